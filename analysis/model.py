@@ -1,0 +1,235 @@
+"""What the engine speaks of: metrics and where to ask for them, what came back, and verdicts.
+
+Nothing here asks or judges: providers ask, judges judge.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import isnan
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+#: Shorter strings than this are no secrets worth the damage that hiding them does to messages.
+SECRET_LENGTH = 4
+
+
+class Verdict(StrEnum):
+    """What judging said."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Policy(StrEnum):
+    """What becomes of a metric that gave no value."""
+
+    FAIL = "fail"
+    HOLD = "hold"
+    PASS = "pass"  # noqa: S105 - a verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdRange:
+    """Where a value must lie; the bounds themselves pass, and no bound accepts everything."""
+
+    min: float | None = None
+    max: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is not None and isnan(bound):
+                raise ValueError(f"thresholdRange.{name}: NaN bounds nothing; write a number")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(
+                f"thresholdRange: no value is both ≥ {self.min:g} and ≤ {self.max:g}; "
+                "write min no greater than max"
+            )
+
+    @property
+    def text(self) -> str:
+        """The range as a person reads it: "99 ≤ value", "value ≤ 500", "1 ≤ value ≤ 2"."""
+        lower = "" if self.min is None else f"{plain_number(self.min)} ≤ "
+        upper = "" if self.max is None else f" ≤ {plain_number(self.max)}"
+        return f"{lower}value{upper}" if lower or upper else "any value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Who asks: a bearer token, or a user name with its password; the token wins."""
+
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        """Tell what kind of credentials these are, and nothing of them."""
+        kind = "token" if self.token else "username, password" if self.username else "none"
+        return f"Credentials({kind})"
+
+    __str__ = __repr__
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that no message may hold, as it is written and as it is sent."""
+        pair = f"{self.username or ''}:{self.password or ''}"
+        return tuple(
+            secret
+            for secret in (
+                self.token,
+                self.password,
+                b64encode(pair.encode()).decode() if self.username else None,
+            )
+            if secret
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """Where metrics come from, and how it is asked; equal specs share one provider.
+
+    `ca_bundle` is PEM text. `targets` are the addresses that a provider without a store of its own
+    reads itself.
+    """
+
+    type: str
+    address: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    credentials: Credentials = Credentials()
+    insecure_skip_verify: bool = False
+    ca_bundle: str | None = None
+    timeout: timedelta = timedelta(seconds=5)
+    targets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show everything that is no secret."""
+        headers = ", ".join(f"{name}: ***" for name, _ in self.headers)
+        targets = ", ".join(shown_address(target) for target in self.targets)
+        return (
+            f"ProviderSpec(type={self.type!r}, address={shown_address(self.address)!r}, "
+            f"headers=({headers}), credentials={self.credentials!r}, "
+            f"insecure_skip_verify={self.insecure_skip_verify}, "
+            f"ca_bundle={'given' if self.ca_bundle else None}, timeout={self.timeout}, "
+            f"targets=({targets}))"
+        )
+
+    __str__ = __repr__
+
+    def redact(self, text: str) -> str:
+        """Hide every secret of this spec in a text that comes from elsewhere."""
+        secrets = [*self.credentials.secrets, *(value for _, value in self.headers)]
+        for address in (self.address, *self.targets):
+            user, _, _ = _netloc(address).rpartition("@")
+            password = user.partition(":")[2]
+            secrets += [user, unquote(user), password, unquote(password)]
+            secrets.append(b64encode(unquote(user).encode()).decode() if user else "")
+        for secret in sorted(set(secrets), key=len, reverse=True):
+            if len(secret) >= SECRET_LENGTH:
+                text = text.replace(secret, "***")
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """What is measured, and where its value must lie.
+
+    `query` is rendered: it goes to the provider as it is. `interval` is the window that it looks
+    back on.
+    """
+
+    name: str
+    query: str
+    provider: ProviderSpec
+    interval: timedelta
+    threshold_range: ThresholdRange
+    on_no_data: Policy = Policy.FAIL
+    on_error: Policy = Policy.HOLD
+    unit: str = ""
+    judge: str = "threshold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One value, and what the provider remarked on it."""
+
+    value: float
+    at: datetime
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoData:
+    """The provider answered, and knows no value.
+
+    `warming_up` says that it has not watched for long enough to know: such an answer speaks
+    neither for nor against anything.
+    """
+
+    reason: str
+    warming_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryFailure:
+    """The provider gave no answer; `retryable` where the same question may be answered later."""
+
+    reason: str
+    retryable: bool = True
+
+
+Outcome = Sample | NoData | QueryFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One metric judged: `metric` is its name, `message` a sentence for people."""
+
+    metric: str
+    verdict: Verdict
+    value: float | None
+    bound: str
+    message: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All metrics judged once, in their order."""
+
+    checks: tuple[Check, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that a check says; no checks have nothing against it."""
+        verdicts = {check.verdict for check in self.checks}
+        for worst in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+            if worst in verdicts:
+                return worst
+        return Verdict.PASS
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.verdict is Verdict.FAIL)
+
+
+def plain_number(number: float) -> str:
+    """Write a number as people do: 99, 0.5, 1000000."""
+    return f"{number:.12g}"
+
+
+def shown_address(address: str) -> str:
+    """Write an address without the user, password and parameters that it may hold."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "an address that cannot be read"
+    return urlunsplit((parts.scheme, _netloc(address).rpartition("@")[2], parts.path, "", ""))
+
+
+def _netloc(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""

@@ -1,0 +1,51 @@
+"""The table of a plug-in family: names to classes, imported when first asked for.
+
+Our own names come first, the entry points of installed packages second, so that no package can
+take the place of a built-in plug-in. What a family's plug-ins must do does not belong here: the
+protocol lives in the family's package, beside its table.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
+
+from analysis.errors import UnknownPlugin
+
+Plugin = TypeVar("Plugin")
+
+
+class PluginTable(Generic[Plugin]):
+    """The plug-ins of one family by name; each name stands for "module:Class".
+
+    `Plugin` is the family's protocol: `PluginTable[Router](group="tidegate.routers", builtin={...})`.
+    """
+
+    def __init__(self, *, group: str, builtin: Mapping[str, str]) -> None:
+        self.group = group
+        self._builtin = {
+            name: EntryPoint(name=name, value=value, group=group) for name, value in builtin.items()
+        }
+
+    def names(self) -> tuple[str, ...]:
+        """Every known name, sorted, those of installed packages included."""
+        return tuple(sorted(self._known))
+
+    def load(self, name: str) -> Callable[..., Plugin]:
+        """Import the class that the name stands for.
+
+        Raises:
+            UnknownPlugin: nothing has this name; the exception lists the known ones.
+            ImportError, AttributeError: the module or the class behind the name does not exist,
+                a defect of the package that registered it.
+        """
+        # Built-in names are looked up first also because scanning every installed package is slow.
+        entry = self._builtin.get(name) or self._known.get(name)
+        if entry is None:
+            raise UnknownPlugin(self.group, name, self._known)
+        return cast("Callable[..., Plugin]", entry.load())
+
+    @cached_property
+    def _known(self) -> dict[str, EntryPoint]:
+        installed = {entry.name: entry for entry in entry_points(group=self.group)}
+        return installed | self._builtin

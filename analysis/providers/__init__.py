@@ -1,0 +1,46 @@
+"""Providers answer queries: each talks to one kind of metric store, and judges nothing.
+
+The protocol every provider keeps, and the table of their names. Providers do not know each other;
+what those that speak HTTP share is in `connection.py`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from analysis.model import Outcome
+from analysis.plugins import PluginTable
+
+
+class Provider(Protocol):
+    """Answer queries from one metric store. Made with a `ProviderSpec`, inside an event loop.
+
+    A query may be cancelled at any await, and several run at once. No secret of the spec may be
+    in what is answered or raised.
+    """
+
+    async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
+        """Answer a query with one value at a moment, looking back on an interval.
+
+        Raises:
+            QueryError: the query or the spec is wrong; asking again will not help.
+            ProviderUnavailable: the store gave no answer; asking again may help.
+        """
+
+    async def prepare(self, query: str, interval: timedelta) -> None:
+        """Begin to watch what a later query needs to know; a store of its own needs nothing.
+
+        Raises:
+            QueryError: as `query` does.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and tasks; closing twice is closing once."""
+
+
+PROVIDERS: PluginTable[Provider] = PluginTable(
+    group="tidegate.providers",
+    builtin={
+        "prometheus": "analysis.providers.prometheus:PrometheusProvider",
+        "scrape": "analysis.providers.scrape:ScrapeProvider",
+    },
+)

@@ -1,0 +1,215 @@
+"""HTTP as providers speak it: one client for a spec, and every failure by name.
+
+What is asked and what the answer means belongs to the providers.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
+from analysis.model import ProviderSpec, shown_address
+
+#: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
+MOST_BYTES = 64 * 1024 * 1024
+#: How much of a foreign text an error shows.
+SHOWN_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: the status, the media type and the whole body."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+class Connection:
+    """The way to the addresses of one spec."""
+
+    def __init__(self, spec: ProviderSpec, *, connections: int = 8, proxies: bool = True) -> None:
+        self._spec = spec
+        headers = httpx.Headers(_header_bytes(spec))
+        token, username = spec.credentials.token, spec.credentials.username
+        if token:
+            headers["Authorization"] = f"Bearer {header_text('credentials', token)}"
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            auth=(username, spec.credentials.password or "") if username and not token else None,
+            verify=tls_context(spec),
+            timeout=spec.timeout.total_seconds(),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            trust_env=proxies,
+        )
+
+    async def fetch(
+        self,
+        address: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """Get an address, or post a form to it, whatever the status; all within the time limit.
+
+        Raises:
+            QueryError: the address cannot be asked as it is written.
+            ProviderUnavailable: no answer, no whole answer, or not in time.
+        """
+        if self._client.is_closed:
+            raise ProviderUnavailable(f"the connection to {shown_address(address)} is closed")
+        limit = self._spec.timeout.total_seconds() if seconds is None else seconds
+        async with self._named_failures(address, limit), asyncio.timeout(limit):
+            request = self._client.build_request(
+                "GET" if form is None else "POST",
+                address,
+                params=parameters,
+                data=form,
+                headers=headers,
+            )
+            response = await self._client.send(request, stream=True)
+            try:
+                body = await self._read(response, address)
+            finally:
+                await response.aclose()
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return Answer(status=response.status_code, media_type=media_type, body=body)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _read(self, response: httpx.Response, address: str) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise ProviderUnavailable(
+                    f"{shown_address(address)} answers with more than "
+                    f"{MOST_BYTES // 1024 // 1024} MiB; ask for less"
+                )
+        return bytes(body)
+
+    @asynccontextmanager
+    async def _named_failures(self, address: str, limit: float) -> AsyncIterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise ProviderUnavailable(late(address, limit)) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+            raise bad_address(address) from error
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            raise self._named(error, address, limit) from error
+
+    def _named(self, error: Exception, address: str, limit: float) -> AnalysisError:
+        if isinstance(error, httpx.TimeoutException):
+            return ProviderUnavailable(late(address, limit))
+        if isinstance(error, httpx.LocalProtocolError):
+            return QueryError(
+                f"{shown_address(address)} cannot be asked: a header holds a character that HTTP forbids"
+            )
+        return unreachable(error, address, self._spec)
+
+
+def tls_context(spec: ProviderSpec) -> ssl.SSLContext:
+    """Make the trust that a spec asks for: a bundle of its own, the system's, or none.
+
+    Raises:
+        QueryError: the bundle is no PEM text.
+    """
+    if spec.insecure_skip_verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    if not any(address.lower().startswith("https:") for address in (spec.address, *spec.targets)):
+        # Reading the system's certificates takes longer than a query; plain HTTP needs none.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return ssl.create_default_context(cadata=spec.ca_bundle)
+    except (ssl.SSLError, ValueError) as error:
+        raise QueryError(
+            f"caBundle of {shown_address(spec.address)} holds no certificate that can be read; "
+            "write certificates as PEM text, beginning with -----BEGIN CERTIFICATE-----"
+        ) from error
+
+
+def unreachable(error: BaseException, address: str, spec: ProviderSpec) -> ProviderUnavailable:
+    """Name what kept an address from answering, by the causes of an error."""
+    where = shown_address(address)
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ProviderUnavailable(
+                f"the certificate of {where} is not trusted: {cause.verify_message}; give its "
+                "authority as caBundle, or set insecureSkipVerify"
+            )
+        if isinstance(cause, ssl.SSLError):
+            return ProviderUnavailable(
+                f"{where} does not speak TLS as it should: {cause.reason or 'handshake failed'}"
+            )
+        if isinstance(cause, socket.gaierror):
+            return ProviderUnavailable(f"the name of {where} cannot be resolved: {cause.strerror}")
+        if isinstance(cause, ConnectionRefusedError):
+            return ProviderUnavailable(f"{where} refuses connections")
+        if isinstance(cause, ConnectionResetError):
+            return ProviderUnavailable(f"{where} reset the connection")
+    told = spec.redact(shown_text(str(error))) or type(error).__name__
+    return ProviderUnavailable(f"{where} gave no whole answer: {told}")
+
+
+def late(address: str, limit: float) -> str:
+    """Say that the time limit is over."""
+    return f"{shown_address(address)} did not answer within {limit:g} s"
+
+
+def bad_address(address: str) -> QueryError:
+    """Say that an address is none."""
+    return QueryError(
+        f"address {shown_address(address)!r} cannot be asked; write it as http://host:port or "
+        "https://host:port"
+    )
+
+
+def shown_text(text: str) -> str:
+    """Bring a foreign text into one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_LENGTH else f"{line[: SHOWN_LENGTH - 1]}…"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """List an error with everything behind it, groups included, nearest first."""
+    found: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if any(current is known for known in found):
+            continue
+        found.append(current)
+        waiting += [cause for cause in (current.__cause__, current.__context__) if cause]
+        if isinstance(current, BaseExceptionGroup):
+            waiting += current.exceptions
+    return found
+
+
+def _header_bytes(spec: ProviderSpec) -> list[tuple[bytes, bytes]]:
+    return [
+        (header_text("name", name).encode(), header_text(name, value).encode())
+        for name, value in spec.headers
+    ]
+
+
+def header_text(name: str, value: str) -> str:
+    """Let through what HTTP can carry; the value itself may be a secret and is not shown."""
+    if not value.isascii() or not value.isprintable():
+        raise QueryError(
+            f"header {name!r}: its value holds a character that HTTP cannot carry; write printable "
+            "ASCII, without a line break at the end"
+        )
+    return value

@@ -1,0 +1,136 @@
+"""Query templates: text in which `{{ name }}` and its like stand for what is analysed.
+
+The subset of Go's text/template that queries use, and nothing more: a function without arguments,
+`variables.KEY`, `index variables "KEY"`, a comment, and `-` beside the braces, which trims white
+space. Whatever else stands in braces is an error that says what may stand there.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from analysis.errors import QueryError
+
+#: The length of what an error shows of a template.
+SHOWN_LENGTH = 60
+
+FUNCTIONS = ("name", "namespace", "target", "service", "ingress", "route", "interval")
+
+# Possessive and atomic, so that no template can make the match go back and try again.
+_ACTION = re.compile(
+    r"""
+    \{\{
+    (?P<body>
+        (?: -?\s* /\*.*?\*/ )?+
+        (?> "(?:\\.|[^"\\\n])*" | `[^`]*` | (?!\}\}) . )*+
+    )
+    \}\}
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_FIELD = re.compile(r"variables\s*\.(?P<key>[^\W\d]\w*)")
+_INDEX = re.compile(r"index\s+variables\s+(?:\"(?P<key>[^\"\\\n]*)\"|`(?P<raw>[^`]*)`)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateContext:
+    """What the functions of a template stand for."""
+
+    name: str
+    namespace: str
+    target: str
+    service: str
+    ingress: str
+    route: str
+    interval: timedelta
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(template: str, context: TemplateContext) -> str:
+    """Put the values of a context into a template.
+
+    Raises:
+        QueryError: the template asks for what does not exist, or holds more than the subset.
+    """
+    parts: list[str] = []
+    end, trim_after = 0, False
+    while (start := template.find("{{", end)) >= 0:
+        action = _ACTION.match(template, start)
+        if action is None:
+            raise QueryError(f"query: {_shown(template[start:])} is not closed; close it with }}}}")
+        body = action["body"]
+        trim_before = body[:1] == "-" and body[1:2].isspace()
+        literal = template[end:start].lstrip() if trim_after else template[end:start]
+        parts.append(literal.rstrip() if trim_before else literal)
+        trim_after = body[-1:] == "-" and body[-2:-1].isspace()
+        parts.append(_value(body[int(trim_before) : len(body) - int(trim_after)], context))
+        end = action.end()
+    parts.append(template[end:].lstrip() if trim_after else template[end:])
+    rendered = "".join(parts)
+    if not rendered.strip():
+        raise QueryError(f"query: {_shown(template)} renders to nothing; write a query")
+    return rendered
+
+
+def prometheus_duration(duration: timedelta) -> str:
+    """Write a duration as Prometheus does: 30s, 1m, 1h30m, 500ms.
+
+    Raises:
+        QueryError: the duration is shorter than a millisecond.
+    """
+    rest = duration // timedelta(milliseconds=1)
+    if rest <= 0:
+        raise QueryError(f"interval: {duration} is no time; write at least 1 ms, such as 1m")
+    text = ""
+    for unit, length in (
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ):
+        count, rest = divmod(rest, length)
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def _value(body: str, context: TemplateContext) -> str:
+    expression = body.strip()
+    if _COMMENT.fullmatch(expression):
+        return ""
+    if expression == "interval":
+        return prometheus_duration(context.interval)
+    if expression in FUNCTIONS:
+        return str(getattr(context, expression))
+    variable = _FIELD.fullmatch(expression) or _INDEX.fullmatch(expression)
+    if variable is None:
+        raise _unknown(expression)
+    key = variable["key"] if variable["key"] is not None else variable["raw"]
+    if key not in context.variables:
+        known = ", ".join(sorted(context.variables)) or "none"
+        raise QueryError(
+            f"query: {{{{ {_shown(expression)} }}}}: there is no variable {_shown(key)!r}; "
+            f"known variables: {known}. Add it to templateVariables, or correct its name"
+        )
+    return context.variables[key]
+
+
+def _unknown(expression: str) -> QueryError:
+    hint = ""
+    if expression.removeprefix(".") in FUNCTIONS:
+        hint = f": write {expression.removeprefix('.')} without the dot"
+    elif re.fullmatch(r"\.?variables\b.*", expression, re.DOTALL):
+        hint = ': write variables.KEY, or index variables "KEY" where KEY is no plain word'
+    elif "|" in expression:
+        hint = ": pipelines are not supported"
+    return QueryError(
+        f"query: {{{{ {_shown(expression)} }}}} cannot be rendered{hint}. Known names: "
+        f'{", ".join(FUNCTIONS)}, variables.KEY, index variables "KEY"'
+    )
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_LENGTH else f"{line[: SHOWN_LENGTH - 1]}…"

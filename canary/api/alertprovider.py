@@ -1,0 +1,63 @@
+"""The AlertProvider: a chat room or receiver that Canaries tell what happens to them."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from canary.api.fields import Form, Text, Url
+from canary.api.meta import ApiModel, ObjectMeta, SecretReference
+from canary.api.rules import ONE_ADDRESS, rules
+
+
+class AlertProviderType(StrEnum):
+    """The receivers that an AlertProvider can name."""
+
+    SLACK = "slack"
+    WEBHOOK = "webhook"
+    MSTEAMS = "msteams"
+    DISCORD = "discord"
+    ROCKET = "rocket"
+    GCHAT = "gchat"
+
+
+class AlertProviderSpec(ApiModel):
+    """A receiver and how it is reached."""
+
+    model_config = ConfigDict(json_schema_extra=rules(ONE_ADDRESS))
+
+    type: AlertProviderType = Field(description="Kind of receiver.")
+    channel: Text = Field(default="general", description="The channel that is written to.")
+    username: Text = Field(default="tidegate", description="The name that messages come from.")
+    address: Url | None = Field(
+        default=None, description="Address that messages are sent to; better kept in a Secret."
+    )
+    proxy: (
+        Annotated[
+            str,
+            Form(
+                r"(https?|socks5)://[^\s/?#]+/?",
+                "write the address of a proxy that begins with http://, https:// or socks5://",
+                maximum=2048,
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="Address of a proxy that messages are sent through.")
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="A Secret with the key `address`, and `token` where the receiver asks for a "
+        "bearer token (a Slack bot).",
+    )
+
+
+class AlertProvider(ApiModel):
+    """A chat room or receiver that Canaries tell what happens to them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["tidegate.dev/v1beta1", "flagger.app/v1beta1"] = Field(
+        description="API group and version of this object."
+    )
+    kind: Literal["AlertProvider"] = Field(description="Kind of this object.")
+    metadata: ObjectMeta = Field(description="Name, labels and the like.")
+    spec: AlertProviderSpec = Field(description="The receiver and how it is reached.")

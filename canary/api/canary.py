@@ -1,0 +1,218 @@
+"""The Canary: a workload, the route to it, and what healthy means.
+
+Its status, which only the controller writes, is in `status.py`.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from canary.api.analysis_spec import Analysis
+from canary.api.fields import (
+    ApiVersion,
+    Flag,
+    Form,
+    LongText,
+    Name,
+    Namespace,
+    TargetName,
+    Url,
+    Whole,
+)
+from canary.api.meta import ApiModel, ObjectMeta
+from canary.api.rules import (
+    APEX_FITS,
+    GATEWAY_API_HAS_PARENT,
+    REPLICAS_ARE_ORDERED,
+    SERVICE_IS_GIVEN,
+    TARGET_IS_NOT_PRIMARY,
+    rules,
+)
+from canary.api.service import Service
+
+
+class TargetKind(StrEnum):
+    """The kinds of workload that a Canary can name."""
+
+    DEPLOYMENT = "Deployment"
+    DAEMON_SET = "DaemonSet"
+    STATEFUL_SET = "StatefulSet"
+    SERVICE = "Service"
+
+
+class AutoscalerKind(StrEnum):
+    """The kinds of autoscaler that a Canary can name."""
+
+    HORIZONTAL_POD_AUTOSCALER = "HorizontalPodAutoscaler"
+    SCALED_OBJECT = "ScaledObject"
+
+
+class TargetReference(ApiModel):
+    """The workload that the user edits."""
+
+    model_config = ConfigDict(json_schema_extra=rules(TARGET_IS_NOT_PRIMARY))
+
+    api_version: ApiVersion = Field(description="API group and version, such as apps/v1.")
+    kind: TargetKind = Field(description="Kind of the workload.")
+    name: TargetName = Field(description="Name of the workload, in the namespace of the Canary.")
+
+
+class ScalerReplicas(ApiModel):
+    """Bounds of the primary's autoscaler, where they differ from the target's."""
+
+    model_config = ConfigDict(json_schema_extra=rules(REPLICAS_ARE_ORDERED))
+
+    min_replicas: Annotated[int, Whole(1)] | None = Field(
+        default=None, description="Fewest replicas; as the target's when left out."
+    )
+    max_replicas: Annotated[int, Whole(1)] | None = Field(
+        default=None, description="Most replicas; as the target's when left out."
+    )
+
+
+class AutoscalerReference(ApiModel):
+    """The autoscaler of the target; the primary gets one like it."""
+
+    api_version: ApiVersion = Field(description="API group and version, such as autoscaling/v2.")
+    kind: AutoscalerKind = Field(description="Kind of the autoscaler.")
+    name: Name = Field(description="Name of the autoscaler, in the namespace of the Canary.")
+    primary_scaler_queries: dict[Annotated[str, Field(strict=True, max_length=253)], LongText] = (
+        Field(
+            default_factory=dict,
+            max_length=64,
+            description="Queries of the primary's triggers, by the trigger's name (ScaledObject).",
+        )
+    )
+    primary_scaler_replicas: ScalerReplicas | None = Field(
+        default=None, description="Bounds of the primary's autoscaler."
+    )
+
+
+class IngressReference(ApiModel):
+    """The Ingress that leads to the apex service."""
+
+    api_version: ApiVersion = Field(description="API group and version: networking.k8s.io/v1.")
+    kind: Literal["Ingress"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the Ingress, in the namespace of the Canary.")
+
+
+class RouteReference(ApiModel):
+    """The ApisixRoute that leads to the apex service."""
+
+    api_version: ApiVersion = Field(description="API group and version: apisix.apache.org/v2.")
+    kind: Literal["ApisixRoute"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the ApisixRoute, in the namespace of the Canary.")
+
+
+class UpstreamReference(ApiModel):
+    """The Gloo Upstream whose configuration the generated ones take over."""
+
+    api_version: ApiVersion = Field(description="API group and version: gloo.solo.io/v1.")
+    kind: Literal["Upstream"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the Upstream.")
+    namespace: Namespace | None = Field(
+        default=None, description="Its namespace; that of the Canary when left out."
+    )
+
+
+class CanarySpec(ApiModel):
+    """What a user asks for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(SERVICE_IS_GIVEN, APEX_FITS, GATEWAY_API_HAS_PARENT)
+    )
+
+    provider: (
+        Annotated[
+            str,
+            Form(
+                r"[a-z][a-z0-9.:-]*",
+                "write the name of a router, such as istio, smi or gatewayapi",
+                maximum=63,
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="The router that splits traffic, such as istio, linkerd, smi:v1alpha2 or "
+        "gatewayapi:v1; the controller's default when left out.",
+    )
+    metrics_server: Url | None = Field(
+        default=None,
+        description="Address of the Prometheus that built-in metrics and inline queries are asked "
+        "from; the controller's default when left out.",
+    )
+    target_ref: TargetReference = Field(description="The workload that the user edits.")
+    autoscaler_ref: AutoscalerReference | None = Field(
+        default=None, description="The autoscaler of the target."
+    )
+    ingress_ref: IngressReference | None = Field(
+        default=None, description="The Ingress that leads to the apex service (nginx, skipper)."
+    )
+    route_ref: RouteReference | None = Field(
+        default=None, description="The ApisixRoute that leads to the apex service (apisix)."
+    )
+    upstream_ref: UpstreamReference | None = Field(
+        default=None, description="The Upstream whose configuration is taken over (gloo)."
+    )
+    progress_deadline_seconds: Annotated[int, Whole(1)] = Field(
+        default=600, description="How long a run may make no progress before it is rolled back."
+    )
+    skip_analysis: Flag = Field(
+        default=False, description="Whether a new revision is promoted without analysis."
+    )
+    revert_on_deletion: Flag | None = Field(
+        default=None,
+        description="Whether deleting the Canary gives the target its replicas and traffic back; "
+        "true when left out.",
+    )
+    suspend: Flag = Field(
+        default=False, description="Whether the Canary is left as it is, weights included."
+    )
+    service: Service = Field(
+        default_factory=lambda: Service(port=80),
+        description="The services made for the target, and the route to them; left out for a "
+        "Knative target only.",
+    )
+    analysis: Analysis = Field(
+        description="How traffic moves to a new revision, and what healthy means."
+    )
+
+    @property
+    def reverts_on_deletion(self) -> bool:
+        """Whether deletion gives the target its replicas and traffic back."""
+        return self.revert_on_deletion is not False
+
+    @property
+    def service_name(self) -> str:
+        """The name of the apex service, which clients call."""
+        return self.service.name or self.target_ref.name
+
+    @property
+    def primary_service_name(self) -> str:
+        """The name of the service that leads to the primary."""
+        return f"{self.service_name}-primary"
+
+    @property
+    def canary_service_name(self) -> str:
+        """The name of the service that leads to the target's own pods."""
+        return f"{self.service_name}-canary"
+
+    @property
+    def primary_name(self) -> str:
+        """The name of the primary workload."""
+        return f"{self.target_ref.name}-primary"
+
+
+class Canary(ApiModel):
+    """A workload whose new revisions get traffic in steps, and are promoted or rolled back."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["tidegate.dev/v1beta1", "flagger.app/v1beta1"] = Field(
+        description="API group and version of this object."
+    )
+    kind: Literal["Canary"] = Field(description="Kind of this object.")
+    metadata: ObjectMeta = Field(description="Name, labels and the like.")
+    spec: CanarySpec = Field(description="What is asked for.")

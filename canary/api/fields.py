@@ -1,0 +1,245 @@
+"""The types of single fields: what text, numbers and durations may be, and what to write instead.
+
+Each knows its own schema, so that the API server refuses what Python refuses.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+def wrong(remedy: str) -> PydanticCustomError:
+    """Make the error of a value whose remedy is known; `validation.py` takes it from there."""
+    return PydanticCustomError("remedy", "{remedy}", {"remedy": remedy})
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An integer within bounds; 3.0 is one, as in JSON Schema, 2.5 and true are not."""
+
+    minimum: int
+    maximum: int = 2**31 - 1
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            _whole, core_schema.int_schema(strict=True, ge=self.minimum, le=self.maximum)
+        )
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Text that matches a regular expression (of RE2 and Python alike) from end to end."""
+
+    pattern: str
+    remedy: str
+    maximum: int = 253
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            self.check, core_schema.str_schema(strict=True, max_length=self.maximum)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+    def check(self, value: str) -> str:
+        """Return the text, or raise with the remedy."""
+        if re.fullmatch(self.pattern, value) is None:
+            raise wrong(self.remedy)
+        return value
+
+
+_UNIT_SECONDS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
+_DURATION_PART = r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)"
+_DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+"
+_DURATION_LENGTH = 32
+_LONGEST = timedelta(hours=8760)
+
+
+def parse_duration(text: str) -> float:
+    """Read a Go duration (`90s`, `1m30s`, `2h`) as seconds; ValueError where it is none."""
+    if len(text) > _DURATION_LENGTH or re.fullmatch(_DURATION, text) is None:
+        raise ValueError(f"{text[:_DURATION_LENGTH]!r} is not a duration such as 90s, 1m30s or 2h")
+    return sum(
+        float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text)
+    )
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration of zero or more as the shortest Go duration, to the microsecond."""
+    rest = duration // timedelta(microseconds=1)
+    text = ""
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+        count, rest = divmod(rest, size)
+        text += f"{count}{unit}" if count else ""
+    text += f"{rest}us" if rest else ""
+    return text or "0s"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A Go duration within bounds, held as a timedelta and written as text."""
+
+    minimum: timedelta
+    maximum: timedelta = _LONGEST
+
+    @property
+    def remedy(self) -> str:
+        """Say what to write."""
+        least, most = format_duration(self.minimum), format_duration(self.maximum)
+        return f"write a duration from {least} to {most}, such as 90s, 1m30s or 2h"
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.check,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                format_duration, return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        least, most = format_duration(self.minimum), format_duration(self.maximum)
+        return {
+            "type": "string",
+            "pattern": f"^{_DURATION}$",
+            "maxLength": _DURATION_LENGTH,
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"duration(self) >= duration('{least}') && "
+                    f"duration(self) <= duration('{most}')",
+                    "message": self.remedy,
+                }
+            ],
+        }
+
+    def check(self, value: object) -> timedelta:
+        """Read text (or take a timedelta), or raise with the remedy."""
+        if isinstance(value, str):
+            try:
+                seconds = parse_duration(value)
+            except ValueError:
+                raise wrong(self.remedy) from None
+            value = timedelta(seconds=min(seconds, 2 * self.maximum.total_seconds()))
+        if not isinstance(value, timedelta) or not self.minimum <= value <= self.maximum:
+            raise wrong(self.remedy)
+        return value
+
+
+class _PortOrName:
+    """A port number, or the name of a container's port; 0 means unset, as in the Service API."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"x-kubernetes-int-or-string": True}
+
+    def check(self, value: object) -> int | str:
+        """Return the port, or raise with the remedy."""
+        value = _whole(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535:
+            return value
+        # IANA_SVC_NAME: RFC 6335 section 5.1.
+        name = r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*"
+        if isinstance(value, str) and re.fullmatch(name, value):
+            return value
+        raise wrong("write a port number from 0 to 65535 (not quoted), or a port's name")
+
+
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
+Text = Annotated[str, Strict(), Field(max_length=1024)]
+LongText = Annotated[str, Strict(), Field(max_length=65536)]
+Port = Annotated[int, Whole(1, 65535)]
+PortOrName = Annotated[int | str, _PortOrName()]
+Percent = Annotated[int, Whole(0, 100)]
+Share = Annotated[int, Whole(1, 100)]
+
+Label = Annotated[
+    str,
+    Form(
+        r"[a-z]([-a-z0-9]*[a-z0-9])?",
+        "write at most 55 lower-case letters, digits and hyphens, a letter first and no hyphen last"
+        " (with -primary it must fit the 63 characters of a Service's name)",
+        maximum=55,
+    ),
+]
+_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_NAME_REMEDY = "write the name of an object: lower-case letters, digits, hyphens and dots"
+Name = Annotated[str, Form(_NAME, _NAME_REMEDY)]
+#: `<target>-primary-<hash>`, the name of the primary's ReplicaSet, must fit 253 characters.
+TargetName = Annotated[
+    str,
+    Form(_NAME, _NAME_REMEDY, maximum=253 - len("-primary") - len("-0123456789")),
+]
+Namespace = Annotated[
+    str,
+    Form(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        "write the name of a namespace: lower-case letters, digits and hyphens",
+        maximum=63,
+    ),
+]
+ApiVersion = Annotated[
+    str,
+    Form(
+        r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+",
+        "write a version such as v1 or a group and version such as apps/v1",
+    ),
+]
+DurationText = Annotated[
+    str,
+    Form(_DURATION, "write a duration such as 500ms, 15s, 1m30s or 2h", maximum=_DURATION_LENGTH),
+]
+Url = Annotated[
+    str,
+    Form(
+        r"https?://([^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?([/?#]\S*)?",
+        "write an address that begins with http:// or https:// and names a host",
+        maximum=2048,
+    ),
+]
+HeaderName = Annotated[
+    str,
+    Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "write the name of an HTTP header", maximum=256),
+]
+HeaderValue = Annotated[
+    str,
+    Form(r"[^\x00\r\n]*", "write a header's value on one line", maximum=8192),
+]
+Document = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+"""An object of somebody else's API, handed on as it is."""

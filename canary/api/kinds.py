@@ -1,0 +1,55 @@
+"""Kinds of Kubernetes objects, and the keys by which objects are found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Manifest = dict[str, Any]
+"""An object as the API server reads and writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of object, with the versions of its group that tidegate can speak."""
+
+    group: str
+    """Empty for the core group."""
+    versions: tuple[str, ...]
+    """The most preferred first; discovery picks the first one that is served."""
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def resource(self) -> str:
+        """The kind's name in RBAC rules and messages: `virtualservices.networking.istio.io`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def api_version(self, version: str) -> str:
+        """Give the `apiVersion` of an object of this kind."""
+        return f"{self.group}/{version}" if self.group else version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectKey:
+    """Where an object is."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.kind} {self.namespace}/{self.name}"
+
+
+DEPLOYMENT = Kind(group="apps", versions=("v1",), kind="Deployment", plural="deployments")
+REPLICA_SET = Kind(group="apps", versions=("v1",), kind="ReplicaSet", plural="replicasets")
+POD = Kind(group="", versions=("v1",), kind="Pod", plural="pods")
+SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
+CONFIG_MAP = Kind(group="", versions=("v1",), kind="ConfigMap", plural="configmaps")
+SECRET = Kind(group="", versions=("v1",), kind="Secret", plural="secrets")
+AUTOSCALER = Kind(
+    group="autoscaling",
+    versions=("v2",),
+    kind="HorizontalPodAutoscaler",
+    plural="horizontalpodautoscalers",
+)

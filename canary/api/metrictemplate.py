@@ -1,0 +1,94 @@
+"""The MetricTemplate: a query that Canaries share, and the metric store it is put to."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from canary.api.fields import Flag, Form, HeaderName, HeaderValue, Span, Text, Url
+from canary.api.meta import ApiModel, ObjectMeta, SecretReference
+from canary.api.rules import PROMETHEUS_HAS_ADDRESS, rules
+
+
+class MetricProviderType(StrEnum):
+    """The metric stores that a template can name."""
+
+    PROMETHEUS = "prometheus"
+    SCRAPE = "scrape"
+    INFLUXDB = "influxdb"
+    DATADOG = "datadog"
+    EXTERNAL_METRICS = "externalmetrics"
+    STACKDRIVER = "stackdriver"
+    CLOUDWATCH = "cloudwatch"
+    NEWRELIC = "newrelic"
+    GRAPHITE = "graphite"
+    DYNATRACE = "dynatrace"
+    KEPTN = "keptn"
+    SPLUNK = "splunk"
+
+
+class MetricProvider(ApiModel):
+    """A metric store, and how it is reached."""
+
+    model_config = ConfigDict(json_schema_extra=rules(PROMETHEUS_HAS_ADDRESS))
+
+    type: MetricProviderType = Field(description="Kind of metric store.")
+    address: Url | None = Field(default=None, description="Address of the metric store.")
+    headers: dict[
+        HeaderName, Annotated[tuple[HeaderValue, ...], Field(min_length=1, max_length=16)]
+    ] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Headers of every query, each with its values, such as X-Scope-OrgID.",
+    )
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="A Secret in the template's namespace: `token`, or `username` and `password` "
+        "(Prometheus); other stores name their keys in the reference.",
+    )
+    region: Text | None = Field(default=None, description="Region of the store (CloudWatch).")
+    insecure_skip_verify: Flag = Field(
+        default=False, description="Whether the certificate of the address is accepted unseen."
+    )
+    ca_bundle: (
+        Annotated[
+            str,
+            Form(
+                r"\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s-]+",
+                "write certificates as PEM text, beginning with -----BEGIN CERTIFICATE-----",
+                maximum=262144,
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Certificates, as PEM text, of the authorities that the address is verified "
+        "with; those of the system when left out.",
+    )
+    timeout: Annotated[timedelta, Span(timedelta(milliseconds=1), timedelta(minutes=5))] = Field(
+        default=timedelta(seconds=5), description="Time limit of one query."
+    )
+
+
+class MetricTemplateSpec(ApiModel):
+    """A query and where it is put."""
+
+    provider: MetricProvider = Field(description="The metric store that is asked.")
+    query: Annotated[str, Field(strict=True, min_length=1, max_length=65536)] = Field(
+        description="The query, with `{{ namespace }}`, `{{ target }}`, `{{ interval }}` and the "
+        "other functions filled in for each Canary."
+    )
+
+
+class MetricTemplate(ApiModel):
+    """A query that Canaries share, and the metric store it is put to."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["tidegate.dev/v1beta1", "flagger.app/v1beta1"] = Field(
+        description="API group and version of this object."
+    )
+    kind: Literal["MetricTemplate"] = Field(description="Kind of this object.")
+    metadata: ObjectMeta = Field(description="Name, labels and the like.")
+    spec: MetricTemplateSpec = Field(description="The query and where it is put.")

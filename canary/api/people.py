@@ -1,0 +1,112 @@
+"""Hooks, gates and alerts of an analysis: where people and other programs have a say.
+
+When each type of hook is called belongs to `core/hooks.py`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from canary.api.fields import Flag, HeaderName, HeaderValue, Span, Text, Url, Whole
+from canary.api.meta import ApiModel, NamespacedReference, SecretReference
+from canary.api.rules import DEADLINE_IS_FOR_GATES, WEBHOOK_HAS_URL, rules
+from canary.api.status import Severity
+
+
+class WebhookType(StrEnum):
+    """The points of a run at which a hook is called."""
+
+    CONFIRM_ROLLOUT = "confirm-rollout"
+    PRE_ROLLOUT = "pre-rollout"
+    ROLLOUT = "rollout"
+    CONFIRM_TRAFFIC_INCREASE = "confirm-traffic-increase"
+    CONFIRM_PROMOTION = "confirm-promotion"
+    POST_ROLLOUT = "post-rollout"
+    ROLLBACK = "rollback"
+    EVENT = "event"
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether a run waits until the hook says yes."""
+        return self.value.startswith("confirm-")
+
+
+def _empty_means(default: StrEnum) -> tuple[BeforeValidator, WithJsonSchema]:
+    """Read empty text as the default, and allow it in the schema."""
+    return (
+        BeforeValidator(lambda value: default if value == "" else value),
+        WithJsonSchema({"type": "string", "enum": ["", *(each.value for each in type(default))]}),
+    )
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Leave the default to the controller: in a schema it would count as written by the user."""
+    schema.pop("default", None)
+
+
+_TYPE = _empty_means(WebhookType.ROLLOUT)
+_SEVERITY = _empty_means(Severity.INFO)
+
+
+class Webhook(ApiModel):
+    """A call made at a certain point of a run."""
+
+    model_config = ConfigDict(json_schema_extra=rules(WEBHOOK_HAS_URL, DEADLINE_IS_FOR_GATES))
+
+    type: Annotated[WebhookType, _TYPE[0], _TYPE[1]] = Field(
+        default=WebhookType.ROLLOUT, description="When the call is made; empty means rollout."
+    )
+    name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
+        description="Name of the hook, shown in events and used in approvals."
+    )
+    url: Url | None = Field(
+        default=None,
+        description="Where the call goes. A confirm-* gate without it is opened by annotation, "
+        "command or dashboard.",
+    )
+    mute_alert: Flag = Field(
+        default=False, description="Whether waiting at this gate is not told in chat."
+    )
+    timeout: Annotated[timedelta, Span(timedelta(milliseconds=1), timedelta(hours=1))] = Field(
+        default=timedelta(seconds=10), description="Time limit of one call."
+    )
+    retries: Annotated[int, Whole(0, 100)] = Field(
+        default=0, description="How often a failed call is repeated."
+    )
+    disable_tls: Flag = Field(
+        default=False,
+        alias="disableTLS",
+        description="Whether the certificate of the url is accepted unseen. (TLS stays on.)",
+    )
+    metadata: dict[Text, Annotated[str, Field(strict=True, max_length=65536)]] = Field(
+        default_factory=dict, max_length=100, description="Handed on in the call's body."
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, max_length=64, description="Headers of the call."
+    )
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="A Secret whose keys become headers of the call; the key `token` becomes a "
+        "bearer token.",
+    )
+    deadline: Annotated[timedelta, Span(timedelta(seconds=1))] = Field(
+        default=timedelta(hours=72),
+        description="How long a gate may stay shut before the run is rolled back; 72h when left "
+        "out.",
+        json_schema_extra=_without_default,
+    )
+
+
+class AlertReference(ApiModel):
+    """A receiver of alerts, and how loud a notice must be to reach it."""
+
+    name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
+        description="Name of the alert, for people."
+    )
+    severity: Annotated[Severity, _SEVERITY[0], _SEVERITY[1]] = Field(
+        default=Severity.INFO,
+        description="The least severity that is sent: info, warn or error; empty means info.",
+    )
+    provider_ref: NamespacedReference = Field(description="The AlertProvider that sends it.")

@@ -1,0 +1,330 @@
+"""The rules between fields, each once: as CEL for the API server and as Python for ourselves.
+
+A rule is attached to a model or field with `rules(...)`; from there it goes into the CRD, and
+`validation.py` finds it in the generated schema again, so the two cannot be attached differently.
+A Python check reads raw JSON in which anything may have the wrong type: that is reported elsewhere,
+so a check stays silent about it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from canary.api.raw import count, descending, items, numbers, part, present, text
+
+#: Where below the object the fault is, and the faulty value.
+Fault = tuple[tuple[str | int, ...], object]
+
+#: Metrics that need neither a template nor a query.
+BUILT_IN_METRICS = ("request-success-rate", "request-duration")
+
+#: `<apex>-primary` must fit the 63 characters of a Service's name.
+APEX_LENGTH = 55
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What must hold between fields: in CEL, in Python, and what to do where it does not."""
+
+    cel: str
+    remedy: str
+    faults: Callable[[Any], Iterable[Fault]]
+
+
+def rules(*each: Rule) -> dict[str, Any]:
+    """Write rules as a schema holds them."""
+    return {
+        "x-kubernetes-validations": [{"rule": rule.cel, "message": rule.remedy} for rule in each]
+    }
+
+
+# --------------------------------------------------------------------------- the rules of a Canary
+
+_STEP_STYLES = ("stepWeight", "stepWeights", "iterations")
+
+
+def _step_styles(analysis: object) -> Iterator[Fault]:
+    if isinstance(analysis, Mapping) and count(analysis, _STEP_STYLES) != 1:
+        yield (), analysis
+
+
+ONE_STEP_STYLE = Rule(
+    cel="[has(self.stepWeight), has(self.stepWeights), has(self.iterations)].exists_one(x, x)",
+    remedy="set exactly one of stepWeight, stepWeights and iterations",
+    faults=_step_styles,
+)
+
+
+def _not_ascending(weights: object) -> Iterator[Fault]:
+    highest = 0.0
+    for index, weight in numbers(items(weights)):
+        if weight <= highest and index > 0:
+            yield (index,), weight
+        highest = max(highest, weight)
+
+
+STEP_WEIGHTS_ASCEND = Rule(
+    cel="self.isSorted() && self.all(x, self.exists_one(y, y == x))",
+    remedy="list each weight once, the lowest first",
+    faults=_not_ascending,
+)
+
+
+def _sourceless_metric(metric: object) -> Iterator[Fault]:
+    name = text(metric, "name")
+    if name and name not in BUILT_IN_METRICS and not count(metric, ("templateRef", "query")):
+        yield ("name",), name
+
+
+METRIC_HAS_SOURCE = Rule(
+    cel="has(self.templateRef) || has(self.query) || "
+    f"self.name in [{', '.join(repr(name) for name in BUILT_IN_METRICS)}]",
+    remedy=f"name a built-in metric ({' or '.join(BUILT_IN_METRICS)}), or add templateRef or query",
+    faults=_sourceless_metric,
+)
+
+
+def _ambiguous_metric(metric: object) -> Iterator[Fault]:
+    if count(metric, ("templateRef", "query")) == 2:
+        yield ("query",), part(metric, "query")
+
+
+METRIC_HAS_ONE_SOURCE = Rule(
+    cel="!(has(self.templateRef) && has(self.query))",
+    remedy="keep either templateRef or query: a metric has one source",
+    faults=_ambiguous_metric,
+)
+
+
+def _ambiguous_threshold(metric: object) -> Iterator[Fault]:
+    if count(metric, ("threshold", "thresholdRange")) == 2:
+        yield ("threshold",), part(metric, "threshold")
+
+
+METRIC_HAS_ONE_THRESHOLD = Rule(
+    cel="!(has(self.threshold) && has(self.thresholdRange))",
+    remedy="keep thresholdRange and remove threshold, which it replaces",
+    faults=_ambiguous_threshold,
+)
+
+
+def _inverted_range(bounds: object) -> Iterator[Fault]:
+    if descending(bounds, "min", "max"):
+        yield ("min",), part(bounds, "min")
+
+
+RANGE_IS_ORDERED = Rule(
+    cel="!has(self.min) || !has(self.max) || self.min <= self.max",
+    remedy="write a min that is not above max: no value could pass",
+    faults=_inverted_range,
+)
+
+
+def _repeated(value: object) -> Iterator[Fault]:
+    seen = set()
+    for index, each in enumerate(items(value)):
+        name = text(each, "name")
+        if name and name in seen:
+            yield (index, "name"), name
+        seen.add(name)
+
+
+NAMES_ARE_UNIQUE = Rule(
+    cel="self.all(x, self.exists_one(y, y.name == x.name))",
+    remedy="give each entry a name of its own",
+    faults=_repeated,
+)
+
+
+def _is_gate(webhook: object) -> bool:
+    return text(webhook, "type").startswith("confirm-")
+
+
+def _webhook_without_url(webhook: object) -> Iterator[Fault]:
+    if isinstance(webhook, Mapping) and not present(webhook, "url") and not _is_gate(webhook):
+        yield ("url",), None
+
+
+WEBHOOK_HAS_URL = Rule(
+    cel="has(self.url) || (has(self.type) && self.type.startsWith('confirm-'))",
+    remedy="add a url; only a confirm-* gate may go without (it is then opened by annotation)",
+    faults=_webhook_without_url,
+)
+
+
+def _deadline_without_gate(webhook: object) -> Iterator[Fault]:
+    if present(webhook, "deadline") and not _is_gate(webhook):
+        yield ("deadline",), part(webhook, "deadline")
+
+
+DEADLINE_IS_FOR_GATES = Rule(
+    cel="!has(self.deadline) || (has(self.type) && self.type.startsWith('confirm-'))",
+    remedy="remove deadline: only a confirm-* gate waits (timeout limits one call)",
+    faults=_deadline_without_gate,
+)
+
+
+def _same_cookies(affinity: object) -> Iterator[Fault]:
+    name = text(affinity, "primaryCookieName")
+    if name and name == text(affinity, "cookieName"):
+        yield ("primaryCookieName",), name
+
+
+COOKIES_DIFFER = Rule(
+    cel="!has(self.primaryCookieName) || self.primaryCookieName != self.cookieName",
+    remedy="give the primary's cookie another name than the canary's",
+    faults=_same_cookies,
+)
+
+
+def _delegation_with(service: object) -> Iterator[Fault]:
+    if part(service, "delegation") is True:
+        for name in ("hosts", "gateways"):
+            if items(part(service, name)):
+                yield (name,), part(service, name)
+
+
+DELEGATION_STANDS_ALONE = Rule(
+    cel="!has(self.delegation) || !self.delegation || "
+    "((!has(self.hosts) || size(self.hosts) == 0) && "
+    "(!has(self.gateways) || size(self.gateways) == 0))",
+    remedy="remove hosts and gateways: with delegation the VirtualService that delegates has them",
+    faults=_delegation_with,
+)
+
+
+def _without_gateway(spec: object) -> Iterator[Fault]:
+    if text(spec, "provider").startswith("gatewayapi"):
+        references = part(part(spec, "service"), "gatewayRefs")
+        if references is None or references == []:
+            yield ("service", "gatewayRefs"), references
+
+
+GATEWAY_API_HAS_PARENT = Rule(
+    cel="!has(self.provider) || !self.provider.startsWith('gatewayapi') || "
+    "(has(self.service) && has(self.service.gatewayRefs) && size(self.service.gatewayRefs) > 0)",
+    remedy="name at least one Gateway (or a parent of kind Service): gatewayapi attaches to it",
+    faults=_without_gateway,
+)
+
+
+def _apex_from_target(spec: object) -> Iterator[Fault]:
+    if present(part(spec, "service"), "name"):
+        return
+    name = text(part(spec, "targetRef"), "name")
+    pattern = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+    if name and (len(name) > APEX_LENGTH or re.fullmatch(pattern, name) is None):
+        yield ("targetRef", "name"), name
+
+
+APEX_FITS = Rule(
+    cel="(has(self.service) && has(self.service.name)) || "
+    f"(size(self.targetRef.name) <= {APEX_LENGTH} && "
+    "self.targetRef.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$'))",
+    remedy="set service.name: the target's name and -primary do not make a Service's name "
+    "(a letter first, then letters, digits and hyphens, 63 in all)",
+    faults=_apex_from_target,
+)
+
+
+def _no_service(spec: object) -> Iterator[Fault]:
+    knative = text(part(spec, "targetRef"), "apiVersion").startswith("serving.knative.dev/")
+    if isinstance(spec, Mapping) and not present(spec, "service") and not knative:
+        yield ("service",), None
+
+
+SERVICE_IS_GIVEN = Rule(
+    cel="has(self.service) || self.targetRef.apiVersion.startsWith('serving.knative.dev/')",
+    remedy="add service with its port; only a Knative target has one already",
+    faults=_no_service,
+)
+
+
+def _primary_as_target(reference: object) -> Iterator[Fault]:
+    name = text(reference, "name")
+    if name.endswith("-primary"):
+        yield ("name",), name
+
+
+TARGET_IS_NOT_PRIMARY = Rule(
+    cel="!self.name.endsWith('-primary')",
+    remedy="name the workload that you edit: <target>-primary is the copy that tidegate keeps",
+    faults=_primary_as_target,
+)
+
+
+def _inverted_replicas(replicas: object) -> Iterator[Fault]:
+    if descending(replicas, "minReplicas", "maxReplicas"):
+        yield ("minReplicas",), part(replicas, "minReplicas")
+
+
+REPLICAS_ARE_ORDERED = Rule(
+    cel="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+    remedy="write a minReplicas that is not above maxReplicas",
+    faults=_inverted_replicas,
+)
+
+
+def _not_one_match(match: object) -> Iterator[Fault]:
+    if isinstance(match, Mapping) and count(match, ("exact", "prefix", "suffix", "regex")) != 1:
+        yield (), match
+
+
+ONE_WAY_TO_MATCH = Rule(
+    cel="[has(self.exact), has(self.prefix), has(self.suffix), has(self.regex)].exists_one(x, x)",
+    remedy="set exactly one of exact, prefix, suffix and regex",
+    faults=_not_one_match,
+)
+
+# --------------------------------------------------------- MetricTemplate and AlertProvider
+
+
+def _prometheus_without_address(provider: object) -> Iterator[Fault]:
+    if text(provider, "type") == "prometheus" and not present(provider, "address"):
+        yield ("address",), None
+
+
+PROMETHEUS_HAS_ADDRESS = Rule(
+    cel="self.type != 'prometheus' || has(self.address)",
+    remedy="add the address of Prometheus, such as http://prometheus.monitoring:9090",
+    faults=_prometheus_without_address,
+)
+
+
+def _addresses(provider: object) -> Iterator[Fault]:
+    if isinstance(provider, Mapping) and count(provider, ("address", "secretRef")) != 1:
+        yield ("address",), part(provider, "address")
+
+
+ONE_ADDRESS = Rule(
+    cel="has(self.address) != has(self.secretRef)",
+    remedy="set either address, or secretRef with the name of a Secret that holds the address",
+    faults=_addresses,
+)
+
+#: Every rule by its CEL text, which is how a schema names it.
+BY_CEL = {
+    rule.cel: rule
+    for rule in (
+        ONE_STEP_STYLE,
+        STEP_WEIGHTS_ASCEND,
+        METRIC_HAS_SOURCE,
+        METRIC_HAS_ONE_SOURCE,
+        METRIC_HAS_ONE_THRESHOLD,
+        RANGE_IS_ORDERED,
+        NAMES_ARE_UNIQUE,
+        WEBHOOK_HAS_URL,
+        DEADLINE_IS_FOR_GATES,
+        COOKIES_DIFFER,
+        DELEGATION_STANDS_ALONE,
+        GATEWAY_API_HAS_PARENT,
+        APEX_FITS,
+        SERVICE_IS_GIVEN,
+        TARGET_IS_NOT_PRIMARY,
+        REPLICAS_ARE_ORDERED,
+        ONE_WAY_TO_MATCH,
+        PROMETHEUS_HAS_ADDRESS,
+        ONE_ADDRESS,
+    )
+}

@@ -1,0 +1,277 @@
+"""The status of a Canary: what tidegate records, and all that it remembers.
+
+A status is read leniently (`read_status`): a field that was edited by hand into something
+impossible falls back to its default, so that no object can stop the controller.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+
+class Phase(StrEnum):
+    """Where a Canary is in its life; `core/phases.py` says which changes are legal."""
+
+    NEW = ""
+    INITIALIZING = "Initializing"
+    INITIALIZED = "Initialized"
+    WAITING = "Waiting"
+    PROGRESSING = "Progressing"
+    WAITING_PROMOTION = "WaitingPromotion"
+    PROMOTING = "Promoting"
+    FINALISING = "Finalising"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TERMINATING = "Terminating"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    PROMOTION_FAILED = "PromotionFailed"
+    CANCELLED = "Cancelled"
+    SUPERSEDED = "Superseded"
+
+
+class Severity(StrEnum):
+    """How loud a notice is."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+def _timestamp(moment: datetime) -> str:
+    """Write a moment in UTC with microseconds, so that a status reads back to the same value."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(_timestamp, when_used="json")]
+
+
+class StatusModel(BaseModel):
+    """A frozen part of the status, written in camel case."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+    def but(self, **changes: object) -> Self:
+        """Copy with changes."""
+        return self.model_copy(update=changes)
+
+
+class Condition(StatusModel):
+    """A condition in the shape of the Kubernetes API conventions (metav1.Condition)."""
+
+    type: str = Field(description="What the condition speaks of.")
+    status: str = Field(description="Whether it holds.", pattern="^(True|False|Unknown)$")
+    reason: str = Field(description="Why, in one CamelCase word for machines.")
+    message: str = Field(default="", description="Why, in a sentence for people.")
+    observed_generation: int = Field(
+        default=0, description="The generation of the spec that the condition was decided on."
+    )
+    last_transition_time: Moment | None = Field(
+        default=None, description="When the condition's status last changed."
+    )
+    last_update_time: Moment | None = Field(
+        default=None, description="When the condition's status, reason or message last changed."
+    )
+
+
+class Weights(StatusModel):
+    """The intended split of traffic, in percent; the two add up to 100."""
+
+    primary: int = Field(default=100, ge=0, le=100, description="Percent sent to the primary.")
+    canary: int = Field(default=0, ge=0, le=100, description="Percent sent to the canary.")
+
+
+class Wait(StatusModel):
+    """What a Canary is waiting for."""
+
+    reason: str = Field(description="What is missing, in one CamelCase word.")
+    message: str = Field(default="", description="What is missing, for people.")
+    since: Moment = Field(description="When the wait began.")
+    deadline: Moment | None = Field(
+        default=None, description="When the wait ends by itself, with the run's failure."
+    )
+
+
+class MetricStatus(StatusModel):
+    """The last judgement of one metric."""
+
+    name: str = Field(description="The metric's name.")
+    verdict: str = Field(description="pass, fail or inconclusive.")
+    value: float | None = Field(default=None, description="The value that was measured.")
+    bound: str = Field(default="", description="Where the value must lie.")
+    message: str = Field(default="", description="The judgement in a sentence.")
+    at: Moment | None = Field(default=None, description="When it was judged.")
+
+
+class Run(StatusModel):
+    """The run under way: from a new revision to its end."""
+
+    id: str = Field(description="The run's own name, unique for this Canary.")
+    revision: str = Field(description="The revision under test.")
+    started_at: Moment = Field(description="When the run began.")
+    pre_rollout_passed: bool = Field(
+        default=False, description="Whether the pre-rollout hooks have passed."
+    )
+    looks: int = Field(default=0, ge=0, description="How many times the run was looked at.")
+    next_analysis_at: Moment | None = Field(
+        default=None, description="When the next analysis is due."
+    )
+    analysis_passed: bool = Field(
+        default=False, description="Whether the last analysis of the current step has passed."
+    )
+    approvals: tuple[str, ...] = Field(
+        default=(), description="The gates that were opened by hand, by hook type."
+    )
+    full_promotion: bool = Field(
+        default=False, description="Whether the rest of the steps and gates is skipped by command."
+    )
+
+
+class Pause(StatusModel):
+    """A pause by command."""
+
+    by: str = Field(default="", description="Who asked, and why.")
+    since: Moment = Field(description="When it began.")
+
+
+class CommandRecord(StatusModel):
+    """A command that was given by annotation, and is done."""
+
+    verb: str = Field(description="What was asked.")
+    value: str = Field(default="", description="Who asked, and why.")
+    at: Moment = Field(description="When it was carried out.")
+    accepted: bool = Field(default=True, description="Whether it applied at that moment.")
+    cleared: bool = Field(default=False, description="Whether its annotation is gone again.")
+
+
+class RunRecord(StatusModel):
+    """A run that has ended."""
+
+    revision: str = Field(description="The revision that was tested.")
+    outcome: str = Field(description="How it ended.")
+    reason: str = Field(default="", description="Why, in one CamelCase word.")
+    message: str = Field(default="", description="Why, in a sentence.")
+    started_at: Moment | None = Field(default=None, description="When it began.")
+    duration_seconds: int = Field(default=0, ge=0, description="How long it took, in seconds.")
+
+
+class Notice(StatusModel):
+    """Something to be told, kept until it is delivered."""
+
+    id: str = Field(description="Unique for this Canary; the key by which receivers drop repeats.")
+    reason: str = Field(description="What happened, in one CamelCase word.")
+    message: str = Field(description="What happened, in a sentence.")
+    severity: Severity = Field(default=Severity.INFO, description="How loud it is.")
+    alert: bool = Field(default=False, description="Whether chat is told, and not only events.")
+    at: Moment = Field(description="When it happened.")
+    phase: Phase = Field(default=Phase.NEW, description="The phase it happened in.")
+    weight: int = Field(default=0, description="The canary's weight at that moment.")
+    step: int = Field(default=0, description="The step at that moment.")
+    revision: str = Field(default="", description="The revision it speaks of.")
+    hook: str = Field(
+        default="", description="The hook type to be called with it (post-rollout), if any."
+    )
+
+
+class CanaryStatus(StatusModel):
+    """Everything that is remembered of a Canary between two decisions."""
+
+    observed_generation: int = Field(
+        default=0, ge=0, description="The generation of the spec that was last decided on."
+    )
+    phase: Phase = Field(default=Phase.NEW, description="Where the Canary is in its life.")
+    canary_weight: int = Field(
+        default=0, ge=0, le=100, description="Percent of traffic intended for the canary."
+    )
+    weights: Weights = Field(default=Weights(), description="The intended split of traffic.")
+    failed_checks: int = Field(
+        default=0, ge=0, description="How many analyses of this run have failed so far."
+    )
+    iterations: int = Field(default=0, ge=0, description="How many iterations have passed.")
+    step: int = Field(
+        default=0, ge=0, description="The step the run is at; 0 before the first one."
+    )
+    steps: int = Field(default=0, ge=0, description="How many steps a run has.")
+    step_started_at: Moment | None = Field(
+        default=None, description="When the current step began."
+    )
+    waiting_for: Wait | None = Field(default=None, description="What is being waited for.")
+    last_applied_spec: str = Field(
+        default="", description="The revision that is being, or was last, analysed."
+    )
+    last_promoted_spec: str = Field(
+        default="", description="The revision that was last promoted."
+    )
+    target_version: str = Field(
+        default="",
+        description="The target's uid and generation that the revision was read at.",
+    )
+    target_parked: bool = Field(
+        default=False,
+        description="Whether the target was seen without replicas since the last run.",
+    )
+    runs: int = Field(default=0, ge=0, description="How many runs have begun.")
+    tracked_configs: dict[str, str] = Field(
+        default_factory=dict,
+        description="Checksums of the tracked ConfigMaps and Secrets, by kind/name.",
+    )
+    last_transition_time: Moment | None = Field(
+        default=None, description="When the phase last changed."
+    )
+    metrics: tuple[MetricStatus, ...] = Field(
+        default=(), description="The last judgement of every metric."
+    )
+    run: Run | None = Field(default=None, description="The run under way.")
+    paused: Pause | None = Field(default=None, description="The pause that holds the run.")
+    history: tuple[RunRecord, ...] = Field(
+        default=(), description="The last few runs, the newest first."
+    )
+    commands: tuple[CommandRecord, ...] = Field(
+        default=(), description="The last few commands, the newest first."
+    )
+    notices: tuple[Notice, ...] = Field(
+        default=(), description="What is still to be delivered, the oldest first."
+    )
+    conditions: tuple[Condition, ...] = Field(
+        default=(), description="Ready, Progressing, Stalled, Promoted and Invalid."
+    )
+
+    def condition(self, type_: str) -> Condition | None:
+        """Find a condition by its type."""
+        return next((each for each in self.conditions if each.type == type_), None)
+
+
+def read_status(raw: object) -> CanaryStatus:
+    """Read a status, giving every part that does not decode its default."""
+    document = dict(raw) if isinstance(raw, Mapping) else {}
+    # Each round drops at least one top-level field, so the loop ends.
+    while True:
+        try:
+            return CanaryStatus.model_validate(document)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_context=False):
+                document.pop(str(problem["loc"][0]), None)
+                document.pop(to_camel(str(problem["loc"][0])), None)
+
+
+def write_status(status: CanaryStatus) -> dict[str, Any]:
+    """Write a status as the API server keeps it."""
+    return status.model_dump(mode="json", by_alias=True)

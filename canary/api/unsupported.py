@@ -1,0 +1,161 @@
+"""What the schema has and this version does not act on yet: one row each, until it does.
+
+A row is deleted by the change that makes its field work.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from canary.api.alertprovider import AlertProvider, AlertProviderType
+from canary.api.canary import AutoscalerKind, Canary, TargetKind
+from canary.api.metrictemplate import MetricProviderType, MetricTemplate
+from canary.api.shown import shown
+from canary.errors import Problem
+
+#: The routers that this version has.
+ROUTERS = (
+    "istio",
+    "linkerd",
+    "smi",
+    "smi:v1alpha1",
+    "smi:v1alpha2",
+    "smi:v1alpha3",
+    "smi:v1alpha4",
+    "gatewayapi",
+    "gatewayapi:v1",
+)
+METRIC_PROVIDERS = (MetricProviderType.PROMETHEUS, MetricProviderType.SCRAPE)
+ALERT_PROVIDERS = (AlertProviderType.SLACK, AlertProviderType.WEBHOOK)
+
+Resource = Canary | MetricTemplate | AlertProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A field that has no effect yet."""
+
+    field: str
+    instead: str
+    read: Callable[[Any], object]
+    #: The values that do have an effect, beside "not set".
+    supported: Iterable[object] = ()
+
+
+_CANARY = (
+    _Row(
+        field="spec.provider",
+        read=lambda canary: canary.spec.provider,
+        supported=ROUTERS,
+        instead=f"name one of {', '.join(ROUTERS)}",
+    ),
+    _Row(
+        field="spec.targetRef.kind",
+        read=lambda canary: canary.spec.target_ref.kind,
+        supported=(TargetKind.DEPLOYMENT,),
+        instead="name a Deployment",
+    ),
+    _Row(
+        field="spec.autoscalerRef.kind",
+        read=lambda canary: canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.kind,
+        supported=(AutoscalerKind.HORIZONTAL_POD_AUTOSCALER,),
+        instead="name a HorizontalPodAutoscaler",
+    ),
+    _Row(
+        field="spec.autoscalerRef.primaryScalerQueries",
+        read=lambda canary: (
+            canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.primary_scaler_queries
+        ),
+        instead="scale on the metrics of a HorizontalPodAutoscaler",
+    ),
+    _Row(
+        field="spec.ingressRef",
+        read=lambda canary: canary.spec.ingress_ref,
+        instead="route with one of the routers of this version",
+    ),
+    _Row(
+        field="spec.routeRef",
+        read=lambda canary: canary.spec.route_ref,
+        instead="route with one of the routers of this version",
+    ),
+    _Row(
+        field="spec.upstreamRef",
+        read=lambda canary: canary.spec.upstream_ref,
+        instead="route with one of the routers of this version",
+    ),
+    _Row(
+        field="spec.service.mirror",
+        read=lambda canary: canary.spec.service.mirror,
+        instead="mirror in a route of your own",
+    ),
+    _Row(
+        field="spec.service.meshName",
+        read=lambda canary: canary.spec.service.mesh_name,
+        instead="route with one of the routers of this version",
+    ),
+    _Row(
+        field="spec.service.backends",
+        read=lambda canary: canary.spec.service.backends,
+        instead="route with one of the routers of this version",
+    ),
+    _Row(
+        field="spec.analysis.iterations",
+        read=lambda canary: canary.spec.analysis.iterations,
+        instead="move traffic with stepWeight or stepWeights",
+    ),
+    _Row(
+        field="spec.analysis.match",
+        read=lambda canary: canary.spec.analysis.match,
+        instead="move traffic with stepWeight or stepWeights",
+    ),
+    _Row(
+        field="spec.analysis.mirror",
+        read=lambda canary: canary.spec.analysis.mirror,
+        instead="begin with a small stepWeight",
+    ),
+    _Row(
+        field="spec.analysis.mirrorWeight",
+        read=lambda canary: canary.spec.analysis.mirror_weight,
+        instead="begin with a small stepWeight",
+    ),
+    _Row(
+        field="spec.analysis.sessionAffinity",
+        read=lambda canary: canary.spec.analysis.session_affinity,
+        instead="make sessions independent of the pod",
+    ),
+)
+_METRIC_TEMPLATE = (
+    _Row(
+        field="spec.provider.type",
+        read=lambda template: template.spec.provider.type,
+        supported=METRIC_PROVIDERS,
+        instead=f"name one of {', '.join(METRIC_PROVIDERS)}",
+    ),
+)
+_ALERT_PROVIDER = (
+    _Row(
+        field="spec.type",
+        read=lambda provider: provider.spec.type,
+        supported=ALERT_PROVIDERS,
+        instead=f"name one of {', '.join(ALERT_PROVIDERS)}",
+    ),
+)
+_ROWS: dict[type[Resource], tuple[_Row, ...]] = {
+    Canary: _CANARY,
+    MetricTemplate: _METRIC_TEMPLATE,
+    AlertProvider: _ALERT_PROVIDER,
+}
+
+
+def unsupported(resource: Resource) -> tuple[Problem, ...]:
+    """Name everything that an object asks for and that this version does not act on."""
+    values = [(row, row.read(resource)) for row in _ROWS[type(resource)]]
+    return tuple(
+        Problem(
+            row.field,
+            shown(value),
+            f"is not acted on by this version; remove it or {row.instead}",
+        )
+        for row, value in values
+        if value not in (None, False, (), {}) and value not in row.supported
+    )

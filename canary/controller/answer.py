@@ -1,0 +1,68 @@
+"""Answering: calling hooks and judging metrics for what a decision needs to know.
+
+Refusals and outages are answers too: nothing a third party does raises here.
+"""
+
+from datetime import UTC, datetime
+
+from analysis.engine import Providers, analyse
+from analysis.model import Report
+from canary.controller.canaries import CanaryRecord
+from canary.controller.payloads import hook_payload
+from canary.controller.queries import QueryBuilder
+from canary.controller.secrets import SecretReader
+from canary.controller.webhooks import HookCaller
+from canary.core.hooks import callable_hooks
+from canary.core.needs import Answer, AskHooks, HookAnswer, Need
+from canary.errors import ClusterError
+
+
+class Answerer:
+    """Finds the answer to a need of a Canary."""
+
+    def __init__(
+        self,
+        *,
+        hooks: HookCaller,
+        secrets: SecretReader,
+        queries: QueryBuilder,
+        providers: Providers,
+        cluster_name: str,
+    ) -> None:
+        self._hooks = hooks
+        self._secrets = secrets
+        self._queries = queries
+        self._providers = providers
+        self._cluster_name = cluster_name
+
+    async def answer(self, need: Need, record: CanaryRecord) -> Answer:
+        """Answer one need."""
+        if isinstance(need, AskHooks):
+            return await self._ask(need, record)
+        return await self._analyse(record)
+
+    async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
+        """Call the hooks of a type in their order, up to the first that does not pass."""
+        assert record.canary is not None
+        last = HookAnswer(passed=True)
+        for hook in callable_hooks(record.canary.spec, need.type):
+            try:
+                secret = await self._secrets.read(record.key.namespace, hook.secret_ref)
+            except ClusterError as error:
+                return HookAnswer(passed=False, hook=hook.name, message=str(error))
+            result = await self._hooks.call(
+                hook,
+                hook_payload(record, self._cluster_name, hook.metadata),
+                key=f"{record.uid}/{need.key}/{hook.name}",
+                secret=secret,
+            )
+            last = HookAnswer(passed=result.passed, hook=hook.name, message=result.message)
+            if not result.passed:
+                return last
+        return last
+
+    async def _analyse(self, record: CanaryRecord) -> Report:
+        assert record.canary is not None
+        metrics, unasked = await self._queries.build(record)
+        report = await analyse(metrics, self._providers, datetime.now(UTC))
+        return Report(checks=(*unasked, *report.checks))

@@ -1,0 +1,255 @@
+"""Applying: making the actions of a decision true. Only what differs is written.
+
+The one create-or-update of the project: every object that is rendered goes through `_ensure`.
+"""
+
+from collections.abc import Iterable
+
+from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
+from canary.api.meta import PEER_GROUP
+from canary.api.ownership import owned
+from canary.api.peer import write_peer_status
+from canary.api.status import CanaryStatus, write_status
+from canary.controller.cache import CacheSet
+from canary.controller.canaries import (
+    COMMAND_PREFIX,
+    FINALIZER,
+    CanaryReader,
+    CanaryRecord,
+    canary_kind,
+)
+from canary.controller.cluster import Cluster
+from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.records import DeploymentRecord
+from canary.controller.store import Store
+from canary.controller.wanted import Renderer, Wanted
+from canary.core.actions import (
+    Action,
+    ClearCommands,
+    EnsureAutoscaler,
+    EnsurePrimary,
+    EnsureServices,
+    HoldFinalizer,
+    RestoreRoutes,
+    RouteTraffic,
+    ScalePrimary,
+    ScaleTarget,
+)
+from canary.errors import NotFound
+from canary.resources.configs import config_copy
+from canary.resources.primary import primary
+from canary.resources.revision import revision, template_digest
+
+
+class Applier:
+    """Writes what a decision asks for, and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        caches: CacheSet,
+        store: Store,
+        configs: ConfigReader,
+        renderer: Renderer,
+        reader: CanaryReader,
+        label_prefixes: tuple[str, ...],
+    ) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._store = store
+        self._configs = configs
+        self._renderer = renderer
+        self._reader = reader
+        self._label_prefixes = label_prefixes
+
+    async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
+        """Write a status where it differs, on the version of the object it was decided on.
+
+        Raises:
+            Conflict: the object has changed since.
+        """
+        if status == record.status:
+            return record
+        write = write_peer_status if record.key.group == PEER_GROUP else write_status
+        return await self._patch_canary(record, {"status": write(status)}, subresource="status")
+
+    async def apply(self, record: CanaryRecord, actions: Iterable[Action]) -> bool:
+        """Make actions true, in their order; tell whether anything had to be written.
+
+        Raises:
+            ClusterError: something could not be written; what came before it is.
+        """
+        changed = False
+        for action in actions:
+            written, record = await self._apply(record, action)
+            changed |= written
+        return changed
+
+    async def _apply(self, record: CanaryRecord, action: Action) -> tuple[bool, CanaryRecord]:
+        match action:
+            case HoldFinalizer(present=present):
+                return await self._hold_finalizer(record, present=present)
+            case ClearCommands(verbs=verbs):
+                annotations = {f"{COMMAND_PREFIX}{verb}": None for verb in verbs}
+                patch = {"metadata": {"annotations": annotations}}
+                return True, await self._patch_canary(record, patch)
+            case EnsurePrimary(revision=wanted):
+                return await self._ensure_primary(record, wanted), record
+            case EnsureServices(apex=apex):
+                target = self._target(record)
+                return await self._ensure(record, self._renderer.services(record, target, apex)), record
+            case EnsureAutoscaler():
+                return await self._ensure(record, self._renderer.autoscaler(record)), record
+            case RouteTraffic(split=split):
+                return await self._ensure(record, self._renderer.route(record, split)), record
+            case RestoreRoutes():
+                return await self._restore_routes(record), record
+            case ScaleTarget(replicas=replicas):
+                return await self._scale(self._names(record)[0], replicas), record
+            case ScalePrimary(replicas=replicas):
+                return await self._scale(self._names(record)[1], replicas), record
+
+    async def _ensure(self, record: CanaryRecord, objects: Iterable[Wanted]) -> bool:
+        """Write the objects that differ.
+
+        What is our own is applied on the server's side, so that what others set in it stays theirs.
+        What was there before us is replaced as a whole, on the version that it was rendered from.
+        """
+        assert record.canary is not None
+        changed = False
+        for wanted in objects:
+            if not wanted.missing:
+                continue
+            existing = wanted.existing
+            if existing is None or owned(record.canary, existing):
+                written = await self._cluster.apply(wanted.rendered)
+            else:
+                version = existing["metadata"]["resourceVersion"]
+                metadata = wanted.rendered["metadata"] | {"resourceVersion": version}
+                written = await self._cluster.replace(wanted.rendered | {"metadata": metadata})
+            self._caches.put(wanted.key.kind, written)
+            changed = True
+        return changed
+
+    async def _ensure_primary(self, record: CanaryRecord, wanted: str) -> bool:
+        """Bring the primary to a revision, from the target, if it is at that very revision."""
+        assert record.canary is not None
+        spec, namespace = record.canary.spec, record.key.namespace
+        target = self._target(record)
+        current = self._store.deployment(namespace, spec.primary_name)
+        if target is None or (current is not None and current.revision == wanted):
+            return False
+        configs, missing = await self._configs.checksums(namespace, target.references)
+        if missing or revision(target.template, configs) != wanted:
+            return False
+        manifest = await self._cluster.read(DEPLOYMENT, namespace, spec.target_ref.name)
+        if template_digest(manifest["spec"]["template"]) != target.template:
+            # The target has changed since it was last seen; its event is on the way.
+            return False
+        await self._copy_configs(record, configs)
+        rendered = primary(
+            record.canary,
+            manifest,
+            revision=wanted,
+            selector_label=self._renderer.label(manifest),
+            configs=configs,
+            replicas=None if spec.autoscaler_ref else max(target.replicas, 1),
+            existing=await self._existing_primary(record) if current else None,
+            include_label_prefixes=self._label_prefixes,
+        )
+        written = await self._cluster.apply(rendered)
+        self._caches.put(DEPLOYMENT, written)
+        return True
+
+    async def _existing_primary(self, record: CanaryRecord) -> Manifest | None:
+        assert record.canary is not None
+        name = record.canary.spec.primary_name
+        try:
+            return await self._cluster.read(DEPLOYMENT, record.key.namespace, name)
+        except NotFound:
+            return None
+
+    async def _copy_configs(self, record: CanaryRecord, configs: Iterable[str]) -> None:
+        """Give the primary copies of its own of the tracked configs."""
+        assert record.canary is not None
+        namespace, tracked = record.key.namespace, set(configs)
+        target = self._target(record)
+        for reference in target.references if target else ():
+            if reference.key not in tracked:
+                continue
+            source = await self._configs.read(namespace, reference)
+            if source is None:
+                continue
+            kind = KINDS[reference.kind]
+            copy = config_copy(
+                record.canary, source, include_label_prefixes=self._label_prefixes
+            )
+            if source.get("immutable"):
+                # The API server takes no new content for an immutable object.
+                await self._delete(
+                    ObjectKey(kind=kind, namespace=namespace, name=copy["metadata"]["name"])
+                )
+            await self._cluster.apply(copy)
+
+    async def _restore_routes(self, record: CanaryRecord) -> bool:
+        writes, gone = self._renderer.restoration(record)
+        changed = await self._ensure(record, writes)
+        for key in gone:
+            await self._delete(key)
+            self._caches.drop(key.kind, key.namespace, key.name)
+        return changed or bool(gone)
+
+    async def _delete(self, key: ObjectKey) -> None:
+        try:
+            await self._cluster.delete(key.kind, key.namespace, key.name)
+        except NotFound:
+            return
+
+    async def _scale(self, key: ObjectKey, replicas: int) -> bool:
+        deployment = self._store.deployment(key.namespace, key.name)
+        if deployment is None or deployment.replicas == replicas:
+            return False
+        patch = {"spec": {"replicas": replicas}}
+        written = await self._cluster.merge_patch(DEPLOYMENT, key.namespace, key.name, patch)
+        self._caches.put(DEPLOYMENT, written)
+        return True
+
+    async def _hold_finalizer(
+        self, record: CanaryRecord, *, present: bool
+    ) -> tuple[bool, CanaryRecord]:
+        if (FINALIZER in record.finalizers) == present:
+            return False, record
+        others = [each for each in record.finalizers if each != FINALIZER]
+        finalizers = [*others, FINALIZER] if present else others
+        patch = {"metadata": {"finalizers": finalizers}}
+        return True, await self._patch_canary(record, patch)
+
+    async def _patch_canary(
+        self, record: CanaryRecord, patch: Manifest, subresource: str | None = None
+    ) -> CanaryRecord:
+        key, kind = record.key, canary_kind(record.key.group)
+        written = await self._cluster.merge_patch(
+            kind,
+            key.namespace,
+            key.name,
+            patch,
+            subresource=subresource,
+            resource_version=record.resource_version,
+        )
+        self._caches.put(kind, written)
+        return self._reader.read(written)
+
+    def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
+        key = self._names(record)[0]
+        return self._store.deployment(key.namespace, key.name)
+
+    def _names(self, record: CanaryRecord) -> tuple[ObjectKey, ObjectKey]:
+        """Name the target and the primary."""
+        assert record.canary is not None
+        spec = record.canary.spec
+        target, primary_key = (
+            ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=name)
+            for name in (spec.target_ref.name, spec.primary_name)
+        )
+        return target, primary_key

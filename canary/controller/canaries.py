@@ -1,0 +1,134 @@
+"""The Canaries as the shell keeps them: parsed once when they change, with all that is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from analysis.errors import UnknownPlugin
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.api.meta import GROUP, PEER_GROUP, VERSION
+from canary.api.peer import read_peer_status
+from canary.api.status import CanaryStatus, read_status
+from canary.api.salvage import salvage
+from canary.api.validation import parse_canary, unsupported
+from canary.core.commands import VERBS
+from canary.core.facts import Command
+from canary.errors import InvalidSpec, Problem
+from canary.routers import Router, router_for
+
+COMMAND_PREFIX = f"{GROUP}/"
+FINALIZER = f"{GROUP}/finalizer"
+"""Holds a deleted Canary until its target has its pods and its traffic back."""
+
+
+class CanaryKey(NamedTuple):
+    """What a Canary is known by."""
+
+    group: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryRecord:
+    """A Canary, parsed."""
+
+    key: CanaryKey
+    uid: str
+    resource_version: str
+    generation: int
+    deleting: bool
+    finalizers: tuple[str, ...]
+    commands: tuple[Command, ...]
+    status: CanaryStatus
+    canary: Canary | None
+    """None where too little of the spec can be read to know the target by."""
+    router: Router | None
+    problems: tuple[Problem, ...]
+    """Why the spec can't be acted on; empty for a sound one."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether the Canary can be acted on."""
+        return not self.problems
+
+
+def canary_kind(group: str) -> Kind:
+    """Give the kind of the Canaries of an API group."""
+    return Kind(group=group, versions=(VERSION,), kind="Canary", plural="canaries")
+
+
+class CanaryReader:
+    """Reads Canaries, and parses a spec only when its generation has changed."""
+
+    def __init__(self, default_router: str) -> None:
+        self._default_router = default_router
+        self._parsed: dict[str, tuple[int, Canary | None, Router | None, tuple[Problem, ...]]] = {}
+
+    def read(self, manifest: Manifest) -> CanaryRecord:
+        """Make the record of an object, whatever it holds."""
+        metadata = manifest["metadata"]
+        group = str(manifest["apiVersion"]).partition("/")[0]
+        uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
+        parsed = self._parsed.get(uid)
+        if parsed is None or parsed[0] != generation:
+            parsed = (generation, *self._parse(manifest))
+            self._parsed[uid] = parsed
+        _, canary, router, problems = parsed
+        return CanaryRecord(
+            key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
+            uid=uid,
+            resource_version=metadata.get("resourceVersion", ""),
+            generation=generation,
+            deleting="deletionTimestamp" in metadata,
+            finalizers=tuple(metadata.get("finalizers") or ()),
+            commands=_commands(metadata.get("annotations") or {}),
+            status=_read(group, manifest.get("status")),
+            canary=canary,
+            router=router,
+            problems=problems,
+        )
+
+    def forget(self, record: CanaryRecord) -> None:
+        """Drop what was parsed of a Canary that is gone."""
+        self._parsed.pop(record.uid, None)
+
+    def _parse(
+        self, manifest: Manifest
+    ) -> tuple[Canary | None, Router | None, tuple[Problem, ...]]:
+        # Only what the spec depends on is validated with it: a status is read leniently.
+        document = {key: value for key, value in manifest.items() if key != "status"}
+        problems: list[Problem] = []
+        try:
+            canary: Canary | None = parse_canary(document)
+        except InvalidSpec as invalid:
+            problems += invalid.problems
+            canary = salvage(document)
+        if canary is None:
+            return None, None, tuple(problems)
+        provider = canary.spec.provider or self._default_router
+        try:
+            router: Router | None = router_for(provider)
+        except UnknownPlugin as unknown:
+            router = None
+            problems.append(Problem("spec.provider", provider, str(unknown)))
+        problems += unsupported(canary)
+        if router is not None:
+            problems += router.problems(canary)
+        return canary, router, tuple(dict.fromkeys(problems))
+
+
+def _read(group: str, raw: object) -> CanaryStatus:
+    return read_peer_status(raw) if group == PEER_GROUP else read_status(raw)
+
+
+def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:
+    return tuple(
+        Command(verb=verb, value=str(annotations[COMMAND_PREFIX + verb])[:200])
+        for verb in VERBS
+        if COMMAND_PREFIX + verb in annotations
+    )

@@ -1,0 +1,121 @@
+"""Observing: the facts about a Canary, from the caches.
+
+Nothing is asked of the API server here but a tracked ConfigMap or Secret whose version has moved.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from canary.api.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    ObjectKey,
+)
+from canary.controller.canaries import FINALIZER, CanaryRecord
+from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.records import DeploymentRecord
+from canary.controller.store import Store
+from canary.controller.wanted import Renderer
+from canary.core.facts import Facts, Policy, Revision, Workload
+from canary.core.needs import Answer, Need
+from canary.resources.revision import revision
+
+
+class Observer:
+    """Puts the facts about a Canary together."""
+
+    def __init__(
+        self, *, store: Store, configs: ConfigReader, renderer: Renderer, policy: Policy
+    ) -> None:
+        self._store = store
+        self._configs = configs
+        self._renderer = renderer
+        self._policy = policy
+
+    async def observe(
+        self,
+        record: CanaryRecord,
+        *,
+        answers: Mapping[Need, Answer],
+        delivered: frozenset[str],
+        obstacle: str,
+    ) -> Facts:
+        """Put the facts about a Canary together."""
+        canary = record.canary
+        assert canary is not None
+        namespace, spec = record.key.namespace, canary.spec
+        target = self._store.deployment(namespace, spec.target_ref.name)
+        primary = self._store.deployment(namespace, spec.primary_name)
+        seen: Revision | None = None
+        if target is not None:
+            configs, missing = await self._configs.checksums(namespace, target.references)
+            obstacle = missing or obstacle
+            if not missing:
+                seen = Revision(id=revision(target.template, configs), configs=configs)
+        routes = self._store.routes(record)
+        return Facts(
+            generation=record.generation,
+            deleting=record.deleting,
+            has_finalizer=FINALIZER in record.finalizers,
+            commands=record.commands,
+            target=self._workload(namespace, target),
+            primary=self._workload(namespace, primary),
+            revision=seen,
+            routed=record.router.weights(canary, routes) if record.router else None,
+            restored=record.deleting and self._renderer.restored(record, target),
+            autoscaler_minimum=self._autoscaler_minimum(record),
+            obstacle=obstacle,
+            answers=answers,
+            delivered=delivered,
+            policy=self._policy,
+        )
+
+    def _workload(self, namespace: str, record: DeploymentRecord | None) -> Workload | None:
+        if record is None:
+            return None
+        return Workload(
+            name=record.name,
+            uid=record.uid,
+            generation=record.generation,
+            observed_generation=record.observed_generation,
+            replicas=record.replicas,
+            total=record.total,
+            updated=record.updated,
+            available=record.available,
+            deadline_exceeded=record.deadline_exceeded,
+            revision=record.revision,
+            trouble=self._store.trouble(namespace, record),
+        )
+
+    def _autoscaler_minimum(self, record: CanaryRecord) -> int | None:
+        reference = record.canary.spec.autoscaler_ref if record.canary else None
+        if reference is None:
+            return None
+        manifest = self._store.manifest(
+            ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
+        )
+        return int(manifest["spec"].get("minReplicas") or 1) if manifest else None
+
+
+def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Iterable[ObjectKey]:
+    """Name every object whose change may change what is decided about a Canary."""
+    canary = record.canary
+    if canary is None:
+        return
+    namespace, spec = record.key.namespace, canary.spec
+    for name in (spec.target_ref.name, spec.primary_name):
+        # ReplicaSets and pods are found by the Deployment they belong to.
+        for kind in (DEPLOYMENT, REPLICA_SET, POD):
+            yield ObjectKey(kind=kind, namespace=namespace, name=name)
+    for name in (spec.service_name, spec.primary_service_name, spec.canary_service_name):
+        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
+    if spec.autoscaler_ref:
+        for suffix in ("", "-primary"):
+            name = spec.autoscaler_ref.name + suffix
+            yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+    if record.router:
+        yield from record.router.objects(canary)
+    for reference in target.references if target else ():
+        yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)

@@ -1,0 +1,167 @@
+"""Which question each metric of a Canary is: its template, its store, its bounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.builtin import builtin_query, implied_range
+from analysis.errors import AnalysisError
+from analysis.model import (
+    Check,
+    Credentials,
+    Metric,
+    Policy,
+    ProviderSpec,
+    ThresholdRange,
+    Verdict,
+)
+from analysis.template import TemplateContext, render
+from canary.api.analysis_spec import MetricSpec
+from canary.api.metrictemplate import MetricTemplate
+from canary.controller.canaries import CanaryRecord
+from canary.controller.secrets import SecretReader
+from canary.controller.templates import TemplateReader
+from canary.errors import CanaryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where metrics are found that name no store of their own."""
+
+    type: str = "prometheus"
+    address: str = ""
+    targets: tuple[str, ...] = ()
+    """Pages that the `scrape` provider reads."""
+
+
+class QueryBuilder:
+    """Builds the metrics that the analysis engine judges."""
+
+    def __init__(
+        self,
+        *,
+        templates: TemplateReader,
+        secrets: SecretReader,
+        stores: Stores,
+        default_router: str,
+    ) -> None:
+        self._templates = templates
+        self._secrets = secrets
+        self._stores = stores
+        self._default_router = default_router
+
+    async def build(self, record: CanaryRecord) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
+        """Build every metric; those that can't be asked come back as checks that say why."""
+        assert record.canary is not None
+        metrics: list[Metric] = []
+        unasked: list[Check] = []
+        for spec in record.canary.spec.analysis.metrics:
+            try:
+                metrics.append(await self._metric(record, spec))
+            except (CanaryError, AnalysisError) as error:
+                unasked.append(_unasked(spec, str(error)))
+        return tuple(metrics), tuple(unasked)
+
+    async def _metric(self, record: CanaryRecord, spec: MetricSpec) -> Metric:
+        template = None
+        if spec.template_ref is not None:
+            namespace = spec.template_ref.namespace or record.key.namespace
+            template = self._templates.metric_template(
+                record.key.group, namespace, spec.template_ref.name
+            )
+        text = self._text(record, spec, template)
+        return Metric(
+            name=spec.name,
+            query=render(text, _context(record, spec)),
+            provider=await self._provider(record, template),
+            interval=spec.interval,
+            threshold_range=_range(spec),
+            on_no_data=Policy(spec.on_no_data),
+            on_error=Policy(spec.on_error),
+        )
+
+    def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:
+        if template is not None:
+            return template.spec.query
+        if spec.query:
+            return spec.query
+        assert record.canary is not None
+        provider = record.canary.spec.provider or self._default_router
+        return builtin_query(spec.name, provider.partition(":")[0], self._store_type(record))
+
+    def _store_type(self, record: CanaryRecord) -> str:
+        assert record.canary is not None
+        return "prometheus" if record.canary.spec.metrics_server else self._stores.type
+
+    async def _provider(
+        self, record: CanaryRecord, template: MetricTemplate | None
+    ) -> ProviderSpec:
+        assert record.canary is not None
+        if template is None:
+            if record.canary.spec.metrics_server:
+                return ProviderSpec(type="prometheus", address=record.canary.spec.metrics_server)
+            return ProviderSpec(
+                type=self._stores.type, address=self._stores.address, targets=self._stores.targets
+            )
+        provider = template.spec.provider
+        secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
+        return ProviderSpec(
+            type=provider.type,
+            address=provider.address or "",
+            headers=tuple(
+                (name, value) for name, values in provider.headers.items() for value in values
+            ),
+            credentials=_credentials(secret),
+            insecure_skip_verify=provider.insecure_skip_verify,
+            ca_bundle=provider.ca_bundle,
+            timeout=provider.timeout,
+            targets=(provider.address,) if provider.address else self._stores.targets,
+        )
+
+
+def _credentials(secret: Mapping[str, str] | None) -> Credentials | None:
+    if secret is None:
+        return None
+    return Credentials(
+        token=secret.get("token"),
+        username=secret.get("username"),
+        password=secret.get("password"),
+    )
+
+
+def _range(spec: MetricSpec) -> ThresholdRange:
+    if spec.threshold_range is not None:
+        return ThresholdRange(min=spec.threshold_range.min, max=spec.threshold_range.max)
+    return implied_range(spec.name, spec.threshold or 0.0)
+
+
+def _context(record: CanaryRecord, spec: MetricSpec) -> TemplateContext:
+    assert record.canary is not None
+    canary = record.canary.spec
+    return TemplateContext(
+        name=record.key.name,
+        namespace=record.key.namespace,
+        target=canary.target_ref.name,
+        service=canary.service_name,
+        ingress=canary.ingress_ref.name if canary.ingress_ref else canary.target_ref.name,
+        route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
+        interval=spec.interval,
+        variables=spec.template_variables,
+    )
+
+
+def _unasked(spec: MetricSpec, reason: str) -> Check:
+    verdicts = {
+        Policy.FAIL: Verdict.FAIL,
+        Policy.HOLD: Verdict.INCONCLUSIVE,
+        Policy.PASS: Verdict.PASS,
+    }
+    return Check(
+        metric=spec.name,
+        verdict=verdicts[Policy(spec.on_error)],
+        value=None,
+        bound=_range(spec).text,
+        message=f"{spec.name} can't be asked: {reason}",
+        query="",
+    )
+
+

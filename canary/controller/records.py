@@ -1,0 +1,223 @@
+"""What the caches keep of each kind: typed records, trimmed to what decisions and writes use.
+
+A record is made once, when its object changes. Objects that tidegate writes whole are kept packed
+as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from canary.api.kinds import Manifest
+from canary.core.facts import Trouble
+from canary.resources.configs import ConfigReference, references
+from canary.resources.names import REVISION_ANNOTATION
+from canary.resources.revision import template_digest
+
+ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH = "pod-template-hash"
+
+_HOPELESS = frozenset(
+    {"CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
+)
+"""Reasons of a waiting container that more waiting seldom mends.
+
+The first failure of a pull (ErrImagePull), or a ConfigMap that is created a moment later
+(CreateContainerConfigError), mends itself often enough to be left to the deadline.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A whole object as JSON, without what is the API server's own bookkeeping."""
+
+    content: bytes
+    resource_version: str
+
+    @property
+    def manifest(self) -> Manifest:
+        """Decode the object; each call gives a new copy."""
+        document: Manifest = orjson.loads(self.content)
+        document["metadata"]["resourceVersion"] = self.resource_version
+        return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRecord:
+    """A Deployment: its counts, and digests of what the user wrote."""
+
+    name: str
+    uid: str
+    generation: int
+    observed_generation: int
+    replicas: int
+    total: int
+    updated: int
+    available: int
+    deadline_exceeded: bool
+    revision: str
+    """The revision that tidegate made it from; empty on a target."""
+    template: str
+    """Digest of the pod template."""
+    rollout: str
+    """The number of its newest ReplicaSet."""
+    references: tuple[ConfigReference, ...]
+    outline: bytes
+    """What services are made from, as JSON: the selector, and the containers' ports."""
+
+    @property
+    def services_outline(self) -> Manifest:
+        """Decode the outline."""
+        document: Manifest = orjson.loads(self.outline)
+        return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSetRecord:
+    """A ReplicaSet: which template of which Deployment it stands for."""
+
+    deployment: str
+    template_hash: str
+    rollout: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRecord:
+    """A pod in trouble."""
+
+    template_hash: str
+    deployment: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigRecord:
+    """A ConfigMap or Secret, of which only the version is kept."""
+
+    resource_version: str
+
+
+def pack(manifest: Manifest) -> Packed:
+    """Keep an object whole, packed."""
+    metadata = {
+        key: value
+        for key, value in manifest["metadata"].items()
+        if key not in {"managedFields", "resourceVersion"}
+    }
+    kept = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
+    return Packed(
+        content=orjson.dumps(kept | {"metadata": metadata}),
+        resource_version=metadata_of(manifest).get("resourceVersion", ""),
+    )
+
+
+def deployment_record(manifest: Manifest) -> DeploymentRecord:
+    """Trim a Deployment."""
+    metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    progressing = next(
+        (each for each in status.get("conditions") or () if each.get("type") == "Progressing"), {}
+    )
+    return DeploymentRecord(
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        generation=metadata.get("generation", 0),
+        observed_generation=status.get("observedGeneration", 0),
+        replicas=spec.get("replicas", 1),
+        total=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
+        revision=annotations.get(REVISION_ANNOTATION, ""),
+        template=template_digest(spec["template"]),
+        rollout=annotations.get(ROLLOUT_REVISION, ""),
+        references=references(spec["template"]),
+        outline=_outline(manifest),
+    )
+
+
+def _outline(deployment: Manifest) -> bytes:
+    spec = deployment["spec"]
+    containers = [
+        {"name": container["name"], "ports": container.get("ports") or []}
+        for container in spec["template"]["spec"].get("containers") or ()
+    ]
+    outline = {
+        "selector": spec.get("selector") or {},
+        "template": {"spec": {"containers": containers}},
+    }
+    return orjson.dumps({"spec": outline})
+
+
+def replica_set_record(manifest: Manifest) -> ReplicaSetRecord | None:
+    """Trim a ReplicaSet; None where no Deployment owns it."""
+    metadata = metadata_of(manifest)
+    owner = _controller(metadata)
+    if owner.get("kind") != "Deployment":
+        return None
+    return ReplicaSetRecord(
+        deployment=owner["name"],
+        template_hash=(metadata.get("labels") or {}).get(TEMPLATE_HASH, ""),
+        rollout=(metadata.get("annotations") or {}).get(ROLLOUT_REVISION, ""),
+    )
+
+
+def pod_record(manifest: Manifest) -> PodRecord | None:
+    """Trim a pod; None where it is in no trouble, or of no Deployment."""
+    metadata = metadata_of(manifest)
+    template_hash = (metadata.get("labels") or {}).get(TEMPLATE_HASH, "")
+    owner = _controller(metadata)
+    trouble = None if metadata.get("deletionTimestamp") else _trouble(manifest)
+    if trouble is None or not template_hash or owner.get("kind") != "ReplicaSet":
+        return None
+    return PodRecord(
+        template_hash=template_hash,
+        deployment=owner["name"].removesuffix(f"-{template_hash}"),
+        trouble=trouble,
+    )
+
+
+def config_record(manifest: Manifest) -> ConfigRecord:
+    """Trim a ConfigMap or Secret, or what the API server gives of its metadata."""
+    return ConfigRecord(resource_version=metadata_of(manifest).get("resourceVersion", ""))
+
+
+def metadata_of(manifest: Manifest) -> dict[str, Any]:
+    """Give an object's metadata."""
+    metadata: dict[str, Any] = manifest["metadata"]
+    return metadata
+
+
+def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners = metadata.get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
+def _trouble(pod: Manifest) -> Trouble | None:
+    status = pod.get("status") or {}
+    containers = (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    )
+    for container in containers:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        reason = waiting.get("reason", "")
+        if reason not in _HOPELESS:
+            continue
+        return Trouble(
+            reason="OOMKilled" if last.get("reason") == "OOMKilled" else reason,
+            pod=metadata_of(pod)["name"],
+            container=container.get("name", ""),
+            message=_message(waiting, last),
+        )
+    return None
+
+
+def _message(waiting: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    said = [str(waiting.get("message") or ""), str(last.get("message") or "")]
+    if last.get("exitCode") is not None:
+        said.append(f"exit code {last['exitCode']}")
+    return "; ".join(each.strip() for each in said if each.strip())[:300]

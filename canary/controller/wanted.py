@@ -1,0 +1,132 @@
+"""What actions ask for, rendered: the objects as they must be, beside those that are there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
+from canary.controller.canaries import CanaryRecord
+from canary.controller.records import DeploymentRecord
+from canary.controller.store import Store
+from canary.core.actions import Side
+from canary.core.weights import Split
+from canary.errors import InvalidSpec, Problem
+from canary.resources.autoscaler import primary_autoscaler
+from canary.resources.compare import differs
+from canary.resources.names import SelectorLabel, selector_label
+from canary.resources.ports import service_ports
+from canary.resources.services import services
+from canary.routers import Restoration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An object as it must be, and as it is."""
+
+    key: ObjectKey
+    rendered: Manifest
+    existing: Manifest | None
+    exact: bool = False
+    """Whether any difference counts, as in traffic objects."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether the object must be written."""
+        return differs(self.rendered, self.existing, exact=self.exact)
+
+
+class Renderer:
+    """Renders what actions ask for from what the caches hold."""
+
+    def __init__(self, store: Store, selector_labels: tuple[str, ...]) -> None:
+        self._store = store
+        self._selector_labels = selector_labels
+
+    def label(self, deployment: Manifest) -> SelectorLabel:
+        """Find the label that tells the target's pods from the primary's.
+
+        Raises:
+            InvalidSpec: the target has none of those that the controller looks for.
+        """
+        label = selector_label(deployment, self._selector_labels)
+        if isinstance(label, Problem):
+            raise InvalidSpec([label])
+        return label
+
+    def services(
+        self, record: CanaryRecord, target: DeploymentRecord | None, apex: Side | None
+    ) -> list[Wanted]:
+        """Render the services."""
+        if record.canary is None or target is None:
+            return []
+        spec, namespace = record.canary.spec, record.key.namespace
+        names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
+        keys = [ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names]
+        found = {key.name: self._store.manifest(key) for key in keys}
+        existing = {name: manifest for name, manifest in found.items() if manifest is not None}
+        outline = target.services_outline
+        rendered = services(
+            record.canary,
+            self.label(outline),
+            service_ports(record.canary, outline),
+            existing,
+            apex,
+        )
+        return [
+            Wanted(
+                key=ObjectKey(
+                    kind=SERVICE, namespace=namespace, name=manifest["metadata"]["name"]
+                ),
+                rendered=manifest,
+                existing=existing.get(manifest["metadata"]["name"]),
+            )
+            for manifest in rendered
+        ]
+
+    def autoscaler(self, record: CanaryRecord) -> list[Wanted]:
+        """Render the primary's autoscaler."""
+        reference = record.canary.spec.autoscaler_ref if record.canary else None
+        if record.canary is None or reference is None:
+            return []
+        namespace = record.key.namespace
+        source = self._store.manifest(
+            ObjectKey(kind=AUTOSCALER, namespace=namespace, name=reference.name)
+        )
+        if source is None:
+            return []
+        key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=f"{reference.name}-primary")
+        existing = self._store.manifest(key)
+        rendered = primary_autoscaler(record.canary, source, existing=existing)
+        return [Wanted(key=key, rendered=rendered, existing=existing)]
+
+    def route(self, record: CanaryRecord, split: Split) -> list[Wanted]:
+        """Render the route, what it refers to first."""
+        if record.canary is None or record.router is None:
+            return []
+        rendered = record.router.render(record.canary, self._store.routes(record), split)
+        return self._of_router(record, rendered)
+
+    def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
+        """Render the routes as they were before tidegate, and name those that are to go."""
+        if record.canary is None or record.router is None:
+            return [], ()
+        routes = self._store.routes(record)
+        restoration: Restoration = record.router.restore(record.canary, routes)
+        gone = tuple(key for key in restoration.remove if key in routes.existing)
+        return self._of_router(record, restoration.write), gone
+
+    def restored(self, record: CanaryRecord, target: DeploymentRecord | None) -> bool:
+        """Tell whether the apex service and the routes are back as they were found."""
+        writes, gone = self.restoration(record)
+        back = [*self.services(record, target, Side.TARGET), *writes]
+        return not gone and not any(wanted.missing for wanted in back)
+
+    def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
+        assert record.canary is not None
+        assert record.router is not None
+        keys = {(key.kind.kind, key.name): key for key in record.router.objects(record.canary)}
+        wanted = []
+        for manifest in rendered:
+            key = keys[manifest["kind"], manifest["metadata"]["name"]]
+            existing = self._store.manifest(key)
+            wanted.append(Wanted(key=key, rendered=manifest, existing=existing, exact=True))
+        return wanted

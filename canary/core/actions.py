@@ -1,0 +1,95 @@
+"""What must be true of the cluster: each action is a desired state, not a command.
+
+`apply` compares an action with what is there and writes only the difference, so that every
+decision may return all of them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from canary.core.weights import Split
+
+
+class Side(StrEnum):
+    """A workload that can serve."""
+
+    PRIMARY = "primary"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldFinalizer:
+    """The Canary has, or has not, the finalizer that makes its deletion safe."""
+
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsurePrimary:
+    """The primary exists and runs this revision.
+
+    Its template is copied from the target, and only while the target is at this very revision.
+    """
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureServices:
+    """The primary's and the canary's services exist, and the apex service selects `apex`.
+
+    None leaves the apex service as it is.
+    """
+
+    apex: Side | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureAutoscaler:
+    """The primary has a copy of the target's autoscaler."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTraffic:
+    """The route exists and splits traffic so."""
+
+    split: Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRoutes:
+    """Routes are as they were before tidegate; those it created are gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleTarget:
+    """The target has this many replicas."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalePrimary:
+    """The primary has this many replicas."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearCommands:
+    """These command annotations are gone from the Canary."""
+
+    verbs: tuple[str, ...]
+
+
+Action = (
+    HoldFinalizer
+    | EnsurePrimary
+    | EnsureServices
+    | EnsureAutoscaler
+    | RouteTraffic
+    | RestoreRoutes
+    | ScaleTarget
+    | ScalePrimary
+    | ClearCommands
+)

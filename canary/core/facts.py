@@ -1,0 +1,126 @@
+"""What is observed: the facts that a decision is made on.
+
+Facts are gathered by the shell and never computed from a status.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+from canary.core.needs import Answer, Need
+from canary.core.weights import Split
+
+FULL_READINESS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A pod that will not come up by waiting: a crash loop, an image that can't be pulled."""
+
+    reason: str
+    pod: str
+    container: str
+    message: str
+
+    def __str__(self) -> str:
+        what = f"{self.reason} in container {self.container} of pod {self.pod}"
+        return f"{what}: {self.message}" if self.message else what
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A Deployment as it was last seen; all counts are pods."""
+
+    name: str
+    uid: str = ""
+    generation: int = 1
+    observed_generation: int = 1
+    replicas: int = 1
+    """Wanted, from the spec."""
+    total: int = 0
+    """Existing, of any template."""
+    updated: int = 0
+    """Existing, of the current template."""
+    available: int = 0
+    """Ready for at least minReadySeconds, of any template."""
+    deadline_exceeded: bool = False
+    """The Deployment's own progress deadline has passed."""
+    revision: str = ""
+    """The revision it was made from, as recorded on a primary by tidegate; empty on a target."""
+    trouble: Trouble | None = None
+
+    def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
+        """Tell whether enough pods of the current template serve, and none of an older one."""
+        return (
+            self.observed_generation >= self.generation
+            and self.replicas > 0
+            and self.updated >= self.replicas
+            and self.total <= self.updated
+            and self.available >= max(1, self.updated * threshold_percent // FULL_READINESS)
+        )
+
+    @property
+    def version(self) -> str:
+        """What identifies the spec that was seen; a scale changes it as well."""
+        return f"{self.uid}/{self.generation}"
+
+    @property
+    def serves(self) -> bool:
+        """Whether any of its pods could take a request."""
+        return self.available > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What the user wrote: the target's pod template with its tracked configs, by hash."""
+
+    id: str
+    configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Checksums of the tracked ConfigMaps and Secrets, by kind/name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something a person asked for by annotation."""
+
+    verb: str
+    value: str = ""
+    """Who, and why; free text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Settings of the controller that decisions depend on."""
+
+    drain: timedelta = timedelta(seconds=10)
+    """How long pods that no longer get traffic are kept, so that what is in flight can end."""
+    history: int = 5
+    """How many past runs a status keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything a decision depends on besides spec, status and time."""
+
+    generation: int = 1
+    """metadata.generation of the Canary."""
+    deleting: bool = False
+    has_finalizer: bool = False
+    commands: tuple[Command, ...] = ()
+    target: Workload | None = None
+    primary: Workload | None = None
+    revision: Revision | None = None
+    """The target's revision now; None where it can't be told (no target, a config is missing)."""
+    routed: Split | None = None
+    """The split that the route has now; None where there is no route."""
+    restored: bool = False
+    """The routes and the apex service are back as they were before tidegate."""
+    autoscaler_minimum: int | None = None
+    """The target's autoscaler's least number of replicas; None without an autoscaler."""
+    obstacle: str = ""
+    """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
+    answers: Mapping[Need, Answer] = field(default_factory=lambda: MappingProxyType({}))
+    delivered: frozenset[str] = frozenset()
+    """Ids of the notices that have been delivered."""
+    policy: Policy = Policy()

@@ -1,0 +1,39 @@
+"""What is missing to decide: a need is returned instead of a decision, answered, and asked once.
+
+A need is a value and the key of its answer.
+"""
+
+from dataclasses import dataclass
+
+from analysis.model import Report
+from canary.api.people import WebhookType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskHooks:
+    """Call the hooks of one type, in their order, up to the first that does not pass."""
+
+    type: WebhookType
+    key: str
+    """Names this very question: the same after a crash, so that receivers can drop a repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyse:
+    """Judge all metrics once."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAnswer:
+    """What the hooks of one type said."""
+
+    passed: bool
+    hook: str = ""
+    """The hook that did not pass."""
+    message: str = ""
+
+
+Need = AskHooks | Analyse
+Answer = HookAnswer | Report

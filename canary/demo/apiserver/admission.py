@@ -1,0 +1,106 @@
+"""What an object must be before it is stored: in a living namespace, defaulted, valid."""
+
+from collections.abc import Iterable
+
+from canary.demo.apiserver import crd, defaults, errors
+from canary.demo.apiserver.errors import Cause
+from canary.demo.apiserver.expressions import check_rules, uncompiled
+from canary.demo.apiserver.naming import metadata_causes
+from canary.demo.apiserver.resources import Registry, Resource
+from canary.demo.apiserver.storage import Storage
+from canary.demo.apiserver.structural import apply_defaults, validate
+from canary.demo.apiserver.validation import builtin_causes
+from canary.demo.apiserver.values import Object
+
+_NAMESPACES = ("", "namespaces")
+
+
+class Admission:
+    """Defaults and rules of all kinds."""
+
+    def __init__(self, registry: Registry, storage: Storage) -> None:
+        self._registry = registry
+        self._storage = storage
+
+    def check_namespace(self, resource: Resource, namespace: str, item: Object) -> None:
+        """Refuse a new object whose namespace is missing (404) or going (403)."""
+        if not resource.namespaced:
+            return
+        stored = self._storage.find(_NAMESPACES, ("", namespace))
+        if stored is None:
+            raise errors.not_found("", "namespaces", namespace)
+        if stored.object["metadata"].get("deletionTimestamp") is not None:
+            raise errors.forbidden(
+                resource.group,
+                resource.plural,
+                item["metadata"].get("name", ""),
+                f"unable to create new content in namespace {namespace} because it is being"
+                " terminated",
+                [
+                    Cause(
+                        "NamespaceTerminating",
+                        "metadata.namespace",
+                        f"namespace {namespace} is being terminated",
+                    )
+                ],
+            )
+
+    def admit(self, resource: Resource, item: Object, old: Object | None) -> list[str]:
+        """Default an object in place and return warnings; raises a 422 that names every cause."""
+        apply_defaults(item, resource.schema)
+        warnings = [resource.warning] if resource.warning else []
+        causes = list(metadata_causes(item, resource))
+        if resource.custom:
+            causes += _custom_causes(resource, item, old)
+        elif resource.storage_key == crd.KEY:
+            crd.fill_in(item)
+            causes += builtin_causes(item, old, resource)
+            if not causes:
+                causes += crd.definition_causes(item, old)
+            if not causes:
+                warnings += [
+                    f"the rule {rule!r} is not evaluated by this API server"
+                    for rule in uncompiled(item["spec"]["versions"])
+                ]
+        else:
+            defaults.fill_in(item, old, resource, self._storage)
+            causes += builtin_causes(item, old, resource)
+        if old is not None and old["metadata"].get("deletionTimestamp") is not None:
+            causes += _late_finalizers(item, old)
+        if causes:
+            name = item["metadata"].get("name", "")
+            raise errors.invalid(resource.group, resource.kind, name, _distinct(causes))
+        return warnings
+
+
+def _custom_causes(resource: Resource, item: Object, old: Object | None) -> Iterable[Cause]:
+    schema = resource.schema
+    causes = _without_metadata(validate(item, schema))
+    if not causes:
+        causes = check_rules(item, old, schema)
+    if old is None or not causes:
+        return causes
+    # What was wrong before and has not been touched does not stand in the way of other changes.
+    known = {*validate(old, schema), *check_rules(old, old, schema)}
+    return [cause for cause in causes if cause not in known]
+
+
+def _without_metadata(causes: Iterable[Cause]) -> list[Cause]:
+    return [cause for cause in causes if not cause.field.startswith("metadata.")]
+
+
+def _late_finalizers(item: Object, old: Object) -> list[Cause]:
+    before = old["metadata"].get("finalizers") or ()
+    late = [name for name in item["metadata"].get("finalizers") or () if name not in before]
+    if not late:
+        return []
+    listed = ", ".join(errors.shown(name) for name in late)
+    message = (
+        "Forbidden: no new finalizers can be added if the object is being deleted, found new"
+        f" finalizers []string{{{listed}}}"
+    )
+    return [Cause(errors.FORBIDDEN, "metadata.finalizers", message)]
+
+
+def _distinct(causes: Iterable[Cause]) -> list[Cause]:
+    return list(dict.fromkeys(causes))

@@ -1,0 +1,124 @@
+"""Rules in CEL that a custom kind's schema carries (`x-kubernetes-validations`).
+
+They are evaluated by the package `common-expression-language`.
+It lacks some of what Kubernetes adds to CEL (optional fields `.?`, `isSorted`, quantities ...): a
+rule that it cannot compile is not evaluated, and creating the definition answers with a warning
+that names the rule.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import cel
+
+from canary.demo.apiserver import errors
+from canary.demo.apiserver.errors import Cause
+from canary.demo.apiserver.structural import child_schema
+from canary.demo.apiserver.values import Object
+
+RULES = "x-kubernetes-validations"
+
+
+@lru_cache(maxsize=2048)
+def _compiled(expression: str) -> Any | None:
+    try:
+        return cel.compile(expression)
+    except ValueError:
+        return None
+
+
+def uncompiled(schema: Any) -> Iterator[str]:
+    """Yield every rule in a schema that cannot be evaluated."""
+    if isinstance(schema, dict):
+        for rule in schema.get(RULES, ()) if isinstance(schema.get(RULES), list) else ():
+            if _compiled(rule.get("rule", "")) is None:
+                yield rule.get("rule", "")
+        for nested in schema.values():
+            yield from uncompiled(nested)
+    elif isinstance(schema, list):
+        for nested in schema:
+            yield from uncompiled(nested)
+
+
+def check_rules(new: Any, old: Any, schema: Object, path: str = "") -> list[Cause]:
+    """Return the rules of a schema that a value breaks; `old` is None when it is new."""
+    causes: list[Cause] = []
+    if new is None:
+        return causes
+    for rule in schema.get(RULES, ()):
+        cause = _check(rule, new, old, path)
+        if cause is not None:
+            causes.append(cause)
+    if isinstance(new, dict):
+        for name, item in new.items():
+            nested = child_schema(schema, name)
+            if nested is not None and _worth_visiting(nested):
+                before = old.get(name) if isinstance(old, dict) else None
+                causes += check_rules(item, before, nested, f"{path}.{name}" if path else name)
+    elif isinstance(new, list) and schema.get("items"):
+        for index, item in enumerate(new):
+            before = _correlated(old, item, schema)
+            causes += check_rules(item, before, schema["items"], f"{path}[{index}]")
+    return causes
+
+
+def _worth_visiting(schema: Object) -> bool:
+    return bool(schema.keys() & {RULES, "properties", "items", "additionalProperties"})
+
+
+def _correlated(old: Any, item: Any, schema: Object) -> Any:
+    """Find the former version of a list's item by its keys; there is none in other lists."""
+    keys = schema.get("x-kubernetes-list-map-keys")
+    if not keys or not isinstance(old, list) or not isinstance(item, dict):
+        return None
+    for before in old:
+        if isinstance(before, dict) and all(before.get(key) == item.get(key) for key in keys):
+            return before
+    return None
+
+
+def _check(rule: Object, new: Any, old: Any, path: str) -> Cause | None:
+    text: str = rule.get("rule", "")
+    program = _compiled(text)
+    transition = "oldSelf" in text
+    if program is None or (transition and old is None):
+        return None
+    scope = {"self": new}
+    if transition:
+        scope["oldSelf"] = old
+    try:
+        holds = program.execute(scope)
+    except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError) as error:
+        if "Undefined variable or function" in str(error):
+            return None
+        return _broken(rule, new, path, f"rule evaluation error: {error}")
+    if holds is True:
+        return None
+    return _broken(rule, new, path, _message(rule, scope))
+
+
+def _message(rule: Object, scope: Object) -> str:
+    program = _compiled(rule["messageExpression"]) if rule.get("messageExpression") else None
+    if program is not None:
+        try:
+            said = program.execute(scope)
+        except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError):
+            said = None
+        if isinstance(said, str) and said.strip():
+            return said
+    message: str = rule.get("message") or f"failed rule: {rule.get('rule', '')}"
+    return message
+
+
+def _broken(rule: Object, value: Any, path: str, message: str) -> Cause:
+    where = path + rule.get("fieldPath", "") or "<nil>"
+    match rule.get("reason"):
+        case "FieldValueForbidden":
+            return Cause(errors.FORBIDDEN, where, f"Forbidden: {message}")
+        case "FieldValueRequired":
+            return errors.required(where, message)
+        case "FieldValueDuplicate":
+            return errors.duplicate(where, value)
+        case _:
+            return errors.invalid_value(where, value, message)

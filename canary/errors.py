@@ -1,0 +1,85 @@
+"""The exceptions of the controller.
+
+    Exception
+    └── CanaryError
+        ├── InvalidSpec            what a user wrote cannot be acted on; carries every problem
+        └── ClusterError           the Kubernetes API did not do what was asked
+            ├── Conflict           409: the object has changed since it was read; decide again
+            ├── NotFound           404: no such object, or no such kind
+            ├── Forbidden          401, 403: the credentials do not allow it
+            ├── Invalid            400, 422: the API server refuses the object as it is
+            ├── Gone               410: the resource version is too old; list again
+            └── Unreachable        no answer, or the server failed (429, 5xx); ask again later
+
+"Refused", "not ready" and "no data" are values, never exceptions.
+The analysis engine's exceptions are in `analysis.errors`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: A value longer than this is cut where it is shown: a message must fit a condition and an event.
+SHOWN_VALUE_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with what a user wrote: the field's path, its value, and what to do."""
+
+    field: str
+    value: object
+    remedy: str
+
+    def __str__(self) -> str:
+        """Name the field, the value and the remedy in one line."""
+        shown = repr(self.value)
+        if len(shown) > SHOWN_VALUE_LENGTH:
+            shown = f"{shown[: SHOWN_VALUE_LENGTH - 1]}…"
+        return f"{self.field}: {shown}: {self.remedy}"
+
+
+class CanaryError(Exception):
+    """Anything the controller raises."""
+
+
+class InvalidSpec(CanaryError):
+    """What a user wrote cannot be acted on; `problems` holds every reason, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        if not self.problems:
+            message = "InvalidSpec needs at least one problem"
+            raise ValueError(message)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        """Join every problem in the order found."""
+        return "; ".join(str(problem) for problem in self.problems)
+
+
+class ClusterError(CanaryError):
+    """The Kubernetes API did not do what was asked; the message says what was asked of what."""
+
+
+class Conflict(ClusterError):
+    """The object has changed since it was read, or exists already; read it and decide again."""
+
+
+class NotFound(ClusterError):
+    """There is no such object, or the cluster does not serve its kind."""
+
+
+class Forbidden(ClusterError):
+    """The credentials are missing, no longer valid, or do not allow this."""
+
+
+class Invalid(ClusterError):
+    """The API server refuses the object as it is; sending it again will not help."""
+
+
+class Gone(ClusterError):
+    """The resource version is older than what the API server remembers; list again."""
+
+
+class Unreachable(ClusterError):
+    """The API server gave no answer, or failed; asking again later may help."""

@@ -1,0 +1,107 @@
+"""The primary workload: a Deployment with the last promoted template of the target."""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.ownership import own_metadata
+from canary.resources.configs import rename_references
+from canary.resources.metadata import copied, included
+from canary.resources.names import REVISION_ANNOTATION, SelectorLabel, primary_name
+
+#: What the primary has from the target beside its template.
+_ROLLOUT = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+
+
+def primary(
+    canary: Canary,
+    target: Manifest,
+    *,
+    revision: str,
+    selector_label: SelectorLabel,
+    configs: Iterable[str] = (),
+    replicas: int | None = None,
+    existing: Manifest | None = None,
+    include_label_prefixes: Iterable[str] = (),
+) -> Manifest:
+    """Give the primary of a target, at a revision.
+
+    `configs` are the keys of the tracked configs, of which the primary uses its copies.
+    Without `replicas` the number is left out, and so to an autoscaler.
+    The selector of an existing primary stays, because it cannot be changed.
+    """
+    prefixes = tuple(include_label_prefixes)
+    marks = {REVISION_ANNOTATION: revision}
+    selector = _existing_selector(existing) or _renamed(target["spec"]["selector"], selector_label)
+    spec: Manifest = {} if replicas is None else {"replicas": replicas}
+    spec["selector"] = selector
+    spec |= {
+        field: deepcopy(target["spec"][field]) for field in _ROLLOUT if field in target["spec"]
+    }
+    template = _template(target["spec"]["template"], selector_label, configs)
+    metadata = template.setdefault("metadata", {})
+    metadata["labels"] = {
+        **selector.get("matchLabels", {}),
+        **metadata.get("labels", {}),
+        selector_label.key: selector_label.primary,
+    }
+    metadata["annotations"] = copied(metadata.get("annotations")) | marks
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": own_metadata(
+            canary,
+            canary.spec.primary_name,
+            labels={
+                **included(target["metadata"].get("labels"), prefixes),
+                selector_label.key: selector_label.primary,
+            },
+            annotations=included(target["metadata"].get("annotations"), prefixes) | marks,
+            existing=existing,
+        ),
+        "spec": {**spec, "template": template},
+    }
+
+
+def _existing_selector(existing: Manifest | None) -> Manifest:
+    return deepcopy(existing["spec"].get("selector") or {}) if existing else {}
+
+
+def _template(template: Manifest, label: SelectorLabel, configs: Iterable[str]) -> Manifest:
+    """Copy a pod template, with the primary's configs and neighbours."""
+    names = {key: primary_name(key.partition("/")[2]) for key in configs}
+    renamed = rename_references(template, names)
+    metadata = renamed.get("metadata") or {}
+    kept = {key: value for key, value in metadata.items() if key != "creationTimestamp"}
+    renamed["metadata"] = kept | ({"labels": copied(kept["labels"])} if "labels" in kept else {})
+    for term in _pod_selectors(renamed.get("spec") or {}):
+        if term.get("labelSelector"):
+            term["labelSelector"] = _renamed(term["labelSelector"], label)
+    return renamed
+
+
+def _pod_selectors(spec: Manifest) -> Iterator[Manifest]:
+    """Find what holds the selectors by which pods find, or avoid, others of their workload."""
+    yield from spec.get("topologySpreadConstraints") or ()
+    affinity = spec.get("affinity") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(kind) or {}
+        yield from rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
+        for weighted in rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ():
+            yield weighted["podAffinityTerm"]
+
+
+def _renamed(selector: Manifest, label: SelectorLabel) -> Manifest:
+    """Copy a label selector, with the primary's value in place of the target's."""
+    renamed: dict[str, Any] = deepcopy(selector)
+    labels = renamed.get("matchLabels") or {}
+    if labels.get(label.key) == label.value:
+        labels[label.key] = label.primary
+    for expression in renamed.get("matchExpressions") or ():
+        if expression["key"] == label.key and expression.get("values"):
+            expression["values"] = [
+                label.primary if value == label.value else value for value in expression["values"]
+            ]
+    return renamed

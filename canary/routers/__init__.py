@@ -1,0 +1,113 @@
+"""Routers split traffic: each turns objects into objects, and talks to nobody.
+
+The protocol every router keeps, and the table of their names. A router does not know who writes
+what it renders, and does not know the other routers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from analysis.errors import UnknownPlugin
+from analysis.plugins import PluginTable
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.core.weights import Split
+from canary.errors import Problem
+
+
+class Capability(StrEnum):
+    """What a router may be able to do beside weights."""
+
+    MATCH = "match"
+    MIRROR = "mirror"
+    AFFINITY = "affinity"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What a router is told of the cluster."""
+
+    existing: Mapping[ObjectKey, Manifest]
+    """The objects of `Router.objects` that exist, whole."""
+    served: Mapping[Kind, str]
+    """The version of each kind that the API server serves; without those it does not know."""
+
+    def version(self, kind: Kind) -> str:
+        """Pick the version that a kind is written in."""
+        return self.served.get(kind, kind.versions[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """How to put routes back as they were before tidegate."""
+
+    write: tuple[Manifest, ...] = ()
+    remove: tuple[ObjectKey, ...] = ()
+
+
+class Router(Protocol):
+    """Split traffic between a primary and a canary.
+
+    Made with a variant, the part of a provider's name behind the colon: one of `variants`, or
+    nothing where the router chooses by itself.
+    """
+
+    name: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]]
+    """The versions of its API that a user may insist on."""
+    capabilities: ClassVar[frozenset[Capability]]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds it needs: RBAC, watches and admission checks follow from them.
+
+        With a variant, their versions are narrowed to it, so that discovery says what is missing.
+        """
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name everything that a Canary asks of this router and that it cannot do."""
+
+    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+        """Name the objects that it reads and writes, the one that holds the weights first."""
+
+    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+        """Give the whole of each object as it must be, with everything foreign kept.
+
+        What the API server alone writes (managedFields, resourceVersion, status) is left out.
+        The weights come last, so that what they refer to is there before them.
+        """
+
+    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
+        """Read the split back; None where no route exists or it can't be read."""
+
+    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+        """Tell how the objects are put back as they were found."""
+
+
+ROUTERS: PluginTable[Router] = PluginTable(
+    group="tidegate.routers",
+    builtin={
+        "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",
+        "istio": "canary.routers.istio:IstioRouter",
+        "linkerd": "canary.routers.smi:SmiRouter",
+        "smi": "canary.routers.smi:SmiRouter",
+    },
+)
+
+
+def router_for(provider: str) -> Router:
+    """Make the router that a provider's name stands for: `istio`, `smi:v1alpha2`.
+
+    Raises:
+        UnknownPlugin: no router has this name or variant; the exception lists the known ones.
+    """
+    name, colon, variant = provider.partition(":")
+    make = ROUTERS.load(name)
+    variants: tuple[str, ...] = getattr(make, "variants", ())
+    if colon and variant not in variants:
+        known = (name, *(f"{name}:{each}" for each in variants))
+        raise UnknownPlugin(ROUTERS.group, provider, known)
+    return make(variant)

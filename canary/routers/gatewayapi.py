@@ -1,0 +1,143 @@
+"""The Gateway API: an HTTPRoute, attached to Gateways or, inside a mesh, to Services (GAMMA).
+
+Every default of the API is written out, so that what is read back is what was written.
+https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.traffic import HttpMatch, ParentReference
+from canary.core.weights import FULL, Split
+from canary.errors import Problem
+from canary.routers import Capability, Cluster, Restoration
+from canary.routers.httproute import filters, http_match, route_problems, timeouts
+from canary.routers.matching import canary_matches
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import entries, part, sides, split_of
+
+GROUP = "gateway.networking.k8s.io"
+VERSIONS = ("v1", "v1beta1")
+
+#: What the API gives a backend without a weight.
+_DEFAULT_WEIGHT = 1
+
+
+class GatewayApiRouter:
+    """Split traffic by the weights of an HTTPRoute's backends."""
+
+    name: ClassVar[str] = "gatewayapi"
+    variants: ClassVar[tuple[str, ...]] = VERSIONS
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.MATCH})
+
+    def __init__(self, variant: str = "") -> None:
+        """Make the router, for one version of the API or for the newest that is served."""
+        self._kind = Kind(
+            group=GROUP,
+            versions=(variant,) if variant else VERSIONS,
+            kind="HTTPRoute",
+            plural="httproutes",
+        )
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The HTTPRoute."""
+        return (self._kind,)
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
+        return tuple(route_problems(canary, self.name))
+
+    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+        """Name the HTTPRoute."""
+        name = canary.spec.service_name
+        return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
+
+    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+        """Give the HTTPRoute."""
+        (key,) = self.objects(canary)
+        service = canary.spec.service
+        spec: Manifest = {"parentRefs": [_parent(each) for each in service.gateway_refs]}
+        # A route without host names answers to all of them; the API has no `*`.
+        if service.hosts and "*" not in service.hosts:
+            spec["hostnames"] = list(service.hosts)
+        spec["rules"] = list(_rules(canary, split))
+        ours = partial(_ours, canary)
+        return (render_object(canary, cluster, key, spec, metadata=service.apex, ours=ours),)
+
+    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
+        """Read the weights of the first rule that leads to a side."""
+        (key,) = self.objects(canary)
+        return next(_splits(canary, part(cluster.existing.get(key), "spec")), None)
+
+    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+        """Give an adopted HTTPRoute its spec back, or remove the one that was created."""
+        return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
+
+
+def _ours(canary: Canary, spec: Manifest) -> bool:
+    """Tell whether a spec is one that was written for a Canary."""
+    return any(_splits(canary, spec))
+
+
+def _parent(reference: ParentReference) -> Manifest:
+    parent: Manifest = {
+        "group": "" if reference.group == "core" else reference.group,
+        "kind": reference.kind,
+        "name": reference.name,
+    }
+    if reference.namespace:
+        parent["namespace"] = reference.namespace
+    if reference.section_name:
+        parent["sectionName"] = reference.section_name
+    if reference.port:
+        parent["port"] = reference.port
+    return parent
+
+
+def _rules(canary: Canary, split: Split) -> Iterator[Manifest]:
+    """Give the rule of the split and, where only some requests take part, that of the others."""
+    backends = [_backend(canary, service, weight) for service, weight in sides(canary, split)]
+    yield _rule(canary, canary_matches(canary), backends)
+    if canary.spec.analysis.match:
+        primary = _backend(canary, canary.spec.primary_service_name, FULL)
+        yield _rule(canary, canary.spec.service.match, [primary])
+
+
+def _rule(canary: Canary, matches: tuple[HttpMatch, ...], backends: list[Manifest]) -> Manifest:
+    rule: Manifest = {
+        "matches": [http_match(match) for match in matches or (HttpMatch(),)],
+        "backendRefs": backends,
+    }
+    if changes := filters(canary.spec.service):
+        rule["filters"] = changes
+    if limits := timeouts(canary.spec.service):
+        rule["timeouts"] = limits
+    return rule
+
+
+def _backend(canary: Canary, service: str, weight: int) -> Manifest:
+    return {
+        "group": "",
+        "kind": "Service",
+        "name": service,
+        "port": canary.spec.service.port,
+        "weight": weight,
+    }
+
+
+def _splits(canary: Canary, spec: object) -> Iterator[Split]:
+    """Read the split of each rule that leads to a side, those that lead to the canary first."""
+    found = [split for rule in entries(spec, "rules") if (split := _split(canary, rule))]
+    yield from sorted(found, key=lambda split: split.canary == 0)
+
+
+def _split(canary: Canary, rule: Manifest) -> Split | None:
+    backends = entries(rule, "backendRefs")
+    return split_of(
+        canary,
+        ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in backends),
+    )

@@ -1,0 +1,231 @@
+"""The parts of an HTTPRoute's rule: conditions, filters and time limits, and what they can't say.
+
+Every default of the API is written out.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+from canary.api.canary import Canary
+from canary.api.fields import parse_duration
+from canary.api.kinds import Manifest
+from canary.api.service import Service
+from canary.api.shown import shown
+from canary.api.traffic import CorsPolicy, HeaderChanges, HttpMatch, Rewrite, StringMatch
+from canary.errors import Problem
+from canary.routers.matching import canary_matches, match_problems, pattern, way
+from canary.routers.support import not_understood
+
+_SERVICE = frozenset(
+    {
+        "timeout",
+        "backend_timeout",
+        "gateway_refs",
+        "hosts",
+        "match",
+        "rewrite",
+        "headers",
+        "cors_policy",
+    }
+)
+#: What a condition may say. `name` is for people, and is left out.
+_MATCH = frozenset({"name", "uri", "method", "headers", "query_params"})
+#: A duration as the API takes it (GEP-2257).
+_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
+#: The seconds that the API gives a CORS filter without maxAge.
+_DEFAULT_MAX_AGE = 5
+
+
+# ------------------------------------------------------------------------------------ conditions
+
+
+def http_match(match: HttpMatch) -> Manifest:
+    """Write a condition on requests."""
+    written: Manifest = {"path": _path(match.uri)}
+    if match.method:
+        written["method"] = match.method.exact
+    if match.headers:
+        written["headers"] = _named(match.headers)
+    if match.query_params:
+        written["queryParams"] = _named(match.query_params)
+    return written
+
+
+def _path(uri: StringMatch | None) -> Manifest:
+    if uri is None:
+        return {"type": "PathPrefix", "value": "/"}
+    how, text = way(uri)
+    types = {"exact": "Exact", "prefix": "PathPrefix"}
+    if how in types:
+        return {"type": types[how], "value": text}
+    return {"type": "RegularExpression", "value": pattern(uri)}
+
+
+def _named(conditions: dict[str, StringMatch]) -> list[Manifest]:
+    """Write conditions by name, in the order of the names."""
+    return [
+        {
+            "name": name,
+            "type": "RegularExpression" if match.exact is None else "Exact",
+            "value": pattern(match) if match.exact is None else match.exact,
+        }
+        for name, match in sorted(conditions.items())
+    ]
+
+
+# --------------------------------------------------------------------------------------- filters
+
+
+def filters(service: Service) -> list[Manifest]:
+    """Write what happens to requests and responses, always in the same order."""
+    request, response = (
+        (service.headers.request, service.headers.response) if service.headers else (None, None)
+    )
+    written = {
+        "RequestHeaderModifier": ("requestHeaderModifier", request and _changes(request)),
+        "ResponseHeaderModifier": ("responseHeaderModifier", response and _changes(response)),
+        "URLRewrite": ("urlRewrite", service.rewrite and _rewrite(service.rewrite)),
+        "CORS": ("cors", service.cors_policy and _cors(service.cors_policy)),
+    }
+    return [{"type": type_, field: value} for type_, (field, value) in written.items() if value]
+
+
+def _changes(changes: HeaderChanges) -> Manifest:
+    written: Manifest = {}
+    for how, values in (("add", changes.add), ("set", changes.set)):
+        if values:
+            written[how] = [{"name": name, "value": values[name]} for name in sorted(values)]
+    return written | ({"remove": list(changes.remove)} if changes.remove else {})
+
+
+def _rewrite(rewrite: Rewrite) -> Manifest:
+    written: Manifest = {"hostname": rewrite.authority} if rewrite.authority else {}
+    if rewrite.uri is not None:
+        field = "replace" + rewrite.type.removeprefix("Replace")
+        written["path"] = {"type": rewrite.type, field: rewrite.uri}
+    return written
+
+
+def _cors(policy: CorsPolicy) -> Manifest:
+    written: Manifest = {
+        name: list(dict.fromkeys(values))
+        for name, values in (
+            ("allowOrigins", _origins(policy)),
+            ("allowMethods", policy.allow_methods),
+            ("allowHeaders", policy.allow_headers),
+            ("exposeHeaders", policy.expose_headers),
+        )
+        if values
+    }
+    if policy.allow_credentials is not None:
+        written["allowCredentials"] = policy.allow_credentials
+    seconds = int(parse_duration(policy.max_age)) if policy.max_age else _DEFAULT_MAX_AGE
+    return written | {"maxAge": max(seconds, 1)}
+
+
+def _origins(policy: CorsPolicy) -> tuple[str, ...]:
+    exact = (origin.exact for origin in policy.allow_origins)
+    return (*policy.allow_origin, *(origin for origin in exact if origin is not None))
+
+
+# ----------------------------------------------------------------------------------- time limits
+
+
+def timeouts(service: Service) -> Manifest:
+    """Write the time limits of a request and of one call to a pod."""
+    limits = (("request", service.timeout), ("backendRequest", service.backend_timeout))
+    return {name: _duration(text) for name, text in limits if text}
+
+
+def _duration(text: str) -> str:
+    """Write a Go duration as the API takes it, to the millisecond; 0 means none."""
+    if _DURATION.fullmatch(text):
+        return text
+    seconds = parse_duration(text)
+    rest = max(round(seconds * 1000), 1 if seconds else 0)
+    written = ""
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
+# -------------------------------------------------------------------------------------- problems
+
+
+def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
+    """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
+    yield from not_understood(canary, router, service=_SERVICE, analysis=frozenset({"match"}))
+    yield from match_problems(canary)
+    for place, matches in (
+        ("spec.service.match", canary.spec.service.match),
+        ("spec.analysis.match", canary.spec.analysis.match),
+    ):
+        for index, match in enumerate(matches):
+            yield from _condition_problems(f"{place}[{index}]", match)
+    yield from _rewrite_problems(canary)
+    yield from _cors_problems(canary.spec.service.cors_policy)
+    yield from _timeout_problems(canary.spec.service)
+
+
+def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
+    for field, value in match:
+        if value and field not in _MATCH:
+            yield Problem(
+                f"{place}.{HttpMatch.model_fields[field].alias}",
+                shown(value),
+                "remove it: an HTTPRoute matches on path, method, headers and query parameters",
+            )
+    if match.method and match.method.exact is None:
+        yield Problem(
+            f"{place}.method",
+            shown(way(match.method)[1]),
+            "write exact: an HTTPRoute matches one method; list more in conditions of their own",
+        )
+    if match.uri:
+        how, text = way(match.uri)
+        if how in {"exact", "prefix"} and not text.startswith("/"):
+            yield Problem(f"{place}.uri.{how}", shown(text), "write a path that begins with /")
+    for name, each in chain(match.headers.items(), match.query_params.items()):
+        if not way(each)[1]:
+            yield Problem(place, name, "compare with at least one character")
+
+
+def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
+    rewrite = canary.spec.service.rewrite
+    if rewrite is None or rewrite.uri is None or rewrite.type != "ReplacePrefixMatch":
+        return
+    for matches in (canary_matches(canary), canary.spec.service.match):
+        paths = [_path(match.uri)["type"] for match in matches or (HttpMatch(),)]
+        if paths != ["PathPrefix"]:
+            yield Problem(
+                "spec.service.rewrite.type",
+                rewrite.type,
+                "write a single match with uri.prefix: an HTTPRoute replaces the prefix only of a "
+                "rule with one condition, on a prefix",
+            )
+            return
+
+
+def _cors_problems(policy: CorsPolicy | None) -> Iterator[Problem]:
+    for index, origin in enumerate(policy.allow_origins if policy else ()):
+        if origin.exact is None:
+            yield Problem(
+                f"spec.service.corsPolicy.allowOrigins[{index}]",
+                shown(way(origin)[1]),
+                "write exact, or a wildcard such as https://*.example.com in allowOrigin: an "
+                "HTTPRoute has no other condition on origins",
+            )
+
+
+def _timeout_problems(service: Service) -> Iterator[Problem]:
+    if not service.timeout or not service.backend_timeout:
+        return
+    limit = parse_duration(service.timeout)
+    if limit and parse_duration(service.backend_timeout) > limit:
+        yield Problem(
+            "spec.service.backendTimeout",
+            service.backend_timeout,
+            f"write at most {service.timeout}, the timeout of the whole request",
+        )

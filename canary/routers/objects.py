@@ -1,0 +1,84 @@
+"""The objects of a router: own or adopted, and given back.
+
+What their specs say does not belong here.
+"""
+
+from collections.abc import Callable
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest, ObjectKey
+from canary.api.ownership import (
+    GITOPS_ANNOTATIONS,
+    adopted,
+    adopted_metadata,
+    original_spec,
+    own_metadata,
+    owned,
+    released_metadata,
+)
+from canary.api.service import ServiceMetadata
+from canary.routers import Cluster, Restoration
+
+Recognise = Callable[[Manifest], bool]
+"""Tell whether a spec is one that tidegate, or the peer, has written for this Canary."""
+
+
+def render_object(
+    canary: Canary,
+    cluster: Cluster,
+    key: ObjectKey,
+    spec: Manifest,
+    *,
+    metadata: ServiceMetadata | None = None,
+    ours: Recognise,
+) -> Manifest:
+    """Give an object with a spec; what others wrote into the existing one's metadata is kept.
+
+    An own object also gets `metadata`. An adopted one gets nothing but the spec that it had.
+    """
+    existing = cluster.existing.get(key)
+    if existing is None or owned(canary, existing):
+        wanted, found = metadata or ServiceMetadata(), existing["metadata"] if existing else {}
+        written = own_metadata(
+            canary,
+            key.name,
+            labels={**(found.get("labels") or {}), **wanted.labels},
+            annotations={
+                **(found.get("annotations") or {}),
+                **wanted.annotations,
+                **GITOPS_ANNOTATIONS,
+            },
+            existing=existing,
+        )
+    else:
+        written = adopted_metadata(existing, original_spec(existing, taken_over=ours))
+    return {
+        "apiVersion": key.kind.api_version(cluster.version(key.kind)),
+        "kind": key.kind.kind,
+        "metadata": written,
+        "spec": spec,
+    }
+
+
+def restore_objects(
+    canary: Canary, cluster: Cluster, keys: tuple[ObjectKey, ...], *, ours: Recognise
+) -> Restoration:
+    """Put adopted objects back as they were found, and remove own ones."""
+    write, remove = [], []
+    for key in keys:
+        existing = cluster.existing.get(key)
+        if existing is None:
+            continue
+        if owned(canary, existing):
+            remove.append(key)
+        elif adopted(existing) or ours(existing.get("spec") or {}):
+            original = original_spec(existing, taken_over=ours)
+            write.append(
+                {
+                    "apiVersion": key.kind.api_version(cluster.version(key.kind)),
+                    "kind": key.kind.kind,
+                    "metadata": released_metadata(existing),
+                    "spec": original,
+                }
+            )
+    return Restoration(write=tuple(write), remove=tuple(remove))

@@ -1,0 +1,72 @@
+"""Reading a split back from the weights in a route, which anybody may have edited."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from canary.api.canary import Canary
+from canary.core.weights import FULL, Split
+
+#: A weight as a number or as a Kubernetes quantity, of a sensible length.
+_WEIGHT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([mk]?)")
+_FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000)}
+
+
+def sides(canary: Canary, split: Split) -> tuple[tuple[str, int], ...]:
+    """Pair the services of both sides with their weights, the primary first."""
+    spec = canary.spec
+    return (
+        (spec.primary_service_name, split.primary),
+        (spec.canary_service_name, split.canary),
+    )
+
+
+def side_services(canary: Canary) -> frozenset[str]:
+    """Name the services of both sides."""
+    return frozenset({canary.spec.primary_service_name, canary.spec.canary_service_name})
+
+
+def split_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> Split | None:
+    """Read relative weights by service as percent; None where they say nothing about the sides.
+
+    A side with any traffic at all is not rounded to none.
+    """
+    totals = dict.fromkeys(side_services(canary), Decimal(0))
+    for service, weight in weights:
+        amount = quantity(weight)
+        if amount is None:
+            return None
+        if service in totals:
+            totals[service] += amount
+    primary = totals[canary.spec.primary_service_name]
+    on_canary = totals[canary.spec.canary_service_name]
+    if not primary + on_canary:
+        return None
+    percent = round(FULL * on_canary / (primary + on_canary))
+    lowest, highest = (1 if on_canary else 0), (FULL - 1 if primary else FULL)
+    return Split.to_canary(min(max(percent, lowest), highest))
+
+
+def quantity(value: object) -> Decimal | None:
+    """Read a number, or a Kubernetes quantity such as `500m`; None where it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    found = _WEIGHT.fullmatch(str(value))
+    return Decimal(found[1]) * _FACTORS[found[2]] if found else None
+
+
+def entries(value: object, *path: str) -> tuple[dict[str, Any], ...]:
+    """Follow names through mappings to a list, and give those of its entries that are mappings."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return (
+        tuple(each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
+    )
+
+
+def part(value: object, *path: str) -> Any:
+    """Follow names through mappings; None where one is missing."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,89 @@
+"""The Service Mesh Interface: a TrafficSplit, as Linkerd's SMI extension and others read it.
+
+https://github.com/servicemeshinterface/smi-spec/blob/main/apis/traffic-split/v1alpha4/traffic-split.md
+"""
+
+from functools import partial
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.core.weights import Split
+from canary.errors import Problem
+from canary.routers import Capability, Cluster, Restoration
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import entries, part, sides, split_of
+from canary.routers.support import not_understood
+
+VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
+
+#: In this version a weight is a quantity, which is written as text; in all later ones a number.
+_QUANTITIES = "v1alpha1"
+
+
+class SmiRouter:
+    """Split traffic by the weights of a TrafficSplit."""
+
+    name: ClassVar[str] = "smi"
+    variants: ClassVar[tuple[str, ...]] = VERSIONS
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    def __init__(self, variant: str = "") -> None:
+        """Make the router, for one version of the API or for the newest that is served."""
+        self._kind = Kind(
+            group="split.smi-spec.io",
+            versions=(variant,) if variant else VERSIONS,
+            kind="TrafficSplit",
+            plural="trafficsplits",
+        )
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The TrafficSplit."""
+        return (self._kind,)
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name everything that a Canary asks for beside weights."""
+        return tuple(not_understood(canary, self.name, service=frozenset({"hosts"})))
+
+    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+        """Name the TrafficSplit."""
+        name = canary.spec.service_name
+        return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
+
+    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+        """Give the TrafficSplit."""
+        (key,) = self.objects(canary)
+        write = str if cluster.version(self._kind) == _QUANTITIES else int
+        spec = {
+            # The host that clients call is what the mesh looks up.
+            "service": next(iter(canary.spec.service.hosts), canary.spec.service_name),
+            "backends": [
+                {"service": service, "weight": write(weight)}
+                for service, weight in sides(canary, split)
+            ],
+        }
+        metadata = canary.spec.service.apex
+        ours = partial(_ours, canary)
+        return (render_object(canary, cluster, key, spec, metadata=metadata, ours=ours),)
+
+    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
+        """Read the weights of the backends."""
+        (key,) = self.objects(canary)
+        return _split(canary, part(cluster.existing.get(key), "spec"))
+
+    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+        """Give an adopted TrafficSplit its spec back, or remove the one that was created."""
+        return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
+
+
+def _ours(canary: Canary, spec: Manifest) -> bool:
+    """Tell whether a spec is one that was written for a Canary."""
+    return _split(canary, spec) is not None
+
+
+def _split(canary: Canary, spec: object) -> Split | None:
+    backends = entries(spec, "backends")
+    return split_of(
+        canary, ((str(each.get("service")), each.get("weight", 0)) for each in backends)
+    )

@@ -1,0 +1,131 @@
+"""What the schema has and this version does not act on yet is said, never silently ignored."""
+
+import pytest
+
+from canary.api.unsupported import ROUTERS, unsupported
+from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from tests.api.examples import (
+    GOOD_CANARIES,
+    WEIGHTED,
+    a_canary,
+    a_receiver,
+    a_template,
+    patched,
+)
+
+REFUSED = {
+    "a router of a later version": ({"provider": "nginx"}, "spec.provider", "'nginx'"),
+    "a router of an old version of Gateway API": (
+        {"provider": "gatewayapi:v1beta1", "service/gatewayRefs": [{"name": "g"}]},
+        "spec.provider",
+        "'gatewayapi:v1beta1'",
+    ),
+    "a DaemonSet": ({"targetRef/kind": "DaemonSet"}, "spec.targetRef.kind", "'DaemonSet'"),
+    "a scaler of KEDA": (
+        {
+            "autoscalerRef": {
+                "apiVersion": "keda.sh/v1alpha1",
+                "kind": "ScaledObject",
+                "name": "podinfo",
+            }
+        },
+        "spec.autoscalerRef.kind",
+        "'ScaledObject'",
+    ),
+    "queries of KEDA": (
+        {
+            "autoscalerRef": {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "name": "podinfo",
+                "primaryScalerQueries": {"rps": "1"},
+            }
+        },
+        "spec.autoscalerRef.primaryScalerQueries",
+        "an object",
+    ),
+    "an Ingress": (
+        {"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "a"}},
+        "spec.ingressRef",
+        "an object",
+    ),
+    "a route of Apisix": (
+        {"routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "a"}},
+        "spec.routeRef",
+        "an object",
+    ),
+    "an upstream of Gloo": (
+        {"upstreamRef": {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "name": "a"}},
+        "spec.upstreamRef",
+        "an object",
+    ),
+    "a mirror for ever": (
+        {"service/mirror": [{"backendRef": {"name": "a"}}]},
+        "spec.service.mirror",
+        "a list of 1",
+    ),
+    "a mesh by name": ({"service/meshName": "m"}, "spec.service.meshName", "'m'"),
+    "backends of a mesh": ({"service/backends": ["b"]}, "spec.service.backends", "a list of 1"),
+    "iterations": (WEIGHTED | {"analysis/iterations": 5}, "spec.analysis.iterations", "5"),
+    "conditions on requests": (
+        {"analysis/match": [{"uri": {"exact": "/"}}]},
+        "spec.analysis.match",
+        "a list of 1",
+    ),
+    "copies of requests": ({"analysis/mirror": True}, "spec.analysis.mirror", "True"),
+    "a share of copies": ({"analysis/mirrorWeight": 5}, "spec.analysis.mirrorWeight", "5"),
+    "sticky sessions": (
+        {"analysis/sessionAffinity": {"cookieName": "c"}},
+        "spec.analysis.sessionAffinity",
+        "an object",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "field", "value"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("group", ["tidegate.dev", "flagger.app"])
+def test_a_canary_that_asks_for_more_is_told_so(group, changes, field, value):
+    obj = patched(a_canary(), changes) | {"apiVersion": f"{group}/v1beta1"}
+    (problem,) = unsupported(parse_canary(obj))
+    assert str(problem).startswith(
+        f"{field}: {value}: is not acted on by this version; remove it or "
+    )
+
+
+@pytest.mark.parametrize("provider", ROUTERS)
+def test_a_router_of_this_version_is_supported(provider):
+    obj = patched(a_canary(), {"provider": provider, "service/gatewayRefs": [{"name": "g"}]})
+    assert unsupported(parse_canary(obj)) == ()
+
+
+def test_a_first_canary_asks_for_nothing_more():
+    assert unsupported(parse_canary(a_canary())) == ()
+
+
+def test_a_horizontal_pod_autoscaler_is_supported():
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "name": "podinfo",
+        "primaryScalerReplicas": {"minReplicas": 2},
+    }
+    assert unsupported(parse_canary(patched(a_canary(), {"autoscalerRef": scaler}))) == ()
+
+
+def test_everything_that_is_not_acted_on_is_named_at_once():
+    problems = unsupported(parse_canary(GOOD_CANARIES["every field at once"]))
+    assert len(problems) == 13
+
+
+def test_a_metric_store_of_a_later_version_is_told_so():
+    template = parse_metric_template(patched(a_template(), {"provider/type": "datadog"}))
+    (problem,) = unsupported(template)
+    assert "name one of prometheus, scrape" in str(problem)
+    assert unsupported(parse_metric_template(a_template())) == ()
+
+
+def test_a_receiver_of_a_later_version_is_told_so():
+    receiver = parse_alert_provider(patched(a_receiver(), {"type": "gchat"}))
+    (problem,) = unsupported(receiver)
+    assert "name one of slack, webhook" in str(problem)
+    assert unsupported(parse_alert_provider(a_receiver())) == ()

@@ -1,0 +1,96 @@
+"""Builders of values for tests: each starts from something healthy and takes what differs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from analysis.model import Check, Report, Verdict
+from canary.api.canary import CanarySpec
+from canary.api.status import CanaryStatus, Phase, Run, Weights
+from canary.core.facts import Facts, Revision, Workload
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+OLD = "1-old"
+NEW = "1-new"
+
+
+def a_spec(*, analysis: dict[str, Any] | None = None, **fields: Any) -> CanarySpec:
+    """Build a spec in three steps of 20 %, with an interval of 10 s and a threshold of 2."""
+    steps = analysis or {}
+    document = {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 80},
+        "analysis": {
+            "interval": "10s",
+            "threshold": 2,
+            "metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}],
+        }
+        | ({} if {"stepWeights"} & steps.keys() else {"stepWeight": 20, "maxWeight": 60})
+        | steps,
+    } | fields
+    return CanarySpec.model_validate(document)
+
+
+def a_workload(name: str = "podinfo", *, replicas: int = 2, **fields: Any) -> Workload:
+    """Build a Deployment with all pods ready."""
+    ready: dict[str, Any] = {"total": replicas, "updated": replicas, "available": replicas}
+    return Workload(name=name, replicas=replicas, **(ready | fields))
+
+
+def a_primary(revision: str = OLD, **fields: Any) -> Workload:
+    """Build a healthy primary at a revision."""
+    return a_workload("podinfo-primary", revision=revision, **fields)
+
+
+def some_facts(**fields: Any) -> Facts:
+    """Build facts of a canary at rest: the target is parked, the primary serves."""
+    rest: dict[str, Any] = {
+        "has_finalizer": True,
+        "target": a_workload(replicas=0),
+        "primary": a_primary(),
+        "revision": Revision(id=OLD),
+    }
+    return Facts(**(rest | fields))
+
+
+def a_status(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> CanaryStatus:
+    """Build a status whose promoted revision is OLD, and whose run tests NEW."""
+    running = phase in {
+        Phase.WAITING,
+        Phase.PROGRESSING,
+        Phase.WAITING_PROMOTION,
+        Phase.PROMOTING,
+        Phase.FINALISING,
+    }
+    weight = fields.pop("weight", 0)
+    rest: dict[str, Any] = {
+        "phase": phase,
+        "last_applied_spec": NEW if running or phase is Phase.FAILED else OLD,
+        "last_promoted_spec": OLD,
+        "last_transition_time": T0,
+        "canary_weight": weight,
+        "weights": Weights(primary=100 - weight, canary=weight),
+        "runs": 1,
+        "run": Run(id=f"1-{NEW}", revision=NEW, started_at=T0) if running else None,
+    }
+    return CanaryStatus(**(rest | fields))
+
+
+def a_report(verdict: Verdict = Verdict.PASS, message: str = "as it should be") -> Report:
+    """Build the report of one metric."""
+    return Report(
+        checks=(
+            Check(
+                metric="request-success-rate",
+                verdict=verdict,
+                value=99.9,
+                bound="value ≥ 99",
+                message=message,
+                query="",
+            ),
+        )
+    )
+
+
+def at(seconds: float) -> datetime:
+    """Give a moment by its distance from the tests' beginning of time."""
+    return T0 + timedelta(seconds=seconds)
