@@ -14,7 +14,8 @@ from math import isnan
 from typing import Any, TypeVar, cast
 
 import requests
-from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 

@@ -30,8 +30,13 @@ class PrometheusProvider:
         self._address = f"{spec.address.rstrip('/')}/api/v1/query"
         self._connection = Connection(spec)
 
-    async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
-        """Evaluate PromQL at a moment; the query itself holds the interval."""
+    async def query(
+        self,
+        query: str,
+        at: datetime,
+        interval: timedelta,  # noqa: ARG002 - PromQL holds its windows itself
+    ) -> Outcome:
+        """Evaluate PromQL at a moment."""
         parameters = {
             "query": query,
             "time": f"{at.timestamp():.3f}",

@@ -38,7 +38,7 @@ from canary.core.actions import (
 from canary.errors import NotFound
 from canary.resources.configs import config_copy
 from canary.resources.primary import primary
-from canary.resources.revision import revision, template_digest
+from canary.resources.revision import revision_of, template_digest
 
 
 class Applier:
@@ -123,11 +123,12 @@ class Applier:
                 continue
             existing = wanted.existing
             if existing is None or owned(record.canary, existing):
-                written = await self._cluster.apply(wanted.rendered)
+                written = await self._cluster.apply(wanted.rendered, wanted.key.kind)
             else:
                 version = existing["metadata"]["resourceVersion"]
                 metadata = wanted.rendered["metadata"] | {"resourceVersion": version}
-                written = await self._cluster.replace(wanted.rendered | {"metadata": metadata})
+                replacement = wanted.rendered | {"metadata": metadata}
+                written = await self._cluster.replace(replacement, wanted.key.kind)
             self._caches.put(wanted.key.kind, written)
             changed = True
         return changed
@@ -141,7 +142,7 @@ class Applier:
         if target is None or (current is not None and current.revision == wanted):
             return False
         configs, missing = await self._configs.checksums(namespace, target.references)
-        if missing or revision(target.template, configs) != wanted:
+        if missing or revision_of(target.template, configs) != wanted:
             return False
         manifest = await self._cluster.read(DEPLOYMENT, namespace, spec.target_ref.name)
         if template_digest(manifest["spec"]["template"]) != target.template:
@@ -158,7 +159,7 @@ class Applier:
             existing=await self._existing_primary(record) if current else None,
             include_label_prefixes=self._label_prefixes,
         )
-        written = await self._cluster.apply(rendered)
+        written = await self._cluster.apply(rendered, DEPLOYMENT)
         self._caches.put(DEPLOYMENT, written)
         return True
 
@@ -190,7 +191,7 @@ class Applier:
                 await self._delete(
                     ObjectKey(kind=kind, namespace=namespace, name=copy["metadata"]["name"])
                 )
-            await self._cluster.apply(copy)
+            await self._cluster.apply(copy, kind)
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:
         writes, gone = self._renderer.restoration(record)

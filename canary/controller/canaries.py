@@ -11,7 +11,8 @@ from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
 from canary.api.salvage import salvage
-from canary.api.validation import parse_canary, unsupported
+from canary.api.unsupported import unsupported
+from canary.api.validation import parse_canary
 from canary.core.commands import VERBS
 from canary.core.facts import Command
 from canary.errors import InvalidSpec, Problem
@@ -52,9 +53,16 @@ class CanaryRecord:
     """Why the spec can't be acted on; empty for a sound one."""
 
     @property
-    def sound(self) -> bool:
-        """Whether the Canary can be acted on."""
-        return not self.problems
+    def reference(self) -> Manifest:
+        """Refer to the Canary, as events do."""
+        return {
+            "apiVersion": f"{self.key.group}/{VERSION}",
+            "kind": "Canary",
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+            "uid": self.uid,
+            "resourceVersion": self.resource_version,
+        }
 
 
 def canary_kind(group: str) -> Kind:

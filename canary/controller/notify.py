@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
+from canary.api.kinds import Kind
 from canary.api.people import AlertReference, Webhook, WebhookType
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryRecord
@@ -19,10 +20,12 @@ from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader
 from canary.controller.webhooks import HookCaller
 from canary.core.hooks import callable_hooks
-from canary.errors import CanaryError, Conflict
+from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
 
 log = logging.getLogger(__name__)
+
+EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 
 _LOUDNESS = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
 
@@ -93,17 +96,31 @@ class Notifier:
 
     async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
         """Record a Kubernetes event; its name makes a repeat harmless."""
+        moment = notice.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{record.key.name}.{notice.id}",
+                "namespace": record.key.namespace,
+                "annotations": _annotations(notice),
+            },
+            "involvedObject": record.reference,
+            "reason": notice.reason,
+            "message": notice.message[:1024],
+            "type": "Normal" if notice.severity is Severity.INFO else "Warning",
+            "source": {"component": "tidegate"},
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "count": 1,
+        }
         try:
-            await self._cluster.event(
-                record.reference,
-                name=f"{record.key.name}.{notice.id}",
-                reason=notice.reason,
-                message=notice.message,
-                warning=notice.severity is not Severity.INFO,
-                at=notice.at,
-            )
+            await self._cluster.create(event, EVENT)
         except Conflict:
             log.debug("event was recorded before", extra={"canary": str(record.key)})
+        except (NotFound, Forbidden, Invalid) as error:
+            # The namespace is going, or events may not be written: the rest is told all the same.
+            log.warning("event: %s", error, extra={"canary": str(record.key)})
 
     def _hooks_of(self, record: CanaryRecord, notice: Notice) -> tuple[Webhook, ...]:
         if record.canary is None:
@@ -186,6 +203,15 @@ class Notifier:
             username=spec.username,
             proxy=spec.proxy or "",
         )
+
+
+def _annotations(notice: Notice) -> dict[str, str]:
+    """Say of an event what tools want to filter by."""
+    return {
+        "tidegate.dev/revision": notice.revision,
+        "tidegate.dev/weight": str(notice.weight),
+        "tidegate.dev/step": str(notice.step),
+    }
 
 
 def _alert_of(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:

@@ -20,7 +20,7 @@ from canary.controller.store import Store
 from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
-from canary.resources.revision import revision
+from canary.resources.revision import revision_of
 
 
 class Observer:
@@ -53,7 +53,7 @@ class Observer:
             configs, missing = await self._configs.checksums(namespace, target.references)
             obstacle = missing or obstacle
             if not missing:
-                seen = Revision(id=revision(target.template, configs), configs=configs)
+                seen = Revision(id=revision_of(target.template, configs), configs=configs)
         routes = self._store.routes(record)
         return Facts(
             generation=record.generation,

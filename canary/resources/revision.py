@@ -11,6 +11,7 @@ can be computed again: an upgrade starts no run.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,17 @@ def revision(template: Manifest, configs: Mapping[str, str], version: int = CURR
     Raises:
         KeyError: no algorithm has this version.
     """
-    return f"{version}-{_ALGORITHMS[version](template, configs)}"
+    return revision_of(template_digest(template, version), configs, version)
+
+
+def template_digest(template: Manifest, version: int = CURRENT) -> str:
+    """Compute the part of a revision that is the template's: what a cache keeps of it."""
+    return _ALGORITHMS[version].template(template)
+
+
+def revision_of(digest: str, configs: Mapping[str, str], version: int = CURRENT) -> str:
+    """Compute a revision from the digest of a template."""
+    return f"{version}-{_ALGORITHMS[version].combined(digest, configs)}"
 
 
 def version_of(recorded: str) -> int:
@@ -39,16 +50,23 @@ def version_of(recorded: str) -> int:
     return version if version in _ALGORITHMS else CURRENT
 
 
-def _canonical_json(template: Manifest, configs: Mapping[str, str]) -> str:
-    """Version 1: sha256 of canonical JSON (sorted keys, no spaces, ASCII)."""
+def _digest(written: object) -> str:
+    """Hash canonical JSON (sorted keys, no spaces, ASCII) with sha256."""
+    text = json.dumps(_without_nulls(written), sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
+
+
+def _template(template: Manifest) -> str:
     metadata = {
         key: value
         for key, value in (template.get("metadata") or {}).items()
         if key != "creationTimestamp"
     }
-    written = {"configs": dict(configs), "template": {**template, "metadata": metadata}}
-    text = json.dumps(_without_nulls(written), sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
+    return _digest({**template, "metadata": metadata})
+
+
+def _combined(digest: str, configs: Mapping[str, str]) -> str:
+    return _digest({"configs": dict(configs), "template": digest})
 
 
 def _without_nulls(value: Any) -> Any:
@@ -59,6 +77,12 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-_ALGORITHMS: Mapping[int, Callable[[Manifest, Mapping[str, str]], str]] = MappingProxyType(
-    {1: _canonical_json}
-)
+@dataclass(frozen=True, slots=True)
+class _Algorithm:
+    """A way to hash a template, and to combine it with its configs."""
+
+    template: Callable[[Manifest], str]
+    combined: Callable[[str, Mapping[str, str]], str]
+
+
+_ALGORITHMS: Mapping[int, _Algorithm] = MappingProxyType({1: _Algorithm(_template, _combined)})

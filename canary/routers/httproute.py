@@ -59,7 +59,13 @@ def _path(uri: StringMatch | None) -> Manifest:
     types = {"exact": "Exact", "prefix": "PathPrefix"}
     if how in types:
         return {"type": types[how], "value": text}
-    return {"type": "RegularExpression", "value": pattern(uri)}
+    return {"type": "RegularExpression", "value": _expression(uri)}
+
+
+def _expression(match: StringMatch) -> str:
+    """Write a condition as a regular expression; some implementations search, others match."""
+    how, text = way(match)
+    return text if how == "regex" else f"^{pattern(match)}$"
 
 
 def _named(conditions: dict[str, StringMatch]) -> list[Manifest]:
@@ -68,7 +74,7 @@ def _named(conditions: dict[str, StringMatch]) -> list[Manifest]:
         {
             "name": name,
             "type": "RegularExpression" if match.exact is None else "Exact",
-            "value": pattern(match) if match.exact is None else match.exact,
+            "value": _expression(match) if match.exact is None else match.exact,
         }
         for name, match in sorted(conditions.items())
     ]

@@ -36,15 +36,17 @@ def definition_causes(definition: Object, old: Object | None) -> Iterator[Cause]
     expected = f"{names.get('plural')}.{spec.get('group')}"
     if definition["metadata"].get("name") != expected:
         yield errors.invalid_value(
-            "metadata.name", definition["metadata"].get("name"),
-            "must be spec.names.plural+\".\"+spec.group",
+            "metadata.name",
+            definition["metadata"].get("name"),
+            'must be spec.names.plural+"."+spec.group',
         )
     if spec.get("scope") not in {"Cluster", "Namespaced"}:
         yield errors.unsupported("spec.scope", spec.get("scope"), ["Cluster", "Namespaced"])
     stored = [version for version in versions if version.get("storage")]
     if len(stored) != 1:
         yield errors.invalid_value(
-            "spec.versions", versions,
+            "spec.versions",
+            versions,
             "must have exactly one version marked as storage version",
         )
     for index, version in enumerate(versions):
@@ -72,12 +74,14 @@ def _structure(schema: Object, path: str, *, root: bool = True) -> Iterator[Caus
         yield errors.required(f"{path}.type", "must not be empty for specified object fields")
     if "properties" in schema and "additionalProperties" in schema:
         yield Cause(
-            errors.FORBIDDEN, f"{path}.additionalProperties",
+            errors.FORBIDDEN,
+            f"{path}.additionalProperties",
             "Forbidden: additionalProperties and properties are mutual exclusive",
         )
     if schema.get("uniqueItems"):
         yield Cause(
-            errors.FORBIDDEN, f"{path}.uniqueItems",
+            errors.FORBIDDEN,
+            f"{path}.uniqueItems",
             "Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes"
             " quadratic",
         )
@@ -122,15 +126,14 @@ def resources_of(definition: Object) -> Iterator[Resource]:
                 selector=scale.get("labelSelectorPath"),
             ),
             columns=_columns(version),
-            generation=Generation.ALL_BUT_STATUS
-            if "status" in subresources
-            else Generation.ALL,
+            generation=Generation.ALL_BUT_STATUS if "status" in subresources else Generation.ALL,
             custom=True,
             unconditional_update=False,
             storage_version=stored,
             list_kind=names.get("listKind") or names["kind"] + "List",
             selectable_fields=tuple(
-                field["jsonPath"].removeprefix(".") for field in version.get("selectableFields") or ()
+                field["jsonPath"].removeprefix(".")
+                for field in version.get("selectableFields") or ()
             ),
             warning=_deprecation(version, spec["group"], names["kind"]),
         )

@@ -43,7 +43,10 @@ def decoded(item: Any, resource: Resource, options: WriteOptions) -> tuple[Objec
     if not resource.custom:
         drop_nulls(item)
         item.setdefault("metadata", metadata)
-    unknown = [*options.found, *(f'unknown field "{path}"' for path in prune(item, resource.schema))]
+    unknown = [
+        *options.found,
+        *(f'unknown field "{path}"' for path in prune(item, resource.schema)),
+    ]
     _check_types(item, resource)
     if not unknown or options.field_validation == "Ignore":
         return item, []

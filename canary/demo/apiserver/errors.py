@@ -124,8 +124,9 @@ def field_conflicts(causes: Iterable[Cause]) -> ApiError:
     for cause in listed:
         owners.setdefault(cause.message, []).append(cause.field)
     lines = "\n".join(
-        f"{owner}:\n" + "\n".join(f"- {field}" for field in fields) if len(fields) > 1 else
-        f"{owner}: {fields[0]}"
+        f"{owner}:\n" + "\n".join(f"- {field}" for field in fields)
+        if len(fields) > 1
+        else f"{owner}: {fields[0]}"
         for owner, fields in owners.items()
     )
     plural = "s" if len(listed) > 1 else ""
@@ -140,9 +141,7 @@ def invalid(group: str, kind: str, name: str, causes: Iterable[Cause]) -> ApiErr
     if len(listed) > 1:
         said = f"[{said}]"
     message = f'{qualified(group, kind)} "{name}" is invalid: {said}'
-    return ApiError(
-        422, "Invalid", message, details=_details(group, kind, name), causes=listed
-    )
+    return ApiError(422, "Invalid", message, details=_details(group, kind, name), causes=listed)
 
 
 def bad_request(message: str) -> ApiError:
@@ -195,9 +194,7 @@ def unsupported_media_type(accepted: Iterable[str]) -> ApiError:
 
 def not_acceptable(offered: Iterable[str]) -> ApiError:
     """Answer that no representation asked for can be made."""
-    message = (
-        "only the following media types are accepted: " + ", ".join(offered)
-    )
+    message = "only the following media types are accepted: " + ", ".join(offered)
     return ApiError(406, "NotAcceptable", message)
 
 

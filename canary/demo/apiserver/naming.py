@@ -110,7 +110,9 @@ def _owner_causes(owners: list[Object]) -> Iterator[Cause]:
                 yield errors.invalid_value(
                     f"{where}[{index}].{field}" if field != "apiVersion" else f"{where}.{field}",
                     owner.get(field, ""),
-                    f"{field} must not be empty" if field != "apiVersion" else "version must not be empty",
+                    f"{field} must not be empty"
+                    if field != "apiVersion"
+                    else "version must not be empty",
                 )
     if sum(bool(owner.get("controller")) for owner in owners) > 1:
         yield errors.invalid_value(

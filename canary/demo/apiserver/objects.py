@@ -154,7 +154,9 @@ class Objects:
         given_uid = applied["metadata"].get("uid")
         if old is None and given_uid:
             raise errors.conflict(
-                resource.group, resource.plural, name,
+                resource.group,
+                resource.plural,
+                name,
                 f"uid mismatch: the provided object specified uid {given_uid}, and no existing"
                 " object was found",
             )
@@ -191,7 +193,9 @@ class Objects:
         ):
             if wanted is not None and wanted != actual:
                 raise errors.conflict(
-                    resource.group, resource.plural, name,
+                    resource.group,
+                    resource.plural,
+                    name,
                     f"Precondition failed: {label} in precondition: {wanted}, {label} in object"
                     f" meta: {actual}",
                 )
@@ -301,7 +305,9 @@ class Objects:
         version, uid = metadata.get("resourceVersion"), metadata.get("uid")
         if uid and uid != before["metadata"]["uid"]:
             raise errors.conflict(
-                resource.group, resource.plural, name,
+                resource.group,
+                resource.plural,
+                name,
                 f"Precondition failed: UID in precondition: {uid}, UID in object meta:"
                 f" {before['metadata']['uid']}",
             )

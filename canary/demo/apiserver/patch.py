@@ -29,13 +29,17 @@ def json_patched(original: Object, operations: Any) -> Object:
         result: Object = jsonpatch.JsonPatch(operations).apply(copied(original))
     except jsonpatch.JsonPatchTestFailed as error:
         raise errors.ApiError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
+            422,
+            "Invalid",
+            f"the server rejected our request due to an error in our request: {error}",
         ) from error
     except jsonpatch.InvalidJsonPatch as error:
         raise errors.bad_request(f"the JSON patch is malformed: {error}") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
         raise errors.ApiError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
+            422,
+            "Invalid",
+            f"the server rejected our request due to an error in our request: {error}",
         ) from error
     return result
 
@@ -92,9 +96,7 @@ def _patched_field(original: Any, change: Any, schema: Object) -> Any:
     return copied(change)
 
 
-def _merged_list(
-    original: list[Any], changes: list[Any], key: str, schema: Object
-) -> list[Any]:
+def _merged_list(original: list[Any], changes: list[Any], key: str, schema: Object) -> list[Any]:
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in changes):
         return [
             copied(item)
@@ -104,9 +106,7 @@ def _merged_list(
     result = list(original)
     for change in changes:
         if not isinstance(change, dict) or key not in change:
-            raise errors.bad_request(
-                f"map: {change!r} does not contain declared merge key: {key}"
-            )
+            raise errors.bad_request(f"map: {change!r} does not contain declared merge key: {key}")
         position = next(
             (
                 index

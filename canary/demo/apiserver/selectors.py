@@ -18,14 +18,28 @@ _EXISTENCE = re.compile(r"^\s*(!?)\s*([A-Za-z0-9][-A-Za-z0-9_./]*)\s*$")
 #: Fields that can be selected by, besides metadata.name and metadata.namespace.
 _FIELDS: dict[str, set[str]] = {
     "pods": {
-        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-        "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs",
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.podIPs",
         "status.nominatedNodeName",
     },
     "events": {
-        "involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
-        "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
-        "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
     },
     "nodes": {"spec.unschedulable"},
     "namespaces": {"status.phase"},
@@ -100,13 +114,11 @@ def field_selector(text: str, resource: Resource) -> Predicate | None:
     for term in split_terms(text):
         matched = _EQUALITY.match(term)
         if matched is None or matched[2] in {"<", ">"}:
-            raise errors.bad_request(
-                f"invalid selector: {term!r}; can't understand {term!r}"
-            )
+            raise errors.bad_request(f"invalid selector: {term!r}; can't understand {term!r}")
         field, operator, value = matched.groups()
         if not _selectable(field, resource):
             raise errors.bad_request(
-                f"Unable to find {resource.api_version!r} that match label selector \"\", field"
+                f'Unable to find {resource.api_version!r} that match label selector "", field'
                 f" selector {text!r}: field label not supported: {field}"
             )
         tests.append((field, operator != "!=", value))

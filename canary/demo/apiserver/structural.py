@@ -184,7 +184,8 @@ def _validate_value(value: Any, schema: Object, path: str) -> Iterator[Cause]:
             yield errors.invalid_value(path, value, detail)
         if "maxLength" in schema and len(value) > schema["maxLength"]:
             yield Cause(
-                errors.TOO_LONG, path,
+                errors.TOO_LONG,
+                path,
                 f"Too long: may not be more than {schema['maxLength']} bytes",
             )
         if "pattern" in schema and not _pattern(schema["pattern"]).search(value):
@@ -212,7 +213,9 @@ def _validate_number(value: float, schema: Object, path: str) -> Iterator[Cause]
             )
     multiple = schema.get("multipleOf")
     if multiple and value % multiple:
-        yield errors.invalid_value(path, value, f"{path} in body should be a multiple of {multiple}")
+        yield errors.invalid_value(
+            path, value, f"{path} in body should be a multiple of {multiple}"
+        )
 
 
 def _validate_object(value: Object, schema: Object, path: str) -> list[Cause]:
@@ -234,9 +237,7 @@ def _validate_object(value: Object, schema: Object, path: str) -> list[Cause]:
 
 
 def _too_many(path: str, actual: int, most: int) -> Cause:
-    return Cause(
-        errors.TOO_MANY, path, f"Too many: {actual}: must have at most {most} items"
-    )
+    return Cause(errors.TOO_MANY, path, f"Too many: {actual}: must have at most {most} items")
 
 
 def _validate_list(value: list[Any], schema: Object, path: str) -> list[Cause]:

@@ -61,7 +61,8 @@ def _workload(item: Object, old: Object | None) -> Iterator[Cause]:
         )
     elif selector and not matches_labels(selector, labels):
         yield errors.invalid_value(
-            "spec.template.metadata.labels", labels or {},
+            "spec.template.metadata.labels",
+            labels or {},
             "`selector` does not match template `labels`",
         )
     yield from label_causes(labels, "spec.template.metadata.labels")
@@ -82,14 +83,16 @@ def _deployment(item: Object, old: Object | None) -> Iterator[Cause]:
         yield errors.unsupported("spec.strategy.type", kind, ["Recreate", "RollingUpdate"])
     if kind == "Recreate" and rolling is not None:
         yield Cause(
-            errors.FORBIDDEN, "spec.strategy.rollingUpdate",
+            errors.FORBIDDEN,
+            "spec.strategy.rollingUpdate",
             "Forbidden: may not be specified when strategy `type` is 'Recreate'",
         )
     if rolling and all(
         rolling.get(field) in {0, "0", "0%"} for field in ("maxSurge", "maxUnavailable")
     ):
         yield errors.invalid_value(
-            "spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"],
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            rolling["maxUnavailable"],
             "may not be 0 when `maxSurge` is 0",
         )
     deadline = at_path(item, "spec", "progressDeadlineSeconds")
@@ -120,7 +123,8 @@ def _pod_spec(spec: Object, path: str) -> Iterator[Cause]:
             for position, mount in enumerate(container.get("volumeMounts") or ()):
                 if mount.get("name") not in volumes:
                     yield Cause(
-                        "FieldValueNotFound", f"{where}.volumeMounts[{position}].name",
+                        "FieldValueNotFound",
+                        f"{where}.volumeMounts[{position}].name",
                         f"Not found: {errors.shown(mount.get('name'))}",
                     )
 
@@ -170,7 +174,8 @@ def _pod(item: Object, old: Object | None) -> Iterator[Cause]:
         before["nodeName"] = spec["nodeName"]
     if fixed(before) != fixed(spec):
         yield Cause(
-            errors.FORBIDDEN, "spec",
+            errors.FORBIDDEN,
+            "spec",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
             "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only"
             " additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to"
@@ -202,7 +207,8 @@ def _service(item: Object, old: Object | None) -> Iterator[Cause]:
         names.add(name)
         if (port.get("port"), port.get("protocol")) in used:
             yield Cause(
-                errors.DUPLICATE, where,
+                errors.DUPLICATE,
+                where,
                 f'Duplicate value: {{"port":{port.get("port")},"protocol":"{port.get("protocol")}"}}',
             )
         used.append((port.get("port"), port.get("protocol")))

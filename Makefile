@@ -1,0 +1,80 @@
+# Every target makes its own virtual environment: python3 with venv and the package registries are
+# all it needs. Settings: PYTHON, WORKERS, DEMO_ARGS, TEST_ARGS, BENCH_ARGS.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+WORKERS ?= auto
+DEMO_ARGS ?=
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SLOW := story or delivery
+# What decides, renders and judges is covered to the last branch.
+PURE := canary/core/*,canary/api/*,canary/resources/*,canary/routers/*,analysis/judges/*
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-annotate --no-header
+
+# $(call stage,what,command): run one command and say how long it took.
+define stage
+@printf '\n== %s\n' '$(1)'; SECONDS=0; $(2); printf '== %s: %d s\n' '$(1)' $$SECONDS
+endef
+
+.PHONY: help demo check test bench crds lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.demo ## Watch a good release promoted and a bad one rolled back (DEMO_ARGS)
+	@$(BIN)/tidegate demo $(DEMO_ARGS)
+
+check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two minutes
+	$(call stage,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
+	$(call stage,types,$(BIN)/mypy)
+	$(call stage,import contracts,$(BIN)/lint-imports --no-cache --no-logo)
+	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) -m 'not ($(SLOW))' --durations=10 --cov --cov-report= $(TEST_ARGS))
+	$(call stage,coverage of what is pure,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
+
+test: check ## Everything: `check`, then the stories and the delivery
+	$(call stage,stories and delivery,$(BIN)/python -m pytest -m '$(SLOW)' --durations=25 $(TEST_ARGS))
+
+bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
+	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+crds: .venv/.dev ## Write the CRDs from the typed models
+	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
+
+lock: .venv/.dev ## Renew requirements/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
+	@$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt $(LOCK_ARGS)
+	@$(LOCK) pyproject.toml --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
+	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	@$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
+
+# One environment, filled as far as the target needs: the locks agree with each other, so `demo`
+# after `check` downloads nothing.
+.venv/.demo: requirements/demo.txt pyproject.toml | .venv/.made
+	@echo 'Installing what the demonstration needs into .venv'
+	@$(PIP) install --require-hashes -r requirements/demo.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt pyproject.toml | .venv/.made
+	@echo 'Installing what development needs into .venv'
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one with PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "$$($(PYTHON) --version) is not supported: name Python 3.11, 3.12 or 3.13, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make virtual environments: its venv package is missing. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+	@touch $@

@@ -1,0 +1,149 @@
+"""What an expression of scraped counters comes to, on what was counted.
+
+Rules:
+1. A selector that matches no series knows nothing: no data. Only the upper part of a ratio counts
+   from zero, because a process that has seen no error shows no series for one.
+2. A ratio of nothing to nothing, and a quantile of no observations, are no data.
+3. No data in any part is no data of the whole.
+"""
+
+from collections.abc import Mapping
+from math import inf, isfinite, isnan
+from typing import Protocol
+
+from analysis.counters import Labels
+from analysis.errors import QueryError
+from analysis.expression import Arithmetic, Call, Expression, Number, Selector
+from analysis.model import NoData
+
+
+class View(Protocol):
+    """What was counted, as selectors see it."""
+
+    def increases(self, selector: Selector) -> Mapping[Labels, float] | NoData:
+        """Give what came on top of every series that the selector accepts."""
+
+    def rate(self, selector: Selector) -> float | NoData:
+        """Give what came on top of all of them, per second."""
+
+    def values(self, selector: Selector) -> Mapping[Labels, float] | NoData:
+        """Give what the series show now."""
+
+
+def evaluate(expression: Expression, view: View) -> float | NoData:
+    """Evaluate an expression.
+
+    Raises:
+        QueryError: a quantile is asked of series that are no buckets.
+    """
+    match expression:
+        case Number(value):
+            return value
+        case Arithmetic(operator, left, right):
+            return _combine(operator, evaluate(left, view), evaluate(right, view))
+        case Call("ratio", (upper, lower)):
+            return _ratio(upper, lower, view)
+        case Call("quantile", (selector,), q):
+            return _quantile(q, selector, view)
+        case Call("rate", (selector,)):
+            return view.rate(selector)
+        case Call("value", (selector,)):
+            return _total(selector, view.values(selector))
+        case Call(_, (selector, *_)):
+            return _total(selector, view.increases(selector))
+    raise AssertionError(f"the parser makes no {expression!r}")
+
+
+def bucket_quantile(q: float, buckets: Mapping[float, float]) -> float | None:
+    """Estimate a quantile of a histogram, as Prometheus's `histogram_quantile` does.
+
+    `buckets` are cumulative counts by upper bound. Within a bucket observations are taken to lie
+    evenly, and those above the highest bound at that bound. None where nothing was observed, or
+    where no bound is finite.
+    """
+    bounds = sorted(buckets)
+    if not bounds or not isfinite(bounds[0]):
+        return None
+    cumulative: list[float] = []
+    for bound in bounds:
+        # Buckets of one histogram are read one after the other while they are counted up.
+        cumulative.append(max(buckets[bound], cumulative[-1] if cumulative else 0.0))
+    if cumulative[-1] <= 0:
+        return None
+    rank = q * cumulative[-1]
+    index = next(i for i, count in enumerate(cumulative) if count >= rank)
+    if bounds[index] == inf:
+        return bounds[index - 1]
+    below = cumulative[index - 1] if index else 0.0
+    # The lowest bucket begins at zero, unless it ends there.
+    start = bounds[index - 1] if index else min(0.0, bounds[0])
+    within = cumulative[index] - below
+    share = (rank - below) / within if within else 1.0
+    return start + (bounds[index] - start) * share
+
+
+def _combine(operator: str, left: float | NoData, right: float | NoData) -> float | NoData:
+    if isinstance(left, NoData):
+        return left
+    if isinstance(right, NoData):
+        return right
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case _:
+            return left / right if right else NoData(reason="the query divides by zero")
+
+
+def _ratio(upper: Selector, lower: Selector, view: View) -> float | NoData:
+    above, below = view.increases(upper), view.increases(lower)
+    if isinstance(above, NoData):
+        return above
+    total = _total(lower, below)
+    if isinstance(total, NoData):
+        return total
+    if not total:
+        return NoData(reason=f"{lower} did not increase: probably there were no requests")
+    return sum(above.values()) / total
+
+
+def _quantile(q: float, selector: Selector, view: View) -> float | NoData:
+    found = view.increases(selector)
+    if isinstance(found, NoData):
+        return found
+    if not found:
+        return _nothing(selector)
+    buckets: dict[float, float] = {}
+    for labels, amount in found.items():
+        bound = _bound(dict(labels).get("le"), selector)
+        buckets[bound] = buckets.get(bound, 0.0) + amount
+    quantile = bucket_quantile(q, buckets)
+    if quantile is None:
+        return NoData(reason=f"{selector} observed nothing: probably there were no requests")
+    return quantile
+
+
+def _bound(text: str | None, selector: Selector) -> float:
+    try:
+        bound = float(text or "")
+    except ValueError:
+        bound = float("nan")
+    if isnan(bound):
+        raise QueryError(
+            f"query: {selector} are no buckets of a histogram: a label `le` with a number is "
+            "missing; name the series that ends in _bucket"
+        )
+    return bound
+
+
+def _total(selector: Selector, found: Mapping[Labels, float] | NoData) -> float | NoData:
+    if isinstance(found, NoData):
+        return found
+    return sum(found.values()) if found else _nothing(selector)
+
+
+def _nothing(selector: Selector) -> NoData:
+    return NoData(reason=f"no series matches {selector}")

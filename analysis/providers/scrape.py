@@ -1,0 +1,271 @@
+"""Provider `scrape`: reads the pages of metrics of proxies or pods itself, where there is no store.
+
+It keeps what their counters showed over the interval of the queries, for as long as queries are
+asked. The language of its queries is in `expression.py`, what counters are worth in `counters.py`.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import inf, isnan
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from analysis.counters import Labels, Record, Snapshot, increases
+from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
+from analysis.evaluation import evaluate
+from analysis.expression import Expression, Selector, metric_names, parse
+from analysis.model import NoData, Outcome, ProviderSpec, Sample, shown_address
+from analysis.providers.connection import Connection
+
+#: Reads within one interval: more would cost the proxies, fewer would blur where windows begin.
+READS_AN_INTERVAL = 4
+#: Targets are read no more often than this.
+SHORTEST_PERIOD = timedelta(seconds=1)
+#: Targets that are read at the same time.
+MOST_READS = 16
+#: Reading stops after this many intervals, and after twice the longest pause, without a query.
+IDLE_INTERVALS = 5
+SHORTEST_IDLE = timedelta(minutes=10)
+#: The share of a query's time limit that one target may take: a target that hangs leaves time to
+#: answer from the others.
+TARGET_SHARE = 0.4
+#: How many targets a message names.
+MOST_NAMED = 3
+
+_NAME_END = re.compile(r"[\s{]")
+_ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
+
+
+@dataclass(slots=True)
+class _Use:
+    """How a metric is used: its longest and shortest window, and when it was last asked for."""
+
+    longest: float = 0.0
+    shortest: float = inf
+    last: float = 0.0
+    pause: float = 0.0
+
+    def again(self, interval: float, now: float) -> None:
+        self.longest = max(self.longest, interval)
+        self.shortest = min(self.shortest, interval)
+        self.pause = max(self.pause, now - self.last) if self.last else 0.0
+        self.last = now
+
+    def idle(self, now: float) -> bool:
+        patience = max(IDLE_INTERVALS * self.longest, 2 * self.pause, SHORTEST_IDLE.total_seconds())
+        return now - self.last > patience
+
+
+class ScrapeProvider:
+    """Read targets in the background while they are asked about, and evaluate expressions."""
+
+    def __init__(self, spec: ProviderSpec, *, shortest_period: timedelta = SHORTEST_PERIOD) -> None:
+        targets = spec.targets or ((spec.address,) if spec.address else ())
+        if not targets:
+            raise QueryError(
+                "provider scrape has no targets; write the addresses of pages of metrics, such as "
+                "http://envoy:9901/stats/prometheus"
+            )
+        self._records = {target: Record() for target in targets}
+        self._failures: dict[str, AnalysisError] = {}
+        self._limit = spec.timeout.total_seconds() * TARGET_SHARE
+        # Pods and proxies are near: no proxy of the environment stands between.
+        self._connection = Connection(spec, connections=MOST_READS, proxies=False)
+        self._shortest_period = shortest_period.total_seconds()
+        self._uses: dict[str, _Use] = {}
+        self._round = asyncio.Lock()
+        self._slots = asyncio.Semaphore(MOST_READS)
+        self._read_at = -inf
+        self._read_names: frozenset[str] = frozenset()
+        self._poller: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
+        """Evaluate an expression on what came on top within the interval that ends now."""
+        expression = parse(query)
+        self._use(expression, interval)
+        await self._read(metric_names(expression), freshness=self._shortest_period)
+        if len(self._failures) == len(self._records):
+            raise ProviderUnavailable(self._told_failures())
+        view = _View(
+            records=self._records,
+            failing=frozenset(self._failures),
+            start=_now() - interval.total_seconds(),
+        )
+        value = evaluate(expression, view)
+        if isinstance(value, NoData):
+            # What was not seen in a part of the interval may yet come in the rest of it.
+            young = value.warming_up or view.covered < interval.total_seconds()
+            return NoData(reason=value.reason, warming_up=young)
+        warnings = (self._told_failures(),) if self._failures else ()
+        return Sample(value=value, at=at, warnings=warnings)
+
+    async def prepare(self, query: str, interval: timedelta) -> None:
+        """Begin to read what a query needs."""
+        self._use(parse(query), interval)
+
+    async def close(self) -> None:
+        """Stop reading and close every connection."""
+        self._closed = True
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.gather(self._poller, return_exceptions=True)
+        await self._connection.close()
+
+    def _use(self, expression: Expression, interval: timedelta) -> None:
+        if self._closed:
+            raise ProviderUnavailable("provider scrape is closed")
+        if interval <= timedelta(0):
+            raise QueryError(f"interval: {interval} is no time; write at least 1s")
+        for name in metric_names(expression):
+            self._uses.setdefault(name, _Use()).again(interval.total_seconds(), _now())
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll(), name="scrape")
+
+    async def _poll(self) -> None:
+        """Read all targets in every period, until nobody asks any more."""
+        while self._uses:
+            await self._read(frozenset(self._uses), freshness=0)
+            await asyncio.sleep(self._period)
+            for name in [name for name, use in self._uses.items() if use.idle(_now())]:
+                del self._uses[name]
+        for record in self._records.values():
+            record.clear()
+
+    @property
+    def _period(self) -> float:
+        shortest = min((use.shortest for use in self._uses.values()), default=0.0)
+        return max(self._shortest_period, shortest / READS_AN_INTERVAL)
+
+    async def _read(self, needed: frozenset[str], *, freshness: float) -> None:
+        """Read all targets, unless all that is needed was read a moment ago."""
+        asked = _now()
+        async with self._round:
+            # Less than nothing: another round has ended while this one waited for it.
+            if asked - self._read_at < freshness and needed <= self._read_names:
+                return
+            names = frozenset(self._uses) | needed
+            await asyncio.gather(*(self._read_target(target, names) for target in self._records))
+            self._read_at, self._read_names = _now(), names
+
+    async def _read_target(self, target: str, names: frozenset[str]) -> None:
+        try:
+            async with self._slots:
+                answer = await self._connection.fetch(
+                    target, headers={"Accept": _ACCEPT}, seconds=self._limit
+                )
+                at = _now()
+            if answer.status != 200:
+                raise ProviderUnavailable(f"{shown_address(target)} answers {answer.status}")
+            series = await asyncio.to_thread(read_page, answer.body, names, shown_address(target))
+        except AnalysisError as error:
+            self._failures[target] = error
+            return
+        self._failures.pop(target, None)
+        longest = max((use.longest for use in self._uses.values()), default=0.0)
+        self._records[target].add(
+            Snapshot(at=at, series=series), spacing=self._period / 2, horizon=at - longest
+        )
+
+    def _told_failures(self) -> str:
+        named = [str(self._failures[target]) for target in sorted(self._failures)][:MOST_NAMED]
+        more = len(self._failures) - len(named)
+        told = "; ".join(named) + (f"; and {more} more" if more else "")
+        return f"{len(self._failures)} of {len(self._records)} targets cannot be read: {told}"
+
+
+@dataclass(slots=True, kw_only=True)
+class _View:
+    """The records of all targets from one moment on, as an expression sees them."""
+
+    records: Mapping[str, Record]
+    failing: frozenset[str]
+    start: float
+    covered: float = field(default=0.0, init=False)
+    """The longest time that a target was watched for, in seconds."""
+
+    def increases(self, selector: Selector) -> Mapping[Labels, float] | NoData:
+        """Add up the targets' increases by labels."""
+        found = self._by_target(selector)
+        if not found:
+            return _FIRST_SCRAPE
+        total: dict[Labels, float] = {}
+        for _, amounts in found:
+            for labels, amount in amounts.items():
+                total[labels] = total.get(labels, 0.0) + amount
+        return total
+
+    def rate(self, selector: Selector) -> float | NoData:
+        """Add up the targets' increases per second, each by the time it was watched for."""
+        found = self._by_target(selector)
+        if not found:
+            return _FIRST_SCRAPE
+        if not any(amounts for _, amounts in found):
+            return NoData(reason=f"no series matches {selector}")
+        return sum(sum(amounts.values()) / seconds for seconds, amounts in found)
+
+    def values(self, selector: Selector) -> Mapping[Labels, float] | NoData:
+        """Add up by labels what the targets that answer showed last."""
+        total: dict[Labels, float] = {}
+        for target, record in self.records.items():
+            window = record.window(selector.name, self.start)
+            if target in self.failing or not window:
+                continue
+            self.covered = inf
+            for labels, value in window[-1].series[selector.name].items():
+                if selector.accepts(labels):
+                    total[labels] = total.get(labels, 0.0) + value
+        return total
+
+    def _by_target(self, selector: Selector) -> list[tuple[float, dict[Labels, float]]]:
+        found = []
+        for record in self.records.values():
+            window = record.window(selector.name, self.start)
+            if len(window) > 1:
+                seconds = window[-1].at - window[0].at
+                self.covered = max(self.covered, seconds)
+                found.append((seconds, increases(window, selector.name, selector.accepts)))
+        return found
+
+
+_FIRST_SCRAPE = NoData(
+    reason="first scrape: increases are known from the second on", warming_up=True
+)
+
+
+def read_page(page: bytes, names: frozenset[str], where: str) -> dict[str, dict[Labels, float]]:
+    """Read the series of some metrics from a page in Prometheus's text format.
+
+    Raises:
+        ProviderUnavailable: the page is in no such format.
+    """
+    series: dict[str, dict[Labels, float]] = {name: {} for name in names}
+    wanted: list[str] = []
+    for number, line in enumerate(_sample_lines(page)):
+        # Parsing costs far more than looking at the name; the first line tells what page this is.
+        if number == 0 or _NAME_END.split(line, maxsplit=1)[0] in names:
+            wanted.append(line)
+    try:
+        # Without their types the parser leaves the names of counters as they are.
+        for family in text_string_to_metric_families("\n".join(wanted)):
+            for sample in family.samples:
+                if sample.name in series and not isnan(sample.value):
+                    labels = tuple(sorted(sample.labels.items()))
+                    series[sample.name][labels] = float(sample.value)
+    except (ValueError, IndexError, ArithmeticError) as error:
+        raise ProviderUnavailable(
+            f"{where} answers with what is no page of metrics in Prometheus's text format"
+        ) from error
+    return series
+
+
+def _sample_lines(page: bytes) -> list[str]:
+    lines = (line.strip() for line in page.decode(errors="replace").split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

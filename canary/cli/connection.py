@@ -1,0 +1,78 @@
+"""What every command that talks to a cluster shares: its options, and the connection."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import click
+
+from canary.api.kinds import Kind
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.errors import CanaryError
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a Canary is."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str
+    name: str
+    group: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the Canary."""
+        return canary_kind(self.group)
+
+
+def canary_command(
+    work: Callable[Concatenate[Cluster, Place, P], Awaitable[None]],
+) -> Callable[..., None]:
+    """Make a command of a coroutine that works on one Canary."""
+
+    @click.argument("name", metavar="CANARY")
+    @click.option("-n", "--namespace", default="default", show_default=True, help="Its namespace.")
+    @click.option(
+        "--api-group",
+        default="tidegate.dev",
+        show_default=True,
+        help="The API group of the Canary: tidegate.dev or flagger.app.",
+    )
+    @click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")
+    @click.option("--context", help="The context in the kubeconfig.")
+    @wraps(work)
+    def command(
+        name: str,
+        namespace: str,
+        api_group: str,
+        kubeconfig: str | None,
+        context: str | None,
+        **options: Any,
+    ) -> None:
+        place = Place(
+            kubeconfig=kubeconfig,
+            context=context,
+            namespace=namespace,
+            name=name,
+            group=api_group,
+        )
+
+        async def connected() -> None:
+            async with Cluster.connect(
+                kubeconfig=kubeconfig, context=context, user_agent="tidegate-cli"
+            ) as cluster:
+                await work(cluster, place, **options)
+
+        try:
+            asyncio.run(connected())
+        except CanaryError as error:
+            raise click.ClickException(str(error)) from error
+
+    return command

@@ -1,0 +1,184 @@
+"""The outbox: delivers items at least once, in order for each key, without holding up who submits.
+
+What an item is and who receives it is not known here: an item is an id and a coroutine function.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+
+from canary.errors import CanaryError
+from canary.notifiers import NotDelivered
+
+log = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+Deliver = Callable[[], Awaitable[None]]
+
+#: How many items of one key wait at most.
+CAPACITY = 100
+#: How many deliveries are under way at once.
+DELIVERIES = 64
+LONGEST_WAIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    id: str
+    deliver: Deliver
+    deadline: float
+
+
+def _unobserved(_outcome: str, _seconds: float) -> None:
+    """Tell nobody."""
+
+
+class Outbox(Generic[Key]):
+    """Delivers what is submitted: every item until it is taken, or its time is over.
+
+    `on_delivered` is told of each item that need not be submitted again: it was delivered, or given
+    up. Items that are still here when the process ends are the submitter's to submit again.
+    `observed` is told of each attempt: `delivered`, `failed` or `given-up`, and how long it took.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_delivered: Callable[[Key, str], None],
+        give_up_after: timedelta = timedelta(hours=1),
+        capacity: int = CAPACITY,
+        observed: Callable[[str, float], None] = _unobserved,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._on_delivered = on_delivered
+        self._give_up_after = give_up_after
+        self._capacity = capacity
+        self._observed = observed
+        self._clock = clock
+        self._sleep = sleep
+        self._items: dict[Key, deque[_Item]] = {}
+        self._workers: dict[Key, asyncio.Task[None]] = {}
+        self._resting: set[Key] = set()
+        self._places = asyncio.Semaphore(DELIVERIES)
+        self._closed = False
+
+    def submit(self, key: Key, item_id: str, deliver: Deliver) -> bool:
+        """Take an item; tell whether it is here, be it from now on or from before.
+
+        An item is refused where too many of its key wait, or the outbox is closed: it is to be
+        submitted again later.
+        """
+        items = self._items.get(key, deque())
+        if any(item.id == item_id for item in items):
+            return True
+        if self._closed or len(items) >= self._capacity:
+            return False
+        deadline = self._clock() + self._give_up_after.total_seconds()
+        items.append(_Item(id=item_id, deliver=deliver, deadline=deadline))
+        if key not in self._items:
+            self._items[key] = items
+            self._workers[key] = asyncio.create_task(self._work(key), name=f"outbox {key}")
+        return True
+
+    def __len__(self) -> int:
+        """Count the items that wait or are being delivered."""
+        return sum(len(items) for items in self._items.values())
+
+    async def close(self, limit: timedelta) -> None:
+        """Take no more items, make one more attempt at those that are here, and end in time."""
+        self._closed = True
+        for key in self._resting:
+            self._workers[key].cancel()
+        workers = set(self._workers.values())
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=limit.total_seconds())
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, key: Key) -> None:
+        """Deliver the items of a key one after the other, until none is left."""
+        items = self._items[key]
+        try:
+            while items:
+                if not await self._persist(key, items[0]):
+                    return
+                item = items.popleft()
+                self._on_delivered(key, item.id)
+        finally:
+            del self._items[key]
+            del self._workers[key]
+
+    async def _persist(self, key: Key, item: _Item) -> bool:
+        """Deliver an item; tell whether it is done with, because it was taken or given up."""
+
+        async def rest(seconds: float) -> None:
+            self._resting.add(key)
+            try:
+                await self._sleep(seconds)
+            finally:
+                self._resting.discard(key)
+
+        def over(state: RetryCallState) -> bool:
+            return self._closed or self._clock() + state.upcoming_sleep > item.deadline
+
+        attempts = AsyncRetrying(
+            sleep=rest,
+            stop=over,
+            wait=_wait,
+            retry=retry_if_exception(_may_succeed_later),
+            reraise=True,
+        )
+        try:
+            await attempts(self._attempt, key, item)
+        except Exception as error:  # noqa: BLE001 - whatever a delivery raises, the next item is due
+            if self._closed and _may_succeed_later(error):
+                return False
+            self._observed("given-up", 0.0)
+            log.error(  # noqa: TRY400 - every attempt was logged
+                "%s is given up: %s", item.id, error, extra={"canary": str(key)}
+            )
+        return True
+
+    async def _attempt(self, key: Key, item: _Item) -> None:
+        async with self._places:
+            started = self._clock()
+            try:
+                await item.deliver()
+            except Exception as error:
+                self._observed("failed", self._clock() - started)
+                log.warning(
+                    "%s is not delivered: %s",
+                    item.id,
+                    error,
+                    extra={"canary": str(key)},
+                    # An error that is none of ours is a defect: its place is worth knowing.
+                    exc_info=None if isinstance(error, CanaryError) else error,
+                )
+                raise
+            self._observed("delivered", self._clock() - started)
+
+
+_growing = wait_exponential_jitter(initial=1, max=LONGEST_WAIT_SECONDS, jitter=1)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Wait longer after each attempt, and as long as the receiver asks, within bounds."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, NotDelivered) else None
+    return min(LONGEST_WAIT_SECONDS, max(_growing(state), asked or 0.0))
+
+
+def _may_succeed_later(error: BaseException) -> bool:
+    """Tell whether to try again; whatever does not say otherwise may succeed later."""
+    if isinstance(error, NotDelivered):
+        return error.retryable
+    return isinstance(error, Exception)

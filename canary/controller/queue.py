@@ -1,0 +1,123 @@
+"""The work queue: keys to be worked on, each once at a time, by a bounded number of workers."""
+
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from canary.controller.cache import jittered
+from canary.errors import CanaryError
+
+log = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 60.0
+
+
+class WorkQueue(Generic[Key]):
+    """De-duplicated keys and a heap of wake-ups; times are seconds of `clock`."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ready: deque[Key] = deque()
+        self._waiting: set[Key] = set()
+        self._busy: set[Key] = set()
+        self._again: set[Key] = set()
+        self._alarms: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._sequence = 0
+        self._failures: dict[Key, int] = {}
+        self._filled = asyncio.Event()
+        self._planned = asyncio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def wake(self, key: Key) -> None:
+        """Have a key worked on as soon as a worker is free; again, if it is worked on now."""
+        if key in self._busy:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.append(key)
+            self._filled.set()
+
+    def wake_in(self, key: Key, seconds: float | None) -> None:
+        """Have a key worked on after a while; this replaces what was said before, None by nothing."""
+        if seconds is None:
+            self._alarms.pop(key, None)
+            return
+        moment = self._clock() + max(seconds, 0.0)
+        self._alarms[key] = moment
+        self._sequence += 1
+        heapq.heappush(self._heap, (moment, self._sequence, key))
+        self._planned.set()
+
+    def forget(self, key: Key) -> None:
+        """Drop what is planned for a key."""
+        self._alarms.pop(key, None)
+        self._failures.pop(key, None)
+        self._again.discard(key)
+
+    async def run(self, work: Callable[[Key], Awaitable[None]], workers: int) -> None:
+        """Work until the queue is closed and what is in flight has ended."""
+        async with asyncio.TaskGroup() as group:
+            alarms = group.create_task(self._ring())
+            async with asyncio.TaskGroup() as working:
+                for _ in range(workers):
+                    working.create_task(self._work(work))
+            alarms.cancel()
+
+    def close(self) -> None:
+        """Take no more work."""
+        self._closed = True
+        self._filled.set()
+
+    async def _work(self, work: Callable[[Key], Awaitable[None]]) -> None:
+        while not self._closed:
+            if not self._ready:
+                self._filled.clear()
+                await self._filled.wait()
+                continue
+            key = self._ready.popleft()
+            self._waiting.discard(key)
+            self._busy.add(key)
+            try:
+                await work(key)
+                self._failures.pop(key, None)
+            except CanaryError as error:
+                log.info("%s: %s", key, error)
+                self._retry(key)
+            except Exception:
+                # One key must not stop the others, whatever is wrong with it.
+                log.exception("%s: a defect of the controller", key)
+                self._retry(key)
+            finally:
+                self._busy.discard(key)
+                if key in self._again:
+                    self._again.discard(key)
+                    self.wake(key)
+
+    def _retry(self, key: Key) -> None:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(FIRST_RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS)
+        self.wake_in(key, jittered(delay))
+
+    async def _ring(self) -> None:
+        while True:
+            while self._heap and self._heap[0][0] <= self._clock():
+                moment, _, key = heapq.heappop(self._heap)
+                if self._alarms.get(key) == moment:
+                    del self._alarms[key]
+                    self.wake(key)
+            timeout = self._heap[0][0] - self._clock() if self._heap else None
+            self._planned.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._planned.wait(), timeout)

@@ -1,0 +1,132 @@
+"""Subresources other than the status (scale, eviction, finalize), and reviews that store nothing."""
+
+from typing import Any
+
+from canary.demo.apiserver import errors, jsonpath, patch
+from canary.demo.apiserver.decoding import WriteOptions
+from canary.demo.apiserver.errors import PathNotFound
+from canary.demo.apiserver.lifecycle import DeleteOptions, may_go
+from canary.demo.apiserver.objects import Objects, PatchKind
+from canary.demo.apiserver.resources import Resource
+from canary.demo.apiserver.selectors import selector_text
+from canary.demo.apiserver.values import Object, copied
+
+
+def scale_of(item: Object, resource: Resource) -> Object:
+    """Return an object's scale."""
+    paths = resource.scale
+    if paths is None:
+        raise PathNotFound(f"{resource.plural}/scale")
+    if resource.custom:
+        selector = jsonpath.first(item, paths.selector) if paths.selector else None
+    else:
+        selector = selector_text(item["spec"].get("selector") or {})
+    metadata = item["metadata"]
+    fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Object = {"replicas": jsonpath.first(item, paths.status_replicas) or 0}
+    if selector:
+        status["selector"] = selector
+    replicas = jsonpath.first(item, paths.replicas)
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {field: metadata[field] for field in fields if field in metadata},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": status,
+    }
+
+
+def put_scale(
+    objects: Objects,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    scale: Any,
+    options: WriteOptions,
+) -> Object:
+    """Set an object's replicas by its scale; returns the new scale."""
+    stored = objects.read(resource, namespace, name)
+    paths = resource.scale
+    if paths is None:
+        raise PathNotFound(f"{resource.plural}/scale")
+    if not isinstance(scale, dict) or scale.get("kind") not in {None, "Scale"}:
+        raise errors.bad_request("the body of a scale request must be a Scale of autoscaling/v1")
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise errors.bad_request(f"Scale.spec.replicas: {replicas!r} is not an integer")
+    if replicas < 0:
+        detail = "must be greater than or equal to 0"
+        cause = errors.invalid_value("spec.replicas", replicas, detail)
+        raise errors.invalid("autoscaling", "Scale", name, [cause])
+    wanted = copied(stored.object)
+    wanted["apiVersion"] = resource.api_version
+    jsonpath.put(wanted, paths.replicas, replicas)
+    metadata = scale.get("metadata") or {}
+    wanted["metadata"]["resourceVersion"] = (
+        metadata.get("resourceVersion") or stored.object["metadata"]["resourceVersion"]
+    )
+    if metadata.get("uid"):
+        wanted["metadata"]["uid"] = metadata["uid"]
+    written = objects.replace(resource, namespace, name, wanted, options, subresource="scale")
+    return scale_of(written.stored.object, resource)
+
+
+def patch_scale(
+    objects: Objects,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    kind: PatchKind,
+    changes: Any,
+    options: WriteOptions,
+) -> Object:
+    """Patch an object's scale; returns the new scale."""
+    current = scale_of(objects.read(resource, namespace, name).object, resource)
+    if kind == "json":
+        scale: Any = patch.json_patched(current, changes)
+    else:
+        scale = patch.merge_patched(current, changes)
+    return put_scale(objects, resource, namespace, name, scale, options)
+
+
+def evict(objects: Objects, resource: Resource, namespace: str, name: str, body: Any) -> Object:
+    """Delete a pod on behalf of an Eviction."""
+    asked = (body or {}).get("deleteOptions") or {}
+    grace = asked.get("gracePeriodSeconds")
+    objects.delete(resource, namespace, name, DeleteOptions(grace_seconds=grace))
+    return {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
+    }  # fmt: skip
+
+
+def finalize_namespace(objects: Objects, resource: Resource, name: str, body: Any) -> Object:
+    """Set a namespace's own finalizers; without any, a deleted namespace goes."""
+    stored = objects.read(resource, "", name)
+    last = copied(stored.object)
+    last["spec"] = {"finalizers": ((body or {}).get("spec") or {}).get("finalizers") or []}
+    if may_go(last):
+        return objects.storage.remove(resource.storage_key, ("", name), last).object
+    return objects.storage.put(resource.storage_key, ("", name), last).object
+
+
+def reviewed(resource: Resource, namespace: str, body: Any, user: str) -> Object:
+    """Answer a review: everything is allowed to everyone who is let in."""
+    if not isinstance(body, dict):
+        raise errors.bad_request(f"a {resource.kind} must be an object")
+    answer = {**body, "apiVersion": resource.api_version, "kind": resource.kind}
+    answer.setdefault("metadata", {})
+    who: Object = {"username": user, "groups": ["system:masters", "system:authenticated"]}
+    match resource.kind:
+        case "SelfSubjectRulesReview":
+            everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+            urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+            answer["status"] = {
+                "resourceRules": [everything], "nonResourceRules": [urls], "incomplete": False,
+            }  # fmt: skip
+        case "SelfSubjectReview":
+            answer["status"] = {"userInfo": who}
+        case "TokenReview":
+            answer["status"] = {"authenticated": True, "user": who}
+        case _:
+            answer["status"] = {"allowed": True}
+    return answer

@@ -1,0 +1,112 @@
+"""Notifiers tell people: each turns an alert into what one kind of receiver understands, and sends it.
+
+The protocol every notifier keeps, and the table of their names. When an alert is due, who gets it
+and when it is sent again belongs to the controller. Notifiers do not know each other; what those
+that post over HTTP share is in `posting.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from analysis.plugins import PluginTable
+from canary.api.status import Severity
+from canary.errors import CanaryError
+
+
+class NotDelivered(CanaryError):
+    """A receiver did not take an alert; `retryable` where it may take the same alert later.
+
+    `retry_after` is what the receiver asked to wait for, in seconds; None where it said nothing.
+    """
+
+    def __init__(self, reason: str, *, retryable: bool, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One thing to be told to people."""
+
+    id: str
+    """The same whenever this alert is sent again, so that receivers can drop a repeat."""
+    reason: str
+    """What happened, in one CamelCase word."""
+    severity: Severity
+    message: str
+    name: str
+    """The Canary's name."""
+    namespace: str
+    target: str
+    phase: str
+    weight: int
+    """Percent of traffic that the canary had."""
+    step: int
+    revision: str
+    cluster: str
+    """Empty where the cluster has no name."""
+    fields: tuple[tuple[str, str], ...]
+    """What else people read: names with values, in their order."""
+    at: datetime
+
+    @property
+    def canary(self) -> str:
+        """The Canary, as people write it."""
+        return f"{self.name}.{self.namespace}"
+
+    @property
+    def shown_fields(self) -> tuple[tuple[str, str], ...]:
+        """The fields, the cluster among them where it has a name."""
+        return (("Cluster", self.cluster), *self.fields) if self.cluster else self.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class NotifierConfig:
+    """A receiver, and how it is reached; what is empty is not set."""
+
+    address: str = ""
+    """Often a secret itself: who knows it can write."""
+    token: str = ""
+    channel: str = ""
+    username: str = ""
+    proxy: str = ""
+    timeout: timedelta = timedelta(seconds=10)
+    """Time limit of one delivery."""
+
+    def __repr__(self) -> str:
+        """Tell which parts are set, and nothing that could be a secret."""
+        given = ", ".join(name for name in ("address", "token", "proxy") if getattr(self, name))
+        return (
+            f"NotifierConfig(channel={self.channel!r}, username={self.username!r}, "
+            f"timeout={self.timeout}, hidden: {given or 'none'})"
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that no message may hold."""
+        return tuple(each for each in (self.address, self.token, self.proxy) if each)
+
+
+class Notifier(Protocol):
+    """Tell one receiver. Made with a `NotifierConfig`; holds no connection between two alerts.
+
+    No secret of the config may be in what is raised.
+    """
+
+    async def send(self, alert: Alert) -> None:
+        """Deliver an alert, within the time limit.
+
+        Raises:
+            NotDelivered: the receiver did not take it.
+        """
+
+
+NOTIFIERS: PluginTable[Notifier] = PluginTable(
+    group="tidegate.notifiers",
+    builtin={
+        "slack": "canary.notifiers.slack:SlackNotifier",
+        "webhook": "canary.notifiers.webhook:WebhookNotifier",
+    },
+)

@@ -1,0 +1,193 @@
+"""Notifier `slack`: writes an alert to a Slack channel, or to a server that speaks as Slack does.
+
+With a token the message is written by a bot (chat.postMessage), and the address, where there is one,
+is that of the API. Without a token the address is that of an incoming webhook.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from canary.api.status import Severity
+from canary.notifiers import Alert, NotDelivered, NotifierConfig
+from canary.notifiers.posting import failure, origin, retry_after, shown_text
+
+#: Slack cuts longer texts.
+LONGEST_TEXT = 3000
+COLOURS = {Severity.INFO: "#2eb67d", Severity.WARN: "#ecb22e", Severity.ERROR: "#e01e5a"}
+
+_POST_MESSAGE = "chat.postMessage"
+#: Errors of the API that pass by themselves (https://docs.slack.dev/reference/methods/chat.postMessage).
+_TRANSIENT = frozenset(
+    {
+        "fatal_error",
+        "internal_error",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+    }
+)
+_REMEDIES = {
+    "account_inactive": "renew the token",
+    "channel_is_archived": "name another channel",
+    "channel_not_found": "correct the channel, or invite the bot to it if it is private",
+    "invalid_auth": "renew the token",
+    "invalid_token": "renew the address of the incoming webhook",
+    "is_archived": "name another channel",
+    "missing_scope": "give the bot the scope chat:write, and chat:write.customize for its name",
+    "no_service": "renew the address of the incoming webhook",
+    "not_authed": "give a token",
+    "not_in_channel": "invite the bot to the channel",
+    "token_expired": "renew the token",
+    "token_revoked": "renew the token",
+}
+# At DEBUG the client logs the address, which is a secret, whatever level its own logger has.
+_CLIENT_LOG = logging.getLogger(f"{__name__}.client")
+_CLIENT_LOG.setLevel(logging.WARNING)
+
+
+class SlackNotifier:
+    """Write alerts to a Slack channel."""
+
+    def __init__(self, config: NotifierConfig) -> None:
+        self._config = config
+
+    async def send(self, alert: Alert) -> None:
+        """Write an alert as one message."""
+        try:
+            async with asyncio.timeout(self._config.timeout.total_seconds()):
+                if self._config.token:
+                    await self._send_as_bot(alert)
+                else:
+                    await self._send_to_webhook(alert)
+        except TimeoutError as error:
+            seconds = self._config.timeout.total_seconds()
+            raise NotDelivered(
+                f"slack: {self._where} gave no whole answer within {seconds:g} s", retryable=True
+            ) from error
+        except aiohttp.InvalidURL as error:
+            raise NotDelivered(
+                f"slack: {self._where} can't be called; write the address as https://host/path",
+                retryable=False,
+            ) from error
+        except (SlackClientError, aiohttp.ClientError, OSError) as error:
+            raise NotDelivered(f"slack: {self._where} {failure(error)}", retryable=True) from error
+        except (ValueError, TypeError, AttributeError) as error:
+            # The client trips over answers that are not Slack's.
+            raise NotDelivered(
+                f"slack: {self._where} answers as Slack does not; check the address",
+                retryable=True,
+            ) from error
+
+    @property
+    def _where(self) -> str:
+        return origin(self._config.address or AsyncWebClient.BASE_URL)
+
+    async def _send_as_bot(self, alert: Alert) -> None:
+        if not self._config.channel:
+            raise NotDelivered("slack: a bot needs a channel; name one", retryable=False)
+        client = AsyncWebClient(
+            token=self._config.token.strip(),
+            # Users of the peer give the address of the method.
+            base_url=self._config.address.removesuffix(_POST_MESSAGE) or AsyncWebClient.BASE_URL,
+            timeout=self._whole_seconds,
+            proxy=self._config.proxy or None,
+            retry_handlers=[],
+            logger=_CLIENT_LOG,
+        )
+        try:
+            await client.api_call(_POST_MESSAGE, json=message(alert, self._config))
+        except SlackApiError as error:
+            raise self._refused(error) from error
+
+    async def _send_to_webhook(self, alert: Alert) -> None:
+        if not self._config.address:
+            raise NotDelivered(
+                "slack: give the address of an incoming webhook, or a bot's token", retryable=False
+            )
+        client = AsyncWebhookClient(
+            self._config.address,
+            timeout=self._whole_seconds,
+            proxy=self._config.proxy or None,
+            retry_handlers=[],
+            logger=_CLIENT_LOG,
+        )
+        response = await client.send_dict(message(alert, self._config))
+        if not 200 <= response.status_code < 300:
+            body = shown_text(response.body, self._config.secrets)
+            raise self._not_delivered(response.status_code, body, response.headers)
+
+    def _refused(self, error: SlackApiError) -> NotDelivered:
+        response = error.response
+        status = getattr(response, "status_code", None)
+        headers = dict(getattr(response, "headers", None) or {})
+        data = getattr(response, "data", None)
+        code = data.get("error") if isinstance(data, dict) else None
+        if status == 200 and not isinstance(code, str):
+            return NotDelivered(
+                f"slack: {self._where} answers as Slack does not; check the address",
+                retryable=True,
+            )
+        said = shown_text(code if isinstance(code, str) else "", self._config.secrets)
+        return self._not_delivered(status, said, headers)
+
+    def _not_delivered(
+        self, status: int | None, said: str, headers: dict[str, Any]
+    ) -> NotDelivered:
+        """Name a refusal: Slack says why in one word."""
+        remedy = _REMEDIES.get(said, "")
+        if said in {"channel_not_found", "not_in_channel", "is_archived", "channel_is_archived"}:
+            said = f"{said} ({self._config.channel})" if self._config.channel else said
+        told = f"slack: {self._where} answers {status or 'nothing that can be read'}"
+        transient = status is None or status == 429 or status >= 500
+        return NotDelivered(
+            told + (f": {said}" if said else "") + (f"; {remedy}" if remedy else ""),
+            retryable=transient or said in _TRANSIENT,
+            retry_after=retry_after(headers),
+        )
+
+    @property
+    def _whole_seconds(self) -> int:
+        """The client's own limit, never shorter than ours."""
+        return int(self._config.timeout.total_seconds()) + 1
+
+
+def message(alert: Alert, config: NotifierConfig) -> dict[str, Any]:
+    """Write an alert as a message with one attachment, which Slack's likes understand as well."""
+    text = _escaped(alert.message)
+    fields = [
+        {"title": _escaped(name), "value": _escaped(value), "short": True}
+        for name, value in alert.shown_fields
+    ]
+    written = {
+        "channel": config.channel,
+        "username": config.username,
+        # Shown in notifications, where attachments are not.
+        "text": _escaped(f"{alert.canary}: {alert.reason}"),
+        "attachments": [
+            {
+                "color": COLOURS[alert.severity],
+                "author_name": alert.canary,
+                "title": _escaped(alert.reason),
+                "text": text,
+                "fallback": text,
+                "fields": fields,
+                "mrkdwn_in": [],
+                "ts": int(alert.at.timestamp()),
+            }
+        ],
+    }
+    return {name: value for name, value in written.items() if value}
+
+
+def _escaped(text: str) -> str:
+    """Write text so that it is neither a link nor a mention (Slack's formatting reference)."""
+    shown = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

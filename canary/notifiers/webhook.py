@@ -1,0 +1,86 @@
+"""Notifier `webhook`: posts an alert as JSON to an address of the user's own.
+
+The body:
+
+    {
+      "id": "…",                    the same for every repeat; also the header Idempotency-Key
+      "reason": "Promoted",         one CamelCase word
+      "severity": "info",           info, warn or error
+      "message": "…",
+      "name": "podinfo",            the Canary
+      "namespace": "test",
+      "target": "podinfo",
+      "phase": "Succeeded",
+      "weight": 0,                  percent of traffic that the canary had
+      "step": 3,
+      "revision": "…",
+      "cluster": "…",               empty where it has no name
+      "fields": [{"name": "…", "value": "…"}],
+      "timestamp": "2026-01-01T00:00:00Z"
+    }
+
+Any 2xx is success. A token is sent as a bearer token.
+"""
+
+from datetime import UTC
+
+import httpx
+import orjson
+
+from canary.notifiers import Alert, NotDelivered, NotifierConfig
+from canary.notifiers.posting import post
+
+
+class WebhookNotifier:
+    """Post alerts as JSON."""
+
+    def __init__(self, config: NotifierConfig) -> None:
+        self._config = config
+
+    async def send(self, alert: Alert) -> None:
+        """Post an alert."""
+        config = self._config
+        headers = {"Content-Type": "application/json", "Idempotency-Key": alert.id}
+        if config.token:
+            headers["Authorization"] = f"Bearer {config.token.strip()}"
+        try:
+            client = httpx.AsyncClient(timeout=None, proxy=config.proxy or None)  # noqa: S113 - `post` holds the time limit
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise NotDelivered(
+                "webhook: the proxy can't be used; write it as http://host:port", retryable=False
+            ) from error
+        async with client:
+            reply = await post(
+                client,
+                config.address,
+                content=orjson.dumps(payload(alert)),
+                headers=headers,
+                limit=config.timeout,
+                secrets=config.secrets,
+            )
+        if not reply.succeeded:
+            raise NotDelivered(
+                f"webhook: {reply.reason}",
+                retryable=reply.transient,
+                retry_after=reply.retry_after,
+            )
+
+
+def payload(alert: Alert) -> dict[str, object]:
+    """Write an alert as receivers read it."""
+    return {
+        "id": alert.id,
+        "reason": alert.reason,
+        "severity": alert.severity.value,
+        "message": alert.message,
+        "name": alert.name,
+        "namespace": alert.namespace,
+        "target": alert.target,
+        "phase": str(alert.phase),
+        "weight": alert.weight,
+        "step": alert.step,
+        "revision": alert.revision,
+        "cluster": alert.cluster,
+        "fields": [{"name": name, "value": value} for name, value in alert.fields],
+        "timestamp": alert.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

@@ -1,0 +1,102 @@
+{{/* The chart's name, and the release's, cut to what a label may hold. */}}
+{{- define "tidegate.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "tidegate.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "tidegate.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "tidegate.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tidegate.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "tidegate.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "tidegate.labels" -}}
+{{ include "tidegate.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "tidegate.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "tidegate.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is empty: name the service account that exists, or set serviceAccount.create" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What each router reads and writes. A test compares it with what the routers declare. */}}
+{{- define "tidegate.routerKinds" -}}
+istio:
+  group: networking.istio.io
+  resources: [virtualservices, destinationrules]
+gatewayapi:
+  group: gateway.networking.k8s.io
+  resources: [httproutes]
+smi:
+  group: split.smi-spec.io
+  resources: [trafficsplits]
+linkerd:
+  group: split.smi-spec.io
+  resources: [trafficsplits]
+{{- end -}}
+
+{{/* The rules of the controller's role, in each namespace that it watches. */}}
+{{- define "tidegate.rules" -}}
+- apiGroups: {{ toJson .Values.apiGroups }}
+  resources: [canaries, metrictemplates, alertproviders]
+  verbs: [get, list, watch, patch]
+- apiGroups: {{ toJson .Values.apiGroups }}
+  resources: [canaries/status, metrictemplates/status, alertproviders/status]
+  verbs: [patch]
+# Owner references that hold up an owner's deletion need this right on the owner.
+- apiGroups: {{ toJson .Values.apiGroups }}
+  resources: [canaries/finalizers]
+  verbs: [update, patch]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [services, configmaps, secrets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- $kinds := include "tidegate.routerKinds" . | fromYaml }}
+{{- $groups := dict }}
+{{- range .Values.routers }}
+{{- $router := get $kinds . }}
+{{- if not $router }}
+{{- fail (printf "routers: %q is unknown; use %s" . (keys $kinds | sortAlpha | join ", ")) }}
+{{- end }}
+{{- $_ := set $groups $router.group $router.resources }}
+{{- end }}
+{{- range $group, $resources := $groups }}
+- apiGroups: [{{ $group }}]
+  resources: {{ toJson $resources }}
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
+{{- with .Values.rbac.extraRules }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

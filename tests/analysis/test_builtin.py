@@ -1,0 +1,228 @@
+"""The built-in metrics: that every query is whole, and selects what it is meant to."""
+
+import re
+import shutil
+import subprocess
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from analysis.builtin import UNITS, builtin, legacy_range, unit
+from analysis.errors import QueryError
+from analysis.expression import metric_names, parse
+from analysis.model import ThresholdRange
+from analysis.template import TemplateContext, render
+
+ROUTERS = ("istio", "linkerd", "smi", "gatewayapi")
+SCRAPED = ("istio", "smi", "gatewayapi")
+CONTEXT = TemplateContext(
+    name="the-canary",
+    namespace="test",
+    target="app",
+    service="front",
+    ingress="",
+    route="",
+    interval=timedelta(minutes=1),
+)
+PROMTOOL = shutil.which("promtool")
+
+every_query = pytest.mark.parametrize(
+    ("metric", "router"), [(metric, router) for metric in UNITS for router in ROUTERS]
+)
+
+
+@every_query
+def test_a_query_is_balanced_and_asks_for_its_namespace_and_interval(metric, router):
+    template = builtin(metric, router)
+    for placeholder in ("{{ namespace }}", "{{ target }}", "{{ interval }}"):
+        assert placeholder in template
+    query = without_comments(render(template, CONTEXT))
+    outside = re.sub(r'"[^"]*"', "", query)
+    for opening, closing in ("()", "[]", "{}"):
+        assert outside.count(opening) == outside.count(closing) > 0
+    assert query.count('"') % 2 == 0
+    assert '"test"' in query
+    assert "[1m]" in query
+    assert "front" not in query, "workloads are named by the target, not by the service"
+
+
+@pytest.mark.parametrize("metric", UNITS)
+def test_smi_counts_with_the_proxies_of_istio(metric):
+    assert builtin(metric, "smi") == builtin(metric, "istio") == builtin(metric, "smi:v1alpha2")
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_where_every_request_fails_the_success_rate_is_zero_and_not_absent(router):
+    query = without_comments(builtin("request-success-rate", router))
+    assert re.search(r"or vector\(0\)\s*\)\s*/", query)
+
+
+@pytest.mark.parametrize(
+    ("pod", "selected"),
+    [
+        ("app-6d4f8b9c7d-x2x9z", True),
+        ("app-x2x9z", True),
+        ("app-primary-6d4f8b9c7d-x2x9z", False),
+        ("app-primary-x2x9z", False),
+        ("app-worker-6d4f8b9c7d-x2x9z", False),
+        ("app-worker-x2x9z", False),
+        ("other-app-6d4f8b9c7d-x2x9z", False),
+        ("app", False),
+    ],
+)
+@pytest.mark.parametrize("metric", UNITS)
+def test_pods_of_the_target_are_selected_and_no_others(metric, pod, selected):
+    patterns = re.findall(r'pod_name=~"([^"]*)"', render(builtin(metric, "gatewayapi"), CONTEXT))
+    assert patterns
+    assert all(bool(re.fullmatch(pattern, pod)) is selected for pattern in patterns)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "selected"),
+    [
+        ("outbound|80||front-canary.test.svc.cluster.local", True),
+        ("outbound|9898||front-canary.test.svc.cluster.local", True),
+        ("outbound|80|v2|front-canary.test.svc.corp.example", True),
+        ("outbound|80||front-primary.test.svc.cluster.local", False),
+        ("outbound|80||front.test.svc.cluster.local", False),
+        ("outbound|80||app-canary.test.svc.cluster.local", False),
+        ("outbound|80||front-canary.prod.svc.cluster.local", False),
+        ("outbound|80||big-front-canary.test.svc.cluster.local", False),
+        ("inbound|80||front-canary.test.svc.cluster.local", False),
+    ],
+)
+@pytest.mark.parametrize("metric", UNITS)
+@pytest.mark.parametrize("router", SCRAPED)
+def test_envoy_clusters_of_the_canary_service_are_selected_and_no_others(
+    metric, router, cluster, selected
+):
+    query = render(builtin(metric, router, "scrape"), CONTEXT)
+    patterns = re.findall(r'cluster_name=~"([^"]*)"', query)
+    assert patterns
+    assert all(bool(re.fullmatch(pattern, cluster)) is selected for pattern in patterns)
+
+
+@pytest.mark.parametrize("router", SCRAPED)
+def test_the_scraped_queries_are_of_their_language(router):
+    names = {
+        metric: metric_names(parse(render(builtin(metric, router, "scrape"), CONTEXT)))
+        for metric in UNITS
+    }
+    assert names == {
+        "request-success-rate": {"envoy_cluster_upstream_rq"},
+        "request-duration": {"envoy_cluster_upstream_rq_time_bucket"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("requests", "istio"), "use one of: request-success-rate, request-duration", id="an unknown metric"),
+        pytest.param(("request-duration", "nginx"), "Built in for: gatewayapi, istio, linkerd, smi", id="an unknown router"),
+        pytest.param(("request-duration", "linkerd", "scrape"), "Built in for: gatewayapi, istio, smi", id="a router without scraped queries"),
+        pytest.param(("request-duration", "istio", "datadog"), "use one of the providers: prometheus, scrape", id="another provider"),
+        pytest.param(("../istio/request-duration", "istio"), "is not built in", id="a path"),
+    ],
+)  # fmt: skip
+def test_what_is_not_built_in_is_refused_with_what_is(arguments, says):
+    with pytest.raises(QueryError) as refused:
+        builtin(*arguments)
+    assert says in str(refused.value)
+
+
+def test_built_in_metrics_have_units():
+    assert unit("request-success-rate") == "%"
+    assert unit("request-duration") == "ms"
+    assert unit("my-metric") == ""
+
+
+def test_an_older_threshold_is_the_least_success_rate_and_the_most_of_all_else():
+    assert legacy_range("request-success-rate", 99) == ThresholdRange(min=99)
+    assert legacy_range("request-duration", 500) == ThresholdRange(max=500)
+    assert legacy_range("my-metric", 1) == ThresholdRange(max=1)
+
+
+#: For each router: labels of the target's series and of its primary's, the name of the status
+#: label with a good and a bad value, the counter, the buckets, and what a bound of the latter
+#: means in milliseconds.
+SERIES = {
+    "istio": (
+        'reporter="destination",destination_workload_namespace="test",destination_workload="app"',
+        'reporter="destination",destination_workload_namespace="test",destination_workload="app-primary"',
+        ("response_code", "200", "503"),
+        ("istio_requests_total", "istio_request_duration_milliseconds_bucket", 1),
+    ),
+    "linkerd": (
+        'namespace="test",deployment="app",direction="inbound"',
+        'namespace="test",deployment="app-primary",direction="inbound"',
+        ("classification", "success", "failure"),
+        ("response_total", "response_latency_ms_bucket", 1),
+    ),
+    "gatewayapi": (
+        'kubernetes_namespace="test",kubernetes_pod_name="app-6d4f8b9c7d-x2x9z"',
+        'kubernetes_namespace="test",kubernetes_pod_name="app-primary-6d4f8b9c7d-x2x9z"',
+        ("status", "200", "500"),
+        ("http_request_duration_seconds_count", "http_request_duration_seconds_bucket", 1000),
+    ),
+}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on the PATH")
+@pytest.mark.parametrize("router", SERIES)
+def test_prometheus_itself_evaluates_the_queries(router, tmp_path):
+    target, primary, (label, good, bad), (counter, buckets, factor) = SERIES[router]
+    steady = "+{}x10".format
+    suite = {
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [
+                    {"series": f'{counter}{{{target},{label}="{good}"}}', "values": f"0{steady(9)}"},
+                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"},
+                    {"series": f'{counter}{{{primary},{label}="{bad}"}}', "values": f"0{steady(50)}"},
+                    {"series": f'{buckets}{{{target},le="{100 / factor:g}"}}', "values": f"0{steady(0)}"},
+                    {"series": f'{buckets}{{{target},le="{200 / factor:g}"}}', "values": f"0{steady(10)}"},
+                    {"series": f'{buckets}{{{target},le="+Inf"}}', "values": f"0{steady(10)}"},
+                    {"series": f'{buckets}{{{primary},le="+Inf"}}', "values": f"0{steady(90)}"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": render(builtin("request-success-rate", router), CONTEXT),
+                        "eval_time": "2m",
+                        "exp_samples": [{"labels": "{}", "value": 90}],
+                    },
+                    {
+                        "expr": render(builtin("request-duration", router), CONTEXT),
+                        "eval_time": "2m",
+                        "exp_samples": [{"labels": "{}", "value": 199}],
+                    },
+                ],
+            },
+            {
+                "interval": "15s",
+                "input_series": [
+                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"}
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": render(builtin("request-success-rate", router), CONTEXT),
+                        "eval_time": "2m",
+                        "exp_samples": [{"labels": "{}", "value": 0}],
+                    }
+                ],
+            },
+        ],
+    }  # fmt: skip
+    file = tmp_path / "suite.yaml"
+    file.write_text(yaml.safe_dump(suite))
+    assert PROMTOOL is not None
+    told = subprocess.run(
+        [PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def without_comments(query: str) -> str:
+    return "\n".join(line for line in query.splitlines() if not line.startswith("#"))

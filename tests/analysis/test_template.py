@@ -1,0 +1,133 @@
+"""Query templates: what may stand in braces, and what is said of the rest."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.errors import QueryError
+from analysis.template import TemplateContext, prometheus_duration, render
+
+CONTEXT = TemplateContext(
+    name="podinfo",
+    namespace="test",
+    target="podinfo-app",
+    service="podinfo-svc",
+    ingress="podinfo-ing",
+    route="podinfo-00002",
+    interval=timedelta(minutes=1),
+    variables={"direction": "inbound", "my-key": "dashed", "empty": "", "x1": "{{ name }}"},
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "rendered"),
+    [
+        ("{{ name }}", "podinfo"),
+        ("{{ namespace }}", "test"),
+        ("{{ target }}", "podinfo-app"),
+        ("{{ service }}", "podinfo-svc"),
+        ("{{ ingress }}", "podinfo-ing"),
+        ("{{ route }}", "podinfo-00002"),
+        ("{{ interval }}", "1m"),
+        ("{{name}}", "podinfo"),
+        ("{{\n\tname\n}}", "podinfo"),
+        ("{{ variables.direction }}", "inbound"),
+        ("{{variables.direction}}", "inbound"),
+        ('{{ index variables "direction" }}', "inbound"),
+        ('{{ index variables "my-key" }}', "dashed"),
+        ("{{ index variables `my-key` }}", "dashed"),
+        ("a{{ variables.empty }}b", "ab"),
+        ("a \n {{- name -}} \n b", "apodinfob"),
+        ("a {{- name }} b", "apodinfo b"),
+        ("a {{ name -}} b", "a podinfob"),
+        ("a {{ name -}} {{- name }} b", "a podinfopodinfo b"),
+        ('a{{/* }} not the end, "nor this */}}b', "ab"),
+        ("a {{- /* trimmed */ -}} b", "ab"),
+        ("{{ variables.x1 }}", "{{ name }}"),
+        ("sum(rate(x[{{ interval }}])) by (le) }}", "sum(rate(x[1m])) by (le) }}"),
+        ("no braces", "no braces"),
+        ('x{a="{1}"}', 'x{a="{1}"}'),
+    ],
+)
+def test_renders(template, rendered):
+    assert render(template, CONTEXT) == rendered
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        pytest.param("{{ nmae }}", "{{ nmae }} cannot be rendered. Known names: name, namespace", id="an unknown name lists the known ones"),
+        pytest.param("{{ variables.dirction }}", "no variable 'dirction'; known variables: direction, empty, my-key, x1", id="an unknown variable lists the known ones"),
+        pytest.param('{{ index variables "nope" }}', "no variable 'nope'", id="an unknown index lists the known ones"),
+        pytest.param("{{ variables.my-key }}", "index variables", id="a key that is no word is to be indexed"),
+        pytest.param("{{ variables }}", "write variables.KEY", id="variables alone are no text"),
+        pytest.param("{{ variables.direction.more }}", "write variables.KEY", id="a text has no fields"),
+        pytest.param("{{ .name }}", "write name without the dot", id="names are functions, not fields"),
+        pytest.param("{{ name | upper }}", "pipelines are not supported", id="pipelines are refused"),
+        pytest.param("{{ if name }}x{{ end }}", "cannot be rendered", id="control structures are refused"),
+        pytest.param("{{ }}", "cannot be rendered", id="empty braces are refused"),
+        pytest.param("{{-name}}", "cannot be rendered", id="a trim mark needs white space"),
+        pytest.param("x{{{ name }}", "cannot be rendered", id="a third brace belongs to the action, as in Go"),
+        pytest.param("a {{ name", "is not closed", id="open braces are refused"),
+        pytest.param('a {{ index variables "}}', "cannot be rendered", id="an open quote is refused"),
+        pytest.param("", "renders to nothing", id="an empty template is refused"),
+        pytest.param(" {{ variables.empty }}\n", "renders to nothing", id="a template that renders to white space is refused"),
+    ],
+)  # fmt: skip
+def test_refuses(template, says):
+    with pytest.raises(QueryError) as refused:
+        render(template, CONTEXT)
+    assert says in str(refused.value)
+
+
+def test_an_error_shows_a_bounded_part_of_the_template():
+    with pytest.raises(QueryError) as refused:
+        render("{{ " + "x" * 100_000, CONTEXT)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param('{{ "a"' * 20_000, id="quotes without an end"),
+        pytest.param("{{ /*" * 20_000, id="comments without an end"),
+        pytest.param("{{ " + "- " * 50_000, id="trim marks without an end"),
+        pytest.param(" " * 100_000 + "{{", id="white space before braces"),
+    ],
+)
+def test_no_template_makes_rendering_go_back_and_try_again(hostile):
+    # Would take longer than anybody's patience if it did: there is no clock here.
+    with pytest.raises(QueryError):
+        render(hostile, CONTEXT)
+
+
+@given(st.text(alphabet='{}-"`/*. namevribls\n', max_size=60))
+def test_any_text_renders_or_is_refused(template):
+    try:
+        rendered = render(template, CONTEXT)
+    except QueryError:
+        return
+    assert "{{" in template or rendered == template
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(seconds=30), "30s"),
+        (timedelta(seconds=60), "1m"),
+        (timedelta(seconds=90), "1m30s"),
+        (timedelta(hours=1), "1h"),
+        (timedelta(days=8), "8d"),
+        (timedelta(milliseconds=1500), "1s500ms"),
+    ],
+)
+def test_durations_are_written_as_prometheus_does(duration, text):
+    assert prometheus_duration(duration) == text
+
+
+@pytest.mark.parametrize("duration", [timedelta(0), timedelta(seconds=-1)])
+def test_a_duration_that_is_no_time_is_refused(duration):
+    with pytest.raises(QueryError, match="no time"):
+        prometheus_duration(duration)

@@ -1,0 +1,133 @@
+"""What marks objects as ours, and how those that were found are given back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.ownership import (
+    LAST_APPLIED,
+    ORIGINAL,
+    PEER_ORIGINAL,
+    adopted,
+    adopted_metadata,
+    original_spec,
+    own_metadata,
+    owned,
+    owner_reference,
+    refers_to_canary,
+    released_metadata,
+)
+
+CANARY = Canary.model_validate(
+    {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "app", "namespace": "test", "uid": "u1"},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"},
+            "service": {"port": 80},
+            "analysis": {"stepWeight": 10},
+        },
+    }
+)
+USERS, OURS = {"by": "user"}, {"by": "tidegate"}
+
+
+def an_object(spec: Any = None, **metadata: Any) -> Manifest:
+    return {"metadata": {"name": "app", "namespace": "test"} | metadata, "spec": spec or USERS}
+
+
+def taken_over(spec: Manifest) -> bool:
+    return spec.get("by") == "tidegate"
+
+
+def test_an_owner_is_named_in_the_api_group_that_it_is_served_in() -> None:
+    reference = owner_reference(CANARY)
+    assert reference["apiVersion"] == "flagger.app/v1beta1"
+    assert refers_to_canary(reference)
+    assert not refers_to_canary({"kind": "Deployment", "apiVersion": "apps/v1"})
+    assert not refers_to_canary({"kind": "Canary", "apiVersion": "example.com/v1"})
+
+
+def test_an_object_is_owned_by_identity_and_not_by_name() -> None:
+    assert owned(CANARY, an_object(ownerReferences=[owner_reference(CANARY)]))
+    again = owner_reference(CANARY) | {"uid": "u2"}
+    assert not owned(CANARY, an_object(ownerReferences=[again]))
+    assert not owned(CANARY, an_object())
+
+
+def test_there_is_one_controller_only() -> None:
+    other = {"kind": "App", "uid": "u9", "controller": True}
+    metadata = own_metadata(CANARY, "app", existing=an_object(ownerReferences=[other]))
+    assert metadata["ownerReferences"] == [other, owner_reference(CANARY, controller=False)]
+    shared = own_metadata(CANARY, "app", controller=False)
+    assert shared["ownerReferences"] == [owner_reference(CANARY, controller=False)]
+
+
+def test_own_metadata_keeps_finalizers_and_nothing_of_the_api_server() -> None:
+    existing = an_object(finalizers=["a/b"], resourceVersion="7", ownerReferences=None)
+    assert own_metadata(CANARY, "app", labels={"a": "1"}, existing=existing) == {
+        "name": "app",
+        "namespace": "test",
+        "labels": {"a": "1", "app.kubernetes.io/managed-by": "tidegate"},
+        "annotations": {},
+        "ownerReferences": [owner_reference(CANARY)],
+        "finalizers": ["a/b"],
+    }
+
+
+WHOLE = {"apiVersion": "v1", "kind": "Thing", "metadata": {}, "spec": {"by": "kubectl"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "original"),
+    [
+        (USERS, None, USERS),
+        (USERS, {ORIGINAL: '{"by":"older"}'}, USERS),
+        (OURS, {ORIGINAL: '{"by":"older"}', PEER_ORIGINAL: '{"by":"peer"}'}, {"by": "older"}),
+        (OURS, {PEER_ORIGINAL: '{"by":"peer"}', LAST_APPLIED: json.dumps(WHOLE)}, {"by": "peer"}),
+        (OURS, {LAST_APPLIED: json.dumps(WHOLE)}, {"by": "kubectl"}),
+        (OURS, {ORIGINAL: "{}"}, {}),
+        (OURS, {ORIGINAL: "not json"}, OURS),
+        (OURS, {ORIGINAL: '["a list"]'}, OURS),
+        (OURS, {ORIGINAL: "[" * 100_000}, OURS),
+        (OURS, None, OURS),
+    ],
+    ids=[
+        "what its owner wrote is what its owner wants",
+        "what its owner wrote later replaces what was kept",
+        "ours comes first",
+        "then the peer's",
+        "then kubectl's",
+        "an empty spec is one",
+        "text is skipped",
+        "a list is skipped",
+        "a trap is skipped",
+        "nothing is known",
+    ],
+)
+def test_the_original_spec_is_found(
+    spec: Manifest, annotations: dict[str, str] | None, original: Manifest
+) -> None:
+    existing = an_object(spec, annotations=annotations)
+    assert original_spec(existing, taken_over=taken_over) == original
+
+
+def test_an_adoption_leaves_no_trace() -> None:
+    found = an_object(annotations={"note": "1"}, labels={"a": "b"}, resourceVersion="7")
+    metadata = adopted_metadata(found, USERS)
+    assert json.loads(metadata["annotations"][ORIGINAL]) == USERS
+    assert adopted({"metadata": metadata})
+    released = released_metadata({"metadata": metadata})
+    assert released == {
+        "name": "app",
+        "namespace": "test",
+        "annotations": {"note": "1"},
+        "labels": {"a": "b"},
+    }
+    assert not adopted({"metadata": released})
+    bare = adopted_metadata(an_object(), USERS)
+    assert "annotations" not in released_metadata({"metadata": bare})

@@ -1,0 +1,41 @@
+"""The locks: what is installed is what was meant to be."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+NAME = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
+
+
+def pinned(lock: str) -> dict[str, str]:
+    return dict(NAME.findall((ROOT / "requirements" / f"{lock}.txt").read_text()))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_every_package_has_hashes(lock):
+    requirements = lock.read_text().replace("\\\n", " ").splitlines()
+    assert requirements
+    assert [each for each in requirements if "--hash=sha256:" not in each] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_a_lock_holds_no_address(lock):
+    assert "://" not in lock.read_text()
+
+
+@pytest.mark.parametrize("lock", ["build", "demo", "runtime"])
+def test_the_locks_agree_so_that_one_environment_serves_every_target(lock):
+    assert pinned(lock).items() <= pinned("dev").items()
+
+
+def test_what_the_project_asks_for_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {re.split(r"[<>=\[]", each)[0] for each in project["dependencies"]}
+    assert asked <= set(pinned("runtime"))
+    extras = project["optional-dependencies"]
+    wanted = {re.split(r"[<>=\[]", each)[0] for each in extras["demo"]}
+    assert wanted <= set(pinned("demo"))

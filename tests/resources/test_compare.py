@@ -1,0 +1,154 @@
+"""What counts as a difference, and what the API server or others added does not."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canary.api.ownership import ORIGINAL
+from canary.resources.compare import differs
+
+OWNER = {"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary", "name": "a", "uid": "u"}
+WANTED: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "metadata": {
+        "name": "app",
+        "labels": {"a": "1"},
+        "annotations": {"b": "2"},
+        "ownerReferences": [OWNER],
+    },
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "x"}},
+        "template": {"env": [{"name": "A", "value": "1"}], "volumes": [], "limits": {}},
+    },
+}
+
+
+def changed(*path: str | int, value: Any) -> dict[str, Any]:
+    obj = deepcopy(WANTED)
+    holder: Any = obj
+    for part in path[:-1]:
+        holder = holder[part]
+    holder[path[-1]] = value
+    return obj
+
+
+def test_an_object_that_is_not_there_differs() -> None:
+    assert differs(WANTED, None)
+    assert not differs(WANTED, WANTED)
+    assert not differs(WANTED, WANTED, exact=True)
+
+
+@pytest.mark.parametrize(
+    "existing",
+    [
+        changed("apiVersion", value="apps/v1beta1"),
+        changed("status", value={"replicas": 2}),
+        changed("metadata", "resourceVersion", value="7"),
+        changed("metadata", "labels", "other", value="x"),
+        changed("metadata", "annotations", "other", value="x"),
+        changed("metadata", "ownerReferences", value=[{"uid": "v"}, OWNER | {"controller": True}]),
+        changed("spec", "strategy", value={"type": "RollingUpdate"}),
+        changed("spec", "template", "env", 0, "extra", value="default"),
+        changed("spec", "template", "volumes", value=None),
+        changed("spec", "template", "limits", value=None),
+    ],
+    ids=[
+        "version",
+        "status",
+        "bookkeeping",
+        "a label of others",
+        "an annotation of others",
+        "another owner",
+        "a default",
+        "a default in a list",
+        "an empty list",
+        "an empty map",
+    ],
+)
+def test_what_others_added_is_no_difference(existing: dict[str, Any]) -> None:
+    assert not differs(WANTED, existing)
+
+
+@pytest.mark.parametrize(
+    "existing",
+    [
+        changed("metadata", "labels", value={"a": "2"}),
+        changed("metadata", "labels", value=None),
+        changed("metadata", "annotations", value={}),
+        changed("metadata", "ownerReferences", value=[]),
+        changed("metadata", "ownerReferences", value=[OWNER, OWNER | {"uid": "other"}]),
+        changed("metadata", "annotations", ORIGINAL, value="{}"),
+        changed("spec", value=None),
+        changed("spec", "replicas", value=3),
+        changed("spec", "selector", "matchLabels", value={"app": "x", "more": "y"}),
+        changed("spec", "template", "env", value=[]),
+        changed("spec", "template", "env", value=[{"name": "A", "value": "2"}]),
+        changed("spec", "template", "env", value=[{"name": "A", "value": "1"}, {"name": "B"}]),
+        changed("spec", "template", "env", value={"name": "A"}),
+        changed("spec", "template", "volumes", value=[{"name": "a"}]),
+    ],
+    ids=[
+        "a label",
+        "no labels",
+        "an annotation",
+        "no owner",
+        "the mark of another Canary",
+        "the mark of an adoption",
+        "no spec",
+        "a number",
+        "a label more that selects",
+        "an entry missing",
+        "an entry changed",
+        "an entry more",
+        "another type",
+        "entries where none belong",
+    ],
+)
+def test_what_is_not_as_it_must_be_is_a_difference(existing: dict[str, Any]) -> None:
+    assert differs(WANTED, existing)
+
+
+def test_every_difference_counts_in_what_is_compared_exactly() -> None:
+    assert differs(WANTED, changed("spec", "strategy", value={}), exact=True)
+    assert differs(WANTED, changed("metadata", "labels", value={}), exact=True)
+    assert not differs(WANTED, changed("status", value={}), exact=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "different"),
+    [
+        ({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, True),
+        ({"data": {"a": "1"}}, {"data": {"a": "1"}, "immutable": False}, False),
+        ({"data": {"a": "1"}}, {"data": {"a": "1"}, "immutable": True}, True),
+        ({}, {"data": {}}, False),
+        ({}, {"binaryData": {"a": "1"}}, True),
+        ({"type": "Opaque"}, {"type": "kubernetes.io/tls"}, True),
+    ],
+)
+def test_the_content_of_configs_is_compared_whole(
+    wanted: dict[str, Any], found: dict[str, Any], different: bool
+) -> None:
+    metadata = {"metadata": {"name": "app"}}
+    assert differs(metadata | wanted, metadata | found) is different
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+    ),
+)
+
+
+@settings(deadline=None)
+@given(spec=st.dictionaries(st.text(max_size=2), json_values), other=json_values)
+def test_nothing_differs_from_itself_and_any_two_can_be_compared(spec: Any, other: Any) -> None:
+    obj = {"metadata": {}, "spec": spec}
+    assert not differs(obj, deepcopy(obj))
+    assert not differs(obj, deepcopy(obj), exact=True)
+    grown = {"metadata": {}, "spec": {**spec, "of-the-server": other}}
+    assert not differs(obj, grown)

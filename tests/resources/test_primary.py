@@ -1,0 +1,240 @@
+"""The primary: the target's template, with pods that nothing mistakes for the target's."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import Manifest
+from canary.errors import Problem
+from canary.resources.compare import differs
+from canary.resources.names import SelectorLabel, primary_name, selector_label
+from canary.resources.primary import primary
+from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
+
+
+def rendered(target: Manifest, **options: Any) -> Manifest:
+    before = deepcopy(target)
+    result = primary(
+        a_canary(), target, revision="1-abc", selector_label=options.pop("label", LABEL), **options
+    )
+    assert target == before
+    return result
+
+
+def test_it_is_the_targets_template_under_the_primarys_label() -> None:
+    target = a_deployment(
+        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
+        minReadySeconds=5,
+        progressDeadlineSeconds=60,
+        revisionHistoryLimit=3,
+        paused=True,
+    )
+    assert rendered(target, replicas=2) == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "podinfo-primary",
+            "namespace": "test",
+            "labels": {"app": "podinfo-primary", "app.kubernetes.io/managed-by": "tidegate"},
+            "annotations": {"tidegate.dev/revision": "1-abc"},
+            "ownerReferences": [OWNER],
+        },
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "podinfo-primary"}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
+            "minReadySeconds": 5,
+            "progressDeadlineSeconds": 60,
+            "revisionHistoryLimit": 3,
+            "template": {
+                "metadata": {
+                    "labels": {"app": "podinfo-primary"},
+                    "annotations": {"tidegate.dev/revision": "1-abc"},
+                },
+                "spec": {"containers": [{"name": "podinfod", "image": "podinfo:1"}]},
+            },
+        },
+    }
+
+
+def test_replicas_are_left_to_an_autoscaler() -> None:
+    assert "replicas" not in rendered(a_deployment())["spec"]
+    assert rendered(a_deployment(), replicas=0)["spec"]["replicas"] == 0
+
+
+def test_every_other_label_of_the_selector_is_kept() -> None:
+    labels = {"app": "podinfo", "tier": "web"}
+    spec = rendered(a_deployment(labels=labels))["spec"]
+    assert spec["selector"] == {"matchLabels": {"app": "podinfo-primary", "tier": "web"}}
+    assert spec["template"]["metadata"]["labels"] == {"app": "podinfo-primary", "tier": "web"}
+
+
+def test_expressions_of_the_selector_follow_the_label() -> None:
+    expressions = [
+        {"key": "app", "operator": "In", "values": ["podinfo", "other"]},
+        {"key": "app", "operator": "Exists"},
+        {"key": "tier", "operator": "In", "values": ["podinfo"]},
+    ]
+    target = a_deployment()
+    target["spec"]["selector"]["matchExpressions"] = expressions
+    found = rendered(target)["spec"]["selector"]["matchExpressions"]
+    assert [each.get("values") for each in found] == [
+        ["podinfo-primary", "other"],
+        None,
+        ["podinfo"],
+    ]
+
+
+def test_the_selector_of_an_existing_primary_stays() -> None:
+    existing = rendered(a_deployment())
+    existing["spec"]["selector"] = {"matchLabels": {"app": "podinfo-primary", "old": "yes"}}
+    existing["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "4"
+    again = rendered(a_deployment(labels={"app": "podinfo", "new": "1"}), existing=existing)
+    assert again["spec"]["selector"] == existing["spec"]["selector"]
+    assert again["spec"]["template"]["metadata"]["labels"] == {
+        "app": "podinfo-primary",
+        "old": "yes",
+        "new": "1",
+    }
+    assert again["metadata"]["annotations"] == {"tidegate.dev/revision": "1-abc"}
+
+
+def test_a_template_without_labels_gets_those_that_it_needs() -> None:
+    target = a_deployment(template={"metadata": None})
+    metadata = rendered(target)["spec"]["template"]["metadata"]
+    assert metadata["labels"] == {"app": "podinfo-primary"}
+
+
+def test_what_speaks_of_the_original_is_not_copied() -> None:
+    flux, applied = (
+        "kustomize.toolkit.fluxcd.io/name",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    )
+    metadata = {
+        "labels": {"app": "podinfo", flux: "apps", "team": "pay"},
+        "annotations": {flux: "apps", applied: "{}", "prometheus.io/scrape": "true"},
+    }
+    target = a_deployment(template={"metadata": metadata})
+    target["metadata"] |= {
+        "labels": {flux: "apps", "team": "pay", "app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {
+            "deployment.kubernetes.io/revision": "7",
+            "helm.toolkit.fluxcd.io/driftDetection": "enabled",
+            "note": "1",
+        },
+    }
+    result = rendered(target, include_label_prefixes=["*"])
+    assert result["metadata"]["labels"] == {
+        "team": "pay",
+        "app": "podinfo-primary",
+        "app.kubernetes.io/managed-by": "tidegate",
+    }
+    assert result["metadata"]["annotations"] == {"note": "1", "tidegate.dev/revision": "1-abc"}
+    assert result["spec"]["template"]["metadata"] == {
+        "labels": {"app": "podinfo-primary", "team": "pay"},
+        "annotations": {"prometheus.io/scrape": "true", "tidegate.dev/revision": "1-abc"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "labels"),
+    [([], {}), (["te"], {"team": "pay"}), (["x", "cost"], {"cost-centre": "4"})],
+)
+def test_labels_of_the_target_are_copied_by_prefix(
+    prefixes: list[str], labels: dict[str, str]
+) -> None:
+    target = a_deployment()
+    target["metadata"]["labels"] = {"team": "pay", "cost-centre": "4"}
+    found = rendered(target, include_label_prefixes=prefixes)["metadata"]["labels"]
+    assert found == labels | {"app": "podinfo-primary", "app.kubernetes.io/managed-by": "tidegate"}
+
+
+def test_tracked_configs_are_the_primarys_copies() -> None:
+    sources = [
+        {"configMapRef": {"name": "tracked"}},
+        {"secretRef": {"name": "tracked"}},
+        {"configMapRef": {"name": "shared"}},
+    ]
+    target = a_deployment(container={"envFrom": sources})
+    result = rendered(target, configs={"configmap/tracked": "sum"})
+    assert result["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [
+        {"configMapRef": {"name": "tracked-primary"}},
+        {"secretRef": {"name": "tracked"}},
+        {"configMapRef": {"name": "shared"}},
+    ]
+
+
+def test_pods_keep_their_distance_from_their_own_kind() -> None:
+    def term(value: str) -> Manifest:
+        return {
+            "topologyKey": "kubernetes.io/hostname",
+            "labelSelector": {
+                "matchLabels": {"app": value, "tier": "podinfo"},
+                "matchExpressions": [{"key": "app", "operator": "In", "values": [value, "other"]}],
+            },
+        }
+
+    def pod(value: str) -> Manifest:
+        return {
+            "affinity": {
+                "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}},
+                "podAntiAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": [
+                        term(value),
+                        term("neighbour"),
+                        {"topologyKey": "zone"},
+                    ],
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {"weight": 1, "podAffinityTerm": term(value)}
+                    ],
+                },
+                "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term(value)]},
+            },
+            "topologySpreadConstraints": [term(value)],
+        }
+
+    spec = rendered(a_deployment(pod=pod("podinfo")))["spec"]["template"]["spec"]
+    for part, expected in pod("podinfo-primary").items():
+        assert spec[part] == expected
+
+
+def test_a_new_revision_alone_rolls_the_pods() -> None:
+    target = a_deployment()
+    old = primary(a_canary(), target, revision="1-old", selector_label=LABEL, replicas=1)
+    assert not differs(
+        rendered(target) | {"metadata": old["metadata"]}, old | {"spec": rendered(target)["spec"]}
+    )
+    assert differs(rendered(target), old)
+
+
+@pytest.mark.parametrize(
+    ("labels", "label"),
+    [
+        ({"app": "a", "name": "b"}, SelectorLabel("app", "a")),
+        ({"name": "b", "app.kubernetes.io/name": "c"}, SelectorLabel("name", "b")),
+        ({"app.kubernetes.io/name": "c", "x": "y"}, SelectorLabel("app.kubernetes.io/name", "c")),
+    ],
+)
+def test_the_label_that_tells_the_sides_apart_is_the_first_candidate(
+    labels: dict[str, str], label: SelectorLabel
+) -> None:
+    assert selector_label(a_deployment(labels=labels)) == label
+
+
+def test_a_target_without_a_usable_label_is_a_problem() -> None:
+    missing = selector_label(a_deployment(labels={"tier": "web", "x": "y"}), ["app", "name"])
+    assert isinstance(missing, Problem)
+    assert str(missing).startswith("spec.selector.matchLabels: 'tier, x': select the pods")
+    long = selector_label(a_deployment(labels={"app": "x" * 56}))
+    assert isinstance(long, Problem)
+    assert "55 characters" in str(long)
+    assert isinstance(selector_label(a_deployment(labels={"app": "x" * 55})), SelectorLabel)
+    without = a_deployment()
+    del without["spec"]["selector"]
+    assert isinstance(selector_label(without), Problem)
+
+
+def test_copies_are_named_after_their_originals() -> None:
+    assert primary_name("app") == "app-primary"
+    assert LABEL.primary == "podinfo-primary"

@@ -1,0 +1,81 @@
+"""Canaries and clusters for the tests of routers."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest, ObjectKey
+from canary.core.weights import Split
+from canary.routers import ROUTERS, Cluster, Router, router_for
+
+#: What a router cannot do without.
+NEEDED: dict[str, dict[str, Any]] = {
+    "gatewayapi": {"gatewayRefs": [{"name": "public", "namespace": "ingress"}]}
+}
+
+
+def every_provider() -> tuple[str, ...]:
+    """List every registered router's name, and its variants."""
+    return tuple(
+        f"{name}{suffix}"
+        for name in ROUTERS.names()
+        for suffix in ("", *(f":{each}" for each in router_for(name).variants))
+    )
+
+
+def a_canary(
+    provider: str = "istio",
+    *,
+    service: Mapping[str, Any] | None = None,
+    analysis: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> Canary:
+    """Build a Canary of podinfo with what its router needs."""
+    needed = NEEDED.get(provider.partition(":")[0], {})
+    return Canary.model_validate(
+        {
+            "apiVersion": "tidegate.dev/v1beta1",
+            "kind": "Canary",
+            "metadata": {"name": "podinfo", "namespace": "test", "uid": "canary-uid"},
+            "spec": {
+                "provider": provider,
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+                "service": {"port": 9898, **needed, **(service or {})},
+                "analysis": {"stepWeight": 10, **(analysis or {})},
+            }
+            | spec,
+        }
+    )
+
+
+def a_cluster(
+    router: Router, canary: Canary, objects: Iterable[Manifest] = (), version: str = ""
+) -> Cluster:
+    """Build a cluster that has these objects, as an API server gives them back."""
+    keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
+    existing: dict[ObjectKey, Manifest] = {}
+    for obj in objects:
+        stored = deepcopy(obj)
+        stored["metadata"] |= {
+            "uid": f"uid-of-{stored['metadata']['name']}",
+            "resourceVersion": "7",
+            "generation": 3,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "managedFields": [{"manager": "tidegate"}],
+        }
+        stored["status"] = {"observed": True}
+        existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
+    served = {kind: version or kind.versions[0] for kind in router.kinds}
+    return Cluster(existing=existing, served=served)
+
+
+def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tuple[Manifest, ...]:
+    """Render a route with a weight over what exists."""
+    router = router_for(str(canary.spec.provider))
+    return router.render(canary, a_cluster(router, canary, objects), Split.to_canary(percent))
+
+
+def spec_of(rendered: Iterable[Manifest], kind: str) -> Manifest:
+    """Pick the spec of the last object of a kind."""
+    return next(obj["spec"] for obj in reversed(tuple(rendered)) if obj["kind"] == kind)

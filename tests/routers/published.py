@@ -1,0 +1,118 @@
+"""The published CRD schemas of the projects whose objects routers write, as JSON Schema.
+
+Their files are read from their Go modules at test time, and are no part of this project.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
+GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
+SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
+
+FILES = (
+    (ISTIO, "manifests/charts/base/files/crd-all.gen.yaml"),
+    (GATEWAY_API, "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
+    (SMI, "crds/split.yaml"),
+)
+
+#: resource.Quantity of k8s.io/apimachinery, which the Go type of v1alpha1 has for a weight.
+QUANTITY = {
+    "type": "string",
+    "pattern": r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
+}
+
+
+class PublishedSchemas:
+    """Schemas of specs by API version and kind; `read` gives a module's file."""
+
+    def __init__(self, read: Callable[[str, str], str]) -> None:
+        self._read = read
+
+    def faults(self, obj: dict[str, Any]) -> list[str]:
+        """List what the API server would refuse or drop."""
+        validator = Draft202012Validator(_strict(self._schema(obj)))
+        return [
+            f"{error.json_path}: {error.message}" for error in validator.iter_errors(obj["spec"])
+        ]
+
+    def with_defaults(self, obj: dict[str, Any]) -> Any:
+        """Give the spec as the API server gives it back."""
+        return _defaulted(self._schema(obj), obj["spec"])
+
+    def _schema(self, obj: dict[str, Any]) -> dict[str, Any]:
+        return self._specs[obj["apiVersion"], obj["kind"]]
+
+    @cached_property
+    def _specs(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {
+            (f"{crd['spec']['group']}/{version}", crd["spec"]["names"]["kind"]): schema
+            for module, path in FILES
+            for crd in yaml.load_all(self._read(module, path), Loader=yaml.CSafeLoader)
+            if crd
+            for version, schema in self._versions(crd["spec"])
+        }
+
+    def _versions(self, spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for version in spec["versions"]:
+            name = version["name"]
+            # Before apiextensions v1 a CRD had one schema, of the version that it stores.
+            whole = version.get("schema") or spec["validation"]
+            schema = whole["openAPIV3Schema"]["properties"]["spec"]
+            if spec["names"]["kind"] == "TrafficSplit" and name == "v1alpha1":
+                schema = self._with_quantities(schema)
+            yield name, schema
+
+    def _with_quantities(self, schema: dict[str, Any]) -> dict[str, Any]:
+        source = self._read(SMI, "pkg/apis/split/v1alpha1/traffic_split.go")
+        assert '*resource.Quantity `json:"weight,omitempty"`' in source
+        backends = schema["properties"]["backends"]
+        item = backends["items"]
+        weight = {"properties": item["properties"] | {"weight": QUANTITY}}
+        items = {"items": item | weight}
+        return schema | {"properties": schema["properties"] | {"backends": backends | items}}
+
+
+def _strict(schema: Any) -> Any:
+    """Read an OpenAPI schema as JSON Schema that refuses what the API server would prune."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {
+        key: {name: _strict(each) for name, each in value.items()}
+        if key == "properties"
+        else _strict(value)
+        for key, value in schema.items()
+        if not key.startswith("x-kubernetes") and key not in {"format", "description", "default"}
+    }
+    if schema.get("x-kubernetes-int-or-string"):
+        strict["type"] = ["integer", "string"]
+    if strict.pop("nullable", False):
+        strict["type"] = [strict["type"], "null"]
+    open_ended = (
+        schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    )
+    if schema.get("type") == "object" and not open_ended:
+        strict["additionalProperties"] = False
+    return strict
+
+
+def _defaulted(schema: dict[str, Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_defaulted(schema.get("items", {}), each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    rest = schema.get("additionalProperties", {})
+    filled = {
+        name: each["default"] for name, each in properties.items() if "default" in each
+    } | value
+    return {
+        name: _defaulted(properties.get(name, rest if isinstance(rest, dict) else {}), each)
+        for name, each in filled.items()
+    }

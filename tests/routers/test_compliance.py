@@ -1,0 +1,357 @@
+"""What every registered router keeps, whoever wrote it."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.ownership import ORIGINAL
+from canary.core.weights import Split
+from canary.resources.compare import differs
+from canary.routers import ROUTERS, Restoration, Router, router_for
+from tests.routers.builders import a_canary, a_cluster, every_provider
+from tests.routers.cases import canaries
+from tests.routers.published import PublishedSchemas
+
+CASES = [
+    pytest.param(provider, canary, id=f"{provider}-{index}")
+    for provider in every_provider()
+    for index, canary in enumerate(canaries(provider))
+]
+every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
+every_name = pytest.mark.parametrize("provider", every_provider())
+
+#: There are many cases, and each has these examples.
+few = settings(max_examples=20, deadline=None)
+
+percents = st.integers(0, 100)
+STRUCTURE = [
+    "http",
+    "tcp",
+    "route",
+    "destination",
+    "host",
+    "weight",
+    "rules",
+    "name",
+    "backends",
+    "backendRefs",
+    "service",
+    "port",
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(STRUCTURE),
+            children,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+#: Specs that users wrote before tidegate came, by kind.
+FOREIGN_SPECS: dict[str, Manifest] = {
+    "VirtualService": {
+        "hosts": ["podinfo"],
+        "http": [
+            {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}},
+            {"route": [{"destination": {"host": "podinfo", "subset": "v1"}}]},
+        ],
+    },
+    "TrafficSplit": {"service": "podinfo", "backends": [{"service": "podinfo", "weight": 1}]},
+    "HTTPRoute": {
+        "hostnames": ["old.example.com"],
+        "rules": [{"backendRefs": [{"name": "podinfo", "port": 80}]}],
+    },
+}
+
+
+def foreign(router: Router, canary: Canary) -> tuple[Manifest, ...]:
+    """Make objects that were there before tidegate, whose owners are others."""
+    return tuple(
+        {
+            "apiVersion": key.kind.api_version(key.kind.versions[0]),
+            "kind": key.kind.kind,
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "labels": {"team": "shop", "app.kubernetes.io/managed-by": "Helm"},
+                "annotations": {"note": "hand-made"},
+                "ownerReferences": [{"kind": "App", "name": "app", "uid": "app-uid"}],
+                "finalizers": ["example.com/keep"],
+            },
+            "spec": deepcopy(FOREIGN_SPECS.get(key.kind.kind, {"anything": {"at": ["all"]}})),
+        }
+        for key in router.objects(canary)
+    )
+
+
+def shuffled(value: Any, draw: st.DrawFn) -> Any:
+    """Give the same JSON with its keys in another order."""
+    if isinstance(value, dict):
+        order = draw(st.permutations(list(value)))
+        return {key: shuffled(value[key], draw) for key in order}
+    if isinstance(value, list):
+        return [shuffled(each, draw) for each in value]
+    return value
+
+
+@st.composite
+def reordered(draw: st.DrawFn, canary: Canary) -> Canary:
+    """Write the same Canary with the keys of its maps in another order."""
+    return Canary.model_validate(shuffled(canary.as_written(), draw))
+
+
+@every_case
+class TestEveryRouter:
+    def test_takes_what_it_is_made_for(self, provider: str, canary: Canary) -> None:
+        assert router_for(provider).problems(canary) == ()
+
+    def test_reads_back_every_weight_that_it_writes(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        for split in map(Split.to_canary, range(101)):
+            rendered = router.render(canary, a_cluster(router, canary), split)
+            assert router.weights(canary, a_cluster(router, canary, rendered)) == split
+
+    @few
+    @given(percent=percents, before=percents)
+    def test_changes_nothing_when_it_renders_again(
+        self, provider: str, canary: Canary, percent: int, before: int
+    ) -> None:
+        router, split = router_for(provider), Split.to_canary(percent)
+        earlier = router.render(canary, a_cluster(router, canary), Split.to_canary(before))
+        once = router.render(canary, a_cluster(router, canary, earlier), split)
+        cluster = a_cluster(router, canary, once)
+        again = router.render(canary, cluster, split)
+        assert again == once
+        keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
+        for obj in again:
+            existing = cluster.existing[keys[obj["kind"], obj["metadata"]["name"]]]
+            assert not differs(obj, existing, exact=True)
+
+    def test_keeps_what_others_wrote_into_metadata(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        own = deepcopy(router.render(canary, a_cluster(router, canary), Split.to_canary(20)))
+        for obj in own:
+            obj["metadata"]["labels"]["cost-centre"] = "42"
+            obj["metadata"]["annotations"]["audit"] = "yes"
+            obj["metadata"]["finalizers"] = ["example.com/keep"]
+            obj["metadata"]["ownerReferences"].insert(0, {"kind": "App", "uid": "app-uid"})
+        for objects in (own, foreign(router, canary)):
+            cluster = a_cluster(router, canary, objects)
+            for obj in router.render(canary, cluster, Split.to_canary(30)):
+                before = next(
+                    each
+                    for each in objects
+                    if (each["kind"], each["metadata"]["name"])
+                    == (obj["kind"], obj["metadata"]["name"])
+                )["metadata"]
+                assert before["labels"].items() <= obj["metadata"]["labels"].items()
+                assert before["annotations"].items() <= obj["metadata"]["annotations"].items()
+                assert before["finalizers"] == obj["metadata"]["finalizers"]
+                for owner in before["ownerReferences"]:
+                    assert owner in obj["metadata"]["ownerReferences"]
+
+    @few
+    @given(spec=json_values)
+    def test_repairs_an_edited_spec_with_the_current_weights(
+        self, provider: str, canary: Canary, spec: object
+    ) -> None:
+        router, split = router_for(provider), Split.to_canary(40)
+        rendered = router.render(canary, a_cluster(router, canary), split)
+        edited = [obj | {"spec": spec if isinstance(spec, dict) else {}} for obj in rendered]
+        assert router.render(canary, a_cluster(router, canary, edited), split) == rendered
+
+    @few
+    @given(spec=json_values)
+    def test_reads_any_spec_without_failing(
+        self, provider: str, canary: Canary, spec: object
+    ) -> None:
+        router = router_for(provider)
+        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(0))
+        cluster = a_cluster(router, canary, [obj | {"spec": spec} for obj in rendered])
+        split = router.weights(canary, cluster)
+        assert split is None or isinstance(split, Split)
+
+    def test_reads_no_weights_where_there_is_no_route(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        assert router.weights(canary, a_cluster(router, canary)) is None
+        objects = foreign(router, canary)
+        assert router.weights(canary, a_cluster(router, canary, objects)) is None
+
+    def test_removes_exactly_what_it_created(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        assert router.restore(canary, a_cluster(router, canary)) == Restoration()
+        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(50))
+        restored = router.restore(canary, a_cluster(router, canary, rendered))
+        assert restored == Restoration(remove=router.objects(canary))
+
+    @few
+    @given(steps=st.lists(percents, min_size=1, max_size=3))
+    def test_puts_adopted_objects_back_exactly(
+        self, provider: str, canary: Canary, steps: list[int]
+    ) -> None:
+        router, found = router_for(provider), foreign(router_for(provider), canary)
+        objects = found
+        for percent in steps:
+            cluster = a_cluster(router, canary, objects)
+            objects = router.render(canary, cluster, Split.to_canary(percent))
+            assert all(ORIGINAL in obj["metadata"]["annotations"] for obj in objects)
+        restored = router.restore(canary, a_cluster(router, canary, objects))
+        assert restored == Restoration(write=found)
+        # Once more, over what was restored: nothing is left to do.
+        again = router.restore(canary, a_cluster(router, canary, restored.write))
+        assert again.remove == ()
+        for obj in again.write:
+            assert obj in found
+
+    def test_adopts_without_a_mark_of_ownership(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        found = foreign(router, canary)
+        adopted = router.render(canary, a_cluster(router, canary, found), Split.to_canary(10))
+        for obj in adopted:
+            assert obj["metadata"]["labels"] == found[0]["metadata"]["labels"]
+            assert obj["metadata"]["ownerReferences"] == found[0]["metadata"]["ownerReferences"]
+            assert obj["metadata"]["annotations"].keys() == {"note", ORIGINAL}
+
+    def test_renders_only_declared_objects_and_the_weights_last(
+        self, provider: str, canary: Canary
+    ) -> None:
+        router = router_for(provider)
+        keys = router.objects(canary)
+        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(10))
+        assert {key.kind for key in keys} == set(router.kinds)
+        assert [
+            (obj["kind"], obj["metadata"]["name"]) for obj in (rendered[-1], *rendered[:-1])
+        ] == [(key.kind.kind, key.name) for key in keys]
+        for obj in rendered:
+            assert obj["metadata"]["namespace"] == canary.metadata.namespace
+        other = router.render(canary, a_cluster(router, canary), Split.to_canary(11))
+        assert rendered[:-1] == other[:-1]
+
+    @few
+    @given(data=st.data())
+    def test_renders_the_same_in_whatever_order_a_user_writes_maps(
+        self, provider: str, canary: Canary, data: st.DataObject
+    ) -> None:
+        router, split = router_for(provider), Split.to_canary(10)
+        once = router.render(canary, a_cluster(router, canary), split)
+        other = router.render(data.draw(reordered(canary)), a_cluster(router, canary), split)
+        assert other == once
+
+    def test_does_not_touch_what_it_is_given(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        written = json.dumps(canary.as_written())
+        for objects in (
+            router.render(canary, a_cluster(router, canary), Split.to_canary(10)),
+            foreign(router, canary),
+        ):
+            cluster = a_cluster(router, canary, objects)
+            before = deepcopy(cluster.existing)
+            for obj in router.render(canary, cluster, Split.to_canary(70)):
+                obj["metadata"]["labels"]["changed"] = "by the caller"
+                obj["spec"].clear()
+            for obj in router.restore(canary, cluster).write:
+                obj["metadata"]["labels"]["changed"] = "by the caller"
+                obj["spec"].clear()
+            router.weights(canary, cluster)
+            assert cluster.existing == before
+        assert json.dumps(canary.as_written()) == written
+
+    def test_renders_what_the_published_schema_takes_and_adds_nothing_to(
+        self, provider: str, canary: Canary, published: PublishedSchemas
+    ) -> None:
+        router = router_for(provider)
+        for version in sorted({version for kind in router.kinds for version in kind.versions}):
+            cluster = a_cluster(router, canary, version=version)
+            for obj in router.render(canary, cluster, Split.to_canary(10)):
+                assert obj["apiVersion"].endswith(f"/{version}")
+                assert published.faults(obj) == []
+                assert published.with_defaults(obj) == obj["spec"]
+
+
+#: Something to ask for in each field of the route.
+ASKED = {
+    "timeout": "15s",
+    "backendTimeout": "15s",
+    "gateways": ["public"],
+    "gatewayRefs": [{"name": "other"}],
+    "hosts": ["app.example.com"],
+    "delegation": True,
+    "trafficPolicy": {"tls": {"mode": "DISABLE"}},
+    "match": [{"uri": {"prefix": "/api"}}],
+    "rewrite": {"uri": "/"},
+    "retries": {"attempts": 3},
+    "headers": {"request": {"add": {"x-a": "1"}}},
+    "mirror": [{"backendRef": {"name": "shadow", "port": 80}}],
+    "corsPolicy": {"allowOrigin": ["https://example.com"]},
+    "meshName": "global",
+    "backends": ["db"],
+}
+ASKED_OF_ANALYSIS = {
+    "match": [{"headers": {"x-a": {"exact": "1"}}}],
+    "mirror": True,
+    "mirrorWeight": 10,
+    "sessionAffinity": {"cookieName": "stick"},
+}
+
+
+@every_name
+class TestWhatIsAskedOfEveryRouter:
+    @pytest.mark.parametrize(
+        ("place", "field", "value"),
+        [("service", field, value) for field, value in ASKED.items()]
+        + [("analysis", field, value) for field, value in ASKED_OF_ANALYSIS.items()],
+    )
+    def test_is_either_done_or_refused(
+        self, provider: str, place: str, field: str, value: object
+    ) -> None:
+        router = router_for(provider)
+        plain, asking = a_canary(provider), a_canary(provider, **{place: {field: value}})
+        cluster, split = a_cluster(router, plain), Split.to_canary(10)
+        done = router.render(plain, cluster, split) != router.render(asking, cluster, split)
+        refused = {problem.field for problem in router.problems(asking)}
+        assert refused == (set() if done else {f"spec.{place}.{field}"})
+
+    def test_objects_carry_who_made_them(self, provider: str) -> None:
+        router, canary = router_for(provider), a_canary(provider)
+        for obj in router.render(canary, a_cluster(router, canary), Split.to_canary(10)):
+            assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
+            assert obj["metadata"]["annotations"] == {
+                "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
+                "helm.toolkit.fluxcd.io/driftDetection": "disabled",
+            }
+            assert obj["metadata"]["ownerReferences"] == [
+                {
+                    "apiVersion": "tidegate.dev/v1beta1",
+                    "kind": "Canary",
+                    "name": "podinfo",
+                    "uid": "canary-uid",
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ]
+
+    def test_a_variant_narrows_the_versions_that_are_asked_for(self, provider: str) -> None:
+        _, _, variant = provider.partition(":")
+        for kind in router_for(provider).kinds:
+            assert not variant or kind.versions == (variant,)
+
+    def test_a_version_that_nobody_told_is_the_newest(self, provider: str) -> None:
+        router, canary = router_for(provider), a_canary(provider)
+        cluster = a_cluster(router, canary)
+        told = type(cluster)(existing={}, served={})
+        split = Split.to_canary(10)
+        assert router.render(canary, told, split) == router.render(canary, cluster, split)
+
+
+def test_every_registered_router_is_tried() -> None:
+    assert set(ROUTERS.names()) == {provider.partition(":")[0] for provider in every_provider()}

@@ -1,0 +1,189 @@
+"""What is the Gateway API's own: parents, conditions, filters, durations, and its limits."""
+
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import Manifest
+from canary.core.weights import Split
+from canary.routers.gatewayapi import GatewayApiRouter
+from tests.routers.builders import a_canary, a_cluster, routed, spec_of
+
+
+def route(percent: int = 10, **spec: Any) -> Manifest:
+    return spec_of(routed(a_canary("gatewayapi", **spec), percent), "HTTPRoute")
+
+
+def problem_fields(**spec: Any) -> list[str]:
+    found = GatewayApiRouter().problems(a_canary("gatewayapi", **spec))
+    assert all(str(problem) for problem in found)
+    return [problem.field for problem in found]
+
+
+def test_parents_are_written_with_every_default() -> None:
+    parents = [{"name": "public"}, {"name": "podinfo", "group": "", "kind": "Service", "port": 80}]
+    assert route(service={"gatewayRefs": parents})["parentRefs"] == [
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"},
+        {"group": "", "kind": "Service", "name": "podinfo", "port": 80},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "hostnames"),
+    [([], None), (["*"], None), (["a.example.com", "*"], None), (["a.b"], ["a.b"])],
+)
+def test_every_host_is_written_as_no_host_name(
+    hosts: list[str], hostnames: list[str] | None
+) -> None:
+    assert route(service={"hosts": hosts}).get("hostnames") == hostnames
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        (None, {"type": "PathPrefix", "value": "/"}),
+        ({"exact": "/a"}, {"type": "Exact", "value": "/a"}),
+        ({"prefix": "/a"}, {"type": "PathPrefix", "value": "/a"}),
+        ({"regex": "/a.*"}, {"type": "RegularExpression", "value": "/a.*"}),
+        ({"suffix": ".js"}, {"type": "RegularExpression", "value": r"^.*\.js$"}),
+    ],
+)
+def test_paths_are_written_by_type(uri: dict[str, str] | None, path: dict[str, str]) -> None:
+    match: dict[str, Any] = {"uri": uri} if uri else {"name": "any"}
+    (rule,) = route(service={"match": [match]})["rules"]
+    assert rule["matches"] == [{"path": path}]
+
+
+@pytest.mark.parametrize(
+    ("written", "duration"),
+    [
+        ("15s", "15s"),
+        ("1h30m", "1h30m"),
+        ("1.5s", "1s500ms"),
+        ("90.5m", "1h30m30s"),
+        ("10us", "1ms"),
+        ("0.0s", "0s"),
+        ("100000s", "27h46m40s"),
+    ],
+)
+def test_durations_are_written_as_the_api_takes_them(written: str, duration: str) -> None:
+    (rule,) = route(service={"timeout": written})["rules"]
+    assert rule["timeouts"] == {"request": duration}
+
+
+@pytest.mark.parametrize(
+    ("policy", "cors"),
+    [
+        ({}, {"maxAge": 5}),
+        ({"maxAge": "10ms"}, {"maxAge": 1}),
+        ({"maxAge": "2m"}, {"maxAge": 120}),
+        (
+            {"allowOrigin": ["https://a", "https://a"], "allowOrigins": [{"exact": "https://b"}]},
+            {"allowOrigins": ["https://a", "https://b"], "maxAge": 5},
+        ),
+        (
+            {"allowMethods": ["GET", "GET"], "allowCredentials": True},
+            {"allowMethods": ["GET"], "allowCredentials": True, "maxAge": 5},
+        ),
+    ],
+)
+def test_cors_is_written_with_every_default_and_nothing_twice(
+    policy: dict[str, Any], cors: dict[str, Any]
+) -> None:
+    (rule,) = route(service={"corsPolicy": policy})["rules"]
+    assert rule["filters"] == [{"type": "CORS", "cors": cors}]
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "written"),
+    [
+        ({"uri": "/new"}, {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/new"}}),
+        ({"authority": "inner"}, {"hostname": "inner"}),
+        (
+            {"uri": "/", "type": "ReplacePrefixMatch"},
+            {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
+        ),
+    ],
+)
+def test_rewrites_are_written_by_type(rewrite: dict[str, Any], written: dict[str, Any]) -> None:
+    (rule,) = route(service={"rewrite": rewrite})["rules"]
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": written}]
+
+
+PREFIX = {"uri": "/", "type": "ReplacePrefixMatch"}
+ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": {"exact": "1"}}}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        (
+            {"service": {"match": [{"scheme": {"exact": "https"}, "port": 80}]}},
+            ["spec.service.match[0].scheme", "spec.service.match[0].port"],
+        ),
+        (
+            {"analysis": {"match": [{"sourceLabels": {"app": "web"}}]}},
+            ["spec.analysis.match[0].sourceLabels"],
+        ),
+        (
+            {
+                "service": {
+                    "match": [{"ignoreUriCase": True, "withoutHeaders": {"a": {"exact": "1"}}}]
+                }
+            },
+            ["spec.service.match[0].withoutHeaders", "spec.service.match[0].ignoreUriCase"],
+        ),
+        (
+            {"service": {"match": [{"method": {"regex": "GET|POST"}}]}},
+            ["spec.service.match[0].method"],
+        ),
+        (
+            {"service": {"match": [{"uri": {"prefix": "api"}}, {"uri": {"exact": ""}}]}},
+            ["spec.service.match[0].uri.prefix", "spec.service.match[1].uri.exact"],
+        ),
+        (
+            {"service": {"match": [{"headers": {"x-a": {"exact": ""}}}]}},
+            ["spec.service.match[0]"],
+        ),
+        ({"service": {"rewrite": PREFIX}}, []),
+        ({"service": {"rewrite": PREFIX, "match": [{"uri": {"prefix": "/a"}}]}}, []),
+        (
+            {"service": {"rewrite": PREFIX, "match": [{"uri": {"exact": "/a"}}]}},
+            ["spec.service.rewrite.type"],
+        ),
+        (
+            {"service": {"rewrite": PREFIX}, "analysis": ANALYSED},
+            ["spec.service.rewrite.type"],
+        ),
+        (
+            {"service": {"corsPolicy": {"allowOrigins": [{"exact": "a"}, {"regex": ".*"}]}}},
+            ["spec.service.corsPolicy.allowOrigins[1]"],
+        ),
+        (
+            {"service": {"timeout": "1s", "backendTimeout": "1m"}},
+            ["spec.service.backendTimeout"],
+        ),
+        ({"service": {"timeout": "0s", "backendTimeout": "1m"}}, []),
+    ],
+)
+def test_what_an_http_route_cannot_say_is_named(spec: dict[str, Any], fields: list[str]) -> None:
+    assert problem_fields(**spec) == fields
+
+
+@pytest.mark.parametrize(
+    ("backends", "split"),
+    [
+        ([{"name": "podinfo-primary"}, {"name": "podinfo-canary"}], Split(50, 50)),
+        ([{"name": "podinfo-primary", "weight": 1000}, {"name": "podinfo-canary"}], Split(99, 1)),
+        ([{"name": "podinfo-canary"}, {"name": "podinfo-primary", "weight": 0}], Split(0, 100)),
+        ([{"name": "podinfo"}], None),
+    ],
+)
+def test_weights_are_read_as_the_api_reads_them(
+    backends: list[dict[str, Any]], split: Split | None
+) -> None:
+    router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+    existing = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}}
+    spec = {"rules": [{"filters": []}, {"backendRefs": backends}]}
+    cluster = a_cluster(router, canary, [existing | {"spec": spec}])
+    assert router.weights(canary, cluster) == split

@@ -1,0 +1,138 @@
+"""What is Istio's own: hosts, ports, protocols, and what it cannot do."""
+
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import Manifest
+from canary.core.weights import Split
+from canary.routers.istio import IstioRouter
+from tests.routers.builders import a_canary, a_cluster, routed, spec_of
+
+
+def virtual_service(percent: int = 10, **spec: Any) -> Manifest:
+    return spec_of(routed(a_canary("istio", **spec), percent), "VirtualService")
+
+
+def problems(**spec: Any) -> list[str]:
+    return [str(problem) for problem in IstioRouter().problems(a_canary("istio", **spec))]
+
+
+@pytest.mark.parametrize(
+    ("service", "hosts", "gateways"),
+    [
+        ({}, ["podinfo"], ["mesh"]),
+        ({"name": "app"}, ["app"], ["mesh"]),
+        ({"hosts": ["a.example.com"]}, ["a.example.com", "podinfo"], ["mesh"]),
+        ({"hosts": ["podinfo", "a.example.com"]}, ["podinfo", "a.example.com"], ["mesh"]),
+        ({"hosts": ["*"], "gateways": ["public"]}, ["*"], ["public"]),
+        ({"delegation": True}, None, None),
+    ],
+)
+def test_hosts_include_the_apex_unless_they_name_it_or_all(
+    service: dict[str, Any], hosts: list[str] | None, gateways: list[str] | None
+) -> None:
+    spec = virtual_service(service=service)
+    assert (spec.get("hosts"), spec.get("gateways")) == (hosts, gateways)
+
+
+@pytest.mark.parametrize(
+    ("service", "named"),
+    [
+        ({}, False),
+        ({"gateways": ["public"]}, False),
+        ({"portDiscovery": True}, False),
+        ({"portDiscovery": True, "gateways": ["mesh", "public"]}, False),
+        ({"portDiscovery": True, "gateways": ["public", "mesh"]}, True),
+        ({"portDiscovery": True, "delegation": True}, True),
+    ],
+)
+def test_the_port_is_named_where_istio_could_not_tell_it(
+    service: dict[str, Any], named: bool
+) -> None:
+    (route,) = virtual_service(service=service)["http"]
+    for each in route["route"]:
+        assert each["destination"].get("port") == ({"number": 9898} if named else None)
+
+
+@pytest.mark.parametrize(
+    ("route", "split"),
+    [
+        ([("podinfo-primary", 60), ("podinfo-canary", 40)], Split(60, 40)),
+        ([("podinfo-primary.test.svc.cluster.local", 3), ("podinfo-canary", 1)], Split(75, 25)),
+        ([("podinfo-primary", None)], Split(100, 0)),
+        ([("podinfo-canary", 0)], Split(0, 100)),
+        ([("podinfo-primary", 0), ("podinfo-canary", 0)], None),
+        ([("podinfo-primary", 10), ("podinfo-canary", "x")], None),
+        ([("elsewhere", 100)], None),
+        ([], None),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+def test_weights_are_read_as_istio_reads_them(
+    route: list[tuple[str, Any]], split: Split | None, protocol: str
+) -> None:
+    router, canary = IstioRouter(), a_canary("istio")
+    destinations = [
+        {"destination": {"host": host}} | ({} if weight is None else {"weight": weight})
+        for host, weight in route
+    ]
+    virtual = {"kind": "VirtualService", "metadata": {"name": "podinfo"}}
+    spec = {protocol: [{"redirect": {"uri": "/"}}, {"route": destinations}]}
+    assert router.weights(canary, a_cluster(router, canary, [virtual | {"spec": spec}])) == split
+
+
+def test_the_first_route_to_the_canary_tells_the_weights() -> None:
+    router, canary = IstioRouter(), a_canary("istio", analysis={"match": [{"port": 1}]})
+    rendered = routed(canary, 30)
+    spec = spec_of(rendered, "VirtualService")
+    spec["http"].reverse()
+    assert router.weights(canary, a_cluster(router, canary, rendered)) == Split(70, 30)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        ({"service": {"retries": {"attempts": 0}}}, []),
+        ({"service": {"retries": {"perTryTimeout": "1s"}}}, ["spec.service.retries.attempts"]),
+        (
+            {"service": {"retries": {"attempts": 0, "retryOn": "5xx"}}},
+            ["spec.service.retries.attempts"],
+        ),
+        (
+            {"service": {"appProtocol": "tcp", "timeout": "1s", "retries": {"attempts": 1}}},
+            ["spec.service.timeout", "spec.service.retries"],
+        ),
+        (
+            {"service": {"appProtocol": "tcp", "match": [{"port": 1}, {"uri": {"exact": "/"}}]}},
+            ["spec.service.match[1].uri"],
+        ),
+        (
+            {"service": {"appProtocol": "TCP"}, "analysis": {"match": [{"port": 1}]}},
+            ["spec.analysis.match"],
+        ),
+    ],
+)
+def test_what_istio_would_refuse_or_ignore_is_named(
+    spec: dict[str, Any], fields: list[str]
+) -> None:
+    found = problems(**spec)
+    assert [each.partition(":")[0] for each in found] == fields
+
+
+def test_connections_are_matched_without_what_only_requests_have() -> None:
+    match = {"port": 1, "sourceLabels": {"app": "web"}, "sourceNamespace": "shop", "name": "x"}
+    spec = virtual_service(service={"appProtocol": "tcp", "match": [match]})
+    assert "http" not in spec
+    assert spec["tcp"][0]["match"] == [
+        {"port": 1, "sourceLabels": {"app": "web"}, "sourceNamespace": "shop"}
+    ]
+
+
+def test_a_traffic_policy_is_on_both_sides() -> None:
+    policy = {"connectionPool": {"http": {"maxRetries": 3}}}
+    rendered = routed(a_canary("istio", service={"trafficPolicy": policy}), 0)
+    assert [obj["spec"] for obj in rendered[:2]] == [
+        {"host": "podinfo-primary", "trafficPolicy": policy},
+        {"host": "podinfo-canary", "trafficPolicy": policy},
+    ]

@@ -1,0 +1,46 @@
+"""Finding a router by the name of a provider."""
+
+import pytest
+
+from analysis.errors import UnknownPlugin
+from canary.routers import router_for
+from canary.routers.gatewayapi import GatewayApiRouter
+from canary.routers.istio import IstioRouter
+from canary.routers.smi import SmiRouter
+
+
+@pytest.mark.parametrize(
+    ("provider", "router", "versions"),
+    [
+        ("istio", IstioRouter, ("v1", "v1beta1")),
+        ("smi", SmiRouter, ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")),
+        ("smi:v1alpha2", SmiRouter, ("v1alpha2",)),
+        ("linkerd", SmiRouter, ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")),
+        ("gatewayapi", GatewayApiRouter, ("v1", "v1beta1")),
+        ("gatewayapi:v1", GatewayApiRouter, ("v1",)),
+    ],
+)
+def test_a_provider_names_a_router_and_perhaps_a_version(
+    provider: str, router: type, versions: tuple[str, ...]
+) -> None:
+    found = router_for(provider)
+    assert isinstance(found, router)
+    assert found.kinds[0].versions == versions
+
+
+@pytest.mark.parametrize(
+    ("provider", "known"),
+    [
+        ("isto", "gatewayapi, istio, linkerd, smi"),
+        ("", "gatewayapi, istio, linkerd, smi"),
+        ("smi:v2", "smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4"),
+        ("smi:", "smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4"),
+        ("istio:v1", "istio"),
+    ],
+)
+def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(
+    provider: str, known: str
+) -> None:
+    with pytest.raises(UnknownPlugin) as error:
+        router_for(provider)
+    assert f"known names: {known}." in str(error.value)

@@ -1,0 +1,62 @@
+"""What is SMI's own: weights as quantities in the first version."""
+
+import pytest
+
+from canary.core.weights import Split
+from canary.routers.smi import SmiRouter
+from tests.routers.builders import a_canary, a_cluster
+
+
+@pytest.mark.parametrize(
+    ("version", "weights"),
+    [
+        ("v1alpha1", ["80", "20"]),
+        ("v1alpha2", [80, 20]),
+        ("v1alpha3", [80, 20]),
+        ("v1alpha4", [80, 20]),
+    ],
+)
+def test_weights_are_written_as_the_served_version_takes_them(
+    version: str, weights: list[object]
+) -> None:
+    router, canary = SmiRouter(), a_canary("smi")
+    cluster = a_cluster(router, canary, version=version)
+    (split,) = router.render(canary, cluster, Split(80, 20))
+    assert [each["weight"] for each in split["spec"]["backends"]] == weights
+
+
+@pytest.mark.parametrize(
+    ("primary", "on_canary", "split"),
+    [
+        ("900m", "100m", Split(90, 10)),
+        ("1k", "1000", Split(50, 50)),
+        (0.75, 0.25, Split(75, 25)),
+        (1, 0, Split(100, 0)),
+        (1000, 1, Split(99, 1)),
+        (1, 1000, Split(1, 99)),
+        (0, 0, None),
+        ("-5", "5", None),
+        ("9e999999999", "1", None),
+        (True, 1, None),
+        (None, 1, None),
+    ],
+)
+def test_weights_are_read_as_shares(
+    primary: object, on_canary: object, split: Split | None
+) -> None:
+    router, canary = SmiRouter(), a_canary("smi")
+    backends = [
+        {"service": "podinfo-primary", "weight": primary},
+        {"service": "podinfo-canary", "weight": on_canary},
+        {"service": "shadow", "weight": 5},
+    ]
+    existing = {"kind": "TrafficSplit", "metadata": {"name": "podinfo"}}
+    cluster = a_cluster(router, canary, [existing | {"spec": {"backends": backends}}])
+    assert router.weights(canary, cluster) == split
+
+
+def test_the_first_host_is_what_clients_call() -> None:
+    router = SmiRouter()
+    canary = a_canary("smi", service={"hosts": ["a.example.com", "b.example.com"]})
+    (split,) = router.render(canary, a_cluster(router, canary), Split(80, 20))
+    assert split["spec"]["service"] == "a.example.com"
