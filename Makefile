@@ -1,5 +1,5 @@
 # Every target makes its own virtual environment: python3 with venv and the package registries are
-# all it needs. Settings: PYTHON, WORKERS, DEMO_ARGS, TEST_ARGS, BENCH_ARGS.
+# all it needs. Settings: PYTHON, WORKERS, DEMO_ARGS, TEST_ARGS, BENCH_ARGS, LOCK_ARGS.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,6 +11,7 @@ WORKERS ?= auto
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+LOCK_ARGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -22,7 +23,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 
 # $(call stage,what,command): run one command and say how long it took.
 define stage
-@printf '\n== %s\n' '$(1)'; SECONDS=0; $(2); printf '== %s: %d s\n' '$(1)' $$SECONDS
+@printf '\n== %s\n' '$(1)'; SECONDS=0; { $(2); } || { printf '== %s: failed\n' '$(1)' >&2; exit 1; }; \
+	printf '== %s: %d s\n' '$(1)' $$SECONDS
 endef
 
 .PHONY: help demo check test bench crds lock clean
@@ -54,6 +56,7 @@ lock: .venv/.dev ## Renew requirements/*.txt, with hashes and without addresses 
 	@$(LOCK) pyproject.toml --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	@$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	@$(LOCK) --group go -o requirements/go.txt $(LOCK_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist

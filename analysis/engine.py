@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
-from analysis.errors import AnalysisError, QueryError, UnknownPlugin
+from analysis.errors import AnalysisError, ProviderUnavailable, QueryError, UnknownPlugin
 from analysis.judges import JUDGES
 from analysis.model import (
     Check,
@@ -123,8 +123,6 @@ class Providers:
 
     async def ask(self, metric: Metric, at: datetime) -> Outcome:
         """Answer a metric's query; the same question within a tick is put to its provider once."""
-        if self._closed:
-            return QueryFailure(reason="the providers are closed: tidegate is shutting down")
         tick = int(at.timestamp() // TICK.total_seconds())
         key = (metric.provider, metric.query, metric.interval, tick)
         question = self._questions.get(key)
@@ -204,6 +202,8 @@ class Providers:
     @asynccontextmanager
     async def _slot(self, spec: ProviderSpec) -> AsyncIterator[Provider]:
         """Hold one of the questions that the spec's provider answers at the same time."""
+        if self._closed:
+            raise ProviderUnavailable("the providers are closed: tidegate is shutting down")
         if (opened := self._open.get(spec)) is None:
             self._retire()
             made = self._table.load(spec.type)(spec)

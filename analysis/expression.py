@@ -30,16 +30,14 @@ DEEPEST = 50
 
 FUNCTIONS = ("increase", "rate", "value", "ratio", "quantile")
 
+_BLANK = re.compile(r"(?:\s+|#[^\n]*)*+")
 _TOKEN = re.compile(
     r"""
-    (?: \s+ | \#[^\n]* )*+
-    (?:
         (?P<number> (?: \d+(?:\.\d*)? | \.\d+ ) (?: [eE][+-]?\d+ )? )
       | (?P<word> [a-zA-Z_:][a-zA-Z0-9_:]* )
       | (?P<string> "(?:\\.|[^"\\\n])*+" | '(?:\\.|[^'\\\n])*+' | `[^`]*+` )
       | (?P<sign> =~ | !~ | != | [-+*/(){},=] )
       | (?P<end> \Z )
-    )
     """,
     re.VERBOSE,
 )
@@ -156,6 +154,8 @@ class _Parser:
     def _read_tokens(self) -> Iterator[_Token]:
         position = 0
         while True:
+            blank = _BLANK.match(self._query, position)
+            position = blank.end() if blank else position
             token = _TOKEN.match(self._query, position)
             if token is None or token.lastgroup is None:
                 raise _wrong(self._query, position, "a number, a name, a text in quotes or a sign")

@@ -50,8 +50,13 @@ def test_a_violation_breaks_its_contract(tmp_path, contract, module, line):
         file.write(f"\n{line}\n")
     linted = subprocess.run(
         [
-            *(sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
-            *("--config", str(ROOT / "pyproject.toml"), "--contract", contract, "--no-cache"),
+            *(
+                sys.executable,
+                "-c",
+                "from importlinter.cli import lint_imports_command as lint; lint()",
+            ),
+            *("--config", str(ROOT / "pyproject.toml"), "--contract", contract),
+            *("--no-cache", "--no-logo"),
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

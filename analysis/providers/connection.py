@@ -17,6 +17,7 @@ from analysis.model import ProviderSpec, shown_address
 
 #: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
 MOST_BYTES = 64 * 1024 * 1024
+HIGHEST_PORT = 65_535
 #: How much of a foreign text an error shows.
 SHOWN_LENGTH = 300
 
@@ -74,6 +75,8 @@ class Connection:
                 data=form,
                 headers=headers,
             )
+            if (request.url.port or 0) > HIGHEST_PORT:
+                raise bad_address(address)
             response = await self._client.send(request, stream=True)
             try:
                 body = await self._read(response, address)
@@ -105,7 +108,7 @@ class Connection:
             raise ProviderUnavailable(late(address, limit)) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise bad_address(address) from error
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError, ExceptionGroup) as error:
             raise self._named(error, address, limit) from error
 
     def _named(self, error: Exception, address: str, limit: float) -> AnalysisError:

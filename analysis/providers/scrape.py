@@ -62,7 +62,13 @@ class _Use:
 class ScrapeProvider:
     """Read targets in the background while they are asked about, and evaluate expressions."""
 
-    def __init__(self, spec: ProviderSpec, *, shortest_period: timedelta = SHORTEST_PERIOD) -> None:
+    def __init__(
+        self,
+        spec: ProviderSpec,
+        *,
+        shortest_period: timedelta = SHORTEST_PERIOD,
+        shortest_idle: timedelta = SHORTEST_IDLE,
+    ) -> None:
         targets = spec.targets or ((spec.address,) if spec.address else ())
         if not targets:
             raise QueryError(
@@ -75,6 +81,7 @@ class ScrapeProvider:
         # Pods and proxies are near: no proxy of the environment stands between.
         self._connection = Connection(spec, connections=MOST_READS, proxies=False)
         self._shortest_period = shortest_period.total_seconds()
+        self._shortest_idle = shortest_idle.total_seconds()
         self._uses: dict[str, _Use] = {}
         self._round = asyncio.Lock()
         self._slots = asyncio.Semaphore(MOST_READS)
@@ -130,8 +137,10 @@ class ScrapeProvider:
         while self._uses:
             await self._read(frozenset(self._uses), freshness=0)
             await asyncio.sleep(self._period)
-            for name in [name for name, use in self._uses.items() if use.idle(_now())]:
-                del self._uses[name]
+            now = _now()
+            for name, use in list(self._uses.items()):
+                if use.idle(now, self._shortest_idle):
+                    del self._uses[name]
         for record in self._records.values():
             record.clear()
 

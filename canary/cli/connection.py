@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import click
 
@@ -12,8 +12,6 @@ from canary.api.kinds import Kind
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
 from canary.errors import CanaryError
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class Place:
 
 
 def canary_command(
-    work: Callable[Concatenate[Cluster, Place, P], Awaitable[None]],
+    work: Callable[..., Awaitable[None]],
 ) -> Callable[..., None]:
     """Make a command of a coroutine that works on one Canary."""
 

@@ -41,6 +41,12 @@ class Answerer:
             return await self._ask(need, record)
         return await self._analyse(record)
 
+    async def prepare(self, record: CanaryRecord) -> None:
+        """Let stores that measure differences begin to watch, before the first analysis is due."""
+        if record.canary is not None:
+            metrics, _ = await self._queries.build(record)
+            await self._providers.prepare(metrics)
+
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
         """Call the hooks of a type in their order, up to the first that does not pass."""
         assert record.canary is not None

@@ -98,7 +98,9 @@ class Applier:
                 return await self._ensure_primary(record, wanted), record
             case EnsureServices(apex=apex):
                 target = self._target(record)
-                return await self._ensure(record, self._renderer.services(record, target, apex)), record
+                return await self._ensure(
+                    record, self._renderer.services(record, target, apex)
+                ), record
             case EnsureAutoscaler():
                 return await self._ensure(record, self._renderer.autoscaler(record)), record
             case RouteTraffic(split=split):
@@ -183,9 +185,7 @@ class Applier:
             if source is None:
                 continue
             kind = KINDS[reference.kind]
-            copy = config_copy(
-                record.canary, source, include_label_prefixes=self._label_prefixes
-            )
+            copy = config_copy(record.canary, source, include_label_prefixes=self._label_prefixes)
             if source.get("immutable"):
                 # The API server takes no new content for an immutable object.
                 await self._delete(

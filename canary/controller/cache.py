@@ -8,7 +8,6 @@ error in one degrades only those who need it. What is kept of an object is up to
 import asyncio
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,9 +50,12 @@ class Follower:
 class CacheSet:
     """All that is followed."""
 
-    def __init__(self, cluster: Cluster, on_change: OnChange) -> None:
+    def __init__(
+        self, cluster: Cluster, *, on_change: OnChange, on_synced: Callable[[Kind], None]
+    ) -> None:
         self._cluster = cluster
         self._on_change = on_change
+        self._on_synced = on_synced
         self._trims: dict[Kind, tuple[Trim, bool]] = {}
         self._followers: dict[tuple[Kind, str], Follower] = {}
 
@@ -77,24 +79,19 @@ class CacheSet:
         if follower is not None and follower.task is not None:
             follower.task.cancel()
 
-    async def synced(self, kind: Kind, namespace: str = ALL) -> None:
-        """Wait until all that exists of a required kind is known."""
-        await self._followers[kind, namespace].synced.wait()
+    def synced(self, kind: Kind, namespace: str) -> bool:
+        """Tell whether all that exists of a kind in a namespace is known."""
+        followers = (self._followers.get(place) for place in ((kind, ALL), (kind, namespace)))
+        return any(each is not None and each.synced.is_set() for each in followers)
 
-    def problems(self) -> list[str]:
-        """Name the kinds that can't be followed now, with the reason."""
+    def problems(self, kinds: Iterable[Kind]) -> list[str]:
+        """Tell why kinds are not known: not listed yet, or can't be followed now."""
+        wanted = set(kinds)
         return [
             f"{follower.kind.resource}: {follower.problem or 'not listed yet'}"
             for follower in self._followers.values()
-            if follower.problem or not follower.synced.is_set()
+            if follower.kind in wanted and (follower.problem or not follower.synced.is_set())
         ]
-
-    def problem(self, kind: Kind) -> str:
-        """Tell why a kind can't be followed; empty where it can."""
-        return next(
-            (each.problem for each in self._followers.values() if each.kind == kind and each.problem),
-            "",
-        )
 
     def served(self, kinds: Iterable[Kind]) -> Mapping[Kind, str]:
         """Give the versions in which kinds are served, of those that are."""
@@ -151,7 +148,7 @@ class CacheSet:
                 if await self._cluster.discover(follower.kind) is None:
                     follower.problem = f"{follower.kind.resource} is not installed in the cluster"
                     self._forget_all(follower)
-                    follower.synced.set()
+                    self._mark_synced(follower)
                     await asyncio.sleep(jittered(ABSENT_KIND_SECONDS))
                     continue
                 version = await self._list(follower)
@@ -178,8 +175,13 @@ class CacheSet:
         for place in [each for each in follower.versions if each not in seen]:
             self._remove(follower, place)
         follower.problem = ""
-        follower.synced.set()
+        self._mark_synced(follower)
         return version
+
+    def _mark_synced(self, follower: Follower) -> None:
+        if not follower.synced.is_set():
+            follower.synced.set()
+            self._on_synced(follower.kind)
 
     async def _watch(self, follower: Follower, version: str) -> str:
         """Follow events until the server ends the watch; give the version to go on from."""
@@ -207,9 +209,7 @@ class CacheSet:
         if before != after and not quiet:
             self._on_change(follower.kind, *place, before, after)
 
-    def _remove(
-        self, follower: Follower, place: tuple[str, str], *, quiet: bool = False
-    ) -> None:
+    def _remove(self, follower: Follower, place: tuple[str, str], *, quiet: bool = False) -> None:
         follower.versions.pop(place, None)
         before = follower.records.pop(place, None)
         if before is not None and not quiet:

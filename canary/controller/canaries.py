@@ -9,8 +9,8 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
-from canary.api.status import CanaryStatus, read_status
 from canary.api.salvage import salvage
+from canary.api.status import CanaryStatus, read_status
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
 from canary.core.commands import VERBS

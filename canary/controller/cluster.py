@@ -289,7 +289,8 @@ class Cluster:
         guarded: bool = True,
     ) -> Manifest:
         verb, writes = verb or method, method != "GET" and guarded
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             if writes and not self.may_write():
                 raise NotLeader(f"{verb} {path}: another replica acts")
             await self._limiter.take()
@@ -300,9 +301,9 @@ class Cluster:
                 document: Manifest = orjson.loads(content)
                 return document
             if retry_after is None or attempt == ATTEMPTS:
-                break
+                raise _error(verb, path, status, content)
+            attempt += 1
             await asyncio.sleep(min(retry_after, LONGEST_RETRY_AFTER_SECONDS))
-        raise _error(verb, path, status, content)
 
     async def _send(
         self,

@@ -7,6 +7,7 @@ whose token is read again as it is rotated.
 import asyncio
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ from kubernetes.config.config_exception import ConfigException
 from canary.errors import Forbidden
 
 REFRESH_SECONDS = 60.0
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class Credentials:
     """The official client's configuration, asked again for its token once a minute."""
 
     configuration: Any
+    namespace: str = "default"
+    """The namespace that the kubeconfig's context, or the pod, is in."""
     token: str = ""
     read_at: float = float("-inf")
 
@@ -69,13 +73,21 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
     try:
         try:
             config.load_kube_config(kubeconfig, context, client_configuration=configuration)
+            namespace = _namespace_of_context(kubeconfig, context)
         except ConfigException:
             if kubeconfig or context:
                 raise
             config.load_incluster_config(client_configuration=configuration)
+            namespace = POD_NAMESPACE.read_text(encoding="utf-8").strip()
     except (ConfigException, OSError, TypeError, KeyError) as error:
         raise Forbidden(
             f"no credentials for a cluster: {error}; name a kubeconfig with --kubeconfig or "
             "KUBECONFIG, or run in a pod with a service account"
         ) from error
-    return Credentials(configuration)
+    return Credentials(configuration, namespace)
+
+
+def _namespace_of_context(kubeconfig: str | None, context: str | None) -> str:
+    contexts, active = config.list_kube_config_contexts(kubeconfig)
+    chosen = next((each for each in contexts if each["name"] == context), active)
+    return str(chosen["context"].get("namespace") or "default")

@@ -65,7 +65,7 @@ class Elector:
                 async with asyncio.timeout(self._times.renew_seconds / 2):
                     await self._round()
             except (CanaryError, TimeoutError) as error:
-                log.warning("lease %s: %s", self._name, error or "no answer in time")
+                log.warning("lease %s: %s", self._name, str(error) or "no answer in time")
             self._tell()
             await asyncio.sleep(jittered(self._times.retry_seconds))
 
@@ -81,7 +81,9 @@ class Elector:
                     lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
                     await self._cluster.replace(lease, LEASE, guarded=False)
         except (CanaryError, TimeoutError) as error:
-            log.warning("lease %s was not released: %s", self._name, error or "no answer in time")
+            log.warning(
+                "lease %s was not released: %s", self._name, str(error) or "no answer in time"
+            )
         self._tell()
 
     async def _round(self) -> None:

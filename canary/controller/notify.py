@@ -7,6 +7,7 @@ post-rollout hooks, and chat where it is an alert.
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from canary.api.kinds import Kind
@@ -30,6 +31,15 @@ EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 _LOUDNESS = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultReceiver:
+    """Who is told of Canaries that name nobody, and of what."""
+
+    kind: str
+    config: NotifierConfig
+    severity: Severity
+
+
 class Notifier:
     """Delivers the notices of Canaries."""
 
@@ -41,7 +51,7 @@ class Notifier:
         hooks: HookCaller,
         secrets: SecretReader,
         templates: TemplateReader,
-        default: tuple[str, NotifierConfig] | None,
+        default: DefaultReceiver | None,
         event_webhook: Webhook | None,
         cluster_name: str,
         wake: Callable[[CanaryKey], None],
@@ -63,9 +73,7 @@ class Notifier:
         done &= {notice.id for notice in record.status.notices}
         for notice in record.status.notices:
             if notice.id not in done:
-                self._outbox.submit(
-                    record.key, notice.id, partial(self._deliver, record, notice)
-                )
+                self._outbox.submit(record.key, notice.id, partial(self._deliver, record, notice))
 
     def delivered(self, key: CanaryKey) -> frozenset[str]:
         """Give the ids of the notices that were delivered."""
@@ -146,9 +154,7 @@ class Notifier:
             secret=secret,
         )
         if not result.passed:
-            log.warning(
-                "hook %s: %s", hook.name, result.message, extra={"canary": str(record.key)}
-            )
+            log.warning("hook %s: %s", hook.name, result.message, extra={"canary": str(record.key)})
 
     async def _alert(self, record: CanaryRecord, notice: Notice) -> None:
         """Tell chat.
@@ -173,8 +179,10 @@ class Notifier:
     ) -> list[tuple[str, NotifierConfig]]:
         """List who is told: those the Canary names for this severity, else the default one."""
         references = record.canary.spec.analysis.alerts if record.canary else ()
-        if not references:
-            return [self._default] if self._default is not None else []
+        default = self._default
+        if not references and default is not None:
+            loud = _LOUDNESS[notice.severity] >= _LOUDNESS[default.severity]
+            return [(default.kind, default.config)] if loud else []
         receivers = []
         for reference in references:
             if _LOUDNESS[notice.severity] < _LOUDNESS[reference.severity]:
@@ -191,9 +199,7 @@ class Notifier:
         self, key: CanaryKey, reference: AlertReference
     ) -> tuple[str, NotifierConfig]:
         namespace = reference.provider_ref.namespace or key.namespace
-        provider = self._templates.alert_provider(
-            key.group, namespace, reference.provider_ref.name
-        )
+        provider = self._templates.alert_provider(key.group, namespace, reference.provider_ref.name)
         spec = provider.spec
         secret = await self._secrets.read(namespace, spec.secret_ref) or {}
         return spec.type, NotifierConfig(

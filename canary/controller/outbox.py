@@ -93,7 +93,7 @@ class Outbox(Generic[Key]):
         return sum(len(items) for items in self._items.values())
 
     async def close(self, limit: timedelta) -> None:
-        """Take no more items, make one more attempt at those that are here, and end in time."""
+        """Take no more items, try each that waits once, let go of those that failed; end in time."""
         self._closed = True
         for key in self._resting:
             self._workers[key].cancel()

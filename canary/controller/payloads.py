@@ -50,5 +50,8 @@ def notice_payload(
 
 def _checksum(status: CanaryStatus) -> str:
     """Identify a revision with its configs, as receivers of the peer's calls expect."""
-    parts = (status.last_applied_spec, *sorted(f"{k}={v}" for k, v in status.tracked_configs.items()))
+    parts = (
+        status.last_applied_spec,
+        *sorted(f"{k}={v}" for k, v in status.tracked_configs.items()),
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.builtin import builtin_query, implied_range
+from analysis.builtin import builtin, legacy_range, unit
 from analysis.errors import AnalysisError
 from analysis.model import (
     Check,
@@ -77,6 +77,7 @@ class QueryBuilder:
             threshold_range=_range(spec),
             on_no_data=Policy(spec.on_no_data),
             on_error=Policy(spec.on_error),
+            unit="" if template or spec.query else unit(spec.name),
         )
 
     def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:
@@ -86,7 +87,7 @@ class QueryBuilder:
             return spec.query
         assert record.canary is not None
         provider = record.canary.spec.provider or self._default_router
-        return builtin_query(spec.name, provider.partition(":")[0], self._store_type(record))
+        return builtin(spec.name, provider, self._store_type(record))
 
     def _store_type(self, record: CanaryRecord) -> str:
         assert record.canary is not None
@@ -118,9 +119,8 @@ class QueryBuilder:
         )
 
 
-def _credentials(secret: Mapping[str, str] | None) -> Credentials | None:
-    if secret is None:
-        return None
+def _credentials(secret: Mapping[str, str] | None) -> Credentials:
+    secret = secret or {}
     return Credentials(
         token=secret.get("token"),
         username=secret.get("username"),
@@ -131,7 +131,7 @@ def _credentials(secret: Mapping[str, str] | None) -> Credentials | None:
 def _range(spec: MetricSpec) -> ThresholdRange:
     if spec.threshold_range is not None:
         return ThresholdRange(min=spec.threshold_range.min, max=spec.threshold_range.max)
-    return implied_range(spec.name, spec.threshold or 0.0)
+    return legacy_range(spec.name, spec.threshold or 0.0)
 
 
 def _context(record: CanaryRecord, spec: MetricSpec) -> TemplateContext:
@@ -163,5 +163,3 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         message=f"{spec.name} can't be asked: {reason}",
         query="",
     )
-
-

@@ -7,7 +7,7 @@ woken when the answer is there. So a slow hook on one Canary delays no other.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 
 from canary.controller.answer import Answerer
@@ -40,6 +40,7 @@ class Reconciler:
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
+        synced: Callable[[CanaryRecord], bool],
     ) -> None:
         self._find = find
         self._observer = observer
@@ -50,8 +51,11 @@ class Reconciler:
         self._queue = queue
         self._clock = clock
         self._acts = acts
+        self._synced = synced
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
-        self._asked: dict[tuple[CanaryKey, Need], asyncio.Task[None]] = {}
+        self._asked: set[tuple[CanaryKey, Need]] = set()
+        self._prepared: dict[CanaryKey, str] = {}
+        self._background: set[asyncio.Task[None]] = set()
         self._obstacles: dict[CanaryKey, str] = {}
 
     async def reconcile(self, key: CanaryKey) -> None:
@@ -63,7 +67,7 @@ class Reconciler:
         record = self._find(key)
         if record is None:
             self._forget(key)
-        elif self._acts():
+        elif self._acts() and self._synced(record):
             outcome = await self._decide(record)
             if isinstance(outcome, Decision):
                 await self._carry_out(record, outcome)
@@ -97,6 +101,7 @@ class Reconciler:
             record = await self._applier.write_status(record, decision.status)
             self._notifier.notify(record)
             self._metrics.canary(record)
+            self._prepare(record)
             changed = await self._applier.apply(record, decision.actions)
             self._obstacles.pop(key, None)
         except Conflict:
@@ -108,24 +113,42 @@ class Reconciler:
             raise
         if changed:
             self._queue.wake(key)
-        self._queue.wake_at(key, decision.wake_at)
+        wake_at = decision.wake_at
+        delay = None if wake_at is None else (wake_at - self._clock()).total_seconds()
+        self._queue.wake_in(key, delay)
+
+    def _prepare(self, record: CanaryRecord) -> None:
+        """Let metric stores that measure differences begin with a run, once for each run."""
+        run = record.status.run
+        if run is None:
+            self._prepared.pop(record.key, None)
+        elif self._prepared.get(record.key) != run.id:
+            self._prepared[record.key] = run.id
+            self._start(self._answerer.prepare(record))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _ask(self, record: CanaryRecord, need: Need) -> None:
         """Have a need answered beside the queue, once."""
         place = (record.key, need)
         if place not in self._asked:
-            self._asked[place] = asyncio.create_task(self._answer(record, need))
+            self._asked.add(place)
+            self._start(self._answer(record, need))
 
     async def _answer(self, record: CanaryRecord, need: Need) -> None:
         try:
             self._answers[record.key][need] = await self._answerer.answer(need, record)
         finally:
-            del self._asked[record.key, need]
+            self._asked.discard((record.key, need))
             self._queue.wake(record.key)
 
     def _forget(self, key: CanaryKey) -> None:
         self._answers.pop(key, None)
         self._obstacles.pop(key, None)
+        self._prepared.pop(key, None)
         self._notifier.forget(key)
         self._metrics.forget(key)
         self._queue.forget(key)

@@ -117,7 +117,7 @@ def deployment_record(manifest: Manifest) -> DeploymentRecord:
     """Trim a Deployment."""
     metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status") or {}
     annotations = metadata.get("annotations") or {}
-    progressing = next(
+    progressing: Mapping[str, Any] = next(
         (each for each in status.get("conditions") or () if each.get("type") == "Progressing"), {}
     )
     return DeploymentRecord(

@@ -33,9 +33,7 @@ class SecretReader:
         if reference is None:
             return None
         now = self._clock()
-        self._kept = {
-            key: kept for key, kept in self._kept.items() if kept[0] + KEPT_SECONDS > now
-        }
+        self._kept = {key: kept for key, kept in self._kept.items() if kept[0] + KEPT_SECONDS > now}
         key = (namespace, reference.name)
         if key not in self._kept:
             manifest = await self._cluster.read(SECRET, namespace, reference.name)

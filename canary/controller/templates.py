@@ -13,9 +13,7 @@ from canary.errors import InvalidSpec, NotFound
 
 def metric_template_kind(group: str) -> Kind:
     """Give the kind of the MetricTemplates of an API group."""
-    return Kind(
-        group=group, versions=(VERSION,), kind="MetricTemplate", plural="metrictemplates"
-    )
+    return Kind(group=group, versions=(VERSION,), kind="MetricTemplate", plural="metrictemplates")
 
 
 def alert_provider_kind(group: str) -> Kind:

@@ -73,9 +73,7 @@ class Renderer:
         )
         return [
             Wanted(
-                key=ObjectKey(
-                    kind=SERVICE, namespace=namespace, name=manifest["metadata"]["name"]
-                ),
+                key=ObjectKey(kind=SERVICE, namespace=namespace, name=manifest["metadata"]["name"]),
                 rendered=manifest,
                 existing=existing.get(manifest["metadata"]["name"]),
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from analysis.errors import AnalysisError, UnknownPlugin
 from analysis.plugins import PluginTable
 
@@ -79,5 +80,5 @@ def test_an_unknown_name_lists_the_plugins_of_third_parties_too(installed):
     ids=["a module that is not there", "a class that is not there"],
 )
 def test_a_broken_registration_is_not_taken_for_an_unknown_name(place, error):
-    with pytest.raises(error, match="no_such_module|NoSuchClass"):
+    with pytest.raises(error, match=r"no_such_module|NoSuchClass"):
         table(broken=place).load("broken")

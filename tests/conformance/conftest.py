@@ -125,7 +125,7 @@ def _embedded(folder: Path, ready: threading.Event, stop: list[Any]) -> None:
         stopped = asyncio.Event()
         async with EmbeddedApiServer() as server, Controllers(server):
             server.kubeconfig(folder / "kubeconfig")
-            stop += [asyncio.get_running_loop(), stopped, server.url]
+            stop.extend([asyncio.get_running_loop(), stopped, server.url])
             ready.set()
             await stopped.wait()
 

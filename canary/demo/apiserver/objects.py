@@ -187,17 +187,17 @@ class Objects:
         """Delete an object, or begin to where finalizers or grace hold it."""
         old = self.read(resource, namespace, name)
         metadata = old.object["metadata"]
-        for label, wanted, actual in (
-            ("UID", options.uid, metadata["uid"]),
-            ("ResourceVersion", options.resource_version, metadata["resourceVersion"]),
+        for label, wanted, actual, meaning in (
+            ("UID", options.uid, metadata["uid"], "deleted and then recreated"),
+            ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "modified"),
         ):
             if wanted is not None and wanted != actual:
                 raise errors.conflict(
                     resource.group,
-                    resource.plural,
+                    resource.kind,
                     name,
-                    f"Precondition failed: {label} in precondition: {wanted}, {label} in object"
-                    f" meta: {actual}",
+                    f"the {label} in the precondition ({wanted}) does not match the {label} in"
+                    f" record ({actual}). The object might have been {meaning}",
                 )
         finalizers = deletion_finalizers(metadata.get("finalizers") or [], options.propagation)
         grace = grace_seconds(old.object, resource, options.grace_seconds)

@@ -1,0 +1,27 @@
+"""The composition root: settings to a running controller."""
+
+import kopf
+
+from canary.controller import handlers, logs
+from canary.controller.controller import Controller
+from canary.controller.credentials import load_credentials
+from canary.settings import Settings
+
+
+def run(settings: Settings, *, version: str) -> None:
+    """Run the controller until it is told to end."""
+    logs.configure(settings.log_level, settings.log_format)
+    credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
+    controller = Controller(settings, version=version)
+    kopf.run(
+        registry=handlers.registry(controller, credentials, None),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+    )
+
+
+if __name__ == "__main__":
+    from canary.cli import main
+
+    main(["run"])

@@ -1,0 +1,1 @@
+"""The shell does, and decides nothing: it observes, answers, applies and notifies."""

@@ -1,0 +1,100 @@
+"""The controller's own small server: /healthz, /readyz and /metrics."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from aiohttp import web
+
+from canary.errors import CanaryError
+
+#: Without a heartbeat for this long the process is to be started anew.
+LONGEST_SILENCE_SECONDS = 60.0
+#: How long requests that are under way may take when the server stops.
+_LAST_REQUESTS_SECONDS = 2.0
+
+
+class Server:
+    """Tells the platform whether the controller lives, is ready, and how it does.
+
+    `silence` gives the seconds since the controller last did its round, `obstacles` why it is not
+    ready, and `page` its metrics with their content type in a format that a reader accepts.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str | None,
+        port: int,
+        silence: Callable[[], float],
+        obstacles: Callable[[], Sequence[str]],
+        page: Callable[[str], tuple[bytes, str]],
+    ) -> None:
+        self._host = host
+        self._asked_port = port
+        self._silence = silence
+        self._obstacles = obstacles
+        self._page = page
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the one that was found where 0 was asked for."""
+        if self._runner is None or not self._runner.addresses:
+            return self._asked_port
+        return int(self._runner.addresses[0][1])
+
+    async def start(self) -> None:
+        """Listen; no host means every address of the machine.
+
+        Raises:
+            CanaryError: the address can't be listened on.
+        """
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=_LAST_REQUESTS_SECONDS
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._asked_port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise CanaryError(
+                f"listen: {self._host or ''}:{self._asked_port}: {error.strerror or error}; "
+                "choose an address of this machine and a free port"
+            ) from error
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Stop listening, and let requests that are under way end; twice is once."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        silence = self._silence()
+        if silence > LONGEST_SILENCE_SECONDS:
+            return _unavailable([f"nothing was done for {silence:.0f} s"])
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        obstacles = self._obstacles()
+        return _unavailable(obstacles) if obstacles else web.Response(text="ok\n")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        # Thousands of canaries make a page that takes a while to write.
+        body, content_type = await asyncio.to_thread(self._page, request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _unavailable(reasons: Sequence[str]) -> web.Response:
+    return web.Response(
+        status=HTTPStatus.SERVICE_UNAVAILABLE, text="".join(f"{each}\n" for each in reasons)
+    )

@@ -1,0 +1,285 @@
+"""Settings of the controller: every flag with its default, environment name and help, in one table.
+
+Reading is pure: from mappings, with every problem at once. A flag wins over the environment, and a
+secret comes from the environment or from a file, never from a flag, which everyone on the machine
+could see.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from canary.errors import InvalidSpec, Problem
+from canary.settings.options import (
+    DNS_LABEL,
+    FILE_SUFFIX,
+    LABEL_KEY,
+    Form,
+    Option,
+    checked,
+    given,
+    lasting,
+    listens,
+    name_or_nothing,
+    names,
+    option_of,
+    problem_of,
+    setting,
+    url,
+    urls,
+    within,
+)
+
+_HTTP = url("http", "https")
+_SECOND = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
+
+
+class InvalidSettings(InvalidSpec):
+    """The settings can't be acted on; `problems` names every flag, its value and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the controller runs."""
+
+    api_groups: tuple[str, ...] = setting(
+        ("tidegate.dev",),
+        "API groups whose objects are served.",
+        Form.LIST,
+        check=names(
+            "write tidegate.dev, flagger.app or both, separated by a comma",
+            r"tidegate\.dev|flagger\.app",
+        ),
+    )
+    namespaces: tuple[str, ...] = setting(
+        (),
+        "Namespaces whose Canaries are served; all where none is named.",
+        Form.LIST,
+        check=names("write names of namespaces, separated by commas", DNS_LABEL, empty=True),
+    )
+    router: str = setting(
+        "istio",
+        "The router of Canaries that name none.",
+        check=lambda value: "" if value else "write the name of a router, such as istio",
+    )
+    metrics_server: str = setting(
+        "http://prometheus:9090",
+        "Address of the store that built-in metrics are asked of.",
+        check=lambda value: _HTTP(value) if value else "write the address of a metric store",
+        hidden=True,
+    )
+    metrics_provider: str = setting(
+        "prometheus",
+        "Where built-in metrics come from: a store, or the proxies themselves.",
+        choices=("prometheus", "scrape"),
+    )
+    scrape_targets: tuple[str, ...] = setting(
+        (), "Pages of metrics that the provider scrape reads.", Form.LIST, check=urls, hidden=True
+    )
+    selector_labels: tuple[str, ...] = setting(
+        ("app", "name", "app.kubernetes.io/name"),
+        "Labels that tell a target's pods from others; the first that a target has is used.",
+        Form.LIST,
+        check=names("write keys of labels, separated by commas", LABEL_KEY),
+    )
+    include_label_prefix: tuple[str, ...] = setting(
+        (),
+        "Prefixes of the labels and annotations that a primary takes over; * is all of them.",
+        Form.LIST,
+    )
+    config_tracking: bool = setting(
+        default=True,
+        text="Follow the ConfigMaps and Secrets of targets, and give primaries copies.",
+        form=Form.FLAG,
+    )
+    cluster_name: str = setting("", "The cluster's name, as people are told it.")
+    no_cross_namespace_refs: bool = setting(
+        default=False,
+        text="Refuse Canaries that refer to objects of other namespaces.",
+        form=Form.FLAG,
+    )
+    log_level: str = setting(
+        "info", "The least level that is logged.", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = setting("json", "For machines, or for people.", choices=("json", "console"))
+    listen: str = setting(
+        ":8080", "Where /healthz, /readyz and /metrics are served.", check=listens
+    )
+    kubeconfig: str = setting(
+        "", "File that tells how the cluster is reached; inside a cluster there is no need for one."
+    )
+    context: str = setting("", "Context of the kubeconfig; its current one where left out.")
+    workers: int = setting(
+        16, "Canaries that are worked on at the same time.", Form.WHOLE, check=within(1, 1000)
+    )
+    qps: float = setting(
+        50.0,
+        "Requests a second to the Kubernetes API, on average.",
+        Form.NUMBER,
+        check=within(1, 10000),
+    )
+    burst: int = setting(
+        100,
+        "Requests to the Kubernetes API that may come at once.",
+        Form.WHOLE,
+        check=within(1, 10000),
+    )
+    drain: timedelta = setting(  # noqa: RUF009 - it makes a field
+        timedelta(seconds=10),
+        "How long pods that get no more traffic are kept, so that what is in flight can end.",
+        Form.DURATION,
+        check=lasting(timedelta(0), _HOUR),
+    )
+    history: int = setting(
+        5, "Past runs that a Canary's status keeps.", Form.WHOLE, check=within(0, 100)
+    )
+    leader_election: bool = setting(
+        default=True, text="Act only while holding the Lease.", form=Form.FLAG
+    )
+    lease_name: str = setting(
+        "tidegate",
+        "Name of the Lease.",
+        check=lambda value: name_or_nothing(value) if value else "write a name for the Lease",
+    )
+    lease_namespace: str = setting(
+        "", "Namespace of the Lease; the controller's own where left out.", check=name_or_nothing
+    )
+    lease_duration: timedelta = setting(  # noqa: RUF009 - it makes a field
+        timedelta(seconds=15),
+        "How long a Lease lasts that is not renewed.",
+        Form.DURATION,
+        check=lasting(_SECOND, _HOUR),
+    )
+    lease_renew_deadline: timedelta = setting(  # noqa: RUF009 - it makes a field
+        timedelta(seconds=10),
+        "How long renewing is tried before the controller stops acting.",
+        Form.DURATION,
+        check=lasting(_SECOND, _HOUR),
+    )
+    lease_retry_period: timedelta = setting(  # noqa: RUF009 - it makes a field
+        timedelta(seconds=2),
+        "How often the Lease is renewed, or tried for.",
+        Form.DURATION,
+        check=lasting(timedelta(milliseconds=100), _HOUR),
+    )
+    slack_url: str = setting(
+        "",
+        "Incoming webhook that alerts are sent to; with a token, the address of the API.",
+        check=_HTTP,
+        secret=True,
+    )
+    slack_token: str = setting("", "Token of the bot that alerts are sent by.", secret=True)
+    slack_channel: str = setting("", "Slack channel that alerts are sent to.")
+    slack_user: str = setting("tidegate", "Name that alerts come from in Slack.")
+    slack_proxy: str = setting("", "Proxy on the way to Slack.", check=_HTTP, hidden=True)
+    alert_webhook: str = setting(
+        "", "Address that alerts are posted to as JSON.", check=_HTTP, secret=True
+    )
+    alert_webhook_token: str = setting("", "Bearer token for it.", secret=True)
+    alert_severity: str = setting(
+        "info",
+        "The least severity that Canaries without alerts of their own send.",
+        choices=("info", "warn", "error"),
+    )
+    event_webhook: str = setting(
+        "",
+        "Address that every event is posted to, of Canaries without event hooks of their own.",
+        check=_HTTP,
+        hidden=True,
+    )
+
+    @classmethod
+    def options(cls) -> tuple[Option, ...]:
+        """List every setting, in the order of the table."""
+        return tuple(option_of(each) for each in fields(cls))
+
+    @classmethod
+    def files(cls, environ: Mapping[str, str]) -> dict[str, str]:
+        """Tell which secrets are kept in files: the variable's name to the file's path.
+
+        Who calls `read` puts the files' contents under these names into what it passes.
+        """
+        named = {
+            option.environment: environ.get(f"{option.environment}{FILE_SUFFIX}", "")
+            for option in cls.options()
+            if option.secret
+        }
+        return {name: path for name, path in named.items() if path}
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], flags: Mapping[str, object]) -> "Settings":
+        """Read the settings from the environment and from flags, by the names of the fields.
+
+        A flag that is None was not given; a variable that is empty is not set. Other variables are
+        left alone, also those with our prefix: Kubernetes sets some for every Service.
+
+        Raises:
+            InvalidSettings: with every problem.
+        """
+        problems: list[Problem] = []
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            option = option_of(each)
+            try:
+                value = given(option, environ, flags)
+            except ValueError as error:
+                problems.append(problem_of(each, flags.get(each.name), str(error)))
+                continue
+            if value is None:
+                continue
+            try:
+                values[each.name] = checked(each, option, value)
+            except ValueError as error:
+                problems.append(problem_of(each, value, str(error)))
+        known = {each.name for each in fields(cls)}
+        problems += [
+            Problem(f"--{name.replace('_', '-')}", flags[name], "there is no such flag")
+            for name in flags
+            if name not in known
+        ]
+        settings = cls(**values)
+        problems += settings._contradictions(set(values))
+        if problems:
+            raise InvalidSettings(problems)
+        return settings
+
+    @property
+    def address(self) -> tuple[str | None, int]:
+        """Host and port to listen on; no host is every address of the machine."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]") or None, int(port)
+
+    @property
+    def receiver(self) -> str:
+        """The notifier that Canaries without alerts of their own use; empty where there is none."""
+        if self.slack_url or self.slack_token:
+            return "slack"
+        return "webhook" if self.alert_webhook else ""
+
+    def _contradictions(self, written: set[str]) -> list[Problem]:
+        """Find settings that are sound by themselves, and not together."""
+        found: list[tuple[str, str]] = []
+        if self.metrics_provider == "scrape" and not self.scrape_targets:
+            found.append(("scrape_targets", "name pages to read, as --metrics-provider is scrape"))
+        if self.metrics_provider != "scrape" and self.scrape_targets:
+            found.append(("metrics_provider", "write scrape, as --scrape-targets are given"))
+        if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:
+            remedy = (
+                "keep --lease-retry-period < --lease-renew-deadline < --lease-duration, "
+                f"now {self.lease_retry_period.total_seconds():g}s, "
+                f"{self.lease_renew_deadline.total_seconds():g}s and "
+                f"{self.lease_duration.total_seconds():g}s"
+            )
+            found.append(("lease_renew_deadline", remedy))
+        if self.slack_token and not self.slack_channel:
+            found.append(("slack_channel", "name a channel, as a bot's token is given"))
+        if self.alert_webhook and (self.slack_url or self.slack_token):
+            found.append(("alert_webhook", "unset it, or unset what is set of Slack"))
+        if self.alert_webhook_token and not self.alert_webhook:
+            found.append(("alert_webhook_token", "set the address as well, or unset it"))
+        if self.burst < self.qps and {"burst", "qps"} & written:
+            found.append(("burst", f"write no less than --qps, which is {self.qps:g}"))
+        table = {each.name: each for each in fields(self)}
+        return [problem_of(table[name], getattr(self, name), remedy) for name, remedy in found]
