@@ -10,6 +10,7 @@ Rules:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 Labels = tuple[tuple[str, str], ...]
 """The labels of a series, sorted by name, without the metric's name."""
@@ -44,8 +45,11 @@ class Record:
         kept = self._snapshots
         if kept:
             snapshot = _sharing_labels(snapshot, kept[-1])
-        if len(kept) > 1 and kept[-1].at - kept[-2].at < spacing and _reads_all(kept[-2], kept[-1]):
-            kept.pop()
+        if len(kept) > 1 and kept[-1].at - kept[-2].at < spacing:
+            before, between = kept[-2:]
+            # Where it only rose, what lies between adds nothing to what came on top.
+            if _rises(before, between) and _rises(between, snapshot):
+                kept.pop()
         kept.append(snapshot)
         while len(kept) > 1 and kept[1].at <= horizon:
             kept.pop(0)
@@ -83,9 +87,13 @@ def increases(
     return totals
 
 
-def _reads_all(earlier: Snapshot, later: Snapshot) -> bool:
-    """Whether no name is lost from the beginning of its windows when the later one is dropped."""
-    return later.series.keys() <= earlier.series.keys()
+def _rises(earlier: Snapshot, later: Snapshot) -> bool:
+    """Whether nothing was reset or went between two snapshots, and no name is read anew."""
+    return later.series.keys() <= earlier.series.keys() and all(
+        later.series[name].get(labels, -inf) >= value
+        for name in later.series
+        for labels, value in earlier.series[name].items()
+    )
 
 
 def _sharing_labels(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:

@@ -92,16 +92,16 @@ class History:
             session.max_redirects = 0
             session.auth = _NothingAdded()
             session.hooks["response"].append(lambda response, **_: responses.append(response))
-            client = PrometheusConnect(
-                url=address,
-                headers=self._headers,
-                session=session,
-                auth=None if credentials.token else basic,
-                timeout=self._spec.timeout.total_seconds(),
-            )
-            # The client has mounted an adapter whose retries multiply the time limit: replace it.
-            session.mount(address, _Adapter(self._context))
             try:
+                client = PrometheusConnect(
+                    url=address,
+                    headers=self._headers,
+                    session=session,
+                    auth=None if credentials.token else basic,
+                    timeout=self._spec.timeout.total_seconds(),
+                )
+                # The client has mounted an adapter whose retries multiply the time limit.
+                session.mount(address, _Adapter(self._context))
                 return client.custom_query_range(
                     query, start, end, step=f"{step.total_seconds():g}"
                 )
@@ -112,7 +112,7 @@ class History:
             except requests.Timeout as error:
                 limit = self._spec.timeout.total_seconds()
                 raise ProviderUnavailable(late(address, limit)) from error
-            except (requests.exceptions.InvalidURL, UnicodeError) as error:
+            except ValueError as error:
                 raise bad_address(address) from error
             except (requests.RequestException, OSError) as error:
                 raise unreachable(error, address, self._spec) from error

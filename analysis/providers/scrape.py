@@ -54,9 +54,8 @@ class _Use:
         self.pause = max(self.pause, now - self.last) if self.last else 0.0
         self.last = now
 
-    def idle(self, now: float) -> bool:
-        patience = max(IDLE_INTERVALS * self.longest, 2 * self.pause, SHORTEST_IDLE.total_seconds())
-        return now - self.last > patience
+    def idle(self, now: float, shortest: float) -> bool:
+        return now - self.last > max(IDLE_INTERVALS * self.longest, 2 * self.pause, shortest)
 
 
 class ScrapeProvider:

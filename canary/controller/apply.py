@@ -158,20 +158,13 @@ class Applier:
             selector_label=self._renderer.label(manifest),
             configs=configs,
             replicas=None if spec.autoscaler_ref else max(target.replicas, 1),
-            existing=await self._existing_primary(record) if current else None,
+            existing=current.services_outline | {"metadata": {}} if current else None,
             include_label_prefixes=self._label_prefixes,
         )
+        # Of an existing primary only the selector matters: it cannot be changed.
         written = await self._cluster.apply(rendered, DEPLOYMENT)
         self._caches.put(DEPLOYMENT, written)
         return True
-
-    async def _existing_primary(self, record: CanaryRecord) -> Manifest | None:
-        assert record.canary is not None
-        name = record.canary.spec.primary_name
-        try:
-            return await self._cluster.read(DEPLOYMENT, record.key.namespace, name)
-        except NotFound:
-            return None
 
     async def _copy_configs(self, record: CanaryRecord, configs: Iterable[str]) -> None:
         """Give the primary copies of its own of the tracked configs."""

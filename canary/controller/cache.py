@@ -158,6 +158,7 @@ class CacheSet:
             except Gone:
                 log.info("%s: listing again", follower.kind.resource)
             except CanaryError as error:
+                self._cluster.undiscover(follower.kind)
                 follower.problem = str(error)
                 log.warning("%s", error)
                 await asyncio.sleep(jittered(backoff))

@@ -121,7 +121,12 @@ class Cluster:
         return await self._request("GET", self.path(kind, namespace, name), kind)
 
     async def discover(self, kind: Kind) -> str | None:
-        """Find the version in which a kind is served; None where its CRD is not installed."""
+        """Find the version in which a kind is served; None where its CRD is not installed.
+
+        What was found once is not asked again until a list of it fails (`undiscover`).
+        """
+        if kind in self.served:
+            return self.served[kind]
         for version in kind.versions:
             root = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
             try:
@@ -131,8 +136,11 @@ class Cluster:
             if any(each["name"] == kind.plural for each in document.get("resources", ())):
                 self.served[kind] = version
                 return version
-        self.served.pop(kind, None)
         return None
+
+    def undiscover(self, kind: Kind) -> None:
+        """Forget the version of a kind: its CRD may have been removed or changed."""
+        self.served.pop(kind, None)
 
     async def pages(
         self, kind: Kind, namespace: str, *, metadata_only: bool = False

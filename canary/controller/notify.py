@@ -4,6 +4,7 @@ A notice is in the status until it is delivered: an event on the object, calls o
 post-rollout hooks, and chat where it is an alert.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
 
 log = logging.getLogger(__name__)
 
+FORGET_SECONDS = 2.0
 EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 
 _LOUDNESS = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
@@ -82,7 +84,8 @@ class Notifier:
     def on_delivered(self, key: CanaryKey, notice_id: str) -> None:
         """Remember that a notice was delivered, or given up."""
         self._delivered[key].add(notice_id)
-        self._wake(key)
+        # Several are delivered in a row, and are forgotten in one write.
+        asyncio.get_running_loop().call_later(FORGET_SECONDS, self._wake, key)
 
     def forget(self, key: CanaryKey) -> None:
         """Drop what was delivered for a Canary that is gone."""

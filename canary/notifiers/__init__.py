@@ -86,7 +86,8 @@ class NotifierConfig:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that no message may hold."""
-        return tuple(each for each in (self.address, self.token, self.proxy) if each)
+        path = f"/{self.address.partition('://')[2].partition('/')[2]}"
+        return tuple(each for each in (self.address, path, self.token, self.proxy) if each)
 
 
 class Notifier(Protocol):

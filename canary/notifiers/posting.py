@@ -66,6 +66,8 @@ async def post(
     for name in _FRAMING:
         if name.lower() in (each.lower() for each in headers):
             return _unsent(f"the header {name} is set by the call itself; remove it")
+    if not can_be_called(address):
+        return _unsent(bad_address(where))
     try:
         async with asyncio.timeout(limit.total_seconds()):
             request = client.build_request(
@@ -78,8 +80,6 @@ async def post(
                     for name, value in {"Accept-Encoding": "identity", **headers}.items()
                 ],
             )
-            if request.url.scheme not in {"http", "https"} or not request.url.host:
-                return _unsent(_bad_address(where))
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 body, cut = await _read(response)
@@ -88,7 +88,7 @@ async def post(
     except TimeoutError:
         return _unanswered(f"{where} gave no whole answer within {limit.total_seconds():g} s")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-        return _unsent(_bad_address(where))
+        return _unsent(bad_address(where))
     except httpx.LocalProtocolError:
         return _unsent("a header holds a character that HTTP forbids; correct or remove it")
     except (httpx.HTTPError, httpx.StreamError, OSError) as error:
@@ -112,6 +112,11 @@ def origin(address: str) -> str:
         return "an address that can't be read"
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+
+
+def can_be_called(address: str) -> bool:
+    """Tell whether an address is one of HTTP, with a host."""
+    return origin(address).partition("://")[0].lower() in {"http", "https"}
 
 
 def _unsent(reason: str) -> Reply:
@@ -201,7 +206,8 @@ def _userinfo(address: str) -> tuple[str, ...]:
     return (user, user.partition(":")[2], sent)
 
 
-def _bad_address(where: str) -> str:
+def bad_address(where: str) -> str:
+    """Say that an address is none."""
     return f"{where} can't be called; write it as http://host:port/path or https://host:port/path"
 
 

@@ -15,7 +15,14 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from canary.api.status import Severity
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
-from canary.notifiers.posting import failure, origin, retry_after, shown_text
+from canary.notifiers.posting import (
+    bad_address,
+    can_be_called,
+    failure,
+    origin,
+    retry_after,
+    shown_text,
+)
 
 #: Slack cuts longer texts.
 LONGEST_TEXT = 3000
@@ -61,6 +68,7 @@ class SlackNotifier:
 
     async def send(self, alert: Alert) -> None:
         """Write an alert as one message."""
+        self._check()
         try:
             async with asyncio.timeout(self._config.timeout.total_seconds()):
                 if self._config.token:
@@ -72,11 +80,6 @@ class SlackNotifier:
             raise NotDelivered(
                 f"slack: {self._where} gave no whole answer within {seconds:g} s", retryable=True
             ) from error
-        except aiohttp.InvalidURL as error:
-            raise NotDelivered(
-                f"slack: {self._where} can't be called; write the address as https://host/path",
-                retryable=False,
-            ) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             raise NotDelivered(f"slack: {self._where} {failure(error)}", retryable=True) from error
         except (ValueError, TypeError, AttributeError) as error:
@@ -86,13 +89,28 @@ class SlackNotifier:
                 retryable=True,
             ) from error
 
+    def _check(self) -> None:
+        """Refuse what can't be sent at all.
+
+        Raises:
+            NotDelivered: the config lacks something, or holds an address that is none.
+        """
+        config = self._config
+        if config.token and not config.channel:
+            raise NotDelivered("slack: a bot needs a channel; name one", retryable=False)
+        if not config.token and not config.address:
+            raise NotDelivered(
+                "slack: give the address of an incoming webhook, or a bot's token", retryable=False
+            )
+        for address in (config.address, config.proxy):
+            if address and not can_be_called(address):
+                raise NotDelivered(f"slack: {bad_address(origin(address))}", retryable=False)
+
     @property
     def _where(self) -> str:
         return origin(self._config.address or AsyncWebClient.BASE_URL)
 
     async def _send_as_bot(self, alert: Alert) -> None:
-        if not self._config.channel:
-            raise NotDelivered("slack: a bot needs a channel; name one", retryable=False)
         client = AsyncWebClient(
             token=self._config.token.strip(),
             # Users of the peer give the address of the method.
@@ -108,10 +126,6 @@ class SlackNotifier:
             raise self._refused(error) from error
 
     async def _send_to_webhook(self, alert: Alert) -> None:
-        if not self._config.address:
-            raise NotDelivered(
-                "slack: give the address of an incoming webhook, or a bot's token", retryable=False
-            )
         client = AsyncWebhookClient(
             self._config.address,
             timeout=self._whole_seconds,

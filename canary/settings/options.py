@@ -96,15 +96,18 @@ def setting(
 
 
 def within(least: float, most: float) -> Check:
+    """Check a number against bounds."""
     return lambda value: "" if least <= value <= most else f"write {least:g} to {most:g}"
 
 
 def lasting(least: timedelta, most: timedelta) -> Check:
+    """Check a duration against bounds."""
     remedy = f"write a duration from {least.total_seconds():g}s to {most.total_seconds():g}s"
     return lambda value: "" if least <= value <= most else remedy
 
 
 def url(*schemes: str) -> Check:
+    """Check an address, where there is one."""
     remedy = f"write an address that begins with {' or '.join(f'{each}://' for each in schemes)}"
 
     def check(value: str) -> str:
@@ -114,6 +117,7 @@ def url(*schemes: str) -> Check:
 
 
 def urls(value: tuple[str, ...]) -> str:
+    """Check addresses."""
     sound = all(_is_url(each, ("http", "https")) for each in value)
     return (
         "" if sound else "write addresses that begin with http:// or https://, separated by commas"
@@ -132,6 +136,7 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
 
 
 def listens(value: str) -> str:
+    """Check an address to listen on."""
     host, colon, port = value.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     sound = colon and port.isascii() and port.isdigit() and int(port) <= 65535
@@ -141,6 +146,7 @@ def listens(value: str) -> str:
 
 
 def names(remedy: str, pattern: str, *, empty: bool = False) -> Check:
+    """Check each word of a list against a pattern."""
     def check(value: tuple[str, ...]) -> str:
         sound = all(re.fullmatch(pattern, each) for each in value) and (value or empty)
         return "" if sound else remedy
@@ -149,6 +155,7 @@ def names(remedy: str, pattern: str, *, empty: bool = False) -> Check:
 
 
 def name_or_nothing(value: str) -> str:
+    """Check the name of an object, where there is one."""
     sound = not value or re.fullmatch(DNS_LABEL, value)
     return "" if sound else "write lower-case letters, digits and hyphens"
 
@@ -159,6 +166,7 @@ LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?
 
 
 def option_of(row: "Field[Any]") -> Option:
+    """Read a row of the table."""
     assert row.default is not MISSING
     return Option(
         name=row.name,
@@ -203,7 +211,8 @@ def problem_of(row: "Field[Any]", value: object, remedy: str) -> Problem:
     """Name a flag, its value where it is no secret, and what to do."""
     option = option_of(row)
     where = option.environment if option.secret else option.flag
-    shown = HIDDEN if row.metadata["hidden"] and value else value
+    telling = option.secret or (row.metadata["hidden"] and re.search(r"[@?]", str(value)))
+    shown = HIDDEN if telling and value else value
     return Problem(where, shown, remedy)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from analysis.model import NoData, Outcome, ProviderSpec
 from analysis.plugins import PluginTable
@@ -19,7 +19,7 @@ Answer = Callable[[str], Awaitable[Any]]
 class Script:
     """What a scripted provider answers, and what happened to it."""
 
-    written: dict[str, "Script"] = {}
+    written: ClassVar[dict[str, "Script"]] = {}
 
     def __init__(self, address: str, answer: Answer) -> None:
         self.answer = answer

@@ -41,7 +41,12 @@ class FakeServer:
 
     async def stop(self) -> None:
         if self._runner is not None:
+            # A client that has been left to itself may still listen.
+            for request in self.requests:
+                if request.transport is not None:
+                    request.transport.abort()
             await self._runner.cleanup()
+            await asyncio.sleep(0)
             self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -78,6 +83,14 @@ async def hangs(_: web.Request) -> web.StreamResponse:
     """Take the request and never answer."""
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def overflows(request: web.Request) -> web.StreamResponse:
+    """Answer with a body that has no end, as fast as it is taken."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b" " * 1024 * 1024)
 
 
 async def trickles(request: web.Request) -> web.StreamResponse:

@@ -100,6 +100,20 @@ def test_thinning_keeps_the_first_snapshot_of_a_metric():
     assert times(record, 0, "new") == [1, 3]
 
 
+@pytest.mark.parametrize(
+    ("shown", "increase"),
+    [
+        pytest.param([1, 2, 3, 4], 3, id="a counter that rises"),
+        pytest.param([100, 110, 5, 8, 3, 9], 10 + 5 + 3 + 3 + 6, id="a counter that is reset"),
+    ],
+)
+def test_thinning_loses_nothing_of_what_came_on_top(shown, increase):
+    record = Record()
+    for at, value in enumerate(shown):
+        record.add(Snapshot(at=at, series={"m": {A: value}}), spacing=99, horizon=-1)
+    assert increases(record.window("m", 0), "m", everything) == {A: increase}
+
+
 def test_a_cleared_record_knows_nothing():
     record = a_record(0, 10)
     record.clear()

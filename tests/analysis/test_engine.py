@@ -264,7 +264,9 @@ async def test_no_secret_of_a_spec_is_in_an_answer(providers):
     script = a_script(answer)
     spec = replace(script.spec, credentials=Credentials(token="s3cr3t"))
     for query in "ab":
-        assert "s3cr3t" not in repr(await providers.ask(a_metric(script, query, provider=spec), NOW))
+        assert "s3cr3t" not in repr(
+            await providers.ask(a_metric(script, query, provider=spec), NOW)
+        )
 
 
 async def test_policies_decide_what_becomes_of_an_outage(providers):

@@ -104,4 +104,6 @@ def test_credentials_tell_their_kind_only(credentials, shown):
 
 def test_an_address_that_cannot_be_read_is_not_shown():
     assert shown_address("http://user:secret@[::1") == "an address that cannot be read"
-    assert "secret" not in repr(ProviderSpec(type="x", address="http://user:secret@[::1"))
+    spec = ProviderSpec(type="x", address="http://user:secret@[::1")
+    assert "secret" not in repr(spec)
+    assert spec.redact("a text") == "a text"

@@ -122,9 +122,10 @@ def applied_to(
     writable: Writable,
 ) -> Object:
     """Return the object after an apply, with its managers; raises a 409 that names the owners."""
+    applied = {name: part for name, part in applied.items() if writable((f"f:{name}",))}
     base: Object = live if live is not None else {"metadata": {}}
     managers = read_managers(base)
-    wanted = frozenset(path for path in flattened(applied, schema) if writable(path))
+    wanted = frozenset(flattened(applied, schema))
     last = managers[manager].fields if manager in managers else frozenset()
     result: Object = merged(base, applied, schema)
     others = owned_elsewhere(managers, manager)

@@ -61,6 +61,13 @@ def born(item: Object, resource: Resource, moment: datetime) -> None:
         item.pop("status", None)
 
 
+def drop_empty(metadata: Object) -> None:
+    """Remove, in place, the parts of metadata that hold nothing."""
+    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if field in metadata and not metadata[field]:
+            del metadata[field]
+
+
 def carried_over(new: Object, old: Object, resource: Resource, subresource: str) -> Object:
     """Return an update with what it cannot change taken from the old object."""
     if subresource == "status":

@@ -20,6 +20,7 @@ from canary.demo.apiserver.lifecycle import (
     born,
     carried_over,
     deletion_finalizers,
+    drop_empty,
     dying,
     grace_seconds,
     may_go,
@@ -245,6 +246,7 @@ class Objects:
         self._admission.check_namespace(resource, namespace, new)
         moment = self.clock()
         born(new, resource, moment)
+        drop_empty(new["metadata"])
         new = to_stored(new, resource)
         warnings += self._admission.admit(resource, new, None)
         name = new["metadata"]["name"]
@@ -279,6 +281,7 @@ class Objects:
         new = carried_over(to_stored(sent, resource), before, resource, subresource)
         new["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
         new = copied(new)
+        drop_empty(new["metadata"])
         warnings += self._admission.admit(resource, new, before)
         raise_generation(new, before, resource)
         if not tracked:

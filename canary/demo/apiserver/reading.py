@@ -70,7 +70,11 @@ def listed(storage: Storage, request: ApiRequest) -> Page:
             objects = history.as_of(version)
     elif match == "Exact" and asked is not None:
         version = asked
+        if asked > storage.version:
+            raise errors.too_large_version(asked, storage.version)
         objects = history.as_of(asked)
+    elif asked is not None and asked > storage.version:
+        raise errors.too_large_version(asked, storage.version)
     selected = selection(request)
     names = sorted(name for name in objects if start is None or name > start)
     items = [

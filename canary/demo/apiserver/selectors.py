@@ -117,10 +117,7 @@ def field_selector(text: str, resource: Resource) -> Predicate | None:
             raise errors.bad_request(f"invalid selector: {term!r}; can't understand {term!r}")
         field, operator, value = matched.groups()
         if not _selectable(field, resource):
-            raise errors.bad_request(
-                f'Unable to find {resource.api_version!r} that match label selector "", field'
-                f" selector {text!r}: field label not supported: {field}"
-            )
+            raise errors.bad_request(_unselectable(field, resource))
         tests.append((field, operator != "!=", value))
     if not tests:
         return None
@@ -129,6 +126,14 @@ def field_selector(text: str, resource: Resource) -> Predicate | None:
         return all((_field(item, field) == value) is equal for field, equal, value in tests)
 
     return selected
+
+
+def _unselectable(field: str, resource: Resource) -> str:
+    if resource.custom or resource.plural in _FIELDS:
+        return f"field label not supported: {field}"
+    return (
+        f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    )
 
 
 def _selectable(field: str, resource: Resource) -> bool:

@@ -59,6 +59,7 @@ class EmbeddedApiServer:
         self._closing = False
         for name in NAMESPACES:
             self._create_namespace(name)
+        self.storage.forget_history()
 
     @property
     def url(self) -> str:

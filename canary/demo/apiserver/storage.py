@@ -6,7 +6,7 @@ Each version of an object is serialised once, and its bytes are shared by every 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from canary.demo.apiserver import errors
@@ -49,13 +49,13 @@ class Event(NamedTuple):
 class History:
     """The objects of one kind and the changes to them that are still remembered."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, forgotten: int) -> None:
         self.objects: dict[Name, Stored] = {}
         self.events: deque[Event] = deque(maxlen=length)
         #: The number of events ever appended; the position that a watch goes on from.
         self.appended = 0
         #: The version of the newest change that is no longer remembered.
-        self.forgotten = 0
+        self.forgotten = forgotten
         self._waiting: set[asyncio.Future[None]] = set()
 
     def append(self, event: Event) -> None:
@@ -73,11 +73,10 @@ class History:
                 waiter.set_result(None)
         self._waiting.clear()
 
-    def forget(self) -> None:
-        """Forget all changes so far, as a compaction of the real store does."""
-        if self.events:
-            self.forgotten = self.events[-1].version
-            self.events.clear()
+    def forget(self, version: int) -> None:
+        """Forget all changes up to a version, as a compaction of the real store does."""
+        self.forgotten = version
+        self.events.clear()
 
     def position_after(self, version: int) -> int:
         """Return the position of the first change after a version; raises a 410 if forgotten."""
@@ -139,6 +138,8 @@ class Storage:
     def __init__(self, history_length: int = 10_000) -> None:
         self.version = 1
         self._history_length = history_length
+        #: What was before this version is not remembered for any kind.
+        self._began = self.version
         self._kinds: dict[StorageKey, History] = {}
         self._subscribers: list[Subscriber] = []
 
@@ -146,7 +147,7 @@ class Storage:
         """Return the objects and changes of a kind."""
         history = self._kinds.get(key)
         if history is None:
-            history = self._kinds[key] = History(self._history_length)
+            history = self._kinds[key] = History(self._history_length, self._began)
         return history
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
@@ -179,10 +180,11 @@ class Storage:
         self._publish(key, history, Event(self.version, "DELETED", stored, before))
         return stored
 
-    def forget_history(self, keys: Iterable[StorageKey] | None = None) -> None:
-        """Forget past changes, of some kinds or all: older resource versions are Gone."""
-        for key in list(self._kinds) if keys is None else keys:
-            self.history(key).forget()
+    def forget_history(self) -> None:
+        """Forget all past changes: older resource versions are Gone."""
+        self._began = self.version
+        for history in self._kinds.values():
+            history.forget(self.version)
 
     def drop_kind(self, key: StorageKey) -> None:
         """Wake the watches of a kind that is served no longer, so that they end."""

@@ -152,6 +152,8 @@ async def test_a_range_that_is_none_is_refused(end, step, closed_port):
     assert "write" in str(error)
 
 
+# Whoever takes any certificate is warned by urllib3; here that is meant.
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 async def test_trust_is_that_of_the_spec(serve):
     server = await serve(says(MATRIX), tls=True)
     spec = a_spec(server.address)

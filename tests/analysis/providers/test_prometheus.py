@@ -12,7 +12,7 @@ from analysis.engine import Providers, analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.model import Metric, NoData, Outcome, ProviderSpec, Sample, ThresholdRange, Verdict
 from analysis.providers.prometheus import PrometheusProvider
-from tests.analysis.servers import TLS, data, says, vector
+from tests.analysis.servers import TLS, data, overflows, says, vector
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -155,19 +155,11 @@ async def test_a_refusal_is_told_in_the_server_s_words(status, body, kind, says_
 async def test_a_name_that_does_not_resolve_is_named():
     error = await refused(a_spec("http://no-such-host.invalid:9090"))
     assert isinstance(error, ProviderUnavailable)
-    assert "http://no-such-host.invalid:9090 cannot be resolved" in str(error)
+    assert "http://no-such-host.invalid:9090/api/v1/query cannot be resolved" in str(error)
 
 
 async def test_an_answer_without_an_end_is_left(serve):
-    async def endless(request):
-        from aiohttp import web
-
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b" " * 1024 * 1024)
-
-    server = await serve(endless)
+    server = await serve(overflows)
     error = await refused(a_spec(server.address, timeout=timedelta(seconds=15)))
     assert isinstance(error, ProviderUnavailable)
     assert "more than 64 MiB" in str(error)
@@ -182,7 +174,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused_with_the_remedy(
     server = await serve(says(vector("1")), tls=True)
     error = await refused(a_spec(server.address))
     assert isinstance(error, ProviderUnavailable)
-    assert f"the certificate of {server.address} is not trusted" in str(error)
+    assert f"the certificate of {server.address}/api/v1/query is not trusted" in str(error)
     assert "caBundle" in str(error)
     assert not server.requests
 

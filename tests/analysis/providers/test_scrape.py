@@ -341,7 +341,10 @@ def test_a_page_shows(text, series):
     assert read_page(text.encode(), frozenset({"a"}), "here") == series
 
 
-@given(st.binary(max_size=200) | st.text(alphabet='a{}="\\,# \n\t1+-.eTYPE', max_size=80).map(str.encode))
+@given(
+    st.binary(max_size=200)
+    | st.text(alphabet='a{}="\\,# \n\t1+-.eTYPE', max_size=80).map(str.encode)
+)
 def test_any_page_is_read_or_refused(body):
     try:
         series = read_page(body, frozenset({"a"}), "here")

@@ -1,0 +1,94 @@
+"""The ways in which each notifier is used, and alerts to be sent."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from canary.api.status import Severity
+from canary.notifiers import NOTIFIERS, Alert, Notifier, NotifierConfig
+from tests.receiver import Answer
+
+TOKEN = "xoxb-1234-very-secret"
+PATH = "/services/T000/B000/path-is-secret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One way in which a notifier is used."""
+
+    name: str
+    notifier: str
+    path: str = PATH
+    token: str = ""
+    success: Answer
+
+    def make(self, url: str, **changes: Any) -> Notifier:
+        """Make the notifier."""
+        settings: dict[str, Any] = {
+            "address": f"{url}{self.path}",
+            "token": self.token,
+            "channel": "releases",
+            "username": "tidegate",
+            "timeout": timedelta(seconds=10),
+        }
+        return NOTIFIERS.load(self.notifier)(NotifierConfig(**(settings | changes)))
+
+
+JSON = {"Content-Type": "application/json"}
+CASES = (
+    Case(name="slack-webhook", notifier="slack", success=Answer(body=b"ok")),
+    Case(
+        name="slack-bot",
+        notifier="slack",
+        path="/api/",
+        token=TOKEN,
+        success=Answer(body=b'{"ok": true, "ts": "1.2"}', headers=JSON),
+    ),
+    Case(name="webhook", notifier="webhook", token=TOKEN, success=Answer(status=202)),
+)
+
+MOMENT = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+
+
+def an_alert(**changes: Any) -> Alert:
+    """Build the alert of a promotion."""
+    values: dict[str, Any] = {
+        "id": "0b5e/7-Promoted",
+        "reason": "Promoted",
+        "severity": Severity.INFO,
+        "message": "podinfo is promoted: all 3 steps passed",
+        "name": "podinfo",
+        "namespace": "test",
+        "target": "podinfo",
+        "phase": "Succeeded",
+        "weight": 0,
+        "step": 3,
+        "revision": "5d8c9f",
+        "cluster": "blue",
+        "fields": (("Target", "Deployment/podinfo.test"), ("Revision", "5d8c9f")),
+        "at": MOMENT,
+    }
+    return Alert(**(values | changes))
+
+
+ALERTS = {
+    "promoted": an_alert(),
+    "rolled-back": an_alert(
+        id="0b5e/9-RolledBack",
+        reason="RolledBack",
+        severity=Severity.ERROR,
+        message="podinfo is rolled back: request-success-rate is 87.5, and must be ≥ 99",
+        phase="Failed",
+        weight=40,
+        step=2,
+    ),
+    "waiting": an_alert(
+        id="0b5e/4-WaitingForApproval",
+        reason="WaitingForApproval",
+        severity=Severity.WARN,
+        message="waits for <load & test>, see https://gate.test?a=1&b=2 *now* <!channel>",
+        phase="Waiting",
+        cluster="",
+        fields=(),
+    ),
+}

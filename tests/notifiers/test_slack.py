@@ -1,0 +1,80 @@
+"""What the Slack notifier knows of Slack."""
+
+import pytest
+
+from canary.api.status import Severity
+from canary.notifiers import NotDelivered, NotifierConfig
+from canary.notifiers.slack import COLOURS, LONGEST_TEXT, SlackNotifier, message
+from tests.notifiers.cases import JSON, TOKEN, an_alert
+from tests.receiver import Answer, Receiver
+
+
+def bot(receiver: Receiver, path: str = "/api", channel: str = "releases") -> SlackNotifier:
+    return SlackNotifier(
+        NotifierConfig(address=f"{receiver.url}{path}", token=f"{TOKEN}\n", channel=channel)
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable", "said"),
+    [
+        ("channel_not_found", False, "channel_not_found (releases); correct the channel"),
+        ("not_in_channel", False, "invite the bot"),
+        ("invalid_auth", False, "renew the token"),
+        ("missing_scope", False, "chat:write"),
+        ("some_new_error", False, "some_new_error"),
+        ("internal_error", True, "internal_error"),
+        ("ratelimited", True, "ratelimited"),
+    ],
+)
+async def test_an_error_of_the_api_is_named_with_its_remedy(
+    receiver: Receiver, error: str, said: str, *, retryable: bool
+) -> None:
+    receiver.answers(Answer(body=f'{{"ok": false, "error": "{error}"}}'.encode(), headers=JSON))
+    with pytest.raises(NotDelivered) as caught:
+        await bot(receiver).send(an_alert())
+    assert said in str(caught.value)
+    assert caught.value.retryable is retryable
+
+
+@pytest.mark.parametrize("body", [b"fine", b"", b"[]", b'{"ok": 1', b'{"error": {}}', b"null"])
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html", "application/json"])
+async def test_an_answer_that_is_not_slacks_is_no_delivery(
+    receiver: Receiver, body: bytes, content_type: str
+) -> None:
+    receiver.answers(Answer(body=body, headers={"Content-Type": content_type}))
+    with pytest.raises(NotDelivered):
+        await bot(receiver).send(an_alert())
+
+
+@pytest.mark.parametrize("path", ["", "/", "/chat.postMessage"])
+async def test_a_bots_address_may_be_that_of_the_api_or_of_the_method(
+    receiver: Receiver, path: str
+) -> None:
+    receiver.answers(Answer(body=b'{"ok": true}', headers=JSON))
+    await bot(receiver, path=f"/api{path}").send(an_alert())
+    (request,) = receiver.requests
+    assert request.path == "/api/chat.postMessage"
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_bot_without_a_channel_is_told_so() -> None:
+    with pytest.raises(NotDelivered, match="name one") as caught:
+        await SlackNotifier(NotifierConfig(token=TOKEN)).send(an_alert())
+    assert not caught.value.retryable
+
+
+async def test_neither_address_nor_token_is_told_so() -> None:
+    with pytest.raises(NotDelivered, match="incoming webhook, or a bot's token") as caught:
+        await SlackNotifier(NotifierConfig()).send(an_alert())
+    assert not caught.value.retryable
+
+
+def test_each_severity_has_a_colour_of_its_own() -> None:
+    assert set(COLOURS) == set(Severity)
+    assert len(set(COLOURS.values())) == len(Severity)
+
+
+def test_a_long_message_is_cut_to_what_slack_shows() -> None:
+    written = message(an_alert(message="m" * 10_000), NotifierConfig())
+    assert len(written["attachments"][0]["text"]) == LONGEST_TEXT
