@@ -39,7 +39,7 @@ check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two 
 	$(call stage,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
 	$(call stage,types,$(BIN)/mypy)
 	$(call stage,import contracts,$(BIN)/lint-imports --no-cache --no-logo)
-	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) -m 'not ($(SLOW))' --durations=10 --cov --cov-report= $(TEST_ARGS))
+	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not ($(SLOW))' --durations=10 --cov --cov-report= $(TEST_ARGS))
 	$(call stage,coverage of what is pure,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
 
 test: check ## Everything: `check`, then the stories and the delivery

@@ -7,7 +7,7 @@ Rules:
 3. No data in any part is no data of the whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isfinite, isnan
 from typing import Protocol
 
@@ -36,22 +36,12 @@ def evaluate(expression: Expression, view: View) -> float | NoData:
     Raises:
         QueryError: a quantile is asked of series that are no buckets.
     """
-    match expression:
-        case Number(value):
-            return value
-        case Arithmetic(operator, left, right):
-            return _combine(operator, evaluate(left, view), evaluate(right, view))
-        case Call("ratio", (upper, lower)):
-            return _ratio(upper, lower, view)
-        case Call("quantile", (selector,), q):
-            return _quantile(q, selector, view)
-        case Call("rate", (selector,)):
-            return view.rate(selector)
-        case Call("value", (selector,)):
-            return _total(selector, view.values(selector))
-        case Call(_, (selector, *_)):
-            return _total(selector, view.increases(selector))
-    raise AssertionError(f"the parser makes no {expression!r}")
+    if isinstance(expression, Number):
+        return expression.value
+    if isinstance(expression, Arithmetic):
+        left, right = evaluate(expression.left, view), evaluate(expression.right, view)
+        return _combine(expression.operator, left, right)
+    return _FUNCTIONS[expression.function](expression, view)
 
 
 def bucket_quantile(q: float, buckets: Mapping[float, float]) -> float | None:
@@ -98,7 +88,23 @@ def _combine(operator: str, left: float | NoData, right: float | NoData) -> floa
             return left / right if right else NoData(reason="the query divides by zero")
 
 
-def _ratio(upper: Selector, lower: Selector, view: View) -> float | NoData:
+def _increase(call: Call, view: View) -> float | NoData:
+    (selector,) = call.selectors
+    return _total(selector, view.increases(selector))
+
+
+def _rate(call: Call, view: View) -> float | NoData:
+    (selector,) = call.selectors
+    return view.rate(selector)
+
+
+def _value(call: Call, view: View) -> float | NoData:
+    (selector,) = call.selectors
+    return _total(selector, view.values(selector))
+
+
+def _ratio(call: Call, view: View) -> float | NoData:
+    upper, lower = call.selectors
     above, below = view.increases(upper), view.increases(lower)
     if isinstance(above, NoData):
         return above
@@ -110,7 +116,8 @@ def _ratio(upper: Selector, lower: Selector, view: View) -> float | NoData:
     return sum(above.values()) / total
 
 
-def _quantile(q: float, selector: Selector, view: View) -> float | NoData:
+def _quantile(call: Call, view: View) -> float | NoData:
+    (selector,) = call.selectors
     found = view.increases(selector)
     if isinstance(found, NoData):
         return found
@@ -120,7 +127,7 @@ def _quantile(q: float, selector: Selector, view: View) -> float | NoData:
     for labels, amount in found.items():
         bound = _bound(dict(labels).get("le"), selector)
         buckets[bound] = buckets.get(bound, 0.0) + amount
-    quantile = bucket_quantile(q, buckets)
+    quantile = bucket_quantile(call.quantile, buckets)
     if quantile is None:
         return NoData(reason=f"{selector} observed nothing: probably there were no requests")
     return quantile
@@ -147,3 +154,12 @@ def _total(selector: Selector, found: Mapping[Labels, float] | NoData) -> float 
 
 def _nothing(selector: Selector) -> NoData:
     return NoData(reason=f"no series matches {selector}")
+
+
+_FUNCTIONS: Mapping[str, Callable[[Call, View], float | NoData]] = {
+    "increase": _increase,
+    "rate": _rate,
+    "value": _value,
+    "ratio": _ratio,
+    "quantile": _quantile,
+}

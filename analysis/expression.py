@@ -120,13 +120,11 @@ def parse(query: str) -> Expression:
 
 def metric_names(expression: Expression) -> frozenset[str]:
     """Collect the names of the metrics that an expression needs."""
-    match expression:
-        case Number():
-            return frozenset()
-        case Arithmetic(left=left, right=right):
-            return metric_names(left) | metric_names(right)
-        case Call(selectors=selectors):
-            return frozenset(selector.name for selector in selectors)
+    if isinstance(expression, Number):
+        return frozenset()
+    if isinstance(expression, Arithmetic):
+        return metric_names(expression.left) | metric_names(expression.right)
+    return frozenset(selector.name for selector in expression.selectors)
 
 
 @dataclass(frozen=True, slots=True)

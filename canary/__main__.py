@@ -24,4 +24,4 @@ def run(settings: Settings, *, version: str) -> None:
 if __name__ == "__main__":
     from canary.cli import main
 
-    main(["run"])
+    main(prog_name="tidegate")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
+from analysis.errors import ProviderUnavailable, QueryError
 from analysis.model import ProviderSpec, shown_address
 
 #: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
@@ -44,7 +44,7 @@ class Connection:
             headers=headers,
             auth=(username, spec.credentials.password or "") if username and not token else None,
             verify=tls_context(spec),
-            timeout=spec.timeout.total_seconds(),
+            timeout=None,  # noqa: S113 - of each operation; `fetch` limits the whole
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             trust_env=proxies,
         )
@@ -108,17 +108,13 @@ class Connection:
             raise ProviderUnavailable(late(address, limit)) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise bad_address(address) from error
+        except httpx.LocalProtocolError as error:
+            raise QueryError(
+                f"{shown_address(address)} cannot be asked: the name of a header holds a "
+                "character that HTTP cannot carry"
+            ) from error
         except (httpx.HTTPError, httpx.StreamError, OSError, ExceptionGroup) as error:
-            raise self._named(error, address, limit) from error
-
-    def _named(self, error: Exception, address: str, limit: float) -> AnalysisError:
-        if isinstance(error, httpx.TimeoutException):
-            return ProviderUnavailable(late(address, limit))
-        if isinstance(error, httpx.LocalProtocolError):
-            return QueryError(
-                f"{shown_address(address)} cannot be asked: a header holds a character that HTTP forbids"
-            )
-        return unreachable(error, address, self._spec)
+            raise unreachable(error, address, self._spec) from error
 
 
 def tls_context(spec: ProviderSpec) -> ssl.SSLContext:

@@ -232,8 +232,8 @@ class _View:
         found = []
         for record in self.records.values():
             window = record.window(selector.name, self.start)
-            if len(window) > 1:
-                seconds = window[-1].at - window[0].at
+            seconds = window[-1].at - window[0].at if window else 0.0
+            if seconds > 0:
                 self.covered = max(self.covered, seconds)
                 found.append((seconds, increases(window, selector.name, selector.accepts)))
         return found

@@ -1,6 +1,6 @@
 """The Canaries as the shell keeps them: parsed once when they change, with all that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -40,6 +40,7 @@ class CanaryRecord:
 
     key: CanaryKey
     uid: str
+    created: str
     resource_version: str
     generation: int
     deleting: bool
@@ -51,6 +52,11 @@ class CanaryRecord:
     router: Router | None
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
+
+    @property
+    def target(self) -> str:
+        """The name of the target; empty where it can't be read."""
+        return self.canary.spec.target_ref.name if self.canary else ""
 
     @property
     def reference(self) -> Manifest:
@@ -73,8 +79,9 @@ def canary_kind(group: str) -> Kind:
 class CanaryReader:
     """Reads Canaries, and parses a spec only when its generation has changed."""
 
-    def __init__(self, default_router: str) -> None:
+    def __init__(self, default_router: str, *, own_namespace_only: bool = False) -> None:
         self._default_router = default_router
+        self._own_namespace_only = own_namespace_only
         self._parsed: dict[str, tuple[int, Canary | None, Router | None, tuple[Problem, ...]]] = {}
 
     def read(self, manifest: Manifest) -> CanaryRecord:
@@ -90,6 +97,7 @@ class CanaryReader:
         return CanaryRecord(
             key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             uid=uid,
+            created=metadata.get("creationTimestamp", ""),
             resource_version=metadata.get("resourceVersion", ""),
             generation=generation,
             deleting="deletionTimestamp" in metadata,
@@ -127,11 +135,43 @@ class CanaryReader:
         problems += unsupported(canary)
         if router is not None:
             problems += router.problems(canary)
+        if self._own_namespace_only:
+            problems += _references_to_other_namespaces(canary)
         return canary, router, tuple(dict.fromkeys(problems))
 
 
 def _read(group: str, raw: object) -> CanaryStatus:
     return read_peer_status(raw) if group == PEER_GROUP else read_status(raw)
+
+
+def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
+    analysis, own = canary.spec.analysis, canary.metadata.namespace
+    references = [
+        (f"spec.analysis.metrics[{index}].templateRef.namespace", metric.template_ref)
+        for index, metric in enumerate(analysis.metrics)
+    ] + [
+        (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
+        for index, alert in enumerate(analysis.alerts)
+    ]
+    for field, reference in references:
+        if reference is not None and reference.namespace not in {None, own}:
+            remedy = (
+                "refer to an object in the Canary's own namespace: this controller runs with "
+                "--no-cross-namespace-refs"
+            )
+            yield Problem(field, reference.namespace, remedy)
+
+
+def rivalry(record: CanaryRecord, others: Iterable[CanaryRecord]) -> tuple[Problem, ...]:
+    """Tell that an older Canary has the same target: two of them would undo each other."""
+    target = record.target
+    for other in others:
+        same = other.key.namespace == record.key.namespace and other.target == target
+        older = (other.created, other.key) < (record.created, record.key)
+        if target and same and older and not other.deleting:
+            remedy = f"delete one of the two Canaries: {other.key} has this target already"
+            return (Problem("spec.targetRef.name", target, remedy),)
+    return ()
 
 
 def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:

@@ -91,7 +91,9 @@ class Controller:
         self._namespaces_with_runs: dict[str, set[CanaryKey]] = {}
         self._heartbeat = monotonic()
         self._stopping = False
-        self._reader = CanaryReader(settings.router)
+        self._reader = CanaryReader(
+            settings.router, own_namespace_only=settings.no_cross_namespace_refs
+        )
         self._metrics = Metrics(version=version, router=settings.router)
         self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
@@ -256,6 +258,7 @@ class Controller:
             clock=lambda: datetime.now(UTC),
             acts=self.acts,
             synced=self._synced,
+            rivals=self._rivals,
         )
 
     # ----------------------------------------------------------------------------------- following
@@ -304,6 +307,12 @@ class Controller:
             kinds += {KINDS[each.kind] for each in (target.references if target else ())}
         return tuple(kinds)
 
+    def _rivals(self, record: CanaryRecord) -> list[CanaryRecord]:
+        """Find the other Canaries that a Canary's target matters to."""
+        key = ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=record.target)
+        others = (self.find(other) for other in self._dependents.of(key) if other != record.key)
+        return [other for other in others if other is not None]
+
     def _synced(self, record: CanaryRecord) -> bool:
         kinds = self._kinds_of(record)
         return all(self._caches.synced(kind, record.key.namespace) for kind in kinds)
@@ -338,6 +347,8 @@ class Controller:
             self._dependents.set(key, ())
             self._reader.forget(record)
             self._watch_pods(key, wanted=False)
+            for rival in self._rivals(record):
+                self._queue.wake(rival.key)
         else:
             self._track(key, record)
         self._queue.wake(key)

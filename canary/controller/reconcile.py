@@ -7,12 +7,12 @@ woken when the answer is there. So a slow hook on one Canary delays no other.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryRecord, rivalry
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
@@ -20,7 +20,7 @@ from canary.controller.queue import WorkQueue
 from canary.core.decide import decide, refuse
 from canary.core.needs import Answer, Need
 from canary.core.situation import Decision
-from canary.errors import ClusterError, Conflict
+from canary.errors import CanaryError, Conflict
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Reconciler:
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
         synced: Callable[[CanaryRecord], bool],
+        rivals: Callable[[CanaryRecord], Iterable[CanaryRecord]],
     ) -> None:
         self._find = find
         self._observer = observer
@@ -52,6 +53,7 @@ class Reconciler:
         self._clock = clock
         self._acts = acts
         self._synced = synced
+        self._rivals = rivals
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
         self._asked: set[tuple[CanaryKey, Need]] = set()
         self._prepared: dict[CanaryKey, str] = {}
@@ -77,10 +79,11 @@ class Reconciler:
     async def _decide(self, record: CanaryRecord) -> Decision | Need:
         key, canary = record.key, record.canary
         delivered = self._notifier.delivered(key)
-        if canary is None or (record.problems and not record.deleting):
+        problems = record.problems or rivalry(record, self._rivals(record))
+        if canary is None or (problems and not record.deleting):
             return refuse(
                 record.status,
-                record.problems,
+                problems,
                 generation=record.generation,
                 deleting=record.deleting,
                 delivered=delivered,
@@ -108,7 +111,7 @@ class Reconciler:
             # Something has moved since the facts were gathered: its event is on the way.
             log.debug("conflict", extra={"canary": str(key)})
             raise
-        except ClusterError as error:
+        except CanaryError as error:
             self._obstacles[key] = str(error)
             raise
         if changed:

@@ -1,7 +1,9 @@
 """A fake metric store: a real HTTP server on loopback whose answers are scripted."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +112,15 @@ async def resets(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
     return response
+
+
+async def slams(request: web.Request) -> web.StreamResponse:
+    """Reset the connection before there is an answer."""
+    assert request.transport is not None
+    connection: socket.socket = request.transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.transport.abort()
+    return web.Response()
 
 
 async def echoes_secrets(request: web.Request) -> web.StreamResponse:

@@ -67,6 +67,7 @@ REQUESTS = counted(
         ("increase(requests{code=~'50'  , pod=~`b`} ) + 1e0 - increase(requests{})", None),
         ('increase(requests{absent="",code="200"})', 60),
         (r'increase(requests{code=~"20\x30"})', "refused"),
+        (r'ratio(requests{code!="\"\n\\"}, requests)', 1),
         ("rate(requests)", 10),
         ("value(queue)", 7),
         ('ratio(requests{code!~"5.."}, requests) * 100', 90),

@@ -60,14 +60,18 @@ def _virtual_hosts(world: World) -> Iterator[Manifest]:
     claimed: dict[str, list[Manifest]] = {}
     for reader in _READERS:
         for claim in reader.claims(world):
-            claimed.setdefault(claim.host, []).extend(claim.routes)
+            service = world.named(claim.host, "")
+            host = qualified(service) if service else claim.host
+            claimed.setdefault(host, []).extend(claim.routes)
     for service, item in world.services.items():
         host, port = qualified(service), first_port(item)
         routes = claimed.pop(host, None)
         if routes is None and port:
             routes = [_straight(cluster_name(service, port))]
         if routes:
-            yield {"name": host, "domains": list(_domains(world, *service)), "routes": routes}
+            # A host that a routing object names as it is written belongs to that object.
+            domains = [each for each in _domains(world, *service) if each not in claimed]
+            yield {"name": host, "domains": domains, "routes": routes}
     for host, routes in sorted(claimed.items()):
         yield {"name": host, "domains": [host], "routes": routes}
     if ANY_HOST not in claimed:

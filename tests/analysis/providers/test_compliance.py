@@ -27,6 +27,7 @@ from tests.analysis.servers import (
     in_turn,
     resets,
     says,
+    slams,
     trickles,
     vector,
 )
@@ -177,12 +178,16 @@ async def test_the_time_limit_holds_without_a_pool(name, handler, serve):
 
 
 @every_provider
-async def test_a_dropped_connection_may_be_tried_again(name, serve):
+@pytest.mark.parametrize(
+    ("handler", "says_so"), [(resets, "gave no whole answer"), (slams, "reset the connection")]
+)
+async def test_a_dropped_connection_may_be_tried_again(name, handler, says_so, serve):
     case = a_case(name)
-    server = await serve(resets)
+    server = await serve(handler)
     outcome = await asked(case.spec(server.address), case.query)
     assert isinstance(outcome, QueryFailure)
     assert outcome.retryable
+    assert says_so in outcome.reason
 
 
 @every_provider
@@ -193,6 +198,14 @@ async def test_a_refused_connection_is_named(name, closed_port):
     assert outcome.retryable
     assert "refuses connections" in outcome.reason
     assert closed_port in outcome.reason
+
+
+@every_provider
+async def test_a_refusal_by_every_address_of_a_name_is_named(name, closed_port):
+    case = a_case(name)
+    outcome = await asked(case.spec(closed_port.replace("127.0.0.1", "localhost")), case.query)
+    assert isinstance(outcome, QueryFailure)
+    assert "refuses connections" in outcome.reason
 
 
 @every_provider
@@ -291,7 +304,7 @@ async def test_a_cancelled_query_is_cancelled_and_harms_no_other(name, serve):
             with pytest.raises(asyncio.CancelledError):
                 await query
             server.handler = case.five
-            while not isinstance(await tried(provider, case.query), Sample):
+            while not isinstance(await tried(provider, case.query), Sample):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     finally:
         await provider.close()
@@ -391,4 +404,15 @@ async def test_a_secret_that_http_cannot_carry_is_refused_without_showing_it(nam
         assert not outcome.retryable
         assert "character that HTTP cannot carry" in outcome.reason
         assert value not in outcome.reason
+    assert not server.requests
+
+
+@every_provider
+async def test_a_header_whose_name_http_cannot_carry_is_refused(name, serve):
+    case = a_case(name)
+    server = await serve(case.five)
+    spec = replace(case.spec(server.address), headers=(("X Key", "key-value-1"),))
+    outcome = await asked(spec, case.query)
+    assert isinstance(outcome, QueryFailure)
+    assert "the name of a header" in outcome.reason
     assert not server.requests

@@ -1,0 +1,239 @@
+"""The controller's metrics: what a Canary shows, what is counted, and that nothing stays behind."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights
+from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.metrics import Metrics
+
+BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+PODINFO = CanaryKey("tidegate.dev", "test", "podinfo")
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(version="1.2.3", router="istio", clock=lambda: BORN)
+
+
+def a_record(key: CanaryKey = PODINFO, **status: Any) -> CanaryRecord:
+    return CanaryRecord(
+        key=key,
+        uid="0b5e",
+        resource_version="1",
+        generation=1,
+        deleting=False,
+        finalizers=(),
+        commands=(),
+        status=CanaryStatus(**status),
+        canary=None,
+        router=None,
+        problems=(),
+    )
+
+
+def a_run(outcome: str = "Promoted", *, minutes: int = 1, seconds: int = 90) -> RunRecord:
+    return RunRecord(
+        revision="5d8c9f",
+        outcome=outcome,
+        started_at=BORN + timedelta(minutes=minutes),
+        duration_seconds=seconds,
+    )
+
+
+def series(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = metrics.page()[0].decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return series(metrics).get((name, frozenset(labels.items())))
+
+
+def of_canary(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return value(metrics, name, namespace="test", name=labels.pop("canary", "podinfo"), **labels)
+
+
+class TestACanary:
+    @pytest.mark.parametrize("phase", Phase)
+    def test_its_phase_is_the_only_one_that_is_1(self, metrics: Metrics, phase: Phase) -> None:
+        metrics.canary(a_record(phase=Phase.PROGRESSING))
+        metrics.canary(a_record(phase=phase))
+        shown = {
+            dict(labels)["phase"]: number
+            for (name, labels), number in series(metrics).items()
+            if name == "tidegate_canary_phase"
+        }
+        assert len(shown) == len(Phase)
+        assert {each for each, number in shown.items() if number == 1} == {phase.value or "New"}
+
+    def test_its_weights_step_failed_checks_and_last_transition(self, metrics: Metrics) -> None:
+        metrics.canary(
+            a_record(
+                weights=Weights(primary=60, canary=40),
+                step=2,
+                failed_checks=1,
+                last_transition_time=BORN,
+            )
+        )
+        assert of_canary(metrics, "tidegate_canary_weight", side="primary") == 60
+        assert of_canary(metrics, "tidegate_canary_weight", side="canary") == 40
+        assert of_canary(metrics, "tidegate_canary_step") == 2
+        assert of_canary(metrics, "tidegate_canary_failed_checks") == 1
+        shown = of_canary(metrics, "tidegate_canary_last_transition_timestamp_seconds")
+        assert shown == BORN.timestamp()
+
+    def test_each_check_has_its_value_and_its_verdict(self, metrics: Metrics) -> None:
+        metrics.canary(
+            a_record(metrics=(MetricStatus(name="success", verdict="fail", value=87.5),))
+        )
+        assert of_canary(metrics, "tidegate_canary_check_value", metric="success") == 87.5
+        for verdict, number in (("pass", 0), ("fail", 1), ("inconclusive", 0)):
+            shown = of_canary(
+                metrics, "tidegate_canary_check_verdict", metric="success", verdict=verdict
+            )
+            assert shown == number
+
+    def test_a_check_without_a_value_shows_none_and_a_check_that_is_gone_goes(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.canary(a_record(metrics=(MetricStatus(name="a", verdict="pass", value=1),)))
+        metrics.canary(a_record(metrics=(MetricStatus(name="b", verdict="inconclusive"),)))
+        checks = {
+            (name, dict(labels)["metric"])
+            for name, labels in series(metrics)
+            if name.startswith("tidegate_canary_check")
+        }
+        assert checks == {("tidegate_canary_check_verdict", "b")}
+
+    def test_everything_of_it_goes_with_it_and_nothing_of_another(self, metrics: Metrics) -> None:
+        other = CanaryKey("tidegate.dev", "test", "other")
+        empty = set(series(metrics))
+        metrics.canary(a_record(other, history=(a_run(),)))
+        before = set(series(metrics))
+        metrics.canary(
+            a_record(
+                history=(a_run(), a_run("RolledBack")),
+                metrics=(MetricStatus(name="a", verdict="pass", value=1),),
+                last_transition_time=BORN,
+            )
+        )
+        metrics.forget(PODINFO)
+        left = set(series(metrics))
+        assert not [labels for _, labels in left if ("name", "podinfo") in labels]
+        assert before <= left
+        metrics.forget(other)
+        metrics.forget(other)
+        left = {each for each in series(metrics) if "run_duration" not in each[0]}
+        assert left <= empty
+
+
+class TestRuns:
+    def test_a_run_is_counted_once_when_it_ends(self, metrics: Metrics) -> None:
+        metrics.canary(a_record())
+        for _ in range(3):
+            metrics.canary(a_record(history=(a_run(),)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
+        name = "tidegate_canary_run_duration_seconds"
+        assert value(metrics, f"{name}_sum", outcome="Promoted") == 90
+        assert value(metrics, f"{name}_bucket", outcome="Promoted", le="60.0") == 0
+        assert value(metrics, f"{name}_bucket", outcome="Promoted", le="120.0") == 1
+
+    def test_runs_that_end_between_two_looks_are_all_counted(self, metrics: Metrics) -> None:
+        first, second, third = a_run(), a_run("RolledBack", minutes=9), a_run(minutes=20)
+        metrics.canary(a_record(history=(first,)))
+        metrics.canary(a_record(history=(third, second, first)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 2
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="RolledBack") == 1
+
+    def test_runs_of_an_earlier_process_are_not_counted_again(self, metrics: Metrics) -> None:
+        earlier = a_run(minutes=-60)
+        metrics.canary(a_record(history=(earlier,)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") is None
+        metrics.canary(a_record(history=(a_run(), earlier)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
+
+    def test_a_run_that_ends_at_the_first_look_is_counted(self, metrics: Metrics) -> None:
+        metrics.canary(a_record(history=(a_run(minutes=-1), a_run(minutes=-60))))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
+
+    def test_an_outcome_that_was_written_by_hand_makes_no_series_of_its_own(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.canary(a_record(history=(a_run("Wonderful"),)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Unknown") == 1
+
+
+class TestCalls:
+    def test_latency_and_errors_of_each_kind_of_call(self, metrics: Metrics) -> None:
+        metrics.query("prometheus", 0.2)
+        metrics.query("prometheus", 0.4, error="unavailable")
+        metrics.webhook("rollout", 0.5, error="503")
+        metrics.api_request("PATCH", "canaries", 0.1, error="409")
+        metrics.notification("failed", 2)
+        metrics.notification("delivered", 1)
+        metrics.notification("given-up", 0)
+        expected = {
+            ("query_duration_seconds_count", ("provider", "prometheus")): 2,
+            ("query_errors_total", ("provider", "prometheus"), ("reason", "unavailable")): 1,
+            ("webhook_duration_seconds_count", ("type", "rollout")): 1,
+            ("webhook_errors_total", ("type", "rollout"), ("reason", "503")): 1,
+            (
+                "api_request_errors_total",
+                ("verb", "PATCH"),
+                ("resource", "canaries"),
+                ("reason", "409"),
+            ): 1,
+            ("notification_duration_seconds_sum",): 3,
+            ("notification_errors_total", ("reason", "not-delivered")): 1,
+            ("notifications_given_up_total",): 1,
+        }
+        for (name, *labels), number in expected.items():
+            assert value(metrics, f"tidegate_{name}", **dict(labels)) == number, name
+
+    def test_depth_of_the_queue_and_leadership_are_asked_for_when_read(
+        self, metrics: Metrics
+    ) -> None:
+        depth, acts = [3], [True]
+        metrics.queue_depth(lambda: depth[0])
+        metrics.leader(lambda: acts[0])
+        assert value(metrics, "tidegate_queue_depth") == 3
+        assert value(metrics, "tidegate_leader") == 1
+        depth[0], acts[0] = 0, False
+        assert value(metrics, "tidegate_queue_depth") == 0
+        assert value(metrics, "tidegate_leader") == 0
+
+
+class TestThePage:
+    def test_it_names_version_and_router(self, metrics: Metrics) -> None:
+        assert value(metrics, "tidegate_info", version="1.2.3", router="istio") == 1
+
+    def test_it_comes_in_the_format_that_is_accepted(self, metrics: Metrics) -> None:
+        body, content_type = metrics.page("application/openmetrics-text; version=1.0.0")
+        assert content_type.startswith("application/openmetrics-text")
+        assert body.endswith(b"# EOF\n")
+        assert metrics.page()[1].startswith("text/plain")
+
+    def test_every_name_keeps_the_conventions(self, metrics: Metrics) -> None:
+        metrics.canary(a_record(history=(a_run(),)))
+        for family in text_string_to_metric_families(metrics.page()[0].decode()):
+            if not family.name.startswith("tidegate_"):
+                continue
+            assert family.documentation.endswith("."), family.name
+            if family.type == "histogram":
+                assert family.name.endswith("_seconds"), family.name
+            for sample in family.samples:
+                if family.type == "counter":
+                    assert sample.name.endswith(("_total", "_created")), sample.name
+
+    def test_two_controllers_in_one_process_do_not_share_metrics(self, metrics: Metrics) -> None:
+        other = Metrics(version="1", router="smi")
+        metrics.canary(a_record())
+        assert of_canary(other, "tidegate_canary_step") is None
