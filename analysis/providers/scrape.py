@@ -40,8 +40,8 @@ _ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
 
 @dataclass(slots=True)
-class _Use:
-    """How a metric is used: its longest and shortest window, and when it was last asked for."""
+class Use:
+    """How a metric is used, in seconds: its windows, when it was last asked for, longest pause."""
 
     longest: float = 0.0
     shortest: float = inf
@@ -49,12 +49,14 @@ class _Use:
     pause: float = 0.0
 
     def again(self, interval: float, now: float) -> None:
+        """Note that it is asked for."""
         self.longest = max(self.longest, interval)
         self.shortest = min(self.shortest, interval)
         self.pause = max(self.pause, now - self.last) if self.last else 0.0
         self.last = now
 
     def idle(self, now: float, shortest: float) -> bool:
+        """Whether it has not been asked for in so long that nobody may ask again."""
         return now - self.last > max(IDLE_INTERVALS * self.longest, 2 * self.pause, shortest)
 
 
@@ -81,7 +83,7 @@ class ScrapeProvider:
         self._connection = Connection(spec, connections=MOST_READS, proxies=False)
         self._shortest_period = shortest_period.total_seconds()
         self._shortest_idle = shortest_idle.total_seconds()
-        self._uses: dict[str, _Use] = {}
+        self._uses: dict[str, Use] = {}
         self._round = asyncio.Lock()
         self._slots = asyncio.Semaphore(MOST_READS)
         self._read_at = -inf
@@ -127,25 +129,28 @@ class ScrapeProvider:
         if interval <= timedelta(0):
             raise QueryError(f"interval: {interval} is no time; write at least 1s")
         for name in metric_names(expression):
-            self._uses.setdefault(name, _Use()).again(interval.total_seconds(), _now())
+            self._uses.setdefault(name, Use()).again(interval.total_seconds(), _now())
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="scrape")
 
     async def _poll(self) -> None:
         """Read all targets in every period, until nobody asks any more."""
-        while self._uses:
-            await self._read(frozenset(self._uses), freshness=0)
+        while active := self._active():
+            await self._read(frozenset(active), freshness=0)
             await asyncio.sleep(self._period)
-            now = _now()
-            for name, use in list(self._uses.items()):
-                if use.idle(now, self._shortest_idle):
-                    del self._uses[name]
         for record in self._records.values():
             record.clear()
 
+    def _active(self) -> dict[str, Use]:
+        """Pick the metrics that may be asked for again."""
+        now = _now()
+        return {
+            name: use for name, use in self._uses.items() if not use.idle(now, self._shortest_idle)
+        }
+
     @property
     def _period(self) -> float:
-        shortest = min((use.shortest for use in self._uses.values()), default=0.0)
+        shortest = min((use.shortest for use in self._active().values()), default=0.0)
         return max(self._shortest_period, shortest / READS_AN_INTERVAL)
 
     async def _read(self, needed: frozenset[str], *, freshness: float) -> None:
@@ -155,7 +160,7 @@ class ScrapeProvider:
             # Less than nothing: another round has ended while this one waited for it.
             if asked - self._read_at < freshness and needed <= self._read_names:
                 return
-            names = frozenset(self._uses) | needed
+            names = frozenset(self._active()) | needed
             await asyncio.gather(*(self._read_target(target, names) for target in self._records))
             self._read_at, self._read_names = _now(), names
 
@@ -173,7 +178,7 @@ class ScrapeProvider:
             self._failures[target] = error
             return
         self._failures.pop(target, None)
-        longest = max((use.longest for use in self._uses.values()), default=0.0)
+        longest = max((use.longest for use in self._active().values()), default=0.0)
         self._records[target].add(
             Snapshot(at=at, series=series), spacing=self._period / 2, horizon=at - longest
         )

@@ -18,7 +18,7 @@ CONSOLE = "console"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _HIDDEN = "***"
 #: Between a name and its value, in a header, a dictionary, JSON, or a list of pairs.
-_BETWEEN = r"""(?:["']?\s*[:=]|["'],)\s*b?["']?"""
+_BETWEEN = r"""(?:["']?\s*[:=]|["'],)\s*(?:b(?=["']))?["']?"""
 # Each pattern keeps its first group, and hides the rest of what it matches.
 _SECRETS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -95,7 +95,7 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": _plain(record.getMessage()),
         }
         for name, value in _extra(record).items():
             entry.setdefault(name, _plain(value))

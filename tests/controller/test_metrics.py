@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights, write_status
+from canary.controller.canaries import CanaryKey, CanaryReader, CanaryRecord
 from canary.controller.metrics import Metrics
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -20,19 +20,13 @@ def metrics() -> Metrics:
 
 
 def a_record(key: CanaryKey = PODINFO, **status: Any) -> CanaryRecord:
-    return CanaryRecord(
-        key=key,
-        uid="0b5e",
-        resource_version="1",
-        generation=1,
-        deleting=False,
-        finalizers=(),
-        commands=(),
-        status=CanaryStatus(**status),
-        canary=None,
-        router=None,
-        problems=(),
-    )
+    manifest = {
+        "apiVersion": f"{key.group}/v1beta1",
+        "kind": "Canary",
+        "metadata": {"namespace": key.namespace, "name": key.name, "uid": "0b5e", "generation": 1},
+        "status": write_status(CanaryStatus(**status)),
+    }
+    return CanaryReader("istio").read(manifest)
 
 
 def a_run(outcome: str = "Promoted", *, minutes: int = 1, seconds: int = 90) -> RunRecord:
@@ -53,12 +47,12 @@ def series(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
     }
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return series(metrics).get((name, frozenset(labels.items())))
+def value(metrics: Metrics, series_name: str, /, **labels: str) -> float | None:
+    return series(metrics).get((series_name, frozenset(labels.items())))
 
 
-def of_canary(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return value(metrics, name, namespace="test", name=labels.pop("canary", "podinfo"), **labels)
+def of_canary(metrics: Metrics, series_name: str, **labels: str) -> float | None:
+    return value(metrics, series_name, namespace="test", name="podinfo", **labels)
 
 
 class TestACanary:

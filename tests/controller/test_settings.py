@@ -9,6 +9,15 @@ from click.testing import CliRunner
 from canary.settings import InvalidSettings, Settings
 from canary.settings.options import Form
 
+SECRETS = {
+    "TIDEGATE_SLACK_URL": "https://hooks.test/s3cr3t",
+    "TIDEGATE_SLACK_TOKEN": "xoxb-s3cr3t",
+    "TIDEGATE_SLACK_CHANNEL": "releases",
+    "TIDEGATE_SLACK_PROXY": "http://me:s3cr3t@proxy.test",
+    "TIDEGATE_EVENT_WEBHOOK": "http://me:s3cr3t@events.test",
+    "TIDEGATE_METRICS_SERVER": "http://me:s3cr3t@prometheus.test",
+}
+
 
 def problems_of(environ: dict[str, str], **flags: object) -> dict[str, str]:
     with pytest.raises(InvalidSettings) as caught:
@@ -196,17 +205,8 @@ class TestProblems:
 
 
 class TestSecrets:
-    ENVIRON = {
-        "TIDEGATE_SLACK_URL": "https://hooks.test/s3cr3t",
-        "TIDEGATE_SLACK_TOKEN": "xoxb-s3cr3t",
-        "TIDEGATE_SLACK_CHANNEL": "releases",
-        "TIDEGATE_SLACK_PROXY": "http://me:s3cr3t@proxy.test",
-        "TIDEGATE_EVENT_WEBHOOK": "http://me:s3cr3t@events.test",
-        "TIDEGATE_METRICS_SERVER": "http://me:s3cr3t@prometheus.test",
-    }
-
     def test_they_are_in_no_repr(self) -> None:
-        settings = Settings.read(self.ENVIRON, {})
+        settings = Settings.read(SECRETS, {})
         assert settings.slack_token == "xoxb-s3cr3t"
         assert "s3cr3t" not in f"{settings!r} {settings}"
         assert "releases" in repr(settings)

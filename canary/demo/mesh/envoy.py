@@ -171,7 +171,7 @@ class Envoy:
     async def _started(self, address: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            if address.exists() and (text := address.read_text(encoding="ascii").strip()):
+            if text := _written(address):
                 self._admin = f"http://{text}"
                 if (port := await self._listening()) is not None:
                     self._port = port
@@ -276,6 +276,10 @@ class Envoy:
             await self._session.close()
         if self._process is not None:
             await stop_program(self._process, grace_seconds=_STOP_SECONDS)
+
+
+def _written(file: Path) -> str:
+    return file.read_text(encoding="ascii").strip() if file.exists() else ""
 
 
 def _endpoints_file(cluster: str) -> str:

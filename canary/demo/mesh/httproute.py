@@ -72,7 +72,8 @@ def _routes(world: World, namespace: str, rule: Manifest) -> Iterator[Manifest]:
         request=_changes(filters.get("RequestHeaderModifier"), "requestHeaderModifier"),
         response=_changes(filters.get("ResponseHeaderModifier"), "responseHeaderModifier"),
     )
-    for match in rule.get("matches") or ({},):
+    conditions: list[Manifest] = rule.get("matches") or [{}]
+    for match in conditions:
         action = destination(shares)
         if "route" in action:
             path = match.get("path") or _DEFAULT_PATH

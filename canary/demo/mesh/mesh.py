@@ -103,6 +103,11 @@ class Mesh:
         return f"{self._running.admin_url}/stats/prometheus"
 
     @property
+    def process_id(self) -> int | None:
+        """The id of Envoy's process while it runs."""
+        return self._running.process_id
+
+    @property
     def unsupported(self) -> tuple[str, ...]:
         """What the objects ask for and this mesh does not do."""
         return self._unsupported

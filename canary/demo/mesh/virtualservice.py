@@ -75,7 +75,8 @@ def _routes(world: World, namespace: str, http: Manifest) -> Iterator[Manifest]:
     shares = [_share(world, namespace, each) for each in http.get("route") or ()]
     if len(shares) == 1:  # gets everything, whatever its weight
         shares = [Share(cluster=shares[0].cluster, weight=1, changes=shares[0].changes)]
-    for match in http.get("match") or ({},):
+    conditions: list[Manifest] = http.get("match") or [{}]
+    for match in conditions:
         if any(match.get(field) for field in _SOURCE):
             continue
         action = destination(shares)

@@ -22,7 +22,7 @@ from analysis.model import (
     ThresholdRange,
     Verdict,
 )
-from analysis.providers.scrape import ScrapeProvider, read_page
+from analysis.providers.scrape import ScrapeProvider, Use, read_page
 from tests.analysis.servers import FakeServer, says
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -294,6 +294,25 @@ async def test_reading_stops_when_nobody_asks_any_more(serve):
                 await asyncio.sleep(0.01)
         assert "first scrape" in (await tried(provider, RATIO)).reason, "the past is forgotten"
         await eventually(provider, RATIO)
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "interval", "now", "idle"),
+    [
+        pytest.param([100], 10, 699, False, id="a metric is kept for ten minutes"),
+        pytest.param([100], 10, 701, True, id="a metric is dropped after ten minutes"),
+        pytest.param([100], 300, 1599, False, id="a long window is kept for five of its lengths"),
+        pytest.param([100, 1000, 1010], 10, 2809, False, id="one that is asked for rarely is kept for two pauses"),
+        pytest.param([100, 1000, 1010], 10, 2811, True, id="and dropped after that"),
+    ],
+)  # fmt: skip
+def test_a_metric_is_watched_for_as_long_as_it_may_be_asked_for_again(
+    asked_at, interval, now, idle
+):
+    use = Use()
+    for moment in asked_at:
+        use.again(interval, moment)
+    assert use.idle(now, 600) is idle
 
 
 def is_reading() -> bool:
