@@ -26,25 +26,24 @@ _PEER_FIELDS = frozenset(
         "conditions",
     }
 )
-_PEER_CONDITION_FIELDS = (
-    "type",
-    "status",
-    "reason",
-    "message",
-    "lastUpdateTime",
-    "lastTransitionTime",
+_PEER_CONDITION_FIELDS = frozenset(
+    {"type", "status", "reason", "message", "lastUpdateTime", "lastTransitionTime"}
 )
 
 
-def write_peer_status(status: CanaryStatus) -> dict[str, Any]:
-    """Write a status in the shape of the peer's CRD."""
-    document = write_status(status)
-    rest = {key: value for key, value in document.items() if key not in _PEER_FIELDS}
-    peer = {key: value for key, value in document.items() if key in _PEER_FIELDS and value}
+def write_peer_status(
+    status: CanaryStatus, *, before: CanaryStatus | None = None
+) -> dict[str, Any]:
+    """Write a status in the shape of the peer's CRD, as a merge patch of `before`."""
+    document = write_status(status, before=before)
+    peer = {key: value for key, value in document.items() if key in _PEER_FIELDS}
+    # Conditions are there for people and tools; ours say more than the peer's CRD lets through.
     peer["conditions"] = [
-        {key: condition[key] for key in _PEER_CONDITION_FIELDS}
+        {key: value for key, value in condition.items() if key in _PEER_CONDITION_FIELDS}
         for condition in document["conditions"]
     ]
+    rest = {key: value for key, value in document.items() if key not in peer}
+    rest["conditions"] = document["conditions"]
     state = json.dumps(rest, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return peer | {"trackedConfigs": {**document["trackedConfigs"], STATE_KEY: state}}
 
@@ -55,12 +54,15 @@ def read_peer_status(raw: object) -> CanaryStatus:
     configs = document.get("trackedConfigs")
     configs = dict(configs) if isinstance(configs, Mapping) else {}
     state = _decode(configs.pop(STATE_KEY, ""))
-    return read_status(document | {"trackedConfigs": configs} | state)
+    kept = {key: value for key, value in state.items() if key not in _PEER_FIELDS}
+    if "conditions" in document and "conditions" in state:
+        kept["conditions"] = state["conditions"]
+    return read_status(document | {"trackedConfigs": configs} | kept)
 
 
 def _decode(text: object) -> dict[str, Any]:
     try:
         state = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return dict(state) if isinstance(state, Mapping) else {}

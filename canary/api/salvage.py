@@ -1,6 +1,6 @@
 """Reading what can be read of a broken Canary, so that it can still be deleted safely."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -11,6 +11,8 @@ from canary.api.canary import Canary
 _ROUNDS = 50
 """More rounds than a spec is deep: each one removes every part that the last one stumbled over."""
 
+_Path = tuple[int | str, ...]
+
 
 def salvage(document: Mapping[str, Any]) -> Canary | None:
     """Read a Canary without the parts that do not decode; None where its target is among them."""
@@ -19,28 +21,34 @@ def salvage(document: Mapping[str, Any]) -> Canary | None:
         try:
             return Canary.model_validate(remaining)
         except ValidationError as error:
-            removed = [
-                _remove(remaining, problem["loc"])
-                for problem in error.errors(include_url=False, include_context=False)
-            ]
-            if not any(removed):
+            problems = error.errors(include_url=False, include_context=False)
+            paths = {_existing(remaining, problem["loc"]) for problem in problems}
+            if paths == {()}:
                 return None
+            _remove(remaining, paths)
     return None
 
 
-def _remove(document: Any, location: tuple[int | str, ...]) -> bool:
-    """Remove the innermost part of a location that exists; tell whether there was one."""
-    parents: list[tuple[Any, int | str]] = []
+def _existing(document: Any, location: _Path) -> _Path:
+    """Cut a location to what exists of it; it may go on into a union or to what is missing."""
     here = document
-    for part in location:
+    for depth, part in enumerate(location):
         inside = isinstance(here, Mapping) and part in here
         inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
         if not inside:
-            break
-        parents.append((here, part))
+            return location[:depth]
         here = here[part]
-    if not parents:
-        return False
-    parent, part = parents[-1]
-    del parent[part]
-    return True
+    return location
+
+
+def _remove(document: Any, paths: Iterable[_Path]) -> None:
+    """Remove parts, the last ones of a list first, so that no other part changes its place."""
+    for path in sorted(filter(None, paths), key=_place, reverse=True):
+        here = document
+        for part in path[:-1]:
+            here = here[part]
+        del here[path[-1]]
+
+
+def _place(path: _Path) -> list[tuple[int, str]]:
+    return [(part, "") if isinstance(part, int) else (0, part) for part in path]

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -59,7 +60,17 @@ def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_timestamp, when_used="json")]
+def _plausible(moment: datetime) -> datetime:
+    """Refuse a moment that no clock has shown and that can't be reckoned with."""
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"write a moment between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return moment.astimezone(UTC)
+
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+Moment = Annotated[
+    AwareDatetime, AfterValidator(_plausible), PlainSerializer(_timestamp, when_used="json")
+]
 
 
 class StatusModel(BaseModel):
@@ -110,6 +121,13 @@ class Wait(StatusModel):
     )
 
 
+class Hold(StatusModel):
+    """Something that holds a run and outlasts other waits: a shut gate, a missing verdict."""
+
+    reason: str = Field(description="What holds the run, in one CamelCase word.")
+    since: Moment = Field(description="When it began; what it may take is counted from here.")
+
+
 class MetricStatus(StatusModel):
     """The last judgement of one metric."""
 
@@ -139,6 +157,9 @@ class Run(StatusModel):
     )
     approvals: tuple[str, ...] = Field(
         default=(), description="The gates that were opened by hand, by hook type."
+    )
+    holds: tuple[Hold, ...] = Field(
+        default=(), description="What holds the run, whatever else it waits for meanwhile."
     )
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
@@ -272,6 +293,29 @@ def read_status(raw: object) -> CanaryStatus:
                 document.pop(to_camel(str(problem["loc"][0])), None)
 
 
-def write_status(status: CanaryStatus) -> dict[str, Any]:
-    """Write a status as the API server keeps it."""
-    return status.model_dump(mode="json", by_alias=True)
+def write_status(status: CanaryStatus, *, before: CanaryStatus | None = None) -> dict[str, Any]:
+    """Write a status as a merge patch of `before`, or of nothing.
+
+    A merge patch keeps the keys of a map that it does not name, so those that are gone are named.
+    """
+    document = _without_nulls_in_lists(status.model_dump(mode="json", by_alias=True))
+    assert isinstance(document, dict)
+    return document | {"trackedConfigs": _patched_configs(status, before)}
+
+
+def _patched_configs(status: CanaryStatus, before: CanaryStatus | None) -> dict[str, str | None]:
+    known = before.tracked_configs if before else {}
+    return {**dict.fromkeys(known), **status.tracked_configs}
+
+
+def _without_nulls_in_lists(node: Any, *, listed: bool = False) -> Any:
+    """Leave out what an item of a list does not say: the API server refuses a null there."""
+    if isinstance(node, dict):
+        return {
+            key: _without_nulls_in_lists(each, listed=listed)
+            for key, each in node.items()
+            if each is not None or not listed
+        }
+    if isinstance(node, list):
+        return [_without_nulls_in_lists(each, listed=True) for each in node]
+    return node

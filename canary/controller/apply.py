@@ -72,7 +72,8 @@ class Applier:
         if status == record.status:
             return record
         write = write_peer_status if record.key.group == PEER_GROUP else write_status
-        return await self._patch_canary(record, {"status": write(status)}, subresource="status")
+        patch = {"status": write(status, before=record.status)}
+        return await self._patch_canary(record, patch, subresource="status")
 
     async def apply(self, record: CanaryRecord, actions: Iterable[Action]) -> bool:
         """Make actions true, in their order; tell whether anything had to be written.

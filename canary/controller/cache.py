@@ -1,63 +1,38 @@
 """Watch caches: what the controller knows of the cluster without asking.
 
-Each kind in each namespace is followed by itself: a paged list, a diff that makes up for missed
-deletions, a watch with bookmarks, and a list again when the server has forgotten where it was. An
-error in one degrades only those who need it. What is kept of an object is up to its `trim`.
+Each kind in each namespace is followed by itself (`informer.py`): an error in one degrades only
+those who need it. What is kept of an object is up to its `trim`.
 """
 
 import asyncio
-import logging
-import random
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 from canary.api.kinds import Kind, Manifest
 from canary.controller.cluster import Cluster
-from canary.errors import CanaryError, Gone
-
-log = logging.getLogger(__name__)
+from canary.controller.informer import Informer, OnChange, Sleep, Trim
 
 ALL = ""
 """All namespaces."""
-
-Trim = Callable[[Manifest], object | None]
-OnChange = Callable[[Kind, str, str, object | None, object | None], None]
-"""Called with kind, namespace, name, the record before and the record after."""
-
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
-ABSENT_KIND_SECONDS = 60.0
-"""How often is looked again for a kind whose CRD is not installed."""
-
-
-@dataclass(slots=True)
-class Follower:
-    """One kind in one namespace, or in all."""
-
-    kind: Kind
-    namespace: str
-    trim: Trim
-    metadata_only: bool
-    records: dict[tuple[str, str], object] = field(default_factory=dict)
-    versions: dict[tuple[str, str], int] = field(default_factory=dict)
-    synced: asyncio.Event = field(default_factory=asyncio.Event)
-    problem: str = ""
-    task: asyncio.Task[None] | None = None
 
 
 class CacheSet:
     """All that is followed."""
 
     def __init__(
-        self, cluster: Cluster, *, on_change: OnChange, on_synced: Callable[[Kind], None]
+        self,
+        cluster: Cluster,
+        *,
+        on_change: OnChange,
+        on_synced: Callable[[Kind], None],
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._on_change = on_change
         self._on_synced = on_synced
+        self._sleep = sleep
         self._trims: dict[Kind, tuple[Trim, bool]] = {}
-        self._followers: dict[tuple[Kind, str], Follower] = {}
+        self._informers: dict[tuple[Kind, str], Informer] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
 
     def register(self, kind: Kind, trim: Trim, *, metadata_only: bool = False) -> None:
         """Tell what is kept of a kind; it is followed when it is first required."""
@@ -65,32 +40,45 @@ class CacheSet:
 
     def require(self, kind: Kind, namespace: str = ALL) -> None:
         """Follow a kind from now on."""
-        place = (kind, namespace)
-        if place in self._followers:
+        if (kind, namespace) in self._informers:
             return
         trim, metadata_only = self._trims[kind]
-        follower = Follower(kind, namespace, trim, metadata_only)
-        self._followers[place] = follower
-        follower.task = asyncio.create_task(self._follow(follower), name=f"follow {kind.resource}")
+        informer = Informer(
+            self._cluster,
+            kind,
+            namespace,
+            trim=trim,
+            metadata_only=metadata_only,
+            on_change=self._on_change,
+            on_synced=self._on_synced,
+            sleep=self._sleep,
+        )
+        self._informers[kind, namespace] = informer
+        informer.start()
 
     def release(self, kind: Kind, namespace: str = ALL) -> None:
         """Stop following a kind, and drop what is known of it."""
-        follower = self._followers.pop((kind, namespace), None)
-        if follower is not None and follower.task is not None:
-            follower.task.cancel()
+        informer = self._informers.pop((kind, namespace), None)
+        if informer is not None:
+            task = asyncio.create_task(informer.stop())
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
 
-    def synced(self, kind: Kind, namespace: str) -> bool:
+    def synced(self, kind: Kind, namespace: str = ALL) -> bool:
         """Tell whether all that exists of a kind in a namespace is known."""
-        followers = (self._followers.get(place) for place in ((kind, ALL), (kind, namespace)))
-        return any(each is not None and each.synced.is_set() for each in followers)
+        return any(each.synced.is_set() for each in self._of(kind, namespace))
+
+    async def wait_synced(self, kind: Kind, namespace: str = ALL) -> None:
+        """Wait until all that exists of a required kind in a namespace is known."""
+        await self._informers[kind, namespace].synced.wait()
 
     def problems(self, kinds: Iterable[Kind]) -> list[str]:
         """Tell why kinds are not known: not listed yet, or can't be followed now."""
         wanted = set(kinds)
         return [
-            f"{follower.kind.resource}: {follower.problem or 'not listed yet'}"
-            for follower in self._followers.values()
-            if follower.kind in wanted and (follower.problem or not follower.synced.is_set())
+            f"{kind.resource}: {informer.problem or 'not listed yet'}"
+            for (kind, _), informer in self._informers.items()
+            if kind in wanted and (informer.problem or not informer.synced.is_set())
         ]
 
     def served(self, kinds: Iterable[Kind]) -> Mapping[Kind, str]:
@@ -100,139 +88,41 @@ class CacheSet:
 
     def get(self, kind: Kind, namespace: str, name: str) -> object | None:
         """Look a record up."""
-        for place in ((kind, ALL), (kind, namespace)):
-            follower = self._followers.get(place)
-            if follower is not None:
-                return follower.records.get((namespace, name))
+        for informer in self._of(kind, namespace):
+            return informer.records.get((namespace, name))
         return None
 
     def values(self, kind: Kind, namespace: str = ALL) -> Iterable[object]:
-        """List the records of a kind, in one namespace or all."""
-        for place in {(kind, ALL), (kind, namespace)}:
-            follower = self._followers.get(place)
-            if follower is None:
-                continue
-            for (where, _), record in follower.records.items():
+        """List the records of a kind, in one namespace or in all that are followed."""
+        whole = self._informers.get((kind, ALL))
+        if whole is not None:
+            followed = [whole]
+        elif namespace != ALL:
+            followed = self._of(kind, namespace)
+        else:
+            followed = [each for (which, _), each in self._informers.items() if which == kind]
+        for informer in followed:
+            for (where, _), record in informer.records.items():
                 if namespace in {ALL, where}:
                     yield record
 
     def put(self, kind: Kind, manifest: Manifest) -> None:
         """Take in what a write of our own has answered, before its event comes back."""
-        namespace = manifest["metadata"].get("namespace", "")
-        for place in ((kind, ALL), (kind, namespace)):
-            follower = self._followers.get(place)
-            if follower is not None:
-                self._take(follower, manifest, quiet=True)
+        for informer in self._of(kind, manifest["metadata"].get("namespace", "")):
+            informer.put(manifest)
 
     def drop(self, kind: Kind, namespace: str, name: str) -> None:
         """Forget an object that was deleted by ourselves."""
-        for place in ((kind, ALL), (kind, namespace)):
-            follower = self._followers.get(place)
-            if follower is not None:
-                self._remove(follower, (namespace, name), quiet=True)
+        for informer in self._of(kind, namespace):
+            informer.drop((namespace, name))
 
     async def close(self) -> None:
         """Stop following everything."""
-        tasks = [each.task for each in self._followers.values() if each.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for kind, namespace in list(self._informers):
+            self.release(kind, namespace)
+        await asyncio.gather(*self._stopping)
 
-    # ---------------------------------------------------------------------------------- following
-
-    async def _follow(self, follower: Follower) -> None:
-        backoff = FIRST_BACKOFF_SECONDS
-        version = ""
-        while True:
-            try:
-                if await self._cluster.discover(follower.kind) is None:
-                    follower.problem = f"{follower.kind.resource} is not installed in the cluster"
-                    self._forget_all(follower)
-                    self._mark_synced(follower)
-                    await asyncio.sleep(jittered(ABSENT_KIND_SECONDS))
-                    continue
-                version = await self._list(follower)
-                while True:
-                    backoff = FIRST_BACKOFF_SECONDS
-                    version = await self._watch(follower, version)
-            except Gone:
-                log.info("%s: listing again", follower.kind.resource)
-            except CanaryError as error:
-                self._cluster.undiscover(follower.kind)
-                follower.problem = str(error)
-                log.warning("%s", error)
-                await asyncio.sleep(jittered(backoff))
-                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
-
-    async def _list(self, follower: Follower) -> str:
-        seen: set[tuple[str, str]] = set()
-        version = ""
-        async for items, version in self._cluster.pages(  # noqa: B007 - the last one counts
-            follower.kind, follower.namespace, metadata_only=follower.metadata_only
-        ):
-            for item in items:
-                seen.add(_place(item))
-                self._take(follower, item)
-        for place in [each for each in follower.versions if each not in seen]:
-            self._remove(follower, place)
-        follower.problem = ""
-        self._mark_synced(follower)
-        return version
-
-    def _mark_synced(self, follower: Follower) -> None:
-        if not follower.synced.is_set():
-            follower.synced.set()
-            self._on_synced(follower.kind)
-
-    async def _watch(self, follower: Follower, version: str) -> str:
-        """Follow events until the server ends the watch; give the version to go on from."""
-        async for type_, manifest in self._cluster.watch(
-            follower.kind, follower.namespace, version, metadata_only=follower.metadata_only
-        ):
-            version = manifest["metadata"].get("resourceVersion") or version
-            follower.problem = ""
-            if type_ == "DELETED":
-                self._remove(follower, _place(manifest))
-            elif type_ != "BOOKMARK":
-                self._take(follower, manifest)
-        return version
-
-    def _take(self, follower: Follower, manifest: Manifest, *, quiet: bool = False) -> None:
-        place, version = _place(manifest), _version(manifest)
-        if version and version < follower.versions.get(place, 0):
-            return  # The echo of something older than a write of our own.
-        follower.versions[place] = version
-        before, after = follower.records.get(place), follower.trim(manifest)
-        if after is None:
-            follower.records.pop(place, None)
-        else:
-            follower.records[place] = after
-        if before != after and not quiet:
-            self._on_change(follower.kind, *place, before, after)
-
-    def _remove(self, follower: Follower, place: tuple[str, str], *, quiet: bool = False) -> None:
-        follower.versions.pop(place, None)
-        before = follower.records.pop(place, None)
-        if before is not None and not quiet:
-            self._on_change(follower.kind, *place, before, None)
-
-    def _forget_all(self, follower: Follower) -> None:
-        for place in list(follower.versions):
-            self._remove(follower, place)
-
-
-def jittered(seconds: float) -> float:
-    """Spread a delay, so that many do not come back at once."""
-    return seconds * random.uniform(0.7, 1.3)  # noqa: S311 - not a secret
-
-
-def _place(manifest: Manifest) -> tuple[str, str]:
-    metadata: dict[str, Any] = manifest["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
-
-
-def _version(manifest: Manifest) -> int:
-    """Read a resource version as a number; the API promises an order since 1.35, 0 if it has none."""
-    with suppress(ValueError):
-        return int(manifest["metadata"].get("resourceVersion", "0"))
-    return 0
+    def _of(self, kind: Kind, namespace: str) -> list[Informer]:
+        """Find what follows a kind in a namespace, what follows it everywhere first."""
+        places = ((kind, namespace),) if namespace == ALL else ((kind, ALL), (kind, namespace))
+        return [self._informers[place] for place in places if place in self._informers]

@@ -5,7 +5,7 @@ What is asked, and when, is decided by others. Every failure leaves as a `Cluste
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -13,40 +13,18 @@ import aiohttp
 import orjson
 
 from canary.api.kinds import Kind, Manifest
+from canary.controller import responses
 from canary.controller.credentials import Credentials, load_credentials
-from canary.errors import (
-    CanaryError,
-    ClusterError,
-    Conflict,
-    Forbidden,
-    Gone,
-    Invalid,
-    NotFound,
-    Unreachable,
-)
+from canary.controller.limits import Limits, RateLimit
+from canary.errors import ClusterError, NotFound, Unreachable
 
 FIELD_MANAGER = "tidegate"
-REQUEST_SECONDS = 30.0
-WATCH_SECONDS = 300
-WATCH_IDLE_SECONDS = 90.0
-"""A watch with bookmarks says something every minute; one that does not is dead."""
-ATTEMPTS = 4
-LONGEST_RETRY_AFTER_SECONDS = 30.0
-PAGE_SIZE = 500
-
-_ERRORS: Mapping[int, type[ClusterError]] = {
-    400: Invalid,
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    422: Invalid,
-}
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 Observe = Callable[[str, str, int, float], None]
 """Called after every request with its verb, resource, HTTP status (0 for none) and seconds."""
+Events = AsyncIterator[tuple[str, Manifest]]
+"""Pairs of an event's type and its object."""
 
 
 class NotLeader(ClusterError):
@@ -65,12 +43,18 @@ class Cluster:
         observe: Observe | None = None,
         requests_per_second: float = 50.0,
         burst: int = 100,
+        limits: Limits | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._session = session
         self._credentials = credentials
         self._user_agent = user_agent
         self._observe = observe or (lambda *_: None)
-        self._limiter = Limiter(requests_per_second, burst)
+        self._requests_per_second = requests_per_second
+        self._burst = burst
+        self._rate_limit = RateLimit(requests_per_second, burst)
+        self._limits = limits or Limits()
+        self._sleep = sleep
         self.may_write: Callable[[], bool] = lambda: True
         """Asked before every write."""
         self.served: dict[Kind, str] = {}
@@ -87,19 +71,19 @@ class Cluster:
         observe: Observe | None = None,
         requests_per_second: float = 50.0,
         burst: int = 100,
+        limits: Limits | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> AsyncIterator["Cluster"]:
         """Connect with a kubeconfig, or as the pod that this runs in.
 
         Raises:
-            Forbidden: there are no credentials to be found.
+            Forbidden: there are no credentials to be found, or they cannot be used.
         """
         credentials = await asyncio.to_thread(load_credentials, kubeconfig, context)
         connector = aiohttp.TCPConnector(
             limit=0, ssl=credentials.ssl_context() if credentials.secure else False
         )
-        async with aiohttp.ClientSession(
-            connector=connector, json_serialize=lambda value: orjson.dumps(value).decode()
-        ) as session:
+        async with aiohttp.ClientSession(connector=connector) as session:
             yield cls(
                 session,
                 credentials,
@@ -107,7 +91,26 @@ class Cluster:
                 observe=observe,
                 requests_per_second=requests_per_second,
                 burst=burst,
+                limits=limits,
+                sleep=sleep,
             )
+
+    def for_election(self) -> "Cluster":
+        """Give the same connection without the guard, and with a rate limit of its own.
+
+        Who acts is decided by writes that cannot ask who acts, and that must not wait behind
+        those of the work.
+        """
+        return Cluster(
+            self._session,
+            self._credentials,
+            user_agent=self._user_agent,
+            observe=self._observe,
+            requests_per_second=self._requests_per_second,
+            burst=self._burst,
+            limits=self._limits,
+            sleep=self._sleep,
+        )
 
     @property
     def credentials(self) -> Credentials:
@@ -123,17 +126,17 @@ class Cluster:
     async def discover(self, kind: Kind) -> str | None:
         """Find the version in which a kind is served; None where its CRD is not installed.
 
-        What was found once is not asked again until a list of it fails (`undiscover`).
+        What was found once is not asked again until it is forgotten (`undiscover`).
         """
         if kind in self.served:
             return self.served[kind]
         for version in kind.versions:
             root = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
             try:
-                document = await self._request("GET", root, kind)
+                document = await self._request("GET", root, kind, verb="DISCOVER")
             except NotFound:
                 continue
-            if any(each["name"] == kind.plural for each in document.get("resources", ())):
+            if any(each.get("name") == kind.plural for each in document.get("resources") or ()):
                 self.served[kind] = version
                 return version
         return None
@@ -145,17 +148,21 @@ class Cluster:
     async def pages(
         self, kind: Kind, namespace: str, *, metadata_only: bool = False
     ) -> AsyncIterator[tuple[list[Manifest], str]]:
-        """List objects, a page at a time, with the list's resource version; "" is all namespaces."""
+        """List objects, a page at a time, with the list's resource version; "" is all namespaces.
+
+        Raises:
+            Gone: the list took so long that the server has forgotten its version.
+        """
         token = ""
         while True:
-            query = {"limit": str(PAGE_SIZE)} | ({"continue": token} if token else {})
+            query = {"limit": str(self._limits.page_size)}
             page = await self._request(
                 "GET",
                 self.path(kind, namespace),
                 kind,
-                query=query,
+                query=query | ({"continue": token} if token else {}),
                 verb="LIST",
-                accept=_METADATA_ONLY.format("List") if metadata_only else "application/json",
+                accept=_accept("List", metadata_only=metadata_only),
             )
             metadata = page.get("metadata") or {}
             items = page.get("items") or []
@@ -169,43 +176,50 @@ class Cluster:
             if not token:
                 return
 
+    @asynccontextmanager
     async def watch(
         self, kind: Kind, namespace: str, resource_version: str, *, metadata_only: bool = False
-    ) -> AsyncIterator[tuple[str, Manifest]]:
-        """Follow changes: pairs of an event's type and its object, until the server ends it.
+    ) -> AsyncIterator[Events]:
+        """Follow changes until the server ends it, or has said nothing for too long.
 
         Raises:
-            Gone: the resource version is too old.
-            Unreachable: the connection broke, or nothing was heard for too long.
+            Gone: the resource version is too old; also while events are read.
+            Unreachable: the watch could not be begun, or its connection broke.
         """
+        seconds = self._limits.watch_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(WATCH_SECONDS * random.uniform(0.8, 1.2))),  # noqa: S311
+            "timeoutSeconds": str(max(int(seconds), 1)),
             "resourceVersion": resource_version,
         }
-        accept = _METADATA_ONLY.format("") if metadata_only else "application/json"
+        asked = f"WATCH {kind.resource}"
+        headers = await self._headers(_accept(metadata_only=metadata_only))
+        await self._rate_limit.take()
         started, status = monotonic(), 0
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_IDLE_SECONDS
-        )
         try:
-            async with self._session.get(
-                self._credentials.server + self.path(kind, namespace),
-                params=query,
-                headers=await self._headers(accept),
-                timeout=timeout,
-            ) as response:
+            async with asyncio.timeout(self._limits.request_seconds):
+                response = await self._session.get(
+                    self._credentials.server + self.path(kind, namespace),
+                    params=query,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(sock_read=self._limits.idle_seconds),
+                    proxy=self._credentials.proxy,
+                    server_hostname=self._credentials.server_name,
+                )
                 status = response.status
-                self._observe("WATCH", kind.plural, status, monotonic() - started)
                 if status != 200:
-                    raise _error("WATCH", kind.resource, status, await response.read())
-                async for line in _lines(response.content):
-                    yield _event(kind, line)
+                    async with response:
+                        content = await response.read()
+                    if status == 401:
+                        self._credentials.expire()
+                    raise responses.failure(asked, status, content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if not status:
-                self._observe("WATCH", kind.plural, 0, monotonic() - started)
-            raise Unreachable(f"WATCH {kind.resource}: {type(error).__name__}: {error}") from error
+            raise _unreachable(asked, error) from error
+        finally:
+            self._observe("WATCH", kind.plural, status, monotonic() - started)
+        async with response:
+            yield _events(asked, response.content)
 
     # ------------------------------------------------------------------------------------ writing
 
@@ -222,11 +236,8 @@ class Cluster:
             verb="APPLY",
         )
 
-    async def replace(self, obj: Manifest, kind: Kind, *, guarded: bool = True) -> Manifest:
-        """Replace an object as a whole, on the resource version it holds.
-
-        What is not `guarded` is written by who leads and who does not.
-        """
+    async def replace(self, obj: Manifest, kind: Kind) -> Manifest:
+        """Replace an object as a whole, on the resource version it holds."""
         metadata = obj["metadata"]
         return await self._request(
             "PUT",
@@ -234,13 +245,12 @@ class Cluster:
             kind,
             query={"fieldManager": FIELD_MANAGER},
             body=obj,
-            guarded=guarded,
         )
 
-    async def create(self, obj: Manifest, kind: Kind, *, guarded: bool = True) -> Manifest:
+    async def create(self, obj: Manifest, kind: Kind) -> Manifest:
         """Create an object."""
         path = self.path(kind, obj["metadata"].get("namespace", ""))
-        return await self._request("POST", path, kind, body=obj, guarded=guarded)
+        return await self._request("POST", path, kind, body=obj)
 
     async def merge_patch(
         self,
@@ -294,56 +304,46 @@ class Cluster:
         content_type: str = "application/json",
         accept: str = "application/json",
         verb: str = "",
-        guarded: bool = True,
     ) -> Manifest:
-        verb, writes = verb or method, method != "GET" and guarded
-        attempt = 1
+        verb = verb or method
+        asked, renewed, attempt = f"{verb} {path}", False, 1
         while True:
-            if writes and not self.may_write():
-                raise NotLeader(f"{verb} {path}: another replica acts")
-            await self._limiter.take()
-            status, content, retry_after = await self._send(
-                method, path, kind, verb, query, body, content_type, accept
-            )
+            await self._rate_limit.take()
+            headers = await self._headers(accept)
+            if body is not None:
+                headers["Content-Type"] = content_type
+            if method != "GET" and not self.may_write():
+                raise NotLeader(f"{asked}: another replica acts")
+            started, status = monotonic(), 0
+            try:
+                async with self._session.request(
+                    method,
+                    self._credentials.server + path,
+                    params=query,
+                    data=None if body is None else orjson.dumps(body),
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=self._limits.request_seconds),
+                    proxy=self._credentials.proxy,
+                    server_hostname=self._credentials.server_name,
+                ) as response:
+                    status = response.status
+                    content = await response.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise _unreachable(asked, error) from error
+            finally:
+                self._observe(verb, kind.plural, status, monotonic() - started)
             if 200 <= status < 300:
-                document: Manifest = orjson.loads(content)
-                return document
-            if retry_after is None or attempt == ATTEMPTS:
-                raise _error(verb, path, status, content)
+                return responses.document(asked, content)
+            if status == 401 and not renewed:
+                # A token may have ended, or been revoked, before its time.
+                self._credentials.expire()
+                renewed = True
+                continue
+            wait = responses.retry_after(status, response.headers)
+            if wait is None or attempt == self._limits.attempts:
+                raise responses.failure(asked, status, content)
             attempt += 1
-            await asyncio.sleep(min(retry_after, LONGEST_RETRY_AFTER_SECONDS))
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        kind: Kind,
-        verb: str,
-        query: Mapping[str, str] | None,
-        body: Manifest | None,
-        content_type: str,
-        accept: str,
-    ) -> tuple[int, bytes, float | None]:
-        """Send one request: its status, its body, and when the server wants it again."""
-        headers = await self._headers(accept)
-        if body is not None:
-            headers["Content-Type"] = content_type
-        started, status = monotonic(), 0
-        try:
-            async with self._session.request(
-                method,
-                self._credentials.server + path,
-                params=query,
-                data=None if body is None else orjson.dumps(body),
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
-            ) as response:
-                content, status = await response.read(), response.status
-                return status, content, _retry_after(status, response.headers)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{verb} {path}: {type(error).__name__}: {error}") from error
-        finally:
-            self._observe(verb, kind.plural, status, monotonic() - started)
+            await self._sleep(min(wait, self._limits.retry_after_seconds))
 
     async def _headers(self, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "User-Agent": self._user_agent}
@@ -351,58 +351,21 @@ class Cluster:
         return headers | ({"Authorization": authorization} if authorization else {})
 
 
-class Limiter:
-    """Lets so many requests through a second, and a burst of them at once."""
-
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at = monotonic()
-
-    async def take(self) -> None:
-        """Wait for one's turn."""
-        now = monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second) - 1
-        self._at = now
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / self._per_second)
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Cut a stream into lines of any length; half a line at its end is dropped."""
-    rest = b""
-    async for chunk in content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line:
-                yield line
-
-
-def _event(kind: Kind, line: bytes) -> tuple[str, Manifest]:
+async def _events(asked: str, content: aiohttp.StreamReader) -> Events:
     try:
-        event = orjson.loads(line)
-        type_, obj = event["type"], event["object"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Unreachable(f"WATCH {kind.resource}: not an event: {line[:80]!r}") from error
-    if type_ == "ERROR":
-        raise _error("WATCH", kind.resource, obj.get("code", 500), orjson.dumps(obj))
-    return type_, obj
+        async for line in responses.lines(content.iter_any()):
+            yield responses.event(asked, line)
+    except TimeoutError:
+        # Nothing was heard for too long. To go on from where it was costs less than to doubt it.
+        return
+    except (aiohttp.ClientError, OSError) as error:
+        raise _unreachable(asked, error) from error
 
 
-def _retry_after(status: int, headers: Mapping[str, str]) -> float | None:
-    """Tell when the server wants a request again; None where asking again does not help."""
-    if status not in {429, 500, 503, 504}:
-        return None
-    text = headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
-    return 1.0 if status == 429 else None
+def _accept(list_: str = "", *, metadata_only: bool) -> str:
+    return _METADATA_ONLY.format(list_) if metadata_only else "application/json"
 
 
-def _error(verb: str, path: str, status: int, content: bytes) -> CanaryError:
-    try:
-        message = str(orjson.loads(content).get("message", ""))
-    except (ValueError, AttributeError):
-        message = content[:200].decode(errors="replace")
-    return _ERRORS.get(status, Unreachable)(f"{verb} {path}: {status}: {message}")
+def _unreachable(asked: str, error: BaseException) -> Unreachable:
+    reason = str(error) or "no answer in time"
+    return Unreachable(f"{asked}: {type(error).__name__}: {reason}")

@@ -6,29 +6,41 @@ whose token is read again as it is rotated.
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
+from yaml import YAMLError
 
 from canary.errors import Forbidden
 
 REFRESH_SECONDS = 60.0
+PLUGIN_SECONDS = 30.0
+"""How long an exec plugin may take."""
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_TOKEN = ("BearerToken", "authorization")
+"""Where the official client keeps its Authorization header, since release 36 and before it."""
+_FAILURES = (ConfigException, YAMLError, OSError, TypeError, KeyError, ValueError)
+"""What the official client raises of a kubeconfig that it cannot use."""
 
 
 @dataclass(slots=True)
 class Credentials:
     """The official client's configuration, asked again for its token once a minute."""
 
+    load: Callable[[], Any]
     configuration: Any
     namespace: str = "default"
     """The namespace that the kubeconfig's context, or the pod, is in."""
-    token: str = ""
-    read_at: float = float("-inf")
+    _token: str = field(default="", repr=False)
+    _read_at: float = float("-inf")
+    _refused: bool = False
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @property
     def server(self) -> str:
@@ -40,27 +52,63 @@ class Credentials:
         """Whether the connection is by TLS."""
         return self.server.startswith("https://")
 
+    @property
+    def proxy(self) -> str | None:
+        """The proxy that the kubeconfig names."""
+        return str(self.configuration.proxy) if self.configuration.proxy else None
+
+    @property
+    def server_name(self) -> str | None:
+        """The name in the server's certificate, where it is not that of its address."""
+        return getattr(self.configuration, "tls_server_name", None)
+
     def ssl_context(self) -> ssl.SSLContext:
-        """Make the TLS context: whom to trust, and the client's certificate."""
-        context = ssl.create_default_context(cafile=self.configuration.ssl_ca_cert)
-        if not self.configuration.verify_ssl:
+        """Make the TLS context: whom to trust, and the client's certificate.
+
+        Raises:
+            Forbidden: a certificate cannot be used.
+        """
+        configuration = self.configuration
+        try:
+            context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+            if configuration.cert_file:
+                context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        except OSError as error:
+            raise Forbidden(
+                f"the certificates for {self.server} cannot be used: {error}"
+            ) from error
+        if not configuration.verify_ssl:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if self.configuration.cert_file:
-            context.load_cert_chain(self.configuration.cert_file, self.configuration.key_file)
         return context
 
     async def authorization(self) -> str:
-        """Give the Authorization header; empty where a certificate speaks for the client."""
-        if monotonic() - self.read_at > REFRESH_SECONDS:
-            # Running an exec plugin, or reading a rotated file, may block.
-            self.token = await asyncio.to_thread(self._read_token)
-            self.read_at = monotonic()
-        return self.token
+        """Give the Authorization header; empty where a certificate speaks for the client.
+
+        Raises:
+            Forbidden: the token cannot be read any more.
+        """
+        async with self._reading:
+            if monotonic() - self._read_at > REFRESH_SECONDS:
+                try:
+                    # Running an exec plugin, or reading a rotated file, may block.
+                    async with asyncio.timeout(PLUGIN_SECONDS):
+                        self._token = await asyncio.to_thread(self._read_token)
+                except (*_FAILURES, TimeoutError) as error:
+                    reason = str(error) or "no answer in time"
+                    raise Forbidden(f"no token for {self.server}: {reason}") from error
+                self._read_at, self._refused = monotonic(), False
+        return self._token
+
+    def expire(self) -> None:
+        """Read everything again before the next request: the server has refused the token."""
+        self._read_at, self._refused = float("-inf"), True
 
     def _read_token(self) -> str:
-        token = self.configuration.get_api_key_with_prefix("authorization")
-        return str(token or self.configuration.get_basic_auth_token() or "")
+        if self._refused:
+            # An exec plugin or a token file may have a new token well before the old one's end.
+            self.configuration = self.load()
+        return str(self.configuration.get_api_key_with_prefix(*_TOKEN) or "").strip()
 
 
 def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials:
@@ -69,22 +117,33 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
     Raises:
         Forbidden: neither is there.
     """
-    configuration = client.Configuration()
+
+    def load() -> Any:
+        configuration = client.Configuration()
+        # What it finds in the environment it would use for hosts in NO_PROXY, too.
+        configuration.proxy = None
+        config.load_kube_config(kubeconfig, context, client_configuration=configuration)
+        return configuration
+
+    def load_in_cluster() -> Any:
+        configuration = client.Configuration()
+        configuration.proxy = None
+        config.load_incluster_config(client_configuration=configuration)
+        return configuration
+
     try:
         try:
-            config.load_kube_config(kubeconfig, context, client_configuration=configuration)
-            namespace = _namespace_of_context(kubeconfig, context)
+            return Credentials(load, load(), _namespace_of_context(kubeconfig, context))
         except ConfigException:
-            if kubeconfig or context:
+            if kubeconfig or context or not POD_NAMESPACE.is_file():
                 raise
-            config.load_incluster_config(client_configuration=configuration)
             namespace = POD_NAMESPACE.read_text(encoding="utf-8").strip()
-    except (ConfigException, OSError, TypeError, KeyError) as error:
+            return Credentials(load_in_cluster, load_in_cluster(), namespace)
+    except _FAILURES as error:
         raise Forbidden(
             f"no credentials for a cluster: {error}; name a kubeconfig with --kubeconfig or "
             "KUBECONFIG, or run in a pod with a service account"
         ) from error
-    return Credentials(configuration, namespace)
 
 
 def _namespace_of_context(kubeconfig: str | None, context: str | None) -> str:

@@ -6,13 +6,14 @@ older than the renew deadline, whatever the server, or another replica's clock, 
 
 import asyncio
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
 from canary.api.kinds import Kind, Manifest
-from canary.controller.cache import jittered
+from canary.controller.backoff import jittered
 from canary.controller.cluster import Cluster
 from canary.errors import CanaryError, Conflict, NotFound
 
@@ -42,32 +43,45 @@ class Elector:
         identity: str,
         times: LeaseTimes,
         on_change: Callable[[bool], None],
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._cluster = cluster
+        self._cluster = cluster.for_election()
         self._namespace = namespace
         self._name = name
-        self._identity = identity
+        self.identity = f"{identity}-{secrets.token_hex(4)}"
+        """Made unique: two replicas on one host, each the first process of its container."""
         self._times = times
         self._on_change = on_change
+        self._clock = clock
+        self._sleep = sleep
         self._held_until = float("-inf")
+        self._held: Manifest | None = None
+        """The Lease as we wrote it last; None where it has to be read."""
         self._leads = False
         self._observed: tuple[str, float] = ("", float("-inf"))
         """The last resource version of the Lease that was seen, and when it was first seen."""
 
     def is_leader(self) -> bool:
         """Tell whether this replica may act now."""
-        return monotonic() < self._held_until
+        return self._clock() < self._held_until
 
     async def run(self) -> None:
         """Take part until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(self._times.renew_seconds / 2):
-                    await self._round()
-            except (CanaryError, TimeoutError) as error:
-                log.warning("lease %s: %s", self._name, str(error) or "no answer in time")
-            self._tell()
-            await asyncio.sleep(jittered(self._times.retry_seconds))
+            await self.attempt()
+            await self._sleep(jittered(self._times.retry_seconds))
+
+    async def attempt(self) -> None:
+        """Renew the Lease, take it, or look at who holds it."""
+        try:
+            async with asyncio.timeout(self._times.renew_seconds / 2):
+                await self._renew_or_take()
+        except (CanaryError, TimeoutError) as error:
+            # What became of the request is not known, so the Lease is read before the next one.
+            self._held = None
+            log.warning("lease %s: %s", self._name, str(error) or "no answer in time")
+        self._tell()
 
     async def release(self) -> None:
         """Give the Lease up, so that another replica takes over at once."""
@@ -77,43 +91,53 @@ class Elector:
         try:
             async with asyncio.timeout(self._times.retry_seconds):
                 lease = await self._cluster.read(LEASE, self._namespace, self._name)
-                if lease["spec"].get("holderIdentity") == self._identity:
-                    lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                    await self._cluster.replace(lease, LEASE, guarded=False)
+                if _holder(lease) == self.identity:
+                    spec = lease["spec"] | {"holderIdentity": "", "leaseDurationSeconds": 1}
+                    await self._cluster.replace({**lease, "spec": spec}, LEASE)
         except (CanaryError, TimeoutError) as error:
             log.warning(
                 "lease %s was not released: %s", self._name, str(error) or "no answer in time"
             )
+        self._held = None
         self._tell()
 
-    async def _round(self) -> None:
-        started = monotonic()
+    async def _renew_or_take(self) -> None:
+        if self._held is not None:
+            try:
+                await self._write(self._held)
+            except Conflict:
+                # Taken by another, or touched by a person: only reading it tells.
+                self._held = None
+            else:
+                return
         try:
             lease = await self._cluster.read(LEASE, self._namespace, self._name)
         except NotFound:
-            await self._cluster.create(self._new(), LEASE, guarded=False)
-            self._held_until = started + self._times.renew_seconds
+            await self._write(None)
             return
-        if not self._may_take(lease):
+        if self._may_take(lease):
+            await self._write(lease)
+        else:
             self._held_until = float("-inf")
-            return
-        try:
-            await self._cluster.replace(self._renewed(lease), LEASE, guarded=False)
-        except Conflict:
-            self._held_until = float("-inf")
-            raise
+
+    async def _write(self, lease: Manifest | None) -> None:
+        """Write ourselves into the Lease, on the version that was read, or into a new one."""
         # Counted from before the request: what happened on its way is not known.
+        started = self._clock()
+        if lease is None:
+            self._held = await self._cluster.create(self._new(), LEASE)
+        else:
+            self._held = await self._cluster.replace(self._renewed(lease), LEASE)
         self._held_until = started + self._times.renew_seconds
 
     def _may_take(self, lease: Manifest) -> bool:
         """Tell whether the Lease is ours, free, or was not renewed while we watched it."""
-        holder = lease["spec"].get("holderIdentity") or ""
-        if holder in {"", self._identity}:
+        if _holder(lease) in {"", self.identity}:
             return True
-        version, now = lease["metadata"]["resourceVersion"], monotonic()
+        version, now = lease["metadata"]["resourceVersion"], self._clock()
         if version != self._observed[0]:
             self._observed = (version, now)
-        duration = lease["spec"].get("leaseDurationSeconds") or self._times.lease_seconds
+        duration = _spec(lease).get("leaseDurationSeconds") or self._times.lease_seconds
         return now > self._observed[1] + float(duration)
 
     def _new(self) -> Manifest:
@@ -121,19 +145,20 @@ class Elector:
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._spec() | {"acquireTime": _now(), "leaseTransitions": 0},
+            "spec": self._claim() | {"acquireTime": _now(), "leaseTransitions": 0},
         }
 
     def _renewed(self, lease: Manifest) -> Manifest:
-        spec = lease["spec"] | self._spec()
-        if lease["spec"].get("holderIdentity") != self._identity:
-            transitions = lease["spec"].get("leaseTransitions") or 0
+        before = _spec(lease)
+        spec = before | self._claim()
+        if _holder(lease) != self.identity:
+            transitions = before.get("leaseTransitions") or 0
             spec |= {"acquireTime": _now(), "leaseTransitions": transitions + 1}
         return {**lease, "spec": spec}
 
-    def _spec(self) -> Manifest:
+    def _claim(self) -> Manifest:
         return {
-            "holderIdentity": self._identity,
+            "holderIdentity": self.identity,
             "leaseDurationSeconds": max(int(self._times.lease_seconds), 1),
             "renewTime": _now(),
         }
@@ -142,7 +167,21 @@ class Elector:
         if self._leads != self.is_leader():
             self._leads = self.is_leader()
             log.info("%s leadership of %s", "took" if self._leads else "lost", self._name)
-            self._on_change(self._leads)
+            try:
+                self._on_change(self._leads)
+            except Exception:
+                # The election goes on, or nobody would ever act again.
+                log.exception("lease %s: a defect of the controller", self._name)
+
+
+def _spec(lease: Manifest) -> Manifest:
+    """Give a Lease's spec, which may be missing in one that a person has made."""
+    spec: Manifest = lease.get("spec") or {}
+    return spec
+
+
+def _holder(lease: Manifest) -> str:
+    return _spec(lease).get("holderIdentity") or ""
 
 
 def _now() -> str:

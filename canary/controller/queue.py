@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from canary.controller.cache import jittered
+from canary.controller.backoff import Backoff
 from canary.errors import CanaryError
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 60.0
+STALE_ALARMS = 64
+"""So many alarms that no longer hold may be kept beside as many as do."""
 
 
 class WorkQueue(Generic[Key]):
@@ -31,7 +33,7 @@ class WorkQueue(Generic[Key]):
         self._alarms: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
         self._sequence = 0
-        self._failures: dict[Key, int] = {}
+        self._failures: dict[Key, Backoff] = {}
         self._filled = asyncio.Event()
         self._planned = asyncio.Event()
         self._closed = False
@@ -57,6 +59,9 @@ class WorkQueue(Generic[Key]):
         self._alarms[key] = moment
         self._sequence += 1
         heapq.heappush(self._heap, (moment, self._sequence, key))
+        if len(self._heap) > 2 * len(self._alarms) + STALE_ALARMS:
+            self._heap = [each for each in self._heap if self._alarms.get(each[2]) == each[0]]
+            heapq.heapify(self._heap)
         self._planned.set()
 
     def forget(self, key: Key) -> None:
@@ -94,6 +99,12 @@ class WorkQueue(Generic[Key]):
             except CanaryError as error:
                 log.info("%s: %s", key, error)
                 self._retry(key)
+            except asyncio.CancelledError:
+                if _cancelled():
+                    raise
+                # Something that the work waited for was cancelled, not the worker.
+                log.warning("%s: was cancelled", key)
+                self._retry(key)
             except Exception:
                 # One key must not stop the others, whatever is wrong with it.
                 log.exception("%s: a defect of the controller", key)
@@ -105,10 +116,10 @@ class WorkQueue(Generic[Key]):
                     self.wake(key)
 
     def _retry(self, key: Key) -> None:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(FIRST_RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS)
-        self.wake_in(key, jittered(delay))
+        backoff = self._failures.setdefault(
+            key, Backoff(first_seconds=FIRST_RETRY_SECONDS, longest_seconds=LONGEST_RETRY_SECONDS)
+        )
+        self.wake_in(key, backoff.next())
 
     async def _ring(self) -> None:
         while True:
@@ -121,3 +132,9 @@ class WorkQueue(Generic[Key]):
             self._planned.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._planned.wait(), timeout)
+
+
+def _cancelled() -> bool:
+    """Tell whether the running task itself is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -42,7 +42,8 @@ class Server:
         """The port that is listened on; the one that was found where 0 was asked for."""
         if self._runner is None or not self._runner.addresses:
             return self._asked_port
-        return int(self._runner.addresses[0][1])
+        # Without a host each family of addresses finds a port of its own; those of IPv4 are pairs.
+        return int(min(self._runner.addresses, key=len)[1])
 
     async def start(self) -> None:
         """Listen; no host means every address of the machine.

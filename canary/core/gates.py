@@ -1,11 +1,25 @@
 """Asking hooks: what a gate, or a hook that may fail a check, says now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from canary.api.people import WebhookType
-from canary.core.hooks import callable_hooks, manual_gates
+from canary.api.status import Severity
+from canary.core import waits as why
+from canary.core.ending import roll_back
+from canary.core.hooks import callable_hooks, gate_deadline, manual_gates, muted
 from canary.core.needs import AskHooks, HookAnswer
 from canary.core.situation import Situation
+
+GATES: Mapping[str, WebhookType] = MappingProxyType(
+    {
+        why.ROLLOUT_GATE: WebhookType.CONFIRM_ROLLOUT,
+        why.TRAFFIC_GATE: WebhookType.CONFIRM_TRAFFIC_INCREASE,
+        why.PROMOTION_GATE: WebhookType.CONFIRM_PROMOTION,
+    }
+)
+"""The gates, by what a run waits for at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +34,6 @@ class Passed:
     """Every hook passes, or there is none."""
 
     hook: str = ""
-    message: str = ""
 
 
 def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed:
@@ -32,13 +45,16 @@ def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed
     if not isinstance(answer, HookAnswer):
         return need
     if answer.passed:
-        return Passed(hook=answer.hook, message=answer.message)
+        return Passed(hook=answer.hook)
     return Refused(message=f"{type_} hook {answer.hook}: {answer.message}")
 
 
-def ask_gate(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed:
-    """Ask the gates of one type: those with a URL first, then those that wait for a person."""
-    run = situation.current_run
+def ask_gate(situation: Situation, reason: str) -> AskHooks | Refused | Passed:
+    """Ask the gates of one type: those with a URL first, then those that wait for a person.
+
+    What a person approved is open, whatever a hook says.
+    """
+    type_, run = GATES[reason], situation.current_run
     if run.full_promotion or type_ in run.approvals:
         return Passed()
     answer = ask(situation, type_)
@@ -52,11 +68,26 @@ def ask_gate(situation: Situation, type_: WebhookType) -> AskHooks | Refused | P
     )
 
 
-def signalled(situation: Situation) -> AskHooks | Refused | Passed | None:
-    """Ask the rollback hooks; `Passed` means to roll back, None that there are none."""
-    if not callable_hooks(situation.spec, WebhookType.ROLLBACK):
-        return None
-    return ask(situation, WebhookType.ROLLBACK)
+def shut(situation: Situation, reason: str, message: str) -> Situation:
+    """Wait at a gate, or end the run where the gate's deadline has passed; told once."""
+    type_ = GATES[reason]
+    first = not situation.held_by(reason)
+    held = situation.hold(reason, message, gate_deadline(situation.spec, type_))
+    if held.overdue:
+        return roll_back(held, "GateDeadlineExceeded", f"Nobody opened the gate in time: {message}")
+    if first:
+        held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held.spec, type_))
+    return held
+
+
+def held_gates(situation: Situation) -> tuple[WebhookType, ...]:
+    """List the gates that the run is held at."""
+    return tuple(type_ for reason, type_ in GATES.items() if situation.held_by(reason))
+
+
+def asks_nobody(situation: Situation, *types: WebhookType) -> bool:
+    """Tell whether there is no hook of these types to ask again at each interval."""
+    return not any(callable_hooks(situation.spec, type_) for type_ in types)
 
 
 def _key(situation: Situation, type_: WebhookType) -> str:

@@ -1,7 +1,7 @@
 """The situation a decision is made in, and the verbs that build the decision.
 
-A situation is frozen: every verb returns another one. What a run does lives in `run.py` and
-`decide.py`; which words people read lives in `conditions.py`.
+A situation is frozen: every verb returns another one. What a run does lives in the modules of its
+phases; which words people read lives in `conditions.py` and `waits.py`.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from canary.api.canary import CanarySpec
 from canary.api.status import (
     CanaryStatus,
     CommandRecord,
+    Hold,
     Notice,
     Outcome,
     Phase,
@@ -24,8 +25,13 @@ from canary.api.status import (
 )
 from canary.core.actions import Action
 from canary.core.facts import Facts
+from canary.core.needs import Need
 from canary.core.phases import legal
-from canary.core.weights import Split, step_number, step_plan
+from canary.core.weights import ALL_PRIMARY, Split, step_number, step_plan
+
+NOTICES_KEPT = 100
+"""More than a run makes. Where nobody takes them for longer, the oldest are dropped, because a
+status that grows for ever can't be written any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,22 +78,61 @@ class Situation:
             step_started_at=self.now if moved else self.status.step_started_at,
         )
 
+    # --- waiting ---
+
     def wait(self, reason: str, message: str, limit: timedelta | None = None) -> Self:
         """Wait for something; the clock of a wait goes on while its reason stays."""
         before = self.status.waiting_for
         since = before.since if before and before.reason == reason else self.now
-        return self.but(
-            waiting_for=Wait(
-                reason=reason,
-                message=message,
-                since=since,
-                deadline=since + limit if limit is not None else None,
+        return self._wait(reason, message, since, limit)
+
+    def progress(self, reason: str, message: str) -> Self:
+        """Wait for something within the progress deadline, and say what stands in its way."""
+        if self.facts.obstacle:
+            message = f"{message}: {self.facts.obstacle}"
+        return self.wait(reason, message, self.progress_deadline)
+
+    def hold(self, reason: str, message: str, limit: timedelta) -> Self:
+        """Wait for something whose clock goes on whatever else is waited for meanwhile."""
+        held = {hold.reason: hold for hold in self.current_run.holds}
+        hold = held.setdefault(reason, Hold(reason=reason, since=self.now))
+        holding = self.run(holds=tuple(held.values()))
+        return holding._wait(reason, message, hold.since, limit)  # noqa: SLF001 - of its own kind
+
+    def release(self, *reasons: str) -> Self:
+        """End holds, whether there are any or not."""
+        kept = tuple(hold for hold in self.current_run.holds if hold.reason not in reasons)
+        return self.run(holds=kept)
+
+    def excuse(self, since: datetime) -> Self:
+        """Stop the clocks of what holds the run for the time that has passed since then."""
+        if self.status.run is None:
+            return self
+        return self.run(
+            holds=tuple(
+                hold.but(since=hold.since + (self.now - max(since, hold.since)))
+                for hold in self.status.run.holds
             )
         )
 
-    def waits_for(self, reason: str) -> bool:
+    def _wait(self, reason: str, message: str, since: datetime, limit: timedelta | None) -> Self:
+        deadline = since + limit if limit is not None else None
+        wait = Wait(reason=reason, message=message, since=since, deadline=deadline)
+        return self.but(waiting_for=wait)
+
+    def waits_for(self, *reasons: str) -> bool:
         """Tell whether this is what was waited for before this decision."""
-        return self.status.waiting_for is not None and self.status.waiting_for.reason == reason
+        return self.status.waiting_for is not None and self.status.waiting_for.reason in reasons
+
+    def held_by(self, reason: str) -> bool:
+        """Tell whether this holds the run."""
+        run = self.status.run
+        return run is not None and any(hold.reason == reason for hold in run.holds)
+
+    def waited(self, span: timedelta) -> bool:
+        """Tell whether the wait has gone on for so long."""
+        wait = self.status.waiting_for
+        return wait is not None and self.now >= wait.since + span
 
     @property
     def overdue(self) -> bool:
@@ -99,6 +144,33 @@ class Situation:
     def progress_deadline(self) -> timedelta:
         """How long anything but a gate may take."""
         return timedelta(seconds=self.spec.progress_deadline_seconds)
+
+    # --- health ---
+
+    @property
+    def target_ready(self) -> bool:
+        """Whether the target can take any weight."""
+        target = self.facts.target
+        return target is not None and target.ready(self.spec.analysis.canary_ready_threshold)
+
+    @property
+    def primary_ready(self) -> bool:
+        """Whether the primary can take all traffic."""
+        primary = self.facts.primary
+        return primary is not None and primary.ready(self.spec.analysis.primary_ready_threshold)
+
+    @property
+    def primary_can_take_over(self) -> bool:
+        """Whether the primary has a pod to serve with, or the target has none either."""
+        primary, target = self.facts.primary, self.facts.target
+        primary_serves = primary is not None and primary.serves
+        return primary_serves or target is None or not target.serves
+
+    def settle_on_primary(self) -> Self:
+        """Intend all traffic for the primary where it can serve; else leave it where it is."""
+        if self.status.canary_weight and not self.primary_can_take_over:
+            return self
+        return self.split(ALL_PRIMARY)
 
     @property
     def drained(self) -> bool:
@@ -113,6 +185,13 @@ class Situation:
         since = max((moment for moment in moved if moment is not None), default=None)
         return None if since is None else since + self.facts.policy.drain
 
+    # --- telling and recording ---
+
+    @property
+    def target_name(self) -> str:
+        """The target's name, for people."""
+        return self.spec.target_ref.name
+
     def tell(
         self,
         reason: str,
@@ -123,10 +202,8 @@ class Situation:
         hook: str = "",
     ) -> Self:
         """Leave a notice to be delivered after the decision."""
-        told = notice(
-            self.status, reason, message, severity, self.now, alert=alert, hook=hook
-        )
-        return self.but(notices=(*self.status.notices, told))
+        told = notice(self.status, reason, message, severity, self.now, alert=alert, hook=hook)
+        return self.but(notices=(*self.status.notices, told)[-NOTICES_KEPT:])
 
     def run(self, **changes: object) -> Self:
         """Change the record of the run under way."""
@@ -150,15 +227,25 @@ class Situation:
             reason=reason,
             message=message,
             started_at=started,
-            duration_seconds=max(int((self.now - started).total_seconds()), 0),
+            duration_seconds=int((self.now - started).total_seconds()),
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)
 
     def record(self, verb: str, value: str, *, accepted: bool) -> Self:
-        """Record a command as done."""
+        """Record a command as done; one whose annotation is still there is never forgotten."""
         done = CommandRecord(verb=verb, value=value, at=self.now, accepted=accepted)
-        return self.but(commands=(done, *self.status.commands)[: self.facts.policy.history])
+        records = (done, *self.status.commands)
+        kept = tuple(
+            record
+            for place, record in enumerate(records)
+            if place < self.facts.policy.history or not record.cleared
+        )
+        return self.but(commands=kept)
+
+
+Turn = Situation | Need
+"""Where a decision has got to, or what is missing to go on."""
 
 
 def notice(

@@ -5,10 +5,9 @@ started again. What is told in the world belongs to `story.py` and to the tests.
 """
 
 import asyncio
-import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -16,17 +15,22 @@ from typing import Any, Self
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest
 from canary.api.meta import GROUP
 from canary.api.schema import crds
+from canary.api.validation import parse_canary
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
+from canary.core.weights import Split
 from canary.demo import manifests
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.controllers import Controllers
 from canary.demo.load import Load
 from canary.demo.mesh import Mesh
+from canary.demo.network import free_port
 from canary.demo.pods import ProcessRuntime
 from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
-from canary.demo.prometheus import PrometheusServer
+from canary.demo.prometheus import Prometheus
 from canary.errors import NotFound
+from canary.routers import Cluster as Routes
+from canary.routers import router_for
 
 CRD = Kind(
     group="apiextensions.k8s.io",
@@ -52,11 +56,13 @@ class EmbeddedWorld:
         metrics: str = "scrape",
         directory: Path | None = None,
         requests_per_second: float = 100.0,
+        drain: str = "2s",
     ) -> None:
         self.router = router
         self.metrics = metrics
         self._directory = directory
         self._requests_per_second = requests_per_second
+        self._drain = drain
         self._stack = AsyncExitStack()
         self._controller: asyncio.subprocess.Process | None = None
 
@@ -98,12 +104,12 @@ class EmbeddedWorld:
             NAMESPACE,
         )
         self.pods = await enter(ProcessRuntime(directory=self.directory / "pods"))
-        self.mesh = await enter(Mesh(self.server, directory=self.directory / "mesh"))
+        self.mesh = await enter(Mesh(self.server.storage, directory=_made(self.directory / "mesh")))
         await enter(Controllers(self.server, self.pods, drain_seconds=0.5))
-        self.prometheus: PrometheusServer | None = None
+        self.prometheus: Prometheus | None = None
         if self.metrics == "prometheus":
             self.prometheus = await enter(
-                PrometheusServer(self.server, self.mesh, directory=self.directory / "prometheus")
+                Prometheus(self.server.storage, envoy_metrics_url=self.mesh.metrics_url)
             )
         self._stack.push_async_callback(self.stop_controller)
 
@@ -116,12 +122,10 @@ class EmbeddedWorld:
 
     async def start_controller(self, *flags: str) -> None:
         """Start tidegate, and wait until it is ready."""
-        self.controller_port = _free_port()
+        self.controller_port = free_port()
+        metrics = ["--metrics-provider", "scrape", "--scrape-targets", self.mesh.metrics_url]
         if self.prometheus is not None:
-            metrics = ("--metrics-server", self.prometheus.url)
-        else:
-            targets = f"{self.mesh.admin_url}/stats/prometheus"
-            metrics = ("--metrics-provider", "scrape", "--scrape-targets", targets)
+            metrics = ["--metrics-server", self.prometheus.url]
         self._controller = await start_program(
             Path(sys.executable),
             "-m",
@@ -134,7 +138,7 @@ class EmbeddedWorld:
             "--log-format",
             "console",
             "--drain",
-            "2s",
+            self._drain,
             "--router",
             self.router,
             "--lease-duration",
@@ -221,7 +225,30 @@ class EmbeddedWorld:
         status: Mapping[str, Any] = (await self.canary()).get("status") or {}
         return status
 
-    async def until(self, holds: "Callable[[], Any]", what: str, *, seconds: float = 30.0) -> None:
+    async def routed(self) -> Split | None:
+        """Read the split that the route has now, as the router reads it."""
+        router, canary = router_for(self.router), parse_canary(await self.canary())
+        existing = {
+            key: manifest
+            for key in router.objects(canary)
+            if (manifest := await self.read(key.kind, key.name)) is not None
+        }
+        return router.weights(canary, Routes(existing=existing, served={}))
+
+    async def until_routed(self, weight: int) -> Mapping[str, Any]:
+        """Wait until the canary gets a share of the traffic; give the Canary's status then."""
+
+        async def there() -> bool:
+            split = await self.routed()
+            return split is not None and split.canary == weight
+
+        await self.until(there, f"{weight} % routed to the canary", seconds=60)
+        await self.mesh.settled()
+        return await self.status()
+
+    async def until(
+        self, holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0
+    ) -> None:
         """Wait until something holds.
 
         Raises:
@@ -260,13 +287,10 @@ class EmbeddedWorld:
     async def traffic(self) -> AsyncIterator[Load]:
         """Send requests to the app all the while."""
         host = f"{manifests.APP}.{manifests.NAMESPACE}.svc.cluster.local"
-        async with Load(
-            self.mesh.url, host=host, requests_per_second=self._requests_per_second
-        ) as load:
+        async with Load(self.mesh.url, host=host, rate=self._requests_per_second) as load:
             yield load
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,4 +1,4 @@
-"""The pod network of the embedded world: addresses on the loopback interface, one for each pod."""
+"""Addresses and ports of the embedded world, all of them on the loopback interface."""
 
 import random
 import socket
@@ -68,3 +68,10 @@ class PodNetwork:
     def release(self, address: str) -> None:
         """Take an address back."""
         self._used.discard(address)
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on, for a program that cannot choose one by itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

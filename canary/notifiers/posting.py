@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -112,6 +113,12 @@ def origin(address: str) -> str:
         return "an address that can't be read"
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Give the certificates that are trusted; reading them takes longer than a call."""
+    return httpx.create_ssl_context()
 
 
 def can_be_called(address: str) -> bool:

@@ -28,7 +28,7 @@ import httpx
 import orjson
 
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
-from canary.notifiers.posting import post
+from canary.notifiers.posting import post, trust
 
 
 class WebhookNotifier:
@@ -44,7 +44,11 @@ class WebhookNotifier:
         if config.token:
             headers["Authorization"] = f"Bearer {config.token.strip()}"
         try:
-            client = httpx.AsyncClient(timeout=None, proxy=config.proxy or None)  # noqa: S113 - `post` holds the time limit
+            client = httpx.AsyncClient(
+                verify=trust(),
+                timeout=None,  # noqa: S113 - `post` holds the time limit
+                proxy=config.proxy or None,
+            )
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise NotDelivered(
                 "webhook: the proxy can't be used; write it as http://host:port", retryable=False

@@ -5,7 +5,7 @@ secret comes from the environment or from a file, never from a flag, which every
 could see.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
@@ -218,29 +218,28 @@ class Settings:
         Raises:
             InvalidSettings: with every problem.
         """
-        problems: list[Problem] = []
+        table = {each.name: each for each in fields(cls)}
+        problems = [
+            Problem(f"--{name.replace('_', '-')}", value, "there is no such flag")
+            for name, value in flags.items()
+            if name not in table
+        ]
         values: dict[str, Any] = {}
-        for each in fields(cls):
-            option = option_of(each)
+        wrong: set[str] = set()
+        for name, each in table.items():
+            value = given(option_of(each), environ, flags)
             try:
-                value = given(option, environ, flags)
-            except ValueError as error:
-                problems.append(problem_of(each, flags.get(each.name), str(error)))
-                continue
-            if value is None:
-                continue
-            try:
-                values[each.name] = checked(each, option, value)
+                if value is not None:
+                    values[name] = checked(each, value, is_flag=flags.get(name) is not None)
             except ValueError as error:
                 problems.append(problem_of(each, value, str(error)))
-        known = {each.name for each in fields(cls)}
-        problems += [
-            Problem(f"--{name.replace('_', '-')}", flags[name], "there is no such flag")
-            for name in flags
-            if name not in known
-        ]
+                wrong.add(name)
         settings = cls(**values)
-        problems += settings._contradictions(set(values))
+        problems += [
+            problem_of(table[names[0]], getattr(settings, names[0]), remedy)
+            for names, remedy in settings._contradictions()
+            if wrong.isdisjoint(names)
+        ]
         if problems:
             raise InvalidSettings(problems)
         return settings
@@ -258,13 +257,14 @@ class Settings:
             return "slack"
         return "webhook" if self.alert_webhook else ""
 
-    def _contradictions(self, written: set[str]) -> list[Problem]:
-        """Find settings that are sound by themselves, and not together."""
-        found: list[tuple[str, str]] = []
+    def _contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Find settings that are sound by themselves, and not together: their names, a remedy."""
         if self.metrics_provider == "scrape" and not self.scrape_targets:
-            found.append(("scrape_targets", "name pages to read, as --metrics-provider is scrape"))
+            remedy = "name pages to read, as --metrics-provider is scrape"
+            yield ("scrape_targets", "metrics_provider"), remedy
         if self.metrics_provider != "scrape" and self.scrape_targets:
-            found.append(("metrics_provider", "write scrape, as --scrape-targets are given"))
+            remedy = "write scrape, as --scrape-targets are given"
+            yield ("metrics_provider", "scrape_targets"), remedy
         if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:
             remedy = (
                 "keep --lease-retry-period < --lease-renew-deadline < --lease-duration, "
@@ -272,14 +272,14 @@ class Settings:
                 f"{self.lease_renew_deadline.total_seconds():g}s and "
                 f"{self.lease_duration.total_seconds():g}s"
             )
-            found.append(("lease_renew_deadline", remedy))
+            yield ("lease_renew_deadline", "lease_retry_period", "lease_duration"), remedy
         if self.slack_token and not self.slack_channel:
-            found.append(("slack_channel", "name a channel, as a bot's token is given"))
+            yield ("slack_channel", "slack_token"), "name a channel, as a bot's token is given"
         if self.alert_webhook and (self.slack_url or self.slack_token):
-            found.append(("alert_webhook", "unset it, or unset what is set of Slack"))
+            remedy = "unset it, or unset what is set of Slack"
+            yield ("alert_webhook", "slack_url", "slack_token"), remedy
         if self.alert_webhook_token and not self.alert_webhook:
-            found.append(("alert_webhook_token", "set the address as well, or unset it"))
-        if self.burst < self.qps and {"burst", "qps"} & written:
-            found.append(("burst", f"write no less than --qps, which is {self.qps:g}"))
-        table = {each.name: each for each in fields(self)}
-        return [problem_of(table[name], getattr(self, name), remedy) for name, remedy in found]
+            remedy = "set the address as well, or unset it"
+            yield ("alert_webhook_token", "alert_webhook"), remedy
+        if self.burst < self.qps:
+            yield ("burst", "qps"), f"write no less than --qps, which is {self.qps:g}"

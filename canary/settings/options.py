@@ -147,6 +147,7 @@ def listens(value: str) -> str:
 
 def names(remedy: str, pattern: str, *, empty: bool = False) -> Check:
     """Check each word of a list against a pattern."""
+
     def check(value: tuple[str, ...]) -> str:
         sound = all(re.fullmatch(pattern, each) for each in value) and (value or empty)
         return "" if sound else remedy
@@ -181,23 +182,24 @@ def option_of(row: "Field[Any]") -> Option:
 def given(option: Option, environ: Mapping[str, str], flags: Mapping[str, object]) -> object:
     """Pick what was given for an option; None where nothing was."""
     value = flags.get(option.name)
-    if value is not None and option.secret:
-        raise ValueError(
-            f"a secret is no flag; set {option.environment}, or name a file with "
-            f"{option.environment}{FILE_SUFFIX}"
-        )
     if value is None or (option.form is Form.LIST and value == ()):
         # A list that a command line does not mention is empty.
         value = environ.get(option.environment, "").strip() or None
     return value
 
 
-def checked(row: "Field[Any]", option: Option, value: object) -> Any:
+def checked(row: "Field[Any]", value: object, *, is_flag: bool) -> Any:
     """Read a value, and check it.
 
     Raises:
         ValueError: with the remedy.
     """
+    option = option_of(row)
+    if option.secret and is_flag:
+        raise ValueError(
+            f"a secret is no flag; set {option.environment}, or name a file with "
+            f"{option.environment}{FILE_SUFFIX}"
+        )
     read = _READERS[option.form](value)
     if option.choices and read not in option.choices:
         raise ValueError(f"write one of {', '.join(option.choices)}")

@@ -27,7 +27,7 @@ import yaml
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.controllers import Controllers
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -216,7 +216,7 @@ WIDGET_SCHEMA: dict[str, Any] = {
                     "enum": ["black", "red", "white"],
                     "default": "red",
                 },
-                "name": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
+                "code": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
                 "share": {"x-kubernetes-int-or-string": True},
                 "ratio": {"type": "number"},
                 "active": {"type": "boolean"},

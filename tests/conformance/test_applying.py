@@ -244,9 +244,7 @@ class TestCustomLists:
         assert applied["status"] == {"phase": "ok"}
         assert applied["spec"]["size"] == 3
         entry = next(
-            entry
-            for entry in applied["metadata"]["managedFields"]
-            if entry["manager"] == "watcher"
+            entry for entry in applied["metadata"]["managedFields"] if entry["manager"] == "watcher"
         )
         assert entry["subresource"] == "status"
         assert entry["fieldsV1"] == {"f:status": {"f:phase": {}}}

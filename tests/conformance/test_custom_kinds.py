@@ -17,8 +17,8 @@ class TestValidation:
             ({"size": 101}, "spec.size", "FieldValueInvalid"),
             ({"size": None}, "spec.size", None),
             ({"color": "pink"}, "spec.color", "FieldValueNotSupported"),
-            ({"name": "A1"}, "spec.name", "FieldValueInvalid"),
-            ({"name": "toolong"}, "spec.name", "FieldValueTooLong"),
+            ({"code": "A1"}, "spec.code", "FieldValueInvalid"),
+            ({"code": "toolong"}, "spec.code", "FieldValueTooLong"),
             ({"steps": [1, 2, 3, 4]}, "spec.steps", "FieldValueTooMany"),
             ({"steps": [1, "x"]}, "spec.steps[1]", "FieldValueTypeInvalid"),
             ({"share": True}, "spec.share", "FieldValueTypeInvalid"),
@@ -39,9 +39,15 @@ class TestValidation:
         assert status["details"]["kind"] == "Widget"
 
     def test_names_every_problem(self, api, widgets):
-        item = widgets.widget(size=500, color="pink")
+        item = widgets.widget(size=500, low=600, code="A")
         causes = api.post(api.path(widgets.resource), item).json()["details"]["causes"]
-        assert {cause["field"] for cause in causes} == {"spec.size", "spec.color"}
+        assert {cause["field"] for cause in causes} == {"spec", "spec.size", "spec.code"}
+
+    def test_says_that_rules_were_not_checked(self, api, widgets):
+        item = widgets.widget(low=9, color="pink")
+        causes = api.post(api.path(widgets.resource), item).json()["details"]["causes"]
+        assert [cause["field"] for cause in causes] == ["spec.color", "<nil>"]
+        assert "some validation rules were not checked" in causes[1]["message"]
 
     @pytest.mark.parametrize(
         ("spec", "message"),
@@ -49,8 +55,8 @@ class TestValidation:
             ({"size": 101}, "spec.size in body should be less than or equal to 100"),
             ({"size": "x"}, 'spec.size in body must be of type integer: "string"'),
             ({"color": "pink"}, 'Unsupported value: "pink": supported values: "black", "red"'),
-            ({"name": "A"}, "spec.name in body should match '^[a-z]+$'"),
-            ({"low": 9}, "low must not exceed size"),
+            ({"code": "A"}, "spec.code in body should match '^[a-z]+$'"),
+            ({"low": 9}, "spec: Invalid value: low must not exceed size"),
             ({"steps": [1, 2, 3, 4]}, "spec.steps: Too many: 4: must have at most 3 items"),
         ],
     )
@@ -140,7 +146,7 @@ class TestVersions:
         response = api.post(api.path(f"{widgets.group}/v1beta1/widgets"), item)
         assert response.status_code == 201
         assert response.headers["Warning"] == (
-            f'299 - "{widgets.group}/v1beta1 Widget is deprecated"'
+            f'299 - "{widgets.group}/v1beta1 Widget is deprecated; use {widgets.group}/v1 Widget"'
         )
 
     def test_in_the_body_must_match_the_path(self, api, widgets):

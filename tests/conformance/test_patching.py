@@ -126,9 +126,7 @@ class TestStrategicPatch:
         return response.json()["spec"]["template"]["spec"]["containers"]
 
     def test_merges_containers_by_name(self, api, path):
-        app, side = self.containers(
-            api, path, {"containers": [{"name": "app", "image": "app:2"}]}
-        )
+        app, side = self.containers(api, path, {"containers": [{"name": "app", "image": "app:2"}]})
         assert (app["image"], side["image"]) == ("app:2", "side:1")
         assert [port["containerPort"] for port in app["ports"]] == [80, 81]
 

@@ -7,8 +7,7 @@ MERGE = "application/merge-patch+json"
 
 def make(api, *names: str, **labels: str) -> list[dict]:
     return [
-        api.create("configmaps", {"metadata": {"name": name, "labels": labels}})
-        for name in names
+        api.create("configmaps", {"metadata": {"name": name, "labels": labels}}) for name in names
     ]
 
 

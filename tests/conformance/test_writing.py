@@ -214,9 +214,7 @@ class TestReplace:
 
     def test_refuses_to_change_an_immutable_object(self, api):
         api.create(CONFIG_MAPS, {**config_map(), "immutable": True})
-        response = api.put(
-            api.path(CONFIG_MAPS, "one"), {**config_map(a="2"), "immutable": True}
-        )
+        response = api.put(api.path(CONFIG_MAPS, "one"), {**config_map(a="2"), "immutable": True})
         assert response.status_code == 422
         assert response.json()["details"]["causes"][0]["field"] == "data"
 
@@ -243,18 +241,14 @@ class TestDelete:
     )
     def test_refuses_unmet_preconditions(self, api, preconditions):
         api.create(CONFIG_MAPS, config_map())
-        response = api.delete(
-            api.path(CONFIG_MAPS, "one"), {"preconditions": preconditions}
-        )
+        response = api.delete(api.path(CONFIG_MAPS, "one"), {"preconditions": preconditions})
         assert (response.status_code, response.json()["reason"]) == (409, "Conflict")
         assert "in the precondition" in response.json()["message"]
 
     def test_with_met_preconditions_deletes(self, api):
         metadata = api.create(CONFIG_MAPS, config_map())["metadata"]
         preconditions = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
-        response = api.delete(
-            api.path(CONFIG_MAPS, "one"), {"preconditions": preconditions}
-        )
+        response = api.delete(api.path(CONFIG_MAPS, "one"), {"preconditions": preconditions})
         assert response.status_code == 200
 
     def test_of_a_collection_deletes_what_is_selected(self, api):

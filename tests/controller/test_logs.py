@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from canary.controller.logs import CONSOLE, JSON, configure, redact
+from canary.controller.logs import CONSOLE, JSON, JsonFormatter, configure, redact
 
 SECRETS = {
     "a bearer header": ("Authorization: Bearer s3cr3t.token", "Authorization: ***"),
@@ -121,10 +121,11 @@ def test_a_field_cannot_take_the_place_of_another(log: Log) -> None:
     assert (log.entries[0]["level"], log.entries[0]["logger"]) == ("info", "canary.test")
 
 
-def test_text_that_is_no_unicode_is_logged_nevertheless(log: Log) -> None:
-    configure("info", JSON, log.stream)
-    logging.getLogger("canary.test").info("bad \ud800", extra={"run": "\ud800"})
-    assert len(log.entries) == 1
+def test_text_that_is_no_unicode_is_logged_nevertheless() -> None:
+    # Not through a logger: pytest's own handler keeps what it is given, and can't hand this on.
+    record = logging.makeLogRecord({"msg": "bad \ud800", "run": "\ud800", "levelname": "INFO"})
+    entry = json.loads(JsonFormatter().format(record))
+    assert (entry["message"], entry["run"]) == ("bad ?", "?")
 
 
 @pytest.mark.parametrize("log_format", [JSON, CONSOLE])

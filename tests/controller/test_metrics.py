@@ -158,6 +158,12 @@ class TestRuns:
         metrics.canary(a_record(history=(a_run(minutes=-1), a_run(minutes=-60))))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
 
+    def test_a_run_whose_time_is_lost_is_not_counted_at_the_first_look(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.canary(a_record(history=(RunRecord(revision="5d8c9f", outcome="Promoted"),)))
+        assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") is None
+
     def test_an_outcome_that_was_written_by_hand_makes_no_series_of_its_own(
         self, metrics: Metrics
     ) -> None:

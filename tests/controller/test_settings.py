@@ -102,6 +102,12 @@ class TestSources:
     def test_durations_are_written_as_in_kubernetes(self, text: str, duration: timedelta) -> None:
         assert Settings.read({"TIDEGATE_DRAIN": text}, {}).drain == duration
 
+    def test_values_that_are_read_already_are_taken_as_they_are(self) -> None:
+        flags = {"drain": timedelta(seconds=3), "leader_election": False, "qps": 20, "workers": 2}
+        settings = Settings.read({}, flags)
+        assert (settings.drain, settings.leader_election) == (timedelta(seconds=3), False)
+        assert (settings.qps, settings.workers) == (20.0, 2)
+
     @pytest.mark.parametrize(
         ("text", "value"),
         [("true", True), ("1", True), ("Yes", True), ("off", False), ("0", False)],
@@ -131,6 +137,7 @@ class TestProblems:
             ("api_groups", ","),
             ("namespaces", "Test"),
             ("metrics_server", "prometheus:9090"),
+            ("metrics_server", "http://[::1"),
             ("metrics_provider", "datadog"),
             ("scrape_targets", "pod:80/metrics"),
             ("selector_labels", "a b"),
@@ -178,6 +185,10 @@ class TestProblems:
             "--wrong",
             "--log-level",
         }
+
+    def test_a_bad_value_is_not_told_a_second_time_as_a_contradiction(self) -> None:
+        found = problems_of({}, metrics_provider="scrape", scrape_targets="nowhere")
+        assert set(found) == {"--scrape-targets"}
 
     @pytest.mark.parametrize(
         ("values", "flag"),

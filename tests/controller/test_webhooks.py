@@ -178,6 +178,19 @@ class TestWhatFails:
         result = await call(caller, a_hook(receiver.url))
         assert (result.passed, result.reachable) == (False, False)
 
+    async def test_a_server_that_speaks_no_tls(
+        self, caller: HookCaller, receiver: Receiver
+    ) -> None:
+        result = await call(caller, a_hook(receiver.url.replace("http:", "https:")))
+        assert "does not speak TLS as it should" in result.message
+
+    async def test_a_status_that_http_does_not_know(
+        self, caller: HookCaller, receiver: Receiver
+    ) -> None:
+        receiver.answers(Answer(status=499))
+        result = await call(caller, a_hook(receiver.url))
+        assert result.message == f"{receiver.url} answers 499"
+
     async def test_a_refused_connection(self, caller: HookCaller) -> None:
         result = await call(caller, a_hook("http://127.0.0.1:9/x"))
         assert result.message == "http://127.0.0.1:9 refuses connections"

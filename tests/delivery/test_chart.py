@@ -1,5 +1,7 @@
 """The Helm chart, rendered by Helm."""
 
+import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -11,11 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, POD, REPLICA_SET, SECRET, SERVICE
-from canary.cli import main
+from canary.cli.run import run
 from canary.routers import ROUTERS, router_for
+from canary.settings import Settings
 
 pytestmark = pytest.mark.delivery
 
@@ -66,14 +68,16 @@ def helm(request) -> str:
 
 
 def made_once(name: str, make: Callable[[Path], None]) -> Path:
-    """Make a folder of the cache that is there whole or not at all."""
+    """Make a folder of the cache that is there whole or not at all; other processes wait."""
     folder = ROOT / ".cache" / name
-    if not folder.exists():
-        folder.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as workshop:
-            made = Path(workshop) / name
-            make(made)
-            made.rename(folder)
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as workshop:
+                made = Path(workshop) / name
+                make(made)
+                made.rename(folder)
     return folder
 
 
@@ -81,10 +85,10 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
 def render(helm):
     """Render the chart with some values, and find its objects by kind and name."""
 
-    def run(*values: str) -> dict[tuple[str, str], dict[str, Any]]:
-        settings = [word for value in values for word in ("--set-json", value)]
+    def render(*values: str) -> dict[tuple[str, str], dict[str, Any]]:
+        given = [word for value in values for word in ("--set-json", value)]
         rendered = subprocess.run(
-            [helm, "template", "tidegate", str(CHART), "--namespace", "gates", *settings],
+            [helm, "template", "tidegate", str(CHART), "--namespace", "gates", *given],
             capture_output=True,
             text=True,
             check=False,
@@ -102,7 +106,7 @@ def render(helm):
         assert len(found) == len(objects), "two objects of the chart have one name"
         return found
 
-    return run
+    return render
 
 
 def container(objects) -> dict[str, Any]:
@@ -164,39 +168,54 @@ def test_probes_and_service_lead_to_the_port_that_is_listened_on(render):
     assert service["selector"].items() <= labels.items()
 
 
-def test_values_become_flags(render):
+def settings(objects, **environ: str) -> Settings:
+    """What the controller makes of the container's flags, and of variables with these values."""
+    controller = container(objects)
+    assert controller["args"][0] == run.name
+    flags = run.make_context("run", controller["args"][1:]).params
+    assert [each["name"] for each in controller.get("env", [])] == list(environ)
+    assert environ.keys() <= {each.environment for each in Settings.options()}
+    return Settings.read(environ, flags)
+
+
+def test_the_controller_takes_the_defaults_of_the_chart_for_its_own(render):
+    assert settings(render()) == Settings()
+
+
+def test_values_become_settings(render):
     objects = render(
         'apiGroups=["tidegate.dev","flagger.app"]',
         'routers=["gatewayapi","istio"]',
         'watchNamespaces=["shop","pay"]',
         'metricsServer="http://prometheus.monitoring:9090"',
+        'logLevel="debug"',
         'logFormat="console"',
-        'extraArgs=["--verbose"]',
-    )
-    assert container(objects)["args"] == [
-        "run",
-        "--api-groups=tidegate.dev,flagger.app",
-        "--router=gatewayapi",
-        "--namespaces=shop,pay",
-        "--metrics-server=http://prometheus.monitoring:9090",
-        "--log-format=console",
-        "--listen=:8080",
-        "--verbose",
-    ]
-
-
-def test_the_controller_knows_every_flag_and_variable_of_the_chart(render):
-    objects = render(
-        'watchNamespaces=["shop"]',
-        'metricsServer="http://prometheus:9090"',
         'slack={"secretName":"chat","urlKey":"url","tokenKey":"token","channel":"releases"}',
+        'extraArgs=["--cluster-name=harbour"]',
     )
-    controller = container(objects)
-    shown = CliRunner().invoke(main, ["run", "--help"], terminal_width=200)
-    assert shown.exit_code == 0, shown.output
-    flags = [each.split("=")[0] for each in controller["args"] if each.startswith("--")]
-    variables = [each["name"] for each in controller["env"]]
-    assert [each for each in flags + variables if each not in shown.output] == []
+    assert settings(
+        objects,
+        TIDEGATE_SLACK_URL="https://chat.example/hook",
+        TIDEGATE_SLACK_TOKEN="a-token",
+        TIDEGATE_SLACK_CHANNEL="releases",
+    ) == Settings(
+        api_groups=("tidegate.dev", "flagger.app"),
+        router="gatewayapi",
+        namespaces=("shop", "pay"),
+        metrics_server="http://prometheus.monitoring:9090",
+        log_level="debug",
+        log_format="console",
+        slack_url="https://chat.example/hook",
+        slack_token="a-token",
+        slack_channel="releases",
+        cluster_name="harbour",
+    )
+
+
+def test_pages_of_metrics_take_the_place_of_a_prometheus(render):
+    pages = ("http://one:15090/stats/prometheus", "http://two:15090/stats/prometheus")
+    made = settings(render(f"scrapeTargets={json.dumps(pages)}"))
+    assert made == Settings(metrics_provider="scrape", scrape_targets=pages)
 
 
 def test_secrets_of_slack_are_referred_to_and_never_written(render):
@@ -291,6 +310,7 @@ def test_several_controllers_are_not_all_taken_at_once(render):
         ("terminationGracePeriodSeconds=5", "/terminationGracePeriodSeconds"),
         ('slak={"secretName":"chat"}', "slak"),
         ('slack={"secretName":"chat"}', "slack.urlKey"),
+        ('slack={"secretName":"chat","tokenKey":"token"}', "slack.channel"),
         ('serviceAccount={"create":false}', "serviceAccount.name"),
     ],
 )

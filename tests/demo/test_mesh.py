@@ -154,18 +154,17 @@ async def test_no_request_fails_while_pods_are_replaced(world):
             await load.reaches(50)
     stats = load.stats()
     assert stats.failures == ()
-    assert set(stats.by_version) == {"1.0", "2.0", "3.0", "4.0"} - {"2.0"} | {"2.0"}
+    assert set(stats.by_version) == {"1.0", "2.0", "3.0", "4.0"}
     assert len(world.runtime.process_ids) == 2
 
 
 async def test_no_request_fails_when_a_pod_ends_in_the_same_moment_as_its_endpoint(world):
     other = await world.pod("podinfo-2")
-    both = world.runtime.stop(a_pod("podinfo-1"))
     await world.put(a_virtual_service(0, 100))
     async with world.load(rate=200.0) as load:
         await load.reaches(50)
         put(world.storage, endpoints("podinfo-canary", other))
-        await both
+        await world.runtime.stop(a_pod("podinfo-1"))
         await load.reaches(50)
     assert load.stats().failures == ()
 

@@ -2,7 +2,7 @@
 
 It covers what tidegate, kopf and `kubectl` use; `tests/conformance` runs against it and against a
 real one, and what differs is a defect here.
-Deliberately not here: protobuf and CBOR bodies, admission webhooks (they are stored, not called),
+Deliberately not here: CBOR, protobuf beyond what `kubectl create` sends, admission webhooks (they are stored, not called),
 conversion webhooks, authorization (whoever is let in may do everything), pod logs and exec.
 """
 

@@ -28,7 +28,7 @@ from canary.demo.apiserver.server import EmbeddedApiServer
     help="Run Deployments, Services, owners and autoscalers.",
 )
 def main(
-    host: str, port: int, kubeconfig: Path | None, tokens: tuple[str, ...], controllers: bool
+    host: str, port: int, kubeconfig: Path | None, tokens: tuple[str, ...], *, controllers: bool
 ) -> None:
     """Serve the Kubernetes API on this machine until interrupted."""
     asyncio.run(_serve(host, port, kubeconfig, tokens, controllers=controllers))
@@ -39,7 +39,7 @@ async def _serve(
 ) -> None:
     from canary.demo.controllers import Controllers
 
-    users = {token: "system:admin" for token in tokens} or None
+    users = dict.fromkeys(tokens, "system:admin") or None
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):

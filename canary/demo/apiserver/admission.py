@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from canary.demo.apiserver import crd, defaults, errors
 from canary.demo.apiserver.errors import Cause
-from canary.demo.apiserver.expressions import check_rules, uncompiled
+from canary.demo.apiserver.expressions import check_rules, has_rules, uncompiled
 from canary.demo.apiserver.naming import metadata_causes
 from canary.demo.apiserver.resources import Registry, Resource
 from canary.demo.apiserver.storage import Storage
@@ -13,6 +13,22 @@ from canary.demo.apiserver.validation import builtin_causes
 from canary.demo.apiserver.values import Object
 
 _NAMESPACES = ("", "namespaces")
+
+
+#: Rules are not evaluated on an object that is wrong in one of these ways.
+_BLOCKING = {
+    errors.REQUIRED,
+    errors.NOT_SUPPORTED,
+    errors.TOO_LONG,
+    errors.TOO_MANY,
+    errors.TYPE_INVALID,
+}
+_UNCHECKED = errors.invalid_value(
+    "<nil>",
+    None,
+    "some validation rules were not checked because the object was invalid; correct the existing"
+    " errors to complete validation",
+)
 
 
 class Admission:
@@ -76,8 +92,10 @@ class Admission:
 def _custom_causes(resource: Resource, item: Object, old: Object | None) -> Iterable[Cause]:
     schema = resource.schema
     causes = _without_metadata(validate(item, schema))
-    if not causes:
-        causes = check_rules(item, old, schema)
+    if not any(cause.reason in _BLOCKING for cause in causes):
+        causes += check_rules(item, old, schema)
+    elif has_rules(schema):
+        causes.append(_UNCHECKED)
     if old is None or not causes:
         return causes
     # What was wrong before and has not been touched does not stand in the way of other changes.

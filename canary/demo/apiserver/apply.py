@@ -89,11 +89,11 @@ def _without(
             where = (*path, item_element(part, schema))
             if where in gone:
                 continue
-            if where in touched:
-                stripped = _without(part, gone, touched, kept, items, where)
-                keys = {key: part[key] for key in schema.get(MAP_KEYS, ()) if key in part}
-                part = {**keys, **stripped}
-            left.append(part)
+            if where not in touched:
+                left.append(part)
+                continue
+            keys = {key: part[key] for key in schema.get(MAP_KEYS, ()) if key in part}
+            left.append({**keys, **_without(part, gone, touched, kept, items, where)})
         return left
     return value
 

@@ -1,16 +1,17 @@
 """The table of built-in resources: names, behaviour and schema of each."""
 
-from canary.demo.apiserver.resources import Column, Generation, Resource, ScalePaths
+from typing import Any
+
+from canary.demo.apiserver.resources import Generation, Resource, ScalePaths
 from canary.demo.apiserver.schema import model_schema
 
 STATUS = frozenset({"status"})
 SCALED = frozenset({"status", "scale"})
 SCALE = ScalePaths(selector=".status.selector")
-AGE = Column(name="Age", type="date", path=".metadata.creationTimestamp")
 
 
 def _core(
-    kind: str, plural: str, *short_names: str, model: str | None = None, **how: object
+    kind: str, plural: str, *short_names: str, model: str | None = None, **how: Any
 ) -> Resource:
     return _resource("", "v1", kind, plural, *short_names, model=model, **how)
 
@@ -22,7 +23,7 @@ def _resource(
     plural: str,
     *short_names: str,
     model: str | None = None,
-    **how: object,
+    **how: Any,
 ) -> Resource:
     return Resource(
         group=group,
@@ -33,7 +34,7 @@ def _resource(
         short_names=short_names,
         schema=model_schema(model or f"V1{kind}"),
         list_kind=f"{kind}List",
-        **how,  # type: ignore[arg-type]
+        **how,
     )
 
 
@@ -43,8 +44,8 @@ def _review(group: str, kind: str, plural: str, *, namespaced: bool = False) -> 
 
 def builtin_resources() -> list[Resource]:
     """Return every built-in resource, in the order of discovery."""
-    workload = {"categories": ("all",), "generation": Generation.SPEC}
-    rbac = {"creates_on_update": True}
+    workload: dict[str, Any] = {"categories": ("all",), "generation": Generation.SPEC}
+    rbac: dict[str, Any] = {"creates_on_update": True}
     return [
         _core("ConfigMap", "configmaps", "cm"),
         _core(

@@ -135,7 +135,7 @@ def resources_of(definition: Object) -> Iterator[Resource]:
                 field["jsonPath"].removeprefix(".")
                 for field in version.get("selectableFields") or ()
             ),
-            warning=_deprecation(version, spec["group"], names["kind"]),
+            warning=_deprecation(version, spec),
         )
 
 
@@ -156,11 +156,22 @@ def _columns(version: Object) -> tuple[Column, ...]:
     )
 
 
-def _deprecation(version: Object, group: str, kind: str) -> str | None:
+def _deprecation(version: Object, spec: Object) -> str | None:
     if not version.get("deprecated"):
         return None
     said: str | None = version.get("deprecationWarning")
-    return said or f"{group}/{version['name']} {kind} is deprecated"
+    if said:
+        return said
+    group, kind = spec["group"], spec["names"]["kind"]
+    newer = [
+        other["name"]
+        for other in spec["versions"]
+        if other.get("served")
+        and not other.get("deprecated")
+        and version_priority(other["name"]) > version_priority(version["name"])
+    ]
+    instead = f"; use {group}/{max(newer, key=version_priority)} {kind}" if newer else ""
+    return f"{group}/{version['name']} {kind} is deprecated{instead}"
 
 
 def version_priority(version: str) -> tuple[int, int, int, str]:

@@ -103,10 +103,12 @@ def aggregated(registry: Registry, *, core: bool) -> Object:
     for name, versions in registry.groups().items():
         if bool(name) is core:
             continue
-        metadata: Object = {"name": name} if name else {}
+        metadata: Object = {"creationTimestamp": None}
+        if name:
+            metadata["name"] = name
         items.append(
             {
-                "metadata": {**metadata, "creationTimestamp": None},
+                "metadata": metadata,
                 "versions": [
                     {
                         "version": version,

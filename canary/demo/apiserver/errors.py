@@ -66,8 +66,9 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": str(self),
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details:
             status["details"] = self.details
         status["code"] = self.code
@@ -198,10 +199,10 @@ def not_acceptable(offered: Iterable[str]) -> ApiError:
     return ApiError(406, "NotAcceptable", message)
 
 
-def method_not_allowed(group: str, plural: str, verb: str) -> ApiError:
+def method_not_allowed() -> ApiError:
     """Answer that the resource has no such verb."""
-    message = f'{verb} is not supported on resources of kind "{qualified(group, plural)}"'
-    return ApiError(405, "MethodNotAllowed", message, details=_details(group, plural, ""))
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message)
 
 
 def required(field: str, detail: str = "") -> Cause:

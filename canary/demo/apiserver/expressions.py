@@ -41,6 +41,13 @@ def uncompiled(schema: Any) -> Iterator[str]:
             yield from uncompiled(nested)
 
 
+def has_rules(schema: Any) -> bool:
+    """Tell whether any part of a schema carries rules."""
+    if isinstance(schema, list):
+        return any(map(has_rules, schema))
+    return isinstance(schema, dict) and (RULES in schema or any(map(has_rules, schema.values())))
+
+
 def check_rules(new: Any, old: Any, schema: Object, path: str = "") -> list[Cause]:
     """Return the rules of a schema that a value breaks; `old` is None when it is new."""
     causes: list[Cause] = []
@@ -92,7 +99,9 @@ def _check(rule: Object, new: Any, old: Any, path: str) -> Cause | None:
     except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         if "Undefined variable or function" in str(error):
             return None
-        return _broken(rule, new, path, f"rule evaluation error: {error}")
+        said = f"no such key: {error.args[0]}" if isinstance(error, KeyError) else str(error)
+        detail = f"{said} evaluating rule: {rule.get('message') or text}"
+        return errors.invalid_value(path or "<nil>", new, detail)
     if holds is True:
         return None
     return _broken(rule, new, path, _message(rule, scope))
@@ -120,5 +129,7 @@ def _broken(rule: Object, value: Any, path: str, message: str) -> Cause:
             return errors.required(where, message)
         case "FieldValueDuplicate":
             return errors.duplicate(where, value)
+        case _ if isinstance(value, dict | list):
+            return Cause(errors.INVALID, where, f"Invalid value: {message}")
         case _:
             return errors.invalid_value(where, value, message)

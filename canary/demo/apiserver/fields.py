@@ -49,9 +49,9 @@ Managers = dict[Manager, Managed]
 def is_atomic(value: Any, schema: Object) -> bool:
     """Tell whether a value is managed as a whole."""
     if isinstance(value, dict):
-        return schema.get("x-kubernetes-map-type") == "atomic"
+        return bool(schema.get("x-kubernetes-map-type") == "atomic")
     if isinstance(value, list):
-        return schema.get(LIST_TYPE, "atomic") == "atomic"
+        return bool(schema.get(LIST_TYPE, "atomic") == "atomic")
     return True
 
 
@@ -76,10 +76,11 @@ def flattened(item: Object, schema: Object) -> dict[Path, Any]:
             continue
         nested = child_schema(schema, name) or _NO_SCHEMA
         if name == "metadata":
-            value = {key: part for key, part in value.items() if key not in _UNMANAGED_METADATA}
-            if not value:
-                continue
-        _flatten(value, nested, (f"f:{name}",), fields)
+            own = {key: part for key, part in value.items() if key not in _UNMANAGED_METADATA}
+            if own:
+                _flatten(own, nested, ("f:metadata",), fields)
+        else:
+            _flatten(value, nested, (f"f:{name}",), fields)
     return fields
 
 

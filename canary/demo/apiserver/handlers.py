@@ -81,7 +81,7 @@ def _created(objects: Objects, request: ApiRequest, item: Any) -> Answer:
         status = subresources.evict(objects, resource, request.place, request.name, item)
         return Answer(201, to_json(status))
     if "get" not in resource.verbs:
-        review = subresources.reviewed(resource, request.place, item, request.user)
+        review = subresources.reviewed(resource, item, request.user)
         return Answer(201, to_json(review))
     written = objects.create(resource, request.place, item, write_options(request))
     return _written(written, resource)

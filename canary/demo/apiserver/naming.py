@@ -1,7 +1,7 @@
 """Rules for names, labels and other metadata that hold for objects of every kind."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from canary.demo.apiserver import errors
 from canary.demo.apiserver.errors import Cause
@@ -11,7 +11,6 @@ from canary.demo.apiserver.values import Object
 ANNOTATIONS_BYTES = 256 * 1024
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-SERVICE_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
@@ -20,11 +19,6 @@ LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and"
     " must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex"
     " used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-SERVICE_RULE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an"
-    " alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or"
-    " 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or"
@@ -71,10 +65,8 @@ def _name_causes(name: str, resource: Resource) -> Iterator[Cause]:
         if name in {".", ".."} or "/" in name or "%" in name:
             yield errors.invalid_value(where, name, "may not contain '/' or '%'")
         return
-    if resource.kind == "Namespace":
+    if not resource.group and resource.kind in {"Namespace", "Service"}:
         rule, pattern, length = LABEL_RULE, LABEL, 63
-    elif resource.kind == "Service" and not resource.group:
-        rule, pattern, length = SERVICE_RULE, SERVICE_LABEL, 63
     else:
         rule, pattern, length = SUBDOMAIN_RULE, SUBDOMAIN, 253
     if len(name) > length:
@@ -102,7 +94,7 @@ def label_causes(labels: Object | None, where: str) -> Iterator[Cause]:
             yield errors.invalid_value(where, value, VALUE_RULE)
 
 
-def _owner_causes(owners: list[Object]) -> Iterator[Cause]:
+def _owner_causes(owners: Sequence[Object]) -> Iterator[Cause]:
     where = "metadata.ownerReferences"
     for index, owner in enumerate(owners):
         for field in ("apiVersion", "kind", "name", "uid"):

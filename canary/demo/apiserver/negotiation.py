@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import yaml
 
-from canary.demo.apiserver import errors
+from canary.demo.apiserver import errors, protobuf
 from canary.demo.apiserver.values import from_json
 
 #: An object as it is, its metadata alone, or a table row.
@@ -82,6 +82,8 @@ def parsed(body: bytes, media_type: str) -> Any:
             return yaml.load(body, _Loader)  # a SafeLoader
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise errors.bad_request(f"error decoding YAML: {error}") from error
+    if media_type == protobuf.MEDIA_TYPE:
+        return protobuf.parsed(body)
     raise errors.unsupported_media_type([JSON, YAML])
 
 

@@ -76,7 +76,9 @@ class Objects:
         new, warnings = decoded(copied(item), resource, options)
         self._place(new, resource, namespace)
         if new["metadata"].get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+            raise errors.ApiError(
+                500, "", "resourceVersion should not be set on objects to be created"
+            )
         return self._create(resource, namespace, new, options, warnings, tracked=False)
 
     def replace(
@@ -283,7 +285,8 @@ class Objects:
         new = copied(new)
         drop_empty(new["metadata"])
         warnings += self._admission.admit(resource, new, before)
-        raise_generation(new, before, resource)
+        if subresource != "status":
+            raise_generation(new, before, resource)
         if not tracked:
             manager = Manager(options.manager, "Update", resource.api_version, subresource)
             time = timestamp(self.clock())
@@ -385,4 +388,4 @@ def _writable(resource: Resource, subresource: str) -> Callable[[Path], bool]:
         return lambda path: path[0] == "f:status"
     if resource.has_status:
         return lambda path: path[0] != "f:status"
-    return lambda path: True
+    return lambda _path: True

@@ -160,7 +160,7 @@ def _paths(resource: Resource) -> Object:
         paths[named]["get"] = operation("get")
         paths[named]["put"] = operation("put", *writing, **body)
         media = [*_PATCHES, *(() if resource.custom else (_STRATEGIC,)), _APPLY]
-        patches = {"requestBody": {"content": {name: {"schema": {}} for name in media}}}
+        patches: Object = {"requestBody": {"content": {name: {"schema": {}} for name in media}}}
         paths[named]["patch"] = operation("patch", *writing, "force", **patches)
         paths[named]["delete"] = operation("delete", "dryRun", "propagationPolicy")
     return paths

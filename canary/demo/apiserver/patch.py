@@ -27,19 +27,16 @@ def json_patched(original: Object, operations: Any) -> Object:
         raise errors.bad_request("a JSON patch must be a list of operations")
     try:
         result: Object = jsonpatch.JsonPatch(operations).apply(copied(original))
-    except jsonpatch.JsonPatchTestFailed as error:
-        raise errors.ApiError(
-            422,
-            "Invalid",
-            f"the server rejected our request due to an error in our request: {error}",
-        ) from error
     except jsonpatch.InvalidJsonPatch as error:
         raise errors.bad_request(f"the JSON patch is malformed: {error}") from error
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
+    except (
+        jsonpatch.JsonPatchException,
+        jsonpointer.JsonPointerException,
+        TypeError,
+        AssertionError,
+    ) as error:
         raise errors.ApiError(
-            422,
-            "Invalid",
-            f"the server rejected our request due to an error in our request: {error}",
+            422, "Invalid", "the server rejected our request due to an error in our request"
         ) from error
     return result
 

@@ -147,7 +147,9 @@ def _position(token: str) -> tuple[int, Name]:
         namespace, name = position["start"]
         return int(position["rv"]), (str(namespace), str(name))
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise errors.bad_request(f"continue key is not valid: {error}") from error
+        raise errors.bad_request(
+            f"invalid continue token: continue key is not valid: {error}"
+        ) from error
 
 
 #: Writes the representation of an object that a form asks for.

@@ -64,7 +64,7 @@ def resolve(
     if resource.namespaced and namespace is None and (name or method == "POST"):
         if name:
             raise PathNotFound(path)
-        raise errors.method_not_allowed(group, resource.plural, "create")
+        raise errors.method_not_allowed()
     if subresource and subresource not in resource.subresources:
         raise PathNotFound(path)
     verb = _verb(method, resource, name, subresource, query)
@@ -96,7 +96,7 @@ def _verb(
     elif (name and verb == "create") or (not name and verb in {"update", "patch"}):
         known = False
     if not known:
-        raise errors.method_not_allowed(resource.group, resource.plural, verb)
+        raise errors.method_not_allowed()
     return verb
 
 
@@ -207,5 +207,6 @@ def resource_version(request: ApiRequest) -> int | None:
         return int(text)
     except ValueError:
         raise errors.bad_request(
-            f"Invalid value: {text!r}: strconv.ParseUint: parsing {text!r}: invalid syntax"
+            f'invalid resource version: resourceVersion: Invalid value: "{text}": strconv.ParseUint:'
+            f' parsing "{text}": invalid syntax'
         ) from None

@@ -131,9 +131,7 @@ def field_selector(text: str, resource: Resource) -> Predicate | None:
 def _unselectable(field: str, resource: Resource) -> str:
     if resource.custom or resource.plural in _FIELDS:
         return f"field label not supported: {field}"
-    return (
-        f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
-    )
+    return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _selectable(field: str, resource: Resource) -> bool:

@@ -109,7 +109,7 @@ def finalize_namespace(objects: Objects, resource: Resource, name: str, body: An
     return objects.storage.put(resource.storage_key, ("", name), last).object
 
 
-def reviewed(resource: Resource, namespace: str, body: Any, user: str) -> Object:
+def reviewed(resource: Resource, body: Any, user: str) -> Object:
     """Answer a review: everything is allowed to everyone who is let in."""
     if not isinstance(body, dict):
         raise errors.bad_request(f"a {resource.kind} must be an object")

@@ -80,7 +80,7 @@ def _deployment(item: Object, old: Object | None) -> Iterator[Cause]:
     strategy = at_path(item, "spec", "strategy") or {}
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind not in {"RollingUpdate", "Recreate", None}:
-        yield errors.unsupported("spec.strategy.type", kind, ["Recreate", "RollingUpdate"])
+        yield errors.unsupported("spec.strategy", strategy, ["Recreate", "RollingUpdate"])
     if kind == "Recreate" and rolling is not None:
         yield Cause(
             errors.FORBIDDEN,
@@ -220,7 +220,7 @@ def _service(item: Object, old: Object | None) -> Iterator[Cause]:
     yield from label_causes(spec.get("selector"), "spec.selector")
 
 
-def _autoscaler(item: Object, old: Object | None) -> Iterator[Cause]:
+def _autoscaler(item: Object, _old: Object | None) -> Iterator[Cause]:
     spec = item.get("spec") or {}
     yield from _at_least(item, 1, "spec", "minReplicas")
     least, most = spec.get("minReplicas"), spec.get("maxReplicas")
@@ -249,11 +249,11 @@ def _secret(item: Object, old: Object | None) -> Iterator[Cause]:
         yield errors.invalid_value("type", item.get("type"), _IMMUTABLE)
 
 
-def _lease(item: Object, old: Object | None) -> Iterator[Cause]:
+def _lease(item: Object, _old: Object | None) -> Iterator[Cause]:
     spec = item.get("spec") or {}
-    for field in ("leaseDurationSeconds",):
-        if isinstance(spec.get(field), int) and spec[field] <= 0:
-            yield errors.invalid_value(f"spec.{field}", spec[field], "must be greater than 0")
+    duration = spec.get("leaseDurationSeconds")
+    if isinstance(duration, int) and duration <= 0:
+        yield errors.invalid_value("spec.leaseDurationSeconds", duration, "must be greater than 0")
     yield from _at_least(item, 0, "spec", "leaseTransitions")
 
 

@@ -46,6 +46,11 @@ def micro_timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def moment_of(text: str) -> datetime:
+    """Read a time as Kubernetes writes it."""
+    return datetime.fromisoformat(text)
+
+
 def at_path(value: Any, *path: str) -> Any:
     """Read a nested field, or None where any part of the path is missing."""
     for name in path:

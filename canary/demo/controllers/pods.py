@@ -6,11 +6,11 @@ This is the scheduler and the kubelet of the embedded world, with one node.
 import asyncio
 import logging
 
-from canary.demo.apiserver.errors import ApiError
 from canary.demo.apiserver.decoding import WriteOptions
+from canary.demo.apiserver.errors import ApiError
 from canary.demo.apiserver.lifecycle import DeleteOptions
 from canary.demo.apiserver.resources import StorageKey
-from canary.demo.apiserver.storage import Event, Name
+from canary.demo.apiserver.storage import Event
 from canary.demo.apiserver.values import Object, copied, timestamp
 from canary.demo.controllers.runtime import ContainerReport, PodReport, PodRuntime, Terminated
 from canary.demo.controllers.work import Cluster, is_dying, name_of
@@ -112,7 +112,7 @@ class PodController:
     def _status(self, pod: Object, report: PodReport) -> Object:
         moment = timestamp(self._cluster.objects.clock())
         before = pod.get("status") or {}
-        status = copied(before)
+        status: Object = copied(before)
         status["phase"] = report.phase
         status["observedGeneration"] = pod["metadata"].get("generation", 1)
         scheduled = report.unschedulable is None
@@ -135,8 +135,7 @@ class PodController:
             status["podIP"] = report.ip
             status["podIPs"] = [{"ip": report.ip}]
         status["conditions"] = [
-            _condition(before, kind, holds, reason, message, moment)
-            for kind, (holds, reason, message) in conditions.items()
+            _condition(before, kind, said, moment) for kind, said in conditions.items()
         ]
         if report.containers:
             images = {c["name"]: c.get("image", "") for c in pod["spec"]["containers"]}
@@ -147,9 +146,9 @@ class PodController:
         return status
 
 
-def _condition(
-    before: Object, kind: str, holds: bool, reason: str, message: str, moment: str
-) -> Object:
+def _condition(before: Object, kind: str, said: tuple[bool, str, str], moment: str) -> Object:
+    """Make a condition from whether it holds, and the reason and message if it does not."""
+    holds, reason, message = said
     condition: Object = {"type": kind, "status": "True" if holds else "False"}
     if not holds and reason:
         condition |= {"reason": reason, "message": message}

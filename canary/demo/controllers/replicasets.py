@@ -6,7 +6,7 @@ from canary.demo.apiserver.lifecycle import DeleteOptions
 from canary.demo.apiserver.resources import StorageKey
 from canary.demo.apiserver.selectors import matches_labels
 from canary.demo.apiserver.storage import Event, Name
-from canary.demo.apiserver.values import Object, at_path, copied
+from canary.demo.apiserver.values import Object, at_path, copied, moment_of
 from canary.demo.controllers.pods import PODS, is_ready, ready_since
 from canary.demo.controllers.work import (
     MANAGER,
@@ -113,7 +113,7 @@ class ReplicaSetController:
 def _moment(text: str | None) -> datetime:
     if text is None:
         return datetime.max.replace(tzinfo=UTC)
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment_of(text)
 
 
 def _counts(pod: Object) -> bool:

@@ -1,0 +1,40 @@
+"""`tidegate demo`: a real canary on this machine, without a cluster."""
+
+import asyncio
+import shutil
+
+import click
+from rich.console import Console
+
+from canary.demo.story import tell
+from canary.errors import CanaryError
+
+
+@click.command
+@click.option(
+    "--router",
+    type=click.Choice(["istio", "smi", "gatewayapi"]),
+    default="istio",
+    show_default=True,
+    help="Whose objects split the traffic.",
+)
+@click.option(
+    "--metrics",
+    type=click.Choice(["auto", "prometheus", "scrape"]),
+    default="auto",
+    show_default=True,
+    help="What the gate asks: a Prometheus on the PATH, or the proxy itself.",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running, for kubectl.")
+def demo(router: str, metrics: str, *, keep: bool) -> None:
+    """Watch a good release promoted and a bad one rolled back, with real requests."""
+    if metrics == "auto":
+        metrics = "prometheus" if shutil.which("prometheus") else "scrape"
+    try:
+        endings, stats = asyncio.run(tell(Console(), router=router, metrics=metrics, keep=keep))
+    except (CanaryError, TimeoutError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        return
+    if stats.lost or not all(ending.as_expected for ending in endings):
+        raise click.ClickException("the story did not end as it should")

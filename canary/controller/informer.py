@@ -1,0 +1,253 @@
+"""Following one kind in one namespace, or in all: list, make up for what was missed, watch.
+
+A list is taken when there is no version to go on from: at the start, when the server has forgotten
+the version (410), or when watches from it lead nowhere. Any other failure goes on from where it
+was. Nothing ends an informer but `stop`.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from canary.api.kinds import Kind, Manifest
+from canary.controller.backoff import Backoff
+from canary.controller.cluster import Cluster
+from canary.errors import CanaryError, Gone, NotFound
+
+log = logging.getLogger(__name__)
+
+Trim = Callable[[Manifest], object | None]
+"""Makes a record of an object; None for one that does not matter."""
+OnChange = Callable[[Kind, str, str, object | None, object | None], None]
+"""Called with kind, namespace, name, the record before and the record after."""
+Sleep = Callable[[float], Awaitable[None]]
+Place = tuple[str, str]
+"""Namespace and name."""
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+FIRST_ABSENCE_SECONDS = 5.0
+LONGEST_ABSENCE_SECONDS = 60.0
+"""How often is looked again for a kind whose CRD is not installed."""
+SHORT_WATCH_SECONDS = 1.0
+"""A watch that ends sooner, without a word, has failed."""
+FRUITLESS_WATCHES = 3
+"""After so many without a word, what they went on from is doubted."""
+
+
+class Informer:
+    """Keeps the records of one kind in one namespace, or in all, up to date."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        namespace: str,
+        *,
+        trim: Trim,
+        metadata_only: bool,
+        on_change: OnChange,
+        on_synced: Callable[[Kind], None],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.kind = kind
+        self.records: dict[Place, object] = {}
+        self.synced = asyncio.Event()
+        self.problem = ""
+        """Why the records may be out of date; empty where they are not."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._trim = trim
+        self._metadata_only = metadata_only
+        self._on_change = on_change
+        self._on_synced = on_synced
+        self._sleep = sleep
+        self._versions: dict[Place, int] = {}
+        self._own: set[int] = set()
+        """The versions that our own writes made, and whose events are still to come."""
+        self._newest = 0
+        """The newest version that the server has told of by itself."""
+        self._version = ""
+        """The version to go on from; empty where a list is due."""
+        self._fruitless = 0
+        self._failures = Backoff(
+            first_seconds=FIRST_BACKOFF_SECONDS, longest_seconds=LONGEST_BACKOFF_SECONDS
+        )
+        self._absences = Backoff(
+            first_seconds=FIRST_ABSENCE_SECONDS, longest_seconds=LONGEST_ABSENCE_SECONDS
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow from now on."""
+        self._task = asyncio.create_task(self._run(), name=f"follow {self.kind.resource}")
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def put(self, manifest: Manifest) -> None:
+        """Take in what a write of our own has answered; nobody is told of it."""
+        version = _number(manifest["metadata"].get("resourceVersion", ""))
+        if version > self._newest:
+            self._own.add(version)
+        self._take(manifest, quiet=True)
+
+    def drop(self, place: Place) -> None:
+        """Forget an object that was deleted by ourselves; nobody is told of it."""
+        self._remove(place, quiet=True)
+
+    # ---------------------------------------------------------------------------------- following
+
+    async def _run(self) -> None:
+        while True:
+            await self._sleep(await self._round())
+
+    async def _round(self) -> float:
+        """List where that is due, and watch once; give the seconds to wait before the next one."""
+        try:
+            if not self._version:
+                if await self._cluster.discover(self.kind) is None:
+                    self._report_absent()
+                    return self._absences.next()
+                await self._list()
+            if await self._watch():
+                return 0.0
+        except Gone:
+            log.info("%s: listing again", self.kind.resource)
+            self._version = ""
+        except NotFound as error:
+            # The kind is gone, or served in another version.
+            self._cluster.undiscover(self.kind)
+            self._version = ""
+            self._report(str(error))
+        except CanaryError as error:
+            self._fruitless += 1
+            self._report(str(error))
+        except Exception:
+            # What one object or listener does wrong must not end the following of all others.
+            log.exception("%s: a defect of the controller", self.kind.resource)
+            self._version = ""
+            self.problem = "a defect of the controller; its log has more"
+        if self._fruitless >= FRUITLESS_WATCHES:
+            self._version = ""
+        return self._failures.next()
+
+    def _report(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("%s", problem)
+        self.problem = problem
+
+    def _report_absent(self) -> None:
+        self.problem = f"{self.kind.resource} is not installed in the cluster"
+        for place in list(self._versions):
+            self._remove(place)
+        self._mark_synced()
+
+    async def _list(self) -> None:
+        seen: set[Place] = set()
+        version = ""
+        async for items, version in self._cluster.pages(
+            self.kind, self._namespace, metadata_only=self._metadata_only
+        ):
+            if _number(version) < self._newest:
+                # The server was restored from a backup: what is newer never happened.
+                self._versions = dict.fromkeys(self._versions, 0)
+            self._newest = _number(version)
+            for item in items:
+                seen.add(_place(item))
+                self._take(item)
+        for place in [place for place in self._versions if place not in seen]:
+            # What we created while the list was made is newer than the list, and not in it.
+            if self._versions[place] <= self._newest or not self._newest:
+                self._remove(place)
+        self._own = {own for own in self._own if own > self._newest}
+        self._version, self.problem, self._fruitless = version, "", 0
+        self._absences.reset()
+        self._mark_synced()
+
+    def _mark_synced(self) -> None:
+        if not self.synced.is_set():
+            self.synced.set()
+            self._on_synced(self.kind)
+
+    async def _watch(self) -> bool:
+        """Follow events until the watch ends; tell whether to go on at once."""
+        started, heard = monotonic(), False
+        async with self._cluster.watch(
+            self.kind, self._namespace, self._version, metadata_only=self._metadata_only
+        ) as events:
+            self.problem = ""
+            async for type_, manifest in events:
+                if not heard:
+                    heard, self._fruitless = True, 0
+                    self._failures.reset()
+                self._version = manifest["metadata"]["resourceVersion"]
+                self._newest = _number(self._version)
+                if type_ == "DELETED":
+                    self._remove(_place(manifest))
+                elif type_ != "BOOKMARK":
+                    self._take(manifest)
+        if not heard:
+            self._fruitless += 1
+            if self._fruitless >= FRUITLESS_WATCHES:
+                self._version = ""
+        return heard or monotonic() - started >= SHORT_WATCH_SECONDS
+
+    # ------------------------------------------------------------------------------------ records
+
+    def _take(self, manifest: Manifest, *, quiet: bool = False) -> None:
+        place, version = _place(manifest), _number(manifest["metadata"].get("resourceVersion", ""))
+        known, held = place in self._versions, self._versions.get(place, 0)
+        echo = version in self._own and not quiet
+        if echo:
+            self._own.discard(version)
+        before = self.records.get(place)
+        if known and version and version <= held:
+            if version < held and not echo and not quiet:
+                # Another's change that came in with the answer to a write of our own.
+                self._tell(place, before, before)
+            return
+        self._versions[place] = version
+        try:
+            after = self._trim(manifest)
+        except Exception:
+            log.exception("%s %s: cannot be read", self.kind.resource, "/".join(place))
+            return
+        if after is None:
+            self.records.pop(place, None)
+        else:
+            self.records[place] = after
+        if before != after and not quiet:
+            self._tell(place, before, after)
+
+    def _remove(self, place: Place, *, quiet: bool = False) -> None:
+        self._versions.pop(place, None)
+        before = self.records.pop(place, None)
+        if before is not None and not quiet:
+            self._tell(place, before, None)
+
+    def _tell(self, place: Place, before: object | None, after: object | None) -> None:
+        try:
+            self._on_change(self.kind, *place, before, after)
+        except Exception:
+            log.exception("%s %s: a defect of the controller", self.kind.resource, "/".join(place))
+
+
+def _place(manifest: Manifest) -> Place:
+    metadata = manifest["metadata"]
+    # A cluster has few namespaces and many objects: each name of one is kept once.
+    return sys.intern(metadata.get("namespace", "")), metadata["name"]
+
+
+def _number(version: str) -> int:
+    """Read a resource version as a number; 0 where it is none, and is then never compared.
+
+    The API promises an order among the versions of a resource since Kubernetes 1.35; before, every
+    server that keeps its objects in etcd had it.
+    """
+    return int(version) if version.isascii() and version.isdecimal() else 0

@@ -1,0 +1,57 @@
+"""The ends of a run but its success: rolled back, cancelled, superseded, or not promoted.
+
+Each end closes the record of the run and tells it once, with its cause.
+"""
+
+from canary.api.people import WebhookType
+from canary.api.status import Outcome, Phase, Severity
+from canary.core.facts import Revision
+from canary.core.revision import current_revision, pin
+from canary.core.situation import Situation
+from canary.core.weights import ALL_CANARY, ALL_PRIMARY
+
+
+def roll_back(situation: Situation, reason: str, message: str) -> Situation:
+    """End a run in failure, with all traffic on the side that can serve it."""
+    if situation.primary_can_take_over:
+        return _fail(situation.split(ALL_PRIMARY), Outcome.ROLLED_BACK, reason, message)
+    message = f"{message}; the primary has no ready pod, so the canary serves"
+    return _fail(situation.split(ALL_CANARY), Outcome.ROLLED_BACK, reason, message)
+
+
+def fail_promotion(situation: Situation, reason: str, message: str) -> Situation:
+    """End a run whose primary does not come up with the analysed revision."""
+    target, primary = situation.facts.target, situation.facts.primary
+    revision = current_revision(situation.status, situation.facts)
+    analysed = revision is not None and revision.id == situation.status.last_applied_spec
+    sound = analysed and target is not None and target.serves
+    keep = sound or primary is None or not primary.serves
+    moved = situation.split(ALL_CANARY if keep else ALL_PRIMARY)
+    where = "traffic stays on the canary" if keep else "traffic is on the primary's older pods"
+    return _fail(moved, Outcome.PROMOTION_FAILED, reason, f"{message}; {where}")
+
+
+def _fail(situation: Situation, outcome: Outcome, reason: str, message: str) -> Situation:
+    failed = situation.close_run(outcome, reason, message).enter(Phase.FAILED)
+    return failed.tell(
+        outcome, message, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT
+    )
+
+
+def cancel(situation: Situation, revision: Revision) -> Situation:
+    """End a run whose target returned to the promoted revision."""
+    old = situation.status.last_applied_spec
+    message = f"{situation.target_name} returned to the promoted revision; {old} is dropped"
+    ended = situation.close_run(Outcome.CANCELLED, "RevisionReverted", message)
+    ended = pin(ended, revision).settle_on_primary().but(failed_checks=0, metrics=())
+    return ended.enter(Phase.SUCCEEDED).tell(
+        "RunCancelled", message, alert=True, hook=WebhookType.POST_ROLLOUT
+    )
+
+
+def supersede(situation: Situation, revision: Revision) -> Situation:
+    """End a run for a newer revision, which the next one is for; a pause outlasts it."""
+    old, paused = situation.status.last_applied_spec, situation.status.paused
+    message = f"{situation.target_name} changed to revision {revision.id} during the run of {old}"
+    ended = situation.close_run(Outcome.SUPERSEDED, "NewRevision", message)
+    return ended.but(waiting_for=None, paused=paused).tell("RunRestarted", message, alert=True)

@@ -1,0 +1,67 @@
+"""A status as it could have come about: what a hand, a lost clock or an old version left is mended.
+
+Everything else in the core relies on what is established here. A status that tidegate wrote itself
+comes out as it went in.
+"""
+
+from datetime import datetime
+
+from canary.api.status import Phase, Run, Wait
+from canary.core.phases import IDLE, RUNNING
+from canary.core.situation import Situation
+from canary.core.weights import ALL_PRIMARY, Split
+
+_ALL_TO_PRIMARY = frozenset({Phase.NEW, Phase.INITIALIZING, Phase.FINALISING})
+"""Phases in which traffic is meant for nobody but the primary."""
+
+
+def repaired(situation: Situation) -> Situation:
+    """Mend a status."""
+    status, now = situation.status, situation.now
+    mended = situation.but(
+        phase=_phase(situation),
+        last_transition_time=_not_after(status.last_transition_time, now),
+        step_started_at=_not_after(status.step_started_at, now),
+        waiting_for=_wait(status.waiting_for, now),
+        run=_run(situation),
+        paused=status.paused.but(since=min(status.paused.since, now)) if status.paused else None,
+    )
+    # A status may say two things about traffic; the weight is what counts.
+    alone = mended.status.phase in _ALL_TO_PRIMARY
+    return mended.split(ALL_PRIMARY if alone else Split.to_canary(status.canary_weight))
+
+
+def _phase(situation: Situation) -> Phase:
+    """Begin from what is there where the phase can't be gone on from.
+
+    That is a phase that follows a promotion where none is recorded, and Terminating without a
+    deletion.
+    """
+    status = situation.status
+    phase = status.phase
+    promoted = bool(status.last_promoted_spec)
+    lost = phase in (IDLE | RUNNING) - {Phase.FAILED} and not promoted
+    undeleted = phase is Phase.TERMINATING and not situation.facts.deleting
+    return Phase.NEW if lost or undeleted else phase
+
+
+def _run(situation: Situation) -> Run | None:
+    run, now = situation.status.run, situation.now
+    if run is None:
+        return None
+    due = run.next_analysis_at
+    return run.but(
+        started_at=min(run.started_at, now),
+        next_analysis_at=due and min(due, now + situation.spec.analysis.interval),
+        holds=tuple(hold.but(since=min(hold.since, now)) for hold in run.holds),
+    )
+
+
+def _wait(wait: Wait | None, now: datetime) -> Wait | None:
+    return wait and wait.but(since=min(wait.since, now))
+
+
+def _not_after(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment and min(moment, now)
+
+

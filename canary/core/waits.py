@@ -1,0 +1,70 @@
+"""What a Canary can wait for: a reason for machines, and what it means for people."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+TARGET_MISSING = "TargetMissing"
+REVISION_UNKNOWN = "RevisionUnknown"
+PRIMARY_MISSING = "PrimaryMissing"
+PRIMARY_NOT_READY = "PrimaryNotReady"
+PRIMARY_UPDATING = "PrimaryUpdating"
+CANARY_NOT_READY = "CanaryNotReady"
+TARGET_NOT_READY = "TargetNotReady"
+TERMINATION_BLOCKED = "TerminationBlocked"
+ANALYSIS_DUE = "AnalysisDue"
+CHECKS_FAILING = "ChecksFailing"
+ANALYSIS_INCONCLUSIVE = "AnalysisInconclusive"
+ROLLOUT_GATE = "RolloutGate"
+TRAFFIC_GATE = "TrafficGate"
+PROMOTION_GATE = "PromotionGate"
+PAUSED = "Paused"
+SUSPENDED = "Suspended"
+DRAINING = "Draining"
+ROUTING = "Routing"
+ROUTING_BLOCKED = "RoutingBlocked"
+TRAFFIC_RETURNING = "TrafficReturning"
+RESTORING = "Restoring"
+RELEASING = "Releasing"
+OBSTACLE = "Obstacle"
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        TARGET_MISSING: "The workload that `spec.targetRef` names does not exist.",
+        REVISION_UNKNOWN: "A ConfigMap or Secret that the target needs cannot be read.",
+        PRIMARY_MISSING: "The primary was deleted, and the target is not at the revision to "
+        "make it from.",
+        PRIMARY_NOT_READY: "The primary's pods are not all up.",
+        PRIMARY_UPDATING: "The primary is being given the analysed revision.",
+        CANARY_NOT_READY: "The canary's pods are not all up.",
+        TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
+        TERMINATION_BLOCKED: "The deletion has waited too long; somebody must look.",
+        ANALYSIS_DUE: "The next analysis comes at the end of the interval.",
+        CHECKS_FAILING: "The last analysis has failed; the next one may roll back.",
+        ANALYSIS_INCONCLUSIVE: "The metrics give no verdict; the weight is held until they do, or "
+        "until the progress deadline.",
+        ROLLOUT_GATE: "A `confirm-rollout` gate is shut: nothing is started.",
+        TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
+        PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
+        PAUSED: "A person has paused the run; pods that fail still roll it back.",
+        SUSPENDED: "`spec.suspend` is true: everything stays as it is.",
+        DRAINING: "Requests in flight on the side that lost its traffic are given time to end.",
+        ROUTING: "The route does not split traffic yet as it should.",
+        ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
+        TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
+        RESTORING: "The routes are being put back as they were found.",
+        RELEASING: "Nothing is left to give back; the Canary may go.",
+        OBSTACLE: "Something that should be written cannot be; the message says what.",
+    }
+)
+
+WRONG = frozenset(
+    {
+        TARGET_MISSING,
+        REVISION_UNKNOWN,
+        PRIMARY_MISSING,
+        OBSTACLE,
+        ROUTING_BLOCKED,
+        TERMINATION_BLOCKED,
+    }
+)
+"""Waits that mean that something is wrong, and not only that something takes its time."""

@@ -1,0 +1,282 @@
+"""Runs Prometheus, where the machine has it, over Envoy and the pods of the embedded world.
+
+What Envoy counts is given the names and labels of Istio's own metrics, and what the pods count
+those of a scrape of Kubernetes pods, so that the built-in queries run unchanged.
+"""
+
+import asyncio
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+from canary.api.kinds import Manifest
+from canary.demo.apiserver.resources import StorageKey
+from canary.demo.apiserver.storage import Storage
+from canary.demo.network import free_port
+from canary.demo.process import (
+    ProgramFailed,
+    find_program,
+    last_lines,
+    start_program,
+    stop_program,
+)
+
+_PODS: StorageKey = ("", "pods")
+_LOOPBACK = "127.0.0.1"
+_SCRAPE_PERIOD = "1s"
+_SCRAPE_SECONDS = 0.5
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+#: Envoy's metrics, and Istio's for the same facts.
+_ISTIO_NAMES = {
+    "envoy_cluster_upstream_rq": "istio_requests_total",
+    "envoy_cluster_upstream_rq_time_bucket": "istio_request_duration_milliseconds_bucket",
+    "envoy_cluster_upstream_rq_time_count": "istio_request_duration_milliseconds_count",
+    "envoy_cluster_upstream_rq_time_sum": "istio_request_duration_milliseconds_sum",
+}
+_SAMPLE = re.compile(rb"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?P<labels>.*)\})? ", re.MULTILINE)
+
+
+def prometheus_installed() -> bool:
+    """Tell whether there is a Prometheus on the PATH."""
+    return shutil.which("prometheus") is not None
+
+
+class Prometheus:
+    """A Prometheus on loopback, for as long as the context is open.
+
+    `envoy_metrics_url` is Envoy's page of metrics. `workloads` maps the name of an apex service to
+    that of its target where they differ: Istio counts by workload, Envoy by service.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        envoy_metrics_url: str,
+        workloads: Mapping[str, str] | None = None,
+    ) -> None:
+        self._storage = storage
+        self._envoy_metrics_url = envoy_metrics_url
+        self._workloads = dict(workloads or {})
+        self._context = AsyncExitStack()
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it answers queries."""
+        return f"http://{_LOOPBACK}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        program = find_program("prometheus", remedy="install Prometheus, or read by scrape")
+        async with AsyncExitStack() as context:
+            temporary = tempfile.TemporaryDirectory(prefix="tidegate-prometheus-")
+            directory = Path(context.enter_context(temporary))
+            pods_url = await context.enter_async_context(_PodMetrics(self._storage))
+            targets = configuration(
+                envoy_metrics_url=self._envoy_metrics_url,
+                pods_metrics_url=pods_url,
+                workloads=self._workloads,
+            )
+            (directory / "prometheus.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
+            self._port = free_port()
+            log = directory / "prometheus.log"
+            process = await start_program(
+                program,
+                f"--config.file={directory / 'prometheus.yml'}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address={_LOOPBACK}:{self._port}",
+                "--log.level=warn",
+                log=log,
+            )
+            context.push_async_callback(stop_program, process, grace_seconds=_STOP_SECONDS)
+            await self._ready(process, log)
+            self._context = context.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._context.aclose()
+
+    async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while not await _answers(session, f"{self.url}/-/ready"):
+                if process.returncode is not None:
+                    raise ProgramFailed(
+                        f"prometheus ended with code {process.returncode}: {last_lines(log)}"
+                    )
+                if time.monotonic() > deadline:
+                    raise ProgramFailed(
+                        f"prometheus: not ready after {_START_SECONDS:g} s: {last_lines(log)}"
+                    )
+                await asyncio.sleep(_POLL_SECONDS)
+
+
+def configuration(
+    *, envoy_metrics_url: str, pods_metrics_url: str, workloads: Mapping[str, str]
+) -> dict[str, Any]:
+    """Write Prometheus's configuration: Envoy as it is, Envoy as Istio, and the pods."""
+    return {
+        "global": {"scrape_interval": _SCRAPE_PERIOD, "scrape_timeout": _SCRAPE_PERIOD},
+        "scrape_configs": [
+            _job("envoy", envoy_metrics_url),
+            {
+                **_job("istio", envoy_metrics_url),
+                "metric_relabel_configs": list(_as_istio(workloads)),
+            },
+            {**_job("kubernetes-pods", pods_metrics_url), "honor_labels": True},
+        ],
+    }
+
+
+def _job(name: str, url: str) -> dict[str, Any]:
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return {
+        "job_name": name,
+        "scheme": scheme,
+        "metrics_path": f"/{path}",
+        "static_configs": [{"targets": [host]}],
+    }
+
+
+def _as_istio(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rename Envoy's metrics, and read workload and namespace from the names of its clusters."""
+    # outbound|PORT|SUBSET|SERVICE.NAMESPACE.svc.cluster.local; the canary's service leads to the
+    # target, as the apex service does while nothing splits its requests.
+    cluster = r"outbound\|\d+\|[^|]*\|([^.]+?)(?:-canary)?\.([^.]+)\.svc\.cluster\.local"
+    rules: list[dict[str, Any]] = [
+        {"action": "keep", "source_labels": ["__name__"], "regex": "|".join(_ISTIO_NAMES)},
+        {"action": "keep", "source_labels": ["envoy_cluster_name"], "regex": cluster},
+    ]
+    for label, group in (("destination_workload", "$1"), ("destination_workload_namespace", "$2")):
+        rules.append(
+            {
+                "source_labels": ["envoy_cluster_name"],
+                "regex": cluster,
+                "target_label": label,
+                "replacement": group,
+            }
+        )
+    rules.extend(
+        {
+            "source_labels": ["destination_workload"],
+            "regex": f"{re.escape(service)}(-primary)?",
+            "target_label": "destination_workload",
+            "replacement": f"{workload}$1",
+        }
+        for service, workload in sorted(workloads.items())
+    )
+    rules += [
+        {"source_labels": ["envoy_response_code"], "target_label": "response_code"},
+        {"target_label": "reporter", "replacement": "destination"},
+    ]
+    rules += [
+        {
+            "source_labels": ["__name__"],
+            "regex": name,
+            "target_label": "__name__",
+            "replacement": istio,
+        }
+        for name, istio in _ISTIO_NAMES.items()
+    ]
+    return rules
+
+
+class _PodMetrics:
+    """One page of the metrics of all pods that run at the moment, each with its pod's labels.
+
+    Prometheus takes seconds to notice a new target; on this page a pod is seen at the next scrape.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._context = AsyncExitStack()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> str:
+        async with AsyncExitStack() as context:
+            limit = aiohttp.ClientTimeout(total=_SCRAPE_SECONDS)
+            self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
+            application = web.Application()
+            application.router.add_get("/metrics", self._page)
+            runner = web.AppRunner(application, access_log=None)
+            await runner.setup()
+            context.push_async_callback(runner.cleanup)
+            site = web.TCPSite(runner, _LOOPBACK, 0)
+            await site.start()
+            port = runner.addresses[0][1]
+            self._context = context.pop_all()
+        return f"http://{_LOOPBACK}:{port}/metrics"
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._context.aclose()
+
+    async def _page(self, _: web.Request) -> web.Response:
+        pods = [stored.object for stored in self._storage.history(_PODS).objects.values()]
+        pages = await asyncio.gather(*(self._pod(pod) for pod in pods))
+        return web.Response(body=b"".join(pages), content_type="text/plain")
+
+    async def _pod(self, pod: Manifest) -> bytes:
+        """Read the page of one pod; one that does not answer has none, as with any scrape."""
+        address = pod_metrics_url(pod)
+        if address is None or self._session is None:
+            return b""
+        try:
+            async with self._session.get(address) as answer:
+                page = await answer.read() if answer.status == 200 else b""
+        except (aiohttp.ClientError, TimeoutError):
+            return b""
+        return labelled(page, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+
+def pod_metrics_url(pod: Manifest) -> str | None:
+    """Give the address of a pod's metrics, or None while it has none."""
+    ip = (pod.get("status") or {}).get("podIP")
+    ports = [
+        port["containerPort"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports") or ()
+    ]
+    return f"http://{ip}:{ports[0]}/metrics" if ip and ports else None
+
+
+def labelled(page: bytes, namespace: str, pod: str) -> bytes:
+    """Add the labels of a pod to every sample of a page, and leave out the comments."""
+    added = f'kubernetes_namespace="{namespace}",kubernetes_pod_name="{pod}"'.encode()
+
+    def with_labels(sample: re.Match[bytes]) -> bytes:
+        labels = added + (b"," + sample["labels"] if sample["labels"] else b"")
+        return sample["name"] + b"{" + labels + b"} "
+
+    samples = b"\n".join(line for line in page.splitlines() if not line.startswith(b"#"))
+    return _SAMPLE.sub(with_labels, samples) + (b"\n" if samples else b"")
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,0 +1,146 @@
+"""The story that `make demo` tells: a good release is promoted, a bad one is rolled back.
+
+What is seen on the way is drawn by `view.py`; how the world works is in `embedded.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from rich.console import Console
+
+from canary.demo.embedded import EmbeddedWorld
+from canary.demo.load import Load, LoadStats
+from canary.demo.manifests import APP, NAMESPACE
+from canary.demo.view import Snapshot, View
+
+REFRESH_SECONDS = 0.2
+GOOD, BAD = "6.1.0", "6.2.0"
+BAD_ERROR_RATE = "0.25"
+LIMIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a release of the story ended, and how it should have."""
+
+    title: str
+    expected: str
+    outcome: str
+    message: str
+    seconds: float
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the release ended as it should."""
+        return self.outcome == self.expected
+
+
+async def tell(
+    console: Console, *, router: str, metrics: str, keep: bool
+) -> tuple[tuple[Ending, ...], LoadStats]:
+    """Tell the story, and how its releases ended."""
+    console.print(
+        f"[bold]tidegate demo[/]  router {router}, metrics by {metrics}; "
+        "everything runs on this machine, on loopback addresses"
+    )
+    started = monotonic()
+    async with EmbeddedWorld(router=router, metrics=metrics) as world:
+        console.print(f"API server {world.server.url}  Envoy {world.mesh.url}")
+        await world.create_app("6.0.0")
+        await world.start_controller()
+        await world.create_canary()
+        async with world.traffic() as load, _shown(console, world, load):
+            await world.until_phase("Initialized", seconds=LIMIT_SECONDS)
+            good = await _release(world, "a good release", GOOD, "Promoted")
+            bad = await _release(
+                world, "a bad release", BAD, "RolledBack", ERROR_RATE=BAD_ERROR_RATE
+            )
+            stats = load.stats()
+        _summarise(console, (good, bad), stats, monotonic() - started)
+        if keep:
+            await _keep(console, world)
+    return (good, bad), stats
+
+
+async def _release(
+    world: EmbeddedWorld, title: str, tag: str, expected: str, **behaviour: str
+) -> Ending:
+    """Release a version, and wait for its run's end."""
+    started = monotonic()
+    runs = len((await world.status()).get("history") or ())
+    await world.release(tag, **behaviour)
+
+    async def ended() -> bool:
+        return len((await world.status()).get("history") or ()) > runs
+
+    await world.until(ended, f"the end of {title}", seconds=LIMIT_SECONDS)
+    newest: Mapping[str, Any] = (await world.status())["history"][0]
+    return Ending(
+        title=f"{title} ({tag})",
+        expected=expected,
+        outcome=newest["outcome"],
+        message=newest["message"],
+        seconds=monotonic() - started,
+    )
+
+
+@asynccontextmanager
+async def _shown(console: Console, world: EmbeddedWorld, load: Load) -> AsyncIterator[None]:
+    """Show the world all the while."""
+    with View(console) as view:
+
+        async def refresh() -> None:
+            while True:
+                view.show(await _snapshot(world, load))
+                await asyncio.sleep(REFRESH_SECONDS)
+
+        task = asyncio.create_task(refresh())
+        try:
+            yield
+            view.show(await _snapshot(world, load))
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _snapshot(world: EmbeddedWorld, load: Load) -> Snapshot:
+    return Snapshot.of(await world.canary(), load.stats(), await world.mesh.counters())
+
+
+def _summarise(
+    console: Console, endings: tuple[Ending, ...], stats: LoadStats, seconds: float
+) -> None:
+    console.rule("what happened")
+    for ending in endings:
+        mark = "[green]✔[/]" if ending.as_expected else "[red]✘[/]"
+        console.print(
+            f"{mark} {ending.title}: [bold]{ending.outcome}[/] after {ending.seconds:.0f} s. "
+            f"{ending.message}",
+            highlight=False,
+        )
+    console.print(
+        f"{stats.requests} requests, {stats.failed} answered with an error by the bad release, "
+        f"{stats.lost} lost; {seconds:.0f} s in all",
+        highlight=False,
+    )
+
+
+async def _keep(console: Console, world: EmbeddedWorld) -> None:
+    console.rule("still running")
+    console.print(
+        f"export KUBECONFIG={world.kubeconfig}\n"
+        f"kubectl get canaries,deployments,pods --namespace {NAMESPACE}\n"
+        f"kubectl --namespace {NAMESPACE} set image deployment/{APP} {APP}=example.test/{APP}:6.3\n"
+        f"tidegate status {APP} --namespace {NAMESPACE}\n"
+        f"curl --header 'Host: {APP}.{NAMESPACE}.svc.cluster.local' {world.mesh.url}/\n"
+        f"tidegate logs to {world.controller_log}\n"
+        "Ctrl-C ends everything.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    async with world.traffic():
+        await asyncio.Event().wait()

@@ -1,0 +1,398 @@
+"""Stories: what users do, and what they see, with real pods, a real Envoy and real requests.
+
+Each is told in given, when and then. Time decides nothing: a story waits for what it speaks of.
+`lost` are requests that no pod has answered; there must never be one.
+"""
+
+from math import sqrt
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind
+from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
+from canary.demo.embedded import EmbeddedWorld
+from canary.demo.load import Load
+from canary.demo.manifests import APP, CONTAINER_PORT, NAMESPACE, PORT
+from canary.errors import NotFound
+from tests.stories.conftest import Receiver
+
+pytestmark = pytest.mark.story
+
+VIRTUAL_SERVICE = Kind(
+    group="networking.istio.io",
+    versions=("v1",),
+    kind="VirtualService",
+    plural="virtualservices",
+)
+METRIC_TEMPLATE = Kind(
+    group=GROUP, versions=("v1beta1",), kind="MetricTemplate", plural="metrictemplates"
+)
+BY_HAND = {"type": "confirm-traffic-increase", "name": "by-hand"}
+SUCCESS_RATE = {
+    "name": "request-success-rate",
+    "interval": "2s",
+    "thresholdRange": {"min": 99},
+}
+QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
+ROUTERS = ["istio", "smi", "gatewayapi"]
+
+
+async def given_a_canary(world: EmbeddedWorld, **analysis: Any) -> None:
+    """The app runs at 1.0 under a Canary, and is initialised."""
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(analysis=QUICK | analysis)
+    await world.until_phase("Initialized", seconds=60)
+
+
+async def then_share(load: Load, percent: int) -> None:
+    """The share of the canary in what Envoy sent is as asked for, within six standard errors."""
+    load.restart()
+    before = load.stats().by_cluster
+    after = (await load.reaches(400)).by_cluster
+    counts = {name: after[name] - before.get(name, 0) for name in after}
+    total = sum(counts.values())
+    canary = sum(count for name, count in counts.items() if "-canary." in name)
+    share = percent / 100
+    assert abs(canary / total - share) <= 6 * sqrt(share * (1 - share) / total)
+
+
+def then_nothing_was_lost(load: Load) -> None:
+    """Every request was answered by a pod."""
+    stats = load.stats()
+    assert stats.lost == 0, stats.failures
+    assert stats.requests > 0
+
+
+async def then_at_rest(world: EmbeddedWorld, tag: str) -> None:
+    """The primary runs a version, and the target has no pods."""
+    primary = await world.read(DEPLOYMENT, f"{APP}-primary")
+    assert primary is not None
+    image = primary["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image.endswith(f":{tag}")
+
+    async def parked() -> bool:
+        target = await world.read(DEPLOYMENT, APP)
+        return target is not None and target["spec"]["replicas"] == 0
+
+    await world.until(parked, "the target has no replicas")
+
+
+async def events_of(world: EmbeddedWorld) -> list[str]:
+    """Give the reasons of the Canary's events."""
+    kind = Kind(group="", versions=("v1",), kind="Event", plural="events")
+    found = [
+        event
+        async for items, _ in world.api.pages(kind, NAMESPACE)
+        for event in items
+        if event["involvedObject"]["kind"] == "Canary"
+    ]
+    return [event["reason"] for event in found]
+
+
+async def test_a_running_app_is_initialised_without_a_failed_request(
+    world: EmbeddedWorld,
+) -> None:
+    # Given an app with a Service of its own, and clients that call it all the while
+    await world.create_app("1.0")
+    await world.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": APP, "namespace": NAMESPACE},
+            "spec": {
+                "selector": {"app": APP},
+                "ports": [{"name": "http", "port": PORT, "targetPort": CONTAINER_PORT}],
+            },
+        },
+        SERVICE,
+    )
+
+    async def serves() -> bool:
+        deployment = await world.read(DEPLOYMENT, APP)
+        return (deployment or {}).get("status", {}).get("availableReplicas") == 2
+
+    await world.until(serves, "the app serves")
+    await world.mesh.settled()
+    async with world.traffic() as load:
+        await load.reaches(20)
+        # When a Canary is made for it
+        await world.start_controller()
+        await world.create_canary(analysis=QUICK)
+        await world.until_phase("Initialized", seconds=60)
+        # Then the primary serves, and no request has failed
+        await then_at_rest(world, "1.0")
+        await load.reaches(100)
+        assert load.stats().failed == 0, load.stats().failures
+
+
+@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: EmbeddedWorld) -> None:
+    # Given a canary whose every step waits for a person
+    await given_a_canary(world, webhooks=[BY_HAND])
+    async with world.traffic() as load:
+        # When a good version is released
+        await world.release("2.0")
+        # Then each step is taken when it is approved, and Envoy splits as the status says
+        for weight in (20, 60):
+            await until_waiting(world, "TrafficGate")
+            await world.annotate("approve")
+            await world.until_routed(weight)
+            await then_share(load, weight)
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        # And the version is promoted, without a failed request
+        status = await world.until_phase("Succeeded", seconds=60)
+        assert status["history"][0]["outcome"] == "Promoted"
+        await then_at_rest(world, "2.0")
+        await load.reaches(100)
+        assert load.stats().failed == 0, load.stats().failures
+    assert "Promoted" in await events_of(world)
+
+
+@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: EmbeddedWorld) -> None:
+    await given_a_canary(world)
+    async with world.traffic() as load:
+        # When a version is released that fails every other request
+        await world.release("2.0", ERROR_RATE="0.5")
+        # Then it is rolled back, with its success rate as the reason
+        status = await world.until_phase("Failed", seconds=60)
+        assert "success rate" in status["history"][0]["message"]
+        assert status["canaryWeight"] == 0
+        await then_at_rest(world, "1.0")
+        then_nothing_was_lost(load)
+    assert "RolledBack" in await events_of(world)
+
+
+async def test_a_slow_release_is_rolled_back_on_its_latency(world: EmbeddedWorld) -> None:
+    duration = {"name": "request-duration", "interval": "2s", "thresholdRange": {"max": 900}}
+    await given_a_canary(world, metrics=[duration])
+    async with world.traffic() as load:
+        await world.release("2.0", LATENCY_MS="2000")
+        status = await world.until_phase("Failed", seconds=60)
+        assert "duration" in status["history"][0]["message"]
+        await then_at_rest(world, "1.0")
+        then_nothing_was_lost(load)
+
+
+async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
+    world: EmbeddedWorld,
+) -> None:
+    await given_a_canary(world)
+    async with world.traffic() as load:
+        await world.release("2.0", READY_AFTER="never", CRASH="after:0.1s")
+        status = await world.until_phase("Failed", seconds=60)
+        assert status["history"][0]["reason"] == "CrashLoopBackOff"
+        assert APP in status["history"][0]["message"]
+        # No metric was asked, and no traffic was sent to it.
+        assert status["metrics"] == []
+        assert load.stats().failed == 0
+
+
+async def test_a_newer_revision_restarts_the_run(world: EmbeddedWorld) -> None:
+    await given_a_canary(world, webhooks=[BY_HAND])
+    async with world.traffic() as load:
+        # Given a run at 20 %
+        await world.release("2.0")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        first = await world.until_routed(20)
+        # When a newer version comes
+        await world.release("3.0")
+        # Then the run starts again from nothing, and what is promoted is the newer version
+        await world.until_routed(0)
+        await world.annotate("promote")
+        status = await world.until_phase("Succeeded", seconds=60)
+        assert [run["outcome"] for run in status["history"]] == ["Promoted", "Superseded"]
+        assert status["lastPromotedSpec"] != first["lastAppliedSpec"]
+        await then_at_rest(world, "3.0")
+        then_nothing_was_lost(load)
+
+
+async def test_a_return_to_the_promoted_revision_cancels_the_run(world: EmbeddedWorld) -> None:
+    await given_a_canary(world, webhooks=[BY_HAND])
+    async with world.traffic() as load:
+        await world.release("2.0")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        await world.until_routed(20)
+        # When the target returns to what the primary runs
+        await world.release("1.0")
+        # Then the run is cancelled, and nothing is promoted
+        status = await world.until_phase("Succeeded", seconds=60)
+        assert status["history"][0]["outcome"] == "Cancelled"
+        await then_at_rest(world, "1.0")
+        then_nothing_was_lost(load)
+
+
+async def test_a_gate_holds_until_its_webhook_opens_it(
+    world: EmbeddedWorld, receiver: Receiver
+) -> None:
+    gate = {"type": "confirm-promotion", "name": "qa", "url": f"{receiver.url}/gate"}
+    done = {"type": "post-rollout", "name": "done", "url": f"{receiver.url}/done"}
+    receiver.status, receiver.body = 403, "the test plan is not through"
+    async with world.traffic():
+        await given_a_canary(world, webhooks=[gate, done])
+        await world.release("2.0")
+        # Given a run held at its gate, which says why
+        status = await world.until_phase("WaitingPromotion", seconds=60)
+        assert "the test plan is not through" in status["waitingFor"]["message"]
+        # When the webhook opens it
+        receiver.status = 200
+        # Then the version is promoted, and the last hook is told so
+        await world.until_phase("Succeeded", seconds=60)
+
+        async def told() -> bool:
+            return bool(receiver.sent("/done"))
+
+        await world.until(told, "the post-rollout hook is called")
+        [body] = receiver.sent("/done")
+        assert body["phase"] == "Succeeded"
+        assert all(headers.get("Idempotency-Key") for _, _, headers in receiver.calls)
+
+
+async def test_a_failed_revision_is_retried_by_command(
+    world: EmbeddedWorld, receiver: Receiver
+) -> None:
+    check = {"type": "pre-rollout", "name": "smoke", "url": f"{receiver.url}/smoke"}
+    receiver.status, receiver.body = 500, "the database is being moved"
+    async with world.traffic():
+        await given_a_canary(world, webhooks=[check])
+        # Given a revision that failed for a reason that has passed
+        await world.release("2.0")
+        status = await world.until_phase("Failed", seconds=60)
+        assert "the database is being moved" in status["history"][0]["message"]
+        receiver.status = 200
+        # When somebody retries it
+        await world.annotate("retry", "alice: the database is back")
+        # Then the same revision is run again, and promoted; who asked is on record
+        status = await world.until_phase("Succeeded", seconds=60)
+        assert status["commands"][0]["value"] == "alice: the database is back"
+        await then_at_rest(world, "2.0")
+
+
+async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
+    world: EmbeddedWorld,
+) -> None:
+    await given_a_canary(world, webhooks=[BY_HAND])
+    async with world.traffic() as load:
+        await world.release("2.0")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        await world.until_routed(20)
+        # When somebody sends half of the traffic to the canary by hand
+        route = await world.read(VIRTUAL_SERVICE, APP)
+        assert route is not None
+        intended = weights_of(route)
+        for destination, weight in zip(route["spec"]["http"][0]["route"], (50, 50), strict=True):
+            destination["weight"] = weight
+        await world.patch(VIRTUAL_SERVICE, APP, {"spec": {"http": route["spec"]["http"]}})
+
+        # Then the route is back at the weights of the run, not at 100/0
+        async def repaired() -> bool:
+            return weights_of(await world.read(VIRTUAL_SERVICE, APP)) == intended
+
+        await world.until(repaired, "the route is repaired")
+        assert sorted(intended) == [20, 80]
+        assert (await world.status())["canaryWeight"] == 20
+        then_nothing_was_lost(load)
+
+
+async def test_an_outage_of_the_metric_store_holds_the_weight(
+    world: EmbeddedWorld, receiver: Receiver
+) -> None:
+    template = {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "orders", "namespace": NAMESPACE},
+        "spec": {
+            "provider": {"type": "prometheus", "address": receiver.url},
+            "query": 'orders{app="{{ target }}"}',
+        },
+    }
+    metric = {"name": "orders", "templateRef": {"name": "orders"}, "thresholdRange": {"min": 50}}
+    await world.create(template, METRIC_TEMPLATE)
+    await given_a_canary(world, metrics=[metric])
+    # Given a run whose metric store is down
+    receiver.status, receiver.body = 503, "upgrading"
+    await world.release("2.0")
+    held = await until_waiting(world, "AnalysisInconclusive")
+    assert held["canaryWeight"] == 20
+    assert held["failedChecks"] == 0
+    # When the store is back
+    receiver.status = 200
+    # Then the run goes on to its end
+    status = await world.until_phase("Succeeded", seconds=60)
+    assert status["metrics"][0]["value"] == 100
+
+
+async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: EmbeddedWorld) -> None:
+    await given_a_canary(world)
+    async with world.traffic() as load:
+        await load.reaches(50)
+        # When the Canary is deleted under traffic
+        await world.api.delete(canary_kind(GROUP), NAMESPACE, APP)
+
+        async def gone() -> bool:
+            try:
+                await world.canary()
+            except NotFound:
+                return await world.read(DEPLOYMENT, f"{APP}-primary") is None
+            return False
+
+        await world.until(gone, "the Canary and its primary are gone", seconds=60)
+        # Then the target serves what the primary served, and no request has failed
+        target = await world.read(DEPLOYMENT, APP)
+        assert target is not None
+        assert target["spec"]["replicas"] == 2
+        await load.reaches(100)
+        assert load.stats().failed == 0, load.stats().failures
+
+
+async def test_a_controller_that_is_killed_goes_on_where_it_was(world: EmbeddedWorld) -> None:
+    await given_a_canary(world, webhooks=[BY_HAND])
+    async with world.traffic() as load:
+        await world.release("2.0")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        before = await world.until_routed(20)
+        # When the controller is killed in the middle of a run, and started again
+        await world.kill_controller()
+        await then_share(load, 20)
+        await world.start_controller()
+        # Then the run goes on at the same weight and the same revision, and repeats no step
+        await until_waiting(world, "TrafficGate")
+        status = await world.status()
+        assert status["canaryWeight"] == 20
+        assert status["run"]["id"] == before["run"]["id"]
+        await world.annotate("promote")
+        await world.until_phase("Succeeded", seconds=60)
+        await then_at_rest(world, "2.0")
+        then_nothing_was_lost(load)
+    reasons = await events_of(world)
+    assert reasons.count("RunStarted") == 1
+    assert reasons.count("Promoted") == 1
+
+
+async def until_waiting(world: EmbeddedWorld, reason: str) -> dict[str, Any]:
+    """Wait until the Canary waits for something, with no command left to carry out."""
+    found: dict[str, Any] = {}
+
+    async def there() -> bool:
+        nonlocal found
+        canary = await world.canary()
+        found = canary.get("status") or {}
+        commands = [key for key in canary["metadata"].get("annotations") or {} if GROUP in key]
+        return (found.get("waitingFor") or {}).get("reason") == reason and not commands
+
+    await world.until(there, f"waiting for {reason}", seconds=60)
+    return found
+
+
+def weights_of(route: dict[str, Any] | None) -> list[int]:
+    """Give the weights of a VirtualService, in their order."""
+    assert route is not None
+    return [each.get("weight", 100) for each in route["spec"]["http"][0]["route"]]
