@@ -231,16 +231,12 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, description="The step the run is at; 0 before the first one."
     )
     steps: int = Field(default=0, ge=0, description="How many steps a run has.")
-    step_started_at: Moment | None = Field(
-        default=None, description="When the current step began."
-    )
+    step_started_at: Moment | None = Field(default=None, description="When the current step began.")
     waiting_for: Wait | None = Field(default=None, description="What is being waited for.")
     last_applied_spec: str = Field(
         default="", description="The revision that is being, or was last, analysed."
     )
-    last_promoted_spec: str = Field(
-        default="", description="The revision that was last promoted."
-    )
+    last_promoted_spec: str = Field(default="", description="The revision that was last promoted.")
     target_version: str = Field(
         default="",
         description="The target's uid and generation that the revision was read at.",

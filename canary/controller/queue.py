@@ -30,7 +30,8 @@ class WorkQueue(Generic[Key]):
         self._waiting: set[Key] = set()
         self._busy: set[Key] = set()
         self._again: set[Key] = set()
-        self._alarms: dict[Key, float] = {}
+        self._alarms: dict[Key, int] = {}
+        """The number of the entry in the heap that counts; others of its key are stale."""
         self._heap: list[tuple[float, int, Key]] = []
         self._sequence = 0
         self._failures: dict[Key, Backoff] = {}
@@ -56,11 +57,11 @@ class WorkQueue(Generic[Key]):
             self._alarms.pop(key, None)
             return
         moment = self._clock() + max(seconds, 0.0)
-        self._alarms[key] = moment
         self._sequence += 1
+        self._alarms[key] = self._sequence
         heapq.heappush(self._heap, (moment, self._sequence, key))
         if len(self._heap) > 2 * len(self._alarms) + STALE_ALARMS:
-            self._heap = [each for each in self._heap if self._alarms.get(each[2]) == each[0]]
+            self._heap = [each for each in self._heap if self._alarms.get(each[2]) == each[1]]
             heapq.heapify(self._heap)
         self._planned.set()
 
@@ -124,8 +125,8 @@ class WorkQueue(Generic[Key]):
     async def _ring(self) -> None:
         while True:
             while self._heap and self._heap[0][0] <= self._clock():
-                moment, _, key = heapq.heappop(self._heap)
-                if self._alarms.get(key) == moment:
+                _, number, key = heapq.heappop(self._heap)
+                if self._alarms.get(key) == number:
                     del self._alarms[key]
                     self.wake(key)
             timeout = self._heap[0][0] - self._clock() if self._heap else None

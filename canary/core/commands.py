@@ -7,45 +7,49 @@ annotation is cleared afterwards, and the record is closed when the annotation i
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from canary.api.people import WebhookType
 from canary.api.status import Pause, Phase, Severity
-from canary.core import conditions as why
+from canary.core import waits as why
+from canary.core.ending import roll_back
 from canary.core.facts import Command
+from canary.core.gates import GATES, held_gates
+from canary.core.initialisation import initialise
 from canary.core.needs import Need
-from canary.core.run import Turn, begin, held_gate, roll_back
-from canary.core.situation import Situation
+from canary.core.revision import current_revision
+from canary.core.run import begin
+from canary.core.situation import Situation, Turn
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 
 
-def obey(situation: Situation, *, deferred: bool = False) -> Turn:
-    """Carry out the commands that were not carried out yet.
-
-    While `deferred`, commands are only closed and not carried out: a suspended Canary keeps them.
-    """
-    given = {(command.verb, command.value) for command in situation.facts.commands}
-    situation = _close_records(situation, given)
-    if deferred:
-        return situation
-    done = {(record.verb, record.value) for record in situation.status.commands if not record.cleared}
+def obey(situation: Situation) -> Turn:
+    """Carry out the commands that were not carried out yet, up to one that changes the phase."""
+    turn: Turn = close_records(situation)
     for verb in VERBS:
         for command in situation.facts.commands:
-            if command.verb == verb and (command.verb, command.value) not in done:
-                turn = _carry_out(situation, command)
-                if not isinstance(turn, Situation):
-                    return turn
-                situation = turn
-    return situation
+            if not isinstance(turn, Situation):
+                return turn
+            settled = turn.status.phase is situation.status.phase
+            if settled and command.verb == verb and not _done(turn, command):
+                turn = _carry_out(turn, command)
+    return turn
 
 
-def _close_records(situation: Situation, given: set[tuple[str, str]]) -> Situation:
-    records = tuple(
-        record
-        if record.cleared or (record.verb, record.value) in given
-        else record.but(cleared=True)
+def close_records(situation: Situation) -> Situation:
+    """Close the records of commands whose annotations are gone, so that they may be given again."""
+    given = {(command.verb, command.value) for command in situation.facts.commands}
+    return situation.but(
+        commands=tuple(
+            record if (record.verb, record.value) in given else record.but(cleared=True)
+            for record in situation.status.commands
+        )
+    )
+
+
+def _done(situation: Situation, command: Command) -> bool:
+    return any(
+        (record.verb, record.value) == (command.verb, command.value) and not record.cleared
         for record in situation.status.commands
     )
-    return situation.but(commands=records) if records != situation.status.commands else situation
 
 
 def _carry_out(situation: Situation, command: Command) -> Turn:
@@ -72,58 +76,61 @@ def _waiting(situation: Situation) -> str:
     return f" while waiting for {wait.reason}" if wait else ""
 
 
+def _before_promotion(situation: Situation) -> bool:
+    return situation.status.phase in _BEFORE_PROMOTION
+
+
 def _approve(situation: Situation, _: Command) -> Situation | None:
-    gate = held_gate(situation)
-    if gate is None:
+    gates = held_gates(situation)
+    if not gates or not _before_promotion(situation):
         return None
-    return situation.run(approvals=(*situation.current_run.approvals, gate))
+    approvals = (*situation.current_run.approvals, *gates)
+    return situation.run(approvals=tuple(dict.fromkeys(approvals)))
 
 
 def _reject(situation: Situation, command: Command) -> Situation | None:
-    if held_gate(situation) is None:
+    if not held_gates(situation) or not _before_promotion(situation):
         return None
     return roll_back(situation, "Rejected", f"Rejected by command{_given_by(command)}")
 
 
 def _abort(situation: Situation, command: Command) -> Situation | None:
-    if situation.status.phase not in _BEFORE_PROMOTION:
+    if not _before_promotion(situation):
         return None
     return roll_back(situation, "Aborted", f"Aborted by command{_given_by(command)}")
 
 
 def _pause(situation: Situation, command: Command) -> Situation | None:
-    if situation.status.phase not in _BEFORE_PROMOTION or situation.status.paused:
+    if situation.status.paused or not _before_promotion(situation):
         return None
     return situation.but(paused=Pause(by=command.value, since=situation.now))
 
 
 def _resume(situation: Situation, _: Command) -> Situation | None:
-    if situation.status.paused is None:
+    paused = situation.status.paused
+    if paused is None:
         return None
-    resumed = situation.but(paused=None)
+    # A pause is no fault of whoever was to open a gate.
+    resumed = situation.but(paused=None).excuse(paused.since)
     return resumed.but(waiting_for=None) if resumed.waits_for(why.PAUSED) else resumed
 
 
 def _retry(situation: Situation, _: Command) -> Situation | Need | None:
-    revision = situation.facts.revision
+    revision = current_revision(situation.status, situation.facts)
     if situation.status.phase is not Phase.FAILED or revision is None:
         return None
     if not situation.status.last_promoted_spec:
-        return situation.enter(Phase.INITIALIZING)
+        return initialise(situation)
     if revision.id == situation.status.last_promoted_spec:
         return None
     return begin(situation, revision)
 
 
 def _promote(situation: Situation, _: Command) -> Situation | None:
-    if situation.status.phase not in _BEFORE_PROMOTION:
+    if not _before_promotion(situation):
         return None
-    gates = (
-        WebhookType.CONFIRM_ROLLOUT,
-        WebhookType.CONFIRM_TRAFFIC_INCREASE,
-        WebhookType.CONFIRM_PROMOTION,
-    )
-    return situation.but(paused=None).run(full_promotion=True, approvals=gates)
+    opened = situation.but(paused=None)
+    return opened.run(full_promotion=True, approvals=tuple(GATES.values()))
 
 
 _COMMANDS: Mapping[str, Callable[[Situation, Command], Turn | None]] = MappingProxyType(

@@ -16,16 +16,12 @@ from canary.core.actions import (
     ScaleTarget,
     Side,
 )
-from canary.core.conditions import (
-    DRAINING,
-    RESTORING,
-    ROUTING,
-    TARGET_NOT_READY,
-    TERMINATION_BLOCKED,
-)
+from canary.core.initialisation import SWITCHING
 from canary.core.phases import IDLE
 from canary.core.situation import Situation
-from canary.core.weights import Split
+from canary.core.termination import replicas_to_give_back
+from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
+from canary.core.weights import ALL_PRIMARY, Split
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
 
@@ -42,25 +38,32 @@ def desired(situation: Situation) -> tuple[Action, ...]:
 
 
 def _clear_commands(situation: Situation) -> Iterator[Action]:
-    if situation.facts.commands:
-        yield ClearCommands(verbs=tuple(command.verb for command in situation.facts.commands))
+    """Clear what is done; what is not keeps its annotation."""
+    open_records = [record for record in situation.status.commands if not record.cleared]
+    done = {(record.verb, record.value) for record in open_records}
+    verbs = tuple(
+        command.verb
+        for command in situation.facts.commands
+        if (command.verb, command.value) in done
+    )
+    if verbs:
+        yield ClearCommands(verbs=verbs)
 
 
 def _while_terminating(situation: Situation) -> Iterator[Action]:
-    facts, spec = situation.facts, situation.spec
-    if not facts.has_finalizer:
+    target = situation.facts.target
+    if not situation.facts.has_finalizer:
         return
-    if facts.target is None or not spec.reverts_on_deletion:
+    if situation.waits_for(RELEASING) or target is None:
         yield HoldFinalizer(present=False)
         return
-    if facts.target.replicas == 0:
-        yield ScaleTarget(replicas=max(facts.primary.replicas if facts.primary else 1, 1))
-    if situation.waits_for(TARGET_NOT_READY) or situation.waits_for(TERMINATION_BLOCKED):
+    replicas = replicas_to_give_back(situation)
+    if target.replicas < replicas:
+        yield ScaleTarget(replicas=replicas)
+    if situation.waits_for(TARGET_NOT_READY, TERMINATION_BLOCKED):
         return
     yield EnsureServices(apex=Side.TARGET)
     yield RestoreRoutes()
-    if not situation.waits_for(RESTORING) and not situation.waits_for(DRAINING):
-        yield HoldFinalizer(present=False)
 
 
 def _while_initializing(situation: Situation) -> Iterator[Action]:
@@ -74,10 +77,10 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     yield EnsurePrimary(revision=status.last_applied_spec)
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
-    switching = situation.waits_for(ROUTING) or situation.waits_for(DRAINING)
+    switching = situation.waits_for(*SWITCHING)
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
     if switching:
-        yield RouteTraffic(split=_intended(situation))
+        yield RouteTraffic(split=ALL_PRIMARY)
 
 
 def _while_served(situation: Situation) -> Iterator[Action]:
@@ -94,8 +97,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
     yield EnsureServices(apex=Side.PRIMARY)
-    if _may_route(situation):
-        yield RouteTraffic(split=_intended(situation))
+    yield from _route(situation)
     yield from _scale(situation)
 
 
@@ -109,25 +111,19 @@ def _promotion_failed(situation: Situation) -> bool:
     )
 
 
-def _intended(situation: Situation) -> Split:
-    return Split.to_canary(situation.status.canary_weight)
-
-
-def _may_route(situation: Situation) -> bool:
-    """Tell whether the route may be written now.
+def _route(situation: Situation) -> Iterator[Action]:
+    """Route traffic as intended, if it may be now.
 
     Traffic that returns to the primary always may. An increase that was intended before a restart,
     or undone by somebody's hand, waits until the canary can take it.
     """
-    routed, intended, target = (
-        situation.facts.routed,
-        _intended(situation),
-        situation.facts.target,
-    )
-    if routed is None or intended.canary <= routed.canary:
-        return True
-    threshold = situation.spec.analysis.canary_ready_threshold
-    return target is not None and (target.ready(threshold) or intended.primary == 0)
+    routed = situation.facts.routed
+    intended = Split.to_canary(situation.status.canary_weight)
+    able = situation.target_ready or not intended.primary
+    if able or intended.canary <= (routed or ALL_PRIMARY).canary:
+        yield RouteTraffic(split=intended)
+    elif routed is None:
+        yield RouteTraffic(split=ALL_PRIMARY)
 
 
 def _scale(situation: Situation) -> Iterator[Action]:
@@ -135,18 +131,16 @@ def _scale(situation: Situation) -> Iterator[Action]:
     target, primary = facts.target, facts.primary
     if target is None:
         return
-    if status.phase in IDLE:
+    if status.phase in IDLE | {Phase.WAITING}:
         routed = facts.routed.canary if facts.routed else 0
         if status.canary_weight or routed or not situation.drained:
             return
-        if status.target_parked and target.replicas and primary and not situation.spec.autoscaler_ref:
+        meant_for_primary = status.target_parked and target.replicas
+        if meant_for_primary and primary is not None and not situation.spec.autoscaler_ref:
             # The user gave the target a new number of replicas: it is meant for who serves.
             yield ScalePrimary(replicas=target.replicas)
         yield ScaleTarget(replicas=0)
-    elif status.phase is Phase.WAITING:
-        if not status.canary_weight:
-            yield ScaleTarget(replicas=0)
     elif target.replicas == 0:
         # As many as serve now: the canary must be able to take every weight of the plan.
         serving = primary.replicas if primary else 1
-        yield ScaleTarget(replicas=max(serving, facts.autoscaler_minimum or 1, 1))
+        yield ScaleTarget(replicas=max(serving, facts.autoscaler_minimum or 1))

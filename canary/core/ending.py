@@ -33,9 +33,7 @@ def fail_promotion(situation: Situation, reason: str, message: str) -> Situation
 
 def _fail(situation: Situation, outcome: Outcome, reason: str, message: str) -> Situation:
     failed = situation.close_run(outcome, reason, message).enter(Phase.FAILED)
-    return failed.tell(
-        outcome, message, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT
-    )
+    return failed.tell(outcome, message, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT)
 
 
 def cancel(situation: Situation, revision: Revision) -> Situation:

@@ -53,12 +53,26 @@ class Workload:
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
         """Tell whether enough pods of the current template serve, and none of an older one."""
         return (
-            self.observed_generation >= self.generation
+            self._observed
             and self.replicas > 0
             and self.updated >= self.replicas
             and self.total <= self.updated
             and self.available >= max(1, self.updated * threshold_percent // FULL_READINESS)
         )
+
+    @property
+    def given_up(self) -> bool:
+        """Whether Kubernetes has given up on bringing up what it is to run now."""
+        return self.deadline_exceeded and self.replicas > 0 and self._observed
+
+    @property
+    def failing(self) -> Trouble | None:
+        """What keeps pods of what it is to run now from coming up."""
+        return self.trouble if self._observed else None
+
+    @property
+    def _observed(self) -> bool:
+        return self.observed_generation >= self.generation
 
     @property
     def version(self) -> str:

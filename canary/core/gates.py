@@ -68,16 +68,28 @@ def ask_gate(situation: Situation, reason: str) -> AskHooks | Refused | Passed:
     )
 
 
-def shut(situation: Situation, reason: str, message: str) -> Situation:
+def shut(situation: Situation, reason: str, message: str, *, ask_again: bool) -> Situation:
     """Wait at a gate, or end the run where the gate's deadline has passed; told once."""
     type_ = GATES[reason]
     first = not situation.held_by(reason)
     held = situation.hold(reason, message, gate_deadline(situation.spec, type_))
     if held.overdue:
-        return roll_back(held, "GateDeadlineExceeded", f"Nobody opened the gate in time: {message}")
+        return time_out(held)
     if first:
         held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held.spec, type_))
-    return held
+    return held.look_again() if ask_again else held.run(next_analysis_at=None)
+
+
+def overdue(situation: Situation) -> bool:
+    """Tell whether the run waits at a gate whose deadline has passed."""
+    return situation.overdue and situation.waits_for(*GATES)
+
+
+def time_out(situation: Situation) -> Situation:
+    """End a run whose gate was not opened in time."""
+    wait = situation.status.waiting_for
+    what = f": {wait.message}" if wait else ""
+    return roll_back(situation, "GateDeadlineExceeded", f"Nobody opened the gate in time{what}")
 
 
 def held_gates(situation: Situation) -> tuple[WebhookType, ...]:
@@ -85,9 +97,19 @@ def held_gates(situation: Situation) -> tuple[WebhookType, ...]:
     return tuple(type_ for reason, type_ in GATES.items() if situation.held_by(reason))
 
 
-def asks_nobody(situation: Situation, *types: WebhookType) -> bool:
-    """Tell whether there is no hook of these types to ask again at each interval."""
-    return not any(callable_hooks(situation.spec, type_) for type_ in types)
+def asks(situation: Situation, *types: WebhookType) -> bool:
+    """Tell whether a hook of these types is there to be asked at each interval."""
+    return any(callable_hooks(situation.spec, type_) for type_ in types)
+
+
+def signalled(situation: Situation) -> AskHooks | Situation | None:
+    """Ask the rollback hooks, and roll back where one passes; None where the run goes on."""
+    if not asks(situation, WebhookType.ROLLBACK):
+        return None
+    answer = ask(situation, WebhookType.ROLLBACK)
+    if isinstance(answer, Passed):
+        return roll_back(situation, "RollbackHook", f"Rollback hook {answer.hook} asked for it")
+    return None if isinstance(answer, Refused) else answer
 
 
 def _key(situation: Situation, type_: WebhookType) -> str:

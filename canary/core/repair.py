@@ -63,5 +63,3 @@ def _wait(wait: Wait | None, now: datetime) -> Wait | None:
 
 def _not_after(moment: datetime | None, now: datetime) -> datetime | None:
     return moment and min(moment, now)
-
-

@@ -88,9 +88,22 @@ class Situation:
 
     def progress(self, reason: str, message: str) -> Self:
         """Wait for something within the progress deadline, and say what stands in its way."""
-        if self.facts.obstacle:
-            message = f"{message}: {self.facts.obstacle}"
-        return self.wait(reason, message, self.progress_deadline)
+        return self.wait(reason, self.obstructed(message), self.progress_deadline)
+
+    def insist(self, reason: str, message: str, *, blocked: str) -> Self:
+        """Wait for something that can't be given up; who waits too long calls for help, once."""
+        if not self.waits_for(blocked):
+            waiting = self.progress(reason, message)
+            if not waiting.overdue:
+                return waiting
+            help_wanted = f"Not in time: {self.obstructed(message)}"
+            told = waiting.tell(blocked, help_wanted, Severity.ERROR, alert=True)
+            return told.wait(blocked, self.obstructed(message))
+        return self.wait(blocked, self.obstructed(message))
+
+    def obstructed(self, message: str) -> str:
+        """Add what stands in the way to what is waited for."""
+        return f"{message}: {self.facts.obstacle}" if self.facts.obstacle else message
 
     def hold(self, reason: str, message: str, limit: timedelta) -> Self:
         """Wait for something whose clock goes on whatever else is waited for meanwhile."""
@@ -98,6 +111,13 @@ class Situation:
         hold = held.setdefault(reason, Hold(reason=reason, since=self.now))
         holding = self.run(holds=tuple(held.values()))
         return holding._wait(reason, message, hold.since, limit)  # noqa: SLF001 - of its own kind
+
+    def look_again(self) -> Self:
+        """Have the run looked at when an interval has passed."""
+        return self.run(
+            looks=self.current_run.looks + 1,
+            next_analysis_at=self.now + self.spec.analysis.interval,
+        )
 
     def release(self, *reasons: str) -> Self:
         """End holds, whether there are any or not."""

@@ -24,6 +24,7 @@ ROUTING = "Routing"
 ROUTING_BLOCKED = "RoutingBlocked"
 TRAFFIC_RETURNING = "TrafficReturning"
 RESTORING = "Restoring"
+RESTORING_BLOCKED = "RestoringBlocked"
 RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
 
@@ -34,7 +35,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         PRIMARY_MISSING: "The primary was deleted, and the target is not at the revision to "
         "make it from.",
         PRIMARY_NOT_READY: "The primary's pods are not all up.",
-        PRIMARY_UPDATING: "The primary is being given the analysed revision.",
+        PRIMARY_UPDATING: "The primary is being given the analysed revision, and comes up with it.",
         CANARY_NOT_READY: "The canary's pods are not all up.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
         TERMINATION_BLOCKED: "The deletion has waited too long; somebody must look.",
@@ -52,6 +53,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
         TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
         RESTORING: "The routes are being put back as they were found.",
+        RESTORING_BLOCKED: "The routes could not be put back in time; somebody must look.",
         RELEASING: "Nothing is left to give back; the Canary may go.",
         OBSTACLE: "Something that should be written cannot be; the message says what.",
     }
@@ -64,6 +66,7 @@ WRONG = frozenset(
         PRIMARY_MISSING,
         OBSTACLE,
         ROUTING_BLOCKED,
+        RESTORING_BLOCKED,
         TERMINATION_BLOCKED,
     }
 )

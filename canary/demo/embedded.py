@@ -39,6 +39,7 @@ CRD = Kind(
     plural="customresourcedefinitions",
     namespaced=False,
 )
+EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 NAMESPACE = Kind(
     group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False
 )
@@ -224,6 +225,12 @@ class EmbeddedWorld:
         """Read the status of the app's Canary."""
         status: Mapping[str, Any] = (await self.canary()).get("status") or {}
         return status
+
+    async def events(self) -> list[Manifest]:
+        """List the events of the story's namespace."""
+        return [
+            event async for page, _ in self.api.pages(EVENT, manifests.NAMESPACE) for event in page
+        ]
 
     async def routed(self) -> Split | None:
         """Read the split that the route has now, as the router reads it."""

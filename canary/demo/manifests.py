@@ -128,16 +128,16 @@ def canary(
             "service": service,
             "progressDeadlineSeconds": 60,
             "analysis": {
-                "interval": "2s",
-                "threshold": 2,
+                "interval": "3s",
+                "threshold": 3,
                 **steps,
                 "metrics": [
                     {
                         "name": "request-success-rate",
-                        "interval": "3s",
+                        "interval": "4s",
                         "thresholdRange": {"min": 99},
                     },
-                    {"name": "request-duration", "interval": "3s", "thresholdRange": {"max": 250}},
+                    {"name": "request-duration", "interval": "4s", "thresholdRange": {"max": 250}},
                 ],
                 **(analysis or {}),
             },

@@ -4,9 +4,10 @@ What is seen on the way is drawn by `view.py`; how the world works is in `embedd
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -15,9 +16,9 @@ from rich.console import Console
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.load import Load, LoadStats
 from canary.demo.manifests import APP, NAMESPACE
-from canary.demo.view import Snapshot, View
+from canary.demo.snapshot import Snapshot
+from canary.demo.view import View
 
-REFRESH_SECONDS = 0.2
 GOOD, BAD = "6.1.0", "6.2.0"
 BAD_ERROR_RATE = "0.25"
 LIMIT_SECONDS = 60.0
@@ -53,7 +54,10 @@ async def tell(
         await world.create_app("6.0.0")
         await world.start_controller()
         await world.create_canary()
-        async with world.traffic() as load, _shown(console, world, load):
+        async with (
+            world.traffic() as load,
+            View(partial(_snapshot, world, load), console=console),
+        ):
             await world.until_phase("Initialized", seconds=LIMIT_SECONDS)
             good = await _release(world, "a good release", GOOD, "Promoted")
             bad = await _release(
@@ -88,27 +92,14 @@ async def _release(
     )
 
 
-@asynccontextmanager
-async def _shown(console: Console, world: EmbeddedWorld, load: Load) -> AsyncIterator[None]:
-    """Show the world all the while."""
-    with View(console) as view:
-
-        async def refresh() -> None:
-            while True:
-                view.show(await _snapshot(world, load))
-                await asyncio.sleep(REFRESH_SECONDS)
-
-        task = asyncio.create_task(refresh())
-        try:
-            yield
-            view.show(await _snapshot(world, load))
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-
-
 async def _snapshot(world: EmbeddedWorld, load: Load) -> Snapshot:
-    return Snapshot.of(await world.canary(), load.stats(), await world.mesh.counters())
+    return Snapshot.of(
+        await world.canary(),
+        now=datetime.now(UTC),
+        load=load.stats(),
+        counters=await world.mesh.counters(),
+        events=await world.events(),
+    )
 
 
 def _summarise(

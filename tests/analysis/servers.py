@@ -2,16 +2,14 @@
 
 import asyncio
 import socket
-import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import orjson
 from aiohttp import web
 
-TLS = Path(__file__).parent / "tls"
+from tests.certificates import server_context
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,10 +31,7 @@ class FakeServer:
             application, handler_cancellation=True, shutdown_timeout=0.05, access_log=None
         )
         await self._runner.setup()
-        context = None
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(TLS / "localhost.pem", TLS / "localhost.key")
+        context = server_context() if tls else None
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context).start()
         port = self._runner.addresses[0][1]
         self.address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"

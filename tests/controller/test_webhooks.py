@@ -1,9 +1,7 @@
 """Calling a hook: what is sent, what counts as passing, what is repeated, and what is never told."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +14,9 @@ from canary.controller.webhooks import (
     HookPayload,
     HookResult,
 )
+from tests.certificates import server_context
 from tests.receiver import Answer, Receiver, receiving
 
-TLS = Path(__file__).parents[1] / "analysis" / "tls"
 PAYLOAD = HookPayload(
     name="podinfo",
     namespace="test",
@@ -391,8 +389,7 @@ class TestManyCalls:
 class TestCertificates:
     @pytest.fixture
     async def secure(self) -> AsyncIterator[Receiver]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(TLS / "localhost.pem", TLS / "localhost.key")
+        context = server_context()
         async with receiving(context) as server:
             yield server
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from analysis.model import Verdict
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase
 from canary.core.actions import (
@@ -83,7 +84,7 @@ class World:
             policy=Policy(drain=timedelta(seconds=5)),
         )
 
-    def apply(self, actions: tuple[object, ...]) -> None:  # noqa: C901 - one case an action
+    def apply(self, actions: tuple[object, ...]) -> None:
         """Make a decision true, as the shell does."""
         for action in actions:
             match action:

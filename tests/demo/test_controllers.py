@@ -65,10 +65,18 @@ class World:
         self.server.objects.delete(self.resource(plural), NAMESPACE, name, DeleteOptions(**options))
 
     async def until(self, holds: Callable[[], Any], what: str) -> Any:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not (result := holds()):
-                await asyncio.sleep(0.005)
-        assert result, what
+        """Look again after every change until something holds."""
+        changed = asyncio.Event()
+        unsubscribe = self.server.storage.subscribe(lambda *_: changed.set())
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not (result := holds()):
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            pytest.fail(f"did not happen in {DEADLINE_SECONDS:.0f} s: {what}")
+        finally:
+            unsubscribe()
         return result
 
     def status(self, name: str = "web") -> Object:
@@ -232,11 +240,14 @@ class TestDeployment:
         async with world() as here:
             here.create("deployments", deployment())
             await here.rolled_out()
-            for _ in range(20):
-                await asyncio.sleep(0)
-            version = here.server.storage.version
-            await asyncio.sleep(0.2)
-            assert here.server.storage.version == version
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                # Without a change, this many turns of the loop leave nothing to be done.
+                quiet, version = 0, -1
+                while quiet < 100:
+                    await asyncio.sleep(0)
+                    quiet = quiet + 1 if here.server.storage.version == version else 0
+                    version = here.server.storage.version
+            assert here.status()["observedGeneration"] == 1
 
     async def test_does_not_raise_its_own_generation(self):
         async with world() as here:

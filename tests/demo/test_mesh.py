@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from canary.demo.apiserver.storage import Storage
 from canary.demo.controllers.runtime import PodReport
@@ -19,6 +20,8 @@ from canary.demo.mesh import Mesh
 from canary.demo.pods import ProcessRuntime
 from canary.demo.process import ProgramFailed
 from tests.demo.mesh_objects import (
+    KEYS,
+    NAMESPACE,
     ROUTES,
     a_pod,
     a_service,
@@ -57,6 +60,12 @@ class World:
         put(self.storage, *items)
         await self.mesh.settled()
 
+    async def remove(self, kind: str, name: str = "podinfo") -> None:
+        """Remove an object, if there is one."""
+        if stored := self.storage.find(KEYS[kind], (NAMESPACE, name)):
+            self.storage.remove(KEYS[kind], (NAMESPACE, name), stored.object)
+        await self.mesh.settled()
+
     def load(self, **how: Any) -> Load:
         return Load(self.mesh.url, **({"host": HOST, "rate": 400.0} | how))
 
@@ -64,13 +73,13 @@ class World:
 @asynccontextmanager
 async def a_world() -> AsyncIterator[World]:
     storage = Storage()
-    async with ProcessRuntime(linger_seconds=0.3) as runtime, Mesh(storage) as mesh:
+    async with ProcessRuntime(linger_seconds=1.0) as runtime, Mesh(storage) as mesh:
         yield World(storage, mesh, runtime)
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """Both sides with a pod, and the apex service on the primary's."""
+@asynccontextmanager
+async def both_sides() -> AsyncIterator[World]:
+    """Run a pod on each side; the apex service leads to the primary's."""
     async with a_world() as made:
         primary, canary = await asyncio.gather(
             made.pod("podinfo-primary-1", tag="1.0"), made.pod("podinfo-1", tag="2.0")
@@ -81,6 +90,19 @@ async def world() -> AsyncIterator[World]:
             endpoints("podinfo-primary", primary),
             endpoints("podinfo-canary", canary),
         )
+        yield made
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with both_sides() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="class", loop_scope="class")
+async def shared() -> AsyncIterator[World]:
+    """One world for a table of rows that leave nothing behind but their route."""
+    async with both_sides() as made:
         yield made
 
 
@@ -175,11 +197,7 @@ async def test_no_request_fails_when_services_and_routes_come_and_go(world):
         for _ in range(3):
             await world.put(a_virtual_service(50, 50))
             await load.reaches(20)
-            route = a_virtual_service(50, 50)
-            world.storage.remove(
-                ("networking.istio.io", "virtualservices"), ("test", "podinfo"), route
-            )
-            await world.mesh.settled()
+            await world.remove("VirtualService")
             await load.reaches(20)
     assert load.stats().failures == ()
 
@@ -211,6 +229,7 @@ async def test_an_object_that_makes_no_sense_is_an_error_and_the_routes_stay(wor
         assert await share_after(load, 50) == 1.0
 
 
+@pytest.mark.asyncio(loop_scope="class")
 class TestConditions:
     """Each condition is tried with requests that hold and that do not."""
 
@@ -245,10 +264,10 @@ class TestConditions:
             ),
         ],
     )
-    async def test_of_a_virtual_service(self, world, match, holding, failing):
-        await world.put(a_virtual_service(0, 100, match=[match]))
-        assert await asked(world, **holding) == 200
-        assert await asked(world, **failing) == 404
+    async def test_of_a_virtual_service(self, shared, match, holding, failing):
+        await shared.put(a_virtual_service(0, 100, match=[match]))
+        assert await asked(shared, **holding) == 200
+        assert await asked(shared, **failing) == 404
 
     @pytest.mark.parametrize(
         ("match", "holding", "failing"),
@@ -277,10 +296,11 @@ class TestConditions:
             ),
         ],
     )
-    async def test_of_an_http_route(self, world, match, holding, failing):
-        await world.put(an_http_route(0, 100, matches=[match]))
-        assert await asked(world, **holding) == 200
-        assert await asked(world, **failing) == 404
+    async def test_of_an_http_route(self, shared, match, holding, failing):
+        await shared.remove("VirtualService")
+        await shared.put(an_http_route(0, 100, matches=[match]))
+        assert await asked(shared, **holding) == 200
+        assert await asked(shared, **failing) == 404
 
 
 async def test_paths_are_rewritten(world):
@@ -295,9 +315,7 @@ async def test_paths_are_rewritten(world):
         "type": "URLRewrite",
         "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/admin/behaviour"}},
     }
-    world.storage.remove(
-        ("networking.istio.io", "virtualservices"), ("test", "podinfo"), a_virtual_service(0, 100)
-    )
+    await world.remove("VirtualService")
     await world.put(an_http_route(0, 100, filters=[filter_]))
     assert "error_rate" in await body(world, "/anything?x=1")
 
@@ -307,10 +325,12 @@ async def test_headers_are_changed(world):
         0, 100, headers={"response": {"set": {"x-added": "yes"}, "remove": ["x-version"]}}
     )
     await world.put(item)
-    async with aiohttp.ClientSession() as session:
-        async with session.get(world.mesh.url, headers={"Host": HOST}) as answer:
-            assert answer.headers["x-added"] == "yes"
-            assert "x-version" not in answer.headers
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(world.mesh.url, headers={"Host": HOST}) as answer,
+    ):
+        assert answer.headers["x-added"] == "yes"
+        assert "x-version" not in answer.headers
 
 
 async def test_nothing_is_left_when_the_context_is_left():

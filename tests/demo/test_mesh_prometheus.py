@@ -74,7 +74,7 @@ async def prometheus() -> AsyncIterator[Prometheus]:
         mesh = await context.enter_async_context(Mesh(storage))
         # The name that a Deployment would give.
         await run(storage, runtime, "podinfo-6d9f7c8b5-x7k2p", "podinfo-canary", ERROR_RATE="1")
-        await run(storage, runtime, "podinfo-primary-5c7d9-b4n6z", "podinfo-primary")
+        await run(storage, runtime, "podinfo-primary-5c7d9fbb84-b4n6z", "podinfo-primary")
         put(storage, a_service("podinfo"), a_virtual_service(50, 50))
         made = await context.enter_async_context(
             Prometheus(storage, envoy_metrics_url=mesh.metrics_url)

@@ -127,7 +127,9 @@ class TestHosts:
 
 class TestConditions:
     def test_any_of_the_conditions_is_enough(self):
-        item = a_virtual_service(80, 20, match=[{"uri": {"exact": "/a"}}, {"uri": {"prefix": "/b"}}])
+        item = a_virtual_service(
+            80, 20, match=[{"uri": {"exact": "/a"}}, {"uri": {"prefix": "/b"}}]
+        )
         written = host(render((*SERVICES, item)), APEX)["routes"]
         assert [each["match"] for each in written] == [{"path": "/a"}, {"prefix": "/b"}]
 
@@ -138,7 +140,12 @@ class TestConditions:
 
     def test_what_the_gateway_api_prefers_comes_first(self):
         item = an_http_route(80, 20)
-        paths = (("PathPrefix", "/"), ("PathPrefix", "/long"), ("Exact", "/x"), ("PathPrefix", "/l"))
+        paths = (
+            ("PathPrefix", "/"),
+            ("PathPrefix", "/long"),
+            ("Exact", "/x"),
+            ("PathPrefix", "/l"),
+        )
         item["spec"]["rules"][0]["matches"] = [
             {"path": {"type": kind, "value": value}} for kind, value in paths
         ]

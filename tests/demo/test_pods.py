@@ -21,6 +21,7 @@ from canary.demo.load import Load
 from canary.demo.mesh import Mesh
 from canary.demo.network import PodNetwork
 from canary.demo.pods import ProcessRuntime
+from tests.controller.faults import until
 from tests.demo.mesh_objects import PORT, a_pod
 
 DEADLINE_SECONDS = 20.0
@@ -228,15 +229,16 @@ class TestEnd:
             await status(url)
 
     async def test_a_pod_goes_on_serving_for_a_moment_and_says_that_it_ends(self, runtime):
-        url = await ready(runtime)
-        stopping = asyncio.create_task(runtime.stop(a_pod("podinfo-1")))
-        while not any("terminated" in line for line in runtime.logs("uid-podinfo-1")):
-            await asyncio.sleep(0.005)
+        url = await ready(runtime, environment={"LINGER": "1000s"})
+        os.kill(runtime.process_ids[0], signal.SIGTERM)
+        await until(
+            lambda: any("terminated" in line for line in runtime.logs("uid-podinfo-1")),
+            "the pod knows that it ends",
+        )
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             assert answer.status == 200
             assert answer.headers["connection"] == "close"
         assert await status(f"{url}/readyz") == 503
-        await stopping
 
     async def test_a_pod_can_be_stopped_before_it_runs(self, runtime):
         await started(runtime)
@@ -297,10 +299,7 @@ class TestEnd:
         assert ran.returncode == -signal.SIGKILL, ran.stderr
         ids = [int(each) for each in ran.stdout.split()]
         assert len(ids) == 2
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while any(running(each) for each in ids) and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        assert not any(running(each) for each in ids)
+        await until(lambda: not any(running(each) for each in ids), "all processes have ended")
 
 
 class TestNetwork:

@@ -1,4 +1,4 @@
-"""Schemas of other projects, read from their Go modules; golden files that can be rewritten."""
+"""Schemas of other projects, read from their Go modules."""
 
 import json
 import os
@@ -14,20 +14,6 @@ import pytest
 import yaml
 
 from tests.routers.published import PublishedSchemas
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-golden",
-        action="store_true",
-        help="write what is rendered now into the golden files, to be read as a diff",
-    )
-
-
-@pytest.fixture(scope="session")
-def update_golden(request: pytest.FixtureRequest) -> bool:
-    # pytest knows the option only where this directory is on the command line.
-    return bool(request.config.getoption("--update-golden", default=False))
 
 
 @pytest.fixture(scope="session")

@@ -82,14 +82,11 @@ async def then_at_rest(world: EmbeddedWorld, tag: str) -> None:
 
 async def events_of(world: EmbeddedWorld) -> list[str]:
     """Give the reasons of the Canary's events."""
-    kind = Kind(group="", versions=("v1",), kind="Event", plural="events")
-    found = [
-        event
-        async for items, _ in world.api.pages(kind, NAMESPACE)
-        for event in items
+    return [
+        event["reason"]
+        for event in await world.events()
         if event["involvedObject"]["kind"] == "Canary"
     ]
-    return [event["reason"] for event in found]
 
 
 async def test_a_running_app_is_initialised_without_a_failed_request(

@@ -39,6 +39,7 @@ def age(since: str | None, moment: datetime) -> str:
 
 
 def item_age(item: Object) -> str:
+    """Write how old an object is."""
     return age(at_path(item, "metadata", "creationTimestamp"), now())
 
 

@@ -14,7 +14,8 @@ from canary.demo.apiserver.admission import Admission
 from canary.demo.apiserver.apply import applied_to, track_update
 from canary.demo.apiserver.conversion import from_stored, to_stored
 from canary.demo.apiserver.decoding import WriteOptions, decoded
-from canary.demo.apiserver.fields import Manager, Path, write_managers
+from canary.demo.apiserver.definitions import Definitions
+from canary.demo.apiserver.fields import Manager, write_managers
 from canary.demo.apiserver.lifecycle import (
     DeleteOptions,
     born,
@@ -26,9 +27,10 @@ from canary.demo.apiserver.lifecycle import (
     may_go,
     raise_generation,
 )
+from canary.demo.apiserver.preconditions import check_deletion, check_update, place, writable_by
 from canary.demo.apiserver.resources import Registry, Resource
 from canary.demo.apiserver.storage import Storage, Stored
-from canary.demo.apiserver.values import Object, child, copied, now, timestamp
+from canary.demo.apiserver.values import Object, copied, now, timestamp
 
 PatchKind = Literal["json", "merge", "strategic"]
 
@@ -53,6 +55,7 @@ class Objects:
         self.storage = storage
         self.clock = clock
         self._admission = Admission(registry, storage)
+        self._definitions = Definitions(registry, storage)
 
     def find(self, resource: Resource, namespace: str, name: str) -> Stored | None:
         """Return an object, or None."""
@@ -74,7 +77,7 @@ class Objects:
     ) -> Written:
         """Create an object from what a client sent."""
         new, warnings = decoded(copied(item), resource, options)
-        self._place(new, resource, namespace)
+        place(new, resource, namespace)
         if new["metadata"].get("resourceVersion"):
             raise errors.ApiError(
                 500, "", "resourceVersion should not be set on objects to be created"
@@ -93,7 +96,7 @@ class Objects:
     ) -> Written:
         """Replace an object, or a subresource of it, by what a client sent."""
         new, warnings = decoded(copied(item), resource, options)
-        self._place(new, resource, namespace, name)
+        place(new, resource, namespace, name)
         old = self.find(resource, namespace, name)
         if old is None and resource.creates_on_update and not subresource:
             if new["metadata"].get("resourceVersion") or new["metadata"].get("uid"):
@@ -133,7 +136,7 @@ class Objects:
         else:
             patched = patch.strategic_patched(current, changes, resource.schema)
         new, warnings = decoded(copied(patched), resource, options)
-        self._place(new, resource, namespace, name)
+        place(new, resource, namespace, name)
         return self._update(resource, old, new, options, warnings, subresource)
 
     def apply(
@@ -150,7 +153,7 @@ class Objects:
         applied, warnings = decoded(copied(item), resource, options)
         if applied["metadata"].get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
-        self._place(applied, resource, namespace, name)
+        place(applied, resource, namespace, name)
         old = self.find(resource, namespace, name)
         if old is None and subresource:
             raise errors.not_found(resource.group, resource.plural, name)
@@ -170,9 +173,9 @@ class Objects:
             Manager(options.manager, "Apply", resource.api_version, subresource),
             force=options.force,
             time=timestamp(self.clock()),
-            writable=_writable(resource, subresource),
+            writable=writable_by(resource, subresource),
         )
-        self._place(new, resource, namespace, name)
+        place(new, resource, namespace, name)
         if old is None:
             new["metadata"].pop("resourceVersion", None)
             return self._create(resource, namespace, new, options, warnings, tracked=True)
@@ -189,20 +192,10 @@ class Objects:
     ) -> Written:
         """Delete an object, or begin to where finalizers or grace hold it."""
         old = self.read(resource, namespace, name)
-        metadata = old.object["metadata"]
-        for label, wanted, actual, meaning in (
-            ("UID", options.uid, metadata["uid"], "deleted and then recreated"),
-            ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "modified"),
-        ):
-            if wanted is not None and wanted != actual:
-                raise errors.conflict(
-                    resource.group,
-                    resource.kind,
-                    name,
-                    f"the {label} in the precondition ({wanted}) does not match the {label} in"
-                    f" record ({actual}). The object might have been {meaning}",
-                )
-        finalizers = deletion_finalizers(metadata.get("finalizers") or [], options.propagation)
+        check_deletion(resource, old.object, options)
+        finalizers = deletion_finalizers(
+            old.object["metadata"].get("finalizers") or [], options.propagation
+        )
         grace = grace_seconds(old.object, resource, options.grace_seconds)
         new = dying(old.object, finalizers, grace, self.clock())
         if may_go(new):
@@ -215,25 +208,6 @@ class Objects:
         if resource.storage_key == crd.KEY:
             self._delete_instances(new)
         return Written(stored=self.find(resource, namespace, name) or stored)
-
-    def _place(
-        self, item: Object, resource: Resource, namespace: str, name: str | None = None
-    ) -> None:
-        """Check, in place, that an object belongs where the request's path says."""
-        metadata = child(item, "metadata")
-        if resource.namespaced:
-            if metadata.setdefault("namespace", namespace) != namespace:
-                raise errors.bad_request(
-                    "the namespace of the provided object does not match the namespace sent on"
-                    " the request"
-                )
-        else:
-            metadata.pop("namespace", None)
-        if name is not None and metadata.setdefault("name", name) != name:
-            raise errors.bad_request(
-                f"the name of the object ({metadata['name']}) does not match the name on the URL"
-                f" ({name})"
-            )
 
     def _create(
         self,
@@ -258,12 +232,13 @@ class Objects:
             new["metadata"].pop("managedFields", None)
             manager = Manager(options.manager, "Update", resource.api_version)
             track_update(None, new, resource.schema, manager, time=timestamp(moment))
-        self._establish(resource, new)
+        if resource.storage_key == crd.KEY:
+            self._definitions.establish(new, timestamp(self.clock()))
         if options.dry_run:
             return Written(stored=Stored(new, 0), created=True, warnings=tuple(warnings))
         stored = self.storage.put(resource.storage_key, (namespace, name), new)
         if resource.storage_key == crd.KEY:
-            crd.register(self.registry, new)
+            self._definitions.serve(new)
         return Written(stored=stored, created=True, warnings=tuple(warnings))
 
     def _update(
@@ -277,9 +252,8 @@ class Objects:
         *,
         tracked: bool = False,
     ) -> Written:
-        before, metadata = old.object, sent["metadata"]
-        name = before["metadata"]["name"]
-        self._check_preconditions(resource, before, metadata)
+        before = old.object
+        check_update(resource, before, sent["metadata"])
         new = carried_over(to_stored(sent, resource), before, resource, subresource)
         new["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
         new = copied(new)
@@ -293,41 +267,19 @@ class Objects:
             track_update(before, new, resource.schema, manager, time=time)
         elif not new["metadata"].get("managedFields"):
             write_managers(new, {})
-        self._establish(resource, new)
+        if resource.storage_key == crd.KEY:
+            self._definitions.establish(new, timestamp(self.clock()))
         if may_go(new):
             return self._remove(resource, old, new, dry_run=options.dry_run, warnings=warnings)
         if new == before:
             return Written(stored=old, warnings=tuple(warnings))
         if options.dry_run:
             return Written(stored=Stored(new, old.version), warnings=tuple(warnings))
-        where = (before["metadata"].get("namespace", ""), name)
+        where = (before["metadata"].get("namespace", ""), before["metadata"]["name"])
         stored = self.storage.put(resource.storage_key, where, new)
         if resource.storage_key == crd.KEY and new.get("spec") != before.get("spec"):
-            crd.register(self.registry, new)
+            self._definitions.serve(new)
         return Written(stored=stored, warnings=tuple(warnings))
-
-    def _check_preconditions(self, resource: Resource, before: Object, metadata: Object) -> None:
-        name = before["metadata"]["name"]
-        version, uid = metadata.get("resourceVersion"), metadata.get("uid")
-        if uid and uid != before["metadata"]["uid"]:
-            raise errors.conflict(
-                resource.group,
-                resource.plural,
-                name,
-                f"Precondition failed: UID in precondition: {uid}, UID in object meta:"
-                f" {before['metadata']['uid']}",
-            )
-        if version and version != before["metadata"]["resourceVersion"]:
-            raise errors.conflict(resource.group, resource.plural, name)
-
-    def _establish(self, resource: Resource, definition: Object) -> None:
-        if resource.storage_key == crd.KEY:
-            time = timestamp(self.clock())
-            definition["status"] = crd.established_status(definition, time)
-            if definition["metadata"].get("deletionTimestamp") is None:
-                finalizers = definition["metadata"].setdefault("finalizers", [])
-                if crd.CLEANUP not in finalizers:
-                    finalizers.append(crd.CLEANUP)
 
     def _remove(
         self,
@@ -345,47 +297,25 @@ class Objects:
         where = (metadata.get("namespace", ""), metadata["name"])
         stored = self.storage.remove(resource.storage_key, where, copied(last))
         if resource.storage_key == crd.KEY:
-            self.registry.remove(last["spec"]["group"], last["spec"]["names"]["plural"])
-            self.storage.drop_kind((last["spec"]["group"], last["spec"]["names"]["plural"]))
-        if resource.custom and not self.storage.history(resource.storage_key).objects:
+            self._definitions.cease(last)
+        if resource.custom:
             self._release_definition(resource)
         return Written(stored=stored, removed=True, warnings=said)
 
     def _delete_instances(self, definition: Object) -> None:
         """Delete what a dying definition defines; it goes when the last of that has gone."""
-        spec = definition["spec"]
-        key = (spec["group"], spec["names"]["plural"])
-        resource = self.registry.stored().get(key)
-        for namespace, name in list(self.storage.history(key).objects):
-            if resource is not None:
+        resource, names = self._definitions.instances(definition)
+        if resource is not None:
+            for namespace, name in names:
                 self.delete(resource, namespace, name)
-        if resource is None or not self.storage.history(key).objects:
-            self._release(definition["metadata"]["name"])
+            self._release_definition(resource)
 
     def _release_definition(self, resource: Resource) -> None:
-        self._release(f"{resource.plural}.{resource.group}")
-
-    def _release(self, name: str) -> None:
-        stored = self.storage.find(crd.KEY, ("", name))
-        if stored is None or stored.object["metadata"].get("deletionTimestamp") is None:
+        released = self._definitions.released(resource)
+        if released is None:
             return
-        kept = [
-            finalizer
-            for finalizer in stored.object["metadata"].get("finalizers") or ()
-            if finalizer != crd.CLEANUP
-        ]
-        last = copied(stored.object)
-        last["metadata"]["finalizers"] = kept
-        resource = self.registry.find(crd.KEY[0], "v1", crd.KEY[1])
+        stored, last = released
         if may_go(last):
-            self._remove(resource, stored, last)
+            self._remove(self._definitions.resource, stored, last)
         else:
-            self.storage.put(crd.KEY, ("", name), last)
-
-
-def _writable(resource: Resource, subresource: str) -> Callable[[Path], bool]:
-    if subresource == "status":
-        return lambda path: path[0] == "f:status"
-    if resource.has_status:
-        return lambda path: path[0] != "f:status"
-    return lambda _path: True
+            self.storage.put(crd.KEY, ("", last["metadata"]["name"]), last)

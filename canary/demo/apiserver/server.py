@@ -13,6 +13,7 @@ from aiohttp import web
 from canary.demo.apiserver import discovery, errors
 from canary.demo.apiserver.audit import Audit, AuditEntry, RequestCounter
 from canary.demo.apiserver.builtin import builtin_resources
+from canary.demo.apiserver.documents import document_at
 from canary.demo.apiserver.errors import ApiError, PathNotFound
 from canary.demo.apiserver.handlers import Answer, answer, json_status
 from canary.demo.apiserver.negotiation import JSON, YAML, as_yaml, wanted, wants_aggregated
@@ -231,41 +232,9 @@ class EmbeddedApiServer:
             return web.Response(
                 body=to_json(document), headers={"Content-Type": discovery.AGGREGATED}
             )
-        return _response(Answer(200, to_json(self._json_document(path))), JSON)
-
-    def _json_document(self, path: str) -> Object:
-        segments = path.strip("/").split("/")
-        match segments:
-            case [""]:
-                roots = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2",
-                         "/openapi/v3", "/readyz", "/version"]  # fmt: skip
-                groups = [f"/apis/{name}" for name in self.registry.groups() if name]
-                return {"paths": sorted([*roots, *groups])}
-            case ["version"]:
-                return discovery.VERSION
-            case ["api"]:
-                return discovery.core_versions()
-            case ["apis"]:
-                return discovery.groups(self.registry)
-            case ["api", version]:
-                return discovery.resource_list(self.registry, "", version)
-            case ["apis", group]:
-                versions = self.registry.groups().get(group)
-                if not versions:
-                    raise PathNotFound(path)
-                return discovery.group(group, versions)
-            case ["apis", group, version]:
-                return discovery.resource_list(self.registry, group, version)
-            case ["openapi", "v2"]:
-                return self._documents.version2()
-            case ["openapi", "v3"]:
-                return self._documents.index()
-            case ["openapi", "v3", "api", version]:
-                return self._documents.version3("", version)
-            case ["openapi", "v3", "apis", group, version]:
-                return self._documents.version3(group, version)
-            case _:
-                raise PathNotFound(path)
+        return _response(
+            Answer(200, to_json(document_at(path, self.registry, self._documents))), JSON
+        )
 
 
 def _response(said: Answer, media_type: str) -> web.Response:

@@ -80,7 +80,8 @@ class ProcessRuntime:
         trace: TracebackType | None,
     ) -> None:
         try:
-            await asyncio.gather(*(self._end(uid, grace_seconds=2.0) for uid in tuple(self._pods)))
+            # With the world ends everyone who could be waiting for an answer.
+            await asyncio.gather(*(self._end(uid, grace_seconds=0.0) for uid in tuple(self._pods)))
         finally:
             self._network.__exit__(kind, error, trace)
             if self._temporary is not None:

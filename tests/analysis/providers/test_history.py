@@ -9,7 +9,8 @@ import pytest
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.model import Credentials, ProviderSpec
 from analysis.providers.history import History, Series
-from tests.analysis.servers import TLS, data, echoes_secrets, hangs, resets, says, trickles
+from tests.analysis.servers import data, echoes_secrets, hangs, resets, says, trickles
+from tests.certificates import authority_pem
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 END = START + timedelta(minutes=2)
@@ -158,7 +159,7 @@ async def test_trust_is_that_of_the_spec(serve):
     server = await serve(says(MATRIX), tls=True)
     spec = a_spec(server.address)
     assert "is not trusted" in str(await refused(spec))
-    bundle = (TLS / "authority.pem").read_text()
+    bundle = authority_pem()
     assert (await read(replace(spec, ca_bundle=bundle))).points
     assert (await read(replace(spec, insecure_skip_verify=True))).points
 

@@ -12,11 +12,12 @@ from analysis.engine import Providers, analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.model import Metric, NoData, Outcome, ProviderSpec, Sample, ThresholdRange, Verdict
 from analysis.providers.prometheus import PrometheusProvider
-from tests.analysis.servers import TLS, data, overflows, says, vector
+from tests.analysis.servers import data, overflows, says, vector
+from tests.certificates import authority_pem
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-AUTHORITY = (TLS / "authority.pem").read_text()
+AUTHORITY = authority_pem()
 
 
 def a_spec(address: str, **fields) -> ProviderSpec:

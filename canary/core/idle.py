@@ -1,0 +1,76 @@
+"""Between runs: what is there is kept as it should be, and a new revision begins a run."""
+
+from canary.api.status import Outcome, Phase
+from canary.core import waits as why
+from canary.core.facts import Revision
+from canary.core.initialisation import initialise
+from canary.core.promotion import finalise
+from canary.core.revision import current_revision, no_revision, pin
+from canary.core.run import begin
+from canary.core.situation import Situation, Turn
+from canary.core.weights import ALL_PRIMARY
+
+
+def rest(situation: Situation) -> Turn:
+    """Initialized and Succeeded: the target is at the promoted revision, or a run begins."""
+    revision = current_revision(situation.status, situation.facts)
+    if revision is None:
+        return _await_revision(situation)
+    if revision.id != situation.status.last_promoted_spec:
+        return begin(situation, revision)
+    return _keep(situation, revision)
+
+
+def failed(situation: Situation) -> Turn:
+    """Failed: the failed revision is left alone until it is changed, reverted or retried."""
+    revision = current_revision(situation.status, situation.facts)
+    if revision is None:
+        return _await_revision(situation)
+    status, primary = situation.status, situation.facts.primary
+    if not status.last_promoted_spec:
+        return _initialisation_failed(situation, revision)
+    if revision.id == status.last_promoted_spec:
+        back = pin(situation, revision).but(failed_checks=0, metrics=()).enter(Phase.SUCCEEDED)
+        message = f"{situation.target_name} is back at the promoted revision"
+        return _keep(back.tell("RevisionReverted", message), revision)
+    if revision.id != status.last_applied_spec:
+        return begin(situation, revision)
+    ended = status.history[0].outcome if status.history else ""
+    promoted = primary is not None and primary.revision == status.last_applied_spec
+    if ended == Outcome.PROMOTION_FAILED and promoted and situation.primary_ready:
+        # The primary came up after all, with what has passed its analysis.
+        return finalise(situation)
+    return _keep(situation, revision)
+
+
+def _initialisation_failed(situation: Situation, revision: Revision) -> Situation:
+    """Try again when something has changed that may help: the revision, the spec, the primary."""
+    changed = revision.id != situation.status.last_applied_spec
+    edited = situation.facts.generation != situation.status.observed_generation
+    if changed or edited or situation.primary_ready:
+        return initialise(situation)
+    return situation.but(waiting_for=None)
+
+
+def _await_revision(situation: Situation) -> Situation:
+    reason, message = no_revision(situation)
+    return situation.wait(reason, situation.obstructed(message))
+
+
+def _keep(situation: Situation, revision: Revision) -> Situation:
+    """Stay at a revision, with the record of where it was read brought up to date."""
+    status, target = situation.status, situation.facts.target
+    parked = status.target_parked or (target is not None and target.replicas == 0)
+    kept = pin(situation, revision).but(target_parked=parked)
+    if status.canary_weight and situation.primary_ready:
+        message = "The primary is ready again and serves all traffic"
+        kept = kept.split(ALL_PRIMARY).tell("TrafficReturned", message)
+    if situation.facts.primary is None and revision.id != status.last_promoted_spec:
+        return kept.wait(
+            why.PRIMARY_MISSING,
+            "the primary is gone, and the target is not at the promoted revision: "
+            "return the target to it, or retry",
+        )
+    if situation.facts.obstacle:
+        return kept.wait(why.OBSTACLE, situation.facts.obstacle)
+    return kept.but(waiting_for=None)

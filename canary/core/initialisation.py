@@ -1,0 +1,63 @@
+"""Initialising: the primary comes up beside the serving target, then takes its traffic over."""
+
+from canary.api.status import Outcome, Phase, Severity
+from canary.core import waits as why
+from canary.core.facts import Revision
+from canary.core.revision import current_revision, no_revision, pin
+from canary.core.situation import Situation
+from canary.core.weights import ALL_PRIMARY
+
+SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
+"""What is waited for once the primary is ready, while its clients come over from the target."""
+
+
+def initialise(situation: Situation) -> Situation:
+    """Have the primary come up, and give it the traffic when it can serve."""
+    situation = situation.enter(Phase.INITIALIZING)
+    revision = current_revision(situation.status, situation.facts)
+    if revision is None:
+        return _await(situation, *no_revision(situation))
+    if not situation.waits_for(*SWITCHING):
+        situation = _pin_first(situation, revision).split(ALL_PRIMARY)
+    primary = situation.facts.primary
+    there = primary is not None and primary.revision == situation.status.last_applied_spec
+    if not there or not situation.primary_ready:
+        trouble = f": {primary.failing}" if primary and primary.failing else ""
+        message = f"all pods of the primary are to be ready{trouble}"
+        return _await(situation, why.PRIMARY_NOT_READY, message)
+    if situation.facts.routed != ALL_PRIMARY:
+        message = "traffic is to go to the primary"
+        return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
+    if not situation.waits_for(why.DRAINING):
+        return situation.wait(why.DRAINING, "clients are to move from the target to the primary")
+    return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
+
+
+def _pin_first(situation: Situation, revision: Revision) -> Situation:
+    """Record what the primary is to run first: what the target runs, while the target serves.
+
+    Where a primary of ours serves already, a status was lost, or the target has moved on: what
+    serves stays, and the target's revision has to pass a run of its own.
+    """
+    target, primary = situation.facts.target, situation.facts.primary
+    ours = primary.revision if primary is not None else ""
+    parked = target is not None and target.replicas == 0
+    if ours and ours != revision.id and (parked or situation.primary_ready):
+        return pin(situation, Revision(id=ours)).but(target_version="")
+    return pin(situation, revision)
+
+
+def _await(situation: Situation, reason: str, message: str) -> Situation:
+    waiting = situation.progress(reason, message)
+    if not waiting.overdue:
+        return waiting
+    late = f"Initialisation did not end in time, the target serves: {situation.obstructed(message)}"
+    failed = waiting.close_run(Outcome.ROLLED_BACK, reason, late).enter(Phase.FAILED)
+    return failed.tell("InitializationFailed", late, Severity.ERROR, alert=True)
+
+
+def _complete(situation: Situation) -> Situation:
+    initialised = situation.enter(Phase.INITIALIZED)
+    initialised = initialised.but(last_promoted_spec=initialised.status.last_applied_spec)
+    message = f"{initialised.target_name} is initialised; the primary serves"
+    return initialised.tell("Initialized", message, alert=True)

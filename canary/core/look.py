@@ -1,0 +1,174 @@
+"""A look at a run whose canary is ready: hooks, metrics, and the step that follows.
+
+Who fails counts towards the rollback; who gives no verdict holds the weight; who passes moves on,
+as the gates allow.
+"""
+
+from math import isfinite
+
+from analysis.model import Check, Report, Verdict
+from canary.api.people import WebhookType
+from canary.api.status import MetricStatus, Phase, Severity
+from canary.core import waits as why
+from canary.core.ending import roll_back
+from canary.core.gates import Passed, Refused, ask, ask_gate, asks, held_gates, shut, signalled
+from canary.core.needs import Analyse
+from canary.core.promotion import promote
+from canary.core.situation import Situation, Turn
+from canary.core.weights import Split, next_weight, step_plan
+
+_BETWEEN_LOOKS = (
+    why.ANALYSIS_DUE,
+    why.CHECKS_FAILING,
+    why.ANALYSIS_INCONCLUSIVE,
+    why.TRAFFIC_GATE,
+    why.PROMOTION_GATE,
+)
+"""What a run may wait for between two looks; anything else is over when the canary is ready."""
+
+
+def look(situation: Situation) -> Turn:
+    """Look at a run whose canary is ready, if it is time."""
+    situation = situation.run()
+    run = situation.current_run
+    if run.full_promotion or situation.spec.skip_analysis:
+        return promote(situation)
+    if _opened_by_hand(situation):
+        return _take_step(situation)
+    if run.next_analysis_at is None or situation.now >= run.next_analysis_at:
+        return _look_now(situation)
+    if situation.waits_for(*_BETWEEN_LOOKS):
+        return situation
+    return situation.wait(why.ANALYSIS_DUE, "the next analysis")
+
+
+def _opened_by_hand(situation: Situation) -> bool:
+    """Tell whether a gate was opened at which nothing but the gate holds the run."""
+    run = situation.current_run
+    passed = run.analysis_passed or not situation.status.canary_weight
+    return passed and any(gate in run.approvals for gate in held_gates(situation))
+
+
+def _look_now(situation: Situation) -> Turn:
+    signal = signalled(situation)
+    if signal is not None:
+        return signal
+    if not situation.current_run.pre_rollout_passed:
+        return _first_look(situation)
+    if not situation.status.canary_weight:
+        # Held at the gate before the first step: there is no traffic that metrics could judge.
+        return _take_step(situation)
+    hooks = ask(situation, WebhookType.ROLLOUT)
+    if isinstance(hooks, Refused):
+        return _fail_check(situation, hooks.message)
+    if not isinstance(hooks, Passed):
+        return hooks
+    return _analyse(situation)
+
+
+def _first_look(situation: Situation) -> Turn:
+    answer = ask(situation, WebhookType.PRE_ROLLOUT)
+    if isinstance(answer, Refused):
+        return _fail_check(situation, answer.message)
+    if not isinstance(answer, Passed):
+        return answer
+    ready = situation.run(pre_rollout_passed=True)
+    ready = ready.tell("AnalysisStarted", f"Starting the analysis of {ready.target_name}")
+    if ready.status.canary_weight:
+        # The canary serves already, for want of a healthy primary: what it serves is judged before
+        # it gets more.
+        return ready.wait(why.ANALYSIS_DUE, "the first analysis").look_again()
+    return _take_step(ready)
+
+
+def _analyse(situation: Situation) -> Turn:
+    run = situation.current_run
+    need = Analyse(key=f"{run.id}/{run.looks}")
+    report = situation.facts.answers.get(need)
+    if not isinstance(report, Report):
+        return need
+    judged = situation.but(metrics=tuple(_record(situation, check) for check in report.checks))
+    if report.verdict is Verdict.FAIL:
+        return _fail_check(judged, _messages(report, Verdict.FAIL))
+    if report.verdict is Verdict.INCONCLUSIVE:
+        return _inconclusive(judged, _messages(report, Verdict.INCONCLUSIVE))
+    return _take_step(judged.run(analysis_passed=True).release(why.ANALYSIS_INCONCLUSIVE))
+
+
+def _record(situation: Situation, check: Check) -> MetricStatus:
+    # JSON has no word for NaN and the infinities; the message has.
+    finite = check.value is not None and isfinite(check.value)
+    return MetricStatus(
+        name=check.metric,
+        verdict=check.verdict,
+        value=check.value if finite else None,
+        bound=check.bound,
+        message=check.message,
+        at=situation.now,
+    )
+
+
+def _messages(report: Report, verdict: Verdict) -> str:
+    return "; ".join(check.message for check in report.checks if check.verdict is verdict)
+
+
+def _fail_check(situation: Situation, message: str) -> Situation:
+    """Count a failed check, and roll back in this very decision where it reaches the threshold."""
+    threshold = situation.spec.analysis.failures_to_roll_back
+    failed = situation.run(analysis_passed=False).release(why.ANALYSIS_INCONCLUSIVE)
+    failed = failed.but(failed_checks=situation.status.failed_checks + 1)
+    count = f"{failed.status.failed_checks} of {threshold} failed checks"
+    if failed.status.failed_checks >= threshold:
+        return roll_back(failed, "ChecksFailed", f"{count}: {message}")
+    told = failed.tell("CheckFailed", f"{count}: {message}", Severity.WARN)
+    waiting = f"the next analysis, after {count}: {message}"
+    return told.wait(why.CHECKS_FAILING, waiting).look_again()
+
+
+def _inconclusive(situation: Situation, message: str) -> Situation:
+    first = not situation.held_by(why.ANALYSIS_INCONCLUSIVE)
+    held = situation.run(analysis_passed=False).hold(
+        why.ANALYSIS_INCONCLUSIVE,
+        f"a verdict; the weight is held: {message}",
+        situation.progress_deadline,
+    )
+    if held.overdue:
+        return roll_back(held, "AnalysisInconclusive", f"No verdict in time: {message}")
+    if first:
+        held = held.tell("AnalysisInconclusive", f"Holding: {message}", Severity.WARN)
+    return held.look_again()
+
+
+def _take_step(situation: Situation) -> Turn:
+    """Give the canary its next weight, or promote it after the last one, as the gates allow."""
+    weight = next_weight(step_plan(situation.spec.analysis), situation.status.canary_weight)
+    if weight is not None or situation.status.phase is Phase.PROGRESSING:
+        answer = ask_gate(situation, why.TRAFFIC_GATE)
+        if isinstance(answer, Refused):
+            # With traffic on the canary the analysis goes on at the gate; without, it is enough
+            # to ask those who can be asked.
+            again = bool(situation.status.canary_weight) or asks(
+                situation, WebhookType.CONFIRM_TRAFFIC_INCREASE, WebhookType.ROLLBACK
+            )
+            return shut(situation, why.TRAFFIC_GATE, answer.message, ask_again=again)
+        if not isinstance(answer, Passed):
+            return answer
+    opened = situation.release(why.TRAFFIC_GATE)
+    return _pass_promotion_gate(opened) if weight is None else _advance(opened, weight)
+
+
+def _advance(situation: Situation, weight: int) -> Situation:
+    moved = situation.enter(Phase.PROGRESSING).split(Split.to_canary(weight))
+    moved = moved.run(analysis_passed=False, approvals=(), holds=())
+    moved = moved.tell("WeightAdvanced", f"Weight of {moved.target_name} advanced to {weight} %")
+    return moved.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %").look_again()
+
+
+def _pass_promotion_gate(situation: Situation) -> Turn:
+    answer = ask_gate(situation, why.PROMOTION_GATE)
+    if isinstance(answer, Refused):
+        held = situation.enter(Phase.WAITING_PROMOTION)
+        return shut(held, why.PROMOTION_GATE, answer.message, ask_again=True)
+    if not isinstance(answer, Passed):
+        return answer
+    return promote(situation)

@@ -1,0 +1,94 @@
+"""The promotion: the primary gets the analysed revision, then its traffic back, then the run ends."""
+
+from canary.api.analysis_spec import PodFailurePolicy
+from canary.api.people import WebhookType
+from canary.api.status import Outcome, Phase
+from canary.core import waits as why
+from canary.core.ending import fail_promotion
+from canary.core.facts import Workload
+from canary.core.revision import current_revision
+from canary.core.situation import Situation
+from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
+
+
+def promote(situation: Situation) -> Situation:
+    """Copy the analysed revision to the primary, with traffic where it is until it is ready."""
+    revision = situation.status.last_applied_spec
+    promoting = situation.enter(Phase.PROMOTING).run(next_analysis_at=None, holds=())
+    told = promoting.tell("PromotionStarted", f"Promoting revision {revision} to the primary")
+    return await_update(told)
+
+
+def await_update(situation: Situation) -> Situation:
+    """Wait until the primary runs the analysed revision, or give the promotion up."""
+    revision = situation.status.last_applied_spec
+    message = f"all pods of the primary are to run {revision} and be ready"
+    waiting = situation.progress(why.PRIMARY_UPDATING, message)
+    if waiting.overdue:
+        late = f"Not in time: {situation.obstructed(message)}"
+        return fail_promotion(waiting, "ProgressDeadlineExceeded", late)
+    return waiting
+
+
+def bring_up(situation: Situation, primary: Workload) -> Situation:
+    """Promoting, with the primary at the analysed revision: traffic returns when it is ready."""
+    revision = current_revision(situation.status, situation.facts)
+    applied = situation.status.last_applied_spec
+    moved_on = revision is not None and revision.id != applied
+    if moved_on and situation.status.canary_weight and primary.serves:
+        # The canary's pods are being replaced by something that nobody has looked at. Whatever the
+        # primary runs by now was analysed.
+        message = f"{situation.target_name} has changed meanwhile: the primary serves all traffic"
+        situation = situation.split(ALL_PRIMARY).tell("TrafficReturned", message)
+    if situation.primary_ready:
+        return _return_traffic(situation)
+    if primary.failing and situation.spec.analysis.on_pod_failure is PodFailurePolicy.FAST:
+        return fail_promotion(situation, primary.failing.reason, str(primary.failing))
+    if primary.given_up:
+        message = f"{primary.name} did not progress within its own deadline"
+        return fail_promotion(situation, "ProgressDeadlineExceeded", message)
+    return await_update(situation)
+
+
+def _return_traffic(situation: Situation) -> Situation:
+    """Move traffic from the canary to the promoted primary, by steps where they are asked for."""
+    waiting = situation.wait(why.TRAFFIC_RETURNING, "the next step back to the primary")
+    due = situation.current_run.next_analysis_at
+    if due is not None and situation.now < due:
+        return waiting
+    weight = promotion_weight(situation.spec.analysis, situation.status.canary_weight)
+    if not weight:
+        return finalise(situation)
+    moved = waiting.split(Split.to_canary(weight)).look_again()
+    return moved.tell("TrafficReturning", f"Weight of the primary advanced to {FULL - weight} %")
+
+
+def finalise(situation: Situation) -> Situation:
+    """Give the primary all traffic, and let what is in flight on the canary end."""
+    revision = situation.status.last_applied_spec
+    final = situation.split(ALL_PRIMARY).enter(Phase.FINALISING).but(last_promoted_spec=revision)
+    told = final.tell("TrafficReturned", f"The primary serves all traffic with {revision}")
+    return _await_route(told)
+
+
+def finalising(situation: Situation) -> Situation:
+    """Finalising: the route turns, what is in flight ends, and the run is over."""
+    routed = situation.facts.routed
+    if routed is not None and routed.canary:
+        return _await_route(situation)
+    if not situation.waits_for(why.DRAINING):
+        return situation.wait(why.DRAINING, "requests in flight on the canary are to end")
+    return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
+
+
+def _await_route(situation: Situation) -> Situation:
+    message = "the route is to send all traffic to the primary"
+    return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
+
+
+def _complete(situation: Situation) -> Situation:
+    """End a run in success."""
+    revision = situation.status.last_applied_spec
+    message = f"Revision {revision} of {situation.target_name} is promoted"
+    ended = situation.close_run(Outcome.PROMOTED, "Promoted", message).enter(Phase.SUCCEEDED)
+    return ended.tell("Promoted", message, alert=True, hook=WebhookType.POST_ROLLOUT)

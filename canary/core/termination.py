@@ -1,0 +1,55 @@
+"""Terminating: the target gets its pods and its traffic back before anything is removed."""
+
+from canary.api.status import Phase
+from canary.core import waits as why
+from canary.core.facts import Facts
+from canary.core.situation import Situation
+
+
+def terminate(situation: Situation) -> Situation:
+    """Go through what a deletion gives back, one thing after the other."""
+    facts = situation.facts
+    if not facts.has_finalizer:
+        return situation
+    leaving = situation.enter(Phase.TERMINATING)
+    if facts.target is None or not situation.spec.reverts_on_deletion:
+        return _release(leaving)
+    if leaving.waits_for(why.RELEASING):
+        return leaving
+    if leaving.waits_for(why.DRAINING):
+        return _release(leaving) if leaving.waited(facts.policy.drain) else leaving
+    if leaving.waits_for(why.RESTORING, why.RESTORING_BLOCKED) or _target_may_serve(facts):
+        return _restore(leaving)
+    message = (
+        f"all pods of {facts.target.name} are to be ready before traffic returns to them; "
+        "spec.revertOnDeletion: false deletes the Canary without waiting"
+    )
+    return leaving.insist(why.TARGET_NOT_READY, message, blocked=why.TERMINATION_BLOCKED)
+
+
+def replicas_to_give_back(situation: Situation) -> int:
+    """Tell how many replicas the target is to have: enough to take over from the primary."""
+    facts, promoted = situation.facts, situation.status.last_promoted_spec
+    own = facts.target.replicas if facts.target else 0
+    # A target without replicas that was never taken over from is so because its owner wants it so.
+    least = 1 if promoted else 0
+    return max(own, facts.primary.replicas if facts.primary else least)
+
+
+def _target_may_serve(facts: Facts) -> bool:
+    """Tell whether the target can take over, or there is nobody to take over from."""
+    target, primary = facts.target, facts.primary
+    if primary is None or not primary.serves:
+        return True
+    return target is not None and target.replicas >= primary.replicas and target.ready()
+
+
+def _restore(leaving: Situation) -> Situation:
+    if leaving.facts.restored:
+        return leaving.wait(why.DRAINING, "requests in flight on the primary are to end")
+    message = "traffic is to return to the target"
+    return leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)
+
+
+def _release(leaving: Situation) -> Situation:
+    return leaving.wait(why.RELEASING, "the finalizer is to be removed")

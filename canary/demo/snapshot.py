@@ -1,0 +1,117 @@
+"""What the view shows of a Canary at one moment, as one frozen value. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import ValidationError
+
+from canary.api.analysis_spec import Analysis
+from canary.api.kinds import Manifest
+from canary.api.status import CanaryStatus, read_status
+from canary.core.weights import step_plan
+from canary.demo.load import LoadStats
+from canary.demo.mesh.envoy import ClusterCounters
+
+_KEPT_EVENTS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """An event of the Canary, as Kubernetes keeps it."""
+
+    id: str
+    at: datetime
+    reason: str
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A Canary, what its load sees, what Envoy has counted, and the last events."""
+
+    now: datetime
+    namespace: str
+    name: str
+    router: str = ""
+    status: CanaryStatus = field(default_factory=CanaryStatus)
+    plan: tuple[int, ...] = ()
+    threshold: int = 0
+    load: LoadStats | None = None
+    primary: ClusterCounters | None = None
+    canary: ClusterCounters | None = None
+    events: tuple[Happening, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        canary: Manifest,
+        *,
+        now: datetime,
+        load: LoadStats | None = None,
+        counters: Mapping[str, ClusterCounters] | None = None,
+        events: Iterable[Manifest] = (),
+    ) -> Self:
+        """Put a snapshot together; `events` are those of the Canary's namespace, in any order."""
+        metadata, spec = canary["metadata"], canary.get("spec") or {}
+        apex = (spec.get("service") or {}).get("name") or spec["targetRef"]["name"]
+        place = f"{metadata['namespace']}.svc"
+        analysis = _analysis(spec)
+        return cls(
+            now=now,
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            router=spec.get("provider") or "",
+            status=read_status(canary.get("status")),
+            plan=step_plan(analysis) if analysis else (),
+            threshold=analysis.threshold if analysis else 0,
+            load=load,
+            primary=_counted(counters or {}, f"|{apex}-primary.{place}"),
+            canary=_counted(counters or {}, f"|{apex}-canary.{place}"),
+            events=_happenings(events, metadata),
+        )
+
+
+def _analysis(spec: Manifest) -> Analysis | None:
+    """Read the analysis; one that does not decode is the controller's to complain about."""
+    try:
+        return Analysis.model_validate(spec.get("analysis") or {})
+    except ValidationError:
+        return None
+
+
+def _counted(counters: Mapping[str, ClusterCounters], place: str) -> ClusterCounters | None:
+    return next((each for name, each in counters.items() if place in name), None)
+
+
+def _happenings(events: Iterable[Manifest], metadata: Manifest) -> tuple[Happening, ...]:
+    found = [
+        Happening(
+            id=event["metadata"].get("uid") or event["metadata"]["name"],
+            at=_moment(event),
+            reason=event.get("reason") or "",
+            message=event.get("message") or event.get("note") or "",
+            warning=event.get("type") == "Warning",
+        )
+        for event in events
+        if _about(event, metadata)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.at, each.id))[-_KEPT_EVENTS:])
+
+
+def _about(event: Manifest, metadata: Manifest) -> bool:
+    thing = event.get("involvedObject") or event.get("regarding") or {}
+    return (
+        thing.get("kind") == "Canary"
+        and thing.get("name") == metadata["name"]
+        and (thing.get("namespace") or metadata["namespace"]) == metadata["namespace"]
+    )
+
+
+def _moment(event: Manifest) -> datetime:
+    fields = ("eventTime", "lastTimestamp", "deprecatedLastTimestamp", "firstTimestamp")
+    text = next((event[field] for field in fields if event.get(field)), None)
+    text = text or event["metadata"].get("creationTimestamp")
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)

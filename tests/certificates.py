@@ -1,0 +1,23 @@
+"""Certificates for fake servers on loopback, made anew for every test run."""
+
+import ssl
+from functools import cache
+
+import trustme
+
+
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA(organization_name="tidegate tests")
+
+
+def authority_pem() -> str:
+    """Give the certificate of the authority that vouches for the servers."""
+    return _authority().cert_pem.bytes().decode()
+
+
+def server_context() -> ssl.SSLContext:
+    """Give what a server on 127.0.0.1 needs to speak TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority().issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context

@@ -1,0 +1,293 @@
+"""What the terminal shows of a Canary, and what is told where there is none."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from canary.api.status import CanaryStatus, MetricStatus, Phase, Wait, Weights, write_status
+from canary.demo.load import Failure, LoadStats, Window
+from canary.demo.mesh import ClusterCounters
+from canary.demo.snapshot import Snapshot
+from canary.demo.view import View, lines, render
+
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+CHECK = MetricStatus(
+    name="request-success-rate", verdict="pass", value=99.87, bound="99 ≤ value", at=NOW
+)
+SLOW = MetricStatus(
+    name="request-duration",
+    verdict="fail",
+    value=612.0,
+    bound="value ≤ 500",
+    message="612 ms is above 500 ms",
+    at=NOW,
+)
+
+
+def a_canary(status: CanaryStatus | None = None, **analysis: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"namespace": "test", "name": "podinfo"},
+        "spec": {
+            "provider": "istio",
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "service": {"port": 9898},
+            "analysis": {"threshold": 5, "stepWeight": 20, "maxWeight": 60, **analysis},
+        },
+        "status": write_status(status or CanaryStatus()),
+    }
+
+
+def progressing(**changes: Any) -> CanaryStatus:
+    fields: dict[str, Any] = {
+        "phase": Phase.PROGRESSING,
+        "canary_weight": 40,
+        "weights": Weights(primary=60, canary=40),
+        "step": 2,
+        "steps": 3,
+        "failed_checks": 1,
+        "last_applied_spec": "1-new",
+        "metrics": (CHECK, SLOW),
+        "waiting_for": Wait(
+            reason="Analysis",
+            message="next analysis",
+            since=NOW - timedelta(seconds=4),
+            deadline=NOW + timedelta(seconds=56),
+        ),
+    }
+    return CanaryStatus(**(fields | changes))
+
+
+def an_event(name: str, reason: str, message: str, *, second: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "test"},
+        "involvedObject": {"kind": "Canary", "namespace": "test", "name": "podinfo"},
+        "reason": reason,
+        "message": message,
+        "type": "Normal",
+        "lastTimestamp": f"2026-01-01T12:00:{second:02}Z",
+        **fields,
+    }
+
+
+LOAD = LoadStats(
+    requests=1200,
+    failed=3,
+    lost=1,
+    failures=(Failure(after_seconds=1.0, status=503, trouble="no healthy upstream"),),
+    window=Window(requests=450, rate=150.2, canary_share=38.6, median_ms=4.0, p99_ms=31.4),
+)
+COUNTERS = {
+    "outbound|9898||podinfo-primary.test.svc.cluster.local": ClusterCounters(
+        total=1000, by_code={200: 1000}
+    ),
+    "outbound|9898||podinfo-canary.test.svc.cluster.local": ClusterCounters(
+        total=200, by_code={200: 197, 500: 3}
+    ),
+}
+EVENTS = (
+    an_event("b", "StepStarted", "Weight 40.", second=20),
+    an_event("a", "RunStarted", "New revision 1-new.", second=10),
+    an_event("c", "CheckFailed", "Too slow.", second=26, type="Warning"),
+    an_event("other", "Other", "Not ours.", second=27)
+    | {"involvedObject": {"kind": "Canary", "name": "another"}},
+)
+
+
+def a_snapshot(status: CanaryStatus | None = None, **fields: Any) -> Snapshot:
+    return Snapshot.of(a_canary(status or progressing()), **({"now": NOW} | fields))
+
+
+def drawn(snapshot: Snapshot, width: int = 100) -> str:
+    console = Console(width=width, file=StringIO(), color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(render(snapshot))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+RUNNING = """\
+╭─ Canary test/podinfo ────────────────────────────────────────────────────────────────────────────╮
+│ Progressing   router istio   revision 1-new   failed checks 1 of 5                               │
+│                                                                                                  │
+│ asked for  ██████████████████▒▒▒▒▒▒▒▒▒▒▒▒  primary  60 %   canary  40 %                          │
+│ measured   ██████████████████▒▒▒▒▒▒▒▒▒▒▒▒  primary  61 %   canary  39 %  150 requests/s          │
+│                                                                                                  │
+│ steps      20 → [40] → 60 → promote                                                              │
+│                                                                                                  │
+│ ✔  request-success-rate  99.87  99 ≤ value   pass                                                │
+│ ✘  request-duration      612    value ≤ 500  fail  612 ms is above 500 ms                        │
+│                                                                                                  │
+│ waiting for Analysis for 4 s, at most 56 s more: next analysis                                   │
+│                                                                                                  │
+│ requests   1200   failed 3   unanswered by any pod 1   p99 31 ms                                 │
+│ in Envoy   primary 1000 (0 failed), canary 200 (3 failed)                                        │
+│                                                                                                  │
+│ 12:00:10  RunStarted  New revision 1-new.                                                        │
+│ 12:00:20  StepStarted  Weight 40.                                                                │
+│ 12:00:26  CheckFailed  Too slow.                                                                 │
+╰──────────────────────────────────────────────────────────────────────────────────────────────────╯"""
+
+NEW = """\
+╭─ Canary test/podinfo ────────────────────────────────────────────────────────────────────────────╮
+│ New   router istio   failed checks 0 of 5                                                        │
+│                                                                                                  │
+│ asked for  ██████████████████████████████  primary 100 %   canary   0 %                          │
+│                                                                                                  │
+│ steps      20 → 40 → 60 → promote                                                                │
+│                                                                                                  │
+│ no checks yet                                                                                    │
+│                                                                                                  │
+│ waiting for nothing                                                                              │
+╰──────────────────────────────────────────────────────────────────────────────────────────────────╯"""
+
+
+class TestPicture:
+    def test_of_a_run(self):
+        assert drawn(a_snapshot(load=LOAD, counters=COUNTERS, events=EVENTS)) == RUNNING
+
+    def test_of_a_canary_that_nobody_has_looked_at(self):
+        assert drawn(a_snapshot(CanaryStatus())) == NEW
+
+    @pytest.mark.parametrize(
+        ("weight", "bar"),
+        [
+            (0, "█" * 30),
+            (1, "█" * 29 + "▒"),
+            (50, "█" * 15 + "▒" * 15),
+            (99, "█" + "▒" * 29),
+            (100, "▒" * 30),
+        ],
+    )
+    def test_a_side_that_gets_anything_is_seen(self, weight, bar):
+        assert f"  {bar}  " in drawn(a_snapshot(progressing(canary_weight=weight)))
+
+    def test_before_any_request_nothing_is_measured(self):
+        assert "measured   no requests yet" in drawn(a_snapshot(load=LoadStats()))
+
+    def test_a_pause_is_shown_in_place_of_the_wait(self):
+        paused = {"by": "alice", "since": NOW - timedelta(seconds=9)}
+        status = CanaryStatus.model_validate(
+            write_status(progressing()) | {"paused": {**paused, "since": str(paused["since"])}}
+        )
+        assert "paused by alice for 9 s" in drawn(a_snapshot(status))
+
+    def test_a_narrow_terminal_is_enough(self):
+        assert all(len(line) <= 60 for line in drawn(a_snapshot(load=LOAD), 60).splitlines())
+
+    def test_a_spec_and_status_edited_into_nonsense_are_shown_all_the_same(self):
+        canary = a_canary(threshold="many")
+        canary["status"] = {"phase": "Nowhere", "metrics": 3, "canaryWeight": "all"}
+        assert "New" in drawn(Snapshot.of(canary, now=NOW))
+
+    def test_square_brackets_of_others_are_text(self):
+        event = an_event("a", "Odd", "[/bold] [red]x", second=1)
+        assert "[/bold] [red]x" in drawn(a_snapshot(events=(event,)))
+
+
+def told(before: Snapshot | None, after: Snapshot) -> list[str]:
+    place = "12:00:30  test/podinfo  "
+    found = list(lines(before, after))
+    assert all(each.startswith(place) for each in found)
+    return [each.removeprefix(place) for each in found]
+
+
+class TestLines:
+    def test_the_first_snapshot_is_told_whole(self):
+        assert told(None, a_snapshot(load=LOAD, events=EVENTS)) == [
+            "phase Progressing",
+            "weights primary 60 canary 40 (step 2 of 3)",
+            "check request-success-rate 99.87 (99 ≤ value) pass, measured share of the canary 39 %",
+            (
+                "check request-duration 612 (value ≤ 500) fail: 612 ms is above 500 ms, "
+                "measured share of the canary 39 %"
+            ),
+            "waiting for Analysis: next analysis",
+            "event RunStarted: New revision 1-new.",
+            "event StepStarted: Weight 40.",
+            "event CheckFailed: Too slow.",
+            "requests unanswered by any pod 1: no healthy upstream",
+        ]
+
+    def test_nothing_is_told_twice(self):
+        snapshot = a_snapshot(load=LOAD, events=EVENTS)
+        assert told(snapshot, snapshot) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "line"),
+        [
+            ({"phase": Phase.PROMOTING}, "phase Promoting"),
+            (
+                {"canary_weight": 60, "step": 3},
+                "weights primary 40 canary 60 (step 3 of 3)",
+            ),
+            ({"failed_checks": 2}, "failed checks 2 of 5"),
+            (
+                {"metrics": (CHECK.but(at=NOW + timedelta(seconds=5), value=None), SLOW)},
+                "check request-success-rate no value (99 ≤ value) pass",
+            ),
+            (
+                {"waiting_for": Wait(reason="Approval", since=NOW)},
+                "waiting for Approval",
+            ),
+        ],
+    )
+    def test_a_change_is_told_in_one_line(self, changes, line):
+        assert told(a_snapshot(), a_snapshot(progressing(**changes))) == [line]
+
+    def test_a_check_that_is_made_again_is_told_again_even_with_the_same_value(self):
+        again = CHECK.but(at=NOW + timedelta(seconds=5))
+        assert len(told(a_snapshot(), a_snapshot(progressing(metrics=(again, SLOW))))) == 1
+
+
+class TestView:
+    async def shown(self, *, terminal: bool) -> str:
+        snapshots = [
+            None,
+            a_snapshot(),
+            a_snapshot(progressing(phase=Phase.PROMOTING)),
+            a_snapshot(progressing(phase=Phase.FINALISING)),
+        ]
+        asked, through = 0, asyncio.Event()
+
+        async def source() -> Snapshot | None:
+            nonlocal asked
+            asked += 1
+            if asked >= len(snapshots):
+                through.set()
+            return snapshots[min(asked, len(snapshots)) - 1]
+
+        output = StringIO()
+        console = Console(file=output, force_terminal=terminal, color_system=None, width=100)
+        async with View(source, console=console, refresh_seconds=0.001):
+            await asyncio.wait_for(through.wait(), 10)
+        return output.getvalue()
+
+    async def test_without_a_terminal_every_change_is_a_line(self):
+        output = await self.shown(terminal=False)
+        phases = [line.split()[-1] for line in output.splitlines() if "phase" in line]
+        assert phases == ["Progressing", "Promoting", "Finalising"]
+        assert "╭" not in output
+
+    async def test_in_a_terminal_the_last_picture_stays(self):
+        output = await self.shown(terminal=True)
+        assert "Finalising" in output.rpartition("╭")[2]
+
+    async def test_a_source_that_fails_is_not_hidden(self):
+        failed = asyncio.Event()
+
+        async def source() -> Snapshot | None:
+            if shown:
+                failed.set()
+                raise RuntimeError("no source")
+            return None
+
+        shown = False
+        view = View(source, console=Console(file=StringIO()), refresh_seconds=0.001)
+        await view.__aenter__()
+        shown = True
+        await asyncio.wait_for(failed.wait(), 10)
+        with pytest.raises(RuntimeError, match="no source"):
+            await view.__aexit__(None, None, None)
