@@ -3,7 +3,7 @@
 The one create-or-update of the project: every object that is rendered goes through `_ensure`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
@@ -36,7 +36,7 @@ from canary.core.actions import (
     ScaleTarget,
 )
 from canary.errors import NotFound
-from canary.resources.configs import config_copy
+from canary.resources.configs import checksum, config_copy
 from canary.resources.primary import primary
 from canary.resources.revision import revision_of, template_digest
 
@@ -97,21 +97,25 @@ class Applier:
                 return True, await self._patch_canary(record, patch)
             case EnsurePrimary(revision=wanted):
                 return await self._ensure_primary(record, wanted), record
-            case EnsureServices(apex=apex):
-                target = self._target(record)
-                return await self._ensure(
-                    record, self._renderer.services(record, target, apex)
-                ), record
-            case EnsureAutoscaler():
-                return await self._ensure(record, self._renderer.autoscaler(record)), record
-            case RouteTraffic(split=split):
-                return await self._ensure(record, self._renderer.route(record, split)), record
+            case EnsureServices() | EnsureAutoscaler() | RouteTraffic():
+                return await self._ensure(record, self._wanted(record, action)), record
             case RestoreRoutes():
                 return await self._restore_routes(record), record
             case ScaleTarget(replicas=replicas):
                 return await self._scale(self._names(record)[0], replicas), record
             case ScalePrimary(replicas=replicas):
                 return await self._scale(self._names(record)[1], replicas), record
+
+    def _wanted(
+        self, record: CanaryRecord, action: EnsureServices | EnsureAutoscaler | RouteTraffic
+    ) -> list[Wanted]:
+        match action:
+            case EnsureServices(apex=apex):
+                return self._renderer.services(record, self._target(record), apex)
+            case EnsureAutoscaler():
+                return self._renderer.autoscaler(record)
+            case RouteTraffic(split=split):
+                return self._renderer.route(record, split)
 
     async def _ensure(self, record: CanaryRecord, objects: Iterable[Wanted]) -> bool:
         """Write the objects that differ.
@@ -124,15 +128,17 @@ class Applier:
         for wanted in objects:
             if not wanted.missing:
                 continue
-            existing = wanted.existing
+            kind, existing = wanted.key.kind, wanted.existing
+            if self._caches.absent(kind):
+                raise NotFound(f"{kind.resource} is not installed in the cluster")
             if existing is None or owned(record.canary, existing):
-                written = await self._cluster.apply(wanted.rendered, wanted.key.kind)
+                written = await self._cluster.apply(wanted.rendered, kind)
             else:
                 version = existing["metadata"]["resourceVersion"]
                 metadata = wanted.rendered["metadata"] | {"resourceVersion": version}
                 replacement = wanted.rendered | {"metadata": metadata}
-                written = await self._cluster.replace(replacement, wanted.key.kind)
-            self._caches.put(wanted.key.kind, written)
+                written = await self._cluster.replace(replacement, kind)
+            self._caches.put(kind, written)
             changed = True
         return changed
 
@@ -151,7 +157,8 @@ class Applier:
         if template_digest(manifest["spec"]["template"]) != target.template:
             # The target has changed since it was last seen; its event is on the way.
             return False
-        await self._copy_configs(record, configs)
+        if not await self._copy_configs(record, configs):
+            return False
         rendered = primary(
             record.canary,
             manifest,
@@ -167,17 +174,17 @@ class Applier:
         self._caches.put(DEPLOYMENT, written)
         return True
 
-    async def _copy_configs(self, record: CanaryRecord, configs: Iterable[str]) -> None:
-        """Give the primary copies of its own of the tracked configs."""
+    async def _copy_configs(self, record: CanaryRecord, configs: Mapping[str, str]) -> bool:
+        """Give the primary copies of its own of the tracked configs, with the very content."""
         assert record.canary is not None
-        namespace, tracked = record.key.namespace, set(configs)
-        target = self._target(record)
+        namespace, target = record.key.namespace, self._target(record)
         for reference in target.references if target else ():
-            if reference.key not in tracked:
+            if reference.key not in configs:
                 continue
             source = await self._configs.read(namespace, reference)
-            if source is None:
-                continue
+            if source is None or checksum(source) != configs[reference.key]:
+                # It has changed since it was last seen; its event is on the way.
+                return False
             kind = KINDS[reference.kind]
             copy = config_copy(record.canary, source, include_label_prefixes=self._label_prefixes)
             if source.get("immutable"):
@@ -186,6 +193,7 @@ class Applier:
                     ObjectKey(kind=kind, namespace=namespace, name=copy["metadata"]["name"])
                 )
             await self._cluster.apply(copy, kind)
+        return True
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:
         writes, gone = self._renderer.restoration(record)

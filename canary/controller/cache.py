@@ -24,11 +24,13 @@ class CacheSet:
         *,
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
+        on_obstacle: Callable[[Kind], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._on_change = on_change
         self._on_synced = on_synced
+        self._on_obstacle = on_obstacle
         self._sleep = sleep
         self._trims: dict[Kind, tuple[Trim, bool]] = {}
         self._informers: dict[tuple[Kind, str], Informer] = {}
@@ -51,6 +53,7 @@ class CacheSet:
             metadata_only=metadata_only,
             on_change=self._on_change,
             on_synced=self._on_synced,
+            on_obstacle=self._on_obstacle,
             sleep=self._sleep,
         )
         self._informers[kind, namespace] = informer
@@ -71,6 +74,14 @@ class CacheSet:
     async def wait_synced(self, kind: Kind, namespace: str = ALL) -> None:
         """Wait until all that exists of a required kind in a namespace is known."""
         await self._informers[kind, namespace].synced.wait()
+
+    def obstacle(self, kind: Kind, namespace: str = ALL) -> str:
+        """Tell why a kind in a namespace can't be known; empty where it is, or soon will be."""
+        return next((each.obstacle for each in self._of(kind, namespace)), "")
+
+    def absent(self, kind: Kind) -> bool:
+        """Tell whether a kind's CRD is not installed."""
+        return any(each.absent for (which, _), each in self._informers.items() if which == kind)
 
     def problems(self, kinds: Iterable[Kind]) -> list[str]:
         """Tell why kinds are not known: not listed yet, or can't be followed now."""

@@ -55,6 +55,10 @@ class ConfigReader:
             return None
         return manifest if tracked(manifest) else None
 
+    def forget(self, kind: Kind, namespace: str, name: str) -> None:
+        """Drop what is known of a config that is gone."""
+        self._checksums.pop((kind, namespace, name), None)
+
     async def _checksum(
         self, kind: Kind, namespace: str, name: str, record: ConfigRecord
     ) -> str | None:

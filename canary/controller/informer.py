@@ -14,7 +14,7 @@ from time import monotonic
 from canary.api.kinds import Kind, Manifest
 from canary.controller.backoff import Backoff
 from canary.controller.cluster import Cluster
-from canary.errors import CanaryError, Gone, NotFound
+from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ LONGEST_BACKOFF_SECONDS = 30.0
 FIRST_ABSENCE_SECONDS = 5.0
 LONGEST_ABSENCE_SECONDS = 60.0
 """How often is looked again for a kind whose CRD is not installed."""
+PATIENCE = 3
+"""So many failures in a row are worth telling those who wait for a first list."""
 SHORT_WATCH_SECONDS = 1.0
 """A watch that ends sooner, without a word, has failed."""
 FRUITLESS_WATCHES = 3
@@ -50,6 +52,7 @@ class Informer:
         metadata_only: bool,
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
+        on_obstacle: Callable[[Kind], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.kind = kind
@@ -57,12 +60,17 @@ class Informer:
         self.synced = asyncio.Event()
         self.problem = ""
         """Why the records may be out of date; empty where they are not."""
+        self.absent = False
+        """Whether the kind's CRD is not installed: then there are no records, for sure."""
+        self._forbidden = False
+        self._told = ("", False)
         self._cluster = cluster
         self._namespace = namespace
         self._trim = trim
         self._metadata_only = metadata_only
         self._on_change = on_change
         self._on_synced = on_synced
+        self._on_obstacle = on_obstacle
         self._sleep = sleep
         self._versions: dict[Place, int] = {}
         self._own: set[int] = set()
@@ -79,6 +87,17 @@ class Informer:
             first_seconds=FIRST_ABSENCE_SECONDS, longest_seconds=LONGEST_ABSENCE_SECONDS
         )
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be decided on the records; empty where they are known, or soon will be.
+
+        What stands in the way of all kinds for a while, such as an API server that is started
+        anew, is none: it goes by itself.
+        """
+        if self._forbidden or (not self.synced.is_set() and self._failures.attempts >= PATIENCE):
+            return self.problem
+        return ""
 
     def start(self) -> None:
         """Follow from now on."""
@@ -105,7 +124,9 @@ class Informer:
 
     async def _run(self) -> None:
         while True:
-            await self._sleep(await self._round())
+            seconds = await self._round()
+            self._tell_standing()
+            await self._sleep(seconds)
 
     async def _round(self) -> float:
         """List where that is due, and watch once; give the seconds to wait before the next one."""
@@ -127,6 +148,7 @@ class Informer:
             self._report(str(error))
         except CanaryError as error:
             self._fruitless += 1
+            self._forbidden = isinstance(error, Forbidden)
             self._report(str(error))
         except Exception:
             # What one object or listener does wrong must not end the following of all others.
@@ -142,8 +164,22 @@ class Informer:
             log.warning("%s", problem)
         self.problem = problem
 
+    def _recover(self) -> None:
+        self.problem, self.absent, self._forbidden = "", False, False
+        self._tell_standing()
+
+    def _tell_standing(self) -> None:
+        standing = (self.obstacle, self.absent)
+        if standing != self._told:
+            self._told = standing
+            try:
+                self._on_obstacle(self.kind)
+            except Exception:
+                log.exception("%s: a defect of the controller", self.kind.resource)
+
     def _report_absent(self) -> None:
         self.problem = f"{self.kind.resource} is not installed in the cluster"
+        self.absent, self._forbidden = True, False
         for place in list(self._versions):
             self._remove(place)
         self._mark_synced()
@@ -166,9 +202,10 @@ class Informer:
             if self._versions[place] <= self._newest or not self._newest:
                 self._remove(place)
         self._own = {own for own in self._own if own > self._newest}
-        self._version, self.problem, self._fruitless = version, "", 0
+        self._version, self._fruitless = version, 0
         self._absences.reset()
         self._mark_synced()
+        self._recover()
 
     def _mark_synced(self) -> None:
         if not self.synced.is_set():
@@ -181,7 +218,7 @@ class Informer:
         async with self._cluster.watch(
             self.kind, self._namespace, self._version, metadata_only=self._metadata_only
         ) as events:
-            self.problem = ""
+            self._recover()
             async for type_, manifest in events:
                 if not heard:
                     heard, self._fruitless = True, 0

@@ -1,45 +1,55 @@
 """Notifying: telling what a decision left to be told, at least once, without holding up a run.
 
 A notice is in the status until it is delivered: an event on the object, calls of event and
-post-rollout hooks, and chat where it is an alert.
+post-rollout hooks, and alerts. Each of them is delivered by itself, so that a receiver that is
+down delays nobody else.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
+from canary.api.canary import Canary
 from canary.api.kinds import Kind
-from canary.api.people import AlertReference, Webhook, WebhookType
+from canary.api.people import Webhook, WebhookType
 from canary.api.status import Notice, Severity
+from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.cluster import Cluster
+from canary.controller.cluster import Cluster, NotLeader
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import TemplateReader
 from canary.controller.webhooks import HookCaller
 from canary.core.hooks import callable_hooks
 from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound
-from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
+from canary.settings import Settings
 
 log = logging.getLogger(__name__)
 
 FORGET_SECONDS = 2.0
+"""Several notices are delivered in a row, and are forgotten in one write."""
+REFUSED_SECONDS = 30.0
+"""After so long a notice is offered again that the outbox had no place for."""
+LONGEST_EVENT_NAME = 253
+LONGEST_EVENT_MESSAGE = 1024
 EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 
-_LOUDNESS = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
+Deliver = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultReceiver:
-    """Who is told of Canaries that name nobody, and of what."""
+class Channel(NamedTuple):
+    """One way to tell of one Canary; what goes this way keeps its order."""
 
-    kind: str
-    config: NotifierConfig
-    severity: Severity
+    canary: CanaryKey
+    name: str
+
+    def __str__(self) -> str:
+        return str(self.canary)
 
 
 class Notifier:
@@ -49,61 +59,99 @@ class Notifier:
         self,
         *,
         cluster: Cluster,
-        outbox: Outbox[CanaryKey],
         hooks: HookCaller,
         secrets: SecretReader,
-        templates: TemplateReader,
-        default: DefaultReceiver | None,
+        alerts: AlertSender,
         event_webhook: Webhook | None,
         cluster_name: str,
+        acts: Callable[[], bool],
         wake: Callable[[CanaryKey], None],
+        observed: Callable[[str, float], None],
     ) -> None:
         self._cluster = cluster
-        self._outbox = outbox
+        self._outbox = Outbox[Channel](on_delivered=self._on_delivered, observed=observed)
         self._hooks = hooks
         self._secrets = secrets
-        self._templates = templates
-        self._default = default
+        self._alerts = alerts
         self._event_webhook = event_webhook
         self._cluster_name = cluster_name
+        self._acts = acts
         self._wake = wake
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
+        self._open: defaultdict[CanaryKey, dict[str, set[str]]] = defaultdict(dict)
+        """The names of the channels that each notice has still to go through."""
+        self._term = 0
 
     def notify(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
-        done = self._delivered[record.key]
-        done &= {notice.id for notice in record.status.notices}
-        for notice in record.status.notices:
-            if notice.id not in done:
-                self._outbox.submit(record.key, notice.id, partial(self._deliver, record, notice))
+        key, notices = record.key, record.status.notices
+        if not notices:
+            self.forget(key)
+            return
+        current = {notice.id for notice in notices}
+        self._delivered[key] &= current
+        refused = False
+        for notice in notices:
+            if notice.id in self._delivered[key]:
+                continue
+            ways = dict(self._ways(record, notice))
+            if notice.id not in self._open[key]:
+                _log(record, notice)
+                self._open[key][notice.id] = set(ways)
+            for name in self._open[key][notice.id] & ways.keys():
+                deliver = partial(self._deliver, ways[name], self._term)
+                refused |= not self._outbox.submit(Channel(key, name), notice.id, deliver)
+        if refused:
+            self._wake_in(key, REFUSED_SECONDS)
 
     def delivered(self, key: CanaryKey) -> frozenset[str]:
         """Give the ids of the notices that were delivered."""
         return frozenset(self._delivered.get(key, ()))
 
-    def on_delivered(self, key: CanaryKey, notice_id: str) -> None:
-        """Remember that a notice was delivered, or given up."""
-        self._delivered[key].add(notice_id)
-        # Several are delivered in a row, and are forgotten in one write.
-        asyncio.get_running_loop().call_later(FORGET_SECONDS, self._wake, key)
+    def _on_delivered(self, channel: Channel, notice_id: str) -> None:
+        """Remember that a notice went through a channel, or was given up there."""
+        key = channel.canary
+        left = self._open.get(key, {}).get(notice_id)
+        if left is None:
+            return
+        left.discard(channel.name)
+        if not left:
+            del self._open[key][notice_id]
+            self._delivered[key].add(notice_id)
+            self._wake_in(key, FORGET_SECONDS)
 
     def forget(self, key: CanaryKey) -> None:
-        """Drop what was delivered for a Canary that is gone."""
+        """Drop what is known of the notices of a Canary; those on their way go on."""
         self._delivered.pop(key, None)
+        self._open.pop(key, None)
 
-    async def _deliver(self, record: CanaryRecord, notice: Notice) -> None:
-        """Tell everyone one thing."""
-        await self._record_event(record, notice)
-        level = logging.INFO if notice.severity is Severity.INFO else logging.WARNING
-        log.log(
-            level,
-            notice.message,
-            extra={"canary": str(record.key), "phase": notice.phase, "reason": notice.reason},
-        )
-        for hook in self._hooks_of(record, notice):
-            await self._call(record, notice, hook)
-        if notice.alert:
-            await self._alert(record, notice)
+    async def close(self, limit: timedelta) -> None:
+        """Try each notice that waits once more; what is not delivered stays in the status."""
+        await self._outbox.close(limit)
+
+    def stand_down(self) -> None:
+        """Leave all that is not delivered to the replica that acts from now on."""
+        self._term += 1
+        self._delivered.clear()
+        self._open.clear()
+
+    def _wake_in(self, key: CanaryKey, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._wake, key)
+
+    async def _deliver(self, way: Deliver, term: int) -> None:
+        if term != self._term:
+            return
+        if not self._acts():
+            raise NotLeader("another replica acts")
+        await way()
+
+    def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, Deliver]]:
+        """List who is told of a notice, and how."""
+        yield "event", partial(self._record_event, record, notice)
+        for place, hook in enumerate(self._hooks_of(record, notice)):
+            yield f"hook/{place}/{hook.name}", partial(self._call, record, notice, hook)
+        for name, receiver in self._alerts.receivers(record, notice).items():
+            yield f"alert/{name}", partial(self._alerts.send, record, notice, receiver)
 
     async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
         """Record a Kubernetes event; its name makes a repeat harmless."""
@@ -112,13 +160,13 @@ class Notifier:
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{record.key.name}.{notice.id}",
+                "name": _event_name(record, notice),
                 "namespace": record.key.namespace,
                 "annotations": _annotations(notice),
             },
             "involvedObject": record.reference,
             "reason": notice.reason,
-            "message": notice.message[:1024],
+            "message": _shortened(notice.message),
             "type": "Normal" if notice.severity is Severity.INFO else "Warning",
             "source": {"component": "tidegate"},
             "firstTimestamp": moment,
@@ -130,18 +178,18 @@ class Notifier:
         except Conflict:
             log.debug("event was recorded before", extra={"canary": str(record.key)})
         except (NotFound, Forbidden, Invalid) as error:
-            # The namespace is going, or events may not be written: the rest is told all the same.
+            # The namespace is going, or events may not be written: to try again does not help.
             log.warning("event: %s", error, extra={"canary": str(record.key)})
 
     def _hooks_of(self, record: CanaryRecord, notice: Notice) -> tuple[Webhook, ...]:
         if record.canary is None:
             return ()
-        events = callable_hooks(record.canary.spec, WebhookType.EVENT)
+        events = _hooks(record.canary, WebhookType.EVENT)
         if not events and self._event_webhook is not None:
             events = (self._event_webhook,)
-        if notice.hook:
-            return (*events, *callable_hooks(record.canary.spec, WebhookType(notice.hook)))
-        return events
+        # A status may have been edited by hand, and name a type that there is not.
+        named = (type_ for type_ in WebhookType if type_ == notice.hook)
+        return (*events, *(hook for type_ in named for hook in _hooks(record.canary, type_)))
 
     async def _call(self, record: CanaryRecord, notice: Notice, hook: Webhook) -> None:
         """Call a hook whose answer changes nothing; that it failed is logged."""
@@ -159,59 +207,36 @@ class Notifier:
         if not result.passed:
             log.warning("hook %s: %s", hook.name, result.message, extra={"canary": str(record.key)})
 
-    async def _alert(self, record: CanaryRecord, notice: Notice) -> None:
-        """Tell chat.
 
-        Raises:
-            NotDelivered: a receiver may take it later; the outbox tries again.
-        """
-        alert = _alert_of(record, notice, self._cluster_name)
-        postponed: NotDelivered | None = None
-        for kind, config in await self._receivers(record, notice):
-            try:
-                await NOTIFIERS.load(kind)(config).send(alert)
-            except NotDelivered as failure:
-                log.warning("alert: %s", failure, extra={"canary": str(record.key)})
-                if failure.retryable:
-                    postponed = failure
-        if postponed is not None:
-            raise postponed
+def event_webhook(settings: Settings) -> Webhook | None:
+    """Tell who is called with every event of a Canary that names no event hook."""
+    if not settings.event_webhook:
+        return None
+    return Webhook(type=WebhookType.EVENT, name="event-webhook", url=settings.event_webhook)
 
-    async def _receivers(
-        self, record: CanaryRecord, notice: Notice
-    ) -> list[tuple[str, NotifierConfig]]:
-        """List who is told: those the Canary names for this severity, else the default one."""
-        references = record.canary.spec.analysis.alerts if record.canary else ()
-        default = self._default
-        if not references and default is not None:
-            loud = _LOUDNESS[notice.severity] >= _LOUDNESS[default.severity]
-            return [(default.kind, default.config)] if loud else []
-        receivers = []
-        for reference in references:
-            if _LOUDNESS[notice.severity] < _LOUDNESS[reference.severity]:
-                continue
-            try:
-                receivers.append(await self._receiver(record.key, reference))
-            except CanaryError as error:
-                log.warning(
-                    "alert %s: %s", reference.name, error, extra={"canary": str(record.key)}
-                )
-        return receivers
 
-    async def _receiver(
-        self, key: CanaryKey, reference: AlertReference
-    ) -> tuple[str, NotifierConfig]:
-        namespace = reference.provider_ref.namespace or key.namespace
-        provider = self._templates.alert_provider(key.group, namespace, reference.provider_ref.name)
-        spec = provider.spec
-        secret = await self._secrets.read(namespace, spec.secret_ref) or {}
-        return spec.type, NotifierConfig(
-            address=secret.get("address") or spec.address or "",
-            token=secret.get("token", ""),
-            channel=spec.channel,
-            username=spec.username,
-            proxy=spec.proxy or "",
-        )
+def _hooks(canary: Canary, type_: WebhookType) -> tuple[Webhook, ...]:
+    return callable_hooks(canary.spec, type_)
+
+
+def _log(record: CanaryRecord, notice: Notice) -> None:
+    level = logging.INFO if notice.severity is Severity.INFO else logging.WARNING
+    place = {"canary": str(record.key), "phase": notice.phase, "reason": notice.reason}
+    log.log(level, notice.message, extra=place)
+
+
+def _event_name(record: CanaryRecord, notice: Notice) -> str:
+    name = f"{record.key.name}.{notice.id}"
+    if len(name) <= LONGEST_EVENT_NAME:
+        return name
+    digest = hashlib.sha256(record.key.name.encode()).hexdigest()[:16]
+    return f"{digest}.{notice.id}"
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= LONGEST_EVENT_MESSAGE:
+        return message
+    return f"{message[: LONGEST_EVENT_MESSAGE - 1]}…"
 
 
 def _annotations(notice: Notice) -> dict[str, str]:
@@ -221,28 +246,3 @@ def _annotations(notice: Notice) -> dict[str, str]:
         "tidegate.dev/weight": str(notice.weight),
         "tidegate.dev/step": str(notice.step),
     }
-
-
-def _alert_of(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:
-    target = record.canary.spec.target_ref if record.canary else None
-    fields = [("Revision", notice.revision), ("Phase", str(notice.phase))]
-    if target is not None:
-        fields.insert(0, ("Target", f"{target.kind}/{target.name}.{record.key.namespace}"))
-    if notice.weight:
-        fields.append(("Weight", f"{notice.weight} %"))
-    return Alert(
-        id=f"{record.uid}/{notice.id}",
-        reason=notice.reason,
-        severity=notice.severity,
-        message=notice.message,
-        name=record.key.name,
-        namespace=record.key.namespace,
-        target=target.name if target else "",
-        phase=notice.phase,
-        weight=notice.weight,
-        step=notice.step,
-        revision=notice.revision,
-        cluster=cluster_name,
-        fields=tuple((name, value) for name, value in fields if value),
-        at=notice.at,
-    )

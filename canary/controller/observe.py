@@ -3,18 +3,11 @@
 Nothing is asked of the API server here but a tracked ConfigMap or Secret whose version has moved.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from canary.api.kinds import (
-    AUTOSCALER,
-    DEPLOYMENT,
-    POD,
-    REPLICA_SET,
-    SERVICE,
-    ObjectKey,
-)
+from canary.api.kinds import AUTOSCALER, ObjectKey
 from canary.controller.canaries import FINALIZER, CanaryRecord
-from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.configs import ConfigReader
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer
@@ -97,25 +90,3 @@ class Observer:
             ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
         )
         return int(manifest["spec"].get("minReplicas") or 1) if manifest else None
-
-
-def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Iterable[ObjectKey]:
-    """Name every object whose change may change what is decided about a Canary."""
-    canary = record.canary
-    if canary is None:
-        return
-    namespace, spec = record.key.namespace, canary.spec
-    for name in (spec.target_ref.name, spec.primary_name):
-        # ReplicaSets and pods are found by the Deployment they belong to.
-        for kind in (DEPLOYMENT, REPLICA_SET, POD):
-            yield ObjectKey(kind=kind, namespace=namespace, name=name)
-    for name in (spec.service_name, spec.primary_service_name, spec.canary_service_name):
-        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
-    if spec.autoscaler_ref:
-        for suffix in ("", "-primary"):
-            name = spec.autoscaler_ref.name + suffix
-            yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
-    if record.router:
-        yield from record.router.objects(canary)
-    for reference in target.references if target else ():
-        yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)

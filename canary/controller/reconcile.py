@@ -7,22 +7,28 @@ woken when the answer is there. So a slow hook on one Canary delays no other.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord, rivalry
+from canary.controller.cluster import NotLeader
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
+from canary.controller.obstacle import obstructed
 from canary.controller.queue import WorkQueue
+from canary.controller.tracker import Tracker
 from canary.core.decide import decide, refuse
 from canary.core.needs import Answer, Need
 from canary.core.situation import Decision
 from canary.errors import CanaryError, Conflict
 
 log = logging.getLogger(__name__)
+
+DEFECT_SECONDS = 30.0
+"""After so long a question is asked again that a defect of ours has left without an answer."""
 
 
 class Reconciler:
@@ -31,7 +37,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        find: Callable[[CanaryKey], CanaryRecord | None],
+        tracker: Tracker,
         observer: Observer,
         answerer: Answerer,
         applier: Applier,
@@ -40,10 +46,8 @@ class Reconciler:
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
-        synced: Callable[[CanaryRecord], bool],
-        rivals: Callable[[CanaryRecord], Iterable[CanaryRecord]],
     ) -> None:
-        self._find = find
+        self._tracker = tracker
         self._observer = observer
         self._answerer = answerer
         self._applier = applier
@@ -52,34 +56,52 @@ class Reconciler:
         self._queue = queue
         self._clock = clock
         self._acts = acts
-        self._synced = synced
-        self._rivals = rivals
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
         self._asked: set[tuple[CanaryKey, Need]] = set()
         self._prepared: dict[CanaryKey, str] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._obstacles: dict[CanaryKey, str] = {}
+        """Why the last attempt to carry a decision out has failed."""
 
     async def reconcile(self, key: CanaryKey) -> None:
         """Bring a Canary to where it should be, as far as it can go now.
 
         Raises:
-            ClusterError: something could not be written; the queue tries again later.
+            CanaryError: something could not be written; the queue tries again later.
         """
-        record = self._find(key)
+        record = self._tracker.find(key)
         if record is None:
             self._forget(key)
-        elif self._acts() and self._synced(record):
+        elif self._acts():
             outcome = await self._decide(record)
             if isinstance(outcome, Decision):
                 await self._carry_out(record, outcome)
-            else:
+            elif outcome is not None:
                 self._ask(record, outcome)
 
-    async def _decide(self, record: CanaryRecord) -> Decision | Need:
-        key, canary = record.key, record.canary
+    async def close(self) -> None:
+        """Let go of what is being asked; it is asked again, under the same key, by who is next."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def stand_down(self) -> None:
+        """Leave everything to the replica that acts from now on."""
+        for task in self._background:
+            task.cancel()
+        self._answers.clear()
+        self._obstacles.clear()
+        self._prepared.clear()
+        self._notifier.stand_down()
+        for key in self._tracker.canaries():
+            # Who acts shows the Canaries; two who do would contradict each other.
+            self._metrics.forget(key)
+
+    async def _decide(self, record: CanaryRecord) -> Decision | Need | None:
+        """Decide, or name what is missing to decide: an answer, or, as None, what is not known."""
+        key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
-        problems = record.problems or rivalry(record, self._rivals(record))
+        problems = record.problems or rivalry(record, self._tracker.rivals(record))
         if canary is None or (problems and not record.deleting):
             return refuse(
                 record.status,
@@ -87,34 +109,38 @@ class Reconciler:
                 generation=record.generation,
                 deleting=record.deleting,
                 delivered=delivered,
-                now=self._clock(),
+                now=now,
             )
+        obstacle = self._tracker.obstacle(record)
+        if not self._tracker.known(record):
+            return obstructed(record, canary.spec, obstacle, now) if obstacle else None
         facts = await self._observer.observe(
             record,
-            answers=self._answers[key],
+            answers=self._answers.get(key, {}),
             delivered=delivered,
-            obstacle=self._obstacles.get(key, ""),
+            obstacle=obstacle or self._obstacles.get(key, ""),
         )
         return decide(canary.spec, record.status, facts, self._clock())
 
     async def _carry_out(self, record: CanaryRecord, decision: Decision) -> None:
         key = record.key
-        self._answers.pop(key, None)
         try:
             record = await self._applier.write_status(record, decision.status)
-            self._notifier.notify(record)
+            # What was answered is in the status now.
+            self._answers.pop(key, None)
+            self._tracker.track(record)
             self._metrics.canary(record)
+            self._notifier.notify(record)
             self._prepare(record)
             changed = await self._applier.apply(record, decision.actions)
-            self._obstacles.pop(key, None)
-        except Conflict:
+        except (Conflict, NotLeader):
             # Something has moved since the facts were gathered: its event is on the way.
-            log.debug("conflict", extra={"canary": str(key)})
             raise
         except CanaryError as error:
+            self._answers.pop(key, None)
             self._obstacles[key] = str(error)
             raise
-        if changed:
+        if self._obstacles.pop(key, None) is not None or changed:
             self._queue.wake(key)
         wake_at = decision.wake_at
         delay = None if wake_at is None else (wake_at - self._clock()).total_seconds()
@@ -127,26 +153,36 @@ class Reconciler:
             self._prepared.pop(record.key, None)
         elif self._prepared.get(record.key) != run.id:
             self._prepared[record.key] = run.id
-            self._start(self._answerer.prepare(record))
+            self._start(self._answerer.prepare(record), record.key)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+    def _start(self, work: Coroutine[None, None, None], key: CanaryKey) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._background.discard(task)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("%s: a defect of the controller", key, exc_info=task.exception())
+
+        task = asyncio.create_task(work, name=f"answer {key}")
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(ended)
 
     def _ask(self, record: CanaryRecord, need: Need) -> None:
         """Have a need answered beside the queue, once."""
         place = (record.key, need)
         if place not in self._asked:
             self._asked.add(place)
-            self._start(self._answer(record, need))
+            self._start(self._answer(record, need), record.key)
 
     async def _answer(self, record: CanaryRecord, need: Need) -> None:
         try:
-            self._answers[record.key][need] = await self._answerer.answer(need, record)
+            answer = await self._answerer.answer(need, record)
+        except Exception:
+            self._queue.wake_in(record.key, DEFECT_SECONDS)
+            raise
+        else:
+            self._answers[record.key][need] = answer
+            self._queue.wake(record.key)
         finally:
             self._asked.discard((record.key, need))
-            self._queue.wake(record.key)
 
     def _forget(self, key: CanaryKey) -> None:
         self._answers.pop(key, None)

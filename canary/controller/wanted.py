@@ -64,9 +64,16 @@ class Renderer:
         found = {key.name: self._store.manifest(key) for key in keys}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
         outline = target.services_outline
+        try:
+            label = self.label(outline)
+        except InvalidSpec:
+            if apex is Side.TARGET:
+                # For a target without a label no service was ever made: there is none to give back.
+                return []
+            raise
         rendered = services(
             record.canary,
-            self.label(outline),
+            label,
             service_ports(record.canary, outline),
             existing,
             apex,

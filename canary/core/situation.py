@@ -7,6 +7,7 @@ phases; which words people read lives in `conditions.py` and `waits.py`.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Self
 
 from canary.api.canary import CanarySpec
@@ -279,9 +280,11 @@ def notice(
     hook: str = "",
 ) -> Notice:
     """Make a notice of something that happens now."""
-    same_moment = sum(1 for each in status.notices if each.at == now)
+    known = {each.id for each in status.notices}
+    moment = f"{int(now.timestamp() * 1_000_000):x}"
+    unused = (f"{moment}-{number}" for number in count() if f"{moment}-{number}" not in known)
     return Notice(
-        id=f"{int(now.timestamp() * 1_000_000):x}-{same_moment}",
+        id=next(unused),
         reason=reason,
         message=message,
         severity=severity,

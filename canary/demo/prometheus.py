@@ -38,6 +38,8 @@ _SCRAPE_SECONDS = 0.5
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
+#: Envoy's metrics, the same as Istio's, and the pods'.
+_JOBS = 3
 #: Envoy's metrics, and Istio's for the same facts.
 _ISTIO_NAMES = {
     "envoy_cluster_upstream_rq": "istio_requests_total",
@@ -54,7 +56,7 @@ def prometheus_installed() -> bool:
 
 
 class Prometheus:
-    """A Prometheus on loopback, for as long as the context is open.
+    """A Prometheus on loopback that has scraped once, for as long as the context is open.
 
     `envoy_metrics_url` is Envoy's page of metrics. `workloads` maps the name of an apex service to
     that of its target where they differ: Istio counts by workload, Envoy by service.
@@ -97,6 +99,8 @@ class Prometheus:
                 f"--config.file={directory / 'prometheus.yml'}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address={_LOOPBACK}:{self._port}",
+                # By default it takes five seconds to notice what it shall scrape.
+                "--scrape.discovery-reload-interval=100ms",
                 "--log.level=warn",
                 log=log,
             )
@@ -116,7 +120,7 @@ class Prometheus:
     async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            while not await _answers(session, f"{self.url}/-/ready"):
+            while await _scraped(session, self.url) < _JOBS:
                 if process.returncode is not None:
                     raise ProgramFailed(
                         f"prometheus ended with code {process.returncode}: {last_lines(log)}"
@@ -274,9 +278,11 @@ def labelled(page: bytes, namespace: str, pod: str) -> bytes:
     return _SAMPLE.sub(with_labels, samples) + (b"\n" if samples else b"")
 
 
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+async def _scraped(session: aiohttp.ClientSession, url: str) -> int:
+    """Count the jobs whose first scrape can be asked about; none while nobody answers."""
     try:
-        async with session.get(url) as answer:
-            return answer.status == 200
+        async with session.get(f"{url}/api/v1/query", params={"query": "count(up == 1)"}) as answer:
+            result = (await answer.json())["data"]["result"] if answer.status == 200 else []
     except (aiohttp.ClientError, TimeoutError):
-        return False
+        return 0
+    return int(result[0]["value"][1]) if result else 0

@@ -87,7 +87,8 @@ def _counted(counters: Mapping[str, ClusterCounters], place: str) -> ClusterCoun
 
 
 def _happenings(events: Iterable[Manifest], metadata: Manifest) -> tuple[Happening, ...]:
-    found = [
+    ours = [event for event in events if _about(event, metadata)]
+    return tuple(
         Happening(
             id=event["metadata"].get("uid") or event["metadata"]["name"],
             at=_moment(event),
@@ -95,10 +96,8 @@ def _happenings(events: Iterable[Manifest], metadata: Manifest) -> tuple[Happeni
             message=event.get("message") or event.get("note") or "",
             warning=event.get("type") == "Warning",
         )
-        for event in events
-        if _about(event, metadata)
-    ]
-    return tuple(sorted(found, key=lambda each: (each.at, each.id))[-_KEPT_EVENTS:])
+        for event in sorted(ours, key=_order)[-_KEPT_EVENTS:]
+    )
 
 
 def _about(event: Manifest, metadata: Manifest) -> bool:
@@ -108,6 +107,11 @@ def _about(event: Manifest, metadata: Manifest) -> bool:
         and thing.get("name") == metadata["name"]
         and (thing.get("namespace") or metadata["namespace"]) == metadata["namespace"]
     )
+
+
+def _order(event: Manifest) -> tuple[datetime, int]:
+    """Put events in order: their times have no more than seconds, so that many are equal."""
+    return _moment(event), int(event["metadata"].get("resourceVersion") or 0)
 
 
 def _moment(event: Manifest) -> datetime:

@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +51,11 @@ class Proxy:
         for transport in self._open:
             transport.abort()
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether a request is being answered."""
+        return bool(self._open)
+
     def asked(self, pattern: str) -> list[str]:
         """Find requests."""
         return [each for each in self.requests if re.search(pattern, each)]
@@ -60,8 +64,9 @@ class Proxy:
         line = f"{request.method} {request.path_qs}"
         self.requests.append(line)
         self.headers.append(dict(request.headers))
-        assert isinstance(request.transport, asyncio.Transport)
-        self._open.add(request.transport)
+        transport = request.transport
+        assert isinstance(transport, asyncio.Transport)
+        self._open.add(transport)
         try:
             if self.down:
                 return await reset(self, request)
@@ -73,7 +78,7 @@ class Proxy:
                     return await fault(self, request)
             return await self.forward(request)
         finally:
-            self._open.discard(request.transport)
+            self._open.discard(transport)
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         async with self.ask(request) as (status, headers, chunks):
@@ -214,9 +219,7 @@ async def proxied(upstream: str, tls: ssl.SSLContext | None = None) -> AsyncIter
             await runner.cleanup()
 
 
-def kubeconfig(
-    path: Path, url: str, *, user: dict[str, Any] | None = None, **cluster: Any
-) -> Path:
+def kubeconfig(path: Path, url: str, *, user: dict[str, Any] | None = None, **cluster: Any) -> Path:
     """Write a kubeconfig."""
     config = {
         "apiVersion": "v1",
@@ -234,19 +237,10 @@ async def until(holds: Callable[[], Any], what: str) -> None:
     """Wait until something holds."""
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - of what is waited for nobody tells
                 await asyncio.sleep(0.002)
     except TimeoutError as error:
         raise AssertionError(f"did not happen in {DEADLINE_SECONDS:.0f} s: {what}") from error
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as the connection reports it."""
-
-    verb: str
-    resource: str
-    status: int
 
 
 def config_map(name: str, value: str = "1", namespace: str = "default") -> dict[str, Any]:

@@ -91,7 +91,9 @@ async def test_the_first_takes_the_lease_and_the_second_waits(replica: Replicas)
     assert (first.told, second.told) == ([True], [])
 
 
-async def test_the_lease_says_who_holds_it_for_how_long(replica: Replicas, cluster: Cluster) -> None:
+async def test_the_lease_says_who_holds_it_for_how_long(
+    replica: Replicas, cluster: Cluster
+) -> None:
     first = await replica("a")
     await first.attempt()
     spec = (await cluster.read(LEASE, "default", "tidegate"))["spec"]
@@ -269,7 +271,12 @@ async def test_a_listener_that_fails_does_not_end_the_election(
 
     async with connect() as cluster:
         elector = Elector(
-            cluster, namespace="default", name="tidegate", identity="a", times=TIMES, on_change=fails
+            cluster,
+            namespace="default",
+            name="tidegate",
+            identity="a",
+            times=TIMES,
+            on_change=fails,
         )
         await elector.attempt()
         assert elector.is_leader()

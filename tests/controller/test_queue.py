@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -195,7 +196,7 @@ class TestFailures:
             world.queue.wake("a")
             await asyncio.sleep(600)
             moments = [moment for _, moment in world.worked]
-            pauses = [after - before for before, after in zip(moments, moments[1:], strict=False)]
+            pauses = [after - before for before, after in pairwise(moments)]
             assert 0.1 < pauses[0] < 0.3
             assert all(pause < LONGEST_RETRY_SECONDS * 1.31 for pause in pauses)
             assert pauses[-1] > LONGEST_RETRY_SECONDS * 0.69

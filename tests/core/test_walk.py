@@ -1,11 +1,12 @@
 """A journey through the core: a simulated cluster in which anything may happen, and what holds.
 
 The world carries decisions out as the shell does, and sometimes dies before, between or after the
-writes. Whatever it does, the invariants at the end hold after every step.
+writes. Whatever it does, the invariants hold after every step; and from wherever a journey ends,
+a canary comes to rest once its pods, metrics and gates let it.
 """
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -19,152 +20,37 @@ from hypothesis.stateful import (
 )
 
 from analysis.model import Verdict
+from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Phase
-from canary.core.actions import (
-    ClearCommands,
-    EnsurePrimary,
-    EnsureServices,
-    HoldFinalizer,
-    RestoreRoutes,
-    RouteTraffic,
-    ScalePrimary,
-    ScaleTarget,
-    Side,
-)
+from canary.api.status import CanaryStatus, Phase, read_status, write_status
+from canary.core.actions import RouteTraffic
 from canary.core.commands import VERBS
 from canary.core.decide import decide
-from canary.core.facts import Command, Facts, Policy, Revision, Trouble, Workload
+from canary.core.facts import Command, Trouble, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
-from canary.core.phases import legal
+from canary.core.phases import IDLE, legal
 from canary.core.situation import Decision
+from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
-from tests.builders import T0, a_report, a_spec
+from tests.builders import a_report
+from tests.core.stored import merged, pruned
+from tests.core.world import SPECS, World, examples, healed
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""
 
+RESTS_WITHIN = 150
+"""Decisions after which a canary whom all goes well for is at rest."""
 
-@dataclass
-class World:
-    """A cluster with one canary, as far as the core can see it."""
-
-    now: datetime = T0
-    generation: int = 1
-    target: Workload = field(
-        default_factory=lambda: Workload(
-            name="podinfo", uid="t", replicas=2, total=2, updated=2, available=2
-        )
-    )
-    primary: Workload | None = None
-    revision: str = "1-r0"
-    routed: Split | None = None
-    apex: Side = Side.TARGET
-    finalizer: bool = False
-    deleting: bool = False
-    gone: bool = False
-    commands: tuple[Command, ...] = ()
-    restored: bool = False
-    delivered: frozenset[str] = frozenset()
-
-    def facts(self, answers: dict[Need, Answer]) -> Facts:
-        """Show what can be observed now."""
-        return Facts(
-            generation=self.generation,
-            deleting=self.deleting,
-            has_finalizer=self.finalizer,
-            commands=self.commands,
-            target=self.target,
-            primary=self.primary,
-            revision=Revision(id=self.revision),
-            routed=self.routed,
-            restored=self.restored,
-            answers=answers,
-            delivered=self.delivered,
-            policy=Policy(drain=timedelta(seconds=5)),
-        )
-
-    def apply(self, actions: tuple[object, ...]) -> None:
-        """Make a decision true, as the shell does."""
-        for action in actions:
-            match action:
-                case HoldFinalizer(present=present):
-                    self.finalizer = present
-                    self.gone = self.deleting and not present
-                case EnsurePrimary(revision=revision):
-                    self._ensure_primary(revision)
-                case EnsureServices(apex=apex):
-                    self.apex = apex or self.apex
-                case RouteTraffic(split=split):
-                    self.routed, self.restored = split, False
-                case RestoreRoutes():
-                    self.routed, self.restored = None, True
-                case ScaleTarget(replicas=replicas):
-                    self.target = _scaled(self.target, replicas)
-                case ScalePrimary(replicas=replicas):
-                    assert self.primary is not None
-                    self.primary = _scaled(self.primary, replicas)
-                case ClearCommands(verbs=verbs):
-                    self.commands = tuple(each for each in self.commands if each.verb not in verbs)
-                case _:
-                    pass
-
-    def _ensure_primary(self, revision: str) -> None:
-        if self.primary is not None and self.primary.revision == revision:
-            return
-        if revision != self.revision:
-            return
-        replicas = self.target.replicas or (self.primary.replicas if self.primary else 1)
-        before = self.primary or Workload(name="podinfo-primary", uid="p")
-        self.primary = replace(
-            before,
-            revision=revision,
-            replicas=replicas,
-            generation=before.generation + 1,
-            observed_generation=before.generation + 1,
-            updated=0,
-            trouble=None,
-            deadline_exceeded=False,
-        )
-
-
-def _scaled(workload: Workload, replicas: int) -> Workload:
-    if workload.replicas == replicas:
-        return workload
-    left = min(workload.total, replicas)
-    return replace(
-        workload,
-        replicas=replicas,
-        generation=workload.generation + 1,
-        observed_generation=workload.generation + 1,
-        total=left,
-        updated=min(workload.updated, left),
-        available=min(workload.available, left),
-    )
-
-
-def _ready(workload: Workload) -> Workload:
-    count = workload.replicas
-    return replace(workload, total=count, updated=count, available=count, trouble=None)
-
-
-SPECS = (
-    a_spec(),
-    a_spec(skipAnalysis=True),
-    a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
-    a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
-    a_spec(
-        analysis={
-            "onPodFailure": "deadline",
-            "webhooks": [
-                {"name": kind, "type": kind, "url": "http://hooks.example/"}
-                for kind in WebhookType
-            ]
-            + [{"name": "by hand", "type": "confirm-promotion", "deadline": "5m"}],
-        }
-    ),
-)
-
+ENDS = {
+    "Promoted",
+    "RolledBack",
+    "PromotionFailed",
+    "RunCancelled",
+    "RunRestarted",
+    "InitializationFailed",
+}
+"""The notices that tell the end of a run."""
 
 RARELY = st.integers(0, 12).map(lambda number: number == 0)
 
@@ -176,10 +62,15 @@ class Journey(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.status = CanaryStatus()
+        self.stored: Any = {}
+        self.stored_by_peer: Any = {}
         self.spec = SPECS[0]
         self.analysed: set[str] = set()
         self.forced: set[str] = set()
+        self.questions: set[Need] = set()
+        self.approvals = 0
         self.hook_answers = True
+        self.rollback_asked = False
         self.verdict = Verdict.PASS
 
     @initialize(spec=st.sampled_from(SPECS), ready=st.sampled_from([True, True, False]))
@@ -196,18 +87,16 @@ class Journey(RuleBasedStateMachine):
         """Pods come up, time passes, and tidegate keeps up with it."""
         for _ in range(steps):
             self.it_settles()
-            self.the_canary_becomes_ready()
-            self.the_primary_becomes_ready()
+            self.world.heal()
             self.it_settles()
             self.world.now += timedelta(seconds=11)
         self.it_settles()
 
     @rule(spec=st.sampled_from(SPECS), really=RARELY)
     def the_spec_changes(self, spec: Any, really: bool) -> None:
-        if not really:
-            return
-        self.spec = spec.model_copy(update={"suspend": self.spec.suspend})
-        self.world.generation += 1
+        if really:
+            self.spec = spec.model_copy(update={"suspend": self.spec.suspend})
+            self.world.generation += 1
 
     @rule(suspend=RARELY)
     def it_is_suspended_or_resumed(self, suspend: bool) -> None:
@@ -223,6 +112,7 @@ class Journey(RuleBasedStateMachine):
         world = self.world
         if revision != world.revision:
             world.revision = revision
+            world.configs = {"configmap/a": revision} if revision == "1-r1" else {}
             generation = world.target.generation + 1
             world.target = replace(
                 world.target,
@@ -235,23 +125,29 @@ class Journey(RuleBasedStateMachine):
 
     @rule()
     def the_canary_becomes_ready(self) -> None:
-        self.world.target = _ready(self.world.target)
+        self.world.target = healed(self.world.target)
 
     @rule(available=st.integers(0, 2))
     def the_canary_loses_pods(self, available: int) -> None:
-        self.world.target = replace(
-            self.world.target, available=min(available, self.world.target.total)
-        )
+        target = self.world.target
+        self.world.target = replace(target, available=min(available, target.total))
 
     @rule()
     def the_canary_crashes(self) -> None:
         trouble = Trouble(reason="CrashLoopBackOff", pod="p", container="c", message="exit 1")
         self.world.target = replace(self.world.target, trouble=trouble, available=0)
 
+    @rule(replicas=st.integers(1, 3), really=RARELY)
+    def the_user_scales_the_target(self, replicas: int, really: bool) -> None:
+        target = self.world.target
+        if really:
+            generation = target.generation + 1
+            self.world.target = replace(target, replicas=replicas, generation=generation)
+
     @rule()
     def the_primary_becomes_ready(self) -> None:
         if self.world.primary:
-            self.world.primary = _ready(self.world.primary)
+            self.world.primary = healed(self.world.primary)
 
     @rule(exceeded=st.booleans())
     def the_primary_loses_its_pods(self, exceeded: bool) -> None:
@@ -265,18 +161,23 @@ class Journey(RuleBasedStateMachine):
         if really:
             self.world.primary = None
 
-    @rule(weight=st.integers(0, 100))
-    def the_route_is_edited_by_hand(self, weight: int) -> None:
+    @rule(weight=st.none() | st.integers(0, 100))
+    def the_route_is_edited_by_hand(self, weight: int | None) -> None:
         if self.world.routed:
-            self.world.routed = Split.to_canary(weight)
+            self.world.routed = None if weight is None else Split.to_canary(weight)
+
+    @rule(obstacle=RARELY)
+    def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
+        self.world.obstacle = "VirtualService: forbidden" if obstacle else ""
 
     @rule(verb=st.sampled_from(VERBS), value=st.sampled_from(["", "alice"]))
     def a_command_is_given(self, verb: str, value: str) -> None:
-        self.world.commands = (*self.world.commands, Command(verb=verb, value=value))
+        others = tuple(each for each in self.world.commands if each.verb != verb)
+        self.world.commands = (*others, Command(verb=verb, value=value))
 
-    @rule(passed=st.booleans())
-    def hooks_answer_from_now_on(self, passed: bool) -> None:
-        self.hook_answers = passed
+    @rule(passed=st.booleans(), rollback=RARELY)
+    def hooks_answer_from_now_on(self, passed: bool, rollback: bool) -> None:
+        self.hook_answers, self.rollback_asked = passed, rollback
 
     @rule(verdict=st.sampled_from(list(Verdict)))
     def metrics_say_from_now_on(self, verdict: Verdict) -> None:
@@ -291,30 +192,22 @@ class Journey(RuleBasedStateMachine):
     def the_canary_is_deleted(self, really: bool) -> None:
         self.world.deleting = really
 
+    @precondition(lambda self: not self.world.deleting)
     @rule(really=RARELY)
     def the_status_is_lost(self, really: bool) -> None:
-        if really and not self.world.deleting:
-            self.status = CanaryStatus()
+        if really:
+            self.status, self.stored, self.stored_by_peer = CanaryStatus(), {}, {}
+            self.questions.clear()
 
     # --- what tidegate does about it ---
 
-    @rule(dies=st.sampled_from(["never", "never", "before the status", "before the actions"]))
-    def it_is_reconciled(self, dies: str) -> None:
-        if self.world.gone:
-            return
-        decision = self._decide()
-        assert legal(self.status.phase, decision.status.phase)
-        if dies == "before the status":
-            return
-        self._note_promotion(decision)
-        self._check_return(decision)
-        self.status = decision.status
-        if dies == "before the actions":
-            return
-        self._check_health(decision)
-        before = self.world.primary
-        self.world.apply(decision.actions)
-        self._check_promotion(before)
+    @rule(written=st.booleans(), applied=st.none() | st.none() | st.integers(0, 6))
+    def it_is_reconciled(self, written: bool, applied: int | None) -> None:
+        """It may die before the status is written, or after some of the actions."""
+        if not self.world.gone:
+            decision = self._decide()
+            if written:
+                self._carry_out(decision, applied)
 
     @rule()
     def it_settles(self) -> None:
@@ -322,31 +215,34 @@ class Journey(RuleBasedStateMachine):
         for _ in range(SETTLES_WITHIN):
             if self.world.gone:
                 return
-            before, commands = self.status, self.world.commands
+            before = (self.status, self.world.snapshot())
             decision = self._decide()
-            self._note_promotion(decision)
-            self.status = decision.status
-            primary = self.world.primary
-            self.world.apply(decision.actions)
-            self._check_promotion(primary)
-            if decision.status == before and commands == self.world.commands:
-                assert decision.wake_at is None or decision.wake_at > self.world.now
+            self._carry_out(decision)
+            if (self.status, self.world.snapshot()) == before:
+                self._check_route()
                 return
         raise AssertionError(f"still deciding: {self.status}")
 
     def _decide(self) -> Decision:
         answers: dict[Need, Answer] = {}
+        before = (self.status, self.world.snapshot())
         while True:
             outcome = decide(self.spec, self.status, self.world.facts(answers), self.world.now)
             if isinstance(outcome, Decision):
-                return outcome
-            assert outcome not in answers, "a question was asked twice"
+                break
+            assert outcome not in answers, "a question that was answered is asked again"
+            assert outcome not in self.questions, "a question was asked in an earlier decision"
             answers[outcome] = self._answer(outcome)
+        self.answered = set(answers)
+        assert before == (self.status, self.world.snapshot())
+        assert outcome.wake_at is None or outcome.wake_at > self.world.now
+        assert legal(self.status.phase, outcome.status.phase)
+        return outcome
 
     def _answer(self, need: Need) -> Answer:
         match need:
             case AskHooks(type=WebhookType.ROLLBACK):
-                return HookAnswer(passed=False, hook="rollback", message="no")
+                return HookAnswer(passed=self.rollback_asked, hook="rollback", message="so")
             case AskHooks():
                 return HookAnswer(passed=self.hook_answers, hook="hook", message="said so")
             case Analyse():
@@ -354,35 +250,77 @@ class Journey(RuleBasedStateMachine):
                     self.analysed.add(self.status.last_applied_spec)
                 return a_report(self.verdict)
 
-    # --- what holds ---
-
-    def _note_promotion(self, decision: Decision) -> None:
+    def _carry_out(self, decision: Decision, applied: int | None = None) -> None:
         run = decision.status.run
         if self.spec.skip_analysis or (run and run.full_promotion):
             self.forced.add(decision.status.last_applied_spec)
+        self._check_traffic(decision)
+        self._check_told(decision)
+        self._write(decision.status)
+        self.questions |= self.answered
+        primary = self.world.primary
+        self.world.apply(decision.actions[:applied])
+        self._check_promotion(primary)
+
+    def _write(self, status: CanaryStatus) -> None:
+        """Write the status both ways, and hold on to what comes back."""
+        patch = write_status(status, before=self.status)
+        self.stored = merged(self.stored, patch)
+        patch = write_peer_status(status, before=self.status)
+        self.stored_by_peer = pruned(merged(self.stored_by_peer, patch))
+        assert read_peer_status(self.stored_by_peer) == status
+        self.status = read_status(self.stored)
+        assert self.status == status
+
+    # --- what holds ---
 
     def _check_promotion(self, before: Workload | None) -> None:
         """The primary gets a new revision only when that one was analysed."""
         after = self.world.primary
         if before is None or after is None or before.revision == after.revision:
             return
-        if self.status.phase in {Phase.INITIALIZING, Phase.NEW}:
-            return
-        allowed = self.analysed | self.forced | {self.status.last_promoted_spec}
-        assert after.revision in allowed
+        if self.status.phase is not Phase.INITIALIZING:
+            allowed = self.analysed | self.forced | {self.status.last_promoted_spec}
+            assert after.revision in allowed
 
-    def _check_return(self, decision: Decision) -> None:
-        """Traffic is intended back for the primary only if it serves, or the canary does not."""
-        target, primary = self.world.target, self.world.primary
+    def _check_traffic(self, decision: Decision) -> None:
+        """Traffic is moved to neither side while it can't take it and the other one can."""
+        target, primary, routed = self.world.target, self.world.primary, self.world.routed
         if decision.status.canary_weight < self.status.canary_weight:
             assert (primary and primary.serves) or not target.serves
-
-    def _check_health(self, decision: Decision) -> None:
-        """The canary is routed more traffic only while it is ready, or nobody else serves."""
-        routed, target = self.world.routed, self.world.target
+        if decision.status.canary_weight > self.status.canary_weight:
+            assert target.ready() or not (primary and primary.ready())
         for action in decision.actions:
-            if isinstance(action, RouteTraffic) and routed and action.split.canary > routed.canary:
+            if isinstance(action, RouteTraffic) and action.split.canary > (
+                routed.canary if routed else 0
+            ):
                 assert target.ready() or not action.split.primary
+
+    def _check_told(self, decision: Decision) -> None:
+        """Every end of a run is told once, and everything that is told has a name of its own."""
+        before, after = self.status, decision.status
+        ids = [notice.id for notice in after.notices]
+        assert len(ids) == len(set(ids))
+        known = {notice.id for notice in before.notices}
+        told = [each for each in after.notices if each.id not in known and each.reason in ENDS]
+        assert all(each.alert for each in told)
+        ended = next(
+            count
+            for count in range(len(after.history) + 1)
+            if after.history[count:] == before.history[: len(after.history) - count]
+        )
+        if before != CanaryStatus():
+            assert len(told) == ended
+
+    def _check_route(self) -> None:
+        """Once nothing moves any more, the route is what the status says."""
+        world, status = self.world, self.status
+        if self.spec.suspend or world.deleting or world.obstacle or not status.last_promoted_spec:
+            return
+        if status.phase is not Phase.INITIALIZING:
+            assert world.routed is not None
+            held = world.routed.canary < status.canary_weight and not world.target.ready()
+            assert held or world.routed.canary == status.canary_weight
 
     @invariant()
     def the_split_adds_up(self) -> None:
@@ -393,9 +331,8 @@ class Journey(RuleBasedStateMachine):
     @invariant()
     def somebody_serves(self) -> None:
         world = self.world
-        primary = world.primary.replicas if world.primary else 0
         if world.primary is not None:
-            assert world.target.replicas or primary
+            assert world.target.replicas or world.primary.replicas
 
     @invariant()
     def conditions_agree_with_each_other(self) -> None:
@@ -406,6 +343,61 @@ class Journey(RuleBasedStateMachine):
         assert not {"Ready", "Stalled"} <= true
         assert not {"Progressing", "Stalled"} <= true
 
+    def teardown(self) -> None:
+        """From wherever it is, a canary comes to rest when nothing stands in its way.
+
+        Here nobody looks at it but when something has changed, or at the time it asked for.
+        """
+        world = self.world
+        self.spec = self.spec.model_copy(update={"suspend": False})
+        self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
+        world.obstacle, world.commands = "", (Command(verb="resume"),)
+        world.generation += 1
+        for _ in range(RESTS_WITHIN):
+            decision = self._decide()
+            self._carry_out(decision)
+            if world.gone:
+                return
+            events = world.apply(decision.actions) or world.heal()
+            if self._opens_a_gate() or self._delivers() or events:
+                continue
+            if decision.wake_at is None:
+                break
+            world.now = decision.wake_at
+        else:
+            raise AssertionError(f"never at rest: {self.status}")
+        self._check_rest()
+
+    def _opens_a_gate(self) -> bool:
+        wait, given = self.status.waiting_for, bool(self.world.commands)
+        gates = {ROLLOUT_GATE, TRAFFIC_GATE, PROMOTION_GATE}
+        if not given and wait is not None and wait.reason in gates:
+            self.approvals += 1
+            self.world.commands = (Command(verb="approve", value=f"no. {self.approvals}"),)
+            return True
+        return False
+
+    def _delivers(self) -> bool:
+        before = self.world.delivered
+        self.notices_are_delivered()
+        return before != self.world.delivered
+
+    def _check_rest(self) -> None:
+        status, world = self.status, self.world
+        assert not world.deleting
+        assert status.phase in IDLE
+        assert not status.notices
+        if status.waiting_for is None:
+            assert status.last_promoted_spec
+            assert world.routed == Split.to_canary(status.canary_weight)
+            assert bool(status.canary_weight) == bool(world.target.replicas)
+
 
 TestJourney = Journey.TestCase
-TestJourney.settings = settings(max_examples=600, stateful_step_count=50, deadline=None)
+TestJourney.settings = settings(
+    max_examples=examples(600),
+    stateful_step_count=40,
+    deadline=None,
+    print_blob=True,
+    report_multiple_bugs=False,
+)

@@ -198,7 +198,9 @@ async def test_no_request_fails_when_services_and_routes_come_and_go(world):
             await world.put(a_virtual_service(50, 50))
             await load.reaches(20)
             await world.remove("VirtualService")
+            await world.remove("Service", "podinfo-canary")
             await load.reaches(20)
+            await world.put(a_service("podinfo-canary"))
     assert load.stats().failures == ()
 
 

@@ -182,6 +182,13 @@ class TestPicture:
         canary["status"] = {"phase": "Nowhere", "metrics": 3, "canaryWeight": "all"}
         assert "New" in drawn(Snapshot.of(canary, now=NOW))
 
+    def test_events_of_one_second_are_in_the_order_in_which_they_were_written(self):
+        first, last = an_event("b", "First", "", second=1), an_event("a", "Last", "", second=1)
+        first["metadata"] |= {"resourceVersion": "9", "uid": "z"}
+        last["metadata"] |= {"resourceVersion": "10", "uid": "a"}
+        shown = a_snapshot(events=(last, first)).events
+        assert [each.reason for each in shown] == ["First", "Last"]
+
     def test_square_brackets_of_others_are_text(self):
         event = an_event("a", "Odd", "[/bold] [red]x", second=1)
         assert "[/bold] [red]x" in drawn(a_snapshot(events=(event,)))

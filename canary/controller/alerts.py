@@ -1,0 +1,140 @@
+"""Alerts: who is told of a notice in chat, and what.
+
+When an alert is sent, and sent again, belongs to `notify.py`; how a chat is spoken to, to the
+notifiers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.errors import UnknownPlugin
+from canary.api.people import AlertReference
+from canary.api.status import Notice, Severity
+from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.secrets import SecretReader
+from canary.controller.templates import TemplateReader
+from canary.errors import InvalidSpec, NotFound
+from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
+from canary.settings import Settings
+
+_LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultReceiver:
+    """Who is told of Canaries that name nobody, and of what."""
+
+    kind: str
+    config: NotifierConfig
+    severity: Severity
+
+
+Receiver = AlertReference | DefaultReceiver
+
+
+class AlertSender:
+    """Finds who is told of a notice, and tells them."""
+
+    def __init__(
+        self,
+        *,
+        secrets: SecretReader,
+        templates: TemplateReader,
+        default: DefaultReceiver | None,
+        cluster_name: str,
+    ) -> None:
+        self._secrets = secrets
+        self._templates = templates
+        self._default = default
+        self._cluster_name = cluster_name
+
+    def receivers(self, record: CanaryRecord, notice: Notice) -> dict[str, Receiver]:
+        """Name who is told: those the Canary names for this severity, else the default one."""
+        if not notice.alert:
+            return {}
+        references = record.canary.spec.analysis.alerts if record.canary else ()
+        if not references and self._default is not None:
+            named: dict[str, Receiver] = {"default": self._default}
+        else:
+            named = {f"{place}/{each.name}": each for place, each in enumerate(references)}
+        loudness = _LOUDNESS[notice.severity]
+        return {
+            name: receiver
+            for name, receiver in named.items()
+            if loudness >= _LOUDNESS[receiver.severity]
+        }
+
+    async def send(self, record: CanaryRecord, notice: Notice, receiver: Receiver) -> None:
+        """Tell one receiver.
+
+        Raises:
+            NotDelivered: it was not taken; says whether it may be later.
+            ClusterError: the receiver's secret can't be read now.
+        """
+        try:
+            kind, config = await self._resolve(record.key, receiver)
+            notifier = NOTIFIERS.load(kind)(config)
+        except (NotFound, InvalidSpec, UnknownPlugin) as error:
+            raise NotDelivered(str(error), retryable=False) from error
+        await notifier.send(_alert(record, notice, self._cluster_name))
+
+    async def _resolve(self, key: CanaryKey, receiver: Receiver) -> tuple[str, NotifierConfig]:
+        if isinstance(receiver, DefaultReceiver):
+            return receiver.kind, receiver.config
+        reference = receiver.provider_ref
+        namespace = reference.namespace or key.namespace
+        spec = self._templates.alert_provider(key.group, namespace, reference.name).spec
+        secret = await self._secrets.read(namespace, spec.secret_ref) or {}
+        return spec.type, NotifierConfig(
+            address=secret.get("address") or spec.address or "",
+            token=secret.get("token", ""),
+            channel=spec.channel,
+            username=spec.username,
+            proxy=spec.proxy or "",
+        )
+
+
+def default_receiver(settings: Settings) -> DefaultReceiver | None:
+    """Tell who is told where a Canary names nobody."""
+    severity = Severity(settings.alert_severity)
+    match settings.receiver:
+        case "slack":
+            config = NotifierConfig(
+                address=settings.slack_url,
+                token=settings.slack_token,
+                channel=settings.slack_channel,
+                username=settings.slack_user,
+                proxy=settings.slack_proxy,
+            )
+            return DefaultReceiver(kind="slack", config=config, severity=severity)
+        case "webhook":
+            config = NotifierConfig(
+                address=settings.alert_webhook, token=settings.alert_webhook_token
+            )
+            return DefaultReceiver(kind="webhook", config=config, severity=severity)
+    return None
+
+
+def _alert(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:
+    target = record.canary.spec.target_ref if record.canary else None
+    fields = [("Revision", notice.revision), ("Phase", str(notice.phase))]
+    if target is not None:
+        fields.insert(0, ("Target", f"{target.kind}/{target.name}.{record.key.namespace}"))
+    if notice.weight:
+        fields.append(("Weight", f"{notice.weight} %"))
+    return Alert(
+        id=f"{record.uid}/{notice.id}",
+        reason=notice.reason,
+        severity=notice.severity,
+        message=notice.message,
+        name=record.key.name,
+        namespace=record.key.namespace,
+        target=target.name if target else "",
+        phase=notice.phase,
+        weight=notice.weight,
+        step=notice.step,
+        revision=notice.revision,
+        cluster=cluster_name,
+        fields=tuple((name, value) for name, value in fields if value),
+        at=notice.at,
+    )

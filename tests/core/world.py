@@ -1,0 +1,195 @@
+"""A cluster with one canary, as far as the core can see it, in which anything may happen."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from canary.api.people import WebhookType
+from canary.core.actions import (
+    Action,
+    ClearCommands,
+    EnsureAutoscaler,
+    EnsurePrimary,
+    EnsureServices,
+    HoldFinalizer,
+    RestoreRoutes,
+    RouteTraffic,
+    ScalePrimary,
+    ScaleTarget,
+    Side,
+)
+from canary.core.facts import Command, Facts, Policy, Revision, Workload
+from canary.core.needs import Answer, Need
+from canary.core.weights import Split
+from tests.builders import T0, a_spec
+
+SPECS = (
+    a_spec(),
+    a_spec(skipAnalysis=True),
+    a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
+    a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
+    a_spec(
+        analysis={
+            "onPodFailure": "deadline",
+            "webhooks": [
+                {"name": kind, "type": kind, "url": "http://hooks.example/"} for kind in WebhookType
+            ]
+            + [{"name": "by hand", "type": "confirm-promotion", "deadline": "5m"}],
+        }
+    ),
+    a_spec(
+        analysis={
+            "webhooks": [
+                {"name": kind, "type": kind, "deadline": "1h"}
+                for kind in ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion")
+            ]
+        }
+    ),
+)
+
+
+def examples(number: int) -> int:
+    """Give how many examples to try: more of them with HYPOTHESIS_PROFILE=thorough."""
+    return number * (20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1)
+
+
+@dataclass
+class World:
+    """What is there, and what carrying out an action does to it."""
+
+    now: datetime = T0
+    generation: int = 1
+    target: Workload = field(
+        default_factory=lambda: Workload(
+            name="podinfo", uid="t", replicas=2, total=2, updated=2, available=2
+        )
+    )
+    primary: Workload | None = None
+    revision: str = "1-r0"
+    configs: dict[str, str] = field(default_factory=dict)
+    routed: Split | None = None
+    apex: Side = Side.TARGET
+    finalizer: bool = False
+    deleting: bool = False
+    gone: bool = False
+    commands: tuple[Command, ...] = ()
+    restored: bool = False
+    obstacle: str = ""
+    delivered: frozenset[str] = frozenset()
+
+    def facts(self, answers: dict[Need, Answer]) -> Facts:
+        """Show what can be observed now."""
+        return Facts(
+            generation=self.generation,
+            deleting=self.deleting,
+            has_finalizer=self.finalizer,
+            commands=self.commands,
+            target=self.target,
+            primary=self.primary,
+            revision=Revision(id=self.revision, configs=dict(self.configs)),
+            routed=self.routed,
+            restored=self.deleting and self.restored,
+            obstacle=self.obstacle,
+            answers=answers,
+            delivered=self.delivered,
+            policy=Policy(drain=timedelta(seconds=5)),
+        )
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Give everything that an action can change, to compare."""
+        return (self.target, self.primary, self.routed, self.apex, self.finalizer, self.commands)
+
+    def apply(self, actions: Sequence[Action]) -> bool:
+        """Make actions true, as the shell does; tell whether anything was written."""
+        before = (*self.snapshot(), self.restored)
+        for action in actions:
+            match action:
+                case HoldFinalizer(present=present):
+                    self.finalizer = present
+                    self.gone = self.deleting and not present
+                case EnsurePrimary(revision=revision):
+                    self._ensure_primary(revision)
+                case EnsureServices(apex=apex):
+                    self.apex = apex or self.apex
+                case RouteTraffic(split=split):
+                    if not self.obstacle:
+                        self.routed, self.restored = split, False
+                case RestoreRoutes():
+                    if not self.obstacle:
+                        self.routed, self.restored = None, True
+                case ScaleTarget(replicas=replicas):
+                    self._check_scale(replicas)
+                    self.target = scaled(self.target, replicas)
+                case ScalePrimary(replicas=replicas):
+                    assert self.primary is not None
+                    assert replicas
+                    self.primary = scaled(self.primary, replicas)
+                case ClearCommands(verbs=verbs):
+                    self.commands = tuple(each for each in self.commands if each.verb not in verbs)
+                case EnsureAutoscaler():
+                    raise AssertionError("there is none in these specs")
+        return before != (*self.snapshot(), self.restored)
+
+    def _check_scale(self, replicas: int) -> None:
+        """The target loses its pods only while nobody is sent to them."""
+        if not replicas:
+            assert self.apex is Side.PRIMARY
+            assert not (self.routed and self.routed.canary)
+
+    def _ensure_primary(self, revision: str) -> None:
+        if self.primary is not None and self.primary.revision == revision:
+            return
+        if revision != self.revision:
+            return
+        replicas = self.target.replicas or (self.primary.replicas if self.primary else 1)
+        before = self.primary or Workload(name="podinfo-primary", uid="p")
+        self.primary = replace(
+            before,
+            revision=revision,
+            replicas=replicas,
+            generation=before.generation + 1,
+            observed_generation=before.generation + 1,
+            updated=0,
+            trouble=None,
+            deadline_exceeded=False,
+        )
+
+    def heal(self) -> bool:
+        """Have all pods come up; tell whether any had to."""
+        before = (self.target, self.primary)
+        self.target = healed(self.target)
+        if self.primary:
+            self.primary = healed(self.primary)
+        return before != (self.target, self.primary)
+
+
+def scaled(workload: Workload, replicas: int) -> Workload:
+    """Give a workload another number of replicas; pods go at once, and come later."""
+    if workload.replicas == replicas:
+        return workload
+    left = min(workload.total, replicas)
+    return replace(
+        workload,
+        replicas=replicas,
+        generation=workload.generation + 1,
+        observed_generation=workload.generation + 1,
+        total=left,
+        updated=min(workload.updated, left),
+        available=min(workload.available, left),
+    )
+
+
+def healed(workload: Workload) -> Workload:
+    """Have all pods of a workload up, at its template."""
+    count = workload.replicas
+    return replace(
+        workload,
+        observed_generation=workload.generation,
+        total=count,
+        updated=count,
+        available=count,
+        trouble=None,
+        deadline_exceeded=False,
+    )
