@@ -3,18 +3,28 @@
 import kopf
 
 from canary.controller import handlers, logs
+from canary.controller.admission import Reviewer
+from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
 from canary.controller.credentials import load_credentials
 from canary.settings import Settings
 
 
 def run(settings: Settings, *, version: str) -> None:
-    """Run the controller until it is told to end."""
+    """Run the controller until it is told to end.
+
+    Raises:
+        CanaryError: it could not be started; says why.
+    """
     logs.configure(settings.log_level, settings.log_format)
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
+    reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
+    admission = (
+        handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
+    )
     controller = Controller(settings, version=version)
     kopf.run(
-        registry=handlers.registry(controller, credentials, None),
+        registry=handlers.registry(controller, credentials, admission),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

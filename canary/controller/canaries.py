@@ -90,7 +90,7 @@ class CanaryReader:
         group = str(manifest["apiVersion"]).partition("/")[0]
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
         parsed = self._parsed.get(uid)
-        if parsed is None or parsed[0] != generation:
+        if parsed is None or parsed[0] != generation or not generation:
             parsed = (generation, *self._parse(manifest))
             self._parsed[uid] = parsed
         _, canary, router, problems = parsed
@@ -108,6 +108,10 @@ class CanaryReader:
             router=router,
             problems=problems,
         )
+
+    def problems(self, manifest: Manifest) -> tuple[Problem, ...]:
+        """Name everything that is wrong with an object, without keeping anything of it."""
+        return self._parse(manifest)[2]
 
     def forget(self, record: CanaryRecord) -> None:
         """Drop what was parsed of a Canary that is gone."""

@@ -1,33 +1,63 @@
-"""kopf is the host: the process's life, its signals, and the admission webhook.
+"""kopf is the host: the process's life, its signals, and the admission webhook's HTTPS server.
 
 It follows no objects: no timers, daemons, indexes or change handlers, and it writes nothing to
-anybody's object.
+anybody's object. Scanning is off, and with it kopf would know only those CRDs that were there when
+it started; so its server hands admission reviews to `admission.py` instead of its own dispatcher.
 """
 
-import logging
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import AsyncIterator
 from typing import Any
 
 import kopf
 
-from canary.api.meta import GROUP, VERSION
-from canary.api.unsupported import Resource, unsupported
-from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from canary.controller.admission import Reviewer
 from canary.controller.controller import Controller
 from canary.controller.credentials import Credentials
-from canary.errors import InvalidSpec
+from canary.errors import CanaryError
+from canary.settings import Settings
 
-log = logging.getLogger(__name__)
+LAST_RESORT_SECONDS = 30.0
+"""After so long without an end the process kills itself; a stop takes 20 s at most."""
 
-_PARSERS: Mapping[str, Callable[[Mapping[str, Any]], Resource]] = {
-    "canaries": parse_canary,
-    "metrictemplates": parse_metric_template,
-    "alertproviders": parse_alert_provider,
-}
+
+class AdmissionServer(kopf.WebhookServer):
+    """kopf's HTTPS server, with answers of our own.
+
+    Raises:
+        CanaryError: the certificate can't be used.
+    """
+
+    def __init__(self, settings: Settings, reviewer: Reviewer) -> None:
+        host, port = settings.admission_address
+        try:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(settings.admission_certificate, settings.admission_key)
+        except OSError as error:
+            raise CanaryError(
+                f"--admission-certificate {settings.admission_certificate} with "
+                f"--admission-key {settings.admission_key}: {error}; name a PEM certificate and "
+                "its key"
+            ) from error
+        super().__init__(
+            addr=host or "",
+            port=port,
+            host=host or "localhost",
+            certfile=settings.admission_certificate,
+            pkeyfile=settings.admission_key,
+        )
+        self._reviewer = reviewer
+
+    async def __call__(self, _: Any) -> AsyncIterator[Any]:
+        """Serve, and begin anew when the certificate's files change."""
+        # kopf names the fields of a review in its types; ours takes whatever comes.
+        answer: Any = self._reviewer.review
+        async for configuration in super().__call__(answer):
+            yield configuration
 
 
 def registry(
-    controller: Controller, credentials: Credentials, admission: kopf.WebhookServer | None
+    controller: Controller, credentials: Credentials, admission: AdmissionServer | None
 ) -> kopf.OperatorRegistry:
     """Register what kopf is to call."""
     handlers = kopf.OperatorRegistry()
@@ -36,20 +66,18 @@ def registry(
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await connection(credentials)
 
-    @kopf.on.startup(registry=handlers)
+    @kopf.on.startup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True
+        settings.process.ultimate_exiting_timeout = LAST_RESORT_SECONDS
         settings.admission.server = admission
         await controller.start()
 
-    @kopf.on.cleanup(registry=handlers)
+    @kopf.on.cleanup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
     async def stop(**_: Any) -> None:
         await controller.stop()
 
-    if admission is not None:
-        for plural in _PARSERS:
-            kopf.on.validate(GROUP, VERSION, plural, registry=handlers)(_refuse_invalid)
     return handlers
 
 
@@ -66,14 +94,3 @@ async def connection(credentials: Credentials) -> kopf.ConnectionInfo:
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
     )
-
-
-def _refuse_invalid(body: kopf.Body, resource: kopf.Resource, **_: Any) -> None:
-    """Refuse an object that could not be acted on, with all that is wrong with it."""
-    try:
-        parsed = _PARSERS[resource.plural](dict(body))
-        problems = unsupported(parsed)
-        if problems:
-            raise InvalidSpec(problems)
-    except InvalidSpec as invalid:
-        raise kopf.AdmissionError(str(invalid), code=422) from invalid

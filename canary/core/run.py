@@ -69,7 +69,7 @@ def waiting(situation: Situation) -> Turn:
 
 def _start(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
-    started = situation.enter(Phase.PROGRESSING).run(next_analysis_at=None, holds=())
+    started = situation.enter(Phase.PROGRESSING).look_again().run(next_analysis_at=None, holds=())
     message = (
         f"New revision {started.status.last_applied_spec} of {started.target_name}, scaling up"
     )

@@ -107,6 +107,15 @@ class Settings:
     listen: str = setting(
         ":8080", "Where /healthz, /readyz and /metrics are served.", check=listens
     )
+    admission_listen: str = setting(
+        "",
+        "Where the admission webhook is served over HTTPS; nowhere where left out.",
+        check=lambda value: listens(value) if value else "",
+    )
+    admission_certificate: str = setting(
+        "", "File with the admission webhook's certificate, read again when it changes."
+    )
+    admission_key: str = setting("", "File with the private key of that certificate.")
     kubeconfig: str = setting(
         "", "File that tells how the cluster is reached; inside a cluster there is no need for one."
     )
@@ -247,8 +256,12 @@ class Settings:
     @property
     def address(self) -> tuple[str | None, int]:
         """Host and port to listen on; no host is every address of the machine."""
-        host, _, port = self.listen.rpartition(":")
-        return host.removeprefix("[").removesuffix("]") or None, int(port)
+        return _address(self.listen)
+
+    @property
+    def admission_address(self) -> tuple[str | None, int]:
+        """Host and port that the admission webhook listens on."""
+        return _address(self.admission_listen)
 
     @property
     def receiver(self) -> str:
@@ -273,6 +286,13 @@ class Settings:
                 f"{self.lease_duration.total_seconds():g}s"
             )
             yield ("lease_renew_deadline", "lease_retry_period", "lease_duration"), remedy
+        files = ("admission_certificate", "admission_key")
+        for name in files if self.admission_listen else ():
+            if not getattr(self, name):
+                yield (name, "admission_listen"), "name a file, as --admission-listen is given"
+        for name in () if self.admission_listen else files:
+            if getattr(self, name):
+                yield (name, "admission_listen"), "unset it, or give --admission-listen"
         if self.slack_token and not self.slack_channel:
             yield ("slack_channel", "slack_token"), "name a channel, as a bot's token is given"
         if self.alert_webhook and (self.slack_url or self.slack_token):
@@ -283,3 +303,8 @@ class Settings:
             yield ("alert_webhook_token", "alert_webhook"), remedy
         if self.burst < self.qps:
             yield ("burst", "qps"), f"write no less than --qps, which is {self.qps:g}"
+
+
+def _address(listen: str) -> tuple[str | None, int]:
+    host, _, port = listen.rpartition(":")
+    return host.removeprefix("[").removesuffix("]") or None, int(port)

@@ -10,6 +10,7 @@ import pytest
 from canary.controller.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.faults import Proxy, kubeconfig, proxied
+from tests.controller.running import World
 
 
 class Rests(list[float]):
@@ -57,3 +58,9 @@ def connect(proxy: Proxy, rests: Rests, tmp_path: Path) -> Connect:
 async def cluster(connect: Connect) -> AsyncIterator[Cluster]:
     async with connect() as cluster:
         yield cluster
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path) as world:
+        yield world

@@ -1,0 +1,70 @@
+"""Admission: what the API server asks before it takes an object, and what it is answered.
+
+An object that could not be acted on is refused with every problem at once. How the question comes
+in (HTTPS) is kopf's; see `handlers.py`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.unsupported import unsupported
+from canary.api.validation import parse_alert_provider, parse_metric_template
+from canary.controller.canaries import CanaryReader
+from canary.errors import InvalidSpec, Problem
+
+Review = Mapping[str, Any]
+"""An AdmissionReview of admission.k8s.io/v1."""
+
+REFUSED = 422
+_JUDGED = frozenset({"CREATE", "UPDATE"})
+
+
+class Reviewer:
+    """Answers admission reviews."""
+
+    def __init__(self, reader: CanaryReader) -> None:
+        self._judges: Mapping[str, Callable[[dict[str, Any]], Iterable[Problem]]] = {
+            "canaries": reader.problems,
+            "metrictemplates": lambda manifest: unsupported(parse_metric_template(manifest)),
+            "alertproviders": lambda manifest: unsupported(parse_alert_provider(manifest)),
+        }
+
+    async def review(self, review: Review, **_: Any) -> dict[str, Any]:
+        """Answer one review; a question that makes no sense is answered with a refusal."""
+        asked = review.get("request")
+        request: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
+        response: dict[str, Any] = {"uid": request.get("uid", ""), "allowed": True}
+        problem = self._problem(request)
+        if problem:
+            response |= {"allowed": False, "status": {"code": REFUSED, "message": problem}}
+        return {
+            "apiVersion": review.get("apiVersion", "admission.k8s.io/v1"),
+            "kind": "AdmissionReview",
+            "response": response,
+        }
+
+    def _problem(self, request: Mapping[str, Any]) -> str:
+        """Tell what is wrong with an object; empty where nothing is, or where it is not ours."""
+        resource, manifest = request.get("resource"), request.get("object")
+        if not isinstance(resource, Mapping):
+            return "not an AdmissionReview: request.resource is missing"
+        judge = self._judges.get(str(resource.get("resource")))
+        ours = judge is not None and resource.get("group") in {GROUP, PEER_GROUP}
+        if not ours or request.get("operation") not in _JUDGED or request.get("subResource"):
+            return ""
+        if not isinstance(manifest, Mapping):
+            return "not an AdmissionReview: request.object is missing"
+        if _leaves_spec_alone(manifest, request.get("oldObject")):
+            return ""
+        assert judge is not None
+        try:
+            problems = tuple(judge(dict(manifest)))
+        except InvalidSpec as invalid:
+            problems = invalid.problems
+        return "; ".join(str(problem) for problem in problems)
+
+
+def _leaves_spec_alone(manifest: Mapping[str, Any], before: object) -> bool:
+    """Tell whether only metadata changes: what was taken once can be annotated, and deleted."""
+    return isinstance(before, Mapping) and before.get("spec") == manifest.get("spec")

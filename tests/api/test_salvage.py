@@ -1,0 +1,53 @@
+"""Of a broken Canary everything is read that can be, so that it can be deleted safely."""
+
+import pytest
+
+from canary.api.salvage import salvage
+from tests.api.examples import BAD_CANARIES, GONE, a_canary, patched
+
+
+@pytest.mark.parametrize("name", BAD_CANARIES)
+def test_whatever_is_wrong_with_it_the_target_is_found_or_nothing_is(name):
+    obj = BAD_CANARIES[name].obj
+    saved = salvage(obj)
+    if saved is not None:
+        assert saved.spec.target_ref.name == obj["spec"]["targetRef"]["name"]
+
+
+def test_a_sound_canary_is_read_as_it_is():
+    saved = salvage(a_canary())
+    assert saved is not None
+    assert saved.spec.analysis.step_weight == 10
+
+
+def test_only_what_does_not_decode_is_left_out():
+    saved = salvage(
+        patched(
+            a_canary(),
+            {
+                "analysis/interval": "soon",
+                "analysis/metrics": [{"name": 1}, {"name": "kept", "query": "up"}, {"name": 2}],
+                "service/targetPort": [80],
+                "revertOnDeletion": True,
+            },
+        )
+    )
+    assert saved is not None
+    assert [metric.name for metric in saved.spec.analysis.metrics] == ["kept"]
+    assert saved.spec.service.port == 9898
+    assert saved.spec.analysis.max_weight == 50
+    assert saved.spec.reverts_on_deletion
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"targetRef": GONE}, {"targetRef": "podinfo"}, {"targetRef/kind": 7}, {"analysis": GONE}],
+    ids=["no target", "a name only", "a kind that is none", "no analysis"],
+)
+def test_without_what_names_the_target_there_is_nothing_to_save(changes):
+    assert salvage(patched(a_canary(), changes)) is None
+
+
+@pytest.mark.parametrize("document", [{}, {"spec": 7}, {"kind": "Deployment"}])
+def test_what_is_no_canary_is_nothing(document):
+    assert salvage(document) is None

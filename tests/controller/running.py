@@ -1,0 +1,217 @@
+"""A small cluster in this process, and whole controllers that run in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from canary.api.kinds import DEPLOYMENT, Kind, Manifest
+from canary.api.meta import GROUP
+from canary.api.schema import crds
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.controller.controller import Controller
+from canary.controller.notify import EVENT
+from canary.demo import manifests
+from canary.demo.apiserver import EmbeddedApiServer
+from canary.demo.apiserver.audit import AuditEntry
+from canary.demo.controllers import Controllers, InstantRuntime
+from canary.demo.embedded import CRD, NAMESPACE
+from canary.errors import NotFound
+from canary.settings import Settings
+
+DEADLINE_SECONDS = 30.0
+CANARY = canary_kind(GROUP)
+VIRTUAL_SERVICE = Kind(
+    group="networking.istio.io", versions=("v1",), kind="VirtualService", plural="virtualservices"
+)
+USER_AGENT = "tidegate/test"
+DEMO = manifests.NAMESPACE
+
+
+async def until(holds: Callable[[], Any], what: str = "") -> Any:
+    """Wait until something holds, a value or an awaitable; give what it was."""
+    found: Any = None
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                found = holds()
+                if isinstance(found, Awaitable):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.01)
+    except TimeoutError as error:
+        raise AssertionError(f"not in {DEADLINE_SECONDS:g} s: {what or holds}: {found}") from error
+
+
+class World:
+    """An API server, the cluster's own controllers, and a connection for the test."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.server = EmbeddedApiServer()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        enter = self._stack.enter_async_context
+        await enter(self.server)
+        self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
+        self.api = await enter(
+            Cluster.connect(
+                kubeconfig=str(self.kubeconfig),
+                user_agent="somebody",
+                requests_per_second=10_000,
+                burst=10_000,
+            )
+        )
+        for crd in (*crds().values(), *manifests.routing_crds()):
+            await self.api.create(crd, CRD)
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DEMO}}
+        await self.api.create(namespace, NAMESPACE)
+        await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def running_controller(
+        self, *, url: str | None = None, **settings: Any
+    ) -> AsyncIterator[Controller]:
+        """Run a controller, behind a proxy where its address is given."""
+        kubeconfig = self.kubeconfig
+        if url is not None:
+            document = yaml.safe_load(kubeconfig.read_text())
+            document["clusters"][0]["cluster"]["server"] = url
+            kubeconfig = self.directory / f"kubeconfig-{url.rpartition(':')[2]}"
+            kubeconfig.write_text(yaml.safe_dump(document))
+        quick: dict[str, Any] = {
+            "kubeconfig": str(kubeconfig),
+            "listen": "127.0.0.1:0",
+            "drain": timedelta(0),
+            "lease_duration": timedelta(seconds=6),
+            "lease_renew_deadline": timedelta(seconds=4),
+            "lease_retry_period": timedelta(seconds=1),
+            "lease_namespace": "default",
+            "metrics_server": "http://127.0.0.1:9",
+            "qps": 1000.0,
+            "burst": 1000,
+        }
+        controller = Controller(Settings(**(quick | settings)), version="test")
+        await controller.start()
+        try:
+            yield controller
+        finally:
+            await controller.stop()
+
+    # ---------------------------------------------------------------------------------- objects
+
+    async def create_app(self, name: str = manifests.APP, tag: str = "1", **options: Any) -> None:
+        """Create an app at a version."""
+        await self.api.create(manifests.deployment(tag, name=name, **options), DEPLOYMENT)
+
+    async def create_canary(
+        self,
+        name: str = manifests.APP,
+        *,
+        analysis: Mapping[str, Any] | None = None,
+        kind: Kind = CANARY,
+        metadata: Mapping[str, Any] | None = None,
+        **spec: Any,
+    ) -> Manifest:
+        """Create a Canary in steps of 50 and 100 % without metrics, but for what is given."""
+        quick = {"interval": "1s", "threshold": 1, "stepWeights": [50, 100], "metrics": []}
+        manifest = manifests.canary("istio", name=name, analysis={**quick, **(analysis or {})})
+        manifest["spec"] |= spec
+        manifest["apiVersion"] = kind.api_version(kind.versions[0])
+        manifest["metadata"] |= metadata or {}
+        return await self.api.create(manifest, kind)
+
+    async def release(self, name: str = manifests.APP, tag: str = "2") -> None:
+        """Change an app to another version."""
+        template = manifests.pod_template(tag, name=name)
+        await self.patch(DEPLOYMENT, name, {"spec": {"template": template}})
+
+    async def patch(self, kind: Kind, name: str, patch: Manifest, **options: Any) -> Manifest:
+        """Merge a patch into an object."""
+        return await self.api.merge_patch(kind, DEMO, name, patch, **options)
+
+    async def read(self, kind: Kind, name: str) -> Manifest | None:
+        """Read an object; None where there is none."""
+        try:
+            return await self.api.read(kind, DEMO, name)
+        except NotFound:
+            return None
+
+    async def objects(self, kind: Kind) -> list[Manifest]:
+        """List the objects of a kind."""
+        return [item async for items, _ in self.api.pages(kind, DEMO) for item in items]
+
+    async def status(self, name: str = manifests.APP, kind: Kind = CANARY) -> Mapping[str, Any]:
+        """Read the status of a Canary."""
+        status: Mapping[str, Any] = (await self.api.read(kind, DEMO, name)).get("status") or {}
+        return status
+
+    async def until_phase(
+        self, *phases: str, name: str = manifests.APP, kind: Kind = CANARY
+    ) -> Mapping[str, Any]:
+        """Wait until a Canary is in one of the phases; give its status."""
+        status: Mapping[str, Any] = {}
+
+        async def there() -> bool:
+            nonlocal status
+            status = await self.status(name, kind)
+            return status.get("phase") in phases
+
+        try:
+            await until(there, f"{name} is {' or '.join(phases)}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its status is {dict(status)}") from error
+        return status
+
+    async def until_condition(self, type_: str, value: str, name: str = manifests.APP) -> str:
+        """Wait until a condition of a Canary has a value; give its message."""
+
+        async def there() -> str | None:
+            for condition in (await self.status(name)).get("conditions") or ():
+                if (condition["type"], condition["status"]) == (type_, value):
+                    return str(condition["message"]) or " "
+            return None
+
+        return str(await until(there, f"{name} has {type_}={value}"))
+
+    async def weight(self, name: str = manifests.APP) -> int | None:
+        """Read the canary's weight in the VirtualService."""
+        service = await self.read(VIRTUAL_SERVICE, name)
+        if service is None:
+            return None
+        routes = service["spec"]["http"][0]["route"]
+        return next(
+            (r.get("weight", 0) for r in routes if r["destination"]["host"].endswith("-canary")), 0
+        )
+
+    async def events(self, reason: str = "") -> list[Manifest]:
+        """List the events that have been recorded, of a reason where one is given."""
+        found = [event for event in await self.objects(EVENT) if event["source"] == SOURCE]
+        return [event for event in found if reason in {"", event["reason"]}]
+
+    def requests(self, since: int = 0) -> list[AuditEntry]:
+        """List what controllers have asked, from a mark on, beside Lease renewals."""
+        return [
+            entry
+            for entry in self.server.audit[since:]
+            if entry.user_agent == USER_AGENT and entry.resource != "leases"
+        ]
+
+    @property
+    def mark(self) -> int:
+        """Where the audit stands."""
+        return len(self.server.audit)
+
+
+SOURCE = {"component": "tidegate"}
