@@ -23,12 +23,17 @@ def run(settings: Settings, *, version: str) -> None:
         handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
     )
     controller = Controller(settings, version=version)
-    kopf.run(
-        registry=handlers.registry(controller, credentials, admission),
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-    )
+    try:
+        kopf.run(
+            registry=handlers.registry(controller, credentials, admission),
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+        )
+    except Exception as error:
+        if controller.failure is None:
+            raise
+        raise controller.failure from error
 
 
 if __name__ == "__main__":

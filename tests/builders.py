@@ -7,6 +7,7 @@ from analysis.model import Check, Report, Verdict
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Run, Weights
 from canary.core.facts import Facts, Revision, Workload
+from canary.core.phases import RUNNING
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 OLD = "1-old"
@@ -54,13 +55,7 @@ def some_facts(**fields: Any) -> Facts:
 
 def a_status(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> CanaryStatus:
     """Build a status whose promoted revision is OLD, and whose run tests NEW."""
-    running = phase in {
-        Phase.WAITING,
-        Phase.PROGRESSING,
-        Phase.WAITING_PROMOTION,
-        Phase.PROMOTING,
-        Phase.FINALISING,
-    }
+    running = phase in RUNNING
     weight = fields.pop("weight", 0)
     rest: dict[str, Any] = {
         "phase": phase,
@@ -70,9 +65,14 @@ def a_status(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> CanaryStatus:
         "canary_weight": weight,
         "weights": Weights(primary=100 - weight, canary=weight),
         "runs": 1,
-        "run": Run(id=f"1-{NEW}", revision=NEW, started_at=T0) if running else None,
+        "run": a_run(pre_rollout_passed=bool(weight)) if running else None,
     }
     return CanaryStatus(**(rest | fields))
+
+
+def a_run(**fields: Any) -> Run:
+    """Build the record of the run that tests NEW."""
+    return Run(**({"id": f"1-{NEW}", "revision": NEW, "started_at": T0} | fields))
 
 
 def a_report(verdict: Verdict = Verdict.PASS, message: str = "as it should be") -> Report:

@@ -18,6 +18,7 @@ def salvage(document: Mapping[str, Any]) -> Canary | None:
     """Read a Canary without the parts that do not decode; None where its target is among them."""
     remaining = deepcopy(dict(document))
     for _ in range(_ROUNDS):
+        _have_analysis(remaining)
         try:
             return Canary.model_validate(remaining)
         except ValidationError as error:
@@ -27,6 +28,13 @@ def salvage(document: Mapping[str, Any]) -> Canary | None:
                 return None
             _remove(remaining, paths)
     return None
+
+
+def _have_analysis(document: dict[str, Any]) -> None:
+    """Put an analysis in where there is none: a deletion needs the target, and no metrics."""
+    spec = document.get("spec")
+    if isinstance(spec, dict) and not isinstance(spec.get("analysis"), dict):
+        spec["analysis"] = {}
 
 
 def _existing(document: Any, location: _Path) -> _Path:

@@ -37,6 +37,7 @@ from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
 from canary.controller.webhooks import HookCaller, HookResult
 from canary.core.facts import Policy
+from canary.errors import CanaryError
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Controller:
         self._tasks: list[asyncio.Task[None]] = []
         self._heartbeat = monotonic()
         self._stopping = False
+        self.failure: CanaryError | None = None
+        """Why it could not be started; its host says only that it could not."""
         self._elector: Elector | None = None
         self._metrics = Metrics(version=version, router=settings.router)
         self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
@@ -74,7 +77,8 @@ class Controller:
         """
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
+            self.failure = error if isinstance(error, CanaryError) else None
             await self._end()
             raise
 

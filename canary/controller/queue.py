@@ -131,8 +131,10 @@ class WorkQueue(Generic[Key]):
                     self.wake(key)
             timeout = self._heap[0][0] - self._clock() if self._heap else None
             self._planned.clear()
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._planned.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await self._planned.wait()
 
 
 def _cancelled() -> bool:

@@ -202,9 +202,8 @@ class Situation:
     @property
     def drained_at(self) -> datetime | None:
         """When what was in flight when traffic last moved has had its time to end."""
-        moved = (self.status.last_transition_time, self.status.step_started_at)
-        since = max((moment for moment in moved if moment is not None), default=None)
-        return None if since is None else since + self.facts.policy.drain
+        moved = self.status.step_started_at
+        return None if moved is None else moved + self.facts.policy.drain
 
     # --- telling and recording ---
 

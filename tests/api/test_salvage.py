@@ -41,11 +41,18 @@ def test_only_what_does_not_decode_is_left_out():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"targetRef": GONE}, {"targetRef": "podinfo"}, {"targetRef/kind": 7}, {"analysis": GONE}],
-    ids=["no target", "a name only", "a kind that is none", "no analysis"],
+    [{"targetRef": GONE}, {"targetRef": "podinfo"}, {"targetRef/kind": 7}],
+    ids=["no target", "a name only", "a kind that is none"],
 )
 def test_without_what_names_the_target_there_is_nothing_to_save(changes):
     assert salvage(patched(a_canary(), changes)) is None
+
+
+@pytest.mark.parametrize("analysis", [GONE, 7, None, {"metrics": 7, "threshold": "many"}])
+def test_a_deletion_needs_no_analysis(analysis):
+    saved = salvage(patched(a_canary(), {"analysis": analysis}))
+    assert saved is not None
+    assert saved.spec.analysis.metrics == ()
 
 
 @pytest.mark.parametrize("document", [{}, {"spec": 7}, {"kind": "Deployment"}])

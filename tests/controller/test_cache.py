@@ -354,6 +354,17 @@ class TestFaults:
         await world.shows(a="explode", b="1")
         assert world.told == [("a", None, "explode"), ("b", None, "1")]
 
+    async def test_an_answer_that_makes_no_sense_does_not_end_the_following(
+        self, world: World, proxy: Proxy
+    ) -> None:
+        nonsense = {"items": [{"data": {}}], "metadata": {"resourceVersion": "5"}}
+        proxy.meet(LIST, answer(200, nonsense))
+        await world.set("a", "1")
+        world.caches.require(CONFIG_MAP, "default")
+        await until(lambda: world.caches.problems([CONFIG_MAP]), "a problem")
+        await world.shows(a="1")
+        await until(lambda: not world.caches.problems([CONFIG_MAP]), "no problem")
+
     async def test_a_server_restored_from_a_backup_is_believed(
         self, world: World, proxy: Proxy, connect: Connect, tmp_path: Any
     ) -> None:
@@ -494,6 +505,19 @@ class TestKindsThatComeAndGo:
         await until(lambda: world.caches.get(WIDGET, "default", "w") is None, "the object is gone")
         await world.writer.create(a_definition("v2"), DEFINITION)
         await until(lambda: world.caches.served([WIDGET]) == {WIDGET: "v2"}, "another version")
+
+    async def test_what_the_server_no_longer_serves_is_forgotten(
+        self, world: World, proxy: Proxy
+    ) -> None:
+        await world.set("a", "1")
+        await world.follow()
+        await world.caches.wait_synced(CONFIG_MAP, "default")
+        proxy.meet("GET /api/v1", answer(404), always=True)
+        proxy.cut()
+        await world.shows()
+        assert world.told == [("a", None, "1"), ("a", "1", None)]
+        proxy.relent()
+        await world.shows(a="1")
 
 
 class TestScopes:

@@ -646,6 +646,19 @@ class TestCredentials:
             token.write_text("t0ken-2\n")
             await cluster.apply(config_map("a", "2"), CONFIG_MAP)
 
+    async def test_a_token_that_can_no_longer_be_read_is_named(
+        self, connect: Connect, proxy: Proxy, tmp_path: Path
+    ) -> None:
+        token = tmp_path / "token"
+        token.write_text("t0ken-1")
+        path = kubeconfig(tmp_path / "config", proxy.url, user={"tokenFile": str(token)})
+        async with connect(kubeconfig=str(path)) as cluster:
+            await cluster.apply(config_map("a"), CONFIG_MAP)
+            token.unlink()
+            cluster.credentials.expire()
+            with pytest.raises(Forbidden, match="no token for"):
+                await cluster.read(CONFIG_MAP, "default", "a")
+
     async def test_a_plugin_is_asked_for_a_token(self, reading: Any, proxy: Proxy) -> None:
         program = (
             "import json; print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1', "

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.model import Verdict
+from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_status, write_status
 from canary.core.commands import VERBS
-from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Revision, Trouble, Workload
-from canary.core.needs import Analyse, Answer, HookAnswer, Need
 from canary.core.repair import repaired
-from canary.core.situation import Decision, Situation
+from canary.core.situation import Situation
 from canary.core.waits import MEANINGS
 from canary.core.weights import Split
-from tests.builders import a_report, a_spec, a_status, at, some_facts
+from tests.builders import a_spec, a_status, at, some_facts
+from tests.core.deciding import decided
 from tests.core.world import SPECS, examples
 
 NOW = at(0)
@@ -108,26 +108,6 @@ FACTS = st.builds(
 )
 
 
-def decided(spec: Any, status: CanaryStatus, facts: Facts, verdict: Verdict, agree: bool) -> Any:
-    """Answer whatever is asked, until a decision comes out."""
-    answers: dict[Need, Answer] = {}
-    for _ in range(10):
-        known = Facts(
-            **{name: getattr(facts, name) for name in facts.__slots__ if name != "answers"},
-            answers=answers,
-        )
-        outcome = decide(spec, status, known, NOW)
-        if isinstance(outcome, Decision):
-            return outcome
-        assert outcome not in answers
-        answers[outcome] = (
-            a_report(verdict)
-            if isinstance(outcome, Analyse)
-            else HookAnswer(passed=agree, hook="hook", message="said so")
-        )
-    raise AssertionError("nothing but questions")
-
-
 @given(
     raw=STATUS,
     facts=FACTS,
@@ -140,7 +120,8 @@ def test_a_status_that_was_edited_by_hand_is_decided_on_and_can_be_written(
     raw, facts, spec, verdict, agree
 ):
     status = read_status(raw)
-    decision = decided(spec, status, facts, verdict, agree)
+    hooks = dict.fromkeys(WebhookType, agree)
+    decision = decided(spec, status, facts, NOW, verdict, hooks)
     assert decision.wake_at is None or decision.wake_at > NOW
     assert read_status(write_status(decision.status)) == decision.status
 

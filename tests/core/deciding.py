@@ -1,0 +1,44 @@
+"""Deciding with the same answer to every question of a kind."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from analysis.model import Report, Verdict
+from canary.api.canary import CanarySpec
+from canary.api.status import CanaryStatus
+from canary.core.decide import decide
+from canary.core.facts import Facts
+from canary.core.needs import Analyse, Answer, HookAnswer, Need
+from canary.core.situation import Decision
+from tests.builders import a_report
+
+
+def decided(
+    spec: CanarySpec,
+    status: CanaryStatus,
+    facts: Facts,
+    now: datetime,
+    verdict: Verdict | Report = Verdict.PASS,
+    hooks: Mapping[str, bool] | None = None,
+    asked: list[Need] | None = None,
+) -> Decision:
+    """Answer whatever is asked, once each, until a decision comes out.
+
+    Hooks pass but the types that `hooks` says otherwise of; the rollback hook does not.
+    """
+    agree = {"rollback": False} | dict(hooks or {})
+    report = verdict if isinstance(verdict, Report) else a_report(verdict)
+    answers: dict[Need, Answer] = {}
+    while True:
+        outcome = decide(spec, status, replace(facts, answers=answers), now)
+        if isinstance(outcome, Decision):
+            if asked is not None:
+                asked += answers
+            return outcome
+        assert outcome not in answers, "a question that was answered is asked again"
+        if isinstance(outcome, Analyse):
+            answers[outcome] = report
+        else:
+            passed = agree.get(outcome.type, True)
+            answers[outcome] = HookAnswer(passed=passed, hook="hook", message="said so")

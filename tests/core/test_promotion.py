@@ -1,0 +1,259 @@
+"""The promotion, its failure, and what is kept between runs."""
+
+from typing import Any
+
+import pytest
+
+from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord
+from canary.core import waits
+from canary.core.actions import EnsurePrimary, RouteTraffic, ScalePrimary, ScaleTarget
+from canary.core.facts import Facts, Revision, Trouble
+from canary.core.situation import Decision
+from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split, next_weight, step_plan
+from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
+from tests.core.deciding import decided
+
+CRASH = Trouble(reason="ImagePullBackOff", pod="p", container="app", message="")
+
+
+def up(**fields: Any) -> Facts:
+    rest = {"target": a_workload(), "revision": Revision(id=NEW), "routed": Split(40, 60)}
+    return some_facts(**(rest | fields))
+
+
+def promoting(weight: int = 60, **fields: Any) -> CanaryStatus:
+    return a_status(Phase.PROMOTING, weight=weight, **fields)
+
+
+def reason(decision: Decision) -> str:
+    wait = decision.status.waiting_for
+    return wait.reason if wait else ""
+
+
+def told(decision: Decision) -> list[str]:
+    return [notice.reason for notice in decision.status.notices]
+
+
+class TestPromoting:
+    def test_the_primary_is_given_exactly_the_analysed_revision_with_traffic_where_it_is(self):
+        decision = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
+        assert EnsurePrimary(revision=NEW) in decision.actions
+        assert RouteTraffic(split=Split(40, 60)) in decision.actions
+        assert told(decision) == ["PromotionStarted"]
+
+    def test_traffic_stays_until_the_primary_is_ready(self):
+        facts = up(primary=a_primary(NEW, available=1))
+        waiting = decided(a_spec(), promoting(), facts, at(60))
+        assert (reason(waiting), waiting.status.canary_weight) == (waits.PRIMARY_UPDATING, 60)
+        settled = decided(a_spec(), waiting.status, facts, at(61))
+        assert (settled.status, settled.wake_at) == (waiting.status, at(660))
+
+    def test_a_primary_that_is_ready_gets_all_traffic_and_the_canary_is_drained(self):
+        facts = up(primary=a_primary(NEW))
+        returned = decided(a_spec(), promoting(), facts, at(60))
+        assert RouteTraffic(split=ALL_PRIMARY) in returned.actions
+        assert (returned.status.phase, reason(returned)) == (Phase.FINALISING, waits.ROUTING)
+        routed = up(primary=a_primary(NEW), routed=ALL_PRIMARY)
+        draining = decided(a_spec(), returned.status, routed, at(100))
+        assert reason(draining) == waits.DRAINING
+        held = decided(a_spec(), draining.status, routed, at(101))
+        assert (held.status, held.wake_at) == (draining.status, at(110))
+        assert not any(isinstance(action, ScaleTarget) for action in held.actions)
+        done = decided(a_spec(), held.status, routed, at(110))
+        assert done.status.phase is Phase.SUCCEEDED
+        assert done.status.history[0].outcome == Outcome.PROMOTED
+        assert done.status.history[0].duration_seconds == 110
+        assert ScaleTarget(replicas=0) in done.actions
+        assert [n.reason for n in done.status.notices if n.alert] == ["Promoted"]
+
+    def test_a_route_that_can_not_be_written_calls_for_help_once_and_goes_on_trying(self):
+        facts = up(primary=a_primary(NEW), obstacle="VirtualService: forbidden")
+        status = decided(a_spec(), promoting(), facts, at(0)).status
+        late = decided(a_spec(), status, facts, at(600))
+        assert reason(late) == waits.ROUTING_BLOCKED
+        assert late.status.condition("Stalled").status == "True"
+        assert [n.reason for n in late.status.notices if n.alert] == [waits.ROUTING_BLOCKED]
+        later = decided(a_spec(), late.status, facts, at(9000))
+        assert later.status == late.status
+        assert RouteTraffic(split=ALL_PRIMARY) in later.actions
+
+    def test_traffic_returns_by_steps_where_they_are_asked_for(self):
+        spec = a_spec(analysis={"stepWeightPromotion": 40})
+        facts = up(primary=a_primary(NEW))
+        first = decided(spec, promoting(), facts, at(60))
+        assert (first.status.canary_weight, reason(first)) == (20, waits.TRAFFIC_RETURNING)
+        early = decided(spec, first.status, facts, at(65))
+        assert (early.status, early.wake_at) == (first.status, at(70))
+        assert decided(spec, first.status, facts, at(70)).status.phase is Phase.FINALISING
+
+    def test_a_change_after_the_primary_is_written_takes_traffic_off_the_unknown(self):
+        facts = up(revision=Revision(id="1-newer"), primary=a_primary(NEW, available=1))
+        decision = decided(a_spec(), promoting(), facts, at(60))
+        assert (decision.status.phase, decision.status.canary_weight) == (Phase.PROMOTING, 0)
+        assert EnsurePrimary(revision=NEW) in decision.actions
+        assert RouteTraffic(split=ALL_PRIMARY) in decision.actions
+
+    def test_a_target_that_is_gone_before_the_primary_is_written_fails_the_promotion(self):
+        gone = up(target=None)
+        status = decided(a_spec(), promoting(), gone, at(0)).status
+        late = decided(a_spec(), status, gone, at(600))
+        assert late.status.history[0].outcome == Outcome.PROMOTION_FAILED
+        assert late.status.canary_weight == 0
+
+
+class TestFailedPromotion:
+    @pytest.mark.parametrize(
+        ("primary", "cause"),
+        [
+            ({"available": 0, "trouble": CRASH}, "ImagePullBackOff"),
+            ({"available": 0, "deadline_exceeded": True}, "ProgressDeadlineExceeded"),
+        ],
+        ids=["an image that can't be pulled", "Kubernetes gave up"],
+    )
+    def test_it_is_seen_at_once_and_traffic_stays_on_the_canary(self, primary, cause):
+        decision = decided(a_spec(), promoting(), up(primary=a_primary(NEW, **primary)), at(60))
+        assert decision.status.phase is Phase.FAILED
+        assert decision.status.history[0].reason == cause
+        assert RouteTraffic(split=ALL_CANARY) in decision.actions
+        assert not any(isinstance(action, ScaleTarget) for action in decision.actions)
+        assert EnsurePrimary(revision=NEW) in decision.actions
+
+    def test_it_may_be_left_to_the_deadline(self):
+        spec = a_spec(analysis={"onPodFailure": "deadline"})
+        facts = up(primary=a_primary(NEW, available=0, trouble=CRASH), obstacle="no quota")
+        waiting = decided(spec, promoting(), facts, at(0))
+        assert reason(waiting) == waits.PRIMARY_UPDATING
+        late = decided(spec, waiting.status, facts, at(600))
+        assert "no quota" in late.status.history[0].message
+
+    def test_traffic_goes_to_older_pods_where_the_canary_has_changed(self):
+        facts = up(
+            revision=Revision(id="1-newer"),
+            primary=a_primary(NEW, available=1, deadline_exceeded=True),
+        )
+        assert decided(a_spec(), promoting(), facts, at(60)).status.canary_weight == 0
+
+    def test_the_next_run_keeps_traffic_on_the_healthy_pods(self):
+        status = a_status(
+            Phase.FAILED,
+            weight=100,
+            history=(RunRecord(revision=NEW, outcome=Outcome.PROMOTION_FAILED),),
+        )
+        facts = up(revision=Revision(id="1-newer"), primary=a_primary(NEW, available=0))
+        assert decided(a_spec(), status, facts, at(60)).status.canary_weight == 100
+
+    def test_the_sentence_says_who_serves(self):
+        status = a_status(Phase.FAILED, weight=100)
+        facts = up(primary=a_primary(NEW, available=0))
+        decision = decided(a_spec(), status, facts, at(60))
+        message = decision.status.condition("Ready").message
+        assert "The canary serves until the primary is ready." in message
+
+
+class TestBetweenRuns:
+    def test_an_idle_canary_is_settled_and_wants_nothing(self):
+        status = decided(a_spec(), a_status(), some_facts(), at(60)).status
+        decision = decided(a_spec(), status, some_facts(), at(61))
+        assert (decision.status, decision.wake_at) == (status, None)
+
+    def test_traffic_returns_when_the_primary_is_ready_again(self):
+        status = a_status(weight=100)
+        broken = up(revision=Revision(id=OLD), primary=a_primary(available=0))
+        assert decided(a_spec(), status, broken, at(60)).status.canary_weight == 100
+        healed = decided(a_spec(), status, up(revision=Revision(id=OLD)), at(60))
+        assert told(healed) == ["TrafficReturned"]
+        assert not any(isinstance(action, ScaleTarget) for action in healed.actions)
+        routed = up(revision=Revision(id=OLD), routed=ALL_PRIMARY)
+        assert healed.wake_at is not None
+        waiting = decided(a_spec(), healed.status, routed, at(62))
+        assert waiting.wake_at == at(70)
+        assert ScaleTarget(replicas=0) in decided(a_spec(), waiting.status, routed, at(70)).actions
+
+    def test_a_new_number_of_replicas_is_meant_for_who_serves(self):
+        facts = some_facts(target=a_workload(replicas=5, generation=3))
+        decision = decided(a_spec(), a_status(target_parked=True), facts, at(60))
+        assert {ScalePrimary(replicas=5), ScaleTarget(replicas=0)} <= set(decision.actions)
+        assert decision.status.target_parked
+
+    def test_a_target_that_was_not_parked_yet_says_nothing_about_the_primary(self):
+        facts = some_facts(target=a_workload(replicas=5))
+        decision = decided(a_spec(), a_status(), facts, at(60))
+        assert ScalePrimary(replicas=5) not in decision.actions
+
+    def test_an_autoscaler_scales_the_primary_itself(self):
+        reference = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "h"}
+        spec = a_spec(autoscalerRef=reference)
+        facts = some_facts(target=a_workload(replicas=5))
+        decision = decided(spec, a_status(target_parked=True), facts, at(60))
+        assert not any(isinstance(action, ScalePrimary) for action in decision.actions)
+
+    @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED])
+    def test_a_target_that_is_gone_is_said_and_the_primary_serves_on(self, phase):
+        facts = some_facts(target=None, revision=None, obstacle="")
+        decision = decided(a_spec(), a_status(phase), facts, at(60))
+        assert reason(decision) == waits.TARGET_MISSING
+        assert not any(isinstance(action, ScaleTarget) for action in decision.actions)
+
+    def test_a_config_that_is_gone_is_named(self):
+        facts = some_facts(revision=None, obstacle="ConfigMap app is missing")
+        decision = decided(a_spec(), a_status(), facts, at(60))
+        assert "ConfigMap app is missing" in decision.status.waiting_for.message
+
+    def test_an_obstacle_stalls(self):
+        decision = decided(a_spec(), a_status(), some_facts(obstacle="no such CRD"), at(60))
+        assert decision.status.condition("Stalled").reason == waits.OBSTACLE
+
+    def test_a_primary_that_is_gone_is_made_again_from_the_promoted_revision(self):
+        decision = decided(a_spec(), a_status(), some_facts(primary=None), at(60))
+        assert EnsurePrimary(revision=OLD) in decision.actions
+        assert reason(decision) == ""
+
+    def test_a_primary_that_is_gone_is_not_made_from_a_failed_revision(self):
+        decision = decided(a_spec(), a_status(Phase.FAILED), up(primary=None), at(60))
+        assert reason(decision) == waits.PRIMARY_MISSING
+        assert EnsurePrimary(revision=OLD) in decision.actions
+
+    def test_an_upgrade_that_hashes_otherwise_starts_no_run(self):
+        status = decided(a_spec(), a_status(), some_facts(), at(60)).status
+        upgraded = some_facts(revision=Revision(id="2-otherwise"))
+        assert decided(a_spec(), status, upgraded, at(61)).status == status
+
+    def test_a_config_that_changed_starts_a_run(self):
+        status = decided(a_spec(), a_status(), some_facts(), at(60)).status
+        changed = some_facts(revision=Revision(id=NEW, configs={"configmap/a": "1"}))
+        assert decided(a_spec(), status, changed, at(61)).status.phase is Phase.PROGRESSING
+
+    def test_a_scale_during_a_run_moves_the_place_with_the_next_write(self):
+        status = a_status(Phase.PROGRESSING, weight=20, run=a_run(pre_rollout_passed=True))
+        facts = up(target=a_workload(uid="u", generation=7, observed_generation=7))
+        assert decided(a_spec(), status, facts, at(60)).status.target_version == "u/7"
+
+    def test_what_was_delivered_is_forgotten_when_all_is(self):
+        done = decided(
+            a_spec(), a_status(Phase.FAILED), some_facts(revision=Revision(id=OLD)), at(60)
+        )
+        assert told(done) == ["RevisionReverted"]
+        assert not done.status.notices[0].alert
+        known = frozenset(notice.id for notice in done.status.notices)
+        assert (
+            decided(a_spec(), done.status, some_facts(delivered=known), at(61)).status.notices == ()
+        )
+
+
+class TestPlans:
+    @pytest.mark.parametrize(
+        ("analysis", "plan"),
+        [
+            ({"stepWeight": 20, "maxWeight": 50}, (20, 40, 60)),
+            ({"stepWeight": 30, "maxWeight": 100}, (30, 60, 90, 100)),
+            ({"stepWeights": [1, 5, 80]}, (1, 5, 80)),
+            ({"stepWeights": None, "stepWeight": None, "maxWeight": 100}, (100,)),
+        ],
+        ids=["overshoots", "ends at 100", "as listed", "none"],
+    )
+    def test_a_plan(self, analysis, plan):
+        assert step_plan(a_spec(analysis=analysis).analysis) == plan
+
+    @pytest.mark.parametrize(("weight", "after"), [(0, 10), (10, 50), (30, 50), (50, None)])
+    def test_an_edited_plan_goes_on_from_the_weight_there_is(self, weight, after):
+        assert next_weight((10, 50), weight) == after
