@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from analysis.builtin import builtin, legacy_range, unit
 from analysis.errors import AnalysisError
@@ -19,8 +20,14 @@ from canary.api.analysis_spec import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.canaries import CanaryRecord
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import TemplateReader
 from canary.errors import CanaryError
+
+
+class Templates(Protocol):
+    """Finds the templates that metrics name."""
+
+    def metric_template(self, group: str, namespace: str, name: str) -> MetricTemplate:
+        """Find a template; a `CanaryError` says why there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +46,7 @@ class QueryBuilder:
     def __init__(
         self,
         *,
-        templates: TemplateReader,
+        templates: Templates,
         secrets: SecretReader,
         stores: Stores,
         default_router: str,

@@ -108,9 +108,14 @@ def pack(manifest: Manifest) -> Packed:
     }
     kept = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
     return Packed(
-        content=orjson.dumps(kept | {"metadata": metadata}),
+        content=_packed(kept | {"metadata": metadata}),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
     )
+
+
+def _packed(document: Manifest) -> bytes:
+    """Write JSON into as many bytes as it has: orjson's own result keeps its buffer of 4 KiB."""
+    return bytes(memoryview(orjson.dumps(document)))
 
 
 def deployment_record(manifest: Manifest) -> DeploymentRecord:
@@ -148,7 +153,7 @@ def _outline(deployment: Manifest) -> bytes:
         "selector": spec.get("selector") or {},
         "template": {"spec": {"containers": containers}},
     }
-    return orjson.dumps({"spec": outline})
+    return _packed({"spec": outline})
 
 
 def replica_set_record(manifest: Manifest) -> ReplicaSetRecord | None:

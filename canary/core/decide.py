@@ -71,7 +71,9 @@ def refuse(
     if before is None or (before.status, before.message) != (after.status, after.message):
         notices = (
             *notices,
-            notice(status, INVALID, after.message, Severity.ERROR, now, alert=True),
+            notice(
+                status, INVALID, after.message, Severity.ERROR, now, alert=True, taken=delivered
+            ),
         )
     return Decision(
         status=status.but(conditions=ours, observed_generation=generation, notices=notices),

@@ -19,10 +19,11 @@ def initialise(situation: Situation) -> Situation:
         return _await(situation, *no_revision(situation))
     if not situation.waits_for(*SWITCHING):
         situation = _pin_first(situation, revision).split(ALL_PRIMARY)
-    primary = situation.facts.primary
-    there = primary is not None and primary.revision == situation.status.last_applied_spec
-    if not there or not situation.primary_ready:
-        trouble = f": {primary.failing}" if primary and primary.failing else ""
+    primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
+    if primary is None or primary.revision != revision_id:
+        return _await(situation, why.PRIMARY_UPDATING, f"the primary is to be given {revision_id}")
+    if not situation.primary_ready:
+        trouble = f": {primary.failing}" if primary.failing else ""
         message = f"all pods of the primary are to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
     if situation.facts.routed != ALL_PRIMARY:

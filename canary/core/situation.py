@@ -222,7 +222,16 @@ class Situation:
         hook: str = "",
     ) -> Self:
         """Leave a notice to be delivered after the decision."""
-        told = notice(self.status, reason, message, severity, self.now, alert=alert, hook=hook)
+        told = notice(
+            self.status,
+            reason,
+            message,
+            severity,
+            self.now,
+            alert=alert,
+            hook=hook,
+            taken=self.facts.delivered,
+        )
         return self.but(notices=(*self.status.notices, told)[-NOTICES_KEPT:])
 
     def run(self, **changes: object) -> Self:
@@ -277,9 +286,10 @@ def notice(
     *,
     alert: bool = False,
     hook: str = "",
+    taken: frozenset[str] = frozenset(),
 ) -> Notice:
-    """Make a notice of something that happens now."""
-    known = {each.id for each in status.notices}
+    """Make a notice of something that happens now, with an id that is not taken."""
+    known = taken | {each.id for each in status.notices}
     moment = f"{int(now.timestamp() * 1_000_000):x}"
     unused = (f"{moment}-{number}" for number in count() if f"{moment}-{number}" not in known)
     return Notice(

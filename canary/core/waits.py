@@ -35,7 +35,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         PRIMARY_MISSING: "The primary was deleted, and the target is not at the revision to "
         "make it from.",
         PRIMARY_NOT_READY: "The primary's pods are not all up.",
-        PRIMARY_UPDATING: "The primary is being given the analysed revision, and comes up with it.",
+        PRIMARY_UPDATING: "The primary is being given its revision, and comes up with it.",
         CANARY_NOT_READY: "The canary's pods are not all up.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
         TERMINATION_BLOCKED: "The deletion has waited too long; somebody must look.",

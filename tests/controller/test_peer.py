@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from canary.api.canary import Canary
-from canary.api.kinds import DEPLOYMENT, Kind
 from canary.controller.canaries import canary_kind
 from canary.demo.embedded import CRD
 from tests.controller.running import DEMO, World, until
@@ -151,10 +149,3 @@ async def test_yield_to_an_older_canary_of_the_same_target(peers: World):
         await peers.api.delete(PEER, DEMO, "podinfo")
         await peers.until_phase("Initialized")
 
-
-def test_the_peers_kind_is_that_of_canaries():
-    assert PEER == Kind(
-        group="flagger.app", versions=("v1beta1",), kind="Canary", plural="canaries"
-    )
-    assert DEPLOYMENT.group == "apps"
-    assert Canary.__name__ == "Canary"

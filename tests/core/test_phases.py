@@ -157,7 +157,7 @@ CHANGES = {
     "an initialisation that failed is retried": Change(
         before=a_status(Phase.FAILED, last_promoted_spec=""),
         after=Phase.INITIALIZING,
-        facts=UP | {"primary": None} | command("retry"),
+        facts=UP | {"primary": a_primary(NEW, available=0)} | command("retry"),
     ),
     "a failed revision that is retried waits at its gate": Change(
         before=a_status(Phase.FAILED),

@@ -41,7 +41,7 @@ class TestInitialising:
         decision = decided(a_spec(), CanaryStatus(), fresh(), at(0))
         assert (decision.status.phase, reason(decision)) == (
             Phase.INITIALIZING,
-            waits.PRIMARY_NOT_READY,
+            waits.PRIMARY_UPDATING,
         )
         assert decision.actions == (
             HoldFinalizer(present=True),
@@ -119,8 +119,13 @@ class TestInitialising:
 
     @pytest.mark.parametrize(
         "change",
-        [{"primary": a_primary()}, {"revision": Revision(id=NEW)}, {"generation": 2}],
-        ids=["the primary is ready", "another revision", "another spec"],
+        [
+            {"primary": a_primary()},
+            {"primary": None},
+            {"revision": Revision(id=NEW)},
+            {"generation": 2},
+        ],
+        ids=["the primary is ready", "it is gone", "another revision", "another spec"],
     )
     def test_it_is_tried_again_when_something_has_changed_that_may_help(self, change):
         status = a_status(Phase.FAILED, last_promoted_spec="", last_applied_spec=OLD)

@@ -1,0 +1,131 @@
+"""`tidegate metrics CANARY`: what its gate would have seen, each metric with its bound."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from analysis.errors import AnalysisError
+from analysis.model import Metric
+from analysis.providers.history import History
+from canary.api.analysis_spec import MetricSpec
+from canary.api.fields import parse_duration
+from canary.api.metrictemplate import MetricTemplate
+from canary.api.validation import parse_canary, parse_metric_template
+from canary.cli.chart import Drawn, draw, save_png
+from canary.cli.connection import Place, canary_command
+from canary.controller.canaries import CanaryReader
+from canary.controller.cluster import Cluster
+from canary.controller.queries import QueryBuilder, Stores
+from canary.controller.secrets import SecretReader
+from canary.controller.templates import metric_template_kind
+from canary.errors import NotFound
+
+POINTS = 240
+"""How many values of a metric are asked for."""
+
+
+class _Span(click.ParamType[timedelta]):
+    """A duration, as it is written in a Canary."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return timedelta(seconds=parse_duration(str(value)))
+        except ValueError:
+            self.fail(f"{value!r} is no duration; write it like 30m, 1h or 1h30m", param, ctx)
+
+
+class _Templates:
+    """The templates that a Canary refers to, read beforehand."""
+
+    def __init__(self, found: dict[tuple[str, str], MetricTemplate]) -> None:
+        self._found = found
+
+    def metric_template(self, _group: str, namespace: str, name: str) -> MetricTemplate:
+        """Find a template."""
+        try:
+            return self._found[namespace, name]
+        except KeyError:
+            raise NotFound(f"MetricTemplate {namespace}/{name} does not exist") from None
+
+
+@click.command
+@click.option("--since", type=_Span(), default="1h", show_default=True, help="How far back.")
+@click.option(
+    "--metrics-server",
+    default="http://prometheus:9090",
+    show_default=True,
+    envvar="TIDEGATE_METRICS_SERVER",
+    help="The store of metrics that name none.",
+)
+@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
+@canary_command
+async def metrics(
+    cluster: Cluster,
+    place: Place,
+    *,
+    since: timedelta,
+    metrics_server: str,
+    router: str,
+    png: Path | None,
+) -> None:
+    """Draw each metric of a Canary over time, with its bound."""
+    manifest = await cluster.read(place.kind, place.namespace, place.name)
+    record = CanaryReader(router).read(manifest)
+    templates = await _templates(cluster, place, parse_canary(manifest).spec.analysis.metrics)
+    builder = QueryBuilder(
+        templates=_Templates(templates),
+        secrets=SecretReader(cluster, lambda: 0.0),
+        stores=Stores(address=metrics_server),
+        default_router=router,
+    )
+    asked, unasked = await builder.build(record)
+    console = Console()
+    for check in unasked:
+        console.print(check.message, markup=False)
+    end = datetime.now(UTC)
+    read = await asyncio.gather(*(_read(metric, end - since, end) for metric in asked))
+    drawn = [each for each in read if isinstance(each, Drawn)]
+    for result in read:
+        lines = [result] if isinstance(result, str) else draw(result)
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    if png is not None:
+        save_png(drawn, png, f"{place.namespace}/{place.name}")
+        console.print(f"saved {png}", markup=False)
+
+
+async def _templates(
+    cluster: Cluster, place: Place, metrics: tuple[MetricSpec, ...]
+) -> dict[tuple[str, str], MetricTemplate]:
+    kind = metric_template_kind(place.group)
+    found: dict[tuple[str, str], MetricTemplate] = {}
+    for metric in metrics:
+        if metric.template_ref is None:
+            continue
+        key = (metric.template_ref.namespace or place.namespace, metric.template_ref.name)
+        if key not in found:
+            found[key] = parse_metric_template(await cluster.read(kind, *key))
+    return found
+
+
+async def _read(metric: Metric, start: datetime, end: datetime) -> Drawn | str:
+    """Read a metric's history; a sentence where there is none to be had."""
+    if metric.provider.type != "prometheus":
+        return f"{metric.name}: the provider {metric.provider.type} keeps no history"
+    step = max((end - start) / POINTS, timedelta(seconds=1))
+    try:
+        series = await History(metric.provider).read(metric.query, start, end, step)
+    except AnalysisError as error:
+        return f"{metric.name}: {error}"
+    return Drawn(
+        name=metric.name, unit=metric.unit, bound=metric.threshold_range, points=series.points
+    )

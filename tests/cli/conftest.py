@@ -1,0 +1,80 @@
+"""A cluster and a Prometheus for commands, over real HTTP."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from canary.api.kinds import Kind
+from canary.api.meta import GROUP
+from canary.api.schema import crds
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.demo.apiserver import EmbeddedApiServer
+from canary.demo.embedded import CRD
+
+TEMPLATES = Kind(
+    group=GROUP, versions=("v1beta1",), kind="MetricTemplate", plural="metrictemplates"
+)
+CANARY = {
+    "apiVersion": f"{GROUP}/v1beta1",
+    "kind": "Canary",
+    "metadata": {"name": "podinfo", "namespace": "default"},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+        "service": {"port": 80},
+        "analysis": {
+            "stepWeight": 10,
+            "metrics": [
+                {"name": "request-success-rate", "thresholdRange": {"min": 99}},
+                {
+                    "name": "orders",
+                    "templateRef": {"name": "orders"},
+                    "thresholdRange": {"max": 500},
+                },
+            ],
+        },
+    },
+}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedApiServer]:
+    async with EmbeddedApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+def kubeconfig(server: EmbeddedApiServer, tmp_path: Path) -> Path:
+    return server.kubeconfig(tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
+    async with Cluster.connect(kubeconfig=str(kubeconfig)) as cluster:
+        for crd in crds().values():
+            await cluster.create(crd, CRD)
+        await cluster.create(CANARY, canary_kind(GROUP))
+        yield cluster
+
+
+@pytest.fixture
+async def prometheus() -> AsyncIterator[str]:
+    async def query_range(request: web.Request) -> web.Response:
+        asked = await request.post() if request.method == "POST" else request.query
+        start = float(str(asked["start"]))
+        values = [[start + 60 * minute, str(98 + minute % 3)] for minute in range(30)]
+        result = [{"metric": {}, "values": values}]
+        return web.json_response(
+            {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        )
+
+    application = web.Application()
+    application.router.add_route("*", "/api/v1/query_range", query_range)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    yield f"http://{host}:{port}"
+    await runner.cleanup()

@@ -1,0 +1,147 @@
+"""The commands, as a person runs them: processes against a cluster over HTTP."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from analysis.model import ThresholdRange
+from canary.api.meta import GROUP
+from canary.cli.chart import Drawn, draw
+from canary.controller.canaries import COMMAND_PREFIX, canary_kind
+from canary.controller.cluster import Cluster
+from canary.core.commands import VERBS
+from tests.cli.conftest import TEMPLATES
+
+
+async def tidegate(*arguments: str) -> tuple[int | None, str]:
+    """Run a command; give its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "canary",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_command_leaves_who_asked_and_why_on_the_canary(
+    cluster: Cluster, kubeconfig: Path, verb: str
+) -> None:
+    code, output = await tidegate(
+        verb, "podinfo", "--kubeconfig", str(kubeconfig), "--by", "alice", "--reason", "it is time"
+    )
+
+    assert code == 0, output
+    canary = await cluster.read(canary_kind(GROUP), "default", "podinfo")
+    value = canary["metadata"]["annotations"][f"{COMMAND_PREFIX}{verb}"]
+    assert value.startswith("alice at ")
+    assert value.endswith(": it is time")
+
+
+async def test_status_says_where_a_canary_is(cluster: Cluster, kubeconfig: Path) -> None:
+    status = {
+        "phase": "Progressing",
+        "canaryWeight": 20,
+        "weights": {"primary": 80, "canary": 20},
+        "waitingFor": {
+            "reason": "TrafficGate",
+            "message": "qa is to approve",
+            "since": "2026-01-01T00:00:00Z",
+        },
+    }
+    await cluster.merge_patch(
+        canary_kind(GROUP), "default", "podinfo", {"status": status}, subresource="status"
+    )
+
+    code, output = await tidegate("status", "podinfo", "--kubeconfig", str(kubeconfig))
+
+    assert code == 0, output
+    assert "Progressing" in output
+    assert "primary 80 % / canary 20 %" in output
+    assert "qa is to approve" in output
+
+
+async def test_metrics_are_drawn_with_their_bounds_and_saved_as_a_picture(
+    cluster: Cluster, kubeconfig: Path, prometheus: str, tmp_path: Path
+) -> None:
+    template = {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": "orders", "namespace": "default"},
+        "spec": {
+            "provider": {"type": "prometheus", "address": prometheus},
+            "query": 'orders{app="{{ target }}"}',
+        },
+    }
+    await cluster.create(template, TEMPLATES)
+    picture = tmp_path / "metrics.png"
+
+    code, output = await tidegate(
+        "metrics",
+        "podinfo",
+        "--since",
+        "30m",
+        "--kubeconfig",
+        str(kubeconfig),
+        "--metrics-server",
+        prometheus,
+        "--png",
+        str(picture),
+    )
+
+    assert code == 0, output
+    assert "request-success-rate (%): 99 ≤ value" in output
+    assert "orders: value ≤ 500" in output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+async def test_a_canary_that_does_not_exist_is_one_clear_line(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    code, output = await tidegate("status", "nobody", "--kubeconfig", str(kubeconfig))
+
+    assert code == 1
+    assert 'canaries.tidegate.dev "nobody" not found' in output
+    assert "Traceback" not in output
+
+
+async def test_no_kubeconfig_is_one_clear_line(tmp_path: Path) -> None:
+    code, output = await tidegate("status", "x", "--kubeconfig", str(tmp_path / "none"))
+
+    assert code == 1
+    assert "--kubeconfig" in output
+    assert "Traceback" not in output
+
+
+async def test_run_offers_no_secret_as_a_flag() -> None:
+    code, output = await tidegate("run", "--help")
+
+    assert code == 0
+    assert "--metrics-server" in output
+    assert "--slack-token" not in output
+    assert "--slack-url" not in output
+
+
+def test_a_chart_shows_values_bounds_and_times() -> None:
+    start = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    points = tuple((start + timedelta(minutes=each), float(each)) for each in range(4))
+
+    lines = draw(
+        Drawn(name="orders", unit="", bound=ThresholdRange(max=4.0), points=points), height=4
+    )
+
+    assert lines == [
+        "orders: value ≤ 4",
+        "         4 ┤╌╌╌╌",
+        "     2.667 ┤   █",
+        "     1.333 ┤  ██",
+        "         0 ┤ ███",
+        "           └ 12:00:00 … 12:03:00",
+    ]

@@ -1,0 +1,159 @@
+"""Whatever is written into a Canary: it is said what is wrong with it, and the others go on."""
+
+from typing import Any
+
+import pytest
+
+from canary.controller.canaries import CanaryReader
+from canary.demo import manifests
+from canary.demo.embedded import CRD
+from tests.controller.running import CANARY, DEMO, World, until
+
+ONE_MEGABYTE = 250 * 1024
+"""What the API server takes of annotations in all."""
+
+
+async def lenient(world: World) -> None:
+    """Have the API server take anything, as it does for objects from before a newer CRD."""
+    crd = await world.api.read(CRD, "", "canaries.tidegate.dev")
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    crd["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": anything}
+    await world.api.replace(crd, CRD)
+
+
+def a_canary(name: str, **spec: Any) -> dict[str, Any]:
+    manifest = manifests.canary("istio", name=name)
+    manifest["spec"] |= spec
+    return manifest
+
+
+MALFORMED = {
+    "a fraction where a whole number belongs": (
+        {"analysis": {"interval": "1m", "threshold": 1, "stepWeight": 2.5, "maxWeight": 50}},
+        ["spec.analysis.stepWeight"],
+    ),
+    "a field that nobody knows": ({"nonsense": {"deep": True}}, ["spec.nonsense"]),
+    "wrong types everywhere": (
+        {"service": "podinfo", "analysis": ["x"], "progressDeadlineSeconds": "soon"},
+        ["spec.service", "spec.analysis", "spec.progressDeadlineSeconds"],
+    ),
+    "a target that is no object": ({"targetRef": 7}, ["spec.targetRef"]),
+    "values in many scripts": ({"provider": "исти́о\u202e𝕏"}, ["spec.provider"]),
+    "a number beyond all bounds": ({"progressDeadlineSeconds": 1e30}, ["progressDeadline"]),
+    "nothing where something is needed": (
+        {"targetRef": None, "service": None, "analysis": None},
+        ["spec.targetRef", "spec.analysis"],
+    ),
+    "problems by the hundred": (
+        {"analysis": {"interval": "1m", "threshold": 1, "metrics": [{"name": ""}] * 300}},
+        ["spec.analysis.metrics[0]"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+async def test_is_invalid_with_every_problem_in_condition_and_event(world: World, case: str):
+    spec, fields = MALFORMED[case]
+    await lenient(world)
+    await world.create_app("sound")
+    async with world.running_controller():
+        await world.api.create(a_canary("broken", **spec), CANARY)
+        await world.create_canary("sound")
+        message = await world.until_condition("Invalid", "True", name="broken")
+        for field in fields:
+            assert field in message
+
+        async def told() -> bool:
+            return bool(await world.events("Invalid"))
+
+        await until(told, "the event is there")
+        (event,) = await world.events("Invalid")
+        assert event["involvedObject"]["name"] == "broken"
+        assert event["type"] == "Warning"
+        assert message.startswith(event["message"].removesuffix("…"))
+        await world.until_phase("Initialized", name="sound")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"annotations": {"big": "x" * ONE_MEGABYTE}},
+        {"annotations": {"tidegate.dev/paused-by": "Ж" * 1000, "tidegate.dev/retry": "\u0000"}},
+        {"labels": {f"label-{number}": "x" * 63 for number in range(500)}},
+        {"finalizers": ["somebody.else/finalizer"]},
+    ],
+    ids=["annotations of a quarter megabyte", "odd annotations", "labels", "finalizers"],
+)
+async def test_odd_metadata_disturbs_nothing(world: World, metadata: dict[str, Any]):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(metadata=metadata)
+        await world.until_phase("Initialized")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"phase": "Dreaming", "canaryWeight": -5},
+        {"phase": 7, "conditions": "none", "notices": [None, 1, {"id": 3}]},
+        {"phase": "Progressing", "canaryWeight": 50, "history": {"a": "b"}},
+        {"notices": [{"id": "x", "reason": "", "hook": "no-such-hook", "at": "yesterday"}]},
+    ],
+    ids=["unknown values", "wrong types", "a run without a record", "notices of nothing"],
+)
+async def test_a_status_that_was_edited_by_hand_is_no_dead_end(world: World, status: dict[str, Any]):
+    await lenient(world)
+    await world.create_app()
+    await world.create_canary()
+    await world.patch(CANARY, "podinfo", {"status": status}, subresource="status")
+    async with world.running_controller():
+        await world.until_phase("Initialized", "Succeeded")
+
+
+async def test_is_sound_again_once_it_is_mended(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(provider="sundial")
+        await world.until_condition("Invalid", "True")
+        await world.patch(CANARY, "podinfo", {"spec": {"provider": "istio"}})
+        status = await world.until_phase("Initialized")
+        assert "Invalid" not in [each["type"] for each in status["conditions"]]
+
+
+async def test_the_younger_of_two_of_one_target_waits_until_the_older_has_gone(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        rival = a_canary("rival", analysis={"interval": "1s", "threshold": 1, "stepWeight": 50})
+        rival["spec"]["targetRef"]["name"] = "podinfo"
+        await world.api.create(rival, CANARY)
+        message = await world.until_condition("Invalid", "True", name="rival")
+        assert f"{DEMO}/podinfo" in message
+        await world.api.delete(CANARY, DEMO, "podinfo")
+        await world.until_phase("Initialized", name="rival")
+
+
+class TestReader:
+    def test_parses_a_spec_only_when_it_changes_and_forgets_it_with_its_canary(self):
+        reader = CanaryReader("istio")
+        manifest = a_canary("podinfo")
+        manifest["metadata"] |= {"uid": "1", "generation": 1, "resourceVersion": "5"}
+        first, again = reader.read(manifest), reader.read(manifest | {"status": {"phase": "Failed"}})
+        assert again.canary is first.canary
+        manifest["metadata"]["generation"] = 2
+        assert reader.read(manifest).canary is not first.canary
+        reader.forget(first)
+        assert reader._parsed == {}
+
+    def test_refuses_references_to_other_namespaces_where_it_is_told_to(self):
+        metrics = [{"name": "m", "templateRef": {"name": "t", "namespace": "other"}}]
+        alerts = [{"name": "a", "severity": "info", "providerRef": {"name": "p"}}]
+        analysis = {
+            **{"interval": "1m", "threshold": 1, "stepWeight": 10},
+            **{"metrics": metrics, "alerts": alerts},
+        }
+        manifest = a_canary("podinfo", analysis=analysis)
+        assert CanaryReader("istio").problems(manifest) == ()
+        (problem,) = CanaryReader("istio", own_namespace_only=True).problems(manifest)
+        assert problem.field == "spec.analysis.metrics[0].templateRef.namespace"

@@ -1,0 +1,250 @@
+"""What people are told: events, hooks and alerts, each by itself, at least once."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import SECRET, Manifest
+from canary.controller.templates import alert_provider_kind
+from canary.api.meta import GROUP
+from tests.controller.faults import answer, proxied
+from tests.controller.running import CANARY, DEMO, World, until
+from tests.receiver import Answer, Receiver, receiving
+
+PROVIDER = alert_provider_kind(GROUP)
+
+
+def provider(name: str, address: str, namespace: str = DEMO, **spec: Any) -> Manifest:
+    return {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "AlertProvider",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"type": "webhook", "address": address, **spec},
+    }
+
+
+def alert(name: str, severity: str, namespace: str | None = None) -> dict[str, Any]:
+    reference = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {"name": name, "severity": severity, "providerRef": reference}
+
+
+def reasons(receiver: Receiver) -> list[str]:
+    return [each.document["reason"] for each in receiver.requests]
+
+
+async def run(world: World, tag: str = "2", **analysis: Any) -> None:
+    await world.create_app()
+    await world.create_canary(analysis=analysis)
+    await world.until_phase("Initialized")
+    await world.release(tag=tag)
+    await world.until_phase("Succeeded", "Failed")
+
+
+class TestEvents:
+    async def test_tell_a_run_with_a_reason_each_and_belong_to_the_canary(self, world: World):
+        async with world.running_controller():
+            await run(world)
+
+            async def told() -> bool:
+                return bool(await world.events("Promoted"))
+
+            await until(told, "the end is told")
+            events = await world.events()
+            found = [event["reason"] for event in events]
+            assert {"Initialized", "RunStarted", "WeightAdvanced", "Promoted"} <= set(found)
+            assert len({event["metadata"]["name"] for event in events}) == len(events)
+            assert {event["involvedObject"]["name"] for event in events} == {"podinfo"}
+            assert {event["involvedObject"]["kind"] for event in events} == {"Canary"}
+
+    async def test_are_recorded_once_where_a_process_ends_before_it_could_forget_them(
+        self, world: World
+    ):
+        await world.create_app()
+        async with world.running_controller():
+            await world.create_canary()
+            await world.until_phase("Initialized")
+
+            async def told() -> bool:
+                return bool(await world.events("Initialized"))
+
+            await until(told, "the event is there")
+        (event,) = await world.events("Initialized")
+        notice = {
+            "id": event["metadata"]["name"].removeprefix("podinfo."),
+            "reason": "Initialized",
+            "message": event["message"],
+            "at": event["firstTimestamp"],
+        }
+        await world.patch(CANARY, "podinfo", {"status": {"notices": [notice]}}, subresource="status")
+        async with world.running_controller():
+
+            async def forgotten() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(forgotten, "the notice is forgotten")
+        assert len(await world.events("Initialized")) == 1
+
+    async def test_have_a_valid_name_for_the_longest_name_of_a_canary(self, world: World):
+        name = ".".join(["a" * 60] * 4)[:253]
+        async with world.running_controller():
+            await world.create_canary(name, provider="sundial", targetRef=_target("podinfo"))
+
+            async def told() -> bool:
+                return bool(await world.events("Invalid"))
+
+            await until(told, "the event is there")
+            (event,) = await world.events("Invalid")
+            assert event["involvedObject"]["name"] == name
+            assert len(event["metadata"]["name"]) <= 253
+
+    async def test_that_may_not_be_written_hold_nothing_up(self, world: World):
+        async with proxied(world.server.url) as proxy:
+            proxy.meet("POST .*/events", answer(403), always=True)
+            async with world.running_controller(url=proxy.url):
+                await run(world)
+
+                async def forgotten() -> bool:
+                    return not (await world.status()).get("notices")
+
+                await until(forgotten, "the notices are given up")
+
+
+class TestAlerts:
+    async def test_go_to_the_receivers_of_their_severity(self, world: World):
+        async with receiving() as all_, receiving() as errors, world.running_controller():
+            await world.api.create(provider("all", all_.url), PROVIDER)
+            await world.api.create(provider("errors", errors.url), PROVIDER)
+            alerts = [alert("all", "info"), alert("errors", "error")]
+            await run(world, tag="crash-loop", alerts=alerts)
+            await all_.received(2)
+            await errors.received(1)
+            assert "Initialized" in reasons(all_)
+            assert len(errors.requests) == 1
+            assert errors.requests[0].document["severity"] == "error"
+
+    async def test_end_every_run_with_one_and_its_cause(self, world: World):
+        async with receiving() as chat, world.running_controller(alert_webhook=chat.url):
+            await run(world, tag="crash-loop")
+            errors = await until(
+                lambda: [each.document for each in chat.requests if _is_error(each)], "the end"
+            )
+            assert "CrashLoopBackOff" in errors[0]["message"]
+
+            async def forgotten() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(forgotten, "all is told")
+            assert sum(_is_error(each) for each in chat.requests) == 1
+
+    async def test_go_to_the_default_receiver_only_where_a_canary_names_none(self, world: World):
+        async with receiving() as named, receiving() as default:
+            async with world.running_controller(alert_webhook=default.url):
+                await world.api.create(provider("named", named.url), PROVIDER)
+                await run(world, alerts=[alert("named", "info")])
+                await named.received(2)
+            assert default.requests == []
+
+    async def test_find_providers_and_secrets_in_the_namespace_that_is_named(self, world: World):
+        async with receiving() as chat, world.running_controller():
+            await world.api.create(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "chat", "namespace": "default"},
+                    "stringData": {"address": f"{chat.url}/secret", "token": "t0ken-of-chat"},
+                },
+                SECRET,
+            )
+            reference = {"secretRef": {"name": "chat"}}
+            manifest = provider("ours", "", namespace="default", **reference)
+            del manifest["spec"]["address"]
+            await world.api.create(manifest, PROVIDER)
+            await run(world, alerts=[alert("ours", "info", "default")])
+            await chat.received(2)
+            assert {each.path for each in chat.requests} == {"/secret"}
+            assert chat.requests[0].headers["Authorization"] == "Bearer t0ken-of-chat"
+
+    async def test_are_sent_again_until_taken_and_delay_neither_run_nor_events(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ):
+        async with (
+            receiving() as chat,
+            world.running_controller(alert_webhook=f"{chat.url}/s3cret"),
+        ):
+            chat.answers(Answer(status=503))
+            await run(world)
+
+            async def told() -> bool:
+                return bool(await world.events("Promoted"))
+
+            await until(told, "events go on while the receiver is down")
+            chat.answers(Answer())
+            await until(lambda: "Promoted" in reasons(chat), "the alerts are taken in the end")
+            taken = reasons(chat)
+            assert taken.index("Initialized") < taken.index("Promoted")
+
+            async def forgotten() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(forgotten, "the notices are forgotten")
+        assert "503" in caplog.text
+        assert "s3cret" not in caplog.text
+
+    async def test_to_a_provider_that_is_missing_are_given_up(self, world: World):
+        async with world.running_controller():
+            await run(world, alerts=[alert("nobody", "info")])
+
+            async def forgotten() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(forgotten, "the notices are given up")
+
+    async def test_are_sent_by_who_takes_over(self, world: World):
+        async with receiving() as chat:
+            chat.answers(Answer(status=503))
+            async with world.running_controller(alert_webhook=chat.url):
+                await run(world)
+            chat.answers(Answer())
+            count = len(chat.requests)
+            async with world.running_controller(alert_webhook=chat.url):
+                await until(lambda: "Promoted" in reasons(chat)[count:], "the end is told")
+
+
+class TestHooks:
+    async def test_of_the_type_event_are_called_with_every_event(self, world: World):
+        async with receiving() as hooks, world.running_controller():
+            hook = {"name": "audit", "type": "event", "url": f"{hooks.url}/"}
+            await run(world, webhooks=[hook])
+            await until(lambda: "Succeeded" in [_phase(each) for each in hooks.requests], "the end")
+            first = hooks.requests[0].document
+            assert first["name"] == "podinfo"
+            assert first["metadata"]["eventType"] == "Normal"
+            moment = int(first["metadata"]["timestamp"]) / 1000
+            assert datetime.now().timestamp() - moment < timedelta(minutes=5).total_seconds()
+
+    async def test_after_a_run_are_called_once_and_change_nothing(self, world: World):
+        async with receiving() as hooks, world.running_controller():
+            hooks.answers(Answer(status=500))
+            hook = {"name": "after", "type": "post-rollout", "url": hooks.url, "retries": 0}
+            await run(world, webhooks=[hook])
+            await hooks.received(1)
+
+            async def forgotten() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(forgotten, "the notices are forgotten")
+            assert (await world.status())["phase"] == "Succeeded"
+            assert len({each.headers["Idempotency-Key"] for each in hooks.requests}) == 1
+
+
+def _is_error(request: Any) -> bool:
+    return bool(request.document["severity"] == "error")
+
+
+def _phase(request: Any) -> str:
+    return str(request.document["phase"])
+
+
+def _target(name: str) -> dict[str, str]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}

@@ -1,0 +1,209 @@
+"""What can't be known is said of the Canaries that need it, and nothing is decided on it."""
+
+import pytest
+
+from canary.api.kinds import DEPLOYMENT, SERVICE
+from canary.demo.embedded import CRD
+from tests.controller.faults import answer, proxied
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
+
+FORBIDDEN = answer(403, {"message": "deployments.apps is forbidden"})
+
+
+async def test_a_kind_that_may_not_be_listed_stalls_those_who_need_it_and_no_others(world: World):
+    async with proxied(world.server.url) as proxy:
+        proxy.meet(r"GET /apis/gateway\.networking\.k8s\.io/v1/httproutes", FORBIDDEN, always=True)
+        async with world.running_controller(url=proxy.url) as controller:
+            await world.create_app("one")
+            await world.create_app("two")
+            gateways = [{"group": "", "kind": "Service", "name": "one", "port": 80}]
+            await world.create_canary(
+                "one",
+                provider="gatewayapi",
+                service={"port": 80, "targetPort": 9898, "gatewayRefs": gateways},
+            )
+            await world.create_canary("two")
+            message = await world.until_condition("Stalled", "True", name="one")
+            assert "403" in message
+            assert "httproutes" in message
+            await world.until_phase("Initialized", name="two")
+            assert (await world.status("one")).get("phase", "") == ""
+            assert await world.read(DEPLOYMENT, "one-primary") is None
+            assert controller.obstacles() == []
+
+            proxy.relent()
+            status = await world.until_phase("Initialized", name="one")
+            stalled = next(each for each in status["conditions"] if each["type"] == "Stalled")
+            assert stalled["status"] == "False"
+
+
+async def test_an_obstacle_in_a_run_leaves_weight_phase_and_wait_as_they_are(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(analysis={"interval": "1h"})
+        await world.until_phase("Initialized")
+        await world.release()
+
+        async def halfway() -> bool:
+            return await world.weight() == 50
+
+        await until(halfway, "the first step")
+    before = await world.status()
+    async with proxied(world.server.url) as proxy:
+        proxy.meet(r"GET /apis/apps/v1/deployments", FORBIDDEN, always=True)
+        async with world.running_controller(url=proxy.url):
+            assert "403" in await world.until_condition("Stalled", "True")
+            after = await world.status()
+            same = ("phase", "canaryWeight", "waitingFor", "run", "lastTransitionTime")
+            assert [after.get(name) for name in same] == [before.get(name) for name in same]
+            assert await world.weight() == 50
+
+            proxy.relent()
+            await world.until_condition("Stalled", "False")
+
+
+async def test_a_short_failure_is_said_of_nobody(world: World):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy:
+        proxy.meet(r"GET /apis/apps/v1/deployments", answer(500), answer(500))
+        async with world.running_controller(url=proxy.url):
+            await world.create_canary()
+            stalled = set()
+
+            async def initialized() -> bool:
+                status = await world.status()
+                conditions = status.get("conditions") or ()
+                stalled.update(each["status"] for each in conditions if each["type"] == "Stalled")
+                return status.get("phase") == "Initialized"
+
+            await until(initialized, "initialised")
+            assert len(proxy.asked("GET /apis/apps/v1/deployments")) > 2
+            assert stalled == {"False"}
+
+
+async def test_the_missing_crd_of_a_router_is_named_and_awaited(world: World):
+    name = "virtualservices.networking.istio.io"
+    crd = await world.api.read(CRD, "", name)
+    await world.api.delete(CRD, "", name)
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+
+        async def said() -> bool:
+            wait = (await world.status()).get("waitingFor") or {}
+            return f"{name} is not installed in the cluster" in wait.get("message", "")
+
+        await until(said, "said what is missing")
+        assert not [each for each in world.requests() if each.resource == "virtualservices"]
+        del crd["metadata"]["resourceVersion"]
+        await world.api.create(crd, CRD)
+        await world.until_phase("Initialized")
+
+
+async def test_a_write_that_is_refused_is_said_and_tried_again(world: World):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy:
+        proxy.meet(
+            r"PATCH .*/services/podinfo-primary", answer(422, {"message": "no more addresses"}),
+            always=True,
+        )  # fmt: skip
+        async with world.running_controller(url=proxy.url):
+            await world.create_canary()
+
+            async def said() -> bool:
+                wait = (await world.status()).get("waitingFor") or {}
+                return "no more addresses" in wait.get("message", "")
+
+            await until(said, "said what is refused")
+            proxy.relent()
+            await world.until_phase("Initialized")
+
+
+class TestDeletion:
+    async def test_of_an_invalid_canary_gives_everything_back(self, world: World):
+        await world.create_app()
+        async with world.running_controller():
+            await world.create_canary()
+            await world.until_phase("Initialized")
+            await world.patch(CANARY, "podinfo", {"spec": {"provider": "sundial"}})
+            await world.until_condition("Invalid", "True")
+            await world.api.delete(CANARY, DEMO, "podinfo")
+
+            async def gone() -> bool:
+                return await world.read(CANARY, "podinfo") is None
+
+            await until(gone, "the Canary has gone")
+            target = await world.read(DEPLOYMENT, "podinfo")
+            assert target["spec"]["replicas"] == 2
+            service = await world.read(SERVICE, "podinfo")
+            assert service["spec"]["selector"] == {"app": "podinfo"}
+
+    async def test_of_a_canary_whose_target_never_had_a_label_to_select_by(self, world: World):
+        app = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "podinfo", "namespace": DEMO},
+            "spec": {
+                "selector": {"matchLabels": {"colour": "blue"}},
+                "template": {
+                    "metadata": {"labels": {"colour": "blue"}},
+                    "spec": {"containers": [{"name": "a", "image": "a:1"}]},
+                },
+            },
+        }
+        await world.api.create(app, DEPLOYMENT)
+        async with world.running_controller():
+            await world.create_canary(revertOnDeletion=True)
+
+            async def said() -> bool:
+                wait = (await world.status()).get("waitingFor") or {}
+                return "spec.selector.matchLabels" in wait.get("message", "")
+
+            await until(said, "said what is wrong")
+            await world.api.delete(CANARY, DEMO, "podinfo")
+
+            async def gone() -> bool:
+                return await world.read(CANARY, "podinfo") is None
+
+            await until(gone, "the Canary has gone")
+
+    async def test_restores_the_routes_that_were_there_before(self, world: World):
+        await world.create_app()
+        found = {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "podinfo", "namespace": DEMO},
+            "spec": {
+                "hosts": ["podinfo"],
+                "http": [{"route": [{"destination": {"host": "podinfo"}}]}],
+            },
+        }
+        await world.api.create(found, VIRTUAL_SERVICE)
+        async with world.running_controller():
+            await world.create_canary(revertOnDeletion=True)
+            await world.until_phase("Initialized")
+            taken = await world.read(VIRTUAL_SERVICE, "podinfo")
+            assert taken["spec"] != found["spec"]
+            await world.api.delete(CANARY, DEMO, "podinfo")
+
+            async def gone() -> bool:
+                return await world.read(CANARY, "podinfo") is None
+
+            await until(gone, "the Canary has gone")
+            restored = await world.read(VIRTUAL_SERVICE, "podinfo")
+            assert restored["spec"] == found["spec"]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_server_that_is_started_anew_is_no_obstacle(world: World, status: int):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        proxy.meet(r"watch=true", answer(status), always=True)
+        proxy.cut()
+        await until(lambda: len(proxy.asked("watch=true")) > 12, "watches fail")
+        proxy.relent()
+        await world.release()
+        await world.until_phase("Succeeded")
+        assert not await world.events("Obstacle")

@@ -1,0 +1,168 @@
+"""One reconcile after the other: nobody waits for another's third party, and any end is a pause."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import DEPLOYMENT
+from tests.controller.faults import Proxy, answer, lose_answer, proxied
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
+from tests.receiver import Answer, receiving
+
+
+def hook(type_: str, url: str, **fields: Any) -> dict[str, Any]:
+    return {"name": type_, "type": type_, "url": url, "timeout": "1m", **fields}
+
+
+async def test_a_hook_that_hangs_delays_no_other_canary(world: World):
+    names = [f"app-{number}" for number in range(4)]
+    async with receiving() as hooks, world.running_controller(workers=1):
+        hooks.answers(Answer(hangs=True))
+        for name in (*names, "slow"):
+            await world.create_app(name)
+        for name in names:
+            await world.create_canary(name)
+        await world.create_canary(
+            "slow", analysis={"webhooks": [hook("pre-rollout", hooks.url)]}
+        )
+        for name in (*names, "slow"):
+            await world.until_phase("Initialized", name=name)
+        await world.release("slow")
+        await hooks.received(1)
+        for name in names:
+            await world.release(name)
+        for name in names:
+            await world.until_phase("Succeeded", name=name)
+        assert (await world.status("slow"))["phase"] == "Progressing"
+        hooks.release()
+        hooks.answers(Answer())
+        await world.until_phase("Succeeded", name="slow")
+
+
+async def test_a_question_is_asked_once_while_its_answer_is_awaited(world: World):
+    await world.create_app()
+    async with receiving() as hooks, world.running_controller():
+        hooks.answers(Answer(hangs=True))
+        await world.create_canary(analysis={"webhooks": [hook("pre-rollout", hooks.url)]})
+        await world.until_phase("Initialized")
+        await world.release()
+        await hooks.received(1)
+        mark = world.mark
+        for number in range(5):
+            # Each change wakes the Canary, which then has the same question.
+            annotations = {"somebody": str(number)}
+            await world.patch(VIRTUAL_SERVICE, "podinfo", {"metadata": {"annotations": annotations}})
+        await until(lambda: world.requests(mark) or True)
+        await asyncio.sleep(0.2)
+        assert len(hooks.requests) == 1
+        hooks.release()
+
+
+async def test_a_crash_is_seen_while_a_hook_is_awaited(world: World):
+    await world.create_app()
+    async with receiving() as hooks, world.running_controller():
+        hooks.answers(Answer(hangs=True))
+        await world.create_canary(analysis={"webhooks": [hook("pre-rollout", hooks.url)]})
+        await world.until_phase("Initialized")
+        await world.release()
+        await hooks.received(1)
+        await world.release(tag="crash-loop")
+        status = await world.until_phase("Failed")
+        assert status["history"][0]["reason"] == "CrashLoopBackOff"
+        hooks.release()
+
+
+async def test_a_repeated_question_after_a_restart_has_the_same_key(world: World):
+    await world.create_app()
+    async with receiving() as hooks:
+        hooks.answers(Answer(hangs=True))
+        async with world.running_controller():
+            await world.create_canary(analysis={"webhooks": [hook("pre-rollout", hooks.url)]})
+            await world.until_phase("Initialized")
+            await world.release()
+            await hooks.received(1)
+        hooks.answers(Answer())
+        async with world.running_controller():
+            await world.until_phase("Succeeded")
+        first, second = (each.headers["Idempotency-Key"] for each in hooks.requests[:2])
+        assert first == second
+
+
+async def test_a_status_that_was_changed_meanwhile_is_not_overwritten(world: World):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        proxy.meet("PATCH .*/status", answer(409, {"message": "changed"}))
+        await world.create_canary()
+        await world.until_phase("Initialized")
+
+
+LOST = {
+    "the status": "PATCH .*/canaries/podinfo/status",
+    "the primary": "PATCH .*/deployments/podinfo-primary",
+    "the route": "PATCH .*/virtualservices/podinfo",
+    "a service": "PATCH .*/services/podinfo",
+    "the target's replicas": "PATCH .*/deployments/podinfo(\\?|$)",
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+async def test_an_answer_that_is_lost_after_a_write_changes_nothing_in_the_end(
+    world: World, what: str
+):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        proxy.meet(LOST[what], lose_answer)
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        proxy.meet(LOST[what], lose_answer)
+        await world.release()
+        await _promoted(world)
+
+
+@pytest.mark.parametrize("request_number", range(1, 16))
+async def test_an_end_at_any_write_is_resumed(world: World, request_number: int):
+    """Let no write through from some moment on, as the death of a process does, and start anew."""
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller() as first:
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await first.stop()
+        async with world.running_controller(url=proxy.url) as second:
+            await until(second.acts, "the second acts")
+            proxy.meet("(PATCH|PUT|POST|DELETE) .*", _die_after(proxy, request_number), always=True)
+            await world.release()
+            await until(lambda: proxy.down, "the death")
+        async with world.running_controller():
+            await _promoted(world)
+
+
+def _die_after(proxy: Proxy, number: int) -> Any:
+    left = number
+
+    async def fault(proxy: Proxy, request: Any) -> Any:
+        nonlocal left
+        if "leases" not in request.path:
+            left -= 1
+        if left < 0:
+            proxy.down = True
+            proxy.cut()
+        return await proxy.forward(request)
+
+    return fault
+
+
+async def _promoted(world: World) -> None:
+    status = await world.until_phase("Succeeded")
+    assert [each["outcome"] for each in status["history"]] == ["Promoted"]
+    primary = await world.read(DEPLOYMENT, "podinfo-primary")
+    assert primary["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2")
+    assert await world.weight() == 0
+
+    async def parked() -> bool:
+        target = await world.read(DEPLOYMENT, "podinfo")
+        return target["spec"]["replicas"] == 0
+
+    await until(parked, "the target is parked")
+    assert await world.read(CANARY, "podinfo") is not None
+    assert primary["metadata"]["namespace"] == DEMO
