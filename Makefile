@@ -16,6 +16,8 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SLOW := story or delivery
+# Needs programs that take long to build; part of no other target.
+APART := control_plane
 # What decides, renders and judges is covered to the last branch.
 PURE := canary/core/*,canary/api/*,canary/resources/*,canary/routers/*,analysis/judges/*
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
@@ -27,10 +29,10 @@ define stage
 	printf '== %s: %d s\n' '$(1)' $$SECONDS
 endef
 
-.PHONY: help demo check test bench crds lock clean
+.PHONY: help demo check test control-plane bench crds lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.demo ## Watch a good release promoted and a bad one rolled back (DEMO_ARGS)
 	@$(BIN)/tidegate demo $(DEMO_ARGS)
@@ -39,11 +41,16 @@ check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two 
 	$(call stage,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
 	$(call stage,types,$(BIN)/mypy)
 	$(call stage,import contracts,$(BIN)/lint-imports --no-cache --no-logo)
-	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not ($(SLOW))' --durations=10 --cov --cov-report= $(TEST_ARGS))
+	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not ($(SLOW) or $(APART))' --durations=10 --cov --cov-report= $(TEST_ARGS))
 	$(call stage,coverage of what is pure,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
 
 test: check ## Everything: `check`, then the stories and the delivery
-	$(call stage,stories and delivery,$(BIN)/python -m pytest -m '$(SLOW)' --durations=25 $(TEST_ARGS))
+	$(call stage,stories and delivery,$(BIN)/python -m pytest -m '($(SLOW)) and not $(APART)' --durations=25 $(TEST_ARGS))
+
+control-plane: .venv/.dev ## Build a real Kubernetes control plane, once, and test against it
+	$(call stage,build,$(BIN)/python -m tests.testbed.build)
+	$(call stage,CRDs and objects,TIDEGATE_CONTROL_PLANE=1 $(BIN)/python -m pytest -m '$(APART)' tests/testbed $(TEST_ARGS))
+	$(call stage,conformance,$(BIN)/python -m tests.testbed.control_plane $(BIN)/python -m pytest tests/conformance $(TEST_ARGS))
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
 
 from canary.controller.answer import Answerer
@@ -20,15 +21,25 @@ from canary.controller.observe import Observer
 from canary.controller.obstacle import obstructed
 from canary.controller.queue import WorkQueue
 from canary.controller.tracker import Tracker
+from canary.core.actions import Action
 from canary.core.decide import decide, refuse
+from canary.core.desired import desired
 from canary.core.needs import Answer, Need
-from canary.core.situation import Decision
+from canary.core.situation import Decision, Situation
 from canary.errors import CanaryError, Conflict
 
 log = logging.getLogger(__name__)
 
 DEFECT_SECONDS = 30.0
 """After so long a question is asked again that a defect of ours has left without an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What is missing to decide, and what must be true until it is there: what the status says."""
+
+    need: Need
+    meanwhile: tuple[Action, ...]
 
 
 class Reconciler:
@@ -77,7 +88,8 @@ class Reconciler:
             if isinstance(outcome, Decision):
                 await self._carry_out(record, outcome)
             elif outcome is not None:
-                self._ask(record, outcome)
+                self._ask(record, outcome.need)
+                await self._applier.apply(record, outcome.meanwhile)
 
     async def close(self) -> None:
         """Let go of what is being asked; it is asked again, under the same key, by who is next."""
@@ -97,7 +109,7 @@ class Reconciler:
             # Who acts shows the Canaries; two who do would contradict each other.
             self._metrics.forget(key)
 
-    async def _decide(self, record: CanaryRecord) -> Decision | Need | None:
+    async def _decide(self, record: CanaryRecord) -> Decision | _Question | None:
         """Decide, or name what is missing to decide: an answer, or, as None, what is not known."""
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
@@ -120,7 +132,12 @@ class Reconciler:
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
         )
-        return decide(canary.spec, record.status, facts, self._clock())
+        now = self._clock()
+        outcome = decide(canary.spec, record.status, facts, now)
+        if isinstance(outcome, Decision):
+            return outcome
+        situation = Situation(spec=canary.spec, status=record.status, facts=facts, now=now)
+        return _Question(need=outcome, meanwhile=desired(situation))
 
     async def _carry_out(self, record: CanaryRecord, decision: Decision) -> None:
         key = record.key

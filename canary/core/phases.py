@@ -93,5 +93,9 @@ def diagram() -> str:
             if after in followers and after is not Phase.TERMINATING
         ]
     lines += ["    Terminating --> [*]"]
-    lines += [f"    {before} --> Terminating" for before in TRANSITIONS if before in IDLE | RUNNING]
+    lines += [
+        f"    {before} --> Terminating"
+        for before, followers in TRANSITIONS.items()
+        if before is not Phase.NEW and Phase.TERMINATING in followers
+    ]
     return "\n".join(lines) + "\n"

@@ -124,13 +124,13 @@ class Settings:
         16, "Canaries that are worked on at the same time.", Form.WHOLE, check=within(1, 1000)
     )
     qps: float = setting(
-        50.0,
+        100.0,
         "Requests a second to the Kubernetes API, on average.",
         Form.NUMBER,
         check=within(1, 10000),
     )
     burst: int = setting(
-        100,
+        250,
         "Requests to the Kubernetes API that may come at once.",
         Form.WHOLE,
         check=within(1, 10000),

@@ -101,7 +101,9 @@ async def test_odd_metadata_disturbs_nothing(world: World, metadata: dict[str, A
     ],
     ids=["unknown values", "wrong types", "a run without a record", "notices of nothing"],
 )
-async def test_a_status_that_was_edited_by_hand_is_no_dead_end(world: World, status: dict[str, Any]):
+async def test_a_status_that_was_edited_by_hand_is_no_dead_end(
+    world: World, status: dict[str, Any]
+):
     await lenient(world)
     await world.create_app()
     await world.create_canary()
@@ -139,7 +141,10 @@ class TestReader:
         reader = CanaryReader("istio")
         manifest = a_canary("podinfo")
         manifest["metadata"] |= {"uid": "1", "generation": 1, "resourceVersion": "5"}
-        first, again = reader.read(manifest), reader.read(manifest | {"status": {"phase": "Failed"}})
+        first, again = (
+            reader.read(manifest),
+            reader.read(manifest | {"status": {"phase": "Failed"}}),
+        )
         assert again.canary is first.canary
         manifest["metadata"]["generation"] = 2
         assert reader.read(manifest).canary is not first.canary
@@ -150,8 +155,11 @@ class TestReader:
         metrics = [{"name": "m", "templateRef": {"name": "t", "namespace": "other"}}]
         alerts = [{"name": "a", "severity": "info", "providerRef": {"name": "p"}}]
         analysis = {
-            **{"interval": "1m", "threshold": 1, "stepWeight": 10},
-            **{"metrics": metrics, "alerts": alerts},
+            "interval": "1m",
+            "threshold": 1,
+            "stepWeight": 10,
+            "metrics": metrics,
+            "alerts": alerts,
         }
         manifest = a_canary("podinfo", analysis=analysis)
         assert CanaryReader("istio").problems(manifest) == ()

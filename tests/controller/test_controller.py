@@ -57,9 +57,7 @@ class TestRun:
         async with receiving() as store, world.running_controller(metrics_server=store.url):
             store.answers(sample(0))
             await world.create_app()
-            await world.create_canary(
-                analysis={"stepWeights": [20, 40, 60], "metrics": [METRIC]}
-            )
+            await world.create_canary(analysis={"stepWeights": [20, 40, 60], "metrics": [METRIC]})
             await world.until_phase("Initialized")
             await until(lambda: _settled(world), "the notices are told")
             mark = world.mark
@@ -270,7 +268,7 @@ class TestFollowers:
                 await world.until_phase("Initialized")
                 assert not second.acts()
                 page = (await ask(second.port, "/metrics")).text
-                assert 'tidegate_canary_phase{' not in page
+                assert "tidegate_canary_phase{" not in page
                 await first.stop()
                 await until(second.acts, "the second acts")
                 await world.release()

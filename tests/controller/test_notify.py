@@ -1,13 +1,13 @@
 """What people are told: events, hooks and alerts, each by itself, at least once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from canary.api.kinds import SECRET, Manifest
-from canary.controller.templates import alert_provider_kind
 from canary.api.meta import GROUP
+from canary.controller.templates import alert_provider_kind
 from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving
@@ -76,7 +76,9 @@ class TestEvents:
             "message": event["message"],
             "at": event["firstTimestamp"],
         }
-        await world.patch(CANARY, "podinfo", {"status": {"notices": [notice]}}, subresource="status")
+        await world.patch(
+            CANARY, "podinfo", {"status": {"notices": [notice]}}, subresource="status"
+        )
         async with world.running_controller():
 
             async def forgotten() -> bool:
@@ -221,7 +223,7 @@ class TestHooks:
             assert first["name"] == "podinfo"
             assert first["metadata"]["eventType"] == "Normal"
             moment = int(first["metadata"]["timestamp"]) / 1000
-            assert datetime.now().timestamp() - moment < timedelta(minutes=5).total_seconds()
+            assert datetime.now(UTC).timestamp() - moment < timedelta(minutes=5).total_seconds()
 
     async def test_after_a_run_are_called_once_and_change_nothing(self, world: World):
         async with receiving() as hooks, world.running_controller():

@@ -15,10 +15,9 @@ NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 CONDITION = {
     "type": "object",
     "required": ["type", "status", "reason"],
-    "properties": {
-        name: TEXT
-        for name in ("lastTransitionTime", "lastUpdateTime", "message", "reason", "status", "type")
-    },
+    "properties": dict.fromkeys(
+        ("lastTransitionTime", "lastUpdateTime", "message", "reason", "status", "type"), TEXT
+    ),
 }
 STATUS = {
     "type": "object",
@@ -148,4 +147,3 @@ async def test_yield_to_an_older_canary_of_the_same_target(peers: World):
         assert "delete one of the two Canaries" in message
         await peers.api.delete(PEER, DEMO, "podinfo")
         await peers.until_phase("Initialized")
-

@@ -24,9 +24,7 @@ async def test_a_hook_that_hangs_delays_no_other_canary(world: World):
             await world.create_app(name)
         for name in names:
             await world.create_canary(name)
-        await world.create_canary(
-            "slow", analysis={"webhooks": [hook("pre-rollout", hooks.url)]}
-        )
+        await world.create_canary("slow", analysis={"webhooks": [hook("pre-rollout", hooks.url)]})
         for name in (*names, "slow"):
             await world.until_phase("Initialized", name=name)
         await world.release("slow")
@@ -52,7 +50,9 @@ async def test_a_question_is_asked_once_while_its_answer_is_awaited(world: World
         for number in range(5):
             # Each change wakes the Canary, which then has the same question.
             annotations = {"somebody": str(number)}
-            await world.patch(VIRTUAL_SERVICE, "podinfo", {"metadata": {"annotations": annotations}})
+            await world.patch(
+                VIRTUAL_SERVICE, "podinfo", {"metadata": {"annotations": annotations}}
+            )
         # The repair of a route shows that it was looked at after all of them.
         mark = world.mark
         await world.patch(VIRTUAL_SERVICE, "podinfo", {"spec": {"hosts": ["elsewhere"]}})
@@ -124,13 +124,16 @@ async def test_an_answer_that_is_lost_after_a_write_changes_nothing_in_the_end(
 
 async def test_an_end_at_any_write_is_resumed(tmp_path: Path):
     """Let no write through from some moment on, as the death of a process does, and start anew."""
-    ends = [_dies_at_write(number, tmp_path / str(number)) for number in range(1, 16)]
+    ends = []
+    for number in range(1, 16):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        ends.append(_dies_at_write(number, directory))
     # Each in a cluster of its own; most of the time they wait for their intervals.
     await asyncio.gather(*ends)
 
 
 async def _dies_at_write(number: int, directory: Path) -> None:
-    directory.mkdir()
     alone = {"leader_election": False}
     async with World(directory) as world, proxied(world.server.url) as proxy:
         await world.create_app()

@@ -197,7 +197,7 @@ class TestProblems:
             ({"scrape_targets": "http://pod:80/metrics"}, "--metrics-provider"),
             ({"lease_duration": "5s"}, "--lease-renew-deadline"),
             ({"lease_retry_period": "10s"}, "--lease-renew-deadline"),
-            ({"qps": "200"}, "--burst"),
+            ({"qps": "300"}, "--burst"),
             ({"slack_token": "xoxb-s3cr3t"}, "--slack-channel"),
             (
                 {"slack_url": "http://s/s3cr3t", "alert_webhook": "http://s/s3cr3t"},

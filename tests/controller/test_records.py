@@ -1,0 +1,130 @@
+"""What the caches keep: a pod's trouble, and what is left out."""
+
+from typing import Any
+
+import pytest
+
+from canary.controller.records import config_record, pack, pod_record, replica_set_record
+
+OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
+
+
+def a_pod(*statuses: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "podinfo-abc-1",
+            "namespace": "demo",
+            "labels": {"pod-template-hash": "abc"},
+            "ownerReferences": [OWNER],
+            **metadata,
+        },
+        "status": {"containerStatuses": list(statuses)},
+    }
+
+
+def waiting(why: str, said: str = "", **last: Any) -> dict[str, Any]:
+    status: dict[str, Any] = {"name": "app", "state": {"waiting": {"reason": why}}}
+    if said:
+        status["state"]["waiting"]["message"] = said
+    if last:
+        status["lastState"] = {"terminated": last}
+    return status
+
+
+RUNNING = {"name": "sidecar", "state": {"running": {}}}
+
+TROUBLE = {
+    "a crash loop": (
+        a_pod(waiting("CrashLoopBackOff", "back-off 10s", exitCode=3, reason="Error")),
+        ("CrashLoopBackOff", "back-off 10s; exit code 3"),
+    ),
+    "a crash loop with a last word": (
+        a_pod(waiting("CrashLoopBackOff", exitCode=1, message="no database")),
+        ("CrashLoopBackOff", "no database; exit code 1"),
+    ),
+    "out of memory": (
+        a_pod(waiting("CrashLoopBackOff", exitCode=137, reason="OOMKilled")),
+        ("OOMKilled", "exit code 137"),
+    ),
+    "an image that is pulled again and again": (
+        a_pod(waiting("ImagePullBackOff", "no such image")),
+        ("ImagePullBackOff", "no such image"),
+    ),
+    "a name that is no image's": (a_pod(waiting("InvalidImageName")), ("InvalidImageName", "")),
+    "an image that is never pulled": (
+        a_pod(waiting("ErrImageNeverPull")),
+        ("ErrImageNeverPull", ""),
+    ),
+    "trouble beside a container that runs": (
+        a_pod(RUNNING, waiting("CrashLoopBackOff")),
+        ("CrashLoopBackOff", ""),
+    ),
+    "an init container": (
+        a_pod() | {"status": {"initContainerStatuses": [waiting("CrashLoopBackOff")]}},
+        ("CrashLoopBackOff", ""),
+    ),
+}
+
+NONE = {
+    "a pod that runs": a_pod(RUNNING),
+    "a pod that begins": a_pod(waiting("ContainerCreating")),
+    "the first failure of a pull": a_pod(waiting("ErrImagePull", "timeout")),
+    "a config that is created a moment later": a_pod(waiting("CreateContainerConfigError")),
+    "a restart that is not yet a loop": a_pod(
+        {"name": "app", "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}
+    ),
+    "a pod that is being deleted": a_pod(
+        waiting("CrashLoopBackOff"), deletionTimestamp="2026-01-01T00:00:00Z"
+    ),
+    "a pod of nobody": a_pod(waiting("CrashLoopBackOff"), ownerReferences=[]),
+    "a pod of a job": a_pod(waiting("CrashLoopBackOff"), ownerReferences=[OWNER | {"kind": "Job"}]),
+    "a pod without a status": a_pod() | {"status": None},
+}
+
+
+@pytest.mark.parametrize("case", TROUBLE)
+def test_is_trouble(case: str):
+    pod, (reason, message) = TROUBLE[case]
+    record = pod_record(pod)
+    assert record is not None
+    assert record.deployment == "podinfo"
+    assert (record.trouble.reason, record.trouble.message) == (reason, message)
+
+
+@pytest.mark.parametrize("case", NONE)
+def test_is_no_trouble(case: str):
+    assert pod_record(NONE[case]) is None
+
+
+def test_of_a_message_the_beginning_is_kept():
+    record = pod_record(a_pod(waiting("CrashLoopBackOff", "x" * 10_000)))
+    assert record is not None
+    assert len(record.trouble.message) == 300
+
+
+def test_a_replica_set_of_nobody_is_not_kept():
+    assert replica_set_record({"metadata": {"name": "a"}}) is None
+
+
+def test_of_a_secret_only_the_version_is_kept():
+    secret = {"metadata": {"name": "a", "resourceVersion": "7"}, "data": {"password": "aHVudGVy"}}
+    assert "aHVudGVy" not in repr(config_record(secret))
+
+
+def test_what_is_packed_comes_back_without_the_servers_bookkeeping():
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "resourceVersion": "7", "managedFields": [{"manager": "x"}]},
+        "spec": {"ports": [{"port": 80}]},
+        "status": {"loadBalancer": {}},
+    }
+    packed = pack(manifest)
+    assert packed.manifest == {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "resourceVersion": "7"},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    packed.manifest["spec"].clear()
+    assert packed.manifest["spec"]
