@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from canary.api.kinds import Kind, Manifest
 from canary.controller.cluster import Cluster
-from canary.controller.informer import Informer, OnChange, Sleep, Trim
+from canary.controller.informer import Informer, OnChange, Owner, Sleep, Trim
 
 ALL = ""
 """All namespaces."""
@@ -32,25 +32,28 @@ class CacheSet:
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
         self._sleep = sleep
-        self._trims: dict[Kind, tuple[Trim, bool]] = {}
+        self._trims: dict[Kind, tuple[Trim, bool, Owner | None]] = {}
         self._informers: dict[tuple[Kind, str], Informer] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
-    def register(self, kind: Kind, trim: Trim, *, metadata_only: bool = False) -> None:
+    def register(
+        self, kind: Kind, trim: Trim, *, metadata_only: bool = False, owner: Owner | None = None
+    ) -> None:
         """Tell what is kept of a kind; it is followed when it is first required."""
-        self._trims[kind] = (trim, metadata_only)
+        self._trims[kind] = (trim, metadata_only, owner)
 
     def require(self, kind: Kind, namespace: str = ALL) -> None:
         """Follow a kind from now on."""
         if (kind, namespace) in self._informers:
             return
-        trim, metadata_only = self._trims[kind]
+        trim, metadata_only, owner = self._trims[kind]
         informer = Informer(
             self._cluster,
             kind,
             namespace,
             trim=trim,
             metadata_only=metadata_only,
+            owner=owner,
             on_change=self._on_change,
             on_synced=self._on_synced,
             on_obstacle=self._on_obstacle,
@@ -116,6 +119,11 @@ class CacheSet:
             for (where, _), record in informer.records.items():
                 if namespace in {ALL, where}:
                     yield record
+
+    def owned(self, kind: Kind, namespace: str, owner: str) -> Iterable[object]:
+        """List the records of a kind that belong to an owner."""
+        for informer in self._of(kind, namespace):
+            yield from informer.owned.get((namespace, owner), {}).values()
 
     def put(self, kind: Kind, manifest: Manifest) -> None:
         """Take in what a write of our own has answered, before its event comes back."""

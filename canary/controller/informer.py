@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Any
 
 from canary.api.kinds import Kind, Manifest
 from canary.controller.backoff import Backoff
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 Trim = Callable[[Manifest], object | None]
 """Makes a record of an object; None for one that does not matter."""
+Owner = Callable[[Any], str]
+"""Names what a record belongs to, by which it can be found."""
 OnChange = Callable[[Kind, str, str, object | None, object | None], None]
 """Called with kind, namespace, name, the record before and the record after."""
 Sleep = Callable[[float], Awaitable[None]]
@@ -50,6 +53,7 @@ class Informer:
         *,
         trim: Trim,
         metadata_only: bool,
+        owner: Owner | None = None,
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
@@ -67,6 +71,9 @@ class Informer:
         self._cluster = cluster
         self._namespace = namespace
         self._trim = trim
+        self._owner = owner
+        self.owned: dict[tuple[str, str], dict[str, object]] = {}
+        """The records by namespace and owner, and then by name."""
         self._metadata_only = metadata_only
         self._on_change = on_change
         self._on_synced = on_synced
@@ -255,18 +262,31 @@ class Informer:
         except Exception:
             log.exception("%s %s: cannot be read", self.kind.resource, "/".join(place))
             return
-        if after is None:
-            self.records.pop(place, None)
-        else:
-            self.records[place] = after
+        self._keep(place, after)
         if before != after and not quiet:
             self._tell(place, before, after)
 
     def _remove(self, place: Place, *, quiet: bool = False) -> None:
         self._versions.pop(place, None)
-        before = self.records.pop(place, None)
+        before = self.records.get(place)
+        self._keep(place, None)
         if before is not None and not quiet:
             self._tell(place, before, None)
+
+    def _keep(self, place: Place, record: object | None) -> None:
+        before = self.records.pop(place, None)
+        if record is not None:
+            self.records[place] = record
+        if self._owner is None:
+            return
+        namespace, name = place
+        if before is not None:
+            owner = namespace, self._owner(before)
+            self.owned[owner].pop(name, None)
+            if not self.owned[owner]:
+                del self.owned[owner]
+        if record is not None:
+            self.owned.setdefault((namespace, self._owner(record)), {})[name] = record
 
     def _tell(self, place: Place, before: object | None, after: object | None) -> None:
         try:

@@ -41,16 +41,12 @@ class Store:
             return None
         current = {
             each.template_hash
-            for each in self._caches.values(REPLICA_SET, namespace)
-            if isinstance(each, ReplicaSetRecord)
-            and each.deployment == deployment.name
-            and each.rollout == deployment.rollout
+            for each in self._caches.owned(REPLICA_SET, namespace, deployment.name)
+            if isinstance(each, ReplicaSetRecord) and each.rollout == deployment.rollout
         }
         troubles = (
             each.trouble
-            for each in self._caches.values(POD, namespace)
-            if isinstance(each, PodRecord)
-            and each.deployment == deployment.name
-            and each.template_hash in current
+            for each in self._caches.owned(POD, namespace, deployment.name)
+            if isinstance(each, PodRecord) and each.template_hash in current
         )
         return min(troubles, key=lambda trouble: trouble.pod, default=None)

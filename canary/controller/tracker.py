@@ -78,8 +78,8 @@ class Tracker:
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
         register(DEPLOYMENT, deployment_record)
-        register(REPLICA_SET, replica_set_record)
-        register(POD, pod_record)
+        for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
+            register(kind, trim, owner=lambda record: str(record.deployment))
         for kind in KINDS.values():
             register(kind, config_record, metadata_only=True)
         for kind in (SERVICE, AUTOSCALER):

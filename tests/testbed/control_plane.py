@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import base64
 import json
 import os
 import secrets
@@ -35,6 +36,13 @@ _SERVICE_NETWORK = "10.96.0.0/16"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.1
+#: An API server that is asked to end after etcd has gone waits for it, for minutes: what makes a
+#: program of ours end with this process is SIGKILL.
+_KILLED = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 LOGS = CACHE / "control-plane" / "logs"
 
 
@@ -102,6 +110,10 @@ class ControlPlane:
         )
         async with httpx.AsyncClient(base_url=clients) as client:
             await self._until(lambda: _answers(client, "/health"), "etcd is healthy")
+            # A new etcd begins at revision 1. Unlike any cluster in use, an API server on it would
+            # have no version that it has forgotten; so give it a past, outside of Kubernetes' keys.
+            past = {"key": base64.b64encode(b"past").decode()}
+            (await client.post("/v3/kv/put", json=past)).raise_for_status()
         return clients
 
     async def _start_api_server(self, context: AsyncExitStack, folder: Path, etcd: str) -> None:
@@ -172,7 +184,13 @@ class ControlPlane:
 
     async def _start(self, context: AsyncExitStack, name: str, *arguments: str) -> None:
         self.log(name).unlink(missing_ok=True)
-        process = await start_program(self._programs[name], *arguments, log=self.log(name))
+        program, log = self._programs[name], self.log(name)
+        if sys.platform == "linux":
+            python = Path(sys.executable)
+            bound = ("-I", "-S", "-c", _KILLED, str(program), *arguments)
+            process = await start_program(python, *bound, log=log)
+        else:
+            process = await start_program(program, *arguments, log=log)
         context.push_async_callback(stop_program, process, grace_seconds=_STOP_SECONDS)
         self._running[name] = process
 
