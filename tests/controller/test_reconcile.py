@@ -11,6 +11,8 @@ from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
 
+pytestmark = pytest.mark.story
+
 
 def hook(type_: str, url: str, **fields: Any) -> dict[str, Any]:
     return {"name": type_, "type": type_, "url": url, "timeout": "1m", **fields}

@@ -395,7 +395,7 @@ class Journey(RuleBasedStateMachine):
 
 TestJourney = Journey.TestCase
 TestJourney.settings = settings(
-    max_examples=examples(400),
+    max_examples=examples(100),
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
