@@ -43,3 +43,18 @@ class UnknownPlugin(AnalysisError):
     def __reduce__(self) -> tuple[type["UnknownPlugin"], tuple[str, str, tuple[str, ...]]]:
         """Rebuild from the parts, so that the exception survives a process boundary."""
         return type(self), (self.group, self.name, self.known)
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """List an error with everything behind it, groups included, nearest first."""
+    found: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if any(current is known for known in found):
+            continue
+        found.append(current)
+        waiting += [cause for cause in (current.__cause__, current.__context__) if cause]
+        if isinstance(current, BaseExceptionGroup):
+            waiting += current.exceptions
+    return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from analysis.errors import ProviderUnavailable, QueryError
+from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.model import ProviderSpec, shown_address
 
 #: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
@@ -143,7 +143,7 @@ def tls_context(spec: ProviderSpec) -> ssl.SSLContext:
 def unreachable(error: BaseException, address: str, spec: ProviderSpec) -> ProviderUnavailable:
     """Name what kept an address from answering, by the causes of an error."""
     where = shown_address(address)
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ProviderUnavailable(
                 f"the certificate of {where} is not trusted: {cause.verify_message}; give its "
@@ -180,21 +180,6 @@ def shown_text(text: str) -> str:
     """Bring a foreign text into one line of bounded length."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN_LENGTH else f"{line[: SHOWN_LENGTH - 1]}…"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """List an error with everything behind it, groups included, nearest first."""
-    found: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        current = waiting.pop(0)
-        if any(current is known for known in found):
-            continue
-        found.append(current)
-        waiting += [cause for cause in (current.__cause__, current.__context__) if cause]
-        if isinstance(current, BaseExceptionGroup):
-            waiting += current.exceptions
-    return found
 
 
 def _header_bytes(spec: ProviderSpec) -> list[tuple[bytes, bytes]]:

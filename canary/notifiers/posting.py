@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from analysis.errors import causes
+
 #: How much of a foreign text is shown, in characters.
 SHOWN_LENGTH = 1024
 #: How much of an answer is kept to show from, and how much is read at most, in bytes.
@@ -220,7 +222,7 @@ def bad_address(where: str) -> str:
 
 def failure(error: BaseException) -> str:
     """Name what kept a receiver from answering, by the causes of an error."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if named := _named(cause):
             return named
     return f"gave no whole answer ({type(error).__name__})"
@@ -241,18 +243,3 @@ def _named(cause: BaseException) -> str:
         case httpx.ProxyError():
             return "can't be reached: the proxy refused"
     return ""
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """List an error with everything behind it, groups included, nearest first."""
-    found: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        current = waiting.pop(0)
-        if any(current is known for known in found):
-            continue
-        found.append(current)
-        waiting += [cause for cause in (current.__cause__, current.__context__) if cause]
-        if isinstance(current, BaseExceptionGroup):
-            waiting += current.exceptions
-    return found

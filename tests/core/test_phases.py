@@ -229,9 +229,9 @@ def test_every_phase_but_the_last_can_be_left():
     assert not IDLE & RUNNING
 
 
-def test_the_page_for_people_is_what_the_table_says(update_docs):
+def test_the_page_for_people_is_what_the_table_says(update_golden):
     text = _document()
-    if update_docs:
+    if update_golden:
         DOCS.write_text(text)
     assert DOCS.read_text() == text, (
         "stale: run `python -m pytest tests/core/test_phases.py tests/routers --update-golden`"
