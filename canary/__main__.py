@@ -1,5 +1,7 @@
 """The composition root: settings to a running controller."""
 
+from typing import Any
+
 import kopf
 
 from canary.controller import handlers, logs
@@ -8,6 +10,9 @@ from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
 from canary.controller.credentials import load_credentials
 from canary.settings import Settings
+
+IDENTITY: Any = "tidegate"
+"""What kopf's peering would know this process by, in a type that kopf keeps to itself."""
 
 
 def run(settings: Settings, *, version: str) -> None:
@@ -27,6 +32,8 @@ def run(settings: Settings, *, version: str) -> None:
         kopf.run(
             registry=handlers.registry(controller, credentials, admission),
             standalone=True,
+            # kopf would make one of the user's name, and in a container the user has none.
+            identity=IDENTITY,
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
         )

@@ -4,6 +4,13 @@ import pytest
 
 #: Fixtures that start a whole world: what asks for one is a story, and not part of `make check`.
 WORLDS = frozenset({"world", "mesh", "runtime"})
+#: Where stories are told.
+EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
+
+
+def world_of(config: pytest.Config) -> str:
+    """Tell in which world stories are told."""
+    return str(config.getoption("--world"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-golden",
         action="store_true",
         help="write what is rendered now into the golden files, to be read as a diff",
+    )
+    parser.addoption(
+        "--world",
+        choices=(EMBEDDED, CONTROL_PLANE),
+        default=EMBEDDED,
+        help="where stories are told: in the embedded world, or on a real control plane",
     )
 
 

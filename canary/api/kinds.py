@@ -19,6 +19,10 @@ class Kind:
     plural: str
     namespaced: bool = True
 
+    def __hash__(self) -> int:
+        """Hash what tells kinds apart: they are looked up all the time."""
+        return hash(self.plural)
+
     @property
     def resource(self) -> str:
         """The kind's name in RBAC rules and messages: `virtualservices.networking.istio.io`."""
@@ -36,6 +40,10 @@ class ObjectKey:
     kind: Kind
     namespace: str
     name: str
+
+    def __hash__(self) -> int:
+        """Hash little: keys are looked up all the time."""
+        return hash((self.kind.plural, self.namespace, self.name))
 
     def __str__(self) -> str:
         return f"{self.kind.kind} {self.namespace}/{self.name}"

@@ -24,6 +24,7 @@ ROUTERS = (
     "smi:v1alpha4",
     "gatewayapi",
     "gatewayapi:v1",
+    "gatewayapi:v1beta1",
 )
 METRIC_PROVIDERS = (MetricProviderType.PROMETHEUS, MetricProviderType.SCRAPE)
 ALERT_PROVIDERS = (AlertProviderType.SLACK, AlertProviderType.WEBHOOK)

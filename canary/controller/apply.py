@@ -20,6 +20,7 @@ from canary.controller.canaries import (
 )
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
@@ -38,7 +39,7 @@ from canary.core.actions import (
 from canary.errors import NotFound
 from canary.resources.configs import checksum, config_copy
 from canary.resources.primary import primary
-from canary.resources.revision import revision_of, template_digest
+from canary.resources.revision import Hashing
 
 
 class Applier:
@@ -54,6 +55,7 @@ class Applier:
         renderer: Renderer,
         reader: CanaryReader,
         label_prefixes: tuple[str, ...],
+        hashing: Hashing,
     ) -> None:
         self._cluster = cluster
         self._caches = caches
@@ -62,6 +64,9 @@ class Applier:
         self._renderer = renderer
         self._reader = reader
         self._label_prefixes = label_prefixes
+        self._as_wanted: Memo[bool] = Memo()
+        """What was found to be as it must be, with what that was judged by."""
+        self._hashing = hashing
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
         """Write a status where it differs, on the version of the object it was decided on.
@@ -97,8 +102,10 @@ class Applier:
                 return True, await self._patch_canary(record, patch)
             case EnsurePrimary(revision=wanted):
                 return await self._ensure_primary(record, wanted), record
-            case EnsureServices() | EnsureAutoscaler() | RouteTraffic():
-                return await self._ensure(record, self._wanted(record, action)), record
+            case EnsureServices() | RouteTraffic():
+                return await self._ensure_once(record, action), record
+            case EnsureAutoscaler():
+                return await self._ensure(record, self._renderer.autoscaler(record)), record
             case RestoreRoutes():
                 return await self._restore_routes(record), record
             case ScaleTarget(replicas=replicas):
@@ -106,22 +113,38 @@ class Applier:
             case ScalePrimary(replicas=replicas):
                 return await self._scale(self._names(record)[1], replicas), record
 
-    def _wanted(
-        self, record: CanaryRecord, action: EnsureServices | EnsureAutoscaler | RouteTraffic
-    ) -> list[Wanted]:
-        match action:
-            case EnsureServices(apex=apex):
-                return self._renderer.services(record, self._target(record), apex)
-            case EnsureAutoscaler():
-                return self._renderer.autoscaler(record)
-            case RouteTraffic(split=split):
-                return self._renderer.route(record, split)
+    async def _ensure_once(
+        self, record: CanaryRecord, action: EnsureServices | RouteTraffic
+    ) -> bool:
+        """Write what differs; nothing is rendered again where nothing has changed since."""
+        place = (record.key, type(action))
+        inputs = (action, *self._behind(record, action))
+        if self._as_wanted.recall(place, inputs):
+            return False
+        changed = await self._ensure(record, self._wanted(record, action))
+        if not changed:
+            self._as_wanted.keep(place, inputs, True)
+        return changed
+
+    def _behind(
+        self, record: CanaryRecord, action: EnsureServices | RouteTraffic
+    ) -> tuple[object, ...]:
+        if isinstance(action, EnsureServices):
+            return self._renderer.behind_services(record, self._target(record))
+        return self._store.behind_routes(record)
+
+    def _wanted(self, record: CanaryRecord, action: EnsureServices | RouteTraffic) -> list[Wanted]:
+        if isinstance(action, EnsureServices):
+            return self._renderer.services(record, self._target(record), action.apex)
+        return self._renderer.route(record, action.split)
 
     async def _ensure(self, record: CanaryRecord, objects: Iterable[Wanted]) -> bool:
         """Write the objects that differ.
 
         What is our own is applied on the server's side, so that what others set in it stays theirs.
-        What was there before us is replaced as a whole, on the version that it was rendered from.
+        What was there before us is replaced as a whole. That, and every route, is written on the
+        version it was rendered from: a replica that was frozen with the write in hand cannot undo
+        what another has written since.
         """
         assert record.canary is not None
         changed = False
@@ -131,13 +154,14 @@ class Applier:
             kind, existing = wanted.key.kind, wanted.existing
             if self._caches.absent(kind):
                 raise NotFound(f"{kind.resource} is not installed in the cluster")
-            if existing is None or owned(record.canary, existing):
-                written = await self._cluster.apply(wanted.rendered, kind)
-            else:
+            ours = existing is None or owned(record.canary, existing)
+            rendered = wanted.rendered
+            if existing is not None and (wanted.exact or not ours):
                 version = existing["metadata"]["resourceVersion"]
-                metadata = wanted.rendered["metadata"] | {"resourceVersion": version}
-                replacement = wanted.rendered | {"metadata": metadata}
-                written = await self._cluster.replace(replacement, kind)
+                metadata = rendered["metadata"] | {"resourceVersion": version}
+                rendered = rendered | {"metadata": metadata}
+            write = self._cluster.apply if ours else self._cluster.replace
+            written = await write(rendered, kind)
             self._caches.put(kind, written)
             changed = True
         return changed
@@ -151,10 +175,10 @@ class Applier:
         if target is None or (current is not None and current.revision == wanted):
             return False
         configs, missing = await self._configs.checksums(namespace, target.references)
-        if missing or revision_of(target.template, configs) != wanted:
+        if missing or self._hashing.revision_of(target.template, configs, [wanted]) != wanted:
             return False
         manifest = await self._cluster.read(DEPLOYMENT, namespace, spec.target_ref.name)
-        if template_digest(manifest["spec"]["template"]) != target.template:
+        if self._hashing.template_digest(manifest["spec"]["template"]) != target.template:
             # The target has changed since it was last seen; its event is on the way.
             return False
         if not await self._copy_configs(record, configs):

@@ -102,9 +102,8 @@ class CacheSet:
 
     def get(self, kind: Kind, namespace: str, name: str) -> object | None:
         """Look a record up."""
-        for informer in self._of(kind, namespace):
-            return informer.records.get((namespace, name))
-        return None
+        informer = self._informers.get((kind, ALL)) or self._informers.get((kind, namespace))
+        return None if informer is None else informer.records.get((namespace, name))
 
     def values(self, kind: Kind, namespace: str = ALL) -> Iterable[object]:
         """List the records of a kind, in one namespace or in all that are followed."""

@@ -146,16 +146,19 @@ class Cluster:
         self.served.pop(kind, None)
 
     async def pages(
-        self, kind: Kind, namespace: str, *, metadata_only: bool = False
+        self, kind: Kind, namespace: str, *, metadata_only: bool = False, labels: str = ""
     ) -> AsyncIterator[tuple[list[Manifest], str]]:
         """List objects, a page at a time, with the list's resource version; "" is all namespaces.
+
+        All pages show one moment, which is not before the request. `labels` is a selector.
 
         Raises:
             Gone: the list took so long that the server has forgotten its version.
         """
         token = ""
+        selector = {"labelSelector": labels} if labels else {}
         while True:
-            query = {"limit": str(self._limits.page_size)}
+            query = {"limit": str(self._limits.page_size)} | selector
             page = await self._request(
                 "GET",
                 self.path(kind, namespace),
@@ -275,9 +278,16 @@ class Cluster:
             content_type="application/merge-patch+json",
         )
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete an object; what it owns is collected in the background."""
-        body = {"propagationPolicy": "Background"}
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, resource_version: str | None = None
+    ) -> None:
+        """Delete an object, on a resource version where one is given.
+
+        What it owns is collected in the background.
+        """
+        body: Manifest = {"propagationPolicy": "Background"}
+        if resource_version:
+            body["preconditions"] = {"resourceVersion": resource_version}
         await self._request("DELETE", self.path(kind, namespace, name), kind, body=body)
 
     # ----------------------------------------------------------------------------------- requests

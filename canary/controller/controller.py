@@ -7,9 +7,7 @@ what a reconcile does in `reconcile.py`.
 import asyncio
 import logging
 import math
-import os
 import random
-import socket
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -21,9 +19,9 @@ from canary.api.people import Webhook
 from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
+from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.cluster import Cluster
-from canary.controller.leases import Elector, LeaseTimes
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
@@ -38,6 +36,7 @@ from canary.controller.wanted import Renderer
 from canary.controller.webhooks import HookCaller, HookResult
 from canary.core.facts import Policy
 from canary.errors import CanaryError
+from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,8 +52,9 @@ STARTS_PER_SECOND = 50.0
 class Controller:
     """The whole shell, from the connection to the last delivered notice."""
 
-    def __init__(self, settings: Settings, *, version: str) -> None:
+    def __init__(self, settings: Settings, *, version: str, hashing: Hashing = HASHING) -> None:
         self._settings = settings
+        self._hashing = hashing
         self._version = version
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -62,7 +62,7 @@ class Controller:
         self._stopping = False
         self.failure: CanaryError | None = None
         """Why it could not be started; its host says only that it could not."""
-        self._elector: Elector | None = None
+        self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
         self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
@@ -95,8 +95,6 @@ class Controller:
             )
         )
         cluster.may_write = self.acts
-        self._elector = self._make_elector(cluster)
-        self._metrics.leader(self.acts)
         reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
         self._tracker = Tracker(
             cluster,
@@ -104,9 +102,14 @@ class Controller:
             groups=settings.api_groups,
             namespaces=settings.namespaces,
             config_tracking=settings.config_tracking,
+            hashing=self._hashing,
             wake=self._queue.wake,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
+        self._authority = authority = Authority(
+            settings, cluster, canaries=self._tracker.canaries, on_change=self._on_change
+        )
+        self._metrics.authority(self.acts, authority.owned, authority.members)
         providers = await enter(Providers(observe=self._observe_query))
         hooks = HookCaller(observed=self._observe_hook)
         self._stack.push_async_callback(hooks.close)
@@ -114,10 +117,10 @@ class Controller:
         self._stack.push_async_callback(self._reconciler.close)
         await self._serve()
         self._tracker.start()
-        self._begin(self._queue.run(self._reconciler.reconcile, settings.workers), "queue")
+        self._begin(self._queue.run(self._work, settings.workers), "queue")
         self._begin(self._beat(), "heartbeat")
-        if self._elector is not None:
-            self._begin(self._elector.run(), "elector")
+        if authority.needed:
+            self._begin(authority.run(), "authority")
 
     async def stop(self) -> None:
         """End: not ready, no new work, what is in flight, the lease, the connections."""
@@ -133,8 +136,8 @@ class Controller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._elector is not None:
-            await self._elector.release()
+        if self._authority is not None:
+            await self._authority.release()
         await self._stack.aclose()
 
     @property
@@ -149,8 +152,8 @@ class Controller:
         return self._tracker.problems()
 
     def acts(self) -> bool:
-        """Tell whether this replica may write now."""
-        return self._elector is None or self._elector.is_leader()
+        """Tell whether this replica may write now: for the Canary in work, if there is one."""
+        return self._authority is not None and self._authority.acts()
 
     def silence(self) -> float:
         """Give the seconds since the controller was last seen to work; infinite where it can't."""
@@ -180,34 +183,19 @@ class Controller:
         await self._server.start()
         self._stack.push_async_callback(self._server.stop)
 
-    def _on_leadership(self, leads: bool) -> None:  # noqa: FBT001 - a callback's only argument
-        """Look at every Canary when this replica begins to act, a few at a time."""
-        if not leads:
-            self._reconciler.stand_down()
-            return
-        keys = self._tracker.canaries()
-        spread = len(keys) / STARTS_PER_SECOND
-        for key in keys:
+    async def _work(self, key: CanaryKey) -> None:
+        assert self._authority is not None
+        with self._authority.working_on(key):
+            await self._reconciler.reconcile(key)
+
+    def _on_change(self, gained: list[CanaryKey], lost: list[CanaryKey]) -> None:
+        """Let go of what another replica acts on; look at what is ours now, a few at a time."""
+        self._reconciler.stand_down(lost)
+        spread = len(gained) / STARTS_PER_SECOND
+        for key in gained:
             self._queue.wake_in(key, random.uniform(0, spread))  # noqa: S311 - not a secret
 
     # -------------------------------------------------------------------------------------- wiring
-
-    def _make_elector(self, cluster: Cluster) -> Elector | None:
-        settings = self._settings
-        if not settings.leader_election:
-            return None
-        return Elector(
-            cluster,
-            namespace=settings.lease_namespace or cluster.credentials.namespace,
-            name=settings.lease_name,
-            identity=f"{socket.gethostname()}-{os.getpid()}",
-            times=LeaseTimes(
-                lease_seconds=settings.lease_duration.total_seconds(),
-                renew_seconds=settings.lease_renew_deadline.total_seconds(),
-                retry_seconds=settings.lease_retry_period.total_seconds(),
-            ),
-            on_change=self._on_leadership,
-        )
 
     def _make_reconciler(
         self, cluster: Cluster, reader: CanaryReader, providers: Providers, hooks: HookCaller
@@ -250,6 +238,7 @@ class Controller:
                 configs=configs,
                 renderer=renderer,
                 policy=Policy(drain=settings.drain, history=settings.history),
+                hashing=self._hashing,
             ),
             answerer=Answerer(
                 hooks=hooks,
@@ -266,6 +255,7 @@ class Controller:
                 renderer=renderer,
                 reader=reader,
                 label_prefixes=settings.include_label_prefix,
+                hashing=self._hashing,
             ),
             notifier=self._notifier,
             metrics=self._metrics,

@@ -3,10 +3,9 @@
 How they are followed, and who is woken, belongs to `tracker.py`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
+from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, ObjectKey
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.records import DeploymentRecord
@@ -20,27 +19,34 @@ class Dependents:
     """Finds the Canaries that an object matters to."""
 
     def __init__(self) -> None:
-        self._canaries: defaultdict[ObjectKey, set[CanaryKey]] = defaultdict(set)
-        self._objects: dict[CanaryKey, frozenset[ObjectKey]] = {}
+        # Tuples, not sets: hardly anything matters to more than one Canary, and a set is large.
+        self._canaries: dict[ObjectKey, tuple[CanaryKey, ...]] = {}
+        self._objects: dict[CanaryKey, tuple[ObjectKey, ...]] = {}
 
     def set(self, canary: CanaryKey, objects: Iterable[ObjectKey]) -> None:
         """Record all that matters to a Canary, in place of what was recorded before."""
-        after = frozenset(objects)
-        before = self._objects.get(canary, frozenset())
-        for key in before - after:
-            self._canaries[key].discard(canary)
-            if not self._canaries[key]:
-                del self._canaries[key]
-        for key in after - before:
-            self._canaries[key].add(canary)
+        after = tuple(dict.fromkeys(objects))
+        before = self._objects.get(canary, ())
+        if after == before:
+            return
+        for key in before:
+            if key not in after:
+                left = tuple(each for each in self._canaries[key] if each != canary)
+                if left:
+                    self._canaries[key] = left
+                else:
+                    del self._canaries[key]
+        for key in after:
+            if key not in before:
+                self._canaries[key] = (*self._canaries.get(key, ()), canary)
         if after:
             self._objects[canary] = after
         else:
             self._objects.pop(canary, None)
 
-    def of(self, key: ObjectKey) -> frozenset[CanaryKey]:
+    def of(self, key: ObjectKey) -> tuple[CanaryKey, ...]:
         """Find the Canaries that an object matters to."""
-        return frozenset(self._canaries.get(key, ()))
+        return self._canaries.get(key, ())
 
 
 def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Iterator[ObjectKey]:
@@ -50,9 +56,8 @@ def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Itera
         return
     namespace, spec = record.key.namespace, canary.spec
     for name in (spec.target_ref.name, spec.primary_name):
-        # ReplicaSets and pods are found by the Deployment they belong to.
-        for kind in (DEPLOYMENT, REPLICA_SET, POD):
-            yield ObjectKey(kind=kind, namespace=namespace, name=name)
+        # ReplicaSets and pods matter to whom their Deployment matters to.
+        yield ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name)
     for name in (spec.service_name, spec.primary_service_name, spec.canary_service_name):
         yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
     if spec.autoscaler_ref:

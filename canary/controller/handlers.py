@@ -6,7 +6,7 @@ it started; so its server hands admission reviews to `admission.py` instead of i
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import kopf
@@ -19,6 +19,17 @@ from canary.settings import Settings
 
 LAST_RESORT_SECONDS = 30.0
 """After so long without an end the process kills itself; a stop takes 20 s at most."""
+_LONGEST_BACKOFF_SECONDS = 15.0
+
+
+class _Backoffs:
+    """Waits without an end: kopf gives up, and ends the process, where there are no more."""
+
+    def __iter__(self) -> Iterator[float]:
+        seconds = 1.0
+        while True:
+            yield seconds
+            seconds = min(2 * seconds, _LONGEST_BACKOFF_SECONDS)
 
 
 class AdmissionServer(kopf.WebhookServer):
@@ -70,6 +81,7 @@ def registry(
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True
+        settings.networking.error_backoffs = _Backoffs()
         settings.process.ultimate_exiting_timeout = LAST_RESORT_SECONDS
         settings.admission.server = admission
         await controller.start()

@@ -6,6 +6,7 @@ older than the renew deadline, whatever the server, or another replica's clock, 
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class LeaseTimes:
     lease_seconds: float = 15.0
     renew_seconds: float = 10.0
     retry_seconds: float = 2.0
+
+    @property
+    def whole_lease_seconds(self) -> int:
+        """How long a lease holds, as a Lease can say it: never less, or two would act."""
+        return max(math.ceil(self.lease_seconds), 1)
 
 
 class Elector:
@@ -91,7 +97,7 @@ class Elector:
         try:
             async with asyncio.timeout(self._times.retry_seconds):
                 lease = await self._cluster.read(LEASE, self._namespace, self._name)
-                if _holder(lease) == self.identity:
+                if holder_of(lease) == self.identity:
                     spec = lease["spec"] | {"holderIdentity": "", "leaseDurationSeconds": 1}
                     await self._cluster.replace({**lease, "spec": spec}, LEASE)
         except (CanaryError, TimeoutError) as error:
@@ -132,12 +138,12 @@ class Elector:
 
     def _may_take(self, lease: Manifest) -> bool:
         """Tell whether the Lease is ours, free, or was not renewed while we watched it."""
-        if _holder(lease) in {"", self.identity}:
+        if holder_of(lease) in {"", self.identity}:
             return True
         version, now = lease["metadata"]["resourceVersion"], self._clock()
         if version != self._observed[0]:
             self._observed = (version, now)
-        duration = _spec(lease).get("leaseDurationSeconds") or self._times.lease_seconds
+        duration = spec_of(lease).get("leaseDurationSeconds") or self._times.lease_seconds
         return now > self._observed[1] + float(duration)
 
     def _new(self) -> Manifest:
@@ -145,22 +151,22 @@ class Elector:
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._claim() | {"acquireTime": _now(), "leaseTransitions": 0},
+            "spec": self._claim() | {"acquireTime": now_written(), "leaseTransitions": 0},
         }
 
     def _renewed(self, lease: Manifest) -> Manifest:
-        before = _spec(lease)
+        before = spec_of(lease)
         spec = before | self._claim()
-        if _holder(lease) != self.identity:
+        if holder_of(lease) != self.identity:
             transitions = before.get("leaseTransitions") or 0
-            spec |= {"acquireTime": _now(), "leaseTransitions": transitions + 1}
+            spec |= {"acquireTime": now_written(), "leaseTransitions": transitions + 1}
         return {**lease, "spec": spec}
 
     def _claim(self) -> Manifest:
         return {
             "holderIdentity": self.identity,
-            "leaseDurationSeconds": max(int(self._times.lease_seconds), 1),
-            "renewTime": _now(),
+            "leaseDurationSeconds": self._times.whole_lease_seconds,
+            "renewTime": now_written(),
         }
 
     def _tell(self) -> None:
@@ -174,15 +180,17 @@ class Elector:
                 log.exception("lease %s: a defect of the controller", self._name)
 
 
-def _spec(lease: Manifest) -> Manifest:
+def spec_of(lease: Manifest) -> Manifest:
     """Give a Lease's spec, which may be missing in one that a person has made."""
     spec: Manifest = lease.get("spec") or {}
     return spec
 
 
-def _holder(lease: Manifest) -> str:
-    return _spec(lease).get("holderIdentity") or ""
+def holder_of(lease: Manifest) -> str:
+    """Tell who holds a Lease; empty where nobody does."""
+    return spec_of(lease).get("holderIdentity") or ""
 
 
-def _now() -> str:
+def now_written() -> str:
+    """Write the present moment as a Lease shows it; nobody's decision depends on it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -18,7 +18,7 @@ class Limits:
     attempts: int = 4
     retry_after_seconds: float = 30.0
     """The longest wait that the server may ask for."""
-    page_size: int = 500
+    page_size: int = 100
 
 
 class RateLimit:

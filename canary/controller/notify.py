@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -80,7 +81,6 @@ class Notifier:
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
         self._open: defaultdict[CanaryKey, dict[str, set[str]]] = defaultdict(dict)
         """The names of the channels that each notice has still to go through."""
-        self._term = 0
 
     def notify(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
@@ -99,7 +99,7 @@ class Notifier:
                 _log(record, notice)
                 self._open[key][notice.id] = set(ways)
             for name in self._open[key][notice.id] & ways.keys():
-                deliver = partial(self._deliver, ways[name], self._term)
+                deliver = partial(self._deliver, ways[name])
                 refused |= not self._outbox.submit(Channel(key, name), notice.id, deliver)
         if refused:
             self._wake_in(key, REFUSED_SECONDS)
@@ -118,7 +118,8 @@ class Notifier:
         if not left:
             del self._open[key][notice_id]
             self._delivered[key].add(notice_id)
-            self._wake_in(key, FORGET_SECONDS)
+            if not self._open[key]:
+                self._wake_in(key, FORGET_SECONDS)
 
     def forget(self, key: CanaryKey) -> None:
         """Drop what is known of the notices of a Canary; those on their way go on."""
@@ -129,18 +130,16 @@ class Notifier:
         """Try each notice that waits once more; what is not delivered stays in the status."""
         await self._outbox.close(limit)
 
-    def stand_down(self) -> None:
-        """Leave all that is not delivered to the replica that acts from now on."""
-        self._term += 1
-        self._delivered.clear()
-        self._open.clear()
+    def stand_down(self, keys: AbstractSet[CanaryKey]) -> None:
+        """Leave what is not delivered of Canaries to the replica that acts on them from now on."""
+        self._outbox.drop(lambda channel: channel.canary in keys)
+        for key in keys:
+            self.forget(key)
 
     def _wake_in(self, key: CanaryKey, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._wake, key)
 
-    async def _deliver(self, way: Deliver, term: int) -> None:
-        if term != self._term:
-            return
+    async def _deliver(self, way: Deliver) -> None:
         if not self._acts():
             raise NotLeader("another replica acts")
         await way()

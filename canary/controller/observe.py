@@ -8,24 +8,33 @@ from collections.abc import Mapping
 from canary.api.kinds import AUTOSCALER, ObjectKey
 from canary.controller.canaries import FINALIZER, CanaryRecord
 from canary.controller.configs import ConfigReader
+from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
-from canary.resources.revision import revision_of
+from canary.resources.revision import Hashing
 
 
 class Observer:
     """Puts the facts about a Canary together."""
 
     def __init__(
-        self, *, store: Store, configs: ConfigReader, renderer: Renderer, policy: Policy
+        self,
+        *,
+        store: Store,
+        configs: ConfigReader,
+        renderer: Renderer,
+        policy: Policy,
+        hashing: Hashing,
     ) -> None:
         self._store = store
         self._configs = configs
         self._renderer = renderer
         self._policy = policy
+        self._hashing = hashing
+        self._revisions: Memo[str] = Memo()
 
     async def observe(
         self,
@@ -46,8 +55,7 @@ class Observer:
             configs, missing = await self._configs.checksums(namespace, target.references)
             obstacle = missing or obstacle
             if not missing:
-                seen = Revision(id=revision_of(target.template, configs), configs=configs)
-        routes = self._store.routes(record)
+                seen = Revision(id=self._revision(record, target, configs), configs=configs)
         return Facts(
             generation=record.generation,
             deleting=record.deleting,
@@ -56,7 +64,7 @@ class Observer:
             target=self._workload(namespace, target),
             primary=self._workload(namespace, primary),
             revision=seen,
-            routed=record.router.weights(canary, routes) if record.router else None,
+            routed=self._store.routed(record),
             restored=record.deleting and self._renderer.restored(record, target),
             autoscaler_minimum=self._autoscaler_minimum(record),
             obstacle=obstacle,
@@ -64,6 +72,17 @@ class Observer:
             delivered=delivered,
             policy=self._policy,
         )
+
+    def _revision(
+        self, record: CanaryRecord, target: DeploymentRecord, configs: Mapping[str, str]
+    ) -> str:
+        recorded = (record.status.last_applied_spec, record.status.last_promoted_spec)
+        inputs = (target.template, tuple(configs.items()), recorded)
+        known = self._revisions.recall(record.key, inputs)
+        if known is None:
+            known = self._hashing.revision_of(target.template, configs, recorded)
+            self._revisions.keep(record.key, inputs, known)
+        return known
 
     def _workload(self, namespace: str, record: DeploymentRecord | None) -> Workload | None:
         if record is None:

@@ -92,6 +92,13 @@ class Outbox(Generic[Key]):
         """Count the items that wait or are being delivered."""
         return sum(len(items) for items in self._items.values())
 
+    def drop(self, unwanted: Callable[[Key], bool]) -> None:
+        """Let go of the items of keys, also of those that are being delivered."""
+        for key in [key for key in self._items if unwanted(key)]:
+            del self._items[key]
+            self._workers.pop(key).cancel()
+            self._resting.discard(key)
+
     async def close(self, limit: timedelta) -> None:
         """Take no more items, try each that waits once, let go of those that failed; end in time."""
         self._closed = True
@@ -114,8 +121,10 @@ class Outbox(Generic[Key]):
                 item = items.popleft()
                 self._on_delivered(key, item.id)
         finally:
-            del self._items[key]
-            del self._workers[key]
+            # After a drop others may have come under this key.
+            if self._items.get(key) is items:
+                del self._items[key]
+                del self._workers[key]
 
     async def _persist(self, key: Key, item: _Item) -> bool:
         """Deliver an item; tell whether it is done with, because it was taken or given up."""

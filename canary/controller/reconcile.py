@@ -7,7 +7,7 @@ woken when the answer is there. So a slow hook on one Canary delays no other.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,11 +18,10 @@ from canary.controller.cluster import NotLeader
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
-from canary.controller.obstacle import obstructed
 from canary.controller.queue import WorkQueue
 from canary.controller.tracker import Tracker
 from canary.core.actions import Action
-from canary.core.decide import decide, refuse
+from canary.core.decide import decide, obstructed, refuse
 from canary.core.desired import desired
 from canary.core.needs import Answer, Need
 from canary.core.situation import Decision, Situation
@@ -70,7 +69,7 @@ class Reconciler:
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
         self._asked: set[tuple[CanaryKey, Need]] = set()
         self._prepared: dict[CanaryKey, str] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: dict[asyncio.Task[None], CanaryKey] = {}
         self._obstacles: dict[CanaryKey, str] = {}
         """Why the last attempt to carry a decision out has failed."""
 
@@ -97,15 +96,17 @@ class Reconciler:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    def stand_down(self) -> None:
-        """Leave everything to the replica that acts from now on."""
-        for task in self._background:
-            task.cancel()
-        self._answers.clear()
-        self._obstacles.clear()
-        self._prepared.clear()
-        self._notifier.stand_down()
-        for key in self._tracker.canaries():
+    def stand_down(self, keys: Iterable[CanaryKey]) -> None:
+        """Leave Canaries to the replica that acts on them from now on."""
+        lost = frozenset(keys)
+        for task, key in self._background.items():
+            if key in lost:
+                task.cancel()
+        self._notifier.stand_down(lost)
+        for key in lost:
+            self._answers.pop(key, None)
+            self._obstacles.pop(key, None)
+            self._prepared.pop(key, None)
             # Who acts shows the Canaries; two who do would contradict each other.
             self._metrics.forget(key)
 
@@ -125,7 +126,11 @@ class Reconciler:
             )
         obstacle = self._tracker.obstacle(record)
         if not self._tracker.known(record):
-            return obstructed(record, canary.spec, obstacle, now) if obstacle else None
+            if not obstacle:
+                return None
+            return obstructed(
+                canary.spec, record.status, obstacle, generation=record.generation, now=now
+            )
         facts = await self._observer.observe(
             record,
             answers=self._answers.get(key, {}),
@@ -174,12 +179,12 @@ class Reconciler:
 
     def _start(self, work: Coroutine[None, None, None], key: CanaryKey) -> None:
         def ended(task: asyncio.Task[None]) -> None:
-            self._background.discard(task)
+            self._background.pop(task, None)
             if not task.cancelled() and task.exception() is not None:
                 log.error("%s: a defect of the controller", key, exc_info=task.exception())
 
         task = asyncio.create_task(work, name=f"answer {key}")
-        self._background.add(task)
+        self._background[task] = key
         task.add_done_callback(ended)
 
     def _ask(self, record: CanaryRecord, need: Need) -> None:

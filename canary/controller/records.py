@@ -14,7 +14,7 @@ from canary.api.kinds import Manifest
 from canary.core.facts import Trouble
 from canary.resources.configs import ConfigReference, references
 from canary.resources.names import REVISION_ANNOTATION
-from canary.resources.revision import template_digest
+from canary.resources.revision import HASHING, Hashing
 
 ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
@@ -108,17 +108,17 @@ def pack(manifest: Manifest) -> Packed:
     }
     kept = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
     return Packed(
-        content=_packed(kept | {"metadata": metadata}),
+        content=packed(kept | {"metadata": metadata}),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
     )
 
 
-def _packed(document: Manifest) -> bytes:
+def packed(document: Manifest) -> bytes:
     """Write JSON into as many bytes as it has: orjson's own result keeps its buffer of 4 KiB."""
     return bytes(memoryview(orjson.dumps(document)))
 
 
-def deployment_record(manifest: Manifest) -> DeploymentRecord:
+def deployment_record(manifest: Manifest, hashing: Hashing = HASHING) -> DeploymentRecord:
     """Trim a Deployment."""
     metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status") or {}
     annotations = metadata.get("annotations") or {}
@@ -136,7 +136,7 @@ def deployment_record(manifest: Manifest) -> DeploymentRecord:
         available=status.get("availableReplicas", 0),
         deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
         revision=annotations.get(REVISION_ANNOTATION, ""),
-        template=template_digest(spec["template"]),
+        template=hashing.template_digest(spec["template"]),
         rollout=annotations.get(ROLLOUT_REVISION, ""),
         references=references(spec["template"]),
         outline=_outline(manifest),
@@ -153,7 +153,7 @@ def _outline(deployment: Manifest) -> bytes:
         "selector": spec.get("selector") or {},
         "template": {"spec": {"containers": containers}},
     }
-    return _packed({"spec": outline})
+    return packed({"spec": outline})
 
 
 def replica_set_record(manifest: Manifest) -> ReplicaSetRecord | None:

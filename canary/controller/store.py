@@ -3,8 +3,10 @@
 from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Manifest, ObjectKey
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import CanaryRecord
+from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
 from canary.core.facts import Trouble
+from canary.core.weights import Split
 from canary.routers import Cluster as Routes
 
 
@@ -13,16 +15,22 @@ class Store:
 
     def __init__(self, caches: CacheSet) -> None:
         self._caches = caches
+        self._weights: Memo[tuple[Split | None]] = Memo()
 
     def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:
         """Look a Deployment up."""
         record = self._caches.get(DEPLOYMENT, namespace, name)
         return record if isinstance(record, DeploymentRecord) else None
 
+    def packed(self, key: ObjectKey) -> Packed | None:
+        """Look up an object that is kept whole, without unpacking it."""
+        record = self._caches.get(key.kind, key.namespace, key.name)
+        return record if isinstance(record, Packed) else None
+
     def manifest(self, key: ObjectKey) -> Manifest | None:
         """Look up an object that is kept whole."""
-        record = self._caches.get(key.kind, key.namespace, key.name)
-        return record.manifest if isinstance(record, Packed) else None
+        record = self.packed(key)
+        return None if record is None else record.manifest
 
     def routes(self, record: CanaryRecord) -> Routes:
         """Show a router the objects that it speaks of."""
@@ -33,6 +41,30 @@ class Store:
         return Routes(
             existing={key: manifest for key, manifest in found.items() if manifest is not None},
             served=self._caches.served(router.kinds),
+        )
+
+    def routed(self, record: CanaryRecord) -> Split | None:
+        """Read the weights that the routes of a Canary have now."""
+        canary, router = record.canary, record.router
+        if canary is None or router is None:
+            return None
+        inputs = self.behind_routes(record)
+        known = self._weights.recall(record.key, inputs)
+        if known is None:
+            known = (router.weights(canary, self.routes(record)),)
+            self._weights.keep(record.key, inputs, known)
+        return known[0]
+
+    def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
+        """Name all that the routes of a Canary are rendered from, and read from."""
+        canary, router = record.canary, record.router
+        if canary is None or router is None:
+            return ()
+        return (
+            record.uid,
+            record.generation or record.resource_version,
+            *self._caches.served(router.kinds).values(),
+            *(self.packed(key) for key in router.objects(canary)),
         )
 
     def trouble(self, namespace: str, deployment: DeploymentRecord) -> Trouble | None:

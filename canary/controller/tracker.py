@@ -5,15 +5,24 @@ to, and nobody else. What a change means is not known here.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 
+from canary.api.canary import CanarySpec
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
 from canary.api.status import Phase
 from canary.controller.cache import ALL, CacheSet
-from canary.controller.canaries import CanaryKey, CanaryReader, CanaryRecord, canary_kind
+from canary.controller.canaries import (
+    CanaryKey,
+    CanaryReader,
+    CanaryRecord,
+    KnownCanary,
+    canary_kind,
+)
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, Need, dependencies, needs
+from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,
     DeploymentRecord,
@@ -33,6 +42,7 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.core.phases import RUNNING
+from canary.resources.revision import Hashing
 
 WATCHES_PODS = RUNNING | {Phase.NEW, Phase.INITIALIZING}
 """Phases in which pods are followed: those in which a pod's trouble changes what is decided."""
@@ -49,6 +59,7 @@ class Tracker:
         groups: tuple[str, ...],
         namespaces: tuple[str, ...],
         config_tracking: bool,
+        hashing: Hashing,
         wake: Callable[[CanaryKey], None],
     ) -> None:
         self.caches = CacheSet(
@@ -61,23 +72,28 @@ class Tracker:
         self.configs = ConfigReader(cluster, self.caches, enabled=config_tracking)
         self._reader = reader
         self._groups = groups
+        self._kinds = {group: canary_kind(group) for group in groups}
         self._namespaces = namespaces
         self._config_tracking = config_tracking
+        self._hashing = hashing
         self._wake = wake
         self._dependents = Dependents()
+        self._tracked: Memo[bool] = Memo()
+        """Who is followed for already, and by what that was judged."""
         self._needs: dict[CanaryKey, frozenset[Need]] = {}
         self._users: defaultdict[Need, set[CanaryKey]] = defaultdict(set)
         """Who needs what is followed; the namespace is that of the cache."""
         self._followed: dict[CanaryKey, frozenset[Need]] = {}
+        self._sets: dict[frozenset[Need], frozenset[Need]] = {}
 
     def start(self) -> None:
         """Tell what is kept of each kind, and follow the Canaries, which say what else to follow."""
         register = self.caches.register
         for group in self._groups:
-            register(canary_kind(group), self._reader.read)
+            register(canary_kind(group), self._reader.keep)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
-        register(DEPLOYMENT, deployment_record)
+        register(DEPLOYMENT, partial(deployment_record, hashing=self._hashing))
         for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
             register(kind, trim, owner=lambda record: str(record.deployment))
         for kind in KINDS.values():
@@ -92,17 +108,22 @@ class Tracker:
 
     def find(self, key: CanaryKey) -> CanaryRecord | None:
         """Look a Canary up."""
-        record = self.caches.get(canary_kind(key.group), key.namespace, key.name)
-        return record if isinstance(record, CanaryRecord) else None
+        known = self._known(key)
+        return None if known is None else self._reader.recall(known)
 
     def canaries(self) -> list[CanaryKey]:
         """List the Canaries."""
-        return [record.key for record in self._records()]
+        return [
+            known.key
+            for kind in self._canary_kinds()
+            for known in self.caches.values(kind)
+            if isinstance(known, KnownCanary)
+        ]
 
-    def rivals(self, record: CanaryRecord) -> list[CanaryRecord]:
+    def rivals(self, record: CanaryRecord | KnownCanary) -> list[KnownCanary]:
         """Find the other Canaries that a Canary's target matters to."""
         key = ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=record.target)
-        others = (self.find(other) for other in self._dependents.of(key) if other != record.key)
+        others = (self._known(other) for other in self._dependents.of(key) if other != record.key)
         return [other for other in others if other is not None]
 
     def known(self, record: CanaryRecord) -> bool:
@@ -126,13 +147,11 @@ class Tracker:
         return self.caches.problems(kinds)
 
     def _canary_kinds(self) -> tuple[Kind, ...]:
-        return tuple(canary_kind(group) for group in self._groups)
+        return tuple(self._kinds.values())
 
-    def _records(self) -> Iterator[CanaryRecord]:
-        for kind in self._canary_kinds():
-            for record in self.caches.values(kind):
-                if isinstance(record, CanaryRecord):
-                    yield record
+    def _known(self, key: CanaryKey) -> KnownCanary | None:
+        known = self.caches.get(self._kinds[key.group], key.namespace, key.name)
+        return known if isinstance(known, KnownCanary) else None
 
     def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
         return self.store.deployment(record.key.namespace, record.target) if record.target else None
@@ -142,25 +161,55 @@ class Tracker:
     def track(self, record: CanaryRecord) -> None:
         """Follow what matters to a Canary, and no more."""
         target = self._target(record)
+        spec = record.canary.spec if record.canary else None
+        troubled = spec is not None and self._in_trouble(record.key.namespace, spec)
+        inputs = (
+            record.uid,
+            record.generation or record.resource_version,
+            target.references if target else None,
+            record.status.phase in WATCHES_PODS,
+            troubled,
+        )
+        if self._tracked.recall(record.key, inputs):
+            return
+        self._tracked.keep(record.key, inputs, True)
         if record.router is not None:
             for kind in record.router.kinds:
                 self.caches.register(kind, pack)
-        wanted = frozenset(needs(record, target, config_tracking=self._config_tracking))
+        wanted = self._shared(needs(record, target, config_tracking=self._config_tracking))
         self._needs[record.key] = wanted
         followed = {(kind, namespace if self._namespaces else ALL) for kind, namespace in wanted}
         if record.canary is not None and record.status.phase in WATCHES_PODS:
-            followed |= {(kind, record.key.namespace) for kind in (POD, REPLICA_SET)}
+            followed.add((POD, record.key.namespace))
+            if troubled:
+                # They tell whether a pod in trouble is of the current template.
+                followed.add((REPLICA_SET, record.key.namespace))
         self._dependents.set(record.key, dependencies(record, target))
-        self._follow(record.key, frozenset(followed))
+        self._follow(record.key, self._shared(followed))
 
-    def _forget(self, record: CanaryRecord) -> None:
-        self._reader.forget(record)
-        self._dependents.set(record.key, ())
-        self._needs.pop(record.key, None)
-        self._follow(record.key, frozenset())
+    def _in_trouble(self, namespace: str, spec: CanarySpec) -> bool:
+        return any(
+            True
+            for name in (spec.target_ref.name, spec.primary_name)
+            for _ in self.caches.owned(POD, namespace, name)
+        )
+
+    def _shared(self, places: Iterable[Need]) -> frozenset[Need]:
+        """Give one and the same set to all Canaries that need the same."""
+        wanted = frozenset(places)
+        return self._sets.setdefault(wanted, wanted)
+
+    def _forget(self, known: KnownCanary) -> None:
+        self._reader.forget(known)
+        self._tracked.forget(known.key)
+        self._dependents.set(known.key, ())
+        self._needs.pop(known.key, None)
+        self._follow(known.key, frozenset())
 
     def _follow(self, key: CanaryKey, after: frozenset[Need]) -> None:
-        before = self._followed.pop(key, frozenset())
+        before = self._followed.get(key, frozenset())
+        if before is after:
+            return
         for place in after - before:
             self._users[place].add(key)
             self.caches.require(*place)
@@ -171,6 +220,8 @@ class Tracker:
                 self.caches.release(*place)
         if after:
             self._followed[key] = after
+        else:
+            self._followed.pop(key, None)
 
     # --------------------------------------------------------------------------------------- waking
 
@@ -179,34 +230,35 @@ class Tracker:
     ) -> None:
         """Wake the Canaries that a changed object matters to."""
         record = after if after is not None else before
-        if isinstance(record, CanaryRecord):
+        if isinstance(record, KnownCanary):
             self._on_canary(record, before, gone=after is None)
             return
         if isinstance(record, PodRecord | ReplicaSetRecord):
-            name = record.deployment
+            kind, name = DEPLOYMENT, record.deployment
         if isinstance(record, ConfigRecord) and after is None:
             self.configs.forget(kind, namespace, name)
         for key in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name)):
-            canary = self.find(key) if isinstance(record, DeploymentRecord) else None
-            if canary is not None:
-                # The target may refer to other configs now.
-                self.track(canary)
+            if isinstance(record, DeploymentRecord | PodRecord):
+                # The target may refer to other configs now, or a pod be in trouble.
+                canary = self.find(key)
+                if canary is not None:
+                    self.track(canary)
             self._wake(key)
 
-    def _on_canary(self, record: CanaryRecord, before: object, *, gone: bool) -> None:
-        was = before if isinstance(before, CanaryRecord) else None
+    def _on_canary(self, known: KnownCanary, before: object, *, gone: bool) -> None:
+        was = before if isinstance(before, KnownCanary) else None
         rivals = self.rivals(was) if was is not None else []
         if gone:
-            self._forget(record)
+            self._forget(known)
         else:
-            if was is not None and was.uid != record.uid:
+            if was is not None and was.uid != known.uid:
                 self._reader.forget(was)
-            self.track(record)
-            rivals += self.rivals(record)
-        if gone or was is None or (was.target, was.deleting) != (record.target, record.deleting):
+            self.track(self._reader.recall(known))
+            rivals += self.rivals(known)
+        if gone or was is None or (was.target, was.deleting) != (known.target, known.deleting):
             for rival in rivals:
                 self._wake(rival.key)
-        self._wake(record.key)
+        self._wake(known.key)
 
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""

@@ -87,6 +87,19 @@ class Renderer:
             for manifest in rendered
         ]
 
+    def behind_services(
+        self, record: CanaryRecord, target: DeploymentRecord | None
+    ) -> tuple[object, ...]:
+        """Name all that the services of a Canary are rendered from."""
+        if record.canary is None or target is None:
+            return ()
+        spec, namespace = record.canary.spec, record.key.namespace
+        names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
+        keys = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
+        existing = (self._store.packed(key) for key in keys)
+        version = record.generation or record.resource_version
+        return (record.uid, version, target.outline, *existing)
+
     def autoscaler(self, record: CanaryRecord) -> list[Wanted]:
         """Render the primary's autoscaler."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None

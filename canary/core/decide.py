@@ -37,7 +37,7 @@ from canary.core.situation import Decision, Situation, Turn, earliest, notice
 from canary.core.termination import terminate
 from canary.errors import Problem
 
-__all__ = ["SOON", "Decision", "current_revision", "decide", "refuse"]
+__all__ = ["SOON", "Decision", "current_revision", "decide", "obstructed", "refuse"]
 
 SOON = timedelta(seconds=1)
 """When a decision that has changed the status is looked at again: it may allow the next one, and
@@ -79,6 +79,19 @@ def refuse(
         status=status.but(conditions=ours, observed_generation=generation, notices=notices),
         actions=(HoldFinalizer(present=False),) if deleting else (),
     )
+
+
+def obstructed(
+    spec: CanarySpec, status: CanaryStatus, obstacle: str, *, generation: int, now: datetime
+) -> Decision:
+    """Decide about a Canary of which what it needs can't be known: say so, and do nothing.
+
+    The weights, the phase and what is waited for stay as they are: nothing is known that could
+    change them. Only the conditions say what stands in the way.
+    """
+    situation = Situation(spec=spec, status=status, facts=Facts(generation=generation), now=now)
+    said = conditions(situation.wait(why.OBSTACLE, obstacle))
+    return Decision(status=status.but(conditions=said, observed_generation=generation))
 
 
 def _turn(situation: Situation) -> Turn:

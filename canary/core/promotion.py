@@ -76,9 +76,8 @@ def finalising(situation: Situation) -> Situation:
     routed = situation.facts.routed
     if routed is not None and routed.canary:
         return _await_route(situation)
-    if not situation.waits_for(why.DRAINING):
-        return situation.wait(why.DRAINING, "requests in flight on the canary are to end")
-    return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
+    draining = situation.wait(why.DRAINING, "requests in flight on the canary are to end")
+    return _complete(draining) if draining.waited(situation.facts.policy.drain) else draining
 
 
 def _await_route(situation: Situation) -> Situation:

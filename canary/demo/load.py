@@ -111,6 +111,7 @@ class Load:
         self._counted = asyncio.Event()
         self._recent: deque[Answer] = deque()
         self._failures: deque[Failure] = deque(maxlen=_KEPT_FAILURES)
+        self._counted_from = 0.0
         self._requests = self._failed = self._lost = 0
         self._by_status: Counter[int] = Counter()
         self._by_version: Counter[str] = Counter()
@@ -156,7 +157,8 @@ class Load:
         return self.stats()
 
     def restart(self) -> None:
-        """Forget everything seen so far."""
+        """Forget everything seen so far, and the requests that are still under way."""
+        self._counted_from = time.monotonic()
         self._recent.clear()
         self._failures.clear()
         self._requests = self._failed = self._lost = 0
@@ -224,6 +226,8 @@ class Load:
         )
 
     def _count(self, answer: Answer) -> None:
+        if answer.at - answer.seconds < self._counted_from:
+            return
         self._recent.append(answer)
         self._forget(answer.at)
         self._requests += 1

@@ -59,10 +59,16 @@ def _crd(group: str, versions: tuple[str, ...], kind: str, plural: str) -> Manif
     }
 
 
+def namespace(name: str) -> Manifest:
+    """Give a namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
 def deployment(
     tag: str,
     *,
     name: str = APP,
+    namespace: str = NAMESPACE,
     replicas: int = 2,
     behaviour: Mapping[str, str] | None = None,
 ) -> Manifest:
@@ -70,7 +76,7 @@ def deployment(
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
@@ -109,23 +115,31 @@ def canary(
     router: str,
     *,
     name: str = APP,
+    namespace: str = NAMESPACE,
     analysis: Mapping[str, Any] | None = None,
+    service: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> Manifest:
     """Give a Canary that goes 10, 20, … 50 % and judges the built-in metrics."""
     steps = {} if "stepWeights" in (analysis or {}) else {"stepWeight": 10, "maxWeight": 50}
-    service: dict[str, Any] = {"port": PORT, "targetPort": CONTAINER_PORT}
+    parents: dict[str, Any] = {}
     if router.partition(":")[0] == "gatewayapi":
         # A Service as the parent: the route holds for whoever calls the service.
-        service["gatewayRefs"] = [{"group": "", "kind": "Service", "name": name, "port": PORT}]
+        refs = [{"group": "", "kind": "Service", "name": name, "port": PORT}]
+        parents = {"gatewayRefs": refs}
     return {
         "apiVersion": API_VERSION,
         "kind": "Canary",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "provider": router,
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "service": service,
+            "service": {
+                "port": PORT,
+                "targetPort": CONTAINER_PORT,
+                **parents,
+                **(service or {}),
+            },
             "progressDeadlineSeconds": 60,
             "analysis": {
                 "interval": "3s",

@@ -1,7 +1,7 @@
-"""Runs Prometheus, where the machine has it, over Envoy and the pods of the embedded world.
+"""Runs Prometheus, where the machine has it, over Envoy and pods.
 
-What Envoy counts is given the names and labels of Istio's own metrics, and what the pods count
-those of a scrape of Kubernetes pods, so that the built-in queries run unchanged.
+Recording rules give what Envoy counts the names and labels of Istio's own metrics, and what the
+pods count has the labels of a scrape of Kubernetes pods, so that the built-in queries run unchanged.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,22 +31,27 @@ from canary.demo.process import (
     stop_program,
 )
 
+#: Gives the pods that there are at the moment.
+Pods = Callable[[], Awaitable[Iterable[Manifest]]]
+
 _PODS: StorageKey = ("", "pods")
 _LOOPBACK = "127.0.0.1"
-_SCRAPE_PERIOD = "1s"
+_PERIOD = "1s"
 _SCRAPE_SECONDS = 0.5
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
-#: Envoy's metrics, the same as Istio's, and the pods'.
-_JOBS = 3
-#: Envoy's metrics, and Istio's for the same facts.
-_ISTIO_NAMES = {
-    "envoy_cluster_upstream_rq": "istio_requests_total",
-    "envoy_cluster_upstream_rq_time_bucket": "istio_request_duration_milliseconds_bucket",
-    "envoy_cluster_upstream_rq_time_count": "istio_request_duration_milliseconds_count",
-    "envoy_cluster_upstream_rq_time_sum": "istio_request_duration_milliseconds_sum",
+#: Envoy's metrics, and the pods'.
+_JOBS = 2
+#: Istio's metrics, and Envoy's for the same facts.
+_ENVOY_NAMES = {
+    "istio_requests_total": "envoy_cluster_upstream_rq",
+    "istio_request_duration_milliseconds_bucket": "envoy_cluster_upstream_rq_time_bucket",
+    "istio_request_duration_milliseconds_count": "envoy_cluster_upstream_rq_time_count",
+    "istio_request_duration_milliseconds_sum": "envoy_cluster_upstream_rq_time_sum",
 }
+_ISTIO_LABELS = ("reporter", "destination_workload", "destination_workload_namespace")
+RULES_FILE = "rules.yml"
 _SAMPLE = re.compile(rb"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?P<labels>.*)\})? ", re.MULTILINE)
 
 
@@ -55,21 +60,34 @@ def prometheus_installed() -> bool:
     return shutil.which("prometheus") is not None
 
 
+def stored_pods(storage: Storage) -> Pods:
+    """Give the pods of an embedded API server."""
+
+    async def pods() -> list[Manifest]:
+        return [stored.object for stored in storage.history(_PODS).objects.values()]
+
+    return pods
+
+
 class Prometheus:
     """A Prometheus on loopback that has scraped once, for as long as the context is open.
 
-    `envoy_metrics_url` is Envoy's page of metrics. `workloads` maps the name of an apex service to
-    that of its target where they differ: Istio counts by workload, Envoy by service.
+    `pods` gives the pods to scrape, whenever they are scraped. `envoy_metrics_url` is Envoy's page
+    of metrics, and `program` a Prometheus other than that on the PATH. `workloads` maps the name of
+    an apex service to that of its target where they differ: Istio counts by workload, Envoy by
+    service.
     """
 
     def __init__(
         self,
-        storage: Storage,
+        pods: Pods,
         *,
         envoy_metrics_url: str,
         workloads: Mapping[str, str] | None = None,
+        program: Path | None = None,
     ) -> None:
-        self._storage = storage
+        self._pods = pods
+        self._program = program
         self._envoy_metrics_url = envoy_metrics_url
         self._workloads = dict(workloads or {})
         self._context = AsyncExitStack()
@@ -81,16 +99,19 @@ class Prometheus:
         return f"http://{_LOOPBACK}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        program = find_program("prometheus", remedy="install Prometheus, or read by scrape")
+        program = self._program or find_program(
+            "prometheus", remedy="install Prometheus, or read by scrape"
+        )
         async with AsyncExitStack() as context:
             temporary = tempfile.TemporaryDirectory(prefix="tidegate-prometheus-")
             directory = Path(context.enter_context(temporary))
-            pods_url = await context.enter_async_context(_PodMetrics(self._storage))
+            pods_url = await context.enter_async_context(_PodMetrics(self._pods))
             targets = configuration(
                 envoy_metrics_url=self._envoy_metrics_url,
                 pods_metrics_url=pods_url,
                 workloads=self._workloads,
             )
+            (directory / RULES_FILE).write_text(yaml.safe_dump(recording_rules()), encoding="utf-8")
             (directory / "prometheus.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
             self._port = free_port()
             log = directory / "prometheus.log"
@@ -135,18 +156,36 @@ class Prometheus:
 def configuration(
     *, envoy_metrics_url: str, pods_metrics_url: str, workloads: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Write Prometheus's configuration: Envoy as it is, Envoy as Istio, and the pods."""
+    """Write Prometheus's configuration: Envoy with labels of Istio's beside its own, and the pods."""
     return {
-        "global": {"scrape_interval": _SCRAPE_PERIOD, "scrape_timeout": _SCRAPE_PERIOD},
+        "global": {
+            "scrape_interval": _PERIOD,
+            "scrape_timeout": _PERIOD,
+            "evaluation_interval": _PERIOD,
+        },
+        "rule_files": [RULES_FILE],
         "scrape_configs": [
-            _job("envoy", envoy_metrics_url),
-            {
-                **_job("istio", envoy_metrics_url),
-                "metric_relabel_configs": list(_as_istio(workloads)),
-            },
+            {**_job("envoy", envoy_metrics_url), "metric_relabel_configs": _labels(workloads)},
             {**_job("kubernetes-pods", pods_metrics_url), "honor_labels": True},
         ],
     }
+
+
+def recording_rules() -> dict[str, Any]:
+    """Write the rules that give Istio's metrics.
+
+    Each series recorded is one counter of one cluster of Envoy: `rate` would take the end of one
+    among several that are added up for a restart of all of them. All are in one group, so that they
+    are recorded of the same scrape.
+    """
+    labels = (*_ISTIO_LABELS, "destination_service")
+    rules = []
+    for istio, envoy in _ENVOY_NAMES.items():
+        own = "le" if istio.endswith("_bucket") else "response_code"
+        kept = labels if istio.endswith(("_sum", "_count")) else (*labels, own)
+        expression = f'sum by ({", ".join(kept)}) ({envoy}{{destination_workload!=""}})'
+        rules.append({"record": istio, "expr": expression})
+    return {"groups": [{"name": "istio", "interval": _PERIOD, "rules": rules}]}
 
 
 def _job(name: str, url: str) -> dict[str, Any]:
@@ -160,24 +199,26 @@ def _job(name: str, url: str) -> dict[str, Any]:
     }
 
 
-def _as_istio(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rename Envoy's metrics, and read workload and namespace from the names of its clusters."""
+def _labels(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Read workload and namespace from the names of Envoy's clusters."""
     # outbound|PORT|SUBSET|SERVICE.NAMESPACE.svc.cluster.local; the canary's service leads to the
     # target, as the apex service does while nothing splits its requests.
-    cluster = r"outbound\|\d+\|[^|]*\|([^.]+?)(?:-canary)?\.([^.]+)\.svc\.cluster\.local"
+    cluster = r"outbound\|\d+\|[^|]*\|(([^.]+?)(?:-canary)?\.([^.]+)\.svc\.cluster\.local)"
+    read = {
+        "destination_service": "$1",
+        "destination_workload": "$2",
+        "destination_workload_namespace": "$3",
+        "reporter": "destination",
+    }
     rules: list[dict[str, Any]] = [
-        {"action": "keep", "source_labels": ["__name__"], "regex": "|".join(_ISTIO_NAMES)},
-        {"action": "keep", "source_labels": ["envoy_cluster_name"], "regex": cluster},
+        {
+            "source_labels": ["envoy_cluster_name"],
+            "regex": cluster,
+            "target_label": label,
+            "replacement": replacement,
+        }
+        for label, replacement in read.items()
     ]
-    for label, group in (("destination_workload", "$1"), ("destination_workload_namespace", "$2")):
-        rules.append(
-            {
-                "source_labels": ["envoy_cluster_name"],
-                "regex": cluster,
-                "target_label": label,
-                "replacement": group,
-            }
-        )
     rules.extend(
         {
             "source_labels": ["destination_workload"],
@@ -187,20 +228,10 @@ def _as_istio(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for service, workload in sorted(workloads.items())
     )
-    rules += [
+    return [
+        *rules,
         {"source_labels": ["envoy_response_code"], "target_label": "response_code"},
-        {"target_label": "reporter", "replacement": "destination"},
     ]
-    rules += [
-        {
-            "source_labels": ["__name__"],
-            "regex": name,
-            "target_label": "__name__",
-            "replacement": istio,
-        }
-        for name, istio in _ISTIO_NAMES.items()
-    ]
-    return rules
 
 
 class _PodMetrics:
@@ -209,8 +240,8 @@ class _PodMetrics:
     Prometheus takes seconds to notice a new target; on this page a pod is seen at the next scrape.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, pods: Pods) -> None:
+        self._pods = pods
         self._context = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
 
@@ -238,8 +269,7 @@ class _PodMetrics:
         await self._context.aclose()
 
     async def _page(self, _: web.Request) -> web.Response:
-        pods = [stored.object for stored in self._storage.history(_PODS).objects.values()]
-        pages = await asyncio.gather(*(self._pod(pod) for pod in pods))
+        pages = await asyncio.gather(*(self._pod(pod) for pod in await self._pods()))
         return web.Response(body=b"".join(pages), content_type="text/plain")
 
     async def _pod(self, pod: Manifest) -> bytes:

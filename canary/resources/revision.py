@@ -6,11 +6,11 @@ a null (the API reads it as absent), the order of keys, and creationTimestamp, w
 write into a template by themselves.
 
 A revision names the version of its algorithm, so that one which was recorded by an older tidegate
-can be computed again: an upgrade starts no run.
+is known again: an upgrade starts no run, and a run that it meets ends as it would have.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
@@ -18,36 +18,59 @@ from typing import Any
 
 from canary.api.kinds import Manifest
 
-CURRENT = 1
-
 #: 64 bits: a chance of 1e-13 that any two of a thousand revisions are the same.
 _DIGITS = 16
 
 
-def revision(template: Manifest, configs: Mapping[str, str], version: int = CURRENT) -> str:
-    """Compute a revision from a pod template and the checksums of its configs, by kind/name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """A way to hash a template, and to combine it with the checksums of its configs."""
 
-    Raises:
-        KeyError: no algorithm has this version.
-    """
-    return revision_of(template_digest(template, version), configs, version)
-
-
-def template_digest(template: Manifest, version: int = CURRENT) -> str:
-    """Compute the part of a revision that is the template's: what a cache keeps of it."""
-    return _ALGORITHMS[version].template(template)
+    template: Callable[[Manifest], str]
+    combined: Callable[[str, Mapping[str, str]], str]
 
 
-def revision_of(digest: str, configs: Mapping[str, str], version: int = CURRENT) -> str:
-    """Compute a revision from the digest of a template."""
-    return f"{version}-{_ALGORITHMS[version].combined(digest, configs)}"
+@dataclass(frozen=True, slots=True)
+class Hashing:
+    """The algorithms that are known, by version; what is new is hashed with the newest."""
 
+    algorithms: Mapping[int, Algorithm]
 
-def version_of(recorded: str) -> int:
-    """Tell with which algorithm to compare with a recorded revision; the current one if unknown."""
-    text = recorded.partition("-")[0]
-    version = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else CURRENT
-    return version if version in _ALGORITHMS else CURRENT
+    @property
+    def current(self) -> int:
+        """The version that new revisions get."""
+        return max(self.algorithms)
+
+    def template_digest(self, template: Manifest) -> str:
+        """Compute the template's part of a revision, by every algorithm: what a cache keeps."""
+        return " ".join(
+            f"{version}-{algorithm.template(template)}"
+            for version, algorithm in self.algorithms.items()
+        )
+
+    def revision_of(
+        self, digest: str, configs: Mapping[str, str], recorded: Iterable[str] = ()
+    ) -> str:
+        """Name the revision of a template with its configs, by kind/name.
+
+        It is the first of the `recorded` ones that it is by that one's own algorithm.
+        """
+        digests = dict(each.split("-", 1) for each in digest.split())
+        for each in recorded:
+            version = each.partition("-")[0]
+            if version in digests and self._combined(version, digests, configs) == each:
+                return each
+        return self._combined(str(self.current), digests, configs)
+
+    def revision(self, template: Manifest, configs: Mapping[str, str]) -> str:
+        """Name the revision of a pod template with its configs, by kind/name."""
+        return self.revision_of(self.template_digest(template), configs)
+
+    def _combined(
+        self, version: str, digests: Mapping[str, str], configs: Mapping[str, str]
+    ) -> str:
+        combined = self.algorithms[int(version)].combined(digests[version], configs)
+        return f"{version}-{combined}"
 
 
 def _digest(written: object) -> str:
@@ -77,12 +100,4 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class _Algorithm:
-    """A way to hash a template, and to combine it with its configs."""
-
-    template: Callable[[Manifest], str]
-    combined: Callable[[str, Mapping[str, str]], str]
-
-
-_ALGORITHMS: Mapping[int, _Algorithm] = MappingProxyType({1: _Algorithm(_template, _combined)})
+HASHING = Hashing(MappingProxyType({1: Algorithm(template=_template, combined=_combined)}))

@@ -32,6 +32,9 @@ MESH = "mesh"
 
 _ANY_PROTOCOL = frozenset({"gateways", "hosts", "delegation", "traffic_policy", "match"})
 _HTTP = frozenset({"timeout", "rewrite", "retries", "headers", "cors_policy"})
+#: What tidegate decides in a VirtualService, and in a DestinationRule, that it has adopted.
+_DECIDED_BY_ROUTES = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
+_DECIDED_BY_RULES = frozenset({"host", "trafficPolicy"})
 #: What a condition may say of a connection.
 _CONNECTION = frozenset({"name", "source_labels", "source_namespace", "gateways", "port"})
 
@@ -78,6 +81,7 @@ class IstioRouter:
                     key,
                     _destination_rule(canary, key.name),
                     ours=partial(_ours, canary),
+                    decides=_DECIDED_BY_RULES,
                 )
                 for key in rules
             ),
@@ -88,6 +92,7 @@ class IstioRouter:
                 _virtual_service(canary, split),
                 metadata=canary.spec.service.apex,
                 ours=partial(_ours, canary),
+                decides=_DECIDED_BY_ROUTES,
             ),
         )
 

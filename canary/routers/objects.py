@@ -31,10 +31,12 @@ def render_object(
     *,
     metadata: ServiceMetadata | None = None,
     ours: Recognise,
+    decides: frozenset[str] | None = None,
 ) -> Manifest:
     """Give an object with a spec; what others wrote into the existing one's metadata is kept.
 
-    An own object also gets `metadata`. An adopted one gets nothing but the spec that it had.
+    An own object also gets `metadata`. An adopted one gets nothing but the spec that it had, and
+    keeps every field of its spec that `decides` does not name; with None it keeps none.
     """
     existing = cluster.existing.get(key)
     if existing is None or owned(canary, existing):
@@ -52,6 +54,9 @@ def render_object(
         )
     else:
         written = adopted_metadata(existing, original_spec(existing, taken_over=ours))
+        if decides is not None:
+            theirs = existing.get("spec") or {}
+            spec = {name: each for name, each in theirs.items() if name not in decides} | spec
     return {
         "apiVersion": key.kind.api_version(cluster.version(key.kind)),
         "kind": key.kind.kind,

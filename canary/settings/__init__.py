@@ -147,6 +147,11 @@ class Settings:
     leader_election: bool = setting(
         default=True, text="Act only while holding the Lease.", form=Form.FLAG
     )
+    shards: str = setting(
+        "off",
+        "Whether one replica acts on all Canaries, or the replicas share them.",
+        choices=("off", "auto"),
+    )
     lease_name: str = setting(
         "tidegate",
         "Name of the Lease.",
@@ -264,6 +269,11 @@ class Settings:
         return _address(self.admission_listen)
 
     @property
+    def shared(self) -> bool:
+        """Whether the replicas share the Canaries."""
+        return self.shards == "auto"
+
+    @property
     def receiver(self) -> str:
         """The notifier that Canaries without alerts of their own use; empty where there is none."""
         if self.slack_url or self.slack_token:
@@ -278,14 +288,7 @@ class Settings:
         if self.metrics_provider != "scrape" and self.scrape_targets:
             remedy = "write scrape, as --scrape-targets are given"
             yield ("metrics_provider", "scrape_targets"), remedy
-        if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:
-            remedy = (
-                "keep --lease-retry-period < --lease-renew-deadline < --lease-duration, "
-                f"now {self.lease_retry_period.total_seconds():g}s, "
-                f"{self.lease_renew_deadline.total_seconds():g}s and "
-                f"{self.lease_duration.total_seconds():g}s"
-            )
-            yield ("lease_renew_deadline", "lease_retry_period", "lease_duration"), remedy
+        yield from self._lease_contradictions()
         files = ("admission_certificate", "admission_key")
         for name in files if self.admission_listen else ():
             if not getattr(self, name):
@@ -303,6 +306,23 @@ class Settings:
             yield ("alert_webhook_token", "alert_webhook"), remedy
         if self.burst < self.qps:
             yield ("burst", "qps"), f"write no less than --qps, which is {self.qps:g}"
+
+    def _lease_contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if not self.lease_retry_period < self.lease_renew_deadline < self.lease_duration:
+            remedy = (
+                "keep --lease-retry-period < --lease-renew-deadline < --lease-duration, "
+                f"now {self.lease_retry_period.total_seconds():g}s, "
+                f"{self.lease_renew_deadline.total_seconds():g}s and "
+                f"{self.lease_duration.total_seconds():g}s"
+            )
+            yield ("lease_renew_deadline", "lease_retry_period", "lease_duration"), remedy
+        if self.shared and not self.leader_election:
+            remedy = "write off, or leave --no-leader-election out: who shares agrees by Leases"
+            yield ("shards", "leader_election"), remedy
+        if self.shared and self.lease_renew_deadline < 3 * self.lease_retry_period:
+            # Who renews what all hold is known one look later.
+            remedy = "keep it at three times --lease-retry-period or more, as --shards is auto"
+            yield ("lease_renew_deadline", "lease_retry_period", "shards"), remedy
 
 
 def _address(listen: str) -> tuple[str | None, int]:

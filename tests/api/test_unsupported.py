@@ -16,9 +16,9 @@ from tests.api.examples import (
 REFUSED = {
     "a router of a later version": ({"provider": "nginx"}, "spec.provider", "'nginx'"),
     "a router of an old version of Gateway API": (
-        {"provider": "gatewayapi:v1beta1", "service/gatewayRefs": [{"name": "g"}]},
+        {"provider": "gatewayapi:v1alpha2", "service/gatewayRefs": [{"name": "g"}]},
         "spec.provider",
-        "'gatewayapi:v1beta1'",
+        "'gatewayapi:v1alpha2'",
     ),
     "a DaemonSet": ({"targetRef/kind": "DaemonSet"}, "spec.targetRef.kind", "'DaemonSet'"),
     "a scaler of KEDA": (

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import platform
+import re
 import statistics
 import sys
 import tempfile
@@ -17,25 +18,32 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import orjson
 from aiohttp import web
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from canary.api.kinds import POD  # noqa: E402 - the tests are no installed package
+from canary.api.kinds import POD, Manifest  # noqa: E402 - the tests are no installed package
+from canary.demo.apiserver import EmbeddedApiServer  # noqa: E402
 from canary.demo.apiserver.audit import AuditEntry  # noqa: E402
 from canary.demo.manifests import NAMESPACE  # noqa: E402
 from canary.demo.network import free_port  # noqa: E402
 from canary.demo.process import start_program, stop_program  # noqa: E402
+from tests.bench.fleet import Fleet, a_server, quiet  # noqa: E402
 from tests.controller.running import World, until  # noqa: E402
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
 STEPS = {"stepWeights": [20, 40, 60], "interval": "2s", "threshold": 1, "metrics": [METRIC]}
 GAP_SECONDS = 0.1
+INTERVAL_SECONDS = 10
+APP = re.compile(r'app="([^"]+)"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +63,19 @@ class Store:
         self.value = 0.0
         self.asked: list[float] = []
         """When each answer was sent, in seconds since the epoch."""
+        self.queries: list[tuple[str, float]] = []
+        """The app that each query named, and when it was answered."""
         self.url = ""
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Answer an instant query."""
         result = [{"metric": {}, "value": [0, str(self.value)]}]
         document = {"status": "success", "data": {"resultType": "vector", "result": result}}
         self.asked.append(time.time())
+        asked = {**request.query, **await request.post()}
+        app = APP.search(str(asked.get("query", "")))
+        if app:
+            self.queries.append((app[1], self.asked[-1]))
         return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
@@ -84,9 +98,23 @@ async def a_store() -> AsyncIterator[Store]:
 class Process:
     """The controller's process: what it uses, and what it asks."""
 
-    def __init__(self, world: World, pid: int) -> None:
-        self._world = world
+    def __init__(self, server: EmbeddedApiServer, pid: int, port: int) -> None:
+        self._server = server
         self._pid = pid
+        self._port = port
+
+    async def ready(self) -> None:
+        """Wait until it says that it is ready."""
+
+        async def answers() -> bool:
+            try:
+                async with httpx.AsyncClient() as client:
+                    answer = await client.get(f"http://127.0.0.1:{self._port}/readyz")
+            except httpx.TransportError:
+                return False
+            return answer.status_code == HTTPStatus.OK
+
+        await until(answers, "ready")
 
     @property
     def cpu_seconds(self) -> float:
@@ -104,23 +132,26 @@ class Process:
         """List its requests from a mark on, beside Lease renewals."""
         return [
             entry
-            for entry in self._world.server.audit[since:]
+            for entry in self._server.audit[since:]
             if entry.user_agent.startswith("tidegate/") and entry.resource != "leases"
         ]
 
 
 @asynccontextmanager
-async def a_controller(world: World, store: Store) -> AsyncIterator[Process]:
+async def a_controller(
+    server: EmbeddedApiServer, kubeconfig: Path, store: Store, *options: str
+) -> AsyncIterator[Process]:
     """Run the controller."""
+    port = free_port()
     process = await start_program(
         Path(sys.executable),
-        *("-m", "canary", "run", "--kubeconfig", str(world.kubeconfig), "--drain", "0s"),
-        *("--listen", f"127.0.0.1:{free_port()}", "--lease-namespace", "default"),
-        *("--metrics-server", store.url),
-        log=world.directory / "tidegate.log",
+        *("-m", "canary", "run", "--kubeconfig", str(kubeconfig), "--drain", "0s"),
+        *("--listen", f"127.0.0.1:{port}", "--lease-namespace", "default"),
+        *("--metrics-server", store.url, *options),
+        log=kubeconfig.with_suffix(".log"),
     )
     try:
-        yield Process(world, process.pid)
+        yield Process(server, process.pid, port)
     finally:
         await stop_program(process, grace_seconds=20)
 
@@ -138,7 +169,10 @@ async def settled(world: World, names: Sequence[str], phase: str) -> None:
 
 async def measure(world: World, canaries: int, window: float) -> list[Figure]:
     """Take all figures."""
-    async with a_store() as store, a_controller(world, store) as process:
+    async with (
+        a_store() as store,
+        a_controller(world.server, world.kubeconfig, store) as process,
+    ):
         await world.create_app("alone")
         await world.create_canary("alone", analysis=STEPS)
         await settled(world, ["alone"], "Initialized")
@@ -167,6 +201,131 @@ async def measure(world: World, canaries: int, window: float) -> list[Figure]:
             Figure(name="memory for each further Canary", value=f"{kept:.0f} KiB"),
             Figure(name="memory after all of this", value=f"{process.memory:.0f} MiB"),
         ]
+
+
+async def at_rest(world: World, count: int, window: float) -> list[Figure]:
+    """Start with Canaries that have nothing to do, and leave them alone for a while."""
+    fleet = Fleet(world, "alone")
+    async with a_store() as store, a_server(world.directory) as (server, kubeconfig):
+        for number in range(count):
+            fleet.copy(server, number)
+        server.storage.forget_history()
+        began = time.monotonic()
+        async with a_controller(server, kubeconfig, store) as process:
+            await process.ready()
+            ready = time.monotonic() - began
+            await quiet(lambda: process.cpu_seconds)
+            memory, mark, cpu = process.memory, len(server.audit), process.cpu_seconds
+            others = [each for each in process.asked() if each.verb not in {"list", "watch"}]
+            each_second = Counter(int(each.at.timestamp()) for each in others)
+            burst = max(each_second.values(), default=0)
+            await asyncio.sleep(window)
+            idle = [each for each in process.asked(mark) if each.verb != "watch"]
+            used = (process.cpu_seconds - cpu) * 1000 / count / (window / INTERVAL_SECONDS)
+    limits = {100: 100, 1000: 115, 5000: 200}
+    limit = limits.get(count)
+    return [
+        Figure(
+            name=f"memory at {count} Canaries at rest",
+            value=f"{memory:.0f} MiB",
+            target=f"≤ {limit} MiB" if limit else "",
+            reached=limit is None or memory <= limit,
+        ),
+        Figure(
+            name=f"start with {count} Canaries at rest, to ready",
+            value=f"{ready:.1f} s",
+            target="≤ 30 s",
+            reached=ready <= 30,
+        ),
+        Figure(
+            name=f"start with {count} Canaries at rest, requests in a second beside lists",
+            value=str(burst),
+            target="≤ 50",
+            reached=burst <= 50,
+        ),
+        Figure(
+            name=f"{count} Canaries at rest, API requests",
+            value=f"{len(idle)} in {window:g} s",
+            target="0",
+            reached=not idle,
+        ),
+        Figure(
+            name=f"{count} Canaries at rest, CPU for each and 10 s",
+            value=f"{used:.3f} ms",
+            target="≤ 0.1 ms",
+            reached=used <= 0.1,
+        ),
+    ]
+
+
+async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
+    """Let Canaries be looked at every ten seconds, at moments spread evenly, and see how late."""
+    name = "busy"
+    metric = {**METRIC, "query": 'errors{app="{{ target }}"}'}
+    plan = {"stepWeights": [20, 40, 60, 80], "interval": "10s", "threshold": 1, "metrics": [metric]}
+    async with a_store() as store:
+        async with a_controller(world.server, world.kubeconfig, store):
+            await world.create_app(name)
+            await world.create_canary(name, analysis=plan)
+            await settled(world, [name], "Initialized")
+            await world.release(name)
+
+            async def on_its_way() -> bool:
+                return await world.weight(name) == 20
+
+            await until(on_its_way, "the first step")
+        fleet = Fleet(world, name)
+        async with a_server(world.directory) as (server, kubeconfig):
+            first = datetime.now(UTC) + timedelta(seconds=INTERVAL_SECONDS)
+
+            def due(canary: Manifest, number: int) -> None:
+                moment = first + timedelta(seconds=number * INTERVAL_SECONDS / count)
+                canary["status"]["run"]["nextAnalysisAt"] = f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+                canary["status"]["notices"] = []
+
+            names = [fleet.copy(server, number, due) for number in range(count)]
+            store.queries.clear()
+            options = ("--qps", "1000", "--burst", "1000")
+            async with a_controller(server, kubeconfig, store, *options) as process:
+                await asyncio.sleep((first - datetime.now(UTC)).total_seconds())
+                # What was asked while it started is no part of the window.
+                store.queries.clear()
+                cpu = process.cpu_seconds
+                await asyncio.sleep(intervals * INTERVAL_SECONDS)
+                made = list(store.queries)
+                used = process.cpu_seconds - cpu
+            cost = used * 1000 / len(made) if made else float("inf")
+            key = next(key for key in server.registry.stored() if key[1] == "canaries")
+            planned: dict[str, set[float]] = {each: set() for each in names}
+            for event in server.storage.history(key).events:
+                run = event.stored.object.get("status", {}).get("run") or {}
+                if run.get("nextAnalysisAt"):
+                    moment = datetime.fromisoformat(run["nextAnalysisAt"])
+                    planned[event.stored.object["metadata"]["name"]].add(moment.timestamp())
+    lateness = sorted(
+        min((at - moment for moment in planned[app] if moment <= at), default=0.0)
+        for app, at in made
+        if app in planned
+    )
+    late = lateness[int(len(lateness) * 0.99) - 1] if lateness else float("inf")
+    return [
+        Figure(
+            name=f"{count} Canaries in a run at once, interval 10 s: analyses in "
+            f"{intervals * INTERVAL_SECONDS} s",
+            value=f"{len(lateness)} of {count * intervals}",
+            reached=len(lateness) >= 0.95 * count * intervals,
+        ),
+        Figure(
+            name=f"{count} Canaries in a run at once, interval 10 s: lateness of an analysis, p99",
+            value=f"{late * 1000:.0f} ms",
+            target="≤ 1000 ms",
+            reached=late <= 1,
+        ),
+        Figure(
+            name=f"{count} Canaries in a run at once, CPU for each analysis and step",
+            value=f"{cost:.1f} ms",
+        ),
+    ]
 
 
 async def one_run(world: World, process: Process) -> Figure:
@@ -297,11 +456,17 @@ def page(figures: Sequence[Figure], canaries: int) -> str:
     return f"{before}{mark}\n{measured}\n\n{table(figures)}\n"
 
 
-async def main(canaries: int, window: float, *, write: bool) -> int:
+async def main(
+    canaries: int, window: float, fleets: Sequence[int], busy: int, *, write: bool
+) -> int:
     """Measure, print, and write where that is asked for."""
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as directory:
         async with World(Path(directory)) as world:
             figures = await measure(world, canaries, window)
+            for count in fleets:
+                figures += await at_rest(world, count, window)
+            if busy:
+                figures += await in_runs(world, busy)
     print(f"\n{machine()}\n\n{table(figures)}")
     if write:
         PAGE.write_text(page(figures, canaries), encoding="utf-8")
@@ -312,6 +477,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--canaries", type=int, default=100)
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")
+    parser.add_argument(
+        "--at-rest",
+        type=int,
+        nargs="*",
+        default=[100, 1000, 5000],
+        help="fleets with nothing to do",
+    )
+    parser.add_argument("--in-runs", type=int, default=1000, help="a fleet that is all in runs")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
     options = parser.parse_args()
-    sys.exit(asyncio.run(main(options.canaries, options.window, write=options.write)))
+    measuring = main(
+        options.canaries, options.window, options.at_rest, options.in_runs, write=options.write
+    )
+    sys.exit(asyncio.run(measuring))

@@ -1,6 +1,7 @@
 """Custom kinds: registration, validation, defaulting, pruning, versions."""
 
 import secrets
+from copy import deepcopy
 
 import pytest
 
@@ -198,6 +199,46 @@ class TestDefinitions:
         version["schema"] = dict(version["schema"])
         break_it(version)
         assert api.post(conformance.definitions, definition).status_code == 422
+
+    @pytest.mark.parametrize(
+        ("rule", "unknown"),
+        [
+            ("nothing(self.size) == 1", "undeclared reference to 'nothing'"),
+            ("self.size.nothing() == 1", "undeclared reference to 'nothing'"),
+            ("self.size == nobody", "undeclared reference to 'nobody'"),
+            ("self.steps.all(x, y == 1)", "undeclared reference to 'y'"),
+            ("self.size ==", "ERROR: "),
+        ],
+    )
+    def test_with_a_rule_that_cannot_be_compiled_are_refused(self, api, conformance, rule, unknown):
+        definition = deepcopy(conformance.widget_definition("rules.tidegate.dev"))
+        for version in definition["spec"]["versions"]:
+            schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+            schema["x-kubernetes-validations"] = [{"rule": rule, "message": "no"}]
+        refused = api.post(conformance.definitions, definition, dryRun="All")
+        assert refused.status_code == 422, refused.text
+        fields = {cause["field"] for cause in refused.json()["details"]["causes"]}
+        place = "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
+        assert fields == {place}
+        assert "compilation failed: " in refused.json()["message"]
+        assert unknown in refused.json()["message"]
+
+    def test_that_want_a_list_in_order_are_acted_on(self, api, conformance):
+        group = f"c{secrets.token_hex(3)}.tidegate.dev"
+        definition = deepcopy(conformance.widget_definition(group))
+        for version in definition["spec"]["versions"]:
+            schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+            rule = {"rule": "self.isSorted()", "message": "must rise"}
+            schema["steps"]["x-kubernetes-validations"] = [rule]
+        assert api.post(conformance.definitions, definition).status_code == 201
+        path = api.path(f"{group}/v1/widgets")
+        conformance.eventually(lambda: api.get(path).status_code == 200, "it is served")
+        widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "one"}}
+        falling = api.post(path, widget | {"spec": {"size": 1, "steps": [2, 1]}})
+        rising = api.post(path, widget | {"spec": {"size": 1, "steps": [1, 2]}})
+        api.delete(f"{conformance.definitions}/widgets.{group}")
+        assert (falling.status_code, rising.status_code) == (422, 201)
+        assert "must rise" in falling.json()["message"]
 
     def test_take_their_objects_with_them(self, api, conformance):
         group = f"c{secrets.token_hex(3)}.tidegate.dev"

@@ -22,6 +22,7 @@ from canary.demo.apiserver.audit import AuditEntry
 from canary.demo.controllers import Controllers, InstantRuntime
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.errors import NotFound
+from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
 
 DEADLINE_SECONDS = 30.0
@@ -81,7 +82,12 @@ class World:
 
     @asynccontextmanager
     async def running_controller(
-        self, *, url: str | None = None, **settings: Any
+        self,
+        *,
+        url: str | None = None,
+        version: str = "test",
+        hashing: Hashing = HASHING,
+        **settings: Any,
     ) -> AsyncIterator[Controller]:
         """Run a controller, behind a proxy where its address is given."""
         kubeconfig = self.kubeconfig
@@ -102,7 +108,7 @@ class World:
             "qps": 1000.0,
             "burst": 1000,
         }
-        controller = Controller(Settings(**(quick | settings)), version="test")
+        controller = Controller(Settings(**(quick | settings)), version=version, hashing=hashing)
         await controller.start()
         try:
             yield controller

@@ -97,6 +97,26 @@ async def test_the_status_is_written_before_the_route(world: World):
         assert writes.count("virtualservices") == 3
 
 
+async def test_a_route_that_another_has_written_since_is_not_overwritten(world: World):
+    await world.create_app()
+    late: list[int] = []
+
+    async def after_another(proxy: Proxy, request: Any) -> Any:
+        """Serve a write only when another replica's has been, as after a freeze."""
+        await world.patch(VIRTUAL_SERVICE, "podinfo", {"metadata": {"labels": {"by": "another"}}})
+        response = await proxy.forward(request)
+        late.append(response.status)
+        return response
+
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        proxy.meet("PATCH .*/virtualservices/podinfo", after_another)
+        await world.release()
+        await world.until_phase("Succeeded")
+    assert late == [409]
+
+
 class TestPrimary:
     async def test_is_made_of_the_analysed_revision_and_no_other(self, world: World):
         """The target changes after the decision to promote, before its template is copied."""

@@ -157,6 +157,28 @@ class TestObjects:
         written = await cluster.merge_patch(WIDGET, "default", "w", patch, subresource="status")
         assert (written["spec"], written["status"]) == ({"size": 1}, {"phase": "Ready"})
 
+    async def test_a_deletion_that_was_meant_for_another_version_is_a_conflict(
+        self, cluster: Cluster
+    ) -> None:
+        before = await cluster.create(config_map("a"), CONFIG_MAP)
+        patch = {"data": {"value": "2"}}
+        after = await cluster.merge_patch(CONFIG_MAP, "default", "a", patch)
+        first, second = (each["metadata"]["resourceVersion"] for each in (before, after))
+        with pytest.raises(Conflict):
+            await cluster.delete(CONFIG_MAP, "default", "a", resource_version=first)
+        await cluster.delete(CONFIG_MAP, "default", "a", resource_version=second)
+        with pytest.raises(NotFound):
+            await cluster.read(CONFIG_MAP, "default", "a")
+
+    async def test_a_list_by_labels_shows_no_others(self, cluster: Cluster) -> None:
+        for name in ("a", "b"):
+            await cluster.create(config_map(name), CONFIG_MAP)
+        patch = {"metadata": {"labels": {"team": "blue"}}}
+        await cluster.merge_patch(CONFIG_MAP, "default", "a", patch)
+        pages = cluster.pages(CONFIG_MAP, "default", labels="team=blue")
+        found = [each["metadata"]["name"] async for page, _ in pages for each in page]
+        assert found == ["a"]
+
     async def test_what_was_deleted_is_gone(self, cluster: Cluster) -> None:
         await cluster.create(config_map("a"), CONFIG_MAP)
         await cluster.delete(CONFIG_MAP, "default", "a")

@@ -198,14 +198,16 @@ class TestCalls:
         for (name, *labels), number in expected.items():
             assert value(metrics, f"tidegate_{name}", **dict(labels)) == number, name
 
-    def test_depth_of_the_queue_and_leadership_are_asked_for_when_read(
+    def test_depth_of_the_queue_leadership_and_share_are_asked_for_when_read(
         self, metrics: Metrics
     ) -> None:
         depth, acts = [3], [True]
         metrics.queue_depth(lambda: depth[0])
-        metrics.leader(lambda: acts[0])
+        metrics.authority(lambda: acts[0], lambda: 7, lambda: 3)
         assert value(metrics, "tidegate_queue_depth") == 3
         assert value(metrics, "tidegate_leader") == 1
+        assert value(metrics, "tidegate_canaries_owned") == 7
+        assert value(metrics, "tidegate_members") == 3
         depth[0], acts[0] = 0, False
         assert value(metrics, "tidegate_queue_depth") == 0
         assert value(metrics, "tidegate_leader") == 0

@@ -257,3 +257,43 @@ async def test_an_attempt_that_fails_while_closing_is_not_given_up(
     await closing
     assert world.delivered == []
     assert world.outcomes == ["failed"]
+
+
+async def test_what_is_dropped_is_delivered_to_nobody_and_can_come_again(
+    outbox: Outbox[str], world: World
+) -> None:
+    begun = asyncio.Event()
+
+    async def hangs() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    outbox.submit("a", "1", hangs)
+    outbox.submit("a", "2", failing())
+    outbox.submit("b", "1", failing())
+    async with asyncio.timeout(10):
+        await begun.wait()
+    outbox.drop(lambda key: key == "a")
+    # Nothing of what was dropped stands in the way of what comes under its key and id.
+    assert outbox.submit("a", "1", failing())
+    await world.done(2)
+    assert sorted(world.delivered) == [("a", "1"), ("b", "1")]
+    assert len(outbox) == 0
+
+
+async def test_what_rests_until_its_next_attempt_can_be_dropped(
+    outbox: Outbox[str], world: World
+) -> None:
+    tried = asyncio.Event()
+
+    async def refused() -> None:
+        tried.set()
+        raise LATER
+
+    outbox.submit("a", "1", refused)
+    async with asyncio.timeout(10):
+        await tried.wait()
+    outbox.drop(lambda _: True)
+    await outbox.close(timedelta(seconds=1))
+    assert world.delivered == []
+    assert len(outbox) == 0

@@ -159,6 +159,7 @@ class TestProblems:
             ("drain", "99999999999999999999h"),
             ("history", "-1"),
             ("lease_name", "Not_A_Name"),
+            ("shards", "3"),
             ("alert_severity", "loud"),
             ("event_webhook", "nowhere"),
             ("slack_proxy", "socks5://x"),
@@ -197,6 +198,8 @@ class TestProblems:
             ({"scrape_targets": "http://pod:80/metrics"}, "--metrics-provider"),
             ({"lease_duration": "5s"}, "--lease-renew-deadline"),
             ({"lease_retry_period": "10s"}, "--lease-renew-deadline"),
+            ({"shards": "auto", "lease_retry_period": "4s"}, "--lease-renew-deadline"),
+            ({"shards": "auto", "leader_election": "false"}, "--shards"),
             ({"qps": "300"}, "--burst"),
             ({"slack_token": "xoxb-s3cr3t"}, "--slack-channel"),
             (

@@ -12,7 +12,7 @@ import pytest
 from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Wait, write_status
 from canary.core import waits
 from canary.core.actions import HoldFinalizer
-from canary.core.decide import refuse
+from canary.core.decide import obstructed, refuse
 from canary.core.facts import Revision
 from canary.errors import Problem
 from tests.builders import NEW, a_primary, a_spec, a_status, a_workload, at, some_facts
@@ -180,3 +180,17 @@ def test_a_wait_that_is_wrong_stalls_and_one_that_takes_its_time_does_not():
     )
     facts = some_facts(**NEWER, primary=a_primary(NEW), routed=None)
     assert seen(decided(a_spec(), blocked, facts, at(60)).status) == "InProgress"
+
+
+def test_what_cannot_be_known_is_said_in_the_conditions_and_changes_nothing_else():
+    before = a_status(Phase.PROGRESSING, canary_weight=20)
+    decision = obstructed(a_spec(), before, "deployments: 403", generation=3, now=at(60))
+    stalled, ready = (decision.status.condition(each) for each in ("Stalled", "Ready"))
+    assert stalled is not None
+    assert ready is not None
+    assert (stalled.status, stalled.reason) == ("True", waits.OBSTACLE)
+    assert "deployments: 403" in stalled.message
+    assert ready.status == "False"
+    same = {"conditions": before.conditions, "observed_generation": before.observed_generation}
+    assert decision.status.but(**same) == before
+    assert (decision.actions, decision.wake_at) == ((), None)

@@ -1,58 +1,46 @@
 """The Helm chart, rendered by Helm."""
 
 import json
-import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, POD, REPLICA_SET, SECRET, SERVICE
+from canary.api.kinds import (
+    AUTOSCALER,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    SECRET,
+    SERVICE,
+    Manifest,
+)
 from canary.cli.run import run
 from canary.routers import ROUTERS, router_for
 from canary.settings import Settings
-from tests.testbed.tools import ROOT, find_go, made_once
+from tests.delivery.helm import CHART, HelmFailed, run_helm
+from tests.delivery.helm import render as rendered
+from tests.testbed.tools import ROOT
 
 pytestmark = pytest.mark.delivery
 
-CHART = ROOT / "charts" / "tidegate"
-HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
-OWNED = ["create", "delete", "get", "list", "patch", "watch"]
-READ = ["get", "list", "watch"]
+Render = Callable[..., dict[tuple[str, str], Manifest]]
 
-
-@pytest.fixture(scope="session")
-def helm() -> str:
-    """Helm from the PATH, or built once into the project's cache."""
-    found = shutil.which("helm")
-    if found:
-        return found
-
-    def build(folder: Path) -> None:
-        environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": ""}
-        subprocess.run([find_go(), "install", HELM], env=environment, check=True)
-
-    return str(made_once(HELM.rsplit("/", 1)[1], build) / "helm")
+ROUTING_GROUPS = {"networking.istio.io", "gateway.networking.k8s.io", "split.smi-spec.io"}
+FOLLOWED = ["list", "watch"]
+COPIED = ["create", "delete", "get", "list", "patch", "watch"]
+WRITTEN = ["create", "delete", "list", "patch", "update", "watch"]
+ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
 
 
 @pytest.fixture
-def render(helm):
+def render() -> Render:
     """Render the chart with some values, and find its objects by kind and name."""
 
-    def render(*values: str) -> dict[tuple[str, str], dict[str, Any]]:
-        given = [word for value in values for word in ("--set-json", value)]
-        rendered = subprocess.run(
-            [helm, "template", "tidegate", str(CHART), "--namespace", "gates", *given],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if rendered.returncode:
-            raise ValueError(rendered.stderr)
-        objects = [each for each in yaml.safe_load_all(rendered.stdout) if each]
+    def render(*values: str) -> dict[tuple[str, str], Manifest]:
+        objects = rendered(*values)
         found = {
             (
                 each["kind"],
@@ -81,11 +69,8 @@ def rights(role) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def test_helm_finds_nothing_to_complain_of(helm):
-    linted = subprocess.run(
-        [helm, "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False
-    )
-    assert linted.returncode == 0, linted.stdout + linted.stderr
+def test_helm_finds_nothing_to_complain_of():
+    run_helm("lint", "--strict", str(CHART))
 
 
 def test_the_crds_of_the_chart_are_those_of_the_project():
@@ -103,6 +88,7 @@ def test_the_container_may_do_nothing_but_run(render):
         "runAsNonRoot": True,
         "runAsUser": 10001,
         "runAsGroup": 10001,
+        "fsGroup": 10001,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert container(objects)["securityContext"] == {
@@ -217,29 +203,51 @@ def test_some_namespaces_are_watched_with_a_role_in_each_and_no_cluster_role(ren
 def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(render, router):
     granted = rights(render(f'routers=["{router}"]')["ClusterRole", "/tidegate"])
     declared = {(kind.group, kind.plural) for kind in router_for(router).kinds}
-    routes = {each: verbs for each, verbs in granted.items() if "update" in verbs}
-    routes.pop(("tidegate.dev", "canaries/finalizers"))
-    assert routes == dict.fromkeys(declared, sorted([*OWNED, "update"]))
+    routes = {each: verbs for each, verbs in granted.items() if each[0] in ROUTING_GROUPS}
+    assert routes == dict.fromkeys(declared, WRITTEN)
 
 
-def test_what_the_controller_manages_it_may_write_and_what_it_looks_at_it_may_read(render):
+def test_what_the_controller_writes_and_follows_and_no_more(render):
     granted = rights(render()["ClusterRole", "/tidegate"])
-    for kind in (AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE):
-        assert granted[kind.group, kind.plural] == OWNED, kind
-    for kind in (POD, REPLICA_SET):
-        assert granted[kind.group, kind.plural] == READ, kind
-    assert granted["discovery.k8s.io", "endpointslices"] == READ
-    for resource in ("canaries", "metrictemplates", "alertproviders"):
-        assert granted["tidegate.dev", resource] == ["get", "list", "patch", "watch"]
-        assert granted["tidegate.dev", f"{resource}/status"] == ["patch"]
-    assert granted["", "events"] == ["create", "patch"]
+    assert {each: verbs for each, verbs in granted.items() if each[0] not in ROUTING_GROUPS} == {
+        ("tidegate.dev", "canaries"): ["list", "patch", "watch"],
+        ("tidegate.dev", "canaries/status"): ["patch"],
+        ("tidegate.dev", "canaries/finalizers"): ["update"],
+        ("tidegate.dev", "metrictemplates"): FOLLOWED,
+        ("tidegate.dev", "alertproviders"): FOLLOWED,
+        (DEPLOYMENT.group, DEPLOYMENT.plural): ["create", "get", "list", "patch", "watch"],
+        (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
+        (POD.group, POD.plural): FOLLOWED,
+        (SERVICE.group, SERVICE.plural): ["create", "list", "patch", "update", "watch"],
+        (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
+        (SECRET.group, SECRET.plural): COPIED,
+        (AUTOSCALER.group, AUTOSCALER.plural): ["create", "list", "patch", "update", "watch"],
+        ("", "events"): ["create"],
+    }
+
+
+def test_configs_that_are_not_followed_need_no_right_but_to_read_secrets(render):
+    objects = render("configTracking=false")
+    granted = rights(objects["ClusterRole", "/tidegate"])
+    assert granted[SECRET.group, SECRET.plural] == ["get"]
+    assert (CONFIG_MAP.group, CONFIG_MAP.plural) not in granted
+    assert settings(objects) == Settings(config_tracking=False)
 
 
 def test_a_lease_is_held_in_the_controllers_own_namespace_only(render):
     objects = render()
     leases = rights(objects["Role", "gates/tidegate-leases"])
-    assert leases == {("coordination.k8s.io", "leases"): ["create", "get", "patch", "update"]}
+    assert leases == {("coordination.k8s.io", "leases"): ["create", "get", "update"]}
     assert ("coordination.k8s.io", "leases") not in rights(objects["ClusterRole", "/tidegate"])
+
+
+def test_who_shares_the_canaries_lists_and_removes_leases_as_well(render):
+    objects = render('shards="auto"')
+    leases = rights(objects["Role", "gates/tidegate-leases"])
+    assert leases == {
+        ("coordination.k8s.io", "leases"): ["create", "delete", "get", "list", "update"]
+    }
+    assert settings(objects) == Settings(shards="auto")
 
 
 def test_the_peers_objects_need_a_right_only_where_they_are_served(render):
@@ -247,12 +255,115 @@ def test_the_peers_objects_need_a_right_only_where_they_are_served(render):
     assert ("flagger.app", "canaries") not in rights(render()[role])
     served = rights(render('apiGroups=["tidegate.dev","flagger.app"]')[role])
     assert served["flagger.app", "canaries/status"] == ["patch"]
+    assert served["flagger.app", "metrictemplates"] == FOLLOWED
 
 
 def test_several_controllers_are_not_all_taken_at_once(render):
     assert ("PodDisruptionBudget", "gates/tidegate") not in render()
     budget = render("replicaCount=2")["PodDisruptionBudget", "gates/tidegate"]
     assert budget["spec"]["minAvailable"] == 1
+
+
+def test_several_controllers_are_spread_over_nodes_and_zones_if_possible(render):
+    def spread(*values: str) -> list[tuple[str, str]]:
+        pod = render(*values)["Deployment", "gates/tidegate"]["spec"]["template"]
+        labels = pod["metadata"]["labels"]
+        found = pod["spec"].get("topologySpreadConstraints", [])
+        for each in found:
+            assert each["labelSelector"]["matchLabels"].items() <= labels.items()
+        return [(each["topologyKey"], each["whenUnsatisfiable"]) for each in found]
+
+    assert spread() == []
+    assert spread("replicaCount=3") == [
+        ("kubernetes.io/hostname", "ScheduleAnyway"),
+        ("topology.kubernetes.io/zone", "ScheduleAnyway"),
+    ]
+    own = '[{"maxSkew":1,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule",'
+    own += '"labelSelector":{"matchLabels":{}}}]'
+    assert spread("replicaCount=3", f"topologySpreadConstraints={own}") == [
+        ("rack", "DoNotSchedule")
+    ]
+
+
+def test_the_webhook_leads_to_the_port_that_the_controller_answers_on(render):
+    objects = render(ADMISSION)
+    (webhook,) = objects["ValidatingWebhookConfiguration", "/gates-tidegate"]["webhooks"]
+    (rule,) = webhook["rules"]
+    assert webhook["failurePolicy"] == "Ignore"
+    assert rule["resources"] == ["canaries", "metrictemplates", "alertproviders"]
+    service = webhook["clientConfig"]["service"]
+    assert (service["namespace"], service["name"]) == ("gates", "tidegate")
+    ports = {each["port"]: each["targetPort"] for each in service_ports(objects)}
+    assert ports[service["port"]] == "admission"
+    assert {"name": "admission", "containerPort": 9443} in container(objects)["ports"]
+    made = settings(objects)
+    assert made.admission_address == (None, 9443)
+    (mount,) = [each for each in container(objects)["volumeMounts"] if each["name"] == "admission"]
+    for file in (made.admission_certificate, made.admission_key):
+        assert file.startswith(f"{mount['mountPath']}/tls.")
+    pod = objects["Deployment", "gates/tidegate"]["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "admission"]
+    assert volume["secret"] == {"secretName": "admission", "defaultMode": 0o440}
+
+
+def service_ports(objects) -> list[Manifest]:
+    return objects["Service", "gates/tidegate"]["spec"]["ports"]
+
+
+def test_the_webhook_is_asked_only_of_namespaces_that_are_watched(render):
+    key = "ValidatingWebhookConfiguration", "/gates-tidegate"
+    assert "namespaceSelector" not in render(ADMISSION)[key]["webhooks"][0]
+    (webhook,) = render(ADMISSION, 'watchNamespaces=["shop"]')[key]["webhooks"]
+    (expression,) = webhook["namespaceSelector"]["matchExpressions"]
+    assert expression == {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": ["shop"],
+    }
+
+
+def test_cert_manager_may_fill_in_the_authority(render):
+    objects = render('admission={"enabled":true,"secretName":"a","certificate":"own"}')
+    webhook = objects["ValidatingWebhookConfiguration", "/gates-tidegate"]
+    assert webhook["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "gates/own"}
+    assert "caBundle" not in webhook["webhooks"][0]["clientConfig"]
+
+
+def test_a_network_policy_lets_through_what_the_controller_needs(render):
+    assert ("NetworkPolicy", "gates/tidegate") not in render()
+    monitoring = '{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}'
+    objects = render(
+        ADMISSION,
+        f'networkPolicy={{"enabled":true,"metricsFrom":[{monitoring}],"egressPorts":[443,9090],'
+        f'"egress":[{{"to":[{monitoring}]}}]}}',
+    )
+    spec = objects["NetworkPolicy", "gates/tidegate"]["spec"]
+    labels = objects["Deployment", "gates/tidegate"]["spec"]["template"]["metadata"]["labels"]
+    assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+    peer = json.loads(monitoring)
+    assert spec["ingress"] == [
+        {"ports": [{"protocol": "TCP", "port": "http"}], "from": [peer]},
+        {"ports": [{"protocol": "TCP", "port": "admission"}]},
+    ]
+    assert spec["egress"] == [
+        {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+        {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 9090}]},
+        {"to": [peer]},
+    ]
+
+
+def test_a_service_monitor_finds_the_service_and_its_port(render):
+    key = "ServiceMonitor", "gates/tidegate"
+    assert key not in render()
+    objects = render('serviceMonitor={"enabled":true,"labels":{"release":"metrics"}}')
+    monitor = objects[key]
+    assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
+    assert monitor["metadata"]["labels"]["release"] == "metrics"
+    labels = objects["Service", "gates/tidegate"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {each["name"] for each in service_ports(objects)}
+    assert endpoint["interval"] == "30s"
 
 
 @pytest.mark.parametrize(
@@ -269,8 +380,19 @@ def test_several_controllers_are_not_all_taken_at_once(render):
         ('slack={"secretName":"chat"}', "slack.urlKey"),
         ('slack={"secretName":"chat","tokenKey":"token"}', "slack.channel"),
         ('serviceAccount={"create":false}', "serviceAccount.name"),
+        ("shards=false", "/shards"),
+        ('admission={"enabled":true}', "admission.secretName"),
+        ('admission={"enabled":true,"secretName":"a"}', "admission.caBundle"),
+        (
+            'admission={"enabled":true,"secretName":"a","caBundle":"Y2E=","certificate":"own"}',
+            "admission.certificate",
+        ),
+        ('admission={"enabled":true,"secretName":"a","caBundle":"---"}', "/admission/caBundle"),
+        ('admission={"port":8080}', "/admission/port"),
+        ('networkPolicy={"egressPorts":[0]}', "/networkPolicy/egressPorts/0"),
+        ('serviceMonitor={"interval":"often"}', "/serviceMonitor/interval"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(render, value, named):
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(HelmFailed, match=named):
         render(value)

@@ -22,6 +22,7 @@ from canary.demo.prometheus import (
     labelled,
     pod_metrics_url,
     prometheus_installed,
+    stored_pods,
 )
 from tests.demo.mesh_objects import a_pod, a_service, a_virtual_service, endpoints, put
 
@@ -51,7 +52,7 @@ def test_a_service_may_have_another_name_than_its_workload():
         pods_metrics_url="http://127.0.0.1:2/metrics",
         workloads={"shop": "podinfo"},
     )
-    rules = written["scrape_configs"][1]["metric_relabel_configs"]
+    rules = written["scrape_configs"][0]["metric_relabel_configs"]
     assert {
         "source_labels": ["destination_workload"],
         "regex": "shop(-primary)?",
@@ -77,7 +78,7 @@ async def prometheus() -> AsyncIterator[Prometheus]:
         await run(storage, runtime, "podinfo-primary-5c7d9fbb84-b4n6z", "podinfo-primary")
         put(storage, a_service("podinfo"), a_virtual_service(50, 50))
         made = await context.enter_async_context(
-            Prometheus(storage, envoy_metrics_url=mesh.metrics_url)
+            Prometheus(stored_pods(storage), envoy_metrics_url=mesh.metrics_url)
         )
         await context.enter_async_context(Load(mesh.url, host="podinfo.test"))
         yield made

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary.resources.revision import CURRENT, revision, version_of
+from canary.resources.revision import HASHING, Algorithm, Hashing
 from tests.resources.builders import a_deployment
 
 TEMPLATE = a_deployment()["spec"]["template"]
+revision = HASHING.revision
 CONFIGS = {"configmap/app": "aa", "secret/app": "bb"}
 
 
@@ -21,7 +22,6 @@ def test_it_names_its_algorithm_and_64_bits_of_hash() -> None:
 def test_it_never_changes_from_one_release_to_the_next() -> None:
     template = {"metadata": {"labels": {"app": "ü"}}, "spec": {"containers": [{"name": "a"}]}}
     assert revision(template, CONFIGS) == "1-ea72dce993a6815d"
-    assert revision(template, CONFIGS, version=1) == revision(template, CONFIGS)
 
 
 def with_container(**fields: Any) -> Any:
@@ -83,21 +83,43 @@ def test_it_can_be_computed_of_any_template(spec: object) -> None:
     assert other != revision(template, {})
 
 
-@pytest.mark.parametrize(
-    ("recorded", "version"),
-    [
-        (revision(TEMPLATE, {}), 1),
-        ("9-ab", CURRENT),
-        ("", CURRENT),
-        ("x-1", CURRENT),
-        ("²-1", CURRENT),
-        ("1" * 5000, CURRENT),
-    ],
+NEWER = Hashing(
+    {
+        **HASHING.algorithms,
+        2: Algorithm(
+            template=lambda template: f"{len(str(template))}",
+            combined=lambda digest, configs: f"{digest}-{len(configs)}",
+        ),
+    }
 )
-def test_a_recorded_revision_tells_its_algorithm(recorded: str, version: int) -> None:
-    assert version_of(recorded) == version
 
 
-def test_an_unknown_algorithm_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        revision(TEMPLATE, {}, version=9)
+def test_what_is_new_is_hashed_with_the_newest_algorithm() -> None:
+    assert NEWER.revision(TEMPLATE, CONFIGS) == f"2-{len(str(TEMPLATE))}-2"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "named"),
+    [
+        ((), NEWER.revision(TEMPLATE, CONFIGS)),
+        ((revision(TEMPLATE, CONFIGS),), revision(TEMPLATE, CONFIGS)),
+        (("", revision(TEMPLATE, CONFIGS)), revision(TEMPLATE, CONFIGS)),
+        (
+            (NEWER.revision(TEMPLATE, CONFIGS), revision(TEMPLATE, CONFIGS)),
+            NEWER.revision(TEMPLATE, CONFIGS),
+        ),
+        ((revision(TEMPLATE, {}),), NEWER.revision(TEMPLATE, CONFIGS)),
+        (("3-ab", "x", "-", "1", "²-1", "01-ab"), NEWER.revision(TEMPLATE, CONFIGS)),
+    ],
+    ids=["nothing", "by an older", "the second", "the first of two", "another", "unknown"],
+)
+def test_a_recorded_revision_is_known_again_by_its_own_algorithm(
+    recorded: tuple[str, ...], named: str
+) -> None:
+    assert NEWER.revision_of(NEWER.template_digest(TEMPLATE), CONFIGS, recorded) == named
+
+
+def test_a_digest_says_whether_a_template_is_the_same_by_every_algorithm() -> None:
+    digest = NEWER.template_digest(TEMPLATE)
+    assert digest == NEWER.template_digest(dict(TEMPLATE))
+    assert digest != NEWER.template_digest(with_container(image="podinfo:2"))

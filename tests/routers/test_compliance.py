@@ -61,6 +61,7 @@ json_values = st.recursive(
 FOREIGN_SPECS: dict[str, Manifest] = {
     "VirtualService": {
         "hosts": ["podinfo"],
+        "exportTo": ["."],
         "http": [
             {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}},
             {"route": [{"destination": {"host": "podinfo", "subset": "v1"}}]},

@@ -136,3 +136,26 @@ def test_a_traffic_policy_is_on_both_sides() -> None:
         {"host": "podinfo-primary", "trafficPolicy": policy},
         {"host": "podinfo-canary", "trafficPolicy": policy},
     ]
+
+
+@pytest.mark.parametrize("kind", ["VirtualService", "DestinationRule"])
+def test_what_an_adopted_object_says_of_other_things_is_kept(kind: str) -> None:
+    router, canary = IstioRouter(), a_canary("istio")
+    theirs = {"exportTo": ["."], "tls": [], "host": "podinfo", "trafficPolicy": {}}
+    found = tuple(
+        {
+            "apiVersion": key.kind.api_version("v1"),
+            "kind": key.kind.kind,
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "spec": theirs if kind == key.kind.kind else {},
+        }
+        for key in router.objects(canary)
+    )
+    cluster = a_cluster(router, canary, found)
+    for percent in (10, 40):
+        adopted = router.render(canary, cluster, Split.to_canary(percent))
+        assert spec_of(adopted, kind)["exportTo"] == ["."]
+        assert ("trafficPolicy" in spec_of(adopted, kind)) == (kind == "VirtualService")
+        cluster = a_cluster(router, canary, adopted)
+    restored = router.restore(canary, cluster).write
+    assert spec_of(restored, kind) == theirs

@@ -1,23 +1,76 @@
-"""The worlds that stories are told in, and the third parties that appear in them."""
+"""The worlds that stories are told in, and the third parties that appear in them.
+
+By default that is the embedded world. `--world control-plane` tells the same stories on a real
+control plane with Istio's own, in a network of its own: `make control-plane` shows how.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from canary.demo.embedded import EmbeddedWorld
+from canary.demo.world import World
+from tests.conftest import CONTROL_PLANE, world_of
+from tests.testbed.world import ROUTERS, RealWorld, Stage, a_stage
+
+_NUMBERS = count(1)
 
 
-@pytest.fixture
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmbeddedWorld]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a world can't hold.
+
+    TrafficSplits have no data plane beside the embedded one, which in turn has no rights.
+    """
+    real = world_of(config) == CONTROL_PLANE
+    kept = [item for item in items if (_router(item) in ROUTERS if real else not _speaks(item))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _speaks(item: pytest.Item) -> bool:
+    """Tell whether a test speaks of the real control plane itself."""
+    names = getattr(item, "fixturenames", ())
+    return "stage" in names and "world" not in names
+
+
+def _router(item: pytest.Item) -> str:
+    call = getattr(item, "callspec", None)
+    return str(call.params.get("world", "istio")) if call else "istio"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage | None]:
+    """Start what all stories on a real control plane share."""
+    if world_of(pytestconfig) != CONTROL_PLANE:
+        yield None
+        return
+    async with a_stage(tmp_path_factory.mktemp("stage")) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(
+    request: pytest.FixtureRequest, stage: Stage | None, tmp_path: Path
+) -> AsyncIterator[World]:
     """Start a world; a parameter names its router."""
     router = getattr(request, "param", "istio")
-    async with EmbeddedWorld(router=router, directory=tmp_path, drain="1s") as world:
-        yield world
+    async with AsyncExitStack() as context:
+        if stage is None:
+            embedded = EmbeddedWorld(router=router, directory=tmp_path, drain="1s")
+            yield await context.enter_async_context(embedded)
+        else:
+            namespace = f"story-{next(_NUMBERS)}"
+            real = RealWorld(stage, router=router, namespace=namespace, directory=tmp_path)
+            yield await context.enter_async_context(real)
 
 
 class Receiver:
@@ -67,7 +120,7 @@ async def _listening(receiver: Receiver) -> AsyncIterator[Receiver]:
         await runner.cleanup()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def receiver() -> AsyncIterator[Receiver]:
     """Start a third party."""
     async with _listening(Receiver()) as receiver:

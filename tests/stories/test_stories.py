@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import DEPLOYMENT, SERVICE, Kind
+from canary.api.kinds import DEPLOYMENT, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
-from canary.demo.embedded import EmbeddedWorld
 from canary.demo.load import Load
-from canary.demo.manifests import APP, CONTAINER_PORT, NAMESPACE, PORT
+from canary.demo.manifests import APP
+from canary.demo.world import World
 from canary.errors import NotFound
 from tests.stories.conftest import Receiver
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 VIRTUAL_SERVICE = Kind(
     group="networking.istio.io",
@@ -39,7 +39,7 @@ QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
 ROUTERS = ["istio", "smi", "gatewayapi"]
 
 
-async def given_a_canary(world: EmbeddedWorld, **analysis: Any) -> None:
+async def given_a_canary(world: World, **analysis: Any) -> None:
     """The app runs at 1.0 under a Canary, and is initialised."""
     await world.create_app("1.0")
     await world.start_controller()
@@ -47,12 +47,15 @@ async def given_a_canary(world: EmbeddedWorld, **analysis: Any) -> None:
     await world.until_phase("Initialized", seconds=60)
 
 
-async def then_share(load: Load, percent: int) -> None:
+async def then_share(world: World, load: Load, percent: int) -> None:
     """The share of the canary in what Envoy sent is as asked for, within six standard errors."""
-    load.restart()
-    before = load.stats().by_cluster
-    after = (await load.reaches(400)).by_cluster
-    counts = {name: after[name] - before.get(name, 0) for name in after}
+    before = await world.mesh.counters()
+    await load.reaches(400)
+    counts = {
+        name: counted.total - (before[name].total if name in before else 0)
+        for name, counted in (await world.mesh.counters()).items()
+        if f"|{APP}" in name and f".{world.namespace}." in name
+    }
     total = sum(counts.values())
     canary = sum(count for name, count in counts.items() if "-canary." in name)
     share = percent / 100
@@ -66,7 +69,7 @@ def then_nothing_was_lost(load: Load) -> None:
     assert stats.requests > 0
 
 
-async def then_at_rest(world: EmbeddedWorld, tag: str) -> None:
+async def then_at_rest(world: World, tag: str) -> None:
     """The primary runs a version, and the target has no pods."""
     primary = await world.read(DEPLOYMENT, f"{APP}-primary")
     assert primary is not None
@@ -80,7 +83,7 @@ async def then_at_rest(world: EmbeddedWorld, tag: str) -> None:
     await world.until(parked, "the target has no replicas")
 
 
-async def events_of(world: EmbeddedWorld) -> list[str]:
+async def events_of(world: World) -> list[str]:
     """Give the reasons of the Canary's events."""
     return [
         event["reason"]
@@ -90,29 +93,17 @@ async def events_of(world: EmbeddedWorld) -> list[str]:
 
 
 async def test_a_running_app_is_initialised_without_a_failed_request(
-    world: EmbeddedWorld,
+    world: World,
 ) -> None:
     # Given an app with a Service of its own, and clients that call it all the while
     await world.create_app("1.0")
-    await world.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": APP, "namespace": NAMESPACE},
-            "spec": {
-                "selector": {"app": APP},
-                "ports": [{"name": "http", "port": PORT, "targetPort": CONTAINER_PORT}],
-            },
-        },
-        SERVICE,
-    )
+    await world.expose_app()
 
     async def serves() -> bool:
         deployment = await world.read(DEPLOYMENT, APP)
         return (deployment or {}).get("status", {}).get("availableReplicas") == 2
 
     await world.until(serves, "the app serves")
-    await world.mesh.settled()
     async with world.traffic() as load:
         await load.reaches(20)
         # When a Canary is made for it
@@ -126,7 +117,7 @@ async def test_a_running_app_is_initialised_without_a_failed_request(
 
 
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
-async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: EmbeddedWorld) -> None:
+async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World) -> None:
     # Given a canary whose every step waits for a person
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
@@ -137,7 +128,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: Embedd
             await until_waiting(world, "TrafficGate")
             await world.annotate("approve")
             await world.until_routed(weight)
-            await then_share(load, weight)
+            await then_share(world, load, weight)
         await until_waiting(world, "TrafficGate")
         await world.annotate("approve")
         # And the version is promoted, without a failed request
@@ -150,7 +141,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: Embedd
 
 
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
-async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: EmbeddedWorld) -> None:
+async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: World) -> None:
     await given_a_canary(world)
     async with world.traffic() as load:
         # When a version is released that fails every other request
@@ -164,7 +155,7 @@ async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: EmbeddedWor
     assert "RolledBack" in await events_of(world)
 
 
-async def test_a_slow_release_is_rolled_back_on_its_latency(world: EmbeddedWorld) -> None:
+async def test_a_slow_release_is_rolled_back_on_its_latency(world: World) -> None:
     duration = {"name": "request-duration", "interval": "2s", "thresholdRange": {"max": 900}}
     await given_a_canary(world, metrics=[duration])
     async with world.traffic() as load:
@@ -176,7 +167,7 @@ async def test_a_slow_release_is_rolled_back_on_its_latency(world: EmbeddedWorld
 
 
 async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
-    world: EmbeddedWorld,
+    world: World,
 ) -> None:
     await given_a_canary(world)
     async with world.traffic() as load:
@@ -189,7 +180,7 @@ async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
         assert load.stats().failed == 0
 
 
-async def test_a_newer_revision_restarts_the_run(world: EmbeddedWorld) -> None:
+async def test_a_newer_revision_restarts_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
         # Given a run at 20 %
@@ -209,7 +200,7 @@ async def test_a_newer_revision_restarts_the_run(world: EmbeddedWorld) -> None:
         then_nothing_was_lost(load)
 
 
-async def test_a_return_to_the_promoted_revision_cancels_the_run(world: EmbeddedWorld) -> None:
+async def test_a_return_to_the_promoted_revision_cancels_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
         await world.release("2.0")
@@ -225,9 +216,7 @@ async def test_a_return_to_the_promoted_revision_cancels_the_run(world: Embedded
         then_nothing_was_lost(load)
 
 
-async def test_a_gate_holds_until_its_webhook_opens_it(
-    world: EmbeddedWorld, receiver: Receiver
-) -> None:
+async def test_a_gate_holds_until_its_webhook_opens_it(world: World, receiver: Receiver) -> None:
     gate = {"type": "confirm-promotion", "name": "qa", "url": f"{receiver.url}/gate"}
     done = {"type": "post-rollout", "name": "done", "url": f"{receiver.url}/done"}
     receiver.status, receiver.body = 403, "the test plan is not through"
@@ -251,9 +240,7 @@ async def test_a_gate_holds_until_its_webhook_opens_it(
         assert all(headers.get("Idempotency-Key") for _, _, headers in receiver.calls)
 
 
-async def test_a_failed_revision_is_retried_by_command(
-    world: EmbeddedWorld, receiver: Receiver
-) -> None:
+async def test_a_failed_revision_is_retried_by_command(world: World, receiver: Receiver) -> None:
     check = {"type": "pre-rollout", "name": "smoke", "url": f"{receiver.url}/smoke"}
     receiver.status, receiver.body = 500, "the database is being moved"
     async with world.traffic():
@@ -272,7 +259,7 @@ async def test_a_failed_revision_is_retried_by_command(
 
 
 async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
-    world: EmbeddedWorld,
+    world: World,
 ) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
@@ -299,12 +286,12 @@ async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
 
 
 async def test_an_outage_of_the_metric_store_holds_the_weight(
-    world: EmbeddedWorld, receiver: Receiver
+    world: World, receiver: Receiver
 ) -> None:
     template = {
         "apiVersion": f"{GROUP}/v1beta1",
         "kind": "MetricTemplate",
-        "metadata": {"name": "orders", "namespace": NAMESPACE},
+        "metadata": {"name": "orders", "namespace": world.namespace},
         "spec": {
             "provider": {"type": "prometheus", "address": receiver.url},
             "query": 'orders{app="{{ target }}"}',
@@ -326,12 +313,14 @@ async def test_an_outage_of_the_metric_store_holds_the_weight(
     assert status["metrics"][0]["value"] == 100
 
 
-async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: EmbeddedWorld) -> None:
+async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) -> None:
+    # Given an app that was called before there was a Canary
+    await world.expose_app()
     await given_a_canary(world)
     async with world.traffic() as load:
         await load.reaches(50)
         # When the Canary is deleted under traffic
-        await world.api.delete(canary_kind(GROUP), NAMESPACE, APP)
+        await world.api.delete(canary_kind(GROUP), world.namespace, APP)
 
         async def gone() -> bool:
             try:
@@ -349,7 +338,7 @@ async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: Embedde
         assert load.stats().failed == 0, load.stats().failures
 
 
-async def test_a_controller_that_is_killed_goes_on_where_it_was(world: EmbeddedWorld) -> None:
+async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
         await world.release("2.0")
@@ -358,7 +347,7 @@ async def test_a_controller_that_is_killed_goes_on_where_it_was(world: EmbeddedW
         before = await world.until_routed(20)
         # When the controller is killed in the middle of a run, and started again
         await world.kill_controller()
-        await then_share(load, 20)
+        await then_share(world, load, 20)
         await world.start_controller()
         # Then the run goes on at the same weight and the same revision, and repeats no step
         await until_waiting(world, "TrafficGate")
@@ -374,7 +363,7 @@ async def test_a_controller_that_is_killed_goes_on_where_it_was(world: EmbeddedW
     assert reasons.count("Promoted") == 1
 
 
-async def until_waiting(world: EmbeddedWorld, reason: str) -> dict[str, Any]:
+async def until_waiting(world: World, reason: str) -> dict[str, Any]:
     """Wait until the Canary waits for something, with no command left to carry out."""
     found: dict[str, Any] = {}
 

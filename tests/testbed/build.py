@@ -1,7 +1,7 @@
-"""The programs of a real Kubernetes control plane: found, or built from the modules beside this.
+"""The programs of a real control plane: found, fetched, or built from the modules beside this.
 
-What is built lies in the cache under a hash of the module files, so that it is built again when a
-version moves and never otherwise.
+What is built lies in the cache under a hash of its module's files, so that it is built again when a
+version moves and never otherwise. `python -m tests.testbed.build [NAME ...]` provides them.
 """
 
 import hashlib
@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Event, Thread
 
 from tests.testbed.tools import CACHE, find_go, made_once
 
 _HERE = Path(__file__).parent
 _PROGRESS_SECONDS = 15.0
+#: The compiler collects its garbage at this growth of memory: seldom, which is faster.
+_COLLECT_PERCENT = "400"
 
 
 class BuildFailed(Exception):
@@ -37,51 +39,96 @@ class Program:
     package: str
     module: str
     """The module whose version is the program's."""
+    stamped: tuple[str, ...] = ()
+    """Variables that the linker gives a value: `{version}`, `{major}` and `{minor}` are filled in."""
+    tags: tuple[str, ...] = ()
+    """What the build leaves out or takes in."""
+    oldest: str = ""
+    """The oldest release on the PATH that does; the one that is built, where none is named."""
+    debian: str = ""
+    """The Debian package that has it, which is fetched rather than that Go builds for minutes."""
 
     @property
     def version(self) -> str:
         """The release that the module file asks for, such as v1.36.3."""
         text = (_HERE / self.folder / "go.mod").read_text()
-        found = re.search(rf"^\t?{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
+        found = re.search(rf"^\t?(?:require )?{re.escape(self.module)} (v\S+)", text, re.MULTILINE)
         assert found, f"{self.folder}/go.mod requires no {self.module}"
         return found[1]
 
     @property
     def stamps(self) -> str:
-        """The linker's flags; clients that parse the server's version fail without the stamp."""
-        if self.module != "k8s.io/kubernetes":
-            return "-s -w"
+        """The linker's flags."""
         major, minor = _release(self.version)
-        stamps = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
-        package = "k8s.io/component-base/version"
-        return " ".join(["-s -w", *(f"-X {package}.{key}={it}" for key, it in stamps.items())])
+        filled = (
+            each.format(version=self.version, major=major, minor=minor) for each in self.stamped
+        )
+        return " ".join(["-s -w", *(f"-X {each}" for each in filled)])
 
     @property
     def built(self) -> Path:
         """Where the cache has the program once it is built."""
-        return CACHE / "control-plane" / modules_hash() / self.name
+        made_from = modules_hash(_HERE / self.folder)
+        return CACHE / "control-plane" / f"{self.folder}-{made_from}" / self.name
 
 
 def _kubernetes(name: str) -> Program:
-    module = "k8s.io/kubernetes"
-    return Program(name=name, folder="apiserver", package=f"{module}/cmd/{name}", module=module)
+    module, stamp = "k8s.io/kubernetes", "k8s.io/component-base/version"
+    return Program(
+        name=name,
+        folder="apiserver",
+        package=f"{module}/cmd/{name}",
+        module=module,
+        # Clients that parse the server's version fail without it.
+        stamped=(
+            f"{stamp}.gitVersion={{version}}",
+            f"{stamp}.gitMajor={{major}}",
+            f"{stamp}.gitMinor={{minor}}",
+        ),
+    )
 
 
 _ETCD = "go.etcd.io/etcd/server/v3"
+_KWOK = "sigs.k8s.io/kwok"
+_ISTIO = "istio.io/istio"
+_PROMETHEUS = "github.com/prometheus/prometheus"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
     _kubernetes("kube-controller-manager"),
     _kubernetes("kube-scheduler"),
+    Program(
+        name="kwok",
+        folder="kwok",
+        package=f"{_KWOK}/cmd/kwok",
+        module=_KWOK,
+        stamped=(f"{_KWOK}/pkg/consts.Version={{version}}",),
+    ),
+    Program(
+        name="prometheus",
+        folder="prometheus",
+        package=f"{_PROMETHEUS}/cmd/prometheus",
+        module=_PROMETHEUS,
+        stamped=("github.com/prometheus/common/version.Version={version}",),
+        tags=("remove_all_sd", "enable_kubernetes_sd"),  # the clients of all clouds are not needed
+        oldest="2.42.0",
+        debian="prometheus",
+    ),
+    Program(
+        name="istiod",
+        folder="istio",
+        package=f"{_ISTIO}/pilot/cmd/pilot-discovery",
+        module=_ISTIO,
+    ),
 )
 
 
-def modules_hash(folder: Path = _HERE) -> str:
-    """Tell one set of module files from another."""
+def modules_hash(folder: Path) -> str:
+    """Tell one state of a module's files from another."""
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("*/go.*")):
+    for file in sorted(folder.glob("go.*")):
         content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder)} {len(content)}\n".encode() + content)
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
@@ -96,42 +143,85 @@ def found(program: Program, environ: Mapping[str, str] = os.environ) -> Path | N
     if assets and (given := shutil.which(program.name, path=assets)):
         return Path(given)
     installed = shutil.which(program.name, path=environ.get("PATH", os.defpath))
-    if installed and _version_of(Path(installed)) >= _release(program.version):
+    if installed and _does(Path(installed), program):
         return Path(installed)
     return program.built if program.built.exists() else None
 
 
-def found_programs(environ: Mapping[str, str] = os.environ) -> dict[str, Path] | None:
-    """Find every program, or nothing where one would have to be built."""
-    everything = {each.name: found(each, environ) for each in PROGRAMS}
+def found_programs(
+    names: Iterable[str] = (), environ: Mapping[str, str] = os.environ
+) -> dict[str, Path] | None:
+    """Find the named programs, or all; nothing where one would have to be built."""
+    asked = set(names)
+    wanted = (each for each in PROGRAMS if not asked or each.name in asked)
+    everything = {each.name: found(each, environ) for each in wanted}
     present = {name: path for name, path in everything.items() if path is not None}
     return present if len(present) == len(everything) else None
 
 
-def provide_programs() -> dict[str, Path]:
-    """Find every program, and build those that are missing.
+def provide_programs(names: Iterable[str] = ()) -> dict[str, Path]:
+    """Find the named programs, or all, and fetch or build those that are missing.
 
     Raises:
         BuildFailed: Go did not build one.
     """
-    programs: dict[str, Path] = {}
-    for number, program in enumerate(PROGRAMS, 1):
-        present = found(program)
-        label = f"{program.name} ({number} of {len(PROGRAMS)})"
-        if present is not None:
-            _say(f"{label}: {present}")
-        else:
-            started = time.monotonic()
-            _say(f"{label}: building {program.version}")
-            present = _build(program)
-            _say(f"{label}: built in {_elapsed(started)}")
-        programs[program.name] = present
+    asked = set(names)
+    unknown = asked - {each.name for each in PROGRAMS}
+    if unknown:
+        known = ", ".join(each.name for each in PROGRAMS)
+        raise BuildFailed(f"{', '.join(sorted(unknown))}: no such program; there are {known}")
+    wanted = [each for each in PROGRAMS if not asked or each.name in asked]
+    started = time.monotonic()
+    programs = {
+        program.name: _provide(program, f"{program.name} ({number} of {len(wanted)})")
+        for number, program in enumerate(wanted, 1)
+    }
+    _say(f"{len(wanted)} programs: {_elapsed(started)}")
     return programs
 
 
-def _version_of(program: Path) -> tuple[int, ...]:
-    asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    return _release(asked.stdout)
+def _provide(program: Program, label: str) -> Path:
+    present = found(program)
+    if present is not None:
+        _say(f"{label}: {present}")
+        return present
+    started = time.monotonic()
+
+    def make(target: Path) -> None:
+        if program.debian and _fetch(program, target):
+            _say(f"{label}: fetched in {_elapsed(started)}")
+            return
+        _say(f"{label}: building {program.version}")
+        _build(program, target)
+        _say(f"{label}: built in {_elapsed(started)}")
+
+    return made_once(str(program.built.relative_to(CACHE)), make)
+
+
+def _does(installed: Path, program: Program) -> bool:
+    """Tell whether an installed program is new enough."""
+    asked = subprocess.run([installed, "--version"], capture_output=True, text=True, check=False)
+    return _release(asked.stdout + asked.stderr) >= _release(program.oldest or program.version)
+
+
+def _fetch(program: Program, target: Path) -> bool:
+    """Take a program out of its Debian package, which needs no root; tell whether that worked."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return False
+    with TemporaryDirectory() as workshop:
+        folder = Path(workshop)
+        for command in (
+            ("apt-get", "--quiet", "download", program.debian),
+            ("sh", "-c", "dpkg-deb -x ./*.deb ."),
+        ):
+            # A machine without the lists of packages, or without the network: it can be built.
+            if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
+                return False
+        packed = folder / "usr" / "bin" / program.name
+        if not packed.exists() or not _does(packed, program):
+            return False
+        shutil.copy(packed, target)
+        return True
 
 
 def _release(text: str) -> tuple[int, ...]:
@@ -140,32 +230,28 @@ def _release(text: str) -> tuple[int, ...]:
     return (int(numbers[1]), int(numbers[2])) if numbers else ()
 
 
-def _build(program: Program) -> Path:
-    go = find_go()
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
-
-    def make(target: Path) -> None:
-        command = (str(go), "build", "-v", "-mod=readonly", "-ldflags", program.stamps)
-        with TemporaryFile("w+") as said:
-            building = subprocess.Popen(
-                [*command, "-o", str(target), program.package],
-                cwd=_HERE / program.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            assert building.stdout is not None
-            with building:
-                for line in _reporting(program.name, building.stdout):
-                    said.write(line)
-            if building.returncode:
-                said.seek(0)
-                last = "".join(said.readlines()[-20:])
-                raise BuildFailed(f"{program.name}: {' '.join(command)} failed:\n{last}")
-
-    return made_once(str(program.built.relative_to(CACHE)), make)
+def _build(program: Program, target: Path) -> None:
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOGC": _COLLECT_PERCENT}
+    flags = ("-v", "-mod=readonly", f"-tags={','.join(program.tags)}", "-ldflags", program.stamps)
+    command = (str(find_go()), "build", *flags)
+    with TemporaryFile("w+") as said:
+        building = subprocess.Popen(
+            [*command, "-o", str(target), program.package],
+            cwd=_HERE / program.folder,
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert building.stdout is not None
+        with building:
+            for line in _reporting(program.name, building.stdout):
+                said.write(line)
+        if building.returncode:
+            said.seek(0)
+            last = "".join(said.readlines()[-20:])
+            raise BuildFailed(f"{program.name}: {' '.join(command)} failed:\n{last}")
 
 
 def _reporting(name: str, lines: Iterable[str]) -> Iterator[str]:
@@ -199,6 +285,6 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     try:
-        provide_programs()
+        provide_programs(sys.argv[1:])
     except BuildFailed as failed:
         sys.exit(str(failed))

@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 
 from tests.testbed.build import found_programs, provide_programs
-from tests.testbed.control_plane import ControlPlane
+from tests.testbed.control_plane import NAMES, ControlPlane
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     """Start one, where it is built; `TIDEGATE_CONTROL_PLANE=1` builds it."""
     wanted = os.environ.get("TIDEGATE_CONTROL_PLANE") == "1"
-    programs = provide_programs() if wanted else found_programs()
+    programs = provide_programs(NAMES) if wanted else found_programs(NAMES)
     if programs is None:
         pytest.skip("no control plane is built: make control-plane")
     async with ControlPlane(programs, logs=tmp_path_factory.mktemp("control-plane")) as plane:

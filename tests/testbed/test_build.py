@@ -1,11 +1,19 @@
 """Where the programs of the control plane come from."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.testbed.build import PROGRAMS, found, modules_hash
+from tests.testbed.build import (
+    PROGRAMS,
+    BuildFailed,
+    found,
+    found_programs,
+    modules_hash,
+    provide_programs,
+)
 
 MODULES = Path(__file__).parent
 BY_NAME = {each.name: each for each in PROGRAMS}
@@ -21,7 +29,7 @@ def installed(folder: Path, name: str, says: str) -> Path:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_a_program_on_the_path_is_used_when_it_is_of_our_release(tmp_path, program):
-    present = installed(tmp_path, program.name, f"Version: {program.version}")
+    present = installed(tmp_path, program.name, f"Version: {program.oldest or program.version}")
     assert found(program, {"PATH": str(tmp_path)}) == present
 
 
@@ -58,10 +66,40 @@ def test_a_server_of_kubernetes_tells_the_release_of_its_module():
     assert f"k8s.io/component-base/version.gitMinor={minor}" in stamps
 
 
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_the_module_of_each_program_names_its_version_and_its_tool(program):
+    assert re.fullmatch(r"v\d+\.\d+\.\d+(-[\w.-]+)?", program.version)
+    tools = (MODULES / program.folder / "go.mod").read_text().partition("\ntool ")[2]
+    assert program.package in tools
+
+
+@pytest.mark.parametrize(
+    ("says", "used"), [("2.31.2", False), ("2.42.0+ds", True), ("3.5.0", True)]
+)
+def test_prometheus_may_be_older_than_the_one_that_would_be_built(tmp_path, says, used):
+    present = installed(tmp_path, "prometheus", f"prometheus, version {says}")
+    assert (found(BY_NAME["prometheus"], {"PATH": str(tmp_path)}) == present) == used
+
+
+def test_a_program_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(BuildFailed, match="kubelet: no such program; there are etcd, kube-api"):
+        provide_programs(["etcd", "kubelet"])
+
+
+def test_programs_can_be_asked_for_by_name(tmp_path):
+    present = installed(tmp_path, "kwok", "kwok version v99.0.0")
+    environ = {"KUBEBUILDER_ASSETS": str(tmp_path), "PATH": ""}
+    assert found_programs(["kwok"], environ) == {"kwok": present}
+
+
 def test_another_version_in_a_module_file_is_built_again(tmp_path):
-    copy = tmp_path / "modules"
-    shutil.copytree(MODULES, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    assert modules_hash(copy) == modules_hash()
-    file = copy / "etcd" / "go.mod"
+    copies = {}
+    for folder in ("etcd", "kwok"):
+        copies[folder] = tmp_path / folder
+        shutil.copytree(MODULES / folder, copies[folder])
+        assert modules_hash(copies[folder]) == modules_hash(MODULES / folder)
+    file = copies["etcd"] / "go.mod"
     file.write_text(file.read_text().replace(BY_NAME["etcd"].version, "v3.6.99"))
-    assert modules_hash(copy) != modules_hash()
+    assert modules_hash(copies["etcd"]) != modules_hash(MODULES / "etcd")
+    assert BY_NAME["etcd"].built.parent != BY_NAME["kwok"].built.parent
+    assert BY_NAME["kube-apiserver"].built.parent == BY_NAME["kube-scheduler"].built.parent

@@ -16,6 +16,7 @@ import yaml
 
 from canary.demo.process import ProgramFailed
 from tests.api.examples import BAD, GOOD, Bad, JsonObject
+from tests.docs.test_docs import examples
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.tools import ROOT
 
@@ -36,7 +37,6 @@ NAMESPACE = "examples"
 NEVER_STORED = {
     # Clients written in Go send 10 for a 10.0 in a manifest; only handmade JSON gets this far.
     "a whole number written as 10.0": "spec.analysis: Invalid value: .* expected int, got float64",
-    "annotations of one megabyte": "metadata.annotations: Too long",
 }
 
 
@@ -124,6 +124,13 @@ def test_what_is_good_is_admitted_without_a_warning(installed, name):
     assert created.headers.get_list("Warning") == []
 
 
+@pytest.mark.parametrize("document", examples())
+def test_an_example_of_the_docs_is_admitted_without_a_warning(installed, document):
+    created = create(installed, document)
+    assert created.status_code == 201, created.text
+    assert created.headers.get_list("Warning") == []
+
+
 @pytest.mark.parametrize(("name", "says"), NEVER_STORED.items())
 def test_what_no_api_server_stores_is_refused_for_its_own_reasons(installed, name, says):
     refused = create(installed, GOOD[name])
@@ -187,10 +194,10 @@ BESIDE_A_CONTROL_PLANE = """
 import asyncio, json, sys
 from pathlib import Path
 from tests.testbed.build import found_programs
-from tests.testbed.control_plane import ControlPlane
+from tests.testbed.control_plane import NAMES, ControlPlane
 
 async def main():
-    async with ControlPlane(found_programs(), logs=Path(sys.argv[1])) as plane:
+    async with ControlPlane(found_programs(NAMES), logs=Path(sys.argv[1])) as plane:
         print(json.dumps(plane.process_ids), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

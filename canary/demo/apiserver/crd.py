@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from canary.demo.apiserver import errors
 from canary.demo.apiserver.errors import Cause
+from canary.demo.apiserver.expressions import rule_causes
 from canary.demo.apiserver.resources import Column, Generation, Registry, Resource, ScalePaths
 from canary.demo.apiserver.structural import with_metadata
 from canary.demo.apiserver.values import Object, at_path, child
@@ -56,6 +57,8 @@ def definition_causes(definition: Object, old: Object | None) -> Iterator[Cause]
             yield errors.required(where, "schemas are required")
         else:
             yield from _structure(schema, where)
+            alike = all(each.get("schema") == version["schema"] for each in versions)
+            yield from rule_causes(schema, "spec.validation.openAPIV3Schema" if alike else where)
     if at_path(spec, "conversion", "strategy") == "Webhook":
         yield errors.unsupported("spec.conversion.strategy", "Webhook", ["None"])
     if old is not None and at_path(old, "spec", "scope") != spec.get("scope"):

@@ -1,11 +1,13 @@
 """Rules in CEL that a custom kind's schema carries (`x-kubernetes-validations`).
 
 They are evaluated by the package `common-expression-language`.
-It lacks some of what Kubernetes adds to CEL (optional fields `.?`, `isSorted`, quantities ...): a
-rule that it cannot compile is not evaluated, and creating the definition answers with a warning
-that names the rule.
+It lacks some of what Kubernetes adds to CEL (optional fields `.?`, URLs, quantities ...): a rule
+that needs these is not evaluated, and creating the definition answers with a warning that names it.
+A rule that Kubernetes does not know either is refused. Types are not checked before an object
+comes.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -14,31 +16,94 @@ import cel
 
 from canary.demo.apiserver import errors
 from canary.demo.apiserver.errors import Cause
+from canary.demo.apiserver.expression_names import (
+    EVALUATED,
+    LIBRARIES,
+    NOT_EVALUATED,
+    VARIABLES,
+)
 from canary.demo.apiserver.structural import child_schema
 from canary.demo.apiserver.values import Object
 
 RULES = "x-kubernetes-validations"
 
+_OPTIONAL_FIELDS = re.compile(r"\.\?|\[\?|\{\?")
+_BOUND = re.compile(
+    r"\.(?:all|exists|exists_one|existsOne|map|filter|transformList|transformMap|transformMapEntry)"
+    r"\(\s*(\w+)\s*,(?:\s*(\w+)\s*,)?|\bbind\(\s*(\w+)\s*,"
+)
+
 
 @lru_cache(maxsize=2048)
 def _compiled(expression: str) -> Any | None:
+    """Compile an expression; None where it needs what only Kubernetes has."""
     try:
-        return cel.compile(expression)
+        program = cel.compile(expression)
     except ValueError:
         return None
+    lacking = not EVALUATED.issuperset(_functions(program)) or bool(
+        LIBRARIES.intersection(program.variables()) - _bound(expression)
+    )
+    return None if lacking else program
+
+
+def _functions(program: Any) -> frozenset[str]:
+    """Give the functions that a program calls, without operators."""
+    return frozenset(name for name in program.functions() if name.isidentifier())
+
+
+def _bound(expression: str) -> frozenset[str]:
+    """Give the variables that macros bind."""
+    return frozenset(name for each in _BOUND.findall(expression) for name in each if name)
+
+
+def _evaluate(program: Any, scope: Object) -> Any:
+    context = cel.Context(variables=scope)
+    context.add_function("isSorted", lambda items: list(items) == sorted(items))
+    return program.execute(context)
 
 
 def uncompiled(schema: Any) -> Iterator[str]:
     """Yield every rule in a schema that cannot be evaluated."""
+    yield from (rule["rule"] for _, rule in _rules(schema, "") if _compiled(rule["rule"]) is None)
+
+
+def rule_causes(schema: Any, path: str) -> Iterator[Cause]:
+    """Yield every rule in a schema that is no CEL, or names what there is not."""
+    for where, rule in _rules(schema, path):
+        wrong = _wrong(rule["rule"])
+        if wrong:
+            yield errors.invalid_value(f"{where}.rule", rule, f"compilation failed: {wrong}")
+
+
+def _wrong(expression: str) -> str:
+    try:
+        program = cel.compile(expression)
+    except ValueError as error:
+        return "" if _OPTIONAL_FIELDS.search(expression) else f"ERROR: {error}"
+    unknown = [
+        *sorted(_functions(program) - EVALUATED - NOT_EVALUATED),
+        *sorted(frozenset(program.variables()) - VARIABLES - LIBRARIES - _bound(expression)),
+    ]
+    return f"ERROR: undeclared reference to '{unknown[0]}' (in container '')" if unknown else ""
+
+
+def _rules(schema: Any, path: str) -> Iterator[tuple[str, Object]]:
+    """Yield every rule in a schema and where it stands."""
     if isinstance(schema, dict):
-        for rule in schema.get(RULES, ()) if isinstance(schema.get(RULES), list) else ():
-            if _compiled(rule.get("rule", "")) is None:
-                yield rule.get("rule", "")
-        for nested in schema.values():
-            yield from uncompiled(nested)
+        listed = schema.get(RULES)
+        for index, rule in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(rule, dict) and isinstance(rule.get("rule"), str):
+                yield f"{path}.{RULES}[{index}]", rule
+        for name, nested in schema.items():
+            if name == "properties" and isinstance(nested, dict):
+                for field, each in nested.items():
+                    yield from _rules(each, f"{path}.properties[{field}]")
+            else:
+                yield from _rules(nested, f"{path}.{name}")
     elif isinstance(schema, list):
-        for nested in schema:
-            yield from uncompiled(nested)
+        for index, nested in enumerate(schema):
+            yield from _rules(nested, f"{path}[{index}]")
 
 
 def has_rules(schema: Any) -> bool:
@@ -95,10 +160,8 @@ def _check(rule: Object, new: Any, old: Any, path: str) -> Cause | None:
     if transition:
         scope["oldSelf"] = old
     try:
-        holds = program.execute(scope)
+        holds = _evaluate(program, scope)
     except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError) as error:
-        if "Undefined variable or function" in str(error):
-            return None
         said = f"no such key: {error.args[0]}" if isinstance(error, KeyError) else str(error)
         detail = f"{said} evaluating rule: {rule.get('message') or text}"
         return errors.invalid_value(path or "<nil>", new, detail)
@@ -111,7 +174,7 @@ def _message(rule: Object, scope: Object) -> str:
     program = _compiled(rule["messageExpression"]) if rule.get("messageExpression") else None
     if program is not None:
         try:
-            said = program.execute(scope)
+            said = _evaluate(program, scope)
         except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError):
             said = None
         if isinstance(said, str) and said.strip():

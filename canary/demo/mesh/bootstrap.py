@@ -18,7 +18,7 @@ _STATS_TAGS = (
     ("envoy.response_code_class", r"_rq(_(\d))xx$"),
     (
         "envoy.cluster_name",
-        r"^cluster\.((outbound\|\d+\|[^|]*\|.+?\.svc\.cluster\.local|[^.|]+)\.)",
+        r"^cluster\.((outbound\|\d+\|[^|]*\|.+?\.svc\.cluster\.local|[^.|]+);?\.)",
     ),
     ("envoy.http_conn_manager_prefix", r"^http\.((.*?)\.)"),
     (
@@ -36,14 +36,19 @@ def bootstrap(directory: Path, *, port: int) -> Manifest:
     return {
         "node": {"id": "embedded", "cluster": "embedded"},
         "admin": {"address": _address(0)},
-        "stats_config": {
-            "use_all_default_tags": False,
-            "stats_tags": [{"tag_name": name, "regex": regex} for name, regex in _STATS_TAGS],
-        },
+        "stats_config": stats_config(),
         # How soon a histogram shows what it has seen.
         "stats_flush_interval": "0.5s",
         "dynamic_resources": {"cds_config": files(directory / CLUSTERS_FILE)},
         "static_resources": {"listeners": [_listener(directory, port)]},
+    }
+
+
+def stats_config() -> Manifest:
+    """Write how labels are read from the names of statistics, those of Istio's clusters too."""
+    return {
+        "use_all_default_tags": False,
+        "stats_tags": [{"tag_name": name, "regex": regex} for name, regex in _STATS_TAGS],
     }
 
 

@@ -35,7 +35,10 @@ _STOP_SECONDS = 2.0
 _CLUSTERS_VERSION = "cluster_manager.cds"
 _ROUTES_VERSION = f"http.{INGRESS}.rds.{INGRESS}"
 _VERSIONS = r"\.(version_text|update_rejected)$"
-_REQUESTS = re.compile(r"cluster\.(?P<cluster>outbound\|.+)\.upstream_rq_(?P<kind>\w+)")
+#: Which of Envoy's statistics `counters_of` reads.
+COUNTED = r"^cluster\.outbound\|.*\.upstream_rq_(total|\d\d\d)$"
+#: Istio ends the name of a cluster in statistics with a semicolon, as it has dots itself.
+_REQUESTS = re.compile(r"cluster\.(?P<cluster>outbound\|.+?);?\.upstream_rq_(?P<kind>\w+)")
 
 
 class EnvoyRefused(ProgramFailed):
@@ -53,6 +56,21 @@ class ClusterCounters:
     def failed(self) -> int:
         """Requests answered with 5xx, by a pod or by Envoy in its place."""
         return sum(count for code, count in self.by_code.items() if code >= 500)
+
+
+def counters_of(stats: Mapping[str, Any]) -> dict[str, ClusterCounters]:
+    """Sort statistics of Envoy by the name of their cluster (`outbound|PORT||HOST`)."""
+    counted: dict[str, dict[str, int]] = {}
+    for name, value in stats.items():
+        if found := _REQUESTS.fullmatch(name):
+            counted.setdefault(found["cluster"], {})[found["kind"]] = int(value)
+    return {
+        cluster: ClusterCounters(
+            total=kinds.pop("total", 0),
+            by_code={int(code): count for code, count in sorted(kinds.items())},
+        )
+        for cluster, kinds in sorted(counted.items())
+    }
 
 
 class Envoy:
@@ -151,18 +169,7 @@ class Envoy:
 
     async def counters(self) -> dict[str, ClusterCounters]:
         """Read the counters of every cluster, by its name."""
-        stats = await self._stats(r"^cluster\.outbound\|.*\.upstream_rq_(total|\d\d\d)$")
-        counted: dict[str, dict[str, int]] = {}
-        for name, value in stats.items():
-            if found := _REQUESTS.fullmatch(name):
-                counted.setdefault(found["cluster"], {})[found["kind"]] = int(value)
-        return {
-            cluster: ClusterCounters(
-                total=kinds.pop("total", 0),
-                by_code={int(code): count for code, count in sorted(kinds.items())},
-            )
-            for cluster, kinds in sorted(counted.items())
-        }
+        return counters_of(await self._stats(COUNTED))
 
     @property
     def _log(self) -> Path:

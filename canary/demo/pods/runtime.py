@@ -1,4 +1,4 @@
-"""Runs pods as local processes, each pod on a loopback address of its own.
+"""Runs pods as local processes, each pod on an address of its own.
 
 Whatever the image, a container runs `server.py`; the image's tag is its version, the container's
 `env` its behaviour. Commands, volumes, init containers and liveness probes are not played.
@@ -109,10 +109,10 @@ class ProcessRuntime:
         pod = self._pods.get(uid)
         return tuple(line for each in (pod.containers if pod else ()) for line in each.lines)
 
-    async def start(self, pod: Manifest, report: Report) -> None:
-        """Start a pod's processes; its states are reported from now on."""
+    async def start(self, pod: Manifest, report: Report, *, address: str | None = None) -> None:
+        """Start a pod's processes, on a given address or one of ours; its states are reported."""
         uid = pod["metadata"]["uid"]
-        ip = self._network.allocate()
+        ip = address or self._network.allocate()
         plan = pod_plan(pod, ip)
         if plan.failure:
             self._network.release(ip)

@@ -49,39 +49,54 @@ linkerd:
   resources: [trafficsplits]
 {{- end -}}
 
-{{/* The rules of the controller's role, in each namespace that it watches. */}}
+{{/*
+The rules of the controller's role, in each namespace that it watches: what it asks for, and no
+more. To create by server-side apply takes the right to create as well as to patch. A test compares
+them with what was asked.
+*/}}
 {{- define "tidegate.rules" -}}
 - apiGroups: {{ toJson .Values.apiGroups }}
-  resources: [canaries, metrictemplates, alertproviders]
-  verbs: [get, list, watch, patch]
+  resources: [canaries]
+  verbs: [list, watch, patch]
 - apiGroups: {{ toJson .Values.apiGroups }}
-  resources: [canaries/status, metrictemplates/status, alertproviders/status]
+  resources: [canaries/status]
   verbs: [patch]
-# Owner references that hold up an owner's deletion need this right on the owner.
+# Owner references that hold up an owner's deletion need this right, where that is enforced.
 - apiGroups: {{ toJson .Values.apiGroups }}
   resources: [canaries/finalizers]
-  verbs: [update, patch]
+  verbs: [update]
+- apiGroups: {{ toJson .Values.apiGroups }}
+  resources: [metrictemplates, alertproviders]
+  verbs: [list, watch]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [services, configmaps, secrets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch, create, update, patch]
+{{- if .Values.configTracking }}
+# Primaries get copies of the configs of their targets; one that is immutable is made anew.
+- apiGroups: [""]
+  resources: [configmaps, secrets]
+  verbs: [get, list, watch, create, patch, delete]
+{{- else }}
+# Of metric stores, hooks and alert providers.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: ["", events.k8s.io]
+  verbs: [list, watch, create, update, patch]
+- apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- $kinds := include "tidegate.routerKinds" . | fromYaml }}
 {{- $groups := dict }}
 {{- range .Values.routers }}
@@ -94,9 +109,14 @@ linkerd:
 {{- range $group, $resources := $groups }}
 - apiGroups: [{{ $group }}]
   resources: {{ toJson $resources }}
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [list, watch, create, update, patch, delete]
 {{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Who may ask for an admission, and with what it is answered. */}}
+{{- define "tidegate.admissionSecret" -}}
+{{- required "admission.secretName is empty: name the Secret of type kubernetes.io/tls that holds the webhook's certificate, or leave admission.enabled out" .Values.admission.secretName -}}
 {{- end -}}

@@ -1,0 +1,69 @@
+"""How the Leases of those who share the Canaries are named, marked and read."""
+
+import re
+
+import orjson
+
+from canary.api.kinds import Manifest
+from canary.api.meta import GROUP
+from canary.controller.leases import LeaseTimes, holder_of, spec_of
+from canary.core.membership import Acknowledgement, Agreement, MemberLease, SharedLease
+from canary.core.shares import Members
+
+LABEL = f"{GROUP}/shares"
+"""On all Leases of a group; its value is the name of the shared one."""
+AGREEMENT = f"{GROUP}/agreement"
+"""On the shared Lease: the generation, and its members."""
+ACKNOWLEDGED = f"{GROUP}/acknowledged"
+"""On a member's Lease: the newest generation that it goes by."""
+HOLDER = "members"
+"""Holds the shared Lease; the name of a single controller ends in digits of its own."""
+LONGEST_NAME = 200
+
+
+def lease_name(name: str, identity: str) -> str:
+    """Name the Leases of a replica: lower-case letters, digits and hyphens, whatever its host."""
+    safe = re.sub(r"[^a-z0-9]+", "-", f"{name}-{identity}".lower())
+    return safe[:LONGEST_NAME].strip("-")
+
+
+def _lease_seconds(lease: Manifest, times: LeaseTimes) -> float:
+    return float(spec_of(lease).get("leaseDurationSeconds") or times.lease_seconds)
+
+
+def member_lease(lease: Manifest, times: LeaseTimes) -> MemberLease:
+    """Read the Lease of a member."""
+    written = (lease["metadata"].get("annotations") or {}).get(ACKNOWLEDGED, "")
+    epoch, _, generation = written.rpartition("/")
+    return MemberLease(
+        version=lease["metadata"]["resourceVersion"],
+        lease_seconds=_lease_seconds(lease, times),
+        acknowledged=(
+            Acknowledgement(epoch=epoch, generation=int(generation))
+            if generation.isdecimal()
+            else Acknowledgement()
+        ),
+    )
+
+
+def shared_lease(lease: Manifest, times: LeaseTimes) -> SharedLease:
+    """Read the Lease that all members share."""
+    holder = holder_of(lease)
+    generation, members = agreed(lease)
+    agreement = Agreement(epoch=lease["metadata"]["uid"], generation=generation, members=members)
+    return SharedLease(
+        version=lease["metadata"]["resourceVersion"],
+        lease_seconds=_lease_seconds(lease, times),
+        holder=holder,
+        agreement=agreement if holder == HOLDER else None,
+    )
+
+
+def agreed(lease: Manifest) -> tuple[int, Members]:
+    """Read the generation and the members of the last agreement; a person may have edited it."""
+    written = ((lease.get("metadata") or {}).get("annotations") or {}).get(AGREEMENT, "")
+    try:
+        agreement = orjson.loads(written)
+        return int(agreement["generation"]), frozenset(map(str, agreement["members"]))
+    except (ValueError, TypeError, KeyError):
+        return 0, frozenset()

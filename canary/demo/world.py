@@ -1,0 +1,309 @@
+"""A world that stories are told in: objects, traffic, and tidegate as a process of its own.
+
+tidegate runs as in a cluster, so that it can be stopped, killed and started again. What the cluster
+consists of belongs to the subclasses; what is told in it to `story.py` and to the tests.
+"""
+
+import asyncio
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
+from canary.api.meta import GROUP
+from canary.api.validation import parse_canary
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.controller.notify import EVENT
+from canary.core.weights import Split
+from canary.demo import manifests
+from canary.demo.load import Load
+from canary.demo.mesh.envoy import ClusterCounters
+from canary.demo.network import free_port
+from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
+from canary.errors import NotFound
+from canary.routers import Cluster as Routes
+from canary.routers import router_for
+
+POLL_SECONDS = 0.05
+USER_AGENT = "tidegate-demo"
+
+
+class DataPlane(Protocol):
+    """The proxy that callers of the app come through."""
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+
+    @property
+    def metrics_url(self) -> str:
+        """Its page of metrics, in Prometheus's text format."""
+
+    async def settled(self) -> None:
+        """Wait until it acts on every object so far."""
+
+    async def counters(self) -> dict[str, ClusterCounters]:
+        """Read its counters of every cluster, by its name (`outbound|PORT||HOST`)."""
+
+
+class World(ABC):
+    """A cluster, running while the context is open; `namespace` is the story's own."""
+
+    #: Connected to the API server as somebody who may do everything.
+    api: Cluster
+    kubeconfig: Path
+    mesh: DataPlane
+    #: How many times longer than in the embedded world things may take.
+    patience = 1.0
+
+    def __init__(
+        self,
+        *,
+        router: str,
+        namespace: str,
+        directory: Path | None,
+        requests_per_second: float,
+        drain: str,
+    ) -> None:
+        self.router = router
+        self.namespace = namespace
+        self._directory = directory
+        self._requests_per_second = requests_per_second
+        self._drain = drain
+        self._stack = AsyncExitStack()
+        self._controller: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            if self._directory is None:
+                temporary = tempfile.TemporaryDirectory(prefix="tidegate-demo-")
+                self._directory = Path(self._stack.enter_context(temporary))
+            self.directory = self._directory
+            await self._start()
+            self._stack.push_async_callback(self.stop_controller)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Start the cluster and connect to it."""
+
+    @property
+    def controller_kubeconfig(self) -> Path:
+        """How tidegate connects."""
+        return self.kubeconfig
+
+    @property
+    def service(self) -> Mapping[str, Any]:
+        """Fields of a Canary's `service` that this world's way of entry asks for."""
+        return {}
+
+    @abstractmethod
+    def controller_flags(self) -> Sequence[str]:
+        """Give the flags that tidegate needs in this world."""
+
+    # ---------------------------------------------------------------------------------- tidegate
+
+    @property
+    def controller_log(self) -> Path:
+        """Where tidegate logs."""
+        return self.directory / "tidegate.log"
+
+    async def start_controller(self, *flags: str) -> None:
+        """Start tidegate, and wait until it is ready."""
+        self.controller_port = free_port()
+        self._controller = await start_program(
+            Path(sys.executable),
+            "-m",
+            "canary",
+            "run",
+            "--kubeconfig",
+            str(self.controller_kubeconfig),
+            "--listen",
+            f"127.0.0.1:{self.controller_port}",
+            "--log-format",
+            "console",
+            "--drain",
+            self._drain,
+            "--router",
+            self.router,
+            "--lease-duration",
+            "4s",
+            "--lease-renew-deadline",
+            "3s",
+            "--lease-retry-period",
+            "500ms",
+            *self.controller_flags(),
+            *flags,
+            log=self.controller_log,
+        )
+        await self.until(self._ready, "tidegate is ready", seconds=30)
+
+    async def stop_controller(self) -> None:
+        """Stop tidegate in order."""
+        if self._controller is not None:
+            await stop_program(self._controller, grace_seconds=25)
+            self._controller = None
+
+    async def kill_controller(self) -> None:
+        """Kill tidegate at once, as a node that fails does."""
+        assert self._controller is not None
+        self._controller.kill()
+        await self._controller.wait()
+        self._controller = None
+
+    async def _ready(self) -> bool:
+        if self._controller is not None and self._controller.returncode is not None:
+            raise ProgramFailed(f"tidegate ended: {last_lines(self.controller_log)}")
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.controller_port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: tidegate\r\nConnection: close\r\n\r\n")
+            return b" 200 " in await reader.readline()
+        finally:
+            writer.close()
+
+    # ----------------------------------------------------------------------------------- objects
+
+    async def create(self, manifest: Manifest, kind: Kind) -> Manifest:
+        """Create an object."""
+        return await self.api.create(manifest, kind)
+
+    async def create_app(self, tag: str, **behaviour: str) -> None:
+        """Create the app at a version."""
+        await self.create(
+            manifests.deployment(tag, namespace=self.namespace, behaviour=behaviour), DEPLOYMENT
+        )
+
+    async def expose_app(self) -> None:
+        """Give the app a Service and a way for its callers, before there is a Canary."""
+        port = {"name": "http", "port": manifests.PORT, "targetPort": manifests.CONTAINER_PORT}
+        service = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": manifests.APP, "namespace": self.namespace},
+            "spec": {"selector": {"app": manifests.APP}, "ports": [port]},
+        }
+        await self.create(service, SERVICE)
+
+    async def create_canary(self, **changes: Any) -> None:
+        """Create the app's Canary."""
+        manifest = manifests.canary(
+            self.router, namespace=self.namespace, service=self.service, **changes
+        )
+        await self.create(manifest, canary_kind(GROUP))
+
+    async def release(self, tag: str, **behaviour: str) -> None:
+        """Change the app to another version, as `kubectl apply` of a new image would."""
+        template = manifests.pod_template(tag, behaviour=behaviour)
+        await self.patch(DEPLOYMENT, manifests.APP, {"spec": {"template": template}})
+
+    async def patch(self, kind: Kind, name: str, patch: Manifest) -> Manifest:
+        """Merge a patch into an object of the story's namespace."""
+        return await self.api.merge_patch(kind, self.namespace, name, patch)
+
+    async def annotate(self, verb: str, value: str = "story") -> None:
+        """Give a command to the Canary by annotation."""
+        annotations = {f"{GROUP}/{verb}": value}
+        await self.patch(
+            canary_kind(GROUP), manifests.APP, {"metadata": {"annotations": annotations}}
+        )
+
+    async def read(self, kind: Kind, name: str) -> Manifest | None:
+        """Read an object of the story's namespace; None where there is none."""
+        try:
+            return await self.api.read(kind, self.namespace, name)
+        except NotFound:
+            return None
+
+    async def canary(self) -> Manifest:
+        """Read the app's Canary."""
+        return await self.api.read(canary_kind(GROUP), self.namespace, manifests.APP)
+
+    async def status(self) -> Mapping[str, Any]:
+        """Read the status of the app's Canary."""
+        status: Mapping[str, Any] = (await self.canary()).get("status") or {}
+        return status
+
+    async def events(self) -> list[Manifest]:
+        """List the events of the story's namespace."""
+        return [event async for page, _ in self.api.pages(EVENT, self.namespace) for event in page]
+
+    async def routed(self) -> Split | None:
+        """Read the split that the route has now, as the router reads it."""
+        router, canary = router_for(self.router), parse_canary(await self.canary())
+        existing = {
+            key: manifest
+            for key in router.objects(canary)
+            if (manifest := await self.read(key.kind, key.name)) is not None
+        }
+        return router.weights(canary, Routes(existing=existing, served={}))
+
+    async def until_routed(self, weight: int) -> Mapping[str, Any]:
+        """Wait until the canary gets a share of the traffic; give the Canary's status then."""
+
+        async def there() -> bool:
+            split = await self.routed()
+            return split is not None and split.canary == weight
+
+        await self.until(there, f"{weight} % routed to the canary", seconds=60)
+        await self.mesh.settled()
+        return await self.status()
+
+    async def until(
+        self, holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0
+    ) -> None:
+        """Wait until something holds; what is waited for in `seconds` may take `patience` times it.
+
+        Raises:
+            TimeoutError: it does not hold in time; says where the Canary is instead.
+        """
+        loop = asyncio.get_running_loop()
+        seconds *= self.patience
+        deadline = loop.time() + seconds
+        while not await holds():
+            if loop.time() > deadline:
+                raise TimeoutError(f"not in {seconds:g} s: {what}; {await self._where()}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def until_phase(self, *phases: str, seconds: float = 30.0) -> Mapping[str, Any]:
+        """Wait until the Canary is in one of the phases; give its status."""
+        found: Mapping[str, Any] = {}
+
+        async def there() -> bool:
+            nonlocal found
+            found = await self.status()
+            return found.get("phase") in phases
+
+        await self.until(there, f"phase {' or '.join(phases)}", seconds=seconds)
+        return found
+
+    async def _where(self) -> str:
+        try:
+            status = await self.status()
+        except NotFound:
+            return "there is no Canary"
+        return (
+            f"phase {status.get('phase')}, weight {status.get('canaryWeight')}, "
+            f"waiting for {status.get('waitingFor')}; log: {last_lines(self.controller_log)}"
+        )
+
+    @asynccontextmanager
+    async def traffic(self) -> AsyncIterator[Load]:
+        """Send requests to the app all the while."""
+        await self.mesh.settled()
+        host = f"{manifests.APP}.{self.namespace}.svc.cluster.local"
+        async with Load(self.mesh.url, host=host, rate=self._requests_per_second) as load:
+            yield load

@@ -1,0 +1,363 @@
+"""Let canaries come, be released and go for an hour, and judge whether the memory stays flat.
+
+    python tests/bench/soak.py --minutes 60 --write
+
+The controller is a process of its own, in the embedded world; its memory is read every minute.
+"""
+
+import argparse
+import asyncio
+import itertools
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from canary.api.kinds import DEPLOYMENT  # noqa: E402 - the tests are no installed package
+from canary.demo.apiserver.audit import RequestCounter  # noqa: E402
+from canary.demo.manifests import NAMESPACE  # noqa: E402
+from canary.demo.network import free_port  # noqa: E402
+from canary.demo.process import start_program, stop_program  # noqa: E402
+from canary.errors import NotFound  # noqa: E402
+from tests.bench.run import PAGE, Process, machine  # noqa: E402
+from tests.controller.running import CANARY, World  # noqa: E402
+
+MARK, END = "<!-- soak -->", "<!-- /soak -->"
+FLAT = 0.10
+"""Memory is flat when its median rises by at most so much."""
+POLL_SECONDS = 1.0
+STUCK_SECONDS = 300.0
+"""A canary that has not come to an end after so long will not."""
+
+
+@dataclass(kw_only=True)
+class Churn:
+    """What has happened so far."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    lives: int = 0
+    stuck: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The controller after some time."""
+
+    minutes: float
+    memory_mib: float
+    cpu_seconds: float
+    requests: int
+    runs: int
+
+
+class Backend:
+    """What metrics are asked of, and what hooks call: bad are the apps that are said to be."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.bad: set[str] = set()
+        self.queries = 0
+        self.hooks = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer an instant query, or a hook."""
+        if request.path.startswith("/hook"):
+            self.hooks += 1
+            return web.Response(text="ok")
+        self.queries += 1
+        form = await request.post()
+        query = str(form.get("query") or request.query.get("query", ""))
+        named = re.search(r'app="([^"]*)"', query)
+        value = "9" if named and named[1] in self.bad else "0"
+        result = [{"metric": {}, "value": [0, value]}]
+        document = {"status": "success", "data": {"resultType": "vector", "result": result}}
+        return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+@asynccontextmanager
+async def a_backend() -> AsyncIterator[Backend]:
+    """Run a backend."""
+    backend = Backend()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", backend.answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    backend.url = "http://{}:{}".format(*runner.addresses[0][:2])
+    try:
+        yield backend
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def a_controller(world: World, backend: Backend, log: Path) -> AsyncIterator[Process]:
+    """Run the controller."""
+    process = await start_program(
+        Path(sys.executable),
+        *("-m", "canary", "run", "--kubeconfig", str(world.kubeconfig), "--drain", "1s"),
+        *("--listen", f"127.0.0.1:{free_port()}", "--lease-namespace", "default"),
+        *("--metrics-server", backend.url),
+        log=log,
+    )
+    try:
+        yield Process(world, process.pid)
+        if process.returncode is not None:
+            raise RuntimeError(f"the controller ended by itself: {process.returncode}; {log}")
+    finally:
+        await stop_program(process, grace_seconds=20)
+
+
+class Lives:
+    """Canaries one after the other, each under a name of its own."""
+
+    def __init__(self, world: World, backend: Backend, churn: Churn, seed: int) -> None:
+        self._world = world
+        self._backend = backend
+        self._churn = churn
+        self._random = random.Random(seed)
+        self._names: Iterator[str] = (f"app-{number:05}" for number in itertools.count())
+
+    async def live(self, pause_seconds: float) -> None:
+        """Create, release, change and delete canaries without an end."""
+        while True:
+            name = next(self._names)
+            try:
+                async with asyncio.timeout(STUCK_SECONDS):
+                    await self._life(name, pause_seconds)
+                self._churn.lives += 1
+            except TimeoutError:
+                self._churn.stuck.append(f"{name}: {dict(await self._status(name) or {})}")
+
+    async def _life(self, name: str, pause_seconds: float) -> None:
+        world, draw = self._world, self._random
+        await world.create_app(name)
+        await world.create_canary(name, analysis=self._analysis(name))
+        await self._reached(name, "Initialized")
+        for tag in range(2, 2 + draw.randint(2, 5)):
+            await asyncio.sleep(draw.uniform(0, 2 * pause_seconds))
+            match draw.choice(("good", "good", "bad", "crashing", "changed", "superseded")):
+                case "good":
+                    await world.release(name, str(tag))
+                case "bad":
+                    self._backend.bad.add(name)
+                    await world.release(name, str(tag))
+                case "crashing":
+                    await world.release(name, draw.choice(("crash-loop", "oom", "image-pull")))
+                case "changed":
+                    steps = sorted(draw.sample(range(5, 96), 3))
+                    await world.patch(CANARY, name, {"spec": {"analysis": {"stepWeights": steps}}})
+                    await world.release(name, str(tag))
+                case "superseded":
+                    await world.release(name, f"{tag}-early")
+                    await asyncio.sleep(draw.uniform(0, 3))
+                    await world.release(name, str(tag))
+            await self._ended(name)
+            self._backend.bad.discard(name)
+        await world.api.delete(CANARY, NAMESPACE, name)
+        await self._gone(name)
+        await world.api.delete(DEPLOYMENT, NAMESPACE, name)
+
+    def _analysis(self, name: str) -> Mapping[str, Any]:
+        metric = {
+            "name": "errors",
+            "query": f'errors{{app="{name}"}}',
+            "thresholdRange": {"max": 1},
+        }
+        hooks = [
+            {"type": "event", "name": "told", "url": f"{self._backend.url}/hook/event"},
+            {"type": "rollout", "name": "check", "url": f"{self._backend.url}/hook/rollout"},
+        ]
+        return {
+            "stepWeights": [20, 40, 60],
+            "interval": "1s",
+            "threshold": 1,
+            "metrics": [metric],
+            "webhooks": hooks,
+        }
+
+    async def _reached(self, name: str, *phases: str) -> Mapping[str, Any]:
+        while True:
+            status = await self._status(name) or {}
+            if status.get("phase") in phases:
+                return status
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _gone(self, name: str) -> None:
+        while await self._status(name) is not None:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _ended(self, name: str) -> None:
+        """Wait until the newest revision has come to an end."""
+        await asyncio.sleep(POLL_SECONDS)
+        status = await self._reached(name, "Succeeded", "Failed")
+        for run in (status.get("history") or ())[:1]:
+            self._churn.outcomes[run["outcome"]] += 1
+
+    async def _status(self, name: str) -> Mapping[str, Any] | None:
+        try:
+            return await self._world.status(name)
+        except NotFound:
+            return None
+
+
+def asked(counter: RequestCounter) -> int:
+    """Count what the controller has asked, beside Lease renewals."""
+    return counter.count(user_agent="tidegate/")
+
+
+async def sampled(
+    world: World, process: Process, churn: Churn, minutes: float, every_seconds: float
+) -> list[Sample]:
+    """Sample the controller for so long."""
+    began = time.monotonic()
+    samples: list[Sample] = []
+    while (passed := time.monotonic() - began) < minutes * 60:
+        await asyncio.sleep(min(every_seconds, minutes * 60 - passed))
+        sample = Sample(
+            minutes=(time.monotonic() - began) / 60,
+            memory_mib=process.memory,
+            cpu_seconds=process.cpu_seconds,
+            requests=asked(world.server.requests),
+            runs=churn.outcomes.total(),
+        )
+        samples.append(sample)
+        print(
+            f"{sample.minutes:6.1f} min  {sample.memory_mib:6.1f} MiB  "
+            f"{sample.cpu_seconds:7.1f} s CPU  {sample.requests:7} requests  "
+            f"{sample.runs:5} runs  {churn.lives:5} lives  {len(churn.stuck)} stuck",
+            flush=True,
+        )
+    return samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether memory is flat: medians of the first and the last quarter after the warm-up."""
+
+    first_mib: float
+    last_mib: float
+
+    @property
+    def growth(self) -> float:
+        return self.last_mib / self.first_mib - 1
+
+    @property
+    def flat(self) -> bool:
+        return self.growth <= FLAT
+
+
+def judged(memory_mib: list[float]) -> Verdict:
+    """Judge samples, of which the first tenth is the warm-up."""
+    if len(memory_mib) < 8:
+        raise ValueError(f"{len(memory_mib)} samples are too few to judge; take 8 or more")
+    warm = memory_mib[len(memory_mib) // 10 :]
+    quarter = max(len(warm) // 4, 1)
+    return Verdict(
+        first_mib=statistics.median(warm[:quarter]), last_mib=statistics.median(warm[-quarter:])
+    )
+
+
+def section(samples: list[Sample], churn: Churn, verdict: Verdict) -> str:
+    """Render the figures."""
+    last = samples[-1]
+    outcomes = ", ".join(f"{count} {what}" for what, count in churn.outcomes.most_common())
+    cpu = last.cpu_seconds / (last.minutes * 60)
+    churned = (
+        f"{last.minutes:.0f} minutes of churn: canaries are created, released, changed, "
+        "rolled back and deleted, each under a name of its own."
+    )
+    judged_how = (
+        "The first tenth is the warm-up; "
+        "then the median of the first quarter is compared with that of the last one."
+    )
+    cost = last.requests / max(last.runs, 1)
+    return "\n".join(
+        (
+            MARK,
+            "## Soak",
+            "",
+            churned,
+            judged_how,
+            "Repeat it with `python tests/bench/soak.py --minutes 60`.",
+            "",
+            f"Measured on {machine().removeprefix('Measured ').strip()}",
+            "",
+            "| Figure | Measured | To reach |",
+            "| --- | --- | --- |",
+            f"| canaries created and deleted | {churn.lives} |  |",
+            f"| runs by outcome | {outcomes} |  |",
+            f"| canaries that came to no end | {len(churn.stuck)} | 0 |",
+            f"| memory, first quarter, median | {verdict.first_mib:.1f} MiB |  |",
+            f"| memory, last quarter, median | {verdict.last_mib:.1f} MiB |  |",
+            f"| growth of memory | {verdict.growth:+.1%} | ≤ {FLAT:.0%} |",
+            f"| API requests a run, with the life and death of canaries | {cost:.1f} |  |",
+            f"| CPU of the controller | {cpu:.1%} of a core |  |",
+            END,
+        )
+    )
+
+
+def written(page: str, text: str) -> str:
+    """Put the section where it was, or at the end of what is written by hand."""
+    if MARK in page:
+        before, _, rest = page.partition(MARK)
+        return before + text + rest.partition(END)[2]
+    before, figures, after = page.partition("<!-- figures -->")
+    return f"{before}{text}\n\n{figures}{after}"
+
+
+async def soak(options: argparse.Namespace) -> int:
+    """Let canaries live for so long; give the exit code."""
+    churn = Churn()
+    with tempfile.TemporaryDirectory(prefix="tidegate-soak-") as directory:
+        log = Path(options.log or f"{directory}/tidegate.log")
+        async with (
+            World(Path(directory)) as world,
+            a_backend() as backend,
+            a_controller(world, backend, log) as process,
+        ):
+            lives = Lives(world, backend, churn, options.seed)
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(lives.live(options.pause)) for _ in range(options.canaries)
+                ]
+                samples = await sampled(world, process, churn, options.minutes, options.every)
+                for task in tasks:
+                    task.cancel()
+    for each in churn.stuck:
+        print(f"stuck: {each}")
+    verdict = judged([sample.memory_mib for sample in samples])
+    text = section(samples, churn, verdict)
+    print(f"\n{text}")
+    if options.write:
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+    return 0 if verdict.flat and not churn.stuck else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--every", type=float, default=60.0, help="seconds between samples")
+    parser.add_argument("--canaries", type=int, default=10, help="how many there are at once")
+    parser.add_argument(
+        "--pause", type=float, default=10.0, help="seconds between runs, on average"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--log", help="keep the controller's log in this file")
+    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
+    sys.exit(asyncio.run(soak(parser.parse_args())))

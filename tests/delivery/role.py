@@ -1,0 +1,196 @@
+"""The role that the chart gives the controller: granted to an account, and held against requests.
+
+A right that no request has used is one too many, unless `KEPT` says what it is there for.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+
+from canary.api.kinds import Manifest
+from tests.delivery.helm import RELEASE, render
+from tests.testbed.audit import AuditEntry
+
+NAMESPACE = "tidegate-system"
+_PATHS = {
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts/",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles/",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/",
+}
+_TOKEN_SECONDS = 24 * 3600
+
+
+class Right(NamedTuple):
+    """What a role lets its holder do; a subresource is part of the resource, as in a rule."""
+
+    group: str
+    resource: str
+    verb: str
+
+
+class Asked(NamedTuple):
+    """A request: the right that it takes, and how it was answered."""
+
+    right: Right
+    status: int
+
+
+class Place(Protocol):
+    """A cluster on which everything may be done."""
+
+    kubeconfig: Path
+
+    def client(self) -> httpx.AsyncClient:
+        """Connect to it."""
+        ...
+
+
+#: Rights that are kept though a story may never ask for them, by what they are there for. The group
+#: of Canaries is written once for all that are served.
+KEPT: Mapping[Right, str] = {
+    Right("tidegate.dev", "canaries/finalizers", "update"): (
+        "no request asks for it: where OwnerReferencesPermissionEnforcement is on, an owner "
+        "reference with blockOwnerDeletion is refused without it"
+    ),
+    Right("autoscaling", "horizontalpodautoscalers", "update"): (
+        "an autoscaler of the primary's name that was there before is replaced on its version"
+    ),
+    Right("networking.istio.io", "destinationrules", "update"): (
+        "DestinationRules of the sides' names that were there before are adopted and given back"
+    ),
+}
+
+
+# ------------------------------------------------------------------------------------- granting
+
+
+def account(release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+    """Give the name that the API server knows the release's account by, as audits show it."""
+    return f"system:serviceaccount:{namespace}:{release}"
+
+
+def role_objects(
+    *values: str, release: str = RELEASE, namespace: str = NAMESPACE
+) -> list[Manifest]:
+    """Render the account, its roles and what binds them, as `helm install` would create them."""
+    objects = render(*values, release=release, namespace=namespace)
+    return [each for each in objects if each["kind"] in _PATHS]
+
+
+def rules_of(objects: Iterable[Manifest]) -> list[Mapping[str, Any]]:
+    """Give the rules of all roles among objects."""
+    return [rule for each in objects for rule in each.get("rules") or ()]
+
+
+async def granted(
+    place: Place,
+    folder: Path,
+    *values: str,
+    routers: Sequence[str] = ("istio",),
+    namespaces: Sequence[str] = (),
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
+) -> Path:
+    """Create the chart's account and roles, and give a kubeconfig of that account, in `folder`.
+
+    No namespace is all of them, by a ClusterRole; otherwise those named get a Role each. More
+    values of the chart are given as `name=JSON`.
+    """
+    given = (
+        *values,
+        f"routers={json.dumps(list(routers))}",
+        f"watchNamespaces={json.dumps(list(namespaces))}",
+    )
+    objects = role_objects(*given, release=release, namespace=namespace)
+    async with place.client() as client:
+        for name in dict.fromkeys((namespace, *namespaces)):
+            manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            await _apply(client, f"/api/v1/namespaces/{name}", manifest)
+        for each in objects:
+            path = _PATHS[each["kind"]].format(each["metadata"].get("namespace", ""))
+            await _apply(client, path + each["metadata"]["name"], each)
+        answer = await client.post(
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{release}/token",
+            json={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": _TOKEN_SECONDS},
+            },
+        )
+        answer.raise_for_status()
+    config = json.loads(place.kubeconfig.read_text())
+    config["users"] = [{"name": release, "user": {"token": answer.json()["status"]["token"]}}]
+    for context in config["contexts"]:
+        context["context"] |= {"user": release, "namespace": namespace}
+    kubeconfig = folder / f"{namespace}-{release}.kubeconfig"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(json.dumps(config))
+    return kubeconfig
+
+
+async def _apply(client: httpx.AsyncClient, path: str, manifest: Manifest) -> None:
+    answer = await client.patch(
+        path,
+        content=json.dumps(manifest),
+        params={"fieldManager": "tester", "force": "true", "fieldValidation": "Strict"},
+        headers={"Content-Type": "application/apply-patch+yaml"},
+    )
+    if answer.is_error:
+        raise AssertionError(f"{path}: {answer.text}")
+
+
+# --------------------------------------------------------------------------------------- judging
+
+
+def asked(entries: Iterable[AuditEntry], user: str) -> Iterator[Asked]:
+    """Read what a user asked of resources from the audit log of an API server."""
+    for entry in entries:
+        if entry.user == user and not entry.resource.startswith("/"):
+            resource = "/".join(filter(None, (entry.resource, entry.subresource)))
+            yield Asked(Right(entry.group, resource, entry.verb), entry.status)
+
+
+def rights(rules: Iterable[Mapping[str, Any]]) -> set[Right]:
+    """Give every right that rules hold."""
+    return {
+        Right(group, resource, verb)
+        for rule in rules
+        for group in rule.get("apiGroups") or ()
+        for resource in rule.get("resources") or ()
+        for verb in rule["verbs"]
+    }
+
+
+def used(requests: Iterable[Asked]) -> set[Right]:
+    """Give the rights that requests took; a refused one took none.
+
+    What server-side apply creates takes the right to create as well.
+    """
+    taken = set()
+    for right, status in requests:
+        if status in {401, 403}:
+            continue
+        taken.add(right)
+        if right.verb == "patch" and status == 201:
+            taken.add(right._replace(verb="create"))
+    return taken
+
+
+def unused(rules: Iterable[Mapping[str, Any]], requests: Iterable[Asked]) -> list[Right]:
+    """Give the rights that no request took, and for which `KEPT` has no reason."""
+    return sorted(rights(rules) - used(requests) - KEPT.keys())
+
+
+def missing(rules: Iterable[Mapping[str, Any]], requests: Iterable[Asked]) -> list[Right]:
+    """Give the rights that requests took, and that no rule holds."""
+    return sorted(used(requests) - rights(rules))
+
+
+def refused(requests: Iterable[Asked]) -> list[Right]:
+    """Give the rights that the API server found lacking."""
+    return sorted({right for right, status in requests if status == 403})

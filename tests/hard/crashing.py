@@ -1,0 +1,337 @@
+"""A controller that is killed after writes of its choosing, and what became of its work.
+
+The proxy before the API server kills: it alone knows that a write has landed, and whether the
+controller has been told so.
+"""
+
+import asyncio
+import re
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
+from canary.demo.apiserver.storage import Event
+from canary.demo.process import start_program
+from canary.errors import NotFound
+from tests.controller.faults import Proxy, reset
+from tests.controller.running import CANARY, VIRTUAL_SERVICE, World
+from tests.receiver import Answer, Receiver
+
+SECONDS = 400.0
+"""A life that has not come to its end after so long will not."""
+TRAFFIC_SPLIT = Kind(
+    group="split.smi-spec.io",
+    versions=("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1"),
+    kind="TrafficSplit",
+    plural="trafficsplits",
+)
+HTTP_ROUTE = Kind(
+    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
+)
+KINDS = (CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
+_ROUTES = {kind.kind for kind in (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)}
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_OF_ONE_LIFE = {
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "managedFields",
+    "generation",
+    "clusterIP",
+    "clusterIPs",
+}
+"""Metadata that differs from one life to the next."""
+_HISTORY = ("revision", "outcome", "reason", "message")
+_STATUS = ("phase", "canaryWeight", "weights", "failedChecks", "step", "lastAppliedSpec",
+           "lastPromotedSpec", "targetParked", "runs", "waitingFor", "run", "notices")  # fmt: skip
+
+Due = Callable[[int], bool]
+"""Tells whether the controller is killed after the n-th write."""
+
+
+class Killer(Proxy):
+    """Passes requests on, one write after the other; kills after those that are due."""
+
+    def __init__(self, upstream: str, *, due: Due, seen: bool) -> None:
+        super().__init__(upstream)
+        self.writes: list[str] = []
+        """Each write that has landed, beside Leases."""
+        self.due = due
+        self.seen = seen
+        """Whether the controller is told of a write before it is killed."""
+        self.kill: Callable[[], None] = lambda: None
+        self._one_by_one = asyncio.Lock()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method not in _WRITES or "/leases" in request.path:
+            try:
+                return await (reset(self, request) if self.down else self.forward(request))
+            except ConnectionResetError:
+                # Who asked was killed.
+                return web.Response()
+        async with self._one_by_one:
+            if self.down:
+                return await reset(self, request)
+            async with self.ask(request) as (status, headers, chunks):
+                body = b"".join([chunk async for chunk in chunks])
+            if status < 300:
+                self.writes.append(f"{request.method} {request.path}")
+                if self.due(len(self.writes)):
+                    # What is asked from now on does not land: exactly so many writes have.
+                    self.down = True
+                    if not self.seen:
+                        self.kill()
+                        return await reset(self, request)
+            response = web.Response(status=status, headers=headers, body=body)
+            if self.down:
+                await response.prepare(request)
+                await response.write_eof()
+                # What has been sent is read in the next moments; what follows from it is refused.
+                await asyncio.sleep(0.02)
+                self.kill()
+            return response
+
+
+class CrashingController:
+    """`tidegate run` behind a killer, started again whenever it was killed."""
+
+    def __init__(self, world: World, killer: Killer, receiver: Receiver) -> None:
+        self._world = world
+        self._killer = killer
+        self._receiver = receiver
+        self._gone = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self.kills = 0
+        self.log = world.directory / "tidegate.log"
+
+    async def __aenter__(self) -> Self:
+        document = yaml.safe_load(self._world.kubeconfig.read_text())
+        document["clusters"][0]["cluster"]["server"] = self._killer.url
+        self._kubeconfig = self._world.directory / "killer.kubeconfig"
+        self._kubeconfig.write_text(yaml.safe_dump(document))
+        self._killer.kill = self._kill
+        await self._start()
+        self._keeper = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._keeper.cancel()
+        await asyncio.wait({self._keeper})
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    def check(self) -> None:
+        """Raise where it has ended by itself."""
+        if self._keeper.done():
+            self._keeper.result()
+        assert self._process is not None
+        assert self._process.returncode in {None, -9}, self.log.read_text()[-2000:]
+
+    def _kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self.kills += 1
+        self._gone.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._gone.wait()
+            self._gone.clear()
+            assert self._process is not None
+            await self._process.wait()
+            self._killer.relent()
+            await self._start()
+
+    async def _start(self) -> None:
+        self._process = await start_program(
+            Path(sys.executable),
+            *("-m", "canary", "run", "--kubeconfig", str(self._kubeconfig), "--drain", "0s"),
+            *("--listen", "127.0.0.1:0", "--no-leader-election"),
+            *("--metrics-server", f"{self._receiver.url}/metrics"),
+            *("--event-webhook", f"{self._receiver.url}/event"),
+            log=self.log,
+            environment={"TIDEGATE_ALERT_WEBHOOK": f"{self._receiver.url}/alert"},
+        )
+
+
+class Life:
+    """A world with one app, the controller that is killed in it, and what is left behind."""
+
+    def __init__(
+        self, world: World, controller: CrashingController, killer: Killer, receiver: Receiver
+    ) -> None:
+        self.world = world
+        self.controller = controller
+        self.killer = killer
+        self._receiver = receiver
+        self.routed: list[int] = []
+        """The canary's weight in each version that the route has had."""
+        world.server.storage.subscribe(self._follow)
+
+    def _follow(self, _: object, event: Event) -> None:
+        manifest = event.stored.object
+        if event.change != "DELETED" and manifest.get("kind") in _ROUTES:
+            self.routed.append(weight_of(manifest))
+
+    async def until(self, holds: Callable[[dict[str, Any]], bool], what: str) -> None:
+        """Wait until something holds of the Canary's status."""
+        status: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(SECONDS):
+                while True:
+                    self.controller.check()
+                    status = dict(await self.world.status())
+                    if holds(status):
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise AssertionError(f"not {what}: {status}; writes {self.killer.writes}") from error
+
+    async def until_phase(self, phase: str) -> None:
+        """Wait until the Canary is in a phase, and everything about it is told."""
+        await self.until(
+            lambda status: status.get("phase") == phase and not status.get("notices"), phase
+        )
+
+    async def until_gone(self) -> None:
+        """Wait until there is no Canary."""
+        with suppress(NotFound):
+            await self.until(lambda _: False, "gone")
+
+    async def remains(self) -> dict[str, Any]:
+        """Tell what is left, without what differs from one life to the next."""
+        return {
+            f"{kind.kind}/{manifest['metadata']['name']}": timeless(manifest)
+            for kind in KINDS
+            for manifest in await self.world.objects(kind)
+        }
+
+    async def events(self) -> Counter[str]:
+        """Count the events by what they say."""
+        return Counter(event["reason"] for event in await self.world.events())
+
+    def told(self) -> dict[str, Counter[str]]:
+        """Count by path what the receiver was told, each thing once, however often it was told."""
+        told: dict[str, dict[str, str]] = {}
+        for request in self._receiver.requests:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            if request.path.startswith("/metrics"):
+                continue
+            document = request.document
+            about = document.get("reason") or nameless(document["metadata"]["eventMessage"])
+            # What is said again under a key is the very same.
+            said = told.setdefault(request.path, {}).setdefault(headers["idempotency-key"], about)
+            assert said == about
+        return {path: Counter(said.values()) for path, said in told.items()}
+
+
+def weight_of(route: Manifest) -> int:
+    """Read the canary's weight in a route, of whatever kind."""
+    spec = route["spec"]
+    match route["kind"]:
+        case "TrafficSplit":
+            named = [(each["service"], each["weight"]) for each in spec["backends"]]
+        case "HTTPRoute":
+            backends = [each for rule in spec["rules"] for each in rule.get("backendRefs") or ()]
+            named = [(each["name"], each.get("weight", 1)) for each in backends]
+        case _:
+            ways = [each for http in spec["http"] for each in http["route"]]
+            named = [(each["destination"]["host"], each.get("weight", 0)) for each in ways]
+    return next((int(weight) for name, weight in named if name.endswith("-canary")), 0)
+
+
+def nameless(message: str) -> str:
+    """Leave out of a message what the cluster draws for the names of pods."""
+    return re.sub(r"(-[a-z0-9]{8,10})-[a-z0-9]{5}\b", r"\1", message)
+
+
+def timeless(manifest: Manifest) -> dict[str, Any]:
+    """Give what is the same in every life."""
+    metadata = {
+        key: value for key, value in manifest["metadata"].items() if key not in _OF_ONE_LIFE
+    }
+    metadata["ownerReferences"] = [
+        (each["kind"], each["name"]) for each in metadata.get("ownerReferences") or ()
+    ]
+    spec = {key: value for key, value in manifest["spec"].items() if key not in _OF_ONE_LIFE}
+    if manifest["kind"] != "Canary":
+        return {"metadata": metadata, "spec": spec}
+    status = manifest.get("status") or {}
+    history = [
+        [nameless(str(run.get(key))) for key in _HISTORY] for run in status.get("history") or ()
+    ]
+    conditions = {
+        each["type"]: (each["status"], each["reason"]) for each in status.get("conditions") or ()
+    }
+    shown = {key: status.get(key) for key in _STATUS}
+    return {
+        "metadata": metadata,
+        "spec": spec,
+        "status": shown | {"history": history, "conditions": conditions},
+    }
+
+
+SAMPLE = Answer(
+    body=b'{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[0,"0"]}]}}',
+    headers={"Content-Type": "application/json"},
+)
+
+
+@asynccontextmanager
+async def living(
+    directory: Path, receiver: Receiver, *, due: Due, seen: bool
+) -> AsyncIterator[Life]:
+    """Make a world, and a controller in it that is killed after the writes that are due."""
+    receiver.answers(SAMPLE)
+    await asyncio.to_thread(directory.mkdir, parents=True)
+    async with World(directory) as world, killing(world.server.url, due, seen=seen) as killer:
+        controller = CrashingController(world, killer, receiver)
+        life = Life(world, controller, killer, receiver)
+        async with controller:
+            yield life
+
+
+@asynccontextmanager
+async def killing(upstream: str, due: Due, *, seen: bool) -> AsyncIterator[Killer]:
+    """Run a killer."""
+    killer = Killer(upstream, due=due, seen=seen)
+    application = web.Application(client_max_size=0)
+    application.router.add_route("*", "/{path:.*}", killer.handle)
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+    )
+    await runner.setup()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()) as session:
+        killer._session = session
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        killer.url = "http://{}:{}".format(*runner.addresses[0][:2])
+        try:
+            yield killer
+        finally:
+            await runner.cleanup()
+
+
+def never(_: int) -> bool:
+    """Kill nothing."""
+    return False
+
+
+def always(_: int) -> bool:
+    """Kill after every write."""
+    return True
+
+
+def only(number: int) -> Due:
+    """Kill after one write alone."""
+    return lambda written: written == number

@@ -1,0 +1,203 @@
+"""Several replicas of the controller as processes, and who of them wrote what.
+
+What is under them is a `Stage`: a connection, a kubeconfig and an audit log. Nothing here knows
+which API server that is.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import httpx
+
+from canary.controller.cluster import Cluster
+from canary.demo.network import free_port
+from canary.demo.process import last_lines
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(__file__).with_name("replica.py")
+DEADLINE_SECONDS = 240.0
+SETTINGS = {
+    "drain": "0s",
+    "lease_namespace": "default",
+    "lease_duration": "8s",
+    "lease_renew_deadline": "5s",
+    "lease_retry_period": "1s",
+    "log_format": "console",
+    "metrics_server": "http://127.0.0.1:9",
+}
+READS = {"get", "list", "watch"}
+OF_A_CANARY = {"canaries", "deployments", "services", "virtualservices"}
+_SUFFIX = re.compile(r"-(primary|canary)$")
+
+
+class Audited(Protocol):
+    """A request in an audit log."""
+
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A control plane that replicas run against."""
+
+    api: Cluster
+    kubeconfig: Path
+    directory: Path
+    audit: Callable[[], Sequence[Audited]]
+    """All requests so far, in the order in which they were served."""
+
+
+async def eventually(holds: Callable[[], Any], what: str) -> Any:
+    """Wait until something holds, a value or an awaitable; give what it was."""
+    found: Any = None
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                found = holds()
+                if isinstance(found, Awaitable):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        raise AssertionError(f"not in {DEADLINE_SECONDS:g} s: {what}: {found}") from error
+
+
+class Replica:
+    """One process."""
+
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, port: int, log: Path
+    ) -> None:
+        self.name = name
+        self.process = process
+        self.port = port
+        self.log = log
+
+    async def kill(self) -> None:
+        """End it at whatever instruction it is."""
+        self.process.kill()
+        await self.process.wait()
+
+    def freeze(self) -> None:
+        """Stop it in the middle of whatever it does."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    async def ready(self) -> bool:
+        """Tell whether it says that it is ready."""
+        assert self.process.returncode is None, last_lines(self.log, 20)
+        answer = await self._ask("/readyz")
+        return answer is not None and answer.status_code == 200
+
+    async def measured(self, series: str) -> float | None:
+        """Read one of its metrics that has no labels."""
+        answer = await self._ask("/metrics")
+        found = re.search(rf"^{series} (\S+)$", answer.text, re.MULTILINE) if answer else None
+        return float(found[1]) if found else None
+
+    async def _ask(self, path: str) -> httpx.Response | None:
+        try:
+            async with httpx.AsyncClient(timeout=30) as client:
+                return await client.get(f"http://127.0.0.1:{self.port}{path}")
+        except httpx.TransportError:
+            return None
+
+
+class Replicas:
+    """Starts replicas, and leaves none behind."""
+
+    def __init__(self, stage: Stage, **settings: str) -> None:
+        self.stage = stage
+        self.living: dict[str, Replica] = {}
+        self._settings = SETTINGS | settings | {"kubeconfig": str(stage.kubeconfig)}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def start(self, *names: str) -> list[Replica]:
+        """Start replicas at once; give them when they are ready."""
+        enter = self._stack.enter_async_context
+        started = [await enter(self._running(name)) for name in names]
+        for each in started:
+            await eventually(each.ready, f"{each.name} is ready")
+        return started
+
+    @asynccontextmanager
+    async def _running(self, name: str) -> AsyncIterator[Replica]:
+        port, log = free_port(), self.stage.directory / f"{name}.log"
+        settings = self._settings | {"listen": f"127.0.0.1:{port}"}
+        environment = {f"TIDEGATE_{key.upper()}": value for key, value in settings.items()}
+        with log.open("w") as file:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, str(PROGRAM), name),
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdout=file,
+                stderr=file,
+            )
+        self.living[name] = replica = Replica(name, process, port, log)
+        try:
+            yield replica
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    # ------------------------------------------------------------------------------ who wrote what
+
+    @property
+    def mark(self) -> int:
+        """Where the audit log stands."""
+        return len(self.stage.audit())
+
+    def writes(self, since: int = 0) -> list[tuple[str, Audited]]:
+        """List the writes that were taken from replicas, with the replica's name, Leases apart."""
+        return [
+            (entry.user_agent.removeprefix("tidegate/"), entry)
+            for entry in self.stage.audit()[since:]
+            if entry.user_agent.startswith("tidegate/")
+            and entry.verb not in READS
+            and entry.resource != "leases"
+            and entry.status < 400
+        ]
+
+    def writers(self, since: int = 0) -> dict[str, list[str]]:
+        """Name for each Canary who wrote for it, in turn: each name once for as long as it did."""
+        turns: defaultdict[str, list[str]] = defaultdict(list)
+        for writer, entry in self.writes(since):
+            if entry.resource not in OF_A_CANARY or not entry.name:
+                continue
+            turn = turns[_SUFFIX.sub("", entry.name)]
+            if turn[-1:] != [writer]:
+                turn.append(writer)
+        return dict(turns)
+
+    def holder(self, name: str) -> Replica:
+        """Give the replica that wrote for a Canary last."""
+        return self.living[self.writers()[name][-1]]

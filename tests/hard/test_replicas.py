@@ -1,0 +1,289 @@
+"""Several replicas: one acts on a Canary at a time, another goes on where one ends.
+
+Who wrote is told by the API server's audit log, in the order in which it served the requests.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World
+from tests.hard.replicas import Replica, Replicas, Stage, eventually
+
+pytestmark = pytest.mark.story
+
+STEPS = {"stepWeights": [20, 40, 60]}
+SHARED = 60
+Status = Mapping[str, Any]
+
+
+@pytest.fixture
+async def replicas(stage: Stage) -> AsyncIterator[Replicas]:
+    async with Replicas(stage) as replicas:
+        yield replicas
+
+
+@pytest.fixture
+async def sharing(stage: Stage) -> AsyncIterator[Replicas]:
+    async with Replicas(stage, shards="auto") as replicas:
+        yield replicas
+
+
+async def phase(world: World, phase: str, *names: str, runs: int = 0) -> None:
+    """Wait until Canaries are in a phase, with so many runs behind them."""
+
+    async def there() -> bool:
+        found = {
+            each["metadata"]["name"]: each.get("status") or {}
+            for each in await world.objects(CANARY)
+        }
+        return all(
+            found[name].get("phase") == phase and len(found[name].get("history") or ()) >= runs
+            for name in names
+        )
+
+    await eventually(there, f"{len(names)} Canaries are {phase}")
+
+
+@asynccontextmanager
+async def following(world: World, kind: Any) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+    """Follow the objects of a kind from now on, as they are after each write."""
+    version = [version async for _, version in world.api.pages(kind, DEMO)][-1]
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def follow() -> None:
+        async with world.api.watch(kind, DEMO, version) as seen:
+            async for type_, manifest in seen:
+                if type_ != "BOOKMARK":
+                    events.put_nowait(manifest)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield events
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def weight(route: Mapping[str, Any]) -> int:
+    routes = route["spec"]["http"][0]["route"]
+    found = (each for each in routes if each["destination"]["host"].endswith("-canary"))
+    return int(next((each.get("weight", 0) for each in found), 0))
+
+
+def taken(events: asyncio.Queue[dict[str, Any]]) -> list[int]:
+    """List the weights that a route had, in turn."""
+    weights: list[int] = [0]
+    while not events.empty():
+        found = weight(events.get_nowait())
+        if found != weights[-1]:
+            weights.append(found)
+    return weights
+
+
+def weighs(percent: int) -> Callable[[Status], bool]:
+    return lambda status: (status.get("weights") or {}).get("canary") == percent
+
+
+def is_(phase: str) -> Callable[[Status], bool]:
+    return lambda status: status.get("phase") == phase
+
+
+class TestOneLease:
+    async def test_of_three_one_writes_and_all_are_ready(self, world: World, replicas: Replicas):
+        await replicas.start("a", "b", "c")
+        await world.create_app()
+        await world.create_canary(analysis=STEPS)
+        await phase(world, "Initialized", "podinfo")
+        await world.release()
+        await phase(world, "Succeeded", "podinfo")
+        assert len({writer for writer, _ in replicas.writes()}) == 1
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            pytest.param(is_("Progressing"), id="as_the_run_begins"),
+            pytest.param(weighs(20), id="as_the_first_step_is_decided"),
+            pytest.param(weighs(60), id="as_the_last_step_is_decided"),
+            pytest.param(is_("Promoting"), id="as_the_promotion_begins"),
+            pytest.param(is_("Finalising"), id="as_the_promotion_ends"),
+        ],
+    )
+    async def test_one_that_is_killed_is_succeeded_without_a_step_lost_or_repeated(
+        self, world: World, replicas: Replicas, moment: Callable[[Status], bool]
+    ):
+        await replicas.start("a", "b")
+        await world.create_app()
+        await world.create_canary(analysis=STEPS)
+        await phase(world, "Initialized", "podinfo")
+        first = replicas.holder("podinfo")
+        async with following(world, VIRTUAL_SERVICE) as routes, following(world, CANARY) as seen:
+            await world.release()
+            async with asyncio.timeout(120):
+                while not moment((await seen.get()).get("status") or {}):
+                    pass
+            await first.kill()
+            await phase(world, "Succeeded", "podinfo", runs=1)
+            assert taken(routes)[:4] == [0, 20, 40, 60]
+        status = await world.status()
+        assert [run["outcome"] for run in status["history"]] == ["Promoted"]
+        reasons = Counter(event["reason"] for event in await world.events())
+        assert reasons["RunStarted"] == 1
+        assert reasons["WeightAdvanced"] == 3
+        assert replicas.writers()["podinfo"] == [first.name, other(replicas, first).name]
+
+    async def test_one_that_was_frozen_writes_nothing_once_another_has(
+        self, world: World, replicas: Replicas
+    ):
+        await replicas.start("a", "b")
+        names = [f"app-{number}" for number in range(8)]
+        for name in names:
+            await world.create_app(name)
+            await world.create_canary(name, analysis=STEPS)
+        await phase(world, "Initialized", *names)
+        frozen = replicas.holder(names[0])
+        mark = replicas.mark
+        for name in names:
+            await world.release(name)
+        # In the midst of many writes, wherever it is.
+        await eventually(lambda: len(replicas.writes(mark)) >= 12, "runs are under way")
+        frozen.freeze()
+        successor = other(replicas, frozen)
+        await eventually(
+            lambda: any(writer == successor.name for writer, _ in replicas.writes(mark)),
+            "another has taken over",
+        )
+        frozen.thaw()
+        await eventually(lambda: "lost leadership" in frozen.log.read_text(), "it has noticed")
+        await phase(world, "Succeeded", *names, runs=1)
+        in_turn = [writer for writer, _ in replicas.writes(mark)]
+        first = in_turn.index(successor.name)
+        assert set(in_turn[first:]) == {successor.name}
+        # It is still good for something.
+        await successor.kill()
+        for name in names:
+            await world.release(name, tag="3")
+        await phase(world, "Succeeded", *names, runs=2)
+
+
+class TestShares:
+    async def test_three_divide_the_canaries_and_go_on_with_those_of_one_that_is_killed(
+        self, world: World, sharing: Replicas
+    ):
+        names = await begin(world, sharing, "a", "b", "c")
+        before = sharing.writers()
+        assert all(len(before[name]) == 1 for name in names)
+        owned = Counter(before[name][0] for name in names)
+        assert all(owned[each] >= SHARED / 10 for each in "abc"), owned
+        assert await measured(sharing, "tidegate_canaries_owned") == [owned[each] for each in "abc"]
+
+        mark = sharing.mark
+        for name in names:
+            await world.release(name)
+        await eventually(lambda: len(sharing.writes(mark)) >= 3 * SHARED, "runs are under way")
+        await sharing.living.pop("a").kill()
+        await phase(world, "Succeeded", *names, runs=1)
+        for name, writers in sharing.writers().items():
+            # Each Canary has one writer after the other, and only the dead one's have another.
+            if before[name] == ["a"]:
+                assert writers in (["a", "b"], ["a", "c"], ["a"]), name
+            else:
+                assert writers == before[name], name
+        await members(sharing, 2)
+
+    async def test_one_that_comes_takes_its_part_and_no_more(self, world: World, sharing: Replicas):
+        names = await begin(world, sharing, "a", "b", "c")
+        before = sharing.writers()
+        mark = sharing.mark
+        for name in names:
+            await world.release(name)
+        await eventually(lambda: len(sharing.writes(mark)) >= SHARED, "runs are under way")
+        await sharing.start("d")
+        await members(sharing, 4)
+        await phase(world, "Succeeded", *names, runs=1)
+        mark = sharing.mark
+        for name in names:
+            await world.release(name, tag="3")
+        await phase(world, "Succeeded", *names, runs=2)
+        after = sharing.writers(mark)
+        moved = {name for name in names if after[name] != before[name]}
+        assert all(after[name] == ["d"] for name in moved)
+        assert SHARED / 20 <= len(moved) <= SHARED / 2
+        for name, writers in sharing.writers().items():
+            assert writers == (before[name] if name not in moved else [*before[name], "d"]), name
+
+    async def test_one_that_was_frozen_writes_nothing_of_what_others_took(
+        self, world: World, sharing: Replicas
+    ):
+        names = await begin(world, sharing, "a", "b")
+        before = sharing.writers()
+        mark = sharing.mark
+        for name in names:
+            await world.release(name)
+        await eventually(lambda: len(sharing.writes(mark)) >= SHARED, "runs are under way")
+        frozen = sharing.living["a"]
+        frozen.freeze()
+        lost = [name for name in names if before[name] == ["a"]]
+        await eventually(
+            lambda: all("b" in sharing.writers(mark).get(name, ()) for name in lost),
+            "all of its Canaries are taken over",
+        )
+        frozen.thaw()
+        await eventually(lambda: "has lapsed" in frozen.log.read_text(), "it has noticed")
+        await members(sharing, 2)
+        await phase(world, "Succeeded", *names, runs=1)
+        for name, writers in sharing.writers().items():
+            # It comes back under another name, and to another share.
+            turns = ["a", "b"] if name in lost else ["b"]
+            assert writers in (turns, [*turns, "a"]), name
+
+    async def test_one_that_shares_nothing_does_not_act_beside_those_who_do(
+        self, world: World, sharing: Replicas, replicas: Replicas
+    ):
+        await sharing.start("a", "b")
+        await members(sharing, 2)
+        await replicas.start("c")
+        await world.create_app()
+        await world.create_canary(analysis=STEPS)
+        await phase(world, "Initialized", "podinfo")
+        assert sharing.writers()["podinfo"] in (["a"], ["b"])
+        for name in "ab":
+            await sharing.living.pop(name).kill()
+        await world.release()
+        await phase(world, "Succeeded", "podinfo", runs=1)
+        assert sharing.writers()["podinfo"][1:] == ["c"]
+
+
+async def begin(world: World, replicas: Replicas, *names: str) -> list[str]:
+    """Start replicas, and have them set many Canaries up; give these."""
+    await replicas.start(*names)
+    await members(replicas, len(names))
+    canaries = [f"app-{number:02}" for number in range(SHARED)]
+    for name in canaries:
+        await world.create_app(name)
+        await world.create_canary(name, analysis={"stepWeights": [50]})
+    await phase(world, "Initialized", *canaries)
+    return canaries
+
+
+async def measured(replicas: Replicas, series: str) -> list[float | None]:
+    return [await each.measured(series) for _, each in sorted(replicas.living.items())]
+
+
+async def members(replicas: Replicas, count: int) -> None:
+    """Wait until all know of each other, and all act."""
+
+    async def agreed() -> bool:
+        known = await measured(replicas, "tidegate_members")
+        acting = await measured(replicas, "tidegate_leader")
+        return set(known) == {count} and set(acting) == {1}
+
+    await eventually(agreed, f"{count} members")
+
+
+def other(replicas: Replicas, replica: Replica) -> Replica:
+    return next(each for each in replicas.living.values() if each is not replica)

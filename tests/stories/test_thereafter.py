@@ -1,0 +1,20 @@
+"""What all stories on a real control plane have asked of it, after the last of them.
+
+It speaks of the whole session: run it after every story of `test_stories.py`.
+"""
+
+import pytest
+
+from tests.delivery import role
+from tests.testbed.world import ROUTERS, Stage
+
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_no_request_was_refused_and_no_right_was_left_unused(stage: Stage) -> None:
+    rules = role.rules_of(role.role_objects(f'routers=["{ROUTERS[0]}","{ROUTERS[1]}"]'))
+    requests = list(role.asked(stage.plane.audit(), role.account()))
+
+    assert requests
+    assert role.refused(requests) == []
+    assert role.unused(rules, requests) == []

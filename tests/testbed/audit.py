@@ -1,0 +1,66 @@
+"""The audit log of the real API server: who asked what, and what came of it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+#: Every request once it is answered, without what was in it.
+POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One request; `resource` is the path where it was not about a resource.
+
+    The fields of the embedded API server's entries, and what only the real one knows: the group and
+    the user.
+    """
+
+    user_agent: str
+    user: str
+    verb: str
+    group: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    status: int
+    at: datetime
+    """When it was asked."""
+
+
+def entries(log: Path, *, since: int = 0) -> Iterator[AuditEntry]:
+    """Read the requests in their order, from a byte of the log on; a watch counts as it opens."""
+    with log.open("rb") as lines:
+        lines.seek(since)
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return  # is being written
+            event = json.loads(line)
+            # A watch is told of when it opens and when it ends; everything else only once.
+            if event["stage"] == "ResponseStarted" or event["verb"] != "watch":
+                yield _entry(event)
+
+
+def _entry(event: dict[str, Any]) -> AuditEntry:
+    about = event.get("objectRef") or {}
+    return AuditEntry(
+        user_agent=event.get("userAgent", ""),
+        user=event["user"].get("username", ""),
+        verb=event["verb"],
+        group=about.get("apiGroup", ""),
+        resource=about.get("resource") or event["requestURI"].partition("?")[0],
+        subresource=about.get("subresource", ""),
+        namespace=about.get("namespace", ""),
+        name=about.get("name", ""),
+        status=(event.get("responseStatus") or {}).get("code", 0),
+        at=datetime.fromisoformat(event["requestReceivedTimestamp"]),
+    )

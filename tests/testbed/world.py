@@ -1,0 +1,191 @@
+"""The real world of the stories: a real control plane, istiod, Envoy as gateway, and Prometheus.
+
+It is started once for all stories (`Stage`); each story has a namespace and a controller of its own
+(`RealWorld`). The controller holds the roles of the chart, and no other rights.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from canary.api.kinds import POD, Kind, Manifest
+from canary.api.meta import GROUP
+from canary.api.schema import crds
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.demo import manifests
+from canary.demo.embedded import CRD, NAMESPACE
+from canary.demo.prometheus import Pods, Prometheus
+from canary.demo.world import World
+from canary.errors import NotFound
+from canary.routers.istio import VIRTUAL_SERVICE
+from tests.controller.running import until
+from tests.delivery import role
+from tests.testbed.build import provide_programs
+from tests.testbed.control_plane import NAMES, ControlPlane
+from tests.testbed.gateway import IstioGateway
+from tests.testbed.ingress import GATEWAY
+from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod
+
+HTTP_ROUTE = Kind(
+    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
+)
+#: The routers that Istio's own control plane reads the objects of.
+ROUTERS = ("istio", "gatewayapi")
+#: How long a pod that is being deleted goes on serving, until every proxy knows.
+_DRAIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all stories share."""
+
+    plane: ControlPlane
+    gateway: IstioGateway
+    prometheus: Prometheus
+    api: Cluster
+    controller_kubeconfig: Path
+    """Of the chart's account under the chart's roles."""
+
+
+@asynccontextmanager
+async def a_stage(logs: Path) -> AsyncIterator[Stage]:
+    """Start everything; what its programs log goes to a folder."""
+    programs = await asyncio.to_thread(provide_programs, (*NAMES, "istiod", "prometheus"))
+    async with (
+        ControlPlane(programs, logs=logs, pods="served", drain_seconds=_DRAIN_SECONDS) as plane,
+        Istiod(programs, plane, logs=logs) as istiod,
+        IstioGateway(plane, istiod, logs=logs) as gateway,
+        Cluster.connect(
+            kubeconfig=str(plane.kubeconfig),
+            user_agent="stories",
+            requests_per_second=1000,
+            burst=1000,
+        ) as api,
+        Prometheus(
+            _pods(api), envoy_metrics_url=gateway.metrics_url, program=programs["prometheus"]
+        ) as prometheus,
+    ):
+        await _install(api, crds().values())
+        yield Stage(
+            plane=plane,
+            gateway=gateway,
+            prometheus=prometheus,
+            api=api,
+            controller_kubeconfig=await role.granted(plane, logs, routers=ROUTERS),
+        )
+
+
+def _pods(api: Cluster) -> Pods:
+    async def pods() -> list[Manifest]:
+        return [pod async for page, _ in api.pages(POD, "") for pod in page]
+
+    return pods
+
+
+async def _install(api: Cluster, definitions: Iterable[Manifest]) -> None:
+    """Create CRDs, and wait until they are served."""
+    for definition in definitions:
+        await api.create(definition, CRD)
+        name = definition["metadata"]["name"]
+        await until(partial(_established, api, name), f"{name} is established")
+
+
+async def _established(api: Cluster, name: str) -> bool:
+    status = (await api.read(CRD, "", name)).get("status") or {}
+    return any(
+        each["type"] == "Established" and each["status"] == "True"
+        for each in status.get("conditions") or ()
+    )
+
+
+class RealWorld(World):
+    """A namespace on the stage, and a controller for all of them, while the context is open."""
+
+    mesh: IstioGateway
+    patience = 3.0
+
+    def __init__(self, stage: Stage, *, router: str, namespace: str, directory: Path) -> None:
+        super().__init__(
+            router=router,
+            namespace=namespace,
+            directory=directory,
+            requests_per_second=100.0,
+            drain="3s",
+        )
+        self._stage = stage
+
+    async def _start(self) -> None:
+        self.api, self.mesh = self._stage.api, self._stage.gateway
+        self.kubeconfig = self._stage.plane.kubeconfig
+        await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
+        self._stack.push_async_callback(self._leave)
+
+    async def _leave(self) -> None:
+        """Let the namespace go, also where no controller is left to finish its Canary."""
+        kind = canary_kind(GROUP)
+        try:
+            patch: Manifest = {"metadata": {"finalizers": []}}
+            await self.api.merge_patch(kind, self.namespace, manifests.APP, patch)
+            await self.api.delete(kind, self.namespace, manifests.APP)
+        except NotFound:
+            await asyncio.sleep(0)  # the story has deleted it
+        await self.api.delete(NAMESPACE, "", self.namespace)
+
+    @property
+    def controller_kubeconfig(self) -> Path:
+        """The chart's account, with the chart's roles."""
+        return self._stage.controller_kubeconfig
+
+    @property
+    def host(self) -> str:
+        """The name that callers know the app by."""
+        return f"{manifests.APP}.{self.namespace}.svc.cluster.local"
+
+    @property
+    def service(self) -> Mapping[str, Any]:
+        """Fields that lead the ingress gateway to the app."""
+        if self.router == "istio":
+            return {"hosts": [self.host], "gateways": [f"{ISTIO_NAMESPACE}/{GATEWAY}"]}
+        return {
+            "hosts": [self.host],
+            "gatewayRefs": [{"name": GATEWAY, "namespace": ISTIO_NAMESPACE}],
+        }
+
+    def controller_flags(self) -> Sequence[str]:
+        """Give where metrics are, and where the chart's roles allow a Lease."""
+        return (
+            *("--metrics-server", self._stage.prometheus.url),
+            *("--lease-namespace", role.NAMESPACE),
+        )
+
+    async def expose_app(self) -> None:
+        """Give the app a Service and a route through the gateway, as its users would."""
+        await super().expose_app()
+        name, port = manifests.APP, manifests.PORT
+        metadata = {"name": name, "namespace": self.namespace}
+        if self.router == "istio":
+            destination = {"host": self.host, "port": {"number": port}}
+            route = {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "VirtualService",
+                "metadata": metadata,
+                "spec": {**self.service, "http": [{"route": [{"destination": destination}]}]},
+            }
+            await self.create(route, VIRTUAL_SERVICE)
+        else:
+            route = {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "HTTPRoute",
+                "metadata": metadata,
+                "spec": {
+                    "hostnames": self.service["hosts"],
+                    "parentRefs": self.service["gatewayRefs"],
+                    "rules": [{"backendRefs": [{"name": name, "port": port}]}],
+                },
+            }
+            await self.create(route, HTTP_ROUTE)
