@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP
 from canary.api.validation import parse_canary
 from canary.controller.canaries import canary_kind
@@ -251,6 +251,15 @@ class World(ABC):
         }
         return router.weights(canary, Routes(existing=existing, served={}))
 
+    async def routes(self) -> tuple[ObjectKey, ...]:
+        """Tell which objects the router makes for the Canary."""
+        return tuple(router_for(self.router).objects(parse_canary(await self.canary())))
+
+    async def answers(self) -> bool:
+        """Tell whether the app answers who calls it."""
+        async with self._load(rate=20.0, connections=1) as load:
+            return (await load.reaches(1)).failed == 0
+
     async def until_routed(self, weight: int) -> Mapping[str, Any]:
         """Wait until the canary gets a share of the traffic; give the Canary's status then."""
 
@@ -304,6 +313,9 @@ class World(ABC):
     async def traffic(self) -> AsyncIterator[Load]:
         """Send requests to the app all the while."""
         await self.mesh.settled()
-        host = f"{manifests.APP}.{self.namespace}.svc.cluster.local"
-        async with Load(self.mesh.url, host=host, rate=self._requests_per_second) as load:
+        async with self._load(rate=self._requests_per_second) as load:
             yield load
+
+    def _load(self, **options: Any) -> Load:
+        host = f"{manifests.APP}.{self.namespace}.svc.cluster.local"
+        return Load(self.mesh.url, host=host, **options)

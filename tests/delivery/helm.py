@@ -74,3 +74,7 @@ def render(
         "template", release, str(chart), "--namespace", namespace, *as_flags(values)
     )
     return [each for each in yaml.safe_load_all(rendered) if each]
+
+
+if __name__ == "__main__":
+    print(find_helm())

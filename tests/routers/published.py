@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
 SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
+FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
+MODULES = (ISTIO, GATEWAY_API, SMI, FLAGGER)
 
 FILES = (
     (ISTIO, "manifests/charts/base/files/crd-all.gen.yaml"),

@@ -4,7 +4,6 @@ Each is told in given, when and then. Time decides nothing: a story waits for wh
 `lost` are requests that no pod has answered; there must never be one.
 """
 
-from math import sqrt
 from typing import Any
 
 import pytest
@@ -12,11 +11,21 @@ import pytest
 from canary.api.kinds import DEPLOYMENT, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
-from canary.demo.load import Load
 from canary.demo.manifests import APP
 from canary.demo.world import World
 from canary.errors import NotFound
 from tests.stories.conftest import Receiver
+from tests.stories.telling import (
+    BY_HAND,
+    QUICK,
+    ROUTERS,
+    events_of,
+    given_a_canary,
+    then_at_rest,
+    then_nothing_was_lost,
+    then_share,
+    until_waiting,
+)
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
@@ -29,69 +38,9 @@ VIRTUAL_SERVICE = Kind(
 METRIC_TEMPLATE = Kind(
     group=GROUP, versions=("v1beta1",), kind="MetricTemplate", plural="metrictemplates"
 )
-BY_HAND = {"type": "confirm-traffic-increase", "name": "by-hand"}
-SUCCESS_RATE = {
-    "name": "request-success-rate",
-    "interval": "2s",
-    "thresholdRange": {"min": 99},
-}
-QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
-ROUTERS = ["istio", "smi", "gatewayapi"]
 
 
-async def given_a_canary(world: World, **analysis: Any) -> None:
-    """The app runs at 1.0 under a Canary, and is initialised."""
-    await world.create_app("1.0")
-    await world.start_controller()
-    await world.create_canary(analysis=QUICK | analysis)
-    await world.until_phase("Initialized", seconds=60)
-
-
-async def then_share(world: World, load: Load, percent: int) -> None:
-    """The share of the canary in what Envoy sent is as asked for, within six standard errors."""
-    before = await world.mesh.counters()
-    await load.reaches(400)
-    counts = {
-        name: counted.total - (before[name].total if name in before else 0)
-        for name, counted in (await world.mesh.counters()).items()
-        if f"|{APP}" in name and f".{world.namespace}." in name
-    }
-    total = sum(counts.values())
-    canary = sum(count for name, count in counts.items() if "-canary." in name)
-    share = percent / 100
-    assert abs(canary / total - share) <= 6 * sqrt(share * (1 - share) / total)
-
-
-def then_nothing_was_lost(load: Load) -> None:
-    """Every request was answered by a pod."""
-    stats = load.stats()
-    assert stats.lost == 0, stats.failures
-    assert stats.requests > 0
-
-
-async def then_at_rest(world: World, tag: str) -> None:
-    """The primary runs a version, and the target has no pods."""
-    primary = await world.read(DEPLOYMENT, f"{APP}-primary")
-    assert primary is not None
-    image = primary["spec"]["template"]["spec"]["containers"][0]["image"]
-    assert image.endswith(f":{tag}")
-
-    async def parked() -> bool:
-        target = await world.read(DEPLOYMENT, APP)
-        return target is not None and target["spec"]["replicas"] == 0
-
-    await world.until(parked, "the target has no replicas")
-
-
-async def events_of(world: World) -> list[str]:
-    """Give the reasons of the Canary's events."""
-    return [
-        event["reason"]
-        for event in await world.events()
-        if event["involvedObject"]["kind"] == "Canary"
-    ]
-
-
+@pytest.mark.parametrize("world", ROUTERS, indirect=True)
 async def test_a_running_app_is_initialised_without_a_failed_request(
     world: World,
 ) -> None:
@@ -99,11 +48,7 @@ async def test_a_running_app_is_initialised_without_a_failed_request(
     await world.create_app("1.0")
     await world.expose_app()
 
-    async def serves() -> bool:
-        deployment = await world.read(DEPLOYMENT, APP)
-        return (deployment or {}).get("status", {}).get("availableReplicas") == 2
-
-    await world.until(serves, "the app serves")
+    await world.until(world.answers, "the app answers")
     async with world.traffic() as load:
         await load.reaches(20)
         # When a Canary is made for it
@@ -361,21 +306,6 @@ async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) ->
     reasons = await events_of(world)
     assert reasons.count("RunStarted") == 1
     assert reasons.count("Promoted") == 1
-
-
-async def until_waiting(world: World, reason: str) -> dict[str, Any]:
-    """Wait until the Canary waits for something, with no command left to carry out."""
-    found: dict[str, Any] = {}
-
-    async def there() -> bool:
-        nonlocal found
-        canary = await world.canary()
-        found = canary.get("status") or {}
-        commands = [key for key in canary["metadata"].get("annotations") or {} if GROUP in key]
-        return (found.get("waitingFor") or {}).get("reason") == reason and not commands
-
-    await world.until(there, f"waiting for {reason}", seconds=60)
-    return found
 
 
 def weights_of(route: dict[str, Any] | None) -> list[int]:

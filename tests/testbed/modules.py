@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.routers.published import MODULES
 from tests.testbed.tools import find_go
 
 
@@ -53,3 +54,8 @@ def module_files(module: str, prefix: str, suffix: str = "") -> Mapping[str, str
             for path in paths
             if path.startswith(prefix) and path.endswith(suffix)
         }
+
+
+if __name__ == "__main__":
+    for each in MODULES:
+        print(f"{each}: {module_archive(each)}", flush=True)

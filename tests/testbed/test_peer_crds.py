@@ -15,6 +15,7 @@ import yaml
 
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from tests.routers.published import FLAGGER
 from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.modules import module_files
@@ -22,7 +23,6 @@ from tests.testbed.test_control_plane import eventually
 
 pytestmark = pytest.mark.control_plane
 
-MODULE = "github.com/fluxcd/flagger@v1.36.1"
 FILE = "artifacts/flagger/crd.yaml"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -157,7 +157,7 @@ def api(plane: ControlPlane) -> Iterator[httpx.Client]:
 
 
 def published_crds() -> list[dict[str, Any]]:
-    crds = list(yaml.safe_load_all(module_files(MODULE, FILE)[FILE]))
+    crds = list(yaml.safe_load_all(module_files(FLAGGER, FILE)[FILE]))
     assert {crd["spec"]["names"]["kind"] for crd in crds} == set(PLURALS)
     return crds
 

@@ -10,6 +10,8 @@ PRIMARY, CANARY = (
     f"outbound|9898||podinfo-{each}.test.svc.cluster.local" for each in ("primary", "canary")
 )
 GATEWAY = ("istio-system", "ingress")
+#: What Istio makes of the host `podinfo` in the namespace of its VirtualService.
+HOST = "podinfo.test.svc.cluster.local"
 
 
 def in_the_api(route):
@@ -23,7 +25,7 @@ def in_the_api(route):
     return wanted(world, frozenset({GATEWAY}), frozenset({GATEWAY}))
 
 
-def in_envoy(action, *, host="podinfo", primary=("10.244.0.1",), canary=("10.244.0.2",)):
+def in_envoy(action, *, host=HOST, primary=("10.244.0.1",), canary=("10.244.0.2",)):
     hosts = [{"domains": [host, f"{host}:*"], "routes": [{"match": {"prefix": "/"}, **action}]}]
     clusters = [
         {
@@ -59,8 +61,8 @@ SAME = {
     ),
 }
 OTHER = {
-    "other weights": (in_envoy(weighted(30, 70)), "host podinfo: wanted .*-canary.* 20%"),
-    "another host": (in_envoy(weighted(80, 20), host="shop"), "host podinfo: .* has no route"),
+    "other weights": (in_envoy(weighted(30, 70)), f"host {HOST}: wanted .*-canary.* 20%"),
+    "another host": (in_envoy(weighted(80, 20), host="shop"), f"host {HOST}: .* has no route"),
     "an endpoint that has gone": (
         in_envoy(weighted(80, 20), primary=("10.244.0.1", "10.244.0.9")),
         r"cluster outbound.*-primary.*Envoy has \['10.244.0.1:9898', '10.244.0.9:9898'\]",

@@ -105,9 +105,15 @@ def _virtual_services(world: World, gateways: frozenset[Name]) -> _Claims:
             if len(backends) == 1:  # gets everything, whatever its weight
                 backends = [(backends[0][0], 1)]
             for _ in matches:
-                yield spec.get("hosts") or (), backends
+                yield _known_hosts(spec.get("hosts") or (), namespace), backends
             if any(not each for each in matches):
                 break  # no request gets past it
+
+
+def _known_hosts(hosts: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """Give the names that Istio makes of hosts: a short one is that of a Service beside it."""
+    known = (host if "." in host else f"{host}.{namespace}.svc.cluster.local" for host in hosts)
+    return tuple(dict.fromkeys(known))
 
 
 def _http_routes(world: World, parents: frozenset[Name]) -> _Claims:

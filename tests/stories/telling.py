@@ -1,0 +1,87 @@
+"""What stories have in common: what is given, what is waited for, and what must hold then."""
+
+from math import sqrt
+from typing import Any
+
+from canary.api.kinds import DEPLOYMENT
+from canary.api.meta import GROUP
+from canary.demo.load import Load
+from canary.demo.manifests import APP
+from canary.demo.world import World
+
+BY_HAND = {"type": "confirm-traffic-increase", "name": "by-hand"}
+SUCCESS_RATE = {
+    "name": "request-success-rate",
+    "interval": "2s",
+    "thresholdRange": {"min": 99},
+}
+QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
+ROUTERS = ["istio", "smi", "gatewayapi"]
+
+
+async def given_a_canary(world: World, **analysis: Any) -> None:
+    """The app runs at 1.0 under a Canary, and is initialised."""
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(analysis=QUICK | analysis)
+    await world.until_phase("Initialized", seconds=60)
+
+
+async def then_share(world: World, load: Load, percent: int) -> None:
+    """The share of the canary in what Envoy sent is as asked for, within six standard errors."""
+    before = await world.mesh.counters()
+    await load.reaches(400)
+    counts = {
+        name: counted.total - (before[name].total if name in before else 0)
+        for name, counted in (await world.mesh.counters()).items()
+        if f"|{APP}" in name and f".{world.namespace}." in name
+    }
+    total = sum(counts.values())
+    canary = sum(count for name, count in counts.items() if "-canary." in name)
+    share = percent / 100
+    assert abs(canary / total - share) <= 6 * sqrt(share * (1 - share) / total)
+
+
+def then_nothing_was_lost(load: Load) -> None:
+    """Every request was answered by a pod."""
+    stats = load.stats()
+    assert stats.lost == 0, stats.failures
+    assert stats.requests > 0
+
+
+async def then_at_rest(world: World, tag: str) -> None:
+    """The primary runs a version, and the target has no pods."""
+    primary = await world.read(DEPLOYMENT, f"{APP}-primary")
+    assert primary is not None
+    image = primary["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image.endswith(f":{tag}")
+
+    async def parked() -> bool:
+        target = await world.read(DEPLOYMENT, APP)
+        return target is not None and target["spec"]["replicas"] == 0
+
+    await world.until(parked, "the target has no replicas")
+
+
+async def events_of(world: World) -> list[str]:
+    """Give the reasons of the Canary's events."""
+    return [
+        event["reason"]
+        for event in await world.events()
+        if event["involvedObject"]["kind"] == "Canary"
+    ]
+
+
+async def until_waiting(world: World, reason: str) -> dict[str, Any]:
+    """Wait until the Canary waits for something, with no command left to carry out."""
+    found: dict[str, Any] = {}
+
+    async def there() -> bool:
+        nonlocal found
+        canary = await world.canary()
+        found = canary.get("status") or {}
+        commands = [key for key in canary["metadata"].get("annotations") or {} if GROUP in key]
+        return (found.get("waitingFor") or {}).get("reason") == reason and not commands
+
+    await world.until(there, f"waiting for {reason}", seconds=60)
+    return found

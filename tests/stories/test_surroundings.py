@@ -1,0 +1,154 @@
+"""Stories of what belongs to an app beside its pods: configs, an autoscaler, people, its route."""
+
+from typing import Any
+
+import pytest
+
+from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, Kind
+from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
+from canary.demo.manifests import APP
+from canary.demo.world import World
+from tests.stories.conftest import Receiver
+from tests.stories.telling import QUICK, ROUTERS, given_a_canary, then_at_rest
+
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
+
+ALERT_PROVIDER = Kind(
+    group=GROUP, versions=("v1beta1",), kind="AlertProvider", plural="alertproviders"
+)
+CONFIGS = (("ConfigMap", CONFIG_MAP, "settings"), ("Secret", SECRET, "access"))
+
+
+async def given_configs(world: World, content: str) -> None:
+    """An immutable ConfigMap and an immutable Secret with a content."""
+    for kind, where, name in CONFIGS:
+        await world.create(
+            {
+                "apiVersion": "v1",
+                "kind": kind,
+                "metadata": {"name": name, "namespace": world.namespace},
+                ("data" if kind == "ConfigMap" else "stringData"): {"mode": content},
+                "immutable": True,
+            },
+            where,
+        )
+
+
+async def test_changed_configs_are_released_like_a_new_image(world: World) -> None:
+    # Given an app with a ConfigMap and a Secret that cannot be changed, only made anew
+    await given_configs(world, "old")
+    await world.create_app("1.0")
+    volumes = [
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "access", "secret": {"secretName": "access"}},
+    ]
+    await world.patch(DEPLOYMENT, APP, {"spec": {"template": {"spec": {"volumes": volumes}}}})
+    await world.start_controller()
+    await world.create_canary(analysis=QUICK)
+    await world.until_phase("Initialized", seconds=60)
+    async with world.traffic():
+        # When both are made anew with another content
+        for _, where, name in CONFIGS:
+            await world.api.delete(where, world.namespace, name)
+        await given_configs(world, "new")
+        # Then that is a revision of its own, and is promoted with copies for the primary
+        status = await world.until_phase("Succeeded", seconds=90)
+        assert status["history"][0]["outcome"] == "Promoted"
+    copies = [await world.read(where, f"{name}-primary") for _, where, name in CONFIGS]
+    originals = [await world.read(where, name) for _, where, name in CONFIGS]
+    assert [(copy or {}).get("data") for copy in copies] == [
+        (original or {})["data"] for original in originals
+    ]
+
+
+async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: World) -> None:
+    # Given an app with an autoscaler
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP}
+    metric = {"type": "Utilization", "averageUtilization": 80}
+    await world.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": APP, "namespace": world.namespace},
+            "spec": {
+                "scaleTargetRef": reference,
+                "minReplicas": 2,
+                "maxReplicas": 4,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": metric}}],
+            },
+        },
+        AUTOSCALER,
+    )
+    await world.create_app("1.0")
+    await world.start_controller()
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "name": APP,
+    }
+    # When a Canary names it
+    await world.create_canary(analysis=QUICK, autoscalerRef=autoscaler)
+    await world.until_phase("Initialized", seconds=60)
+    # Then the primary has one of its own, and a release goes its way
+    copy: dict[str, Any] = await world.read(AUTOSCALER, f"{APP}-primary") or {}
+    assert copy["spec"]["scaleTargetRef"]["name"] == f"{APP}-primary"
+    assert copy["spec"]["maxReplicas"] == 4
+    async with world.traffic():
+        await world.release("2.0")
+        await world.until_phase("Succeeded", seconds=90)
+    await then_at_rest(world, "2.0")
+
+
+async def test_the_end_of_a_run_is_told_to_whom_an_alert_provider_names(
+    world: World, receiver: Receiver
+) -> None:
+    # Given people who are told at an address that a Secret holds
+    meta = {"namespace": world.namespace}
+    await world.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "on-call", **meta},
+            "stringData": {"address": f"{receiver.url}/alerts"},
+        },
+        SECRET,
+    )
+    await world.create(
+        {
+            "apiVersion": f"{GROUP}/v1beta1",
+            "kind": "AlertProvider",
+            "metadata": {"name": "on-call", **meta},
+            "spec": {"type": "webhook", "secretRef": {"name": "on-call"}},
+        },
+        ALERT_PROVIDER,
+    )
+    alert = {"name": "on-call", "severity": "warn", "providerRef": {"name": "on-call"}}
+    await given_a_canary(world, alerts=[alert])
+    # When a release ends badly
+    await world.release("2.0", READY_AFTER="never", CRASH="after:0.1s")
+    await world.until_phase("Failed", seconds=60)
+
+    # Then they are told so
+    async def told() -> bool:
+        return bool(receiver.sent("/alerts"))
+
+    await world.until(told, "the alert arrives")
+    assert APP in str(receiver.sent("/alerts")[-1])
+
+
+@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+async def test_a_deleted_canary_takes_with_it_the_routes_that_it_made(world: World) -> None:
+    await given_a_canary(world)
+    routes = await world.routes()
+    # When the Canary is deleted
+    await world.api.delete(canary_kind(GROUP), world.namespace, APP)
+
+    # Then nothing splits the traffic any longer, and the app runs as before
+    async def gone() -> bool:
+        return not any([await world.read(each.kind, each.name) for each in routes])
+
+    await world.until(gone, "the routes are gone", seconds=60)
+    target = await world.read(DEPLOYMENT, APP)
+    assert target is not None
+    assert target["spec"]["replicas"] == 2
