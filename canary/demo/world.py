@@ -256,9 +256,12 @@ class World(ABC):
         return tuple(router_for(self.router).objects(parse_canary(await self.canary())))
 
     async def answers(self) -> bool:
-        """Tell whether the app answers who calls it."""
-        async with self._load(rate=20.0, connections=1) as load:
-            return (await load.reaches(1)).failed == 0
+        """Tell whether the app answers who calls it, whichever of the proxy's threads takes the call.
+
+        Each of them hears of endpoints for itself.
+        """
+        async with self._load(rate=200.0) as load:
+            return (await load.reaches(64)).failed == 0
 
     async def until_routed(self, weight: int) -> Mapping[str, Any]:
         """Wait until the canary gets a share of the traffic; give the Canary's status then."""
