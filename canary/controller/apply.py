@@ -3,7 +3,8 @@
 The one create-or-update of the project: every object that is rendered goes through `_ensure`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
@@ -36,7 +37,7 @@ from canary.core.actions import (
     ScalePrimary,
     ScaleTarget,
 )
-from canary.errors import NotFound
+from canary.errors import ClusterError, Conflict, NotFound
 from canary.resources.configs import checksum, config_copy
 from canary.resources.primary import primary
 from canary.resources.revision import Hashing
@@ -161,7 +162,8 @@ class Applier:
                 metadata = rendered["metadata"] | {"resourceVersion": version}
                 rendered = rendered | {"metadata": metadata}
             write = self._cluster.apply if ours else self._cluster.replace
-            written = await write(rendered, kind)
+            async with self._current(wanted.key):
+                written = await write(rendered, kind)
             self._caches.put(kind, written)
             changed = True
         return changed
@@ -255,17 +257,39 @@ class Applier:
     async def _patch_canary(
         self, record: CanaryRecord, patch: Manifest, subresource: str | None = None
     ) -> CanaryRecord:
-        key, kind = record.key, canary_kind(record.key.group)
-        written = await self._cluster.merge_patch(
-            kind,
-            key.namespace,
-            key.name,
-            patch,
-            subresource=subresource,
-            resource_version=record.resource_version,
-        )
+        kind, namespace, name = canary_kind(record.key.group), record.key.namespace, record.key.name
+        async with self._current(ObjectKey(kind=kind, namespace=namespace, name=name)):
+            written = await self._cluster.merge_patch(
+                kind,
+                namespace,
+                name,
+                patch,
+                subresource=subresource,
+                resource_version=record.resource_version,
+            )
         self._caches.put(kind, written)
         return self._reader.read(written)
+
+    @asynccontextmanager
+    async def _current(self, key: ObjectKey) -> AsyncIterator[None]:
+        """Look at an object again where a write was made on a version that is out of date.
+
+        Its event may be long in coming, where the connection is bad: until then every attempt
+        would be made on the same version, and meet the same conflict.
+        """
+        try:
+            yield
+        except Conflict:
+            # The conflict is what is wrong; a failure to look must not hide it.
+            with suppress(ClusterError):
+                self._caches.see(key, await self._read(key))
+            raise
+
+    async def _read(self, key: ObjectKey) -> Manifest | None:
+        try:
+            return await self._cluster.read(key.kind, key.namespace, key.name)
+        except NotFound:
+            return None
 
     def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
         key = self._names(record)[0]

@@ -7,7 +7,7 @@ those who need it. What is kept of an object is up to its `trim`.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.controller.cluster import Cluster
 from canary.controller.informer import Informer, OnChange, Owner, Sleep, Trim
 
@@ -128,6 +128,11 @@ class CacheSet:
         """Take in what a write of our own has answered, before its event comes back."""
         for informer in self._of(kind, manifest["metadata"].get("namespace", "")):
             informer.put(manifest)
+
+    def see(self, key: ObjectKey, manifest: Manifest | None) -> None:
+        """Take in what was read, None where nothing is there, before its event comes."""
+        for informer in self._of(key.kind, key.namespace):
+            informer.see((key.namespace, key.name), manifest)
 
     def drop(self, kind: Kind, namespace: str, name: str) -> None:
         """Forget an object that was deleted by ourselves."""

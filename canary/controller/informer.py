@@ -127,6 +127,13 @@ class Informer:
         """Forget an object that was deleted by ourselves; nobody is told of it."""
         self._remove(place, quiet=True)
 
+    def see(self, place: Place, manifest: Manifest | None) -> None:
+        """Take in what was read, None where nothing is there; who listens is told of it."""
+        if manifest is None:
+            self._remove(place)
+        else:
+            self._take(manifest)
+
     # ---------------------------------------------------------------------------------- following
 
     async def _run(self) -> None:

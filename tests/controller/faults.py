@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
@@ -15,6 +15,9 @@ import yaml
 from aiohttp import web
 
 DEADLINE_SECONDS = 20.0
+
+
+SomeProxy = TypeVar("SomeProxy", bound="Proxy")
 
 
 class Proxy:
@@ -197,8 +200,14 @@ def cut_in_line(number: int) -> Fault:
 
 @asynccontextmanager
 async def proxied(upstream: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
-    """Run a proxy."""
-    proxy = Proxy(upstream)
+    """Run a proxy that does as it is told."""
+    async with serving(Proxy(upstream), tls) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def serving(proxy: SomeProxy, tls: ssl.SSLContext | None = None) -> AsyncIterator[SomeProxy]:
+    """Run a proxy of any kind."""
     application = web.Application(client_max_size=0)
     application.router.add_route("*", "/{path:.*}", proxy.handle)
     runner = web.AppRunner(

@@ -34,11 +34,13 @@ USER_AGENT = "tidegate/test"
 DEMO = manifests.NAMESPACE
 
 
-async def until(holds: Callable[[], Any], what: str = "") -> Any:
+async def until(
+    holds: Callable[[], Any], what: str = "", *, seconds: float = DEADLINE_SECONDS
+) -> Any:
     """Wait until something holds, a value or an awaitable; give what it was."""
     found: Any = None
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 found = holds()
                 if isinstance(found, Awaitable):
@@ -47,7 +49,7 @@ async def until(holds: Callable[[], Any], what: str = "") -> Any:
                     return found
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
-        raise AssertionError(f"not in {DEADLINE_SECONDS:g} s: {what or holds}: {found}") from error
+        raise AssertionError(f"not in {seconds:g} s: {what or holds}: {found}") from error
 
 
 class World:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import DEPLOYMENT
+from canary.api.kinds import DEPLOYMENT, Kind
 from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
@@ -99,6 +99,24 @@ async def test_a_status_that_was_changed_meanwhile_is_not_overwritten(world: Wor
         proxy.meet("PATCH .*/status", answer(409, {"message": "changed"}))
         await world.create_canary()
         await world.until_phase("Initialized")
+
+
+@pytest.mark.parametrize("kind", [VIRTUAL_SERVICE, CANARY], ids=lambda kind: kind.plural)
+async def test_a_change_that_no_watch_tells_of_holds_a_run_up_no_longer_than_a_conflict(
+    world: World, kind: Kind
+):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        proxy.meet(rf"GET .*/{kind.plural}\?", answer(500), always=True)
+        proxy.cut()
+        await world.patch(kind, "podinfo", {"metadata": {"labels": {"changed": "unseen"}}})
+        await world.release()
+        await world.until_phase("Succeeded")
+        changed = await world.read(kind, "podinfo")
+        assert changed is not None
+        assert changed["metadata"]["labels"]["changed"] == "unseen"
 
 
 LOST = {

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
 import yaml
 from aiohttp import web
 
@@ -21,7 +20,7 @@ from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
 from canary.demo.apiserver.storage import Event
 from canary.demo.process import start_program
 from canary.errors import NotFound
-from tests.controller.faults import Proxy, reset
+from tests.controller.faults import Proxy, reset, serving
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, World
 from tests.receiver import Answer, Receiver
 
@@ -295,31 +294,14 @@ async def living(
     """Make a world, and a controller in it that is killed after the writes that are due."""
     receiver.answers(SAMPLE)
     await asyncio.to_thread(directory.mkdir, parents=True)
-    async with World(directory) as world, killing(world.server.url, due, seen=seen) as killer:
+    async with (
+        World(directory) as world,
+        serving(Killer(world.server.url, due=due, seen=seen)) as killer,
+    ):
         controller = CrashingController(world, killer, receiver)
         life = Life(world, controller, killer, receiver)
         async with controller:
             yield life
-
-
-@asynccontextmanager
-async def killing(upstream: str, due: Due, *, seen: bool) -> AsyncIterator[Killer]:
-    """Run a killer."""
-    killer = Killer(upstream, due=due, seen=seen)
-    application = web.Application(client_max_size=0)
-    application.router.add_route("*", "/{path:.*}", killer.handle)
-    runner = web.AppRunner(
-        application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
-    )
-    await runner.setup()
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()) as session:
-        killer._session = session
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        killer.url = "http://{}:{}".format(*runner.addresses[0][:2])
-        try:
-            yield killer
-        finally:
-            await runner.cleanup()
 
 
 def never(_: int) -> bool:

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import httpx
 from canary.controller.cluster import Cluster
 from canary.demo.network import free_port
 from canary.demo.process import last_lines
+from tests.controller.running import until
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("replica.py")
@@ -66,19 +67,8 @@ class Stage:
 
 
 async def eventually(holds: Callable[[], Any], what: str) -> Any:
-    """Wait until something holds, a value or an awaitable; give what it was."""
-    found: Any = None
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while True:
-                found = holds()
-                if isinstance(found, Awaitable):
-                    found = await found
-                if found:
-                    return found
-                await asyncio.sleep(0.02)
-    except TimeoutError as error:
-        raise AssertionError(f"not in {DEADLINE_SECONDS:g} s: {what}: {found}") from error
+    """Wait until something holds that takes several processes, and the time of Leases."""
+    return await until(holds, what, seconds=DEADLINE_SECONDS)
 
 
 class Replica:
@@ -176,21 +166,32 @@ class Replicas:
         """Where the audit log stands."""
         return len(self.stage.audit())
 
-    def writes(self, since: int = 0) -> list[tuple[str, Audited]]:
+    def lease_made(self, name: str, since: int) -> int:
+        """Tell where in the audit log a replica has made a Lease of its own, from a mark on."""
+        return next(
+            place
+            for place, entry in enumerate(self.stage.audit())
+            if place >= since
+            and entry.user_agent == f"tidegate/{name}"
+            and (entry.verb, entry.resource) == ("create", "leases")
+            and entry.status < 400
+        )
+
+    def writes(self, since: int = 0, before: int | None = None) -> list[tuple[str, Audited]]:
         """List the writes that were taken from replicas, with the replica's name, Leases apart."""
         return [
             (entry.user_agent.removeprefix("tidegate/"), entry)
-            for entry in self.stage.audit()[since:]
+            for entry in self.stage.audit()[since:before]
             if entry.user_agent.startswith("tidegate/")
             and entry.verb not in READS
             and entry.resource != "leases"
             and entry.status < 400
         ]
 
-    def writers(self, since: int = 0) -> dict[str, list[str]]:
+    def writers(self, since: int = 0, before: int | None = None) -> dict[str, list[str]]:
         """Name for each Canary who wrote for it, in turn: each name once for as long as it did."""
         turns: defaultdict[str, list[str]] = defaultdict(list)
-        for writer, entry in self.writes(since):
+        for writer, entry in self.writes(since, before):
             if entry.resource not in OF_A_CANARY or not entry.name:
                 continue
             turn = turns[_SUFFIX.sub("", entry.name)]

@@ -3,8 +3,6 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
@@ -121,24 +119,3 @@ def silent(seconds: float) -> Fault:
         return await reset(proxy, request)
 
     return fault
-
-
-@asynccontextmanager
-async def storming(upstream: str, seed: int) -> AsyncIterator[Storm]:
-    """Run a storm."""
-    storm = Storm(upstream, seed=seed)
-    application = web.Application(client_max_size=0)
-    application.router.add_route("*", "/{path:.*}", storm.handle)
-    runner = web.AppRunner(
-        application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
-    )
-    await runner.setup()
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()) as session:
-        storm._session = session
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        storm.url = "http://{}:{}".format(*runner.addresses[0][:2])
-        try:
-            yield storm
-        finally:
-            storm.release()
-            await runner.cleanup()

@@ -16,9 +16,10 @@ import pytest
 from canary.demo.apiserver.storage import Event
 from canary.demo.manifests import NAMESPACE
 from canary.errors import NotFound
+from tests.controller.faults import serving
 from tests.controller.running import CANARY, World
 from tests.hard.crashing import weight_of
-from tests.hard.storm import Storm, storming
+from tests.hard.storm import Storm
 from tests.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.story
@@ -47,7 +48,7 @@ async def test_nothing_is_lost_or_doubled_and_it_is_quiet_afterwards(
     world.server.storage.subscribe(follow)
     async with (
         receiving() as receiver,
-        storming(world.server.url, seed) as storm,
+        serving(Storm(world.server.url, seed=seed)) as storm,
         world.running_controller(
             url=storm.url,
             alert_webhook=f"{receiver.url}/alert",
