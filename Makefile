@@ -16,7 +16,7 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SLOW := story or delivery
-# Needs programs that take long to build; part of no other target.
+# Needs the programs of a real control plane, which take long to build.
 APART := control_plane
 # Kills and storms: mostly waiting, so two at a time.
 HARD := tests/hard
@@ -29,13 +29,16 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 
 comma := ,
 
+# Where each stage writes how long it took.
+TIMES := .venv/.times
+
 # $(call stage,what,command): run one command and say how long it took.
 define stage
 @printf '\n== %s\n' '$(1)'; SECONDS=0; { $(2); } || { printf '== %s: failed\n' '$(1)' >&2; exit 1; }; \
-	printf '== %s: %d s\n' '$(1)' $$SECONDS
+	printf '== %s: %d s\n' '$(1)' $$SECONDS | tee -a $(TIMES)
 endef
 
-.PHONY: help demo check test control-plane bench crds lock clean
+.PHONY: help demo check embedded control-plane test bench crds lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +53,7 @@ check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two 
 	$(call stage,unit tests,$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not ($(SLOW) or $(APART))' --durations=10 --cov --cov-report= $(TEST_ARGS))
 	$(call stage,coverage of what is pure,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
 
-test: check ## Everything: `check`, then the stories, the delivery, and what is hard to survive
+embedded: .venv/.dev ## Stories in the embedded world, delivery, and what is hard to survive
 	$(call stage,stories and delivery,$(BIN)/python -m pytest -m '($(SLOW)) and not $(APART)' --ignore $(HARD) --durations=25 $(TEST_ARGS))
 	$(call stage,crashes$(comma) faults and replicas,$(BIN)/python -m pytest -n 2 --dist worksteal $(HARD) --durations=10 $(TEST_ARGS))
 
@@ -58,7 +61,14 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 	$(call stage,build,$(BIN)/python -m tests.testbed.build && $(BIN)/python -m tests.delivery.helm && $(BIN)/python -m tests.testbed.modules)
 	$(call stage,CRDs$(comma) objects$(comma) pods$(comma) gateway and chart,$(IN_NETWORK) pytest -m '$(APART)' tests/testbed tests/delivery --durations=10 $(TEST_ARGS))
 	$(call stage,conformance,$(BIN)/python -m tests.testbed.control_plane $(BIN)/python -m pytest tests/conformance $(TEST_ARGS))
-	$(call stage,stories,$(IN_NETWORK) pytest tests/stories --ignore tests/stories/test_demo.py --world control-plane --durations=10 $(TEST_ARGS))
+	$(call stage,stories on the control plane,$(IN_NETWORK) pytest tests/stories --ignore tests/stories/test_demo.py --world control-plane --durations=10 $(TEST_ARGS))
+
+test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with where the time went
+	@rm -f $(TIMES)
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory embedded
+	@$(MAKE) --no-print-directory control-plane
+	@printf '\nWhere the time went\n'; cat $(TIMES)
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
