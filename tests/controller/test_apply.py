@@ -10,8 +10,6 @@ from canary.demo import manifests
 from tests.controller.faults import Proxy, proxied
 from tests.controller.running import DEMO, VIRTUAL_SERVICE, World, until
 
-pytestmark = pytest.mark.story
-
 FOUND = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "VirtualService",

@@ -9,8 +9,6 @@ from canary.demo import manifests
 from canary.demo.embedded import CRD
 from tests.controller.running import CANARY, DEMO, World, until
 
-pytestmark = pytest.mark.story
-
 ONE_MEGABYTE = 250 * 1024
 """What the API server takes of annotations in all."""
 

@@ -13,8 +13,6 @@ from canary.errors import CanaryError
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
 
-pytestmark = pytest.mark.story
-
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
 
 

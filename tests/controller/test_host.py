@@ -19,8 +19,6 @@ from canary.demo.network import free_port
 from tests.controller.running import World, until
 from tests.receiver import Answer, receiving
 
-pytestmark = pytest.mark.story
-
 ROOT = Path(__file__).parents[2]
 SPEC = {
     "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},

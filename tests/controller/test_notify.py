@@ -12,8 +12,6 @@ from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving
 
-pytestmark = pytest.mark.story
-
 PROVIDER = alert_provider_kind(GROUP)
 
 

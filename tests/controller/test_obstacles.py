@@ -7,8 +7,6 @@ from canary.demo.embedded import CRD
 from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
-pytestmark = pytest.mark.story
-
 FORBIDDEN = answer(403, {"message": "deployments.apps is forbidden"})
 
 

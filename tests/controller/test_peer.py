@@ -10,8 +10,6 @@ from tests.controller.running import DEMO, World, until
 from tests.controller.test_controller import METRIC, sample
 from tests.receiver import receiving
 
-pytestmark = pytest.mark.story
-
 PEER = canary_kind("flagger.app")
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 CONDITION = {

@@ -11,8 +11,6 @@ from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
 
-pytestmark = pytest.mark.story
-
 
 def hook(type_: str, url: str, **fields: Any) -> dict[str, Any]:
     return {"name": type_, "type": type_, "url": url, "timeout": "1m", **fields}
@@ -142,6 +140,7 @@ async def test_an_answer_that_is_lost_after_a_write_changes_nothing_in_the_end(
         await _promoted(world)
 
 
+@pytest.mark.story
 async def test_an_end_at_any_write_is_resumed(tmp_path: Path):
     """Let no write through from some moment on, as the death of a process does, and start anew."""
     ends = []

@@ -5,14 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from canary.api.kinds import DEPLOYMENT, Manifest
 from canary.controller.canaries import COMMAND_PREFIX
 from canary.resources.revision import HASHING, Algorithm, Hashing
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
-
-pytestmark = pytest.mark.story
 
 HOUR = {"interval": "1h"}
 
