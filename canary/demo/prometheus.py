@@ -12,8 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import yaml
@@ -23,6 +22,7 @@ from canary.api.kinds import Manifest
 from canary.demo.apiserver.resources import StorageKey
 from canary.demo.apiserver.storage import Storage
 from canary.demo.network import free_port
+from canary.demo.opening import Opened
 from canary.demo.process import (
     ProgramFailed,
     find_program,
@@ -69,7 +69,7 @@ def stored_pods(storage: Storage) -> Pods:
     return pods
 
 
-class Prometheus:
+class Prometheus(Opened):
     """A Prometheus on loopback that has scraped once, for as long as the context is open.
 
     `pods` gives the pods to scrape, whenever they are scraped. `envoy_metrics_url` is Envoy's page
@@ -90,7 +90,6 @@ class Prometheus:
         self._program = program
         self._envoy_metrics_url = envoy_metrics_url
         self._workloads = dict(workloads or {})
-        self._context = AsyncExitStack()
         self._port = 0
 
     @property
@@ -98,45 +97,34 @@ class Prometheus:
         """Where it answers queries."""
         return f"http://{_LOOPBACK}:{self._port}"
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, context: AsyncExitStack) -> None:
         program = self._program or find_program(
             "prometheus", remedy="install Prometheus, or read by scrape"
         )
-        async with AsyncExitStack() as context:
-            temporary = tempfile.TemporaryDirectory(prefix="tidegate-prometheus-")
-            directory = Path(context.enter_context(temporary))
-            pods_url = await context.enter_async_context(_PodMetrics(self._pods))
-            targets = configuration(
-                envoy_metrics_url=self._envoy_metrics_url,
-                pods_metrics_url=pods_url,
-                workloads=self._workloads,
-            )
-            (directory / RULES_FILE).write_text(yaml.safe_dump(recording_rules()), encoding="utf-8")
-            (directory / "prometheus.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
-            self._port = free_port()
-            log = directory / "prometheus.log"
-            process = await start_program(
-                program,
-                f"--config.file={directory / 'prometheus.yml'}",
-                f"--storage.tsdb.path={directory / 'data'}",
-                f"--web.listen-address={_LOOPBACK}:{self._port}",
-                # By default it takes five seconds to notice what it shall scrape.
-                "--scrape.discovery-reload-interval=100ms",
-                "--log.level=warn",
-                log=log,
-            )
-            context.push_async_callback(stop_program, process, grace_seconds=_STOP_SECONDS)
-            await self._ready(process, log)
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+        temporary = tempfile.TemporaryDirectory(prefix="tidegate-prometheus-")
+        directory = Path(context.enter_context(temporary))
+        pods = await context.enter_async_context(_PodMetrics(self._pods))
+        targets = configuration(
+            envoy_metrics_url=self._envoy_metrics_url,
+            pods_metrics_url=pods.url,
+            workloads=self._workloads,
+        )
+        (directory / RULES_FILE).write_text(yaml.safe_dump(recording_rules()), encoding="utf-8")
+        (directory / "prometheus.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
+        self._port = free_port()
+        log = directory / "prometheus.log"
+        process = await start_program(
+            program,
+            f"--config.file={directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address={_LOOPBACK}:{self._port}",
+            # By default it takes five seconds to notice what it shall scrape.
+            "--scrape.discovery-reload-interval=100ms",
+            "--log.level=warn",
+            log=log,
+        )
+        context.push_async_callback(stop_program, process, grace_seconds=_STOP_SECONDS)
+        await self._ready(process, log)
 
     async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -234,7 +222,7 @@ def _labels(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-class _PodMetrics:
+class _PodMetrics(Opened):
     """One page of the metrics of all pods that run at the moment, each with its pod's labels.
 
     Prometheus takes seconds to notice a new target; on this page a pod is seen at the next scrape.
@@ -242,31 +230,21 @@ class _PodMetrics:
 
     def __init__(self, pods: Pods) -> None:
         self._pods = pods
-        self._context = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
+        self.url = ""
+        """Where the page is, once it is open."""
 
-    async def __aenter__(self) -> str:
-        async with AsyncExitStack() as context:
-            limit = aiohttp.ClientTimeout(total=_SCRAPE_SECONDS)
-            self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
-            application = web.Application()
-            application.router.add_get("/metrics", self._page)
-            runner = web.AppRunner(application, access_log=None)
-            await runner.setup()
-            context.push_async_callback(runner.cleanup)
-            site = web.TCPSite(runner, _LOOPBACK, 0)
-            await site.start()
-            port = runner.addresses[0][1]
-            self._context = context.pop_all()
-        return f"http://{_LOOPBACK}:{port}/metrics"
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+    async def _open(self, context: AsyncExitStack) -> None:
+        limit = aiohttp.ClientTimeout(total=_SCRAPE_SECONDS)
+        self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
+        application = web.Application()
+        application.router.add_get("/metrics", self._page)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        context.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, _LOOPBACK, 0)
+        await site.start()
+        self.url = f"http://{_LOOPBACK}:{runner.addresses[0][1]}/metrics"
 
     async def _page(self, _: web.Request) -> web.Response:
         pages = await asyncio.gather(*(self._pod(pod) for pod in await self._pods()))

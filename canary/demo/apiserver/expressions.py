@@ -127,12 +127,19 @@ def check_rules(new: Any, old: Any, schema: Object, path: str = "") -> list[Caus
             nested = child_schema(schema, name)
             if nested is not None and _worth_visiting(nested):
                 before = old.get(name) if isinstance(old, dict) else None
-                causes += check_rules(item, before, nested, f"{path}.{name}" if path else name)
+                causes += check_rules(item, before, nested, _below(path, name, schema))
     elif isinstance(new, list) and schema.get("items"):
         for index, item in enumerate(new):
             before = _correlated(old, item, schema)
             causes += check_rules(item, before, schema["items"], f"{path}[{index}]")
     return causes
+
+
+def _below(path: str, name: str, schema: Object) -> str:
+    """Write where a field is; a key of a map stands in brackets."""
+    if name not in schema.get("properties", {}):
+        return f"{path}[{name}]"
+    return f"{path}.{name}" if path else name
 
 
 def _worth_visiting(schema: Object) -> bool:

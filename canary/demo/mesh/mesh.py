@@ -9,14 +9,13 @@ import logging
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from canary.api.kinds import Manifest
 from canary.demo.apiserver.resources import StorageKey
 from canary.demo.apiserver.storage import Event, Storage
 from canary.demo.mesh.envoy import ClusterCounters, Envoy
 from canary.demo.mesh.routes import render
+from canary.demo.opening import Opened, end_task
 from canary.demo.process import ProgramFailed
 
 logger = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ FOLLOWED: frozenset[StorageKey] = frozenset({
 _GATHER_SECONDS = 0.01
 
 
-class Mesh:
+class Mesh(Opened):
     """Envoy as the data plane of an embedded API server, for as long as the context is open.
 
     `port` 0 takes a free one. Envoy's files and its log are in `directory`, by default a temporary
@@ -52,7 +51,6 @@ class Mesh:
         self._port = port
         self._directory = directory
         self._concurrency = concurrency
-        self._context = AsyncExitStack()
         self._envoy: Envoy | None = None
         self._changed = asyncio.Event()
         #: The last version that concerns routing, and the one that Envoy acts on.
@@ -61,31 +59,20 @@ class Mesh:
         self._progress = asyncio.Condition()
         self._unsupported: tuple[str, ...] = ()
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as context:
-            directory = self._directory
-            if directory is None:
-                temporary = tempfile.TemporaryDirectory(prefix="tidegate-mesh-")
-                directory = Path(context.enter_context(temporary))
-            self._envoy = await context.enter_async_context(
-                Envoy(directory, port=self._port, concurrency=self._concurrency)
-            )
-            context.callback(self._storage.subscribe(self._observe))
-            self._wanted = self._storage.version
-            self._changed.set()
-            task = asyncio.create_task(self._follow(), name="mesh")
-            context.push_async_callback(_cancelled, task)
-            await self.settled()
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+    async def _open(self, context: AsyncExitStack) -> None:
+        directory = self._directory
+        if directory is None:
+            temporary = tempfile.TemporaryDirectory(prefix="tidegate-mesh-")
+            directory = Path(context.enter_context(temporary))
+        self._envoy = await context.enter_async_context(
+            Envoy(directory, port=self._port, concurrency=self._concurrency)
+        )
+        context.callback(self._storage.subscribe(self._observe))
+        self._wanted = self._storage.version
+        self._changed.set()
+        task = asyncio.create_task(self._follow(), name="mesh")
+        context.push_async_callback(end_task, task)
+        await self.settled()
 
     @property
     def url(self) -> str:
@@ -173,8 +160,3 @@ class Mesh:
             for key in FOLLOWED
             for stored in self._storage.history(key).objects.values()
         ]
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
