@@ -17,7 +17,11 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
     kept = CACHE / name
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.with_name(f"{kept.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{kept.name}: another process makes it; waiting for that", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             with tempfile.TemporaryDirectory(dir=kept.parent) as workshop:
                 made = Path(workshop) / kept.name
