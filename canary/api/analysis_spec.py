@@ -14,6 +14,7 @@ from canary.api.meta import ApiModel, NamespacedReference
 from canary.api.people import AlertReference, Webhook
 from canary.api.rules import (
     COOKIES_DIFFER,
+    METRIC_HAS_BOUND,
     METRIC_HAS_ONE_SOURCE,
     METRIC_HAS_ONE_THRESHOLD,
     METRIC_HAS_SOURCE,
@@ -67,7 +68,9 @@ class MetricSpec(ApiModel):
     """One metric of an analysis."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_ONE_THRESHOLD)
+        json_schema_extra=rules(
+            METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_ONE_THRESHOLD, METRIC_HAS_BOUND
+        )
     )
 
     name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(

@@ -18,6 +18,16 @@ def wrong(remedy: str) -> PydanticCustomError:
     return PydanticCustomError("remedy", "{remedy}", {"remedy": remedy})
 
 
+def _matches(pattern: str) -> str:
+    """Say in CEL that text matches; a `pattern` of the schema could not say what to write."""
+    quote = '"' if "'" in pattern else "'"
+    return f"self.matches(r{quote}{pattern}{quote})"
+
+
+def _rule(cel: str, remedy: str) -> JsonSchemaValue:
+    return {"x-kubernetes-validations": [{"rule": cel, "message": remedy}]}
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """An integer within bounds; 3.0 is one, as in JSON Schema, 2.5 and true are not."""
@@ -39,7 +49,11 @@ def _whole(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Text that matches a regular expression (of RE2 and Python alike) from end to end."""
+    """Text that matches a regular expression (of RE2 and Python alike) from end to end.
+
+    An alternation stands in parentheses. What the API server spends on a rule is bounded: it grows
+    with the length of the expression, that of the text, and the number of places it stands at.
+    """
 
     pattern: str
     remedy: str
@@ -55,7 +69,7 @@ class Form:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+        return {**handler(schema), **_rule(_matches(f"^{self.pattern}$"), self.remedy)}
 
     def check(self, value: str) -> str:
         """Return the text, or raise with the remedy."""
@@ -126,17 +140,11 @@ class Span:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         least, most = format_duration(self.minimum), format_duration(self.maximum)
+        bounds = f"duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"
         return {
             "type": "string",
-            "pattern": f"^{_DURATION}$",
             "maxLength": _DURATION_LENGTH,
-            "x-kubernetes-validations": [
-                {
-                    "rule": f"duration(self) >= duration('{least}') && "
-                    f"duration(self) <= duration('{most}')",
-                    "message": self.remedy,
-                }
-            ],
+            **_rule(f"{_matches(f'^{_DURATION}$')} && {bounds}", self.remedy),
         }
 
     def check(self, value: object) -> timedelta:
@@ -236,7 +244,7 @@ HeaderName = Annotated[
 ]
 HeaderValue = Annotated[
     str,
-    Form(r"[^\x00\r\n]*", "write a header's value on one line", maximum=8192),
+    Form(r"[^\x00\r\n]*", "write a header's value on one line", maximum=4096),
 ]
 Document = Annotated[
     dict[str, Any],

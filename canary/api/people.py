@@ -84,7 +84,7 @@ class Webhook(ApiModel):
         default_factory=dict, max_length=100, description="Handed on in the call's body."
     )
     headers: dict[HeaderName, HeaderValue] = Field(
-        default_factory=dict, max_length=64, description="Headers of the call."
+        default_factory=dict, max_length=16, description="Headers of the call."
     )
     secret_ref: SecretReference | None = Field(
         default=None,

@@ -30,13 +30,28 @@ class Rule:
     cel: str
     remedy: str
     faults: Callable[[Any], Iterable[Fault]]
+    field: str = ""
+    """Where the fault is, as `.name`; empty where that is the value itself, or one of its items."""
+    value: str = ""
+    """The faulty value in CEL, where it is text; what a number costs as text has no bound."""
+    required: bool = False
+    """Whether the fault is that the field is missing."""
+
+    def render(self) -> dict[str, Any]:
+        """Write the rule as a schema holds it."""
+        rendered = {"rule": self.cel, "message": self.remedy}
+        if self.value:
+            rendered["messageExpression"] = f'"\'" + {self.value} + "\': {self.remedy}"'
+        if self.field:
+            rendered["fieldPath"] = self.field
+        if self.required:
+            rendered["reason"] = "FieldValueRequired"
+        return rendered
 
 
 def rules(*each: Rule) -> dict[str, Any]:
     """Write rules as a schema holds them."""
-    return {
-        "x-kubernetes-validations": [{"rule": rule.cel, "message": rule.remedy} for rule in each]
-    }
+    return {"x-kubernetes-validations": [rule.render() for rule in each]}
 
 
 # --------------------------------------------------------------------------- the rules of a Canary
@@ -82,6 +97,8 @@ METRIC_HAS_SOURCE = Rule(
     f"self.name in [{', '.join(repr(name) for name in BUILT_IN_METRICS)}]",
     remedy=f"name a built-in metric ({' or '.join(BUILT_IN_METRICS)}), or add templateRef or query",
     faults=_sourceless_metric,
+    field=".name",
+    value="self.name",
 )
 
 
@@ -94,6 +111,7 @@ METRIC_HAS_ONE_SOURCE = Rule(
     cel="!(has(self.templateRef) && has(self.query))",
     remedy="keep either templateRef or query: a metric has one source",
     faults=_ambiguous_metric,
+    field=".query",
 )
 
 
@@ -106,6 +124,24 @@ METRIC_HAS_ONE_THRESHOLD = Rule(
     cel="!(has(self.threshold) && has(self.thresholdRange))",
     remedy="keep thresholdRange and remove threshold, which it replaces",
     faults=_ambiguous_threshold,
+    field=".threshold",
+)
+
+
+def _boundless_metric(metric: object) -> Iterator[Fault]:
+    bounds = part(metric, "thresholdRange")
+    bounded = present(metric, "threshold") or count(bounds, ("min", "max"))
+    if isinstance(metric, Mapping) and isinstance(bounds, Mapping | None) and not bounded:
+        yield ("thresholdRange",), bounds
+
+
+METRIC_HAS_BOUND = Rule(
+    cel="has(self.threshold) || (has(self.thresholdRange) && "
+    "(has(self.thresholdRange.min) || has(self.thresholdRange.max)))",
+    remedy="add thresholdRange with a min, a max or both: nothing is judged without a bound",
+    faults=_boundless_metric,
+    field=".thresholdRange",
+    required=True,
 )
 
 
@@ -118,6 +154,7 @@ RANGE_IS_ORDERED = Rule(
     cel="!has(self.min) || !has(self.max) || self.min <= self.max",
     remedy="write a min that is not above max: no value could pass",
     faults=_inverted_range,
+    field=".min",
 )
 
 
@@ -150,6 +187,8 @@ WEBHOOK_HAS_URL = Rule(
     cel="has(self.url) || (has(self.type) && self.type.startsWith('confirm-'))",
     remedy="add a url; only a confirm-* gate may go without (it is then opened by annotation)",
     faults=_webhook_without_url,
+    field=".url",
+    required=True,
 )
 
 
@@ -162,6 +201,8 @@ DEADLINE_IS_FOR_GATES = Rule(
     cel="!has(self.deadline) || (has(self.type) && self.type.startsWith('confirm-'))",
     remedy="remove deadline: only a confirm-* gate waits (timeout limits one call)",
     faults=_deadline_without_gate,
+    field=".deadline",
+    value="self.deadline",
 )
 
 
@@ -175,6 +216,8 @@ COOKIES_DIFFER = Rule(
     cel="!has(self.primaryCookieName) || self.primaryCookieName != self.cookieName",
     remedy="give the primary's cookie another name than the canary's",
     faults=_same_cookies,
+    field=".primaryCookieName",
+    value="self.primaryCookieName",
 )
 
 
@@ -206,6 +249,8 @@ GATEWAY_API_HAS_PARENT = Rule(
     "(has(self.service) && has(self.service.gatewayRefs) && size(self.service.gatewayRefs) > 0)",
     remedy="name at least one Gateway (or a parent of kind Service): gatewayapi attaches to it",
     faults=_without_gateway,
+    field=".service.gatewayRefs",
+    required=True,
 )
 
 
@@ -225,6 +270,8 @@ APEX_FITS = Rule(
     remedy="set service.name: the target's name and -primary do not make a Service's name "
     "(a letter first, then letters, digits and hyphens, 63 in all)",
     faults=_apex_from_target,
+    field=".targetRef.name",
+    value="self.targetRef.name",
 )
 
 
@@ -238,6 +285,8 @@ SERVICE_IS_GIVEN = Rule(
     cel="has(self.service) || self.targetRef.apiVersion.startsWith('serving.knative.dev/')",
     remedy="add service with its port; only a Knative target has one already",
     faults=_no_service,
+    field=".service",
+    required=True,
 )
 
 
@@ -251,6 +300,8 @@ TARGET_IS_NOT_PRIMARY = Rule(
     cel="!self.name.endsWith('-primary')",
     remedy="name the workload that you edit: <target>-primary is the copy that tidegate keeps",
     faults=_primary_as_target,
+    field=".name",
+    value="self.name",
 )
 
 
@@ -263,6 +314,7 @@ REPLICAS_ARE_ORDERED = Rule(
     cel="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
     remedy="write a minReplicas that is not above maxReplicas",
     faults=_inverted_replicas,
+    field=".minReplicas",
 )
 
 
@@ -289,6 +341,8 @@ PROMETHEUS_HAS_ADDRESS = Rule(
     cel="self.type != 'prometheus' || has(self.address)",
     remedy="add the address of Prometheus, such as http://prometheus.monitoring:9090",
     faults=_prometheus_without_address,
+    field=".address",
+    required=True,
 )
 
 
@@ -301,6 +355,7 @@ ONE_ADDRESS = Rule(
     cel="has(self.address) != has(self.secretRef)",
     remedy="set either address, or secretRef with the name of a Secret that holds the address",
     faults=_addresses,
+    field=".address",
 )
 
 #: Every rule by its CEL text, which is how a schema names it.
@@ -312,6 +367,7 @@ BY_CEL = {
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_ONE_THRESHOLD,
+        METRIC_HAS_BOUND,
         RANGE_IS_ORDERED,
         NAMES_ARE_UNIQUE,
         WEBHOOK_HAS_URL,

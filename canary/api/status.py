@@ -81,7 +81,9 @@ class StatusModel(BaseModel):
     )
 
     def but(self, **changes: object) -> Self:
-        """Copy with changes."""
+        """Copy with changes; give itself where they change nothing."""
+        if [getattr(self, name) for name in changes] == list(changes.values()):
+            return self
         return self.model_copy(update=changes)
 
 

@@ -1,6 +1,7 @@
 """Answering: calling hooks and judging metrics for what a decision needs to know.
 
-Refusals and outages are answers too: nothing a third party does raises here.
+Refusals and outages are answers too: nothing a third party does raises here. That the API server
+can't be reached is no answer of anybody.
 """
 
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller
 from canary.core.hooks import callable_hooks
 from canary.core.needs import Answer, AskHooks, HookAnswer, Need
-from canary.errors import ClusterError
+from canary.errors import ClusterError, Unreachable
 
 
 class Answerer:
@@ -36,7 +37,11 @@ class Answerer:
         self._cluster_name = cluster_name
 
     async def answer(self, need: Need, record: CanaryRecord) -> Answer:
-        """Answer one need."""
+        """Answer one need.
+
+        Raises:
+            Unreachable: what to ask with could not be read; ask again later.
+        """
         if isinstance(need, AskHooks):
             return await self._ask(need, record)
         return await self._analyse(record)
@@ -54,6 +59,8 @@ class Answerer:
         for hook in callable_hooks(record.canary.spec, need.type):
             try:
                 secret = await self._secrets.read(record.key.namespace, hook.secret_ref)
+            except Unreachable:
+                raise
             except ClusterError as error:
                 return HookAnswer(passed=False, hook=hook.name, message=str(error))
             result = await self._hooks.call(

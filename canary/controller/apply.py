@@ -274,22 +274,16 @@ class Applier:
     async def _current(self, key: ObjectKey) -> AsyncIterator[None]:
         """Look at an object again where a write was made on a version that is out of date.
 
-        Its event may be long in coming, where the connection is bad: until then every attempt
-        would be made on the same version, and meet the same conflict.
+        Until its event comes, every attempt would be made on the same version, and meet the same
+        conflict.
         """
         try:
             yield
         except Conflict:
             # The conflict is what is wrong; a failure to look must not hide it.
             with suppress(ClusterError):
-                self._caches.see(key, await self._read(key))
+                await self._caches.look_again(key)
             raise
-
-    async def _read(self, key: ObjectKey) -> Manifest | None:
-        try:
-            return await self._cluster.read(key.kind, key.namespace, key.name)
-        except NotFound:
-            return None
 
     def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
         key = self._names(record)[0]

@@ -3,6 +3,9 @@
 import random
 from dataclasses import dataclass
 
+LONGEST_OUTAGE_SECONDS = 10.0
+"""Who could not reach the API server asks again after so long, and a third, at the latest: nobody
+tells when it is back."""
 _DOUBLINGS = 30
 """More of them change nothing, and a power that grows for days ends in an overflow."""
 
@@ -15,11 +18,11 @@ class Backoff:
     longest_seconds: float
     attempts: int = 0
 
-    def next(self) -> float:
-        """Give the seconds to wait after one more attempt that failed."""
+    def next(self, *, longest_seconds: float | None = None) -> float:
+        """Give the seconds to wait after one more attempt that failed, at most what is given."""
         delay = self.first_seconds * 2 ** min(self.attempts, _DOUBLINGS)
         self.attempts += 1
-        return jittered(min(delay, self.longest_seconds))
+        return jittered(min(delay, longest_seconds or self.longest_seconds))
 
     def reset(self) -> None:
         """Start over after a success."""

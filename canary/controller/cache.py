@@ -6,10 +6,12 @@ those who need it. What is kept of an object is up to its `trim`.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.controller.cluster import Cluster
-from canary.controller.informer import Informer, OnChange, Owner, Sleep, Trim
+from canary.controller.informer import Clock, Informer, OnChange, Owner, Sleep, Trim
+from canary.errors import NotFound
 
 ALL = ""
 """All namespaces."""
@@ -26,12 +28,14 @@ class CacheSet:
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = monotonic,
     ) -> None:
         self._cluster = cluster
         self._on_change = on_change
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
         self._sleep = sleep
+        self._clock = clock
         self._trims: dict[Kind, tuple[Trim, bool, Owner | None]] = {}
         self._informers: dict[tuple[Kind, str], Informer] = {}
         self._stopping: set[asyncio.Task[None]] = set()
@@ -58,6 +62,7 @@ class CacheSet:
             on_synced=self._on_synced,
             on_obstacle=self._on_obstacle,
             sleep=self._sleep,
+            clock=self._clock,
         )
         self._informers[kind, namespace] = informer
         informer.start()
@@ -129,10 +134,27 @@ class CacheSet:
         for informer in self._of(kind, manifest["metadata"].get("namespace", "")):
             informer.put(manifest)
 
-    def see(self, key: ObjectKey, manifest: Manifest | None) -> None:
-        """Take in what was read, None where nothing is there, before its event comes."""
+    async def look_again(self, key: ObjectKey) -> None:
+        """Read an object: its event may be long in coming, where the connection is bad.
+
+        Raises:
+            ClusterError: it could not be read.
+        """
+        try:
+            manifest = await self._cluster.read(key.kind, key.namespace, key.name)
+        except NotFound:
+            manifest = None
         for informer in self._of(key.kind, key.namespace):
             informer.see((key.namespace, key.name), manifest)
+
+    async def freshen(self, key: ObjectKey) -> None:
+        """Read an object where its kind can't be followed for now: what is kept may be old.
+
+        Raises:
+            ClusterError: it could not be read either.
+        """
+        if any(each.stale for each in self._of(key.kind, key.namespace)):
+            await self.look_again(key)
 
     def drop(self, kind: Kind, namespace: str, name: str) -> None:
         """Forget an object that was deleted by ourselves."""

@@ -234,6 +234,7 @@ class Controller:
         return Reconciler(
             tracker=tracker,
             observer=Observer(
+                caches=caches,
                 store=store,
                 configs=configs,
                 renderer=renderer,

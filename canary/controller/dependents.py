@@ -23,12 +23,16 @@ class Dependents:
         self._canaries: dict[ObjectKey, tuple[CanaryKey, ...]] = {}
         self._objects: dict[CanaryKey, tuple[ObjectKey, ...]] = {}
 
-    def set(self, canary: CanaryKey, objects: Iterable[ObjectKey]) -> None:
-        """Record all that matters to a Canary, in place of what was recorded before."""
+    def set(self, canary: CanaryKey, objects: Iterable[ObjectKey]) -> list[ObjectKey]:
+        """Record all that matters to a Canary, in place of what was recorded before.
+
+        Give what matters to nobody any more.
+        """
         after = tuple(dict.fromkeys(objects))
         before = self._objects.get(canary, ())
+        gone: list[ObjectKey] = []
         if after == before:
-            return
+            return gone
         for key in before:
             if key not in after:
                 left = tuple(each for each in self._canaries[key] if each != canary)
@@ -36,6 +40,7 @@ class Dependents:
                     self._canaries[key] = left
                 else:
                     del self._canaries[key]
+                    gone.append(key)
         for key in after:
             if key not in before:
                 self._canaries[key] = (*self._canaries.get(key, ()), canary)
@@ -43,6 +48,7 @@ class Dependents:
             self._objects[canary] = after
         else:
             self._objects.pop(canary, None)
+        return gone
 
     def of(self, key: ObjectKey) -> tuple[CanaryKey, ...]:
         """Find the Canaries that an object matters to."""

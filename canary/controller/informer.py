@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from canary.api.kinds import Kind, Manifest
-from canary.controller.backoff import Backoff
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.controller.cluster import Cluster
 from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
@@ -29,15 +29,17 @@ Sleep = Callable[[float], Awaitable[None]]
 Place = tuple[str, str]
 """Namespace and name."""
 
+Clock = Callable[[], float]
+
 FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
 FIRST_ABSENCE_SECONDS = 5.0
 LONGEST_ABSENCE_SECONDS = 60.0
 """How often is looked again for a kind whose CRD is not installed."""
 PATIENCE = 3
 """So many failures in a row are worth telling those who wait for a first list."""
 SHORT_WATCH_SECONDS = 1.0
-"""A watch that ends sooner, without a word, has failed."""
+"""A watch that ends sooner, without a word, has failed; one that was open for longer has not,
+however it ends."""
 FRUITLESS_WATCHES = 3
 """After so many without a word, what they went on from is doubted."""
 
@@ -58,6 +60,7 @@ class Informer:
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = monotonic,
     ) -> None:
         self.kind = kind
         self.records: dict[Place, object] = {}
@@ -79,6 +82,7 @@ class Informer:
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
         self._sleep = sleep
+        self._clock = clock
         self._versions: dict[Place, int] = {}
         self._own: set[int] = set()
         """The versions that our own writes made, and whose events are still to come."""
@@ -88,7 +92,7 @@ class Informer:
         """The version to go on from; empty where a list is due."""
         self._fruitless = 0
         self._failures = Backoff(
-            first_seconds=FIRST_BACKOFF_SECONDS, longest_seconds=LONGEST_BACKOFF_SECONDS
+            first_seconds=FIRST_BACKOFF_SECONDS, longest_seconds=LONGEST_OUTAGE_SECONDS
         )
         self._absences = Backoff(
             first_seconds=FIRST_ABSENCE_SECONDS, longest_seconds=LONGEST_ABSENCE_SECONDS
@@ -106,6 +110,11 @@ class Informer:
             return self.problem
         return ""
 
+    @property
+    def stale(self) -> bool:
+        """Whether the kind is there, and is to be followed again soon, but can't be for now."""
+        return bool(self.problem) and not self.absent and not self.obstacle
+
     def start(self) -> None:
         """Follow from now on."""
         self._task = asyncio.create_task(self._run(), name=f"follow {self.kind.resource}")
@@ -121,7 +130,8 @@ class Informer:
         version = _number(manifest["metadata"].get("resourceVersion", ""))
         if version > self._newest:
             self._own.add(version)
-        self._take(manifest, quiet=True)
+        if not self._deleted_since(manifest):
+            self._take(manifest, quiet=True)
 
     def drop(self, place: Place) -> None:
         """Forget an object that was deleted by ourselves; nobody is told of it."""
@@ -131,8 +141,13 @@ class Informer:
         """Take in what was read, None where nothing is there; who listens is told of it."""
         if manifest is None:
             self._remove(place)
-        else:
+        elif not self._deleted_since(manifest):
             self._take(manifest)
+
+    def _deleted_since(self, manifest: Manifest) -> bool:
+        """Tell whether an answer that came late shows an object whose deletion was told before."""
+        version = _number(manifest["metadata"].get("resourceVersion", ""))
+        return _place(manifest) not in self._versions and 0 < version <= self._newest
 
     # ---------------------------------------------------------------------------------- following
 
@@ -144,8 +159,9 @@ class Informer:
 
     async def _round(self) -> float:
         """List where that is due, and watch once; give the seconds to wait before the next one."""
+        listing = not self._version
         try:
-            if not self._version:
+            if listing:
                 if await self._cluster.discover(self.kind) is None:
                     self._report_absent()
                     return self._absences.next()
@@ -155,6 +171,9 @@ class Informer:
         except Gone:
             log.info("%s: listing again", self.kind.resource)
             self._version = ""
+            if not listing:
+                # The server is there again, and has only forgotten: what has failed before is over.
+                self._failures.reset()
         except NotFound as error:
             # The kind is gone, or served in another version.
             self._cluster.undiscover(self.kind)
@@ -228,26 +247,30 @@ class Informer:
 
     async def _watch(self) -> bool:
         """Follow events until the watch ends; tell whether to go on at once."""
-        started, heard = monotonic(), False
+        heard = False
         async with self._cluster.watch(
             self.kind, self._namespace, self._version, metadata_only=self._metadata_only
         ) as events:
+            opened = self._clock()
             self._recover()
-            async for type_, manifest in events:
-                if not heard:
+            try:
+                async for type_, manifest in events:
                     heard, self._fruitless = True, 0
+                    self._version = manifest["metadata"]["resourceVersion"]
+                    self._newest = _number(self._version)
+                    if type_ == "DELETED":
+                        self._remove(_place(manifest))
+                    elif type_ != "BOOKMARK":
+                        self._take(manifest)
+            finally:
+                worked = heard or self._clock() - opened >= SHORT_WATCH_SECONDS
+                if worked:
                     self._failures.reset()
-                self._version = manifest["metadata"]["resourceVersion"]
-                self._newest = _number(self._version)
-                if type_ == "DELETED":
-                    self._remove(_place(manifest))
-                elif type_ != "BOOKMARK":
-                    self._take(manifest)
         if not heard:
             self._fruitless += 1
             if self._fruitless >= FRUITLESS_WATCHES:
                 self._version = ""
-        return heard or monotonic() - started >= SHORT_WATCH_SECONDS
+        return worked
 
     # ------------------------------------------------------------------------------------ records
 

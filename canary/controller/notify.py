@@ -27,7 +27,7 @@ from canary.controller.payloads import notice_payload
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller
 from canary.core.hooks import callable_hooks
-from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound
+from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound, Unreachable
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -191,9 +191,15 @@ class Notifier:
         return (*events, *(hook for type_ in named for hook in _hooks(record.canary, type_)))
 
     async def _call(self, record: CanaryRecord, notice: Notice, hook: Webhook) -> None:
-        """Call a hook whose answer changes nothing; that it failed is logged."""
+        """Call a hook whose answer changes nothing; that it failed is logged.
+
+        Raises:
+            Unreachable: its secret can't be read now.
+        """
         try:
             secret = await self._secrets.read(record.key.namespace, hook.secret_ref)
+        except Unreachable:
+            raise
         except CanaryError as error:
             log.warning("hook %s: %s", hook.name, error, extra={"canary": str(record.key)})
             return

@@ -1,11 +1,13 @@
 """Observing: the facts about a Canary, from the caches.
 
-Nothing is asked of the API server here but a tracked ConfigMap or Secret whose version has moved.
+Nothing is asked of the API server here but a tracked ConfigMap or Secret whose version has moved,
+and the Deployments while they can't be followed: a run must not fail, or go on, by what was.
 """
 
 from collections.abc import Mapping
 
-from canary.api.kinds import AUTOSCALER, ObjectKey
+from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
+from canary.controller.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
@@ -23,12 +25,14 @@ class Observer:
     def __init__(
         self,
         *,
+        caches: CacheSet,
         store: Store,
         configs: ConfigReader,
         renderer: Renderer,
         policy: Policy,
         hashing: Hashing,
     ) -> None:
+        self._caches = caches
         self._store = store
         self._configs = configs
         self._renderer = renderer
@@ -44,10 +48,16 @@ class Observer:
         delivered: frozenset[str],
         obstacle: str,
     ) -> Facts:
-        """Put the facts about a Canary together."""
+        """Put the facts about a Canary together.
+
+        Raises:
+            ClusterError: something is not known, and could not be read.
+        """
         canary = record.canary
         assert canary is not None
         namespace, spec = record.key.namespace, canary.spec
+        for name in (spec.target_ref.name, spec.primary_name):
+            await self._caches.freshen(ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name))
         target = self._store.deployment(namespace, spec.target_ref.name)
         primary = self._store.deployment(namespace, spec.primary_name)
         seen: Revision | None = None
@@ -65,6 +75,7 @@ class Observer:
             primary=self._workload(namespace, primary),
             revision=seen,
             routed=self._store.routed(record),
+            refusal=self._store.refusal(record),
             restored=record.deleting and self._renderer.restored(record, target),
             autoscaler_minimum=self._autoscaler_minimum(record),
             obstacle=obstacle,

@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
-from canary.errors import CanaryError
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, jittered
+from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
 
 log = logging.getLogger(__name__)
@@ -182,6 +183,8 @@ _growing = wait_exponential_jitter(initial=1, max=LONGEST_WAIT_SECONDS, jitter=1
 def _wait(state: RetryCallState) -> float:
     """Wait longer after each attempt, and as long as the receiver asks, within bounds."""
     error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Unreachable):
+        return min(jittered(LONGEST_OUTAGE_SECONDS), _growing(state))
     asked = error.retry_after if isinstance(error, NotDelivered) else None
     return min(LONGEST_WAIT_SECONDS, max(_growing(state), asked or 0.0))
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from canary.controller.backoff import Backoff
-from canary.errors import CanaryError
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
+from canary.errors import CanaryError, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class WorkQueue(Generic[Key]):
         self._heap: list[tuple[float, int, Key]] = []
         self._sequence = 0
         self._failures: dict[Key, Backoff] = {}
-        self._filled = asyncio.Event()
+        self._filled = asyncio.Semaphore(0)
+        """Holds one for each ready key, so that each wakes one worker and leaves the others be."""
         self._planned = asyncio.Event()
         self._closed = False
 
@@ -49,7 +50,7 @@ class WorkQueue(Generic[Key]):
         elif key not in self._waiting:
             self._waiting.add(key)
             self._ready.append(key)
-            self._filled.set()
+            self._filled.release()
 
     def wake_in(self, key: Key, seconds: float | None) -> None:
         """Have a key worked on after a while; this replaces what was said before, None by nothing."""
@@ -63,7 +64,8 @@ class WorkQueue(Generic[Key]):
         if len(self._heap) > 2 * len(self._alarms) + STALE_ALARMS:
             self._heap = [each for each in self._heap if self._alarms.get(each[2]) == each[1]]
             heapq.heapify(self._heap)
-        self._planned.set()
+        if self._heap[0][1] == self._sequence:
+            self._planned.set()
 
     def forget(self, key: Key) -> None:
         """Drop what is planned for a key."""
@@ -83,20 +85,23 @@ class WorkQueue(Generic[Key]):
     def close(self) -> None:
         """Take no more work."""
         self._closed = True
-        self._filled.set()
+        self._filled.release()
 
     async def _work(self, work: Callable[[Key], Awaitable[None]]) -> None:
-        while not self._closed:
-            if not self._ready:
-                self._filled.clear()
-                await self._filled.wait()
-                continue
+        while True:
+            await self._filled.acquire()
+            if self._closed:
+                self._filled.release()  # the next worker is to end too
+                return
             key = self._ready.popleft()
             self._waiting.discard(key)
             self._busy.add(key)
             try:
                 await work(key)
                 self._failures.pop(key, None)
+            except Unreachable as error:
+                log.info("%s: %s", key, error)
+                self._retry(key, LONGEST_OUTAGE_SECONDS)
             except CanaryError as error:
                 log.info("%s: %s", key, error)
                 self._retry(key)
@@ -116,11 +121,11 @@ class WorkQueue(Generic[Key]):
                     self._again.discard(key)
                     self.wake(key)
 
-    def _retry(self, key: Key) -> None:
+    def _retry(self, key: Key, longest_seconds: float = LONGEST_RETRY_SECONDS) -> None:
         backoff = self._failures.setdefault(
             key, Backoff(first_seconds=FIRST_RETRY_SECONDS, longest_seconds=LONGEST_RETRY_SECONDS)
         )
-        self.wake_in(key, backoff.next())
+        self.wake_in(key, backoff.next(longest_seconds=longest_seconds))
 
     async def _ring(self) -> None:
         while True:

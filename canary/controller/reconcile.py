@@ -25,10 +25,12 @@ from canary.core.decide import decide, obstructed, refuse
 from canary.core.desired import desired
 from canary.core.needs import Answer, Need
 from canary.core.situation import Decision, Situation
-from canary.errors import CanaryError, Conflict
+from canary.errors import CanaryError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)
 
+UNREACHABLE_SECONDS = 5.0
+"""After so long a question is asked again that the API server has left without an answer."""
 DEFECT_SECONDS = 30.0
 """After so long a question is asked again that a defect of ours has left without an answer."""
 
@@ -197,6 +199,9 @@ class Reconciler:
     async def _answer(self, record: CanaryRecord, need: Need) -> None:
         try:
             answer = await self._answerer.answer(need, record)
+        except Unreachable as error:
+            log.info("%s: %s", record.key, error)
+            self._queue.wake_in(record.key, UNREACHABLE_SECONDS)
         except Exception:
             self._queue.wake_in(record.key, DEFECT_SECONDS)
             raise

@@ -15,6 +15,7 @@ from canary.core.facts import Trouble
 from canary.resources.configs import ConfigReference, references
 from canary.resources.names import REVISION_ANNOTATION
 from canary.resources.revision import HASHING, Hashing
+from canary.routers.refusal import refusal
 
 ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
@@ -35,6 +36,8 @@ class Packed:
 
     content: bytes
     resource_version: str
+    refusal: str = ""
+    """Why whoever routes by it refuses it as it is."""
 
     @property
     def manifest(self) -> Manifest:
@@ -110,6 +113,7 @@ def pack(manifest: Manifest) -> Packed:
     return Packed(
         content=packed(kept | {"metadata": metadata}),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
+        refusal=refusal(manifest),
     )
 
 

@@ -55,6 +55,14 @@ class Store:
             self._weights.keep(record.key, inputs, known)
         return known[0]
 
+    def refusal(self, record: CanaryRecord) -> str:
+        """Tell why the routes of a Canary are refused as they are; empty where they are not."""
+        canary, router = record.canary, record.router
+        if canary is None or router is None:
+            return ""
+        found = (self.packed(key) for key in router.objects(canary))
+        return "; ".join(each.refusal for each in found if each is not None and each.refusal)
+
     def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the routes of a Canary are rendered from, and read from."""
         canary, router = record.canary, record.router

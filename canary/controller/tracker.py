@@ -7,6 +7,7 @@ to, and nobody else. What a change means is not known here.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.canary import CanarySpec
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
@@ -84,7 +85,8 @@ class Tracker:
         self._users: defaultdict[Need, set[CanaryKey]] = defaultdict(set)
         """Who needs what is followed; the namespace is that of the cache."""
         self._followed: dict[CanaryKey, frozenset[Need]] = {}
-        self._sets: dict[frozenset[Need], frozenset[Need]] = {}
+        self._sets: WeakKeyDictionary[frozenset[Need], ReferenceType[frozenset[Need]]]
+        self._sets = WeakKeyDictionary()
 
     def start(self) -> None:
         """Tell what is kept of each kind, and follow the Canaries, which say what else to follow."""
@@ -184,7 +186,7 @@ class Tracker:
             if troubled:
                 # They tell whether a pod in trouble is of the current template.
                 followed.add((REPLICA_SET, record.key.namespace))
-        self._dependents.set(record.key, dependencies(record, target))
+        self._depend(record.key, dependencies(record, target))
         self._follow(record.key, self._shared(followed))
 
     def _in_trouble(self, namespace: str, spec: CanarySpec) -> bool:
@@ -197,14 +199,24 @@ class Tracker:
     def _shared(self, places: Iterable[Need]) -> frozenset[Need]:
         """Give one and the same set to all Canaries that need the same."""
         wanted = frozenset(places)
-        return self._sets.setdefault(wanted, wanted)
+        known = self._sets.get(wanted)
+        shared = known() if known is not None else None
+        if shared is None:
+            self._sets[wanted] = ref(wanted)
+            return wanted
+        return shared
 
     def _forget(self, known: KnownCanary) -> None:
         self._reader.forget(known)
         self._tracked.forget(known.key)
-        self._dependents.set(known.key, ())
+        self._depend(known.key, ())
         self._needs.pop(known.key, None)
         self._follow(known.key, frozenset())
+
+    def _depend(self, key: CanaryKey, objects: Iterable[ObjectKey]) -> None:
+        for gone in self._dependents.set(key, objects):
+            # Its kind may be followed no more, and nobody tell when it is deleted.
+            self.configs.forget(gone.kind, gone.namespace, gone.name)
 
     def _follow(self, key: CanaryKey, after: frozenset[Need]) -> None:
         before = self._followed.get(key, frozenset())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from canary.api.status import CanaryStatus, Condition, Phase
 from canary.core.phases import IDLE, RUNNING
@@ -111,12 +112,12 @@ def _condition(
         since = before.last_transition_time or now
         if (before.reason, before.message) == (reason, message):
             updated = before.last_update_time or now
-    return Condition(
-        type=type_,
-        status=holds,
-        reason=reason,
-        message=message,
-        observed_generation=generation,
-        last_transition_time=since,
-        last_update_time=updated,
-    )
+    said: dict[str, Any] = {
+        "status": holds,
+        "reason": reason,
+        "message": message,
+        "observed_generation": generation,
+        "last_transition_time": since,
+        "last_update_time": updated,
+    }
+    return Condition(type=type_, **said) if before is None else before.but(**said)

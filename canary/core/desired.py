@@ -133,7 +133,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
         return
     if status.phase in IDLE | {Phase.WAITING}:
         routed = facts.routed.canary if facts.routed else 0
-        if status.canary_weight or routed or not situation.drained:
+        if status.canary_weight or routed or facts.refusal or not situation.drained:
             return
         meant_for_primary = status.target_parked and target.replicas
         if meant_for_primary and primary is not None and not situation.spec.autoscaler_ref:

@@ -128,6 +128,9 @@ class Facts:
     """The target's revision now; None where it can't be told (no target, a config is missing)."""
     routed: Split | None = None
     """The split that the route has now; None where there is no route."""
+    refusal: str = ""
+    """Why whoever routes by the route refuses it as it is; empty where it is taken, or where
+    nobody says."""
     restored: bool = False
     """The routes and the apex service are back as they were before tidegate."""
     autoscaler_minimum: int | None = None

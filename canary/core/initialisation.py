@@ -26,8 +26,9 @@ def initialise(situation: Situation) -> Situation:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"all pods of the primary are to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
-    if situation.facts.routed != ALL_PRIMARY:
-        message = "traffic is to go to the primary"
+    refusal = situation.facts.refusal
+    if situation.facts.routed != ALL_PRIMARY or refusal:
+        message = "traffic is to go to the primary" + (f": {refusal}" if refusal else "")
         return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
     if not situation.waits_for(why.DRAINING):
         return situation.wait(why.DRAINING, "clients are to move from the target to the primary")

@@ -74,14 +74,17 @@ def finalise(situation: Situation) -> Situation:
 def finalising(situation: Situation) -> Situation:
     """Finalising: the route turns, what is in flight ends, and the run is over."""
     routed = situation.facts.routed
-    if routed is not None and routed.canary:
+    if situation.facts.refusal or (routed is not None and routed.canary):
         return _await_route(situation)
     draining = situation.wait(why.DRAINING, "requests in flight on the canary are to end")
     return _complete(draining) if draining.waited(situation.facts.policy.drain) else draining
 
 
 def _await_route(situation: Situation) -> Situation:
-    message = "the route is to send all traffic to the primary"
+    refusal = situation.facts.refusal
+    message = "the route is to send all traffic to the primary" + (
+        f": {refusal}" if refusal else ""
+    )
     return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
 
 

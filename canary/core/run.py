@@ -6,7 +6,7 @@ to `promotion.py`.
 
 from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.people import WebhookType
-from canary.api.status import Phase
+from canary.api.status import Phase, Severity
 from canary.core import waits as why
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
@@ -106,7 +106,17 @@ def progressing(situation: Situation) -> Turn:
         return _pause(situation)
     if overdue(situation):
         return time_out(situation)
-    return look(situation)
+    return _route_refused(situation) if situation.facts.refusal else look(situation)
+
+
+def _route_refused(situation: Situation) -> Situation:
+    """Hold the weight where it is: nobody would send the traffic that a higher one means."""
+    message = f"the route is to be taken: {situation.facts.refusal}"
+    first = not situation.waits_for(why.ROUTE_REFUSED)
+    held = situation.progress(why.ROUTE_REFUSED, message)
+    if held.overdue:
+        return roll_back(held, why.ROUTE_REFUSED, f"Not in time: {message}")
+    return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
 
 
 def _pause(situation: Situation) -> Situation:

@@ -22,7 +22,6 @@ from canary.api.status import (
     RunRecord,
     Severity,
     Wait,
-    Weights,
 )
 from canary.core.actions import Action
 from canary.core.facts import Facts
@@ -56,7 +55,8 @@ class Situation:
 
     def but(self, **changes: object) -> Self:
         """Change the status."""
-        return replace(self, status=self.status.but(**changes))
+        status = self.status.but(**changes)
+        return self if status is self.status else replace(self, status=status)
 
     def enter(self, phase: Phase) -> Self:
         """Change the phase, and end what was waited for in the old one."""
@@ -73,7 +73,7 @@ class Situation:
         moved = split.canary != self.status.canary_weight
         return self.but(
             canary_weight=split.canary,
-            weights=Weights(primary=split.primary, canary=split.canary),
+            weights=self.status.weights.but(primary=split.primary, canary=split.canary),
             step=step_number(plan, split.canary),
             steps=len(plan),
             step_started_at=self.now if moved else self.status.step_started_at,

@@ -22,6 +22,7 @@ SUSPENDED = "Suspended"
 DRAINING = "Draining"
 ROUTING = "Routing"
 ROUTING_BLOCKED = "RoutingBlocked"
+ROUTE_REFUSED = "RouteRefused"
 TRAFFIC_RETURNING = "TrafficReturning"
 RESTORING = "Restoring"
 RESTORING_BLOCKED = "RestoringBlocked"
@@ -51,6 +52,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         DRAINING: "Requests in flight on the side that lost its traffic are given time to end.",
         ROUTING: "The route does not split traffic yet as it should.",
         ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
+        ROUTE_REFUSED: "Whoever routes by the route refuses it as it is: no weight is moved until "
+        "it is taken, or until the progress deadline.",
         TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
         RESTORING: "The routes are being put back as they were found.",
         RESTORING_BLOCKED: "The routes could not be put back in time; somebody must look.",
@@ -66,6 +69,7 @@ WRONG = frozenset(
         PRIMARY_MISSING,
         OBSTACLE,
         ROUTING_BLOCKED,
+        ROUTE_REFUSED,
         RESTORING_BLOCKED,
         TERMINATION_BLOCKED,
     }

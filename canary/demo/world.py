@@ -58,6 +58,8 @@ class World(ABC):
     api: Cluster
     kubeconfig: Path
     mesh: DataPlane
+    #: The API group of the app's Canary.
+    group = GROUP
     #: How many times longer than in the embedded world things may take.
     patience = 1.0
 
@@ -218,7 +220,7 @@ class World(ABC):
         """Give a command to the Canary by annotation."""
         annotations = {f"{GROUP}/{verb}": value}
         await self.patch(
-            canary_kind(GROUP), manifests.APP, {"metadata": {"annotations": annotations}}
+            canary_kind(self.group), manifests.APP, {"metadata": {"annotations": annotations}}
         )
 
     async def read(self, kind: Kind, name: str) -> Manifest | None:
@@ -230,7 +232,7 @@ class World(ABC):
 
     async def canary(self) -> Manifest:
         """Read the app's Canary."""
-        return await self.api.read(canary_kind(GROUP), self.namespace, manifests.APP)
+        return await self.api.read(canary_kind(self.group), self.namespace, manifests.APP)
 
     async def status(self) -> Mapping[str, Any]:
         """Read the status of the app's Canary."""

@@ -366,6 +366,10 @@ def _bad(
     return Bad(obj=obj, field=at, value=value, remedy=remedy, refused=refused)
 
 
+def _bounded(name: str) -> JsonObject:
+    return {"name": name, "query": "1", "thresholdRange": {"max": 1}}
+
+
 BAD_CANARIES: dict[str, Bad] = {
     # types
     "a fraction where a whole number belongs": _bad(
@@ -510,17 +514,17 @@ BAD_CANARIES: dict[str, Bad] = {
         "give at least 1 entry",
     ),
     "more metrics than anyone reads": _bad(
-        {"analysis/metrics": [{"name": f"m{n}", "query": "1"} for n in range(51)]},
+        {"analysis/metrics": [_bounded(f"m{n}") for n in range(51)]},
         "analysis.metrics",
         "a list of 51",
         "give at most 50 entries",
     ),
     # forms
     "an interval that is no duration": _bad(
-        {"analysis/interval": "soon"}, "analysis.interval", "'soon'", "such as 90s"
+        {"analysis/interval": "soon"}, "analysis.interval", "'soon'", "such as 90s", "rule"
     ),
     "an interval without a unit": _bad(
-        {"analysis/interval": "60"}, "analysis.interval", "'60'", "such as 90s"
+        {"analysis/interval": "60"}, "analysis.interval", "'60'", "such as 90s", "rule"
     ),
     "an interval as a number": _bad(
         {"analysis/interval": 60}, "analysis.interval", "60", "such as 90s"
@@ -529,9 +533,9 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/interval": "900ms"}, "analysis.interval", "'900ms'", "from 1s", "rule"
     ),
     "an interval of many years": _bad(
-        {"analysis/interval": "9999999999999999999h"},
+        {"analysis/interval": "10000h"},
         "analysis.interval",
-        "'9999999999999999999h'",
+        "'10000h'",
         "to 8760h",
         "rule",
     ),
@@ -539,10 +543,10 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/interval": "1m" * 20}, "analysis.interval", f"'{'1m' * 20}'", "such as 90s"
     ),
     "a route's time limit that is no duration": _bad(
-        {"service/timeout": "15"}, "service.timeout", "'15'", "such as 500ms, 15s"
+        {"service/timeout": "15"}, "service.timeout", "'15'", "such as 500ms, 15s", "rule"
     ),
     "a router's name in capitals": _bad(
-        {"provider": "Istio"}, "provider", "'Istio'", "write the name of a router"
+        {"provider": "Istio"}, "provider", "'Istio'", "write the name of a router", "rule"
     ),
     "a kind that cannot be a target": _bad(
         {"targetRef/kind": "CronJob"}, "targetRef.kind", "'CronJob'", "write 'Deployment'"
@@ -558,6 +562,7 @@ BAD_CANARIES: dict[str, Bad] = {
         "targetRef.apiVersion",
         "'apps v1'",
         "a group and version such as apps/v1",
+        "rule",
     ),
     "a hook of an unknown type": _bad(
         {"analysis/webhooks/0/type": "gate"},
@@ -592,12 +597,28 @@ BAD_CANARIES: dict[str, Bad] = {
         "metricsServer",
         "'prometheus:9090'",
         "begins with http:// or https://",
+        "rule",
     ),
     "an address of another scheme": _bad(
         {"metricsServer": "ftp://prometheus/metrics"},
         "metricsServer",
         "'ftp://prometheus/…'",
         "begins with http:// or https://",
+        "rule",
+    ),
+    "a hook at an address that is none": _bad(
+        {"analysis/webhooks/0/url": "loadtester.test:80"},
+        "analysis.webhooks[0].url",
+        "'loadtester.test:80'",
+        "begins with http:// or https://",
+        "rule",
+    ),
+    "a gate at an address without a host": _bad(
+        {"analysis/webhooks/0": {"name": "gate", "type": "confirm-rollout", "url": "http:///x"}},
+        "analysis.webhooks[0].url",
+        "(hidden)",
+        "names a host",
+        "rule",
     ),
     "a header's name with a space": _bad(
         {"analysis/webhooks/0/headers": {"X Team": "token"}},
@@ -611,6 +632,7 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.webhooks[0].headers.X-Team",
         "(hidden)",
         "on one line",
+        "rule",
     ),
     "a value of one megabyte": _bad(
         {"analysis/metrics/0/query": "q" * 1_000_000},
@@ -622,13 +644,14 @@ BAD_CANARIES: dict[str, Bad] = {
         {"service/name": "n" * 56}, "service.name", f"'{'n' * 56}'", "write at most 55 characters"
     ),
     "a service's name that begins with a digit": _bad(
-        {"service/name": "1st"}, "service.name", "'1st'", "a letter first"
+        {"service/name": "1st"}, "service.name", "'1st'", "a letter first", "rule"
     ),
     "a target's name that no object can have": _bad(
         {"targetRef/name": "Podinfo", "service/name": "a"},
         "targetRef.name",
         "'Podinfo'",
         "write the name of an object",
+        "rule",
     ),
     "a target's name without room for its primary's": _bad(
         {"targetRef/name": "n" * 235, "service/name": "a"},
@@ -676,6 +699,20 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.metrics[0].threshold",
         "99",
         "keep thresholdRange",
+        "rule",
+    ),
+    "a metric without a bound": _bad(
+        {"analysis/metrics/0/thresholdRange": GONE},
+        "analysis.metrics[0].thresholdRange",
+        "missing",
+        "nothing is judged without a bound",
+        "rule",
+    ),
+    "a metric whose range has no bound": _bad(
+        {"analysis/metrics/0/thresholdRange": {}},
+        "analysis.metrics[0].thresholdRange",
+        "an object",
+        "add thresholdRange with a min, a max or both",
         "rule",
     ),
     "a range in which no value lies": _bad(
@@ -835,9 +872,15 @@ BAD_CANARIES: dict[str, Bad] = {
 }
 
 
-def _bad_template(changes: Mapping[str, object], field: str, value: str, remedy: str) -> Bad:
+def _bad_template(
+    changes: Mapping[str, object],
+    field: str,
+    value: str,
+    remedy: str,
+    refused: Literal["schema", "rule"] = "schema",
+) -> Bad:
     obj = patched(a_template(), changes)
-    return Bad(obj=obj, field=f"spec.{field}", value=value, remedy=remedy, refused="schema")
+    return Bad(obj=obj, field=f"spec.{field}", value=value, remedy=remedy, refused=refused)
 
 
 BAD_TEMPLATES: dict[str, Bad] = {
@@ -846,7 +889,7 @@ BAD_TEMPLATES: dict[str, Bad] = {
     ),
     "an empty query": _bad_template({"query": ""}, "query", "''", "write at least 1 character"),
     "certificates that are none": _bad_template(
-        {"provider/caBundle": "MIIB"}, "provider.caBundle", "'MIIB'", "as PEM text"
+        {"provider/caBundle": "MIIB"}, "provider.caBundle", "'MIIB'", "as PEM text", "rule"
     ),
     "a header with one value that is not in a list": _bad_template(
         {"provider/headers": {"X-Scope-OrgID": "tenant"}},
@@ -883,14 +926,14 @@ BAD_RECEIVERS: dict[str, Bad] = {
         field="spec.secretRef.name",
         value="(hidden)",
         remedy="write the name of an object",
-        refused="schema",
+        refused="rule",
     ),
     "a proxy that is none": Bad(
         obj=patched(a_receiver(), {"proxy": "user:secret@proxy"}),
         field="spec.proxy",
         value="(hidden)",
         remedy="socks5://",
-        refused="schema",
+        refused="rule",
     ),
     "two addresses": Bad(
         obj=patched(a_receiver(), {"address": "https://hooks.example.com/T0/B0/secret"}),

@@ -194,7 +194,15 @@ class TestStructure:
     def test_a_rule_says_what_to_do_on_one_line(self):
         for _path, node in ALL_NODES:
             for rule in node.get("x-kubernetes-validations", ()):
-                assert rule.keys() == {"rule", "message"}
+                assert {"rule", "message"} <= rule.keys()
+                assert rule.keys() <= {
+                    "rule",
+                    "message",
+                    "messageExpression",
+                    "fieldPath",
+                    "reason",
+                }
+                assert rule["message"] in rule.get("messageExpression", rule["message"])
                 assert rule["message"]
                 assert "\n" not in rule["message"]
                 assert len(rule["message"]) <= 2048
@@ -209,13 +217,17 @@ class TestDescriptions:
 
 
 class TestRules:
-    def test_a_schema_has_only_rules_of_the_table_and_bounds_of_durations(self):
+    def test_a_schema_has_only_rules_of_the_table_and_forms_of_text(self):
         found = {
             rule["rule"]
             for _, node in ALL_NODES
             for rule in node.get("x-kubernetes-validations", ())
         }
-        assert {rule for rule in found if not rule.startswith("duration(self)")} == BY_CEL.keys()
+        assert {rule for rule in found if not rule.startswith("self.matches(r")} == BY_CEL.keys()
+
+    def test_a_form_is_a_rule_with_words_and_no_pattern_without(self):
+        written = [path for path, node in ALL_NODES if "pattern" in node and ".spec" in path]
+        assert written == []
 
     def test_every_rule_of_the_table_has_a_bad_example(self):
         shown = {

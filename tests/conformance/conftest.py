@@ -10,7 +10,10 @@ import base64
 import json
 import os
 import secrets
+import shutil
 import ssl
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +27,8 @@ import httpx
 import pytest
 import yaml
 
+from canary.api.meta import API_VERSION, GROUP
+from canary.api.schema import crds
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.controllers import Controllers
 
@@ -352,6 +357,22 @@ class Widgets:
         }
 
 
+def until_served(api: Api, group: str, resource: str) -> None:
+    """Wait until a kind is served, and everything is told of it that clients ask for."""
+    group_version, _, _ = resource.rpartition("/")
+
+    def served() -> bool:
+        # The real server publishes resources, discovery and schemas one after the other.
+        index = api.get("/openapi/v3").json()["paths"]
+        return (
+            api.get(api.path(resource)).status_code == 200
+            and f"apis/{group_version}" in index
+            and api.get(f"/apis/{group}").status_code == 200
+        )
+
+    eventually(served, f"{resource} is served")
+
+
 @pytest.fixture(scope="session")
 def widgets(target) -> Iterator[Widgets]:
     """A custom kind, registered for the session."""
@@ -360,19 +381,25 @@ def widgets(target) -> Iterator[Widgets]:
     created = api.post(DEFINITIONS, widget_definition(group))
     assert created.status_code == 201, created.text
     kinds = Widgets(group)
-
-    def served() -> bool:
-        # The real server publishes resources, discovery and schemas one after the other.
-        index = api.get("/openapi/v3").json()["paths"]
-        return (
-            api.get(api.path(kinds.resource)).status_code == 200
-            and f"apis/{group}/v1" in index
-            and api.get(f"/apis/{group}").status_code == 200
-        )
-
-    eventually(served, "the custom kind is served")
+    until_served(api, group, kinds.resource)
     yield kinds
     api.delete(f"{DEFINITIONS}/widgets.{group}")
+    api.client.close()
+
+
+@pytest.fixture(scope="session")
+def kinds(target) -> Iterator[Api]:
+    """Our own kinds, registered for the session."""
+    api = Api(target, "default")
+    for crd in crds().values():
+        created = api.post(DEFINITIONS, crd)
+        assert created.status_code == 201, created.text
+        assert "Warning" not in created.headers
+    for crd in crds().values():
+        until_served(api, GROUP, f"{API_VERSION}/{crd['spec']['names']['plural']}")
+    yield api
+    for crd in crds().values():
+        api.delete(f"{DEFINITIONS}/{crd['metadata']['name']}")
     api.client.close()
 
 
@@ -380,6 +407,35 @@ def widgets(target) -> Iterator[Widgets]:
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as path:
         yield Path(path)
+
+
+@pytest.fixture
+def kubectl(target, api, folder):
+    """Run kubectl in the test's namespace; returns its output, fails on an error."""
+    beside_python = Path(sys.executable).with_name("kubectl")
+    binary = str(beside_python) if beside_python.exists() else shutil.which("kubectl")
+    assert binary, "kubectl is missing: install the development dependencies"
+
+    def run(*arguments: str, given: str | None = None, fails: bool = False) -> str:
+        result = subprocess.run(
+            [
+                binary,
+                f"--kubeconfig={target.kubeconfig}",
+                f"--cache-dir={folder}/cache",
+                f"--namespace={api.namespace}",
+                *arguments,
+            ],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        said = result.stdout + result.stderr
+        assert (result.returncode != 0) is fails, said
+        return said
+
+    return run
 
 
 @pytest.fixture(scope="session")

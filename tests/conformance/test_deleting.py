@@ -164,3 +164,47 @@ class TestPods:
         api.create("pods", item)
         deleted = api.delete(api.path("pods", "one"))
         assert (deleted.status_code, deleted.json()["kind"]) == (200, "Pod")
+
+
+class TestEviction:
+    """How `kubectl drain` deletes pods, where no disruption budget keeps them."""
+
+    @pytest.fixture
+    def pod(self, api):
+        containers = [{"name": "app", "image": "app:1"}]
+        spec = {"containers": containers, "schedulingGates": [{"name": "tests/stays"}]}
+        return api.create("pods", {"metadata": {"name": "one"}, "spec": spec})
+
+    @staticmethod
+    def evict(api, name="one", options=None, **query):
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": api.namespace},
+            **({"deleteOptions": options} if options else {}),
+        }
+        return api.post(f"{api.path('pods', name)}/eviction", eviction, **query)
+
+    @pytest.mark.usefixtures("pod")
+    def test_deletes_the_pod(self, api, conformance):
+        answer = self.evict(api)
+        assert answer.status_code == 201, answer.text
+        said = answer.json()
+        assert (said["kind"], said["status"], said["code"]) == ("Status", "Success", 201)
+        gone = api.path("pods", "one")
+        conformance.eventually(lambda: api.get(gone).status_code == 404, "the pod has gone")
+
+    @pytest.mark.usefixtures("pod")
+    def test_that_is_a_dry_run_deletes_nothing(self, api):
+        assert self.evict(api, options={"dryRun": ["All"]}).status_code == 201
+        assert "deletionTimestamp" not in api.read("pods", "one")["metadata"]
+
+    def test_of_a_pod_that_is_not_there_is_not_found(self, api):
+        answer = self.evict(api, "nobody")
+        assert (answer.status_code, answer.json()["reason"]) == (404, "NotFound")
+
+    def test_of_another_pod_is_a_conflict(self, api, pod):
+        options = {"preconditions": {"uid": "00000000-0000-0000-0000-000000000000"}}
+        answer = self.evict(api, options=options)
+        assert (answer.status_code, answer.json()["reason"]) == (409, "Conflict")
+        assert api.read("pods", "one")["metadata"]["uid"] == pod["metadata"]["uid"]

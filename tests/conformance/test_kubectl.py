@@ -1,43 +1,9 @@
 """The real `kubectl` binary, as people use it."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
-
-
-@pytest.fixture
-def kubectl(target, api, folder):
-    """Run kubectl in the test's namespace; returns its output, fails on an error."""
-    beside_python = Path(sys.executable).with_name("kubectl")
-    binary = str(beside_python) if beside_python.exists() else shutil.which("kubectl")
-    assert binary, "kubectl is missing: install the development dependencies"
-
-    def run(*arguments: str, given: str | None = None, fails: bool = False) -> str:
-        result = subprocess.run(
-            [
-                binary,
-                f"--kubeconfig={target.kubeconfig}",
-                f"--cache-dir={folder}/cache",
-                f"--namespace={api.namespace}",
-                *arguments,
-            ],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        said = result.stdout + result.stderr
-        assert (result.returncode != 0) is fails, said
-        return said
-
-    return run
-
 
 DEPLOYMENT = """
 apiVersion: apps/v1

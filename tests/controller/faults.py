@@ -164,6 +164,17 @@ async def end(_: Proxy, request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def break_off(_: Proxy, request: web.Request) -> web.StreamResponse:
+    """Open a stream, and close the connection without ending it."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"")
+    assert request.transport is not None
+    # Not aborted: what has been sent arrives before the end.
+    request.transport.close()
+    return response
+
+
 def say(*lines: bytes) -> Fault:
     """Send lines of a stream, and end it."""
 
@@ -206,15 +217,20 @@ async def proxied(upstream: str, tls: ssl.SSLContext | None = None) -> AsyncIter
 
 
 @asynccontextmanager
-async def serving(proxy: SomeProxy, tls: ssl.SSLContext | None = None) -> AsyncIterator[SomeProxy]:
-    """Run a proxy of any kind."""
+async def serving(
+    proxy: SomeProxy, tls: ssl.SSLContext | None = None, *, trusts: ssl.SSLContext | None = None
+) -> AsyncIterator[SomeProxy]:
+    """Run a proxy of any kind; `trusts` is what it needs to trust an upstream that speaks TLS."""
     application = web.Application(client_max_size=0)
     application.router.add_route("*", "/{path:.*}", proxy.handle)
     runner = web.AppRunner(
         application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
     )
     await runner.setup()
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()) as session:
+    connector = aiohttp.TCPConnector(limit=0, ssl=trusts or False)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout()
+    ) as session:
         proxy._session = session
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))

@@ -1,8 +1,8 @@
-"""A small cluster in this process, and whole controllers that run in it."""
+"""Worlds of tests: a small cluster in this process, and what tests do in any."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from canary.errors import NotFound
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 CANARY = canary_kind(GROUP)
 VIRTUAL_SERVICE = Kind(
     group="networking.istio.io", versions=("v1",), kind="VirtualService", plural="virtualservices"
@@ -52,35 +52,34 @@ async def until(
         raise AssertionError(f"not in {seconds:g} s: {what or holds}: {found}") from error
 
 
-class World:
-    """An API server, the cluster's own controllers, and a connection for the test."""
+class AnyWorld:
+    """A namespace in a cluster, a connection for the test, and controllers where it runs some."""
 
-    def __init__(self, directory: Path) -> None:
+    api: Cluster
+    kubeconfig: Path
+    """Of the user that controllers are."""
+
+    def __init__(self, directory: Path, *, namespace: str = DEMO) -> None:
         self.directory = directory
-        self.server = EmbeddedApiServer()
-        self._stack = AsyncExitStack()
+        self.namespace = namespace
+        self.lease_namespace = "default"
 
-    async def __aenter__(self) -> Self:
-        enter = self._stack.enter_async_context
-        await enter(self.server)
-        self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
-        self.api = await enter(
-            Cluster.connect(
-                kubeconfig=str(self.kubeconfig),
-                user_agent="somebody",
-                requests_per_second=10_000,
-                burst=10_000,
-            )
+    def connect(self, kubeconfig: Path) -> AbstractAsyncContextManager[Cluster]:
+        """Connect as somebody who may ask as often as they like."""
+        return Cluster.connect(
+            kubeconfig=str(kubeconfig),
+            user_agent="somebody",
+            requests_per_second=10_000,
+            burst=10_000,
         )
-        for crd in (*crds().values(), *manifests.routing_crds()):
-            await self.api.create(crd, CRD)
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DEMO}}
-        await self.api.create(namespace, NAMESPACE)
-        await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+    def kubeconfig_by(self, url: str) -> Path:
+        """Give the controllers' kubeconfig with another address, such as a proxy's."""
+        document = yaml.safe_load(self.kubeconfig.read_text())
+        document["clusters"][0]["cluster"]["server"] = url
+        kubeconfig = self.directory / f"kubeconfig-{url.rpartition(':')[2]}"
+        kubeconfig.write_text(yaml.safe_dump(document))
+        return kubeconfig
 
     @asynccontextmanager
     async def running_controller(
@@ -92,12 +91,7 @@ class World:
         **settings: Any,
     ) -> AsyncIterator[Controller]:
         """Run a controller, behind a proxy where its address is given."""
-        kubeconfig = self.kubeconfig
-        if url is not None:
-            document = yaml.safe_load(kubeconfig.read_text())
-            document["clusters"][0]["cluster"]["server"] = url
-            kubeconfig = self.directory / f"kubeconfig-{url.rpartition(':')[2]}"
-            kubeconfig.write_text(yaml.safe_dump(document))
+        kubeconfig = self.kubeconfig if url is None else self.kubeconfig_by(url)
         quick: dict[str, Any] = {
             "kubeconfig": str(kubeconfig),
             "listen": "127.0.0.1:0",
@@ -105,7 +99,7 @@ class World:
             "lease_duration": timedelta(seconds=6),
             "lease_renew_deadline": timedelta(seconds=4),
             "lease_retry_period": timedelta(seconds=1),
-            "lease_namespace": "default",
+            "lease_namespace": self.lease_namespace,
             "metrics_server": "http://127.0.0.1:9",
             "qps": 1000.0,
             "burst": 1000,
@@ -121,7 +115,8 @@ class World:
 
     async def create_app(self, name: str = manifests.APP, tag: str = "1", **options: Any) -> None:
         """Create an app at a version."""
-        await self.api.create(manifests.deployment(tag, name=name, **options), DEPLOYMENT)
+        app = manifests.deployment(tag, name=name, namespace=self.namespace, **options)
+        await self.api.create(app, DEPLOYMENT)
 
     async def create_canary(
         self,
@@ -134,7 +129,9 @@ class World:
     ) -> Manifest:
         """Create a Canary in steps of 50 and 100 % without metrics, but for what is given."""
         quick = {"interval": "1s", "threshold": 1, "stepWeights": [50, 100], "metrics": []}
-        manifest = manifests.canary("istio", name=name, analysis={**quick, **(analysis or {})})
+        manifest = manifests.canary(
+            "istio", name=name, namespace=self.namespace, analysis={**quick, **(analysis or {})}
+        )
         manifest["spec"] |= spec
         manifest["apiVersion"] = kind.api_version(kind.versions[0])
         manifest["metadata"] |= metadata or {}
@@ -147,22 +144,23 @@ class World:
 
     async def patch(self, kind: Kind, name: str, patch: Manifest, **options: Any) -> Manifest:
         """Merge a patch into an object."""
-        return await self.api.merge_patch(kind, DEMO, name, patch, **options)
+        return await self.api.merge_patch(kind, self.namespace, name, patch, **options)
 
     async def read(self, kind: Kind, name: str) -> Manifest | None:
         """Read an object; None where there is none."""
         try:
-            return await self.api.read(kind, DEMO, name)
+            return await self.api.read(kind, self.namespace, name)
         except NotFound:
             return None
 
     async def objects(self, kind: Kind) -> list[Manifest]:
         """List the objects of a kind."""
-        return [item async for items, _ in self.api.pages(kind, DEMO) for item in items]
+        return [item async for items, _ in self.api.pages(kind, self.namespace) for item in items]
 
     async def status(self, name: str = manifests.APP, kind: Kind = CANARY) -> Mapping[str, Any]:
         """Read the status of a Canary."""
-        status: Mapping[str, Any] = (await self.api.read(kind, DEMO, name)).get("status") or {}
+        canary = await self.api.read(kind, self.namespace, name)
+        status: Mapping[str, Any] = canary.get("status") or {}
         return status
 
     async def until_phase(
@@ -207,6 +205,29 @@ class World:
         """List the events that have been recorded, of a reason where one is given."""
         found = [event for event in await self.objects(EVENT) if event["source"] == SOURCE]
         return [event for event in found if reason in {"", event["reason"]}]
+
+
+class World(AnyWorld):
+    """An API server in this process, with the cluster's own controllers."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.server = EmbeddedApiServer()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        enter = self._stack.enter_async_context
+        await enter(self.server)
+        self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
+        self.api = await enter(self.connect(self.kubeconfig))
+        for crd in (*crds().values(), *manifests.routing_crds()):
+            await self.api.create(crd, CRD)
+        await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
+        await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
     def requests(self, since: int = 0) -> list[AuditEntry]:
         """List what controllers have asked, from a mark on, beside Lease renewals."""

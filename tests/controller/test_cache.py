@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind, Manifest
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
 from canary.controller.cache import CacheSet
 from canary.controller.cluster import Cluster
-from canary.controller.informer import FRUITLESS_WATCHES
+from canary.controller.informer import FRUITLESS_WATCHES, SHORT_WATCH_SECONDS
 from canary.controller.limits import Limits
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.conftest import Connect, Rests
 from tests.controller.faults import (
     Proxy,
     answer,
+    break_off,
     config_map,
     cut_in_line,
     end,
@@ -45,8 +47,15 @@ class World:
         self.told: list[Change] = []
         self.synced: list[Kind] = []
         self.bad: set[str] = set()
+        self.now = 0.0
+        self.tick = 0.0
+        """How much later it is whenever somebody looks."""
         self.caches = CacheSet(
-            cluster, on_change=self.on_change, on_synced=self.synced.append, sleep=self.rest
+            cluster,
+            on_change=self.on_change,
+            on_synced=self.synced.append,
+            sleep=self.rest,
+            clock=self.clock,
         )
         self.caches.register(CONFIG_MAP, self.trim)
         self.caches.register(SECRET, lambda manifest: manifest["type"])
@@ -57,6 +66,10 @@ class World:
         if seconds:
             await self.rests.sleep(seconds)
         await asyncio.sleep(0)
+
+    def clock(self) -> float:
+        self.now += self.tick
+        return self.now
 
     def trim(self, manifest: Manifest) -> str | None:
         name, value = manifest["metadata"]["name"], manifest["data"]["value"]
@@ -254,7 +267,8 @@ class TestFaults:
         world.caches.require(CONFIG_MAP, "default")
         await until(lambda: len(world.rests) >= 12, "a dozen attempts")
         assert 0.35 <= world.rests[0] <= 0.65
-        assert all(21 <= rest <= 39 for rest in world.rests[7:])
+        longest = LONGEST_OUTAGE_SECONDS
+        assert all(0.7 * longest <= rest <= 1.3 * longest for rest in world.rests[7:])
         (problem,) = world.caches.problems([CONFIG_MAP])
         assert problem.startswith("configmaps: ")
         assert not world.caches.synced(CONFIG_MAP, "default")
@@ -263,6 +277,26 @@ class TestFaults:
         await world.shows(a="1")
         assert world.caches.problems([CONFIG_MAP]) == []
         assert world.caches.synced(CONFIG_MAP, "default")
+
+    async def test_a_connection_that_breaks_again_and_again_is_not_waited_for_ever_longer(
+        self, world: World, proxy: Proxy
+    ) -> None:
+        world.tick = SHORT_WATCH_SECONDS
+        breaks = 2 * FRUITLESS_WATCHES
+        proxy.meet(WATCH, *[break_off] * breaks)
+        await world.follow()
+        await world.watches(breaks + 1)
+        assert len(world.rests) == breaks
+        assert all(rest <= 0.65 for rest in world.rests)
+
+    async def test_what_had_failed_is_over_when_the_server_says_that_it_has_forgotten(
+        self, world: World, proxy: Proxy
+    ) -> None:
+        proxy.meet(WATCH, break_off, answer(500), answer(410))
+        await world.follow()
+        await until(lambda: world.lists == 2, "another list")
+        broken, failed, forgotten = world.rests
+        assert broken < failed > forgotten
 
     async def test_a_problem_of_a_watch_is_over_when_it_is_open_again(
         self, world: World, proxy: Proxy
@@ -310,7 +344,7 @@ class TestFaults:
         await world.follow()
         await until(lambda: len(world.rests) >= 9, "nine pauses")
         assert all(rest >= 0.3 for rest in world.rests)
-        assert world.rests[-1] >= 21
+        assert world.rests[-1] >= 0.7 * LONGEST_OUTAGE_SECONDS
 
     async def test_a_list_that_fails_half_way_is_made_again(
         self, world: World, proxy: Proxy
@@ -459,6 +493,25 @@ class TestOwnWrites:
         await world.set("b", "2")
         await world.shows(b="2")
         assert world.told == [("b", "1", "2")]
+
+    @pytest.mark.parametrize("answered", ["put", "see"])
+    async def test_whose_answer_comes_after_a_deletion_bring_nothing_back(
+        self, world: World, answered: str
+    ) -> None:
+        await world.follow()
+        late = await world.cluster.apply(config_map("a", "1"), CONFIG_MAP)
+        await world.shows(a="1")
+        await world.remove("a")
+        await world.shows()
+        if answered == "put":
+            world.caches.put(CONFIG_MAP, late)
+        else:
+            world.caches._informers[CONFIG_MAP, "default"].see(("default", "a"), late)
+        assert world.held == {}
+        await world.set("b", "1")
+        await world.shows(b="1")
+        await self.own(world, "a", "2")
+        assert world.held == {"a": "2", "b": "1"}
 
     async def test_to_what_is_not_followed_are_of_no_interest(self, world: World) -> None:
         world.caches.put(CONFIG_MAP, config_map("a"))

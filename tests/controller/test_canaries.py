@@ -152,7 +152,8 @@ class TestReader:
         assert reader._parsed == {}
 
     def test_refuses_references_to_other_namespaces_where_it_is_told_to(self):
-        metrics = [{"name": "m", "templateRef": {"name": "t", "namespace": "other"}}]
+        template = {"name": "t", "namespace": "other"}
+        metrics = [{"name": "m", "templateRef": template, "thresholdRange": {"max": 1}}]
         alerts = [{"name": "a", "severity": "info", "providerRef": {"name": "p"}}]
         analysis = {
             "interval": "1m",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
 from canary.controller.outbox import LONGEST_WAIT_SECONDS, Outbox
 from canary.errors import Unreachable
 from canary.notifiers import NotDelivered
@@ -188,6 +189,16 @@ async def test_what_fails_all_the_time_is_given_up_within_its_time(
     assert world.outcomes[-1] == "given-up"
     assert 1800 < world.now <= 3600
     assert max(world.rests) == LONGEST_WAIT_SECONDS
+
+
+async def test_an_api_server_that_was_away_is_asked_again_soon_after(
+    outbox: Outbox[str], world: World
+) -> None:
+    outbox.submit("a", "1", failing(*[Unreachable("the API server is away")] * 20))
+    await world.done(1)
+    longest = LONGEST_OUTAGE_SECONDS
+    assert all(rest <= 1.3 * longest for rest in world.rests)
+    assert all(rest >= 0.7 * longest for rest in world.rests[5:])
 
 
 async def test_closing_waits_for_what_is_under_way(outbox: Outbox[str], world: World) -> None:

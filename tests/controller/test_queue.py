@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
 from canary.controller.queue import LONGEST_RETRY_SECONDS, STALE_ALARMS, WorkQueue
-from canary.errors import Conflict
+from canary.errors import Conflict, Unreachable
 from tests.controller.virtual import play
 
 
@@ -203,6 +204,19 @@ class TestFailures:
             assert 10 < len(moments) < 30
 
         told()
+
+    @story
+    async def test_a_server_that_was_away_is_asked_again_soon_after(self, world: World) -> None:
+        async def is_away(_: str) -> None:
+            raise Unreachable("no answer")
+
+        world.works = is_away
+        world.queue.wake("a")
+        await asyncio.sleep(600)
+        moments = [moment for _, moment in world.worked]
+        pauses = [after - before for before, after in pairwise(moments)]
+        assert all(pause < LONGEST_OUTAGE_SECONDS * 1.31 for pause in pauses)
+        assert all(pause > LONGEST_OUTAGE_SECONDS * 0.69 for pause in pauses[6:])
 
     @story
     async def test_days_of_failures_do_not_end_the_queue(self, world: World) -> None:

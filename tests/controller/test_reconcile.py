@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import DEPLOYMENT, Kind
+from canary.api.kinds import DEPLOYMENT, SECRET, SERVICE, Kind
 from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
@@ -37,6 +37,63 @@ async def test_a_hook_that_hangs_delays_no_other_canary(world: World):
         hooks.release()
         hooks.answers(Answer())
         await world.until_phase("Succeeded", name="slow")
+
+
+async def test_a_deployment_that_cannot_be_followed_is_read_before_anything_is_decided(
+    world: World,
+):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        proxy.meet(r"GET /apis/apps/v1/deployments\?", answer(500), always=True)
+        proxy.cut()
+        failed = len(proxy.asked(r"GET /apis/apps/v1/deployments\?"))
+        await until(lambda: len(proxy.asked(r"GET /apis/apps/v1/deployments\?")) > failed)
+        await world.release()
+        looks = 0
+
+        async def succeeded() -> bool:
+            nonlocal looks
+            looks += 1
+            # Who changes something else that matters to the Canary has it looked at.
+            annotations = {"metadata": {"annotations": {"somebody": str(looks)}}}
+            await world.patch(SERVICE, "podinfo-canary", annotations)
+            return (await world.status()).get("phase") == "Succeeded"
+
+        await until(succeeded, "promoted unseen")
+
+
+@pytest.mark.parametrize("type_", ["pre-rollout", "rollout", "event"])
+async def test_a_secret_that_the_server_did_not_give_just_now_is_no_answer_of_a_hook(
+    world: World, type_: str
+):
+    await world.create_app()
+    metadata = {"name": "token", "namespace": DEMO}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+    await world.api.create(secret | {"stringData": {"token": "for-hooks"}}, SECRET)
+    async with (
+        receiving() as hooks,
+        proxied(world.server.url) as proxy,
+        world.running_controller(url=proxy.url),
+    ):
+        proxy.meet("GET .*/secrets/token", answer(500))
+        asks = hook(type_, hooks.url, secretRef={"name": "token"})
+        await world.create_canary(analysis={"webhooks": [asks]})
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("Succeeded", "Failed")
+        assert (await world.status())["phase"] == "Succeeded"
+        await until(lambda: len(proxy.asked("GET .*/secrets/token")) > 1, "asked again")
+
+        async def all_told() -> bool:
+            return not (await world.status()).get("notices")
+
+        await until(all_told)
+        headers = [request.headers for request in hooks.requests]
+        assert {each["Authorization"] for each in headers} == {"Bearer for-hooks"}
+        keys = {each["Idempotency-Key"] for each in headers}
+        assert type_ != "event" or len(keys) == len(await world.events())
 
 
 async def test_a_question_is_asked_once_while_its_answer_is_awaited(world: World):

@@ -8,7 +8,7 @@ from typing import Any
 from canary.api.kinds import DEPLOYMENT, Manifest
 from canary.controller.canaries import COMMAND_PREFIX
 from canary.resources.revision import HASHING, Algorithm, Hashing
-from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
+from tests.controller.running import CANARY, VIRTUAL_SERVICE, World, until
 
 HOUR = {"interval": "1h"}
 
@@ -112,7 +112,7 @@ async def test_a_primary_that_was_deleted_is_made_again(world: World):
     async with world.running_controller():
         await world.create_canary()
         await world.until_phase("Initialized")
-    await world.api.delete(DEPLOYMENT, DEMO, "podinfo-primary")
+    await world.api.delete(DEPLOYMENT, world.namespace, "podinfo-primary")
     async with world.running_controller(**UPGRADED):
         await until(lambda: world.read(DEPLOYMENT, "podinfo-primary"), "there is a primary")
         assert await outcomes(world) == []
@@ -128,7 +128,7 @@ async def test_going_back_to_the_older_release_starts_no_run_either(world: World
     assert before["lastAppliedSpec"].startswith("2-")
     async with world.running_controller():
         # That it has put the route back says that it has looked, and decided.
-        await world.api.delete(VIRTUAL_SERVICE, DEMO, "podinfo")
+        await world.api.delete(VIRTUAL_SERVICE, world.namespace, "podinfo")
         await until(lambda: world.read(VIRTUAL_SERVICE, "podinfo"), "the route is back")
         status = await world.status()
         assert await world.events("RunStarted") == []

@@ -170,6 +170,10 @@ class Journey(RuleBasedStateMachine):
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
         self.world.obstacle = "VirtualService: forbidden" if obstacle else ""
 
+    @rule(refused=RARELY)
+    def routes_are_refused_or_taken(self, refused: bool) -> None:
+        self.world.refusal = "the gateway says: Accepted is False" if refused else ""
+
     @rule(verb=st.sampled_from(VERBS), value=st.sampled_from(["", "alice"]))
     def a_command_is_given(self, verb: str, value: str) -> None:
         others = tuple(each for each in self.world.commands if each.verb != verb)
@@ -351,7 +355,8 @@ class Journey(RuleBasedStateMachine):
         world = self.world
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
-        world.obstacle, world.commands = "", (Command(verb="resume"),)
+        world.obstacle, world.refusal = "", ""
+        world.commands = (Command(verb="resume"),)
         world.generation += 1
         for _ in range(RESTS_WITHIN):
             decision = self._decide()

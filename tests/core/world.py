@@ -76,6 +76,7 @@ class World:
     gone: bool = False
     commands: tuple[Command, ...] = ()
     restored: bool = False
+    refusal: str = ""
     obstacle: str = ""
     delivered: frozenset[str] = frozenset()
 
@@ -90,6 +91,7 @@ class World:
             primary=self.primary,
             revision=Revision(id=self.revision, configs=dict(self.configs)),
             routed=self.routed,
+            refusal=self.refusal,
             restored=self.deleting and self.restored,
             obstacle=self.obstacle,
             answers=answers,

@@ -114,6 +114,14 @@ async def granted(
         for each in objects:
             path = _PATHS[each["kind"]].format(each["metadata"].get("namespace", ""))
             await _apply(client, path + each["metadata"]["name"], each)
+    return await account_kubeconfig(place, folder, release=release, namespace=namespace)
+
+
+async def account_kubeconfig(
+    place: Place, folder: Path, *, release: str = RELEASE, namespace: str = NAMESPACE
+) -> Path:
+    """Give a kubeconfig of a release's account, in `folder`."""
+    async with place.client() as client:
         answer = await client.post(
             f"/api/v1/namespaces/{namespace}/serviceaccounts/{release}/token",
             json={
@@ -122,7 +130,7 @@ async def granted(
                 "spec": {"expirationSeconds": _TOKEN_SECONDS},
             },
         )
-        answer.raise_for_status()
+    answer.raise_for_status()
     config = json.loads(place.kubeconfig.read_text())
     config["users"] = [{"name": release, "user": {"token": answer.json()["status"]["token"]}}]
     for context in config["contexts"]:

@@ -13,32 +13,23 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from aiohttp import web
 
-from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
-from canary.demo.apiserver.storage import Event
+from canary.api.kinds import DEPLOYMENT, SERVICE, Manifest
+from canary.demo.manifests import APP
 from canary.demo.process import start_program
 from canary.errors import NotFound
-from tests.controller.faults import Proxy, reset, serving
-from tests.controller.running import CANARY, VIRTUAL_SERVICE, World
+from tests.controller.faults import Proxy, reset
+from tests.controller.running import CANARY
+from tests.hard.worlds import HardWorld
 from tests.receiver import Answer, Receiver
 
 SECONDS = 400.0
 """A life that has not come to its end after so long will not."""
-TRAFFIC_SPLIT = Kind(
-    group="split.smi-spec.io",
-    versions=("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1"),
-    kind="TrafficSplit",
-    plural="trafficsplits",
-)
-HTTP_ROUTE = Kind(
-    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
-)
-KINDS = (CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
-_ROUTES = {kind.kind for kind in (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)}
+KINDS = (CANARY, DEPLOYMENT, SERVICE)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _OF_ONE_LIFE = {
+    "namespace",
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -103,7 +94,7 @@ class Killer(Proxy):
 class CrashingController:
     """`tidegate run` behind a killer, started again whenever it was killed."""
 
-    def __init__(self, world: World, killer: Killer, receiver: Receiver) -> None:
+    def __init__(self, world: HardWorld, killer: Killer, receiver: Receiver) -> None:
         self._world = world
         self._killer = killer
         self._receiver = receiver
@@ -113,10 +104,7 @@ class CrashingController:
         self.log = world.directory / "tidegate.log"
 
     async def __aenter__(self) -> Self:
-        document = yaml.safe_load(self._world.kubeconfig.read_text())
-        document["clusters"][0]["cluster"]["server"] = self._killer.url
-        self._kubeconfig = self._world.directory / "killer.kubeconfig"
-        self._kubeconfig.write_text(yaml.safe_dump(document))
+        self._kubeconfig = self._world.kubeconfig_by(self._killer.url)
         self._killer.kill = self._kill
         await self._start()
         self._keeper = asyncio.create_task(self._keep())
@@ -168,20 +156,16 @@ class Life:
     """A world with one app, the controller that is killed in it, and what is left behind."""
 
     def __init__(
-        self, world: World, controller: CrashingController, killer: Killer, receiver: Receiver
+        self, world: HardWorld, controller: CrashingController, killer: Killer, receiver: Receiver
     ) -> None:
         self.world = world
         self.controller = controller
         self.killer = killer
         self._receiver = receiver
-        self.routed: list[int] = []
-        """The canary's weight in each version that the route has had."""
-        world.server.storage.subscribe(self._follow)
 
-    def _follow(self, _: object, event: Event) -> None:
-        manifest = event.stored.object
-        if event.change != "DELETED" and manifest.get("kind") in _ROUTES:
-            self.routed.append(weight_of(manifest))
+    async def routed(self) -> list[int]:
+        """Give the canary's weight in each version that the route has had."""
+        return [weight_of(each) for each in await self.world.routes(APP)]
 
     async def until(self, holds: Callable[[dict[str, Any]], bool], what: str) -> None:
         """Wait until something holds of the Canary's status."""
@@ -212,7 +196,7 @@ class Life:
         """Tell what is left, without what differs from one life to the next."""
         return {
             f"{kind.kind}/{manifest['metadata']['name']}": timeless(manifest)
-            for kind in KINDS
+            for kind in (*KINDS, *self.world.route_kinds)
             for manifest in await self.world.objects(kind)
         }
 
@@ -289,15 +273,11 @@ SAMPLE = Answer(
 
 @asynccontextmanager
 async def living(
-    directory: Path, receiver: Receiver, *, due: Due, seen: bool
+    world: HardWorld, receiver: Receiver, *, due: Due, seen: bool
 ) -> AsyncIterator[Life]:
-    """Make a world, and a controller in it that is killed after the writes that are due."""
+    """Run a controller that is killed after the writes that are due."""
     receiver.answers(SAMPLE)
-    await asyncio.to_thread(directory.mkdir, parents=True)
-    async with (
-        World(directory) as world,
-        serving(Killer(world.server.url, due=due, seen=seen)) as killer,
-    ):
+    async with world.behind(Killer(world.url, due=due, seen=seen)) as killer:
         controller = CrashingController(world, killer, receiver)
         life = Life(world, controller, killer, receiver)
         async with controller:

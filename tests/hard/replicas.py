@@ -1,7 +1,6 @@
 """Several replicas of the controller as processes, and who of them wrote what.
 
-What is under them is a `Stage`: a connection, a kubeconfig and an audit log. Nothing here knows
-which API server that is.
+Nothing here knows which API server is under them.
 """
 
 import asyncio
@@ -10,25 +9,23 @@ import re
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import httpx
 
-from canary.controller.cluster import Cluster
 from canary.demo.network import free_port
 from canary.demo.process import last_lines
 from tests.controller.running import until
+from tests.hard.worlds import Audited, HardWorld
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("replica.py")
 DEADLINE_SECONDS = 240.0
 SETTINGS = {
     "drain": "0s",
-    "lease_namespace": "default",
     "lease_duration": "15s",
     "lease_renew_deadline": "10s",
     "lease_retry_period": "1s",
@@ -38,32 +35,6 @@ SETTINGS = {
 READS = {"get", "list", "watch"}
 OF_A_CANARY = {"canaries", "deployments", "services", "virtualservices"}
 _SUFFIX = re.compile(r"-(primary|canary)$")
-
-
-class Audited(Protocol):
-    """A request in an audit log."""
-
-    @property
-    def user_agent(self) -> str: ...
-    @property
-    def verb(self) -> str: ...
-    @property
-    def resource(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A control plane that replicas run against."""
-
-    api: Cluster
-    kubeconfig: Path
-    directory: Path
-    audit: Callable[[], Sequence[Audited]]
-    """All requests so far, in the order in which they were served."""
 
 
 async def eventually(holds: Callable[[], Any], what: str) -> Any:
@@ -118,10 +89,11 @@ class Replica:
 class Replicas:
     """Starts replicas, and leaves none behind."""
 
-    def __init__(self, stage: Stage, **settings: str) -> None:
-        self.stage = stage
+    def __init__(self, world: HardWorld, **settings: str) -> None:
+        self.world = world
         self.living: dict[str, Replica] = {}
-        self._settings = SETTINGS | settings | {"kubeconfig": str(stage.kubeconfig)}
+        where = {"kubeconfig": str(world.kubeconfig), "lease_namespace": world.lease_namespace}
+        self._settings = SETTINGS | where | settings
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -140,7 +112,7 @@ class Replicas:
 
     @asynccontextmanager
     async def _running(self, name: str) -> AsyncIterator[Replica]:
-        port, log = free_port(), self.stage.directory / f"{name}.log"
+        port, log = free_port(), self.world.directory / f"{name}.log"
         settings = self._settings | {"listen": f"127.0.0.1:{port}"}
         environment = {f"TIDEGATE_{key.upper()}": value for key, value in settings.items()}
         with log.open("w") as file:
@@ -164,13 +136,13 @@ class Replicas:
     @property
     def mark(self) -> int:
         """Where the audit log stands."""
-        return len(self.stage.audit())
+        return len(self.world.audit())
 
     def lease_made(self, name: str, since: int) -> int:
         """Tell where in the audit log a replica has made a Lease of its own, from a mark on."""
         return next(
             place
-            for place, entry in enumerate(self.stage.audit())
+            for place, entry in enumerate(self.world.audit())
             if place >= since
             and entry.user_agent == f"tidegate/{name}"
             and (entry.verb, entry.resource) == ("create", "leases")
@@ -181,7 +153,7 @@ class Replicas:
         """List the writes that were taken from replicas, with the replica's name, Leases apart."""
         return [
             (entry.user_agent.removeprefix("tidegate/"), entry)
-            for entry in self.stage.audit()[since:before]
+            for entry in self.world.audit()[since:before]
             if entry.user_agent.startswith("tidegate/")
             and entry.verb not in READS
             and entry.resource != "leases"

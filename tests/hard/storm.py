@@ -64,14 +64,6 @@ class Storm(Proxy):
         self.met[name] += 1
         return await fault(self, request)
 
-    async def restart(self, seconds: float) -> None:
-        """Be away for a while, as a server that is restarted is."""
-        self.met["server restarted"] += 1
-        self.down = True
-        self.cut()
-        await asyncio.sleep(seconds)
-        self.down = False
-
     def _faults_for(self, request: web.Request) -> list[tuple[str, Fault]]:
         common: list[tuple[str, Fault]] = [
             ("429 with Retry-After", answer(429, Retry_After="1")),

@@ -16,16 +16,18 @@ from typing import Any
 
 import pytest
 
-from canary.demo.manifests import APP, NAMESPACE, PORT
+from canary.demo.manifests import APP, PORT
 from tests.controller.running import CANARY
 from tests.hard.crashing import Due, Life, always, living, never, only
+from tests.hard.worlds import HardWorld
 from tests.receiver import receiving
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
+NewWorld = Callable[[Path], HardWorld]
 LANES = 3
 """So many lives are lived at a time."""
 
@@ -69,7 +71,7 @@ async def cancelled(life: Life) -> None:
 
 
 async def deleted(life: Life) -> None:
-    await life.world.api.delete(CANARY, NAMESPACE, APP)
+    await life.world.api.delete(CANARY, life.world.namespace, APP)
     await life.until_gone()
 
 
@@ -93,7 +95,6 @@ def strategy(
 
 WEIGHTED = strategy("steps of weights, with Istio", promoted, 0, 20, 60, 0)
 STRATEGIES = [
-    WEIGHTED,
     strategy("with SMI", promoted, 0, 20, 60, 0, provider="smi"),
     strategy(
         "with the Gateway API",
@@ -116,13 +117,14 @@ STRATEGIES = [
 
 
 async def lived(
-    directory: Path, strategy: Strategy, due: Due, *, seen: bool = False, like: End | None = None
+    world: HardWorld, strategy: Strategy, due: Due, *, seen: bool = False, like: End | None = None
 ) -> tuple[End, int, int]:
     """Live a life; give what it left behind, how many writes landed, and how often it was killed.
 
     With a life to be like, wait until what is left is as there.
     """
-    async with receiving() as receiver, living(directory, receiver, due=due, seen=seen) as life:
+    await asyncio.to_thread(world.directory.mkdir, parents=True)
+    async with world, receiving() as receiver, living(world, receiver, due=due, seen=seen) as life:
         if strategy is not WEIGHTED:
             life.killer.due = never
         await begin(life, strategy.spec, strategy.analysis)
@@ -142,7 +144,7 @@ async def lived(
 async def left_by(life: Life) -> End:
     return End(
         remains=await life.remains(),
-        routed=list(life.routed),
+        routed=await life.routed(),
         events=await life.events(),
         told=life.told(),
     )
@@ -163,32 +165,36 @@ def same(found: End, wanted: End, what: str) -> None:
     ("strategy", "seen"),
     [
         pytest.param(WEIGHTED, True, id=f"{WEIGHTED.id}, when the answer has come"),
-        *(pytest.param(each, False, id=each.id) for each in STRATEGIES),
+        pytest.param(WEIGHTED, False, id=WEIGHTED.id),
+        *(pytest.param(each, False, id=each.id, marks=pytest.mark.embedded) for each in STRATEGIES),
     ],
 )
 async def test_killed_after_every_write_it_comes_to_the_same_end(
-    strategy: Strategy, seen: bool, tmp_path: Path
+    strategy: Strategy, seen: bool, new_world: NewWorld, tmp_path: Path
 ) -> None:
-    undisturbed, _, _ = await lived(tmp_path / "undisturbed", strategy, never)
+    undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), strategy, never)
     assert without_repeats(undisturbed.routed) == strategy.weights
     end, writes, kills = await lived(
-        tmp_path / "killed", strategy, always, seen=seen, like=undisturbed
+        new_world(tmp_path / "killed"), strategy, always, seen=seen, like=undisturbed
     )
     same(end, undisturbed, f"{kills} kills")
     # The last one may be under way.
     assert kills >= writes - 1 > 1
 
 
-async def test_killed_once_after_any_one_write_it_comes_to_the_same_end(tmp_path: Path) -> None:
-    undisturbed, _, _ = await lived(tmp_path / "undisturbed", WEIGHTED, never)
+@pytest.mark.embedded
+async def test_killed_once_after_any_one_write_it_comes_to_the_same_end(
+    new_world: NewWorld, tmp_path: Path
+) -> None:
+    undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), WEIGHTED, never)
     numbers = itertools.count(1)
     endings: dict[int, int] = {}
 
     async def lane() -> None:
         while True:
             number = next(numbers)
-            directory = tmp_path / f"{number}"
-            end, _, kills = await lived(directory, WEIGHTED, only(number), like=undisturbed)
+            world = new_world(tmp_path / f"{number}")
+            end, _, kills = await lived(world, WEIGHTED, only(number), like=undisturbed)
             same(end, undisturbed, f"killed after write {number}")
             endings[number] = kills
             if kills == 0:

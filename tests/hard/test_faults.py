@@ -8,21 +8,22 @@ not sure to.
 import asyncio
 import itertools
 import os
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
-from canary.demo.apiserver.storage import Event
-from canary.demo.manifests import NAMESPACE
-from canary.errors import NotFound
-from tests.controller.faults import serving
-from tests.controller.running import CANARY, World
+from canary.errors import Conflict, NotFound, Unreachable
+from tests.controller.running import CANARY, USER_AGENT
 from tests.hard.crashing import weight_of
 from tests.hard.storm import Storm
+from tests.hard.worlds import HardWorld
 from tests.receiver import Receiver, receiving
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 SEEDS = [int(each) for each in os.environ.get("TIDEGATE_FAULT_SEEDS", "1 2 3").split()]
 NAMES = ("one", "two", "three")
@@ -30,70 +31,89 @@ SECONDS = 200.0
 QUIET_RENEWALS = 5
 """For so many renewals of the Lease nothing is asked, once all is settled."""
 RUNS = {"2": ("Succeeded", "Promoted"), "oom": ("Failed", "RolledBack"), "3": ("Succeeded", "Promoted")}  # fmt: skip
+"""What is released in each round, and how it ends."""
 ENDS = Counter(phase for phase, _ in RUNS.values())
-WEIGHTS = [0, 20, 60, 0, 20, 60, 0]
+WEIGHTS = [20, 60, 0, 20, 60, 0]
+"""The canary's weights in each round, after the initial 0."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_lost_or_doubled_and_it_is_quiet_afterwards(
-    world: World, seed: int
+    world: HardWorld, seed: int
 ) -> None:
-    routed: defaultdict[str, list[int]] = defaultdict(list)
-
-    def follow(_: object, event: Event) -> None:
-        manifest = event.stored.object
-        if manifest.get("kind") == "VirtualService" and event.change != "DELETED":
-            routed[manifest["metadata"]["name"]].append(weight_of(manifest))
-
-    world.server.storage.subscribe(follow)
     async with (
         receiving() as receiver,
-        serving(Storm(world.server.url, seed=seed)) as storm,
+        world.behind(Storm(world.url, seed=seed)) as storm,
         world.running_controller(
             url=storm.url,
             alert_webhook=f"{receiver.url}/alert",
             event_webhook=f"{receiver.url}/event",
+            history=50,
         ),
     ):
-        restarts = asyncio.create_task(keep_restarting(world, storm, seed))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in NAMES:
-                    group.create_task(live(world, name))
-        finally:
-            restarts.cancel()
+        failed = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            lives = {name: group.create_task(live(world, name, failed)) for name in NAMES}
+            group.create_task(fail(world, storm, seed, failed))
+        rounds = {name: life.result() for name, life in lives.items()}
         storm.relent()
-        print(f"seed {seed}: {dict(storm.met)}")
+        print(f"seed {seed}: rounds {rounds}, faults {dict(storm.met)}")
         assert len(storm.met) >= 8
-        for name in NAMES:
-            await ended(world, name, "Succeeded", runs=len(RUNS))
+        for name, count in rounds.items():
+            await ended(world, name, "Succeeded", runs=count * len(RUNS))
             status = await world.status(name)
             outcomes = [run["outcome"] for run in reversed(status["history"])]
-            assert outcomes == [outcome for _, outcome in RUNS.values()], seed
-            assert [weight for weight, _ in itertools.groupby(routed[name])] == WEIGHTS, seed
+            assert outcomes == count * [outcome for _, outcome in RUNS.values()], seed
+            routed = map(weight_of, await world.routes(name))
+            taken = [weight for weight, _ in itertools.groupby(routed)]
+            assert taken == [0, *count * WEIGHTS], seed
         assert_all_told(receiver, "/event", await recorded(world))
         alerts = Counter(told_once(receiver, "/alert").values())
         assert alerts, seed
         assert alerts <= await recorded(world), seed
         assert ends_told(receiver) == Counter(
-            {(name, phase): count for name in NAMES for phase, count in ENDS.items()}
+            {(name, phase): rounds[name] * count for name in NAMES for phase, count in ENDS.items()}
         ), seed
         await quiet(world)
-        await world.api.delete(CANARY, NAMESPACE, NAMES[0])
+        await world.api.delete(CANARY, world.namespace, NAMES[0])
         await gone(world, NAMES[0])
 
 
-async def live(world: World, name: str) -> None:
-    """Initialise, promote, roll back, promote."""
-    await world.create_app(name)
-    await world.create_canary(name, analysis={"stepWeights": [20, 60]})
+async def live(world: HardWorld, name: str, failed: asyncio.Event) -> int:
+    """Initialise; promote, roll back, promote, until all has failed that can; count the rounds."""
+    await insistently(lambda: created(world.create_app(name)))
+    await insistently(
+        lambda: created(world.create_canary(name, analysis={"stepWeights": [20, 60]}))
+    )
     await ended(world, name, "Initialized", runs=0)
-    for number, (tag, (phase, _)) in enumerate(RUNS.items(), start=1):
-        await world.release(name, tag)
-        await ended(world, name, phase, runs=number)
+    rounds, runs = 0, itertools.count(1)
+    while rounds == 0 or not failed.is_set():
+        for tag, (phase, _) in RUNS.items():
+            await insistently(partial(world.release, name, tag))
+            await ended(world, name, phase, runs=next(runs))
+        rounds += 1
+    return rounds
 
 
-async def ended(world: World, name: str, phase: str, *, runs: int) -> None:
+async def insistently(ask: Callable[[], Awaitable[Any]]) -> None:
+    """Ask as somebody who tries again while the API server is away."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                await ask()
+            except (Conflict, Unreachable):
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
+async def created(creation: Awaitable[Any]) -> None:
+    """Create what may be there already, because an answer was lost."""
+    with suppress(Conflict):
+        await creation
+
+
+async def ended(world: HardWorld, name: str, phase: str, *, runs: int) -> None:
     """Wait until a run has ended and all about it is told."""
     status: dict[str, Any] = {}
     try:
@@ -104,12 +124,13 @@ async def ended(world: World, name: str, phase: str, *, runs: int) -> None:
                 and not status.get("notices")
             ):
                 await asyncio.sleep(0.05)
-                status = dict(await world.status(name))
+                with suppress(Unreachable):
+                    status = dict(await world.status(name))
     except TimeoutError as error:
         raise AssertionError(f"{name} is not {phase} after {runs} runs: {status}") from error
 
 
-async def gone(world: World, name: str) -> None:
+async def gone(world: HardWorld, name: str) -> None:
     async with asyncio.timeout(SECONDS):
         while True:
             try:
@@ -119,16 +140,20 @@ async def gone(world: World, name: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def keep_restarting(world: World, storm: Storm, seed: int) -> None:
-    """Restart the server now and then, each other time with its past forgotten."""
-    for number in itertools.count():
-        await asyncio.sleep(8 + seed % 3)
-        if number % 2:
-            world.server.forget_history()
-        await storm.restart(1.0)
+async def fail(world: HardWorld, storm: Storm, seed: int, failed: asyncio.Event) -> None:
+    """Let the servers fail now and then, in each way that there is."""
+    for number in range(world.outages):
+        await asyncio.sleep(4 + seed % 3)
+        outage = asyncio.create_task(world.outage(storm, seed + number))
+        try:
+            storm.met[await asyncio.shield(outage)] += 1
+        finally:
+            # Also where a test has failed meanwhile, the next one finds every server.
+            await outage
+    failed.set()
 
 
-async def recorded(world: World) -> Counter[str]:
+async def recorded(world: HardWorld) -> Counter[str]:
     """Count the events on Canaries by what they say."""
     return Counter(event["message"] for event in await world.events())
 
@@ -160,16 +185,15 @@ def ends_told(receiver: Receiver) -> Counter[tuple[str, str]]:
     return Counter(each for each in told.values() if each[1] in ENDS)
 
 
-async def quiet(world: World) -> None:
+async def quiet(world: HardWorld) -> None:
     """Wait for so many renewals of the Lease in a row between which nothing is asked."""
 
-    def renewals() -> int:
-        return sum(world.server.requests.leases.values())
-
+    mark, renewals = len(world.audit()), 0
     async with asyncio.timeout(SECONDS):
-        while True:
-            mark, before = world.mark, renewals()
-            while renewals() < before + QUIET_RENEWALS:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.05)
-            if not world.requests(mark):
-                return
+        while renewals < QUIET_RENEWALS:
+            await asyncio.sleep(0.05)
+            log = world.audit()
+            asked = [each.resource for each in log[mark:] if each.user_agent == USER_AGENT]
+            renewals = asked.count("leases")
+            if renewals < len(asked):
+                mark, renewals = len(log), 0

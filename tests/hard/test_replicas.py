@@ -7,33 +7,38 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import groupby
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World
-from tests.hard.replicas import Replica, Replicas, Stage, eventually
+from canary.demo.manifests import APP
+from tests.controller.running import CANARY
+from tests.hard.crashing import weight_of
+from tests.hard.replicas import Replica, Replicas, eventually
+from tests.hard.worlds import HardWorld
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 STEPS = {"stepWeights": [20, 40, 60]}
 SHARED = 60
 Status = Mapping[str, Any]
 
 
-@pytest.fixture
-async def replicas(stage: Stage) -> AsyncIterator[Replicas]:
-    async with Replicas(stage) as replicas:
+@pytest_asyncio.fixture(loop_scope="session")
+async def replicas(world: HardWorld) -> AsyncIterator[Replicas]:
+    async with Replicas(world) as replicas:
         yield replicas
 
 
-@pytest.fixture
-async def sharing(stage: Stage) -> AsyncIterator[Replicas]:
-    async with Replicas(stage, shards="auto") as replicas:
+@pytest_asyncio.fixture(loop_scope="session")
+async def sharing(world: HardWorld) -> AsyncIterator[Replicas]:
+    async with Replicas(world, shards="auto") as replicas:
         yield replicas
 
 
-async def phase(world: World, phase: str, *names: str, runs: int = 0) -> None:
+async def phase(world: HardWorld, phase: str, *names: str, runs: int = 0) -> None:
     """Wait until Canaries are in a phase, with so many runs behind them."""
 
     async def there() -> bool:
@@ -50,13 +55,13 @@ async def phase(world: World, phase: str, *names: str, runs: int = 0) -> None:
 
 
 @asynccontextmanager
-async def following(world: World, kind: Any) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+async def following(world: HardWorld, kind: Any) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
     """Follow the objects of a kind from now on, as they are after each write."""
-    version = [version async for _, version in world.api.pages(kind, DEMO)][-1]
+    version = [version async for _, version in world.api.pages(kind, world.namespace)][-1]
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def follow() -> None:
-        async with world.api.watch(kind, DEMO, version) as seen:
+        async with world.api.watch(kind, world.namespace, version) as seen:
             async for type_, manifest in seen:
                 if type_ != "BOOKMARK":
                     events.put_nowait(manifest)
@@ -69,20 +74,9 @@ async def following(world: World, kind: Any) -> AsyncIterator[asyncio.Queue[dict
         await asyncio.wait({task})
 
 
-def weight(route: Mapping[str, Any]) -> int:
-    routes = route["spec"]["http"][0]["route"]
-    found = (each for each in routes if each["destination"]["host"].endswith("-canary"))
-    return int(next((each.get("weight", 0) for each in found), 0))
-
-
-def taken(events: asyncio.Queue[dict[str, Any]]) -> list[int]:
-    """List the weights that a route had, in turn."""
-    weights: list[int] = [0]
-    while not events.empty():
-        found = weight(events.get_nowait())
-        if found != weights[-1]:
-            weights.append(found)
-    return weights
+async def weights(world: HardWorld) -> list[int]:
+    """List the weights that the canary has had, in turn."""
+    return [weight for weight, _ in groupby(map(weight_of, await world.routes(APP)))]
 
 
 def weighs(percent: int) -> Callable[[Status], bool]:
@@ -94,7 +88,9 @@ def is_(phase: str) -> Callable[[Status], bool]:
 
 
 class TestOneLease:
-    async def test_of_three_one_writes_and_all_are_ready(self, world: World, replicas: Replicas):
+    async def test_of_three_one_writes_and_all_are_ready(
+        self, world: HardWorld, replicas: Replicas
+    ):
         await replicas.start("a", "b", "c")
         await world.create_app()
         await world.create_canary(analysis=STEPS)
@@ -114,21 +110,21 @@ class TestOneLease:
         ],
     )
     async def test_one_that_is_killed_is_succeeded_without_a_step_lost_or_repeated(
-        self, world: World, replicas: Replicas, moment: Callable[[Status], bool]
+        self, world: HardWorld, replicas: Replicas, moment: Callable[[Status], bool]
     ):
         await replicas.start("a", "b")
         await world.create_app()
         await world.create_canary(analysis=STEPS)
         await phase(world, "Initialized", "podinfo")
         first = replicas.holder("podinfo")
-        async with following(world, VIRTUAL_SERVICE) as routes, following(world, CANARY) as seen:
+        async with following(world, CANARY) as seen:
             await world.release()
             async with asyncio.timeout(120):
                 while not moment((await seen.get()).get("status") or {}):
                     pass
             await first.kill()
             await phase(world, "Succeeded", "podinfo", runs=1)
-            assert taken(routes)[:4] == [0, 20, 40, 60]
+        assert (await weights(world))[:4] == [0, 20, 40, 60]
         status = await world.status()
         assert [run["outcome"] for run in status["history"]] == ["Promoted"]
         reasons = Counter(event["reason"] for event in await world.events())
@@ -140,7 +136,7 @@ class TestOneLease:
         assert replicas.writers()["podinfo"] == [first.name, other(replicas, first).name]
 
     async def test_one_that_was_frozen_writes_nothing_once_another_has(
-        self, world: World, replicas: Replicas
+        self, world: HardWorld, replicas: Replicas
     ):
         await replicas.start("a", "b")
         names = [f"app-{number}" for number in range(8)]
@@ -175,7 +171,7 @@ class TestOneLease:
 
 class TestShares:
     async def test_three_divide_the_canaries_and_go_on_with_those_of_one_that_is_killed(
-        self, world: World, sharing: Replicas
+        self, world: HardWorld, sharing: Replicas
     ):
         names = await begin(world, sharing, "a", "b", "c")
         before = sharing.writers()
@@ -198,7 +194,9 @@ class TestShares:
                 assert writers == before[name], name
         await members(sharing, 2)
 
-    async def test_one_that_comes_takes_its_part_and_no_more(self, world: World, sharing: Replicas):
+    async def test_one_that_comes_takes_its_part_and_no_more(
+        self, world: HardWorld, sharing: Replicas
+    ):
         names = await begin(world, sharing, "a", "b", "c")
         before = sharing.writers()
         mark = sharing.mark
@@ -220,7 +218,7 @@ class TestShares:
             assert writers == (before[name] if name not in moved else [*before[name], "d"]), name
 
     async def test_one_that_was_frozen_writes_nothing_of_what_others_took(
-        self, world: World, sharing: Replicas
+        self, world: HardWorld, sharing: Replicas
     ):
         names = await begin(world, sharing, "a", "b")
         before = sharing.writers()
@@ -248,7 +246,7 @@ class TestShares:
             assert writers[: len(turns)] == turns, name
 
     async def test_one_that_shares_nothing_does_not_act_beside_those_who_do(
-        self, world: World, sharing: Replicas, replicas: Replicas
+        self, world: HardWorld, sharing: Replicas, replicas: Replicas
     ):
         await sharing.start("a", "b")
         await members(sharing, 2)
@@ -264,7 +262,7 @@ class TestShares:
         assert sharing.writers()["podinfo"][1:] == ["c"]
 
 
-async def begin(world: World, replicas: Replicas, *names: str) -> list[str]:
+async def begin(world: HardWorld, replicas: Replicas, *names: str) -> list[str]:
     """Start replicas, and have them set many Canaries up; give these."""
     await replicas.start(*names)
     await members(replicas, len(names))

@@ -3,12 +3,14 @@
 Their files are read from their Go modules at test time, and are no part of this project.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+
+from canary.api.kinds import Kind
 
 ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
@@ -46,6 +48,41 @@ class PublishedSchemas:
         """Give the spec as the API server gives it back."""
         return _defaulted(self._schema(obj), obj["spec"])
 
+    def definitions(self, kinds: Iterable[Kind]) -> Iterator[dict[str, Any]]:
+        """Give the CRDs of kinds, each with every version served.
+
+        One from before apiextensions v1 is written as of v1.
+        """
+        known = {(kind.group, kind.kind) for kind in kinds}
+        for crd in self._crds():
+            spec = crd["spec"]
+            if (spec["group"], spec["names"]["kind"]) in known:
+                yield crd if "validation" not in spec else self._in_v1(crd)
+
+    def _in_v1(self, crd: dict[str, Any]) -> dict[str, Any]:
+        spec = crd["spec"]
+        stored = {each["name"] for each in spec["versions"] if each["storage"]}
+        versions = [
+            {
+                "name": name,
+                "served": True,
+                "storage": name in stored,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "properties": {"spec": schema}},
+                },
+            }
+            for name, schema in self._versions(spec)
+        ]
+        kept = {key: spec[key] for key in ("group", "names", "scope")}
+        return crd | {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "spec": kept | {"versions": versions},
+        }
+
+    def _crds(self) -> Iterator[dict[str, Any]]:
+        for module, path in FILES:
+            yield from filter(None, yaml.load_all(self._read(module, path), yaml.CSafeLoader))
+
     def _schema(self, obj: dict[str, Any]) -> dict[str, Any]:
         return self._specs[obj["apiVersion"], obj["kind"]]
 
@@ -53,9 +90,7 @@ class PublishedSchemas:
     def _specs(self) -> dict[tuple[str, str], dict[str, Any]]:
         return {
             (f"{crd['spec']['group']}/{version}", crd["spec"]["names"]["kind"]): schema
-            for module, path in FILES
-            for crd in yaml.load_all(self._read(module, path), Loader=yaml.CSafeLoader)
-            if crd
+            for crd in self._crds()
             for version, schema in self._versions(crd["spec"])
         }
 

@@ -67,6 +67,10 @@ FOREIGN_SPECS: dict[str, Manifest] = {
             {"route": [{"destination": {"host": "podinfo", "subset": "v1"}}]},
         ],
     },
+    "DestinationRule": {
+        "host": "podinfo",
+        "subsets": [{"name": "v1", "labels": {"app": "podinfo"}}],
+    },
     "TrafficSplit": {"service": "podinfo", "backends": [{"service": "podinfo", "weight": 1}]},
     "HTTPRoute": {
         "hostnames": ["old.example.com"],
@@ -86,10 +90,12 @@ def foreign(router: Router, canary: Canary) -> tuple[Manifest, ...]:
                 "namespace": key.namespace,
                 "labels": {"team": "shop", "app.kubernetes.io/managed-by": "Helm"},
                 "annotations": {"note": "hand-made"},
-                "ownerReferences": [{"kind": "App", "name": "app", "uid": "app-uid"}],
+                "ownerReferences": [
+                    {"apiVersion": "shop/v1", "kind": "App", "name": "app", "uid": "app-uid"}
+                ],
                 "finalizers": ["example.com/keep"],
             },
-            "spec": deepcopy(FOREIGN_SPECS.get(key.kind.kind, {"anything": {"at": ["all"]}})),
+            "spec": deepcopy(FOREIGN_SPECS[key.kind.kind]),
         }
         for key in router.objects(canary)
     )

@@ -1,7 +1,7 @@
 """The audit log of the real API server: who asked what, and what came of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,30 @@ class AuditEntry:
     """When it was asked."""
 
 
+class AuditLog:
+    """The requests of one kind of user agents in a log that grows, from where it stands now."""
+
+    def __init__(self, log: Path, *, user_agents: str) -> None:
+        self._log = log
+        self._prefix = user_agents
+        self._read = log.stat().st_size
+        self._entries: list[AuditEntry] = []
+
+    @property
+    def entries(self) -> Sequence[AuditEntry]:
+        """The requests so far, in their order; what was read once is not read again."""
+        with self._log.open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break  # is being written
+                self._read += len(line)
+                self._entries += (
+                    entry for entry in _of_line(line) if entry.user_agent.startswith(self._prefix)
+                )
+        return self._entries
+
+
 def entries(log: Path, *, since: int = 0) -> Iterator[AuditEntry]:
     """Read the requests in their order, from a byte of the log on; a watch counts as it opens."""
     with log.open("rb") as lines:
@@ -44,10 +68,14 @@ def entries(log: Path, *, since: int = 0) -> Iterator[AuditEntry]:
         for line in lines:
             if not line.endswith(b"\n"):
                 return  # is being written
-            event = json.loads(line)
-            # A watch is told of when it opens and when it ends; everything else only once.
-            if event["stage"] == "ResponseStarted" or event["verb"] != "watch":
-                yield _entry(event)
+            yield from _of_line(line)
+
+
+def _of_line(line: bytes) -> Iterator[AuditEntry]:
+    event = json.loads(line)
+    # A watch is told of when it opens and when it ends; everything else only once.
+    if event["stage"] == "ResponseStarted" or event["verb"] != "watch":
+        yield _entry(event)
 
 
 def _entry(event: dict[str, Any]) -> AuditEntry:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,12 +11,17 @@ from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
 
 
+def programs() -> dict[str, Path]:
+    """Find the programs where they are built; `TIDEGATE_CONTROL_PLANE=1` builds them."""
+    wanted = os.environ.get("TIDEGATE_CONTROL_PLANE") == "1"
+    found = provide_programs(NAMES) if wanted else found_programs(NAMES)
+    if found is None:
+        pytest.skip("no control plane is built: make control-plane")
+    return found
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
-    """Start one, where it is built; `TIDEGATE_CONTROL_PLANE=1` builds it."""
-    wanted = os.environ.get("TIDEGATE_CONTROL_PLANE") == "1"
-    programs = provide_programs(NAMES) if wanted else found_programs(NAMES)
-    if programs is None:
-        pytest.skip("no control plane is built: make control-plane")
-    async with ControlPlane(programs, logs=tmp_path_factory.mktemp("control-plane")) as plane:
+    """Start one."""
+    async with ControlPlane(programs(), logs=tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane

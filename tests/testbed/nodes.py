@@ -88,6 +88,37 @@ containerStatuses:
       reason: ContainerCreating
 {{ end }}
 """
+_CRASHING = """\
+- type: ContainersReady
+  status: "False"
+  reason: ContainersNotReady
+  lastTransitionTime: {{ $now | Quote }}
+- type: Ready
+  status: "False"
+  reason: ContainersNotReady
+  lastTransitionTime: {{ $now | Quote }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: ""
+  ready: false
+  started: false
+  restartCount: 1
+  state:
+    waiting:
+      reason: CrashLoopBackOff
+      message: back-off 10s restarting failed container={{ .name }}
+  lastState:
+    terminated:
+      exitCode: 137
+      reason: OOMKilled
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}
+{{ end }}
+"""
+#: Containers whose image bears the tag, as in the embedded world.
+_OUT_OF_MEMORY = '.spec.containers.[] | select( .image | endswith(":oom") ) | .name'
 _READY_CONDITION = '.status.conditions.[] | select( .type == "Ready" ) | .status'
 _NOT_DELETED = {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"}
 _DELETED = {"key": ".metadata.deletionTimestamp", "operator": "Exists"}
@@ -113,7 +144,10 @@ def takes_pods(node: Mapping[str, Any]) -> bool:
 
 
 def stages(pods: Pods) -> list[dict[str, Any]]:
-    """Say what kwok does: nodes are ready; pods run on an address, ready only if they are its own."""
+    """Say what kwok does: nodes are ready; pods run on an address.
+
+    They are ready if nobody serves them, and fit.
+    """
     not_ready = {"key": _READY_CONDITION, "operator": "NotIn", "values": ["True"]}
     ready = _stage("node-ready", "Node", [not_ready], {"statusTemplate": _NODE_READY})
     runs = [_NOT_DELETED, _WITHOUT_ADDRESS]
@@ -121,9 +155,13 @@ def stages(pods: Pods) -> list[dict[str, Any]]:
         bound = {"statusTemplate": _ON_ITS_ADDRESS + _CREATING}
         return [ready, _stage("pod-bound", "Pod", runs, bound)]
     done = {"statusTemplate": _ON_ITS_ADDRESS + _READY}
+    crashing = {"statusTemplate": _ON_ITS_ADDRESS + _CRASHING}
+    fits = {"key": _OUT_OF_MEMORY, "operator": "DoesNotExist"}
+    too_large = {"key": _OUT_OF_MEMORY, "operator": "Exists"}
     return [
         ready,
-        _stage("pod-ready", "Pod", runs, done),
+        _stage("pod-ready", "Pod", [*runs, fits], done),
+        _stage("pod-out-of-memory", "Pod", [*runs, too_large], crashing),
         _stage("pod-gone", "Pod", [_DELETED], {"delete": True}),
     ]
 

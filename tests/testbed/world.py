@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from canary.api.kinds import POD, Kind, Manifest
-from canary.api.meta import GROUP
 from canary.api.schema import crds
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
@@ -70,7 +69,7 @@ async def a_stage(logs: Path) -> AsyncIterator[Stage]:
             _pods(api), envoy_metrics_url=gateway.metrics_url, program=programs["prometheus"]
         ) as prometheus,
     ):
-        await _install(api, crds().values())
+        await install(api, crds().values())
         yield Stage(
             plane=plane,
             gateway=gateway,
@@ -87,7 +86,7 @@ def _pods(api: Cluster) -> Pods:
     return pods
 
 
-async def _install(api: Cluster, definitions: Iterable[Manifest]) -> None:
+async def install(api: Cluster, definitions: Iterable[Manifest]) -> None:
     """Create CRDs, and wait until they are served."""
     for definition in definitions:
         await api.create(definition, CRD)
@@ -127,7 +126,7 @@ class RealWorld(World):
 
     async def _leave(self) -> None:
         """Let the namespace go, also where no controller is left to finish its Canary."""
-        kind = canary_kind(GROUP)
+        kind = canary_kind(self.group)
         try:
             patch: Manifest = {"metadata": {"finalizers": []}}
             await self.api.merge_patch(kind, self.namespace, manifests.APP, patch)

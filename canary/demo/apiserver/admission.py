@@ -69,7 +69,7 @@ class Admission:
         causes = list(metadata_causes(item, resource))
         if resource.custom:
             drop_refused_nulls(item, resource.schema)
-            causes += _custom_causes(resource, item, old)
+            causes = _custom_causes(resource, item, old, causes)
         elif resource.storage_key == crd.KEY:
             crd.fill_in(item)
             causes += builtin_causes(item, old, resource)
@@ -91,9 +91,12 @@ class Admission:
         return warnings
 
 
-def _custom_causes(resource: Resource, item: Object, old: Object | None) -> Iterable[Cause]:
+def _custom_causes(
+    resource: Resource, item: Object, old: Object | None, of_metadata: list[Cause]
+) -> list[Cause]:
+    """Add to what is wrong with the metadata what is wrong with the rest."""
     schema = resource.schema
-    causes = _without_metadata(validate(item, schema))
+    causes = of_metadata + _without_metadata(validate(item, schema))
     if not any(cause.reason in _BLOCKING for cause in causes):
         causes += check_rules(item, old, schema)
     elif has_rules(schema):
@@ -101,7 +104,7 @@ def _custom_causes(resource: Resource, item: Object, old: Object | None) -> Iter
     if old is None or not causes:
         return causes
     # What was wrong before and has not been touched does not stand in the way of other changes.
-    known = {*validate(old, schema), *check_rules(old, old, schema)}
+    known = {*validate(old, schema), *check_rules(old, old, schema)}.difference(of_metadata)
     return [cause for cause in causes if cause not in known]
 
 

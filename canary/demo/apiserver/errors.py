@@ -122,17 +122,18 @@ def conflict(group: str, plural: str, name: str, why: str = MODIFIED) -> ApiErro
 def field_conflicts(causes: Iterable[Cause]) -> ApiError:
     """Answer that fields applied belong to other managers."""
     listed = tuple(causes)
-    owners: dict[str, list[str]] = {}
-    for cause in listed:
-        owners.setdefault(cause.message, []).append(cause.field)
-    lines = "\n".join(
-        f"{owner}:\n" + "\n".join(f"- {field}" for field in fields)
-        if len(fields) > 1
-        else f"{owner}: {fields[0]}"
-        for owner, fields in owners.items()
-    )
-    plural = "s" if len(listed) > 1 else ""
-    message = f"Apply failed with {len(listed)} conflict{plural}: {lines}"
+    if len(listed) == 1:
+        said = f"1 conflict: {listed[0].message}: {listed[0].field}"
+    else:
+        owners: dict[str, list[str]] = {}
+        for cause in sorted(listed, key=lambda cause: cause.message):
+            owners.setdefault(cause.message, []).append(f"- {cause.field}")
+        lines = "\n".join(
+            f"conflicts{owner.removeprefix('conflict')}:\n" + "\n".join(fields)
+            for owner, fields in owners.items()
+        )
+        said = f"{len(listed)} conflicts: {lines}"
+    message = f"Apply failed with {said}"
     return ApiError(409, "Conflict", message, causes=listed)
 
 

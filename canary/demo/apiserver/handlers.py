@@ -78,7 +78,8 @@ def _got(objects: Objects, request: ApiRequest, form: Form) -> Answer:
 def _created(objects: Objects, request: ApiRequest, item: Any) -> Answer:
     resource = request.resource
     if request.subresource == "eviction":
-        status = subresources.evict(objects, resource, request.place, request.name, item)
+        options = delete_options(request, (item or {}).get("deleteOptions"))
+        status = subresources.evict(objects, resource, request.place, request.name, options)
         return Answer(201, to_json(status))
     if "get" not in resource.verbs:
         review = subresources.reviewed(resource, item, request.user)

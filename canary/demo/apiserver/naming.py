@@ -70,7 +70,7 @@ def _name_causes(name: str, resource: Resource) -> Iterator[Cause]:
     else:
         rule, pattern, length = SUBDOMAIN_RULE, SUBDOMAIN, 253
     if len(name) > length:
-        yield errors.invalid_value(where, name, f"must be no more than {length} bytes")
+        yield errors.invalid_value(where, name, f"must be no more than {length} characters")
     if not pattern.fullmatch(name):
         yield errors.invalid_value(where, name, rule)
 

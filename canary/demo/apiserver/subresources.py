@@ -89,11 +89,11 @@ def patch_scale(
     return put_scale(objects, resource, namespace, name, scale, options)
 
 
-def evict(objects: Objects, resource: Resource, namespace: str, name: str, body: Any) -> Object:
-    """Delete a pod on behalf of an Eviction."""
-    asked = (body or {}).get("deleteOptions") or {}
-    grace = asked.get("gracePeriodSeconds")
-    objects.delete(resource, namespace, name, DeleteOptions(grace_seconds=grace))
+def evict(
+    objects: Objects, resource: Resource, namespace: str, name: str, options: DeleteOptions
+) -> Object:
+    """Delete a pod on behalf of an Eviction; disruption budgets are stored, and keep nobody."""
+    objects.delete(resource, namespace, name, options)
     return {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
     }  # fmt: skip

@@ -1,0 +1,45 @@
+"""Why the controller that routes by an object refuses it as it is.
+
+A route of the Gateway API is told so by each parent that it attaches to. Objects of others have no
+such word, or none that every installation writes.
+https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeparentstatus
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from canary.api.kinds import Manifest
+from canary.api.raw import items, part, text
+
+_CONDITIONS = ("Accepted", "ResolvedRefs")
+#: What tells the parents of a route apart; the rest may be left out, or filled in.
+_PARENT = ("kind", "name", "sectionName", "port")
+
+
+def refusal(manifest: Manifest) -> str:
+    """Say who refuses an object and why; empty where nobody does, or nobody has looked at it yet.
+
+    What was said of an earlier generation, or of a parent that is none any more, does not count.
+    """
+    return "; ".join(dict.fromkeys(_refusals(manifest)))
+
+
+def _refusals(manifest: Manifest) -> Iterator[str]:
+    parents = [_parent(each) for each in items(part(manifest.get("spec"), "parentRefs"))]
+    generation = part(manifest.get("metadata"), "generation")
+    for said in items(part(manifest.get("status"), "parents")):
+        parent = part(said, "parentRef")
+        if _parent(parent) not in parents:
+            continue
+        for condition in items(part(said, "conditions")):
+            refused = text(condition, "status") == "False" and text(condition, "type")
+            current = part(condition, "observedGeneration") in {generation, None}
+            if refused in _CONDITIONS and current:
+                yield (
+                    f"{text(said, 'controllerName')} says of parent {text(parent, 'name')} that "
+                    f"{refused} is False: {text(condition, 'reason')}: {text(condition, 'message')}"
+                )
+
+
+def _parent(reference: object) -> tuple[Any, ...]:
+    return tuple(part(reference, name) for name in _PARENT)

@@ -1,0 +1,80 @@
+"""The table of refusals: every bad object, and what its author is told about it.
+
+It is `tests/golden/refusals.yaml`: the words of the API server, of a real one and of the embedded
+one alike, and those of tidegate's own validation. The objects are in `examples.py`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from canary.api.unsupported import unsupported
+from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from canary.errors import InvalidSpec
+from tests.api.examples import BAD, JsonObject, a_canary, patched
+from tests.api.test_unsupported import REFUSED
+
+TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
+API_SERVER, TIDEGATE = "api server", "tidegate"
+ADMITTED = "(takes it)"
+
+_PARSERS: Mapping[str, Callable[[JsonObject], Any]] = {
+    "Canary": parse_canary,
+    "MetricTemplate": parse_metric_template,
+    "AlertProvider": parse_alert_provider,
+}
+
+#: What an API server says of any object, whatever its kind.
+OF_ANY_KIND = {
+    "annotations of one megabyte": {"name": "podinfo", "annotations": {"note": "x" * 1_000_000}},
+    "a name with one letter too many": {"name": "n" * 254},
+    "a name that is none": {"name": "Podinfo"},
+}
+
+OBJECTS: dict[str, JsonObject] = {
+    # An object of another kind or version reaches no resource of ours, and is refused unread.
+    **{name: bad.obj for name, bad in BAD.items() if bad.field.startswith("spec")},
+    **{
+        f"{name}, which this version does not act on": patched(a_canary(), changes)
+        for name, (changes, _, _) in REFUSED.items()
+    },
+    **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
+}
+
+
+def said_by_tidegate(obj: JsonObject) -> str:
+    """Give what the condition Invalid says of an object."""
+    try:
+        problems = unsupported(_PARSERS[obj["kind"]](obj))
+    except InvalidSpec as invalid:
+        problems = invalid.problems
+    return "; ".join(map(str, problems)) or ADMITTED
+
+
+def said_by_api_server(code: int, answer: JsonObject) -> str:
+    """Give what an API server says of an object, without what it says of every refused one."""
+    if code == 201:
+        return ADMITTED
+    _, _, words = answer["message"].partition(": ")
+    # What stands there a thousand times is as clear when its length is told.
+    return re.sub(r"(.)\1{99,}", lambda run: f"{run[1]}×{len(run[0])}", words)
+
+
+@cache
+def table() -> dict[str, dict[str, str]]:
+    """Read the table."""
+    return yaml.safe_load(TABLE.read_text(encoding="utf-8")) or {}
+
+
+def write(name: str, column: str, words: str) -> None:
+    """Write one cell of the table, in the order of the objects."""
+    rows = table()
+    rows[name] = {API_SERVER: "", TIDEGATE: "", **rows.get(name, {}), column: words}
+    ordered = {each: rows[each] for each in OBJECTS if each in rows}
+    text = yaml.safe_dump(ordered, sort_keys=False, width=100, allow_unicode=True)
+    TABLE.write_text(text, encoding="utf-8")
+    table.cache_clear()

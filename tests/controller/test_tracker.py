@@ -1,0 +1,55 @@
+"""What is followed for Canaries: nothing of it stays when they have gone."""
+
+from canary.api.kinds import CONFIG_MAP, DEPLOYMENT
+from canary.demo.embedded import NAMESPACE
+from canary.demo.manifests import APP, canary, deployment
+from canary.errors import NotFound
+from tests.controller.running import CANARY, World, until
+
+NAMESPACES = ("first", "second", "third")
+CONFIG = {"configMapRef": {"name": "config"}}
+
+
+async def test_canaries_that_come_and_go_in_ever_new_namespaces_leave_nothing_behind(world: World):
+    async with world.running_controller() as controller:
+        tracker = controller._tracker
+        for namespace in NAMESPACES:
+            metadata = {"name": namespace}
+            await world.api.create(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, NAMESPACE
+            )
+            metadata = {"name": "config", "namespace": namespace}
+            await world.api.create(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, CONFIG_MAP
+            )
+            app = deployment("1", namespace=namespace)
+            app["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [CONFIG]
+            await world.api.create(app, DEPLOYMENT)
+            await world.api.create(canary("istio", namespace=namespace), CANARY)
+        for namespace in NAMESPACES:
+
+            async def initialized(namespace: str = namespace) -> bool:
+                manifest = await world.api.read(CANARY, namespace, APP)
+                return (manifest.get("status") or {}).get("phase") == "Initialized"
+
+            await until(initialized, f"initialised in {namespace}")
+        assert len(tracker._sets) >= len(NAMESPACES)
+        assert len(tracker.configs._checksums) == len(NAMESPACES)
+        for namespace in NAMESPACES:
+            await world.api.delete(CANARY, namespace, APP)
+        for namespace in NAMESPACES:
+
+            async def gone(namespace: str = namespace) -> bool:
+                try:
+                    await world.api.read(CANARY, namespace, APP)
+                except NotFound:
+                    return True
+                return False
+
+            await until(gone, f"gone from {namespace}")
+        await until(lambda: not tracker.canaries(), "seen to be gone")
+        assert not tracker._sets
+        assert not tracker._needs
+        assert not tracker._users
+        assert not tracker.configs._checksums
+        assert not tracker._dependents._canaries

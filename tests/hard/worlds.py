@@ -1,0 +1,118 @@
+"""Where hard tests run: a world whose servers fail, and that tells what became of everything.
+
+Here is the embedded one; `plane.py` has the real one. What controllers did is judged by what the
+API server and its storage know: the audit log, and every version that a route has had.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol, Self
+
+from canary.api.kinds import Kind, Manifest
+from canary.demo.apiserver.storage import Event
+from tests.controller.faults import Proxy, SomeProxy, serving
+from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
+
+TRAFFIC_SPLIT = Kind(
+    group="split.smi-spec.io",
+    versions=("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1"),
+    kind="TrafficSplit",
+    plural="trafficsplits",
+)
+HTTP_ROUTE = Kind(
+    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
+)
+AWAY_SECONDS = 1.0
+
+
+class Audited(Protocol):
+    """A request in an audit log."""
+
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+
+
+class HardWorld(AnyWorld, ABC):
+    """A namespace in a cluster of which everything can be known, and whose servers can fail."""
+
+    url: str
+    """Of the API server."""
+    route_kinds: tuple[Kind, ...]
+    outages: int
+    """In so many ways its servers can fail."""
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @abstractmethod
+    def audit(self) -> Sequence[Audited]:
+        """Give the requests so far, those of controllers at least, in the order of their ends."""
+
+    @abstractmethod
+    async def routes(self, name: str) -> Sequence[Manifest]:
+        """Give every version that the route of an app has had, the first one first."""
+
+    @abstractmethod
+    def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
+        """Put a proxy before the API server, as like it as can be."""
+
+    @abstractmethod
+    async def outage(self, proxy: Proxy, number: int) -> str:
+        """Let the servers fail and come back, in one way after the other; tell in which."""
+
+
+class EmbeddedHardWorld(World, HardWorld):
+    """The embedded world; its API server is away as far as the proxy lets nothing through."""
+
+    route_kinds = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
+    outages = 2
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._routes: defaultdict[str, list[Manifest]] = defaultdict(list)
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self.url = self.server.url
+        self.server.storage.subscribe(self._follow)
+        return self
+
+    def _follow(self, _: object, event: Event) -> None:
+        manifest = event.stored.object
+        if event.change != "DELETED" and manifest.get("kind") in {
+            kind.kind for kind in self.route_kinds
+        }:
+            self._routes[manifest["metadata"]["name"]].append(manifest)
+
+    def audit(self) -> Sequence[Audited]:
+        return self.server.audit
+
+    async def routes(self, name: str) -> Sequence[Manifest]:
+        return self._routes[name]
+
+    def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
+        return serving(proxy)
+
+    async def outage(self, proxy: Proxy, number: int) -> str:
+        if number % 2:
+            self.server.forget_history()
+        proxy.down = True
+        proxy.cut()
+        await asyncio.sleep(AWAY_SECONDS)
+        proxy.down = False
+        return "server restarted, its past forgotten" if number % 2 else "server restarted"

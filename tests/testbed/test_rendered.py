@@ -1,0 +1,122 @@
+"""What a real API server, with the published CRDs, makes of every object that routers render.
+
+New objects, those adopted from others, and those put back: none is refused, and nothing of one is
+dropped or filled in. Writes are dry runs, for the owners of the objects are not there.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.core.weights import Split
+from canary.routers import Router, router_for
+from tests.routers.builders import a_cluster
+from tests.routers.published import PublishedSchemas
+from tests.routers.test_compliance import CASES, foreign
+from tests.routers.test_golden import FILES
+from tests.testbed.control_plane import ControlPlane
+from tests.testbed.modules import module_files
+from tests.testbed.test_control_plane import eventually, install
+
+pytestmark = pytest.mark.control_plane
+
+NAMESPACE = "rendered"
+KINDS = {kind for case in CASES for kind in router_for(case.values[0]).kinds}
+Take = Callable[[Manifest], Manifest]
+every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
+
+
+@pytest.fixture(scope="module")
+def take(control_plane: ControlPlane) -> Iterator[Take]:
+    """Have an object taken by an API server with the published CRDs, and give it as it would be."""
+    headers = {"Authorization": f"Bearer {control_plane.token}"}
+    with httpx.Client(
+        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=30.0
+    ) as client:
+        published = PublishedSchemas(lambda module, path: module_files(module, path)[path])
+        for crd in published.definitions(KINDS):
+            install(client, crd).raise_for_status()
+        for kind in KINDS:
+            for version in kind.versions:
+                path = f"/apis/{kind.group}/{version}/{kind.plural}"
+                eventually(lambda path=path: client.get(path).status_code == 200, path)
+        client.post("/api/v1/namespaces", json={"metadata": {"name": NAMESPACE}}).raise_for_status()
+        plurals = {kind.kind: kind.plural for kind in KINDS}
+
+        def taken(obj: Manifest) -> Manifest:
+            path = f"/apis/{obj['apiVersion']}/namespaces/{NAMESPACE}/{plurals[obj['kind']]}"
+            placed = obj | {"metadata": obj["metadata"] | {"namespace": NAMESPACE}}
+            answer = client.post(
+                path, json=placed, params={"dryRun": "All", "fieldValidation": "Strict"}
+            )
+            assert answer.status_code == 201, f"{answer.text}\n{json.dumps(obj, indent=1)}"
+            assert answer.headers.get_list("Warning") == []
+            return answer.json()
+
+        yield taken
+
+
+def versions(router: Router) -> list[str]:
+    return sorted({version for kind in router.kinds for version in kind.versions})
+
+
+def theirs(router: Router, canary: Canary, version: str) -> tuple[Manifest, ...]:
+    """Objects of others that were there before, in the version that is served."""
+    found = tuple(
+        obj | {"apiVersion": f"{obj['apiVersion'].partition('/')[0]}/{version}"}
+        for obj in foreign(router, canary)
+    )
+    for obj in found:
+        for backend in obj["spec"].get("backends", ()) if version == "v1alpha1" else ():
+            backend["weight"] = str(backend["weight"])  # a resource.Quantity
+    return found
+
+
+@every_case
+def test_what_is_new_is_taken_as_it_is(take: Take, provider: str, canary: Canary) -> None:
+    router = router_for(provider)
+    for version in versions(router):
+        for percent in (0, 10, 100):
+            cluster = a_cluster(router, canary, version=version)
+            for obj in router.render(canary, cluster, Split.to_canary(percent)):
+                assert take(obj)["spec"] == obj["spec"]
+
+
+@every_case
+def test_what_is_adopted_and_put_back_is_taken_as_it_is(
+    take: Take, provider: str, canary: Canary
+) -> None:
+    router = router_for(provider)
+    for version in versions(router):
+        found = theirs(router, canary, version)
+        for obj in found:
+            take(obj)
+        objects = found
+        for percent in (10, 60):
+            cluster = a_cluster(router, canary, objects, version)
+            objects = router.render(canary, cluster, Split.to_canary(percent))
+            assert len(objects) == len(found)
+            for obj in objects:
+                # What was there before may leave out what has a default.
+                assert take(obj)["metadata"]["annotations"] == obj["metadata"]["annotations"]
+        restored = router.restore(canary, a_cluster(router, canary, objects, version)).write
+        assert {obj["metadata"]["name"] for obj in restored} == {
+            obj["metadata"]["name"] for obj in found
+        }
+        for obj in restored:
+            take(obj)
+
+
+@pytest.mark.parametrize("file", FILES, ids=[f"{each.parent.name}-{each.stem}" for each in FILES])
+def test_what_a_golden_file_holds_is_taken(take: Take, file: Any) -> None:
+    case = yaml.safe_load(file.read_text())
+    rendered = [obj for step in case["steps"] for obj in step["objects"]]
+    for obj in (*case.get("existing", ()), *rendered, *case["restored"]["write"]):
+        take(obj)
+    assert rendered
