@@ -65,6 +65,7 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 	$(call stage,CRDs$(comma) objects$(comma) pods$(comma) gateway and chart,$(IN_NETWORK) pytest -m '$(APART)' tests/testbed tests/delivery --durations=10 $(TEST_ARGS))
 	$(call stage,conformance,$(BIN)/python -m tests.testbed.control_plane $(BIN)/python -m pytest tests/conformance $(TEST_ARGS))
 	$(call stage,stories on the control plane,$(IN_NETWORK) pytest tests/stories --ignore tests/stories/test_demo.py --world control-plane --durations=10 $(TEST_ARGS))
+	$(call stage,crashes$(comma) faults and replicas on the control plane,$(IN_NETWORK) pytest -n 2 --dist worksteal $(HARD) --world control-plane --durations=10 $(TEST_ARGS))
 
 test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with where the time went
 	@rm -f $(TIMES)
@@ -77,7 +78,7 @@ test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with 
 	@printf '\nWhere the time went\n'; cat $(TIMES)
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
-	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+	@$(BIN)/python -m tests.bench.run $(BENCH_ARGS)
 
 crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds

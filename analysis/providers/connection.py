@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -32,22 +33,34 @@ class Answer:
 
 
 class Connection:
-    """The way to the addresses of one spec."""
+    """The way to the addresses of one spec.
+
+    An exchange has a client of its own while it lasts. httpx's pool is not shared among exchanges,
+    because one that is cancelled at the wrong moment leaves its connection in the pool as in use
+    for ever; here its client is closed with all that it has. `connections` clients are kept for
+    exchanges to come; how many exchanges there are at once is up to the callers.
+    """
 
     def __init__(self, spec: ProviderSpec, *, connections: int = 8, proxies: bool = True) -> None:
         self._spec = spec
+        self._connections = connections
         headers = httpx.Headers(_header_bytes(spec))
         token, username = spec.credentials.token, spec.credentials.username
         if token:
             headers["Authorization"] = f"Bearer {header_text('credentials', token)}"
-        self._client = httpx.AsyncClient(
+        self._make_client = partial(
+            httpx.AsyncClient,
             headers=headers,
             auth=(username, spec.credentials.password or "") if username and not token else None,
             verify=tls_context(spec),
-            timeout=None,  # noqa: S113 - of each operation; `fetch` limits the whole
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            timeout=None,  # of each operation; `fetch` limits the whole
             trust_env=proxies,
         )
+        self._free: list[tuple[str, httpx.AsyncClient]] = []
+        """Clients that nobody uses, by the host that they are connected to; the oldest first."""
+        self._lent: set[httpx.AsyncClient] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def fetch(
         self,
@@ -64,11 +77,15 @@ class Connection:
             QueryError: the address cannot be asked as it is written.
             ProviderUnavailable: no answer, no whole answer, or not in time.
         """
-        if self._client.is_closed:
+        if self._closed:
             raise ProviderUnavailable(f"the connection to {shown_address(address)} is closed")
         limit = self._spec.timeout.total_seconds() if seconds is None else seconds
-        async with self._named_failures(address, limit), asyncio.timeout(limit):
-            request = self._client.build_request(
+        async with (
+            self._named_failures(address, limit),
+            asyncio.timeout(limit),
+            self._client(address) as client,
+        ):
+            request = client.build_request(
                 "GET" if form is None else "POST",
                 address,
                 params=parameters,
@@ -77,7 +94,7 @@ class Connection:
             )
             if (request.url.port or 0) > HIGHEST_PORT:
                 raise bad_address(address)
-            response = await self._client.send(request, stream=True)
+            response = await client.send(request, stream=True)
             try:
                 body = await self._read(response, address)
             finally:
@@ -87,7 +104,42 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        self._closed = True
+        for client in (*self._lent, *(client for _, client in self._free)):
+            self._dismiss(client)
+        self._free.clear()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _client(self, address: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Lend a client, and keep it for the next exchange where this one ends well."""
+        host = httpx.URL(address).netloc.decode()
+        client = self._take(host)
+        self._lent.add(client)
+        try:
+            yield client
+        except BaseException:
+            self._dismiss(client)
+            raise
+        else:
+            self._free.append((host, client))
+            if len(self._free) > self._connections or self._closed:
+                self._dismiss(self._free.pop(0)[1])
+        finally:
+            self._lent.discard(client)
+
+    def _take(self, host: str) -> httpx.AsyncClient:
+        for place, (connected_to, client) in enumerate(self._free):
+            if connected_to == host:
+                del self._free[place]
+                return client
+        return self._make_client()
+
+    def _dismiss(self, client: httpx.AsyncClient) -> None:
+        """Close a client beside: whoever is being cancelled could not wait for it."""
+        closing = asyncio.create_task(client.aclose())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _read(self, response: httpx.Response, address: str) -> bytes:
         body = bytearray()

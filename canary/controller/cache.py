@@ -10,7 +10,8 @@ from time import monotonic
 
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.controller.cluster import Cluster
-from canary.controller.informer import Clock, Informer, OnChange, Owner, Sleep, Trim
+from canary.controller.informer import Clock, Informer, Sleep
+from canary.controller.ledger import OnChange, Owner, Trim
 from canary.errors import NotFound
 
 ALL = ""
@@ -108,7 +109,7 @@ class CacheSet:
     def get(self, kind: Kind, namespace: str, name: str) -> object | None:
         """Look a record up."""
         informer = self._informers.get((kind, ALL)) or self._informers.get((kind, namespace))
-        return None if informer is None else informer.records.get((namespace, name))
+        return None if informer is None else informer.ledger.records.get((namespace, name))
 
     def values(self, kind: Kind, namespace: str = ALL) -> Iterable[object]:
         """List the records of a kind, in one namespace or in all that are followed."""
@@ -120,19 +121,19 @@ class CacheSet:
         else:
             followed = [each for (which, _), each in self._informers.items() if which == kind]
         for informer in followed:
-            for (where, _), record in informer.records.items():
+            for (where, _), record in informer.ledger.records.items():
                 if namespace in {ALL, where}:
                     yield record
 
     def owned(self, kind: Kind, namespace: str, owner: str) -> Iterable[object]:
         """List the records of a kind that belong to an owner."""
         for informer in self._of(kind, namespace):
-            yield from informer.owned.get((namespace, owner), {}).values()
+            yield from informer.ledger.owned.get((namespace, owner), {}).values()
 
     def put(self, kind: Kind, manifest: Manifest) -> None:
         """Take in what a write of our own has answered, before its event comes back."""
         for informer in self._of(kind, manifest["metadata"].get("namespace", "")):
-            informer.put(manifest)
+            informer.ledger.put(manifest)
 
     async def look_again(self, key: ObjectKey) -> None:
         """Read an object: its event may be long in coming, where the connection is bad.
@@ -145,7 +146,7 @@ class CacheSet:
         except NotFound:
             manifest = None
         for informer in self._of(key.kind, key.namespace):
-            informer.see((key.namespace, key.name), manifest)
+            informer.ledger.see((key.namespace, key.name), manifest)
 
     async def freshen(self, key: ObjectKey) -> None:
         """Read an object where its kind can't be followed for now: what is kept may be old.
@@ -159,7 +160,7 @@ class CacheSet:
     def drop(self, kind: Kind, namespace: str, name: str) -> None:
         """Forget an object that was deleted by ourselves."""
         for informer in self._of(kind, namespace):
-            informer.drop((namespace, name))
+            informer.ledger.drop((namespace, name))
 
     async def close(self) -> None:
         """Stop following everything."""

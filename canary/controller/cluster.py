@@ -11,6 +11,7 @@ from time import monotonic
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractStreamWriter
 
 from canary.api.kinds import Kind, Manifest
 from canary.controller import responses
@@ -29,6 +30,28 @@ Events = AsyncIterator[tuple[str, Manifest]]
 
 class NotLeader(ClusterError):
     """This replica may not write: another one acts."""
+
+
+class _Guarded(aiohttp.BytesPayload):
+    """The body of a write that leaves only if there is a right to write at that very moment.
+
+    A connection may have been waited for since the right was asked for, and a replica may have been
+    frozen in that time. From here to the socket there is no waiting: one write at most slips by.
+    """
+
+    def __init__(self, content: bytes, may_write: Callable[[], bool]) -> None:
+        super().__init__(content)
+        self._may_write = may_write
+        self.withheld = False
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Send the body, and the headers with it, or nothing at all."""
+        if not self._may_write():
+            self.withheld = True
+            raise NotLeader("another replica acts")
+        await super().write_with_length(writer, content_length)
 
 
 class Cluster:
@@ -325,12 +348,13 @@ class Cluster:
             if method != "GET" and not self.may_write():
                 raise NotLeader(f"{asked}: another replica acts")
             started, status = monotonic(), 0
+            sent = None if body is None else _Guarded(orjson.dumps(body), self.may_write)
             try:
                 async with self._session.request(
                     method,
                     self._credentials.server + path,
                     params=query,
-                    data=None if body is None else orjson.dumps(body),
+                    data=sent,
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=self._limits.request_seconds),
                     proxy=self._credentials.proxy,
@@ -339,6 +363,8 @@ class Cluster:
                     status = response.status
                     content = await response.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if sent is not None and sent.withheld:
+                    raise NotLeader(f"{asked}: another replica acts") from error
                 raise _unreachable(asked, error) from error
             finally:
                 self._observe(verb, kind.plural, status, monotonic() - started)

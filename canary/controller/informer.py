@@ -1,34 +1,24 @@
-"""Following one kind in one namespace, or in all: list, make up for what was missed, watch.
+"""Following one kind in one namespace, or in all: list, watch, go on from where it was.
 
 A list is taken when there is no version to go on from: at the start, when the server has forgotten
 the version (410), or when watches from it lead nowhere. Any other failure goes on from where it
-was. Nothing ends an informer but `stop`.
+was. Nothing ends an informer but `stop`. What is kept of what is seen is in `ledger.py`.
 """
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
 
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import Kind
 from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.controller.cluster import Cluster
+from canary.controller.ledger import Ledger, OnChange, Owner, Place, Trim
 from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
 log = logging.getLogger(__name__)
 
-Trim = Callable[[Manifest], object | None]
-"""Makes a record of an object; None for one that does not matter."""
-Owner = Callable[[Any], str]
-"""Names what a record belongs to, by which it can be found."""
-OnChange = Callable[[Kind, str, str, object | None, object | None], None]
-"""Called with kind, namespace, name, the record before and the record after."""
 Sleep = Callable[[float], Awaitable[None]]
-Place = tuple[str, str]
-"""Namespace and name."""
-
 Clock = Callable[[], float]
 
 FIRST_BACKOFF_SECONDS = 0.5
@@ -63,7 +53,6 @@ class Informer:
         clock: Clock = monotonic,
     ) -> None:
         self.kind = kind
-        self.records: dict[Place, object] = {}
         self.synced = asyncio.Event()
         self.problem = ""
         """Why the records may be out of date; empty where they are not."""
@@ -73,21 +62,12 @@ class Informer:
         self._told = ("", False)
         self._cluster = cluster
         self._namespace = namespace
-        self._trim = trim
-        self._owner = owner
-        self.owned: dict[tuple[str, str], dict[str, object]] = {}
-        """The records by namespace and owner, and then by name."""
+        self.ledger = Ledger(kind, trim=trim, owner=owner, on_change=on_change)
         self._metadata_only = metadata_only
-        self._on_change = on_change
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
         self._sleep = sleep
         self._clock = clock
-        self._versions: dict[Place, int] = {}
-        self._own: set[int] = set()
-        """The versions that our own writes made, and whose events are still to come."""
-        self._newest = 0
-        """The newest version that the server has told of by itself."""
         self._version = ""
         """The version to go on from; empty where a list is due."""
         self._fruitless = 0
@@ -124,30 +104,6 @@ class Informer:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-
-    def put(self, manifest: Manifest) -> None:
-        """Take in what a write of our own has answered; nobody is told of it."""
-        version = _number(manifest["metadata"].get("resourceVersion", ""))
-        if version > self._newest:
-            self._own.add(version)
-        if not self._deleted_since(manifest):
-            self._take(manifest, quiet=True)
-
-    def drop(self, place: Place) -> None:
-        """Forget an object that was deleted by ourselves; nobody is told of it."""
-        self._remove(place, quiet=True)
-
-    def see(self, place: Place, manifest: Manifest | None) -> None:
-        """Take in what was read, None where nothing is there; who listens is told of it."""
-        if manifest is None:
-            self._remove(place)
-        elif not self._deleted_since(manifest):
-            self._take(manifest)
-
-    def _deleted_since(self, manifest: Manifest) -> bool:
-        """Tell whether an answer that came late shows an object whose deletion was told before."""
-        version = _number(manifest["metadata"].get("resourceVersion", ""))
-        return _place(manifest) not in self._versions and 0 < version <= self._newest
 
     # ---------------------------------------------------------------------------------- following
 
@@ -213,8 +169,7 @@ class Informer:
     def _report_absent(self) -> None:
         self.problem = f"{self.kind.resource} is not installed in the cluster"
         self.absent, self._forbidden = True, False
-        for place in list(self._versions):
-            self._remove(place)
+        self.ledger.clear()
         self._mark_synced()
 
     async def _list(self) -> None:
@@ -223,18 +178,8 @@ class Informer:
         async for items, version in self._cluster.pages(
             self.kind, self._namespace, metadata_only=self._metadata_only
         ):
-            if _number(version) < self._newest:
-                # The server was restored from a backup: what is newer never happened.
-                self._versions = dict.fromkeys(self._versions, 0)
-            self._newest = _number(version)
-            for item in items:
-                seen.add(_place(item))
-                self._take(item)
-        for place in [place for place in self._versions if place not in seen]:
-            # What we created while the list was made is newer than the list, and not in it.
-            if self._versions[place] <= self._newest or not self._newest:
-                self._remove(place)
-        self._own = {own for own in self._own if own > self._newest}
+            seen.update(self.ledger.take_page(items, version))
+        self.ledger.take_all(seen)
         self._version, self._fruitless = version, 0
         self._absences.reset()
         self._mark_synced()
@@ -257,11 +202,7 @@ class Informer:
                 async for type_, manifest in events:
                     heard, self._fruitless = True, 0
                     self._version = manifest["metadata"]["resourceVersion"]
-                    self._newest = _number(self._version)
-                    if type_ == "DELETED":
-                        self._remove(_place(manifest))
-                    elif type_ != "BOOKMARK":
-                        self._take(manifest)
+                    self.ledger.take_event(type_, manifest)
             finally:
                 worked = heard or self._clock() - opened >= SHORT_WATCH_SECONDS
                 if worked:
@@ -271,70 +212,3 @@ class Informer:
             if self._fruitless >= FRUITLESS_WATCHES:
                 self._version = ""
         return worked
-
-    # ------------------------------------------------------------------------------------ records
-
-    def _take(self, manifest: Manifest, *, quiet: bool = False) -> None:
-        place, version = _place(manifest), _number(manifest["metadata"].get("resourceVersion", ""))
-        known, held = place in self._versions, self._versions.get(place, 0)
-        echo = version in self._own and not quiet
-        if echo:
-            self._own.discard(version)
-        before = self.records.get(place)
-        if known and version and version <= held:
-            if version < held and not echo and not quiet:
-                # Another's change that came in with the answer to a write of our own.
-                self._tell(place, before, before)
-            return
-        self._versions[place] = version
-        try:
-            after = self._trim(manifest)
-        except Exception:
-            log.exception("%s %s: cannot be read", self.kind.resource, "/".join(place))
-            return
-        self._keep(place, after)
-        if before != after and not quiet:
-            self._tell(place, before, after)
-
-    def _remove(self, place: Place, *, quiet: bool = False) -> None:
-        self._versions.pop(place, None)
-        before = self.records.get(place)
-        self._keep(place, None)
-        if before is not None and not quiet:
-            self._tell(place, before, None)
-
-    def _keep(self, place: Place, record: object | None) -> None:
-        before = self.records.pop(place, None)
-        if record is not None:
-            self.records[place] = record
-        if self._owner is None:
-            return
-        namespace, name = place
-        if before is not None:
-            owner = namespace, self._owner(before)
-            self.owned[owner].pop(name, None)
-            if not self.owned[owner]:
-                del self.owned[owner]
-        if record is not None:
-            self.owned.setdefault((namespace, self._owner(record)), {})[name] = record
-
-    def _tell(self, place: Place, before: object | None, after: object | None) -> None:
-        try:
-            self._on_change(self.kind, *place, before, after)
-        except Exception:
-            log.exception("%s %s: a defect of the controller", self.kind.resource, "/".join(place))
-
-
-def _place(manifest: Manifest) -> Place:
-    metadata = manifest["metadata"]
-    # A cluster has few namespaces and many objects: each name of one is kept once.
-    return sys.intern(metadata.get("namespace", "")), metadata["name"]
-
-
-def _number(version: str) -> int:
-    """Read a resource version as a number; 0 where it is none, and is then never compared.
-
-    The API promises an order among the versions of a resource since Kubernetes 1.35; before, every
-    server that keeps its objects in etcd had it.
-    """
-    return int(version) if version.isascii() and version.isdecimal() else 0

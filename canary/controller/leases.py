@@ -134,6 +134,8 @@ class Elector:
             self._held = await self._cluster.create(self._new(), LEASE)
         else:
             self._held = await self._cluster.replace(self._renewed(lease), LEASE)
+        # Where leadership has lapsed since, what was due meanwhile was left undone.
+        self._tell()
         self._held_until = started + self._times.renew_seconds
 
     def _may_take(self, lease: Manifest) -> bool:

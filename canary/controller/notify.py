@@ -38,6 +38,8 @@ REFUSED_SECONDS = 30.0
 """After so long a notice is offered again that the outbox had no place for."""
 LONGEST_EVENT_NAME = 253
 LONGEST_EVENT_MESSAGE = 1024
+#: What the API server says where nothing new may be created, because the namespace is going.
+_TERMINATING = "is being terminated"
 EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 
 Deliver = Callable[[], Awaitable[None]]
@@ -81,6 +83,8 @@ class Notifier:
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
         self._open: defaultdict[CanaryKey, dict[str, set[str]]] = defaultdict(dict)
         """The names of the channels that each notice has still to go through."""
+        self._allowed = False
+        """Whether the API server has ever taken an event."""
 
     def notify(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
@@ -153,7 +157,11 @@ class Notifier:
             yield f"alert/{name}", partial(self._alerts.send, record, notice, receiver)
 
     async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
-        """Record a Kubernetes event; its name makes a repeat harmless."""
+        """Record a Kubernetes event; its name makes a repeat harmless.
+
+        Raises:
+            ClusterError: the API server may take it later.
+        """
         moment = notice.at.strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {
             "apiVersion": "v1",
@@ -177,8 +185,13 @@ class Notifier:
         except Conflict:
             log.debug("event was recorded before", extra={"canary": str(record.key)})
         except (NotFound, Forbidden, Invalid) as error:
+            if self._allowed and isinstance(error, Forbidden) and _TERMINATING not in str(error):
+                # An API server that has just started does not know of any role yet.
+                raise
             # The namespace is going, or events may not be written: to try again does not help.
             log.warning("event: %s", error, extra={"canary": str(record.key)})
+            return
+        self._allowed = True
 
     def _hooks_of(self, record: CanaryRecord, notice: Notice) -> tuple[Webhook, ...]:
         if record.canary is None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
-from canary.errors import CanaryError, Unreachable
+from canary.errors import CanaryError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class WorkQueue(Generic[Key]):
             try:
                 await work(key)
                 self._failures.pop(key, None)
-            except Unreachable as error:
+            except (Conflict, Unreachable) as error:
                 log.info("%s: %s", key, error)
                 self._retry(key, LONGEST_OUTAGE_SECONDS)
             except CanaryError as error:

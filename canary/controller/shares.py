@@ -148,7 +148,7 @@ class Membership:
                 await self._renew(None)
         started = self._clock()
         found = await self._list()
-        self._standing = self._standing.listed(found.sight, started=started, now=self._clock())
+        self._stand(self._standing.listed(found.sight, started=started, now=self._clock()))
         # What is lost is let go of before it is acknowledged.
         self._tell()
         if found.mine is None or self._standing.lapsed(self._clock()):
@@ -185,7 +185,7 @@ class Membership:
                 self._rewritten(lease, holder=self.identity, annotations=annotations), LEASE
             )
         version = written["metadata"]["resourceVersion"]
-        self._standing = self._standing.renewed(version, started=started, now=self._clock())
+        self._stand(self._standing.renewed(version, started=started, now=self._clock()))
 
     async def _agree(self, found: _Found) -> None:
         """Renew the shared Lease where that is due, or write who the members are from now on."""
@@ -216,7 +216,7 @@ class Membership:
         if members is not None:
             log.info("%s is shared by %s", self._name, ", ".join(sorted(members)))
         version = written["metadata"]["resourceVersion"]
-        self._standing = standing.shared_written(version, started=started)
+        self._stand(standing.shared_written(version, started=started))
 
     async def _bury(self) -> None:
         """Delete the Leases of those who have stopped, so that they are members no more."""
@@ -252,6 +252,12 @@ class Membership:
             member=f"{self._prefix}-{secrets.token_hex(4)}",
             renew_seconds=self._times.renew_seconds,
         )
+
+    def _stand(self, standing: Standing) -> None:
+        """Go by what is known now, which may let us act again."""
+        # Where the share has lapsed since, what was due meanwhile was left undone.
+        self._tell()
+        self._standing = standing
 
     def _tell(self) -> None:
         before, after = self._told, self.share()

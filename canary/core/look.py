@@ -35,11 +35,33 @@ def look(situation: Situation) -> Turn:
         return promote(situation)
     if _opened_by_hand(situation):
         return _take_step(situation)
-    if run.next_analysis_at is None or situation.now >= run.next_analysis_at:
+    due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
+    awaited = situation.waits_for(why.ROUTING)
+    if (due or awaited) and _route_lags(situation):
+        return _await_route(situation)
+    if awaited:
+        # The traffic has only now come: a whole interval of it is judged.
+        return situation.look_again().wait(why.ANALYSIS_DUE, "the next analysis")
+    if due:
         return _look_now(situation)
     if situation.waits_for(*_BETWEEN_LOOKS):
         return situation
     return situation.wait(why.ANALYSIS_DUE, "the next analysis")
+
+
+def _route_lags(situation: Situation) -> bool:
+    """Tell whether the canary has not yet the traffic that is to be judged."""
+    routed = situation.facts.routed
+    return routed is not None and routed.canary < situation.status.canary_weight
+
+
+def _await_route(situation: Situation) -> Situation:
+    """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
+    message = f"{situation.status.canary_weight} % of the traffic is to go to the canary"
+    held = situation.progress(why.ROUTING, message)
+    if held.overdue:
+        return roll_back(held, why.ROUTING, f"Not in time: {situation.obstructed(message)}")
+    return held
 
 
 def _opened_by_hand(situation: Situation) -> bool:

@@ -56,6 +56,10 @@ def _return_traffic(situation: Situation) -> Situation:
     due = situation.current_run.next_analysis_at
     if due is not None and situation.now < due:
         return waiting
+    routed, intended = situation.facts.routed, situation.status.canary_weight
+    if routed is not None and routed.canary > intended:
+        # The last step could not be written yet: it is given its time before the next one.
+        return waiting.look_again()
     weight = promotion_weight(situation.spec.analysis, situation.status.canary_weight)
     if not weight:
         return finalise(situation)

@@ -52,6 +52,7 @@ def _crd(group: str, versions: tuple[str, ...], kind: str, plural: str) -> Manif
                     "served": True,
                     "storage": version == versions[0],
                     "schema": {"openAPIV3Schema": schema},
+                    "subresources": {"status": {}},
                 }
                 for version in versions
             ],

@@ -2,6 +2,8 @@
 
 It is `tests/golden/refusals.yaml`: the words of the API server, of a real one and of the embedded
 one alike, and those of tidegate's own validation. The objects are in `examples.py`.
+`--update-golden` writes tidegate's words in `tests/api/test_refusals.py`, and in
+`tests/conformance/test_refusals.py` those of the API server that it runs against.
 """
 
 import re

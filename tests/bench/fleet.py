@@ -4,7 +4,6 @@ One Canary is brought into a state for real; the fleet is made of copies of all 
 No controllers of the cluster act on the copies, so that what is measured is tidegate.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,12 +83,3 @@ async def a_server(directory: Path) -> AsyncIterator[tuple[EmbeddedApiServer, Pa
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DEMO}}
             await api.create(namespace, NAMESPACE)
         yield server, kubeconfig
-
-
-async def quiet(cpu: Callable[[], float], seconds: float = 2.0) -> None:
-    """Wait until a process has hardly anything to do."""
-    while True:
-        before = cpu()
-        await asyncio.sleep(seconds)
-        if cpu() - before < 0.05 * seconds:
-            return

@@ -1,6 +1,6 @@
 """Let canaries come, be released and go for an hour, and judge whether the memory stays flat.
 
-    python tests/bench/soak.py --minutes 60 --write
+    python -m tests.bench.soak --minutes 60 --write
 
 The controller is a process of its own, in the embedded world; its memory is read every minute.
 """
@@ -9,34 +9,25 @@ import argparse
 import asyncio
 import itertools
 import random
-import re
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-from aiohttp import web
+from canary.api.kinds import DEPLOYMENT
+from canary.demo.apiserver.audit import RequestCounter
+from canary.demo.manifests import NAMESPACE
+from canary.errors import NotFound
+from tests.bench.figures import Figure, machine, table, write_section
+from tests.bench.process import Process, a_controller
+from tests.bench.store import Store, a_store
+from tests.controller.running import CANARY, World
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from canary.api.kinds import DEPLOYMENT  # noqa: E402 - the tests are no installed package
-from canary.demo.apiserver.audit import RequestCounter  # noqa: E402
-from canary.demo.manifests import NAMESPACE  # noqa: E402
-from canary.demo.network import free_port  # noqa: E402
-from canary.demo.process import start_program, stop_program  # noqa: E402
-from canary.errors import NotFound  # noqa: E402
-from tests.bench.run import PAGE, Process, machine  # noqa: E402
-from tests.controller.running import CANARY, World  # noqa: E402
-
-MARK, END = "<!-- soak -->", "<!-- /soak -->"
 FLAT = 0.10
 """Memory is flat when its median rises by at most so much."""
 POLL_SECONDS = 1.0
@@ -64,70 +55,12 @@ class Sample:
     runs: int
 
 
-class Backend:
-    """What metrics are asked of, and what hooks call: bad are the apps that are said to be."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.bad: set[str] = set()
-        self.queries = 0
-        self.hooks = 0
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer an instant query, or a hook."""
-        if request.path.startswith("/hook"):
-            self.hooks += 1
-            return web.Response(text="ok")
-        self.queries += 1
-        form = await request.post()
-        query = str(form.get("query") or request.query.get("query", ""))
-        named = re.search(r'app="([^"]*)"', query)
-        value = "9" if named and named[1] in self.bad else "0"
-        result = [{"metric": {}, "value": [0, value]}]
-        document = {"status": "success", "data": {"resultType": "vector", "result": result}}
-        return web.Response(body=orjson.dumps(document), content_type="application/json")
-
-
-@asynccontextmanager
-async def a_backend() -> AsyncIterator[Backend]:
-    """Run a backend."""
-    backend = Backend()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", backend.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    backend.url = "http://{}:{}".format(*runner.addresses[0][:2])
-    try:
-        yield backend
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def a_controller(world: World, backend: Backend, log: Path) -> AsyncIterator[Process]:
-    """Run the controller."""
-    process = await start_program(
-        Path(sys.executable),
-        *("-m", "canary", "run", "--kubeconfig", str(world.kubeconfig), "--drain", "1s"),
-        *("--listen", f"127.0.0.1:{free_port()}", "--lease-namespace", "default"),
-        *("--metrics-server", backend.url),
-        log=log,
-    )
-    try:
-        yield Process(world, process.pid)
-        if process.returncode is not None:
-            raise RuntimeError(f"the controller ended by itself: {process.returncode}; {log}")
-    finally:
-        await stop_program(process, grace_seconds=20)
-
-
 class Lives:
     """Canaries one after the other, each under a name of its own."""
 
-    def __init__(self, world: World, backend: Backend, churn: Churn, seed: int) -> None:
+    def __init__(self, world: World, store: Store, churn: Churn, seed: int) -> None:
         self._world = world
-        self._backend = backend
+        self._store = store
         self._churn = churn
         self._random = random.Random(seed)
         self._names: Iterator[str] = (f"app-{number:05}" for number in itertools.count())
@@ -154,7 +87,7 @@ class Lives:
                 case "good":
                     await world.release(name, str(tag))
                 case "bad":
-                    self._backend.bad.add(name)
+                    self._store.bad.add(name)
                     await world.release(name, str(tag))
                 case "crashing":
                     await world.release(name, draw.choice(("crash-loop", "oom", "image-pull")))
@@ -167,7 +100,7 @@ class Lives:
                     await asyncio.sleep(draw.uniform(0, 3))
                     await world.release(name, str(tag))
             await self._ended(name)
-            self._backend.bad.discard(name)
+            self._store.bad.discard(name)
         await world.api.delete(CANARY, NAMESPACE, name)
         await self._gone(name)
         await world.api.delete(DEPLOYMENT, NAMESPACE, name)
@@ -179,8 +112,8 @@ class Lives:
             "thresholdRange": {"max": 1},
         }
         hooks = [
-            {"type": "event", "name": "told", "url": f"{self._backend.url}/hook/event"},
-            {"type": "rollout", "name": "check", "url": f"{self._backend.url}/hook/rollout"},
+            {"type": "event", "name": "told", "url": f"{self._store.url}/hook/event"},
+            {"type": "rollout", "name": "check", "url": f"{self._store.url}/hook/rollout"},
         ]
         return {
             "stepWeights": [20, 40, 60],
@@ -230,7 +163,7 @@ async def sampled(
         await asyncio.sleep(min(every_seconds, minutes * 60 - passed))
         sample = Sample(
             minutes=(time.monotonic() - began) / 60,
-            memory_mib=process.memory,
+            memory_mib=process.memory_mib,
             cpu_seconds=process.cpu_seconds,
             requests=asked(world.server.requests),
             runs=churn.outcomes.total(),
@@ -272,53 +205,34 @@ def judged(memory_mib: list[float]) -> Verdict:
     )
 
 
-def section(samples: list[Sample], churn: Churn, verdict: Verdict) -> str:
-    """Render the figures."""
+def figures(samples: list[Sample], churn: Churn, verdict: Verdict) -> list[Figure]:
+    """Give the figures."""
     last = samples[-1]
     outcomes = ", ".join(f"{count} {what}" for what, count in churn.outcomes.most_common())
     cpu = last.cpu_seconds / (last.minutes * 60)
-    churned = (
-        f"{last.minutes:.0f} minutes of churn: canaries are created, released, changed, "
-        "rolled back and deleted, each under a name of its own."
-    )
-    judged_how = (
-        "The first tenth is the warm-up; "
-        "then the median of the first quarter is compared with that of the last one."
-    )
-    cost = last.requests / max(last.runs, 1)
-    return "\n".join(
-        (
-            MARK,
-            "## Soak",
-            "",
-            churned,
-            judged_how,
-            "Repeat it with `python tests/bench/soak.py --minutes 60`.",
-            "",
-            f"Measured on {machine().removeprefix('Measured ').strip()}",
-            "",
-            "| Figure | Measured | To reach |",
-            "| --- | --- | --- |",
-            f"| canaries created and deleted | {churn.lives} |  |",
-            f"| runs by outcome | {outcomes} |  |",
-            f"| canaries that came to no end | {len(churn.stuck)} | 0 |",
-            f"| memory, first quarter, median | {verdict.first_mib:.1f} MiB |  |",
-            f"| memory, last quarter, median | {verdict.last_mib:.1f} MiB |  |",
-            f"| growth of memory | {verdict.growth:+.1%} | ≤ {FLAT:.0%} |",
-            f"| API requests a run, with the life and death of canaries | {cost:.1f} |  |",
-            f"| CPU of the controller | {cpu:.1%} of a core |  |",
-            END,
-        )
-    )
-
-
-def written(page: str, text: str) -> str:
-    """Put the section where it was, or at the end of what is written by hand."""
-    if MARK in page:
-        before, _, rest = page.partition(MARK)
-        return before + text + rest.partition(END)[2]
-    before, figures, after = page.partition("<!-- figures -->")
-    return f"{before}{text}\n\n{figures}{after}"
+    return [
+        Figure(name="canaries created and deleted", value=str(churn.lives)),
+        Figure(name="runs by outcome", value=outcomes),
+        Figure(
+            name="canaries that came to no end",
+            value=str(len(churn.stuck)),
+            target="0",
+            reached=not churn.stuck,
+        ),
+        Figure(name="memory, first quarter, median", value=f"{verdict.first_mib:.1f} MiB"),
+        Figure(name="memory, last quarter, median", value=f"{verdict.last_mib:.1f} MiB"),
+        Figure(
+            name="growth of memory",
+            value=f"{verdict.growth:+.1%}",
+            target=f"≤ {FLAT:.0%}",
+            reached=verdict.flat,
+        ),
+        Figure(
+            name="API requests a run, with the life and death of canaries",
+            value=f"{last.requests / max(last.runs, 1):.1f}",
+        ),
+        Figure(name="CPU of the controller", value=f"{cpu:.1%} of a core"),
+    ]
 
 
 async def soak(options: argparse.Namespace) -> int:
@@ -328,10 +242,10 @@ async def soak(options: argparse.Namespace) -> int:
         log = Path(options.log or f"{directory}/tidegate.log")
         async with (
             World(Path(directory)) as world,
-            a_backend() as backend,
-            a_controller(world, backend, log) as process,
+            a_store() as store,
+            a_controller(world.kubeconfig, store, drain="1s", log=log) as process,
         ):
-            lives = Lives(world, backend, churn, options.seed)
+            lives = Lives(world, store, churn, options.seed)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(lives.live(options.pause)) for _ in range(options.canaries)
@@ -341,12 +255,12 @@ async def soak(options: argparse.Namespace) -> int:
                     task.cancel()
     for each in churn.stuck:
         print(f"stuck: {each}")
-    verdict = judged([sample.memory_mib for sample in samples])
-    text = section(samples, churn, verdict)
+    result = figures(samples, churn, judged([sample.memory_mib for sample in samples]))
+    text = f"Measured for {options.minutes:g} minutes on {machine()}.\n\n{table(result)}"
     print(f"\n{text}")
     if options.write:
-        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
-    return 0 if verdict.flat and not churn.stuck else 1
+        write_section("soak", text)
+    return 0 if all(each.reached for each in result) else 1
 
 
 if __name__ == "__main__":

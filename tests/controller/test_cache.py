@@ -107,8 +107,8 @@ class World:
 
     @property
     def held(self) -> dict[str, object]:
-        informer = self.caches._informers[CONFIG_MAP, "default"]
-        return {name: record for (_, name), record in informer.records.items()}
+        ledger = self.caches._informers[CONFIG_MAP, "default"].ledger
+        return {name: record for (_, name), record in ledger.records.items()}
 
     @property
     def lists(self) -> int:
@@ -506,7 +506,8 @@ class TestOwnWrites:
         if answered == "put":
             world.caches.put(CONFIG_MAP, late)
         else:
-            world.caches._informers[CONFIG_MAP, "default"].see(("default", "a"), late)
+            ledger = world.caches._informers[CONFIG_MAP, "default"].ledger
+            ledger.see(("default", "a"), late)
         assert world.held == {}
         await world.set("b", "1")
         await world.shows(b="1")

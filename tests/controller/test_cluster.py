@@ -557,6 +557,18 @@ class TestTheGuard:
             await write(cluster)
         assert proxy.requests == []
 
+    @WRITES
+    async def test_who_may_no_more_once_a_connection_is_there_does_not_write(
+        self, cluster: Cluster, proxy: Proxy, write: Any
+    ) -> None:
+        answers = iter([True, False])
+        cluster.may_write = lambda: next(answers)
+        with pytest.raises(NotLeader, match="another replica acts"):
+            await write(cluster)
+        assert proxy.requests == []
+        # The connection is good for nothing, and the next request has one of its own.
+        assert [page async for page in cluster.pages(CONFIG_MAP, "")]
+
     async def test_who_may_not_write_may_read(self, cluster: Cluster) -> None:
         await cluster.create(config_map("a"), CONFIG_MAP)
         cluster.may_write = lambda: False

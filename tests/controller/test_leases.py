@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from canary.controller.cluster import Cluster
 from canary.controller.leases import LEASE, Elector, LeaseTimes
@@ -145,6 +146,23 @@ async def test_a_server_that_hangs_ends_leadership_on_time(replica: Replicas) ->
         assert await first.attempt()
     first.now += 0.1
     assert not first.leads
+
+
+@pytest.mark.parametrize(("before", "during"), [(11, 0), (8, 3)], ids=["before", "during"])
+async def test_leadership_that_lapsed_for_a_moment_is_told_as_lost_and_taken_again(
+    replica: Replicas, before: float, during: float
+) -> None:
+    first = await replica("a")
+    await first.attempt()
+
+    async def late(proxy: Proxy, request: web.Request) -> web.StreamResponse:
+        first.now += during
+        return await proxy.forward(request)
+
+    first.proxy.meet("PUT", late)
+    # What was due in that moment was left undone: it is looked at again by who takes over.
+    assert await first.after(before)
+    assert first.told == [True, False, True]
 
 
 async def test_what_others_clocks_say_does_not_matter(replica: Replicas, cluster: Cluster) -> None:

@@ -8,7 +8,7 @@ import pytest
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import GROUP
 from canary.controller.templates import alert_provider_kind
-from tests.controller.faults import answer, proxied
+from tests.controller.faults import Proxy, answer, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving
 
@@ -99,6 +99,34 @@ class TestEvents:
             (event,) = await world.events("Invalid")
             assert event["involvedObject"]["name"] == name
             assert len(event["metadata"]["name"]) <= 253
+
+    async def test_that_may_not_be_written_for_a_while_are_written_then(self, world: World):
+        async with proxied(world.server.url) as proxy:
+            proxy.meet("POST .*/events", Proxy.forward, answer(403))
+            async with world.running_controller(url=proxy.url):
+                await run(world)
+
+                async def told() -> bool:
+                    return not (await world.status()).get("notices")
+
+                await until(told, "the notices are told")
+            recorded = [event["reason"] for event in await world.events()]
+            assert len(proxy.asked("POST .*/events")) == len(recorded) + 1
+            assert "Promoted" in recorded
+
+    async def test_of_a_namespace_that_is_going_hold_nothing_up(self, world: World):
+        going = answer(403, {"message": "forbidden: namespace demo is being terminated"})
+        async with proxied(world.server.url) as proxy:
+            proxy.meet("POST .*/events", Proxy.forward)
+            proxy.meet("POST .*/events", going, always=True)
+            async with world.running_controller(url=proxy.url):
+                await run(world)
+
+                async def forgotten() -> bool:
+                    return not (await world.status()).get("notices")
+
+                await until(forgotten, "the notices are given up")
+            assert len(await world.events()) == 1
 
     async def test_that_may_not_be_written_hold_nothing_up(self, world: World):
         async with proxied(world.server.url) as proxy:

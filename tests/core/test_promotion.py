@@ -84,7 +84,8 @@ class TestPromoting:
         assert (first.status.canary_weight, reason(first)) == (20, waits.TRAFFIC_RETURNING)
         early = decided(spec, first.status, facts, at(65))
         assert (early.status, early.wake_at) == (first.status, at(70))
-        assert decided(spec, first.status, facts, at(70)).status.phase is Phase.FINALISING
+        routed = up(primary=a_primary(NEW), routed=Split(80, 20))
+        assert decided(spec, first.status, routed, at(70)).status.phase is Phase.FINALISING
 
     def test_a_change_after_the_primary_is_written_takes_traffic_off_the_unknown(self):
         facts = up(revision=Revision(id="1-newer"), primary=a_primary(NEW, available=1))

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,24 @@ CHART = ROOT / "charts" / "tidegate"
 HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
 RELEASE = "tidegate"
 NAMESPACE = "gates"
+_ADMISSION = 'admission={"enabled":true,"secretName":"admission","certificate":"own"}'
+#: Sets of values that go together, each as `name=JSON`.
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "plain": (),
+    "admission": (_ADMISSION, "replicaCount=2"),
+    "chat": ('slack={"secretName":"chat","urlKey":"url"}', 'networkPolicy={"enabled":true}'),
+    "everything": (
+        _ADMISSION,
+        "replicaCount=3",
+        'shards="auto"',
+        "configTracking=false",
+        'apiGroups=["tidegate.dev","flagger.app"]',
+        'slack={"secretName":"chat","tokenKey":"token","channel":"releases"}',
+        'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
+        'podLabels={"team":"harbour"}',
+        'tolerations=[{"key":"infra","operator":"Exists"}]',
+    ),
+}
 
 
 class HelmFailed(ValueError):

@@ -63,6 +63,17 @@ KEPT: Mapping[Right, str] = {
     Right("networking.istio.io", "destinationrules", "update"): (
         "DestinationRules of the sides' names that were there before are adopted and given back"
     ),
+    **dict.fromkeys(
+        (
+            Right("tidegate.dev", "canaries", "get"),
+            Right("", "services", "get"),
+            Right("autoscaling", "horizontalpodautoscalers", "get"),
+            Right("networking.istio.io", "virtualservices", "get"),
+            Right("networking.istio.io", "destinationrules", "get"),
+            Right("gateway.networking.k8s.io", "httproutes", "get"),
+        ),
+        "what is written on a version is read again after a conflict, and there may be none",
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from canary.api.kinds import (
 from canary.cli.run import run
 from canary.routers import ROUTERS, router_for
 from canary.settings import Settings
-from tests.delivery.helm import CHART, HelmFailed, run_helm
+from tests.delivery.helm import CHART, OPTIONS, HelmFailed, as_flags, run_helm
 from tests.delivery.helm import render as rendered
 from tests.testbed.tools import ROOT
 
@@ -31,7 +31,7 @@ Render = Callable[..., dict[tuple[str, str], Manifest]]
 ROUTING_GROUPS = {"networking.istio.io", "gateway.networking.k8s.io", "split.smi-spec.io"}
 FOLLOWED = ["list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
-WRITTEN = ["create", "delete", "list", "patch", "update", "watch"]
+WRITTEN = ["create", "delete", "get", "list", "patch", "update", "watch"]
 ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
 
 
@@ -69,8 +69,10 @@ def rights(role) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def test_helm_finds_nothing_to_complain_of():
-    run_helm("lint", "--strict", str(CHART))
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_helm_finds_nothing_to_complain_of(options):
+    monitor = 'serviceMonitor={"enabled":true}'
+    run_helm("lint", "--strict", str(CHART), *as_flags((*options, monitor)))
 
 
 def test_the_crds_of_the_chart_are_those_of_the_project():
@@ -210,7 +212,7 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
 def test_what_the_controller_writes_and_follows_and_no_more(render):
     granted = rights(render()["ClusterRole", "/tidegate"])
     assert {each: verbs for each, verbs in granted.items() if each[0] not in ROUTING_GROUPS} == {
-        ("tidegate.dev", "canaries"): ["list", "patch", "watch"],
+        ("tidegate.dev", "canaries"): ["get", "list", "patch", "watch"],
         ("tidegate.dev", "canaries/status"): ["patch"],
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
@@ -218,10 +220,17 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         (DEPLOYMENT.group, DEPLOYMENT.plural): ["create", "get", "list", "patch", "watch"],
         (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
         (POD.group, POD.plural): FOLLOWED,
-        (SERVICE.group, SERVICE.plural): ["create", "list", "patch", "update", "watch"],
+        (SERVICE.group, SERVICE.plural): ["create", "get", "list", "patch", "update", "watch"],
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
-        (AUTOSCALER.group, AUTOSCALER.plural): ["create", "list", "patch", "update", "watch"],
+        (AUTOSCALER.group, AUTOSCALER.plural): [
+            "create",
+            "get",
+            "list",
+            "patch",
+            "update",
+            "watch",
+        ],
         ("", "events"): ["create"],
     }
 
@@ -268,16 +277,24 @@ def test_several_controllers_are_spread_over_nodes_and_zones_if_possible(render)
     def spread(*values: str) -> list[tuple[str, str]]:
         pod = render(*values)["Deployment", "gates/tidegate"]["spec"]["template"]
         labels = pod["metadata"]["labels"]
-        found = pod["spec"].get("topologySpreadConstraints", [])
-        for each in found:
+        constraints = pod["spec"].get("topologySpreadConstraints", [])
+        preferred = (pod["spec"].get("affinity") or {}).get("podAntiAffinity", {})
+        terms = [
+            each["podAffinityTerm"]
+            for each in preferred.get("preferredDuringSchedulingIgnoredDuringExecution", [])
+        ]
+        for each in (*constraints, *terms):
             assert each["labelSelector"]["matchLabels"].items() <= labels.items()
-        return [(each["topologyKey"], each["whenUnsatisfiable"]) for each in found]
+        return [
+            *((each["topologyKey"], each["whenUnsatisfiable"]) for each in constraints),
+            *((each["topologyKey"], "preferred") for each in terms),
+        ]
 
+    nodes = ("kubernetes.io/hostname", "ScheduleAnyway")
+    zones = ("topology.kubernetes.io/zone", "preferred")
     assert spread() == []
-    assert spread("replicaCount=3") == [
-        ("kubernetes.io/hostname", "ScheduleAnyway"),
-        ("topology.kubernetes.io/zone", "ScheduleAnyway"),
-    ]
+    assert spread("replicaCount=3") == [nodes, zones]
+    assert spread("replicaCount=3", 'affinity={"nodeAffinity":{}}') == [nodes]
     own = '[{"maxSkew":1,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule",'
     own += '"labelSelector":{"matchLabels":{}}}]'
     assert spread("replicaCount=3", f"topologySpreadConstraints={own}") == [

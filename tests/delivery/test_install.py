@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from canary.api.kinds import Manifest
-from tests.delivery.helm import CHART, HelmFailed, as_flags, render, run_helm
+from tests.delivery.helm import CHART, OPTIONS, HelmFailed, as_flags, render, run_helm
 from tests.delivery.role import account, granted, role_objects, rules_of
 from tests.testbed.control_plane import ControlPlane
 
@@ -20,23 +20,6 @@ pytestmark = pytest.mark.control_plane
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 APPLY = "application/apply-patch+yaml"
-ADMISSION = 'admission={"enabled":true,"secretName":"admission","certificate":"own"}'
-OPTIONS = {
-    "plain": (),
-    "admission": (ADMISSION, "replicaCount=2"),
-    "chat": ('slack={"secretName":"chat","urlKey":"url"}', 'networkPolicy={"enabled":true}'),
-    "everything": (
-        ADMISSION,
-        "replicaCount=3",
-        'shards="auto"',
-        "configTracking=false",
-        'apiGroups=["tidegate.dev","flagger.app"]',
-        'slack={"secretName":"chat","tokenKey":"token","channel":"releases"}',
-        'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
-        'podLabels={"team":"harbour"}',
-        'tolerations=[{"key":"infra","operator":"Exists"}]',
-    ),
-}
 ROUTERS = ('["istio"]', '["gatewayapi"]', '["smi"]', '["linkerd","istio","gatewayapi"]')
 SCOPES = ("[]", '["shop"]')
 PLURALS = {

@@ -4,6 +4,7 @@ The rights are those of the Roles that Helm makes. The stories under a ClusterRo
 `tests/stories`.
 """
 
+import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
 from canary.api.meta import API_VERSION, GROUP
 from canary.demo import manifests
 from canary.demo.manifests import APP
+from canary.demo.process import find_program
 from canary.routers.istio import DESTINATION_RULE, VIRTUAL_SERVICE
 from tests.controller.running import CANARY
 from tests.delivery import role
@@ -183,6 +185,19 @@ async def release_that_cannot_be_pulled(plane: ControlPlane, place: AppNamespace
             assert patched.status_code in {200, 404}, patched.text
 
 
+async def kubectl_sees_it_promoted(plane: ControlPlane, place: AppNamespace) -> None:
+    """Wait as a pipeline does: kubectl believes no condition of an older generation."""
+    process = await asyncio.create_subprocess_exec(
+        find_program("kubectl", remedy="install the development dependencies"),
+        *(f"--kubeconfig={plane.kubeconfig}", f"--namespace={place.namespace}"),
+        *("wait", f"canary/{APP}", "--for=condition=Promoted", "--timeout=120s"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
+
+
 async def replicas(place: AppNamespace, name: str = APP) -> int:
     deployment = await place.read(DEPLOYMENT, name)
     return -1 if deployment is None else int(deployment["spec"]["replicas"])
@@ -234,6 +249,7 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             for place in (shop, pay):
                 status = await place.until_phase("Succeeded", seconds=30)
                 assert [run["outcome"] for run in status["history"]] == ["Promoted"]
+                await kubectl_sees_it_promoted(control_plane, place)
             for kind, name, _ in CONFIGS:
                 copy, original = (
                     await shop.read(kind, f"{name}-primary"),

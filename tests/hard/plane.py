@@ -5,7 +5,7 @@ Pods are reported by kwok; nothing serves in them. Controllers hold the chart's 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from canary.controller.cluster import Cluster
 from canary.controller.leases import LEASE
 from canary.demo import manifests
 from canary.demo.embedded import NAMESPACE
+from canary.errors import NotFound
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, until
 from tests.delivery import role
@@ -60,6 +61,7 @@ class PlaneWorld(HardWorld):
 
     route_kinds = (VIRTUAL_SERVICE,)
     outages = 4
+    crowd = 40
 
     def __init__(self, shared: SharedPlane, directory: Path) -> None:
         super().__init__(directory, namespace=f"hard-{next(_NUMBERS)}")
@@ -83,8 +85,9 @@ class PlaneWorld(HardWorld):
         """Leave nothing that the next one's controllers would act on, or wait for."""
         for canary in await self.objects(CANARY):
             name = canary["metadata"]["name"]
-            await self.patch(CANARY, name, {"metadata": {"finalizers": []}})
-            await self.api.delete(CANARY, self.namespace, name)
+            with suppress(NotFound):  # it is gone already
+                await self.patch(CANARY, name, {"metadata": {"finalizers": []}})
+                await self.api.delete(CANARY, self.namespace, name)
         for leases in [page async for page, _ in self.api.pages(LEASE, self.lease_namespace)]:
             for lease in leases:
                 await self.api.delete(LEASE, self.lease_namespace, lease["metadata"]["name"])

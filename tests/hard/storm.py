@@ -50,6 +50,10 @@ class Storm(Proxy):
         self.release()
         self.cut()
 
+    def resume(self) -> None:
+        """Have faults again."""
+        self._calm = False
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
             return await super().handle(request)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from canary.api.kinds import DEPLOYMENT, SERVICE
 from canary.errors import Conflict, NotFound, Unreachable
-from tests.controller.running import CANARY, USER_AGENT
+from tests.controller.running import CANARY, USER_AGENT, VIRTUAL_SERVICE, until
 from tests.hard.crashing import weight_of
 from tests.hard.storm import Storm
 from tests.hard.worlds import HardWorld
@@ -26,6 +27,8 @@ from tests.receiver import Receiver, receiving
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 SEEDS = [int(each) for each in os.environ.get("TIDEGATE_FAULT_SEEDS", "1 2 3").split()]
+SEEDS_ON_A_PLANE = 2
+"""So many of the seeds are worth their time on a real control plane."""
 NAMES = ("one", "two", "three")
 SECONDS = 200.0
 QUIET_RENEWALS = 5
@@ -33,11 +36,19 @@ QUIET_RENEWALS = 5
 RUNS = {"2": ("Succeeded", "Promoted"), "oom": ("Failed", "RolledBack"), "3": ("Succeeded", "Promoted")}  # fmt: skip
 """What is released in each round, and how it ends."""
 ENDS = Counter(phase for phase, _ in RUNS.values())
+REPLICAS = 2
+"""As many an app has that is created."""
 WEIGHTS = [20, 60, 0, 20, 60, 0]
 """The canary's weights in each round, after the initial 0."""
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(seed, marks=() if place < SEEDS_ON_A_PLANE else pytest.mark.embedded)
+        for place, seed in enumerate(SEEDS)
+    ],
+)
 async def test_nothing_is_lost_or_doubled_and_it_is_quiet_afterwards(
     world: HardWorld, seed: int
 ) -> None:
@@ -75,8 +86,10 @@ async def test_nothing_is_lost_or_doubled_and_it_is_quiet_afterwards(
             {(name, phase): rounds[name] * count for name in NAMES for phase, count in ENDS.items()}
         ), seed
         await quiet(world)
+        storm.resume()
         await world.api.delete(CANARY, world.namespace, NAMES[0])
         await gone(world, NAMES[0])
+        await given_back(world, NAMES[0])
 
 
 async def live(world: HardWorld, name: str, failed: asyncio.Event) -> int:
@@ -138,6 +151,21 @@ async def gone(world: HardWorld, name: str) -> None:
             except NotFound:
                 return
             await asyncio.sleep(0.05)
+
+
+async def given_back(world: HardWorld, name: str) -> None:
+    """Claim that an app is as it was before there was a Canary of it."""
+    target, service = await world.read(DEPLOYMENT, name), await world.read(SERVICE, name)
+    assert target is not None
+    assert target["spec"]["replicas"] == REPLICAS
+    assert service is not None
+    assert service["spec"]["selector"] == {"app": name}
+    assert await world.read(VIRTUAL_SERVICE, name) is None
+
+    async def collected() -> bool:
+        return await world.read(DEPLOYMENT, f"{name}-primary") is None
+
+    await until(collected, "the primary is collected", seconds=SECONDS)
 
 
 async def fail(world: HardWorld, storm: Storm, seed: int, failed: asyncio.Event) -> None:

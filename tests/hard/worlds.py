@@ -52,6 +52,8 @@ class HardWorld(AnyWorld, ABC):
     route_kinds: tuple[Kind, ...]
     outages: int
     """In so many ways its servers can fail."""
+    crowd: int
+    """So many Canaries are many in it."""
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...
@@ -81,6 +83,7 @@ class EmbeddedHardWorld(World, HardWorld):
 
     route_kinds = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
     outages = 2
+    crowd = 60
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)

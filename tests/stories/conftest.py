@@ -79,7 +79,6 @@ class Receiver:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.status = 200
-        self.gate = 200
         self.body = "fine"
         self.value = 100.0
         self.url = ""
@@ -92,8 +91,7 @@ class Receiver:
         """Take a call of a hook."""
         self.calls.append((request.path, await request.json(), dict(request.headers)))
         await asyncio.sleep(0)
-        status = self.gate if request.path == "/gate" else self.status
-        return web.Response(status=status, text=self.body)
+        return web.Response(status=self.status, text=self.body)
 
     async def query(self, _: web.Request) -> web.Response:
         """Answer an instant query, as Prometheus does."""

@@ -42,6 +42,11 @@ METRIC_TEMPLATE, ALERT_PROVIDER = (
 #: The account that tidegate has where it serves the peer's group and no other.
 ACCOUNT = "tidegate-peer"
 
+#: What dashboards and scripts of the peer's users read, beside the condition.
+READ_BY_TOOLS = {
+    *("phase", "canaryWeight", "failedChecks", "iterations", "lastTransitionTime"),
+    *("lastAppliedSpec", "lastPromotedSpec", "trackedConfigs"),
+}
 #: As its users write them: only what is in braces belongs to the story.
 OBJECTS = """
 apiVersion: flagger.app/v1beta1
@@ -252,6 +257,7 @@ async def test_objects_of_the_peer_are_promoted_and_rolled_back_as_its_tools_exp
                 *(("Unknown", phase) for phase in ("Progressing", "Promoting", "Finalising")),
                 ("True", "Succeeded"),
             ]
+            assert all(each.keys() >= READ_BY_TOOLS for each in run)
             assert run[0]["lastAppliedSpec"] != run[0]["lastPromotedSpec"]
             assert run[0]["lastPromotedSpec"] == first["lastPromotedSpec"]
             assert run[-1]["lastAppliedSpec"] == run[-1]["lastPromotedSpec"]

@@ -9,6 +9,8 @@ from tests.testbed import audit, namespace
 LOOPBACK = "127.0.0.1"
 #: Where the API server says that it is: the address of an endpoint may not be loopback.
 _ADVERTISED = "10.244.255.1"
+#: Requests a second that each of the cluster's own programs may send: many objects change at once.
+_HASTE = ("--kube-api-qps=200", "--kube-api-burst=400")
 #: Megabytes after which the audit log would be begun anew.
 _LARGEST_LOG = 100_000
 
@@ -64,9 +66,10 @@ def of_the_controller_manager(folder: Path, kubeconfig: Path) -> Sequence[str]:
         f"--root-ca-file={folder / 'authority.pem'}",
         "--leader-elect=false",
         "--secure-port=0",
+        *_HASTE,
     )
 
 
 def of_the_scheduler(kubeconfig: Path) -> Sequence[str]:
     """Have the scheduler act at once, for there is one."""
-    return (f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0")
+    return (f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0", *_HASTE)

@@ -2,8 +2,9 @@
 
 It covers what tidegate, kopf and `kubectl` use; `tests/conformance` runs against it and against a
 real one, and what differs is a defect here.
-Deliberately not here: CBOR, protobuf beyond what `kubectl create` sends, admission webhooks (they are stored, not called),
-conversion webhooks, authorization (whoever is let in may do everything), pod logs and exec.
+Deliberately not here: CBOR, protobuf beyond what `kubectl create` sends, admission webhooks and
+disruption budgets (they are stored, and nobody asks them), conversion webhooks, authorization
+(whoever is let in may do everything), pod logs and exec.
 """
 
 from canary.demo.apiserver.audit import Asked, AuditEntry, RequestCounter

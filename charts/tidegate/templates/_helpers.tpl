@@ -51,13 +51,13 @@ linkerd:
 
 {{/*
 The rules of the controller's role, in each namespace that it watches: what it asks for, and no
-more. To create by server-side apply takes the right to create as well as to patch. A test compares
-them with what was asked.
+more. To create by server-side apply takes the right to create as well as to patch. What is written
+on a version is read again after a conflict. A test compares the rules with what was asked.
 */}}
 {{- define "tidegate.rules" -}}
 - apiGroups: {{ toJson .Values.apiGroups }}
   resources: [canaries]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 - apiGroups: {{ toJson .Values.apiGroups }}
   resources: [canaries/status]
   verbs: [patch]
@@ -79,7 +79,7 @@ them with what was asked.
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [list, watch, create, update, patch]
+  verbs: [get, list, watch, create, update, patch]
 {{- if .Values.configTracking }}
 # Primaries get copies of the configs of their targets; one that is immutable is made anew.
 - apiGroups: [""]
@@ -93,7 +93,7 @@ them with what was asked.
 {{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [list, watch, create, update, patch]
+  verbs: [get, list, watch, create, update, patch]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
@@ -109,7 +109,7 @@ them with what was asked.
 {{- range $group, $resources := $groups }}
 - apiGroups: [{{ $group }}]
   resources: {{ toJson $resources }}
-  verbs: [list, watch, create, update, patch, delete]
+  verbs: [get, list, watch, create, update, patch, delete]
 {{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}

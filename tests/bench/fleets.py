@@ -1,0 +1,205 @@
+"""Figures of fleets: many Canaries that rest, and many that are all in a run.
+
+They are copies in an API server that nothing else acts in.
+"""
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from canary.api.kinds import Manifest
+from canary.controller.controller import STARTS_PER_SECOND
+from canary.demo.apiserver import EmbeddedApiServer
+from tests.bench.figures import Figure, p99
+from tests.bench.fleet import Fleet, a_server
+from tests.bench.places import USER_AGENT
+from tests.bench.process import a_controller
+from tests.bench.runs import ALONE, METRIC, settled
+from tests.bench.store import Store, a_store
+from tests.controller.running import World, until
+
+INTERVAL_SECONDS = 10
+MEMORY_MIB = {100: 100, 1000: 115, 5000: 200}
+CROWDED = (
+    *("--qps", "1000", "--burst", "1000"),
+    # Held for longer than an interval, it is to go on as the one that acts.
+    *("--lease-duration", "60s", "--lease-renew-deadline", "40s"),
+)
+FIRST_WEIGHT = 2
+LONG_RUN = {
+    "stepWeights": list(range(FIRST_WEIGHT, 99, 2)),
+    "interval": f"{INTERVAL_SECONDS}s",
+    "threshold": 1,
+    "metrics": [METRIC],
+}
+
+
+async def at_rest(world: World, count: int, window_seconds: float) -> list[Figure]:
+    """Start with Canaries that have nothing to do, and leave them alone for a while."""
+    fleet = Fleet(world, ALONE)
+    async with a_store() as store, a_server(world.directory) as (server, kubeconfig):
+        for number in range(count):
+            fleet.copy(server, number)
+        server.storage.forget_history()
+        began = time.monotonic()
+        async with a_controller(kubeconfig, store) as process:
+            await process.ready()
+            ready = time.monotonic() - began
+            await process.idle()
+            memory, mark, cpu = process.memory_mib, len(server.audit), process.cpu_seconds
+            burst = busiest_second(server)
+            await asyncio.sleep(window_seconds)
+            idle = [
+                each
+                for each in server.audit[mark:]
+                if each.user_agent.startswith(USER_AGENT)
+                and each.resource != "leases"
+                and each.verb != "watch"
+            ]
+            used = (process.cpu_seconds - cpu) * 1000 / count / (window_seconds / INTERVAL_SECONDS)
+    limit = MEMORY_MIB.get(count)
+    return [
+        Figure(
+            name=f"memory at {count} Canaries at rest",
+            value=f"{memory:.0f} MiB",
+            target=f"≤ {limit} MiB" if limit else "",
+            reached=limit is None or memory <= limit,
+        ),
+        Figure(
+            name=f"start with {count} Canaries at rest, to ready",
+            value=f"{ready:.1f} s",
+            target="≤ 30 s",
+            reached=ready <= 30,
+        ),
+        Figure(
+            name=f"start with {count} Canaries at rest, requests in a second beside lists",
+            value=str(burst),
+            target="≤ 50",
+            reached=burst <= 50,
+        ),
+        Figure(
+            name=f"{count} Canaries at rest, API requests",
+            value=f"{len(idle)} in {window_seconds:g} s",
+            target="0",
+            reached=not idle,
+        ),
+        Figure(
+            name=f"{count} Canaries at rest, CPU for each and 10 s",
+            value=f"{used:.3f} ms",
+            target="≤ 0.1 ms",
+            reached=used <= 0.1,
+        ),
+    ]
+
+
+def busiest_second(server: EmbeddedApiServer) -> int:
+    """Count the requests of the second that had the most, beside lists and watches."""
+    each_second = Counter(
+        int(each.at.timestamp())
+        for each in server.audit
+        if each.user_agent.startswith(USER_AGENT)
+        and each.resource != "leases"
+        and each.verb not in {"list", "watch"}
+    )
+    return max(each_second.values(), default=0)
+
+
+async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
+    """See how late analyses are that are due at moments spread evenly, and then all at once."""
+    async with a_store() as store:
+        fleet = await on_its_way(world, store)
+        async with a_server(world.directory) as (server, kubeconfig):
+            copy_spread(fleet, server, count)
+            async with a_controller(kubeconfig, store, *CROWDED) as process:
+                # What is due while the controller has a first look at all of them is no part of it.
+                await asyncio.sleep(count / STARTS_PER_SECOND + 2 * INTERVAL_SECONDS)
+                began, cpu = time.time(), process.cpu_seconds
+                await asyncio.sleep(intervals * INTERVAL_SECONDS)
+                ended, cpu = time.time(), process.cpu_seconds - cpu
+                await process.freeze(INTERVAL_SECONDS + 1)
+                thawed = time.time()
+                await asyncio.sleep(intervals * INTERVAL_SECONDS)
+            due = due_moments(server)
+    spread = [at - due_at(due[app], at) for app, at in store.answers if began <= at < ended]
+    wave: dict[str, float] = {}
+    later = []
+    for app, at in store.answers:
+        if at >= thawed and app not in wave:
+            wave[app] = at - thawed
+        elif at >= thawed:
+            later.append(at - due_at(due[app], at))
+    made, late, late_again = len(spread), p99(spread), p99(later)
+    what = f"{count} Canaries in a run at once, interval {INTERVAL_SECONDS} s"
+    return [
+        Figure(
+            name=f"{what}: analyses in {intervals * INTERVAL_SECONDS} s",
+            value=f"{made} of {count * intervals}",
+            target=f"≥ {0.95 * count * intervals:.0f}",
+            reached=made >= 0.95 * count * intervals,
+        ),
+        Figure(
+            name=f"{what}: lateness of an analysis, p99",
+            value=f"{late * 1000:.0f} ms",
+            target="≤ 1000 ms",
+            reached=late <= 1,
+        ),
+        Figure(name=f"{what}: CPU for each", value=f"{cpu * 1000 / max(made, 1):.1f} ms"),
+        Figure(
+            name=f"{what}: all overdue in one moment, until the last is analysed",
+            value=f"{max(wave.values(), default=0):.1f} s, {len(wave)} of {count}",
+            reached=len(wave) == count,
+        ),
+        Figure(
+            name=f"{what}: lateness after that moment, p99", value=f"{late_again * 1000:.0f} ms"
+        ),
+    ]
+
+
+async def on_its_way(world: World, store: Store) -> Fleet:
+    """Bring a Canary to its first step, and take it for the copies."""
+    name = "busy"
+    async with a_controller(world.kubeconfig, store):
+        await world.create_app(name)
+        await world.create_canary(name, analysis=LONG_RUN)
+        await settled(world, [name], "Initialized")
+        await world.release(name)
+
+        async def stepped() -> bool:
+            return await world.weight(name) == FIRST_WEIGHT
+
+        await until(stepped, "the first step")
+    return Fleet(world, name)
+
+
+def copy_spread(fleet: Fleet, server: EmbeddedApiServer, count: int) -> None:
+    """Copy a Canary in a run, the analyses due at moments spread evenly over an interval."""
+    first = datetime.now(UTC) + timedelta(seconds=INTERVAL_SECONDS)
+
+    def due(canary: Manifest, number: int) -> None:
+        moment = first + timedelta(seconds=number * INTERVAL_SECONDS / count)
+        canary["status"]["run"]["nextAnalysisAt"] = f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+        canary["status"]["notices"] = []
+
+    for number in range(count):
+        fleet.copy(server, number, due)
+
+
+def due_moments(server: EmbeddedApiServer) -> Mapping[str, Sequence[float]]:
+    """Give the moments that the statuses named for analyses, by the Canary's name, in order."""
+    moments: defaultdict[str, set[float]] = defaultdict(set)
+    key = next(key for key in server.registry.stored() if key[1] == "canaries")
+    for event in server.storage.history(key).events:
+        canary = event.stored.object
+        run = canary.get("status", {}).get("run") or {}
+        if run.get("nextAnalysisAt"):
+            moment = datetime.fromisoformat(run["nextAnalysisAt"]).timestamp()
+            moments[canary["metadata"]["name"]].add(moment)
+    return {name: sorted(each) for name, each in moments.items()}
+
+
+def due_at(moments: Sequence[float], answered: float) -> float:
+    """Give when the analysis was due whose query was answered at a moment."""
+    return moments[max(bisect_right(moments, answered) - 1, 0)]

@@ -1,0 +1,99 @@
+"""The controller as a process of its own, and what it uses."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from canary.demo.network import free_port
+from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
+from tests.bench.store import Store
+from tests.controller.running import until
+
+START_SECONDS = 120.0
+
+
+class Process:
+    """What the controller uses."""
+
+    def __init__(self, program: asyncio.subprocess.Process, port: int) -> None:
+        self._program = program
+        self._port = port
+
+    async def ready(self) -> None:
+        """Wait until it says that it is ready."""
+
+        async def answers() -> bool:
+            try:
+                async with httpx.AsyncClient() as client:
+                    answer = await client.get(f"http://127.0.0.1:{self._port}/readyz")
+            except httpx.TransportError:
+                return False
+            return answer.status_code == HTTPStatus.OK
+
+        await until(answers, "ready", seconds=START_SECONDS)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time so far, of user and system."""
+        stat = Path(f"/proc/{self._program.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory_mib(self) -> float:
+        """Resident memory."""
+        pages = int(Path(f"/proc/{self._program.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    async def idle(self, seconds: float = 2.0) -> None:
+        """Wait until it has hardly anything to do."""
+        while True:
+            before = self.cpu_seconds
+            await asyncio.sleep(seconds)
+            if self.cpu_seconds - before < 0.05 * seconds:
+                return
+
+    async def freeze(self, seconds: float) -> None:
+        """Hold it for so long, as a machine does that is frozen itself."""
+        self._program.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._program.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def a_controller(
+    kubeconfig: Path,
+    store: Store,
+    *options: str,
+    lease_namespace: str = "default",
+    drain: str = "0s",
+    log: Path | None = None,
+) -> AsyncIterator[Process]:
+    """Run the controller.
+
+    Raises:
+        ProgramFailed: it has ended by itself.
+    """
+    port, log = free_port(), log or kubeconfig.with_suffix(".log")
+    program = await start_program(
+        Path(sys.executable),
+        *("-m", "canary", "run", "--kubeconfig", str(kubeconfig), "--drain", drain),
+        *("--listen", f"127.0.0.1:{port}", "--lease-namespace", lease_namespace),
+        *("--metrics-server", store.url, *options),
+        log=log,
+    )
+    try:
+        yield Process(program, port)
+        if program.returncode is not None:
+            raise ProgramFailed(f"the controller ended by itself:\n{last_lines(log)}")
+    finally:
+        await stop_program(program, grace_seconds=20)

@@ -1,0 +1,52 @@
+"""A metric store that answers at once, and takes hooks: what is measured is tidegate."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from aiohttp import web
+
+APP = re.compile(r'app="([^"]+)"')
+BAD = 9.0
+"""The value for an app that is bad."""
+
+
+class Store:
+    """A Prometheus that says 0 of every app, but of the bad ones."""
+
+    def __init__(self) -> None:
+        self.bad: set[str] = set()
+        self.answers: list[tuple[str, float]] = []
+        """The app that each query named, and when it was answered, in seconds since the epoch."""
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer an instant query, or a hook."""
+        if request.path.startswith("/hook"):
+            return web.Response(text="ok")
+        asked = {**request.query, **await request.post()}
+        named = APP.search(str(asked.get("query", "")))
+        app = named[1] if named else ""
+        value = BAD if app in self.bad else 0.0
+        result = [{"metric": {}, "value": [0, str(value)]}]
+        document = {"status": "success", "data": {"resultType": "vector", "result": result}}
+        self.answers.append((app, time.time()))
+        return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+@asynccontextmanager
+async def a_store() -> AsyncIterator[Store]:
+    """Run a store."""
+    store = Store()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", store.answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    store.url = "http://{}:{}".format(*runner.addresses[0][:2])
+    try:
+        yield store
+    finally:
+        await runner.cleanup()

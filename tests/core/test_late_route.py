@@ -1,0 +1,68 @@
+"""A route that could not be written yet: what has had no traffic is neither judged nor passed by."""
+
+from typing import Any
+
+from analysis.model import Verdict
+from canary.api.status import Outcome, Phase
+from canary.core import waits
+from canary.core.actions import RouteTraffic
+from canary.core.facts import Facts, Revision
+from canary.core.situation import Decision
+from canary.core.weights import ALL_PRIMARY, Split
+from tests.builders import NEW, a_primary, a_spec, a_status, a_workload, at, some_facts
+from tests.core.deciding import decided
+
+AT_20 = a_status(Phase.PROGRESSING, weight=20)
+
+
+def up(**fields: Any) -> Facts:
+    """Build facts of a run whose pods are all ready."""
+    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
+
+
+def reason(decision: Decision) -> str:
+    wait = decision.status.waiting_for
+    return wait.reason if wait else ""
+
+
+def test_a_step_whose_route_is_not_written_is_not_judged_and_not_skipped():
+    asked = []
+    held = decided(a_spec(), AT_20, up(routed=ALL_PRIMARY), at(60), Verdict.PASS, asked=asked)
+    assert (held.status.canary_weight, reason(held), asked) == (20, waits.ROUTING, [])
+    assert RouteTraffic(split=Split.to_canary(20)) in held.actions
+    again = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(90))
+    assert (again.status, again.wake_at) == (held.status, at(660))
+
+
+def test_once_it_is_written_a_whole_interval_of_traffic_is_judged():
+    held = decided(a_spec(), AT_20, up(routed=ALL_PRIMARY), at(60))
+    routed = up(routed=Split.to_canary(20))
+    asked = []
+    come = decided(a_spec(), held.status, routed, at(90), asked=asked)
+    assert (come.status.canary_weight, reason(come), asked) == (20, waits.ANALYSIS_DUE, [])
+    due = come.status.run.next_analysis_at
+    assert due == at(90) + a_spec().analysis.interval
+    moved = decided(a_spec(), come.status, routed, due)
+    assert moved.status.canary_weight > 20
+
+
+def test_a_route_that_cannot_be_written_in_time_ends_the_run():
+    facts = up(routed=ALL_PRIMARY, obstacle="the gateway is locked")
+    held = decided(a_spec(), AT_20, facts, at(60))
+    ended = decided(a_spec(), held.status, facts, at(660))
+    assert (ended.status.phase, ended.status.canary_weight) == (Phase.FAILED, 0)
+    (run, *_) = ended.status.history
+    assert (run.outcome, run.reason) == (Outcome.ROLLED_BACK, waits.ROUTING)
+    assert "the gateway is locked" in run.message
+
+
+def test_a_step_back_to_the_primary_is_not_skipped_either():
+    spec = a_spec(analysis={"stepWeightPromotion": 40})
+    status = a_status(Phase.PROMOTING, weight=30)
+    late = up(primary=a_primary(NEW), routed=Split.to_canary(60))
+    held = decided(spec, status, late, at(60))
+    assert (held.status.phase, held.status.canary_weight) == (Phase.PROMOTING, 30)
+    assert RouteTraffic(split=Split.to_canary(30)) in held.actions
+    routed = up(primary=a_primary(NEW), routed=Split.to_canary(30))
+    gone_on = decided(spec, held.status, routed, held.status.run.next_analysis_at)
+    assert gone_on.status.phase is Phase.FINALISING

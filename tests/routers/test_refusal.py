@@ -1,0 +1,89 @@
+"""Why whoever routes by an object refuses it, read from what is said in its status."""
+
+from typing import Any
+
+import pytest
+
+from canary.routers.refusal import refusal
+
+GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
+SERVICE = {"group": "", "kind": "Service", "name": "podinfo", "port": 9898}
+CONTROLLER = "example.com/gateway"
+
+
+def a_condition(type_: str = "Accepted", **fields: Any) -> dict[str, Any]:
+    said = {"status": "False", "reason": "NoMatchingParent", "message": "no such listener"}
+    return {"type": type_, "observedGeneration": 4} | said | fields
+
+
+def a_parent(*conditions: object, ref: object = GATEWAY) -> dict[str, Any]:
+    return {"parentRef": ref, "controllerName": CONTROLLER, "conditions": list(conditions)}
+
+
+def a_route(*parents: object) -> dict[str, Any]:
+    return {
+        "kind": "HTTPRoute",
+        "metadata": {"name": "podinfo", "generation": 4},
+        "spec": {"parentRefs": [GATEWAY, SERVICE]},
+        "status": {"parents": list(parents)},
+    }
+
+
+WORDS = f"{CONTROLLER} says of parent public that Accepted is False: "
+REFUSED = {
+    "by the one parent that says so": (a_route(a_parent(a_condition())), f"{WORDS}NoMatching"),
+    "where another condition holds": (
+        a_route(a_parent(a_condition("ResolvedRefs", status="True"), a_condition())),
+        WORDS,
+    ),
+    "for a backend that is none": (
+        a_route(a_parent(a_condition("ResolvedRefs", reason="InvalidKind"))),
+        "that ResolvedRefs is False: InvalidKind: no such listener",
+    ),
+    "where another parent takes it": (
+        a_route(a_parent(a_condition(status="True"), ref=SERVICE), a_parent(a_condition())),
+        WORDS,
+    ),
+    "by who does not say of which generation": (
+        a_route(a_parent(a_condition(observedGeneration=None))),
+        WORDS,
+    ),
+    "where the namespace of the parent is filled in": (
+        a_route(a_parent(a_condition(), ref=GATEWAY | {"namespace": "test"})),
+        WORDS,
+    ),
+}
+TAKEN = {
+    "as it is new, and nobody has looked": {"metadata": {"generation": 1}, "spec": {}},
+    "as nobody is there to look": a_route(),
+    "as it is accepted": a_route(a_parent(a_condition(status="True"))),
+    "as it is not known yet": a_route(a_parent(a_condition(status="Unknown"))),
+    "as the word is about an earlier generation": a_route(
+        a_parent(a_condition(observedGeneration=3))
+    ),
+    "as the parent is none any more": a_route(
+        a_parent(a_condition(), ref=GATEWAY | {"name": "old"})
+    ),
+    "as another condition has another meaning": a_route(a_parent(a_condition("PartiallyInvalid"))),
+    "as what is said makes no sense": a_route("no", {"parentRef": 7}, a_parent("no", 7)),
+    "as it is of another kind": {"metadata": {"generation": 1}, "status": {"parents": "none"}},
+}
+
+
+@pytest.mark.parametrize(("route", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_route_is_refused(route, words):
+    assert words in refusal(route)
+
+
+@pytest.mark.parametrize("route", TAKEN.values(), ids=TAKEN)
+def test_a_route_is_not_refused(route):
+    assert refusal(route) == ""
+
+
+def test_what_two_say_alike_is_told_once_and_what_they_say_apart_together():
+    same, other = a_condition(), a_condition(message="no hosts in common")
+    said = refusal(a_route(a_parent(same), a_parent(same), a_parent(other, ref=SERVICE)))
+    assert said == (
+        f"{WORDS}NoMatchingParent: no such listener; {CONTROLLER} says of parent podinfo that "
+        "Accepted is False: NoMatchingParent: no hosts in common"
+    )
