@@ -61,6 +61,7 @@ embedded: .venv/.dev ## Stories in the embedded world, delivery, and what is har
 	$(call stage,crashes$(comma) faults and replicas,$(BIN)/python -m pytest -n 2 --dist worksteal $(HARD) --durations=10 $(TEST_ARGS))
 
 control-plane: .venv/.dev ## Build a real control plane with Istio, once, and prove everything on it
+	@$(BIN)/python -m tests.testbed.namespace true
 	$(call stage,build,$(BUILD))
 	$(call stage,CRDs$(comma) objects$(comma) pods$(comma) gateway and chart,$(IN_NETWORK) pytest -m '$(APART)' tests/testbed tests/delivery --durations=10 $(TEST_ARGS))
 	$(call stage,conformance,$(BIN)/python -m tests.testbed.control_plane $(BIN)/python -m pytest tests/conformance $(TEST_ARGS))
@@ -68,6 +69,7 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 	$(call stage,crashes$(comma) faults and replicas on the control plane,$(IN_NETWORK) pytest -n 2 --dist worksteal $(HARD) --world control-plane --durations=10 $(TEST_ARGS))
 
 test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with where the time went
+	@$(BIN)/python -m tests.testbed.namespace true
 	@rm -f $(TIMES)
 	@$(MAKE) --no-print-directory check
 	@# Stories mostly wait: what they leave of the machine builds the control plane meanwhile.

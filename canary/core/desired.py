@@ -77,7 +77,9 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     yield EnsurePrimary(revision=status.last_applied_spec)
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
-    switching = situation.waits_for(*SWITCHING)
+    target, switching = situation.facts.target, situation.waits_for(*SWITCHING)
+    if target is not None and situation.primary_smaller and not switching:
+        yield ScalePrimary(replicas=target.replicas)
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
     if switching:
         yield RouteTraffic(split=ALL_PRIMARY)

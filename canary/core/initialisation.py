@@ -22,6 +22,10 @@ def initialise(situation: Situation) -> Situation:
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
     if primary is None or primary.revision != revision_id:
         return _await(situation, why.PRIMARY_UPDATING, f"the primary is to be given {revision_id}")
+    if situation.primary_smaller and not situation.waits_for(*SWITCHING):
+        # With an autoscaler it begins with one, and would be given the load of all.
+        message = "the primary is to have as many replicas as the target"
+        return _await(situation, why.PRIMARY_NOT_READY, message)
     if not situation.primary_ready:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"all pods of the primary are to be ready{trouble}"

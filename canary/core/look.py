@@ -33,7 +33,7 @@ def look(situation: Situation) -> Turn:
     run = situation.current_run
     if run.full_promotion or situation.spec.skip_analysis:
         return promote(situation)
-    if _opened_by_hand(situation):
+    if _opened_by_hand(situation) and not _route_lags(situation):
         return _take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
     awaited = situation.waits_for(why.ROUTING)

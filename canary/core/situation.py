@@ -181,6 +181,12 @@ class Situation:
         return primary is not None and primary.ready(self.spec.analysis.primary_ready_threshold)
 
     @property
+    def primary_smaller(self) -> bool:
+        """Whether the primary has fewer replicas than the target that it is to take over from."""
+        primary, target = self.facts.primary, self.facts.target
+        return primary is not None and target is not None and primary.replicas < target.replicas
+
+    @property
     def primary_can_take_over(self) -> bool:
         """Whether the primary has a pod to serve with, or the target has none either."""
         primary, target = self.facts.primary, self.facts.target

@@ -3,13 +3,14 @@
 from typing import Any
 
 from analysis.model import Verdict
-from canary.api.status import Outcome, Phase
+from canary.api.people import WebhookType
+from canary.api.status import Hold, Outcome, Phase
 from canary.core import waits
 from canary.core.actions import RouteTraffic
 from canary.core.facts import Facts, Revision
 from canary.core.situation import Decision
 from canary.core.weights import ALL_PRIMARY, Split
-from tests.builders import NEW, a_primary, a_spec, a_status, a_workload, at, some_facts
+from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
 
 AT_20 = a_status(Phase.PROGRESSING, weight=20)
@@ -66,3 +67,18 @@ def test_a_step_back_to_the_primary_is_not_skipped_either():
     routed = up(primary=a_primary(NEW), routed=Split.to_canary(30))
     gone_on = decided(spec, held.status, routed, held.status.run.next_analysis_at)
     assert gone_on.status.phase is Phase.FINALISING
+
+
+def test_a_gate_that_is_opened_by_hand_lets_nothing_pass_before_its_route_is_written():
+    gate = {"type": "confirm-traffic-increase", "name": "by-hand"}
+    spec = a_spec(analysis={"webhooks": [gate]})
+    run = a_run(
+        analysis_passed=True,
+        approvals=(WebhookType.CONFIRM_TRAFFIC_INCREASE,),
+        holds=(Hold(reason=waits.TRAFFIC_GATE, since=at(0)),),
+    )
+    status = a_status(Phase.PROGRESSING, weight=20, run=run)
+    held = decided(spec, status, up(routed=ALL_PRIMARY), at(60))
+    assert (held.status.canary_weight, reason(held)) == (20, waits.ROUTING)
+    moved = decided(spec, held.status, up(routed=Split.to_canary(20)), at(61))
+    assert moved.status.canary_weight > 20

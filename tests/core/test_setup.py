@@ -13,6 +13,7 @@ from canary.core.actions import (
     HoldFinalizer,
     RestoreRoutes,
     RouteTraffic,
+    ScalePrimary,
     ScaleTarget,
     Side,
 )
@@ -70,6 +71,22 @@ class TestInitialising:
         assert done.status.last_promoted_spec == OLD
         assert ScaleTarget(replicas=0) in done.actions
         assert done.status.condition("Promoted").status == "True"
+
+    def test_the_primary_has_as_many_replicas_as_the_target_before_it_takes_its_traffic(self):
+        spec, target = a_spec(autoscalerRef=HPA), a_workload(replicas=5, available=5)
+        one = fresh(target=target, primary=a_primary(replicas=1, available=1))
+        waiting = decided(spec, CanaryStatus(), one, at(0))
+        assert reason(waiting) == waits.PRIMARY_NOT_READY
+        assert ScalePrimary(replicas=5) in waiting.actions
+        assert EnsureServices(apex=None) in waiting.actions
+        five = fresh(target=target, primary=a_primary(replicas=5, available=5))
+        routing = decided(spec, waiting.status, five, at(1))
+        assert reason(routing) == waits.ROUTING
+        # From here on its autoscaler alone says how many there are.
+        less = fresh(target=target, primary=a_primary(replicas=3, available=3), routed=ALL_PRIMARY)
+        draining = decided(spec, routing.status, less, at(2))
+        assert reason(draining) == waits.DRAINING
+        assert not any(isinstance(action, ScalePrimary) for action in draining.actions)
 
     def test_a_route_that_can_not_be_written_calls_for_help_once(self):
         facts = fresh(primary=a_primary(), obstacle="no such CRD")

@@ -34,7 +34,9 @@ async def replicas(world: HardWorld) -> AsyncIterator[Replicas]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sharing(world: HardWorld) -> AsyncIterator[Replicas]:
-    async with Replicas(world, shards="auto") as replicas:
+    # Who has which share is claimed: no member may lapse on a machine that is busy with others.
+    patient = {"lease_duration": "30s", "lease_renew_deadline": "20s"}
+    async with Replicas(world, shards="auto", **patient) as replicas:
         yield replicas
 
 

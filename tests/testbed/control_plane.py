@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 import httpx
 import trustme
 
 from canary.demo.network import free_port
+from canary.demo.opening import Opened
 from canary.demo.process import ProgramFailed, stop_program
 from tests.testbed import arguments, audit, history, namespace, nodes
 from tests.testbed.arguments import LOOPBACK
@@ -41,7 +41,7 @@ LOGS = CACHE / "control-plane" / "logs"
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
 
-class ControlPlane:
+class ControlPlane(Opened):
     """A control plane of its own, ready to be used, for as long as the context is open.
 
     `programs` are paths by name; `logs` is a folder for what they log, which stays. Everything else
@@ -65,7 +65,6 @@ class ControlPlane:
         self._drain_seconds = drain_seconds
         self._remembers = remembers
         self._processes = Processes("control plane", programs, logs)
-        self._context = AsyncExitStack()
         self._authority = trustme.CA(organization_name="tidegate tests")
         self._tester = tester()
         self._users = {each.name: each for each in (self._tester, *users)}
@@ -88,31 +87,20 @@ class ControlPlane:
         self._authority.issue_cert(LOOPBACK).configure_cert(context)
         return context
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, context: AsyncExitStack) -> None:
         if self._pods == "served" and not namespace.inside():
             raise ProgramFailed(
                 "control plane: pods are served on addresses of a network of their own; "
                 "run this beside: python -m tests.testbed.namespace COMMAND ..."
             )
-        async with AsyncExitStack() as context:
-            self._folder = context.enter_context(scratch_folder())
-            self._logs.mkdir(parents=True, exist_ok=True)
-            context.push_async_callback(self._processes.stop_all)  # the API server before its etcd
-            await self._start_etcd()
-            await self._start_api_server()
-            await self._start_controllers()
-            if self._pods != "none":
-                await self._start_nodes(context)
-            self._context = context.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._context.aclose()
+        self._folder = context.enter_context(scratch_folder())
+        self._logs.mkdir(parents=True, exist_ok=True)
+        context.push_async_callback(self._processes.stop_all)  # the API server before its etcd
+        await self._start_etcd()
+        await self._start_api_server()
+        await self._start_controllers()
+        if self._pods != "none":
+            await self._start_nodes(context)
 
     @property
     def process_ids(self) -> dict[str, int]:
