@@ -22,6 +22,7 @@ from canary.core.membership import (
     Standing,
 )
 from canary.core.shares import owner
+from tests.core.world import examples
 
 LEASE, RENEW, RETRY = 15.0, 10.0, 2.0
 CANARIES = tuple(f"shop/app-{number}" for number in range(8))
@@ -262,7 +263,7 @@ class Play:
         raise AssertionError("some Canary is nobody's")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32), singles=st.booleans())
 def test_never_two_act_on_a_canary_and_soon_somebody_does(seed: int, singles: bool):
     chance = Random(seed)
