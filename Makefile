@@ -20,8 +20,9 @@ SLOW := story or delivery
 APART := control_plane
 # Kills and storms: mostly waiting, so two at a time.
 HARD := tests/hard
-# Everything that the control plane's tests need from Go modules and packages.
-BUILD := $(BIN)/python -m tests.testbed.build && $(BIN)/python -m tests.delivery.helm && \
+# Everything that the control plane's tests need from Go modules and packages; what is needed first,
+# first.
+BUILD := $(BIN)/python -m tests.delivery.helm && $(BIN)/python -m tests.testbed.build && \
 	$(BIN)/python -m tests.testbed.modules
 # Pods have addresses of a network of their own, which leads nowhere else: build outside of it.
 IN_NETWORK := $(BIN)/python -m tests.testbed.namespace $(BIN)/python -m
