@@ -133,7 +133,7 @@ async def world(stage: Stage | None, tmp_path: Path) -> AsyncIterator[World]:
     kubeconfig = await role.granted(
         stage.plane, tmp_path, f'apiGroups=["{PEER_GROUP}"]', release=ACCOUNT
     )
-    stage = replace(stage, controller_kubeconfig=kubeconfig)
+    stage = replace(stage, controller_kubeconfig=kubeconfig, lease=ACCOUNT)
     async with RealWorld(stage, router="istio", namespace="peer", directory=tmp_path) as world:
         world.group = PEER_GROUP
         yield world

@@ -49,6 +49,8 @@ class Stage:
     api: Cluster
     controller_kubeconfig: Path
     """Of the chart's account under the chart's roles."""
+    lease: str = role.RELEASE
+    """The Lease that a controller in a story holds: each account has one of its own."""
 
 
 @asynccontextmanager
@@ -159,7 +161,7 @@ class RealWorld(World):
         """Give where metrics are, and where the chart's roles allow a Lease."""
         return (
             *("--metrics-server", self._stage.prometheus.url),
-            *("--lease-namespace", role.NAMESPACE),
+            *("--lease-namespace", role.NAMESPACE, "--lease-name", self._stage.lease),
         )
 
     async def expose_app(self) -> None:
