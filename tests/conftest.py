@@ -2,8 +2,9 @@
 
 import pytest
 
-#: Fixtures that start a whole world: what asks for one is a story, and not part of `make check`.
-WORLDS = frozenset({"world", "mesh", "runtime"})
+#: Fixtures that start a whole world, or a program for each question: what asks for one is a story,
+#: and not part of `make check`.
+WORLDS = frozenset({"world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
 #: Where stories are told.
 EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
 

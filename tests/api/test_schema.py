@@ -1,6 +1,7 @@
 """The CustomResourceDefinitions: what the API server asks of them, and that the files are theirs."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.api.examples import a_canary as canary_object
 ROOT = Path(__file__).parents[2]
 
 
+@cache
 def schema_of(kind: str) -> dict[str, Any]:
     (version,) = crds()[kind]["spec"]["versions"]
     return version["schema"]["openAPIV3Schema"]
@@ -37,6 +39,7 @@ ALL_NODES = [(f"{kind}{path}", node) for kind in crds() for path, node in nodes(
 NODE_BY_PATH = dict(ALL_NODES)
 
 
+@cache
 def validator(kind: str) -> Draft202012Validator:
     def plain(node: Any) -> Any:
         if isinstance(node, dict):
