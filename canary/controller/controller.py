@@ -94,7 +94,7 @@ class Controller:
                 burst=settings.burst,
             )
         )
-        cluster.may_write = self.acts
+        cluster.guard(self.acts)
         reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
         self._tracker = Tracker(
             cluster,

@@ -21,7 +21,8 @@ from canary.api.people import Webhook, WebhookType
 from canary.api.status import Notice, Severity
 from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.cluster import Cluster, NotLeader
+from canary.controller.cluster import Cluster
+from canary.controller.connection import NotLeader
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.secrets import SecretReader

@@ -14,7 +14,7 @@ from datetime import datetime
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord, rivalry
-from canary.controller.cluster import NotLeader
+from canary.controller.connection import NotLeader
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer

@@ -1,6 +1,6 @@
 """What the API server's responses mean: documents, errors, when to ask again, events of a watch.
 
-How they are asked for is in `cluster.py`.
+How they are asked for is in `connection.py`.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping

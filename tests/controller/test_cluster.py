@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
 from canary.controller import responses
-from canary.controller.cluster import Cluster, NotLeader
+from canary.controller.cluster import Cluster
+from canary.controller.connection import NotLeader
 from canary.controller.limits import Limits, RateLimit
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
@@ -552,7 +553,7 @@ class TestTheGuard:
     async def test_who_may_not_write_does_not(
         self, cluster: Cluster, proxy: Proxy, write: Any
     ) -> None:
-        cluster.may_write = lambda: False
+        cluster.guard(lambda: False)
         with pytest.raises(NotLeader, match="another replica acts"):
             await write(cluster)
         assert proxy.requests == []
@@ -562,7 +563,7 @@ class TestTheGuard:
         self, cluster: Cluster, proxy: Proxy, write: Any
     ) -> None:
         answers = iter([True, False])
-        cluster.may_write = lambda: next(answers)
+        cluster.guard(lambda: next(answers))
         with pytest.raises(NotLeader, match="another replica acts"):
             await write(cluster)
         assert proxy.requests == []
@@ -571,12 +572,12 @@ class TestTheGuard:
 
     async def test_who_may_not_write_may_read(self, cluster: Cluster) -> None:
         await cluster.create(config_map("a"), CONFIG_MAP)
-        cluster.may_write = lambda: False
+        cluster.guard(lambda: False)
         await cluster.read(CONFIG_MAP, "default", "a")
         assert [page async for page in cluster.pages(CONFIG_MAP, "")]
 
     async def test_the_election_itself_is_not_guarded(self, cluster: Cluster) -> None:
-        cluster.may_write = lambda: False
+        cluster.guard(lambda: False)
         await cluster.for_election().create(config_map("a"), CONFIG_MAP)
 
     async def test_leadership_that_is_lost_while_waiting_ends_the_write(
@@ -589,7 +590,7 @@ class TestTheGuard:
             leads = False
 
         async with connect(sleep=sleep) as cluster:
-            cluster.may_write = lambda: leads
+            cluster.guard(lambda: leads)
             proxy.meet("PATCH", answer(429, Retry_After="1"))
             with pytest.raises(NotLeader):
                 await cluster.apply(config_map("a"), CONFIG_MAP)

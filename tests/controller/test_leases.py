@@ -65,7 +65,7 @@ class Replicas:
             Cluster.connect(kubeconfig=str(path), user_agent=identity)
         )
         # Work may not be written by who does not lead; the election must go on all the same.
-        cluster.may_write = lambda: False
+        cluster.guard(lambda: False)
         return Replica(cluster, proxy, identity, times)
 
 

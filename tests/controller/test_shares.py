@@ -72,7 +72,7 @@ class Members:
             Cluster.connect(kubeconfig=str(path), user_agent=identity)
         )
         # Work may not be written by who has no share; the sharing must go on all the same.
-        cluster.may_write = lambda: False
+        cluster.guard(lambda: False)
         member = Member(cluster, proxy, identity, times)
         self.all.append(member)
         return member

@@ -1,0 +1,226 @@
+"""The connection to a Kubernetes API server: how a request is made, whatever it asks for.
+
+A request waits for its turn, carries the credentials of the moment, is repeated where the server
+asks for that, and leaves only while it may. Every failure leaves as a `ClusterError`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+import aiohttp
+import orjson
+from aiohttp.abc import AbstractStreamWriter
+
+from canary.api.kinds import Manifest
+from canary.controller import responses
+from canary.controller.credentials import Credentials, load_credentials
+from canary.controller.limits import Limits, RateLimit
+from canary.errors import ClusterError, Unreachable
+
+JSON = "application/json"
+
+Observe = Callable[[str, str, int, float], None]
+"""Called after every request with its verb, resource, HTTP status (0 for none) and seconds."""
+Events = AsyncIterator[tuple[str, Manifest]]
+"""Pairs of an event's type and its object."""
+
+
+def unobserved(_verb: str, _resource: str, _status: int, _seconds: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a connection behaves."""
+
+    user_agent: str
+    observe: Observe
+    requests_per_second: float
+    burst: int
+    limits: Limits
+    sleep: Callable[[float], Awaitable[None]]
+
+
+class NotLeader(ClusterError):
+    """This replica may not write: another one acts."""
+
+
+class _Guarded(aiohttp.BytesPayload):
+    """The body of a write that leaves only if there is a right to write at that very moment.
+
+    A connection may have been waited for since the right was asked for, and a replica may have been
+    frozen in that time. From here to the socket there is no waiting: one write at most slips by.
+    """
+
+    def __init__(self, content: bytes, may_write: Callable[[], bool]) -> None:
+        super().__init__(content)
+        self._may_write = may_write
+        self.withheld = False
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Send the body, and the headers with it, or nothing at all."""
+        if not self._may_write():
+            self.withheld = True
+            raise NotLeader("another replica acts")
+        await super().write_with_length(writer, content_length)
+
+
+class Connection:
+    """A connection to one Kubernetes API server."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, credentials: Credentials, options: Options
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._limits = options.limits
+        self._rate_limit = RateLimit(options.requests_per_second, options.burst)
+        self.credentials = credentials
+        """How this connection is made."""
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked before every write."""
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, kubeconfig: str | None, context: str | None, options: Options
+    ) -> AsyncIterator["Connection"]:
+        """Connect with a kubeconfig, or as the pod that this runs in.
+
+        Raises:
+            Forbidden: there are no credentials to be found, or they cannot be used.
+        """
+        credentials = await asyncio.to_thread(load_credentials, kubeconfig, context)
+        connector = aiohttp.TCPConnector(
+            limit=0, ssl=credentials.ssl_context() if credentials.secure else False
+        )
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield cls(session, credentials, options)
+
+    def unguarded(self) -> "Connection":
+        """Give the same connection with a right to write, and a rate limit, of its own."""
+        return Connection(self._session, self.credentials, self._options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        resource: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        verb: str = "",
+    ) -> Manifest:
+        """Make a request; `verb` and `resource` say in logs and metrics what it was.
+
+        Raises:
+            NotLeader: it was a write, and there is no right to write any more.
+            ClusterError: the server refuses it, or can't be reached.
+        """
+        verb = verb or method
+        asked, renewed, attempt = f"{verb} {path}", False, 1
+        while True:
+            await self._rate_limit.take()
+            headers = await self._headers(accept)
+            if body is not None:
+                headers["Content-Type"] = content_type
+            if method != "GET" and not self.may_write():
+                raise NotLeader(f"{asked}: another replica acts")
+            started, status = monotonic(), 0
+            sent = None if body is None else _Guarded(orjson.dumps(body), self.may_write)
+            try:
+                async with self._session.request(
+                    method,
+                    self.credentials.server + path,
+                    params=query,
+                    data=sent,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=self._limits.request_seconds),
+                    proxy=self.credentials.proxy,
+                    server_hostname=self.credentials.server_name,
+                ) as response:
+                    status = response.status
+                    content = await response.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if sent is not None and sent.withheld:
+                    raise NotLeader(f"{asked}: another replica acts") from error
+                raise _unreachable(asked, error) from error
+            finally:
+                self._options.observe(verb, resource, status, monotonic() - started)
+            if 200 <= status < 300:
+                return responses.document(asked, content)
+            if status == 401 and not renewed:
+                # A token may have ended, or been revoked, before its time.
+                self.credentials.expire()
+                renewed = True
+                continue
+            wait = responses.retry_after(status, response.headers)
+            if wait is None or attempt == self._limits.attempts:
+                raise responses.failure(asked, status, content)
+            attempt += 1
+            await self._options.sleep(min(wait, self._limits.retry_after_seconds))
+
+    @asynccontextmanager
+    async def watch(
+        self, path: str, resource: str, *, query: Mapping[str, str], accept: str, asked: str
+    ) -> AsyncIterator[Events]:
+        """Follow the events of a watch until the server ends it, or is silent for too long.
+
+        Raises:
+            Gone: the resource version is too old; also while events are read.
+            Unreachable: the watch could not be begun, or its connection broke.
+        """
+        headers = await self._headers(accept)
+        await self._rate_limit.take()
+        started, status = monotonic(), 0
+        try:
+            async with asyncio.timeout(self._limits.request_seconds):
+                response = await self._session.get(
+                    self.credentials.server + path,
+                    params=query,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(sock_read=self._limits.idle_seconds),
+                    proxy=self.credentials.proxy,
+                    server_hostname=self.credentials.server_name,
+                )
+                status = response.status
+                if status != 200:
+                    async with response:
+                        content = await response.read()
+                    if status == 401:
+                        self.credentials.expire()
+                    raise responses.failure(asked, status, content)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(asked, error) from error
+        finally:
+            self._options.observe("WATCH", resource, status, monotonic() - started)
+        async with response:
+            yield _events(asked, response.content)
+
+    async def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": self._options.user_agent}
+        authorization = await self.credentials.authorization()
+        return headers | ({"Authorization": authorization} if authorization else {})
+
+
+async def _events(asked: str, content: aiohttp.StreamReader) -> Events:
+    try:
+        async for line in responses.lines(content.iter_any()):
+            yield responses.event(asked, line)
+    except TimeoutError:
+        # Nothing was heard for too long. To go on from where it was costs less than to doubt it.
+        return
+    except (aiohttp.ClientError, OSError) as error:
+        raise _unreachable(asked, error) from error
+
+
+def _unreachable(asked: str, error: BaseException) -> Unreachable:
+    reason = str(error) or "no answer in time"
+    return Unreachable(f"{asked}: {type(error).__name__}: {reason}")
