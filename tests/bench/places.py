@@ -6,32 +6,15 @@ Either way its requests are counted from the API server's audit log, by user age
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from tests.bench.process import Process, a_controller
 from tests.bench.store import Store
 from tests.controller.running import AnyWorld, World
 from tests.hard.plane import PlaneWorld, a_shared_plane
-from tests.testbed.audit import AuditLog
+from tests.testbed.audit import Audited, AuditLog
 
 USER_AGENT = "tidegate/"
-
-
-class Request(Protocol):
-    """A request in an audit log."""
-
-    @property
-    def user_agent(self) -> str: ...
-    @property
-    def verb(self) -> str: ...
-    @property
-    def resource(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +23,14 @@ class Place:
 
     name: str
     world: AnyWorld
-    audit: Callable[[], Sequence[Request]]
+    audit: Callable[[], Sequence[Audited]]
 
     @property
     def mark(self) -> int:
         """Where the audit log stands."""
         return len(self.audit())
 
-    def requests(self, since: int = 0) -> list[Request]:
+    def requests(self, since: int = 0) -> list[Audited]:
         """List what the controller has asked, from a mark on, beside Lease renewals."""
         return [
             each

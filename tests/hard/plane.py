@@ -21,8 +21,8 @@ from canary.errors import NotFound
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, until
 from tests.delivery import role
-from tests.hard.worlds import Audited, HardWorld
-from tests.testbed.audit import AuditLog
+from tests.hard.worlds import HardWorld
+from tests.testbed.audit import Audited, AuditLog
 from tests.testbed.build import provide_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.istiod import install_crds

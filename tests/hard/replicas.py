@@ -19,7 +19,8 @@ import httpx
 from canary.demo.network import free_port
 from canary.demo.process import last_lines
 from tests.controller.running import until
-from tests.hard.worlds import Audited, HardWorld
+from tests.hard.worlds import HardWorld
+from tests.testbed.audit import Audited
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("replica.py")

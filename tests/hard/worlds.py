@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from canary.api.kinds import Kind, Manifest
 from canary.demo.apiserver.storage import Event
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
+from tests.testbed.audit import Audited
 
 TRAFFIC_SPLIT = Kind(
     group="split.smi-spec.io",
@@ -27,21 +28,6 @@ HTTP_ROUTE = Kind(
     group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
 )
 AWAY_SECONDS = 1.0
-
-
-class Audited(Protocol):
-    """A request in an audit log."""
-
-    @property
-    def user_agent(self) -> str: ...
-    @property
-    def verb(self) -> str: ...
-    @property
-    def resource(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> int: ...
 
 
 class HardWorld(AnyWorld, ABC):

@@ -66,7 +66,7 @@ containerStatuses:
       startedAt: {{ $now | Quote }}
 {{ end }}
 """
-_CREATING = """\
+_UNREADY = """\
 - type: ContainersReady
   status: "False"
   reason: ContainersNotReady
@@ -82,6 +82,8 @@ containerStatuses:
   imageID: ""
   ready: false
   started: false
+"""
+_CREATING = """\
   restartCount: 0
   state:
     waiting:
@@ -89,21 +91,6 @@ containerStatuses:
 {{ end }}
 """
 _CRASHING = """\
-- type: ContainersReady
-  status: "False"
-  reason: ContainersNotReady
-  lastTransitionTime: {{ $now | Quote }}
-- type: Ready
-  status: "False"
-  reason: ContainersNotReady
-  lastTransitionTime: {{ $now | Quote }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: ""
-  ready: false
-  started: false
   restartCount: 1
   state:
     waiting:
@@ -152,10 +139,10 @@ def stages(pods: Pods) -> list[dict[str, Any]]:
     ready = _stage("node-ready", "Node", [not_ready], {"statusTemplate": _NODE_READY})
     runs = [_NOT_DELETED, _WITHOUT_ADDRESS]
     if pods == "served":  # who serves them says when they are ready, and when they have gone
-        bound = {"statusTemplate": _ON_ITS_ADDRESS + _CREATING}
+        bound = {"statusTemplate": _ON_ITS_ADDRESS + _UNREADY + _CREATING}
         return [ready, _stage("pod-bound", "Pod", runs, bound)]
     done = {"statusTemplate": _ON_ITS_ADDRESS + _READY}
-    crashing = {"statusTemplate": _ON_ITS_ADDRESS + _CRASHING}
+    crashing = {"statusTemplate": _ON_ITS_ADDRESS + _UNREADY + _CRASHING}
     fits = {"key": _OUT_OF_MEMORY, "operator": "DoesNotExist"}
     too_large = {"key": _OUT_OF_MEMORY, "operator": "Exists"}
     return [
