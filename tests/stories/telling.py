@@ -1,5 +1,6 @@
 """What stories have in common: what is given, what is waited for, and what must hold then."""
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -25,6 +26,14 @@ async def given_a_canary(world: World, **analysis: Any) -> None:
     await world.start_controller()
     await world.create_canary(analysis=QUICK | analysis)
     await world.until_phase("Initialized", seconds=60)
+
+
+async def given_a_run_at_20(world: World) -> Mapping[str, Any]:
+    """A run of 2.0, whose every step is approved by hand, has taken its first one: its status."""
+    await world.release("2.0")
+    await until_waiting(world, "TrafficGate")
+    await world.annotate("approve")
+    return await world.until_routed(20)
 
 
 async def then_share(world: World, load: Load, percent: int) -> None:

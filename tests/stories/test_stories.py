@@ -21,6 +21,7 @@ from tests.stories.telling import (
     ROUTERS,
     events_of,
     given_a_canary,
+    given_a_run_at_20,
     then_at_rest,
     then_nothing_was_lost,
     then_share,
@@ -128,11 +129,7 @@ async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
 async def test_a_newer_revision_restarts_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
-        # Given a run at 20 %
-        await world.release("2.0")
-        await until_waiting(world, "TrafficGate")
-        await world.annotate("approve")
-        first = await world.until_routed(20)
+        first = await given_a_run_at_20(world)
         # When a newer version comes
         await world.release("3.0")
         # Then the run starts again from nothing, and what is promoted is the newer version
@@ -148,10 +145,7 @@ async def test_a_newer_revision_restarts_the_run(world: World) -> None:
 async def test_a_return_to_the_promoted_revision_cancels_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
-        await world.release("2.0")
-        await until_waiting(world, "TrafficGate")
-        await world.annotate("approve")
-        await world.until_routed(20)
+        await given_a_run_at_20(world)
         # When the target returns to what the primary runs
         await world.release("1.0")
         # Then the run is cancelled, and nothing is promoted
@@ -208,10 +202,7 @@ async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
 ) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
-        await world.release("2.0")
-        await until_waiting(world, "TrafficGate")
-        await world.annotate("approve")
-        await world.until_routed(20)
+        await given_a_run_at_20(world)
         # When somebody sends half of the traffic to the canary by hand
         route = await world.read(VIRTUAL_SERVICE, APP)
         assert route is not None
@@ -286,10 +277,7 @@ async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) 
 async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
-        await world.release("2.0")
-        await until_waiting(world, "TrafficGate")
-        await world.annotate("approve")
-        before = await world.until_routed(20)
+        before = await given_a_run_at_20(world)
         # When the controller is killed in the middle of a run, and started again
         await world.kill_controller()
         await then_share(world, load, 20)
