@@ -101,6 +101,9 @@ class Lives:
                     await world.release(name, str(tag))
             await self._ended(name)
             self._store.bad.discard(name)
+        # A deletion waits until the target can take its traffic back.
+        await world.release(name, "last")
+        await self._ended(name)
         await world.api.delete(CANARY, NAMESPACE, name)
         await self._gone(name)
         await world.api.delete(DEPLOYMENT, NAMESPACE, name)
