@@ -158,6 +158,7 @@ def _wake_at(situation: Situation) -> datetime | None:
         for moment in (
             wait.deadline if wait else None,
             wait.since + drain if wait and wait.reason == why.DRAINING else None,
+            situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
             situation.drained_at if parking else None,
         )

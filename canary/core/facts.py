@@ -108,7 +108,8 @@ class Policy:
     """Settings of the controller that decisions depend on."""
 
     drain: timedelta = timedelta(seconds=10)
-    """How long pods that no longer get traffic are kept, so that what is in flight can end."""
+    """How long pods that no longer get traffic are kept, so that what is in flight can end; and how
+    long proxies have to learn of new services before traffic goes to them."""
     history: int = 5
     """How many past runs a status keeps."""
 

@@ -30,8 +30,11 @@ def initialise(situation: Situation) -> Situation:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"all pods of the primary are to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
-    refusal = situation.facts.refusal
-    if situation.facts.routed != ALL_PRIMARY or refusal:
+    refusal, routed = situation.facts.refusal, situation.facts.routed == ALL_PRIMARY
+    if not routed and not situation.waits_for(*SWITCHING) and not situation.propagated:
+        # A proxy that learns of a service and of a route to it at once may fail requests.
+        return situation.wait(why.PROPAGATING, "proxies are to learn of the new services")
+    if not routed or refusal:
         message = "traffic is to go to the primary" + (f": {refusal}" if refusal else "")
         return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
     if not situation.waits_for(why.DRAINING):

@@ -20,6 +20,7 @@ PROMOTION_GATE = "PromotionGate"
 PAUSED = "Paused"
 SUSPENDED = "Suspended"
 DRAINING = "Draining"
+PROPAGATING = "Propagating"
 ROUTING = "Routing"
 ROUTING_BLOCKED = "RoutingBlocked"
 ROUTE_REFUSED = "RouteRefused"
@@ -50,6 +51,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         PAUSED: "A person has paused the run; pods that fail still roll it back.",
         SUSPENDED: "`spec.suspend` is true: everything stays as it is.",
         DRAINING: "Requests in flight on the side that lost its traffic are given time to end.",
+        PROPAGATING: "Proxies are given time to learn of new services before traffic goes to them.",
         ROUTING: "The route does not split traffic yet as it should.",
         ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
         ROUTE_REFUSED: "Whoever routes by the route refuses it as it is: no weight is moved until "

@@ -53,7 +53,13 @@ class TestInitialising:
     def test_then_the_route_then_the_rest_of_the_clients_and_then_it_is_initialised(self):
         facts = fresh(primary=a_primary())
         spec = a_spec(autoscalerRef=HPA)
-        routing = decided(spec, CanaryStatus(), facts, at(0))
+        learning = decided(spec, CanaryStatus(), facts, at(0))
+        assert (reason(learning), learning.status.canary_weight) == (waits.PROPAGATING, 0)
+        assert EnsureServices(apex=None) in learning.actions
+        assert not any(isinstance(action, RouteTraffic) for action in learning.actions)
+        held = decided(spec, learning.status, facts, at(9))
+        assert (held.status, held.wake_at) == (learning.status, at(10))
+        routing = decided(spec, held.status, facts, at(10))
         assert reason(routing) == waits.ROUTING
         assert routing.actions == (
             HoldFinalizer(present=True),
@@ -63,10 +69,10 @@ class TestInitialising:
             RouteTraffic(split=ALL_PRIMARY),
         )
         routed = fresh(primary=a_primary(), routed=ALL_PRIMARY)
-        draining = decided(spec, routing.status, routed, at(1))
-        held = decided(spec, draining.status, routed, at(5))
-        assert (held.status, held.wake_at) == (draining.status, at(11))
-        done = decided(spec, draining.status, routed, at(11))
+        draining = decided(spec, routing.status, routed, at(11))
+        held = decided(spec, draining.status, routed, at(15))
+        assert (held.status, held.wake_at) == (draining.status, at(21))
+        done = decided(spec, draining.status, routed, at(21))
         assert done.status.phase is Phase.INITIALIZED
         assert done.status.last_promoted_spec == OLD
         assert ScaleTarget(replicas=0) in done.actions
@@ -80,18 +86,19 @@ class TestInitialising:
         assert ScalePrimary(replicas=5) in waiting.actions
         assert EnsureServices(apex=None) in waiting.actions
         five = fresh(target=target, primary=a_primary(replicas=5, available=5))
-        routing = decided(spec, waiting.status, five, at(1))
+        routing = decided(spec, waiting.status, five, at(10))
         assert reason(routing) == waits.ROUTING
         # From here on its autoscaler alone says how many there are.
         less = fresh(target=target, primary=a_primary(replicas=3, available=3), routed=ALL_PRIMARY)
-        draining = decided(spec, routing.status, less, at(2))
+        draining = decided(spec, routing.status, less, at(11))
         assert reason(draining) == waits.DRAINING
         assert not any(isinstance(action, ScalePrimary) for action in draining.actions)
 
     def test_a_route_that_can_not_be_written_calls_for_help_once(self):
         facts = fresh(primary=a_primary(), obstacle="no such CRD")
         status = decided(a_spec(), CanaryStatus(), facts, at(0)).status
-        late = decided(a_spec(), status, facts, at(600))
+        status = decided(a_spec(), status, facts, at(10)).status
+        late = decided(a_spec(), status, facts, at(610))
         assert (late.status.phase, reason(late)) == (Phase.INITIALIZING, waits.ROUTING_BLOCKED)
         assert RouteTraffic(split=ALL_PRIMARY) in late.actions
         assert decided(a_spec(), late.status, facts, at(6000)).status == late.status
@@ -227,7 +234,7 @@ class TestDeleting:
     def test_a_target_that_does_not_come_up_calls_for_help_once_and_the_primary_serves(self):
         facts = some_facts(deleting=True, target=a_workload(available=0))
         status = decided(a_spec(), a_status(), facts, at(0)).status
-        late = decided(a_spec(), status, facts, at(600))
+        late = decided(a_spec(), status, facts, at(610))
         assert (reason(late), late.actions) == (waits.TERMINATION_BLOCKED, ())
         assert [n.alert for n in late.status.notices] == [True]
         assert decided(a_spec(), late.status, facts, at(9000)).status == late.status
@@ -237,7 +244,7 @@ class TestDeleting:
     def test_routes_that_can_not_be_restored_call_for_help_once(self):
         facts = some_facts(deleting=True, target=a_workload(), obstacle="forbidden")
         status = decided(a_spec(), a_status(), facts, at(0)).status
-        late = decided(a_spec(), status, facts, at(600))
+        late = decided(a_spec(), status, facts, at(610))
         assert reason(late) == waits.RESTORING_BLOCKED
         assert RestoreRoutes() in late.actions
         assert decided(a_spec(), late.status, facts, at(9000)).status == late.status
