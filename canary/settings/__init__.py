@@ -137,7 +137,8 @@ class Settings:
     )
     drain: timedelta = setting(  # noqa: RUF009 - it makes a field
         timedelta(seconds=10),
-        "How long pods that get no more traffic are kept, so that what is in flight can end.",
+        "How long pods that get no more traffic are kept, so that what is in flight can end; and how "
+        "long proxies have to learn of new services before traffic goes to them.",
         Form.DURATION,
         check=lasting(timedelta(0), _HOUR),
     )
