@@ -21,9 +21,9 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1
 class Cluster:
     """One Kubernetes API server."""
 
-    def __init__(self, connection: Connection, limits: Limits) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._limits = limits
+        self._limits = connection.limits
         self.served: dict[Kind, str] = {}
         """The version that discovery found for each kind."""
 
@@ -46,17 +46,16 @@ class Cluster:
         Raises:
             Forbidden: there are no credentials to be found, or they cannot be used.
         """
-        limits = limits or Limits()
         options = Options(
             user_agent=user_agent,
             observe=observe,
             requests_per_second=requests_per_second,
             burst=burst,
-            limits=limits,
+            limits=limits or Limits(),
             sleep=sleep,
         )
         async with Connection.connect(kubeconfig, context, options) as connection:
-            yield cls(connection, limits)
+            yield cls(connection)
 
     def for_election(self) -> "Cluster":
         """Give the same connection without the guard, and with a rate limit of its own.
@@ -64,7 +63,7 @@ class Cluster:
         Who acts is decided by writes that cannot ask who acts, and that must not wait behind
         those of the work.
         """
-        return Cluster(self._connection.unguarded(), self._limits)
+        return Cluster(self._connection.unguarded())
 
     def guard(self, may_write: Callable[[], bool]) -> None:
         """Have a question asked before every write, which is made only if the answer is yes."""

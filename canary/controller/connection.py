@@ -78,10 +78,10 @@ class Connection:
     ) -> None:
         self._session = session
         self._options = options
-        self._limits = options.limits
         self._rate_limit = RateLimit(options.requests_per_second, options.burst)
         self.credentials = credentials
         """How this connection is made."""
+        self.limits = options.limits
         self.may_write: Callable[[], bool] = lambda: True
         """Asked before every write."""
 
@@ -142,7 +142,7 @@ class Connection:
                     params=query,
                     data=sent,
                     headers=headers,
-                    timeout=aiohttp.ClientTimeout(total=self._limits.request_seconds),
+                    timeout=aiohttp.ClientTimeout(total=self.limits.request_seconds),
                     proxy=self.credentials.proxy,
                     server_hostname=self.credentials.server_name,
                 ) as response:
@@ -162,10 +162,10 @@ class Connection:
                 renewed = True
                 continue
             wait = responses.retry_after(status, response.headers)
-            if wait is None or attempt == self._limits.attempts:
+            if wait is None or attempt == self.limits.attempts:
                 raise responses.failure(asked, status, content)
             attempt += 1
-            await self._options.sleep(min(wait, self._limits.retry_after_seconds))
+            await self._options.sleep(min(wait, self.limits.retry_after_seconds))
 
     @asynccontextmanager
     async def watch(
@@ -181,12 +181,12 @@ class Connection:
         await self._rate_limit.take()
         started, status = monotonic(), 0
         try:
-            async with asyncio.timeout(self._limits.request_seconds):
+            async with asyncio.timeout(self.limits.request_seconds):
                 response = await self._session.get(
                     self.credentials.server + path,
                     params=query,
                     headers=headers,
-                    timeout=aiohttp.ClientTimeout(sock_read=self._limits.idle_seconds),
+                    timeout=aiohttp.ClientTimeout(sock_read=self.limits.idle_seconds),
                     proxy=self.credentials.proxy,
                     server_hostname=self.credentials.server_name,
                 )

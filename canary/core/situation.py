@@ -150,17 +150,6 @@ class Situation:
         run = self.status.run
         return run is not None and any(hold.reason == reason for hold in run.holds)
 
-    @property
-    def propagated_at(self) -> datetime:
-        """When proxies know of services that were made as the phase began."""
-        began = self.status.last_transition_time or self.now
-        return began + self.facts.policy.drain
-
-    @property
-    def propagated(self) -> bool:
-        """Whether proxies know of services that were made as the phase began."""
-        return self.now >= self.propagated_at
-
     def waited(self, span: timedelta) -> bool:
         """Tell whether the wait has gone on for so long."""
         wait = self.status.waiting_for
@@ -221,6 +210,17 @@ class Situation:
         """When what was in flight when traffic last moved has had its time to end."""
         moved = self.status.step_started_at
         return None if moved is None else moved + self.facts.policy.drain
+
+    @property
+    def propagated(self) -> bool:
+        """Whether proxies know of services that were made as the phase began."""
+        return self.now >= self.propagated_at
+
+    @property
+    def propagated_at(self) -> datetime:
+        """When proxies know of services that were made as the phase began."""
+        began = self.status.last_transition_time or self.now
+        return began + self.facts.policy.drain
 
     # --- telling and recording ---
 

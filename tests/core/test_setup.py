@@ -234,7 +234,7 @@ class TestDeleting:
     def test_a_target_that_does_not_come_up_calls_for_help_once_and_the_primary_serves(self):
         facts = some_facts(deleting=True, target=a_workload(available=0))
         status = decided(a_spec(), a_status(), facts, at(0)).status
-        late = decided(a_spec(), status, facts, at(610))
+        late = decided(a_spec(), status, facts, at(600))
         assert (reason(late), late.actions) == (waits.TERMINATION_BLOCKED, ())
         assert [n.alert for n in late.status.notices] == [True]
         assert decided(a_spec(), late.status, facts, at(9000)).status == late.status
@@ -244,7 +244,7 @@ class TestDeleting:
     def test_routes_that_can_not_be_restored_call_for_help_once(self):
         facts = some_facts(deleting=True, target=a_workload(), obstacle="forbidden")
         status = decided(a_spec(), a_status(), facts, at(0)).status
-        late = decided(a_spec(), status, facts, at(610))
+        late = decided(a_spec(), status, facts, at(600))
         assert reason(late) == waits.RESTORING_BLOCKED
         assert RestoreRoutes() in late.actions
         assert decided(a_spec(), late.status, facts, at(9000)).status == late.status

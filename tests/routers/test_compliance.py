@@ -27,7 +27,7 @@ every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
 every_name = pytest.mark.parametrize("provider", every_provider())
 
 #: There are many cases, and each has these examples.
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=20, deadline=None)
 
 percents = st.integers(0, 100)
 STRUCTURE = [

@@ -92,7 +92,7 @@ def holds(match: HttpMatch, request: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(first=matches, second=matches, request=requests)
 def test_a_merged_condition_holds_exactly_where_both_hold(
     first: HttpMatch, second: HttpMatch, request: dict[str, Any]
