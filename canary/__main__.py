@@ -1,5 +1,8 @@
 """The composition root: settings to a running controller."""
 
+import asyncio
+import gc
+from contextlib import suppress
 from typing import Any
 
 import kopf
@@ -9,10 +12,14 @@ from canary.controller.admission import Reviewer
 from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
 from canary.controller.credentials import load_credentials
+from canary.controller.moderation import ModeratedSelector
 from canary.settings import Settings
 
 IDENTITY: Any = "tidegate"
 """What kopf's peering would know this process by, in a type that kopf keeps to itself."""
+
+COLLECTION_THRESHOLDS = 10_000, 20, 20
+"""How seldom garbage is looked for: what is made here is nearly all freed by its counts alone."""
 
 
 def run(settings: Settings, *, version: str) -> None:
@@ -28,19 +35,29 @@ def run(settings: Settings, *, version: str) -> None:
         handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
     )
     controller = Controller(settings, version=version)
+    # What was imported is never garbage, and need not be looked through.
+    gc.freeze()
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
     try:
-        kopf.run(
-            registry=handlers.registry(controller, credentials, admission),
-            standalone=True,
-            # kopf would make one of the user's name, and in a container the user has none.
-            identity=IDENTITY,
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-        )
+        with asyncio.Runner(loop_factory=_make_loop) as runner, suppress(asyncio.CancelledError):
+            runner.run(
+                kopf.operator(
+                    registry=handlers.registry(controller, credentials, admission),
+                    standalone=True,
+                    # kopf would make one of the user's name, and in a container the user has none.
+                    identity=IDENTITY,
+                    clusterwide=not settings.namespaces,
+                    namespaces=settings.namespaces,
+                )
+            )
     except Exception as error:
         if controller.failure is None:
             raise
         raise controller.failure from error
+
+
+def _make_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop(ModeratedSelector())
 
 
 if __name__ == "__main__":

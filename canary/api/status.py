@@ -57,7 +57,8 @@ class Severity(StrEnum):
 
 def _timestamp(moment: datetime) -> str:
     """Write a moment in UTC with microseconds, so that a status reads back to the same value."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    naive = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{naive.isoformat(timespec='microseconds')}Z"
 
 
 def _plausible(moment: datetime) -> datetime:

@@ -40,6 +40,11 @@ _SECRETS = tuple(
     )
 )
 
+#: What each of the patterns needs to match; most of what is logged holds none of it.
+_SUSPICIOUS = re.compile(
+    r"[:=]|[\"'],|\b(?:bearer|basic)\s|\bx(?:ox[a-z]|app)-|\beyj", re.IGNORECASE
+)
+
 #: Libraries speak of their every request; what they say at DEBUG may hold headers and bodies.
 _LIBRARIES = {
     "aiohttp": logging.WARNING,
@@ -77,9 +82,14 @@ def configure(level: str, log_format: str, stream: TextIO | None = None) -> None
 
 def redact(text: str) -> str:
     """Hide what looks like a secret."""
-    for pattern in _SECRETS:
-        text = pattern.sub(rf"\g<1>{_HIDDEN}", text)
+    if _SUSPICIOUS.search(text):
+        for pattern in _SECRETS:
+            text = pattern.sub(_hide, text)
     return text
+
+
+def _hide(found: re.Match[str]) -> str:
+    return f"{found[1]}{_HIDDEN}"
 
 
 class _Handler(logging.StreamHandler[TextIO]):

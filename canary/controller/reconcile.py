@@ -109,6 +109,7 @@ class Reconciler:
             self._answers.pop(key, None)
             self._obstacles.pop(key, None)
             self._prepared.pop(key, None)
+            self._tracker.look_at_pods(key, wanted=False)
             # Who acts shows the Canaries; two who do would contradict each other.
             self._metrics.forget(key)
 
@@ -152,6 +153,7 @@ class Reconciler:
             record = await self._applier.write_status(record, decision.status)
             # What was answered is in the status now.
             self._answers.pop(key, None)
+            self._tracker.look_at_pods(key, wanted=decision.pods_matter)
             self._tracker.track(record)
             self._metrics.canary(record)
             self._notifier.notify(record)

@@ -6,11 +6,12 @@ as JSON bytes, an eighth of the size of the decoded object; no value of a Secret
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from canary.api.kinds import Manifest
+from canary.controller.memo import Memo
 from canary.core.facts import Trouble
 from canary.resources.configs import ConfigReference, references
 from canary.resources.names import REVISION_ANNOTATION
@@ -122,32 +123,64 @@ def packed(document: Manifest) -> bytes:
     return bytes(memoryview(orjson.dumps(document)))
 
 
-def deployment_record(manifest: Manifest, hashing: Hashing = HASHING) -> DeploymentRecord:
-    """Trim a Deployment."""
-    metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status") or {}
-    annotations = metadata.get("annotations") or {}
-    progressing: Mapping[str, Any] = next(
-        (each for each in status.get("conditions") or () if each.get("type") == "Progressing"), {}
-    )
-    return DeploymentRecord(
-        name=metadata["name"],
-        uid=metadata.get("uid", ""),
-        generation=metadata.get("generation", 0),
-        observed_generation=status.get("observedGeneration", 0),
-        replicas=spec.get("replicas", 1),
-        total=status.get("replicas", 0),
-        updated=status.get("updatedReplicas", 0),
-        available=status.get("availableReplicas", 0),
-        deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
-        revision=annotations.get(REVISION_ANNOTATION, ""),
-        template=hashing.template_digest(spec["template"]),
-        rollout=annotations.get(ROLLOUT_REVISION, ""),
-        references=references(spec["template"]),
-        outline=_outline(manifest),
-    )
+class DeploymentReader:
+    """Trims Deployments; what their specs say is read once for each generation."""
+
+    def __init__(self, hashing: Hashing = HASHING) -> None:
+        self._hashing = hashing
+        self._outlines: Memo[_Outline] = Memo()
+
+    def read(self, manifest: Manifest) -> DeploymentRecord:
+        """Trim a Deployment."""
+        metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status")
+        annotations, status = metadata.get("annotations") or {}, status or {}
+        progressing: Mapping[str, Any] = next(
+            (each for each in status.get("conditions") or () if each.get("type") == "Progressing"),
+            {},
+        )
+        outline = self._outline(manifest)
+        return DeploymentRecord(
+            name=metadata["name"],
+            uid=metadata.get("uid", ""),
+            generation=metadata.get("generation", 0),
+            observed_generation=status.get("observedGeneration", 0),
+            replicas=spec.get("replicas", 1),
+            total=status.get("replicas", 0),
+            updated=status.get("updatedReplicas", 0),
+            available=status.get("availableReplicas", 0),
+            deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
+            revision=annotations.get(REVISION_ANNOTATION, ""),
+            template=outline.template,
+            rollout=annotations.get(ROLLOUT_REVISION, ""),
+            references=outline.references,
+            outline=outline.services,
+        )
+
+    def _outline(self, manifest: Manifest) -> "_Outline":
+        metadata = metadata_of(manifest)
+        uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
+        known = self._outlines.recall(uid, (generation,)) if uid and generation else None
+        if known is None:
+            template = manifest["spec"]["template"]
+            known = _Outline(
+                template=self._hashing.template_digest(template),
+                references=references(template),
+                services=_services_outline(manifest),
+            )
+            if uid:
+                self._outlines.keep(uid, (generation,), known)
+        return known
 
 
-def _outline(deployment: Manifest) -> bytes:
+class _Outline(NamedTuple):
+    """What is kept of a Deployment's spec."""
+
+    template: str
+    references: tuple[ConfigReference, ...]
+    services: bytes
+
+
+def _services_outline(deployment: Manifest) -> bytes:
     spec = deployment["spec"]
     containers = [
         {"name": container["name"], "ports": container.get("ports") or []}

@@ -6,12 +6,9 @@ to, and nobody else. What a change means is not known here.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from canary.api.canary import CanarySpec
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
-from canary.api.status import Phase
 from canary.controller.cache import ALL, CacheSet
 from canary.controller.canaries import (
     CanaryKey,
@@ -26,11 +23,11 @@ from canary.controller.dependents import Dependents, Need, dependencies, needs
 from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,
+    DeploymentReader,
     DeploymentRecord,
     PodRecord,
     ReplicaSetRecord,
     config_record,
-    deployment_record,
     pack,
     pod_record,
     replica_set_record,
@@ -42,11 +39,7 @@ from canary.controller.templates import (
     metric_template_kind,
     metric_template_record,
 )
-from canary.core.phases import RUNNING
 from canary.resources.revision import Hashing
-
-WATCHES_PODS = RUNNING | {Phase.NEW, Phase.INITIALIZING}
-"""Phases in which pods are followed: those in which a pod's trouble changes what is decided."""
 
 
 class Tracker:
@@ -79,6 +72,7 @@ class Tracker:
         self._hashing = hashing
         self._wake = wake
         self._dependents = Dependents()
+        self._pods_matter: set[CanaryKey] = set()
         self._tracked: Memo[bool] = Memo()
         """Who is followed for already, and by what that was judged."""
         self._needs: dict[CanaryKey, frozenset[Need]] = {}
@@ -95,7 +89,7 @@ class Tracker:
             register(canary_kind(group), self._reader.keep)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
-        register(DEPLOYMENT, partial(deployment_record, hashing=self._hashing))
+        register(DEPLOYMENT, DeploymentReader(self._hashing).read)
         for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
             register(kind, trim, owner=lambda record: str(record.deployment))
         for kind in KINDS.values():
@@ -160,16 +154,23 @@ class Tracker:
 
     # ------------------------------------------------------------------------------------ following
 
+    def look_at_pods(self, key: CanaryKey, *, wanted: bool) -> None:
+        """Tell whether the pods of a Canary matter; they are followed when it is tracked next."""
+        if wanted:
+            self._pods_matter.add(key)
+        else:
+            self._pods_matter.discard(key)
+
     def track(self, record: CanaryRecord) -> None:
         """Follow what matters to a Canary, and no more."""
         target = self._target(record)
-        spec = record.canary.spec if record.canary else None
-        troubled = spec is not None and self._in_trouble(record.key.namespace, spec)
+        pods_matter = record.key in self._pods_matter
+        troubled = pods_matter and self._in_trouble(record)
         inputs = (
             record.uid,
             record.generation or record.resource_version,
             target.references if target else None,
-            record.status.phase in WATCHES_PODS,
+            pods_matter,
             troubled,
         )
         if self._tracked.recall(record.key, inputs):
@@ -181,7 +182,7 @@ class Tracker:
         wanted = self._shared(needs(record, target, config_tracking=self._config_tracking))
         self._needs[record.key] = wanted
         followed = {(kind, namespace if self._namespaces else ALL) for kind, namespace in wanted}
-        if record.canary is not None and record.status.phase in WATCHES_PODS:
+        if pods_matter:
             followed.add((POD, record.key.namespace))
             if troubled:
                 # They tell whether a pod in trouble is of the current template.
@@ -189,11 +190,14 @@ class Tracker:
         self._depend(record.key, dependencies(record, target))
         self._follow(record.key, self._shared(followed))
 
-    def _in_trouble(self, namespace: str, spec: CanarySpec) -> bool:
+    def _in_trouble(self, record: CanaryRecord) -> bool:
+        if record.canary is None:
+            return False
+        spec = record.canary.spec
         return any(
             True
             for name in (spec.target_ref.name, spec.primary_name)
-            for _ in self.caches.owned(POD, namespace, name)
+            for _ in self.caches.owned(POD, record.key.namespace, name)
         )
 
     def _shared(self, places: Iterable[Need]) -> frozenset[Need]:
@@ -209,6 +213,7 @@ class Tracker:
     def _forget(self, known: KnownCanary) -> None:
         self._reader.forget(known)
         self._tracked.forget(known.key)
+        self._pods_matter.discard(known.key)
         self._depend(known.key, ())
         self._needs.pop(known.key, None)
         self._follow(known.key, frozenset())

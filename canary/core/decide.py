@@ -29,6 +29,7 @@ from canary.core.idle import failed, rest
 from canary.core.initialisation import initialise
 from canary.core.needs import Need
 from canary.core.phases import IDLE, RUNNING
+from canary.core.pods import pods_matter_at
 from canary.core.promotion import await_update, bring_up, finalising
 from canary.core.repair import repaired
 from canary.core.revision import current_revision, note_place
@@ -138,14 +139,16 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     if changed:
         # What is not worth a write of its own goes with the next one.
         concluded = _forget_delivered(note_place(concluded))
+    pods_at = pods_matter_at(concluded)
     return Decision(
         status=concluded.status,
         actions=desired(concluded),
-        wake_at=situation.now + SOON if changed else _wake_at(concluded),
+        wake_at=situation.now + SOON if changed else _wake_at(concluded, pods_at),
+        pods_matter=pods_at is not None and pods_at <= situation.now,
     )
 
 
-def _wake_at(situation: Situation) -> datetime | None:
+def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
     """Tell when time alone may change the decision."""
     status, drain = situation.status, situation.facts.policy.drain
     wait, run = status.waiting_for, status.run
@@ -161,6 +164,7 @@ def _wake_at(situation: Situation) -> datetime | None:
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
             situation.drained_at if parking else None,
+            pods_at,
         )
         if moment is not None and moment > situation.now
     )

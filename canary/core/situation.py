@@ -42,6 +42,8 @@ class Decision:
     actions: tuple[Action, ...] = ()
     wake_at: datetime | None = None
     """When time alone may change the decision; None while only a new fact can."""
+    pods_matter: bool = False
+    """Whether the pods of the workloads are to be looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from canary.controller.records import config_record, pack, pod_record, replica_set_record
+from canary.controller.records import (
+    DeploymentReader,
+    config_record,
+    pack,
+    pod_record,
+    replica_set_record,
+)
+from canary.demo.manifests import deployment
 
 OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
 
@@ -128,3 +135,28 @@ def test_what_is_packed_comes_back_without_the_servers_bookkeeping():
     }
     packed.manifest["spec"].clear()
     assert packed.manifest["spec"]
+
+
+def a_deployment(uid: str, generation: int, version: str, available: int) -> dict[str, Any]:
+    """A Deployment of a version of the app, as the API server gives it."""
+    manifest = deployment(version)
+    manifest["metadata"] |= {"uid": uid, "generation": generation}
+    return manifest | {"status": {"availableReplicas": available}}
+
+
+def test_a_deployment_is_read_anew_with_each_generation_and_its_counts_with_each_event():
+    reader = DeploymentReader()
+    first = reader.read(a_deployment("a", 1, "1", available=0))
+    counted = reader.read(a_deployment("a", 1, "1", available=2))
+    assert (counted.template, counted.outline) == (first.template, first.outline)
+    assert (first.available, counted.available) == (0, 2)
+    assert reader.read(a_deployment("a", 2, "2", available=2)).template != first.template
+
+
+@pytest.mark.parametrize(("uid", "generation"), [("b", 1), ("", 1), ("a", 0), ("", 0)])
+def test_what_is_known_of_one_deployment_is_said_of_no_other(uid: str, generation: int):
+    reader = DeploymentReader()
+    for known in (("a", 1), ("", 1), ("a", 0), ("", 0)):
+        reader.read(a_deployment(*known, "1", available=0))
+    fresh = DeploymentReader().read(a_deployment(uid, generation, "2", available=0))
+    assert reader.read(a_deployment(uid, generation, "2", available=0)) == fresh

@@ -45,7 +45,7 @@ class TestPromoting:
         facts = up(primary=a_primary(NEW, available=1))
         waiting = decided(a_spec(), promoting(), facts, at(60))
         assert (reason(waiting), waiting.status.canary_weight) == (waits.PRIMARY_UPDATING, 60)
-        settled = decided(a_spec(), waiting.status, facts, at(61))
+        settled = decided(a_spec(), waiting.status, facts, at(70))
         assert (settled.status, settled.wake_at) == (waiting.status, at(660))
 
     def test_a_primary_that_is_ready_gets_all_traffic_and_the_canary_is_drained(self):

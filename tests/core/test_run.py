@@ -137,7 +137,7 @@ class TestReadiness:
         waiting = decided(a_spec(), in_run(0), facts, at(60))
         assert reason(waiting) == waits.CANARY_NOT_READY
         assert "quota exceeded" in waiting.status.waiting_for.message
-        settled = decided(a_spec(), waiting.status, facts, at(61))
+        settled = decided(a_spec(), waiting.status, facts, at(70))
         assert settled.status == waiting.status
         assert settled.wake_at == at(660)
         late = decided(a_spec(), waiting.status, facts, at(660))
