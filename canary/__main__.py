@@ -35,11 +35,15 @@ def run(settings: Settings, *, version: str) -> None:
         handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
     )
     controller = Controller(settings, version=version)
+
+    def make_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(ModeratedSelector(hurried=controller.behind))
+
     # What was imported is never garbage, and need not be looked through.
     gc.freeze()
     gc.set_threshold(*COLLECTION_THRESHOLDS)
     try:
-        with asyncio.Runner(loop_factory=_make_loop) as runner, suppress(asyncio.CancelledError):
+        with asyncio.Runner(loop_factory=make_loop) as runner, suppress(asyncio.CancelledError):
             runner.run(
                 kopf.operator(
                     registry=handlers.registry(controller, credentials, admission),
@@ -54,10 +58,6 @@ def run(settings: Settings, *, version: str) -> None:
         if controller.failure is None:
             raise
         raise controller.failure from error
-
-
-def _make_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.SelectorEventLoop(ModeratedSelector())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import httpx
 
@@ -87,7 +87,7 @@ class Connection:
         ):
             request = client.build_request(
                 "GET" if form is None else "POST",
-                address,
+                _url(address),
                 params=parameters,
                 data=form,
                 headers=headers,
@@ -113,7 +113,7 @@ class Connection:
     @asynccontextmanager
     async def _client(self, address: str) -> AsyncIterator[httpx.AsyncClient]:
         """Lend a client, and keep it for the next exchange where this one ends well."""
-        host = httpx.URL(address).netloc.decode()
+        host = _url(address).netloc.decode()
         client = self._take(host)
         self._lent.add(client)
         try:
@@ -167,6 +167,12 @@ class Connection:
             ) from error
         except (httpx.HTTPError, httpx.StreamError, OSError, ExceptionGroup) as error:
             raise unreachable(error, address, self._spec) from error
+
+
+@lru_cache(maxsize=256)
+def _url(address: str) -> httpx.URL:
+    """Parse an address; the same few are asked again and again."""
+    return httpx.URL(address)
 
 
 def tls_context(spec: ProviderSpec) -> ssl.SSLContext:

@@ -298,7 +298,6 @@ def write_status(status: CanaryStatus, *, before: CanaryStatus | None = None) ->
     A merge patch keeps the keys of a map that it does not name, so those that are gone are named.
     """
     document = _without_nulls_in_lists(status.model_dump(mode="json", by_alias=True))
-    assert isinstance(document, dict)
     return document | {"trackedConfigs": _patched_configs(status, before)}
 
 
@@ -307,14 +306,17 @@ def _patched_configs(status: CanaryStatus, before: CanaryStatus | None) -> dict[
     return {**dict.fromkeys(known), **status.tracked_configs}
 
 
-def _without_nulls_in_lists(node: Any, *, listed: bool = False) -> Any:
+def _without_nulls_in_lists(node: dict[str, Any], *, listed: bool = False) -> dict[str, Any]:
     """Leave out what an item of a list does not say: the API server refuses a null there."""
-    if isinstance(node, dict):
-        return {
-            key: _without_nulls_in_lists(each, listed=listed)
-            for key, each in node.items()
-            if each is not None or not listed
-        }
-    if isinstance(node, list):
-        return [_without_nulls_in_lists(each, listed=True) for each in node]
-    return node
+    written: dict[str, Any] = {}
+    for key, each in node.items():
+        if isinstance(each, dict):
+            written[key] = _without_nulls_in_lists(each, listed=listed)
+        elif isinstance(each, list):
+            written[key] = [
+                _without_nulls_in_lists(item, listed=True) if isinstance(item, dict) else item
+                for item in each
+            ]
+        elif each is not None or not listed:
+            written[key] = each
+    return written

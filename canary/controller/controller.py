@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from analysis.engine import Providers
+from analysis.engine import CONCURRENCY, Providers
 from analysis.model import Outcome, ProviderSpec, QueryFailure
 from canary.api.people import Webhook
 from canary.controller.alerts import AlertSender, default_receiver
@@ -154,6 +154,12 @@ class Controller:
     def acts(self) -> bool:
         """Tell whether this replica may write now: for the Canary in work, if there is one."""
         return self._authority is not None and self._authority.acts()
+
+    def behind(self) -> bool:
+        """Tell whether Canaries wait to be worked on, or to be judged, for their turn."""
+        if not self._tasks:
+            return False
+        return len(self._queue) > 0 or self._reconciler.asking > CONCURRENCY
 
     def silence(self) -> float:
         """Give the seconds since the controller was last seen to work; infinite where it can't."""

@@ -9,25 +9,28 @@ import selectors
 import time
 from collections.abc import Callable
 
-MODERATION_SECONDS = 0.04
+MODERATION_SECONDS = 0.06
 """The least time between two wake-ups. What is asked of the cluster comes at most so much later."""
 
 
 class ModeratedSelector(selectors.DefaultSelector):
     """Wakes its event loop once in a while at most; what comes after a longer sleep, at once.
 
-    A loop that has something to do does not wait, and is not held up.
+    A loop that has something to do does not wait, and is not held up; nor is one while `hurried`
+    says that others queue for what it waits for.
     """
 
     def __init__(
         self,
         seconds: float = MODERATION_SECONDS,
         *,
+        hurried: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__()
         self._seconds = seconds
+        self._hurried = hurried
         self._clock = clock
         self._sleep = sleep
         self._woken = clock() - seconds
@@ -37,7 +40,7 @@ class ModeratedSelector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
         pause = self._woken + self._seconds - self._clock()
-        if pause > 0:
+        if pause > 0 and not self._hurried():
             if timeout is not None:
                 pause = min(pause, timeout)
                 timeout -= pause

@@ -75,6 +75,11 @@ class Reconciler:
         self._obstacles: dict[CanaryKey, str] = {}
         """Why the last attempt to carry a decision out has failed."""
 
+    @property
+    def asking(self) -> int:
+        """How many questions wait for their answers."""
+        return len(self._asked)
+
     async def reconcile(self, key: CanaryKey) -> None:
         """Bring a Canary to where it should be, as far as it can go now.
 

@@ -29,8 +29,12 @@ class Sleeper:
 
 
 @contextmanager
-def a_selector(sleeper: Sleeper, *, ready: bool) -> Iterator[ModeratedSelector]:
-    selector = ModeratedSelector(LEAST, clock=sleeper.clock, sleep=sleeper.sleep)
+def a_selector(
+    sleeper: Sleeper, *, ready: bool, hurried: bool = False
+) -> Iterator[ModeratedSelector]:
+    selector = ModeratedSelector(
+        LEAST, hurried=lambda: hurried, clock=sleeper.clock, sleep=sleeper.sleep
+    )
     near, far = socket.socketpair()
     with near, far, selector:
         selector.register(near, selectors.EVENT_READ)
@@ -64,6 +68,14 @@ def test_who_works_for_longer_than_that_is_not_held_up():
         selector.select(None)
         sleeper.now += LEAST
         selector.select(None)
+    assert sleeper.slept == []
+
+
+def test_nor_is_who_is_in_a_hurry():
+    sleeper = Sleeper()
+    with a_selector(sleeper, ready=True, hurried=True) as selector:
+        for _ in range(3):
+            assert len(selector.select(None)) == 1
     assert sleeper.slept == []
 
 
