@@ -4,9 +4,7 @@ To follow the pods of a namespace costs more than all the rest of a run, and of 
 comes up its counts tell everything.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from canary.api.status import Phase
 from canary.core import waits as why
@@ -19,26 +17,25 @@ seldom sooner, because its kubelet has to try again first."""
 
 _COMING_UP = (why.CANARY_NOT_READY, why.PRIMARY_NOT_READY, why.PRIMARY_UPDATING)
 """Waits for a workload to come up."""
-_TARGET, _PRIMARY = "target", "primary"
-_JUDGED_BY_PODS: Mapping[Phase, str] = MappingProxyType(
-    {
-        Phase.INITIALIZING: _PRIMARY,
-        Phase.PROGRESSING: _TARGET,
-        Phase.WAITING_PROMOTION: _TARGET,
-        Phase.PROMOTING: _PRIMARY,
-    }
-)
-"""Phases in which a pod in trouble changes what is decided, or said, and whose pod it is."""
 
 
 def pods_matter_at(situation: Situation) -> datetime | None:
     """Tell from which moment on pods matter; None while they do not."""
-    whose = _JUDGED_BY_PODS.get(situation.status.phase)
-    facts, wait = situation.facts, situation.status.waiting_for
-    workload: Workload | None = {_TARGET: facts.target, _PRIMARY: facts.primary}.get(whose or "")
+    workload, wait = _judged_by_pods(situation), situation.status.waiting_for
     if workload is None or workload.ready():
         return None
     if wait is None or wait.reason not in _COMING_UP:
         # Ready enough to be judged, and still not whole: a pod of it has failed since.
         return situation.now
     return wait.since + PATIENCE
+
+
+def _judged_by_pods(situation: Situation) -> Workload | None:
+    """Pick the workload of which a pod in trouble changes what is decided, or said."""
+    match situation.status.phase:
+        case Phase.PROGRESSING | Phase.WAITING_PROMOTION:
+            return situation.facts.target
+        case Phase.INITIALIZING | Phase.PROMOTING:
+            return situation.facts.primary
+        case _:
+            return None
