@@ -7,8 +7,8 @@ WORKDIR /src
 RUN python -m venv /opt/build && python -m venv /opt/tidegate
 # The packages change less often than the code: their layer comes first.
 COPY requirements/build.txt requirements/runtime.txt requirements/
-RUN /opt/build/bin/python -m pip install --require-hashes -r requirements/build.txt
-RUN /opt/tidegate/bin/python -m pip install --require-hashes -r requirements/runtime.txt
+RUN /opt/build/bin/python -m pip install --require-hashes --no-deps -r requirements/build.txt
+RUN /opt/tidegate/bin/python -m pip install --require-hashes --no-deps -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY analysis analysis
 COPY canary canary

@@ -100,13 +100,13 @@ clean: ## Remove everything that was made here
 # after `check` downloads nothing.
 .venv/.demo: requirements/demo.txt pyproject.toml | .venv/.made
 	@echo 'Installing what the demonstration needs into .venv'
-	@$(PIP) install --require-hashes -r requirements/demo.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/demo.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: requirements/dev.txt pyproject.toml | .venv/.made
 	@echo 'Installing what development needs into .venv'
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -1,17 +1,18 @@
-"""Deciding with the same answer to every question of a kind."""
+"""Deciding with the same answer to every question of a kind, and reading what came out."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from analysis.model import Report, Verdict
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus
 from canary.core.decide import decide
-from canary.core.facts import Facts
+from canary.core.facts import Facts, Revision
 from canary.core.needs import Analyse, Answer, HookAnswer, Need
 from canary.core.situation import Decision
-from tests.builders import a_report
+from tests.builders import NEW, a_report, a_workload, some_facts
 
 
 def decided(
@@ -42,3 +43,14 @@ def decided(
         else:
             passed = agree.get(outcome.type, True)
             answers[outcome] = HookAnswer(passed=passed, hook="hook", message="said so")
+
+
+def up(**fields: Any) -> Facts:
+    """Build facts of a run whose pods are all ready."""
+    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
+
+
+def reason(decision: Decision) -> str:
+    """Name what is waited for; empty where nothing is."""
+    wait = decision.status.waiting_for
+    return wait.reason if wait else ""

@@ -1,29 +1,15 @@
 """A route that could not be written yet: what has had no traffic is neither judged nor passed by."""
 
-from typing import Any
-
 from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Hold, Outcome, Phase
 from canary.core import waits
 from canary.core.actions import RouteTraffic
-from canary.core.facts import Facts, Revision
-from canary.core.situation import Decision
 from canary.core.weights import ALL_PRIMARY, Split
-from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.builders import NEW, a_primary, a_run, a_spec, a_status, at
+from tests.core.deciding import decided, reason, up
 
 AT_20 = a_status(Phase.PROGRESSING, weight=20)
-
-
-def up(**fields: Any) -> Facts:
-    """Build facts of a run whose pods are all ready."""
-    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
-
-
-def reason(decision: Decision) -> str:
-    wait = decision.status.waiting_for
-    return wait.reason if wait else ""
 
 
 def test_a_step_whose_route_is_not_written_is_not_judged_and_not_skipped():

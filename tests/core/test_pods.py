@@ -1,7 +1,5 @@
 """When pods are looked at: not while a workload comes up by itself, and never for nothing."""
 
-from typing import Any
-
 import pytest
 
 from canary.api.status import Phase
@@ -9,16 +7,11 @@ from canary.core import waits
 from canary.core.facts import Facts, Revision
 from canary.core.pods import PATIENCE
 from canary.core.situation import Decision
-from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at
+from tests.core.deciding import decided, up
 
 SECONDS = PATIENCE.total_seconds()
 DOWN = a_workload(available=0)
-
-
-def up(**fields: Any) -> Facts:
-    """Build facts of a run whose pods are all ready."""
-    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
 
 
 def followed_from(facts: Facts, phase: Phase) -> tuple[Decision, Decision]:

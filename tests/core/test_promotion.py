@@ -11,7 +11,7 @@ from canary.core.facts import Facts, Revision, Trouble
 from canary.core.situation import Decision
 from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split, next_weight, step_plan
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.core.deciding import decided, reason
 
 CRASH = Trouble(reason="ImagePullBackOff", pod="p", container="app", message="")
 
@@ -23,11 +23,6 @@ def up(**fields: Any) -> Facts:
 
 def promoting(weight: int = 60, **fields: Any) -> CanaryStatus:
     return a_status(Phase.PROMOTING, weight=weight, **fields)
-
-
-def reason(decision: Decision) -> str:
-    wait = decision.status.waiting_for
-    return wait.reason if wait else ""
 
 
 def told(decision: Decision) -> list[str]:
@@ -45,8 +40,10 @@ class TestPromoting:
         facts = up(primary=a_primary(NEW, available=1))
         waiting = decided(a_spec(), promoting(), facts, at(60))
         assert (reason(waiting), waiting.status.canary_weight) == (waits.PRIMARY_UPDATING, 60)
-        settled = decided(a_spec(), waiting.status, facts, at(70))
-        assert (settled.status, settled.wake_at) == (waiting.status, at(660))
+        settled = decided(a_spec(), waiting.status, facts, at(61))
+        assert (settled.status, settled.wake_at) == (waiting.status, at(65))
+        later = decided(a_spec(), waiting.status, facts, at(65))
+        assert (later.status, later.wake_at) == (waiting.status, at(660))
 
     def test_a_primary_that_is_ready_gets_all_traffic_and_the_canary_is_drained(self):
         facts = up(primary=a_primary(NEW))

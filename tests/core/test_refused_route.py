@@ -7,27 +7,16 @@ import pytest
 from canary.api.status import CanaryStatus, Outcome, Pause, Phase
 from canary.core import waits
 from canary.core.actions import RouteTraffic, ScaleTarget
-from canary.core.facts import Facts, Revision
-from canary.core.situation import Decision
+from canary.core.facts import Facts
 from canary.core.weights import ALL_PRIMARY, Split
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.core.deciding import decided, reason, up
 
 SAID = "example.com/gateway says of parent public that Accepted is False: NoMatchingParent"
 
 
-def up(**fields: Any) -> Facts:
-    """Build facts of a run whose pods are all ready."""
-    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
-
-
 def refused(**fields: Any) -> Facts:
     return up(refusal=SAID, **fields)
-
-
-def reason(decision: Decision) -> str:
-    wait = decision.status.waiting_for
-    return wait.reason if wait else ""
 
 
 def in_run(weight: int = 20, **fields: Any) -> CanaryStatus:

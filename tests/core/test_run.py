@@ -29,14 +29,9 @@ from tests.builders import (
     at,
     some_facts,
 )
-from tests.core.deciding import decided
+from tests.core.deciding import decided, reason, up
 
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
-
-
-def up(**fields: Any) -> Facts:
-    """Build facts of a run whose pods are all ready."""
-    return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
 
 
 def hooked(*types: str, url: str | None = "http://gate.example/", **fields: Any) -> CanarySpec:
@@ -56,11 +51,6 @@ def in_run(weight: int = 20, **fields: Any) -> CanaryStatus:
 
 def told(decision: Decision) -> list[str]:
     return [notice.reason for notice in decision.status.notices]
-
-
-def reason(decision: Decision) -> str:
-    wait = decision.status.waiting_for
-    return wait.reason if wait else ""
 
 
 def types_of(asked: list[Need]) -> list[str]:
@@ -137,9 +127,10 @@ class TestReadiness:
         waiting = decided(a_spec(), in_run(0), facts, at(60))
         assert reason(waiting) == waits.CANARY_NOT_READY
         assert "quota exceeded" in waiting.status.waiting_for.message
-        settled = decided(a_spec(), waiting.status, facts, at(70))
-        assert settled.status == waiting.status
-        assert settled.wake_at == at(660)
+        settled = decided(a_spec(), waiting.status, facts, at(61))
+        assert (settled.status, settled.wake_at) == (waiting.status, at(65))
+        later = decided(a_spec(), waiting.status, facts, at(65))
+        assert (later.status, later.wake_at) == (waiting.status, at(660))
         late = decided(a_spec(), waiting.status, facts, at(660))
         assert late.status.phase is Phase.FAILED
         assert late.status.history[0].reason == "ProgressDeadlineExceeded"

@@ -18,17 +18,11 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.facts import Facts, Revision, Trouble
-from canary.core.situation import Decision
 from canary.core.weights import ALL_PRIMARY, Split
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.core.deciding import decided, reason
 
 HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
-
-
-def reason(decision: Decision) -> str:
-    wait = decision.status.waiting_for
-    return wait.reason if wait else ""
 
 
 def fresh(**fields: Any) -> Facts:
