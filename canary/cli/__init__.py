@@ -5,24 +5,43 @@ does not load a client of everything.
 """
 
 from importlib import import_module
-from importlib.metadata import version as installed_version
+from typing import Any
 
 import click
 
 _COMMANDS = {
-    "abort": "canary.cli.commands:abort",
-    "approve": "canary.cli.commands:approve",
-    "crds": "canary.cli.crds:crds",
-    "demo": "canary.cli.demo:demo",
-    "metrics": "canary.cli.metrics:metrics",
-    "pause": "canary.cli.commands:pause",
-    "promote": "canary.cli.commands:promote",
-    "reject": "canary.cli.commands:reject",
-    "resume": "canary.cli.commands:resume",
-    "retry": "canary.cli.commands:retry",
-    "run": "canary.cli.run:run",
-    "status": "canary.cli.status:status",
+    "abort": ("canary.cli.commands", "Roll the run under way back."),
+    "approve": ("canary.cli.commands", "Open the gate that a Canary waits at."),
+    "crds": ("canary.cli.crds", "Print the CustomResourceDefinitions, or write them into folders."),
+    "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
+    "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
+    "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
+    "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),
+    "reject": ("canary.cli.commands", "Refuse at the gate, and roll the run back."),
+    "resume": ("canary.cli.commands", "Go on with a paused run."),
+    "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
+    "run": ("canary.cli.run", "Run the controller until it is told to end."),
+    "status": ("canary.cli.status", "Show where a Canary is and what it waits for."),
 }
+"""The module of each command, which names it as we do, and what it does in a line."""
+
+
+class Deferred(click.Command):
+    """A command that is imported when it is called: to list or complete it takes its line alone."""
+
+    def __init__(self, name: str, module: str, line: str) -> None:
+        super().__init__(name, short_help=line)
+        self._module = module
+
+    def load(self) -> click.Command:
+        """Import the command itself."""
+        command = getattr(import_module(self._module), str(self.name))
+        assert isinstance(command, click.Command)
+        return command
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Hand over to the command itself: from here on its context is what click works with."""
+        return self.load().make_context(*args, **extra)
 
 
 class LazyGroup(click.Group):
@@ -33,14 +52,10 @@ class LazyGroup(click.Group):
         return sorted({*super().list_commands(ctx), *_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
+        """Find a command without importing it."""
+        if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, name = place.split(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
+        return Deferred(cmd_name, *_COMMANDS[cmd_name])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,4 +66,6 @@ def main() -> None:
 @main.command()
 def version() -> None:
     """Print the version."""
+    from importlib.metadata import version as installed_version
+
     click.echo(installed_version("tidegate"))
