@@ -12,6 +12,15 @@ A metric without data, or outside its bounds, is a value (`analysis.model`), nev
 from collections.abc import Iterable
 
 
+_NOUNS = {
+    "tidegate.routers": "router",
+    "tidegate.providers": "metric provider",
+    "tidegate.notifiers": "alert type",
+    "tidegate.judges": "judge",
+}
+"""The families of plug-ins, in the words of those who name one in a manifest."""
+
+
 class AnalysisError(Exception):
     """Anything the analysis engine raises."""
 
@@ -32,13 +41,21 @@ class UnknownPlugin(AnalysisError):
 
     def __init__(self, group: str, name: str, known: Iterable[str]) -> None:
         self.group = group
-        self.name = name
+        # A name may be of a type that shows itself otherwise than as text.
+        self.name = f"{name}"
         self.known = tuple(sorted(known))
-        choices = ", ".join(self.known) if self.known else "none are registered"
-        super().__init__(
-            f"{name!r} is not in {group}; known names: {choices}. "
-            f"Use one of these, or install a package with an entry point in group {group!r}."
-        )
+        super().__init__(f"there is no {self.noun} {self.name!r}; {self.remedy}")
+
+    @property
+    def noun(self) -> str:
+        """What the group's plug-ins are called."""
+        return _NOUNS.get(self.group, "plug-in")
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        install = f"install a plug-in that brings this {self.noun}"
+        return f"name one of {', '.join(self.known)}, or {install}" if self.known else install
 
     def __reduce__(self) -> tuple[type["UnknownPlugin"], tuple[str, str, tuple[str, ...]]]:
         """Rebuild from the parts, so that the exception survives a process boundary."""

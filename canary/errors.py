@@ -17,6 +17,7 @@ The analysis engine's exceptions are in `analysis.errors`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 #: A value longer than this is cut where it is shown: a message must fit a condition and an event.
 SHOWN_VALUE_LENGTH = 80
@@ -32,10 +33,19 @@ class Problem:
 
     def __str__(self) -> str:
         """Name the field, the value and the remedy in one line."""
-        shown = repr(self.value)
+        shown = _written(self.value)
         if len(shown) > SHOWN_VALUE_LENGTH:
             shown = f"{shown[: SHOWN_VALUE_LENGTH - 1]}…"
         return f"{self.field}: {shown}: {self.remedy}"
+
+
+def _written(value: object) -> str:
+    """Write a value as its author would: in YAML, and not in Python."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value.value if isinstance(value, Enum) else value)
 
 
 class CanaryError(Exception):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from enum import Enum
 
 from pydantic import BaseModel
@@ -45,7 +46,9 @@ def shown(value: object) -> object:
         return Description("an object")
     if isinstance(value, list | tuple):
         return Description(f"a list of {len(value)}")
-    return Description(f"a {type(value).__name__}")
+    if value is None:
+        return Description("null")
+    return Description("a date" if isinstance(value, date) else "something else")
 
 
 def shown_at(location: tuple[str | int, ...], value: object, *, hidden: bool = False) -> object:

@@ -13,19 +13,6 @@ from canary.api.metrictemplate import MetricProviderType, MetricTemplate
 from canary.api.shown import shown
 from canary.errors import Problem
 
-#: The routers that this version has.
-ROUTERS = (
-    "istio",
-    "linkerd",
-    "smi",
-    "smi:v1alpha1",
-    "smi:v1alpha2",
-    "smi:v1alpha3",
-    "smi:v1alpha4",
-    "gatewayapi",
-    "gatewayapi:v1",
-    "gatewayapi:v1beta1",
-)
 METRIC_PROVIDERS = (MetricProviderType.PROMETHEUS, MetricProviderType.SCRAPE)
 ALERT_PROVIDERS = (AlertProviderType.SLACK, AlertProviderType.WEBHOOK)
 
@@ -38,18 +25,24 @@ class _Row:
 
     field: str
     instead: str
+    """What to do about it, after "this version does not support …"."""
     read: Callable[[Any], object]
+    what: str = "this"
+    """What the field asks for, where its name does not say so."""
     #: The values that do have an effect, beside "not set".
     supported: Iterable[object] = ()
 
 
+_OTHER_ROUTER = "remove it and route with a router of this version"
+
+
+def _blue_green(canary: Canary) -> int | None:
+    """Give the iterations of blue/green; with match they belong to A/B testing, told there."""
+    analysis = canary.spec.analysis
+    return None if analysis.match else analysis.iterations
+
+
 _CANARY = (
-    _Row(
-        field="spec.provider",
-        read=lambda canary: canary.spec.provider,
-        supported=ROUTERS,
-        instead=f"name one of {', '.join(ROUTERS)}",
-    ),
     _Row(
         field="spec.targetRef.kind",
         read=lambda canary: canary.spec.target_ref.kind,
@@ -67,62 +60,70 @@ _CANARY = (
         read=lambda canary: (
             canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.primary_scaler_queries
         ),
-        instead="scale on the metrics of a HorizontalPodAutoscaler",
+        what="queries of KEDA",
+        instead="remove it and scale on the metrics of a HorizontalPodAutoscaler",
     ),
     _Row(
         field="spec.ingressRef",
         read=lambda canary: canary.spec.ingress_ref,
-        instead="route with one of the routers of this version",
+        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.routeRef",
         read=lambda canary: canary.spec.route_ref,
-        instead="route with one of the routers of this version",
+        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.upstreamRef",
         read=lambda canary: canary.spec.upstream_ref,
-        instead="route with one of the routers of this version",
+        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.service.mirror",
         read=lambda canary: canary.spec.service.mirror,
-        instead="mirror in a route of your own",
+        what="mirroring",
+        instead="remove it and mirror in a route of your own",
     ),
     _Row(
         field="spec.service.meshName",
         read=lambda canary: canary.spec.service.mesh_name,
-        instead="route with one of the routers of this version",
+        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.service.backends",
         read=lambda canary: canary.spec.service.backends,
-        instead="route with one of the routers of this version",
+        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.analysis.iterations",
-        read=lambda canary: canary.spec.analysis.iterations,
-        instead="move traffic with stepWeight or stepWeights",
+        read=_blue_green,
+        what="blue/green (iterations without match)",
+        instead="replace it with stepWeight or stepWeights, which move traffic in steps",
     ),
     _Row(
         field="spec.analysis.match",
         read=lambda canary: canary.spec.analysis.match,
-        instead="move traffic with stepWeight or stepWeights",
+        what="A/B testing (match)",
+        instead="leave this workload to Flagger for now; to remove match would send the canary "
+        "a share of everybody's requests and not only of those that match",
     ),
     _Row(
         field="spec.analysis.mirror",
         read=lambda canary: canary.spec.analysis.mirror,
-        instead="begin with a small stepWeight",
+        what="mirroring",
+        instead="remove it and begin with a small stepWeight",
     ),
     _Row(
         field="spec.analysis.mirrorWeight",
-        read=lambda canary: canary.spec.analysis.mirror_weight,
-        instead="begin with a small stepWeight",
+        read=lambda canary: not canary.spec.analysis.mirror and canary.spec.analysis.mirror_weight,
+        what="mirroring",
+        instead="remove it and begin with a small stepWeight",
     ),
     _Row(
         field="spec.analysis.sessionAffinity",
         read=lambda canary: canary.spec.analysis.session_affinity,
-        instead="make sessions independent of the pod",
+        what="session affinity",
+        instead="remove it, or leave this workload to Flagger for now",
     ),
 )
 _METRIC_TEMPLATE = (
@@ -155,7 +156,7 @@ def unsupported(resource: Resource) -> tuple[Problem, ...]:
         Problem(
             row.field,
             shown(value),
-            f"is not acted on by this version; remove it or {row.instead}",
+            f"this version does not support {row.what}; {row.instead}",
         )
         for row, value in values
         if value not in (None, False, (), {}) and value not in row.supported

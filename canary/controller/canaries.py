@@ -218,13 +218,30 @@ class CanaryReader:
             router: Router | None = router_for(provider)
         except UnknownPlugin as unknown:
             router = None
-            problems.append(Problem("spec.provider", provider, str(unknown)))
-        problems += unsupported(canary)
+            problems.append(Problem("spec.provider", provider, unknown.remedy))
+        refused = unsupported(canary)
+        problems += refused
         if router is not None:
-            problems += router.problems(canary)
+            problems += _of_others(router.problems(canary), refused)
         if self._own_namespace_only:
             problems += _references_to_other_namespaces(canary)
-        return canary, router, tuple(dict.fromkeys(problems))
+        return canary, router, _one_for_each_field(problems)
+
+
+def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Keep the first problem of each field: one fault is told in one sentence."""
+    kept: dict[str, Problem] = {}
+    for problem in problems:
+        kept.setdefault(problem.field, problem)
+    return tuple(kept.values())
+
+
+def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Iterator[Problem]:
+    """Leave out what a router says of fields, or parts of fields, that are refused already."""
+    whole = tuple(f"{each.field}{end}" for each in refused for end in ".[")
+    for problem in problems:
+        if not f"{problem.field}.".startswith(whole):
+            yield problem
 
 
 def _content(manifest: Manifest) -> bytes:

@@ -53,7 +53,9 @@ class IstioRouter:
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of Istio and that it cannot do."""
         if _is_tcp(canary):
-            fields = not_understood(canary, "istio with appProtocol tcp", service=_ANY_PROTOCOL)
+            fields = not_understood(
+                canary, self.name, transport=" with appProtocol tcp", service=_ANY_PROTOCOL
+            )
             return (*fields, *_connection_problems(canary))
         understood = _ANY_PROTOCOL | _HTTP
         fields = not_understood(

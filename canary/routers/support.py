@@ -32,24 +32,38 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
+#: Fields that mean nothing without another one, of which it is told already.
+_PART_OF = {"mirror_weight": "mirror"}
+
+
+def routed_by(canary: Canary, router: str) -> str:
+    """Name a Canary's router as its author does."""
+    return canary.spec.provider or f"{router}, which the controller uses by default,"
+
 
 def not_understood(
     canary: Canary,
     router: str,
     *,
+    transport: str = "",
     service: frozenset[str],
     analysis: frozenset[str] = frozenset(),
 ) -> Iterator[Problem]:
-    """Name the fields that are set and that a router understanding only these does not act on."""
+    """Name the fields that are set and that a router understanding only these does not act on.
+
+    `transport` narrows down when it does not.
+    """
     for path, model, names, understood in (
         ("spec.service", canary.spec.service, SERVICE_FIELDS, service),
         ("spec.analysis", canary.spec.analysis, ANALYSIS_FIELDS, analysis),
     ):
         for field, written in names.items():
             value = getattr(model, field)
-            if value not in (None, False, (), {}) and field not in understood:
+            told = getattr(model, _PART_OF.get(field, ""), None)
+            if value not in (None, False, (), {}) and field not in understood and not told:
                 yield Problem(
                     f"{path}.{written}",
                     shown(value),
-                    f"remove it, or name another router: {router} cannot do this",
+                    f"remove it, or name another router: {routed_by(canary, router)}{transport} "
+                    "cannot do this",
                 )

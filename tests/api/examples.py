@@ -379,7 +379,7 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/stepWeight": "10"}, "analysis.stepWeight", "'10'", "write a whole number"
     ),
     "true where a number belongs": _bad(
-        {"analysis/threshold": True}, "analysis.threshold", "True", "write a whole number"
+        {"analysis/threshold": True}, "analysis.threshold", "true", "write a whole number"
     ),
     "a number where a yes or no belongs": _bad(
         {"suspend": 1}, "suspend", "1", "write true or false"
@@ -396,7 +396,7 @@ BAD_CANARIES: dict[str, Bad] = {
     "true where a bound belongs": _bad(
         {"analysis/metrics/0/thresholdRange/min": True},
         "analysis.metrics[0].thresholdRange.min",
-        "True",
+        "true",
         "write a number, not quoted",
     ),
     "a number where text belongs": _bad(
@@ -590,7 +590,7 @@ BAD_CANARIES: dict[str, Bad] = {
         {"service/targetPort": 65536}, "service.targetPort", "65536", "write a port number", "parse"
     ),
     "true as a target port": _bad(
-        {"service/targetPort": True}, "service.targetPort", "True", "write a port number"
+        {"service/targetPort": True}, "service.targetPort", "true", "write a port number"
     ),
     "an address without a scheme": _bad(
         {"metricsServer": "prometheus:9090"},

@@ -7,7 +7,7 @@ one alike, and those of tidegate's own validation. The objects are in `examples.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from canary.api.unsupported import unsupported
-from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
-from canary.errors import InvalidSpec
+from canary.api.validation import parse_alert_provider, parse_metric_template
+from canary.controller.canaries import CanaryReader
+from canary.errors import InvalidSpec, Problem
 from tests.api.examples import BAD, JsonObject, a_canary, patched
 from tests.api.test_unsupported import REFUSED
 
@@ -24,10 +25,10 @@ TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
 API_SERVER, TIDEGATE = "api server", "tidegate"
 ADMITTED = "(takes it)"
 
-_PARSERS: Mapping[str, Callable[[JsonObject], Any]] = {
-    "Canary": parse_canary,
-    "MetricTemplate": parse_metric_template,
-    "AlertProvider": parse_alert_provider,
+_JUDGES: Mapping[str, Callable[[JsonObject], Iterable[Problem]]] = {
+    "Canary": CanaryReader("istio").problems,
+    "MetricTemplate": lambda obj: unsupported(parse_metric_template(obj)),
+    "AlertProvider": lambda obj: unsupported(parse_alert_provider(obj)),
 }
 
 #: What an API server says of any object, whatever its kind.
@@ -40,6 +41,12 @@ OF_ANY_KIND = {
 OBJECTS: dict[str, JsonObject] = {
     # An object of another kind or version reaches no resource of ours, and is refused unread.
     **{name: bad.obj for name, bad in BAD.items() if bad.field.startswith("spec")},
+    "a router of a later version, which this version does not act on": patched(
+        a_canary(), {"provider": "nginx"}
+    ),
+    "a router of an old version of Gateway API, which this version does not act on": patched(
+        a_canary(), {"provider": "gatewayapi:v1alpha2", "service/gatewayRefs": [{"name": "g"}]}
+    ),
     **{
         f"{name}, which this version does not act on": patched(a_canary(), changes)
         for name, (changes, _, _) in REFUSED.items()
@@ -51,7 +58,7 @@ OBJECTS: dict[str, JsonObject] = {
 def said_by_tidegate(obj: JsonObject) -> str:
     """Give what the condition Invalid says of an object."""
     try:
-        problems = unsupported(_PARSERS[obj["kind"]](obj))
+        problems = _JUDGES[obj["kind"]](obj)
     except InvalidSpec as invalid:
         problems = invalid.problems
     return "; ".join(map(str, problems)) or ADMITTED

@@ -1,6 +1,6 @@
 """How values are shown in messages."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -13,6 +13,8 @@ from canary.api.shown import MISSING, path, shown, shown_at
         (5, "5"),
         (2.5, "2.5"),
         (True, "True"),
+        (None, "null"),
+        (timedelta(1), "something else"),
         ("a\nb", r"'a\nb'"),
         ("x" * 65, f"'{'x' * 63}…'"),
         (10**5000, "a huge number"),

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from enum import StrEnum
 
 import pytest
 
@@ -9,6 +10,10 @@ import analysis.errors
 import canary.errors
 from analysis.errors import UnknownPlugin
 from canary.errors import InvalidSpec, Problem
+
+
+class Colour(StrEnum):
+    RED = "red"
 
 
 def exceptions(module) -> list[type[Exception]]:
@@ -43,10 +48,22 @@ def test_the_docstring_draws_every_exception_under_its_parent(module):
             "spec.analysis.stepWeight: 5.5: use a whole number of percent",
         ),
         (Problem("spec.provider", "", "name a router"), "spec.provider: '': name a router"),
-        (Problem("spec.targetRef", None, "name a target"), "spec.targetRef: None: name a target"),
+        (
+            Problem("spec.targetRef", None, "name a target"),
+            "spec.targetRef: not set: name a target",
+        ),
+        (Problem("spec.suspend", True, "write false"), "spec.suspend: true: write false"),
+        (Problem("spec.kind", Colour.RED, "be blue"), "spec.kind: 'red': be blue"),
         (Problem("metadata.name", "näme\n", "use a-z"), "metadata.name: 'näme\\n': use a-z"),
     ],
-    ids=["a number", "an empty string", "nothing", "unicode and a line break"],
+    ids=[
+        "a number",
+        "an empty string",
+        "nothing",
+        "a yes",
+        "one of several",
+        "unicode and a line break",
+    ],
 )
 def test_a_problem_names_field_value_and_remedy_in_one_line(problem, shown):
     assert str(problem) == shown

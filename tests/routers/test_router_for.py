@@ -43,4 +43,4 @@ def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(
 ) -> None:
     with pytest.raises(UnknownPlugin) as error:
         router_for(provider)
-    assert f"known names: {known}." in str(error.value)
+    assert f"name one of {known}, or install a plug-in" in str(error.value)

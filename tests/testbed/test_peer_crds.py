@@ -185,7 +185,7 @@ def test_what_the_peer_takes_and_tidegate_does_not_is_said_in_words(api, obj, fi
     problem = next(
         each for each in unsupported(parse_canary(created.json())) if each.field == field
     )
-    assert "is not acted on by this version; remove it or " in str(problem)
+    assert "this version does not support " in str(problem)
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=[each["phase"] for each in STATUSES])

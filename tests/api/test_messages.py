@@ -1,0 +1,122 @@
+"""What people read of a Canary that cannot be acted on: one sentence a fault, in their own words."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from canary.controller.canaries import CanaryReader
+from canary.errors import Problem
+from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, WEIGHTED, a_canary, patched
+from tests.api.test_unsupported import REFUSED
+
+MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
+SAID = {
+    "a router that there is not": (
+        {"provider": "nginx"},
+        "spec.provider: 'nginx': name one of gatewayapi, istio, linkerd, smi, or install a plug-in "
+        "that brings this router",
+    ),
+    "a version that the router does not have": (
+        {"provider": "smi:v9"},
+        "spec.provider: 'smi:v9': name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, "
+        "smi:v1alpha4, or install a plug-in that brings this router",
+    ),
+    "mirroring": (
+        {"analysis/mirror": True},
+        "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
+        "with a small stepWeight",
+    ),
+    "mirroring of a share": (
+        {"analysis/mirror": True, "analysis/mirrorWeight": 20},
+        "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
+        "with a small stepWeight",
+    ),
+    "A/B testing": (
+        WEIGHTED | {"analysis/iterations": 10, "analysis/match": MATCH},
+        "spec.analysis.match: a list of 1: this version does not support A/B testing (match); "
+        "leave this workload to Flagger for now; to remove match would send the canary a share of "
+        "everybody's requests and not only of those that match",
+    ),
+    "blue/green": (
+        WEIGHTED | {"analysis/iterations": 10},
+        "spec.analysis.iterations: 10: this version does not support blue/green (iterations "
+        "without match); replace it with stepWeight or stepWeights, which move traffic in steps",
+    ),
+    "sticky sessions": (
+        {"analysis/sessionAffinity": {"cookieName": "c"}},
+        "spec.analysis.sessionAffinity: an object: this version does not support session affinity; "
+        "remove it, or leave this workload to Flagger for now",
+    ),
+    "a field that the router of the manifest does not understand": (
+        {"provider": "linkerd", "service/timeout": "5s"},
+        "spec.service.timeout: '5s': remove it, or name another router: linkerd cannot do this",
+    ),
+    "a field that the default router does not understand": (
+        {"service/gatewayRefs": [{"name": "public"}]},
+        "spec.service.gatewayRefs: a list of 1: remove it, or name another router: istio, which "
+        "the controller uses by default, cannot do this",
+    ),
+    "retries without a number": (
+        {"service/retries": {"perTryTimeout": "1s"}},
+        "spec.service.retries.attempts: not set: set attempts to 1 or more, or remove "
+        "perTryTimeout and retryOn: Istio refuses them where nothing is repeated",
+    ),
+}
+ROUTERS = ("istio", "smi", "linkerd", "gatewayapi")
+EVERYTHING = GOOD_CANARIES["every field at once"]
+CORPUS: dict[str, dict[str, Any]] = {
+    **{name: bad.obj for name, bad in BAD_CANARIES.items()},
+    **{name: patched(a_canary(), changes) for name, (changes, _, _) in REFUSED.items()},
+    **{name: patched(a_canary(), changes) for name, (changes, _) in SAID.items()},
+    **{
+        f"every field at once on {router}": patched(EVERYTHING, {"provider": router})
+        for router in ("nginx", "nowhere", *ROUTERS)
+    },
+    **{
+        f"{name} on {router}": patched(a_canary(), changes | {"provider": router})
+        for name, (changes, _, _) in REFUSED.items()
+        for router in ROUTERS
+    },
+    **{
+        f"{value!r} for {field}": patched(a_canary(), {field: value})
+        for field in ("targetRef", "service", "analysis", "analysis/metrics", "service/port")
+        for value in (None, True, 1.5, "text", [], [None], {"a": None})
+    },
+}
+PYTHON = re.compile(
+    r"\bNone\b|\bTrue\b|\bFalse\b|NoneType|<[\w.]+[: ]|\bclass '|datetime\.|\w+\([a-z_]+=|"
+    r"tidegate\.(routers|providers|notifiers|judges)"
+)
+
+
+def problems_of(obj: dict[str, Any]) -> tuple[Problem, ...]:
+    return CanaryReader("istio").problems(obj)
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_nobody_is_shown_python(name):
+    assert not [str(each) for each in problems_of(CORPUS[name]) if PYTHON.search(str(each))]
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_fault_is_told_in_one_sentence(name):
+    fields = Counter(problem.field for problem in problems_of(CORPUS[name]))
+    assert [field for field, times in fields.items() if times > 1] == []
+
+
+@pytest.mark.parametrize(("changes", "sentence"), SAID.values(), ids=SAID)
+def test_the_sentence_speaks_of_what_the_author_wrote(changes, sentence):
+    (problem,) = problems_of(patched(a_canary(), changes))
+    assert str(problem) == sentence
+
+
+@pytest.mark.parametrize(
+    "provider", ["istio", "linkerd", "smi", "smi:v1alpha2", "gatewayapi", "gatewayapi:v1beta1"]
+)
+def test_a_router_of_this_version_is_supported(provider):
+    changes = {"provider": provider}
+    if provider.startswith("gatewayapi"):
+        changes |= {"service/gatewayRefs": [{"name": "public"}]}
+    assert problems_of(patched(a_canary(), changes)) == ()
