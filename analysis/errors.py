@@ -11,7 +11,6 @@ A metric without data, or outside its bounds, is a value (`analysis.model`), nev
 
 from collections.abc import Iterable
 
-
 _NOUNS = {
     "tidegate.routers": "router",
     "tidegate.providers": "metric provider",

@@ -31,16 +31,14 @@ HIDDEN = Description("(hidden)")
 
 def shown(value: object) -> object:
     """Show a value: a scalar as it is as long as it is short, and what anything else is."""
-    if isinstance(value, Description):
-        return value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Description):
         return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
     if isinstance(value, int):
         # Python refuses to write very long integers.
         return value if value.bit_length() <= _LARGEST_BITS else Description("a huge number")
-    if isinstance(value, float):
+    if isinstance(value, float | Description):
         return value
     if isinstance(value, Mapping | BaseModel):
         return Description("an object")

@@ -15,39 +15,53 @@ MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
 SAID = {
     "a router that there is not": (
         {"provider": "nginx"},
-        "spec.provider: 'nginx': name one of gatewayapi, istio, linkerd, smi, or install a plug-in "
-        "that brings this router",
+        (
+            "spec.provider: 'nginx': name one of gatewayapi, istio, linkerd, smi, or install a plug-in "
+            "that brings this router"
+        ),
     ),
     "a version that the router does not have": (
         {"provider": "smi:v9"},
-        "spec.provider: 'smi:v9': name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, "
-        "smi:v1alpha4, or install a plug-in that brings this router",
+        (
+            "spec.provider: 'smi:v9': name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, "
+            "smi:v1alpha4, or install a plug-in that brings this router"
+        ),
     ),
     "mirroring": (
         {"analysis/mirror": True},
-        "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
-        "with a small stepWeight",
+        (
+            "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
+            "with a small stepWeight"
+        ),
     ),
     "mirroring of a share": (
         {"analysis/mirror": True, "analysis/mirrorWeight": 20},
-        "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
-        "with a small stepWeight",
+        (
+            "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
+            "with a small stepWeight"
+        ),
     ),
     "A/B testing": (
         WEIGHTED | {"analysis/iterations": 10, "analysis/match": MATCH},
-        "spec.analysis.match: a list of 1: this version does not support A/B testing (match); "
-        "leave this workload to Flagger for now; to remove match would send the canary a share of "
-        "everybody's requests and not only of those that match",
+        (
+            "spec.analysis.match: a list of 1: this version does not support A/B testing (match); "
+            "leave this workload to Flagger for now; to remove match would send the canary a share of "
+            "everybody's requests and not only of those that match"
+        ),
     ),
     "blue/green": (
         WEIGHTED | {"analysis/iterations": 10},
-        "spec.analysis.iterations: 10: this version does not support blue/green (iterations "
-        "without match); replace it with stepWeight or stepWeights, which move traffic in steps",
+        (
+            "spec.analysis.iterations: 10: this version does not support blue/green (iterations "
+            "without match); replace it with stepWeight or stepWeights, which move traffic in steps"
+        ),
     ),
     "sticky sessions": (
         {"analysis/sessionAffinity": {"cookieName": "c"}},
-        "spec.analysis.sessionAffinity: an object: this version does not support session affinity; "
-        "remove it, or leave this workload to Flagger for now",
+        (
+            "spec.analysis.sessionAffinity: an object: this version does not support session affinity; "
+            "remove it, or leave this workload to Flagger for now"
+        ),
     ),
     "a field that the router of the manifest does not understand": (
         {"provider": "linkerd", "service/timeout": "5s"},
@@ -55,13 +69,17 @@ SAID = {
     ),
     "a field that the default router does not understand": (
         {"service/gatewayRefs": [{"name": "public"}]},
-        "spec.service.gatewayRefs: a list of 1: remove it, or name another router: istio, which "
-        "the controller uses by default, cannot do this",
+        (
+            "spec.service.gatewayRefs: a list of 1: remove it, or name another router: istio, which "
+            "the controller uses by default, cannot do this"
+        ),
     ),
     "retries without a number": (
         {"service/retries": {"perTryTimeout": "1s"}},
-        "spec.service.retries.attempts: not set: set attempts to 1 or more, or remove "
-        "perTryTimeout and retryOn: Istio refuses them where nothing is repeated",
+        (
+            "spec.service.retries.attempts: not set: set attempts to 1 or more, or remove "
+            "perTryTimeout and retryOn: Istio refuses them where nothing is repeated"
+        ),
     ),
 }
 ROUTERS = ("istio", "smi", "linkerd", "gatewayapi")
