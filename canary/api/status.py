@@ -164,6 +164,9 @@ class Run(StatusModel):
     holds: tuple[Hold, ...] = Field(
         default=(), description="What holds the run, whatever else it waits for meanwhile."
     )
+    commands: tuple[str, ...] = Field(
+        default=(), description="The last few commands that were obeyed in it, and who gave them."
+    )
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
     )
@@ -183,6 +186,7 @@ class CommandRecord(StatusModel):
     value: str = Field(default="", description="Who asked, and why.")
     at: Moment = Field(description="When it was carried out.")
     accepted: bool = Field(default=True, description="Whether it applied at that moment.")
+    message: str = Field(default="", description="Why it was refused, in a sentence.")
     cleared: bool = Field(default=False, description="Whether its annotation is gone again.")
 
 
@@ -195,6 +199,9 @@ class RunRecord(StatusModel):
     message: str = Field(default="", description="Why, in a sentence.")
     started_at: Moment | None = Field(default=None, description="When it began.")
     duration_seconds: int = Field(default=0, ge=0, description="How long it took, in seconds.")
+    commands: tuple[str, ...] = Field(
+        default=(), description="The last few commands that were obeyed in it, and who gave them."
+    )
 
 
 class Notice(StatusModel):

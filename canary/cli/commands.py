@@ -1,40 +1,191 @@
 """`tidegate approve`, `reject`, `retry`, `abort`, `pause`, `resume`, `promote`.
 
-Each leaves an annotation on the Canary, with who asked and why; the controller acts on it,
-records it in the status, and removes it.
+Each leaves an annotation on the Canary, with who asks and why; the controller acts on it, records
+it in the status, and removes it. The command waits for that record, and says what came of it.
 """
 
+import asyncio
 import getpass
-from collections.abc import Callable
-from datetime import UTC, datetime
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from time import monotonic
 
 import click
 
-from canary.cli.connection import Place, canary_command
+from canary.api.kinds import Kind, Manifest
+from canary.api.people import WebhookType
+from canary.api.status import CanaryStatus, CommandRecord
+from canary.cli.connection import Place, Span, canary_command, read_canary_status
+from canary.cli.ending import Refused, TooLate
+from canary.cli.moments import moment
+from canary.cli.silence import silence
 from canary.controller.canaries import COMMAND_PREFIX
 from canary.controller.cluster import Cluster
+from canary.core.conditions import INVALID
+from canary.core.gates import held_gates
+from canary.core.signature import Signature
+from canary.errors import Forbidden, NotFound
+
+REVIEW = Kind(
+    group="authentication.k8s.io",
+    versions=("v1",),
+    kind="SelfSubjectReview",
+    plural="selfsubjectreviews",
+    namespaced=False,
+)
+_AT_GATES = frozenset({"approve", "reject"})
+_ASKED_FOR = {
+    "abort": "The run is rolled back now: the primary gets all traffic.",
+    "promote": "The revision is promoted now, without the steps, gates and analyses that are left.",
+}
+"""What a person is asked to confirm, by verb."""
+_LOOK_SECONDS = 0.25
+_REPORTED = timedelta(seconds=10)
+_SETTLED = timedelta(minutes=2)
 
 
 def _command(verb: str, help_text: str) -> click.Command:
     @canary_command
-    async def give(cluster: Cluster, place: Place, *, reason: str, by: str) -> None:
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        value = f"{by} at {moment}" + (f": {reason}" if reason else "")
+    async def give(
+        cluster: Cluster,
+        place: Place,
+        *,
+        reason: str,
+        limit: timedelta | None,
+        wait: bool,
+        yes: bool = False,
+        gate: str | None = None,
+    ) -> None:
+        now = datetime.now().astimezone()
+        manifest = await cluster.read(place.kind, place.namespace, place.name)
+        status = read_canary_status(place, manifest)
+        named = _gate(place, status, gate) if verb in _AT_GATES else ""
+        if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
+            click.confirm(f"{place.name}: {_ASKED_FOR[verb]} Go on?", abort=True)
+        user = await _user(cluster)
+        signature = Signature.of(user, "cli", now, gate=named, reason=reason)
         await cluster.merge_patch(
             place.kind,
             place.namespace,
             place.name,
-            {"metadata": {"annotations": {f"{COMMAND_PREFIX}{verb}": value}}},
+            {"metadata": {"annotations": {f"{COMMAND_PREFIX}{verb}": str(signature)}}},
         )
-        click.echo(f"canary {place.namespace}/{place.name}: {verb} asked for by {by}")
+        if not wait:
+            click.echo(f"{place.name}: {verb} is left for the controller, by {user}")
+            return
+        record, after = await _outcome(cluster, place, verb, str(signature), limit)
+        at = moment(record.at, now)
+        click.echo(f"{place.name}: {verb} accepted at {at} for {user}; {_now(after)}")
 
-    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
+    options: Iterable[Callable[[Callable[..., None]], Callable[..., None]]] = (
         click.option("--reason", default="", help="Why; it is kept in the status and events."),
-        click.option("--by", default=getpass.getuser, help="Who asks.", show_default="your login"),
+        click.option(
+            "--timeout",
+            "limit",
+            type=Span(),
+            help=f"How long to wait for what comes of it; {'2m' if verb == 'abort' else '10s'} "
+            "when left out.",
+        ),
+        click.option("--wait/--no-wait", default=True, help="Whether to wait at all."),
     )
     for option in options:
         give = option(give)
+    if verb in _ASKED_FOR:
+        give = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(give)
+    if verb in _AT_GATES:
+        types = [each.value for each in WebhookType if each.is_gate]
+        text = "The gate's type, where several are shut."
+        give = click.option("--gate", type=click.Choice(types), help=text)(give)
     return click.command(name=verb, help=help_text)(give)
+
+
+def _gate(place: Place, status: CanaryStatus, type_: str | None) -> str:
+    """Name the one gate that is shut, or the one of a type.
+
+    Raises:
+        Refused: there is none.
+        UsageError: there are several.
+    """
+    shut: Mapping[str, WebhookType] = held_gates(status)
+    meant = [name for name, each in shut.items() if type_ in {None, each}]
+    if not meant:
+        what = f"no gate {type_} is shut" if type_ else "no gate is shut"
+        raise Refused(f"{place.name}: {what}; {_now(status)}")
+    if len(meant) > 1:
+        types = ", ".join(sorted(shut.values()))
+        raise click.UsageError(f"several gates are shut ({types}); name one with --gate")
+    return meant[0]
+
+
+async def _user(cluster: Cluster) -> str:
+    """Ask the API server who we are; where it does not say, it is who is logged in here."""
+    review: Manifest = {"apiVersion": "authentication.k8s.io/v1", "kind": REVIEW.kind}
+    try:
+        answer = await cluster.create({**review, "metadata": {}}, REVIEW)
+    except (NotFound, Forbidden):
+        return getpass.getuser()
+    user = (answer.get("status") or {}).get("userInfo") or {}
+    return str(user.get("username") or getpass.getuser())
+
+
+async def _outcome(
+    cluster: Cluster, place: Place, verb: str, value: str, limit: timedelta | None
+) -> tuple[CommandRecord, CanaryStatus]:
+    """Wait for the record of a command, and for what it has asked for.
+
+    Raises:
+        Refused: the controller has refused it, or does not answer.
+        TooLate: it was obeyed, and what it has asked for takes longer.
+    """
+    started = monotonic()
+    while True:
+        manifest = await cluster.read(place.kind, place.namespace, place.name)
+        status = read_canary_status(place, manifest)
+        record = next(
+            (each for each in status.commands if (each.verb, each.value) == (verb, value)), None
+        )
+        if record is not None and not record.accepted:
+            raise Refused(f"{place.name}: {verb} refused: {record.message}")
+        if record is not None and (verb != "abort" or not status.canary_weight):
+            return record, status
+        patience = limit or (_REPORTED if record is None else _SETTLED)
+        if monotonic() >= started + patience.total_seconds():
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+    if record is not None:
+        raise TooLate(f"{place.name}: {verb} accepted; {_now(status)}")
+    raise Refused(await _unanswered(cluster, place, verb, manifest, status))
+
+
+async def _unanswered(
+    cluster: Cluster, place: Place, verb: str, manifest: Manifest, status: CanaryStatus
+) -> str:
+    """Say why a command may have been left where it is, and how to take it back."""
+    invalid = status.condition(INVALID)
+    if (manifest.get("spec") or {}).get("suspend") is True:
+        why = "the Canary is suspended (spec.suspend), and commands wait until it is not"
+    elif "deletionTimestamp" in manifest["metadata"]:
+        why = "the Canary is being deleted"
+    elif invalid is not None and invalid.status == "True":
+        why = f"the Canary is invalid, and nothing is done until it is mended: {invalid.message}"
+    else:
+        why = await silence(cluster, place) or "the controller has not answered in time"
+    command = (
+        f"kubectl annotate {place.kind.plural}.{place.group} {place.name} -n {place.namespace}"
+    )
+    return (
+        f"{place.name}: {verb} was not obeyed: {why}. It stays asked for; take it back with: "
+        f"{command} {COMMAND_PREFIX}{verb}-"
+    )
+
+
+def _now(status: CanaryStatus) -> str:
+    """Say in a few words where a Canary is."""
+    weight = f", {status.canary_weight} % to the canary" if status.canary_weight else ""
+    wait = status.waiting_for
+    waiting = f", waiting for {wait.reason}: {wait.message}" if wait else ""
+    return f"it is {status.phase or 'New'} now{weight}{waiting}"
 
 
 approve = _command("approve", "Open the gate that a Canary waits at.")

@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 import click
 
-from canary.api.kinds import Kind
+from canary.api.fields import parse_duration
+from canary.api.kinds import Kind, Manifest
+from canary.api.meta import PEER_GROUP
+from canary.api.peer import read_peer_status
+from canary.api.status import CanaryStatus, read_status
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
 from canary.errors import CanaryError
@@ -28,6 +33,29 @@ class Place:
     def kind(self) -> Kind:
         """The kind of the Canary."""
         return canary_kind(self.group)
+
+
+class Span(click.ParamType[timedelta]):
+    """A duration, as it is written in a Canary."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read a duration."""
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return timedelta(seconds=parse_duration(str(value)))
+        except ValueError:
+            self.fail(f"{value!r} is no duration; write it like 30m, 1h or 1h30m", param, ctx)
+
+
+def read_canary_status(place: Place, manifest: Manifest) -> CanaryStatus:
+    """Read the status of a Canary of either API group."""
+    read = read_peer_status if place.group == PEER_GROUP else read_status
+    return read(manifest.get("status"))
 
 
 def canary_command(

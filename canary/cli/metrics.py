@@ -11,11 +11,10 @@ from analysis.errors import AnalysisError
 from analysis.model import Metric
 from analysis.providers.history import History
 from canary.api.analysis_spec import MetricSpec
-from canary.api.fields import parse_duration
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
 from canary.cli.chart import Drawn, draw, save_png
-from canary.cli.connection import Place, canary_command
+from canary.cli.connection import Place, Span, canary_command
 from canary.controller.canaries import CanaryReader
 from canary.controller.cluster import Cluster
 from canary.controller.queries import QueryBuilder, Stores
@@ -25,22 +24,6 @@ from canary.errors import NotFound
 
 POINTS = 240
 """How many values of a metric are asked for."""
-
-
-class _Span(click.ParamType[timedelta]):
-    """A duration, as it is written in a Canary."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return timedelta(seconds=parse_duration(str(value)))
-        except ValueError:
-            self.fail(f"{value!r} is no duration; write it like 30m, 1h or 1h30m", param, ctx)
 
 
 class _Templates:
@@ -58,7 +41,7 @@ class _Templates:
 
 
 @click.command
-@click.option("--since", type=_Span(), default="1h", show_default=True, help="How far back.")
+@click.option("--since", type=Span(), default="1h", show_default=True, help="How far back.")
 @click.option(
     "--metrics-server",
     default="http://prometheus:9090",

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from canary.controller.canaries import CanaryKey
 from canary.controller.cluster import Cluster
 from canary.controller.leases import Elector, LeaseTimes
+from canary.controller.presence import Scope
 from canary.controller.shares import Membership
 from canary.core.shares import Share
 from canary.settings import Settings
@@ -34,6 +35,7 @@ class Authority:
         *,
         canaries: Callable[[], list[CanaryKey]],
         on_change: OnChange,
+        scope: Scope,
     ) -> None:
         self._canaries = canaries
         self._on_change = on_change
@@ -41,6 +43,8 @@ class Authority:
         self._elector: Elector | None = None
         self._membership: Membership | None = None
         namespace = settings.lease_namespace or cluster.credentials.namespace
+        self.lease = f"{namespace}/{settings.lease_name}"
+        """Where the Lease is by which this replica acts."""
         identity = f"{socket.gethostname()}-{os.getpid()}"
         times = LeaseTimes(
             lease_seconds=settings.lease_duration.total_seconds(),
@@ -55,6 +59,7 @@ class Authority:
                 identity=identity,
                 times=times,
                 on_change=self._on_share,
+                mark=scope.metadata,
                 at_rest=self._at_rest,
             )
         elif settings.leader_election:
@@ -65,6 +70,7 @@ class Authority:
                 identity=identity,
                 times=times,
                 on_change=self._on_leadership,
+                mark=scope.metadata,
             )
 
     # ----------------------------------------------------------------------------------- asked

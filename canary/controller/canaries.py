@@ -24,6 +24,7 @@ from canary.controller.records import packed
 from canary.core.commands import VERBS
 from canary.core.facts import Command
 from canary.core.phases import IDLE
+from canary.core.signature import LONGEST
 from canary.errors import InvalidSpec, Problem
 from canary.routers import Router, router_for
 
@@ -288,7 +289,7 @@ def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Proble
 
 def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:
     return tuple(
-        Command(verb=verb, value=str(annotations[COMMAND_PREFIX + verb])[:200])
+        Command(verb=verb, value=str(annotations[COMMAND_PREFIX + verb])[:LONGEST])
         for verb in VERBS
         if COMMAND_PREFIX + verb in annotations
     )

@@ -25,6 +25,7 @@ from canary.controller.cluster import Cluster
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
+from canary.controller.presence import scope_of
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reconcile import Reconciler
@@ -107,7 +108,11 @@ class Controller:
         )
         self._stack.push_async_callback(self._tracker.caches.close)
         self._authority = authority = Authority(
-            settings, cluster, canaries=self._tracker.canaries, on_change=self._on_change
+            settings,
+            cluster,
+            canaries=self._tracker.canaries,
+            on_change=self._on_change,
+            scope=scope_of(settings, self._version),
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         providers = await enter(Providers(observe=self._observe_query))

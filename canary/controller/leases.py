@@ -49,6 +49,7 @@ class Elector:
         identity: str,
         times: LeaseTimes,
         on_change: Callable[[bool], None],
+        mark: Manifest | None = None,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -59,6 +60,8 @@ class Elector:
         """Made unique: two replicas on one host, each the first process of its container."""
         self._times = times
         self._on_change = on_change
+        self._mark = mark or {}
+        """What the Lease's metadata say besides, for those who look for it."""
         self._clock = clock
         self._sleep = sleep
         self._held_until = float("-inf")
@@ -152,7 +155,7 @@ class Elector:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {"name": self._name, "namespace": self._namespace} | self._mark,
             "spec": self._claim() | {"acquireTime": now_written(), "leaseTransitions": 0},
         }
 
@@ -162,7 +165,7 @@ class Elector:
         if holder_of(lease) != self.identity:
             transitions = before.get("leaseTransitions") or 0
             spec |= {"acquireTime": now_written(), "leaseTransitions": transitions + 1}
-        return {**lease, "spec": spec}
+        return {**lease, "metadata": marked(lease["metadata"], self._mark), "spec": spec}
 
     def _claim(self) -> Manifest:
         return {
@@ -180,6 +183,11 @@ class Elector:
             except Exception:
                 # The election goes on, or nobody would ever act again.
                 log.exception("lease %s: a defect of the controller", self._name)
+
+
+def marked(metadata: Manifest, mark: Manifest) -> Manifest:
+    """Add labels and annotations to metadata, and keep those of others."""
+    return metadata | {part: {**(metadata.get(part) or {}), **mark[part]} for part in mark}
 
 
 def spec_of(lease: Manifest) -> Manifest:

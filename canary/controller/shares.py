@@ -16,7 +16,7 @@ import orjson
 from canary.api.kinds import Manifest
 from canary.controller.backoff import jittered
 from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE, LeaseTimes, holder_of, now_written, spec_of
+from canary.controller.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
 from canary.controller.share_leases import (
     ACKNOWLEDGED,
     AGREEMENT,
@@ -59,10 +59,14 @@ class Membership:
         times: LeaseTimes,
         on_change: Callable[[Share, Share], None],
         at_rest: Callable[[Share], bool],
+        mark: Manifest | None = None,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Make a member; `at_rest` tells whether nothing is being done beyond a share."""
+        """Make a member; `at_rest` tells whether nothing is being done beyond a share.
+
+        `mark` is what the shared Lease's metadata say besides, for those who look for it.
+        """
         self._cluster = cluster.for_election()
         self._namespace = namespace
         self._name = name
@@ -70,6 +74,7 @@ class Membership:
         self._times = times
         self._on_change = on_change
         self._at_rest = at_rest
+        self._mark = mark or {}
         self._clock = clock
         self._sleep = sleep
         self._standing = self._stranger()
@@ -299,7 +304,6 @@ class Membership:
 
     def _marked(self, metadata: Manifest, annotations: Mapping[str, str]) -> Manifest:
         """Have the Lease found by everybody of the group."""
-        return metadata | {
-            "labels": {**(metadata.get("labels") or {}), LABEL: self._name},
-            "annotations": {**(metadata.get("annotations") or {}), **annotations},
-        }
+        ours = {"labels": {LABEL: self._name}, "annotations": dict(annotations)}
+        mark = self._mark if metadata["name"] == self._name else {}
+        return marked(marked(metadata, mark), ours)

@@ -5,20 +5,32 @@ annotation is cleared afterwards, and the record is closed when the annotation i
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
+from canary.api.people import WebhookType
 from canary.api.status import Pause, Phase, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.facts import Command
 from canary.core.gates import GATES, held_gates
 from canary.core.initialisation import initialise
-from canary.core.needs import Need
+from canary.core.phases import RUNNING
 from canary.core.revision import current_revision
 from canary.core.run import begin
+from canary.core.signature import Signature
 from canary.core.situation import Situation, Turn
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+_NOTED = 5
+"""So many commands are noted in the record of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a command is not obeyed."""
+
+    why: str
 
 
 def obey(situation: Situation) -> Turn:
@@ -53,87 +65,106 @@ def _done(situation: Situation, command: Command) -> bool:
 
 
 def _carry_out(situation: Situation, command: Command) -> Turn:
-    turn = _COMMANDS[command.verb](situation, command)
-    if turn is None:
-        message = (
-            f"{command.verb} is not possible in phase {situation.status.phase or 'New'}"
-            f"{_waiting(situation)}; it was ignored"
-        )
-        refused = situation.record(command.verb, command.value, accepted=False)
-        return refused.tell("CommandRefused", message, Severity.WARN)
+    signature = Signature.read(command.value)
+    turn = _COMMANDS[command.verb](_noted(situation, command.verb, signature), signature)
+    if isinstance(turn, _Refusal):
+        message = f"{turn.why} (phase {situation.status.phase or 'New'}{_waiting(situation)})"
+        refused = situation.record(command.verb, command.value, refusal=message)
+        told = f"{command.verb} {signature.shown} was refused: {message}"
+        return refused.tell("CommandRefused", told, Severity.WARN)
     if not isinstance(turn, Situation):
         return turn
-    recorded = turn.record(command.verb, command.value, accepted=True)
-    return recorded.tell("CommandAccepted", f"{command.verb} by command{_given_by(command)}")
+    recorded = _noted(turn, command.verb, signature).record(command.verb, command.value)
+    return recorded.tell("CommandAccepted", f"{command.verb} {signature.shown}")
 
 
-def _given_by(command: Command) -> str:
-    return f": {command.value}" if command.value else ""
+def _noted(situation: Situation, verb: str, signature: Signature) -> Situation:
+    """Note in the run under way, if there is one, who has a hand in it."""
+    run, note = situation.status.run, f"{verb} by {signature.giver}"
+    if run is None or note in run.commands[-1:]:
+        return situation
+    return situation.run(commands=(*run.commands, note)[-_NOTED:])
 
 
 def _waiting(situation: Situation) -> str:
     wait = situation.status.waiting_for
-    return f" while waiting for {wait.reason}" if wait else ""
+    return f", waiting for {wait.reason}" if wait else ""
 
 
-def _before_promotion(situation: Situation) -> bool:
-    return situation.status.phase in _BEFORE_PROMOTION
-
-
-def _approve(situation: Situation, _: Command) -> Situation | None:
-    gates = held_gates(situation)
-    if not gates or not _before_promotion(situation):
+def _not_in_run(situation: Situation) -> _Refusal | None:
+    """Refuse what only makes sense in a run before its promotion."""
+    phase = situation.status.phase
+    if phase in _BEFORE_PROMOTION:
         return None
+    return _Refusal("the promotion has begun" if phase in RUNNING else "no run is under way")
+
+
+def _gates(situation: Situation, signature: Signature) -> tuple[WebhookType, ...] | _Refusal:
+    """Pick the gates that a command is for: the one that it names, or all that are shut now."""
+    gates = held_gates(situation.status)
+    if situation.status.phase not in _BEFORE_PROMOTION or not gates:
+        return _Refusal("no gate is shut")
+    named = signature.gate
+    meant = tuple(type_ for name, type_ in gates.items() if named in {"", name, type_})
+    return meant or _Refusal(f"the gate {named} is not shut, but {', '.join(gates)}")
+
+
+def _approve(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    gates = _gates(situation, signature)
+    if isinstance(gates, _Refusal):
+        return gates
     approvals = (*situation.current_run.approvals, *gates)
     return situation.run(approvals=tuple(dict.fromkeys(approvals)))
 
 
-def _reject(situation: Situation, command: Command) -> Situation | None:
-    if not held_gates(situation) or not _before_promotion(situation):
-        return None
-    return roll_back(situation, "Rejected", f"Rejected by command{_given_by(command)}")
+def _reject(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    gates = _gates(situation, signature)
+    if isinstance(gates, _Refusal):
+        return gates
+    return roll_back(situation, "Rejected", f"Rejected {signature.shown}")
 
 
-def _abort(situation: Situation, command: Command) -> Situation | None:
-    if not _before_promotion(situation):
-        return None
-    return roll_back(situation, "Aborted", f"Aborted by command{_given_by(command)}")
+def _abort(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    return _not_in_run(situation) or roll_back(situation, "Aborted", f"Aborted {signature.shown}")
 
 
-def _pause(situation: Situation, command: Command) -> Situation | None:
-    if situation.status.paused or not _before_promotion(situation):
-        return None
-    return situation.but(paused=Pause(by=command.value, since=situation.now))
+def _pause(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    if situation.status.paused:
+        return _Refusal("the run is paused already")
+    pause = Pause(by=signature.shown, since=situation.now)
+    return _not_in_run(situation) or situation.but(paused=pause)
 
 
-def _resume(situation: Situation, _: Command) -> Situation | None:
+def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     paused = situation.status.paused
     if paused is None:
-        return None
+        return _Refusal("nothing is paused")
     # A pause is no fault of whoever was to open a gate.
     resumed = situation.but(paused=None).excuse(paused.since)
     return resumed.but(waiting_for=None) if resumed.waits_for(why.PAUSED) else resumed
 
 
-def _retry(situation: Situation, _: Command) -> Situation | Need | None:
+def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
     revision = current_revision(situation.status, situation.facts)
-    if situation.status.phase is not Phase.FAILED or revision is None:
-        return None
+    if situation.status.phase is not Phase.FAILED:
+        return _Refusal("the last run has not failed")
+    if revision is None:
+        return _Refusal("the target is missing, or something that it needs is")
     if not situation.status.last_promoted_spec:
         return initialise(situation)
     if revision.id == situation.status.last_promoted_spec:
-        return None
+        return _Refusal("the target is back at the promoted revision")
     return begin(situation, revision)
 
 
-def _promote(situation: Situation, _: Command) -> Situation | None:
-    if not _before_promotion(situation):
-        return None
+def _promote(situation: Situation, _: Signature) -> Situation | _Refusal:
     opened = situation.but(paused=None)
-    return opened.run(full_promotion=True, approvals=tuple(GATES.values()))
+    return _not_in_run(situation) or opened.run(
+        full_promotion=True, approvals=tuple(GATES.values())
+    )
 
 
-_COMMANDS: Mapping[str, Callable[[Situation, Command], Turn | None]] = MappingProxyType(
+_COMMANDS: Mapping[str, Callable[[Situation, Signature], Turn | _Refusal]] = MappingProxyType(
     {
         # The cautious ones come first: who aborts and promotes at once, aborts.
         "abort": _abort,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from canary.api.people import WebhookType
-from canary.api.status import Severity
+from canary.api.status import CanaryStatus, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.hooks import callable_hooks, gate_deadline, manual_gates, muted
@@ -92,9 +92,18 @@ def time_out(situation: Situation) -> Situation:
     return roll_back(situation, "GateDeadlineExceeded", f"Nobody opened the gate in time{what}")
 
 
-def held_gates(situation: Situation) -> tuple[WebhookType, ...]:
-    """List the gates that the run is held at."""
-    return tuple(type_ for reason, type_ in GATES.items() if situation.held_by(reason))
+def held_gates(status: CanaryStatus) -> Mapping[str, WebhookType]:
+    """List the gates that the run is held at, by their names.
+
+    A name tells the gate from those of the same type that are shut later, in this run or another
+    one: `confirm-traffic-increase/41/20` is that of run 41 at 20 %.
+    """
+    reasons = {hold.reason for hold in status.run.holds} if status.run else set()
+    return {
+        f"{type_}/{status.runs}/{status.canary_weight}": type_
+        for reason, type_ in GATES.items()
+        if reason in reasons
+    }
 
 
 def asks(situation: Situation, *types: WebhookType) -> bool:

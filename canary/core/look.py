@@ -68,7 +68,7 @@ def _opened_by_hand(situation: Situation) -> bool:
     """Tell whether a gate was opened at which nothing but the gate holds the run."""
     run = situation.current_run
     passed = run.analysis_passed or not situation.status.canary_weight
-    return passed and any(gate in run.approvals for gate in held_gates(situation))
+    return passed and any(gate in run.approvals for gate in held_gates(situation.status).values())
 
 
 def _look_now(situation: Situation) -> Turn:

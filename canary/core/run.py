@@ -121,8 +121,8 @@ def _route_refused(situation: Situation) -> Situation:
 
 def _pause(situation: Situation) -> Situation:
     paused = situation.status.paused
-    by = f" (paused: {paused.by})" if paused and paused.by else ""
-    return situation.wait(why.PAUSED, f"resume by annotation tidegate.dev/resume{by}")
+    by = f" {paused.by}" if paused and paused.by else ""
+    return situation.wait(why.PAUSED, f"the run is paused{by}; resume it to go on")
 
 
 def _await_canary(situation: Situation) -> Situation:

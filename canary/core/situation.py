@@ -276,13 +276,16 @@ class Situation:
             message=message,
             started_at=started,
             duration_seconds=int((self.now - started).total_seconds()),
+            commands=run.commands if run else (),
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)
 
-    def record(self, verb: str, value: str, *, accepted: bool) -> Self:
+    def record(self, verb: str, value: str, *, refusal: str = "") -> Self:
         """Record a command as done; one whose annotation is still there is never forgotten."""
-        done = CommandRecord(verb=verb, value=value, at=self.now, accepted=accepted)
+        done = CommandRecord(
+            verb=verb, value=value, at=self.now, accepted=not refusal, message=refusal
+        )
         records = (done, *self.status.commands)
         kept = tuple(
             record

@@ -5,14 +5,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from analysis.model import ThresholdRange
 from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw
-from canary.controller.canaries import COMMAND_PREFIX, canary_kind
+from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
-from canary.core.commands import VERBS
 from tests.cli.conftest import TEMPLATES
 
 
@@ -28,21 +25,6 @@ async def tidegate(*arguments: str) -> tuple[int | None, str]:
     )
     output, _ = await process.communicate()
     return process.returncode, output.decode()
-
-
-@pytest.mark.parametrize("verb", VERBS)
-async def test_a_command_leaves_who_asked_and_why_on_the_canary(
-    cluster: Cluster, kubeconfig: Path, verb: str
-) -> None:
-    code, output = await tidegate(
-        verb, "podinfo", "--kubeconfig", str(kubeconfig), "--by", "alice", "--reason", "it is time"
-    )
-
-    assert code == 0, output
-    canary = await cluster.read(canary_kind(GROUP), "default", "podinfo")
-    value = canary["metadata"]["annotations"][f"{COMMAND_PREFIX}{verb}"]
-    assert value.startswith("alice at ")
-    assert value.endswith(": it is time")
 
 
 async def test_status_says_where_a_canary_is(cluster: Cluster, kubeconfig: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_command_is_recorded_and_its_annotation_cleared():
         CommandRecord(verb="abort", value="bob: wrong image", at=at(60)),
     )
     assert ClearCommands(verbs=("abort",)) in decision.actions
-    assert decision.status.history[0].message == "Aborted by command: bob: wrong image"
+    assert decision.status.history[0].message == "Aborted by annotation: bob: wrong image"
     assert told(decision) == ["RolledBack", "CommandAccepted"]
 
 
@@ -108,12 +108,129 @@ def test_a_command_is_accepted_only_where_it_means_something(verb, state):
 def test_a_refusal_says_where_it_was_given():
     decision = decided(a_spec(), a_status(), given("approve", revision=Revision(id=OLD)), at(60))
     assert decision.status.notices[0].message == (
-        "approve is not possible in phase Succeeded; it was ignored"
+        "approve by annotation was refused: no gate is shut (phase Succeeded)"
     )
     waiting = in_run(waiting_for=Wait(reason=waits.ANALYSIS_DUE, since=at(0)))
-    assert "while waiting for AnalysisDue" in (
-        decided(a_spec(), waiting, given("approve"), at(60)).status.notices[0].message
+    refused = decided(a_spec(), waiting, given("approve"), at(60)).status.commands[0]
+    assert refused.message == "no gate is shut (phase Progressing, waiting for AnalysisDue)"
+
+
+def test_who_gave_a_command_is_told_without_its_form():
+    value = "@alice@example.com via cli at 2026-01-01T00:00:00Z: wrong image"
+    decision = decided(a_spec(), in_run(), given(Command(verb="abort", value=value)), at(60))
+    assert decision.status.history[0].message == "Aborted by alice@example.com: wrong image"
+    assert decision.status.notices[-1].message == "abort by alice@example.com: wrong image"
+
+
+def test_the_history_names_who_had_a_hand_in_a_run():
+    status = in_run()
+    for seconds, verb in enumerate(("pause", "resume", "pause", "pause", "resume", "abort")):
+        command = Command(verb=verb, value=f"@user{seconds} via cli at 2026-01-01T00:00:00Z")
+        status = decided(a_spec(), status, given(command), at(seconds)).status
+    # The second pause of a paused run is refused, and has no hand in it.
+    assert status.history[0].commands == (
+        "pause by user0",
+        "resume by user1",
+        "pause by user2",
+        "resume by user4",
+        "abort by user5",
     )
+
+
+def test_the_record_of_a_run_names_the_last_five_commands():
+    status = in_run()
+    for seconds in range(8):
+        verb = "resume" if seconds % 2 else "pause"
+        command = Command(verb=verb, value=f"@user{seconds} via cli at 2026-01-01T00:00:00Z")
+        status = decided(a_spec(), status, given(command), at(seconds)).status
+    assert len(status.run.commands) == 5
+    assert status.run.commands[-1] == "resume by user7"
+
+
+def test_a_retry_is_noted_in_the_run_that_it_begins():
+    command = Command(verb="retry", value="@alice via cli at 2026-01-01T00:00:00Z")
+    decision = decided(a_spec(), a_status(Phase.FAILED), given(command), at(60))
+    assert decision.status.run.commands == ("retry by alice",)
+
+
+STEPS = a_spec(analysis={"webhooks": [{"name": "ok", "type": "confirm-traffic-increase"}]})
+
+
+def at_the_gate_of(weight: int) -> CanaryStatus:
+    hold = Hold(reason=waits.TRAFFIC_GATE, since=at(0))
+    run = a_run(pre_rollout_passed=True, analysis_passed=True, holds=(hold,))
+    wait = Wait(reason=waits.TRAFFIC_GATE, since=at(0))
+    return a_status(Phase.PROGRESSING, weight=weight, run=run).but(waiting_for=wait)
+
+
+def approval(gate: str) -> Command:
+    form = f" for {gate}" if gate else ""
+    return Command(verb="approve", value=f"@alice via cli at 2026-01-01T00:00:00Z{form}: fine")
+
+
+@pytest.mark.parametrize(
+    ("gate", "opened"),
+    [
+        ("confirm-traffic-increase/1/20", True),
+        ("confirm-traffic-increase", True),
+        ("", True),
+        ("confirm-traffic-increase/1/40", False),
+        ("confirm-traffic-increase/2/20", False),
+        ("confirm-promotion", False),
+    ],
+)
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_an_approval_is_for_the_gate_that_it_names(verb, gate, opened):
+    command = replace(approval(gate), verb=verb)
+    decision = decided(STEPS, at_the_gate_of(20), given(command), at(60))
+    assert decision.status.commands[0].accepted is opened
+    if not opened:
+        assert decision.status.canary_weight == 20
+        assert decision.status.commands[0].message.startswith(
+            f"the gate {gate} is not shut, but confirm-traffic-increase/1/20"
+        )
+
+
+def test_a_second_approval_right_after_the_first_does_not_open_the_next_gate():
+    """Both were given for the gate that was shown, and the first has opened it."""
+    first = decided(
+        STEPS, at_the_gate_of(20), given(approval("confirm-traffic-increase/1/20")), at(60)
+    )
+    assert first.status.canary_weight == 40
+    again = approval("confirm-traffic-increase/1/20")
+    next_gate = at_the_gate_of(40).but(commands=first.status.commands)
+    later = replace(again, value=f"{again.value}, again")
+    decision = decided(STEPS, next_gate, given(later), at(61))
+    assert not decision.status.commands[0].accepted
+    assert decision.status.canary_weight == 40
+
+
+def test_an_approval_without_a_name_opens_the_gate_that_is_shut_when_it_is_seen_and_no_other():
+    plain = Command(verb="approve", value="alice: fine")
+    first = decided(STEPS, at_the_gate_of(20), given(plain), at(60))
+    assert first.status.canary_weight == 40
+    # Its annotation could not be cleared yet when the next gate shuts.
+    next_gate = at_the_gate_of(40).but(commands=first.status.commands)
+    still = decided(STEPS, next_gate, given(plain), at(61))
+    assert still.status.canary_weight == 40
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "why"),
+    [
+        ("pause", in_run(paused=Pause(since=at(0))), "the run is paused already"),
+        ("resume", in_run(), "nothing is paused"),
+        ("abort", a_status(), "no run is under way"),
+        ("promote", a_status(Phase.PROMOTING, weight=60), "the promotion has begun"),
+        ("retry", a_status(), "the last run has not failed"),
+    ],
+)
+def test_a_refusal_says_why(verb, status, why):
+    facts = given(
+        verb, primary=a_primary(available=0), revision=Revision(id=status.last_applied_spec)
+    )
+    decision = decided(a_spec(), status, facts, at(60))
+    assert decision.status.commands[0].message.startswith(why)
 
 
 def test_a_rejection_rolls_back():

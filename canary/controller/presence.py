@@ -1,0 +1,136 @@
+"""Which controllers there are: their Leases say where, for what, and since when they are silent.
+
+A Lease is found by its label wherever it is, because who asks seldom knows the namespace that a
+controller runs in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from canary.api.kinds import Manifest
+from canary.api.meta import GROUP
+from canary.controller.cluster import Cluster
+from canary.controller.leases import LEASE, holder_of, spec_of
+from canary.settings import Settings
+
+LABEL = f"{GROUP}/controller"
+"""On the Lease by which a controller, or a group of them, acts."""
+SCOPE = f"{GROUP}/scope"
+"""An annotation there: what the holder is and serves, as JSON."""
+
+_PATIENCE = timedelta(seconds=10)
+"""How far the clocks of two machines may differ, and a renewal be late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a controller serves."""
+
+    version: str
+    groups: frozenset[str]
+    namespaces: frozenset[str]
+    """Empty where it serves all."""
+
+    def serves(self, group: str, namespace: str) -> bool:
+        """Tell whether it serves the Canaries of a group in a namespace."""
+        return group in self.groups and (not self.namespaces or namespace in self.namespaces)
+
+    def overlaps(self, other: "Scope") -> bool:
+        """Tell whether there may be a Canary that both serve."""
+        everywhere = not self.namespaces or not other.namespaces
+        shared = everywhere or bool(self.namespaces & other.namespaces)
+        return shared and bool(self.groups & other.groups)
+
+    @property
+    def metadata(self) -> Manifest:
+        """What its Lease is marked with."""
+        document = {
+            "version": self.version,
+            "groups": sorted(self.groups),
+            "namespaces": sorted(self.namespaces),
+        }
+        return {
+            "labels": {LABEL: "tidegate"},
+            "annotations": {SCOPE: orjson.dumps(document).decode()},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A controller, as its Lease shows it."""
+
+    namespace: str
+    name: str
+    holder: str
+    """Empty where nobody holds the Lease."""
+    renewed: datetime | None
+    duration: timedelta
+    scope: Scope
+
+    @property
+    def place(self) -> str:
+        """Where its Lease is."""
+        return f"{self.namespace}/{self.name}"
+
+    def acts(self, now: datetime) -> bool:
+        """Tell whether the Lease was renewed lately."""
+        if not self.holder or self.renewed is None:
+            return False
+        return now < self.renewed + self.duration + _PATIENCE
+
+
+async def controllers(cluster: Cluster) -> list[Presence]:
+    """List the controllers of the whole cluster.
+
+    Raises:
+        Forbidden: Leases of other namespaces may not be listed.
+        ClusterError: they could not be.
+    """
+    pages = cluster.pages(LEASE, "", labels=LABEL)
+    return [_presence(lease) async for leases, _ in pages for lease in leases]
+
+
+def scope_of(settings: Settings, version: str) -> Scope:
+    """Tell what a controller with these settings serves."""
+    return Scope(
+        version=version,
+        groups=frozenset(settings.api_groups),
+        namespaces=frozenset(settings.namespaces),
+    )
+
+
+def _presence(lease: Manifest) -> Presence:
+    """Read a Lease, which a person may have edited."""
+    metadata, spec = lease["metadata"], spec_of(lease)
+    return Presence(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        holder=holder_of(lease),
+        renewed=_moment(spec.get("renewTime")),
+        duration=timedelta(seconds=float(spec.get("leaseDurationSeconds") or 0)),
+        scope=_scope((metadata.get("annotations") or {}).get(SCOPE, "")),
+    )
+
+
+def _scope(written: str) -> Scope:
+    try:
+        document = orjson.loads(written)
+    except ValueError:
+        document = None
+    found: Mapping[str, object] = document if isinstance(document, Mapping) else {}
+    groups, namespaces = (
+        frozenset(str(each) for each in value) if isinstance(value, list) else frozenset[str]()
+        for value in (found.get("groups"), found.get("namespaces"))
+    )
+    return Scope(version=str(found.get("version", "")), groups=groups, namespaces=namespaces)
+
+
+def _moment(written: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(written))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
