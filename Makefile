@@ -53,6 +53,8 @@ lock: .venv/.dev ## Renew requirements/*.txt, with hashes and without addresses 
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	@$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	@$(LOCK) --group go -o requirements/go.txt $(LOCK_ARGS)
+	@$(LOCK) --group pip-oldest -o requirements/pip-oldest.txt
+	@$(LOCK) --group pip-newest -o requirements/pip-newest.txt $(LOCK_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist

