@@ -170,6 +170,13 @@ class Run(StatusModel):
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
     )
+    step_weight: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="The canary's weight at this step, to come back to, while traffic is kept off "
+        "a side that cannot serve; absent while traffic is split as the step says.",
+    )
 
 
 class Pause(StatusModel):
@@ -254,6 +261,12 @@ class CanaryStatus(StatusModel):
     target_parked: bool = Field(
         default=False,
         description="Whether the target was seen without replicas since the last run.",
+    )
+    primary_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="How many replicas carry all traffic on the primary: it is made again with as "
+        "many, and has no fewer during a run; 0 while unknown.",
     )
     runs: int = Field(default=0, ge=0, description="How many runs have begun.")
     tracked_configs: dict[str, str] = Field(

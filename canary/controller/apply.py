@@ -101,12 +101,14 @@ class Applier:
                 annotations = {f"{COMMAND_PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
-            case EnsurePrimary(revision=wanted):
-                return await self._ensure_primary(record, wanted), record
+            case EnsurePrimary(revision=wanted, replicas=replicas):
+                return await self._ensure_primary(record, wanted, replicas), record
             case EnsureServices() | RouteTraffic():
                 return await self._ensure_once(record, action), record
-            case EnsureAutoscaler():
-                return await self._ensure(record, self._renderer.autoscaler(record)), record
+            case EnsureAutoscaler(minimum=minimum):
+                return await self._ensure(
+                    record, self._renderer.autoscaler(record, minimum)
+                ), record
             case RestoreRoutes():
                 return await self._restore_routes(record), record
             case ScaleTarget(replicas=replicas):
@@ -168,7 +170,7 @@ class Applier:
             changed = True
         return changed
 
-    async def _ensure_primary(self, record: CanaryRecord, wanted: str) -> bool:
+    async def _ensure_primary(self, record: CanaryRecord, wanted: str, replicas: int) -> bool:
         """Bring the primary to a revision, from the target, if it is at that very revision."""
         assert record.canary is not None
         spec, namespace = record.canary.spec, record.key.namespace
@@ -191,13 +193,16 @@ class Applier:
             revision=wanted,
             selector_label=self._renderer.label(manifest),
             configs=configs,
-            replicas=None if spec.autoscaler_ref else max(target.replicas, 1),
+            replicas=None if spec.autoscaler_ref else replicas,
             existing=current.services_outline | {"metadata": {}} if current else None,
             include_label_prefixes=self._label_prefixes,
         )
         # Of an existing primary only the selector matters: it cannot be changed.
         written = await self._cluster.apply(rendered, DEPLOYMENT)
         self._caches.put(DEPLOYMENT, written)
+        if current is None:
+            # Where an autoscaler has the say, it begins from what serves, and not from one.
+            await self._scale(self._names(record)[1], replicas)
         return True
 
     async def _copy_configs(self, record: CanaryRecord, configs: Mapping[str, str]) -> bool:

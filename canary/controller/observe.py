@@ -66,6 +66,7 @@ class Observer:
             obstacle = missing or obstacle
             if not missing:
                 seen = Revision(id=self._revision(record, target, configs), configs=configs)
+        minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
             generation=record.generation,
             deleting=record.deleting,
@@ -77,7 +78,8 @@ class Observer:
             routed=self._store.routed(record),
             refusal=self._store.refusal(record),
             restored=record.deleting and self._renderer.restored(record, target),
-            autoscaler_minimum=self._autoscaler_minimum(record),
+            autoscaler_minimum=minimum,
+            autoscaler_maximum=maximum,
             obstacle=obstacle,
             answers=answers,
             delivered=delivered,
@@ -109,14 +111,20 @@ class Observer:
             available=record.available,
             deadline_exceeded=record.deadline_exceeded,
             revision=record.revision,
+            strategy=record.strategy,
             trouble=self._store.trouble(namespace, record),
         )
 
-    def _autoscaler_minimum(self, record: CanaryRecord) -> int | None:
+    def _autoscaler_bounds(self, record: CanaryRecord) -> tuple[int | None, int | None]:
+        """Give the target's autoscaler's least and the primary's greatest number of replicas."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None
         if reference is None:
-            return None
+            return None, None
         manifest = self._store.manifest(
             ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
         )
-        return int(manifest["spec"].get("minReplicas") or 1) if manifest else None
+        if manifest is None:
+            return None, None
+        bounds, spec = reference.primary_scaler_replicas, manifest["spec"]
+        maximum = bounds.max_replicas if bounds else None
+        return int(spec.get("minReplicas") or 1), maximum or spec.get("maxReplicas")

@@ -12,7 +12,7 @@ import orjson
 
 from canary.api.kinds import Manifest
 from canary.controller.memo import Memo
-from canary.core.facts import Trouble
+from canary.core.facts import Amount, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.names import REVISION_ANNOTATION
 from canary.resources.revision import HASHING, Hashing
@@ -29,6 +29,9 @@ _HOPELESS = frozenset(
 The first failure of a pull (ErrImagePull), or a ConfigMap that is created a moment later
 (CreateContainerConfigError), mends itself often enough to be left to the deadline.
 """
+
+
+_QUARTER = Amount(25, percent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,8 @@ class DeploymentRecord:
     rollout: str
     """The number of its newest ReplicaSet."""
     references: tuple[ConfigReference, ...]
+    strategy: UpdateStrategy
+    """How its pods are replaced when the template changes."""
     outline: bytes
     """What services are made from, as JSON: the selector, and the containers' ports."""
 
@@ -153,6 +158,7 @@ class DeploymentReader:
             template=outline.template,
             rollout=annotations.get(ROLLOUT_REVISION, ""),
             references=outline.references,
+            strategy=outline.strategy,
             outline=outline.services,
         )
 
@@ -165,6 +171,7 @@ class DeploymentReader:
             known = _Outline(
                 template=self._hashing.template_digest(template),
                 references=references(template),
+                strategy=_strategy(manifest["spec"].get("strategy") or {}),
                 services=_services_outline(manifest),
             )
             if uid:
@@ -177,7 +184,25 @@ class _Outline(NamedTuple):
 
     template: str
     references: tuple[ConfigReference, ...]
+    strategy: UpdateStrategy
     services: bytes
+
+
+def _strategy(strategy: Mapping[str, Any]) -> UpdateStrategy:
+    rolling = strategy.get("rollingUpdate") or {}
+    return UpdateStrategy(
+        recreate=strategy.get("type") == "Recreate",
+        max_unavailable=_amount(rolling.get("maxUnavailable")),
+        max_surge=_amount(rolling.get("maxSurge")),
+    )
+
+
+def _amount(written: int | str | None) -> Amount:
+    """Read a number of pods or a percentage; a quarter, as Kubernetes has it, where none is set."""
+    if isinstance(written, str):
+        number = written.removesuffix("%")
+        return Amount(int(number), percent=True) if number.isdecimal() else _QUARTER
+    return _QUARTER if written is None else Amount(written)
 
 
 def _services_outline(deployment: Manifest) -> bytes:

@@ -100,8 +100,8 @@ class Renderer:
         version = record.generation or record.resource_version
         return (record.uid, version, target.outline, *existing)
 
-    def autoscaler(self, record: CanaryRecord) -> list[Wanted]:
-        """Render the primary's autoscaler."""
+    def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
+        """Render the primary's autoscaler, which goes no lower than `minimum`."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None
         if record.canary is None or reference is None:
             return []
@@ -113,7 +113,7 @@ class Renderer:
             return []
         key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=f"{reference.name}-primary")
         existing = self._store.manifest(key)
-        rendered = primary_autoscaler(record.canary, source, existing=existing)
+        rendered = primary_autoscaler(record.canary, source, minimum=minimum, existing=existing)
         return [Wanted(key=key, rendered=rendered, existing=existing)]
 
     def route(self, record: CanaryRecord, split: Split) -> list[Wanted]:

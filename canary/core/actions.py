@@ -32,6 +32,8 @@ class EnsurePrimary:
     """
 
     revision: str
+    replicas: int
+    """How many it gets when it is made or updated; an autoscaler's own choice is left to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,9 @@ class EnsureServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnsureAutoscaler:
-    """The primary has a copy of the target's autoscaler."""
+    """The primary has a copy of the target's autoscaler, which goes no lower than `minimum`."""
+
+    minimum: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from canary.api.status import CanaryStatus, Condition, Phase
-from canary.core.phases import IDLE, RUNNING
+from canary.core.phases import RUNNING
 from canary.core.situation import Situation
-from canary.core.waits import WRONG
+from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
 from canary.errors import Problem
 
 READY = "Ready"
@@ -34,6 +34,13 @@ SENTENCES: Mapping[Phase, str] = MappingProxyType(
     }
 )
 
+_SUBSTITUTES: Mapping[str, str] = MappingProxyType(
+    {
+        PRIMARY_NOT_READY: "The canary serves until the primary is ready.",
+        CANARY_NOT_READY: "The primary serves until the canary is ready.",
+    }
+)
+
 _PROMOTED = {Phase.INITIALIZED: "True", Phase.SUCCEEDED: "True", Phase.FAILED: "False"}
 
 
@@ -43,14 +50,15 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
     phase, wait = status.phase, status.waiting_for
     name = phase or "New"
     reason = wait.reason if wait else name
-    wrong = phase is Phase.FAILED or bool(wait and wait.reason in WRONG)
+    astray = _astray(situation)
+    wrong = phase is Phase.FAILED or bool(wait and wait.reason in WRONG) or bool(astray)
     serving = phase in {Phase.INITIALIZED, Phase.SUCCEEDED}
     busy = phase in RUNNING | {Phase.NEW, Phase.INITIALIZING, Phase.TERMINATING}
     if not wrong:
         stalled_reason = name
     else:
-        stalled_reason = _failure_reason(status) if phase is Phase.FAILED else reason
-    sentence = _sentence(status)
+        stalled_reason = _failure_reason(status) if phase is Phase.FAILED else astray or reason
+    sentence = _sentence(situation)
     return tuple(
         _condition(status, situation.facts.generation, situation.now, type_, holds, why, sentence)
         for type_, holds, why in (
@@ -78,12 +86,21 @@ def invalid(
     )
 
 
-def _sentence(status: CanaryStatus) -> str:
+def _astray(situation: Situation) -> str:
+    """Say which side is not ready where traffic is not split as the step says."""
+    weight, step = situation.status.canary_weight, situation.step_weight
+    if weight == step or situation.status.phase in {Phase.PROMOTING, Phase.TERMINATING}:
+        return ""
+    return PRIMARY_NOT_READY if weight > step else CANARY_NOT_READY
+
+
+def _sentence(situation: Situation) -> str:
+    status = situation.status
     sentence = SENTENCES[status.phase]
     if status.phase is Phase.FAILED and status.history:
         sentence = status.history[0].message
-    if status.phase in IDLE and status.canary_weight:
-        sentence = f"{sentence} The canary serves until the primary is ready."
+    if astray := _astray(situation):
+        sentence = f"{sentence} {_SUBSTITUTES[astray]}"
     if status.waiting_for and status.waiting_for.message:
         sentence = f"{sentence} Waiting: {status.waiting_for.message}"
     return sentence

@@ -21,6 +21,7 @@ from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Severity
 from canary.core import waits as why
 from canary.core.actions import HoldFinalizer
+from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid
 from canary.core.desired import desired
@@ -30,12 +31,13 @@ from canary.core.initialisation import initialise
 from canary.core.needs import Need
 from canary.core.phases import IDLE, RUNNING
 from canary.core.pods import pods_matter_at
-from canary.core.promotion import await_update, bring_up, finalising
+from canary.core.promotion import bring_up, finalising, update
 from canary.core.repair import repaired
 from canary.core.revision import current_revision, note_place
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest, notice
 from canary.core.termination import terminate
+from canary.core.traffic import place
 from canary.errors import Problem
 
 __all__ = ["SOON", "Decision", "current_revision", "decide", "obstructed", "refuse"]
@@ -48,7 +50,7 @@ no event may come to say so."""
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(repaired(situation))
+    turn = _turn(remember_size(repaired(situation)))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 
@@ -97,10 +99,18 @@ def obstructed(
 
 def _turn(situation: Situation) -> Turn:
     if situation.facts.deleting:
-        return terminate(situation)
+        return terminate(place(situation))
     if situation.spec.suspend:
         return _suspended(situation)
-    obeyed = obey(_resumed(situation))
+    resumed = _resumed(situation)
+    placed = place(resumed)
+    turn = _proceed(placed)
+    # Traffic leaves a side that cannot serve before anything is asked that takes its time.
+    return turn if isinstance(turn, Situation) or placed is resumed else placed
+
+
+def _proceed(situation: Situation) -> Turn:
+    obeyed = obey(situation)
     if not isinstance(obeyed, Situation) or obeyed.status.phase is not situation.status.phase:
         return obeyed
     return _PHASES[obeyed.status.phase](obeyed)
@@ -125,7 +135,7 @@ def _promoting(situation: Situation) -> Turn:
     primary = situation.facts.primary
     if primary is not None and primary.revision == situation.status.last_applied_spec:
         return bring_up(situation, primary)
-    return follow_revision(situation) or await_update(situation)
+    return follow_revision(situation) or update(situation)
 
 
 def _conclude(situation: Situation, before: CanaryStatus) -> Decision:

@@ -16,8 +16,10 @@ from canary.core.actions import (
     ScaleTarget,
     Side,
 )
+from canary.core.capacity import is_held, primary_size
 from canary.core.initialisation import SWITCHING
 from canary.core.phases import IDLE
+from canary.core.promotion import still_serves
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
@@ -61,6 +63,8 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     if target.replicas < replicas:
         yield ScaleTarget(replicas=replicas)
     if situation.waits_for(TARGET_NOT_READY, TERMINATION_BLOCKED):
+        if situation.status.last_promoted_spec and situation.facts.routed is not None:
+            yield RouteTraffic(split=Split.to_canary(situation.status.canary_weight))
         return
     yield EnsureServices(apex=Side.TARGET)
     yield RestoreRoutes()
@@ -74,15 +78,15 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
         return
     # The apex service is created last: before there is a primary, its clients have a service of
     # their own, or none.
-    yield EnsurePrimary(revision=status.last_applied_spec)
+    yield EnsurePrimary(revision=status.last_applied_spec, replicas=_replicas(situation))
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
     target, switching = situation.facts.target, situation.waits_for(*SWITCHING)
     if target is not None and situation.primary_smaller and not switching:
         yield ScalePrimary(replicas=target.replicas)
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
-    if switching:
-        yield RouteTraffic(split=ALL_PRIMARY)
+    if switching or status.canary_weight:
+        yield RouteTraffic(split=Split.to_canary(status.canary_weight))
 
 
 def _while_served(situation: Situation) -> Iterator[Action]:
@@ -92,15 +96,33 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     if not status.last_promoted_spec:
         # Nothing was ever promoted: the target serves as it did before tidegate.
         return
-    promoting = status.phase in _PROMOTED or _promotion_failed(situation)
+    promoted = status.phase in _PROMOTED or _promotion_failed(situation)
+    updated = promoted and not still_serves(situation)
     yield EnsurePrimary(
-        revision=status.last_applied_spec if promoting else status.last_promoted_spec
+        revision=status.last_applied_spec if updated else status.last_promoted_spec,
+        replicas=_replicas(situation),
     )
     if spec.autoscaler_ref:
-        yield EnsureAutoscaler()
+        yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
     yield EnsureServices(apex=Side.PRIMARY)
     yield from _route(situation)
+    yield from _hold_size(situation)
     yield from _scale(situation)
+
+
+def _replicas(situation: Situation) -> int:
+    """Give how many replicas the primary is made or updated with: no fewer than serve now."""
+    facts = situation.facts
+    wanted = facts.target.replicas if facts.target else 0
+    serving = facts.primary.replicas if facts.primary else 0
+    return max(wanted, serving, situation.status.primary_replicas, 1)
+
+
+def _hold_size(situation: Situation) -> Iterator[Action]:
+    """Have the primary as large as it was when the run began, whoever has made it smaller."""
+    primary, size = situation.facts.primary, primary_size(situation)
+    if primary is not None and primary.replicas < size and is_held(situation):
+        yield ScalePrimary(replicas=size)
 
 
 def _promotion_failed(situation: Situation) -> bool:
@@ -137,12 +159,16 @@ def _scale(situation: Situation) -> Iterator[Action]:
         routed = facts.routed.canary if facts.routed else 0
         if status.canary_weight or routed or facts.refusal or not situation.drained:
             return
+        if not situation.primary_serves:
+            # Whoever gave the target pods meanwhile may have meant them to serve.
+            return
         meant_for_primary = status.target_parked and target.replicas
         if meant_for_primary and primary is not None and not situation.spec.autoscaler_ref:
-            # The user gave the target a new number of replicas: it is meant for who serves.
-            yield ScalePrimary(replicas=target.replicas)
+            # The user gave the target a new number of replicas: it is meant for who serves. A tool
+            # that only writes the old one again must not shrink what serves more by now.
+            yield ScalePrimary(replicas=max(target.replicas, primary.replicas))
         yield ScaleTarget(replicas=0)
     elif target.replicas == 0:
         # As many as serve now: the canary must be able to take every weight of the plan.
-        serving = primary.replicas if primary else 1
+        serving = max(primary.replicas if primary else 0, primary_size(situation))
         yield ScaleTarget(replicas=max(serving, facts.autoscaler_minimum or 1))

@@ -8,26 +8,32 @@ from canary.api.status import Outcome, Phase, Severity
 from canary.core.facts import Revision
 from canary.core.revision import current_revision, pin
 from canary.core.situation import Situation
-from canary.core.weights import ALL_CANARY, ALL_PRIMARY
+from canary.core.traffic import withdraw, withdraw_from_replaced
+from canary.core.weights import FULL
 
 
 def roll_back(situation: Situation, reason: str, message: str) -> Situation:
-    """End a run in failure, with all traffic on the side that can serve it."""
-    if situation.primary_can_take_over:
-        return _fail(situation.split(ALL_PRIMARY), Outcome.ROLLED_BACK, reason, message)
-    message = f"{message}; the primary has no ready pod, so the canary serves"
-    return _fail(situation.split(ALL_CANARY), Outcome.ROLLED_BACK, reason, message)
+    """End a run in failure, with as much traffic on the primary as it can carry."""
+    moved = withdraw(situation)
+    left = moved.status.canary_weight
+    if left == FULL:
+        message = f"{message}; the primary has no ready pod, so the canary serves"
+    elif left:
+        message = (
+            f"{message}; the primary's ready pods take {FULL - left} % of the traffic, the rest "
+            "follows as more of them become ready"
+        )
+    return _fail(moved, Outcome.ROLLED_BACK, reason, message)
 
 
 def fail_promotion(situation: Situation, reason: str, message: str) -> Situation:
     """End a run whose primary does not come up with the analysed revision."""
-    target, primary = situation.facts.target, situation.facts.primary
     revision = current_revision(situation.status, situation.facts)
     analysed = revision is not None and revision.id == situation.status.last_applied_spec
-    sound = analysed and target is not None and target.serves
-    keep = sound or primary is None or not primary.serves
-    moved = situation.split(ALL_CANARY if keep else ALL_PRIMARY)
-    where = "traffic stays on the canary" if keep else "traffic is on the primary's older pods"
+    keep = analysed and situation.target_serves
+    moved = situation.carry(FULL, step=0) if keep else withdraw_from_replaced(situation)
+    stays = moved.status.canary_weight == FULL
+    where = "traffic stays on the canary" if stays else "traffic is on the primary's older pods"
     return _fail(moved, Outcome.PROMOTION_FAILED, reason, f"{message}; {where}")
 
 
@@ -41,8 +47,8 @@ def cancel(situation: Situation, revision: Revision) -> Situation:
     old = situation.status.last_applied_spec
     message = f"{situation.target_name} returned to the promoted revision; {old} is dropped"
     ended = situation.close_run(Outcome.CANCELLED, "RevisionReverted", message)
-    ended = pin(ended, revision).settle_on_primary().but(failed_checks=0, metrics=())
-    return ended.enter(Phase.SUCCEEDED).tell(
+    settled = withdraw_from_replaced(pin(ended, revision)).but(failed_checks=0, metrics=())
+    return settled.enter(Phase.SUCCEEDED).tell(
         "RunCancelled", message, alert=True, hook=WebhookType.POST_ROLLOUT
     )
 

@@ -28,6 +28,41 @@ class Trouble:
         return f"{what}: {self.message}" if self.message else what
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of pods, or a percentage of all: what Kubernetes calls an IntOrString."""
+
+    number: int
+    percent: bool = False
+
+    def of(self, replicas: int, *, round_up: bool = False) -> int:
+        """Count the pods among so many."""
+        if not self.percent:
+            return self.number
+        whole, rest = divmod(replicas * self.number, 100)
+        return whole + (1 if rest and round_up else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateStrategy:
+    """How a Deployment replaces its pods when its template changes."""
+
+    recreate: bool = False
+    """All pods end before the first new one begins."""
+    max_unavailable: Amount = Amount(25, percent=True)
+    max_surge: Amount = Amount(25, percent=True)
+
+    def leaves_none(self, replicas: int) -> bool:
+        """Tell whether an update may leave none of so many pods.
+
+        Both amounts are resolved as the Deployment controller resolves them: where neither allows
+        it to move, it takes one pod away.
+        """
+        unavailable = self.max_unavailable.of(replicas)
+        stuck = not unavailable and not self.max_surge.of(replicas, round_up=True)
+        return self.recreate or (1 if stuck else unavailable) >= replicas
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A Deployment as it was last seen; all counts are pods."""
@@ -48,6 +83,7 @@ class Workload:
     """The Deployment's own progress deadline has passed."""
     revision: str = ""
     """The revision it was made from, as recorded on a primary by tidegate; empty on a target."""
+    strategy: UpdateStrategy = UpdateStrategy()
     trouble: Trouble | None = None
 
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
@@ -136,6 +172,8 @@ class Facts:
     """The routes and the apex service are back as they were before tidegate."""
     autoscaler_minimum: int | None = None
     """The target's autoscaler's least number of replicas; None without an autoscaler."""
+    autoscaler_maximum: int | None = None
+    """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     answers: Mapping[Need, Answer] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,14 +1,15 @@
 """Between runs: what is there is kept as it should be, and a new revision begins a run."""
 
-from canary.api.status import Outcome, Phase
+from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
+from canary.core.capacity import can_carry_all
 from canary.core.facts import Revision
 from canary.core.initialisation import initialise
 from canary.core.promotion import finalise
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
-from canary.core.weights import ALL_PRIMARY
+from canary.core.weights import ALL_PRIMARY, FULL
 
 
 def rest(situation: Situation) -> Turn:
@@ -37,7 +38,7 @@ def failed(situation: Situation) -> Turn:
         return begin(situation, revision)
     ended = status.history[0].outcome if status.history else ""
     promoted = primary is not None and primary.revision == status.last_applied_spec
-    if ended == Outcome.PROMOTION_FAILED and promoted and situation.primary_ready:
+    if ended == Outcome.PROMOTION_FAILED and promoted and can_carry_all(situation):
         # The primary came up after all, with what has passed its analysis.
         return finalise(situation)
     return _keep(situation, revision)
@@ -63,9 +64,6 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
     status, target = situation.status, situation.facts.target
     parked = status.target_parked or (target is not None and target.replicas == 0)
     kept = pin(situation, revision).but(target_parked=parked)
-    if status.canary_weight and situation.primary_ready:
-        message = "The primary is ready again and serves all traffic"
-        kept = kept.split(ALL_PRIMARY).tell("TrafficReturned", message)
     if situation.facts.primary is None and revision.id != status.last_promoted_spec:
         return kept.wait(
             why.PRIMARY_MISSING,
@@ -74,4 +72,26 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
         )
     if situation.facts.obstacle:
         return kept.wait(why.OBSTACLE, situation.facts.obstacle)
+    if status.canary_weight:
+        return _await_primary(kept)
     return kept.but(waiting_for=None)
+
+
+def _await_primary(kept: Situation) -> Situation:
+    """Wait until the primary can take what the canary still carries.
+
+    What a run that failed has left on the canary does not stay there for ever for want of pods.
+    """
+    weight, primary = kept.status.canary_weight, kept.spec.primary_name
+    if not kept.primary_serves or weight == FULL:
+        message = f"waiting for {primary} to be ready: the canary serves {weight} % of the traffic"
+        return kept.wait(why.PRIMARY_NOT_READY, message)
+    waiting = kept.progress(
+        why.PRIMARY_SHORT,
+        f"waiting for more pods of {primary} to be ready: the canary still serves {weight} % of "
+        "the traffic",
+    )
+    if not waiting.overdue:
+        return waiting
+    message = f"{primary} was not ready in time: the pods it has serve all traffic"
+    return waiting.split(ALL_PRIMARY).tell("TrafficReturned", message, Severity.WARN, alert=True)

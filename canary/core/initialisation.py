@@ -18,7 +18,7 @@ def initialise(situation: Situation) -> Situation:
     if revision is None:
         return _await(situation, *no_revision(situation))
     if not situation.waits_for(*SWITCHING):
-        situation = _pin_first(situation, revision).split(ALL_PRIMARY)
+        situation = _pin_first(situation, revision)
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
     if primary is None or primary.revision != revision_id:
         return _await(situation, why.PRIMARY_UPDATING, f"the primary is to be given {revision_id}")
@@ -30,6 +30,7 @@ def initialise(situation: Situation) -> Situation:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"all pods of the primary are to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
+    situation = situation.split(ALL_PRIMARY)
     refusal, routed = situation.facts.refusal, situation.facts.routed == ALL_PRIMARY
     if not routed and not situation.waits_for(*SWITCHING) and not situation.propagated:
         # A proxy that learns of a service and of a route to it at once may fail requests.

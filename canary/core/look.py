@@ -15,7 +15,7 @@ from canary.core.gates import Passed, Refused, ask, ask_gate, asks, held_gates, 
 from canary.core.needs import Analyse
 from canary.core.promotion import promote
 from canary.core.situation import Situation, Turn
-from canary.core.weights import Split, next_weight, step_plan
+from canary.core.weights import next_weight, step_plan
 
 _BETWEEN_LOOKS = (
     why.ANALYSIS_DUE,
@@ -26,10 +26,14 @@ _BETWEEN_LOOKS = (
 )
 """What a run may wait for between two looks; anything else is over when the canary is ready."""
 
+UNREADY = (why.CANARY_NOT_READY, why.TARGET_MISSING, why.REVISION_UNKNOWN)
+"""What holds a run whose canary is not ready. Where it has had traffic, the hold ends with the next
+analysis that passes, so that who comes and goes is not given the deadline each time anew."""
+
 
 def look(situation: Situation) -> Turn:
     """Look at a run whose canary is ready, if it is time."""
-    situation = situation.run()
+    situation = situation.run() if situation.step_weight else situation.release(*UNREADY)
     run = situation.current_run
     if run.full_promotion or situation.spec.skip_analysis:
         return promote(situation)
@@ -47,6 +51,19 @@ def look(situation: Situation) -> Turn:
     if situation.waits_for(*_BETWEEN_LOOKS):
         return situation
     return situation.wait(why.ANALYSIS_DUE, "the next analysis")
+
+
+def look_at_unready(situation: Situation) -> Turn:
+    """Look at a run whose canary is not ready, if it is time: a failure counts, a pass does not.
+
+    What has had traffic in this step is judged by its metrics even while it has none, and what has
+    traffic by its hooks as well.
+    """
+    due = situation.current_run.next_analysis_at
+    seen = situation.step_weight or situation.status.canary_weight
+    if not seen or (due is not None and situation.now < due) or _route_lags(situation):
+        return situation
+    return signalled(situation) or _judge(situation)
 
 
 def _route_lags(situation: Situation) -> bool:
@@ -80,7 +97,12 @@ def _look_now(situation: Situation) -> Turn:
     if not situation.status.canary_weight:
         # Held at the gate before the first step: there is no traffic that metrics could judge.
         return _take_step(situation)
-    hooks = ask(situation, WebhookType.ROLLOUT)
+    return _judge(situation)
+
+
+def _judge(situation: Situation) -> Turn:
+    """Ask the hooks that run with the traffic, then the metrics."""
+    hooks = ask(situation, WebhookType.ROLLOUT) if situation.status.canary_weight else Passed()
     if isinstance(hooks, Refused):
         return _fail_check(situation, hooks.message)
     if not isinstance(hooks, Passed):
@@ -114,7 +136,10 @@ def _analyse(situation: Situation) -> Turn:
         return _fail_check(judged, _messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, _messages(report, Verdict.INCONCLUSIVE))
-    return _take_step(judged.run(analysis_passed=True).release(why.ANALYSIS_INCONCLUSIVE))
+    passed = judged.run(analysis_passed=True).release(why.ANALYSIS_INCONCLUSIVE)
+    if not passed.target_ready:
+        return passed.look_again()
+    return _take_step(passed.release(*UNREADY, why.PRIMARY_NOT_READY))
 
 
 def _record(situation: Situation, check: Check) -> MetricStatus:
@@ -163,7 +188,7 @@ def _inconclusive(situation: Situation, message: str) -> Situation:
 
 def _take_step(situation: Situation) -> Turn:
     """Give the canary its next weight, or promote it after the last one, as the gates allow."""
-    weight = next_weight(step_plan(situation.spec.analysis), situation.status.canary_weight)
+    weight = next_weight(step_plan(situation.spec.analysis), situation.step_weight)
     if weight is not None or situation.status.phase is Phase.PROGRESSING:
         answer = ask_gate(situation, why.TRAFFIC_GATE)
         if isinstance(answer, Refused):
@@ -180,9 +205,13 @@ def _take_step(situation: Situation) -> Turn:
 
 
 def _advance(situation: Situation, weight: int) -> Situation:
-    moved = situation.enter(Phase.PROGRESSING).split(Split.to_canary(weight))
+    advancing = situation.enter(Phase.PROGRESSING)
+    carried = max(weight, situation.status.canary_weight)
+    message = f"Weight of {situation.target_name} advanced to {weight} %"
+    if carried > weight:
+        message = f"{message}; it serves {carried} % until the primary is ready"
+    moved = advancing.carry(carried, step=weight).tell("WeightAdvanced", message)
     moved = moved.run(analysis_passed=False, approvals=(), holds=())
-    moved = moved.tell("WeightAdvanced", f"Weight of {moved.target_name} advanced to {weight} %")
     return moved.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %").look_again()
 
 

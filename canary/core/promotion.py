@@ -4,26 +4,74 @@ from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase
 from canary.core import waits as why
+from canary.core.capacity import can_carry_all
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
-from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
+from canary.core.traffic import withdraw_from_replaced
+from canary.core.weights import ALL_CANARY, ALL_PRIMARY, FULL, Split, promotion_weight
 
 
 def promote(situation: Situation) -> Situation:
     """Copy the analysed revision to the primary, with traffic where it is until it is ready."""
     revision = situation.status.last_applied_spec
+    weight = situation.status.canary_weight
     promoting = situation.enter(Phase.PROMOTING).run(next_analysis_at=None, holds=())
     told = promoting.tell("PromotionStarted", f"Promoting revision {revision} to the primary")
-    return await_update(told)
+    return update(told.carry(weight))
+
+
+def update(situation: Situation) -> Situation:
+    """Have the primary updated: at once, or when traffic has left it where it loses its last pod.
+
+    The canary takes all traffic meanwhile, as it may at a weight of 100.
+    """
+    if not still_serves(situation):
+        return await_update(situation)
+    if situation.status.canary_weight < FULL:
+        if not situation.target_ready:
+            message = f"waiting for all pods of {situation.target_name} to be ready"
+            return _within_deadline(situation, why.CANARY_NOT_READY, message)
+        message = (
+            f"The update of {situation.spec.primary_name} takes its last pod: "
+            f"{situation.target_name} serves all traffic meanwhile"
+        )
+        situation = situation.split(ALL_CANARY).tell("TrafficMoved", message)
+    routed = situation.facts.routed
+    if situation.facts.refusal or routed != ALL_CANARY:
+        refusal = f": {situation.facts.refusal}" if situation.facts.refusal else ""
+        message = f"waiting for the route to send all traffic to the canary{refusal}"
+        return _within_deadline(situation, why.ROUTING, message)
+    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
+    return await_update(draining) if draining.waited(draining.facts.policy.drain) else draining
+
+
+def still_serves(situation: Situation) -> bool:
+    """Tell whether the primary has, or has just had, traffic that its update leaves without a pod.
+
+    What is waited for tells whether requests in flight have had their time to end.
+    """
+    target, primary = situation.facts.target, situation.facts.primary
+    if situation.status.phase is not Phase.PROMOTING or target is None or primary is None:
+        return False
+    updated = primary.revision == situation.status.last_applied_spec
+    if updated or not primary.serves or not target.strategy.leaves_none(primary.replicas):
+        return False
+    left = situation.facts.routed == ALL_CANARY and situation.status.canary_weight == FULL
+    return not (left and situation.waits_for(why.PRIMARY_UPDATING))
 
 
 def await_update(situation: Situation) -> Situation:
     """Wait until the primary runs the analysed revision, or give the promotion up."""
     revision = situation.status.last_applied_spec
-    message = f"all pods of the primary are to run {revision} and be ready"
-    waiting = situation.progress(why.PRIMARY_UPDATING, message)
+    message = f"waiting for all pods of the primary to run {revision} and be ready"
+    return _within_deadline(situation, why.PRIMARY_UPDATING, message)
+
+
+def _within_deadline(situation: Situation, reason: str, message: str) -> Situation:
+    """Wait for something, and give the promotion up at the progress deadline."""
+    waiting = situation.progress(reason, message)
     if waiting.overdue:
         late = f"Not in time: {situation.obstructed(message)}"
         return fail_promotion(waiting, "ProgressDeadlineExceeded", late)
@@ -38,9 +86,12 @@ def bring_up(situation: Situation, primary: Workload) -> Situation:
     if moved_on and situation.status.canary_weight and primary.serves:
         # The canary's pods are being replaced by something that nobody has looked at. Whatever the
         # primary runs by now was analysed.
-        message = f"{situation.target_name} has changed meanwhile: the primary serves all traffic"
-        situation = situation.split(ALL_PRIMARY).tell("TrafficReturned", message)
-    if situation.primary_ready:
+        withdrawn = withdraw_from_replaced(situation)
+        share = FULL - withdrawn.status.canary_weight
+        message = f"{situation.target_name} has changed meanwhile: the primary serves {share} %"
+        moved = withdrawn.status.canary_weight != situation.status.canary_weight
+        situation = withdrawn.tell("TrafficReturned", message) if moved else withdrawn
+    if can_carry_all(situation):
         return _return_traffic(situation)
     if primary.failing and situation.spec.analysis.on_pod_failure is PodFailurePolicy.FAST:
         return fail_promotion(situation, primary.failing.reason, str(primary.failing))
@@ -77,6 +128,9 @@ def finalise(situation: Situation) -> Situation:
 
 def finalising(situation: Situation) -> Situation:
     """Finalising: the route turns, what is in flight ends, and the run is over."""
+    if situation.status.canary_weight:
+        message = "waiting for the primary to be ready again: the canary serves"
+        return situation.wait(why.PRIMARY_NOT_READY, message)
     routed = situation.facts.routed
     if situation.facts.refusal or (routed is not None and routed.canary):
         return _await_route(situation)

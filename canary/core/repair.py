@@ -9,10 +9,7 @@ from datetime import datetime
 from canary.api.status import Phase, Run, Wait
 from canary.core.phases import IDLE, RUNNING
 from canary.core.situation import Situation
-from canary.core.weights import ALL_PRIMARY, Split
-
-_ALL_TO_PRIMARY = frozenset({Phase.NEW, Phase.INITIALIZING, Phase.FINALISING})
-"""Phases in which traffic is meant for nobody but the primary."""
+from canary.core.weights import ALL_PRIMARY
 
 
 def repaired(situation: Situation) -> Situation:
@@ -27,8 +24,9 @@ def repaired(situation: Situation) -> Situation:
         paused=status.paused.but(since=min(status.paused.since, now)) if status.paused else None,
     )
     # A status may say two things about traffic; the weight is what counts.
-    alone = mended.status.phase in _ALL_TO_PRIMARY
-    return mended.split(ALL_PRIMARY if alone else Split.to_canary(status.canary_weight))
+    unrouted = mended.status.phase is Phase.INITIALIZING and situation.facts.routed is None
+    alone = mended.status.phase is Phase.NEW or unrouted
+    return mended.split(ALL_PRIMARY) if alone else mended.carry(status.canary_weight)
 
 
 def _phase(situation: Situation) -> Phase:

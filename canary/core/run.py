@@ -8,20 +8,19 @@ from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity
 from canary.core import waits as why
+from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
-from canary.core.look import look
+from canary.core.look import UNREADY, look, look_at_unready
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn
-from canary.core.weights import ALL_PRIMARY
+from canary.core.traffic import withdraw_from_replaced
 
 
 def begin(situation: Situation, revision: Revision) -> Turn:
     """Begin a run for a new revision, at its first gate."""
-    new = _fresh(situation, revision)
-    if new.primary_ready or not new.status.canary_weight:
-        new = new.split(ALL_PRIMARY)
+    new = withdraw_from_replaced(_fresh(settle_size(situation), revision))
     if new.status.paused:
         return _pause(new.enter(Phase.WAITING))
     return _pass_first_gate(new)
@@ -84,7 +83,7 @@ def follow_revision(situation: Situation) -> Situation | None:
     if revision.id == situation.status.last_promoted_spec:
         return cancel(situation, revision)
     # The first gate is not asked again: a person has let this run begin.
-    new = _fresh(supersede(situation, revision), revision).settle_on_primary()
+    new = withdraw_from_replaced(_fresh(supersede(situation, revision), revision))
     return _await_canary(new.enter(Phase.PROGRESSING))
 
 
@@ -95,15 +94,13 @@ def progressing(situation: Situation) -> Turn:
         return followed
     target = situation.facts.target
     if target is None:
-        reason, message = no_revision(situation)
-        missing = situation.progress(reason, message)
-        return roll_back(missing, reason, f"Not in time: {message}") if missing.overdue else missing
+        return _target_missing(situation)
     if target.failing and situation.spec.analysis.on_pod_failure is PodFailurePolicy.FAST:
         return roll_back(situation, target.failing.reason, str(target.failing))
     if not situation.target_ready:
         return _canary_not_ready(situation, target)
     if situation.status.paused:
-        return _pause(situation)
+        return _pause(situation.release(*UNREADY))
     if overdue(situation):
         return time_out(situation)
     return _route_refused(situation) if situation.facts.refusal else look(situation)
@@ -127,20 +124,49 @@ def _pause(situation: Situation) -> Situation:
 
 def _await_canary(situation: Situation) -> Situation:
     """Wait until the canary is ready to be looked at."""
-    return situation.progress(
-        why.CANARY_NOT_READY,
-        f"all pods of {situation.target_name} are to run the new revision and be ready",
-    )
+    message = situation.obstructed(_unready(situation))
+    return situation.hold(why.CANARY_NOT_READY, message, situation.progress_deadline)
 
 
-def _canary_not_ready(situation: Situation, target: Workload) -> Situation:
+def _unready(situation: Situation) -> str:
+    return f"waiting for all pods of {situation.target_name} to run the new revision and be ready"
+
+
+def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
     trouble = f": {target.failing}" if target.failing else ""
     if target.given_up:
         message = f"{target.name} did not progress within its own deadline{trouble}"
         return roll_back(situation, "ProgressDeadlineExceeded", message)
-    awaited = _await_canary(situation)
-    if not awaited.overdue:
-        return awaited
     deadline = situation.spec.progress_deadline_seconds
-    message = situation.obstructed(f"{target.name} was not ready within {deadline} s{trouble}")
-    return roll_back(awaited, "ProgressDeadlineExceeded", message)
+    late = situation.obstructed(f"{target.name} was not ready within {deadline} s{trouble}")
+    return _hold(
+        situation,
+        why.CANARY_NOT_READY,
+        _unready(situation),
+        late=("ProgressDeadlineExceeded", late),
+    )
+
+
+def _target_missing(situation: Situation) -> Turn:
+    reason, message = no_revision(situation)
+    return _hold(situation, reason, message, late=(reason, f"Not in time: {message}"))
+
+
+def _hold(situation: Situation, reason: str, message: str, *, late: tuple[str, str]) -> Turn:
+    """Hold a run whose canary is not ready, and roll it back at the deadline.
+
+    What has had traffic is judged meanwhile, as often as if it were ready, but only to fail.
+    """
+    said, limit = situation.obstructed(message), situation.progress_deadline
+    held = situation.hold(reason, said, limit)
+    if held.overdue:
+        return roll_back(held, *late)
+    if held.step_weight and not situation.held_by(reason):
+        held = held.tell(reason, f"The run is held: {said}", Severity.WARN)
+    if held.status.paused or not situation.waits_for(reason):
+        # What is waited for is said before anything is asked that takes its time.
+        return held
+    judged = look_at_unready(held)
+    if isinstance(judged, Situation) and judged.status.phase is held.status.phase:
+        return judged.hold(reason, said, limit)
+    return judged

@@ -26,12 +26,17 @@ from canary.api.status import (
 from canary.core.actions import Action
 from canary.core.facts import Facts
 from canary.core.needs import Need
-from canary.core.phases import legal
-from canary.core.weights import ALL_PRIMARY, Split, step_number, step_plan
+from canary.core.phases import IDLE, legal
+from canary.core.weights import FULL, Split, step_number, step_plan
 
 NOTICES_KEPT = 100
 """More than a run makes. Where nobody takes them for longer, the oldest are dropped, because a
 status that grows for ever can't be written any more."""
+
+STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+"""Phases of a run in which the canary's weight is that of a step, which is come back to."""
+
+_WITHOUT_STEP = IDLE | {Phase.NEW, Phase.INITIALIZING, Phase.FINALISING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +74,38 @@ class Situation:
             return self
         return self.but(phase=phase, last_transition_time=self.now, waiting_for=None)
 
+    # --- traffic ---
+
     def split(self, split: Split) -> Self:
-        """Intend a split of traffic."""
-        plan = step_plan(self.spec.analysis)
-        moved = split.canary != self.status.canary_weight
-        return self.but(
-            canary_weight=split.canary,
-            weights=self.status.weights.but(primary=split.primary, canary=split.canary),
-            step=step_number(plan, split.canary),
+        """Intend a split of traffic, as the step says."""
+        return self.carry(split.canary, step=split.canary)
+
+    def carry(self, weight: int, *, step: int | None = None) -> Self:
+        """Intend a weight for the canary, which need not be that of its step."""
+        plan, weights = step_plan(self.spec.analysis), self.status.weights
+        moved = weight != self.status.canary_weight
+        promoting = self.status.phase is Phase.PROMOTING
+        at_step = (weight if promoting else self.step_weight) if step is None else step
+        carrying = self.but(
+            canary_weight=weight,
+            weights=weights.but(primary=FULL - weight, canary=weight),
+            step=step_number(plan, at_step),
             steps=len(plan),
             step_started_at=self.now if moved else self.status.step_started_at,
         )
+        if self.status.run is None:
+            return carrying
+        return carrying.run(step_weight=None if at_step == weight else at_step)
+
+    @property
+    def step_weight(self) -> int:
+        """The canary's weight at this step, whatever it carries while a side cannot serve."""
+        status = self.status
+        if status.phase in _WITHOUT_STEP:
+            return 0
+        if status.run is None or status.run.step_weight is None:
+            return status.canary_weight
+        return status.run.step_weight
 
     # --- waiting ---
 
@@ -110,10 +136,15 @@ class Situation:
 
     def hold(self, reason: str, message: str, limit: timedelta) -> Self:
         """Wait for something whose clock goes on whatever else is waited for meanwhile."""
-        held = {hold.reason: hold for hold in self.current_run.holds}
-        hold = held.setdefault(reason, Hold(reason=reason, since=self.now))
-        holding = self.run(holds=tuple(held.values()))
-        return holding._wait(reason, message, hold.since, limit)  # noqa: SLF001 - of its own kind
+        holding = self.note_hold(reason)
+        since = next(each.since for each in holding.current_run.holds if each.reason == reason)
+        return holding._wait(reason, message, since, limit)  # noqa: SLF001 - of its own kind
+
+    def note_hold(self, reason: str) -> Self:
+        """Note that something holds the run, where it is not noted yet."""
+        if self.held_by(reason):
+            return self
+        return self.run(holds=(*self.current_run.holds, Hold(reason=reason, since=self.now)))
 
     def look_again(self) -> Self:
         """Have the run looked at when an interval has passed."""
@@ -189,17 +220,14 @@ class Situation:
         return primary is not None and target is not None and primary.replicas < target.replicas
 
     @property
-    def primary_can_take_over(self) -> bool:
-        """Whether the primary has a pod to serve with, or the target has none either."""
-        primary, target = self.facts.primary, self.facts.target
-        primary_serves = primary is not None and primary.serves
-        return primary_serves or target is None or not target.serves
+    def target_serves(self) -> bool:
+        """Whether the target has a ready pod."""
+        return self.facts.target is not None and self.facts.target.serves
 
-    def settle_on_primary(self) -> Self:
-        """Intend all traffic for the primary where it can serve; else leave it where it is."""
-        if self.status.canary_weight and not self.primary_can_take_over:
-            return self
-        return self.split(ALL_PRIMARY)
+    @property
+    def primary_serves(self) -> bool:
+        """Whether the primary has a ready pod."""
+        return self.facts.primary is not None and self.facts.primary.serves
 
     @property
     def drained(self) -> bool:

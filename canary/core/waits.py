@@ -8,6 +8,7 @@ REVISION_UNKNOWN = "RevisionUnknown"
 PRIMARY_MISSING = "PrimaryMissing"
 PRIMARY_NOT_READY = "PrimaryNotReady"
 PRIMARY_UPDATING = "PrimaryUpdating"
+PRIMARY_SHORT = "PrimaryShort"
 CANARY_NOT_READY = "CanaryNotReady"
 TARGET_NOT_READY = "TargetNotReady"
 TERMINATION_BLOCKED = "TerminationBlocked"
@@ -36,9 +37,14 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         REVISION_UNKNOWN: "A ConfigMap or Secret that the target needs cannot be read.",
         PRIMARY_MISSING: "The primary was deleted, and the target is not at the revision to "
         "make it from.",
-        PRIMARY_NOT_READY: "The primary's pods are not all up.",
+        PRIMARY_NOT_READY: "The primary's pods are not all up. Without any that is ready, the "
+        "canary serves all traffic.",
         PRIMARY_UPDATING: "The primary is being given its revision, and comes up with it.",
-        CANARY_NOT_READY: "The canary's pods are not all up.",
+        PRIMARY_SHORT: "The primary has too few ready pods for all traffic; the canary keeps the "
+        "rest until more are ready, or until the progress deadline.",
+        CANARY_NOT_READY: "The canary's pods are not all up. Without any that is ready, the "
+        "primary serves all traffic until the canary is ready again; the run goes back at the "
+        "progress deadline.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
         TERMINATION_BLOCKED: "The deletion has waited too long; somebody must look.",
         ANALYSIS_DUE: "The next analysis comes at the end of the interval.",

@@ -9,12 +9,13 @@ from canary.resources.names import primary_name
 
 
 def primary_autoscaler(
-    canary: Canary, autoscaler: Manifest, *, existing: Manifest | None = None
+    canary: Canary, autoscaler: Manifest, *, minimum: int = 0, existing: Manifest | None = None
 ) -> Manifest:
     """Give the primary's HorizontalPodAutoscaler.
 
     Metrics of every type and the behavior are the target's; a metric of the target itself becomes
-    one of the primary. The bounds may be overridden in the Canary.
+    one of the primary. The bounds may be overridden in the Canary. The lower one is at least
+    `minimum`, and never above the upper one.
     """
     spec: Manifest = deepcopy(autoscaler["spec"])
     target = canary.spec.target_ref
@@ -33,6 +34,8 @@ def primary_autoscaler(
         spec["minReplicas"] = bounds.min_replicas
     if bounds and bounds.max_replicas is not None:
         spec["maxReplicas"] = bounds.max_replicas
+    if minimum > spec.get("minReplicas", 1):
+        spec["minReplicas"] = min(minimum, spec["maxReplicas"])
     return {
         "apiVersion": AUTOSCALER.api_version(AUTOSCALER.versions[0]),
         "kind": AUTOSCALER.kind,

@@ -11,6 +11,7 @@ from canary.controller.records import (
     pod_record,
     replica_set_record,
 )
+from canary.core.facts import Amount, UpdateStrategy
 from canary.demo.manifests import deployment
 
 OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
@@ -151,6 +152,31 @@ def test_a_deployment_is_read_anew_with_each_generation_and_its_counts_with_each
     assert (counted.template, counted.outline) == (first.template, first.outline)
     assert (first.available, counted.available) == (0, 2)
     assert reader.read(a_deployment("a", 2, "2", available=2)).template != first.template
+
+
+QUARTER = Amount(25, percent=True)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "read"),
+    [
+        ({}, UpdateStrategy()),
+        ({"type": "Recreate"}, UpdateStrategy(recreate=True)),
+        (
+            {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0}},
+            UpdateStrategy(max_unavailable=Amount(100, percent=True), max_surge=Amount(0)),
+        ),
+        (
+            {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": "a few"}},
+            UpdateStrategy(max_unavailable=Amount(1), max_surge=QUARTER),
+        ),
+    ],
+    ids=["none", "Recreate", "a percentage and a number", "what is no amount"],
+)
+def test_how_a_deployment_replaces_its_pods_is_kept(strategy: Any, read: UpdateStrategy):
+    manifest = a_deployment("a", 1, "1", available=0)
+    manifest["spec"]["strategy"] = strategy
+    assert DeploymentReader().read(manifest).strategy == read
 
 
 @pytest.mark.parametrize(("uid", "generation"), [("b", 1), ("", 1), ("a", 0), ("", 0)])

@@ -98,7 +98,7 @@ STATES = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_command_is_accepted_only_where_it_means_something(verb, state):
     revision = OLD if state == "idle" else NEW
-    facts = given(verb, revision=Revision(id=revision), primary=a_primary(available=0))
+    facts = given(verb, revision=Revision(id=revision), primary=a_primary(available=1))
     decision = decided(GATED, STATES[state], facts, at(60))
     accepted = decision.status.commands[0].accepted
     assert accepted is (state in ANYWHERE[verb])

@@ -32,7 +32,7 @@ def told(decision: Decision) -> list[str]:
 class TestPromoting:
     def test_the_primary_is_given_exactly_the_analysed_revision_with_traffic_where_it_is(self):
         decision = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
-        assert EnsurePrimary(revision=NEW) in decision.actions
+        assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
         assert RouteTraffic(split=Split(40, 60)) in decision.actions
         assert told(decision) == ["PromotionStarted"]
 
@@ -85,11 +85,16 @@ class TestPromoting:
         assert decided(spec, first.status, routed, at(70)).status.phase is Phase.FINALISING
 
     def test_a_change_after_the_primary_is_written_takes_traffic_off_the_unknown(self):
-        facts = up(revision=Revision(id="1-newer"), primary=a_primary(NEW, available=1))
-        decision = decided(a_spec(), promoting(), facts, at(60))
-        assert (decision.status.phase, decision.status.canary_weight) == (Phase.PROMOTING, 0)
-        assert EnsurePrimary(revision=NEW) in decision.actions
-        assert RouteTraffic(split=ALL_PRIMARY) in decision.actions
+        half = up(revision=Revision(id="1-newer"), primary=a_primary(NEW, available=1))
+        decision = decided(a_spec(), promoting(), half, at(60))
+        assert (decision.status.phase, decision.status.canary_weight) == (Phase.PROMOTING, 50)
+        assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
+        assert RouteTraffic(split=Split(50, 50)) in decision.actions
+        assert decided(a_spec(), decision.status, half, at(61)).status == decision.status
+        moved = {"revision": Revision(id="1-newer"), "routed": Split(50, 50)}
+        whole = up(primary=a_primary(NEW), **moved)
+        after = decided(a_spec(), decision.status, whole, at(62))
+        assert (after.status.phase, after.status.canary_weight) == (Phase.PROMOTING, 0)
 
     def test_a_target_that_is_gone_before_the_primary_is_written_fails_the_promotion(self):
         gone = up(target=None)
@@ -114,7 +119,7 @@ class TestFailedPromotion:
         assert decision.status.history[0].reason == cause
         assert RouteTraffic(split=ALL_CANARY) in decision.actions
         assert not any(isinstance(action, ScaleTarget) for action in decision.actions)
-        assert EnsurePrimary(revision=NEW) in decision.actions
+        assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
 
     def test_it_may_be_left_to_the_deadline(self):
         spec = a_spec(analysis={"onPodFailure": "deadline"})
@@ -129,7 +134,7 @@ class TestFailedPromotion:
             revision=Revision(id="1-newer"),
             primary=a_primary(NEW, available=1, deadline_exceeded=True),
         )
-        assert decided(a_spec(), promoting(), facts, at(60)).status.canary_weight == 0
+        assert decided(a_spec(), promoting(), facts, at(60)).status.canary_weight == 50
 
     def test_the_next_run_keeps_traffic_on_the_healthy_pods(self):
         status = a_status(
@@ -202,14 +207,15 @@ class TestBetweenRuns:
         assert decision.status.condition("Stalled").reason == waits.OBSTACLE
 
     def test_a_primary_that_is_gone_is_made_again_from_the_promoted_revision(self):
-        decision = decided(a_spec(), a_status(), some_facts(primary=None), at(60))
-        assert EnsurePrimary(revision=OLD) in decision.actions
+        status = a_status(primary_replicas=5)
+        decision = decided(a_spec(), status, some_facts(primary=None), at(60))
+        assert EnsurePrimary(revision=OLD, replicas=5) in decision.actions
         assert reason(decision) == ""
 
     def test_a_primary_that_is_gone_is_not_made_from_a_failed_revision(self):
         decision = decided(a_spec(), a_status(Phase.FAILED), up(primary=None), at(60))
         assert reason(decision) == waits.PRIMARY_MISSING
-        assert EnsurePrimary(revision=OLD) in decision.actions
+        assert EnsurePrimary(revision=OLD, replicas=2) in decision.actions
 
     def test_an_upgrade_that_hashes_otherwise_starts_no_run(self):
         status = decided(a_spec(), a_status(), some_facts(), at(60)).status

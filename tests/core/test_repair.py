@@ -11,12 +11,12 @@ from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_status, write_status
 from canary.core.commands import VERBS
-from canary.core.facts import Command, Facts, Revision, Trouble, Workload
+from canary.core.facts import Command, Facts, Revision, Trouble, UpdateStrategy, Workload
 from canary.core.repair import repaired
 from canary.core.situation import Situation
 from canary.core.waits import MEANINGS
-from canary.core.weights import Split
-from tests.builders import a_spec, a_status, at, some_facts
+from canary.core.weights import ALL_CANARY, Split
+from tests.builders import a_run, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
 from tests.core.world import SPECS, examples
 
@@ -53,6 +53,7 @@ RUN = st.fixed_dictionaries(
         "approvals": st.lists(TEXT, max_size=2),
         "holds": st.lists(HOLD, max_size=2),
         "fullPromotion": st.booleans(),
+        "stepWeight": NUMBER,
     },
 )
 STATUS = st.fixed_dictionaries(
@@ -69,6 +70,7 @@ STATUS = st.fixed_dictionaries(
         "targetVersion": TEXT,
         "targetParked": st.booleans(),
         "runs": NUMBER,
+        "primaryReplicas": NUMBER,
         "trackedConfigs": LEAF | st.dictionaries(TEXT, LEAF, max_size=2),
         "run": LEAF | RUN,
         "paused": LEAF | _parts(by=TEXT, since=MOMENTS),
@@ -89,6 +91,7 @@ WORKLOAD = st.builds(
     available=st.integers(0, 2),
     deadline_exceeded=st.booleans(),
     revision=st.sampled_from(["", "1-r0", "1-r1"]),
+    strategy=st.sampled_from([UpdateStrategy(), UpdateStrategy(recreate=True)]),
     trouble=st.none()
     | st.just(Trouble(reason="ImagePullBackOff", pod="p", container="c", message="")),
 )
@@ -104,6 +107,7 @@ FACTS = st.builds(
     routed=st.none() | st.integers(0, 100).map(Split.to_canary),
     restored=st.booleans(),
     autoscaler_minimum=st.none() | st.integers(0, 3),
+    autoscaler_maximum=st.none() | st.integers(0, 3),
     obstacle=st.sampled_from(["", "forbidden"]),
 )
 
@@ -162,7 +166,22 @@ def test_two_splits_in_one_status_become_the_one_of_the_weight():
 
 
 def test_a_canary_that_is_to_be_drained_gets_no_traffic():
-    assert mended(a_status(Phase.FINALISING, weight=60)).weights.canary == 0
+    status = a_status(Phase.FINALISING, weight=60)
+    assert decided(a_spec(), status, some_facts(), NOW).status.weights.canary == 0
+
+
+def test_before_there_is_a_route_traffic_is_meant_for_nobody_but_the_primary():
+    initialising = a_status(Phase.INITIALIZING, weight=100)
+    assert mended(initialising).weights.canary == 0
+    assert mended(initialising, routed=ALL_CANARY).weights.canary == 100
+
+
+def test_a_step_is_remembered_only_where_there_are_steps():
+    run = a_run(step_weight=60)
+    stepping = mended(a_status(Phase.PROGRESSING, weight=0, run=run))
+    assert (stepping.run.step_weight, stepping.step) == (60, 3)
+    promoting = mended(a_status(Phase.PROMOTING, weight=0, run=run))
+    assert (promoting.run.step_weight, promoting.step) == (None, 0)
 
 
 def test_moments_that_are_still_to_come_are_now():

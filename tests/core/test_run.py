@@ -66,7 +66,9 @@ class TestBeginning:
         facts = some_facts(revision=Revision(id=NEW), primary=a_primary(replicas=3))
         decision = decided(a_spec(), a_status(), facts, at(60))
         assert decision.status.last_applied_spec == NEW
-        assert decision.status.run == a_run(id=f"2-{NEW}", started_at=at(60), looks=1)
+        holds = (Hold(reason=waits.CANARY_NOT_READY, since=at(60)),)
+        run = a_run(id=f"2-{NEW}", started_at=at(60), looks=1, holds=holds)
+        assert decision.status.run == run
         assert ScaleTarget(replicas=3) in decision.actions
         assert told(decision) == ["RunStarted"]
 
@@ -181,7 +183,7 @@ class TestReadiness:
         assert (settled.status, settled.wake_at) == (decision.status, at(70))
 
     def test_an_increase_that_was_intended_waits_until_the_canary_can_take_it(self):
-        facts = up(target=a_workload(available=0), routed=Split(90, 10))
+        facts = up(target=a_workload(available=1), routed=Split(90, 10))
         decision = decided(a_spec(), in_run(20), facts, at(60))
         assert not any(isinstance(action, RouteTraffic) for action in decision.actions)
 
@@ -274,7 +276,7 @@ class TestLooking:
         unready = decided(a_spec(), first.status, up(target=a_workload(available=1)), at(300))
         assert reason(unready) == waits.CANARY_NOT_READY
         again = decided(a_spec(), unready.status, up(), at(590), Verdict.INCONCLUSIVE)
-        assert told(again) == ["AnalysisInconclusive"]
+        assert told(again) == ["AnalysisInconclusive", "CanaryNotReady"]
         assert again.status.waiting_for.deadline == at(600)
         late = decided(a_spec(), again.status, up(), at(600), Verdict.INCONCLUSIVE)
         assert late.status.history[0].reason == "AnalysisInconclusive"
@@ -320,9 +322,10 @@ class TestMovingOn:
         facts = up(revision=Revision(id="1-newer"))
         assert decided(a_spec(), in_run(paused=paused), facts, at(60)).status.paused == paused
 
-    def test_traffic_stays_where_it_is_served_when_the_run_restarts(self):
+    def test_traffic_goes_where_it_is_served_when_the_run_restarts(self):
         facts = up(revision=Revision(id="1-newer"), primary=a_primary(available=0))
-        assert decided(a_spec(), in_run(40), facts, at(60)).status.canary_weight == 40
+        status = decided(a_spec(), in_run(40), facts, at(60)).status
+        assert (status.canary_weight, status.run.step_weight) == (100, 0)
 
     def test_a_return_to_the_promoted_revision_cancels_the_run(self):
         decision = decided(a_spec(), in_run(40), up(revision=Revision(id=OLD)), at(60))
@@ -334,7 +337,10 @@ class TestMovingOn:
 
     def test_a_rollback_goes_to_the_canary_when_the_primary_has_no_pod(self):
         facts = up(primary=a_primary(available=0), routed=Split(80, 20))
-        decision = decided(a_spec(), in_run(failed_checks=1), facts, at(60), Verdict.FAIL)
+        moved = decided(a_spec(), in_run(failed_checks=1), facts, at(60), Verdict.FAIL)
+        facts = replace(facts, routed=ALL_CANARY)
+        judged = decided(a_spec(), moved.status, facts, at(61), Verdict.FAIL)
+        decision = decided(a_spec(), judged.status, facts, at(71), Verdict.FAIL)
         assert decision.status.phase is Phase.FAILED
         assert RouteTraffic(split=ALL_CANARY) in decision.actions
         assert not any(isinstance(action, ScaleTarget) for action in decision.actions)

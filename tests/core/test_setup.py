@@ -40,7 +40,7 @@ class TestInitialising:
         )
         assert decision.actions == (
             HoldFinalizer(present=True),
-            EnsurePrimary(revision=OLD),
+            EnsurePrimary(revision=OLD, replicas=2),
             EnsureServices(apex=None),
         )
 
@@ -57,7 +57,7 @@ class TestInitialising:
         assert reason(routing) == waits.ROUTING
         assert routing.actions == (
             HoldFinalizer(present=True),
-            EnsurePrimary(revision=OLD),
+            EnsurePrimary(revision=OLD, replicas=2),
             EnsureAutoscaler(),
             EnsureServices(apex=Side.PRIMARY),
             RouteTraffic(split=ALL_PRIMARY),
@@ -101,14 +101,17 @@ class TestInitialising:
         status = decided(a_spec(), CanaryStatus(), fresh(), at(0)).status
         target = a_workload(generation=2)
         facts = fresh(target=target, revision=Revision(id=NEW), primary=a_primary(available=0))
-        assert EnsurePrimary(revision=NEW) in decided(a_spec(), status, facts, at(1)).actions
+        assert (
+            EnsurePrimary(revision=NEW, replicas=2)
+            in decided(a_spec(), status, facts, at(1)).actions
+        )
 
     def test_a_target_that_changes_later_has_to_pass_a_run(self):
         status = decided(a_spec(), CanaryStatus(), fresh(), at(0)).status
         target = a_workload(generation=2)
         facts = fresh(target=target, revision=Revision(id=NEW), primary=a_primary())
         decision = decided(a_spec(), status, facts, at(1))
-        assert EnsurePrimary(revision=OLD) in decision.actions
+        assert EnsurePrimary(revision=OLD, replicas=2) in decision.actions
 
     @pytest.mark.parametrize("replicas", [0, 2], ids=["at rest", "during a run"])
     def test_a_lost_status_promotes_nothing_that_was_not_analysed(self, replicas):
@@ -118,7 +121,7 @@ class TestInitialising:
         status = CanaryStatus()
         for seconds in (0, 1, 20):
             decision = decided(a_spec(), status, facts, at(seconds))
-            assert EnsurePrimary(revision=NEW) not in decision.actions
+            assert EnsurePrimary(revision=NEW, replicas=2) not in decision.actions
             status = decision.status
         assert (status.phase, status.last_promoted_spec) == (Phase.INITIALIZED, OLD)
         assert decided(a_spec(), status, facts, at(40)).status.phase is Phase.PROGRESSING

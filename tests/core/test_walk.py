@@ -26,7 +26,7 @@ from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.core.actions import RouteTraffic
 from canary.core.commands import VERBS
 from canary.core.decide import decide
-from canary.core.facts import Command, Trouble, Workload
+from canary.core.facts import Command, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, legal
 from canary.core.situation import Decision
@@ -34,7 +34,7 @@ from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
 from tests.builders import a_report
 from tests.core.stored import merged, pruned
-from tests.core.world import SPECS, World, examples, healed
+from tests.core.world import SPECS, World, examples, healed, scaled, torn_down
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""
@@ -76,6 +76,7 @@ class Journey(RuleBasedStateMachine):
     @initialize(spec=st.sampled_from(SPECS), ready=st.sampled_from([True, True, False]))
     def it_is_created(self, spec: Any, ready: bool) -> None:
         self.spec = spec
+        self.world.autoscaled = spec.autoscaler_ref is not None
         self.it_settles()
         if ready:
             self.all_goes_well(steps=2)
@@ -97,6 +98,7 @@ class Journey(RuleBasedStateMachine):
         if really:
             self.spec = spec.model_copy(update={"suspend": self.spec.suspend})
             self.world.generation += 1
+            self.world.autoscaled = spec.autoscaler_ref is not None
 
     @rule(suspend=RARELY)
     def it_is_suspended_or_resumed(self, suspend: bool) -> None:
@@ -107,42 +109,57 @@ class Journey(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.now += timedelta(seconds=seconds)
 
-    @rule(revision=st.sampled_from(["1-r0", "1-r1", "1-r2"]))
-    def the_target_changes(self, revision: str) -> None:
-        world = self.world
-        if revision != world.revision:
+    @rule(revision=st.sampled_from(["1-r0", "1-r1", "1-r2"]), recreate=RARELY)
+    def the_target_changes(self, revision: str, recreate: bool) -> None:
+        world, target = self.world, self.world.target
+        if target is not None and revision != world.revision:
             world.revision = revision
             world.configs = {"configmap/a": revision} if revision == "1-r1" else {}
-            generation = world.target.generation + 1
-            world.target = replace(
-                world.target,
+            generation = target.generation + 1
+            changed = replace(
+                target,
                 generation=generation,
                 observed_generation=generation,
                 updated=0,
+                strategy=UpdateStrategy(recreate=recreate or target.strategy.recreate),
                 trouble=None,
                 deadline_exceeded=False,
             )
+            world.target = torn_down(changed) if changed.strategy.recreate else changed
 
     @rule()
     def the_canary_becomes_ready(self) -> None:
-        self.world.target = healed(self.world.target)
+        if self.world.target:
+            self.world.target = healed(self.world.target)
 
     @rule(available=st.integers(0, 2))
     def the_canary_loses_pods(self, available: int) -> None:
         target = self.world.target
-        self.world.target = replace(target, available=min(available, target.total))
+        if target:
+            self.world.target = replace(target, available=min(available, target.available))
 
     @rule()
     def the_canary_crashes(self) -> None:
         trouble = Trouble(reason="CrashLoopBackOff", pod="p", container="c", message="exit 1")
-        self.world.target = replace(self.world.target, trouble=trouble, available=0)
+        if self.world.target:
+            self.world.target = replace(self.world.target, trouble=trouble, available=0)
 
-    @rule(replicas=st.integers(1, 3), really=RARELY)
+    @rule(replicas=st.integers(0, 3), really=RARELY)
     def the_user_scales_the_target(self, replicas: int, really: bool) -> None:
-        target = self.world.target
+        if really and self.world.target:
+            self.world.target = scaled(self.world.target, replicas)
+
+    @rule(really=RARELY)
+    def the_target_is_deleted_or_made_again(self, really: bool) -> None:
         if really:
-            generation = target.generation + 1
-            self.world.target = replace(target, replicas=replicas, generation=generation)
+            self.world.target = None if self.world.target else Workload(name="podinfo", uid="new")
+
+    @rule(replicas=st.integers(0, 3), really=RARELY)
+    def the_primary_is_scaled_by_hand_or_by_its_autoscaler(
+        self, replicas: int, really: bool
+    ) -> None:
+        if really and self.world.primary:
+            self.world.primary = scaled(self.world.primary, replicas)
 
     @rule()
     def the_primary_becomes_ready(self) -> None:
@@ -155,6 +172,12 @@ class Journey(RuleBasedStateMachine):
             self.world.primary = replace(
                 self.world.primary, available=0, deadline_exceeded=exceeded
             )
+
+    @rule(available=st.integers(0, 2))
+    def the_primary_loses_some_of_its_pods(self, available: int) -> None:
+        primary = self.world.primary
+        if primary:
+            self.world.primary = replace(primary, available=min(available, primary.available))
 
     @rule(really=RARELY)
     def the_primary_is_deleted_by_hand(self, really: bool) -> None:
@@ -290,15 +313,33 @@ class Journey(RuleBasedStateMachine):
     def _check_traffic(self, decision: Decision) -> None:
         """Traffic is moved to neither side while it can't take it and the other one can."""
         target, primary, routed = self.world.target, self.world.primary, self.world.routed
-        if decision.status.canary_weight < self.status.canary_weight:
-            assert (primary and primary.serves) or not target.serves
-        if decision.status.canary_weight > self.status.canary_weight:
-            assert target.ready() or not (primary and primary.ready())
+        target_serves = target is not None and target.serves
+        primary_serves = primary is not None and primary.serves
+        self._check_nobody_is_stranded(decision, target_serves, primary_serves)
+        weight, before = decision.status.canary_weight, self.status.canary_weight
+        if weight < before:
+            assert primary_serves or not target_serves
+        if weight > before:
+            assert target is not None
+            assert target.ready() or (target_serves and not primary_serves)
         for action in decision.actions:
             if isinstance(action, RouteTraffic) and action.split.canary > (
                 routed.canary if routed else 0
             ):
+                assert target is not None
                 assert target.ready() or not action.split.primary
+
+    def _check_nobody_is_stranded(
+        self, decision: Decision, target_serves: bool, primary_serves: bool
+    ) -> None:
+        """No traffic is meant for a side without a ready pod while the other side has one."""
+        status, before = decision.status, self.status
+        setting_up = status.phase is Phase.INITIALIZING and self.world.routed is not None
+        ours = status.last_promoted_spec or (setting_up and before.phase is Phase.INITIALIZING)
+        if self.spec.suspend or before.phase is Phase.NEW or not ours:
+            return
+        assert not status.weights.canary or target_serves or not primary_serves
+        assert not status.weights.primary or primary_serves or not target_serves
 
     def _check_told(self, decision: Decision) -> None:
         """Every end of a run is told once, and everything that is told has a name of its own."""
@@ -323,7 +364,8 @@ class Journey(RuleBasedStateMachine):
             return
         if status.phase is not Phase.INITIALIZING:
             assert world.routed is not None
-            held = world.routed.canary < status.canary_weight and not world.target.ready()
+            ready = world.target is not None and world.target.ready()
+            held = world.routed.canary < status.canary_weight and not ready
             assert held or world.routed.canary == status.canary_weight
 
     @invariant()
@@ -331,12 +373,6 @@ class Journey(RuleBasedStateMachine):
         weights = self.status.weights
         assert weights.primary + weights.canary == 100
         assert weights.canary == self.status.canary_weight
-
-    @invariant()
-    def somebody_serves(self) -> None:
-        world = self.world
-        if world.primary is not None:
-            assert world.target.replicas or world.primary.replicas
 
     @invariant()
     def conditions_agree_with_each_other(self) -> None:
@@ -356,6 +392,7 @@ class Journey(RuleBasedStateMachine):
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal = "", ""
+        world.target = world.target or Workload(name="podinfo", uid="new")
         world.commands = (Command(verb="resume"),)
         world.generation += 1
         for _ in range(RESTS_WITHIN):
@@ -392,6 +429,7 @@ class Journey(RuleBasedStateMachine):
         assert not world.deleting
         assert status.phase in IDLE
         assert not status.notices
+        assert world.target is not None
         if status.waiting_for is None:
             assert status.last_promoted_spec
             assert world.routed == Split.to_canary(status.canary_weight)

@@ -31,6 +31,13 @@ SPECS = (
     a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
     a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
     a_spec(
+        autoscalerRef={
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "name": "podinfo",
+        }
+    ),
+    a_spec(
         analysis={
             "onPodFailure": "deadline",
             "webhooks": [
@@ -61,7 +68,7 @@ class World:
 
     now: datetime = T0
     generation: int = 1
-    target: Workload = field(
+    target: Workload | None = field(
         default_factory=lambda: Workload(
             name="podinfo", uid="t", replicas=2, total=2, updated=2, available=2
         )
@@ -79,6 +86,9 @@ class World:
     refusal: str = ""
     obstacle: str = ""
     delivered: frozenset[str] = frozenset()
+    autoscaled: bool = False
+    minimum: int = 0
+    """Below which the primary's autoscaler does not go."""
 
     def facts(self, answers: dict[Need, Answer]) -> Facts:
         """Show what can be observed now."""
@@ -89,19 +99,34 @@ class World:
             commands=self.commands,
             target=self.target,
             primary=self.primary,
-            revision=Revision(id=self.revision, configs=dict(self.configs)),
+            revision=self._seen_revision(),
             routed=self.routed,
             refusal=self.refusal,
             restored=self.deleting and self.restored,
+            autoscaler_minimum=1 if self.autoscaled else None,
+            autoscaler_maximum=5 if self.autoscaled else None,
             obstacle=self.obstacle,
             answers=answers,
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),
         )
 
+    def _seen_revision(self) -> Revision | None:
+        if self.target is None:
+            return None
+        return Revision(id=self.revision, configs=dict(self.configs))
+
     def snapshot(self) -> tuple[Any, ...]:
         """Give everything that an action can change, to compare."""
-        return (self.target, self.primary, self.routed, self.apex, self.finalizer, self.commands)
+        return (
+            self.target,
+            self.primary,
+            self.routed,
+            self.apex,
+            self.finalizer,
+            self.commands,
+            self.minimum,
+        )
 
     def apply(self, actions: Sequence[Action]) -> bool:
         """Make actions true, as the shell does; tell whether anything was written."""
@@ -111,8 +136,8 @@ class World:
                 case HoldFinalizer(present=present):
                     self.finalizer = present
                     self.gone = self.deleting and not present
-                case EnsurePrimary(revision=revision):
-                    self._ensure_primary(revision)
+                case EnsurePrimary(revision=revision, replicas=replicas):
+                    self._ensure_primary(revision, replicas)
                 case EnsureServices(apex=apex):
                     self.apex = apex or self.apex
                 case RouteTraffic(split=split):
@@ -122,46 +147,63 @@ class World:
                     if not self.obstacle:
                         self.routed, self.restored = None, True
                 case ScaleTarget(replicas=replicas):
+                    assert self.target is not None
                     self._check_scale(replicas)
                     self.target = scaled(self.target, replicas)
                 case ScalePrimary(replicas=replicas):
                     assert self.primary is not None
-                    assert replicas
+                    assert replicas >= self.primary.replicas
                     self.primary = scaled(self.primary, replicas)
                 case ClearCommands(verbs=verbs):
                     self.commands = tuple(each for each in self.commands if each.verb not in verbs)
-                case EnsureAutoscaler():
-                    raise AssertionError("there is none in these specs")
+                case EnsureAutoscaler(minimum=minimum):
+                    self.minimum = minimum
         return before != (*self.snapshot(), self.restored)
 
     def _check_scale(self, replicas: int) -> None:
-        """The target loses its pods only while nobody is sent to them."""
-        if not replicas:
+        """The target loses pods only while nobody is sent to them, and somebody else serves."""
+        assert self.target is not None
+        if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
             assert not (self.routed and self.routed.canary)
+            assert self.primary is not None
+            assert self.primary.serves
 
-    def _ensure_primary(self, revision: str) -> None:
+    def _ensure_primary(self, revision: str, replicas: int) -> None:
+        if self.target is None or revision != self.revision:
+            return
         if self.primary is not None and self.primary.revision == revision:
             return
-        if revision != self.revision:
-            return
-        replicas = self.target.replicas or (self.primary.replicas if self.primary else 1)
-        before = self.primary or Workload(name="podinfo-primary", uid="p")
-        self.primary = replace(
+        before = self.primary or Workload(name="podinfo-primary", uid="p", replicas=0)
+        sized = before.replicas if self.autoscaled and before.replicas else replicas
+        assert sized >= before.replicas
+        updated = replace(
             before,
             revision=revision,
-            replicas=replicas,
+            replicas=sized,
             generation=before.generation + 1,
             observed_generation=before.generation + 1,
             updated=0,
+            strategy=self.target.strategy,
             trouble=None,
             deadline_exceeded=False,
         )
+        self.primary = torn_down(updated) if self._takes_its_last_pod(before) else updated
+
+    def _takes_its_last_pod(self, primary: Workload) -> bool:
+        """An update that leaves no pod meets none that are sent traffic."""
+        assert self.target is not None
+        if not primary.serves or not self.target.strategy.leaves_none(primary.replicas):
+            return False
+        if self.target.serves:
+            assert self.routed is None or not self.routed.primary
+        return True
 
     def heal(self) -> bool:
         """Have all pods come up; tell whether any had to."""
         before = (self.target, self.primary)
-        self.target = healed(self.target)
+        if self.target:
+            self.target = healed(self.target)
         if self.primary:
             self.primary = healed(self.primary)
         return before != (self.target, self.primary)
@@ -181,6 +223,11 @@ def scaled(workload: Workload, replicas: int) -> Workload:
         updated=min(workload.updated, left),
         available=min(workload.available, left),
     )
+
+
+def torn_down(workload: Workload) -> Workload:
+    """Take all pods of a workload away."""
+    return replace(workload, total=0, updated=0, available=0)
 
 
 def healed(workload: Workload) -> Workload:

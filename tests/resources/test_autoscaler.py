@@ -76,6 +76,14 @@ def test_its_bounds_may_differ(replicas: dict[str, int], bounds: tuple[int, int]
     assert (spec["minReplicas"], spec["maxReplicas"]) == bounds
 
 
+@pytest.mark.parametrize(("minimum", "bounds"), [(0, (2, 4)), (3, (3, 4)), (9, (4, 4))])
+def test_it_goes_no_lower_than_it_may_while_a_run_goes_on(
+    minimum: int, bounds: tuple[int, int]
+) -> None:
+    spec = primary_autoscaler(a_canary(autoscalerRef=REFERENCE), SCALER, minimum=minimum)["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == bounds
+
+
 def test_it_may_have_no_metrics() -> None:
     spec = {key: SCALER["spec"][key] for key in ("scaleTargetRef", "maxReplicas")}
     copy = primary_autoscaler(a_canary(), SCALER | {"spec": spec})

@@ -1,0 +1,68 @@
+"""Capacity: how many replicas carry all traffic on the primary, and how much its ready pods can take.
+
+The primary's size is remembered in the status. At rest it follows the primary. From the start of a
+run until all traffic is back on the primary, the primary is held at no less.
+"""
+
+from canary.core.phases import IDLE, RUNNING
+from canary.core.situation import Situation
+from canary.core.weights import FULL
+
+HALF = 2
+
+
+def remember_size(situation: Situation) -> Situation:
+    """Remember how many replicas carry all traffic, as long as the primary has any.
+
+    What an autoscaler does from minute to minute is not worth a write each time: its peak is
+    remembered until the primary has shrunk to half of it.
+    """
+    status, primary = situation.status, situation.facts.primary
+    if primary is None or not primary.replicas or not status.last_promoted_spec:
+        return situation
+    size, known = primary.replicas, status.primary_replicas
+    if is_held(situation):
+        kept = known if known and situation.spec.autoscaler_ref else max(known, size)
+    else:
+        near = bool(situation.spec.autoscaler_ref) and size < known < size * HALF
+        kept = known if near else size
+    return situation.but(primary_replicas=kept)
+
+
+def settle_size(situation: Situation) -> Situation:
+    """Take the size that the primary has as a run begins for that which carries all traffic."""
+    primary = situation.facts.primary
+    if primary is None or not primary.replicas or is_held(situation):
+        return situation
+    return situation.but(primary_replicas=primary.replicas)
+
+
+def is_held(situation: Situation) -> bool:
+    """Tell whether the primary may not become smaller: in a run, and while the canary serves."""
+    status = situation.status
+    return status.phase in RUNNING or (status.phase in IDLE and bool(status.canary_weight))
+
+
+def primary_size(situation: Situation) -> int:
+    """Give how many replicas the primary needs to carry all traffic."""
+    facts = situation.facts
+    seen = facts.primary.replicas if facts.primary else 0
+    size = situation.status.primary_replicas or seen or 1
+    return min(size, facts.autoscaler_maximum or size)
+
+
+def can_carry_all(situation: Situation) -> bool:
+    """Tell whether the primary is ready for all traffic, in as many replicas as it needs."""
+    primary = situation.facts.primary
+    sized = primary is not None and primary.replicas >= primary_size(situation)
+    return sized and situation.primary_ready
+
+
+def capacity(situation: Situation) -> int:
+    """Give the percentage of all traffic that the primary's ready pods can carry."""
+    primary = situation.facts.primary
+    if primary is None:
+        return 0
+    if can_carry_all(situation):
+        return FULL
+    return min(FULL, primary.available * FULL // primary_size(situation))
