@@ -32,7 +32,7 @@ from canary.core.phases import IDLE, legal
 from canary.core.situation import Decision
 from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
-from tests.builders import a_report
+from tests.builders import a_report, a_workload
 from tests.core.stored import merged, pruned
 from tests.core.world import SPECS, World, examples, healed, scaled, torn_down
 
@@ -52,6 +52,7 @@ ENDS = {
 }
 """The notices that tell the end of a run."""
 
+SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
 RARELY = st.integers(0, 12).map(lambda number: number == 0)
 
 
@@ -73,9 +74,15 @@ class Journey(RuleBasedStateMachine):
         self.rollback_asked = False
         self.verdict = Verdict.PASS
 
-    @initialize(spec=st.sampled_from(SPECS), ready=st.sampled_from([True, True, False]))
-    def it_is_created(self, spec: Any, ready: bool) -> None:
+    @initialize(
+        spec=st.sampled_from(SPECS),
+        ready=st.sampled_from([True, True, False]),
+        recreate=st.sampled_from([False, False, True]),
+    )
+    def it_is_created(self, spec: Any, ready: bool, recreate: bool) -> None:
         self.spec = spec
+        strategy = UpdateStrategy(recreate=recreate)
+        self.world.target = a_workload(uid="t", strategy=strategy)
         self.world.autoscaled = spec.autoscaler_ref is not None
         self.it_settles()
         if ready:
@@ -109,8 +116,8 @@ class Journey(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.now += timedelta(seconds=seconds)
 
-    @rule(revision=st.sampled_from(["1-r0", "1-r1", "1-r2"]), recreate=RARELY)
-    def the_target_changes(self, revision: str, recreate: bool) -> None:
+    @rule(revision=st.sampled_from(["1-r0", "1-r1", "1-r2"]))
+    def the_target_changes(self, revision: str) -> None:
         world, target = self.world, self.world.target
         if target is not None and revision != world.revision:
             world.revision = revision
@@ -121,7 +128,6 @@ class Journey(RuleBasedStateMachine):
                 generation=generation,
                 observed_generation=generation,
                 updated=0,
-                strategy=UpdateStrategy(recreate=recreate or target.strategy.recreate),
                 trouble=None,
                 deadline_exceeded=False,
             )
@@ -144,7 +150,7 @@ class Journey(RuleBasedStateMachine):
         if self.world.target:
             self.world.target = replace(self.world.target, trouble=trouble, available=0)
 
-    @rule(replicas=st.integers(0, 3), really=RARELY)
+    @rule(replicas=st.integers(0, 3), really=SOMETIMES)
     def the_user_scales_the_target(self, replicas: int, really: bool) -> None:
         if really and self.world.target:
             self.world.target = scaled(self.world.target, replicas)
@@ -154,7 +160,7 @@ class Journey(RuleBasedStateMachine):
         if really:
             self.world.target = None if self.world.target else Workload(name="podinfo", uid="new")
 
-    @rule(replicas=st.integers(0, 3), really=RARELY)
+    @rule(replicas=st.integers(0, 3), really=SOMETIMES)
     def the_primary_is_scaled_by_hand_or_by_its_autoscaler(
         self, replicas: int, really: bool
     ) -> None:
