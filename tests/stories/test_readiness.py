@@ -1,0 +1,83 @@
+"""The story of a side that cannot serve, with real requests: its traffic goes to who can, and back."""
+
+from collections.abc import Mapping
+
+import aiohttp
+import pytest
+
+from canary.api.kinds import POD
+from canary.demo.load import Load
+from canary.demo.manifests import APP, CONTAINER_PORT
+from canary.demo.world import World
+from tests.stories.telling import (
+    BY_HAND,
+    events_of,
+    given_a_canary,
+    given_a_run_at_20,
+    then_at_rest,
+    until_waiting,
+)
+
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def when_pods_say(world: World, app: str, *, ready: bool) -> None:
+    """All pods of a side say from now on whether they are ready; they go on running."""
+    pods = [pod async for page, _ in world.api.pages(POD, world.namespace) for pod in page]
+    addresses = [
+        pod["status"]["podIP"] for pod in pods if pod["metadata"]["labels"].get("app") == app
+    ]
+    assert addresses
+    async with aiohttp.ClientSession() as session:
+        for address in addresses:
+            url = f"http://{address}:{CONTAINER_PORT}/admin/behaviour"
+            async with session.patch(url, json={"ready": ready}) as answer:
+                answer.raise_for_status()
+
+
+async def then_nothing_more_is_lost(load: Load) -> None:
+    """From now on every request is answered by a pod."""
+    before = load.stats()
+    await load.reaches(before.requests + 200)
+    assert load.stats().lost == before.lost, load.stats().failures
+
+
+def kept(status: Mapping[str, object]) -> object:
+    """Give the weight of the step that is come back to; None where traffic is as it says."""
+    run = status["run"]
+    assert isinstance(run, Mapping)
+    return run.get("stepWeight")
+
+
+async def test_traffic_leaves_a_side_that_is_not_ready_and_comes_back(world: World) -> None:
+    # Given a run at 20 % that waits at a gate for a person, and may fail many checks
+    await given_a_canary(world, webhooks=[BY_HAND], threshold=1000)
+    async with world.traffic() as load:
+        await given_a_run_at_20(world)
+        await until_waiting(world, "TrafficGate")
+        # When the canary's pods lose readiness, without a crash
+        await when_pods_say(world, APP, ready=False)
+        # Then the primary serves everybody, and the run says what it comes back to
+        status = await world.until_routed(0)
+        assert (status["phase"], kept(status)) == ("Progressing", 20)
+        await then_nothing_more_is_lost(load)
+        # When they are ready again, then their traffic is back
+        await when_pods_say(world, APP, ready=True)
+        assert kept(await world.until_routed(20)) is None
+        await until_waiting(world, "TrafficGate")
+        # When the primary's pods lose readiness behind the gate
+        await when_pods_say(world, f"{APP}-primary", ready=False)
+        # Then the canary serves everybody
+        status = await world.until_routed(100)
+        assert (status["phase"], kept(status)) == ("Progressing", 20)
+        await then_nothing_more_is_lost(load)
+        # When they are ready again, then the step goes on where it was
+        await when_pods_say(world, f"{APP}-primary", ready=True)
+        assert kept(await world.until_routed(20)) is None
+        await then_nothing_more_is_lost(load)
+        await world.annotate("abort")
+        await world.until_phase("Failed", seconds=60)
+        await then_at_rest(world, "1.0")
+    told = await events_of(world)
+    for reason in ("CanaryNotServing", "TrafficRestored", "PrimaryNotServing", "TrafficReturned"):
+        assert reason in told
