@@ -3,7 +3,7 @@
 The one create-or-update of the project: every object that is rendered goes through `_ensure`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
@@ -23,6 +23,7 @@ from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
+from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.core.actions import (
@@ -67,7 +68,7 @@ class Applier:
         self._label_prefixes = label_prefixes
         self._as_wanted: Memo[bool] = Memo()
         """What was found to be as it must be, with what that was judged by."""
-        self._hashing = hashing
+        self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
         """Write a status where it differs, on the version of the object it was decided on.
@@ -171,28 +172,25 @@ class Applier:
         return changed
 
     async def _ensure_primary(self, record: CanaryRecord, wanted: str, replicas: int) -> bool:
-        """Bring the primary to a revision, from the target, if it is at that very revision."""
+        """Bring the primary to a revision, from the target, if it is at that very revision.
+
+        A primary that is gone is made of what the target was, too.
+        """
         assert record.canary is not None
         spec, namespace = record.canary.spec, record.key.namespace
         target = self._target(record)
         current = self._store.deployment(namespace, spec.primary_name)
         if target is None or (current is not None and current.revision == wanted):
             return False
-        configs, missing = await self._configs.checksums(namespace, target.references)
-        if missing or self._hashing.revision_of(target.template, configs, [wanted]) != wanted:
-            return False
-        manifest = await self._cluster.read(DEPLOYMENT, namespace, spec.target_ref.name)
-        if self._hashing.template_digest(manifest["spec"]["template"]) != target.template:
-            # The target has changed since it was last seen; its event is on the way.
-            return False
-        if not await self._copy_configs(record, configs):
+        source = await self._sources.find(namespace, target, wanted, former=current is None)
+        if source is None or not await self._copy_configs(record, source):
             return False
         rendered = primary(
             record.canary,
-            manifest,
+            source.manifest,
             revision=wanted,
-            selector_label=self._renderer.label(manifest),
-            configs=configs,
+            selector_label=self._renderer.label(source.manifest),
+            configs=source.configs,
             replicas=None if spec.autoscaler_ref else replicas,
             existing=current.services_outline | {"metadata": {}} if current else None,
             include_label_prefixes=self._label_prefixes,
@@ -205,20 +203,20 @@ class Applier:
             await self._scale(self._names(record)[1], replicas)
         return True
 
-    async def _copy_configs(self, record: CanaryRecord, configs: Mapping[str, str]) -> bool:
+    async def _copy_configs(self, record: CanaryRecord, source: Source) -> bool:
         """Give the primary copies of its own of the tracked configs, with the very content."""
         assert record.canary is not None
-        namespace, target = record.key.namespace, self._target(record)
-        for reference in target.references if target else ():
-            if reference.key not in configs:
+        namespace = record.key.namespace
+        for reference in source.references:
+            if reference.key not in source.configs:
                 continue
-            source = await self._configs.read(namespace, reference)
-            if source is None or checksum(source) != configs[reference.key]:
+            config = await self._configs.read(namespace, reference)
+            if config is None or checksum(config) != source.configs[reference.key]:
                 # It has changed since it was last seen; its event is on the way.
                 return False
             kind = KINDS[reference.kind]
-            copy = config_copy(record.canary, source, include_label_prefixes=self._label_prefixes)
-            if source.get("immutable"):
+            copy = config_copy(record.canary, config, include_label_prefixes=self._label_prefixes)
+            if config.get("immutable"):
                 # The API server takes no new content for an immutable object.
                 await self._delete(
                     ObjectKey(kind=kind, namespace=namespace, name=copy["metadata"]["name"])

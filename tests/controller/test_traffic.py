@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT
+import pytest
+
+from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, REPLICA_SET
+from canary.controller.records import TEMPLATE_HASH
 from canary.demo.manifests import APP
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
@@ -120,3 +123,64 @@ async def test_a_primary_with_an_autoscaler_begins_from_what_serves_and_shrinks_
         await until_replicas(world, PRIMARY, 3)
         await world.api.delete(DEPLOYMENT, DEMO, PRIMARY)
         await until_replicas(world, PRIMARY, 3)
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["as it was", "with its configs"])
+async def test_a_primary_that_is_deleted_during_a_run_is_made_of_what_the_target_was(
+    world: World, tracked: bool
+):
+    metadata = {"name": "app", "namespace": DEMO}
+    config = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"a": "1"}}
+    await world.api.create(config, CONFIG_MAP)
+    await world.create_app()
+    if tracked:
+        volume = {"name": "app", "configMap": {"name": "app"}}
+        template = {"spec": {"volumes": [volume]}}
+        await world.patch(DEPLOYMENT, APP, {"spec": {"template": template}})
+    async with world.running_controller():
+        await world.create_canary(analysis=GATE | {"stepWeights": [50]})
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("WaitingPromotion")
+        await world.api.delete(DEPLOYMENT, DEMO, PRIMARY)
+
+        async def back() -> bool:
+            primary = await world.read(DEPLOYMENT, PRIMARY)
+            return primary is not None and await world.weight() == 50
+
+        await until(lambda: world.events("TrafficReturned"), "the primary is back")
+        await until(back, "the traffic is back where the step has it")
+        primary = await world.read(DEPLOYMENT, PRIMARY)
+        assert primary is not None
+        template = primary["spec"]["template"]
+        assert template["spec"]["containers"][0]["image"].endswith(":1")
+        assert TEMPLATE_HASH not in template["metadata"]["labels"]
+        assert primary["spec"]["replicas"] == 2
+
+
+async def test_what_nobody_has_any_more_is_not_made_up(world: World):
+    """The promoted revision is gone with its ReplicaSet: the canary serves on."""
+    async with world.running_controller():
+        await world.create_app()
+        await world.create_canary(analysis=GATE | {"stepWeights": [50]})
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("WaitingPromotion")
+        for each in await world.objects(REPLICA_SET):
+            owner = each["metadata"]["ownerReferences"][0]["name"]
+            if owner == APP and not each["spec"]["replicas"]:
+                await world.api.delete(REPLICA_SET, DEMO, each["metadata"]["name"])
+        await world.api.delete(DEPLOYMENT, DEMO, PRIMARY)
+        await until(lambda: world.events("PrimaryNotServing"), "its loss is told")
+
+        async def at_canary() -> bool:
+            return await world.weight() == 100
+
+        await until(at_canary, "the canary serves")
+        assert await world.read(DEPLOYMENT, PRIMARY) is None
+        command = {"metadata": {"annotations": {"tidegate.dev/approve": "me"}}}
+        await world.patch(CANARY, APP, command)
+        await world.until_phase("Succeeded")
+        primary = await world.read(DEPLOYMENT, PRIMARY)
+        assert primary is not None
+        assert primary["spec"]["replicas"] == 2
