@@ -60,9 +60,8 @@ def can_carry_all(situation: Situation) -> bool:
 
 def capacity(situation: Situation) -> int:
     """Give the percentage of all traffic that the primary's ready pods can carry."""
-    primary = situation.facts.primary
-    if primary is None:
-        return 0
     if can_carry_all(situation):
         return FULL
-    return min(FULL, primary.available * FULL // primary_size(situation))
+    primary = situation.facts.primary
+    available = primary.available if primary else 0
+    return min(FULL, available * FULL // primary_size(situation))

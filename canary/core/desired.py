@@ -19,7 +19,7 @@ from canary.core.actions import (
 from canary.core.capacity import is_held, primary_size
 from canary.core.initialisation import SWITCHING
 from canary.core.phases import IDLE
-from canary.core.promotion import still_serves
+from canary.core.relief import still_serves
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
@@ -81,9 +81,9 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     yield EnsurePrimary(revision=status.last_applied_spec, replicas=_replicas(situation))
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
-    target, switching = situation.facts.target, situation.waits_for(*SWITCHING)
-    if target is not None and situation.primary_smaller and not switching:
-        yield ScalePrimary(replicas=target.replicas)
+    switching = situation.waits_for(*SWITCHING)
+    if situation.primary_smaller and not switching:
+        yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
     if switching or status.canary_weight:
         yield RouteTraffic(split=Split.to_canary(status.canary_weight))
@@ -97,11 +97,11 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         # Nothing was ever promoted: the target serves as it did before tidegate.
         return
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
-    updated = promoted and not still_serves(situation)
-    yield EnsurePrimary(
-        revision=status.last_applied_spec if updated else status.last_promoted_spec,
-        replicas=_replicas(situation),
-    )
+    if not still_serves(situation):
+        yield EnsurePrimary(
+            revision=status.last_applied_spec if promoted else status.last_promoted_spec,
+            replicas=_replicas(situation),
+        )
     if spec.autoscaler_ref:
         yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
     yield EnsureServices(apex=Side.PRIMARY)
@@ -155,7 +155,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
     target, primary = facts.target, facts.primary
     if target is None:
         return
-    if status.phase in IDLE | {Phase.WAITING}:
+    if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
         routed = facts.routed.canary if facts.routed else 0
         if status.canary_weight or routed or facts.refusal or not situation.drained:
             return

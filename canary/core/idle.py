@@ -6,6 +6,7 @@ from canary.core.capacity import can_carry_all
 from canary.core.facts import Revision
 from canary.core.initialisation import initialise
 from canary.core.promotion import finalise
+from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
@@ -72,6 +73,9 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
         )
     if situation.facts.obstacle:
         return kept.wait(why.OBSTACLE, situation.facts.obstacle)
+    relieved = relieve(kept, Situation.wait)
+    if relieved is not None:
+        return relieved
     if status.canary_weight:
         return _await_primary(kept)
     return kept.but(waiting_for=None)

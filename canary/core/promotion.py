@@ -7,10 +7,11 @@ from canary.core import waits as why
 from canary.core.capacity import can_carry_all
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
+from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
 from canary.core.traffic import withdraw_from_replaced
-from canary.core.weights import ALL_CANARY, ALL_PRIMARY, FULL, Split, promotion_weight
+from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
 
 
 def promote(situation: Situation) -> Situation:
@@ -23,43 +24,8 @@ def promote(situation: Situation) -> Situation:
 
 
 def update(situation: Situation) -> Situation:
-    """Have the primary updated: at once, or when traffic has left it where it loses its last pod.
-
-    The canary takes all traffic meanwhile, as it may at a weight of 100.
-    """
-    if not still_serves(situation):
-        return await_update(situation)
-    if situation.status.canary_weight < FULL:
-        if not situation.target_ready:
-            message = f"waiting for all pods of {situation.target_name} to be ready"
-            return _within_deadline(situation, why.CANARY_NOT_READY, message)
-        message = (
-            f"The update of {situation.spec.primary_name} takes its last pod: "
-            f"{situation.target_name} serves all traffic meanwhile"
-        )
-        situation = situation.split(ALL_CANARY).tell("TrafficMoved", message)
-    routed = situation.facts.routed
-    if situation.facts.refusal or routed != ALL_CANARY:
-        refusal = f": {situation.facts.refusal}" if situation.facts.refusal else ""
-        message = f"waiting for the route to send all traffic to the canary{refusal}"
-        return _within_deadline(situation, why.ROUTING, message)
-    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
-    return await_update(draining) if draining.waited(draining.facts.policy.drain) else draining
-
-
-def still_serves(situation: Situation) -> bool:
-    """Tell whether the primary has, or has just had, traffic that its update leaves without a pod.
-
-    What is waited for tells whether requests in flight have had their time to end.
-    """
-    target, primary = situation.facts.target, situation.facts.primary
-    if situation.status.phase is not Phase.PROMOTING or target is None or primary is None:
-        return False
-    updated = primary.revision == situation.status.last_applied_spec
-    if updated or not primary.serves or not target.strategy.leaves_none(primary.replicas):
-        return False
-    left = situation.facts.routed == ALL_CANARY and situation.status.canary_weight == FULL
-    return not (left and situation.waits_for(why.PRIMARY_UPDATING))
+    """Have the primary updated: at once, or when traffic has left it where it loses its last pod."""
+    return relieve(situation, _within_deadline) or await_update(situation)
 
 
 def await_update(situation: Situation) -> Situation:

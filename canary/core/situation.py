@@ -215,9 +215,10 @@ class Situation:
 
     @property
     def primary_smaller(self) -> bool:
-        """Whether the primary has fewer replicas than the target that it is to take over from."""
+        """Whether the primary has fewer replicas than it needs to take over from the target."""
         primary, target = self.facts.primary, self.facts.target
-        return primary is not None and target is not None and primary.replicas < target.replicas
+        least = max(target.replicas, 1) if target else 1
+        return primary is not None and primary.replicas < least
 
     @property
     def target_serves(self) -> bool:

@@ -10,6 +10,7 @@ from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
 from canary.core.phases import IDLE
+from canary.core.relief import will_be_updated
 from canary.core.revision import current_revision
 from canary.core.situation import STEPPING, Situation
 from canary.core.weights import FULL, Split
@@ -96,7 +97,7 @@ def _restore_primary(situation: Situation) -> Situation:
     What the canary was never let have goes back before that, as fast as it can be carried.
     """
     weight, step = situation.status.canary_weight, situation.step_weight
-    if _came_up_late(situation):
+    if will_be_updated(situation) or _came_up_late(situation):
         return situation
     if can_carry_all(situation):
         share = "all traffic" if not step else f"{FULL - step} % of the traffic"

@@ -88,6 +88,12 @@ class TestInitialising:
         assert reason(draining) == waits.DRAINING
         assert not any(isinstance(action, ScalePrimary) for action in draining.actions)
 
+    def test_a_primary_that_was_scaled_to_nothing_gets_a_pod_at_least(self):
+        """A status was lost while nobody served."""
+        facts = fresh(target=a_workload(replicas=0), primary=a_primary(replicas=0))
+        decision = decided(a_spec(), CanaryStatus(), facts, at(0))
+        assert ScalePrimary(replicas=1) in decision.actions
+
     def test_a_route_that_can_not_be_written_calls_for_help_once(self):
         facts = fresh(primary=a_primary(), obstacle="no such CRD")
         status = decided(a_spec(), CanaryStatus(), facts, at(0)).status

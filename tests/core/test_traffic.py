@@ -451,7 +451,7 @@ class TestUpdates:
         return up(**({"target": a_workload(strategy=RECREATE)} | fields))
 
     def test_traffic_leaves_the_primary_before_its_update_takes_its_last_pod(self):
-        old, new = (EnsurePrimary(revision=each, replicas=2) for each in (OLD, NEW))
+        new = EnsurePrimary(revision=NEW, replicas=2)
         status = in_run(60).but(run=a_run(pre_rollout_passed=True, next_analysis_at=at(60)))
         started = decided(a_spec(), status, self.promoting(routed=Split(40, 60)), at(61))
         assert (started.status.phase, started.status.canary_weight) == (Phase.PROMOTING, 100)
@@ -459,12 +459,13 @@ class TestUpdates:
             waits.ROUTING,
             ["PromotionStarted", "TrafficMoved"],
         )
-        assert {old, RouteTraffic(split=ALL_CANARY)} <= set(started.actions)
+        assert RouteTraffic(split=ALL_CANARY) in started.actions
+        assert new not in started.actions
         draining = next_one(a_spec(), started, self.promoting(), 62)
         assert (reason(draining), draining.wake_at) == (waits.DRAINING, at(63))
         still = next_one(a_spec(), draining, self.promoting(), 63)
         assert (still.status, still.wake_at) == (draining.status, at(72))
-        assert old in still.actions
+        assert new not in still.actions
         updating = next_one(a_spec(), draining, self.promoting(), 72)
         assert (reason(updating), new in updating.actions) == (waits.PRIMARY_UPDATING, True)
         down = self.promoting(primary=a_primary(NEW, available=0, total=0))
@@ -472,6 +473,31 @@ class TestUpdates:
         assert (waiting.status.canary_weight, reason(waiting)) == (100, waits.PRIMARY_UPDATING)
         ready = next_one(a_spec(), waiting, self.promoting(primary=a_primary(NEW)), 80)
         assert (ready.status.phase, ready.status.canary_weight) == (Phase.FINALISING, 0)
+
+    def test_at_rest_the_target_serves_while_the_primary_is_given_back_what_was_promoted(self):
+        """A promotion has failed, and the target has returned to what was promoted before."""
+        back, primary = EnsurePrimary(revision=OLD, replicas=2), a_primary(NEW, available=1)
+        parked = a_workload(replicas=0, strategy=RECREATE)
+        facts = some_facts(target=parked, primary=primary, routed=ALL_PRIMARY)
+        now = decided(a_spec(), a_status(), facts, at(60))
+        assert (reason(now), ScaleTarget(replicas=2) in now.actions) == (
+            waits.CANARY_NOT_READY,
+            True,
+        )
+        facts = replace(facts, target=a_workload(strategy=RECREATE))
+        seen = []
+        for second in (61, 62, 72):
+            now = next_one(a_spec(), now, facts, second)
+            seen.append((reason(now), now.status.canary_weight, back in now.actions))
+        assert seen == [
+            (waits.ROUTING, 100, False),
+            (waits.DRAINING, 100, False),
+            (waits.PRIMARY_UPDATING, 100, True),
+        ]
+        still = next_one(a_spec(), now, facts, 74)
+        assert (reason(still), back in still.actions) == (waits.PRIMARY_UPDATING, True)
+        ready = next_one(a_spec(), still, replace(facts, primary=a_primary()), 80)
+        assert (reason(ready), ready.status.canary_weight) == ("", 0)
 
     def test_an_update_that_leaves_pods_needs_no_detour(self):
         status = in_run(60).but(run=a_run(pre_rollout_passed=True, next_analysis_at=at(60)))

@@ -1,0 +1,75 @@
+"""Relief: traffic leaves the primary before an update takes its last pod.
+
+The canary serves meanwhile, as it may at a weight of 100. What is waited for tells how far it has
+come: the route turns, requests in flight end, and then the primary is updated.
+"""
+
+from collections.abc import Callable
+
+from canary.api.status import Phase
+from canary.core import waits as why
+from canary.core.revision import current_revision
+from canary.core.situation import Situation
+from canary.core.weights import ALL_CANARY, FULL
+
+Wait = Callable[[Situation, str, str], Situation]
+"""Wait for a reason, with a message, as the phase waits."""
+
+
+def relieve(situation: Situation, wait: Wait) -> Situation | None:
+    """Move all traffic to the canary, and wait for the update; None where there is no need."""
+    if not _endangered(situation):
+        return None
+    if not still_serves(situation):
+        return _await_update(situation, wait)
+    if situation.status.canary_weight < FULL:
+        if not situation.target_ready:
+            message = f"waiting for all pods of {situation.target_name} to be ready"
+            return wait(situation, why.CANARY_NOT_READY, message)
+        message = (
+            f"The update of {situation.spec.primary_name} takes its last pod: "
+            f"{situation.target_name} serves all traffic meanwhile"
+        )
+        situation = situation.carry(FULL).tell("TrafficMoved", message)
+    refusal = situation.facts.refusal
+    if refusal or situation.facts.routed != ALL_CANARY:
+        message = "waiting for the route to send all traffic to the canary"
+        return wait(situation, why.ROUTING, f"{message}: {refusal}" if refusal else message)
+    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
+    drained = draining.waited(draining.facts.policy.drain)
+    return _await_update(draining, wait) if drained else draining
+
+
+def still_serves(situation: Situation) -> bool:
+    """Tell whether the primary has, or has just had, traffic that its update leaves without a pod."""
+    left = situation.facts.routed == ALL_CANARY and situation.status.canary_weight == FULL
+    return _endangered(situation) and not (left and situation.waits_for(why.PRIMARY_UPDATING))
+
+
+def will_be_updated(situation: Situation) -> bool:
+    """Tell whether the primary runs something else than it is to be given now."""
+    primary, wanted = situation.facts.primary, _wanted(situation)
+    return bool(wanted) and primary is not None and primary.revision != wanted
+
+
+def _endangered(situation: Situation) -> bool:
+    target, primary = situation.facts.target, situation.facts.primary
+    if target is None or primary is None or not primary.serves:
+        return False
+    return will_be_updated(situation) and target.strategy.leaves_none(primary.replicas)
+
+
+def _wanted(situation: Situation) -> str:
+    """Give the revision that the primary is to be given, where the target is at it."""
+    status = situation.status
+    if status.phase is Phase.PROMOTING:
+        return status.last_applied_spec
+    revision = current_revision(status, situation.facts)
+    if revision is None or status.phase not in {Phase.INITIALIZED, Phase.SUCCEEDED}:
+        return ""
+    return revision.id if revision.id == status.last_promoted_spec else ""
+
+
+def _await_update(situation: Situation, wait: Wait) -> Situation:
+    message = f"waiting for all pods of the primary to run {_wanted(situation)} and be ready"
+    return wait(situation, why.PRIMARY_UPDATING, message)
