@@ -7,8 +7,9 @@ from typing import Any
 
 from canary.api.status import CanaryStatus, Condition, Phase
 from canary.core.phases import RUNNING
-from canary.core.situation import Situation
+from canary.core.situation import STEPPING, Situation
 from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
+from canary.core.weights import FULL
 from canary.errors import Problem
 
 READY = "Ready"
@@ -87,8 +88,10 @@ def invalid(
 
 
 def _astray(situation: Situation) -> str:
-    """Say which side is not ready where traffic is not split as the step says."""
+    """Say which side is missing where the other one has to serve for it."""
     weight, step = situation.status.canary_weight, situation.step_weight
+    if weight == FULL and situation.status.phase in STEPPING and situation.canary_alone:
+        return PRIMARY_NOT_READY
     if weight == step or situation.status.phase in {Phase.PROMOTING, Phase.TERMINATING}:
         return ""
     return PRIMARY_NOT_READY if weight > step else CANARY_NOT_READY

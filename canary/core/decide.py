@@ -29,13 +29,14 @@ from canary.core.facts import Facts
 from canary.core.idle import failed, rest
 from canary.core.initialisation import initialise
 from canary.core.needs import Need
+from canary.core.notices import notice
 from canary.core.phases import IDLE, RUNNING
 from canary.core.pods import pods_matter_at
 from canary.core.promotion import bring_up, finalising, update
 from canary.core.repair import repaired
 from canary.core.revision import current_revision, note_place
 from canary.core.run import follow_revision, progressing, waiting
-from canary.core.situation import Decision, Situation, Turn, earliest, notice
+from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
 from canary.core.traffic import place
 from canary.errors import Problem

@@ -11,7 +11,17 @@ from canary.api.people import WebhookType
 from canary.api.status import MetricStatus, Phase, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
-from canary.core.gates import Passed, Refused, ask, ask_gate, asks, held_gates, shut, signalled
+from canary.core.gates import (
+    GATES,
+    Passed,
+    Refused,
+    ask,
+    ask_gate,
+    asks,
+    held_gates,
+    shut,
+    signalled,
+)
 from canary.core.needs import Analyse
 from canary.core.promotion import promote
 from canary.core.situation import Situation, Turn
@@ -136,10 +146,16 @@ def _analyse(situation: Situation) -> Turn:
         return _fail_check(judged, _messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, _messages(report, Verdict.INCONCLUSIVE))
-    passed = judged.run(analysis_passed=True).release(why.ANALYSIS_INCONCLUSIVE)
+    passed = judged.run(analysis_passed=True)
     if not passed.target_ready:
-        return passed.look_again()
-    return _take_step(passed.release(*UNREADY, why.PRIMARY_NOT_READY))
+        return passed.release(why.ANALYSIS_INCONCLUSIVE).look_again()
+    return _take_step(_release(passed))
+
+
+def _release(situation: Situation) -> Situation:
+    """End what held the run; a primary that is lost is one episode until it is back."""
+    back = (why.PRIMARY_NOT_READY,) if situation.primary_serves else ()
+    return situation.release(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
 
 
 def _record(situation: Situation, check: Check) -> MetricStatus:
@@ -211,7 +227,7 @@ def _advance(situation: Situation, weight: int) -> Situation:
     if carried > weight:
         message = f"{message}; it serves {carried} % until the primary is ready"
     moved = advancing.carry(carried, step=weight).tell("WeightAdvanced", message)
-    moved = moved.run(analysis_passed=False, approvals=(), holds=())
+    moved = _release(moved.run(analysis_passed=False, approvals=())).release(*GATES)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %").look_again()
 
 

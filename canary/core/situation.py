@@ -7,7 +7,6 @@ phases; which words people read lives in `conditions.py` and `waits.py`.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Self
 
 from canary.api.canary import CanarySpec
@@ -15,7 +14,6 @@ from canary.api.status import (
     CanaryStatus,
     CommandRecord,
     Hold,
-    Notice,
     Outcome,
     Phase,
     Run,
@@ -26,12 +24,9 @@ from canary.api.status import (
 from canary.core.actions import Action
 from canary.core.facts import Facts
 from canary.core.needs import Need
+from canary.core.notices import NOTICES_KEPT, notice
 from canary.core.phases import IDLE, legal
 from canary.core.weights import FULL, Split, step_number, step_plan
-
-NOTICES_KEPT = 100
-"""More than a run makes. Where nobody takes them for longer, the oldest are dropped, because a
-status that grows for ever can't be written any more."""
 
 STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 """Phases of a run in which the canary's weight is that of a step, which is come back to."""
@@ -231,6 +226,11 @@ class Situation:
         return self.facts.primary is not None and self.facts.primary.serves
 
     @property
+    def canary_alone(self) -> bool:
+        """Whether the target has a ready pod and the primary has none."""
+        return self.target_serves and not self.primary_serves
+
+    @property
     def drained(self) -> bool:
         """Whether what was in flight when traffic last moved has had its time to end."""
         until = self.drained_at
@@ -326,36 +326,6 @@ class Situation:
 
 Turn = Situation | Need
 """Where a decision has got to, or what is missing to go on."""
-
-
-def notice(
-    status: CanaryStatus,
-    reason: str,
-    message: str,
-    severity: Severity,
-    now: datetime,
-    *,
-    alert: bool = False,
-    hook: str = "",
-    taken: frozenset[str] = frozenset(),
-) -> Notice:
-    """Make a notice of something that happens now, with an id that is not taken."""
-    known = taken | {each.id for each in status.notices}
-    moment = f"{int(now.timestamp() * 1_000_000):x}"
-    unused = (f"{moment}-{number}" for number in count() if f"{moment}-{number}" not in known)
-    return Notice(
-        id=next(unused),
-        reason=reason,
-        message=message,
-        severity=severity,
-        alert=alert,
-        at=now,
-        phase=status.phase,
-        weight=status.canary_weight,
-        step=status.step,
-        revision=status.last_applied_spec,
-        hook=hook,
-    )
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:

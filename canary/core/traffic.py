@@ -25,7 +25,7 @@ def place(situation: Situation) -> Situation:
     initialising = status.phase is Phase.INITIALIZING and situation.facts.routed is not None
     if not initialising and not status.last_promoted_spec:
         return situation
-    if weight < FULL and situation.target_serves and not situation.primary_serves:
+    if situation.canary_alone and (weight < FULL or _untold(situation)):
         return _to_canary(situation)
     if weight and situation.primary_serves and not situation.target_serves:
         return _to_primary(situation)
@@ -33,6 +33,11 @@ def place(situation: Situation) -> Situation:
         return _restore_canary(situation) if situation.target_ready else situation
     at_home = status.phase in STEPPING | _HOME_IS_PRIMARY
     return _restore_primary(situation) if at_home and weight > situation.step_weight else situation
+
+
+def _untold(situation: Situation) -> bool:
+    """Tell whether a run has lost its primary, and nobody has been told."""
+    return situation.status.phase in STEPPING and not situation.held_by(why.PRIMARY_NOT_READY)
 
 
 def withdraw(situation: Situation, *, replaced: bool = False) -> Situation:

@@ -215,7 +215,10 @@ class TestLooking:
         status = in_run(100, run=a_run())
         decision = decided(a_spec(), status, up(primary=a_primary(available=0)), at(60))
         assert decision.status.canary_weight == 100
-        assert (reason(decision), told(decision)) == (waits.ANALYSIS_DUE, ["AnalysisStarted"])
+        assert (reason(decision), told(decision)) == (
+            waits.ANALYSIS_DUE,
+            ["PrimaryNotServing", "AnalysisStarted"],
+        )
 
     def test_an_analysis_asks_the_hooks_first_and_the_metrics_then(self):
         asked: list[Need] = []

@@ -329,6 +329,15 @@ class TestThePrimaryIsLost:
         back = next_one(a_spec(), other, up(), 63)
         assert weights(back) == (60, None)
 
+    @pytest.mark.parametrize("weight", [20, 100], ids=["on the way", "with all traffic"])
+    def test_it_is_told_once_for_as_long_as_it_lasts(self, weight):
+        spec, facts = a_spec(analysis={"stepWeights": [20, 60, 100]}), up(primary=WITHOUT_PRIMARY)
+        now = decided(spec, in_run(weight), facts, at(61))
+        assert now.status.condition("Stalled").reason == waits.PRIMARY_NOT_READY
+        for second in (62, 70):
+            now = next_one(spec, now, facts, second)
+        assert told(now).count("PrimaryNotServing") == 1
+
     def test_its_flapping_is_alerted_once(self):
         now = decided(a_spec(), in_run(), up(primary=WITHOUT_PRIMARY), at(61))
         back = next_one(a_spec(), now, up(), 62)

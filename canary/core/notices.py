@@ -1,0 +1,40 @@
+"""Notices: what is told of a decision once it is written."""
+
+from datetime import datetime
+from itertools import count
+
+from canary.api.status import CanaryStatus, Notice, Severity
+
+NOTICES_KEPT = 100
+"""More than a run makes. Where nobody takes them for longer, the oldest are dropped, because a
+status that grows for ever can't be written any more."""
+
+
+def notice(
+    status: CanaryStatus,
+    reason: str,
+    message: str,
+    severity: Severity,
+    now: datetime,
+    *,
+    alert: bool = False,
+    hook: str = "",
+    taken: frozenset[str] = frozenset(),
+) -> Notice:
+    """Make a notice of something that happens now, with an id that is not taken."""
+    known = taken | {each.id for each in status.notices}
+    moment = f"{int(now.timestamp() * 1_000_000):x}"
+    unused = (f"{moment}-{number}" for number in count() if f"{moment}-{number}" not in known)
+    return Notice(
+        id=next(unused),
+        reason=reason,
+        message=message,
+        severity=severity,
+        alert=alert,
+        at=now,
+        phase=status.phase,
+        weight=status.canary_weight,
+        step=status.step,
+        revision=status.last_applied_spec,
+        hook=hook,
+    )
