@@ -105,7 +105,9 @@ def _sentence(situation: Situation) -> str:
     if astray := _astray(situation):
         sentence = f"{sentence} {_SUBSTITUTES[astray]}"
     if status.waiting_for and status.waiting_for.message:
-        sentence = f"{sentence} Waiting: {status.waiting_for.message}"
+        said = status.waiting_for.message
+        said = f"W{said[1:]}" if said.startswith("waiting ") else f"Waiting: {said}"
+        sentence = f"{sentence} {said}"
     return sentence
 
 

@@ -47,7 +47,8 @@ def failed(situation: Situation) -> Turn:
 
 def _initialisation_failed(situation: Situation, revision: Revision) -> Situation:
     """Try again when something has changed that may help: the revision, the spec, the primary."""
-    gone = situation.facts.primary is None and not situation.facts.obstacle
+    primary = situation.facts.primary
+    gone = (primary is None or not primary.replicas) and not situation.facts.obstacle
     changed = revision.id != situation.status.last_applied_spec
     edited = situation.facts.generation != situation.status.observed_generation
     if changed or edited or gone or situation.primary_ready:

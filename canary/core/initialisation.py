@@ -21,25 +21,29 @@ def initialise(situation: Situation) -> Situation:
         situation = _pin_first(situation, revision)
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
     if primary is None or primary.revision != revision_id:
-        return _await(situation, why.PRIMARY_UPDATING, f"the primary is to be given {revision_id}")
+        message = f"waiting for the primary to receive {revision_id}"
+        return _await(situation, why.PRIMARY_UPDATING, message)
     if situation.primary_smaller and not situation.waits_for(*SWITCHING):
         # With an autoscaler it begins with one, and would be given the load of all.
-        message = "the primary is to have as many replicas as the target"
+        message = "waiting for the primary to have as many replicas as the target"
         return _await(situation, why.PRIMARY_NOT_READY, message)
     if not situation.primary_ready:
         trouble = f": {primary.failing}" if primary.failing else ""
-        message = f"all pods of the primary are to be ready{trouble}"
+        message = f"waiting for all pods of the primary to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
     situation = situation.split(ALL_PRIMARY)
     refusal, routed = situation.facts.refusal, situation.facts.routed == ALL_PRIMARY
     if not routed and not situation.waits_for(*SWITCHING) and not situation.propagated:
         # A proxy that learns of a service and of a route to it at once may fail requests.
-        return situation.wait(why.PROPAGATING, "proxies are to learn of the new services")
+        message = "waiting for proxies to learn of the new services"
+        return situation.wait(why.PROPAGATING, message)
     if not routed or refusal:
-        message = "traffic is to go to the primary" + (f": {refusal}" if refusal else "")
+        message = "waiting for the route to send all traffic to the primary"
+        message += f": {refusal}" if refusal else ""
         return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
     if not situation.waits_for(why.DRAINING):
-        return situation.wait(why.DRAINING, "clients are to move from the target to the primary")
+        message = "waiting for clients to move from the target to the primary"
+        return situation.wait(why.DRAINING, message)
     return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
 
 

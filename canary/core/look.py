@@ -84,7 +84,8 @@ def _route_lags(situation: Situation) -> bool:
 
 def _await_route(situation: Situation) -> Situation:
     """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
-    message = f"{situation.status.canary_weight} % of the traffic is to go to the canary"
+    weight = situation.status.canary_weight
+    message = f"waiting for the route to send {weight} % of the traffic to the canary"
     held = situation.progress(why.ROUTING, message)
     if held.overdue:
         return roll_back(held, why.ROUTING, f"Not in time: {situation.obstructed(message)}")

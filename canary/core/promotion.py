@@ -100,13 +100,13 @@ def finalising(situation: Situation) -> Situation:
     routed = situation.facts.routed
     if situation.facts.refusal or (routed is not None and routed.canary):
         return _await_route(situation)
-    draining = situation.wait(why.DRAINING, "requests in flight on the canary are to end")
+    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the canary to end")
     return _complete(draining) if draining.waited(situation.facts.policy.drain) else draining
 
 
 def _await_route(situation: Situation) -> Situation:
     refusal = situation.facts.refusal
-    message = "the route is to send all traffic to the primary" + (
+    message = "waiting for the route to send all traffic to the primary" + (
         f": {refusal}" if refusal else ""
     )
     return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)

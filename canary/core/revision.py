@@ -48,5 +48,5 @@ def no_revision(situation: Situation) -> tuple[str, str]:
     """Say why it can't be told which revision the target is at."""
     kind, name = situation.spec.target_ref.kind, situation.spec.target_ref.name
     if situation.facts.target is None:
-        return why.TARGET_MISSING, f"{kind} {name} is to exist"
-    return why.REVISION_UNKNOWN, f"what {kind} {name} refers to is to be readable"
+        return why.TARGET_MISSING, f"waiting for {kind} {name} to exist"
+    return why.REVISION_UNKNOWN, f"waiting to read what {kind} {name} refers to"

@@ -108,7 +108,7 @@ def progressing(situation: Situation) -> Turn:
 
 def _route_refused(situation: Situation) -> Situation:
     """Hold the weight where it is: nobody would send the traffic that a higher one means."""
-    message = f"the route is to be taken: {situation.facts.refusal}"
+    message = f"the route was refused: {situation.facts.refusal}"
     first = not situation.waits_for(why.ROUTE_REFUSED)
     held = situation.progress(why.ROUTE_REFUSED, message)
     if held.overdue:

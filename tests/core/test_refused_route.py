@@ -28,7 +28,7 @@ def test_holds_the_weight_and_says_why(weight):
     routed = Split.to_canary(weight)
     held = decided(a_spec(), in_run(weight), refused(routed=routed), at(60))
     assert (held.status.canary_weight, reason(held)) == (weight, waits.ROUTE_REFUSED)
-    assert held.status.waiting_for.message == f"the route is to be taken: {SAID}"
+    assert held.status.waiting_for.message == f"the route was refused: {SAID}"
     assert held.status.condition("Stalled").status == "True"
     assert RouteTraffic(split=routed) in held.actions
     again = decided(a_spec(), held.status, refused(routed=routed), at(61))

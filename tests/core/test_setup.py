@@ -149,10 +149,17 @@ class TestInitialising:
         [
             {"primary": a_primary()},
             {"primary": None},
+            {"primary": a_primary(replicas=0)},
             {"revision": Revision(id=NEW)},
             {"generation": 2},
         ],
-        ids=["the primary is ready", "it is gone", "another revision", "another spec"],
+        ids=[
+            "the primary is ready",
+            "it is gone",
+            "it has no replicas",
+            "another revision",
+            "another spec",
+        ],
     )
     def test_it_is_tried_again_when_something_has_changed_that_may_help(self, change):
         status = a_status(Phase.FAILED, last_promoted_spec="", last_applied_spec=OLD)
