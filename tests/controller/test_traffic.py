@@ -184,3 +184,22 @@ async def test_what_nobody_has_any_more_is_not_made_up(world: World):
         primary = await world.read(DEPLOYMENT, PRIMARY)
         assert primary is not None
         assert primary["spec"]["replicas"] == 2
+
+
+async def test_a_target_that_is_deleted_during_a_run_leaves_its_traffic_to_the_primary(
+    world: World,
+):
+    async with world.running_controller():
+        await given_a_canary(world, replicas=2, analysis=GATE | {"stepWeights": [50]})
+        await world.release()
+        await world.until_phase("WaitingPromotion")
+
+        async def at(weight: int) -> bool:
+            return await world.weight() == weight
+
+        await world.api.delete(DEPLOYMENT, DEMO, APP)
+        await until(lambda: at(0), "the primary serves")
+        await until(lambda: world.events("TargetMissing"), "the run says what holds it")
+        assert await world.events("CanaryNotServing")
+        await world.create_app(tag="2")
+        await until(lambda: at(50), "the traffic is back where the step has it")

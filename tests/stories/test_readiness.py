@@ -1,20 +1,22 @@
-"""The story of a side that cannot serve, with real requests: its traffic goes to who can, and back."""
+"""Stories of sides that cannot serve, with real requests: traffic goes to the other side, and back."""
 
 from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
-from canary.api.kinds import POD
+from canary.api.kinds import DEPLOYMENT, POD
 from canary.demo.load import Load
 from canary.demo.manifests import APP, CONTAINER_PORT
 from canary.demo.world import World
 from tests.stories.telling import (
     BY_HAND,
+    QUICK,
     events_of,
     given_a_canary,
     given_a_run_at_20,
     then_at_rest,
+    then_nothing_was_lost,
     until_waiting,
 )
 
@@ -81,3 +83,23 @@ async def test_traffic_leaves_a_side_that_is_not_ready_and_comes_back(world: Wor
     told = await events_of(world)
     for reason in ("CanaryNotServing", "TrafficRestored", "PrimaryNotServing", "TrafficReturned"):
         assert reason in told
+
+
+async def test_an_app_that_is_recreated_is_promoted_without_a_lost_request(world: World) -> None:
+    # Given an app whose update ends all pods before the first new one begins
+    await world.create_app("1.0")
+    strategy = {"type": "Recreate", "rollingUpdate": None}
+    await world.patch(DEPLOYMENT, APP, {"spec": {"strategy": strategy}})
+    await world.start_controller()
+    await world.create_canary(analysis=QUICK)
+    await world.until_phase("Initialized", seconds=60)
+    async with world.traffic() as load:
+        # When a good version is released
+        await world.release("2.0")
+        # Then the canary serves while the primary has no pod, and nobody notices
+        status = await world.until_phase("Succeeded", seconds=90)
+        assert status["history"][0]["outcome"] == "Promoted"
+        await then_at_rest(world, "2.0")
+        await load.reaches(100)
+        then_nothing_was_lost(load)
+    assert "TrafficMoved" in await events_of(world)
