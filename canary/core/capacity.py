@@ -4,6 +4,7 @@ The primary's size is remembered in the status. At rest it follows the primary. 
 run until all traffic is back on the primary, the primary is held at no less.
 """
 
+from canary.api.status import Phase
 from canary.core.phases import IDLE, RUNNING
 from canary.core.situation import Situation
 from canary.core.weights import FULL
@@ -38,9 +39,13 @@ def settle_size(situation: Situation) -> Situation:
 
 
 def is_held(situation: Situation) -> bool:
-    """Tell whether the primary may not become smaller: in a run, and while the canary serves."""
+    """Tell whether the primary may not become smaller: in a run, and while the canary serves.
+
+    At its first gate a run has not begun to need it.
+    """
     status = situation.status
-    return status.phase in RUNNING or (status.phase in IDLE and bool(status.canary_weight))
+    served = bool(status.canary_weight) and status.phase in IDLE | {Phase.WAITING}
+    return served or status.phase in RUNNING - {Phase.WAITING}
 
 
 def primary_size(situation: Situation) -> int:

@@ -20,7 +20,7 @@ from canary.core.traffic import withdraw_from_replaced
 
 def begin(situation: Situation, revision: Revision) -> Turn:
     """Begin a run for a new revision, at its first gate."""
-    new = withdraw_from_replaced(_fresh(settle_size(situation), revision))
+    new = withdraw_from_replaced(_fresh(situation, revision))
     if new.status.paused:
         return _pause(new.enter(Phase.WAITING))
     return _pass_first_gate(new)
@@ -68,7 +68,8 @@ def waiting(situation: Situation) -> Turn:
 
 def _start(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
-    started = situation.enter(Phase.PROGRESSING).look_again().run(next_analysis_at=None, holds=())
+    sized = settle_size(situation)
+    started = sized.enter(Phase.PROGRESSING).look_again().run(next_analysis_at=None, holds=())
     message = (
         f"New revision {started.status.last_applied_spec} of {started.target_name}, scaling up"
     )

@@ -588,6 +588,19 @@ class TestSize:
         )
         assert began == 5
 
+    def test_at_its_first_gate_an_autoscaler_may_still_make_it_smaller(self):
+        spec = a_spec(
+            autoscalerRef=HPA, analysis={"webhooks": [{"name": "go", "type": "confirm-rollout"}]}
+        )
+        waiting = a_status(Phase.WAITING, primary_replicas=8)
+        facts = some_facts(revision=Revision(id=NEW), primary=a_primary(replicas=5))
+        held = decided(spec, waiting, facts, at(60))
+        assert EnsureAutoscaler(minimum=0) in held.actions
+        opened = replace(facts, commands=(Command(verb="approve"),))
+        started = decided(spec, held.status, opened, at(70))
+        assert (started.status.phase, started.status.primary_replicas) == (Phase.PROGRESSING, 5)
+        assert EnsureAutoscaler(minimum=5) in started.actions
+
     def test_a_primary_that_is_made_smaller_during_a_run_is_made_as_large_again(self):
         status = in_run(20, primary_replicas=5)
         held = decided(a_spec(), status, up(primary=a_primary(replicas=3)), at(61))
