@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
-from analysis.errors import AnalysisError, ProviderUnavailable, QueryError, UnknownPlugin
+from analysis.errors import AnalysisError, Busy, ProviderUnavailable, QueryError, UnknownPlugin
 from analysis.judges import JUDGES
 from analysis.model import (
     Check,
@@ -28,8 +28,10 @@ from analysis.model import (
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, Provider
 
-#: Queries that one provider answers at the same time; more wait within their time limit.
+#: Queries that one provider answers at the same time; the others wait for their turn.
 CONCURRENCY = 8
+#: Queries that may wait for one provider. One beyond is not put, and is no failure of the store.
+MOST_WAITING = 5000
 #: Moments within one tick are one moment to a provider: canaries that look at it together ask it
 #: together.
 TICK = timedelta(seconds=1)
@@ -43,11 +45,26 @@ Observer = Callable[[ProviderSpec, float, Outcome], None]
 
 
 async def analyse(metrics: Sequence[Metric], providers: "Providers", at: datetime) -> Report:
-    """Ask for all metrics at one moment and judge each by what came back."""
+    """Ask for all metrics at one moment and judge each by what came back.
+
+    Raises:
+        Busy: a metric could not be asked for, because too many queries wait for its store.
+    """
+
+    async def ask(metric: Metric) -> Outcome | Busy:
+        try:
+            return await providers.ask(metric, at)
+        except Busy as busy:
+            return busy
+
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(providers.ask(metric, at)) for metric in metrics]
-    outcomes = [task.result() for task in asked]
-    checks = (_judge(metric, outcome) for metric, outcome in zip(metrics, outcomes, strict=True))
+        asked = [group.create_task(ask(metric)) for metric in metrics]
+    checks = []
+    for metric, outcome in zip(metrics, (task.result() for task in asked), strict=True):
+        if isinstance(outcome, Busy):
+            # Nothing is judged before everything could be asked.
+            raise outcome
+        checks.append(_judge(metric, outcome))
     return Report(checks=tuple(checks))
 
 
@@ -64,12 +81,13 @@ def _judge(metric: Metric, outcome: Outcome) -> Check:
 
 @dataclass(slots=True)
 class _Open:
-    """A provider in use: how many may ask it, how many do, and when it was last asked."""
+    """A provider in use: how many may ask it, how many do or wait, and when it was last asked."""
 
     provider: Provider
     slots: asyncio.Semaphore
     used_at: float = 0.0
     asking: int = 0
+    waiting: int = 0
 
 
 @dataclass(slots=True)
@@ -89,8 +107,8 @@ _Key = tuple[ProviderSpec, str, timedelta, int]
 class Providers:
     """All open providers: one for each spec, shared by all analyses, closed together.
 
-    Nothing but values comes out: whatever goes wrong in a provider is a `QueryFailure`, and every
-    answer is there by the spec's time limit.
+    Whatever goes wrong in a provider is a `QueryFailure`. A query's time limit begins when it is
+    put; to wait for one's turn is no answer of the store.
     """
 
     def __init__(
@@ -98,11 +116,13 @@ class Providers:
         *,
         table: PluginTable[Provider] = PROVIDERS,
         concurrency: int = CONCURRENCY,
+        most_waiting: int = MOST_WAITING,
         idle: timedelta = IDLE,
         observe: Observer | None = None,
     ) -> None:
         self._table = table
         self._concurrency = concurrency
+        self._most_waiting = most_waiting
         self._idle = idle
         self._observe = observe
         self._open: dict[ProviderSpec, _Open] = {}
@@ -122,7 +142,11 @@ class Providers:
         await self.close()
 
     async def ask(self, metric: Metric, at: datetime) -> Outcome:
-        """Answer a metric's query; the same question within a tick is put to its provider once."""
+        """Answer a metric's query; the same question within a tick is put to its provider once.
+
+        Raises:
+            Busy: too many queries wait for this provider already; this one was not put.
+        """
         tick = int(at.timestamp() // TICK.total_seconds())
         key = (metric.provider, metric.query, metric.interval, tick)
         question = self._questions.get(key)
@@ -148,10 +172,13 @@ class Providers:
         """Let providers begin to watch what these metrics will ask; gives what stands against it."""
 
         async def prime(metric: Metric) -> QueryFailure | None:
-            return await self._guard(
-                metric.provider,
-                lambda provider: provider.prepare(metric.query, metric.interval),
-            )
+            try:
+                return await self._guard(
+                    metric.provider,
+                    lambda provider: provider.prepare(metric.query, metric.interval),
+                )
+            except Busy as busy:
+                return QueryFailure(reason=str(busy))
 
         outcomes = await asyncio.gather(*(prime(metric) for metric in metrics))
         return tuple(outcome for outcome in outcomes if outcome is not None)
@@ -172,6 +199,8 @@ class Providers:
         spec, begun = metric.provider, _now()
 
         async def query(provider: Provider) -> Outcome:
+            nonlocal begun
+            begun = _now()
             return _redacted(await provider.query(metric.query, at, metric.interval), spec)
 
         outcome = await self._guard(spec, query)
@@ -184,9 +213,10 @@ class Providers:
     ) -> Result | QueryFailure:
         """Call a provider within the time limit, and turn whatever it raises into a value."""
         try:
-            # Waiting for a slot counts: a store that hangs must not keep anybody for longer.
-            async with asyncio.timeout(spec.timeout.total_seconds()), self._slot(spec) as provider:
+            async with self._slot(spec) as provider, asyncio.timeout(spec.timeout.total_seconds()):
                 return await call(provider)
+        except Busy:
+            raise
         except TimeoutError:
             where = shown_address(spec.address) or f"provider {spec.type!r}"
             limit = spec.timeout.total_seconds()
@@ -208,13 +238,28 @@ class Providers:
             self._retire()
             made = self._table.load(spec.type)(spec)
             opened = self._open[spec] = _Open(made, asyncio.Semaphore(self._concurrency))
+        if opened.waiting >= self._most_waiting:
+            where = shown_address(spec.address) or f"provider {spec.type!r}"
+            raise Busy(f"{where}: {opened.waiting} queries wait for their turn already")
         opened.asking += 1
         try:
-            async with opened.slots:
+            opened.waiting += 1
+            try:
+                await opened.slots.acquire()
+            finally:
+                opened.waiting -= 1
+            try:
                 yield opened.provider
+            finally:
+                opened.slots.release()
         finally:
             opened.asking -= 1
             opened.used_at = _now()
+
+    @property
+    def waiting(self) -> int:
+        """Count the queries that wait for their turn."""
+        return sum(opened.waiting for opened in self._open.values())
 
     def _retire(self) -> None:
         """Close the providers that nobody has asked for long, such as those of an older secret."""

@@ -3,6 +3,8 @@
     Exception
     └── AnalysisError
         ├── QueryError             the provider answered, and refused the query
+        │   └── EgressRefused      no request may go to this address
+        ├── Busy                   it was not asked: too many wait for their turn before it
         ├── ProviderUnavailable    the provider could not be asked, or did not answer in time
         └── UnknownPlugin          no router, provider, notifier or judge has this name
 
@@ -26,6 +28,23 @@ class AnalysisError(Exception):
 
 class QueryError(AnalysisError):
     """A provider answered, and refused the query; asking again as it is will not help."""
+
+
+class EgressRefused(QueryError):
+    """No request may go to `host`: `reason` says by which rule, and what would allow it."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"{host} may not be called: {reason}")
+        self.host = host
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["EgressRefused"], tuple[str, str]]:
+        """Rebuild from the parts, so that the exception survives a process boundary."""
+        return type(self), (self.host, self.reason)
+
+
+class Busy(AnalysisError):
+    """Nothing was asked: too many wait for their turn already. No answer, and no failure either."""
 
 
 class ProviderUnavailable(AnalysisError):

@@ -10,6 +10,8 @@ from enum import StrEnum
 from math import isnan
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from analysis.egress import UNRESTRICTED, EgressPolicy
+
 #: Shorter strings than this are no secrets worth the damage that hiding them does to messages.
 SECRET_LENGTH = 4
 
@@ -101,6 +103,8 @@ class ProviderSpec:
     ca_bundle: str | None = None
     timeout: timedelta = timedelta(seconds=5)
     targets: tuple[str, ...] = ()
+    egress: EgressPolicy = UNRESTRICTED
+    """Where its addresses may lead, where somebody else than the administrator has named them."""
 
     def __repr__(self) -> str:
         """Show everything that is no secret."""

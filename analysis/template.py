@@ -17,6 +17,13 @@ SHOWN_LENGTH = 60
 
 FUNCTIONS = ("name", "namespace", "target", "service", "ingress", "route", "interval")
 
+#: What a value may be that somebody else than the template's author has written.
+PLAIN_WORD = "[A-Za-z0-9_.:/-]*"
+#: What strings begin and end with in PromQL, and in the expressions of `scrape`.
+QUOTES = "\"'`"
+# An escape with what it escapes, or one character; a backslash at the end stands alone.
+_PIECE = re.compile(r"\\.|.", re.DOTALL)
+
 # Possessive and atomic, so that no template can make the match go back and try again.
 _ACTION = re.compile(
     r"""
@@ -46,6 +53,10 @@ class TemplateContext:
     route: str
     interval: timedelta
     variables: Mapping[str, str] = field(default_factory=dict)
+    confined: bool = False
+    """Whether a value may only be a plain word, because its author is not the template's."""
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """What the template's author allows of a variable instead, as regular expressions."""
 
 
 def render(template: str, context: TemplateContext) -> str:
@@ -65,7 +76,8 @@ def render(template: str, context: TemplateContext) -> str:
         literal = template[end:start].lstrip() if trim_after else template[end:start]
         parts.append(literal.rstrip() if trim_before else literal)
         trim_after = body[-1:] == "-" and body[-2:-1].isspace()
-        parts.append(_value(body[int(trim_before) : len(body) - int(trim_after)], context))
+        value = _value(body[int(trim_before) : len(body) - int(trim_after)], context)
+        parts.append(_enclosed(value, open_quote("".join(parts))))
         end = action.end()
     parts.append(template[end:].lstrip() if trim_after else template[end:])
     rendered = "".join(parts)
@@ -114,7 +126,55 @@ def _value(body: str, context: TemplateContext) -> str:
             f"query: {{{{ {_shown(expression)} }}}}: there is no variable {_shown(key)!r}; "
             f"known variables: {known}. Add it to templateVariables, or correct its name"
         )
-    return context.variables[key]
+    value = context.variables[key]
+    pattern = context.patterns.get(key, PLAIN_WORD)
+    if context.confined and not _matches(pattern, value, key):
+        raise QueryError(
+            f"templateVariables.{key}: {_shown(value)!r} may not be put into a template of another "
+            f"namespace; write a value that matches {_shown(pattern)}, or have the template's owner "
+            f"allow more with spec.variables.{key}.pattern"
+        )
+    return value
+
+
+def _matches(pattern: str, value: str, key: str) -> bool:
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error as error:
+        raise QueryError(
+            f"spec.variables.{key}.pattern: {_shown(pattern)!r} is no regular expression: {error}"
+        ) from error
+
+
+def open_quote(text: str) -> str:
+    """Give the quote of the string that a query's text ends in; empty where it ends in none."""
+    quote, place = "", 0
+    while place < len(text):
+        character = text[place]
+        if quote and quote != "`" and character == "\\":
+            place += 1
+        elif character == quote:
+            quote = ""
+        elif not quote and character in QUOTES:
+            quote = character
+        elif not quote and character == "#":
+            place = (text + "\n").index("\n", place)
+        place += 1
+    return quote
+
+
+def _enclosed(value: str, quote: str) -> str:
+    """Keep a value within the string that it stands in; what is escaped already stays so."""
+    if not quote:
+        return value
+    if quote == "`":
+        if quote in value:
+            raise QueryError(f"query: {_shown(value)!r} holds a backtick inside of backticks")
+        return value
+    escaped = _PIECE.sub(
+        lambda piece: f"\\{piece[0]}" if piece[0] in {quote, "\\"} else piece[0], value
+    )
+    return escaped.replace("\n", "\\n")
 
 
 def _unknown(expression: str) -> QueryError:

@@ -37,6 +37,8 @@ class Answer:
     """A byte now and then, without an end."""
     resets: bool = False
     """The connection is cut."""
+    after_seconds: float = 0.0
+    """How long the answer takes."""
 
 
 class Receiver:
@@ -82,6 +84,8 @@ class Receiver:
         if answer.resets:
             assert request.transport is not None
             request.transport.abort()
+        elif answer.after_seconds:
+            await asyncio.sleep(answer.after_seconds)
         elif answer.hangs:
             await self._released.wait()
         elif answer.trickles:

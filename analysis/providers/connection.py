@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from urllib.parse import urljoin
 
 import httpx
 
 from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.model import ProviderSpec, shown_address
+from analysis.transport import guarded_client
 
 #: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
 MOST_BYTES = 64 * 1024 * 1024
@@ -25,11 +27,12 @@ SHOWN_LENGTH = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: the status, the media type and the whole body."""
+    """What came back: the status, the media type, the whole body, and where a redirect leads."""
 
     status: int
     media_type: str
     body: bytes
+    location: str = ""
 
 
 class Connection:
@@ -49,12 +52,12 @@ class Connection:
         if token:
             headers["Authorization"] = f"Bearer {header_text('credentials', token)}"
         self._make_client = partial(
-            httpx.AsyncClient,
+            guarded_client,
+            spec.egress,
             headers=headers,
             auth=(username, spec.credentials.password or "") if username and not token else None,
             verify=tls_context(spec),
-            timeout=None,  # of each operation; `fetch` limits the whole
-            trust_env=proxies,
+            proxies=proxies,
         )
         self._free: list[tuple[str, httpx.AsyncClient]] = []
         """Clients that nobody uses, by the host that they are connected to; the oldest first."""
@@ -100,7 +103,13 @@ class Connection:
             finally:
                 await response.aclose()
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Answer(status=response.status_code, media_type=media_type, body=body)
+        location = response.headers.get("Location", "")
+        return Answer(
+            status=response.status_code,
+            media_type=media_type,
+            body=body,
+            location=urljoin(address, location) if location else "",
+        )
 
     async def close(self) -> None:
         """Close every connection."""

@@ -67,12 +67,7 @@ class PrometheusProvider:
 
 def refusal(answer: Answer, where: str, spec: ProviderSpec) -> AnalysisError:
     """Name a status other than 200, with the server's own words where it has any."""
-    try:
-        payload = orjson.loads(answer.body)
-        words = f"{payload['errorType']}: {payload['error']}"
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        words = answer.body[:2000].decode(errors="replace")
-    words = spec.redact(shown_text(words))
+    words = spec.redact(shown_text(_own_words(answer)))
     told = f"{where} answers {answer.status}" + (f" ({words})" if words else "")
     match answer.status:
         case 401 | 403:
@@ -80,11 +75,28 @@ def refusal(answer: Answer, where: str, spec: ProviderSpec) -> AnalysisError:
         case 404:
             return QueryError(f"{told}: check that the address is the root of a Prometheus API")
         case status if 300 <= status < 400:
-            return QueryError(f"{told}: redirects are not followed; write the final address")
+            leads = f" to {shown_address(answer.location)}" if answer.location else ""
+            return QueryError(
+                f"{told}: it redirects{leads}, and redirects are not followed; "
+                "write the final address"
+            )
         case 400 | 405 | 413 | 414 | 422:
             return QueryError(f"{told}: correct the query")
         case _:
             return ProviderUnavailable(told)
+
+
+def _own_words(answer: Answer) -> str:
+    """Give what Prometheus says of an error; of any other page only what it is, and how long."""
+    try:
+        match orjson.loads(answer.body):
+            case {"errorType": str(kind), "error": str(text)}:
+                return f"{kind}: {text}"
+    except orjson.JSONDecodeError:
+        pass
+    if not answer.body:
+        return ""
+    return f"{len(answer.body)} bytes of {answer.media_type or 'no media type'}"
 
 
 def _payload(answer: Answer, where: str) -> dict[str, Any]:

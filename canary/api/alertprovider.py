@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from canary.api.fields import Form, Text, Url
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
-from canary.api.rules import ONE_ADDRESS, rules
+from canary.api.rules import HAS_ADDRESS, rules
 
 
 class AlertProviderType(StrEnum):
@@ -24,7 +24,7 @@ class AlertProviderType(StrEnum):
 class AlertProviderSpec(ApiModel):
     """A receiver and how it is reached."""
 
-    model_config = ConfigDict(json_schema_extra=rules(ONE_ADDRESS))
+    model_config = ConfigDict(json_schema_extra=rules(HAS_ADDRESS))
 
     type: AlertProviderType = Field(description="Kind of receiver.")
     channel: Text = Field(default="general", description="The channel that is written to.")
@@ -45,8 +45,8 @@ class AlertProviderSpec(ApiModel):
     ) = Field(default=None, description="Address of a proxy that messages are sent through.")
     secret_ref: SecretReference | None = Field(
         default=None,
-        description="A Secret with the key `address`, and `token` where the receiver asks for a "
-        "bearer token (a Slack bot).",
+        description="A Secret with the key `address`, which wins over the field, and `token` where "
+        "the receiver asks for a bearer token (a Slack bot).",
     )
 
 

@@ -71,6 +71,14 @@ class MetricProvider(ApiModel):
     )
 
 
+class TemplateVariable(ApiModel):
+    """What Canaries of other namespaces may put in the place of a variable."""
+
+    pattern: Annotated[str, Field(strict=True, min_length=1, max_length=256)] = Field(
+        description="Regular expression that the whole value must match."
+    )
+
+
 class MetricTemplateSpec(ApiModel):
     """A query and where it is put."""
 
@@ -78,6 +86,12 @@ class MetricTemplateSpec(ApiModel):
     query: Annotated[str, Field(strict=True, min_length=1, max_length=65536)] = Field(
         description="The query, with `{{ namespace }}`, `{{ target }}`, `{{ interval }}` and the "
         "other functions filled in for each Canary."
+    )
+    variables: dict[Text, TemplateVariable] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Variables whose values may be more than letters, digits and `_.:/-` where a "
+        "Canary of another namespace uses this template.",
     )
 
 

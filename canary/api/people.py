@@ -50,6 +50,16 @@ _TYPE = _empty_means(WebhookType.ROLLOUT)
 _SEVERITY = _empty_means(Severity.INFO)
 
 
+class HookSecretReference(SecretReference):
+    """A Secret in the Canary's namespace, and the keys of it that a hook is sent."""
+
+    keys: Annotated[tuple[HeaderName, ...], Field(min_length=1, max_length=16)] = Field(
+        default=("token",),
+        description="Keys of the Secret that are sent: `token` as a bearer token, any other as the "
+        "header of that name; `token` alone when left out.",
+    )
+
+
 class Webhook(ApiModel):
     """A call made at a certain point of a run."""
 
@@ -86,10 +96,10 @@ class Webhook(ApiModel):
     headers: dict[HeaderName, HeaderValue] = Field(
         default_factory=dict, max_length=16, description="Headers of the call."
     )
-    secret_ref: SecretReference | None = Field(
+    secret_ref: HookSecretReference | None = Field(
         default=None,
-        description="A Secret whose keys become headers of the call; the key `token` becomes a "
-        "bearer token.",
+        description="A Secret that the call presents. Its annotation `tidegate.dev/send-to` must "
+        "name the url's scheme and host.",
     )
     deadline: Annotated[timedelta, Span(timedelta(seconds=1))] = Field(
         default=timedelta(hours=72),

@@ -347,13 +347,13 @@ PROMETHEUS_HAS_ADDRESS = Rule(
 
 
 def _addresses(provider: object) -> Iterator[Fault]:
-    if isinstance(provider, Mapping) and count(provider, ("address", "secretRef")) != 1:
-        yield ("address",), part(provider, "address")
+    if isinstance(provider, Mapping) and not count(provider, ("address", "secretRef")):
+        yield ("address",), None
 
 
-ONE_ADDRESS = Rule(
-    cel="has(self.address) != has(self.secretRef)",
-    remedy="set either address, or secretRef with the name of a Secret that holds the address",
+HAS_ADDRESS = Rule(
+    cel="has(self.address) || has(self.secretRef)",
+    remedy="set address, or secretRef with the name of a Secret that holds the address",
     faults=_addresses,
     field=".address",
 )
@@ -381,6 +381,6 @@ BY_CEL = {
         REPLICAS_ARE_ORDERED,
         ONE_WAY_TO_MATCH,
         PROMETHEUS_HAS_ADDRESS,
-        ONE_ADDRESS,
+        HAS_ADDRESS,
     )
 }

@@ -7,15 +7,20 @@ notifiers.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader
-from canary.errors import InvalidSpec, NotFound
+from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
+from canary.notifiers.posting import origin
 from canary.settings import Settings
+
+SLACK = "https://slack.com"
+"""Where Slack's API is: a token of a bot is Slack's own, and may be sent there."""
 
 _LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
 
@@ -42,11 +47,15 @@ class AlertSender:
         templates: TemplateReader,
         default: DefaultReceiver | None,
         cluster_name: str,
+        egress: EgressPolicy = UNRESTRICTED,
+        multi_tenant: bool = False,
     ) -> None:
         self._secrets = secrets
         self._templates = templates
         self._default = default
         self._cluster_name = cluster_name
+        self._egress = egress
+        self._multi_tenant = multi_tenant
 
     def receivers(self, record: CanaryRecord, notice: Notice) -> dict[str, Receiver]:
         """Name who is told: those the Canary names for this severity, else the default one."""
@@ -84,13 +93,25 @@ class AlertSender:
         reference = receiver.provider_ref
         namespace = reference.namespace or key.namespace
         spec = self._templates.alert_provider(key.group, namespace, reference.name).spec
-        secret = await self._secrets.read(namespace, spec.secret_ref) or {}
+        address, token = spec.address or "", ""
+        secret = await self._secrets.read(namespace, spec.secret_ref)
+        if secret is not None:
+            values = secret.pick(("address", "token"), required=False)
+            token = values.get("token", "")
+            address = values.get("address") or address
+            # An address in the Secret itself says where it goes, and so does a token of Slack's.
+            if token and address and not values.get("address") and origin(address) != SLACK:
+                secret.pick_for(address, ("token",))
+        if spec.proxy and self._multi_tenant:
+            remedy = "remove it: with --multi-tenant only the administrator names proxies"
+            raise InvalidSpec([Problem("spec.proxy", origin(spec.proxy), remedy)])
         return spec.type, NotifierConfig(
-            address=secret.get("address") or spec.address or "",
-            token=secret.get("token", ""),
+            address=address,
+            token=token,
             channel=spec.channel,
             username=spec.username,
             proxy=spec.proxy or "",
+            egress=self._egress,
         )
 
 

@@ -12,10 +12,10 @@ from canary.controller.canaries import CanaryRecord
 from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
 from canary.controller.secrets import SecretReader
-from canary.controller.webhooks import HookCaller
+from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
 from canary.core.needs import Answer, AskHooks, HookAnswer, Need
-from canary.errors import ClusterError, Unreachable
+from canary.errors import CanaryError, Unreachable
 
 
 class Answerer:
@@ -41,6 +41,7 @@ class Answerer:
 
         Raises:
             Unreachable: what to ask with could not be read; ask again later.
+            Busy: it could not be asked, because too many wait for their turn; ask again later.
         """
         if isinstance(need, AskHooks):
             return await self._ask(need, record)
@@ -58,10 +59,10 @@ class Answerer:
         last = HookAnswer(passed=True)
         for hook in callable_hooks(record.canary.spec, need.type):
             try:
-                secret = await self._secrets.read(record.key.namespace, hook.secret_ref)
+                secret = await presented(self._secrets, record.key.namespace, hook)
             except Unreachable:
                 raise
-            except ClusterError as error:
+            except CanaryError as error:
                 return HookAnswer(passed=False, hook=hook.name, message=str(error))
             result = await self._hooks.call(
                 hook,

@@ -142,6 +142,7 @@ class Connection:
                     params=query,
                     data=sent,
                     headers=headers,
+                    allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=self.limits.request_seconds),
                     proxy=self.credentials.proxy,
                     server_hostname=self.credentials.server_name,

@@ -13,8 +13,10 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from analysis.egress import EgressPolicy
 from analysis.engine import CONCURRENCY, Providers
 from analysis.model import Outcome, ProviderSpec, QueryFailure
+from analysis.transport import endpoints
 from canary.api.people import Webhook
 from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
@@ -116,7 +118,18 @@ class Controller:
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         providers = await enter(Providers(observe=self._observe_query))
-        hooks = HookCaller(observed=self._observe_hook)
+        self._egress = EgressPolicy(
+            allow=settings.egress_allow,
+            deny=settings.egress_deny,
+            reserved=await endpoints(cluster.credentials.server),
+        )
+        hooks = HookCaller(
+            egress=self._egress,
+            bodies=self._egress.allows_by_rule if settings.multi_tenant else None,
+            observed=self._observe_hook,
+        )
+        self._metrics.waiting("hook", lambda: float(hooks.waiting))
+        self._metrics.waiting("query", lambda: float(providers.waiting))
         self._stack.push_async_callback(hooks.close)
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
         self._stack.push_async_callback(self._reconciler.close)
@@ -225,6 +238,8 @@ class Controller:
                 templates=templates,
                 default=default_receiver(settings),
                 cluster_name=settings.cluster_name,
+                egress=self._egress,
+                multi_tenant=settings.multi_tenant,
             ),
             event_webhook=event_webhook(settings),
             cluster_name=settings.cluster_name,
@@ -241,6 +256,8 @@ class Controller:
                 targets=settings.scrape_targets,
             ),
             default_router=settings.router,
+            egress=self._egress,
+            multi_tenant=settings.multi_tenant,
         )
         return Reconciler(
             tracker=tracker,

@@ -82,6 +82,12 @@ class Metrics:
         self._queue_depth = Gauge(
             "tidegate_queue_depth", "Canaries that wait for a worker.", registry=self._registry
         )
+        self._waiting = Gauge(
+            "tidegate_calls_waiting",
+            "Queries of metric stores and calls of hooks that wait for their turn.",
+            ("kind",),
+            registry=self._registry,
+        )
         self._leader = Gauge(
             "tidegate_leader",
             "1 where this process acts, 0 where it stands by.",
@@ -153,6 +159,10 @@ class Metrics:
     def queue_depth(self, depth: Callable[[], float]) -> None:
         """Ask for the depth of the queue whenever metrics are read."""
         self._queue_depth.set_function(depth)
+
+    def waiting(self, kind: str, count: Callable[[], float]) -> None:
+        """Ask how many calls of a kind (`query`, `hook`) wait whenever metrics are read."""
+        self._waiting.labels(kind).set_function(count)
 
     def authority(
         self, acts: Callable[[], bool], owned: Callable[[], int], members: Callable[[], int]

@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
+from analysis.errors import Busy
 from canary.api.canary import Canary
 from canary.api.kinds import Kind
 from canary.api.people import Webhook, WebhookType
@@ -26,9 +27,10 @@ from canary.controller.connection import NotLeader
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.secrets import SecretReader
-from canary.controller.webhooks import HookCaller
+from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
 from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound, Unreachable
+from canary.notifiers import NotDelivered
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -209,20 +211,25 @@ class Notifier:
 
         Raises:
             Unreachable: its secret can't be read now.
+            NotDelivered: too many calls of its host wait already; it may be called later.
         """
         try:
-            secret = await self._secrets.read(record.key.namespace, hook.secret_ref)
+            secret = await presented(self._secrets, record.key.namespace, hook)
         except Unreachable:
             raise
         except CanaryError as error:
             log.warning("hook %s: %s", hook.name, error, extra={"canary": str(record.key)})
             return
-        result = await self._hooks.call(
-            hook,
-            notice_payload(record, self._cluster_name, notice, hook.metadata),
-            key=f"{record.uid}/{notice.id}/{hook.name}",
-            secret=secret,
-        )
+        try:
+            result = await self._hooks.call(
+                hook,
+                notice_payload(record, self._cluster_name, notice, hook.metadata),
+                key=f"{record.uid}/{notice.id}/{hook.name}",
+                secret=secret,
+                trusted=hook is self._event_webhook,
+            )
+        except Busy as busy:
+            raise NotDelivered(str(busy), retryable=True) from busy
         if not result.passed:
             log.warning("hook %s: %s", hook.name, result.message, extra={"canary": str(record.key)})
 

@@ -1,10 +1,12 @@
 """Which question each metric of a Canary is: its template, its store, its bounds."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from analysis.builtin import builtin, legacy_range, unit
+from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
 from analysis.model import (
     Check,
@@ -19,8 +21,10 @@ from analysis.template import TemplateContext, render
 from canary.api.analysis_spec import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.canaries import CanaryRecord
-from canary.controller.secrets import SecretReader
+from canary.controller.secrets import SecretContent, SecretReader, unnamed
 from canary.errors import CanaryError
+
+log = logging.getLogger(__name__)
 
 
 class Templates(Protocol):
@@ -50,11 +54,17 @@ class QueryBuilder:
         secrets: SecretReader,
         stores: Stores,
         default_router: str,
+        egress: EgressPolicy = UNRESTRICTED,
+        multi_tenant: bool = False,
     ) -> None:
         self._templates = templates
         self._secrets = secrets
         self._stores = stores
         self._default_router = default_router
+        self._egress = egress
+        self._multi_tenant = multi_tenant
+        self._told: set[tuple[str, str]] = set()
+        """Secrets, with the addresses that they do not name, that were warned of."""
 
     async def build(self, record: CanaryRecord) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
         """Build every metric; those that can't be asked come back as checks that say why."""
@@ -78,7 +88,7 @@ class QueryBuilder:
         text = self._text(record, spec, template)
         return Metric(
             name=spec.name,
-            query=render(text, _context(record, spec)),
+            query=render(text, _context(record, spec, template)),
             provider=await self._provider(record, template),
             interval=spec.interval,
             threshold_range=_range(spec),
@@ -106,33 +116,49 @@ class QueryBuilder:
         assert record.canary is not None
         if template is None:
             if record.canary.spec.metrics_server:
-                return ProviderSpec(type="prometheus", address=record.canary.spec.metrics_server)
+                return ProviderSpec(
+                    type="prometheus",
+                    address=record.canary.spec.metrics_server,
+                    egress=self._egress,
+                )
             return ProviderSpec(
                 type=self._stores.type, address=self._stores.address, targets=self._stores.targets
             )
         provider = template.spec.provider
+        address = provider.address or ""
         secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
+        values = {} if secret is None else self._presented(record, secret, address)
         return ProviderSpec(
             type=provider.type,
-            address=provider.address or "",
+            address=address,
             headers=tuple(
                 (name, value) for name, values in provider.headers.items() for value in values
             ),
-            credentials=_credentials(secret),
+            credentials=Credentials(
+                token=values.get("token"),
+                username=values.get("username"),
+                password=values.get("password"),
+            ),
             insecure_skip_verify=provider.insecure_skip_verify,
             ca_bundle=provider.ca_bundle,
             timeout=provider.timeout,
             targets=(provider.address,) if provider.address else self._stores.targets,
+            egress=self._egress if provider.address else UNRESTRICTED,
         )
 
-
-def _credentials(secret: Mapping[str, str] | None) -> Credentials:
-    secret = secret or {}
-    return Credentials(
-        token=secret.get("token"),
-        username=secret.get("username"),
-        password=secret.get("password"),
-    )
+    def _presented(
+        self, record: CanaryRecord, secret: SecretContent, address: str
+    ) -> Mapping[str, str]:
+        """Give what a store is presented of a Secret that names the store's address, or should."""
+        keys = ("token", "username", "password")
+        if self._multi_tenant:
+            return secret.pick_for(address, keys, required=False)
+        place = (secret.name, address)
+        if not secret.names(address) and place not in self._told:
+            self._told.add(place)
+            place_of = {"canary": str(record.key)}
+            log.warning("Secret %s: %s", secret.name, unnamed(address), extra=place_of)
+        return secret.pick(keys, required=False)
 
 
 def _range(spec: MetricSpec) -> ThresholdRange:
@@ -141,7 +167,11 @@ def _range(spec: MetricSpec) -> ThresholdRange:
     return legacy_range(spec.name, spec.threshold or 0.0)
 
 
-def _context(record: CanaryRecord, spec: MetricSpec) -> TemplateContext:
+def _context(
+    record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
+) -> TemplateContext:
+    foreign = template is not None and template.metadata.namespace != record.key.namespace
+    patterns = template.spec.variables if template is not None and foreign else {}
     assert record.canary is not None
     canary = record.canary.spec
     return TemplateContext(
@@ -153,6 +183,8 @@ def _context(record: CanaryRecord, spec: MetricSpec) -> TemplateContext:
         route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
         interval=spec.interval,
         variables=spec.template_variables,
+        patterns={name: variable.pattern for name, variable in patterns.items()},
+        confined=foreign,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from analysis.errors import Busy
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord, rivalry
@@ -29,8 +30,9 @@ from canary.errors import CanaryError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)
 
-UNREACHABLE_SECONDS = 5.0
-"""After so long a question is asked again that the API server has left without an answer."""
+UNANSWERED_SECONDS = 5.0
+"""Delay before a question is asked again that could not be put: the API server did not answer, or
+too many questions wait for their turn."""
 DEFECT_SECONDS = 30.0
 """After so long a question is asked again that a defect of ours has left without an answer."""
 
@@ -206,9 +208,9 @@ class Reconciler:
     async def _answer(self, record: CanaryRecord, need: Need) -> None:
         try:
             answer = await self._answerer.answer(need, record)
-        except Unreachable as error:
-            log.info("%s: %s", record.key, error)
-            self._queue.wake_in(record.key, UNREACHABLE_SECONDS)
+        except (Unreachable, Busy) as error:
+            log.info("%s", error, extra={"canary": str(record.key)})
+            self._queue.wake_in(record.key, UNANSWERED_SECONDS)
         except Exception:
             self._queue.wake_in(record.key, DEFECT_SECONDS)
             raise

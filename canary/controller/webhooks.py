@@ -5,10 +5,11 @@ When a hook is called and what its answer means belongs to `core/hooks.py`.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import count
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -20,11 +21,17 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from analysis.egress import UNRESTRICTED, EgressPolicy
+from analysis.errors import Busy
+from analysis.transport import guarded_client
 from canary.api.people import Webhook
+from canary.controller.secrets import SecretReader
 from canary.notifiers.posting import Reply, origin, post, trust
 
-#: How many calls of one host are under way at once; the others wait their turn.
+#: Calls of one host that are under way at once; the others wait for their turn.
 CALLS_A_HOST = 8
+#: Calls of one host that may wait for their turn. A call beyond is not made, and not counted.
+WAITING_CALLS_A_HOST = 1000
 #: The longest wait between two attempts, whatever a receiver asks for.
 LONGEST_WAIT_SECONDS = 30.0
 #: A header's value of this length in a spec may be a key to something.
@@ -95,21 +102,27 @@ def _unobserved(_hook: Webhook, _result: HookResult, _seconds: float) -> None:
 
 
 class HookCaller:
-    """Calls hooks, whatever happens, without an exception; owns the connections.
+    """Calls hooks; whatever a receiver does is a value. Owns the connections.
 
-    A call takes at most (retries + 1) times its hook's time limit, as long again to wait for its
-    turn where a host is busy, and the waits between the attempts.
+    Once it has its turn a call takes at most (retries + 1) times its hook's time limit, and the
+    waits between the attempts. A host's calls come in turn: to wait is no answer of the host, and
+    takes nothing from the time limit. `egress` says where hooks may lead, and `bodies` of which hosts
+    what they answer is shown; of all where it is left out.
     """
 
     def __init__(
         self,
         *,
+        egress: EgressPolicy = UNRESTRICTED,
+        bodies: Callable[[str], bool] | None = None,
         observed: Observed = _unobserved,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._egress = egress
+        self._bodies = bodies
         self._observed = observed
         self._sleep = sleep
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[bool, EgressPolicy], httpx.AsyncClient] = {}
         self._turns: dict[str, _Turn] = {}
         self._closed = False
 
@@ -120,12 +133,25 @@ class HookCaller:
         *,
         key: str,
         secret: Mapping[str, str] | None,
+        trusted: bool = False,
     ) -> HookResult:
-        """Call a hook that has a URL; `key` names the call for receivers that drop repeats."""
-        started = time.monotonic()
-        result = _result(await self._persist(hook, payload.as_json(), key, secret or {}))
-        self._observed(hook, result, time.monotonic() - started)
+        """Call a hook that has a URL; `key` names the call for receivers that drop repeats.
+
+        A hook that the administrator has named is `trusted`: it may lead anywhere.
+
+        Raises:
+            Busy: too many calls of its host wait already; this one was not made.
+        """
+        egress = UNRESTRICTED if trusted else self._egress
+        call = _Call(hook, payload.as_json(), key, secret or {}, egress)
+        result = _result(await self._persist(call))
+        self._observed(hook, result, call.seconds)
         return result
+
+    @property
+    def waiting(self) -> int:
+        """Count the calls that wait for their turn."""
+        return sum(turn.waiting for turn in self._turns.values())
 
     async def close(self) -> None:
         """Close every connection; a call after this does not pass."""
@@ -134,11 +160,10 @@ class HookCaller:
             _, client = self._clients.popitem()
             await client.aclose()
 
-    async def _persist(
-        self, hook: Webhook, content: bytes, key: str, secret: Mapping[str, str]
-    ) -> Reply:
+    async def _persist(self, call: "_Call") -> Reply:
+        hook, secret = call.hook, call.secret
         try:
-            headers = _headers(hook, key, secret)
+            headers = _headers(hook, call.key, secret)
         except ValueError as problem:
             return Reply(status=None, body="", reason=str(problem), transient=False)
         # A short value of a header is rather a word than a key, and hiding it would garble texts.
@@ -155,68 +180,92 @@ class HookCaller:
 
         async def attempt() -> Reply:
             numbered = {**headers, "X-Tidegate-Attempt": str(next(numbers))}
-            return await self._attempt(hook, content, numbered, secrets)
+            return await self._attempt(call, numbered, secrets)
 
         return await attempts(attempt)
 
     async def _attempt(
-        self, hook: Webhook, content: bytes, headers: Mapping[str, str], secrets: tuple[str, ...]
+        self, call: "_Call", headers: Mapping[str, str], secrets: tuple[str, ...]
     ) -> Reply:
-        if self._closed:
-            return _no_answer("the controller is shutting down", transient=False)
-        address = hook.url or ""
-        host = origin(address)
-        turn = self._turns.setdefault(host, _Turn())
-        turn.users += 1
-        try:
-            if not await turn.take(hook.timeout):
-                return _no_answer(f"{host} is still busy with {CALLS_A_HOST} earlier calls")
+        hook, address = call.hook, call.hook.url or ""
+        async with self._turn(origin(address)):
+            if self._closed:
+                return _no_answer("the controller is shutting down", transient=False)
+            started = time.monotonic()
             try:
                 return await post(
-                    self._client(verify=not hook.disable_tls),
+                    self._client(verify=not hook.disable_tls, egress=call.egress),
                     address,
-                    content=content,
+                    content=call.content,
                     headers=headers,
                     limit=hook.timeout,
                     secrets=secrets,
+                    shown=self._bodies is None or self._bodies(urlsplit(address).hostname or ""),
                 )
             finally:
-                turn.give_back()
+                call.seconds += time.monotonic() - started
+
+    @asynccontextmanager
+    async def _turn(self, host: str) -> AsyncIterator[None]:
+        """Wait until a host may be called once more, first come first served."""
+        turn = self._turns.setdefault(host, _Turn())
+        if turn.waiting >= WAITING_CALLS_A_HOST:
+            raise Busy(f"{host}: {WAITING_CALLS_A_HOST} calls wait for their turn already")
+        turn.users += 1
+        try:
+            async with turn.places:
+                yield
         finally:
             turn.users -= 1
             if not turn.users:
                 self._turns.pop(host, None)
 
-    def _client(self, *, verify: bool) -> httpx.AsyncClient:
-        """Give the client that checks certificates, or the one that does not."""
-        if verify not in self._clients:
-            self._clients[verify] = httpx.AsyncClient(
-                verify=trust() if verify else False,
-                timeout=None,  # noqa: S113 - `post` holds the time limit
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=CALLS_A_HOST),
+    def _client(self, *, verify: bool, egress: EgressPolicy) -> httpx.AsyncClient:
+        """Give the client of a policy that checks certificates, or the one that does not."""
+        key = (verify, egress)
+        if key not in self._clients:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=CALLS_A_HOST)
+            self._clients[key] = guarded_client(
+                egress, verify=trust() if verify else False, limits=limits
             )
-        return self._clients[verify]
+        return self._clients[key]
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call, and the seconds that its attempts have taken so far."""
+
+    hook: Webhook
+    content: bytes
+    key: str
+    secret: Mapping[str, str]
+    egress: EgressPolicy
+    seconds: float = 0.0
 
 
 class _Turn:
-    """Lets so many calls of one host be under way at once, first come first served."""
+    """The calls of one host: those under way, and those that wait for a place."""
 
     def __init__(self) -> None:
         self.users = 0
-        self._places = asyncio.Semaphore(CALLS_A_HOST)
+        self.places = asyncio.Semaphore(CALLS_A_HOST)
 
-    async def take(self, limit: timedelta) -> bool:
-        """Wait for a place; tell whether there was one in time."""
-        try:
-            async with asyncio.timeout(limit.total_seconds()):
-                await self._places.acquire()
-        except TimeoutError:
-            return False
-        return True
+    @property
+    def waiting(self) -> int:
+        return max(0, self.users - CALLS_A_HOST)
 
-    def give_back(self) -> None:
-        """Let the next one in."""
-        self._places.release()
+
+async def presented(secrets: SecretReader, namespace: str, hook: Webhook) -> dict[str, str] | None:
+    """Read what a hook is sent of its Secret; None where it names none.
+
+    Raises:
+        ClusterError: the Secret does not exist or can't be read.
+        InvalidSpec: the Secret may not be sent there, or lacks a key.
+    """
+    content = await secrets.read(namespace, hook.secret_ref)
+    if content is None or hook.secret_ref is None:
+        return None
+    return content.pick_for(hook.url or "", hook.secret_ref.keys)
 
 
 def _headers(hook: Webhook, key: str, secret: Mapping[str, str]) -> dict[str, str]:

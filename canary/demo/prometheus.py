@@ -128,7 +128,7 @@ class Prometheus(Opened):
 
     async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
             while await _scraped(session, self.url) < _JOBS:
                 if process.returncode is not None:
                     raise ProgramFailed(

@@ -139,6 +139,9 @@ class World(ABC):
             self._drain,
             "--router",
             self.router,
+            # Everything of this world is on this machine.
+            "--egress-allow",
+            "127.0.0.0/8,::1/128",
             "--lease-duration",
             "4s",
             "--lease-renew-deadline",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.plugins import PluginTable
 from canary.api.status import Severity
 from canary.errors import CanaryError
@@ -74,6 +75,8 @@ class NotifierConfig:
     proxy: str = ""
     timeout: timedelta = timedelta(seconds=10)
     """Time limit of one delivery."""
+    egress: EgressPolicy = UNRESTRICTED
+    """Where the address and the proxy may lead."""
 
     def __repr__(self) -> str:
         """Tell which parts are set, and nothing that could be a secret."""

@@ -13,11 +13,11 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from analysis.errors import causes
+from analysis.errors import EgressRefused, causes
 
 #: How much of a foreign text is shown, in characters.
 SHOWN_LENGTH = 1024
@@ -59,10 +59,11 @@ async def post(
     headers: Mapping[str, str],
     limit: timedelta,
     secrets: Iterable[str] = (),
+    shown: bool = True,
 ) -> Reply:
     """Post once, and read the answer to its end, all within the time limit.
 
-    Redirects are not followed. Secrets, and those that the address holds, are hidden in every text.
+    Of an answer that is not `shown` the body is left out. Redirects are not followed. Secrets, and those that the address holds, are hidden in every text.
     """
     hidden = _forms((*secrets, *_userinfo(address)))
     where = origin(address)
@@ -92,11 +93,13 @@ async def post(
         return _unanswered(f"{where} gave no whole answer within {limit.total_seconds():g} s")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
         return _unsent(bad_address(where))
+    except EgressRefused as refused:
+        return _unsent(str(refused))
     except httpx.LocalProtocolError:
         return _unsent("a header holds a character that HTTP forbids; correct or remove it")
     except (httpx.HTTPError, httpx.StreamError, OSError) as error:
         return _unanswered(f"{where} {failure(error)}")
-    return _answered(response, _shown(body, hidden, cut=cut), where)
+    return _answered(response, _shown(body, hidden, cut=cut) if shown else "", address)
 
 
 def shown_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -136,11 +139,12 @@ def _unanswered(reason: str) -> Reply:
     return Reply(status=None, body="", reason=reason, transient=True)
 
 
-def _answered(response: httpx.Response, body: str, where: str) -> Reply:
-    status = response.status_code
+def _answered(response: httpx.Response, body: str, address: str) -> Reply:
+    status, where = response.status_code, origin(address)
     told = f"{where} answers {status}{_phrase(status)}" + (f": {body}" if body else "")
     if 300 <= status < 400:
-        told = f"{told} (redirects are not followed; write the final address)"
+        where_to = origin(urljoin(address, response.headers.get("Location", "")))
+        told += f" (it redirects to {where_to}; redirects are not followed, write that address)"
     return Reply(
         status=status,
         body=body,

@@ -6,13 +6,21 @@ is that of the API. Without a token the address is that of an incoming webhook.
 
 import asyncio
 import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from analysis.egress import EgressPolicy
+from analysis.errors import EgressRefused
+from analysis.transport import resolve
 from canary.api.status import Severity
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
 from canary.notifiers.posting import (
@@ -71,10 +79,11 @@ class SlackNotifier:
         self._check()
         try:
             async with asyncio.timeout(self._config.timeout.total_seconds()):
-                if self._config.token:
-                    await self._send_as_bot(alert)
-                else:
-                    await self._send_to_webhook(alert)
+                async with self._session() as session:
+                    if self._config.token:
+                        await self._send_as_bot(alert, session)
+                    else:
+                        await self._send_to_webhook(alert, session)
         except TimeoutError as error:
             seconds = self._config.timeout.total_seconds()
             raise NotDelivered(
@@ -82,6 +91,11 @@ class SlackNotifier:
             ) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             raise NotDelivered(f"slack: {self._where} {failure(error)}", retryable=True) from error
+        except _Redirected as error:
+            told = f"{self._where} {error}; redirects are not followed, write that address"
+            raise NotDelivered(f"slack: {told}", retryable=False) from error
+        except EgressRefused as error:
+            raise NotDelivered(f"slack: {error}", retryable=False) from error
         except (ValueError, TypeError, AttributeError) as error:
             # The client trips over answers that are not Slack's.
             raise NotDelivered(
@@ -110,13 +124,33 @@ class SlackNotifier:
     def _where(self) -> str:
         return origin(self._config.address or AsyncWebClient.BASE_URL)
 
-    async def _send_as_bot(self, alert: Alert) -> None:
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Open connections that follow no redirect, and lead only where the policy allows.
+
+        Raises:
+            EgressRefused: the address, or the proxy, may not be connected to.
+        """
+        for address in (self._config.proxy or self._config.address,):
+            parts = urlsplit(address)
+            if parts.hostname:
+                # aiohttp resolves no host that is an address already.
+                port = parts.port or (443 if parts.scheme == "https" else 80)
+                self._config.egress.check_host(parts.hostname, port)
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_redirect.append(_refuse_redirect)
+        connector = aiohttp.TCPConnector(resolver=_Resolver(self._config.egress))
+        async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
+            yield session
+
+    async def _send_as_bot(self, alert: Alert, session: aiohttp.ClientSession) -> None:
         client = AsyncWebClient(
             token=self._config.token.strip(),
             # Users of the peer give the address of the method.
             base_url=self._config.address.removesuffix(_POST_MESSAGE) or AsyncWebClient.BASE_URL,
             timeout=self._whole_seconds,
             proxy=self._config.proxy or None,
+            session=session,
             retry_handlers=[],
             logger=_CLIENT_LOG,
         )
@@ -125,11 +159,12 @@ class SlackNotifier:
         except SlackApiError as error:
             raise self._refused(error) from error
 
-    async def _send_to_webhook(self, alert: Alert) -> None:
+    async def _send_to_webhook(self, alert: Alert, session: aiohttp.ClientSession) -> None:
         client = AsyncWebhookClient(
             self._config.address,
             timeout=self._whole_seconds,
             proxy=self._config.proxy or None,
+            session=session,
             retry_handlers=[],
             logger=_CLIENT_LOG,
         )
@@ -171,6 +206,48 @@ class SlackNotifier:
     def _whole_seconds(self) -> int:
         """The client's own limit, never shorter than ours."""
         return int(self._config.timeout.total_seconds()) + 1
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names to the addresses that a policy allows."""
+
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._egress = egress
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the protocol has it
+    ) -> list[ResolveResult]:
+        """Resolve a name."""
+        addresses = await resolve(self._egress, host, port)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in addresses
+        ]
+
+    async def close(self) -> None:
+        """Hold nothing, and so close nothing."""
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    response = params.response
+    where_to = origin(urljoin(str(params.url), response.headers.get("Location", "")))
+    raise _Redirected(f"answers {response.status} and redirects to {where_to}")
+
+
+class _Redirected(Exception):
+    """A receiver sends us elsewhere; says where to."""
 
 
 def message(alert: Alert, config: NotifierConfig) -> dict[str, Any]:

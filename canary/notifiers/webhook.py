@@ -27,6 +27,7 @@ from datetime import UTC
 import httpx
 import orjson
 
+from analysis.transport import guarded_client
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
 from canary.notifiers.posting import post, trust
 
@@ -44,11 +45,7 @@ class WebhookNotifier:
         if config.token:
             headers["Authorization"] = f"Bearer {config.token.strip()}"
         try:
-            client = httpx.AsyncClient(
-                verify=trust(),
-                timeout=None,  # noqa: S113 - `post` holds the time limit
-                proxy=config.proxy or None,
-            )
+            client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise NotDelivered(
                 "webhook: the proxy can't be used; write it as http://host:port", retryable=False

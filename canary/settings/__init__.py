@@ -18,6 +18,7 @@ from canary.settings.options import (
     Form,
     Option,
     checked,
+    egress_rules,
     given,
     lasting,
     listens,
@@ -99,6 +100,26 @@ class Settings:
         default=False,
         text="Refuse Canaries that refer to objects of other namespaces.",
         form=Form.FLAG,
+    )
+    multi_tenant: bool = setting(
+        default=False,
+        text="Guard namespaces from each other: Secrets go to metric stores only where they name "
+        "them, answers of hooks are shown only from hosts that --egress-allow names, and proxies "
+        "that resources name are refused.",
+        form=Form.FLAG,
+    )
+    egress_allow: tuple[str, ...] = setting(
+        (),
+        "Hosts (*.example.com) and networks (10.0.0.0/8) that addresses in resources may lead to; "
+        "where left out, any but loopback, link-local and metadata addresses and the API server.",
+        Form.LIST,
+        check=egress_rules,
+    )
+    egress_deny: tuple[str, ...] = setting(
+        (),
+        "Hosts and networks that addresses in resources may not lead to; wins over --egress-allow.",
+        Form.LIST,
+        check=egress_rules,
     )
     log_level: str = setting(
         "info", "The least level that is logged.", choices=("debug", "info", "warning", "error")

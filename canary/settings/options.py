@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from analysis.egress import rule_problem
 from canary.errors import Problem
 
 ENVIRONMENT_PREFIX = "TIDEGATE_"
@@ -122,6 +123,11 @@ def urls(value: tuple[str, ...]) -> str:
     return (
         "" if sound else "write addresses that begin with http:// or https://, separated by commas"
     )
+
+
+def egress_rules(value: tuple[str, ...]) -> str:
+    """Check rules about where requests may go."""
+    return next((problem for rule in value if (problem := rule_problem(rule))), "")
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from analysis.engine import Providers, analyse
-from analysis.errors import ProviderUnavailable, QueryError
+from analysis.errors import Busy, ProviderUnavailable, QueryError
 from analysis.model import (
     Credentials,
     Metric,
@@ -20,6 +20,7 @@ from analysis.model import (
     Verdict,
 )
 from tests.analysis.scripted import TABLE, Script, nothing
+from tests.controller.running import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = 20
@@ -192,17 +193,42 @@ async def test_a_provider_that_hangs_is_left_at_its_time_limit(providers):
     assert script.cancelled == 1
 
 
-async def test_waiting_for_others_counts_for_the_time_limit():
+async def test_waiting_for_others_takes_nothing_from_the_time_limit():
     async def answer(_: str):
-        await asyncio.Event().wait()
+        # One after the other they take longer than each of them may.
+        await asyncio.sleep(0.2)
+        return Sample(value=5, at=NOW)
 
     script = a_script(answer)
-    hasty = replace(script.spec, timeout=timedelta(milliseconds=50))
+    limited = replace(script.spec, timeout=timedelta(seconds=2))
     async with asyncio.timeout(PATIENCE), Providers(table=TABLE, concurrency=1) as providers:
-        metrics = [a_metric(script, f"q{n}", provider=hasty) for n in range(20)]
+        metrics = [a_metric(script, f"q{n}", provider=limited) for n in range(12)]
         report = await analyse(metrics, providers, NOW)
-    assert report.verdict is Verdict.INCONCLUSIVE
-    assert len(script.asked) < 20, "those that had no turn end as well"
+    assert report.verdict is Verdict.PASS
+    assert len(script.asked) == 12
+
+
+async def test_who_finds_the_queue_full_is_not_answered_and_is_no_failure():
+    release = asyncio.Event()
+
+    async def answer(_: str):
+        await release.wait()
+        return Sample(value=5, at=NOW)
+
+    script = a_script(answer)
+    async with (
+        asyncio.timeout(PATIENCE),
+        Providers(table=TABLE, concurrency=1, most_waiting=2) as providers,
+    ):
+        asked = [
+            asyncio.create_task(providers.ask(a_metric(script, f"q{n}"), NOW)) for n in range(3)
+        ]
+        await until(lambda: providers.waiting == 2)
+        with pytest.raises(Busy, match="2 queries wait for their turn"):
+            await analyse([a_metric(script, "one-more")], providers, NOW)
+        release.set()
+        assert await asyncio.gather(*asked) == [Sample(value=5, at=NOW)] * 3
+        assert providers.waiting == 0
 
 
 @pytest.mark.parametrize(

@@ -935,18 +935,11 @@ BAD_RECEIVERS: dict[str, Bad] = {
         remedy="socks5://",
         refused="rule",
     ),
-    "two addresses": Bad(
-        obj=patched(a_receiver(), {"address": "https://hooks.example.com/T0/B0/secret"}),
-        field="spec.address",
-        value="'https://hooks.example.com/…'",
-        remedy="set either address, or secretRef",
-        refused="rule",
-    ),
     "no address": Bad(
         obj=patched(a_receiver(), {"secretRef": GONE}),
         field="spec.address",
         value="missing",
-        remedy="set either address, or secretRef",
+        remedy="set address, or secretRef",
         refused="rule",
     ),
 }

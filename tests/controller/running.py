@@ -102,6 +102,8 @@ class AnyWorld:
             "lease_namespace": self.lease_namespace,
             "metrics_server": "http://127.0.0.1:9",
             "qps": 1000.0,
+            # Whoever is called is on this machine.
+            "egress_allow": ("127.0.0.0/8", "::1/128"),
             "burst": 1000,
         }
         controller = Controller(Settings(**(quick | settings)), version=version, hashing=hashing)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import DEPLOYMENT, SECRET, SERVICE, Kind
+from canary.controller.secrets import SEND_TO
 from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving
@@ -69,14 +70,14 @@ async def test_a_secret_that_the_server_did_not_give_just_now_is_no_answer_of_a_
     world: World, type_: str
 ):
     await world.create_app()
-    metadata = {"name": "token", "namespace": DEMO}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
-    await world.api.create(secret | {"stringData": {"token": "for-hooks"}}, SECRET)
     async with (
         receiving() as hooks,
         proxied(world.server.url) as proxy,
         world.running_controller(url=proxy.url),
     ):
+        metadata = {"name": "token", "namespace": DEMO, "annotations": {SEND_TO: hooks.url}}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+        await world.api.create(secret | {"stringData": {"token": "for-hooks"}}, SECRET)
         proxy.meet("GET .*/secrets/token", answer(500))
         asks = hook(type_, hooks.url, secretRef={"name": "token"})
         await world.create_canary(analysis={"webhooks": [asks]})

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from analysis.errors import Busy
 from canary.api.people import Webhook
 from canary.controller.webhooks import (
     CALLS_A_HOST,
     LONGEST_WAIT_SECONDS,
+    WAITING_CALLS_A_HOST,
     HookCaller,
     HookPayload,
     HookResult,
 )
 from tests.certificates import server_context
+from tests.controller.running import until
 from tests.receiver import Answer, Receiver, receiving
 
 PAYLOAD = HookPayload(
@@ -360,17 +363,29 @@ class TestManyCalls:
         receiver.release()
         await asyncio.gather(*calls)
 
-    async def test_a_call_that_gets_no_turn_in_time_says_so(
+    async def test_calls_that_wait_for_their_turn_longer_than_one_may_take_all_pass(
+        self, caller: HookCaller, receiver: Receiver
+    ) -> None:
+        receiver.answers(Answer(after_seconds=1.0))
+        hook = a_hook(receiver.url, timeout="2500ms")
+        results = await asyncio.gather(*(call(caller, hook) for _ in range(20)))
+        assert [result.message for result in results if not result.passed] == []
+        assert len(receiver.requests) == 20
+
+    async def test_a_call_that_finds_the_queue_full_is_not_made_and_no_answer(
         self, caller: HookCaller, receiver: Receiver
     ) -> None:
         receiver.answers(Answer(hangs=True))
-        slow = a_hook(receiver.url, timeout="10s")
-        calls = [asyncio.create_task(call(caller, slow)) for _ in range(CALLS_A_HOST)]
-        await receiver.received(CALLS_A_HOST)
-        result = await call(caller, a_hook(receiver.url, timeout="50ms"))
-        assert "busy with 8 earlier calls" in result.message
-        receiver.release()
-        await asyncio.gather(*calls)
+        slow = a_hook(receiver.url, timeout="60s")
+        many = CALLS_A_HOST + WAITING_CALLS_A_HOST
+        calls = [asyncio.create_task(call(caller, slow)) for _ in range(many)]
+        await until(lambda: caller.waiting == WAITING_CALLS_A_HOST)
+        with pytest.raises(Busy, match="wait for their turn"):
+            await call(caller, slow)
+        for each in calls:
+            each.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert caller.waiting == 0
 
     async def test_every_call_is_observed_once(self, receiver: Receiver, rests: Rests) -> None:
         seen: list[tuple[str, int | None, bool]] = []

@@ -137,6 +137,8 @@ def test_values_become_settings(render):
         'logFormat="console"',
         'slack={"secretName":"chat","urlKey":"url","tokenKey":"token","channel":"releases"}',
         'extraArgs=["--cluster-name=harbour"]',
+        'egressPolicy={"allow":["*.example.com","10.0.0.0/8"],"deny":["bad.example.com"]}',
+        "multiTenant=true",
     )
     assert settings(
         objects,
@@ -154,6 +156,9 @@ def test_values_become_settings(render):
         slack_token="a-token",
         slack_channel="releases",
         cluster_name="harbour",
+        egress_allow=("*.example.com", "10.0.0.0/8"),
+        egress_deny=("bad.example.com",),
+        multi_tenant=True,
     )
 
 

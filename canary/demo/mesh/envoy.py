@@ -115,7 +115,7 @@ class Envoy:
         configuration.write_bytes(orjson.dumps(bootstrap(self._directory, port=self._wanted_port)))
         address = self._directory / "admin.txt"
         address.unlink(missing_ok=True)
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         try:
             self._process = await start_program(
                 program,

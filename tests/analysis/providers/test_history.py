@@ -99,7 +99,7 @@ async def test_nothing_is_asked_twice(serve):
     server = await serve(says("oh", status=503))
     error = await refused(a_spec(server.address))
     assert isinstance(error, ProviderUnavailable)
-    assert "503 (oh)" in str(error)
+    assert "503 (2 bytes of application/json)" in str(error)
     assert len(server.requests) == 1
 
 

@@ -136,13 +136,13 @@ async def test_an_answer_that_is_no_value_is_refused_by_name(answer, says_so, se
     [
         pytest.param(400, {"status": "error", "errorType": "bad_data", "error": "1:5: parse error"}, QueryError, "400 (bad_data: 1:5: parse error): correct the query", id="a query that cannot be parsed"),
         pytest.param(422, {"status": "error", "errorType": "execution", "error": "too many"}, QueryError, "422 (execution: too many)", id="a query that cannot be executed"),
-        pytest.param(401, "who are you?", QueryError, "401 (who are you?): check the credentials", id="no credentials"),
+        pytest.param(401, "who are you?", QueryError, "401 (12 bytes of application/json): check the credentials", id="no credentials"),
         pytest.param(403, "", QueryError, "403: check the credentials", id="wrong credentials"),
         pytest.param(404, "404 page not found", QueryError, "root of a Prometheus API", id="another API"),
         pytest.param(302, "", QueryError, "redirects are not followed", id="a redirect"),
         pytest.param(503, {"status": "error", "errorType": "timeout", "error": "query timed out"}, ProviderUnavailable, "503 (timeout: query timed out)", id="a query that took too long"),
-        pytest.param(500, "a\n\n  b" + "x" * 5000, ProviderUnavailable, "500 (a bxx", id="a server's own failure"),
-        pytest.param(500, [1], ProviderUnavailable, "500 ([1])", id="JSON of another shape"),
+        pytest.param(500, "a\n\n  b" + "x" * 5000, ProviderUnavailable, "500 (5006 bytes of application/json)", id="a server's own failure"),
+        pytest.param(500, [1], ProviderUnavailable, "500 (3 bytes of application/json)", id="JSON of another shape"),
     ],
 )  # fmt: skip
 async def test_a_refusal_is_told_in_the_server_s_words(status, body, kind, says_so, serve):

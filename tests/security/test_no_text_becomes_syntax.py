@@ -1,0 +1,97 @@
+"""S10: whatever strangers write is shown as words by every sink: chat, logs, queries, annotations."""
+
+import io
+import logging
+import re
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from analysis.errors import QueryError
+from analysis.template import TemplateContext, open_quote, render
+from canary.controller.logs import ConsoleFormatter, JsonFormatter
+from canary.controller.notify import LONGEST_EVENT_MESSAGE
+from canary.notifiers import NOTIFIERS
+from tests.controller.running import World
+from tests.controller.test_notify import run
+from tests.notifiers.cases import CASES, Case, an_alert
+from tests.receiver import Answer, Receiver
+from tests.security.hostile import HOSTILE
+
+EVERY = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+
+
+def test_every_notifier_has_a_case():
+    assert {case.notifier for case in CASES} == set(NOTIFIERS.names())
+
+
+@EVERY
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_a_notifier_sends_one_sound_message_that_mentions_nobody(
+    case: Case, text: str, receiver: Receiver
+):
+    receiver.answers(case.success)
+    fields = (("Target", text), (text[:40], "value"))
+    await case.make(receiver.url).send(an_alert(message=text, reason=text[:60], fields=fields))
+    (sent,) = receiver.requests
+    document = orjson.loads(sent.body)
+    assert isinstance(document, dict)
+    if case.notifier == "slack":
+        written = sent.body.decode()
+        assert "<" not in written, "links and mentions begin so"
+        assert document["attachments"][0]["mrkdwn_in"] == []
+
+
+@EVERY
+@pytest.mark.parametrize("formatter", [ConsoleFormatter, JsonFormatter])
+def test_an_entry_of_the_log_is_one_printable_line(formatter, text):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter())
+    record = logging.LogRecord("n", logging.INFO, "p", 1, "hook: %s", (text,), None)
+    record.canary = text
+    handler.emit(record)
+    (line,) = stream.getvalue().split("\n")[:-1]
+    assert re.search(r"[\x00-\x1f\x7f]", line) is None
+    if formatter is JsonFormatter:
+        assert orjson.loads(line)["level"] == "info"
+
+
+@EVERY
+def test_a_query_keeps_it_in_its_string(text):
+    context = TemplateContext(
+        name="a",
+        namespace="b",
+        target="c",
+        service="d",
+        ingress="e",
+        route="f",
+        interval=timedelta(minutes=1),
+        variables={"x": text},
+    )
+    rendered = render('up{a="{{ variables.x }}"}', context)
+    assert rendered.endswith('"}')
+    assert open_quote(rendered[:-2]) == '"'
+    if set(text) - set("abcdefghijklmnopqrstuvwxyz"):
+        with pytest.raises(QueryError):
+            render("{{ variables.x }}", TemplateContext(**{**_fields(context), "confined": True}))
+
+
+def _fields(context: TemplateContext) -> dict[str, object]:
+    return {name: getattr(context, name) for name in context.__dataclass_fields__}
+
+
+async def test_what_a_hook_answers_is_taken_by_status_and_events_alike(
+    world: World, receiver: Receiver
+):
+    """The attack: a hook answers with every text there is, one a run."""
+    body = " ".join(each[:200] for each in HOSTILE.values()).encode(errors="replace")
+    receiver.answers(Answer(status=403, body=body))
+    hook = {"type": "pre-rollout", "name": "gate", "url": receiver.url}
+    async with world.running_controller():
+        await run(world, webhooks=[hook])
+        (ended,) = (await world.status())["history"]
+        shown = [ended["message"], *(each["message"] for each in await world.events())]
+        assert all(re.search(r"[\x00-\x1f\x7f]", each) is None for each in shown)
+        assert all(len(each) <= LONGEST_EVENT_MESSAGE for each in shown[1:])
