@@ -145,6 +145,7 @@ class CrashingController:
             Path(sys.executable),
             *("-m", "canary", "run", "--kubeconfig", str(self._kubeconfig), "--drain", "0s"),
             *("--listen", "127.0.0.1:0", "--no-leader-election"),
+            *("--egress-allow", "127.0.0.0/8"),
             *("--metrics-server", f"{self._receiver.url}/metrics"),
             *("--event-webhook", f"{self._receiver.url}/event"),
             log=self.log,
