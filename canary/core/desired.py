@@ -96,6 +96,9 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     if not status.last_promoted_spec:
         # Nothing was ever promoted: the target serves as it did before tidegate.
         return
+    # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
+    yield EnsureServices(apex=Side.PRIMARY)
+    yield from _route(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
     if not still_serves(situation):
         yield EnsurePrimary(
@@ -104,8 +107,6 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         )
     if spec.autoscaler_ref:
         yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
-    yield EnsureServices(apex=Side.PRIMARY)
-    yield from _route(situation)
     yield from _hold_size(situation)
     yield from _scale(situation)
 

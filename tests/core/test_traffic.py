@@ -246,6 +246,11 @@ class TestThePrimaryIsLost:
         gone = decided(a_spec(), status, up(primary=None), at(61))
         assert EnsurePrimary(revision=OLD, replicas=5) in gone.actions
 
+    def test_traffic_moves_before_anything_else_is_written_that_may_be_refused(self):
+        gone = decided(a_spec(), in_run(primary_replicas=5), up(primary=None), at(61))
+        kinds = [type(action) for action in gone.actions]
+        assert kinds.index(RouteTraffic) < kinds.index(EnsurePrimary)
+
     def test_traffic_returns_to_the_step_when_all_of_it_is_ready(self):
         moved = decided(a_spec(), in_run(primary_replicas=2), up(primary=WITHOUT_PRIMARY), at(61))
         some = next_one(a_spec(), moved, up(primary=a_primary(available=1)), 62)
