@@ -7,7 +7,8 @@ Which objects there are, and what their specs say, does not belong here.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -24,12 +25,19 @@ ORIGINAL = "tidegate.dev/original-configuration"
 PEER_ORIGINAL = "flagger.kubernetes.io/original-configuration"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+#: What of an own object is tidegate's, as JSON: the keys of its labels and annotations, its ports.
+#: What is in there and no longer wanted is taken away; whatever else is there is somebody else's.
+WRITTEN = "tidegate.dev/written"
+
 #: Keep GitOps tools from undoing what is written on every step: Flux's kustomize-controller and
 #: helm-controller read these.
 GITOPS_ANNOTATIONS: Mapping[str, str] = {
     "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
     "helm.toolkit.fluxcd.io/driftDetection": "disabled",
 }
+
+#: Keys that every own object has, in every release.
+_CONSTANT = frozenset({MANAGED_BY, *GITOPS_ANNOTATIONS})
 
 
 def owner_reference(canary: Canary, *, controller: bool = True) -> Manifest:
@@ -56,6 +64,26 @@ def owned(canary: Canary, obj: Manifest) -> bool:
     return any(reference.get("uid") == canary.metadata.uid for reference in references)
 
 
+def owners(obj: Manifest) -> tuple[str, ...]:
+    """Name who owns an object: its owners by kind and name, and whoever its label says."""
+    metadata = obj["metadata"]
+    named = tuple(
+        sys.intern(
+            f"Canary {each.get('name')}"
+            if refers_to_canary(each)
+            else f"{each.get('kind')}.{each.get('apiVersion')} {each.get('name')}"
+        )
+        for each in metadata.get("ownerReferences") or ()
+    )
+    manager = (metadata.get("labels") or {}).get(MANAGED_BY, MANAGER)
+    return named if manager == MANAGER else (*named, sys.intern(str(manager)))
+
+
+def ours(canary: Canary, owners: Iterable[str]) -> bool:
+    """Tell whether a Canary of this name is among the owners of an object."""
+    return f"Canary {canary.metadata.name}" in owners
+
+
 def own_metadata(
     canary: Canary,
     name: str,
@@ -64,28 +92,53 @@ def own_metadata(
     annotations: Mapping[str, str] | None = None,
     existing: Manifest | None = None,
     controller: bool = True,
+    ports: Iterable[str] = (),
 ) -> Manifest:
-    """Give the metadata of an own object; other owners and finalizers of the existing one stay.
+    """Give the metadata of an own object; what others wrote into the existing one's stays.
 
-    Its Canary controls it, unless somebody else does already: there can be only one.
+    Its Canary controls it, unless somebody else does already: there can be only one. A Canary of
+    the same name that it had before owns it no longer. `ports` are recorded with the labels and
+    annotations as what is tidegate's.
     """
     found = existing["metadata"] if existing else {}
+    before = written_before(existing)
     others = [
         dict(reference)
         for reference in found.get("ownerReferences") or ()
         if reference.get("uid") != canary.metadata.uid
+        and not (refers_to_canary(reference) and reference.get("name") == canary.metadata.name)
     ]
     controls = controller and not any(reference.get("controller") for reference in others)
+    wanted = {"labels": dict(labels or {}), "annotations": dict(annotations or {})}
+    keys = {part: sorted(values.keys() - _CONSTANT) for part, values in wanted.items()}
+    record = {part: each for part, each in {**keys, "ports": list(ports)}.items() if each}
+    wanted["labels"][MANAGED_BY] = MANAGER
+    if record:
+        wanted["annotations"][WRITTEN] = json.dumps(record, sort_keys=True, separators=(",", ":"))
     metadata: Manifest = {
         "name": name,
         "namespace": canary.metadata.namespace,
-        "labels": {**(labels or {}), MANAGED_BY: MANAGER},
-        "annotations": dict(annotations or {}),
+        **{
+            part: {
+                key: value
+                for key, value in (found.get(part) or {}).items()
+                if key not in before.get(part, ()) and key != WRITTEN
+            }
+            | values
+            for part, values in wanted.items()
+        },
         "ownerReferences": [*others, owner_reference(canary, controller=controls)],
     }
     if found.get("finalizers"):
         metadata["finalizers"] = list(found["finalizers"])
     return metadata
+
+
+def written_before(existing: Manifest | None) -> dict[str, list[str]]:
+    """Read what of an own object is tidegate's; empty where nothing is recorded."""
+    annotations = (existing["metadata"].get("annotations") or {}) if existing else {}
+    record = _decoded(annotations.get(WRITTEN)) or {}
+    return {part: keys for part, keys in record.items() if isinstance(keys, list)}
 
 
 def written_metadata(obj: Manifest) -> Manifest:
@@ -110,14 +163,34 @@ def original_spec(existing: Manifest, *, taken_over: Callable[[Manifest], bool])
     return deepcopy(spec)
 
 
+def recorded_adoption(existing: Manifest) -> tuple[Manifest, Manifest | None] | None:
+    """Read what an adopted object had before, and what it was given instead, where that is kept.
+
+    None where nothing is recorded.
+    """
+    annotations = existing["metadata"].get("annotations") or {}
+    for key in (ORIGINAL, PEER_ORIGINAL):
+        recorded = _recorded(annotations.get(key))
+        if recorded is not None:
+            given = (_decoded(annotations[key]) or {}).get("given")
+            return recorded, given if isinstance(given, dict) else None
+    return None
+
+
 def _recorded(text: str | None) -> Manifest | None:
     """Read a spec from an annotation: by itself, or in a whole object."""
+    document = _decoded(text)
+    if document is not None and isinstance(document.get("spec"), dict):
+        return dict(document["spec"])
+    return document
+
+
+def _decoded(text: str | None) -> Manifest | None:
+    """Read a map from JSON that anybody may have edited."""
     try:
         document = json.loads(text or "")
     except (ValueError, RecursionError):
         return None
-    if isinstance(document, dict) and isinstance(document.get("spec"), dict):
-        document = document["spec"]
     return document if isinstance(document, dict) else None
 
 

@@ -1,6 +1,6 @@
 """Applying: making the actions of a decision true. Only what differs is written.
 
-The one create-or-update of the project: every object that is rendered goes through `_ensure`.
+The one create-or-update of the project: every object that is rendered goes through `_write`.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
-from canary.api.ownership import owned
+from canary.api.ownership import ours
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.cache import CacheSet
@@ -22,7 +22,7 @@ from canary.controller.canaries import (
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.memo import Memo
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import DeploymentRecord, pack, packed
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
@@ -42,6 +42,9 @@ from canary.errors import ClusterError, Conflict, NotFound
 from canary.resources.configs import checksum, config_copy
 from canary.resources.primary import primary
 from canary.resources.revision import Hashing
+
+Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
+"""What is made true by objects that are rendered from what the caches hold."""
 
 
 class Applier:
@@ -68,6 +71,8 @@ class Applier:
         self._label_prefixes = label_prefixes
         self._as_wanted: Memo[bool] = Memo()
         """What was found to be as it must be, with what that was judged by."""
+        self._made: Memo[bool] = Memo()
+        """What writes have made of objects, with what was written, where the two still differ."""
         self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
@@ -104,72 +109,80 @@ class Applier:
                 return True, await self._patch_canary(record, patch)
             case EnsurePrimary(revision=wanted, replicas=replicas):
                 return await self._ensure_primary(record, wanted, replicas), record
-            case EnsureServices() | RouteTraffic():
+            case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
-            case EnsureAutoscaler(minimum=minimum):
-                return await self._ensure(
-                    record, self._renderer.autoscaler(record, minimum)
-                ), record
             case RestoreRoutes():
                 return await self._restore_routes(record), record
             case ScaleTarget(replicas=replicas):
                 return await self._scale(self._names(record)[0], replicas), record
             case ScalePrimary(replicas=replicas):
-                return await self._scale(self._names(record)[1], replicas), record
+                return await self._scale_primary(record, replicas), record
 
-    async def _ensure_once(
-        self, record: CanaryRecord, action: EnsureServices | RouteTraffic
-    ) -> bool:
+    async def _ensure_once(self, record: CanaryRecord, action: Rendered) -> bool:
         """Write what differs; nothing is rendered again where nothing has changed since."""
         place = (record.key, type(action))
         inputs = (action, *self._behind(record, action))
         if self._as_wanted.recall(place, inputs):
             return False
-        changed = await self._ensure(record, self._wanted(record, action))
-        if not changed:
+        written = await self._ensure(self._wanted(record, action))
+        if not written:
             self._as_wanted.keep(place, inputs, True)
-        return changed
+            return False
+        # What admission makes of a write may differ from it still: to write the same once more
+        # would change nothing.
+        made = {key for key, each in written if self._store.content(key) == pack(each).content}
+        for each in self._wanted(record, action):
+            if each.missing and each.key in made:
+                self._made.keep(each.key, self._attempt(each), True)
+        return True
 
-    def _behind(
-        self, record: CanaryRecord, action: EnsureServices | RouteTraffic
-    ) -> tuple[object, ...]:
-        if isinstance(action, EnsureServices):
-            return self._renderer.behind_services(record, self._target(record))
-        return self._store.behind_routes(record)
+    def _attempt(self, wanted: Wanted) -> tuple[object, ...]:
+        return packed(wanted.rendered), self._store.content(wanted.key)
 
-    def _wanted(self, record: CanaryRecord, action: EnsureServices | RouteTraffic) -> list[Wanted]:
-        if isinstance(action, EnsureServices):
-            return self._renderer.services(record, self._target(record), action.apex)
-        return self._renderer.route(record, action.split)
+    def _behind(self, record: CanaryRecord, action: Rendered) -> tuple[object, ...]:
+        match action:
+            case EnsureServices():
+                return self._renderer.behind_services(record, self._target(record))
+            case EnsureAutoscaler():
+                return self._renderer.behind_autoscaler(record)
+            case RouteTraffic():
+                return self._renderer.behind_route(record)
 
-    async def _ensure(self, record: CanaryRecord, objects: Iterable[Wanted]) -> bool:
-        """Write the objects that differ.
+    def _wanted(self, record: CanaryRecord, action: Rendered) -> list[Wanted]:
+        match action:
+            case EnsureServices():
+                return self._renderer.services(record, self._target(record), action.apex)
+            case EnsureAutoscaler():
+                return self._renderer.autoscaler(record, action.minimum)
+            case RouteTraffic():
+                return self._renderer.route(record, action.split)
 
-        What is our own is applied on the server's side, so that what others set in it stays theirs.
-        What was there before us is replaced as a whole. That, and every route, is written on the
-        version it was rendered from: a replica that was frozen with the write in hand cannot undo
-        what another has written since.
+    async def _ensure(self, objects: Iterable[Wanted]) -> list[tuple[ObjectKey, Manifest]]:
+        """Write the objects that differ, and give what the API server has made of them.
+
+        Each is written whole, on the version it was rendered from: a replica that was frozen with
+        the write in hand cannot undo what another has written since, and an object that somebody
+        else has just created is not overwritten.
         """
-        assert record.canary is not None
-        changed = False
-        for wanted in objects:
-            if not wanted.missing:
-                continue
-            kind, existing = wanted.key.kind, wanted.existing
-            if self._caches.absent(kind):
-                raise NotFound(f"{kind.resource} is not installed in the cluster")
-            ours = existing is None or owned(record.canary, existing)
-            rendered = wanted.rendered
-            if existing is not None and (wanted.exact or not ours):
-                version = existing["metadata"]["resourceVersion"]
+        return [
+            (each.key, await self._write(each))
+            for each in objects
+            if each.missing and not self._made.recall(each.key, self._attempt(each))
+        ]
+
+    async def _write(self, wanted: Wanted) -> Manifest:
+        kind, rendered = wanted.key.kind, wanted.rendered
+        if self._caches.absent(kind):
+            raise NotFound(f"{kind.resource} is not installed in the cluster")
+        async with self._current(wanted.key):
+            if wanted.existing is None:
+                written = await self._cluster.create(rendered, kind)
+            else:
+                version = wanted.existing["metadata"]["resourceVersion"]
                 metadata = rendered["metadata"] | {"resourceVersion": version}
-                rendered = rendered | {"metadata": metadata}
-            write = self._cluster.apply if ours else self._cluster.replace
-            async with self._current(wanted.key):
-                written = await write(rendered, kind)
-            self._caches.put(kind, written)
-            changed = True
-        return changed
+                written = await self._cluster.replace(rendered | {"metadata": metadata}, kind)
+        self._caches.put(kind, written)
+        return written
 
     async def _ensure_primary(self, record: CanaryRecord, wanted: str, replicas: int) -> bool:
         """Bring the primary to a revision, from the target, if it is at that very revision.
@@ -182,9 +195,14 @@ class Applier:
         current = self._store.deployment(namespace, spec.primary_name)
         if target is None or (current is not None and current.revision == wanted):
             return False
+        if current is not None and not ours(record.canary, current.owners):
+            return False
         source = await self._sources.find(namespace, target, wanted, former=current is None)
         if source is None or not await self._copy_configs(record, source):
             return False
+        existing = None
+        if current is not None:
+            existing = await self._cluster.read(DEPLOYMENT, namespace, spec.primary_name)
         rendered = primary(
             record.canary,
             source.manifest,
@@ -192,12 +210,10 @@ class Applier:
             selector_label=self._renderer.label(source.manifest),
             configs=source.configs,
             replicas=None if spec.autoscaler_ref else replicas,
-            existing=current.services_outline | {"metadata": {}} if current else None,
+            existing=existing,
             include_label_prefixes=self._label_prefixes,
         )
-        # Of an existing primary only the selector matters: it cannot be changed.
-        written = await self._cluster.apply(rendered, DEPLOYMENT)
-        self._caches.put(DEPLOYMENT, written)
+        await self._write(Wanted(key=self._names(record)[1], rendered=rendered, existing=existing))
         if current is None:
             # Where an autoscaler has the say, it begins from what serves, and not from one.
             await self._scale(self._names(record)[1], replicas)
@@ -226,17 +242,25 @@ class Applier:
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:
         writes, gone = self._renderer.restoration(record)
-        changed = await self._ensure(record, writes)
+        written = await self._ensure(writes)
         for key in gone:
             await self._delete(key)
             self._caches.drop(key.kind, key.namespace, key.name)
-        return changed or bool(gone)
+        return bool(written or gone)
 
     async def _delete(self, key: ObjectKey) -> None:
         try:
             await self._cluster.delete(key.kind, key.namespace, key.name)
         except NotFound:
             return
+
+    async def _scale_primary(self, record: CanaryRecord, replicas: int) -> bool:
+        assert record.canary is not None
+        key = self._names(record)[1]
+        primary = self._store.deployment(key.namespace, key.name)
+        if primary is None or not ours(record.canary, primary.owners):
+            return False
+        return await self._scale(key, replicas)
 
     async def _scale(self, key: ObjectKey, replicas: int) -> bool:
         deployment = self._store.deployment(key.namespace, key.name)

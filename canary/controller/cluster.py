@@ -190,8 +190,13 @@ class Cluster:
 
     async def create(self, obj: Manifest, kind: Kind) -> Manifest:
         """Create an object."""
-        path = self.path(kind, obj["metadata"].get("namespace", ""))
-        return await self._connection.request("POST", path, kind.plural, body=obj)
+        return await self._connection.request(
+            "POST",
+            self.path(kind, obj["metadata"].get("namespace", "")),
+            kind.plural,
+            query={"fieldManager": FIELD_MANAGER},
+            body=obj,
+        )
 
     async def merge_patch(
         self,

@@ -7,6 +7,7 @@ and the Deployments while they can't be followed: a run must not fail, or go on,
 from collections.abc import Mapping
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
+from canary.api.ownership import ours
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryRecord
 from canary.controller.configs import ConfigReader
@@ -60,6 +61,9 @@ class Observer:
             await self._caches.freshen(ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name))
         target = self._store.deployment(namespace, spec.target_ref.name)
         primary = self._store.deployment(namespace, spec.primary_name)
+        if primary is not None and not ours(canary, primary.owners):
+            # It has the name, and is somebody else's.
+            primary = None
         seen: Revision | None = None
         if target is not None:
             configs, missing = await self._configs.checksums(namespace, target.references)
@@ -80,6 +84,8 @@ class Observer:
             restored=record.deleting and self._renderer.restored(record, target),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
+            autoscaler_missing=self._autoscaler_missing(record),
+            taken=self._renderer.taken(record),
             obstacle=obstacle,
             answers=answers,
             delivered=delivered,
@@ -114,6 +120,13 @@ class Observer:
             strategy=record.strategy,
             trouble=self._store.trouble(namespace, record),
         )
+
+    def _autoscaler_missing(self, record: CanaryRecord) -> bool:
+        reference = record.canary.spec.autoscaler_ref if record.canary else None
+        if reference is None:
+            return False
+        key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
+        return self._store.packed(key) is None
 
     def _autoscaler_bounds(self, record: CanaryRecord) -> tuple[int | None, int | None]:
         """Give the target's autoscaler's least and the primary's greatest number of replicas."""

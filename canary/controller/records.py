@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from canary.api.kinds import Manifest
+from canary.api.ownership import owners
 from canary.controller.memo import Memo
 from canary.core.facts import Amount, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
@@ -42,6 +43,8 @@ class Packed:
     resource_version: str
     refusal: str = ""
     """Why whoever routes by it refuses it as it is."""
+    owners: tuple[str, ...] = ()
+    """Who owns it, for people."""
 
     @property
     def manifest(self) -> Manifest:
@@ -73,6 +76,8 @@ class DeploymentRecord:
     references: tuple[ConfigReference, ...]
     strategy: UpdateStrategy
     """How its pods are replaced when the template changes."""
+    owners: tuple[str, ...]
+    """Who owns it, for people."""
     outline: bytes
     """What services are made from, as JSON: the selector, and the containers' ports."""
 
@@ -120,6 +125,7 @@ def pack(manifest: Manifest) -> Packed:
         content=packed(kept | {"metadata": metadata}),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
         refusal=refusal(manifest),
+        owners=owners(manifest),
     )
 
 
@@ -159,6 +165,7 @@ class DeploymentReader:
             rollout=annotations.get(ROLLOUT_REVISION, ""),
             references=outline.references,
             strategy=outline.strategy,
+            owners=owners(manifest),
             outline=outline.services,
         )
 

@@ -27,6 +27,11 @@ class Store:
         record = self._caches.get(key.kind, key.namespace, key.name)
         return record if isinstance(record, Packed) else None
 
+    def content(self, key: ObjectKey) -> bytes | None:
+        """Look up what people and tools have written into an object that is kept whole."""
+        record = self.packed(key)
+        return None if record is None else record.content
+
     def manifest(self, key: ObjectKey) -> Manifest | None:
         """Look up an object that is kept whole."""
         record = self.packed(key)

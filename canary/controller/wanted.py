@@ -1,9 +1,10 @@
 """What actions ask for, rendered: the objects as they must be, beside those that are there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
+from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Manifest, ObjectKey
+from canary.api.ownership import adopted, ours
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
@@ -12,7 +13,7 @@ from canary.core.weights import Split
 from canary.errors import InvalidSpec, Problem
 from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
-from canary.resources.names import SelectorLabel, selector_label
+from canary.resources.names import SelectorLabel, primary_name, selector_label
 from canary.resources.ports import service_ports
 from canary.resources.services import services
 from canary.routers import Restoration
@@ -25,13 +26,13 @@ class Wanted:
     key: ObjectKey
     rendered: Manifest
     existing: Manifest | None
-    exact: bool = False
-    """Whether any difference counts, as in traffic objects."""
+    foreign: bool = False
+    """Whether its name is taken by an object of somebody else, which is never written."""
 
     @property
     def missing(self) -> bool:
         """Whether the object must be written."""
-        return differs(self.rendered, self.existing, exact=self.exact)
+        return not self.foreign and differs(self.rendered, self.existing)
 
 
 class Renderer:
@@ -71,6 +72,7 @@ class Renderer:
                 # For a target without a label no service was ever made: there is none to give back.
                 return []
             raise
+        taken = {key.name for key, _ in self._taken(record) if key.kind == SERVICE}
         rendered = services(
             record.canary,
             label,
@@ -83,6 +85,7 @@ class Renderer:
                 key=ObjectKey(kind=SERVICE, namespace=namespace, name=manifest["metadata"]["name"]),
                 rendered=manifest,
                 existing=existing.get(manifest["metadata"]["name"]),
+                foreign=manifest["metadata"]["name"] in taken,
             )
             for manifest in rendered
         ]
@@ -96,7 +99,7 @@ class Renderer:
         spec, namespace = record.canary.spec, record.key.namespace
         names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
         keys = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
-        existing = (self._store.packed(key) for key in keys)
+        existing = (self._store.content(key) for key in keys)
         version = record.generation or record.resource_version
         return (record.uid, version, target.outline, *existing)
 
@@ -111,10 +114,23 @@ class Renderer:
         )
         if source is None:
             return []
-        key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=f"{reference.name}-primary")
+        key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=primary_name(reference.name))
         existing = self._store.manifest(key)
         rendered = primary_autoscaler(record.canary, source, minimum=minimum, existing=existing)
-        return [Wanted(key=key, rendered=rendered, existing=existing)]
+        taken = any(key == each for each, _ in self._taken(record))
+        return [Wanted(key=key, rendered=rendered, existing=existing, foreign=taken)]
+
+    def behind_autoscaler(self, record: CanaryRecord) -> tuple[object, ...]:
+        """Name all that the primary's autoscaler is rendered from."""
+        reference = record.canary.spec.autoscaler_ref if record.canary else None
+        if reference is None:
+            return ()
+        namespace, version = record.key.namespace, record.generation or record.resource_version
+        keys = (
+            ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+            for name in (reference.name, primary_name(reference.name))
+        )
+        return (record.uid, version, *map(self._store.content, keys))
 
     def route(self, record: CanaryRecord, split: Split) -> list[Wanted]:
         """Render the route, what it refers to first."""
@@ -138,13 +154,73 @@ class Renderer:
         back = [*self.services(record, target, Side.TARGET), *writes]
         return not gone and not any(wanted.missing for wanted in back)
 
+    def behind_route(self, record: CanaryRecord) -> tuple[object, ...]:
+        """Name all that the route is rendered from."""
+        if record.canary is None or record.router is None:
+            return ()
+        version = record.generation or record.resource_version
+        keys = record.router.objects(record.canary)
+        return (record.uid, version, *map(self._store.content, keys))
+
+    def taken(self, record: CanaryRecord) -> str:
+        """Say which names that are tidegate's to use are taken by objects of somebody else."""
+        return "; ".join(
+            f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
+            f"{' and '.join(owners) or 'nobody that it names'}: rename or delete it, or "
+            f"{_OTHER_NAMES.get(key.kind, _OTHER_SERVICE)}"
+            for key, owners in self._taken(record)
+        )
+
+    def _taken(self, record: CanaryRecord) -> Iterator[tuple[ObjectKey, tuple[str, ...]]]:
+        """Find the objects of others that have names which are tidegate's to use."""
+        if record.canary is None:
+            return
+        canary, namespace = record.canary, record.key.namespace
+        primary = self._store.deployment(namespace, canary.spec.primary_name)
+        if primary is not None and not ours(canary, primary.owners):
+            yield (
+                ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
+                primary.owners,
+            )
+        for key in _to_create(record):
+            packed = self._store.packed(key)
+            # What an earlier release has adopted is given back as it was.
+            if packed is None or ours(canary, packed.owners) or adopted(packed.manifest):
+                continue
+            yield key, packed.owners
+
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
         assert record.canary is not None
         assert record.router is not None
         keys = {(key.kind.kind, key.name): key for key in record.router.objects(record.canary)}
+        taken = {key for key, _ in self._taken(record)}
         wanted = []
         for manifest in rendered:
             key = keys[manifest["kind"], manifest["metadata"]["name"]]
             existing = self._store.manifest(key)
-            wanted.append(Wanted(key=key, rendered=manifest, existing=existing, exact=True))
+            foreign = key in taken
+            wanted.append(Wanted(key=key, rendered=manifest, existing=existing, foreign=foreign))
         return wanted
+
+
+_OTHER_SERVICE = "set another name in spec.service.name"
+_OTHER_NAMES = {
+    DEPLOYMENT: "give the target another name",
+    AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name",
+}
+
+
+def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the objects beside the primary that are tidegate's alone.
+
+    The apex service and the route of its name are the user's to have: they are adopted.
+    """
+    assert record.canary is not None
+    spec, namespace = record.canary.spec, record.key.namespace
+    for name in (spec.primary_service_name, spec.canary_service_name):
+        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
+    if spec.autoscaler_ref:
+        name = primary_name(spec.autoscaler_ref.name)
+        yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+    if record.router:
+        yield from record.router.objects(record.canary)[1:]

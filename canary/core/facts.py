@@ -174,6 +174,10 @@ class Facts:
     """The target's autoscaler's least number of replicas; None without an autoscaler."""
     autoscaler_maximum: int | None = None
     """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
+    autoscaler_missing: bool = False
+    """The autoscaler that the Canary names does not exist."""
+    taken: str = ""
+    """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     answers: Mapping[Need, Answer] = field(default_factory=lambda: MappingProxyType({}))

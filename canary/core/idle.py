@@ -4,7 +4,7 @@ from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
 from canary.core.facts import Revision
-from canary.core.initialisation import initialise
+from canary.core.initialisation import hold_for_name, initialise
 from canary.core.promotion import finalise
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
@@ -79,6 +79,10 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
         return relieved
     if status.canary_weight:
         return _await_primary(kept)
+    if situation.facts.taken:
+        return hold_for_name(kept)
+    if situation.facts.autoscaler_missing:
+        return _await_autoscaler(kept)
     return kept.but(waiting_for=None)
 
 
@@ -100,3 +104,16 @@ def _await_primary(kept: Situation) -> Situation:
         return waiting
     message = f"{primary} was not ready in time: the pods it has serve all traffic"
     return waiting.split(ALL_PRIMARY).tell("TrafficReturned", message, Severity.WARN, alert=True)
+
+
+def _await_autoscaler(situation: Situation) -> Situation:
+    reference = situation.spec.autoscaler_ref
+    name = reference.name if reference else ""
+    message = (
+        f"HorizontalPodAutoscaler {name} does not exist, so nothing scales the primary: create it, "
+        "or remove spec.autoscalerRef"
+    )
+    waiting = situation.wait(why.AUTOSCALER_MISSING, message)
+    if situation.waits_for(why.AUTOSCALER_MISSING):
+        return waiting
+    return waiting.tell(why.AUTOSCALER_MISSING, message, Severity.WARN, alert=True)

@@ -14,9 +14,15 @@ SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
 def initialise(situation: Situation) -> Situation:
     """Have the primary come up, and give it the traffic when it can serve."""
     situation = situation.enter(Phase.INITIALIZING)
+    if situation.facts.taken:
+        return hold_for_name(situation)
     revision = current_revision(situation.status, situation.facts)
     if revision is None:
         return _await(situation, *no_revision(situation))
+    return _take_over(situation, revision)
+
+
+def _take_over(situation: Situation, revision: Revision) -> Situation:
     if not situation.waits_for(*SWITCHING):
         situation = _pin_first(situation, revision)
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
@@ -45,6 +51,15 @@ def initialise(situation: Situation) -> Situation:
         message = "waiting for clients to move from the target to the primary"
         return situation.wait(why.DRAINING, message)
     return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
+
+
+def hold_for_name(situation: Situation) -> Situation:
+    """Wait for a name that an object of somebody else has, and call for help once."""
+    taken = situation.facts.taken
+    held = situation.wait(why.NAME_TAKEN, taken)
+    if situation.waits_for(why.NAME_TAKEN):
+        return held
+    return held.tell(why.NAME_TAKEN, taken, Severity.ERROR, alert=True)
 
 
 def _pin_first(situation: Situation, revision: Revision) -> Situation:

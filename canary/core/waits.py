@@ -30,6 +30,8 @@ RESTORING = "Restoring"
 RESTORING_BLOCKED = "RestoringBlocked"
 RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
+NAME_TAKEN = "NameTaken"
+AUTOSCALER_MISSING = "AutoscalerMissing"
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -67,6 +69,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         RESTORING_BLOCKED: "The routes could not be put back in time; somebody must look.",
         RELEASING: "Nothing is left to give back; the Canary may go.",
         OBSTACLE: "Something that should be written cannot be; the message says what.",
+        NAME_TAKEN: "A name that tidegate needs belongs to an object of somebody else, which is "
+        "never written; the message says which and what to do.",
+        AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )
 
@@ -76,6 +81,8 @@ WRONG = frozenset(
         REVISION_UNKNOWN,
         PRIMARY_MISSING,
         OBSTACLE,
+        NAME_TAKEN,
+        AUTOSCALER_MISSING,
         ROUTING_BLOCKED,
         ROUTE_REFUSED,
         RESTORING_BLOCKED,

@@ -1,41 +1,28 @@
 """Whether an object that exists already is as it must be.
 
-What the API server fills in by itself is no difference, what others add to metadata neither.
+Renderers give an object whole, with what others wrote into it. So any difference of the spec
+counts; what others add to metadata is no difference.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from canary.api.kinds import Manifest
-from canary.api.ownership import adopted, refers_to_canary
-
-#: Maps of which every entry counts: one label more selects other pods.
-_WHOLE = frozenset({"selector", "matchLabels"})
-#: The content of ConfigMaps and Secrets, which the API server adds nothing to.
-_CONTENT = ("data", "binaryData", "immutable", "type")
+from canary.api.ownership import WRITTEN, adopted, refers_to_canary
 
 
-def differs(rendered: Manifest, existing: Manifest | None, *, exact: bool = False) -> bool:
-    """Tell whether an object must be written.
-
-    With `exact`, for traffic objects whose renderer writes out every default, any difference of
-    the spec counts; else the existing spec must hold what was rendered.
-    """
+def differs(rendered: Manifest, existing: Manifest | None) -> bool:
+    """Tell whether an object must be written."""
     if existing is None or _metadata_differs(rendered["metadata"], existing["metadata"]):
         return True
     if adopted(existing) and not adopted(rendered):
         return True
-    wanted, found = rendered.get("spec") or {}, existing.get("spec") or {}
-    if exact:
-        return bool(wanted != found)
-    content = any((rendered.get(part) or None) != (existing.get(part) or None) for part in _CONTENT)
-    return content or not _holds(found, wanted)
+    return bool((rendered.get("spec") or {}) != (existing.get("spec") or {}))
 
 
 def _metadata_differs(wanted: Manifest, found: Manifest) -> bool:
     for part in ("labels", "annotations"):
-        existing = found.get(part) or {}
-        if any(existing.get(key) != value for key, value in (wanted.get(part) or {}).items()):
+        rendered, existing = wanted.get(part) or {}, found.get(part) or {}
+        if any(existing.get(key) != value for key, value in rendered.items()):
+            return True
+        if WRITTEN in existing and WRITTEN not in rendered:
             return True
     owners, existing_owners = (
         wanted.get("ownerReferences") or [],
@@ -50,21 +37,3 @@ def _metadata_differs(wanted: Manifest, found: Manifest) -> bool:
 
 def _has_owner(owners: list[Manifest], wanted: Manifest) -> bool:
     return any(wanted.items() <= owner.items() for owner in owners)
-
-
-def _holds(found: Any, wanted: Any, name: str = "") -> bool:
-    """Tell whether a value holds another: maps may have more entries, lists not."""
-    if not found and not wanted and _absent(found) and _absent(wanted):
-        return True
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        if name in _WHOLE and wanted.keys() != found.keys():
-            return False
-        return all(_holds(found.get(key), value, key) for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(map(_holds, found, wanted))
-    return bool(found == wanted)
-
-
-def _absent(value: object) -> bool:
-    """Tell whether the API reads a value as one that was not written."""
-    return value is None or value in ({}, [])

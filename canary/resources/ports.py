@@ -1,6 +1,9 @@
-"""The ports of the services: the one that the Canary names, and those found in the target."""
+"""The ports of the services: the one that the Canary names, and those found in the target.
 
-from collections.abc import Iterator
+Two ports are the same by number and protocol, whatever they are called.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
@@ -50,3 +53,58 @@ def _container_ports(target: Manifest) -> Iterator[tuple[str, str, int, str]]:
 
 def _taken(ports: list[Manifest], number: int, protocol: str) -> bool:
     return any((each["port"], each["protocol"]) == (number, protocol) for each in ports)
+
+
+def port_key(port: Manifest) -> str:
+    """Tell what a service has but once."""
+    return f"{port.get('port')}/{port.get('protocol') or 'TCP'}"
+
+
+def with_node_ports(ports: Iterable[Manifest], found: Iterable[Manifest]) -> list[Manifest]:
+    """Keep the node ports that a service has: they are in load balancers and firewalls.
+
+    A port whose number changes is known by its name.
+    """
+    wanted = tuple(ports)
+    numbered = {port_key(port): port for port in found}
+    changed = numbered.keys() - {port_key(port) for port in wanted}
+    named = {numbered[key].get("name"): numbered[key] for key in sorted(changed)}
+    return [
+        port | ({"nodePort": known["nodePort"]} if known.get("nodePort") else {})
+        for port in wanted
+        for known in [numbered.get(port_key(port)) or named.get(port.get("name")) or {}]
+    ]
+
+
+def merged(
+    ports: Iterable[Manifest], theirs: Iterable[Manifest], found: Iterable[Manifest]
+) -> list[Manifest]:
+    """Give an adopted service our ports and its owner's, with the owner's names for both."""
+    left = {port_key(port): port for port in theirs}
+    names = {port.get("name") for port in left.values()}
+    ours = []
+    for port in ports:
+        before = left.pop(port_key(port), {})
+        free = port["name"] if port["name"] not in names else f"{port['name']}-{port['port']}"
+        ours.append({**before, **port, "name": before.get("name") or free})
+    rest = [{**port, "name": port.get("name") or f"port-{port['port']}"} for port in left.values()]
+    return [*with_node_ports(ours, found), *rest]
+
+
+def to_original(
+    found: Iterable[Manifest], given: Iterable[Manifest], before: Iterable[Manifest]
+) -> list[Manifest]:
+    """Give the ports that an owner wants, of a service that was given others.
+
+    A field that is as it was given goes back to what it was before; one that differs is as its
+    owner has written it since. A port that was only given goes.
+    """
+    ours, original = ({port_key(port): port for port in each} for each in (given, before))
+    wanted: dict[str, Manifest] = {}
+    for port in found:
+        key = port_key(port)
+        changed = {name: each for name, each in port.items() if ours.get(key, {}).get(name) != each}
+        if key in original or changed.keys() - {"nodePort"}:
+            wanted[key] = {**original[key], **changed} if key in original else port
+    order = [*original, *wanted]
+    return sorted(wanted.values(), key=lambda port: order.index(port_key(port)))

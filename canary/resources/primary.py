@@ -29,12 +29,15 @@ def primary(
     """Give the primary of a target, at a revision.
 
     `configs` are the keys of the tracked configs, of which the primary uses its copies.
-    Without `replicas` the number is left out, and so to an autoscaler.
-    The selector of an existing primary stays, because it cannot be changed.
+    Without `replicas` the number stays as it is, and is left to an autoscaler.
+    The selector of an existing primary stays, because it cannot be changed. Of its template nothing
+    stays: it is the target's, field by field.
     """
     prefixes = tuple(include_label_prefixes)
     marks = {REVISION_ANNOTATION: revision}
     selector = _existing_selector(existing) or _renamed(target["spec"]["selector"], selector_label)
+    if replicas is None and existing:
+        replicas = existing["spec"].get("replicas")
     spec: Manifest = {} if replicas is None else {"replicas": replicas}
     spec["selector"] = selector
     spec |= {

@@ -1,30 +1,32 @@
 """The services of a Canary: `<apex>-primary`, `<apex>-canary`, and the apex that clients call.
 
 An apex service that was there before is adopted: only its selector and ports are taken over, ports
-of its own stay, and both are put back as they were when the target takes over again.
+of its own stay, and both are put back as their owner wants them when the target takes over again.
 One that tidegate created stays as well when its Canary goes: clients call it, so it is given away
 (no owner, no mark of ours), and selects the target.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from functools import partial
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import (
     GITOPS_ANNOTATIONS,
     MANAGED_BY,
-    MANAGER,
+    WRITTEN,
     adopted_metadata,
     original_spec,
     own_metadata,
     owned,
+    recorded_adoption,
     released_metadata,
+    written_before,
 )
 from canary.api.service import ServiceMetadata, UnmanagedMetadata
 from canary.core.actions import Side
 from canary.resources.names import SelectorLabel
+from canary.resources.ports import merged, port_key, to_original, with_node_ports
 
 #: `clusterIP` of a service without one.
 _HEADLESS = "None"
@@ -63,7 +65,7 @@ def services(
         service = _own(canary, label, name, label.value, metadata, own_ports, found)
         rendered.append(_given_away(canary, service))
     elif apex is Side.TARGET and found:
-        rendered.append(_restored(label, found))
+        rendered.append(_restored(label, own_ports, found))
     return tuple(rendered)
 
 
@@ -80,18 +82,26 @@ def _own(
     existing: Manifest | None,
 ) -> Manifest:
     service, wanted = canary.spec.service, metadata or ServiceMetadata()
-    # Labels and annotations are ours alone, but for the keys that the user leaves to others.
-    labels = {label.key: name, **wanted.labels, MANAGED_BY: MANAGER}
+    labels = {label.key: name, **wanted.labels}
     annotations = {**wanted.annotations, **GITOPS_ANNOTATIONS}
     unmanaged = service.unmanaged_metadata or UnmanagedMetadata()
-    rendered = own_metadata(canary, name, existing=existing)
     found = existing["metadata"] if existing else {}
-    rendered["labels"] = _managed(labels, found.get("labels"), unmanaged.labels)
-    rendered["annotations"] = _managed(annotations, found.get("annotations"), unmanaged.annotations)
-    spec: Manifest = {"selector": {label.key: value}, "ports": _with_node_ports(ports, existing)}
+    rendered = own_metadata(
+        canary,
+        name,
+        labels=_managed(labels, found.get("labels"), unmanaged.labels),
+        annotations=_managed(annotations, found.get("annotations"), unmanaged.annotations),
+        existing=existing,
+        ports=map(port_key, ports),
+    )
+    spec: Manifest = deepcopy(existing["spec"]) if existing else {}
+    theirs = _ports_of_others(ports, existing)
+    spec["selector"] = {label.key: value}
+    spec["ports"] = [*with_node_ports(ports, spec.get("ports") or ()), *theirs]
     # An address is given once: it can neither be taken away nor added later.
-    if service.headless and (existing is None or existing["spec"].get("clusterIP") == _HEADLESS):
+    if service.headless and existing is None:
         spec["clusterIP"] = _HEADLESS
+    spec.pop("trafficDistribution", None)
     if service.traffic_distribution:
         spec["trafficDistribution"] = service.traffic_distribution.value
     return {"apiVersion": "v1", "kind": "Service", "metadata": rendered, "spec": spec}
@@ -106,60 +116,78 @@ def _managed(
     return ours | {key: value for key, value in (found or {}).items() if key in left}
 
 
+def _ports_of_others(ports: tuple[Manifest, ...], existing: Manifest | None) -> list[Manifest]:
+    """List the ports that somebody else added; without a record of ours, all of them are ours."""
+    ours = written_before(existing).get("ports")
+    if existing is None or ours is None:
+        return []
+    known = {*ours, *map(port_key, ports)}
+    return [port for port in existing["spec"].get("ports") or () if port_key(port) not in known]
+
+
 def _given_away(canary: Canary, service: Manifest) -> Manifest:
     """Let a service outlive its Canary."""
     metadata = dict(service["metadata"])
-    for part, ours in (("labels", {MANAGED_BY}), ("annotations", GITOPS_ANNOTATIONS.keys())):
-        metadata[part] = {key: value for key, value in metadata[part].items() if key not in ours}
+    marks = {MANAGED_BY, WRITTEN, *GITOPS_ANNOTATIONS}
+    for part in ("labels", "annotations"):
+        metadata[part] = {key: value for key, value in metadata[part].items() if key not in marks}
     metadata["ownerReferences"] = [
         owner for owner in metadata["ownerReferences"] if owner["uid"] != canary.metadata.uid
     ]
     return {**service, "metadata": metadata}
 
 
-def _with_node_ports(ports: tuple[Manifest, ...], existing: Manifest | None) -> list[Manifest]:
-    """Keep the node ports that a service has: they are in load balancers and firewalls."""
-    found = {
-        port.get("name", ""): port["nodePort"]
-        for port in ((existing or {}).get("spec") or {}).get("ports") or ()
-        if port.get("nodePort")
-    }
-    return [
-        port | ({"nodePort": found[port["name"]]} if port["name"] in found else {})
-        for port in ports
-    ]
-
-
 # -------------------------------------------------------------------------------- adopted services
 
 
 def _adopted(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
-    original = _original(existing, partial(_leads_to_primary, label))
-    kept = [
-        {**port, "name": port.get("name") or f"port-{port['port']}"}
-        for port in original.get("ports") or ()
-        if not any(_same_port(port, each) for each in ports)
-    ]
+    original = _original(label, ports, existing)
+    found = existing["spec"].get("ports") or ()
     taken_over = {
         "selector": {label.key: label.primary},
-        "ports": [*_with_node_ports(ports, existing), *kept],
+        "ports": merged(ports, original.get("ports") or (), found),
     }
-    return _service(existing, adopted_metadata(existing, original), taken_over)
+    record = {"spec": original, "given": taken_over}
+    return _service(existing, adopted_metadata(existing, record), taken_over)
 
 
-def _restored(label: SelectorLabel, existing: Manifest) -> Manifest:
-    leads_to_primary = partial(_leads_to_primary, label)
-    original = _original(existing, leads_to_primary)
-    if leads_to_primary(original):
+def _restored(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+    original = _original(label, ports, existing)
+    if _leads_to_primary(label, original):
         # Nothing tells what it selected before.
         original["selector"] = {label.key: label.value}
-    return _service(existing, released_metadata(existing), original)
+    service = _service(existing, released_metadata(existing), original)
+    recorded = recorded_adoption(existing)
+    for part in (recorded[1] or ()) if recorded else ():
+        if part not in original:
+            # It was given to a service that had none.
+            service["spec"].pop(part, None)
+    return service
 
 
-def _original(existing: Manifest, taken_over: Callable[[Manifest], bool]) -> Manifest:
-    """Find the parts of a service that are taken over, as they were before."""
-    found = original_spec(existing, taken_over=taken_over)
-    return {part: found[part] for part in _TAKEN_OVER if part in found}
+def _original(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+    """Find the parts of a service that are taken over, as its owner wants them.
+
+    What the service was given is the owner's no longer; what differs from that was written by the
+    owner since, be it one part of the spec or one port.
+    """
+    spec = existing.get("spec") or {}
+    recorded = recorded_adoption(existing)
+    if recorded is None:
+        before = original_spec(existing, taken_over=lambda spec: _leads_to_primary(label, spec))
+        return {part: before[part] for part in _TAKEN_OVER if part in before}
+    before, given = recorded
+    original = {part: before[part] for part in _TAKEN_OVER if part in before}
+    if given is None:
+        theirs = before.get("ports") or ()
+        given = {"selector": {label.key: label.primary}, "ports": merged(ports, theirs, theirs)}
+    if spec.get("selector") != given.get("selector"):
+        original["selector"] = spec.get("selector") or {}
+    if "ports" in before:
+        original["ports"] = to_original(
+            spec.get("ports") or (), given.get("ports") or (), before["ports"] or ()
+        )
+    return deepcopy(original)
 
 
 def _service(existing: Manifest, metadata: Manifest, changes: Manifest) -> Manifest:
@@ -169,9 +197,3 @@ def _service(existing: Manifest, metadata: Manifest, changes: Manifest) -> Manif
 
 def _leads_to_primary(label: SelectorLabel, spec: Manifest) -> bool:
     return bool((spec.get("selector") or {}).get(label.key) == label.primary)
-
-
-def _same_port(one: Manifest, other: Manifest) -> bool:
-    """Tell whether a service could not have both ports."""
-    numbers = [(port["port"], port.get("protocol", "TCP")) for port in (one, other)]
-    return numbers[0] == numbers[1] or bool(one.get("name") == other["name"])

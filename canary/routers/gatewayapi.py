@@ -22,6 +22,8 @@ from canary.routers.shares import entries, part, sides, split_of
 GROUP = "gateway.networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 
+#: What tidegate decides in an HTTPRoute.
+_DECIDES = frozenset({"parentRefs", "hostnames", "rules"})
 #: What the API gives a backend without a weight.
 _DEFAULT_WEIGHT = 1
 
@@ -65,8 +67,16 @@ class GatewayApiRouter:
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
         spec["rules"] = list(_rules(canary, split))
-        ours = partial(_ours, canary)
-        return (render_object(canary, cluster, key, spec, metadata=service.apex, ours=ours),)
+        rendered = render_object(
+            canary,
+            cluster,
+            key,
+            spec,
+            metadata=service.apex,
+            ours=partial(_ours, canary),
+            decides=_DECIDES,
+        )
+        return (rendered,)
 
     def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
         """Read the weights of the first rule that leads to a side."""

@@ -32,7 +32,7 @@ MESH = "mesh"
 
 _ANY_PROTOCOL = frozenset({"gateways", "hosts", "delegation", "traffic_policy", "match"})
 _HTTP = frozenset({"timeout", "rewrite", "retries", "headers", "cors_policy"})
-#: What tidegate decides in a VirtualService, and in a DestinationRule, that it has adopted.
+#: What tidegate decides in a VirtualService, and in a DestinationRule.
 _DECIDED_BY_ROUTES = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
 _DECIDED_BY_RULES = frozenset({"host", "trafficPolicy"})
 #: What a condition may say of a connection.

@@ -31,32 +31,27 @@ def render_object(
     *,
     metadata: ServiceMetadata | None = None,
     ours: Recognise,
-    decides: frozenset[str] | None = None,
+    decides: frozenset[str],
 ) -> Manifest:
-    """Give an object with a spec; what others wrote into the existing one's metadata is kept.
+    """Give an object with a spec; what others wrote into the existing one is kept.
 
-    An own object also gets `metadata`. An adopted one gets nothing but the spec that it had, and
-    keeps every field of its spec that `decides` does not name; with None it keeps none.
+    `decides` names the fields of its spec that are tidegate's: those that `spec` lacks are taken
+    away. An own object also gets `metadata`, an adopted one a record of the spec that it had.
     """
     existing = cluster.existing.get(key)
     if existing is None or owned(canary, existing):
-        wanted, found = metadata or ServiceMetadata(), existing["metadata"] if existing else {}
+        wanted = metadata or ServiceMetadata()
         written = own_metadata(
             canary,
             key.name,
-            labels={**(found.get("labels") or {}), **wanted.labels},
-            annotations={
-                **(found.get("annotations") or {}),
-                **wanted.annotations,
-                **GITOPS_ANNOTATIONS,
-            },
+            labels=wanted.labels,
+            annotations={**wanted.annotations, **GITOPS_ANNOTATIONS},
             existing=existing,
         )
     else:
         written = adopted_metadata(existing, original_spec(existing, taken_over=ours))
-        if decides is not None:
-            theirs = existing.get("spec") or {}
-            spec = {name: each for name, each in theirs.items() if name not in decides} | spec
+    theirs = (existing.get("spec") or {}) if existing else {}
+    spec = {name: each for name, each in theirs.items() if name not in decides} | spec
     return {
         "apiVersion": key.kind.api_version(cluster.version(key.kind)),
         "kind": key.kind.kind,

@@ -17,6 +17,8 @@ from canary.routers.support import not_understood
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
+#: What tidegate decides in a TrafficSplit: every field that it has.
+_DECIDES = frozenset({"service", "backends", "matches"})
 #: In this version a weight is a quantity, which is written as text; in all later ones a number.
 _QUANTITIES = "v1alpha1"
 
@@ -63,9 +65,16 @@ class SmiRouter:
                 for service, weight in sides(canary, split)
             ],
         }
-        metadata = canary.spec.service.apex
-        ours = partial(_ours, canary)
-        return (render_object(canary, cluster, key, spec, metadata=metadata, ours=ours),)
+        rendered = render_object(
+            canary,
+            cluster,
+            key,
+            spec,
+            metadata=canary.spec.service.apex,
+            ours=partial(_ours, canary),
+            decides=_DECIDES,
+        )
+        return (rendered,)
 
     def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
         """Read the weights of the backends."""

@@ -11,12 +11,15 @@ from canary.api.ownership import (
     LAST_APPLIED,
     ORIGINAL,
     PEER_ORIGINAL,
+    WRITTEN,
     adopted,
     adopted_metadata,
     original_spec,
+    ours,
     own_metadata,
     owned,
     owner_reference,
+    owners,
     refers_to_canary,
     released_metadata,
 )
@@ -73,10 +76,36 @@ def test_own_metadata_keeps_finalizers_and_nothing_of_the_api_server() -> None:
         "name": "app",
         "namespace": "test",
         "labels": {"a": "1", "app.kubernetes.io/managed-by": "tidegate"},
-        "annotations": {},
+        "annotations": {WRITTEN: '{"labels":["a"]}'},
         "ownerReferences": [owner_reference(CANARY)],
         "finalizers": ["a/b"],
     }
+
+
+def test_the_reference_to_a_canary_of_the_same_name_that_is_gone_is_replaced() -> None:
+    gone = owner_reference(CANARY) | {"uid": "u2"}
+    neighbour = owner_reference(CANARY) | {"uid": "u3", "name": "another"}
+    metadata = own_metadata(CANARY, "app", existing=an_object(ownerReferences=[gone, neighbour]))
+    references = [neighbour, owner_reference(CANARY, controller=False)]
+    assert metadata["ownerReferences"] == references
+    assert owners({"metadata": metadata}) == ("Canary another", "Canary app")
+    assert ours(CANARY, owners({"metadata": metadata}))
+
+
+def test_the_owners_of_an_object_are_named_for_people() -> None:
+    reference = {"kind": "Canary", "apiVersion": "example.com/v1", "name": "app"}
+    found = an_object(ownerReferences=[reference], labels={"app.kubernetes.io/managed-by": "Helm"})
+    assert owners(found) == ("Canary.example.com/v1 app", "Helm")
+    assert not ours(CANARY, owners(found))
+    assert owners(an_object()) == ()
+
+
+def test_own_metadata_takes_back_what_it_gave_and_leaves_what_others_wrote() -> None:
+    given = own_metadata(CANARY, "app", labels={"a": "1"}, annotations={"b": "2"})
+    given["labels"]["theirs"] = given["annotations"]["theirs"] = "3"
+    after = own_metadata(CANARY, "app", existing={"metadata": given})
+    assert after["labels"] == {"theirs": "3", "app.kubernetes.io/managed-by": "tidegate"}
+    assert after["annotations"] == {"theirs": "3"}
 
 
 WHOLE = {"apiVersion": "v1", "kind": "Thing", "metadata": {}, "spec": {"by": "kubectl"}}

@@ -83,8 +83,9 @@ class Proxy:
         finally:
             self._open.discard(transport)
 
-    async def forward(self, request: web.Request) -> web.StreamResponse:
-        async with self.ask(request) as (status, headers, chunks):
+    async def forward(self, request: web.Request, body: bytes | None = None) -> web.StreamResponse:
+        """Pass a request on, with another body where one is given."""
+        async with self.ask(request, body) as (status, headers, chunks):
             response = web.StreamResponse(status=status, headers=headers)
             await response.prepare(request)
             async for chunk in chunks:
@@ -93,13 +94,13 @@ class Proxy:
 
     @asynccontextmanager
     async def ask(
-        self, request: web.Request
+        self, request: web.Request, body: bytes | None = None
     ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
         passed = {"Accept", "Authorization", "Content-Type", "User-Agent"}
         async with self._session.request(
             request.method,
             self.upstream + request.path_qs,
-            data=await request.read() or None,
+            data=body or await request.read() or None,
             headers={name: request.headers[name] for name in passed if name in request.headers},
         ) as answer:
             headers = {"Content-Type": answer.headers["Content-Type"]}

@@ -3,12 +3,13 @@
 import base64
 from typing import Any
 
+import orjson
 import pytest
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
 from canary.demo import manifests
 from tests.controller.faults import Proxy, proxied
-from tests.controller.running import DEMO, VIRTUAL_SERVICE, World, until
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
 FOUND = {
     "apiVersion": "networking.istio.io/v1",
@@ -21,16 +22,21 @@ FOUND = {
 }
 
 
-async def test_a_route_of_our_own_is_applied_on_the_servers_side(world: World):
+async def test_a_route_of_our_own_is_created_and_then_replaced_on_its_version(world: World):
     await world.create_app()
     async with world.running_controller():
         await world.create_canary()
         await world.until_phase("Initialized")
-        verbs = {e.verb for e in world.requests() if e.resource == "virtualservices"}
-        assert "update" not in verbs
+        await world.release()
+        await world.until_phase("Succeeded")
+        verbs = [e.verb for e in world.requests() if e.resource == "virtualservices"]
+        assert [each for each in verbs if each in {"create", "update", "patch"}] == [
+            "create",
+            *["update"] * 3,
+        ]
         route = await world.read(VIRTUAL_SERVICE, "podinfo")
         (managed,) = route["metadata"]["managedFields"]
-        assert (managed["manager"], managed["operation"]) == ("tidegate", "Apply")
+        assert (managed["manager"], managed["operation"]) == ("tidegate", "Update")
 
 
 async def test_a_route_that_was_there_is_replaced_with_its_labels_kept(world: World):
@@ -65,6 +71,62 @@ async def test_what_others_set_in_an_object_of_ours_stays_theirs(world: World):
         assert service["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
 
 
+def mutated(**fields: Any) -> Any:
+    """Add fields to the spec of what is written, as a mutating webhook does."""
+
+    async def fault(proxy: Proxy, request: Any) -> Any:
+        document = orjson.loads(await request.read())
+        document["spec"] |= fields
+        return await proxy.forward(request, orjson.dumps(document))
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("kind", "added"),
+    [
+        (VIRTUAL_SERVICE, {"exportTo": ["."]}),
+        (VIRTUAL_SERVICE, {"hosts": ["podinfo", "added.example.com"]}),
+        (SERVICE, {"trafficDistribution": "PreferClose"}),
+        (SERVICE, {"ports": [{"name": "extra", "port": 6060}]}),
+    ],
+    ids=["a field of others", "a field of ours", "an option of ours", "ports of ours"],
+)
+async def test_what_admission_makes_of_a_write_is_not_written_again(
+    world: World, kind: Any, added: dict[str, Any]
+):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        proxy.meet(rf"(POST|PUT) .*/{kind.plural}", mutated(**added), always=True)
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        # Something else happens, so that everything is looked at again.
+        await world.patch(CANARY, "podinfo", {"metadata": {"labels": {"look": "again"}}})
+        await world.patch(SERVICE, "podinfo", {"metadata": {"labels": {"look": "again"}}})
+        await world.release()
+        await world.until_phase("Succeeded")
+        writes = proxy.asked(rf"(POST|PUT) .*/{kind.plural}")
+        assert len(writes) <= (1 + 3 if kind is VIRTUAL_SERVICE else 3 + 1)
+
+
+async def test_a_port_that_somebody_else_adds_to_a_service_of_ours_stays(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        service = await world.read(SERVICE, "podinfo-canary")
+        theirs = {"name": "debug", "port": 6060, "protocol": "TCP", "targetPort": 6060}
+        ports = [*service["spec"]["ports"], theirs]
+        await world.patch(SERVICE, "podinfo-canary", {"spec": {"ports": ports}})
+        mark = world.mark
+        await world.release()
+        await world.until_phase("Succeeded")
+        assert not [
+            e for e in world.requests(mark) if e.resource == "services" and e.verb != "watch"
+        ]
+        assert theirs in (await world.read(SERVICE, "podinfo-canary"))["spec"]["ports"]
+
+
 async def test_a_deleted_service_is_made_again(world: World):
     await world.create_app()
     async with world.running_controller():
@@ -89,7 +151,7 @@ async def test_the_status_is_written_before_the_route(world: World):
         writes = [
             e.resource
             for e in world.requests(mark)
-            if e.verb == "patch" and e.resource in {"canaries", "virtualservices"}
+            if e.verb in {"patch", "update"} and e.resource in {"canaries", "virtualservices"}
         ]
         assert writes[0] == "canaries"
         assert writes.count("virtualservices") == 3
@@ -109,7 +171,7 @@ async def test_a_route_that_another_has_written_since_is_not_overwritten(world: 
     async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
         await world.create_canary()
         await world.until_phase("Initialized")
-        proxy.meet("PATCH .*/virtualservices/podinfo", after_another)
+        proxy.meet("PUT .*/virtualservices/podinfo", after_another)
         await world.release()
         await world.until_phase("Succeeded")
     assert late == [409]

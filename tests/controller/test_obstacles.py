@@ -104,7 +104,7 @@ async def test_a_write_that_is_refused_is_said_and_tried_again(world: World):
     await world.create_app()
     async with proxied(world.server.url) as proxy:
         proxy.meet(
-            r"PATCH .*/services/podinfo-primary", answer(422, {"message": "no more addresses"}),
+            r"POST .*/services\?", answer(422, {"message": "no more addresses"}),
             always=True,
         )  # fmt: skip
         async with world.running_controller(url=proxy.url):

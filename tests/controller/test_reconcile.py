@@ -177,9 +177,9 @@ async def test_a_change_that_no_watch_tells_of_holds_a_run_up_no_longer_than_a_c
 
 LOST = {
     "the status": "PATCH .*/canaries/podinfo/status",
-    "the primary": "PATCH .*/deployments/podinfo-primary",
-    "the route": "PATCH .*/virtualservices/podinfo",
-    "a service": "PATCH .*/services/podinfo",
+    "the primary": r"(POST .*/deployments|PUT .*/deployments/podinfo-primary)\?",
+    "the route": r"(POST .*/virtualservices|PUT .*/virtualservices/podinfo)\?",
+    "a service": r"(POST .*/services|PUT .*/services/podinfo)\?",
     "the target's replicas": "PATCH .*/deployments/podinfo(\\?|$)",
 }
 

@@ -58,10 +58,10 @@ KEPT: Mapping[Right, str] = {
         "reference with blockOwnerDeletion is refused without it"
     ),
     Right("autoscaling", "horizontalpodautoscalers", "update"): (
-        "an autoscaler of the primary's name that was there before is replaced on its version"
+        "the primary's autoscaler follows the target's where that one is changed"
     ),
     Right("networking.istio.io", "destinationrules", "update"): (
-        "DestinationRules of the sides' names that were there before are adopted and given back"
+        "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),
     **dict.fromkeys(
         (

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import Manifest
+from canary.api.ownership import WRITTEN
 from canary.errors import Problem
 from canary.resources.compare import differs
 from canary.resources.names import SelectorLabel, primary_name, selector_label
@@ -37,7 +38,10 @@ def test_it_is_the_targets_template_under_the_primarys_label() -> None:
             "name": "podinfo-primary",
             "namespace": "test",
             "labels": {"app": "podinfo-primary", "app.kubernetes.io/managed-by": "tidegate"},
-            "annotations": {"tidegate.dev/revision": "1-abc"},
+            "annotations": {
+                "tidegate.dev/revision": "1-abc",
+                WRITTEN: '{"annotations":["tidegate.dev/revision"],"labels":["app"]}',
+            },
             "ownerReferences": [OWNER],
         },
         "spec": {
@@ -97,7 +101,20 @@ def test_the_selector_of_an_existing_primary_stays() -> None:
         "old": "yes",
         "new": "1",
     }
-    assert again["metadata"]["annotations"] == {"tidegate.dev/revision": "1-abc"}
+    kept = {"deployment.kubernetes.io/revision": "4", "tidegate.dev/revision": "1-abc"}
+    assert kept.items() <= again["metadata"]["annotations"].items()
+
+
+def test_of_the_template_of_an_existing_primary_nothing_stays() -> None:
+    """The law of targets: the primary's template is the analysed one, field by field."""
+    existing = rendered(a_deployment(), replicas=3)
+    wanted = deepcopy(existing["spec"])
+    pod = existing["spec"]["template"]["spec"]
+    pod["containers"][0]["env"] = [{"name": "BY_HAND", "value": "1"}]
+    pod["nodeSelector"] = {"by": "hand"}
+    existing["spec"]["template"]["metadata"]["annotations"]["by"] = "hand"
+    existing["spec"]["paused"] = True
+    assert rendered(a_deployment(), existing=existing)["spec"] == wanted
 
 
 def test_a_template_without_labels_gets_those_that_it_needs() -> None:
@@ -130,6 +147,7 @@ def test_what_speaks_of_the_original_is_not_copied() -> None:
         "app": "podinfo-primary",
         "app.kubernetes.io/managed-by": "tidegate",
     }
+    del result["metadata"]["annotations"][WRITTEN]
     assert result["metadata"]["annotations"] == {"note": "1", "tidegate.dev/revision": "1-abc"}
     assert result["spec"]["template"]["metadata"] == {
         "labels": {"app": "podinfo-primary", "team": "pay"},

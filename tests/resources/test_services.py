@@ -16,6 +16,7 @@ from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
 
 PORT = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}
 ORIGINAL = "tidegate.dev/original-configuration"
+WRITTEN = "tidegate.dev/written"
 
 
 def rendered(
@@ -49,6 +50,7 @@ def test_three_services_lead_to_the_two_sides() -> None:
             "annotations": {
                 "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
                 "helm.toolkit.fluxcd.io/driftDetection": "disabled",
+                WRITTEN: '{"labels":["app"],"ports":["80/TCP"]}',
             },
             "ownerReferences": [OWNER],
         },
@@ -83,8 +85,8 @@ def test_each_service_has_its_metadata() -> None:
     [
         (None, True, "None"),
         ("None", True, "None"),
-        ("10.96.0.7", True, None),
-        ("None", False, None),
+        ("10.96.0.7", True, "10.96.0.7"),
+        ("None", False, "None"),
     ],
 )
 def test_a_service_is_headless_from_its_creation_or_never(
@@ -105,14 +107,70 @@ def test_endpoints_are_preferred_as_the_canary_says() -> None:
     assert {each["spec"]["trafficDistribution"] for each in made.values()} == {"PreferClose"}
 
 
-def test_node_ports_are_kept_by_name() -> None:
-    existing = tuple(rendered().values())
+@pytest.mark.parametrize(
+    "found",
+    [PORT, PORT | {"name": "web"}, PORT | {"port": 81}, PORT | {"targetPort": 9}],
+    ids=["of the same port", "of another name", "of another number", "to another port of pods"],
+)
+def test_node_ports_are_kept_by_number_or_by_name(found: Manifest) -> None:
+    existing = tuple(rendered(a_canary(service={"port": found["port"]})).values())
     for number, each in enumerate(existing):
-        each["spec"]["ports"] = [{**PORT, "nodePort": 30000 + number}, {"name": "x", "port": 1}]
+        each["spec"]["ports"] = [{**found, "nodePort": 30000 + number}]
     made = rendered(existing=existing)
     assert [each["spec"]["ports"] for each in made.values()] == [
         [{**PORT, "nodePort": 30000 + number}] for number in range(3)
     ]
+
+
+def test_a_node_port_stays_with_its_number_when_names_are_swapped() -> None:
+    (existing,) = (rendered()["podinfo-canary"],)
+    existing["spec"]["ports"] = [
+        {**PORT, "name": "other", "nodePort": 30001},
+        {**PORT, "port": 81, "nodePort": 30002},
+    ]
+    assert rendered(existing=(existing,))["podinfo-canary"]["spec"]["ports"][0] == {
+        **PORT,
+        "nodePort": 30001,
+    }
+
+
+class TestWhatIsTakenAway:
+    def test_a_port_that_the_canary_names_no_longer_goes_and_those_of_others_stay(self) -> None:
+        existing = tuple(rendered(a_canary(service={"port": 81})).values())
+        theirs = {"name": "debug", "port": 6060, "protocol": "TCP", "targetPort": 6060}
+        for each in existing:
+            each["spec"]["ports"].append(theirs)
+        made = rendered(existing=existing)
+        assert all(each["spec"]["ports"] == [PORT, theirs] for each in made.values())
+        assert rendered(existing=tuple(made.values())) == made
+
+    def test_without_a_record_every_port_is_ours(self) -> None:
+        existing = rendered(a_canary(service={"port": 81}))["podinfo-canary"]
+        del existing["metadata"]["annotations"][WRITTEN]
+        assert rendered(existing=(existing,))["podinfo-canary"]["spec"]["ports"] == [PORT]
+
+    @pytest.mark.parametrize("text", ["not json", "[]", '{"ports":7}', "[" * 100_000])
+    def test_a_record_that_was_edited_stops_nothing(self, text: str) -> None:
+        existing = rendered()["podinfo-canary"]
+        existing["metadata"]["annotations"][WRITTEN] = text
+        made = rendered(existing=(existing,))["podinfo-canary"]
+        assert made == rendered()["podinfo-canary"]
+
+    @pytest.mark.parametrize(
+        "service",
+        [
+            {"appProtocol": "grpc"},
+            {"trafficDistribution": "PreferClose"},
+            {"primary": {"labels": {"team": "a"}, "annotations": {"b": "c"}}},
+        ],
+        ids=["appProtocol", "trafficDistribution", "labels and annotations"],
+    )
+    def test_goes_from_the_service(self, service: dict[str, Any]) -> None:
+        before = tuple(rendered(a_canary(service=service)).values())
+        after = rendered(existing=before)
+        assert after == rendered()
+        changed = [differs(after[each["metadata"]["name"]], each) for each in before]
+        assert any(changed)
 
 
 def test_metadata_of_an_own_service_is_ours_but_for_the_keys_left_to_others() -> None:
@@ -124,18 +182,21 @@ def test_metadata_of_an_own_service_is_ours_but_for_the_keys_left_to_others() ->
     )
     existing = rendered(canary)["podinfo"]
     assert "zone" not in existing["metadata"]["labels"]
-    existing["metadata"]["labels"] |= {"zone": "theirs", "stale": "1"}
-    existing["metadata"]["annotations"] |= {"neg": "theirs", "stale": "1"}
+    existing["metadata"]["labels"] |= {"zone": "theirs", "other": "1"}
+    existing["metadata"]["annotations"] |= {"neg": "theirs", "other": "1"}
     existing["metadata"]["finalizers"] = ["service.kubernetes.io/load-balancer-cleanup"]
     metadata = rendered(canary, (existing,))["podinfo"]["metadata"]
     assert metadata["labels"] == {
         "app": "podinfo",
         "team": "pay",
         "zone": "theirs",
+        "other": "1",
         "app.kubernetes.io/managed-by": "tidegate",
     }
+    assert json.loads(metadata["annotations"].pop(WRITTEN))["labels"] == ["app", "team", "zone"]
     assert metadata["annotations"] == {
         "neg": "theirs",
+        "other": "1",
         "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
         "helm.toolkit.fluxcd.io/driftDetection": "disabled",
     }
@@ -163,10 +224,19 @@ class TestAnApexThatWasThereBefore:
         found = a_service()
         apex = rendered(existing=(found,))["podinfo"]
         recorded = json.loads(apex["metadata"]["annotations"].pop(ORIGINAL))
-        assert recorded == {part: found["spec"][part] for part in ("selector", "ports")}
+        assert recorded["spec"] == {part: found["spec"][part] for part in ("selector", "ports")}
         assert apex["metadata"] == found["metadata"] | {"annotations": {}}
-        changed = {"selector": {"app": "podinfo-primary"}, "ports": [PORT]}
+        changed = {
+            "selector": {"app": "podinfo-primary"},
+            "ports": [{**PORT, "nodePort": 30080}],
+        }
         assert apex["spec"] == found["spec"] | changed
+        assert recorded["given"] == changed
+
+    def test_keeps_the_name_and_the_node_port_of_the_port_that_is_taken_over(self) -> None:
+        ports = [{"port": 80, "name": "web", "nodePort": 30080, "targetPort": 8080}]
+        apex = rendered(existing=(a_service(ports=ports),))["podinfo"]
+        assert apex["spec"]["ports"] == [{**PORT, "name": "web", "nodePort": 30080}]
 
     def test_keeps_the_ports_that_clients_use_beside_ours(self) -> None:
         ports = [
@@ -177,9 +247,10 @@ class TestAnApexThatWasThereBefore:
         ]
         apex = rendered(existing=(a_service(ports=ports),))["podinfo"]
         assert apex["spec"]["ports"] == [
-            PORT,
+            {**PORT, "name": "http-80"},
             ports[0],
             ports[1],
+            ports[2],
             {"port": 9091, "name": "port-9091"},
         ]
 
@@ -215,7 +286,46 @@ class TestAnApexThatWasThereBefore:
         del found["spec"]["selector"], found["spec"]["ports"]
         apex = rendered(existing=(found,))["podinfo"]
         assert apex["spec"]["selector"] == {"app": "podinfo-primary"}
-        assert json.loads(apex["metadata"]["annotations"][ORIGINAL]) == {}
+        assert json.loads(apex["metadata"]["annotations"][ORIGINAL])["spec"] == {}
+        assert rendered(existing=(apex,), apex=Side.TARGET)["podinfo"] == found
+
+    @pytest.mark.parametrize("again", [(), ("selector",), ("ports",), ("selector", "ports")])
+    @pytest.mark.parametrize("recorded", [True, False], ids=["by us", "by an earlier release"])
+    def test_is_given_back_as_its_owner_has_applied_it_since(
+        self, again: tuple[str, ...], recorded: bool
+    ) -> None:
+        metrics = {"name": "metrics", "port": 9090, "protocol": "TCP", "targetPort": 9090}
+        before = a_service()["spec"]
+        since = {
+            "selector": {"app": "podinfo", "tier": "db"},
+            "ports": [{**before["ports"][0], "name": "web", "targetPort": 8081}, metrics],
+        }
+        apex = rendered(existing=(a_service(),))["podinfo"]
+        if not recorded:
+            original = json.loads(apex["metadata"]["annotations"][ORIGINAL])["spec"]
+            apex["metadata"]["annotations"][ORIGINAL] = json.dumps(original)
+        apex["spec"] |= {part: since[part] for part in again}
+        wanted = before | {part: since[part] for part in again}
+        for _ in range(2):
+            assert rendered(existing=(apex,), apex=Side.TARGET)["podinfo"]["spec"] == wanted
+            apex = rendered(existing=(apex,))["podinfo"]
+            assert apex["spec"]["selector"] == {"app": "podinfo-primary"}
+            assert ("metrics" in str(apex["spec"]["ports"])) is ("ports" in again)
+
+    def test_is_given_back_without_a_port_that_its_owner_has_removed(self) -> None:
+        ports = [a_service()["spec"]["ports"][0], {"name": "metrics", "port": 9090}]
+        apex = rendered(existing=(a_service(ports=ports),))["podinfo"]
+        apex["spec"]["ports"] = apex["spec"]["ports"][:1]
+        restored = rendered(existing=(apex,), apex=Side.TARGET)["podinfo"]
+        assert restored["spec"]["ports"] == ports[:1]
+
+    def test_loses_the_port_that_was_only_given_to_it_when_the_canary_names_another(self) -> None:
+        found = a_service(ports=[{"name": "metrics", "port": 9090}])
+        apex = rendered(existing=(found,))["podinfo"]
+        canary = a_canary(service={"port": 81})
+        apex = rendered(canary, existing=(apex,))["podinfo"]
+        assert [port["port"] for port in apex["spec"]["ports"]] == [81, 9090]
+        assert rendered(canary, existing=(apex,), apex=Side.TARGET)["podinfo"] == found
 
 
 class TestAnApexThatWasCreated:

@@ -51,8 +51,8 @@ linkerd:
 
 {{/*
 The rules of the controller's role, in each namespace that it watches: what it asks for, and no
-more. To create by server-side apply takes the right to create as well as to patch. What is written
-on a version is read again after a conflict. A test compares the rules with what was asked.
+more. What is written on a version is read again after a conflict. A test compares the rules with
+what was asked.
 */}}
 {{- define "tidegate.rules" -}}
 - apiGroups: {{ toJson .Values.apiGroups }}
@@ -70,7 +70,7 @@ on a version is read again after a conflict. A test compares the rules with what
   verbs: [list, watch]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, update, patch]
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [list, watch]
@@ -79,7 +79,7 @@ on a version is read again after a conflict. A test compares the rules with what
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, update, patch]
+  verbs: [get, list, watch, create, update]
 {{- if .Values.configTracking }}
 # Primaries get copies of the configs of their targets; one that is immutable is made anew.
 - apiGroups: [""]
@@ -93,7 +93,7 @@ on a version is read again after a conflict. A test compares the rules with what
 {{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, update, patch]
+  verbs: [get, list, watch, create, update]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
@@ -109,7 +109,7 @@ on a version is read again after a conflict. A test compares the rules with what
 {{- range $group, $resources := $groups }}
 - apiGroups: [{{ $group }}]
   resources: {{ toJson $resources }}
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [get, list, watch, create, update, delete]
 {{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}

@@ -1,0 +1,54 @@
+"""Names that somebody else has, and references that name nothing: said once, and waited for."""
+
+from canary.api.status import Phase, Severity
+from canary.core.actions import EnsurePrimary, EnsureServices, HoldFinalizer, RouteTraffic
+from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN
+from tests.builders import a_spec, a_status, at, some_facts
+from tests.core.deciding import decided
+
+TAKEN = "Deployment test/podinfo-primary exists already and belongs to App.shop/v1 app: rename it"
+REFERENCE = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "scaler"}
+
+
+def test_an_initialisation_is_held_while_a_name_is_taken_and_says_so_once() -> None:
+    facts = some_facts(taken=TAKEN, primary=None)
+    first = decided(a_spec(), a_status(Phase.NEW, last_promoted_spec=""), facts, at(0))
+    assert first.actions == (HoldFinalizer(present=True),)
+    wait = first.status.waiting_for
+    assert wait is not None
+    assert (wait.reason, wait.message, wait.deadline) == (NAME_TAKEN, TAKEN, None)
+    assert [each.reason for each in first.status.notices] == [NAME_TAKEN]
+    assert first.status.notices[0].severity is Severity.ERROR
+    stalled = first.status.condition("Stalled")
+    assert stalled is not None
+    assert (stalled.status, stalled.reason) == ("True", NAME_TAKEN)
+    later = decided(a_spec(), first.status, facts, at(100_000))
+    assert [each.reason for each in later.status.notices] == [NAME_TAKEN]
+    assert later.status.phase is Phase.INITIALIZING
+    free = decided(a_spec(), later.status, some_facts(primary=None), at(100_001))
+    assert any(isinstance(each, EnsurePrimary) for each in free.actions)
+
+
+def test_a_name_that_is_taken_at_rest_is_said_and_what_is_ours_is_kept() -> None:
+    decision = decided(a_spec(), a_status(), some_facts(taken=TAKEN), at(0))
+    assert decision.status.phase is Phase.SUCCEEDED
+    ready = decision.status.condition("Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason) == ("False", NAME_TAKEN)
+    kinds = {type(each) for each in decision.actions}
+    assert {EnsureServices, RouteTraffic} <= kinds
+
+
+def test_an_autoscaler_that_does_not_exist_is_said_once() -> None:
+    spec, facts = a_spec(autoscalerRef=REFERENCE), some_facts(autoscaler_missing=True)
+    first = decided(spec, a_status(), facts, at(0))
+    ready = first.status.condition("Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason) == ("False", AUTOSCALER_MISSING)
+    assert "HorizontalPodAutoscaler scaler does not exist" in ready.message
+    again = decided(spec, first.status, facts, at(60))
+    assert [each.reason for each in again.status.notices] == [AUTOSCALER_MISSING]
+    created = decided(spec, again.status, some_facts(), at(120))
+    ready = created.status.condition("Ready")
+    assert ready is not None
+    assert ready.status == "True"
