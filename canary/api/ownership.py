@@ -7,7 +7,6 @@ Which objects there are, and what their specs say, does not belong here.
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -68,15 +67,13 @@ def owners(obj: Manifest) -> tuple[str, ...]:
     """Name who owns an object: its owners by kind and name, and whoever its label says."""
     metadata = obj["metadata"]
     named = tuple(
-        sys.intern(
-            f"Canary {each.get('name')}"
-            if refers_to_canary(each)
-            else f"{each.get('kind')}.{each.get('apiVersion')} {each.get('name')}"
-        )
+        f"Canary {each.get('name')}"
+        if refers_to_canary(each)
+        else f"{each.get('kind')}.{each.get('apiVersion')} {each.get('name')}"
         for each in metadata.get("ownerReferences") or ()
     )
     manager = (metadata.get("labels") or {}).get(MANAGED_BY, MANAGER)
-    return named if manager == MANAGER else (*named, sys.intern(str(manager)))
+    return named if manager == MANAGER else (*named, str(manager))
 
 
 def ours(canary: Canary, owners: Iterable[str]) -> bool:
