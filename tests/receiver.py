@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+PATIENCE_SECONDS = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -62,7 +64,7 @@ class Receiver:
 
     async def received(self, count: int) -> None:
         """Wait until so many requests have come."""
-        async with asyncio.timeout(10), self.arrived:
+        async with asyncio.timeout(PATIENCE_SECONDS), self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= count)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -23,7 +23,7 @@ from tests.analysis.scripted import TABLE, Script, nothing
 from tests.controller.running import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE = 20
+PATIENCE = 60
 addresses = (f"script-{number}" for number in count())
 
 

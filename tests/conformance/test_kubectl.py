@@ -240,19 +240,19 @@ class TestRead:
         path = api.path(widgets.resource, "one") + "/status"
         status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
         api.patch(path, "application/merge-patch+json", status)
-        said = kubectl("wait", "wg/one", "--for=condition=Ready", "--timeout=20s")
+        said = kubectl("wait", "wg/one", "--for=condition=Ready", "--timeout=60s")
         assert "condition met" in said
 
     def test_waits_for_a_field_that_changes_meanwhile(self, api, kubectl, widgets):
         kubectl("apply", "-f", "-", given=yaml.safe_dump(widgets.widget()))
-        said = kubectl("wait", "wg/one", "--for=jsonpath={.spec.size}=3", "--timeout=20s")
+        said = kubectl("wait", "wg/one", "--for=jsonpath={.spec.size}=3", "--timeout=60s")
         assert "condition met" in said
         said = kubectl("wait", "wg/one", "--for=condition=Ready", "--timeout=1s", fails=True)
         assert "timed out" in said
 
     def test_waits_for_definitions(self, kubectl, widgets):
         name = f"crd/widgets.{widgets.group}"
-        said = kubectl("wait", name, "--for=condition=Established", "--timeout=20s")
+        said = kubectl("wait", name, "--for=condition=Established", "--timeout=60s")
         assert "condition met" in said
 
     def test_asks_what_it_may_do(self, kubectl):

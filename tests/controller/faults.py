@@ -14,7 +14,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 SomeProxy = TypeVar("SomeProxy", bound="Proxy")

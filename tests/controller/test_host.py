@@ -80,7 +80,7 @@ class TestSignals:
             await until(host.ready, "ready")
             await until(lambda: "took leadership" in host.log, "it acts")
             host.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await host.process.wait() == 0
             lease = await world.api.read(LEASE, "default", "tidegate")
             assert lease["spec"]["holderIdentity"] == ""
@@ -96,7 +96,7 @@ class TestSignals:
             await world.release()
             await hooks.received(1)
             host.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await host.process.wait() == 0
             assert "Traceback" not in host.log
 

@@ -142,7 +142,7 @@ async def test_a_server_that_hangs_ends_leadership_on_time(replica: Replicas) ->
     await first.attempt()
     first.proxy.meet("leases", hang, always=True)
     first.now += 0.1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await first.attempt()
     first.now += 0.1
     assert not first.leads
@@ -214,7 +214,7 @@ async def test_giving_back_to_a_server_that_is_down_ends_all_the_same(replica: R
     first = await replica("a", IMPATIENT)
     await first.attempt()
     first.proxy.meet("leases", hang, always=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await first.elector.release()
     assert not first.leads
 
@@ -321,7 +321,7 @@ async def test_it_renews_about_every_retry_period_until_cancelled(connect: Any) 
             sleep=sleep,
         )
         running = asyncio.create_task(elector.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await enough.wait()
         running.cancel()
         await asyncio.wait({running})

@@ -45,6 +45,7 @@ from tests.controller.faults import (
 )
 
 SHORT = Limits(request_seconds=0.2, idle_seconds=0.2)
+SOON_SILENT = Limits(idle_seconds=0.2)
 WIDGET = Kind(group="example.org", versions=("v2", "v1"), kind="Widget", plural="widgets")
 
 
@@ -355,8 +356,8 @@ class TestWatches:
     ) -> None:
         proxy.meet("watch=true", silence)
         async with (
-            connect(limits=SHORT) as cluster,
-            asyncio.timeout(10),
+            connect(limits=SOON_SILENT) as cluster,
+            asyncio.timeout(60),
             cluster.watch(CONFIG_MAP, "default", version) as events,
         ):
             assert [each async for each in events] == []
@@ -366,7 +367,7 @@ class TestWatches:
         self, connect: Connect, proxy: Proxy, fault: Any
     ) -> None:
         proxy.meet("watch=true", fault, always=True)
-        async with connect(limits=SHORT) as cluster, asyncio.timeout(10):
+        async with connect(limits=SHORT) as cluster, asyncio.timeout(60):
             with pytest.raises(Unreachable, match="WATCH configmaps"):
                 async with cluster.watch(CONFIG_MAP, "default", "1"):
                     pass
@@ -451,7 +452,7 @@ class TestFaults:
         self, connect: Connect, proxy: Proxy, fault: Any
     ) -> None:
         proxy.meet("GET", fault)
-        async with connect(limits=SHORT) as cluster, asyncio.timeout(10):
+        async with connect(limits=SHORT) as cluster, asyncio.timeout(60):
             with pytest.raises(Unreachable, match="TimeoutError"):
                 await cluster.read(CONFIG_MAP, "default", "a")
 

@@ -169,7 +169,7 @@ class TestWhatFails:
         self, caller: HookCaller, receiver: Receiver, answer: Answer
     ) -> None:
         receiver.answers(answer)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             result = await call(caller, a_hook(receiver.url, timeout="100ms"))
         assert (result.passed, result.reachable) == (False, False)
         assert "within 0.1 s" in result.message
@@ -342,7 +342,7 @@ class TestManyCalls:
         self, caller: HookCaller, receiver: Receiver
     ) -> None:
         receiver.answers(Answer(hangs=True))
-        hook = a_hook(receiver.url, timeout="10s")
+        hook = a_hook(receiver.url, timeout="60s")
         calls = [asyncio.create_task(call(caller, hook)) for _ in range(2 * CALLS_A_HOST)]
         await receiver.received(CALLS_A_HOST)
         receiver.release()
@@ -354,7 +354,7 @@ class TestManyCalls:
         self, caller: HookCaller, receiver: Receiver
     ) -> None:
         receiver.answers(Answer(hangs=True))
-        slow = a_hook(receiver.url, timeout="10s")
+        slow = a_hook(receiver.url, timeout="60s")
         calls = [asyncio.create_task(call(caller, slow)) for _ in range(2 * CALLS_A_HOST)]
         await receiver.received(CALLS_A_HOST)
         async with receiving() as other:

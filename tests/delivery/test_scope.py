@@ -240,14 +240,14 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
         async with release.running():
             # Then it initialises the two
             for place in (shop, pay):
-                await place.until_phase("Initialized", seconds=30)
+                await place.until_phase("Initialized", seconds=120)
             # And promotes what is good: new configs in one, a new image in the other
             for kind, name, _ in CONFIGS:
                 await api.delete(kind, shop.namespace, name)
             await given_configs(shop, "new")
             await pay.release("2.0")
             for place in (shop, pay):
-                status = await place.until_phase("Succeeded", seconds=30)
+                status = await place.until_phase("Succeeded", seconds=120)
                 assert [run["outcome"] for run in status["history"]] == ["Promoted"]
                 await kubectl_sees_it_promoted(control_plane, place)
             for kind, name, _ in CONFIGS:
@@ -261,7 +261,7 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             # And rolls back what is bad: what a metric shows to be, and tells so
             third_party.answers(measured(50))
             await shop.release("2.0")
-            status = await shop.until_phase("Failed", seconds=30)
+            status = await shop.until_phase("Failed", seconds=120)
             assert status["history"][0]["outcome"] == "RolledBack"
 
             async def told() -> bool:
@@ -270,7 +270,7 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             await shop.until(told, "the alert arrives")
             # And what its pods show to be
             await release_that_cannot_be_pulled(control_plane, pay)
-            status = await pay.until_phase("Failed", seconds=30)
+            status = await pay.until_phase("Failed", seconds=120)
             assert status["history"][0]["reason"] == "ImagePullBackOff"
             await release_held_back(pay, "2.0", None)
             # And gives back what it has made, where a Canary is deleted
@@ -280,7 +280,7 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
                 async def gone(place: AppNamespace = place) -> bool:
                     return await place.read(CANARY, APP) is None
 
-                await place.until(gone, "the Canary has gone", seconds=30)
+                await place.until(gone, "the Canary has gone", seconds=120)
                 assert await replicas(place) > 0
             assert await pay.read(VIRTUAL_SERVICE, APP) is None
             assert await pay.read(DESTINATION_RULE, f"{APP}-primary") is None

@@ -22,7 +22,7 @@ from canary.demo.controllers import (
 from canary.demo.controllers.rollout import Replicas, bounds, new_replicas, old_replicas
 
 NAMESPACE = "default"
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 class Clock:

@@ -35,7 +35,7 @@ from tests.demo.mesh_objects import (
 CANARY = "outbound|9898||podinfo-canary.test.svc.cluster.local"
 PRIMARY = "outbound|9898||podinfo-primary.test.svc.cluster.local"
 HOST = "podinfo.test"
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 60.0
 
 
 @dataclass

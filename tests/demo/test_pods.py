@@ -24,7 +24,7 @@ from canary.demo.pods import ProcessRuntime
 from tests.controller.faults import until
 from tests.demo.mesh_objects import PORT, a_pod
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 class Reports:
@@ -94,8 +94,7 @@ class TestAnswers:
                 start = time.perf_counter()
                 async with session.get(url):
                     took.append(time.perf_counter() - start)
-        slow = sum(each >= 0.08 for each in took)
-        assert 1 <= slow < 100
+        assert max(took) >= 0.08
         assert min(took) < 0.08
 
     async def test_its_metrics_count_what_the_application_answered_and_nothing_else(self, runtime):

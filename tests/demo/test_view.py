@@ -269,7 +269,7 @@ class TestView:
         output = StringIO()
         console = Console(file=output, force_terminal=terminal, color_system=None, width=100)
         async with View(source, console=console, refresh_seconds=0.001):
-            await asyncio.wait_for(through.wait(), 10)
+            await asyncio.wait_for(through.wait(), 60)
         return output.getvalue()
 
     async def test_without_a_terminal_every_change_is_a_line(self):
@@ -295,6 +295,6 @@ class TestView:
         view = View(source, console=Console(file=StringIO()), refresh_seconds=0.001)
         await view.__aenter__()
         shown = True
-        await asyncio.wait_for(failed.wait(), 10)
+        await asyncio.wait_for(failed.wait(), 60)
         with pytest.raises(RuntimeError, match="no source"):
             await view.__aexit__(None, None, None)

@@ -25,7 +25,7 @@ async def given_a_canary(world: World, **analysis: Any) -> None:
     await world.create_app("1.0")
     await world.start_controller()
     await world.create_canary(analysis=QUICK | analysis)
-    await world.until_phase("Initialized", seconds=60)
+    await world.until_phase("Initialized", seconds=120)
 
 
 async def given_a_run_at_20(world: World) -> Mapping[str, Any]:
@@ -92,5 +92,5 @@ async def until_waiting(world: World, reason: str) -> dict[str, Any]:
         commands = [key for key in canary["metadata"].get("annotations") or {} if GROUP in key]
         return (found.get("waitingFor") or {}).get("reason") == reason and not commands
 
-    await world.until(there, f"waiting for {reason}", seconds=60)
+    await world.until(there, f"waiting for {reason}", seconds=120)
     return found

@@ -303,4 +303,4 @@ async def test_objects_of_the_peer_are_promoted_and_rolled_back_as_its_tools_exp
             return True
         return False
 
-    await world.until(gone, "the Canary is gone", seconds=60)
+    await world.until(gone, "the Canary is gone", seconds=120)

@@ -78,7 +78,7 @@ async def test_traffic_leaves_a_side_that_is_not_ready_and_comes_back(world: Wor
         assert kept(await world.until_routed(20)) is None
         await then_nothing_more_is_lost(load)
         await world.annotate("abort")
-        await world.until_phase("Failed", seconds=60)
+        await world.until_phase("Failed", seconds=120)
         await then_at_rest(world, "1.0")
     told = await events_of(world)
     for reason in ("CanaryNotServing", "TrafficRestored", "PrimaryNotServing", "TrafficReturned"):

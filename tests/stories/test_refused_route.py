@@ -37,5 +37,5 @@ async def test_no_weight_is_moved_on_a_route_that_the_gateway_refuses(
         # Then the run is where it was, and goes on
         await until_waiting(world, "TrafficGate")
         await world.annotate("promote")
-        await world.until_phase("Succeeded", seconds=60)
+        await world.until_phase("Succeeded", seconds=120)
         await then_at_rest(world, "2.0")

@@ -55,7 +55,7 @@ async def test_a_running_app_is_initialised_without_a_failed_request(
         # When a Canary is made for it
         await world.start_controller()
         await world.create_canary(analysis=QUICK)
-        await world.until_phase("Initialized", seconds=60)
+        await world.until_phase("Initialized", seconds=120)
         # Then the primary serves, and no request has failed
         await then_at_rest(world, "1.0")
         await load.reaches(100)
@@ -78,7 +78,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World)
         await until_waiting(world, "TrafficGate")
         await world.annotate("approve")
         # And the version is promoted, without a failed request
-        status = await world.until_phase("Succeeded", seconds=60)
+        status = await world.until_phase("Succeeded", seconds=120)
         assert status["history"][0]["outcome"] == "Promoted"
         await then_at_rest(world, "2.0")
         await load.reaches(100)
@@ -93,7 +93,7 @@ async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: World) -> N
         # When a version is released that fails every other request
         await world.release("2.0", ERROR_RATE="0.5")
         # Then it is rolled back, with its success rate as the reason
-        status = await world.until_phase("Failed", seconds=60)
+        status = await world.until_phase("Failed", seconds=120)
         assert "success rate" in status["history"][0]["message"]
         assert status["canaryWeight"] == 0
         await then_at_rest(world, "1.0")
@@ -106,7 +106,7 @@ async def test_a_slow_release_is_rolled_back_on_its_latency(world: World) -> Non
     await given_a_canary(world, metrics=[duration])
     async with world.traffic() as load:
         await world.release("2.0", LATENCY_MS="2000")
-        status = await world.until_phase("Failed", seconds=60)
+        status = await world.until_phase("Failed", seconds=120)
         assert "duration" in status["history"][0]["message"]
         await then_at_rest(world, "1.0")
         then_nothing_was_lost(load)
@@ -118,7 +118,7 @@ async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
     await given_a_canary(world)
     async with world.traffic() as load:
         await world.release("2.0", READY_AFTER="never", CRASH="after:0.1s")
-        status = await world.until_phase("Failed", seconds=60)
+        status = await world.until_phase("Failed", seconds=120)
         assert status["history"][0]["reason"] == "CrashLoopBackOff"
         assert APP in status["history"][0]["message"]
         # No metric was asked, and no traffic was sent to it.
@@ -135,7 +135,7 @@ async def test_a_newer_revision_restarts_the_run(world: World) -> None:
         # Then the run starts again from nothing, and what is promoted is the newer version
         await world.until_routed(0)
         await world.annotate("promote")
-        status = await world.until_phase("Succeeded", seconds=60)
+        status = await world.until_phase("Succeeded", seconds=120)
         assert [run["outcome"] for run in status["history"]] == ["Promoted", "Superseded"]
         assert status["lastPromotedSpec"] != first["lastAppliedSpec"]
         await then_at_rest(world, "3.0")
@@ -149,7 +149,7 @@ async def test_a_return_to_the_promoted_revision_cancels_the_run(world: World) -
         # When the target returns to what the primary runs
         await world.release("1.0")
         # Then the run is cancelled, and nothing is promoted
-        status = await world.until_phase("Succeeded", seconds=60)
+        status = await world.until_phase("Succeeded", seconds=120)
         assert status["history"][0]["outcome"] == "Cancelled"
         await then_at_rest(world, "1.0")
         then_nothing_was_lost(load)
@@ -163,12 +163,12 @@ async def test_a_gate_holds_until_its_webhook_opens_it(world: World, receiver: R
         await given_a_canary(world, webhooks=[gate, done])
         await world.release("2.0")
         # Given a run held at its gate, which says why
-        status = await world.until_phase("WaitingPromotion", seconds=60)
+        status = await world.until_phase("WaitingPromotion", seconds=120)
         assert "the test plan is not through" in status["waitingFor"]["message"]
         # When the webhook opens it
         receiver.status = 200
         # Then the version is promoted, and the last hook is told so
-        await world.until_phase("Succeeded", seconds=60)
+        await world.until_phase("Succeeded", seconds=120)
 
         async def told() -> bool:
             return bool(receiver.sent("/done"))
@@ -186,13 +186,13 @@ async def test_a_failed_revision_is_retried_by_command(world: World, receiver: R
         await given_a_canary(world, webhooks=[check])
         # Given a revision that failed for a reason that has passed
         await world.release("2.0")
-        status = await world.until_phase("Failed", seconds=60)
+        status = await world.until_phase("Failed", seconds=120)
         assert "the database is being moved" in status["history"][0]["message"]
         receiver.status = 200
         # When somebody retries it
         await world.annotate("retry", "alice: the database is back")
         # Then the same revision is run again, and promoted; who asked is on record
-        status = await world.until_phase("Succeeded", seconds=60)
+        status = await world.until_phase("Succeeded", seconds=120)
         assert status["commands"][0]["value"] == "alice: the database is back"
         await then_at_rest(world, "2.0")
 
@@ -245,7 +245,7 @@ async def test_an_outage_of_the_metric_store_holds_the_weight(
     # When the store is back
     receiver.status = 200
     # Then the run goes on to its end
-    status = await world.until_phase("Succeeded", seconds=60)
+    status = await world.until_phase("Succeeded", seconds=120)
     assert status["metrics"][0]["value"] == 100
 
 
@@ -265,7 +265,7 @@ async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) 
                 return await world.read(DEPLOYMENT, f"{APP}-primary") is None
             return False
 
-        await world.until(gone, "the Canary and its primary are gone", seconds=60)
+        await world.until(gone, "the Canary and its primary are gone", seconds=120)
         # Then the target serves what the primary served, and no request has failed
         target = await world.read(DEPLOYMENT, APP)
         assert target is not None
@@ -288,7 +288,7 @@ async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) ->
         assert status["canaryWeight"] == 20
         assert status["run"]["id"] == before["run"]["id"]
         await world.annotate("promote")
-        await world.until_phase("Succeeded", seconds=60)
+        await world.until_phase("Succeeded", seconds=120)
         await then_at_rest(world, "2.0")
         then_nothing_was_lost(load)
     reasons = await events_of(world)

@@ -46,7 +46,7 @@ async def test_changed_configs_are_released_like_a_new_image(world: World) -> No
     await world.patch(DEPLOYMENT, APP, {"spec": {"template": {"spec": {"volumes": volumes}}}})
     await world.start_controller()
     await world.create_canary(analysis=QUICK)
-    await world.until_phase("Initialized", seconds=60)
+    await world.until_phase("Initialized", seconds=120)
     async with world.traffic():
         # When both are made anew with another content
         for _, where, name in CONFIGS:
@@ -89,7 +89,7 @@ async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: Wor
     }
     # When a Canary names it
     await world.create_canary(analysis=QUICK, autoscalerRef=autoscaler)
-    await world.until_phase("Initialized", seconds=60)
+    await world.until_phase("Initialized", seconds=120)
     # Then the primary has one of its own, and a release goes its way
     copy: dict[str, Any] = await world.read(AUTOSCALER, f"{APP}-primary") or {}
     assert copy["spec"]["scaleTargetRef"]["name"] == f"{APP}-primary"
@@ -127,7 +127,7 @@ async def test_the_end_of_a_run_is_told_to_whom_an_alert_provider_names(
     await given_a_canary(world, alerts=[alert])
     # When a release ends badly
     await world.release("2.0", READY_AFTER="never", CRASH="after:0.1s")
-    await world.until_phase("Failed", seconds=60)
+    await world.until_phase("Failed", seconds=120)
 
     # Then they are told so
     async def told() -> bool:
@@ -148,7 +148,7 @@ async def test_a_deleted_canary_takes_with_it_the_routes_that_it_made(world: Wor
     async def gone() -> bool:
         return not any([await world.read(each.kind, each.name) for each in routes])
 
-    await world.until(gone, "the routes are gone", seconds=60)
+    await world.until(gone, "the routes are gone", seconds=120)
     target = await world.read(DEPLOYMENT, APP)
     assert target is not None
     assert target["spec"]["replicas"] == 2

@@ -34,7 +34,7 @@ from tests.analysis.servers import (
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-PATIENCE = 20
+PATIENCE = 60
 SECRETS = ("s3cr3t-token", "us3rname", "pa55word", "key-value-1", "dXMzcm5hbWU6cGE1NXdvcmQ=")
 
 

@@ -25,7 +25,7 @@ def a_spec(address: str, **fields) -> ProviderSpec:
 
 
 async def asked(spec: ProviderSpec, query: str = "up") -> Outcome:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         provider = PrometheusProvider(spec)
         try:
             return await provider.query(query, NOW, MINUTE)

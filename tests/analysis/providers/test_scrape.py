@@ -27,7 +27,7 @@ from tests.analysis.servers import FakeServer, says
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-PATIENCE = 20
+PATIENCE = 60
 RATIO = 'ratio(rq{cluster=~"app-.*",code!~"5.."}, rq{cluster=~"app-.*"}) * 100'
 P50 = 'quantile(0.5, time_bucket{cluster="app-canary"})'
 
