@@ -29,7 +29,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 WRITTEN = "tidegate.dev/written"
 
 #: Keep GitOps tools from undoing what is written on every step: Flux's kustomize-controller and
-#: helm-controller read these.
+#: helm-controller read these, on the object as it is in the cluster.
 GITOPS_ANNOTATIONS: Mapping[str, str] = {
     "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
     "helm.toolkit.fluxcd.io/driftDetection": "disabled",
@@ -191,23 +191,50 @@ def _decoded(text: str | None) -> Manifest | None:
     return document if isinstance(document, dict) else None
 
 
-def adopted_metadata(existing: Manifest, original: Manifest) -> Manifest:
-    """Give the metadata of an adopted object: its own, and the spec that it had."""
+def adopted_metadata(existing: Manifest, original: Manifest, *, shared: bool = False) -> Manifest:
+    """Give the metadata of an adopted object: its own, and what it was before.
+
+    It also tells GitOps tools to leave the object alone, unless it is `shared` with them.
+    """
     metadata = written_metadata(existing)
-    recorded = json.dumps(original, sort_keys=True, separators=(",", ":"))
-    metadata["annotations"] = {**metadata.get("annotations", {}), ORIGINAL: recorded}
+    annotations = metadata.get("annotations", {})
+    before, record = _gitops_before(annotations), original
+    if before:
+        whole = original if isinstance(original.get("spec"), dict) else {"spec": original}
+        record = whole | {"metadata": {"annotations": before}}
+    metadata["annotations"] = {
+        **_without_gitops(annotations),
+        **(before if shared else GITOPS_ANNOTATIONS),
+        ORIGINAL: json.dumps(record, sort_keys=True, separators=(",", ":")),
+    }
     return metadata
 
 
 def released_metadata(existing: Manifest) -> Manifest:
     """Give the metadata of an adopted object that is put back: nothing of the adoption is left."""
     metadata = written_metadata(existing)
+    found = metadata.pop("annotations", {})
     annotations = {
         key: value
-        for key, value in metadata.pop("annotations", {}).items()
+        for key, value in {**_without_gitops(found), **_gitops_before(found)}.items()
         if key not in {ORIGINAL, PEER_ORIGINAL}
     }
     return metadata | ({"annotations": annotations} if annotations else {})
+
+
+def _without_gitops(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in annotations.items() if key not in GITOPS_ANNOTATIONS}
+
+
+def _gitops_before(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Find what an object told GitOps tools before it was adopted: its owner wants that back."""
+    if ORIGINAL not in annotations:
+        return {key: annotations[key] for key in GITOPS_ANNOTATIONS if key in annotations}
+    metadata = (_decoded(annotations[ORIGINAL]) or {}).get("metadata")
+    before = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if not isinstance(before, dict):
+        return {}
+    return {key: str(before[key]) for key in GITOPS_ANNOTATIONS if key in before}
 
 
 def adopted(obj: Manifest) -> bool:

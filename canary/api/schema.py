@@ -222,6 +222,8 @@ def _object_schema(kind: CustomResource) -> dict[str, Any]:
         properties["status"] = {
             **structural(kind.status),
             "description": "What the controller has done and is waiting for.",
+            # A Canary that the controller has not seen yet is in progress, as kstatus reads it.
+            "default": {"observedGeneration": 0},
         }
     return {
         "description": kind.model.__doc__,

@@ -41,6 +41,13 @@ class TrafficDistribution(StrEnum):
     PREFER_SAME_NODE = "PreferSameNode"
 
 
+class GitOps(StrEnum):
+    """What GitOps tools may do with objects that are adopted."""
+
+    DISABLED = "Disabled"
+    SHARED = "Shared"
+
+
 class ServiceMetadata(ApiModel):
     """Labels and annotations of a generated object."""
 
@@ -161,6 +168,17 @@ class Service(ApiModel):
         default=None,
         description="Keys on generated Services that others write and tidegate leaves alone.",
     )
+    gitops: GitOps | None = Field(
+        default=None,
+        description="What GitOps tools do with an adopted Service or route. `Disabled` (when left "
+        "out): an annotation tells Flux to leave it alone until the Canary is deleted. `Shared`: "
+        "they go on writing it, by ignore rules of your own.",
+    )
+
+    @property
+    def shared_with_gitops(self) -> bool:
+        """Whether GitOps tools go on writing what is adopted."""
+        return self.gitops is GitOps.SHARED
 
     @property
     def container_port(self) -> int | str:

@@ -5,16 +5,23 @@ counts; what others add to metadata is no difference.
 """
 
 from canary.api.kinds import Manifest
-from canary.api.ownership import WRITTEN, adopted, refers_to_canary
+from canary.api.ownership import GITOPS_ANNOTATIONS, WRITTEN, adopted, refers_to_canary
 
 
 def differs(rendered: Manifest, existing: Manifest | None) -> bool:
     """Tell whether an object must be written."""
     if existing is None or _metadata_differs(rendered["metadata"], existing["metadata"]):
         return True
-    if adopted(existing) and not adopted(rendered):
+    if adopted(existing) and _adoption_differs(rendered, existing):
         return True
     return bool((rendered.get("spec") or {}) != (existing.get("spec") or {}))
+
+
+def _adoption_differs(rendered: Manifest, existing: Manifest) -> bool:
+    """Tell whether a mark of the adoption is to go."""
+    wanted = rendered["metadata"].get("annotations") or {}
+    left = GITOPS_ANNOTATIONS.keys() & existing["metadata"]["annotations"].keys() - wanted.keys()
+    return bool(left) or not adopted(rendered)
 
 
 def _metadata_differs(wanted: Manifest, found: Manifest) -> bool:

@@ -60,7 +60,7 @@ def services(
     if apex is Side.PRIMARY and (found is None or owned(canary, found)):
         rendered.append(_own(canary, label, name, label.primary, metadata, own_ports, found))
     elif apex is Side.PRIMARY and found:
-        rendered.append(_adopted(label, own_ports, found))
+        rendered.append(_adopted(canary, label, own_ports, found))
     elif apex is Side.TARGET and found and owned(canary, found):
         service = _own(canary, label, name, label.value, metadata, own_ports, found)
         rendered.append(_given_away(canary, service))
@@ -140,7 +140,9 @@ def _given_away(canary: Canary, service: Manifest) -> Manifest:
 # -------------------------------------------------------------------------------- adopted services
 
 
-def _adopted(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+def _adopted(
+    canary: Canary, label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest
+) -> Manifest:
     original = _original(label, ports, existing)
     found = existing["spec"].get("ports") or ()
     taken_over = {
@@ -148,7 +150,8 @@ def _adopted(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manife
         "ports": merged(ports, original.get("ports") or (), found),
     }
     record = {"spec": original, "given": taken_over}
-    return _service(existing, adopted_metadata(existing, record), taken_over)
+    shared = canary.spec.service.shared_with_gitops
+    return _service(existing, adopted_metadata(existing, record, shared=shared), taken_over)
 
 
 def _restored(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:

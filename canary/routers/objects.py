@@ -36,7 +36,7 @@ def render_object(
     """Give an object with a spec; what others wrote into the existing one is kept.
 
     `decides` names the fields of its spec that are tidegate's: those that `spec` lacks are taken
-    away. An own object also gets `metadata`, an adopted one a record of the spec that it had.
+    away. An own object also gets `metadata`, an adopted one the marks of its adoption.
     """
     existing = cluster.existing.get(key)
     if existing is None or owned(canary, existing):
@@ -49,7 +49,9 @@ def render_object(
             existing=existing,
         )
     else:
-        written = adopted_metadata(existing, original_spec(existing, taken_over=ours))
+        shared = canary.spec.service.shared_with_gitops
+        original = original_spec(existing, taken_over=ours)
+        written = adopted_metadata(existing, original, shared=shared)
     theirs = (existing.get("spec") or {}) if existing else {}
     spec = {name: each for name, each in theirs.items() if name not in decides} | spec
     return {

@@ -8,6 +8,7 @@ import pytest
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import (
+    GITOPS_ANNOTATIONS,
     LAST_APPLIED,
     ORIGINAL,
     PEER_ORIGINAL,
@@ -160,3 +161,35 @@ def test_an_adoption_leaves_no_trace() -> None:
     assert not adopted({"metadata": released})
     bare = adopted_metadata(an_object(), USERS)
     assert "annotations" not in released_metadata({"metadata": bare})
+
+
+def test_what_was_adopted_is_left_alone_by_gitops_tools_until_it_is_released() -> None:
+    adopted = adopted_metadata(an_object(), USERS)
+    assert adopted["annotations"].items() >= GITOPS_ANNOTATIONS.items()
+    again = adopted_metadata({"metadata": adopted}, USERS)
+    assert again == adopted
+    assert "annotations" not in released_metadata({"metadata": again})
+
+
+def test_what_its_owner_told_gitops_tools_before_comes_back_with_the_release() -> None:
+    (key, *_) = GITOPS_ANNOTATIONS
+    adopted = adopted_metadata(an_object(annotations={key: "enabled"}), USERS)
+    assert adopted["annotations"].items() >= GITOPS_ANNOTATIONS.items()
+    existing = {"metadata": adopted_metadata({"metadata": adopted}, USERS), "spec": OURS}
+    assert existing["metadata"] == adopted
+    assert original_spec(existing, taken_over=taken_over) == USERS
+    assert released_metadata(existing)["annotations"] == {key: "enabled"}
+
+
+def test_what_is_shared_keeps_what_its_owner_tells_gitops_tools() -> None:
+    (key, other) = GITOPS_ANNOTATIONS
+    found = an_object(annotations={key: "enabled"})
+    shared = adopted_metadata(found, USERS, shared=True)["annotations"]
+    assert shared[key] == "enabled"
+    assert other not in shared
+
+
+@pytest.mark.parametrize("record", ["[]", '{"metadata": 1}', '{"metadata": {"annotations": []}}'])
+def test_a_record_that_was_edited_says_nothing_of_gitops_tools(record: str) -> None:
+    metadata = {"name": "app", "annotations": {ORIGINAL: record, **GITOPS_ANNOTATIONS}}
+    assert "annotations" not in released_metadata({"metadata": metadata})

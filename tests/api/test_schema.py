@@ -411,3 +411,10 @@ def test_a_model_that_no_structural_schema_can_say_is_refused(model):
 
 def test_a_constant_is_an_enumeration_of_one():
     assert NODE_BY_PATH["Canary.spec.ingressRef.kind"]["enum"] == ["Ingress"]
+
+
+def test_a_canary_that_nobody_has_looked_at_is_behind_its_generation() -> None:
+    """What kstatus reads as in progress; without a default there would be no status to read."""
+    schema = crds()["Canary"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert schema["properties"]["status"]["default"] == {"observedGeneration": 0}
+    assert "default" not in schema["properties"]["status"]["properties"]["phase"]

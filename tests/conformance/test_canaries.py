@@ -55,6 +55,12 @@ def promoted(canary, api):
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.usefixtures("canary")
+def test_one_that_nobody_has_looked_at_is_behind_its_generation(api):
+    found = api.get(api.path(CANARIES, "podinfo")).json()
+    assert (found["metadata"]["generation"], found["status"]["observedGeneration"]) == (1, 0)
+
+
 @pytest.mark.usefixtures("kinds")
 class TestDefinitions:
     def test_are_applied_by_the_server_over_older_ones(self, kubectl):
@@ -138,7 +144,7 @@ class TestWait:
         ],
     )
     def test_ends_when_it_is_so(self, kubectl, awaited):
-        said = kubectl("wait", "canary/podinfo", f"--for={awaited}", "--timeout=30s")
+        said = kubectl("wait", "canary/podinfo", f"--for={awaited}", "--timeout=60s")
         assert said == "canary.tidegate.dev/podinfo condition met\n"
 
     def test_says_that_it_is_not_so(self, kubectl):
@@ -147,4 +153,4 @@ class TestWait:
 
     def test_ends_when_it_is_deleted(self, kubectl):
         kubectl("delete", "canary", "podinfo", "--wait=false")
-        kubectl("wait", "canary/podinfo", "--for=delete", "--timeout=30s")
+        kubectl("wait", "canary/podinfo", "--for=delete", "--timeout=60s")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary.api.ownership import ORIGINAL, WRITTEN
+from canary.api.ownership import GITOPS_ANNOTATIONS, ORIGINAL, WRITTEN
 from canary.resources.compare import differs
 
 OWNER = {"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary", "name": "a", "uid": "u"}
@@ -124,3 +124,14 @@ def test_nothing_differs_from_itself_and_any_two_can_be_compared(spec: Any, othe
     assert not differs(obj, deepcopy(obj))
     grown = {"metadata": {}, "spec": {**spec, "of-others": other}}
     assert differs(obj, grown)
+
+
+def test_a_mark_of_the_adoption_that_is_to_go_is_a_difference() -> None:
+    annotations = {ORIGINAL: "{}", **GITOPS_ANNOTATIONS}
+    marked, shared, given_back = (
+        changed("metadata", "annotations", value=each)
+        for each in (annotations, {ORIGINAL: "{}"}, {})
+    )
+    assert not differs(marked, marked)
+    assert differs(shared, marked)
+    assert differs(given_back, shared)

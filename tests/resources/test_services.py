@@ -8,6 +8,7 @@ import pytest
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
+from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.core.actions import Side
 from canary.resources.compare import differs
 from canary.resources.ports import service_ports
@@ -225,7 +226,7 @@ class TestAnApexThatWasThereBefore:
         apex = rendered(existing=(found,))["podinfo"]
         recorded = json.loads(apex["metadata"]["annotations"].pop(ORIGINAL))
         assert recorded["spec"] == {part: found["spec"][part] for part in ("selector", "ports")}
-        assert apex["metadata"] == found["metadata"] | {"annotations": {}}
+        assert apex["metadata"] == found["metadata"] | {"annotations": dict(GITOPS_ANNOTATIONS)}
         changed = {
             "selector": {"app": "podinfo-primary"},
             "ports": [{**PORT, "nodePort": 30080}],

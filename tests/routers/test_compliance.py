@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.api.ownership import ORIGINAL
+from canary.api.ownership import GITOPS_ANNOTATIONS, ORIGINAL
+from canary.api.service import GitOps
 from canary.core.weights import Split
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
@@ -264,7 +265,29 @@ class TestEveryRouter:
         for obj in adopted:
             assert obj["metadata"]["labels"] == found[0]["metadata"]["labels"]
             assert obj["metadata"]["ownerReferences"] == found[0]["metadata"]["ownerReferences"]
-            assert obj["metadata"]["annotations"].keys() == {"note", ORIGINAL}
+            assert obj["metadata"]["annotations"].keys() == {"note", ORIGINAL, *GITOPS_ANNOTATIONS}
+
+    def test_tells_gitops_tools_to_leave_what_it_adopts_until_it_is_given_back(
+        self, provider: str, canary: Canary
+    ) -> None:
+        router = router_for(provider)
+        found = foreign(router, canary)
+        adopted = router.render(canary, a_cluster(router, canary, found), Split.to_canary(10))
+        for obj in adopted:
+            assert obj["metadata"]["annotations"].items() >= GITOPS_ANNOTATIONS.items()
+        restored = router.restore(canary, a_cluster(router, canary, adopted))
+        for obj in restored.write:
+            assert GITOPS_ANNOTATIONS.keys().isdisjoint(obj["metadata"]["annotations"])
+
+    def test_shares_what_it_adopts_where_the_canary_says_so(
+        self, provider: str, canary: Canary
+    ) -> None:
+        router = router_for(provider)
+        service = canary.spec.service.but(gitops=GitOps.SHARED)
+        sharing = canary.but(spec=canary.spec.but(service=service))
+        cluster = a_cluster(router, canary, foreign(router, canary))
+        for obj in router.render(sharing, cluster, Split.to_canary(10)):
+            assert GITOPS_ANNOTATIONS.keys().isdisjoint(obj["metadata"]["annotations"])
 
     def test_renders_only_declared_objects_and_the_weights_last(
         self, provider: str, canary: Canary
