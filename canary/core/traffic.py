@@ -107,12 +107,23 @@ def _restore_primary(situation: Situation) -> Situation:
     if can_carry_all(situation):
         share = "all traffic" if not step else f"{FULL - step} % of the traffic"
         message = f"The primary is ready again and serves {share}"
-        return situation.carry(step).tell("TrafficReturned", message, alert=True)
+        first = _is_first_loss(situation)
+        return situation.carry(step).tell("TrafficReturned", message, alert=first)
     left = weight if step or _sound(situation) else min(weight, FULL - capacity(situation))
     if left == weight:
         return situation
     message = f"The primary's ready pods take {FULL - left} % of the traffic"
     return situation.carry(left).tell("TrafficReturning", message)
+
+
+def _is_first_loss(situation: Situation) -> bool:
+    """Tell whether the primary was lost no more than once in this episode of a run."""
+    run, moved = situation.status.run, situation.status.step_started_at
+    holds = run.holds if run else ()
+    return not any(
+        hold.reason == why.PRIMARY_NOT_READY and moved is not None and hold.since < moved
+        for hold in holds
+    )
 
 
 def _came_up_late(situation: Situation) -> bool:

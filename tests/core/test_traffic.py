@@ -347,8 +347,13 @@ class TestThePrimaryIsLost:
         now = decided(a_spec(), in_run(), up(primary=WITHOUT_PRIMARY), at(61))
         back = next_one(a_spec(), now, up(), 62)
         again = next_one(a_spec(), back, up(primary=WITHOUT_PRIMARY), 63)
-        lost = [each.alert for each in again.status.notices if each.reason == "PrimaryNotServing"]
-        assert lost == [True, False]
+        last = next_one(a_spec(), again, up(), 64)
+        assert [(each.reason, each.alert) for each in last.status.notices] == [
+            ("PrimaryNotServing", True),
+            ("TrafficReturned", True),
+            ("PrimaryNotServing", False),
+            ("TrafficReturned", False),
+        ]
 
 
 class TestCapacity:
