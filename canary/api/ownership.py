@@ -18,6 +18,9 @@ from canary.api.meta import API_VERSIONS
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "tidegate"
 
+#: How an owner is named that is a Canary.
+CANARY = "Canary "
+
 #: The spec that an adopted object had, as JSON.
 ORIGINAL = "tidegate.dev/original-configuration"
 #: The same, left by the peer that had adopted the object before.
@@ -67,7 +70,7 @@ def owners(obj: Manifest) -> tuple[str, ...]:
     """Name who owns an object: its owners by kind and name, and whoever its label says."""
     metadata = obj["metadata"]
     named = tuple(
-        f"Canary {each.get('name')}"
+        f"{CANARY}{each.get('name')}"
         if refers_to_canary(each)
         else f"{each.get('kind')}.{each.get('apiVersion')} {each.get('name')}"
         for each in metadata.get("ownerReferences") or ()
@@ -78,7 +81,7 @@ def owners(obj: Manifest) -> tuple[str, ...]:
 
 def ours(canary: Canary, owners: Iterable[str]) -> bool:
     """Tell whether a Canary of this name is among the owners of an object."""
-    return f"Canary {canary.metadata.name}" in owners
+    return f"{CANARY}{canary.metadata.name}" in owners
 
 
 def own_metadata(

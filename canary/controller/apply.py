@@ -20,10 +20,11 @@ from canary.controller.canaries import (
     canary_kind,
 )
 from canary.controller.cluster import Cluster
-from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.configs import ConfigReader
+from canary.controller.copies import Copies
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, pack, packed
-from canary.controller.sources import Source, Sources
+from canary.controller.sources import Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.core.actions import (
@@ -39,7 +40,6 @@ from canary.core.actions import (
     ScaleTarget,
 )
 from canary.errors import ClusterError, Conflict, NotFound
-from canary.resources.configs import checksum, config_copy
 from canary.resources.primary import primary
 from canary.resources.revision import Hashing
 
@@ -65,7 +65,6 @@ class Applier:
         self._cluster = cluster
         self._caches = caches
         self._store = store
-        self._configs = configs
         self._renderer = renderer
         self._reader = reader
         self._label_prefixes = label_prefixes
@@ -73,6 +72,9 @@ class Applier:
         """What was found to be as it must be, with what that was judged by."""
         self._made: Memo[bool] = Memo()
         """What writes have made of objects, with what was written, where the two still differ."""
+        self._copies = Copies(
+            cluster=cluster, caches=caches, configs=configs, label_prefixes=label_prefixes
+        )
         self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
@@ -193,12 +195,20 @@ class Applier:
         spec, namespace = record.canary.spec, record.key.namespace
         target = self._target(record)
         current = self._store.deployment(namespace, spec.primary_name)
-        if target is None or (current is not None and current.revision == wanted):
+        if target is None or (current is not None and not ours(record.canary, current.owners)):
             return False
-        if current is not None and not ours(record.canary, current.owners):
-            return False
+        if current is not None and current.revision == wanted:
+            return await self._copies.tend(
+                record.canary,
+                current,
+                target,
+                promoted=record.status.last_applied_spec == wanted,
+            )
         source = await self._sources.find(namespace, target, wanted, former=current is None)
-        if source is None or not await self._copy_configs(record, source):
+        if source is None:
+            return False
+        configs = await self._copies.make(record.canary, source)
+        if configs is None:
             return False
         existing = None
         if current is not None:
@@ -208,7 +218,7 @@ class Applier:
             source.manifest,
             revision=wanted,
             selector_label=self._renderer.label(source.manifest),
-            configs=source.configs,
+            configs=configs,
             replicas=None if spec.autoscaler_ref else replicas,
             existing=existing,
             include_label_prefixes=self._label_prefixes,
@@ -217,27 +227,6 @@ class Applier:
         if current is None:
             # Where an autoscaler has the say, it begins from what serves, and not from one.
             await self._scale(self._names(record)[1], replicas)
-        return True
-
-    async def _copy_configs(self, record: CanaryRecord, source: Source) -> bool:
-        """Give the primary copies of its own of the tracked configs, with the very content."""
-        assert record.canary is not None
-        namespace = record.key.namespace
-        for reference in source.references:
-            if reference.key not in source.configs:
-                continue
-            config = await self._configs.read(namespace, reference)
-            if config is None or checksum(config) != source.configs[reference.key]:
-                # It has changed since it was last seen; its event is on the way.
-                return False
-            kind = KINDS[reference.kind]
-            copy = config_copy(record.canary, config, include_label_prefixes=self._label_prefixes)
-            if config.get("immutable"):
-                # The API server takes no new content for an immutable object.
-                await self._delete(
-                    ObjectKey(kind=kind, namespace=namespace, name=copy["metadata"]["name"])
-                )
-            await self._cluster.apply(copy, kind)
         return True
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:

@@ -10,6 +10,7 @@ from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.records import DeploymentRecord
 from canary.controller.templates import alert_provider_kind, metric_template_kind
+from canary.resources.configs import ConfigReference
 
 Need = tuple[Kind, str]
 """A kind, and the namespace that its objects are needed of."""
@@ -55,7 +56,9 @@ class Dependents:
         return self._canaries.get(key, ())
 
 
-def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Iterator[ObjectKey]:
+def dependencies(
+    record: CanaryRecord, target: DeploymentRecord | None, primary: DeploymentRecord | None
+) -> Iterator[ObjectKey]:
     """Name every object whose change may change what is decided about a Canary."""
     canary = record.canary
     if canary is None:
@@ -72,12 +75,16 @@ def dependencies(record: CanaryRecord, target: DeploymentRecord | None) -> Itera
             yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
     if record.router:
         yield from record.router.objects(canary)
-    for reference in target.references if target else ():
+    for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
 
 
 def needs(
-    record: CanaryRecord, target: DeploymentRecord | None, *, config_tracking: bool
+    record: CanaryRecord,
+    target: DeploymentRecord | None,
+    primary: DeploymentRecord | None,
+    *,
+    config_tracking: bool,
 ) -> Iterator[Need]:
     """Name the kinds that must be known before anything is decided about a Canary."""
     canary = record.canary
@@ -90,10 +97,15 @@ def needs(
         yield AUTOSCALER, namespace
     for key in record.router.objects(canary) if record.router else ():
         yield key.kind, key.namespace
-    for reference in target.references if target and config_tracking else ():
+    for reference in _references(target, primary) if config_tracking else ():
         yield KINDS[reference.kind], namespace
     for metric in spec.analysis.metrics:
         if metric.template_ref is not None:
             yield metric_template_kind(group), metric.template_ref.namespace or namespace
     for alert in spec.analysis.alerts:
         yield alert_provider_kind(group), alert.provider_ref.namespace or namespace
+
+
+def _references(*workloads: DeploymentRecord | None) -> Iterator[ConfigReference]:
+    for workload in workloads:
+        yield from workload.references if workload else ()

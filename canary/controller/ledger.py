@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Trim = Callable[[Manifest], object | None]
 """Makes a record of an object; None for one that does not matter."""
 Owner = Callable[[Any], str]
-"""Names what a record belongs to, by which it can be found."""
+"""Names what a record belongs to, by which it can be found; empty where that is nothing."""
 OnChange = Callable[[Kind, str, str, object | None, object | None], None]
 """Called with kind, namespace, name, the record before and the record after."""
 Place = tuple[str, str]
@@ -142,12 +142,12 @@ class Ledger:
         if self._owner is None:
             return
         namespace, name = place
-        if before is not None:
+        if before is not None and self._owner(before):
             owner = namespace, self._owner(before)
             self.owned[owner].pop(name, None)
             if not self.owned[owner]:
                 del self.owned[owner]
-        if record is not None:
+        if record is not None and self._owner(record):
             self.owned.setdefault((namespace, self._owner(record)), {})[name] = record
 
     def _tell(self, place: Place, before: object | None, after: object | None) -> None:

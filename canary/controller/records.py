@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from canary.api.kinds import Manifest
-from canary.api.ownership import owners
+from canary.api.ownership import CANARY, MANAGED_BY, MANAGER, owners
 from canary.controller.memo import Memo
 from canary.core.facts import Amount, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
@@ -83,6 +83,12 @@ class DeploymentRecord:
     """What services are made from, as JSON: the selector, and the containers' ports."""
 
     @property
+    def settled(self) -> bool:
+        """Whether no pod of an earlier template is left, nor one of this one missing."""
+        seen = self.observed_generation >= self.generation
+        return seen and self.updated >= self.replicas and self.total <= self.updated
+
+    @property
     def services_outline(self) -> Manifest:
         """Decode the outline."""
         document: Manifest = orjson.loads(self.outline)
@@ -109,9 +115,14 @@ class PodRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigRecord:
-    """A ConfigMap or Secret, of which only the version is kept."""
+    """A ConfigMap or Secret, of whose content nothing is kept but the version."""
 
+    name: str
     resource_version: str
+    owners: tuple[str, ...] = ()
+    """Who owns it, for people."""
+    copy_of: str = ""
+    """The Canary whose primary's copy it is, the first of several; empty for the user's own."""
 
 
 def pack(manifest: Manifest) -> Packed:
@@ -261,7 +272,16 @@ def pod_record(manifest: Manifest) -> PodRecord | None:
 
 def config_record(manifest: Manifest) -> ConfigRecord:
     """Trim a ConfigMap or Secret, or what the API server gives of its metadata."""
-    return ConfigRecord(resource_version=metadata_of(manifest).get("resourceVersion", ""))
+    metadata = metadata_of(manifest)
+    made_here = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
+    owners = _owners(manifest)
+    canaries = [each.removeprefix(CANARY) for each in owners if each.startswith(CANARY)]
+    return ConfigRecord(
+        name=metadata["name"],
+        resource_version=metadata.get("resourceVersion", ""),
+        owners=owners,
+        copy_of=canaries[0] if made_here and canaries else "",
+    )
 
 
 def metadata_of(manifest: Manifest) -> dict[str, Any]:

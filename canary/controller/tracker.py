@@ -93,7 +93,9 @@ class Tracker:
         for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
             register(kind, trim, owner=lambda record: str(record.deployment))
         for kind in KINDS.values():
-            register(kind, config_record, metadata_only=True)
+            register(
+                kind, config_record, metadata_only=True, owner=lambda record: str(record.copy_of)
+            )
         for kind in (SERVICE, AUTOSCALER):
             register(kind, pack)
         for kind in self._canary_kinds():
@@ -152,6 +154,11 @@ class Tracker:
     def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
         return self.store.deployment(record.key.namespace, record.target) if record.target else None
 
+    def _primary(self, record: CanaryRecord) -> DeploymentRecord | None:
+        if record.canary is None:
+            return None
+        return self.store.deployment(record.key.namespace, record.canary.spec.primary_name)
+
     # ------------------------------------------------------------------------------------ following
 
     def look_at_pods(self, key: CanaryKey, *, wanted: bool) -> None:
@@ -163,13 +170,14 @@ class Tracker:
 
     def track(self, record: CanaryRecord) -> None:
         """Follow what matters to a Canary, and no more."""
-        target = self._target(record)
+        target, primary = self._target(record), self._primary(record)
         pods_matter = record.key in self._pods_matter
         troubled = pods_matter and self._in_trouble(record)
         inputs = (
             record.uid,
             record.generation or record.resource_version,
             target.references if target else None,
+            primary.references if primary else None,
             pods_matter,
             troubled,
         )
@@ -179,7 +187,7 @@ class Tracker:
         if record.router is not None:
             for kind in record.router.kinds:
                 self.caches.register(kind, pack)
-        wanted = self._shared(needs(record, target, config_tracking=self._config_tracking))
+        wanted = self._shared(needs(record, target, primary, config_tracking=self._config_tracking))
         self._needs[record.key] = wanted
         followed = {(kind, namespace if self._namespaces else ALL) for kind, namespace in wanted}
         if pods_matter:
@@ -187,7 +195,7 @@ class Tracker:
             if troubled:
                 # They tell whether a pod in trouble is of the current template.
                 followed.add((REPLICA_SET, record.key.namespace))
-        self._depend(record.key, dependencies(record, target))
+        self._depend(record.key, dependencies(record, target, primary))
         self._follow(record.key, self._shared(followed))
 
     def _in_trouble(self, record: CanaryRecord) -> bool:

@@ -12,7 +12,6 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import own_metadata
 from canary.resources.metadata import included
-from canary.resources.names import primary_name
 
 #: Other types (service account tokens, image pull secrets, bootstrap tokens) are not the app's.
 TRACKED_SECRET_TYPES = frozenset(
@@ -23,6 +22,8 @@ TRACKING_ANNOTATIONS = ("tidegate.dev/config-tracking", "flagger.app/config-trac
 
 #: 64 bits tell two contents of one object apart.
 _DIGITS = 16
+_NAME_DIGITS = 12
+_NAME_LENGTH = 253
 
 
 class ConfigKind(StrEnum):
@@ -71,33 +72,40 @@ def checksum(obj: Manifest) -> str:
     return sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
 
 
+def copy_name(canary: str, original: ConfigReference, content: str) -> str:
+    """Name a Canary's copy of a config with a content, given by its checksum.
+
+    Valid as the name of any object: at most 253 characters, with an end of its own for each Canary,
+    config and content.
+    """
+    whole = f"{canary}/{original.key}/{content}"
+    digest = sha256(whole.encode()).hexdigest()[:_NAME_DIGITS]
+    stem = f"{original.name}-{canary}"[: _NAME_LENGTH - _NAME_DIGITS - 1].rstrip("-.")
+    return f"{stem}-{digest}"
+
+
 def config_copy(
     canary: Canary,
     obj: Manifest,
     *,
-    existing: Manifest | None = None,
+    name: str,
     include_label_prefixes: Iterable[str] = (),
 ) -> Manifest:
-    """Give the primary's copy of a ConfigMap or Secret.
-
-    Several canaries may share a config and so its copy: a Canary is one owner among others, and
-    none controls it. An immutable copy is immutable too: the API server takes no new content for
-    it, so whoever writes it replaces the object.
-    """
+    """Give the primary's copy of a ConfigMap or Secret, whose content nobody can change."""
     prefixes = tuple(include_label_prefixes)
     copy: Manifest = {
         "apiVersion": "v1",
         "kind": obj["kind"],
         "metadata": own_metadata(
             canary,
-            primary_name(obj["metadata"]["name"]),
+            name,
             labels=included(obj["metadata"].get("labels"), prefixes),
             annotations=included(obj["metadata"].get("annotations"), prefixes),
-            existing=existing,
             controller=False,
         ),
+        "immutable": True,
     }
-    content = ("type", "immutable", "data", "binaryData")
+    content = ("type", "data", "binaryData")
     return copy | {part: deepcopy(obj[part]) for part in content if obj.get(part) is not None}
 
 

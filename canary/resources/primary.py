@@ -1,7 +1,8 @@
 """The primary workload: a Deployment with the last promoted template of the target."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any
 
 from canary.api.canary import Canary
@@ -9,10 +10,11 @@ from canary.api.kinds import Manifest
 from canary.api.ownership import own_metadata
 from canary.resources.configs import rename_references
 from canary.resources.metadata import copied, included
-from canary.resources.names import REVISION_ANNOTATION, SelectorLabel, primary_name
+from canary.resources.names import REVISION_ANNOTATION, SelectorLabel
 
 #: What the primary has from the target beside its template.
 _ROLLOUT = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+_NO_CONFIGS: Mapping[str, str] = MappingProxyType({})
 
 
 def primary(
@@ -21,14 +23,14 @@ def primary(
     *,
     revision: str,
     selector_label: SelectorLabel,
-    configs: Iterable[str] = (),
+    configs: Mapping[str, str] = _NO_CONFIGS,
     replicas: int | None = None,
     existing: Manifest | None = None,
     include_label_prefixes: Iterable[str] = (),
 ) -> Manifest:
     """Give the primary of a target, at a revision.
 
-    `configs` are the keys of the tracked configs, of which the primary uses its copies.
+    `configs` names the primary's copies of the tracked configs, by the keys of those.
     Without `replicas` the number stays as it is, and is left to an autoscaler.
     The selector of an existing primary stays, because it cannot be changed. Of its template nothing
     stays: it is the target's, field by field.
@@ -72,10 +74,9 @@ def _existing_selector(existing: Manifest | None) -> Manifest:
     return deepcopy(existing["spec"].get("selector") or {}) if existing else {}
 
 
-def _template(template: Manifest, label: SelectorLabel, configs: Iterable[str]) -> Manifest:
+def _template(template: Manifest, label: SelectorLabel, configs: Mapping[str, str]) -> Manifest:
     """Copy a pod template, with the primary's configs and neighbours."""
-    names = {key: primary_name(key.partition("/")[2]) for key in configs}
-    renamed = rename_references(template, names)
+    renamed = rename_references(template, configs)
     metadata = renamed.get("metadata") or {}
     kept = {key: value for key, value in metadata.items() if key != "creationTimestamp"}
     renamed["metadata"] = kept | ({"labels": copied(kept["labels"])} if "labels" in kept else {})

@@ -243,9 +243,14 @@ class TestPrimary:
             await world.patch(kind, "settings", _data(kind, "red"))
 
             async def green() -> bool:
-                copy = await world.read(kind, "settings-primary")
-                copies.append(copy["data"]["colour"])
-                return bool(copy["data"] == _stored(kind, "green"))
+                found = [
+                    each
+                    for each in await world.objects(kind)
+                    if each["metadata"]["name"].startswith("settings-podinfo-")
+                ]
+                copies.extend(each["data"]["colour"] for each in found)
+                assert all(each["immutable"] for each in found)
+                return any(each["data"] == _stored(kind, "green") for each in found)
 
             await until(green, "the copy has the last content")
             assert changed

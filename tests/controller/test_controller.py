@@ -107,11 +107,11 @@ class TestRun:
             await world.until_phase("Initialized")
             await world.patch(CONFIG_MAP, "settings", {"data": {"colour": "red"}})
             await world.until_phase("Succeeded")
-            copy = await world.read(CONFIG_MAP, "settings-primary")
-            assert copy["data"] == {"colour": "red"}
             primary = await world.read(DEPLOYMENT, "podinfo-primary")
             source = primary["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]
-            assert source["configMapRef"]["name"] == "settings-primary"
+            copy = await world.read(CONFIG_MAP, source["configMapRef"]["name"])
+            assert copy["metadata"]["name"].startswith("settings-podinfo-")
+            assert copy["data"] == {"colour": "red"}
 
 
 class TestSteadyState:

@@ -64,6 +64,10 @@ KEPT: Mapping[Right, str] = {
         "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),
     **dict.fromkeys(
+        (Right("", "configmaps", "patch"), Right("", "secrets", "patch")),
+        "a copy of an earlier release that several Canaries use gets each of them as an owner",
+    ),
+    **dict.fromkeys(
         (
             Right("tidegate.dev", "canaries", "get"),
             Right("", "services", "get"),

@@ -1,9 +1,12 @@
 """Tracked ConfigMaps and Secrets: found, summed up, copied and renamed."""
 
+import re
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from canary.api.kinds import Manifest
 from canary.resources.configs import (
@@ -11,6 +14,7 @@ from canary.resources.configs import (
     ConfigReference,
     checksum,
     config_copy,
+    copy_name,
     references,
     rename_references,
     tracked,
@@ -170,7 +174,7 @@ def test_a_copy_has_the_content_and_none_of_the_history() -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": "app-primary",
+            "name": "app-podinfo-1",
             "namespace": "test",
             "labels": {"app.kubernetes.io/managed-by": "tidegate"},
             "annotations": {},
@@ -180,15 +184,49 @@ def test_a_copy_has_the_content_and_none_of_the_history() -> None:
         "immutable": True,
         "data": {"a": "MQ=="},
     }
-    assert config_copy(a_canary(), obj) == expected
-    with_labels = config_copy(a_canary(), obj, include_label_prefixes=["team"])["metadata"]
+    name = "app-podinfo-1"
+    assert config_copy(a_canary(), obj, name=name) == expected
+    with_labels = config_copy(a_canary(), obj, name=name, include_label_prefixes=["team"])
+    with_labels = with_labels["metadata"]
     assert with_labels["labels"] == {"team": "pay", "app.kubernetes.io/managed-by": "tidegate"}
     assert with_labels["annotations"]["team"] == "1"
 
 
-def test_a_shared_copy_keeps_its_other_owners() -> None:
-    existing = config_copy(a_canary(), a_config(data={"a": "0"}))
-    existing["metadata"]["ownerReferences"] = [{"kind": "Canary", "uid": "other"}]
-    copy = config_copy(a_canary(), a_config(data={"a": "1"}), existing=existing)
-    assert [each["uid"] for each in copy["metadata"]["ownerReferences"]] == ["other", "canary-uid"]
-    assert copy["data"] == {"a": "1"}
+def test_nobody_changes_the_content_of_a_copy_even_of_a_config_that_changes() -> None:
+    assert config_copy(a_canary(), a_config(data={"a": "1"}), name="copy")["immutable"] is True
+
+
+SETTINGS = ConfigReference(ConfigKind.CONFIG_MAP, "settings")
+
+
+def test_a_copy_has_a_name_of_its_own_for_each_canary_config_and_content() -> None:
+    name = copy_name("podinfo", SETTINGS, "abc")
+    assert name.startswith("settings-podinfo-")
+    assert name == copy_name("podinfo", SETTINGS, "abc")
+    others = {
+        copy_name("podinfo", SETTINGS, "abd"),
+        copy_name("podinfo", ConfigReference(ConfigKind.SECRET, "settings"), "abc"),
+        copy_name("podinfo", ConfigReference(ConfigKind.CONFIG_MAP, "settings-podinfo"), "abc"),
+        copy_name("podinfo-2", SETTINGS, "abc"),
+        # Both begin with a-b-c.
+        copy_name("c", ConfigReference(ConfigKind.CONFIG_MAP, "a-b"), "abc"),
+        copy_name("b-c", ConfigReference(ConfigKind.CONFIG_MAP, "a"), "abc"),
+    }
+    assert len(others | {name}) == 7
+
+
+@given(
+    config=st.from_regex(
+        r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?(\.[a-z0-9]{1,63}){0,3}", fullmatch=True
+    ),
+    canary=st.from_regex(
+        r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?(\.[a-z0-9]{1,63}){0,3}", fullmatch=True
+    ),
+)
+def test_the_name_of_a_copy_is_valid_however_long_those_that_it_is_made_of_are(
+    config: str, canary: str
+) -> None:
+    name = copy_name(canary, ConfigReference(ConfigKind.SECRET, config), "abc")
+    assert len(name) <= 253
+    label = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    assert re.fullmatch(rf"{label}(\.{label})*", name)

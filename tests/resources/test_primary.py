@@ -175,9 +175,9 @@ def test_tracked_configs_are_the_primarys_copies() -> None:
         {"configMapRef": {"name": "shared"}},
     ]
     target = a_deployment(container={"envFrom": sources})
-    result = rendered(target, configs={"configmap/tracked": "sum"})
+    result = rendered(target, configs={"configmap/tracked": "tracked-podinfo-1"})
     assert result["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [
-        {"configMapRef": {"name": "tracked-primary"}},
+        {"configMapRef": {"name": "tracked-podinfo-1"}},
         {"secretRef": {"name": "tracked"}},
         {"configMapRef": {"name": "shared"}},
     ]

@@ -55,7 +55,13 @@ async def test_changed_configs_are_released_like_a_new_image(world: World) -> No
         # Then that is a revision of its own, and is promoted with copies for the primary
         status = await world.until_phase("Succeeded", seconds=90)
         assert status["history"][0]["outcome"] == "Promoted"
-    copies = [await world.read(where, f"{name}-primary") for _, where, name in CONFIGS]
+    primary = await world.read(DEPLOYMENT, f"{APP}-primary") or {}
+    mounted = {each["name"]: each for each in primary["spec"]["template"]["spec"]["volumes"]}
+    names = {
+        "settings": mounted["settings"]["configMap"]["name"],
+        "access": mounted["access"]["secret"]["secretName"],
+    }
+    copies = [await world.read(where, names[name]) for _, where, name in CONFIGS]
     originals = [await world.read(where, name) for _, where, name in CONFIGS]
     assert [(copy or {}).get("data") for copy in copies] == [
         (original or {})["data"] for original in originals

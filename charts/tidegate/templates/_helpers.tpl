@@ -81,7 +81,7 @@ what was asked.
   resources: [services]
   verbs: [get, list, watch, create, update]
 {{- if .Values.configTracking }}
-# Primaries get copies of the configs of their targets; one that is immutable is made anew.
+# Primaries get copies of the configs of their targets, which are removed when they are unused.
 - apiGroups: [""]
   resources: [configmaps, secrets]
   verbs: [get, list, watch, create, patch, delete]

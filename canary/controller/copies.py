@@ -1,0 +1,183 @@
+"""The primary's copies of ConfigMaps and Secrets: made, restored, and removed when unused.
+
+A copy is named by its Canary and its content, and is immutable: what a pod of the primary was
+started with stays what it was. Copies of earlier releases (`<config>-primary`) stay in use until
+the next promotion.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.ownership import CANARY, ours, own_metadata, refers_to_canary
+from canary.controller.cache import CacheSet
+from canary.controller.cluster import Cluster
+from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.records import ConfigRecord, DeploymentRecord
+from canary.controller.sources import Source
+from canary.errors import Conflict, NameTaken, NotFound
+from canary.resources.configs import ConfigReference, checksum, config_copy, copy_name
+from canary.resources.names import primary_name
+
+
+class Copies:
+    """Keeps the copies that primaries use."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        caches: CacheSet,
+        configs: ConfigReader,
+        label_prefixes: tuple[str, ...],
+    ) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._configs = configs
+        self._label_prefixes = label_prefixes
+
+    async def make(self, canary: Canary, source: Source) -> Mapping[str, str] | None:
+        """Make the copies that a primary is to use, and name them by kind/name of their originals.
+
+        None where an original changes just now: its event is on the way.
+
+        Raises:
+            NameTaken: an object of somebody else has the name of a copy.
+            ClusterError: something could not be read or written.
+        """
+        names: dict[str, str] = {}
+        for reference in source.references:
+            content = source.configs.get(reference.key)
+            if content is None:
+                continue
+            name = copy_name(canary.metadata.name, reference, content)
+            if not await self._copy(canary, reference, content, name):
+                return None
+            names[reference.key] = name
+        return names
+
+    async def tend(
+        self,
+        canary: Canary,
+        primary: DeploymentRecord,
+        target: DeploymentRecord,
+        *,
+        promoted: bool,
+    ) -> bool:
+        """Restore the copies that a primary uses, and remove those that it uses no longer.
+
+        `promoted` tells whether the target is at the primary's revision. Tell whether anything was
+        written.
+        """
+        changed = False
+        for used in primary.references:
+            found = self._record(canary, KINDS[used.kind], used.name)
+            if found is None:
+                changed |= await self._restore(canary, used, target, promoted=promoted)
+            elif found.copy_of and not ours(canary, found.owners):
+                changed |= await self._own(canary, used)
+        if primary.settled:
+            for key in list(self._unused(canary, primary)):
+                changed |= await self._remove(canary, key)
+        return changed
+
+    async def _copy(
+        self, canary: Canary, original: ConfigReference, content: str, name: str
+    ) -> bool:
+        """Make a copy of a content; tell whether it is there."""
+        kind, namespace = KINDS[original.kind], canary.metadata.namespace
+        known = self._record(canary, kind, name)
+        if known is not None:
+            if not ours(canary, known.owners):
+                raise NameTaken(
+                    f"{kind.kind} {namespace}/{name} exists already and belongs to "
+                    f"{' and '.join(known.owners) or 'nobody that it names'}: rename or delete it"
+                )
+            return True
+        found = await self._configs.read(namespace, original)
+        if found is None or checksum(found) != content:
+            return False
+        copy = config_copy(canary, found, name=name, include_label_prefixes=self._label_prefixes)
+        try:
+            written = await self._cluster.create(copy, kind)
+        except Conflict:
+            await self._caches.look_again(ObjectKey(kind=kind, namespace=namespace, name=name))
+            raise
+        self._caches.put(kind, written)
+        return True
+
+    async def _restore(
+        self, canary: Canary, used: ConfigReference, target: DeploymentRecord, *, promoted: bool
+    ) -> bool:
+        """Make a copy again that was deleted, where its original still has the content."""
+        configs, _ = await self._configs.checksums(canary.metadata.namespace, target.references)
+        for original in target.references:
+            content = configs.get(original.key)
+            if content is None or original.kind is not used.kind:
+                continue
+            legacy = promoted and used.name == primary_name(original.name)
+            if legacy or used.name == copy_name(canary.metadata.name, original, content):
+                return await self._copy(canary, original, content, used.name)
+        return False
+
+    async def _own(self, canary: Canary, used: ConfigReference) -> bool:
+        """Become an owner of a copy that another Canary has made, and that is used here too."""
+        key = ObjectKey(kind=KINDS[used.kind], namespace=canary.metadata.namespace, name=used.name)
+        found = await self._cluster.read(key.kind, key.namespace, key.name)
+        metadata = own_metadata(canary, key.name, existing=found, controller=False)
+        return await self._change_owners(key, found, metadata["ownerReferences"])
+
+    async def _disown(self, canary: Canary, key: ObjectKey) -> bool:
+        """Leave a copy to the other Canaries that use it."""
+        found = await self._cluster.read(key.kind, key.namespace, key.name)
+        references = [
+            each
+            for each in found["metadata"].get("ownerReferences") or ()
+            if not (refers_to_canary(each) and each.get("name") == canary.metadata.name)
+        ]
+        return await self._change_owners(key, found, references)
+
+    async def _change_owners(
+        self, key: ObjectKey, found: Manifest, references: list[Manifest]
+    ) -> bool:
+        written = await self._cluster.merge_patch(
+            key.kind,
+            key.namespace,
+            key.name,
+            {"metadata": {"ownerReferences": references}},
+            resource_version=found["metadata"]["resourceVersion"],
+        )
+        self._caches.put(key.kind, written)
+        return True
+
+    def _unused(self, canary: Canary, primary: DeploymentRecord) -> Iterator[ObjectKey]:
+        namespace = canary.metadata.namespace
+        for kind_name, kind in KINDS.items():
+            used = {each.name for each in primary.references if each.kind == kind_name}
+            for name in _names(self._caches.owned(kind, namespace, canary.metadata.name)):
+                if name not in used:
+                    yield ObjectKey(kind=kind, namespace=namespace, name=name)
+
+    async def _remove(self, canary: Canary, key: ObjectKey) -> bool:
+        record = self._record(canary, key.kind, key.name)
+        owners = record.owners if record else ()
+        if sum(each.startswith(CANARY) for each in owners) > 1:
+            return await self._disown(canary, key)
+        version = record.resource_version if record else None
+        try:
+            await self._cluster.delete(key.kind, key.namespace, key.name, resource_version=version)
+        except NotFound:
+            pass
+        except Conflict:
+            await self._caches.look_again(key)
+            raise
+        self._caches.drop(key.kind, key.namespace, key.name)
+        return True
+
+    def _record(self, canary: Canary, kind: Kind, name: str) -> ConfigRecord | None:
+        record = self._caches.get(kind, canary.metadata.namespace, name)
+        return record if isinstance(record, ConfigRecord) else None
+
+
+def _names(records: Iterable[object]) -> list[str]:
+    return [each.name for each in records if isinstance(each, ConfigRecord)]
