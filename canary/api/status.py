@@ -276,6 +276,10 @@ class CanaryStatus(StatusModel):
     last_transition_time: Moment | None = Field(
         default=None, description="When the phase last changed."
     )
+    outages_until: Moment | None = Field(
+        default=None,
+        description="The end of the last outage whose time was taken out of deadlines.",
+    )
     metrics: tuple[MetricStatus, ...] = Field(
         default=(), description="The last judgement of every metric."
     )

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 from canary.controller.canaries import CanaryKey
 from canary.controller.cluster import Cluster
-from canary.controller.leases import Elector, LeaseTimes
+from canary.controller.leases import Elector, LeaseTimes, OnAbsence
 from canary.controller.presence import Scope
 from canary.controller.shares import Membership
 from canary.core.shares import Share
@@ -36,6 +36,7 @@ class Authority:
         canaries: Callable[[], list[CanaryKey]],
         on_change: OnChange,
         scope: Scope,
+        on_absence: OnAbsence,
     ) -> None:
         self._canaries = canaries
         self._on_change = on_change
@@ -70,6 +71,7 @@ class Authority:
                 identity=identity,
                 times=times,
                 on_change=self._on_leadership,
+                on_absence=on_absence,
                 mark=scope.metadata,
             )
 

@@ -33,11 +33,12 @@ from canary.controller.queue import WorkQueue
 from canary.controller.reconcile import Reconciler
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
+from canary.controller.sight import EVERYTHING, Sight
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
 from canary.controller.webhooks import HookCaller, HookResult
-from canary.core.facts import Policy
+from canary.core.facts import Outage, Policy
 from canary.errors import CanaryError
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
@@ -67,6 +68,7 @@ class Controller:
         """Why it could not be started; its host says only that it could not."""
         self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
+        self._sight = Sight(_now)
         self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
 
@@ -107,6 +109,7 @@ class Controller:
             config_tracking=settings.config_tracking,
             hashing=self._hashing,
             wake=self._queue.wake,
+            sight=self._sight,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
         self._authority = authority = Authority(
@@ -115,6 +118,7 @@ class Controller:
             canaries=self._tracker.canaries,
             on_change=self._on_change,
             scope=scope_of(settings, self._version),
+            on_absence=lambda start, end: self._sight.add(EVERYTHING, Outage(start, end)),
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         providers = await enter(Providers(observe=self._observe_query))
@@ -289,8 +293,9 @@ class Controller:
             notifier=self._notifier,
             metrics=self._metrics,
             queue=self._queue,
-            clock=lambda: datetime.now(UTC),
+            clock=_now,
             acts=self.acts,
+            sight=self._sight,
         )
 
     # ----------------------------------------------------------------------------------- measuring
@@ -308,6 +313,10 @@ class Controller:
         if isinstance(outcome, QueryFailure):
             error = "unavailable" if outcome.retryable else "refused"
         self._metrics.query(spec.type, seconds, error)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _log_end(task: asyncio.Task[None]) -> None:

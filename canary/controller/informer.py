@@ -49,6 +49,7 @@ class Informer:
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
+        on_stale: Callable[[bool], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = monotonic,
     ) -> None:
@@ -60,12 +61,14 @@ class Informer:
         """Whether the kind's CRD is not installed: then there are no records, for sure."""
         self._forbidden = False
         self._told = ("", False)
+        self._told_stale = False
         self._cluster = cluster
         self._namespace = namespace
         self.ledger = Ledger(kind, trim=trim, owner=owner, on_change=on_change)
         self._metadata_only = metadata_only
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
+        self._on_stale = on_stale
         self._sleep = sleep
         self._clock = clock
         self._version = ""
@@ -158,6 +161,9 @@ class Informer:
         self._tell_standing()
 
     def _tell_standing(self) -> None:
+        if self.stale != self._told_stale:
+            self._told_stale = self.stale
+            self._on_stale(self.stale)
         standing = (self.obstacle, self.absent)
         if standing != self._told:
             self._told = standing

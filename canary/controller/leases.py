@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LEASE = Kind(group="coordination.k8s.io", versions=("v1",), kind="Lease", plural="leases")
 
+OnAbsence = Callable[[datetime, datetime], None]
+"""Told the span of time in which nobody has held the Lease, when it is taken again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
@@ -49,6 +52,7 @@ class Elector:
         identity: str,
         times: LeaseTimes,
         on_change: Callable[[bool], None],
+        on_absence: OnAbsence = lambda _start, _end: None,
         mark: Manifest | None = None,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -60,6 +64,7 @@ class Elector:
         """Made unique: two replicas on one host, each the first process of its container."""
         self._times = times
         self._on_change = on_change
+        self._on_absence = on_absence
         self._mark = mark or {}
         """What the Lease's metadata say besides, for those who look for it."""
         self._clock = clock
@@ -139,6 +144,8 @@ class Elector:
             self._held = await self._cluster.replace(self._renewed(lease), LEASE)
         # Where leadership has lapsed since, what was due meanwhile was left undone.
         self._tell()
+        if not self._leads and lease is not None:
+            self._tell_absence(lease, self._held)
         self._held_until = started + self._times.renew_seconds
 
     def _may_take(self, lease: Manifest) -> bool:
@@ -174,6 +181,12 @@ class Elector:
             "renewTime": now_written(),
         }
 
+    def _tell_absence(self, before: Manifest, after: Manifest) -> None:
+        """Tell in which span of time nobody has renewed the Lease."""
+        start, end = (read_moment(spec_of(each).get("renewTime")) for each in (before, after))
+        if start is not None and end is not None and start < end:
+            self._on_absence(start, end)
+
     def _tell(self) -> None:
         if self._leads != self.is_leader():
             self._leads = self.is_leader()
@@ -199,6 +212,15 @@ def spec_of(lease: Manifest) -> Manifest:
 def holder_of(lease: Manifest) -> str:
     """Tell who holds a Lease; empty where nobody does."""
     return spec_of(lease).get("holderIdentity") or ""
+
+
+def read_moment(text: object) -> datetime | None:
+    """Read a moment as a Lease shows it; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def now_written() -> str:

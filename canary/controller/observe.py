@@ -5,6 +5,7 @@ and the Deployments while they can't be followed: a run must not fail, or go on,
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
 from canary.api.ownership import ours
@@ -15,7 +16,7 @@ from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer
-from canary.core.facts import Facts, Policy, Revision, Workload
+from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
 from canary.resources.revision import Hashing
 
@@ -48,6 +49,8 @@ class Observer:
         answers: Mapping[Need, Answer],
         delivered: frozenset[str],
         obstacle: str,
+        outages: tuple[Outage, ...] = (),
+        away_since: datetime | None = None,
     ) -> Facts:
         """Put the facts about a Canary together.
 
@@ -87,6 +90,8 @@ class Observer:
             autoscaler_missing=self._autoscaler_missing(record),
             taken=self._renderer.taken(record),
             obstacle=obstacle,
+            outages=outages,
+            away_since=away_since,
             answers=answers,
             delivered=delivered,
             policy=self._policy,

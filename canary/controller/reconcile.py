@@ -20,6 +20,7 @@ from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
+from canary.controller.sight import Sight
 from canary.controller.tracker import Tracker
 from canary.core.actions import Action
 from canary.core.decide import decide, obstructed, refuse
@@ -60,6 +61,7 @@ class Reconciler:
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
+        sight: Sight,
     ) -> None:
         self._tracker = tracker
         self._observer = observer
@@ -70,6 +72,7 @@ class Reconciler:
         self._queue = queue
         self._clock = clock
         self._acts = acts
+        self._sight = sight
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
         self._asked: set[tuple[CanaryKey, Need]] = set()
         self._prepared: dict[CanaryKey, str] = {}
@@ -92,12 +95,20 @@ class Reconciler:
         if record is None:
             self._forget(key)
         elif self._acts():
-            outcome = await self._decide(record)
-            if isinstance(outcome, Decision):
-                await self._carry_out(record, outcome)
-            elif outcome is not None:
-                self._ask(record, outcome.need)
-                await self._applier.apply(record, outcome.meanwhile)
+            try:
+                await self._work_on(record)
+            except Unreachable:
+                self._sight.lose(key)
+                raise
+            self._sight.regain(key)
+
+    async def _work_on(self, record: CanaryRecord) -> None:
+        outcome = await self._decide(record)
+        if isinstance(outcome, Decision):
+            await self._carry_out(record, outcome)
+        elif outcome is not None:
+            self._ask(record, outcome.need)
+            await self._applier.apply(record, outcome.meanwhile)
 
     async def close(self) -> None:
         """Let go of what is being asked; it is asked again, under the same key, by who is next."""
@@ -141,11 +152,14 @@ class Reconciler:
             return obstructed(
                 canary.spec, record.status, obstacle, generation=record.generation, now=now
             )
+        sources = (key, *self._tracker.sources(record))
         facts = await self._observer.observe(
             record,
             answers=self._answers.get(key, {}),
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
+            outages=self._sight.outages(sources),
+            away_since=self._sight.away_since(sources),
         )
         now = self._clock()
         outcome = decide(canary.spec, record.status, facts, now)
@@ -227,3 +241,4 @@ class Reconciler:
         self._notifier.forget(key)
         self._metrics.forget(key)
         self._queue.forget(key)
+        self._sight.forget(key)

@@ -32,6 +32,7 @@ from canary.controller.records import (
     pod_record,
     replica_set_record,
 )
+from canary.controller.sight import Sight
 from canary.controller.store import Store
 from canary.controller.templates import (
     alert_provider_kind,
@@ -55,12 +56,14 @@ class Tracker:
         config_tracking: bool,
         hashing: Hashing,
         wake: Callable[[CanaryKey], None],
+        sight: Sight | None = None,
     ) -> None:
         self.caches = CacheSet(
             cluster,
             on_change=self._on_change,
             on_synced=self._on_standing,
             on_obstacle=self._on_standing,
+            sight=sight,
         )
         self.store = Store(self.caches)
         self.configs = ConfigReader(cluster, self.caches, enabled=config_tracking)
@@ -127,6 +130,14 @@ class Tracker:
     def known(self, record: CanaryRecord) -> bool:
         """Tell whether all that a Canary needs is known."""
         return all(self.caches.synced(*need) for need in self._needs.get(record.key, ()))
+
+    def sources(self, record: CanaryRecord) -> list[tuple[Kind, str]]:
+        """Name what is followed for a Canary, the Canaries themselves included."""
+        needs = (
+            *self._needs.get(record.key, ()),
+            (canary_kind(record.key.group), record.key.namespace),
+        )
+        return [source for need in needs for source in self.caches.sources(*need)]
 
     def obstacle(self, record: CanaryRecord) -> str:
         """Tell why what a Canary needs can't be known; empty where it is, or soon will be."""

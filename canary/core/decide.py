@@ -30,6 +30,7 @@ from canary.core.idle import failed, rest
 from canary.core.initialisation import initialise
 from canary.core.needs import Need
 from canary.core.notices import notice
+from canary.core.outages import excused
 from canary.core.phases import IDLE, RUNNING
 from canary.core.pods import pods_matter_at
 from canary.core.promotion import bring_up, finalising, update
@@ -47,11 +48,14 @@ SOON = timedelta(seconds=1)
 """When a decision that has changed the status is looked at again: it may allow the next one, and
 no event may come to say so."""
 
+AWAY = timedelta(seconds=5)
+"""Delay before a decision that has a deadline is looked at again while something is away."""
+
 
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(remember_size(repaired(situation)))
+    turn = _turn(remember_size(excused(repaired(situation))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 
@@ -166,11 +170,14 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
     if situation.spec.suspend and not situation.facts.deleting:
         return None
     looking = run is not None and status.phase in RUNNING and status.paused is None
+    away = situation.facts.away_since is not None
     parking = status.phase in IDLE | {Phase.WAITING}
     return earliest(
         moment
         for moment in (
             wait.deadline if wait else None,
+            # The deadline may have passed when what is away comes back.
+            situation.now + AWAY if wait and wait.deadline and away else None,
             wait.since + drain if wait and wait.reason == why.DRAINING else None,
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,

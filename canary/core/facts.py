@@ -5,7 +5,7 @@ Facts are gathered by the shell and never computed from a status.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from canary.core.needs import Answer, Need
@@ -150,6 +150,14 @@ class Policy:
     """How many past runs a status keeps."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Outage:
+    """A span of time in which nobody could see, or write, what a Canary waits for."""
+
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything a decision depends on besides spec, status and time."""
@@ -180,6 +188,11 @@ class Facts:
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
+    outages: tuple[Outage, ...] = ()
+    """When nobody could see or write what the Canary waits for, in order; all have ended."""
+    away_since: datetime | None = None
+    """Since when something that the Canary waits for cannot be seen or written; None where all
+    can."""
     answers: Mapping[Need, Answer] = field(default_factory=lambda: MappingProxyType({}))
     delivered: frozenset[str] = frozenset()
     """Ids of the notices that have been delivered."""

@@ -185,9 +185,10 @@ class Situation:
 
     @property
     def overdue(self) -> bool:
-        """Whether the wait has passed its deadline."""
-        wait = self.status.waiting_for
-        return wait is not None and wait.deadline is not None and self.now >= wait.deadline
+        """Whether the wait has passed its deadline; none passes while nothing can be seen."""
+        wait, away_since = self.status.waiting_for, self.facts.away_since
+        clock = self.now if away_since is None else min(self.now, away_since)
+        return wait is not None and wait.deadline is not None and clock >= wait.deadline
 
     @property
     def progress_deadline(self) -> timedelta:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Replica:
     def __init__(self, cluster: Cluster, proxy: Proxy, identity: str, times: LeaseTimes) -> None:
         self.now = 0.0
         self.told: list[bool] = []
+        self.absences: list[timedelta] = []
         self.proxy = proxy
         self.elector = Elector(
             cluster,
@@ -34,6 +36,7 @@ class Replica:
             identity=identity,
             times=times,
             on_change=self.told.append,
+            on_absence=lambda start, end: self.absences.append(end - start),
             clock=lambda: self.now,
         )
 
@@ -101,6 +104,35 @@ async def test_the_lease_says_who_holds_it_for_how_long(
     assert spec["holderIdentity"] == first.elector.identity
     assert spec["holderIdentity"].startswith("a-")
     assert (spec["leaseDurationSeconds"], spec["leaseTransitions"]) == (15, 0)
+
+
+@pytest.mark.parametrize(
+    ("renewed", "nobody_acted"),
+    [
+        (datetime.now(UTC) - timedelta(hours=1), [timedelta(hours=1)]),
+        (datetime.now(UTC) + timedelta(hours=1), []),
+        ("yesterday", []),
+        (None, []),
+    ],
+    ids=["an hour ago", "in the future", "no moment", "never"],
+)
+async def test_who_takes_a_lease_tells_for_how_long_nobody_has_renewed_it(
+    replica: Replicas, cluster: Cluster, renewed: Any, nobody_acted: list[timedelta]
+) -> None:
+    written = renewed.isoformat() if isinstance(renewed, datetime) else renewed
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "tidegate", "namespace": "default"},
+        "spec": {"holderIdentity": "", "renewTime": written},
+    }
+    cluster.guard(lambda: True)
+    await cluster.create(lease, LEASE)
+    first = await replica("a")
+    assert await first.attempt()
+    assert await first.after(2)
+    rounded = [timedelta(hours=round(each / timedelta(hours=1))) for each in first.absences]
+    assert rounded == nobody_acted
 
 
 async def test_a_renewal_is_one_put(replica: Replicas) -> None:
