@@ -15,6 +15,7 @@ _COMMANDS = {
     "crds": ("canary.cli.crds", "Print the CustomResourceDefinitions, or write them into folders."),
     "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
     "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
+    "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
     "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),
     "reject": ("canary.cli.commands", "Refuse at the gate, and roll the run back."),

@@ -23,8 +23,6 @@ from canary.errors import CanaryError
 class Place:
     """Where a Canary is."""
 
-    kubeconfig: str | None
-    context: str | None
     namespace: str
     name: str
     group: str
@@ -58,9 +56,33 @@ def read_canary_status(place: Place, manifest: Manifest) -> CanaryStatus:
     return read(manifest.get("status"))
 
 
-def canary_command(
-    work: Callable[..., Awaitable[None]],
-) -> Callable[..., None]:
+_Command = Callable[..., None]
+
+
+def reaching_a_cluster(command: _Command) -> _Command:
+    """Offer the options that tell which cluster is meant."""
+    command = click.option("--context", help="The context in the kubeconfig.")(command)
+    return click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(command)
+
+
+def connected(
+    kubeconfig: str | None, context: str | None, work: Callable[[Cluster], Awaitable[None]]
+) -> None:
+    """Do something with a cluster; what it refuses is told in one sentence."""
+
+    async def working() -> None:
+        async with Cluster.connect(
+            kubeconfig=kubeconfig, context=context, user_agent="tidegate-cli"
+        ) as cluster:
+            await work(cluster)
+
+    try:
+        asyncio.run(working())
+    except CanaryError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
     """Make a command of a coroutine that works on one Canary."""
 
     @click.argument("name", metavar="CANARY")
@@ -71,8 +93,7 @@ def canary_command(
         show_default=True,
         help="The API group of the Canary: tidegate.dev or flagger.app.",
     )
-    @click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")
-    @click.option("--context", help="The context in the kubeconfig.")
+    @reaching_a_cluster
     @wraps(work)
     def command(
         name: str,
@@ -82,23 +103,7 @@ def canary_command(
         context: str | None,
         **options: Any,
     ) -> None:
-        place = Place(
-            kubeconfig=kubeconfig,
-            context=context,
-            namespace=namespace,
-            name=name,
-            group=api_group,
-        )
-
-        async def connected() -> None:
-            async with Cluster.connect(
-                kubeconfig=kubeconfig, context=context, user_agent="tidegate-cli"
-            ) as cluster:
-                await work(cluster, place, **options)
-
-        try:
-            asyncio.run(connected())
-        except CanaryError as error:
-            raise click.ClickException(str(error)) from error
+        place = Place(namespace=namespace, name=name, group=api_group)
+        connected(kubeconfig, context, lambda cluster: work(cluster, place, **options))
 
     return command

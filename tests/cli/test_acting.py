@@ -10,25 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
-from canary.cli import commands, main
+from canary.cli import commands
 from canary.cli.commands import REVIEW
 from canary.controller.canaries import COMMAND_PREFIX, canary_kind
 from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE
-from canary.controller.presence import Scope
 from canary.core.commands import VERBS
 from canary.core.signature import Signature
-
-
-async def tidegate(*arguments: str) -> tuple[int, str]:
-    """Run a command in a thread; give its exit code and what it printed."""
-    result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
-    return result.exit_code, result.output
-
+from tests.cli.leases import create_lease
+from tests.cli.running import tidegate
 
 CANARY = canary_kind(GROUP)
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -77,21 +69,6 @@ def answering(cluster: Cluster, verb: str, **record: Any) -> Iterator[None]:
         yield
     finally:
         task.cancel()
-
-
-async def the_lease(cluster: Cluster, renewed: datetime, *namespaces: str) -> None:
-    scope = Scope(version="1", groups=frozenset({GROUP}), namespaces=frozenset(namespaces))
-    lease = {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": "tidegate", "namespace": "default"} | scope.metadata,
-        "spec": {
-            "holderIdentity": "tidegate-0",
-            "leaseDurationSeconds": 15,
-            "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        },
-    }
-    await cluster.create(lease, LEASE)
 
 
 async def test_an_approval_says_what_came_of_it(cluster: Cluster, kubeconfig: Path) -> None:
@@ -202,7 +179,7 @@ async def test_without_a_controller_a_command_says_so(cluster: Cluster, kubeconf
 async def test_a_controller_that_is_gone_is_named_with_its_last_renewal(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
-    await the_lease(cluster, datetime(2026, 1, 1, tzinfo=UTC))
+    await create_lease(cluster, datetime(2026, 1, 1, tzinfo=UTC))
     said = await unanswered(kubeconfig)
     assert "no controller is running: Lease default/tidegate was last renewed at 2026-01-01" in said
     assert "by tidegate-0" in said
@@ -211,14 +188,14 @@ async def test_a_controller_that_is_gone_is_named_with_its_last_renewal(
 async def test_a_controller_that_is_there_and_silent_is_not_said_to_be_gone(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
-    await the_lease(cluster, datetime.now(UTC) + timedelta(hours=1))
+    await create_lease(cluster, datetime.now(UTC) + timedelta(hours=1))
     assert "the controller has not answered in time" in await unanswered(kubeconfig)
 
 
 async def test_a_controller_that_serves_others_is_told_from_one_that_is_silent(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
-    await the_lease(cluster, datetime.now(UTC) + timedelta(hours=1), "shop", "cart")
+    await create_lease(cluster, datetime.now(UTC) + timedelta(hours=1), "shop", "cart")
     assert "no controller serves tidegate.dev in namespace default" in await unanswered(kubeconfig)
 
 

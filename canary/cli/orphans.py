@@ -1,0 +1,167 @@
+"""`tidegate orphans`: Canaries that are being deleted while no controller is there to let them go.
+
+A deleted Canary is held by a finalizer until the controller has given back what it took: pods and
+traffic to the target. Where no controller will ever come again, the finalizer can be removed here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+
+from canary.api.kinds import DEPLOYMENT, Kind, Manifest
+from canary.api.meta import GROUP, PEER_GROUP
+from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.ending import Refused
+from canary.cli.moments import span
+from canary.controller.canaries import FINALIZER, canary_kind
+from canary.controller.cluster import Cluster
+from canary.controller.presence import controllers
+from canary.errors import ClusterError, NotFound
+
+NAMESPACE = Kind(
+    group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Orphan:
+    """A Canary whose deletion waits for a controller."""
+
+    kind: Kind
+    manifest: Manifest
+    loss: str
+    """What would stop serving if it were let go now; empty where nothing would."""
+
+    @property
+    def place(self) -> str:
+        """The Canary, as people write it."""
+        metadata = self.manifest["metadata"]
+        return f"{metadata['namespace']}/{metadata['name']}"
+
+    @property
+    def line(self) -> str:
+        """The Canary, since when it waits, and what it holds up."""
+        deleted = datetime.fromisoformat(self.manifest["metadata"]["deletionTimestamp"])
+        since = span(datetime.now().astimezone() - deleted)
+        return f"{self.place} ({self.kind.group}) was deleted {since} ago" + (
+            f"; {self.loss}" if self.loss else ""
+        )
+
+
+@click.command
+@click.option("-n", "--namespace", default="", help="Only in this namespace; all when left out.")
+@click.option("--release", is_flag=True, help="Remove tidegate's finalizer, so that they go.")
+@click.option("--force", is_flag=True, help="Do so although something would stop serving.")
+@reaching_a_cluster
+def orphans(
+    namespace: str,
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    release: bool,
+    force: bool,
+) -> None:
+    """List Canaries whose deletion waits for a controller that is not there.
+
+    A controller that is installed again gives back what was taken (pods and traffic of the target)
+    and lets them go by itself. --release lets them go as they are: their primaries, and the
+    services and routes that tidegate made, go with them.
+    """
+
+    async def work(cluster: Cluster) -> None:
+        found = await _orphans(cluster, namespace)
+        if not found:
+            click.echo("No Canary waits to be let go.")
+            return
+        for each in found:
+            click.echo(each.line)
+        if not release:
+            click.echo(
+                "Install a controller again, and it lets them go; or see: tidegate orphans --help"
+            )
+            return
+        await _check(cluster, found, force=force)
+        for each in found:
+            await _release(cluster, each)
+            click.echo(f"{each.place} is let go")
+
+    connected(kubeconfig, context, work)
+
+
+async def _orphans(cluster: Cluster, namespace: str) -> list[_Orphan]:
+    found = []
+    for kind in (canary_kind(GROUP), canary_kind(PEER_GROUP)):
+        if await cluster.discover(kind) is None:
+            continue
+        async for manifests, _ in cluster.pages(kind, namespace):
+            found += [
+                _Orphan(kind=kind, manifest=each, loss=await _loss(cluster, each))
+                for each in manifests
+                if "deletionTimestamp" in each["metadata"]
+                and FINALIZER in (each["metadata"].get("finalizers") or ())
+            ]
+    return found
+
+
+async def _loss(cluster: Cluster, canary: Manifest) -> str:
+    """Tell whether the primary, which goes with its Canary, is all that serves."""
+    namespace = canary["metadata"]["namespace"]
+    reference = (canary.get("spec") or {}).get("targetRef") or {}
+    target = str(reference.get("name", ""))
+    within = await _found(cluster, NAMESPACE, "", namespace)
+    if within is not None and "deletionTimestamp" in within["metadata"]:
+        return ""
+    primary = await _found(cluster, DEPLOYMENT, namespace, f"{target}-primary")
+    if not _ready(primary) or _ready(await _found(cluster, DEPLOYMENT, namespace, target)):
+        return ""
+    return (
+        f"{target}-primary serves and goes with it, and {target} has no ready pod: first run "
+        f"kubectl scale deployment/{target} -n {namespace} --replicas={_ready(primary)}"
+    )
+
+
+async def _found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Manifest | None:
+    try:
+        return await cluster.read(kind, namespace, name)
+    except ClusterError:
+        return None
+
+
+def _ready(deployment: Manifest | None) -> int:
+    status = (deployment or {}).get("status") or {}
+    return int(status.get("availableReplicas") or 0)
+
+
+async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None:
+    """Keep from letting go what somebody is giving back, or what serves.
+
+    Raises:
+        Refused: says which, and what to do.
+    """
+    now = datetime.now().astimezone()
+    acting = [each.place for each in await controllers(cluster) if each.acts(now)]
+    if acting and not force:
+        raise Refused(
+            f"a controller is running (Lease {', '.join(acting)}) and lets them go by itself; "
+            "tidegate status says what it waits for. --force does not wait for it"
+        )
+    if any(each.loss for each in found) and not force:
+        raise Refused("nothing was let go, since something would stop serving; see above")
+
+
+async def _release(cluster: Cluster, orphan: _Orphan) -> None:
+    metadata = orphan.manifest["metadata"]
+    kept = [each for each in metadata["finalizers"] if each != FINALIZER]
+    patch = {"metadata": {"finalizers": kept}}
+    try:
+        await cluster.merge_patch(
+            orphan.kind,
+            metadata["namespace"],
+            metadata["name"],
+            patch,
+            resource_version=metadata["resourceVersion"],
+        )
+    except NotFound:
+        # It has gone meanwhile.
+        return

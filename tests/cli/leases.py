@@ -1,0 +1,26 @@
+"""Leases of controllers, as they leave them."""
+
+from datetime import datetime
+
+from canary.api.meta import GROUP
+from canary.controller.cluster import Cluster
+from canary.controller.leases import LEASE
+from canary.controller.presence import Scope
+
+
+async def create_lease(
+    cluster: Cluster, renewed: datetime, *namespaces: str, holder: str = "tidegate-0"
+) -> None:
+    """Create the Lease of a controller that serves some namespaces, or all."""
+    scope = Scope(version="1", groups=frozenset({GROUP}), namespaces=frozenset(namespaces))
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "tidegate", "namespace": "default"} | scope.metadata,
+        "spec": {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": 15,
+            "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        },
+    }
+    await cluster.create(lease, LEASE)

@@ -1,0 +1,124 @@
+"""`tidegate status`: what it prints of a status, and of a controller that is not there."""
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from canary.api.meta import GROUP
+from canary.api.status import (
+    CanaryStatus,
+    MetricStatus,
+    Outcome,
+    Pause,
+    Phase,
+    RunRecord,
+    Wait,
+    Weights,
+)
+from canary.cli.moments import moment, span
+from canary.cli.status import show
+from canary.controller.canaries import FINALIZER, canary_kind
+from canary.controller.cluster import Cluster
+from tests.cli.leases import create_lease
+from tests.cli.running import tidegate
+
+CANARY = canary_kind(GROUP)
+THEN = datetime(2026, 1, 1, 3, 4, 14, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
+DAYS = timedelta(days=3)
+
+
+def shown(status: CanaryStatus, now: datetime = NOW) -> list[str]:
+    written = StringIO()
+    show(Console(file=written, width=100), "default/podinfo", status, now)
+    return [line.rstrip() for line in written.getvalue().splitlines()]
+
+
+def test_a_moment_has_its_date_where_that_is_not_todays():
+    assert moment(THEN, NOW) == "03:04:14"
+    assert moment(THEN + DAYS, NOW) == "2026-01-04 03:04:14"
+
+
+def test_a_wait_of_days_tells_on_which_day_it_ends():
+    wait = Wait(reason="TrafficGate", message="qa has to agree", since=THEN, deadline=THEN + DAYS)
+    status = CanaryStatus(phase=Phase.PROGRESSING, waiting_for=wait)
+    assert shown(status)[1] == (
+        "waiting since 03:04:14, until 2026-01-04 03:04:14: TrafficGate – qa has to agree"
+    )
+    assert shown(status, NOW + DAYS)[1].startswith(
+        "waiting since 2026-01-01 03:04:14, until 03:04:14: "
+    )
+
+
+def test_a_pause_tells_since_when_and_by_whom():
+    pause = Pause(by="by alice: lunch", since=THEN)
+    assert shown(CanaryStatus(phase=Phase.PROGRESSING, paused=pause))[1] == (
+        "paused since 03:04:14 by alice: lunch"
+    )
+
+
+def test_the_history_tells_when_a_run_began_and_who_had_a_hand_in_it():
+    run = RunRecord(
+        revision="1-abc",
+        outcome=Outcome.ROLLED_BACK,
+        message="Aborted by alice: wrong image",
+        started_at=THEN,
+        duration_seconds=3725,
+        commands=("approve by bob", "abort by alice"),
+    )
+    first = RunRecord(revision="1-old", outcome=Outcome.PROMOTED, message="promoted")
+    status = CanaryStatus(phase=Phase.FAILED, history=(run, first))
+    assert shown(status)[1:] == [
+        (
+            "2026-01-01 03:04  1-abc  RolledBack after 1h2m  Aborted by alice: wrong image "
+            "(approve by bob, abort by alice)"
+        ),
+        "–  1-old  Promoted after 0s  promoted",
+    ]
+
+
+def test_what_others_have_written_is_no_markup():
+    status = CanaryStatus(
+        phase=Phase.PROGRESSING,
+        weights=Weights(primary=80, canary=20),
+        waiting_for=Wait(reason="TrafficGate", message="[/done] [bold]", since=THEN),
+        metrics=(MetricStatus(name="a[/b]", verdict="fail", bound="[x]", message="[/]"),),
+        history=(RunRecord(revision="1-a", outcome="[/x]", message="[/done]"),),
+    )
+    assert shown(status)[1].endswith("[/done] [bold]")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (60, "1m"), (3725, "1h2m"), (273_600, "3d4h"), (86_401, "1d1s")],
+)
+def test_a_span_is_written_by_its_two_largest_units(seconds, text):
+    assert span(timedelta(seconds=seconds)) == text
+
+
+async def test_where_no_controller_runs_that_is_said(cluster: Cluster, kubeconfig: Path) -> None:
+    code, output = await tidegate("status", "podinfo", "--kubeconfig", str(kubeconfig))
+    assert code == 0, output
+    assert "no controller is running" in output
+
+
+async def test_of_a_controller_that_runs_nothing_is_said(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await create_lease(cluster, datetime.now(UTC) + timedelta(hours=1))
+    _, output = await tidegate("status", "podinfo", "--kubeconfig", str(kubeconfig))
+    assert "controller" not in output
+
+
+async def test_a_deletion_that_nobody_ends_is_told_with_its_remedy(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    held = {"metadata": {"finalizers": [FINALIZER]}}
+    await cluster.merge_patch(CANARY, "default", "podinfo", held)
+    await cluster.delete(CANARY, "default", "podinfo")
+    _, output = await tidegate("status", "podinfo", "--kubeconfig", str(kubeconfig))
+    assert "nobody is there to let it go" in output
+    assert "tidegate orphans --help" in output
