@@ -229,6 +229,24 @@ class Notice(StatusModel):
     )
 
 
+class PrimaryRecord(StatusModel):
+    """What the primary was given last, to tell whether somebody has changed it since."""
+
+    uid: str = Field(default="", description="The primary's uid.")
+    revision: str = Field(default="", description="The revision that it was given.")
+    template: str = Field(
+        default="", description="Digest of its pod template, as the API server has taken it."
+    )
+    generation: int = Field(default=0, description="Its generation with that template.")
+    undone_at: Moment | None = Field(
+        default=None, description="When a change of its template was last undone."
+    )
+    undoing: int = Field(default=0, description="The generation whose change is being undone.")
+    contested: bool = Field(
+        default=False, description="Whether somebody changes its template again and again."
+    )
+
+
 class CanaryStatus(StatusModel):
     """Everything that is remembered of a Canary between two decisions."""
 
@@ -257,6 +275,9 @@ class CanaryStatus(StatusModel):
     target_version: str = Field(
         default="",
         description="The target's uid and generation that the revision was read at.",
+    )
+    primary: PrimaryRecord | None = Field(
+        default=None, description="What the primary was given last."
     )
     target_parked: bool = Field(
         default=False,

@@ -72,6 +72,7 @@ class Applier:
         """What was found to be as it must be, with what that was judged by."""
         self._made: Memo[bool] = Memo()
         """What writes have made of objects, with what was written, where the two still differ."""
+        self._hashing = hashing
         self._copies = Copies(
             cluster=cluster, caches=caches, configs=configs, label_prefixes=label_prefixes
         )
@@ -109,8 +110,8 @@ class Applier:
                 annotations = {f"{COMMAND_PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
-            case EnsurePrimary(revision=wanted, replicas=replicas):
-                return await self._ensure_primary(record, wanted, replicas), record
+            case EnsurePrimary():
+                return await self._ensure_primary(record, action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
             case RestoreRoutes():
@@ -186,25 +187,28 @@ class Applier:
         self._caches.put(kind, written)
         return written
 
-    async def _ensure_primary(self, record: CanaryRecord, wanted: str, replicas: int) -> bool:
+    async def _ensure_primary(self, record: CanaryRecord, action: EnsurePrimary) -> bool:
         """Bring the primary to a revision, from the target, if it is at that very revision.
 
         A primary that is gone is made of what the target was, too.
         """
         assert record.canary is not None
-        spec, namespace = record.canary.spec, record.key.namespace
+        spec, namespace, wanted = record.canary.spec, record.key.namespace, action.revision
         target = self._target(record)
         current = self._store.deployment(namespace, spec.primary_name)
         if target is None or (current is not None and not ours(record.canary, current.owners)):
             return False
-        if current is not None and current.revision == wanted:
+        at_revision = current is not None and current.revision == wanted
+        if current is not None and at_revision and action.template in {"", current.template}:
             return await self._copies.tend(
                 record.canary,
                 current,
                 target,
                 promoted=record.status.last_applied_spec == wanted,
             )
-        source = await self._sources.find(namespace, target, wanted, former=current is None)
+        source = await self._sources.find(
+            namespace, target, wanted, former=current is None or at_revision
+        )
         if source is None:
             return False
         configs = await self._copies.make(record.canary, source)
@@ -219,14 +223,17 @@ class Applier:
             revision=wanted,
             selector_label=self._renderer.label(source.manifest),
             configs=configs,
-            replicas=None if spec.autoscaler_ref else replicas,
+            replicas=None if spec.autoscaler_ref else action.replicas,
             existing=existing,
             include_label_prefixes=self._label_prefixes,
         )
-        await self._write(Wanted(key=self._names(record)[1], rendered=rendered, existing=existing))
+        key = self._names(record)[1]
+        written = await self._write(Wanted(key=key, rendered=rendered, existing=existing))
+        digest = self._hashing.template_digest(written["spec"]["template"])
+        self._store.templates.keep(written["metadata"]["uid"], (), digest)
         if current is None:
             # Where an autoscaler has the say, it begins from what serves, and not from one.
-            await self._scale(self._names(record)[1], replicas)
+            await self._scale(key, action.replicas)
         return True
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:

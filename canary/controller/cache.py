@@ -12,7 +12,7 @@ from time import monotonic
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.controller.cluster import Cluster
 from canary.controller.informer import Clock, Informer, Sleep
-from canary.controller.ledger import OnChange, Owner, Trim
+from canary.controller.ledger import OnChange, Owners, Trim
 from canary.controller.sight import Sight
 from canary.errors import NotFound
 
@@ -41,28 +41,28 @@ class CacheSet:
         self._sight = sight
         self._sleep = sleep
         self._clock = clock
-        self._trims: dict[Kind, tuple[Trim, bool, Owner | None]] = {}
+        self._trims: dict[Kind, tuple[Trim, bool, Owners | None]] = {}
         self._informers: dict[tuple[Kind, str], Informer] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     def register(
-        self, kind: Kind, trim: Trim, *, metadata_only: bool = False, owner: Owner | None = None
+        self, kind: Kind, trim: Trim, *, metadata_only: bool = False, owners: Owners | None = None
     ) -> None:
         """Tell what is kept of a kind; it is followed when it is first required."""
-        self._trims[kind] = (trim, metadata_only, owner)
+        self._trims[kind] = (trim, metadata_only, owners)
 
     def require(self, kind: Kind, namespace: str = ALL) -> None:
         """Follow a kind from now on."""
         if (kind, namespace) in self._informers:
             return
-        trim, metadata_only, owner = self._trims[kind]
+        trim, metadata_only, owners = self._trims[kind]
         informer = Informer(
             self._cluster,
             kind,
             namespace,
             trim=trim,
             metadata_only=metadata_only,
-            owner=owner,
+            owners=owners,
             on_change=self._on_change,
             on_synced=self._on_synced,
             on_obstacle=self._on_obstacle,

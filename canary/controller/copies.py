@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.api.ownership import CANARY, ours, own_metadata, refers_to_canary
+from canary.api.ownership import ours, own_metadata, refers_to_canary
 from canary.controller.cache import CacheSet
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
@@ -74,7 +74,7 @@ class Copies:
             found = self._record(canary, KINDS[used.kind], used.name)
             if found is None:
                 changed |= await self._restore(canary, used, target, promoted=promoted)
-            elif found.copy_of and not ours(canary, found.owners):
+            elif found.copy_of and canary.metadata.name not in found.copy_of:
                 changed |= await self._own(canary, used)
         if primary.settled:
             for key in list(self._unused(canary, primary)):
@@ -160,8 +160,7 @@ class Copies:
 
     async def _remove(self, canary: Canary, key: ObjectKey) -> bool:
         record = self._record(canary, key.kind, key.name)
-        owners = record.owners if record else ()
-        if sum(each.startswith(CANARY) for each in owners) > 1:
+        if record is not None and len(record.copy_of) > 1:
             return await self._disown(canary, key)
         version = record.resource_version if record else None
         try:

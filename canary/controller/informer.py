@@ -13,7 +13,7 @@ from time import monotonic
 from canary.api.kinds import Kind
 from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.controller.cluster import Cluster
-from canary.controller.ledger import Ledger, OnChange, Owner, Place, Trim
+from canary.controller.ledger import Ledger, OnChange, Owners, Place, Trim
 from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Informer:
         *,
         trim: Trim,
         metadata_only: bool,
-        owner: Owner | None = None,
+        owners: Owners | None = None,
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
@@ -64,7 +64,7 @@ class Informer:
         self._told_stale = False
         self._cluster = cluster
         self._namespace = namespace
-        self.ledger = Ledger(kind, trim=trim, owner=owner, on_change=on_change)
+        self.ledger = Ledger(kind, trim=trim, owners=owners, on_change=on_change)
         self._metadata_only = metadata_only
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 Trim = Callable[[Manifest], object | None]
 """Makes a record of an object; None for one that does not matter."""
-Owner = Callable[[Any], str]
-"""Names what a record belongs to, by which it can be found; empty where that is nothing."""
+Owners = Callable[[Any], tuple[str, ...]]
+"""Names what a record belongs to, by which it can be found."""
 OnChange = Callable[[Kind, str, str, object | None, object | None], None]
 """Called with kind, namespace, name, the record before and the record after."""
 Place = tuple[str, str]
@@ -26,13 +26,15 @@ Place = tuple[str, str]
 class Ledger:
     """Keeps the newest record of each object, and tells who listens of every change."""
 
-    def __init__(self, kind: Kind, *, trim: Trim, owner: Owner | None, on_change: OnChange) -> None:
+    def __init__(
+        self, kind: Kind, *, trim: Trim, owners: Owners | None, on_change: OnChange
+    ) -> None:
         self.records: dict[Place, object] = {}
         self.owned: dict[tuple[str, str], dict[str, object]] = {}
         """The records by namespace and owner, and then by name."""
         self._kind = kind
         self._trim = trim
-        self._owner = owner
+        self._owners = owners
         self._on_change = on_change
         self._versions: dict[Place, int] = {}
         self._own: set[int] = set()
@@ -139,16 +141,15 @@ class Ledger:
         before = self.records.pop(place, None)
         if record is not None:
             self.records[place] = record
-        if self._owner is None:
+        if self._owners is None:
             return
         namespace, name = place
-        if before is not None and self._owner(before):
-            owner = namespace, self._owner(before)
-            self.owned[owner].pop(name, None)
-            if not self.owned[owner]:
-                del self.owned[owner]
-        if record is not None and self._owner(record):
-            self.owned.setdefault((namespace, self._owner(record)), {})[name] = record
+        for owner in self._owners(before) if before is not None else ():
+            self.owned[namespace, owner].pop(name, None)
+            if not self.owned[namespace, owner]:
+                del self.owned[namespace, owner]
+        for owner in self._owners(record) if record is not None else ():
+            self.owned.setdefault((namespace, owner), {})[name] = record
 
     def _tell(self, place: Place, before: object | None, after: object | None) -> None:
         try:

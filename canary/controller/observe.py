@@ -122,6 +122,9 @@ class Observer:
             available=record.available,
             deadline_exceeded=record.deadline_exceeded,
             revision=record.revision,
+            template=record.template,
+            written=self._store.templates.recall(record.uid, ()) or "",
+            changed_by=record.changed_by,
             strategy=record.strategy,
             trouble=self._store.trouble(namespace, record),
         )

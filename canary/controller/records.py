@@ -75,6 +75,8 @@ class DeploymentRecord:
     rollout: str
     """The number of its newest ReplicaSet."""
     references: tuple[ConfigReference, ...]
+    changed_by: str
+    """Who else than tidegate has written into its pod template last."""
     strategy: UpdateStrategy
     """How its pods are replaced when the template changes."""
     owners: tuple[str, ...]
@@ -121,8 +123,8 @@ class ConfigRecord:
     resource_version: str
     owners: tuple[str, ...] = ()
     """Who owns it, for people."""
-    copy_of: str = ""
-    """The Canary whose primary's copy it is, the first of several; empty for the user's own."""
+    copy_of: tuple[str, ...] = ()
+    """The Canaries whose primaries' copy it is; none for the user's own."""
 
 
 def pack(manifest: Manifest) -> Packed:
@@ -181,6 +183,7 @@ class DeploymentReader:
             template=outline.template,
             rollout=annotations.get(ROLLOUT_REVISION, ""),
             references=outline.references,
+            changed_by=outline.changed_by,
             strategy=outline.strategy,
             owners=_owners(manifest),
             outline=outline.services,
@@ -195,6 +198,7 @@ class DeploymentReader:
             known = _Outline(
                 template=self._hashing.template_digest(template),
                 references=references(template),
+                changed_by=_changed_by(metadata),
                 strategy=_strategy(manifest["spec"].get("strategy") or {}),
                 services=_services_outline(manifest),
             )
@@ -208,8 +212,20 @@ class _Outline(NamedTuple):
 
     template: str
     references: tuple[ConfigReference, ...]
+    changed_by: str
     strategy: UpdateStrategy
     services: bytes
+
+
+def _changed_by(metadata: Mapping[str, Any]) -> str:
+    """Find who else than tidegate has written into a pod template last."""
+    others = [
+        (str(each.get("time") or ""), str(each.get("manager") or ""))
+        for each in metadata.get("managedFields") or ()
+        if each.get("manager") != MANAGER
+        and "f:template" in ((each.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    return intern(max(others)[1]) if others else ""
 
 
 def _strategy(strategy: Mapping[str, Any]) -> UpdateStrategy:
@@ -275,12 +291,12 @@ def config_record(manifest: Manifest) -> ConfigRecord:
     metadata = metadata_of(manifest)
     made_here = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
     owners = _owners(manifest)
-    canaries = [each.removeprefix(CANARY) for each in owners if each.startswith(CANARY)]
+    canaries = (each.removeprefix(CANARY) for each in owners if each.startswith(CANARY))
     return ConfigRecord(
         name=metadata["name"],
         resource_version=metadata.get("resourceVersion", ""),
         owners=owners,
-        copy_of=canaries[0] if made_here and canaries else "",
+        copy_of=tuple(canaries) if made_here else (),
     )
 
 

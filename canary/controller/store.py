@@ -15,6 +15,8 @@ class Store:
 
     def __init__(self, caches: CacheSet) -> None:
         self._caches = caches
+        self.templates: Memo[str] = Memo()
+        """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self._weights: Memo[tuple[Split | None]] = Memo()
 
     def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:

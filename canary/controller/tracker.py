@@ -94,11 +94,9 @@ class Tracker:
             register(alert_provider_kind(group), alert_provider_record)
         register(DEPLOYMENT, DeploymentReader(self._hashing).read)
         for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
-            register(kind, trim, owner=lambda record: str(record.deployment))
+            register(kind, trim, owners=lambda record: (str(record.deployment),))
         for kind in KINDS.values():
-            register(
-                kind, config_record, metadata_only=True, owner=lambda record: str(record.copy_of)
-            )
+            register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
         for kind in (SERVICE, AUTOSCALER):
             register(kind, pack)
         for kind in self._canary_kinds():

@@ -32,6 +32,8 @@ class EnsurePrimary:
     """
 
     revision: str
+    template: str = ""
+    """Digest of the pod template that it must have; empty where that is left open."""
     replicas: int
     """How many it gets when it is made or updated; an autoscaler's own choice is left to it."""
 

@@ -25,6 +25,7 @@ from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid
 from canary.core.desired import desired
+from canary.core.drift import note_template, undo_due_at
 from canary.core.facts import Facts
 from canary.core.idle import failed, rest
 from canary.core.initialisation import initialise
@@ -55,7 +56,7 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(remember_size(excused(repaired(situation))))
+    turn = _turn(note_template(remember_size(excused(repaired(situation)))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 
@@ -182,6 +183,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
             situation.drained_at if parking else None,
+            undo_due_at(situation) if parking else None,
             pods_at,
         )
         if moment is not None and moment > situation.now

@@ -17,6 +17,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.capacity import is_held, primary_size
+from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
@@ -103,6 +104,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     if not still_serves(situation):
         yield EnsurePrimary(
             revision=status.last_applied_spec if promoted else status.last_promoted_spec,
+            template=template_to_restore(situation),
             replicas=_replicas(situation),
         )
     if spec.autoscaler_ref:

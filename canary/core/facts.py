@@ -83,6 +83,12 @@ class Workload:
     """The Deployment's own progress deadline has passed."""
     revision: str = ""
     """The revision it was made from, as recorded on a primary by tidegate; empty on a target."""
+    template: str = ""
+    """Digest of the pod template."""
+    written: str = ""
+    """The same, as the API server answered our own last write; empty where that is not known."""
+    changed_by: str = ""
+    """Who else has written into the pod template last, as the API server knows it."""
     strategy: UpdateStrategy = UpdateStrategy()
     trouble: Trouble | None = None
 

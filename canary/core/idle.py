@@ -3,6 +3,7 @@
 from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
+from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
 from canary.core.promotion import finalise
@@ -65,7 +66,7 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
     """Stay at a revision, with the record of where it was read brought up to date."""
     status, target = situation.status, situation.facts.target
     parked = status.target_parked or (target is not None and target.replicas == 0)
-    kept = pin(situation, revision).but(target_parked=parked)
+    kept = undo_changes(pin(situation, revision).but(target_parked=parked))
     if situation.facts.primary is None and revision.id != status.last_promoted_spec:
         return kept.wait(
             why.PRIMARY_MISSING,
@@ -81,6 +82,9 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
         return _await_primary(kept)
     if situation.facts.taken:
         return hold_for_name(kept)
+    changed = await_template(kept)
+    if changed is not None:
+        return changed
     if situation.facts.autoscaler_missing:
         return _await_autoscaler(kept)
     return kept.but(waiting_for=None)

@@ -32,6 +32,8 @@ RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
 NAME_TAKEN = "NameTaken"
 AUTOSCALER_MISSING = "AutoscalerMissing"
+PRIMARY_CHANGED = "PrimaryChanged"
+CONTESTED = "Contested"
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,6 +73,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         OBSTACLE: "Something that should be written cannot be; the message says what.",
         NAME_TAKEN: "A name that tidegate needs belongs to an object of somebody else, which is "
         "never written; the message says which and what to do.",
+        PRIMARY_CHANGED: "Somebody has changed the primary's pod template: it is put back as "
+        "promoted.",
+        CONTESTED: "Somebody changes the primary's pod template again and again; it is put back "
+        "every ten minutes.",
         AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )
@@ -83,6 +89,8 @@ WRONG = frozenset(
         OBSTACLE,
         NAME_TAKEN,
         AUTOSCALER_MISSING,
+        PRIMARY_CHANGED,
+        CONTESTED,
         ROUTING_BLOCKED,
         ROUTE_REFUSED,
         RESTORING_BLOCKED,

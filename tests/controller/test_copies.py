@@ -181,6 +181,8 @@ async def test_a_copy_of_an_earlier_release_stays_in_use_until_the_next_promotio
         template = primary["spec"]["template"]
         template["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"] = "settings-primary"
         await world.api.replace(primary, DEPLOYMENT)
+        # An earlier release has not recorded what the primary was given.
+        await world.patch(CANARY, name, {"status": {"primary": None}}, subresource="status")
     generations = await primaries(world)
     async with world.running_controller():
 
