@@ -7,12 +7,15 @@ from typing import Any
 
 import kopf
 
+from analysis.errors import UnknownPlugin
 from canary.controller import handlers, logs
 from canary.controller.admission import Reviewer
 from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
 from canary.controller.credentials import load_credentials
 from canary.controller.moderation import ModeratedSelector
+from canary.errors import CanaryError
+from canary.routers import router_for
 from canary.settings import Settings
 
 IDENTITY: Any = "tidegate"
@@ -29,6 +32,10 @@ def run(settings: Settings, *, version: str) -> None:
         CanaryError: it could not be started; says why.
     """
     logs.configure(settings.log_level, settings.log_format)
+    try:
+        router_for(settings.router)
+    except UnknownPlugin as error:
+        raise CanaryError(f"--router: {error}") from error
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
     reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
     admission = (

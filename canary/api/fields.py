@@ -238,6 +238,14 @@ Url = Annotated[
         maximum=2048,
     ),
 ]
+Host = Annotated[
+    str,
+    Form(
+        r"[^\s/]+",
+        "write a host name alone, such as app.example.com, without http:// and without a path",
+        maximum=253,
+    ),
+]
 HeaderName = Annotated[
     str,
     Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "write the name of an HTTP header", maximum=256),

@@ -8,7 +8,17 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Document, DurationText, Flag, Form, Label, Port, PortOrName, Text
+from canary.api.fields import (
+    Document,
+    DurationText,
+    Flag,
+    Form,
+    Host,
+    Label,
+    Port,
+    PortOrName,
+    Text,
+)
 from canary.api.meta import ApiModel
 from canary.api.rules import DELEGATION_STANDS_ALONE, rules
 from canary.api.traffic import (
@@ -118,7 +128,7 @@ class Service(ApiModel):
         max_length=32,
         description="Gateways, or Services inside a mesh, that the HTTPRoute attaches to.",
     )
-    hosts: tuple[Text, ...] = Field(
+    hosts: tuple[Host, ...] = Field(
         default=(), max_length=_ENTRIES, description="Host names that the route answers to."
     )
     delegation: Flag = Field(

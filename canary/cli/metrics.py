@@ -1,6 +1,7 @@
 """`tidegate metrics CANARY`: what its gate would have seen, each metric with its bound."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,7 +62,10 @@ async def metrics(
     router: str,
     png: Path | None,
 ) -> None:
-    """Draw each metric of a Canary over time, with its bound."""
+    """Draw each metric of a Canary over time, with its bound.
+
+    Ends with exit code 1 where none of them could be read.
+    """
     manifest = await cluster.read(place.kind, place.namespace, place.name)
     record = CanaryReader(router).read(manifest)
     templates = await _templates(cluster, place, parse_canary(manifest).spec.analysis.metrics)
@@ -84,6 +88,8 @@ async def metrics(
     if png is not None:
         save_png(drawn, png, f"{place.namespace}/{place.name}")
         console.print(f"saved {png}", markup=False)
+    if not drawn and (read or unasked):
+        raise click.ClickException("no metric could be read")
 
 
 async def _templates(
@@ -96,7 +102,9 @@ async def _templates(
             continue
         key = (metric.template_ref.namespace or place.namespace, metric.template_ref.name)
         if key not in found:
-            found[key] = parse_metric_template(await cluster.read(kind, *key))
+            # What is missing is told with the metric that needs it.
+            with suppress(NotFound):
+                found[key] = parse_metric_template(await cluster.read(kind, *key))
     return found
 
 

@@ -49,6 +49,8 @@ WORK_ENDS = timedelta(seconds=12)
 """How long what is in flight may take when the controller ends."""
 NOTICES_END = timedelta(seconds=4)
 """How long notices may take after that; all in all it ends within 20 s."""
+_LOOKUPS = frozenset({"GET", "DISCOVER"})
+"""Requests to which "there is none" is an answer like any other."""
 STARTS_PER_SECOND = 50.0
 """At most so many Canaries are looked at in a second after a start, or a change of leader."""
 
@@ -301,7 +303,8 @@ class Controller:
     # ----------------------------------------------------------------------------------- measuring
 
     def _observe_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
-        error = "" if 200 <= status < 400 else str(status or "no-answer")
+        missing = status == 404 and verb in _LOOKUPS
+        error = "" if 200 <= status < 400 or missing else str(status or "no-answer")
         self._metrics.api_request(verb, resource, seconds, error)
 
     def _observe_hook(self, hook: Webhook, result: HookResult, seconds: float) -> None:

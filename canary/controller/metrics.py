@@ -16,6 +16,7 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 
@@ -38,6 +39,8 @@ class Metrics:
         router: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        # When each series began doubles the page, and is asked for by nobody.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._born = clock()
         ProcessCollector(registry=self._registry)

@@ -74,6 +74,13 @@ SAID = {
             "the controller uses by default, cannot do this"
         ),
     ),
+    "an address where a host name belongs": (
+        {"service/hosts": ["http://app.example.com"]},
+        (
+            "spec.service.hosts[0]: 'http://app.example.com': write a host name alone, such as "
+            "app.example.com, without http:// and without a path"
+        ),
+    ),
     "retries without a number": (
         {"service/retries": {"perTryTimeout": "1s"}},
         (

@@ -5,6 +5,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from analysis.model import ThresholdRange
 from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw
@@ -111,19 +113,65 @@ async def test_run_offers_no_secret_as_a_flag() -> None:
     assert "--slack-url" not in output
 
 
-def test_a_chart_shows_values_bounds_and_times() -> None:
+def chart(bound: ThresholdRange, *values: float, height: int = 4) -> list[str]:
     start = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    points = tuple((start + timedelta(minutes=each), float(each)) for each in range(4))
+    points = tuple((start + timedelta(minutes=each), value) for each, value in enumerate(values))
+    return draw(Drawn(name="orders", unit="", bound=bound, points=points), height=height)
 
-    lines = draw(
-        Drawn(name="orders", unit="", bound=ThresholdRange(max=4.0), points=points), height=4
-    )
 
-    assert lines == [
+def test_a_chart_shows_values_bounds_and_times() -> None:
+    assert chart(ThresholdRange(max=4.0), 0, 1, 2, 3) == [
         "orders: value ≤ 4",
-        "         4 ┤╌╌╌╌",
-        "     2.667 ┤   █",
-        "     1.333 ┤  ██",
-        "         0 ┤ ███",
+        "       3.6 ┤╌╌╌╌",
+        "         2 ┤   ▅",
+        "       0.4 ┤ ▃██",
+        "      -1.2 ┤▆███",
         "           └ 12:00:00 … 12:03:00",
     ]
+
+
+def test_a_chart_zooms_to_values_and_bound_and_draws_the_bound_through_the_values() -> None:
+    lines = chart(ThresholdRange(min=99.0), 99.9, 99.8, 98.9, 99.95, height=6)
+    assert lines == [
+        "orders: 99 ≤ value",
+        "   99.8917 ┤   ▂",
+        "   99.6583 ┤█▅ █",
+        "    99.425 ┤██ █",
+        "   99.1917 ┤██ █",
+        "   98.9583 ┤╌╌╌╌",
+        "    98.725 ┤██▆█",
+        "           └ 12:00:00 … 12:03:00",
+    ]
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -5.0])
+def test_a_chart_of_one_value_has_a_height(value: float) -> None:
+    assert len(chart(ThresholdRange(min=value), value)) == 6
+
+
+async def test_where_no_metric_can_be_read_that_is_a_failure(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    code, output = await tidegate(
+        "metrics",
+        "podinfo",
+        "--kubeconfig",
+        str(kubeconfig),
+        "--metrics-server",
+        "http://127.0.0.1:9",
+    )
+
+    assert code == 1
+    assert "no metric could be read" in output
+
+
+async def test_a_default_router_that_there_is_not_is_refused_with_the_known_ones(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    code, output = await tidegate("run", "--router", "nope", "--kubeconfig", str(kubeconfig))
+
+    assert code == 1
+    assert (
+        "--router: there is no router 'nope'; name one of gatewayapi, istio, linkerd, smi" in output
+    )
+    assert "Traceback" not in output

@@ -8,7 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights, write_status
 from canary.controller.canaries import CanaryKey, CanaryReader, CanaryRecord
+from canary.controller.controller import Controller
 from canary.controller.metrics import Metrics
+from canary.settings import Settings
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PODINFO = CanaryKey("tidegate.dev", "test", "podinfo")
@@ -239,3 +241,19 @@ class TestThePage:
         other = Metrics(version="1", router="smi")
         metrics.canary(a_record())
         assert of_canary(other, "tidegate_canary_step") is None
+
+
+def test_no_series_tells_when_another_one_began(metrics: Metrics) -> None:
+    metrics.api_request("GET", "canaries", 0.1)
+    metrics.canary(a_record(history=(a_run(),)))
+    assert "_created" not in metrics.page()[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "errors"),
+    [("GET", 404, False), ("DISCOVER", 404, False), ("PATCH", 404, True), ("GET", 403, True)],
+)
+def test_a_lookup_that_finds_nothing_is_no_error(verb: str, status: int, errors: bool) -> None:
+    controller = Controller(Settings(), version="test")
+    controller._observe_request(verb, "virtualservices", status, 0.1)
+    assert (b"tidegate_api_request_errors_total{" in controller._metrics.page()[0]) is errors
