@@ -197,6 +197,32 @@ class CommandRecord(StatusModel):
     cleared: bool = Field(default=False, description="Whether its annotation is gone again.")
 
 
+class RiskStatus(StatusModel):
+    """An object that stops to do its work when a primary serves."""
+
+    object: str = Field(description="Its kind and name, as kind/name.")
+    reason: str = Field(description="What is at risk, in one CamelCase word.")
+    message: str = Field(default="", description="What is at risk and what to do, in a sentence.")
+    holds: bool = Field(
+        default=False, description="Whether a new Canary is not initialised before it is settled."
+    )
+
+
+class Preflight(StatusModel):
+    """What was found around the target."""
+
+    generation: int = Field(
+        ge=0, description="The generation of the spec that it was looked at for."
+    )
+    at: Moment = Field(description="When it was looked at.")
+    risks: tuple[RiskStatus, ...] = Field(default=(), description="What was found, at most 10.")
+    traffic_policy: str = Field(
+        default="",
+        description="The trafficPolicy of a DestinationRule for the apex, which both sides take "
+        "over, as JSON.",
+    )
+
+
 class RunRecord(StatusModel):
     """A run that has ended."""
 
@@ -279,9 +305,6 @@ class CanaryStatus(StatusModel):
     primary: PrimaryRecord | None = Field(
         default=None, description="What the primary was given last."
     )
-    autoscaler: str = Field(
-        default="", description="The autoscaler of which the primary was given a copy."
-    )
     target_parked: bool = Field(
         default=False,
         description="Whether the target was seen without replicas since the last run.",
@@ -309,6 +332,9 @@ class CanaryStatus(StatusModel):
     )
     run: Run | None = Field(default=None, description="The run under way.")
     paused: Pause | None = Field(default=None, description="The pause that holds the run.")
+    preflight: Preflight | None = Field(
+        default=None, description="What was found around the target when the spec last changed."
+    )
     history: tuple[RunRecord, ...] = Field(
         default=(), description="The last few runs, the newest first."
     )
@@ -319,7 +345,7 @@ class CanaryStatus(StatusModel):
         default=(), description="What is still to be delivered, the oldest first."
     )
     conditions: tuple[Condition, ...] = Field(
-        default=(), description="Ready, Progressing, Stalled, Promoted and Invalid."
+        default=(), description="Ready, Progressing, Stalled, Promoted, AtRisk and Invalid."
     )
 
     def condition(self, type_: str) -> Condition | None:

@@ -29,6 +29,8 @@ from canary.errors import InvalidSpec, Problem
 from canary.routers import Router, router_for
 
 COMMAND_PREFIX = f"{GROUP}/"
+ACCEPT_RISK = f"{GROUP}/accept-risk"
+"""Names risks that a person accepts, as kind/name with commas between them."""
 FINALIZER = f"{GROUP}/finalizer"
 """Holds a deleted Canary until its target has its pods and its traffic back."""
 
@@ -59,6 +61,8 @@ class CanaryRecord:
     deleting: bool
     finalizers: tuple[str, ...]
     commands: tuple[Command, ...]
+    accepted_risks: frozenset[str]
+    """The risks that a person accepts, as kind/name."""
     status: CanaryStatus
     canary: Canary | None
     """None where too little of the spec can be read to know the target by."""
@@ -182,6 +186,7 @@ class CanaryReader:
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers") or ()),
             commands=_commands(metadata.get("annotations") or {}),
+            accepted_risks=_accepted_risks(metadata.get("annotations") or {}),
             status=_status(group, manifest.get("status")),
             canary=canary,
             router=router,
@@ -285,6 +290,10 @@ def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Proble
             remedy = f"delete one of the two Canaries: {other.key} has this target already"
             return (Problem("spec.targetRef.name", target, remedy),)
     return ()
+
+
+def _accepted_risks(annotations: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(annotations.get(ACCEPT_RISK, "")).replace(",", " ").split())
 
 
 def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:

@@ -34,6 +34,7 @@ from canary.controller.reconcile import Reconciler
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
 from canary.controller.sight import EVERYTHING, Sight
+from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
@@ -272,6 +273,11 @@ class Controller:
                 store=store,
                 configs=configs,
                 renderer=renderer,
+                surroundings=Surroundings(
+                    cluster,
+                    selector_labels=settings.selector_labels,
+                    now=lambda: datetime.now(UTC),
+                ),
                 policy=Policy(drain=settings.drain, history=settings.history),
                 hashing=self._hashing,
             ),

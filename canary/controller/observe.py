@@ -15,6 +15,7 @@ from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
+from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
@@ -31,6 +32,7 @@ class Observer:
         store: Store,
         configs: ConfigReader,
         renderer: Renderer,
+        surroundings: Surroundings,
         policy: Policy,
         hashing: Hashing,
     ) -> None:
@@ -38,6 +40,7 @@ class Observer:
         self._store = store
         self._configs = configs
         self._renderer = renderer
+        self._surroundings = surroundings
         self._policy = policy
         self._hashing = hashing
         self._revisions: Memo[str] = Memo()
@@ -88,9 +91,9 @@ class Observer:
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
             autoscaler_missing=self._autoscaler_missing(record),
-            autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
-            is not None,
             taken=self._renderer.taken(record),
+            survey=await self._surroundings.survey(record),
+            accepted_risks=record.accepted_risks,
             obstacle=obstacle,
             outages=outages,
             away_since=away_since,

@@ -78,6 +78,7 @@ class Store:
         return (
             record.uid,
             record.generation or record.resource_version,
+            record.status.preflight and record.status.preflight.traffic_policy,
             *self._caches.served(router.kinds).values(),
             *(self.packed(key) for key in router.objects(canary)),
         )

@@ -15,6 +15,7 @@ from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
 from canary.resources.names import SelectorLabel, primary_name, selector_label
 from canary.resources.ports import service_ports
+from canary.resources.preflight import with_policy
 from canary.resources.services import services
 from canary.routers import Restoration
 
@@ -120,14 +121,6 @@ class Renderer:
         taken = any(key == each for each, _ in self._taken(record))
         return [Wanted(key=key, rendered=rendered, existing=existing, foreign=taken)]
 
-    def copy_of_autoscaler(self, record: CanaryRecord, name: str) -> ObjectKey | None:
-        """Find the primary's copy of an autoscaler; None where there is none of ours."""
-        if record.canary is None or not name:
-            return None
-        key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=primary_name(name))
-        packed = self._store.packed(key)
-        return key if packed is not None and ours(record.canary, packed.owners) else None
-
     def behind_autoscaler(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the primary's autoscaler is rendered from."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None
@@ -144,7 +137,9 @@ class Renderer:
         """Render the route, what it refers to first."""
         if record.canary is None or record.router is None:
             return []
-        rendered = record.router.render(record.canary, self._store.routes(record), split)
+        known = record.status.preflight
+        canary = with_policy(record.canary, known.traffic_policy if known else "")
+        rendered = record.router.render(canary, self._store.routes(record), split)
         return self._of_router(record, rendered)
 
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:

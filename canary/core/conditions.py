@@ -1,12 +1,13 @@
 """Phase and wait to conditions: the one home of the prose of a status."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from canary.api.status import CanaryStatus, Condition, Phase
 from canary.core.phases import RUNNING
+from canary.core.preflight import open_risks
 from canary.core.situation import STEPPING, Situation
 from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
 from canary.core.weights import FULL
@@ -17,6 +18,7 @@ PROGRESSING = "Progressing"
 STALLED = "Stalled"
 PROMOTED = "Promoted"
 INVALID = "Invalid"
+AT_RISK = "AtRisk"
 
 SENTENCES: Mapping[Phase, str] = MappingProxyType(
     {
@@ -60,15 +62,25 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
     else:
         stalled_reason = _failure_reason(status) if phase is Phase.FAILED else astray or reason
     sentence = _sentence(situation)
-    return tuple(
-        _condition(status, situation.facts.generation, situation.now, type_, holds, why, sentence)
-        for type_, holds, why in (
-            (READY, _truth(serving and not wrong), reason),
-            (PROGRESSING, _truth(busy and not wrong), reason),
-            (STALLED, _truth(wrong), stalled_reason),
-            (PROMOTED, _PROMOTED.get(phase, "Unknown"), name),
-        )
+    said = (
+        (READY, _truth(serving and not wrong), reason, sentence),
+        (PROGRESSING, _truth(busy and not wrong), reason, sentence),
+        (STALLED, _truth(wrong), stalled_reason, sentence),
+        (PROMOTED, _PROMOTED.get(phase, "Unknown"), name, sentence),
+        *_at_risk(situation),
     )
+    return tuple(
+        _condition(status, situation.facts.generation, situation.now, *each) for each in said
+    )
+
+
+def _at_risk(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
+    """Name what does not do its work; nothing where there never was anything."""
+    risks = tuple(open_risks(situation))
+    if risks:
+        yield AT_RISK, "True", risks[0].reason, "; ".join(each.message for each in risks)
+    elif situation.status.condition(AT_RISK) is not None:
+        yield AT_RISK, "False", "Settled", "Nothing that was found around the target is at risk."
 
 
 def invalid(

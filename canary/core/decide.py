@@ -21,7 +21,6 @@ from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Severity
 from canary.core import waits as why
 from canary.core.actions import HoldFinalizer
-from canary.core.autoscaling import note_autoscaler
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid
@@ -35,6 +34,7 @@ from canary.core.notices import notice
 from canary.core.outages import excused
 from canary.core.phases import IDLE, RUNNING
 from canary.core.pods import pods_matter_at
+from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
 from canary.core.repair import repaired
 from canary.core.revision import current_revision, note_place
@@ -57,12 +57,9 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(_noted(remember_size(excused(repaired(situation)))))
+    known = note_survey(remember_size(excused(repaired(situation))))
+    turn = _turn(note_template(known))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
-
-
-def _noted(situation: Situation) -> Situation:
-    return note_autoscaler(note_template(situation))
 
 
 def refuse(
@@ -187,6 +184,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             wait.since + drain if wait and wait.reason == why.DRAINING else None,
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
+            preflight_at(status),
             situation.drained_at if parking else None,
             undo_due_at(situation) if parking else None,
             pods_at,

@@ -146,6 +146,32 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """An object of somebody else that stops to do its work when a primary serves."""
+
+    kind: str
+    name: str
+    reason: str
+    """One CamelCase word."""
+    message: str
+    """What is lost, and what to do."""
+    holds: bool
+    """Whether a new Canary is not initialised before this is settled."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What was found around a target."""
+
+    risks: tuple[Risk, ...] = ()
+    traffic_policy: str = ""
+    """The trafficPolicy for the apex host that the sides take over, as JSON; empty without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
 
@@ -190,10 +216,12 @@ class Facts:
     """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
     autoscaler_missing: bool = False
     """The autoscaler that the Canary names does not exist."""
-    autoscaler_left: bool = False
-    """The primary still has a copy of the autoscaler that the status names."""
     taken: str = ""
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
+    survey: Survey | None = None
+    """What is around the target; None where nobody has looked just now."""
+    accepted_risks: frozenset[str] = frozenset()
+    """The risks that a person accepts, as kind/name."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     outages: tuple[Outage, ...] = ()

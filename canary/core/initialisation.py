@@ -3,6 +3,7 @@
 from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.facts import Revision
+from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
 from canary.core.weights import ALL_PRIMARY
@@ -19,7 +20,7 @@ def initialise(situation: Situation) -> Situation:
     revision = current_revision(situation.status, situation.facts)
     if revision is None:
         return _await(situation, *no_revision(situation))
-    return _take_over(situation, revision)
+    return hold_for_risk(situation) or _take_over(situation, revision)
 
 
 def _take_over(situation: Situation, revision: Revision) -> Situation:

@@ -31,6 +31,8 @@ RESTORING_BLOCKED = "RestoringBlocked"
 RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
 NAME_TAKEN = "NameTaken"
+SELECTORS_LOST = "SelectorsLost"
+WEIGHTS_IGNORED = "WeightsIgnored"
 AUTOSCALER_MISSING = "AutoscalerMissing"
 PRIMARY_CHANGED = "PrimaryChanged"
 CONTESTED = "Contested"
@@ -59,6 +61,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
         PAUSED: "A person has paused the run; pods that fail still roll it back.",
+        SELECTORS_LOST: "A policy selects the target's pods and would not select the primary's; a "
+        "new Canary is not initialised before that is settled or accepted.",
+        WEIGHTS_IGNORED: "Something in the cluster overrides the route's weights; a new Canary is "
+        "not initialised before that is settled or accepted.",
         SUSPENDED: "`spec.suspend` is true: everything stays as it is.",
         DRAINING: "Requests in flight on the side that lost its traffic are given time to end.",
         PROPAGATING: "Proxies are given time to learn of new services before traffic goes to them.",
@@ -88,6 +94,8 @@ WRONG = frozenset(
         PRIMARY_MISSING,
         OBSTACLE,
         NAME_TAKEN,
+        SELECTORS_LOST,
+        WEIGHTS_IGNORED,
         AUTOSCALER_MISSING,
         PRIMARY_CHANGED,
         CONTESTED,

@@ -60,15 +60,23 @@ KEPT: Mapping[Right, str] = {
     Right("autoscaling", "horizontalpodautoscalers", "update"): (
         "the primary's autoscaler follows the target's where that one is changed"
     ),
-    Right("autoscaling", "horizontalpodautoscalers", "delete"): (
-        "the primary's autoscaler goes when the Canary names none any longer"
-    ),
     Right("networking.istio.io", "destinationrules", "update"): (
         "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),
     **dict.fromkeys(
         (Right("", "configmaps", "patch"), Right("", "secrets", "patch")),
         "a copy of an earlier release that several Canaries use gets each of them as an owner",
+    ),
+    **dict.fromkeys(
+        (
+            Right("security.istio.io", "authorizationpolicies", "list"),
+            Right("security.istio.io", "peerauthentications", "list"),
+            Right("security.istio.io", "requestauthentications", "list"),
+            Right("networking.k8s.io", "networkpolicies", "list"),
+            Right("cilium.io", "ciliumnetworkpolicies", "list"),
+            Right("linkerd.io", "serviceprofiles", "list"),
+        ),
+        "policies are listed where their kinds are installed",
     ),
     **dict.fromkeys(
         (

@@ -18,6 +18,7 @@ from canary.api.kinds import (
     Manifest,
 )
 from canary.cli.run import run
+from canary.resources.preflight import SELECTING, SERVICE_PROFILE
 from canary.routers import ROUTERS, router_for
 from canary.settings import Settings
 from tests.delivery.helm import CHART, OPTIONS, HelmFailed, as_flags, run_helm
@@ -215,7 +216,7 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
 
 
 def test_what_the_controller_writes_and_follows_and_no_more(render):
-    granted = rights(render()["ClusterRole", "/tidegate"])
+    granted = rights(render('rbac={"preflight":false}')["ClusterRole", "/tidegate"])
     assert {each: verbs for each, verbs in granted.items() if each[0] not in ROUTING_GROUPS} == {
         ("tidegate.dev", "canaries"): ["get", "list", "patch", "watch"],
         ("tidegate.dev", "canaries/status"): ["patch"],
@@ -238,6 +239,15 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ],
         ("", "events"): ["create"],
     }
+
+
+def test_policies_may_be_listed_and_nothing_else_and_only_where_that_is_wished(render):
+    role = "ClusterRole", "/tidegate"
+    with_policies, without = (
+        rights(render(f'rbac={{"preflight":{wished}}}')[role]) for wished in ("true", "false")
+    )
+    surveyed = {(kind.group, kind.plural) for kind in (*SELECTING, SERVICE_PROFILE)}
+    assert with_policies == without | {each: ["list"] for each in surveyed}
 
 
 def test_configs_that_are_not_followed_need_no_right_but_to_read_secrets(render):

@@ -93,7 +93,7 @@ what was asked.
 {{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, update, delete]
+  verbs: [get, list, watch, create, update]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
@@ -110,6 +110,21 @@ what was asked.
 - apiGroups: [{{ $group }}]
   resources: {{ toJson $resources }}
   verbs: [get, list, watch, create, update, delete]
+{{- end }}
+{{- if .Values.rbac.preflight }}
+# Policies that may stop to cover the pods that serve: listed for a Canary that is new or changed.
+- apiGroups: [security.istio.io]
+  resources: [authorizationpolicies, peerauthentications, requestauthentications]
+  verbs: [list]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list]
+- apiGroups: [cilium.io]
+  resources: [ciliumnetworkpolicies]
+  verbs: [list]
+- apiGroups: [linkerd.io]
+  resources: [serviceprofiles]
+  verbs: [list]
 {{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}

@@ -1,0 +1,186 @@
+"""Preflight: what around a target would stop to hold once a primary serves in its place.
+
+Policies that select pods by the label that the primary's pods have with another value no longer
+cover those that serve. They are other people's, and are never written: they are named.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.core.facts import Risk, Survey
+from canary.resources.names import SelectorLabel
+from canary.resources.selecting import (
+    cilium_selectors,
+    istio_selectors,
+    network_policy_selectors,
+    selects,
+)
+
+SELECTORS_LOST = "SelectorsLost"
+WEIGHTS_IGNORED = "WeightsIgnored"
+POLICY_IGNORED = "PolicyIgnored"
+
+_SECURITY = "security.istio.io"
+_ISTIO = tuple(
+    Kind(group=_SECURITY, versions=("v1", "v1beta1"), kind=kind, plural=plural)
+    for kind, plural in (
+        ("AuthorizationPolicy", "authorizationpolicies"),
+        ("PeerAuthentication", "peerauthentications"),
+        ("RequestAuthentication", "requestauthentications"),
+    )
+)
+NETWORK_POLICY = Kind(
+    group="networking.k8s.io", versions=("v1",), kind="NetworkPolicy", plural="networkpolicies"
+)
+CILIUM_POLICY = Kind(
+    group="cilium.io", versions=("v2",), kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"
+)
+SERVICE_PROFILE = Kind(
+    group="linkerd.io", versions=("v1alpha2",), kind="ServiceProfile", plural="serviceprofiles"
+)
+DESTINATION_RULE = Kind(
+    group="networking.istio.io",
+    versions=("v1", "v1beta1"),
+    kind="DestinationRule",
+    plural="destinationrules",
+)
+
+Selectors = Callable[[Manifest], Iterator[Mapping[str, Any]]]
+SELECTING: Mapping[Kind, Selectors] = MappingProxyType(
+    {
+        **dict.fromkeys(_ISTIO, istio_selectors),
+        NETWORK_POLICY: network_policy_selectors,
+        CILIUM_POLICY: cilium_selectors,
+    }
+)
+"""The kinds that select pods by label, with how each of them does."""
+
+#: Routers whose weights a ServiceProfile of Linkerd overrides.
+_UNDER_PROFILES = frozenset({"smi", "linkerd", "gatewayapi"})
+#: A longer trafficPolicy is not kept in a status.
+_POLICY_LENGTH = 4096
+
+Found = Mapping[Kind, tuple[Manifest, ...]]
+"""The objects of each kind in the Canary's namespace; of kinds that can't be read there are none."""
+
+
+def surveyed_kinds(router: str) -> tuple[Kind, ...]:
+    """Name the kinds that matter to a Canary with a router."""
+    profiles = (SERVICE_PROFILE,) if router in _UNDER_PROFILES else ()
+    rules = (DESTINATION_RULE,) if router == "istio" else ()
+    return (*SELECTING, *profiles, *rules)
+
+
+def survey(
+    canary: Canary, router: str, target: Manifest, label: SelectorLabel, found: Found
+) -> Survey:
+    """Name the risks of a Canary, and the trafficPolicy that its sides take over."""
+    rules = tuple(_apex_rules(canary, found))
+    policy = "" if canary.spec.service.traffic_policy or not rules else _written(rules[0])
+    fits = len(policy) <= _POLICY_LENGTH
+    ignored = rules[1:] if policy and fits else rules
+    return Survey(
+        risks=(
+            *risks(canary, target, label, found),
+            *(_profiles(canary, found) if router in _UNDER_PROFILES else ()),
+            *(_ignored(canary, rule) for rule in ignored),
+        ),
+        traffic_policy=policy if fits else "",
+    )
+
+
+def risks(canary: Canary, target: Manifest, label: SelectorLabel, found: Found) -> tuple[Risk, ...]:
+    """Name the policies that cover the target's pods and would not cover the primary's."""
+    template = target["spec"]["template"].get("metadata") or {}
+    pods = {
+        **(target["spec"]["selector"].get("matchLabels") or {}),
+        **(template.get("labels") or {}),
+    }
+    primary = pods | {label.key: label.primary}
+    return tuple(
+        _lost(canary, kind, policy["metadata"]["name"], label)
+        for kind, selectors in SELECTING.items()
+        for policy in found.get(kind, ())
+        if _only(selectors, policy, pods, primary)
+        # A policy for the primary's pods alone was written with them in mind.
+        and not any(_only(selectors, other, primary, pods) for other in found[kind])
+    )
+
+
+def _only(
+    selectors: Selectors, policy: Manifest, one: Mapping[str, str], other: Mapping[str, str]
+) -> bool:
+    """Tell whether a policy selects the pods of one side somewhere, and there not the other's."""
+    return any(selects(each, one) and not selects(each, other) for each in selectors(policy))
+
+
+def _lost(canary: Canary, kind: Kind, name: str, label: SelectorLabel) -> Risk:
+    return Risk(
+        kind=kind.kind,
+        name=name,
+        reason=SELECTORS_LOST,
+        message=f"{kind.kind} {name} selects pods by {label.key}={label.value}, and the pods of "
+        f"{canary.spec.primary_name} have {label.key}={label.primary}: select by a label that "
+        "both have, or name another label in the controller's --selector-labels",
+        holds=True,
+    )
+
+
+def _profiles(canary: Canary, found: Found) -> Iterator[Risk]:
+    """Name the ServiceProfiles of the apex, by their names: Linkerd asks them and no route."""
+    apex = canary.spec.service_name
+    for profile in found.get(SERVICE_PROFILE, ()):
+        name = str(profile["metadata"]["name"])
+        if name.startswith(f"{apex}.{canary.metadata.namespace}.svc."):
+            yield Risk(
+                kind=SERVICE_PROFILE.kind,
+                name=name,
+                reason=WEIGHTS_IGNORED,
+                message=f"Linkerd ignores the weights of routes to {apex} while there is a "
+                f"ServiceProfile {name}: replace it with an HTTPRoute, or delete it",
+                holds=True,
+            )
+
+
+def _apex_rules(canary: Canary, found: Found) -> Iterator[Manifest]:
+    """Find the DestinationRules with a trafficPolicy for the apex, by whatever name."""
+    apex, namespace = canary.spec.service_name, canary.metadata.namespace
+    hosts = {apex, *(f"{apex}.{namespace}{rest}" for rest in ("", ".svc", ".svc.cluster.local"))}
+    for rule in found.get(DESTINATION_RULE, ()):
+        spec = rule.get("spec") or {}
+        if spec.get("host") in hosts and spec.get("trafficPolicy"):
+            yield rule
+
+
+def _ignored(canary: Canary, rule: Manifest) -> Risk:
+    name, spec = rule["metadata"]["name"], canary.spec
+    sides = f"{spec.primary_service_name} and {spec.canary_service_name}"
+    return Risk(
+        kind=DESTINATION_RULE.kind,
+        name=name,
+        reason=POLICY_IGNORED,
+        message=f"the trafficPolicy of DestinationRule {name} has no effect: requests go to "
+        f"{sides}; move what you need of it to spec.service.trafficPolicy",
+        holds=False,
+    )
+
+
+def _written(rule: Manifest) -> str:
+    return json.dumps(rule["spec"]["trafficPolicy"], sort_keys=True, separators=(",", ":"))
+
+
+def with_policy(canary: Canary, policy: str) -> Canary:
+    """Give a Canary the trafficPolicy that was taken over, where it has none of its own."""
+    service = canary.spec.service
+    try:
+        document = json.loads(policy) if policy and not service.traffic_policy else None
+    except ValueError:  # a status may have been edited by hand
+        document = None
+    if not isinstance(document, dict):
+        return canary
+    taken = service.but(traffic_policy=document)
+    return canary.but(spec=canary.spec.but(service=taken))
