@@ -305,6 +305,9 @@ class CanaryStatus(StatusModel):
     primary: PrimaryRecord | None = Field(
         default=None, description="What the primary was given last."
     )
+    autoscaler: str = Field(
+        default="", description="The autoscaler of which the primary was given a copy."
+    )
     target_parked: bool = Field(
         default=False,
         description="Whether the target was seen without replicas since the last run.",

@@ -34,6 +34,7 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    RemoveAutoscaler,
     RestoreRoutes,
     RouteTraffic,
     ScalePrimary,
@@ -114,6 +115,8 @@ class Applier:
                 return await self._ensure_primary(record, action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
+            case RemoveAutoscaler(name=name):
+                return await self._remove_autoscaler(record, name), record
             case RestoreRoutes():
                 return await self._restore_routes(record), record
             case ScaleTarget(replicas=replicas):
@@ -234,6 +237,14 @@ class Applier:
         if current is None:
             # Where an autoscaler has the say, it begins from what serves, and not from one.
             await self._scale(key, action.replicas)
+        return True
+
+    async def _remove_autoscaler(self, record: CanaryRecord, name: str) -> bool:
+        key = self._renderer.copy_of_autoscaler(record, name)
+        if key is None:
+            return False
+        await self._delete(key)
+        self._caches.drop(key.kind, key.namespace, key.name)
         return True
 
     async def _restore_routes(self, record: CanaryRecord) -> bool:

@@ -223,5 +223,11 @@ async def _events(asked: str, content: aiohttp.StreamReader) -> Events:
 
 
 def _unreachable(asked: str, error: BaseException) -> Unreachable:
-    reason = str(error) or "no answer in time"
-    return Unreachable(f"{asked}: {type(error).__name__}: {reason}")
+    match error:
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            reason = f"the API server at {error.host}:{error.port} refuses connections"
+        case aiohttp.ClientConnectorDNSError():
+            reason = f"the API server's name {error.host} cannot be found"
+        case _:
+            reason = f"{type(error).__name__}: {str(error) or 'no answer in time'}"
+    return Unreachable(f"{asked}: {reason}")

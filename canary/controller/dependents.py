@@ -93,7 +93,7 @@ def needs(
     namespace, group, spec = record.key.namespace, record.key.group, canary.spec
     yield DEPLOYMENT, namespace
     yield SERVICE, namespace
-    if spec.autoscaler_ref is not None:
+    if spec.autoscaler_ref is not None or record.status.autoscaler:
         yield AUTOSCALER, namespace
     for key in record.router.objects(canary) if record.router else ():
         yield key.kind, key.namespace

@@ -53,6 +53,10 @@ _LIBRARIES = {
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     "kopf": logging.WARNING,
+    # What kopf says of a start that failed, and of an API server that is away, we say ourselves: in
+    # a sentence, and without a traceback.
+    "kopf._core.reactor.observation": logging.CRITICAL,
+    "kopf.activities": logging.CRITICAL,
     "kubernetes": logging.WARNING,
     "slack_sdk": logging.WARNING,
     "urllib3": logging.WARNING,

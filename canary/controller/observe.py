@@ -91,6 +91,8 @@ class Observer:
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
             autoscaler_missing=self._autoscaler_missing(record),
+            autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
+            is not None,
             taken=self._renderer.taken(record),
             survey=await self._surroundings.survey(record),
             accepted_risks=record.accepted_risks,

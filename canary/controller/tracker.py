@@ -187,6 +187,7 @@ class Tracker:
             record.generation or record.resource_version,
             target.references if target else None,
             primary.references if primary else None,
+            record.status.autoscaler,
             pods_matter,
             troubled,
         )

@@ -121,6 +121,14 @@ class Renderer:
         taken = any(key == each for each, _ in self._taken(record))
         return [Wanted(key=key, rendered=rendered, existing=existing, foreign=taken)]
 
+    def copy_of_autoscaler(self, record: CanaryRecord, name: str) -> ObjectKey | None:
+        """Find the primary's copy of an autoscaler; None where there is none of ours."""
+        if record.canary is None or not name:
+            return None
+        key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=primary_name(name))
+        packed = self._store.packed(key)
+        return key if packed is not None and ours(record.canary, packed.owners) else None
+
     def behind_autoscaler(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the primary's autoscaler is rendered from."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None

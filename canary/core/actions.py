@@ -56,6 +56,13 @@ class EnsureAutoscaler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAutoscaler:
+    """The primary has no copy of an autoscaler that the Canary names no longer."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTraffic:
     """The route exists and splits traffic so."""
 
@@ -93,6 +100,7 @@ Action = (
     | EnsurePrimary
     | EnsureServices
     | EnsureAutoscaler
+    | RemoveAutoscaler
     | RouteTraffic
     | RestoreRoutes
     | ScaleTarget

@@ -21,6 +21,7 @@ from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Severity
 from canary.core import waits as why
 from canary.core.actions import HoldFinalizer
+from canary.core.autoscaling import note_autoscaler
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid
@@ -57,9 +58,12 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    known = note_survey(remember_size(excused(repaired(situation))))
-    turn = _turn(note_template(known))
+    turn = _turn(_noted(note_survey(remember_size(excused(repaired(situation))))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
+
+
+def _noted(situation: Situation) -> Situation:
+    return note_autoscaler(note_template(situation))
 
 
 def refuse(

@@ -10,12 +10,14 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    RemoveAutoscaler,
     RestoreRoutes,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
     Side,
 )
+from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
@@ -109,6 +111,8 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         )
     if spec.autoscaler_ref:
         yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
+    if former := former_autoscaler(situation):
+        yield RemoveAutoscaler(name=former)
     yield from _hold_size(situation)
     yield from _scale(situation)
 

@@ -216,6 +216,8 @@ class Facts:
     """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
     autoscaler_missing: bool = False
     """The autoscaler that the Canary names does not exist."""
+    autoscaler_left: bool = False
+    """The primary still has a copy of the autoscaler that the status names."""
     taken: str = ""
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     survey: Survey | None = None

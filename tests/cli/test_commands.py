@@ -12,7 +12,9 @@ from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
+from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.conftest import TEMPLATES
+from tests.controller.faults import kubeconfig as write_kubeconfig
 
 
 async def tidegate(*arguments: str) -> tuple[int | None, str]:
@@ -175,3 +177,22 @@ async def test_a_default_router_that_there_is_not_is_refused_with_the_known_ones
         "--router: there is no router 'nope'; name one of gatewayapi, istio, linkerd, smi" in output
     )
     assert "Traceback" not in output
+
+
+async def test_a_port_in_use_is_one_sentence(server: EmbeddedApiServer, kubeconfig: Path) -> None:
+    taken = server.url.removeprefix("http://")
+    code, output = await tidegate("run", "--listen", taken, "--kubeconfig", str(kubeconfig))
+
+    assert code == 1
+    assert f"Error: listen: {taken}: " in output
+    assert "choose an address of this machine and a free port" in output
+    assert "Traceback" not in output
+
+
+async def test_an_api_server_that_is_away_is_one_sentence(tmp_path: Path) -> None:
+    away = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:9")
+    code, output = await tidegate("status", "podinfo", "--kubeconfig", str(away))
+
+    assert code == 1
+    assert output.endswith(": the API server at 127.0.0.1:9 refuses connections\n")
+    assert len(output.splitlines()) == 1

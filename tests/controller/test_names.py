@@ -133,3 +133,15 @@ async def test_an_autoscaler_that_does_not_exist_is_reported(world: World):
             return copy is not None and "behavior" not in copy["spec"]
 
         await until(taken_away, "what is taken away from the target's is taken from the primary's")
+        await world.patch(CANARY, "podinfo", {"spec": {"autoscalerRef": None}})
+
+        async def gone() -> bool:
+            return await world.read(AUTOSCALER, "podinfo-primary") is None
+
+        await until(gone, "the primary's autoscaler goes with the reference")
+
+        async def forgotten() -> bool:
+            return not (await world.status()).get("autoscaler")
+
+        await until(forgotten, "nothing of it is remembered")
+        assert await world.read(AUTOSCALER, "podinfo") is not None

@@ -1,7 +1,14 @@
 """Names that somebody else has, and references that name nothing: said once, and waited for."""
 
 from canary.api.status import Phase, Severity
-from canary.core.actions import EnsurePrimary, EnsureServices, HoldFinalizer, RouteTraffic
+from canary.core.actions import (
+    EnsureAutoscaler,
+    EnsurePrimary,
+    EnsureServices,
+    HoldFinalizer,
+    RemoveAutoscaler,
+    RouteTraffic,
+)
 from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN
 from tests.builders import a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
@@ -52,3 +59,20 @@ def test_an_autoscaler_that_does_not_exist_is_said_once() -> None:
     ready = created.status.condition("Ready")
     assert ready is not None
     assert ready.status == "True"
+
+
+def test_the_copy_of_an_autoscaler_that_the_canary_names_no_longer_goes() -> None:
+    named = decided(a_spec(autoscalerRef=REFERENCE), a_status(), some_facts(), at(0))
+    assert named.status.autoscaler == "scaler"
+    assert not any(isinstance(each, RemoveAutoscaler) for each in named.actions)
+    left = decided(a_spec(), named.status, some_facts(autoscaler_left=True), at(1))
+    assert RemoveAutoscaler(name="scaler") in left.actions
+    assert left.status.autoscaler == "scaler"
+    gone = decided(a_spec(), left.status, some_facts(), at(2))
+    assert gone.status.autoscaler == ""
+    assert not any(isinstance(each, RemoveAutoscaler) for each in gone.actions)
+    other = REFERENCE | {"name": "other"}
+    facts = some_facts(autoscaler_left=True)
+    renamed = decided(a_spec(autoscalerRef=other), named.status, facts, at(3))
+    assert RemoveAutoscaler(name="scaler") in renamed.actions
+    assert any(isinstance(each, EnsureAutoscaler) for each in renamed.actions)

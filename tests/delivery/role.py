@@ -60,6 +60,9 @@ KEPT: Mapping[Right, str] = {
     Right("autoscaling", "horizontalpodautoscalers", "update"): (
         "the primary's autoscaler follows the target's where that one is changed"
     ),
+    Right("autoscaling", "horizontalpodautoscalers", "delete"): (
+        "the primary's autoscaler goes when the Canary names none any longer"
+    ),
     Right("networking.istio.io", "destinationrules", "update"): (
         "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),

@@ -93,7 +93,7 @@ what was asked.
 {{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, update]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
