@@ -4,6 +4,7 @@ A policy looks at the address that is connected to, because a name can be made t
 and elsewhere a moment later. Connecting belongs to `transport.py`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,14 +23,25 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 #: Where clouds tell a machine who it is and hand out its credentials, beside 169.254.169.254, which
-#: is link-local: AWS over IPv6, Alibaba Cloud, Azure's wire server, Oracle Cloud.
+#: is link-local: AWS and Google Cloud over IPv6, Alibaba Cloud, Azure's wire server, Oracle Cloud.
 METADATA = frozenset(
     ip_address(each)
-    for each in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+    for each in (
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+    )
 )
-METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data"})
+API_SERVER_NAMES = ("kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.*")
+METADATA_NAMES = frozenset(
+    {"metadata", "metadata.google.internal", "metadata.goog", "instance-data"}
+)
 #: IPv6 networks whose addresses hold one of IPv4 in their last 32 bits (RFC 6052, RFC 4291).
 _EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("::/96"))
+_LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
+_NUMBERS = re.compile(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
 
 
@@ -60,7 +72,14 @@ class EgressPolicy:
         literal = as_address(host)
         if literal is not None:
             self.check(host, literal, port)
-        elif reason := self._refusal_of_name(_plain(host), port):
+            return
+        name = _plain(host)
+        reason = self._refusal_of_name(name, port)
+        if not reason and (name == "localhost" or name.endswith(".localhost")):
+            # Where a proxy resolves the name, no address is checked.
+            refusals = [self._refusal(name, each, port) for each in _LOOPBACK]
+            reason = refusals[0] if all(refusals) else ""
+        if reason:
             raise EgressRefused(host, reason)
 
     def check(self, host: str, address: Address, port: int) -> None:
@@ -86,7 +105,8 @@ class EgressPolicy:
             return "the administrator denies this host (--egress-deny)"
         if name in METADATA_NAMES:
             return "it is a cloud's metadata service"
-        if (name, port) in self.reserved:
+        names_it = any(fnmatchcase(name, each) for each in API_SERVER_NAMES)
+        if names_it or (name, port) in self.reserved:
             return "it is the Kubernetes API server"
         return ""
 
@@ -142,11 +162,30 @@ def unwrapped(address: Address) -> Address:
 
 
 def as_address(host: str) -> Address | None:
-    """Read a host that is an address; None where it is a name, whatever it resolves to."""
+    """Read a host that is an address, as resolvers do; None where it is a name."""
+    plain = _plain(host).partition("%")[0]
     try:
-        return ip_address(host.strip("[]").partition("%")[0])
+        return ip_address(plain)
     except ValueError:
+        return _written_otherwise(plain)
+
+
+def _written_otherwise(host: str) -> IPv4Address | None:
+    """Read an address of IPv4 as inet_aton(3) does: 2130706433 and 0x7f.1 are 127.0.0.1."""
+    if _NUMBERS.fullmatch(host) is None:
         return None
+    try:
+        *first, last = (_number(each) for each in host.split("."))
+        low = last.to_bytes(4 - len(first), "big")
+    except (ValueError, OverflowError):
+        return None
+    return IPv4Address(bytes(first) + low) if max(first, default=0) < 256 else None
+
+
+def _number(text: str) -> int:
+    if text.startswith("0x"):
+        return int(text, 16)
+    return int(text, 8 if text.startswith("0") else 10)
 
 
 def rule_problem(rule: str) -> str:

@@ -15,6 +15,7 @@ from canary.cli.moments import day, moment, span
 from canary.cli.silence import silence
 from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
+from canary.controller.logs import printable
 
 _MARKS = {"pass": "[green]✔[/]", "fail": "[red]✘[/]", "inconclusive": "[yellow]?[/]"}
 
@@ -28,13 +29,13 @@ async def status(cluster: Cluster, place: Place) -> None:
     show(console, f"{place.namespace}/{place.name}", read_canary_status(place, manifest), now)
     if silent := await silence(cluster, place):
         held = _held_by_nobody(manifest, now)
-        console.print(f"[yellow]{escape(silent)}{held}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]{_words(silent)}{held}[/]", highlight=False, soft_wrap=True)
 
 
 def show(console: Console, name: str, status: CanaryStatus, now: datetime) -> None:
     """Print a status, with the moments as they are in the zone of `now`."""
     console.print(
-        f"[bold]{escape(name)}[/]  {status.phase or 'New'}  "
+        f"[bold]{_words(name)}[/]  {_words(status.phase or 'New')}  "
         f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
         f"step {status.step} of {status.steps}  failed checks {status.failed_checks}",
         highlight=False,
@@ -53,11 +54,11 @@ def _waits(status: CanaryStatus, now: datetime) -> Iterator[str]:
     if wait is not None:
         until = f", until {moment(wait.deadline, now)}" if wait.deadline else ""
         yield (
-            f"waiting since {moment(wait.since, now)}{until}: [bold]{escape(wait.reason)}[/] – "
-            f"{escape(wait.message)}"
+            f"waiting since {moment(wait.since, now)}{until}: [bold]{_words(wait.reason)}[/] – "
+            f"{_words(wait.message)}"
         )
     if paused is not None:
-        yield f"paused since {moment(paused.since, now)} {escape(paused.by)}"
+        yield f"paused since {moment(paused.since, now)} {_words(paused.by)}"
 
 
 def _judgements(status: CanaryStatus) -> Table:
@@ -65,7 +66,7 @@ def _judgements(status: CanaryStatus) -> Table:
     for metric in status.metrics:
         value = "–" if metric.value is None else f"{metric.value:g}"
         texts = (metric.name, value, metric.bound, metric.message)
-        table.add_row(_MARKS.get(metric.verdict, ""), *map(escape, texts))
+        table.add_row(_MARKS.get(metric.verdict, ""), *map(_words, texts))
     return table
 
 
@@ -75,9 +76,14 @@ def _past(run: RunRecord, now: datetime) -> str:
     took = span(timedelta(seconds=run.duration_seconds))
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
     return (
-        f"{began}  {escape(run.revision)}  {escape(run.outcome)} after {took}  "
-        f"{escape(run.message)}{escape(hands)}"
+        f"{began}  {_words(run.revision)}  {_words(run.outcome)} after {took}  "
+        f"{_words(run.message)}{_words(hands)}"
     )
+
+
+def _words(text: str) -> str:
+    """Take a text as words: neither markup nor control characters of a terminal."""
+    return escape(printable(text))
 
 
 def _held_by_nobody(manifest: Manifest, now: datetime) -> str:

@@ -124,7 +124,7 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write an entry on one line, with a traceback, if any, below it."""
         extra = "".join(f"  {name}={_plain(value)}" for name, value in _extra(record).items())
-        line = _printable(f"{redact(record.getMessage())}{extra}")
+        line = printable(f"{redact(record.getMessage())}{extra}")
         trace = _trace(record)
         return f"{_time(record)} {record.levelname:<8} {line}" + (f"\n{trace}" if trace else "")
 
@@ -155,7 +155,7 @@ def _trace(record: logging.LogRecord) -> str:
     return redact(record.exc_text or "")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keep an entry on its line, whatever somebody else's text holds."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text

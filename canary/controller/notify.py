@@ -18,9 +18,9 @@ from typing import NamedTuple
 from analysis.errors import Busy
 from canary.api.canary import Canary
 from canary.api.kinds import Kind
-from canary.api.people import Webhook, WebhookType
+from canary.api.people import AlertReference, Webhook, WebhookType
 from canary.api.status import Notice, Severity
-from canary.controller.alerts import AlertSender
+from canary.controller.alerts import AlertSender, Receiver
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.cluster import Cluster
 from canary.controller.connection import NotLeader
@@ -157,7 +157,21 @@ class Notifier:
         for place, hook in enumerate(self._hooks_of(record, notice)):
             yield f"hook/{place}/{hook.name}", partial(self._call, record, notice, hook)
         for name, receiver in self._alerts.receivers(record, notice).items():
-            yield f"alert/{name}", partial(self._alerts.send, record, notice, receiver)
+            yield f"alert/{name}", partial(self._alert, record, notice, receiver)
+
+    async def _alert(self, record: CanaryRecord, notice: Notice, receiver: Receiver) -> None:
+        """Send an alert; where no attempt can succeed, an event on the Canary says why.
+
+        Raises:
+            NotDelivered: it was not taken; says whether it may be later.
+            ClusterError: the receiver's secret can't be read, or the event not be written, now.
+        """
+        try:
+            await self._alerts.send(record, notice, receiver)
+        except NotDelivered as error:
+            if not error.retryable:
+                await self._record_event(record, _undelivered(record, notice, receiver, error))
+            raise
 
     async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
         """Record a Kubernetes event; its name makes a repeat harmless.
@@ -249,6 +263,22 @@ def _log(record: CanaryRecord, notice: Notice) -> None:
     level = logging.INFO if notice.severity is Severity.INFO else logging.WARNING
     place = {"canary": str(record.key), "phase": notice.phase, "reason": notice.reason}
     log.log(level, notice.message, extra=place)
+
+
+def _undelivered(
+    record: CanaryRecord, notice: Notice, receiver: Receiver, error: NotDelivered
+) -> Notice:
+    """Say that a receiver is broken; its name makes it one event as long as the cause is the same."""
+    name = receiver.name if isinstance(receiver, AlertReference) else "of the default receiver"
+    cause = f"{record.uid}/{name}/{error}"
+    return notice.model_copy(
+        update={
+            "id": hashlib.sha256(cause.encode()).hexdigest()[:16],
+            "reason": "AlertNotDelivered",
+            "message": f"Alert {name} was not delivered: {error}",
+            "severity": Severity.WARN,
+        }
+    )
 
 
 def _event_name(record: CanaryRecord, notice: Notice) -> str:

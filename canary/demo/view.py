@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from canary.api.status import MetricStatus, Phase
+from canary.controller.logs import printable
 from canary.demo.opening import Opened, end_task
 from canary.demo.snapshot import Happening, Snapshot
 
@@ -53,11 +54,11 @@ def render(snapshot: Snapshot) -> RenderableType:
 def _heading(snapshot: Snapshot) -> Text:
     status = snapshot.status
     phase = status.phase or "New"
-    text = Text.assemble((str(phase), _PHASE_STYLES.get(status.phase, _RUNNING_STYLE)))
+    text = Text.assemble((printable(str(phase)), _PHASE_STYLES.get(status.phase, _RUNNING_STYLE)))
     if snapshot.router:
         text.append(f"   router {snapshot.router}", "dim")
     if status.last_applied_spec:
-        text.append(f"   revision {status.last_applied_spec}", "dim")
+        text.append(f"   revision {printable(status.last_applied_spec)}", "dim")
     if snapshot.threshold:
         style = "red" if status.failed_checks else "dim"
         text.append(f"   failed checks {status.failed_checks} of {snapshot.threshold}", style)
@@ -114,11 +115,11 @@ def _checks(snapshot: Snapshot) -> RenderableType:
         mark, style = _MARKS.get(metric.verdict, ("·", "dim"))
         table.add_row(
             Text(mark, style),
-            metric.name,
+            Text(printable(metric.name)),
             Text(_value(metric), style),
-            Text(metric.bound, "dim"),
-            Text(metric.verdict, style),
-            Text(metric.message if metric.verdict != "pass" else "", "dim"),
+            Text(printable(metric.bound), "dim"),
+            Text(printable(metric.verdict), style),
+            Text(printable(metric.message) if metric.verdict != "pass" else "", "dim"),
         )
     return table
 
@@ -128,19 +129,21 @@ def _waiting(snapshot: Snapshot) -> Text:
     if status.paused is not None:
         return Text.assemble(
             ("paused ", _RUNNING_STYLE),
-            f"by {status.paused.by or 'somebody'} for {_since(snapshot, status.paused.since)}",
+            f"by {printable(status.paused.by) or 'somebody'} for {_since(snapshot, status.paused.since)}",
         )
     wait = status.waiting_for
     if wait is None:
         return Text("waiting for nothing", "dim")
     text = Text.assemble(
-        "waiting for ", (wait.reason, _RUNNING_STYLE), f" for {_since(snapshot, wait.since)}"
+        "waiting for ",
+        (printable(wait.reason), _RUNNING_STYLE),
+        f" for {_since(snapshot, wait.since)}",
     )
     if wait.deadline is not None:
         left = max(0, round((wait.deadline - snapshot.now).total_seconds()))
         text.append(f", at most {left} s more")
     if wait.message:
-        text.append(f": {wait.message}", "dim")
+        text.append(f": {printable(wait.message)}", "dim")
     return text
 
 
@@ -165,7 +168,9 @@ def _load(snapshot: Snapshot) -> Text:
 def _event(event: Happening) -> Text:
     style = "yellow" if event.warning else ""
     return Text.assemble(
-        (f"{_clock(event.at)}  ", "dim"), (f"{event.reason}  ", style or "cyan"), event.message
+        (f"{_clock(event.at)}  ", "dim"),
+        (f"{printable(event.reason)}  ", style or "cyan"),
+        printable(event.message),
     )
 
 
@@ -175,7 +180,10 @@ def _event(event: Happening) -> Text:
 def lines(before: Snapshot | None, after: Snapshot) -> Iterable[str]:
     """Tell what has changed between two snapshots, one change a line."""
     clock = _clock(after.now)
-    return [f"{clock}  {after.namespace}/{after.name}  {each}" for each in _changes(before, after)]
+    return [
+        f"{clock}  {after.namespace}/{after.name}  {printable(each)}"
+        for each in _changes(before, after)
+    ]
 
 
 def _changes(before: Snapshot | None, after: Snapshot) -> Iterator[str]:

@@ -131,7 +131,7 @@ class SlackNotifier:
         Raises:
             EgressRefused: the address, or the proxy, may not be connected to.
         """
-        for address in (self._config.proxy or self._config.address,):
+        for address in (self._config.proxy, self._config.address):
             parts = urlsplit(address)
             if parts.hostname:
                 # aiohttp resolves no host that is an address already.

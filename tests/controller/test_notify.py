@@ -230,6 +230,25 @@ class TestAlerts:
 
             await until(forgotten, "the notices are given up")
 
+    async def test_that_no_attempt_can_deliver_are_told_on_the_canary_once_for_each_cause(
+        self, world: World
+    ):
+        async with receiving() as chat, world.running_controller():
+            chat.answers(Answer(status=404))
+            await world.api.create(provider("gone", chat.url), PROVIDER)
+            await run(world, alerts=[alert("gone", "info"), alert("nobody", "info")])
+
+            async def told() -> bool:
+                return not (await world.status()).get("notices")
+
+            await until(told, "the notices are given up")
+            messages = sorted(each["message"] for each in await world.events("AlertNotDelivered"))
+        assert len(chat.requests) > 1
+        assert len(messages) == 2
+        assert messages[0].startswith("Alert gone was not delivered: ")
+        assert "404" in messages[0]
+        assert messages[1].startswith("Alert nobody was not delivered: ")
+
     async def test_are_sent_by_who_takes_over(self, world: World):
         async with receiving() as chat:
             chat.answers(Answer(status=503))

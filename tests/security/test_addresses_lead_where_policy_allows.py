@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.egress import UNRESTRICTED, EgressPolicy, rule_problem, unwrapped
+from analysis.egress import UNRESTRICTED, EgressPolicy, as_address, rule_problem, unwrapped
 from analysis.engine import Providers
 from analysis.errors import EgressRefused
 from analysis.model import Metric, ProviderSpec, QueryFailure, ThresholdRange
@@ -246,6 +246,42 @@ async def test_nobody_who_asks_reaches_what_is_closed(receiver, way, host):
     reason = await WAYS[way](f"http://{host}:{port_of(receiver)}")
     assert "loopback address" in reason
     assert "--egress-allow" in reason
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "localhost",
+        "a.localhost",
+        "kubernetes.default.svc.cluster.local",
+        "metadata.goog",
+        "[fd20:ce::254]",
+    ],
+)
+def test_what_a_proxy_would_resolve_is_refused_by_how_it_is_written(host):
+    with pytest.raises(EgressRefused):
+        CLOSED.check_host(host, 443)
+
+
+@pytest.mark.parametrize("host", ["1.2.3.4.5", "256.1", "4294967296", "08.1", "dead.beef", "1.a"])
+def test_a_host_that_is_no_address_is_a_name(host):
+    assert as_address(host) is None
+
+
+@pytest.mark.parametrize("name", ["slack", "webhook"])
+async def test_a_proxy_that_is_allowed_opens_no_address_that_is_closed(receiver, name):
+    open_proxy = EgressPolicy(allow=("127.0.0.0/8",), deny=("inside.example.com",))
+    config = NotifierConfig(
+        egress=open_proxy, channel="c", address="http://inside.example.com/x", proxy=receiver.url
+    )
+    with pytest.raises(NotDelivered, match="--egress-deny"):
+        await NOTIFIERS.load(name)(config).send(an_alert())
     assert receiver.requests == []
 
 

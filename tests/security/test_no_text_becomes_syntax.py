@@ -3,18 +3,26 @@
 import io
 import logging
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import orjson
 import pytest
+from rich.console import Console
 
 from analysis.errors import QueryError
 from analysis.template import TemplateContext, open_quote, render
+from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Wait
+from canary.cli.status import show
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.controller.notify import LONGEST_EVENT_MESSAGE
+from canary.demo.snapshot import Happening, Snapshot
+from canary.demo.view import lines
+from canary.demo.view import render as render_picture
 from canary.notifiers import NOTIFIERS
 from tests.controller.running import World
 from tests.controller.test_notify import run
+from tests.demo.test_view import NOW, a_canary
 from tests.notifiers.cases import CASES, Case, an_alert
 from tests.receiver import Answer, Receiver
 from tests.security.hostile import HOSTILE
@@ -80,6 +88,32 @@ def test_a_query_keeps_it_in_its_string(text):
 
 def _fields(context: TemplateContext) -> dict[str, object]:
     return {name: getattr(context, name) for name in context.__dataclass_fields__}
+
+
+@EVERY
+def test_a_terminal_shows_it_as_words(text):
+    wait = Wait(reason=text, message=text, since=NOW, deadline=NOW)
+    metric = MetricStatus(name=text, verdict="fail", bound=text, message=text, at=NOW)
+    past = RunRecord(revision=text, outcome=text, message=text, commands=(text,))
+    status = CanaryStatus(waiting_for=wait, metrics=(metric,), history=(past,))
+    happening = Happening(id="1", at=NOW, reason=text, message=text)
+    snapshot = replace(Snapshot.of(a_canary(status), now=NOW), events=(happening,))
+    plain, coloured = (
+        Console(file=io.StringIO(), width=200, force_terminal=terminal, color_system=None)
+        for terminal in (False, True)
+    )
+    for console in (plain, coloured):
+        show(console, "demo/podinfo", status, NOW)
+        show(console, "demo/podinfo", CanaryStatus(paused=Pause(by=text, since=NOW)), NOW)
+        console.print(render_picture(snapshot))
+        for line in lines(None, snapshot):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        written = console.file.getvalue()
+        assert re.search(r"[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f\u202e]", written) is None
+        assert "\x1b]" not in written
+        assert "\x1b[2J" not in written
+    if text.isprintable() and len(text) < 60:
+        assert plain.file.getvalue().count(text) >= 4
 
 
 async def test_what_a_hook_answers_is_taken_by_status_and_events_alike(
