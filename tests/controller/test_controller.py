@@ -51,7 +51,12 @@ class TestRun:
             await world.release()
             status = await world.until_phase("Failed")
             assert status["history"][0]["outcome"] == "RolledBack"
-            assert await world.weight() == 0
+
+            async def returned() -> bool:
+                # The route follows the status.
+                return await world.weight() == 0
+
+            await until(returned, "traffic is back on the primary")
 
     async def test_of_three_steps_and_a_metric_asks_at_most_30_times(self, world: World):
         async with receiving() as store, world.running_controller(metrics_server=store.url):
