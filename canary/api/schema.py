@@ -91,8 +91,13 @@ KINDS = (
         plural="canaries",
         short_name="cn",
         columns=(
-            Column(name="Status", path=".status.phase"),
+            Column(name="Status", path=".status.state"),
             Column(name="Weight", path=".status.canaryWeight", type="integer"),
+            Column(name="Step", path=".status.step", type="integer"),
+            Column(name="Waiting", path=".status.waitingFor.reason"),
+            Column(name="Age", path=".metadata.creationTimestamp", type="date"),
+            Column(name="Phase", path=".status.phase", wide=True),
+            Column(name="Steps", path=".status.steps", type="integer", wide=True),
             Column(name="Suspended", path=".spec.suspend", type="boolean", wide=True),
             Column(name="FailedChecks", path=".status.failedChecks", type="integer", wide=True),
             Column(name="Interval", path=f"{_ANALYSIS}.interval", wide=True),
@@ -100,7 +105,7 @@ KINDS = (
             Column(name="StepWeight", path=f"{_ANALYSIS}.stepWeight", type="integer", wide=True),
             Column(name="StepWeights", path=f"{_ANALYSIS}.stepWeights", wide=True),
             Column(name="MaxWeight", path=f"{_ANALYSIS}.maxWeight", type="integer", wide=True),
-            Column(name="LastTransitionTime", path=".status.lastTransitionTime"),
+            Column(name="LastTransitionTime", path=".status.lastTransitionTime", wide=True),
         ),
     ),
     CustomResource(

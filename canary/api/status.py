@@ -280,6 +280,11 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, description="The generation of the spec that was last decided on."
     )
     phase: Phase = Field(default=Phase.NEW, description="Where the Canary is in its life.")
+    state: str = Field(
+        default="",
+        description="What people read first: the phase, or Invalid where the spec cannot be acted "
+        "on.",
+    )
     canary_weight: int = Field(
         default=0, ge=0, le=100, description="Percent of traffic intended for the canary."
     )

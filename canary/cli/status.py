@@ -5,17 +5,17 @@ from datetime import datetime, timedelta
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, RunRecord
 from canary.cli.connection import Place, canary_command, read_canary_status
 from canary.cli.moments import day, moment, span
+from canary.cli.plain import plain
 from canary.cli.silence import silence
 from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
-from canary.controller.logs import printable
+from canary.core.conditions import INVALID
 
 _MARKS = {"pass": "[green]✔[/]", "fail": "[red]✘[/]", "inconclusive": "[yellow]?[/]"}
 
@@ -29,17 +29,20 @@ async def status(cluster: Cluster, place: Place) -> None:
     show(console, f"{place.namespace}/{place.name}", read_canary_status(place, manifest), now)
     if silent := await silence(cluster, place):
         held = _held_by_nobody(manifest, now)
-        console.print(f"[yellow]{_words(silent)}{held}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]{plain(silent)}{held}[/]", highlight=False, soft_wrap=True)
 
 
 def show(console: Console, name: str, status: CanaryStatus, now: datetime) -> None:
     """Print a status, with the moments as they are in the zone of `now`."""
     console.print(
-        f"[bold]{_words(name)}[/]  {_words(status.phase or 'New')}  "
+        f"[bold]{plain(name)}[/]  {plain(status.state or status.phase or 'New')}  "
         f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
         f"step {status.step} of {status.steps}  failed checks {status.failed_checks}",
         highlight=False,
     )
+    refused = status.condition(INVALID)
+    if refused is not None and refused.status == "True":
+        console.print(f"[red]{plain(refused.message)}[/]", highlight=False, soft_wrap=True)
     for line in _waits(status, now):
         console.print(line, highlight=False, soft_wrap=True)
     if status.metrics:
@@ -54,11 +57,11 @@ def _waits(status: CanaryStatus, now: datetime) -> Iterator[str]:
     if wait is not None:
         until = f", until {moment(wait.deadline, now)}" if wait.deadline else ""
         yield (
-            f"waiting since {moment(wait.since, now)}{until}: [bold]{_words(wait.reason)}[/] – "
-            f"{_words(wait.message)}"
+            f"waiting since {moment(wait.since, now)}{until}: [bold]{plain(wait.reason)}[/] – "
+            f"{plain(wait.message)}"
         )
     if paused is not None:
-        yield f"paused since {moment(paused.since, now)} {_words(paused.by)}"
+        yield f"paused since {moment(paused.since, now)} {plain(paused.by)}"
 
 
 def _judgements(status: CanaryStatus) -> Table:
@@ -66,7 +69,7 @@ def _judgements(status: CanaryStatus) -> Table:
     for metric in status.metrics:
         value = "–" if metric.value is None else f"{metric.value:g}"
         texts = (metric.name, value, metric.bound, metric.message)
-        table.add_row(_MARKS.get(metric.verdict, ""), *map(_words, texts))
+        table.add_row(_MARKS.get(metric.verdict, ""), *map(plain, texts))
     return table
 
 
@@ -76,14 +79,9 @@ def _past(run: RunRecord, now: datetime) -> str:
     took = span(timedelta(seconds=run.duration_seconds))
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
     return (
-        f"{began}  {_words(run.revision)}  {_words(run.outcome)} after {took}  "
-        f"{_words(run.message)}{_words(hands)}"
+        f"{began}  {plain(run.revision)}  {plain(run.outcome)} after {took}  "
+        f"{plain(run.message)}{plain(hands)}"
     )
-
-
-def _words(text: str) -> str:
-    """Take a text as words: neither markup nor control characters of a terminal."""
-    return escape(printable(text))
 
 
 def _held_by_nobody(manifest: Manifest, now: datetime) -> str:

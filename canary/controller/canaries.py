@@ -69,6 +69,8 @@ class CanaryRecord:
     router: Router | None
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
+    unguided: bool = False
+    """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
 
     @property
     def target(self) -> str:
@@ -120,6 +122,8 @@ class CanaryReader:
         self._default_router = default_router
         self._own_namespace_only = own_namespace_only
         self._parsed: dict[str, _Parsed] = {}
+        self._sound: dict[str, tuple[Canary, Router | None]] = {}
+        """The last sound specs of Canaries whose newest ones are not."""
         self._records: dict[str, tuple[bytes, CanaryRecord]] = {}
         self._at_rest: OrderedDict[str, None] = OrderedDict()
 
@@ -172,11 +176,17 @@ class CanaryReader:
         metadata = manifest["metadata"]
         group = str(manifest["apiVersion"]).partition("/")[0]
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
-        parsed = self._parsed.get(uid)
+        before = self._parsed.get(uid)
+        parsed = before
         if parsed is None or parsed[0] != generation or not generation:
             parsed = (generation, *self._parse(manifest))
             self._parsed[uid] = parsed
+            self._remember_sound(uid, before, parsed)
         _, canary, router, problems = parsed
+        unguided = False
+        if problems:
+            unguided = uid not in self._sound
+            canary, router = self._sound.get(uid, (canary, router))
         return CanaryRecord(
             key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             uid=uid,
@@ -191,7 +201,15 @@ class CanaryReader:
             canary=canary,
             router=router,
             problems=problems,
+            unguided=unguided,
         )
+
+    def _remember_sound(self, uid: str, before: _Parsed | None, parsed: _Parsed) -> None:
+        """Keep what was sound before: a run under way goes on by it."""
+        if not parsed[3]:
+            self._sound.pop(uid, None)
+        elif before is not None and not before[3] and before[1] is not None:
+            self._sound[uid] = before[1], before[2]
 
     def problems(self, manifest: Manifest) -> tuple[Problem, ...]:
         """Name everything that is wrong with an object, without keeping anything of it."""
@@ -204,6 +222,7 @@ class CanaryReader:
 
     def _drop(self, uid: str) -> None:
         self._parsed.pop(uid, None)
+        self._sound.pop(uid, None)
         self._records.pop(uid, None)
 
     def _parse(

@@ -26,6 +26,7 @@ from canary.core.actions import Action
 from canary.core.decide import decide, obstructed, refuse
 from canary.core.desired import desired
 from canary.core.needs import Answer, Need
+from canary.core.phases import RUNNING
 from canary.core.situation import Decision, Situation
 from canary.errors import CanaryError, Conflict, Unreachable
 
@@ -136,7 +137,9 @@ class Reconciler:
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
         problems = record.problems or rivalry(record, self._tracker.rivals(record))
-        if canary is None or (problems and not record.deleting):
+        running = record.status.phase in RUNNING
+        goes_on = record.deleting or (running and problems is record.problems)
+        if canary is None or (problems and not goes_on):
             return refuse(
                 record.status,
                 problems,
@@ -149,9 +152,10 @@ class Reconciler:
         if not self._tracker.known(record):
             if not obstacle:
                 return None
-            return obstructed(
-                canary.spec, record.status, obstacle, generation=record.generation, now=now
-            )
+            if not (record.deleting or (running and self._tracker.sees_workloads(record))):
+                return obstructed(
+                    canary.spec, record.status, obstacle, generation=record.generation, now=now
+                )
         sources = (key, *self._tracker.sources(record))
         facts = await self._observer.observe(
             record,

@@ -129,6 +129,12 @@ class Tracker:
         """Tell whether all that a Canary needs is known."""
         return all(self.caches.synced(*need) for need in self._needs.get(record.key, ()))
 
+    def sees_workloads(self, record: CanaryRecord) -> bool:
+        """Tell whether the target and the primary are known, whatever else is not."""
+        return self.caches.synced(DEPLOYMENT, record.key.namespace) and not self.caches.obstacle(
+            DEPLOYMENT, record.key.namespace
+        )
+
     def sources(self, record: CanaryRecord) -> list[tuple[Kind, str]]:
         """Name what is followed for a Canary, the Canaries themselves included."""
         needs = (

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from canary.api.status import CanaryStatus, Condition, Phase
+from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
 from canary.core.situation import STEPPING, Situation
@@ -68,6 +69,7 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
         (STALLED, _truth(wrong), stalled_reason, sentence),
         (PROMOTED, _PROMOTED.get(phase, "Unknown"), name, sentence),
         *_at_risk(situation),
+        *_invalid(situation),
     )
     return tuple(
         _condition(status, situation.facts.generation, situation.now, *each) for each in said
@@ -81,6 +83,18 @@ def _at_risk(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
         yield AT_RISK, "True", risks[0].reason, "; ".join(each.message for each in risks)
     elif situation.status.condition(AT_RISK) is not None:
         yield AT_RISK, "False", "Settled", "Nothing that was found around the target is at risk."
+
+
+def _invalid(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
+    """Say what is wrong with the newest spec where an older one is acted on."""
+    if situation.facts.problems:
+        yield INVALID, "True", INVALID, problems_told(situation.facts)
+
+
+def problems_told(facts: Facts) -> str:
+    """Say what is wrong with a spec beside which an older one is acted on, and what becomes of it."""
+    goes_on = "" if facts.unguided else "The run goes on by the last valid spec. "
+    return goes_on + "; ".join(str(problem) for problem in facts.problems)
 
 
 def invalid(

@@ -30,6 +30,7 @@ from canary.core.drift import note_template, undo_due_at
 from canary.core.facts import Facts
 from canary.core.idle import failed, rest
 from canary.core.initialisation import initialise
+from canary.core.invalid import tell_invalid, without_spec
 from canary.core.needs import Need
 from canary.core.notices import notice
 from canary.core.outages import excused
@@ -58,7 +59,7 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(_noted(note_survey(remember_size(excused(repaired(situation))))))
+    turn = _turn(tell_invalid(_noted(note_survey(remember_size(excused(repaired(situation)))))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 
@@ -91,7 +92,9 @@ def refuse(
             ),
         )
     return Decision(
-        status=status.but(conditions=ours, observed_generation=generation, notices=notices),
+        status=status.but(
+            conditions=ours, observed_generation=generation, notices=notices, state=INVALID
+        ),
         actions=(HoldFinalizer(present=False),) if deleting else (),
     )
 
@@ -122,6 +125,9 @@ def _turn(situation: Situation) -> Turn:
 
 
 def _proceed(situation: Situation) -> Turn:
+    unguided = without_spec(situation)
+    if unguided is not None:
+        return unguided
     obeyed = obey(situation)
     if not isinstance(obeyed, Situation) or obeyed.status.phase is not situation.status.phase:
         return obeyed
@@ -152,7 +158,9 @@ def _promoting(situation: Situation) -> Turn:
 
 def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     concluded = situation.but(
-        observed_generation=situation.facts.generation, conditions=conditions(situation)
+        observed_generation=situation.facts.generation,
+        conditions=conditions(situation),
+        state=INVALID if situation.facts.problems else str(situation.status.phase) or "New",
     )
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and concluded.status.phase not in RUNNING:
@@ -186,6 +194,9 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             # The deadline may have passed when what is away comes back.
             situation.now + AWAY if wait and wait.deadline and away else None,
             wait.since + drain if wait and wait.reason == why.DRAINING else None,
+            wait.since + situation.progress_deadline
+            if wait and wait.reason == why.RESTORING_BLOCKED and situation.facts.obstacle
+            else None,
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
             preflight_at(status),

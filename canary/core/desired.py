@@ -59,8 +59,12 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     target = situation.facts.target
     if not situation.facts.has_finalizer:
         return
-    if situation.waits_for(RELEASING) or target is None:
+    unknown = target is None and situation.facts.obstacle
+    if situation.waits_for(RELEASING) or (target is None and not unknown):
         yield HoldFinalizer(present=False)
+        return
+    if target is None:
+        yield RestoreRoutes()
         return
     replicas = replicas_to_give_back(situation)
     if target.replicas < replicas:

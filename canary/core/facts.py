@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
+from canary.errors import Problem
 
 FULL_READINESS = 100
 
@@ -224,6 +225,10 @@ class Facts:
     """What is around the target; None where nobody has looked just now."""
     accepted_risks: frozenset[str] = frozenset()
     """The risks that a person accepts, as kind/name."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the newest spec, where an older one is acted on instead."""
+    unguided: bool = False
+    """No sound spec is known: what can be read of an unsound one is acted on."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     outages: tuple[Outage, ...] = ()

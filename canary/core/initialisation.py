@@ -82,7 +82,15 @@ def _await(situation: Situation, reason: str, message: str) -> Situation:
     if not waiting.overdue:
         return waiting
     late = f"Initialisation did not end in time, the target serves: {situation.obstructed(message)}"
+    before = situation.status.history[:1]
+    again = any(
+        (each.revision, each.message) == (situation.status.last_applied_spec, late)
+        for each in before
+    )
     failed = waiting.close_run(Outcome.ROLLED_BACK, reason, late).enter(Phase.FAILED)
+    if again:
+        # It was told when it failed first, and has failed in the same way ever since.
+        return failed.but(history=failed.status.history[1:])
     return failed.tell("InitializationFailed", late, Severity.ERROR, alert=True)
 
 

@@ -1,6 +1,6 @@
 """Terminating: the target gets its pods and its traffic back before anything is removed."""
 
-from canary.api.status import Phase
+from canary.api.status import Phase, Severity
 from canary.core import waits as why
 from canary.core.facts import Facts
 from canary.core.situation import Situation
@@ -12,16 +12,19 @@ def terminate(situation: Situation) -> Situation:
     if not facts.has_finalizer:
         return situation
     leaving = situation.enter(Phase.TERMINATING)
-    if facts.target is None or not situation.spec.reverts_on_deletion:
-        return _release(leaving)
     if leaving.waits_for(why.RELEASING):
         return leaving
+    if not situation.spec.reverts_on_deletion:
+        return _release(leaving)
+    if facts.target is None:
+        # Where nothing is known of the target, it may still be there.
+        return _restore(leaving) if facts.obstacle else _release(leaving)
     if leaving.waits_for(why.DRAINING):
         return _release(leaving) if leaving.waited(facts.policy.drain) else leaving
     if leaving.waits_for(why.RESTORING, why.RESTORING_BLOCKED) or _target_may_serve(facts):
         return _restore(leaving)
     message = (
-        f"all pods of {facts.target.name} are to be ready before traffic returns to them; "
+        f"waiting for all pods of {facts.target.name} to be ready before traffic returns to them; "
         "spec.revertOnDeletion: false deletes the Canary without waiting"
     )
     return leaving.insist(why.TARGET_NOT_READY, message, blocked=why.TERMINATION_BLOCKED)
@@ -47,9 +50,15 @@ def _target_may_serve(facts: Facts) -> bool:
 def _restore(leaving: Situation) -> Situation:
     if leaving.facts.restored:
         return leaving.wait(why.DRAINING, "requests in flight on the primary are to end")
-    message = "traffic is to return to the target"
+    obstacle = leaving.facts.obstacle
+    stuck = obstacle and leaving.waits_for(why.RESTORING_BLOCKED)
+    if stuck and leaving.waited(leaving.progress_deadline):
+        # Nobody has made it possible since help was called for: what could be done is done.
+        message = f"The Canary goes, and not everything could be given back: {obstacle}"
+        return _release(leaving.tell("NotGivenBack", message, Severity.ERROR, alert=True))
+    message = "waiting for traffic to return to the target"
     return leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)
 
 
 def _release(leaving: Situation) -> Situation:
-    return leaving.wait(why.RELEASING, "the finalizer is to be removed")
+    return leaving.wait(why.RELEASING, "waiting for the finalizer to be removed")

@@ -25,6 +25,7 @@ PROPAGATING = "Propagating"
 ROUTING = "Routing"
 ROUTING_BLOCKED = "RoutingBlocked"
 ROUTE_REFUSED = "RouteRefused"
+SPEC_INVALID = "SpecInvalid"
 TRAFFIC_RETURNING = "TrafficReturning"
 RESTORING = "Restoring"
 RESTORING_BLOCKED = "RestoringBlocked"
@@ -72,6 +73,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
         ROUTE_REFUSED: "Whoever routes by the route refuses it as it is: no weight is moved until "
         "it is taken, or until the progress deadline.",
+        SPEC_INVALID: "The spec has become invalid, and the controller was restarted since: the run "
+        "is rolled back at the progress deadline unless the spec is corrected.",
         TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
         RESTORING: "The routes are being put back as they were found.",
         RESTORING_BLOCKED: "The routes could not be put back in time; somebody must look.",
@@ -89,6 +92,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 
 WRONG = frozenset(
     {
+        SPEC_INVALID,
         TARGET_MISSING,
         REVISION_UNKNOWN,
         PRIMARY_MISSING,

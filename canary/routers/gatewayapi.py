@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.rules import GATEWAY_API_HAS_PARENT
 from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.weights import FULL, Split
 from canary.errors import Problem
@@ -51,7 +52,13 @@ class GatewayApiRouter:
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
-        return tuple(route_problems(canary, self.name))
+        problems = tuple(route_problems(canary, self.name))
+        if canary.spec.service.gateway_refs:
+            return problems
+        return (
+            Problem("spec.service.gatewayRefs", None, GATEWAY_API_HAS_PARENT.remedy),
+            *problems,
+        )
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the HTTPRoute."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from canary.api.meta import GROUP
 from canary.api.status import (
     CanaryStatus,
+    Condition,
     MetricStatus,
     Outcome,
     Pause,
@@ -51,6 +52,14 @@ def test_a_wait_of_days_tells_on_which_day_it_ends():
     assert shown(status, NOW + DAYS)[1].startswith(
         "waiting since 2026-01-01 03:04:14, until 03:04:14: "
     )
+
+
+def test_a_canary_that_is_refused_says_so_first_and_why():
+    problem = "spec.provider: 'nope': name one of gatewayapi, istio"
+    refused = Condition(type="Invalid", status="True", reason="Invalid", message=problem)
+    lines = shown(CanaryStatus(state="Invalid", conditions=(refused,)))
+    assert lines[0].startswith("default/podinfo  Invalid  ")
+    assert lines[1] == problem
 
 
 def test_a_pause_tells_since_when_and_by_whom():

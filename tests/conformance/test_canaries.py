@@ -29,10 +29,19 @@ STATUS = {
         for kind, status in (("Promoted", "True"), ("Ready", "True"), ("Progressing", "False"))
     ],
 }
-NARROW = ["NAME", "STATUS", "WEIGHT", "LASTTRANSITIONTIME"]
+NARROW = ["NAME", "STATUS", "WEIGHT", "STEP", "WAITING", "AGE"]
 WIDE = [
-    *("NAME", "STATUS", "WEIGHT", "SUSPENDED", "FAILEDCHECKS", "INTERVAL", "MIRROR"),
-    *("STEPWEIGHT", "STEPWEIGHTS", "MAXWEIGHT", "LASTTRANSITIONTIME"),
+    *("NAME", "STATUS", "WEIGHT", "STEP", "WAITING", "AGE", "PHASE", "STEPS"),
+    *(
+        "SUSPENDED",
+        "FAILEDCHECKS",
+        "INTERVAL",
+        "MIRROR",
+        "STEPWEIGHT",
+        "STEPWEIGHTS",
+        "MAXWEIGHT",
+        "LASTTRANSITIONTIME",
+    ),
 ]
 
 

@@ -144,6 +144,18 @@ class TestInitialising:
         assert "exit 1: quota" in notice.message
         assert decided(a_spec(), failed.status, facts, at(700)).status.phase is Phase.FAILED
 
+    def test_that_it_fails_again_for_the_same_cause_is_not_told_again(self):
+        facts = fresh(primary=None)
+        status = CanaryStatus()
+        for begin in (0, 700, 1400):
+            status = decided(a_spec(), status, facts, at(begin)).status
+            assert status.phase is Phase.INITIALIZING
+            status = decided(a_spec(), status, facts, at(begin + 600)).status
+            assert status.phase is Phase.FAILED
+        told = [each.reason for each in status.notices]
+        assert told.count("InitializationFailed") == 1
+        assert len(status.history) == 1
+
     @pytest.mark.parametrize(
         "change",
         [
@@ -257,7 +269,32 @@ class TestDeleting:
         late = decided(a_spec(), status, facts, at(600))
         assert reason(late) == waits.RESTORING_BLOCKED
         assert RestoreRoutes() in late.actions
-        assert decided(a_spec(), late.status, facts, at(9000)).status == late.status
+        (notice,) = late.status.notices
+        assert (notice.reason, notice.alert) == (waits.RESTORING_BLOCKED, True)
+        assert decided(a_spec(), late.status, facts, at(700)).status == late.status
+
+    @pytest.mark.parametrize(
+        "target", [a_workload(), None], ids=["with a target", "with a target that is not known"]
+    )
+    def test_what_can_not_be_given_back_for_long_is_told_and_the_canary_goes(self, target):
+        facts = some_facts(deleting=True, target=target, obstacle="virtualservices: forbidden")
+        status = decided(a_spec(), a_status(), facts, at(0)).status
+        assert status.waiting_for is not None
+        assert status.waiting_for.reason == waits.RESTORING
+        blocked = decided(a_spec(), status, facts, at(600))
+        settled = decided(a_spec(), blocked.status, facts, at(601))
+        assert settled.wake_at == at(1200)
+        assert HoldFinalizer(present=False) not in settled.actions
+        gone = decided(a_spec(), blocked.status, facts, at(1200))
+        assert gone.actions == (HoldFinalizer(present=False),)
+        told = gone.status.notices[-1]
+        assert (told.reason, told.alert) == ("NotGivenBack", True)
+        assert "virtualservices: forbidden" in told.message
+
+    def test_who_asks_for_nothing_back_is_not_held_up_by_what_can_not_be_read(self):
+        facts = some_facts(deleting=True, target=None, obstacle="virtualservices: forbidden")
+        decision = decided(a_spec(revert_on_deletion=False), a_status(), facts, at(0))
+        assert decision.actions == (HoldFinalizer(present=False),)
 
     def test_a_canary_that_was_never_initialised_is_not_held_up_by_its_target(self):
         facts = fresh(deleting=True, has_finalizer=True, target=a_workload(available=0))

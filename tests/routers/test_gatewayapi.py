@@ -187,3 +187,13 @@ def test_weights_are_read_as_the_api_reads_them(
     spec = {"rules": [{"filters": []}, {"backendRefs": backends}]}
     cluster = a_cluster(router, canary, [existing | {"spec": spec}])
     assert router.weights(canary, cluster) == split
+
+
+def test_a_canary_that_names_no_parent_is_refused_also_where_it_names_no_provider() -> None:
+    """The controller's own `--router gatewayapi` is what routes it."""
+    canary = a_canary("gatewayapi")
+    service = canary.spec.service.but(gateway_refs=())
+    bare = canary.but(spec=canary.spec.but(provider=None, service=service))
+    (problem,) = GatewayApiRouter().problems(bare)
+    assert problem.field == "spec.service.gatewayRefs"
+    assert "name at least one Gateway" in problem.remedy

@@ -1,0 +1,37 @@
+"""A spec that has become invalid: told, and no run is frozen by it.
+
+A run goes on by the last spec that was sound. Where nobody remembers that one, because the
+controller was restarted since, the run can no longer be judged: it is given the progress deadline,
+and rolled back.
+"""
+
+from canary.api.status import Phase, Severity
+from canary.core import waits as why
+from canary.core.conditions import INVALID, problems_told
+from canary.core.ending import roll_back
+from canary.core.situation import Situation
+
+_JUDGED = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+"""The phases in which a run needs its spec to go on; later ones only carry out what was decided."""
+
+
+def tell_invalid(situation: Situation) -> Situation:
+    """Tell once what is wrong with a spec beside which an older one is acted on."""
+    if not situation.facts.problems:
+        return situation
+    message = problems_told(situation.facts)
+    before = situation.status.condition(INVALID)
+    if before is not None and (before.status, before.message) == ("True", message):
+        return situation
+    return situation.tell(INVALID, message, Severity.ERROR, alert=True)
+
+
+def without_spec(situation: Situation) -> Situation | None:
+    """Give a run that nobody can judge its deadline, then roll it back; None for any other."""
+    if not situation.facts.unguided or situation.status.phase not in _JUDGED:
+        return None
+    message = "waiting for a spec that is valid: the one that the run began with is not known"
+    held = situation.hold(why.SPEC_INVALID, message, situation.progress_deadline)
+    if not held.overdue:
+        return held
+    return roll_back(held, INVALID, f"Not in time: {message}")
