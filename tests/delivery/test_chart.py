@@ -32,7 +32,7 @@ Render = Callable[..., dict[tuple[str, str], Manifest]]
 ROUTING_GROUPS = {"networking.istio.io", "gateway.networking.k8s.io", "split.smi-spec.io"}
 FOLLOWED = ["list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
-WRITTEN = ["create", "delete", "get", "list", "patch", "update", "watch"]
+WRITTEN = ["create", "delete", "get", "list", "update", "watch"]
 ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
 
 
@@ -223,19 +223,16 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
         ("tidegate.dev", "alertproviders"): FOLLOWED,
-        (DEPLOYMENT.group, DEPLOYMENT.plural): ["create", "get", "list", "patch", "watch"],
+        (DEPLOYMENT.group, DEPLOYMENT.plural): [
+            *("create", "get", "list", "patch", "update", "watch")
+        ],
         (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
         (POD.group, POD.plural): FOLLOWED,
-        (SERVICE.group, SERVICE.plural): ["create", "get", "list", "patch", "update", "watch"],
+        (SERVICE.group, SERVICE.plural): ["create", "get", "list", "update", "watch"],
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
         (AUTOSCALER.group, AUTOSCALER.plural): [
-            "create",
-            "get",
-            "list",
-            "patch",
-            "update",
-            "watch",
+            *("create", "delete", "get", "list", "update", "watch")
         ],
         ("", "events"): ["create"],
     }
