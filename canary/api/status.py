@@ -68,10 +68,43 @@ def _plausible(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+MESSAGE_BYTES = 1024
+WORD_BYTES = 256
+_CUT, _ESCAPED = "…", 4
+"""The longest texts that a status holds. What it can come to in all is in docs/operations.md."""
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 Moment = Annotated[
     AwareDatetime, AfterValidator(_plausible), PlainSerializer(_timestamp, when_used="json")
 ]
+
+
+def clip(text: str, limit: int = MESSAGE_BYTES) -> str:
+    """Bring a text onto one line of at most so many bytes, so that no status outgrows its object.
+
+    A quote and a backslash count for what they come to in JSON that is written into JSON.
+    """
+    if len(text) <= limit // _ESCAPED and text.isprintable():
+        return text
+    line = [each if each >= " " and each != "\x7f" else " " for each in text[: limit + 1]]
+    left = limit - len(_CUT.encode())
+    kept = "".join(line)
+    for place, each in enumerate(line):
+        left -= _ESCAPED if each in '"\\' else len(each.encode(errors="replace"))
+        if left < 0:
+            kept = f"{kept[:place]}{_CUT}"
+            break
+    return kept.encode(errors="replace").decode()
+
+
+def _word(text: str) -> str:
+    return clip(text, WORD_BYTES)
+
+
+Sentence = Annotated[str, AfterValidator(clip)]
+"""Text for people, of whatever length it was made with."""
+Word = Annotated[str, AfterValidator(_word)]
+"""A name, a reason, a bound."""
 
 
 class StatusModel(BaseModel):
@@ -91,10 +124,10 @@ class StatusModel(BaseModel):
 class Condition(StatusModel):
     """A condition in the shape of the Kubernetes API conventions (metav1.Condition)."""
 
-    type: str = Field(description="What the condition speaks of.")
+    type: Word = Field(description="What the condition speaks of.")
     status: str = Field(description="Whether it holds.", pattern="^(True|False|Unknown)$")
-    reason: str = Field(description="Why, in one CamelCase word for machines.")
-    message: str = Field(default="", description="Why, in a sentence for people.")
+    reason: Word = Field(description="Why, in one CamelCase word for machines.")
+    message: Sentence = Field(default="", description="Why, in a sentence for people.")
     observed_generation: int = Field(
         default=0, description="The generation of the spec that the condition was decided on."
     )
@@ -116,8 +149,8 @@ class Weights(StatusModel):
 class Wait(StatusModel):
     """What a Canary is waiting for."""
 
-    reason: str = Field(description="What is missing, in one CamelCase word.")
-    message: str = Field(default="", description="What is missing, for people.")
+    reason: Word = Field(description="What is missing, in one CamelCase word.")
+    message: Sentence = Field(default="", description="What is missing, for people.")
     since: Moment = Field(description="When the wait began.")
     deadline: Moment | None = Field(
         default=None, description="When the wait ends by itself, with the run's failure."
@@ -127,26 +160,26 @@ class Wait(StatusModel):
 class Hold(StatusModel):
     """Something that holds a run and outlasts other waits: a shut gate, a missing verdict."""
 
-    reason: str = Field(description="What holds the run, in one CamelCase word.")
+    reason: Word = Field(description="What holds the run, in one CamelCase word.")
     since: Moment = Field(description="When it began; what it may take is counted from here.")
 
 
 class MetricStatus(StatusModel):
     """The last judgement of one metric."""
 
-    name: str = Field(description="The metric's name.")
-    verdict: str = Field(description="pass, fail or inconclusive.")
+    name: Word = Field(description="The metric's name.")
+    verdict: Word = Field(description="pass, fail or inconclusive.")
     value: float | None = Field(default=None, description="The value that was measured.")
-    bound: str = Field(default="", description="Where the value must lie.")
-    message: str = Field(default="", description="The judgement in a sentence.")
+    bound: Word = Field(default="", description="Where the value must lie.")
+    message: Sentence = Field(default="", description="The judgement in a sentence.")
     at: Moment | None = Field(default=None, description="When it was judged.")
 
 
 class Run(StatusModel):
     """The run under way: from a new revision to its end."""
 
-    id: str = Field(description="The run's own name, unique for this Canary.")
-    revision: str = Field(description="The revision under test.")
+    id: Word = Field(description="The run's own name, unique for this Canary.")
+    revision: Word = Field(description="The revision under test.")
     started_at: Moment = Field(description="When the run began.")
     pre_rollout_passed: bool = Field(
         default=False, description="Whether the pre-rollout hooks have passed."
@@ -182,18 +215,18 @@ class Run(StatusModel):
 class Pause(StatusModel):
     """A pause by command."""
 
-    by: str = Field(default="", description="Who asked, and why.")
+    by: Sentence = Field(default="", description="Who asked, and why.")
     since: Moment = Field(description="When it began.")
 
 
 class CommandRecord(StatusModel):
     """A command that was given by annotation, and is done."""
 
-    verb: str = Field(description="What was asked.")
-    value: str = Field(default="", description="Who asked, and why.")
+    verb: Word = Field(description="What was asked.")
+    value: str = Field(default="", max_length=1024, description="Who asked, and why.")
     at: Moment = Field(description="When it was carried out.")
     accepted: bool = Field(default=True, description="Whether it applied at that moment.")
-    message: str = Field(default="", description="Why it was refused, in a sentence.")
+    message: Sentence = Field(default="", description="Why it was refused, in a sentence.")
     cleared: bool = Field(default=False, description="Whether its annotation is gone again.")
 
 
@@ -201,8 +234,10 @@ class RiskStatus(StatusModel):
     """An object that stops to do its work when a primary serves."""
 
     object: str = Field(description="Its kind and name, as kind/name.")
-    reason: str = Field(description="What is at risk, in one CamelCase word.")
-    message: str = Field(default="", description="What is at risk and what to do, in a sentence.")
+    reason: Word = Field(description="What is at risk, in one CamelCase word.")
+    message: Sentence = Field(
+        default="", description="What is at risk and what to do, in a sentence."
+    )
     holds: bool = Field(
         default=False, description="Whether a new Canary is not initialised before it is settled."
     )
@@ -226,10 +261,10 @@ class Preflight(StatusModel):
 class RunRecord(StatusModel):
     """A run that has ended."""
 
-    revision: str = Field(description="The revision that was tested.")
-    outcome: str = Field(description="How it ended.")
-    reason: str = Field(default="", description="Why, in one CamelCase word.")
-    message: str = Field(default="", description="Why, in a sentence.")
+    revision: Word = Field(description="The revision that was tested.")
+    outcome: Word = Field(description="How it ended.")
+    reason: Word = Field(default="", description="Why, in one CamelCase word.")
+    message: Sentence = Field(default="", description="Why, in a sentence.")
     started_at: Moment | None = Field(default=None, description="When it began.")
     duration_seconds: int = Field(default=0, ge=0, description="How long it took, in seconds.")
     commands: tuple[str, ...] = Field(
@@ -240,17 +275,17 @@ class RunRecord(StatusModel):
 class Notice(StatusModel):
     """Something to be told, kept until it is delivered."""
 
-    id: str = Field(description="Unique for this Canary; the key by which receivers drop repeats.")
-    reason: str = Field(description="What happened, in one CamelCase word.")
-    message: str = Field(description="What happened, in a sentence.")
+    id: Word = Field(description="Unique for this Canary; the key by which receivers drop repeats.")
+    reason: Word = Field(description="What happened, in one CamelCase word.")
+    message: Sentence = Field(description="What happened, in a sentence.")
     severity: Severity = Field(default=Severity.INFO, description="How loud it is.")
     alert: bool = Field(default=False, description="Whether chat is told, and not only events.")
     at: Moment = Field(description="When it happened.")
     phase: Phase = Field(default=Phase.NEW, description="The phase it happened in.")
     weight: int = Field(default=0, description="The canary's weight at that moment.")
     step: int = Field(default=0, description="The step at that moment.")
-    revision: str = Field(default="", description="The revision it speaks of.")
-    hook: str = Field(
+    revision: Word = Field(default="", description="The revision it speaks of.")
+    hook: Word = Field(
         default="", description="The hook type to be called with it (post-rollout), if any."
     )
 
@@ -259,7 +294,7 @@ class PrimaryRecord(StatusModel):
     """What the primary was given last, to tell whether somebody has changed it since."""
 
     uid: str = Field(default="", description="The primary's uid.")
-    revision: str = Field(default="", description="The revision that it was given.")
+    revision: Word = Field(default="", description="The revision that it was given.")
     template: str = Field(
         default="", description="Digest of its pod template, as the API server has taken it."
     )
@@ -280,7 +315,7 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, description="The generation of the spec that was last decided on."
     )
     phase: Phase = Field(default=Phase.NEW, description="Where the Canary is in its life.")
-    state: str = Field(
+    state: Word = Field(
         default="",
         description="What people read first: the phase, or Invalid where the spec cannot be acted "
         "on.",

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from canary.api.status import CanaryStatus, Condition, Phase
+from canary.api.status import CanaryStatus, Condition, Phase, clip
 from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
@@ -45,6 +45,9 @@ _SUBSTITUTES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+RESTING = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED})
+"""The phases in which the primary serves what was promoted, if it serves."""
+
 _PROMOTED = {Phase.INITIALIZED: "True", Phase.SUCCEEDED: "True", Phase.FAILED: "False"}
 
 
@@ -56,7 +59,9 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
     reason = wait.reason if wait else name
     astray = _astray(situation)
     wrong = phase is Phase.FAILED or bool(wait and wait.reason in WRONG) or bool(astray)
-    serving = phase in {Phase.INITIALIZED, Phase.SUCCEEDED}
+    serving = phase in RESTING and _serves_promoted(situation)
+    if phase in RESTING and not serving and wait is None:
+        reason = PRIMARY_NOT_READY
     busy = phase in RUNNING | {Phase.NEW, Phase.INITIALIZING, Phase.TERMINATING}
     if not wrong:
         stalled_reason = name
@@ -74,6 +79,12 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
     return tuple(
         _condition(status, situation.facts.generation, situation.now, *each) for each in said
     )
+
+
+def _serves_promoted(situation: Situation) -> bool:
+    """Tell whether the primary has a pod to serve with, and was given what was promoted."""
+    primary, promoted = situation.facts.primary, situation.status.last_promoted_spec
+    return primary is not None and primary.serves and primary.revision == promoted
 
 
 def _at_risk(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
@@ -94,7 +105,7 @@ def _invalid(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
 def problems_told(facts: Facts) -> str:
     """Say what is wrong with a spec beside which an older one is acted on, and what becomes of it."""
     goes_on = "" if facts.unguided else "The run goes on by the last valid spec. "
-    return goes_on + "; ".join(str(problem) for problem in facts.problems)
+    return clip(goes_on + "; ".join(str(problem) for problem in facts.problems))
 
 
 def invalid(
@@ -126,6 +137,8 @@ def _astray(situation: Situation) -> str:
 def _sentence(situation: Situation) -> str:
     status = situation.status
     sentence = SENTENCES[status.phase]
+    if status.phase in RESTING and not _serves_promoted(situation):
+        sentence = "The primary has no ready pod of the promoted revision."
     if status.phase is Phase.FAILED and status.history:
         sentence = status.history[0].message
     if astray := _astray(situation):
@@ -154,7 +167,7 @@ def _condition(
     reason: str,
     message: str,
 ) -> Condition:
-    before = status.condition(type_)
+    before, message = status.condition(type_), clip(message)
     since = updated = now
     if before is not None and before.status == holds:
         since = before.last_transition_time or now

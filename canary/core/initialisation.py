@@ -1,6 +1,6 @@
 """Initialising: the primary comes up beside the serving target, then takes its traffic over."""
 
-from canary.api.status import Outcome, Phase, Severity
+from canary.api.status import Outcome, Phase, Severity, clip
 from canary.core import waits as why
 from canary.core.facts import Revision
 from canary.core.preflight import hold_for_risk
@@ -82,7 +82,7 @@ def _await(situation: Situation, reason: str, message: str) -> Situation:
     if not waiting.overdue:
         return waiting
     late = f"Initialisation did not end in time, the target serves: {situation.obstructed(message)}"
-    before = situation.status.history[:1]
+    late, before = clip(late), situation.status.history[:1]
     again = any(
         (each.revision, each.message) == (situation.status.last_applied_spec, late)
         for each in before

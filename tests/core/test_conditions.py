@@ -194,3 +194,24 @@ def test_what_cannot_be_known_is_said_in_the_conditions_and_changes_nothing_else
     same = {"conditions": before.conditions, "observed_generation": before.observed_generation}
     assert decision.status.but(**same) == before
     assert (decision.actions, decision.wake_at) == ((), None)
+
+
+@pytest.mark.parametrize("phase", [Phase.INITIALIZED, Phase.SUCCEEDED])
+@pytest.mark.parametrize(
+    ("primary", "ready"),
+    [
+        (a_primary(), True),
+        (a_primary(replicas=3, available=1), True),
+        (a_primary(available=0), False),
+        (a_primary(replicas=0, available=0), False),
+        (a_primary(NEW), False),
+        (None, False),
+    ],
+    ids=["serves", "scales up", "has no ready pod", "has no pod", "another revision", "is gone"],
+)
+def test_ready_says_whether_the_primary_serves_what_was_promoted(phase, primary, ready):
+    decision = decided(a_spec(), a_status(phase), some_facts(primary=primary), at(60))
+    condition = decision.status.condition("Ready")
+    assert condition is not None
+    assert (condition.status == "True") is ready
+    assert ("serves all traffic" in condition.message) is ready
