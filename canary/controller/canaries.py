@@ -78,6 +78,11 @@ class CanaryRecord:
         return self.canary.spec.target_ref.name if self.canary else ""
 
     @property
+    def service(self) -> str:
+        """The name of the apex service; empty where it can't be read."""
+        return self.canary.spec.service_name if self.canary else ""
+
+    @property
     def reference(self) -> Manifest:
         """Refer to the Canary, as events do."""
         return {
@@ -99,6 +104,8 @@ class KnownCanary:
     created: str
     deleting: bool
     target: str
+    service: str
+    """The name of the apex service."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 
@@ -137,6 +144,7 @@ class CanaryReader:
             created=record.created,
             deleting=record.deleting,
             target=record.target,
+            service=record.service,
             content=content,
         )
 
@@ -300,14 +308,17 @@ def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
 
 
 def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Problem, ...]:
-    """Tell that an older Canary has the same target: two of them would undo each other."""
-    target = record.target
+    """Tell what an older Canary has already: two with one target, or service, undo each other."""
     for other in others:
-        same = other.key.namespace == record.key.namespace and other.target == target
         older = (other.created, other.key) < (record.created, record.key)
-        if target and same and older and not other.deleting:
+        if other.key.namespace != record.key.namespace or other.deleting or not older:
+            continue
+        if record.target and other.target == record.target:
             remedy = f"delete one of the two Canaries: {other.key} has this target already"
-            return (Problem("spec.targetRef.name", target, remedy),)
+            return (Problem("spec.targetRef.name", record.target, remedy),)
+        if record.service and other.service == record.service:
+            remedy = f"name another service: that of {other.key} has this name already"
+            return (Problem("spec.service.name", record.service, remedy),)
     return ()
 
 

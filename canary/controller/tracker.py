@@ -120,9 +120,15 @@ class Tracker:
         ]
 
     def rivals(self, record: CanaryRecord | KnownCanary) -> list[KnownCanary]:
-        """Find the other Canaries that a Canary's target matters to."""
-        key = ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=record.target)
-        others = (self._known(other) for other in self._dependents.of(key) if other != record.key)
+        """Find the other Canaries that a Canary's target, or its apex service, matters to."""
+        namespace = record.key.namespace
+        keys = dict.fromkeys(
+            other
+            for kind, name in ((DEPLOYMENT, record.target), (SERVICE, record.service))
+            for other in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name))
+            if other != record.key
+        )
+        others = (self._known(other) for other in keys)
         return [other for other in others if other is not None]
 
     def known(self, record: CanaryRecord) -> bool:
@@ -296,7 +302,7 @@ class Tracker:
                 self._reader.forget(was)
             self.track(self._reader.recall(known))
             rivals += self.rivals(known)
-        if gone or was is None or (was.target, was.deleting) != (known.target, known.deleting):
+        if gone or was is None or _claims(was) != _claims(known):
             for rival in rivals:
                 self._wake(rival.key)
         self._wake(known.key)
@@ -306,3 +312,8 @@ class Tracker:
         for key, wanted in self._needs.items():
             if any(kind == needed for needed, _ in wanted):
                 self._wake(key)
+
+
+def _claims(known: KnownCanary) -> tuple[str, str, bool]:
+    """Give what makes a Canary another one's rival."""
+    return known.target, known.service, known.deleting

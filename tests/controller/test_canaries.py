@@ -122,6 +122,30 @@ async def test_is_sound_again_once_it_is_mended(world: World):
         assert "Invalid" not in [each["type"] for each in status["conditions"]]
 
 
+async def test_the_younger_of_two_with_one_service_is_invalid_until_the_older_has_gone(
+    world: World,
+):
+    """Two that write one Service, and one route, would write against each other for ever."""
+    for name in ("podinfo", "other"):
+        await world.create_app(name)
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.create_canary("other", service={"name": "podinfo", "port": 80})
+        message = await world.until_condition("Invalid", "True", "other")
+        assert message == (
+            f"spec.service.name: 'podinfo': name another service: that of {DEMO}/podinfo has this "
+            "name already"
+        )
+        assert (await world.status())["phase"] == "Initialized"
+        mark = world.mark
+        await world.patch(CANARY, "other", {"metadata": {"labels": {"looked": "at"}}})
+        await world.api.delete(CANARY, DEMO, "podinfo")
+        await world.until_phase("Initialized", name="other")
+        writes = [each for each in world.requests(mark) if each.resource == "services"]
+        assert len(writes) < 20
+
+
 async def test_the_younger_of_two_of_one_target_waits_until_the_older_has_gone(world: World):
     await world.create_app()
     async with world.running_controller():
