@@ -274,10 +274,10 @@ class TestDeleting:
         assert decided(a_spec(), late.status, facts, at(700)).status == late.status
 
     @pytest.mark.parametrize(
-        "target", [a_workload(), None], ids=["with a target", "with a target that is not known"]
+        "found", [a_workload(), None], ids=["with a target", "with a target that is not known"]
     )
-    def test_what_can_not_be_given_back_for_long_is_told_and_the_canary_goes(self, target):
-        facts = some_facts(deleting=True, target=target, obstacle="virtualservices: forbidden")
+    def test_what_can_not_be_given_back_for_long_is_told_and_the_canary_goes(self, found):
+        facts = some_facts(deleting=True, target=found, obstacle="virtualservices: forbidden")
         status = decided(a_spec(), a_status(), facts, at(0)).status
         assert status.waiting_for is not None
         assert status.waiting_for.reason == waits.RESTORING
