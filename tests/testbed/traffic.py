@@ -35,6 +35,10 @@ def wanted(world: World, gateways: frozenset[Name], parents: frozenset[Name]) ->
     return Traffic(splits, {cluster: _addresses(world, cluster) for cluster in named})
 
 
+#: What Envoy has of an endpoint that istiod says is ready.
+_HEALTHY = (None, "HEALTHY")
+
+
 def actual(
     route_configurations: Iterable[Manifest], cluster_statuses: Iterable[Manifest]
 ) -> Traffic:
@@ -52,6 +56,8 @@ def actual(
             f"{address['address']}:{address['port_value']}"
             for each in cluster.get("host_statuses") or ()
             if (address := part(each, "address", "socket_address"))
+            # istiod keeps what is not ready, and says so.
+            and part(each, "health_status", "eds_health_status") in _HEALTHY
         )
         for cluster in cluster_statuses
     }
