@@ -125,7 +125,8 @@ async def _keep(console: Console, world: EmbeddedWorld) -> None:
     console.print(
         f"export KUBECONFIG={world.kubeconfig}\n"
         f"kubectl get canaries,deployments,pods --namespace {NAMESPACE}\n"
-        f"kubectl --namespace {NAMESPACE} set image deployment/{APP} {APP}=example.test/{APP}:6.3\n"
+        "# Repair the bad release: it is released again, and promoted\n"
+        f"kubectl --namespace {NAMESPACE} set env deployment/{APP} ERROR_RATE-\n"
         f"tidegate status {APP} --namespace {NAMESPACE}\n"
         f"curl --header 'Host: {APP}.{NAMESPACE}.svc.cluster.local' {world.mesh.url}/\n"
         f"tidegate logs to {world.controller_log}\n"
