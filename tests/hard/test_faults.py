@@ -36,6 +36,7 @@ QUIET_RENEWALS = 5
 RUNS = {"2": ("Succeeded", "Promoted"), "oom": ("Failed", "RolledBack"), "3": ("Succeeded", "Promoted")}  # fmt: skip
 """What is released in each round, and how it ends."""
 ENDS = Counter(phase for phase, _ in RUNS.values())
+OUTCOMES = {outcome for _, outcome in RUNS.values()}
 REPLICAS = 2
 """As many an app has that is created."""
 WEIGHTS = [20, 60, 0, 20, 60, 0]
@@ -208,7 +209,8 @@ def ends_told(receiver: Receiver) -> Counter[tuple[str, str]]:
     told = {
         request.document["id"]: (request.document["name"], request.document["phase"])
         for request in receiver.requests
-        if request.path == "/alert"
+        # In a storm a side may be lost, which is told by alerts of its own.
+        if request.path == "/alert" and request.document["reason"] in OUTCOMES
     }
     return Counter(each for each in told.values() if each[1] in ENDS)
 
