@@ -133,7 +133,7 @@ async def lived(
         await strategy.live(life)
         end = await left_by(life)
         if like is not None:
-            with_deadline = asyncio.get_running_loop().time() + 20
+            with_deadline = asyncio.get_running_loop().time() + 120
             while end != like and asyncio.get_running_loop().time() < with_deadline:
                 await asyncio.sleep(0.1)
                 end = await left_by(life)

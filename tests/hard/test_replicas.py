@@ -129,6 +129,11 @@ class TestOneLease:
         assert (await weights(world))[:4] == [0, 20, 40, 60]
         status = await world.status()
         assert [run["outcome"] for run in status["history"]] == ["Promoted"]
+
+        async def all_told() -> bool:
+            return not (await world.status()).get("notices")
+
+        await eventually(all_told, "the notices are told")
         reasons = Counter(event["reason"] for event in await world.events())
         assert reasons["RunStarted"] == 1
         assert reasons["WeightAdvanced"] == 3

@@ -72,13 +72,21 @@ async def then_at_rest(world: World, tag: str) -> None:
     await world.until(parked, "the target has no replicas")
 
 
-async def events_of(world: World) -> list[str]:
-    """Give the reasons of the Canary's events."""
-    return [
-        event["reason"]
-        for event in await world.events()
-        if event["involvedObject"]["kind"] == "Canary"
-    ]
+async def until_told(world: World, *reasons: str) -> list[str]:
+    """Wait until the Canary has events with these reasons; give the reasons of all it has.
+
+    Events are recorded after the status that they tell of.
+    """
+    told: list[str] = []
+
+    async def all_there() -> bool:
+        nonlocal told
+        events = await world.events()
+        told = [each["reason"] for each in events if each["involvedObject"]["kind"] == "Canary"]
+        return set(reasons) <= set(told)
+
+    await world.until(all_there, f"events {', '.join(reasons)}", seconds=60)
+    return told
 
 
 async def until_waiting(world: World, reason: str) -> dict[str, Any]:

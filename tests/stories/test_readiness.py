@@ -13,11 +13,11 @@ from canary.demo.world import World
 from tests.stories.telling import (
     BY_HAND,
     QUICK,
-    events_of,
     given_a_canary,
     given_a_run_at_20,
     then_at_rest,
     then_nothing_was_lost,
+    until_told,
     until_waiting,
 )
 
@@ -101,9 +101,9 @@ async def test_traffic_leaves_a_side_that_is_not_ready_and_comes_back(world: Wor
         await world.annotate("abort")
         await world.until_phase("Failed", seconds=120)
         await then_at_rest(world, "1.0")
-    told = await events_of(world)
-    for reason in ("CanaryNotServing", "TrafficRestored", "PrimaryNotServing", "TrafficReturned"):
-        assert reason in told
+    await until_told(
+        world, "CanaryNotServing", "TrafficRestored", "PrimaryNotServing", "TrafficReturned"
+    )
 
 
 async def test_an_app_that_is_recreated_is_promoted_without_a_lost_request(world: World) -> None:
@@ -123,4 +123,4 @@ async def test_an_app_that_is_recreated_is_promoted_without_a_lost_request(world
         await then_at_rest(world, "2.0")
         await load.reaches(100)
         then_nothing_was_lost(load)
-    assert "TrafficMoved" in await events_of(world)
+    await until_told(world, "TrafficMoved")

@@ -19,12 +19,12 @@ from tests.stories.telling import (
     BY_HAND,
     QUICK,
     ROUTERS,
-    events_of,
     given_a_canary,
     given_a_run_at_20,
     then_at_rest,
     then_nothing_was_lost,
     then_share,
+    until_told,
     until_waiting,
 )
 
@@ -83,7 +83,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World)
         await then_at_rest(world, "2.0")
         await load.reaches(100)
         assert load.stats().failed == 0, load.stats().failures
-    assert "Promoted" in await events_of(world)
+    await until_told(world, "Promoted")
 
 
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
@@ -98,7 +98,7 @@ async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: World) -> N
         assert status["canaryWeight"] == 0
         await then_at_rest(world, "1.0")
         then_nothing_was_lost(load)
-    assert "RolledBack" in await events_of(world)
+    await until_told(world, "RolledBack")
 
 
 async def test_a_slow_release_is_rolled_back_on_its_latency(world: World) -> None:
@@ -291,7 +291,7 @@ async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) ->
         await world.until_phase("Succeeded", seconds=120)
         await then_at_rest(world, "2.0")
         then_nothing_was_lost(load)
-    reasons = await events_of(world)
+    reasons = await until_told(world, "Promoted")
     assert reasons.count("RunStarted") == 1
     assert reasons.count("Promoted") == 1
 
