@@ -71,6 +71,11 @@ class InvalidSpec(CanaryError):
 class ClusterError(CanaryError):
     """The Kubernetes API did not do what was asked; the message says what was asked of what."""
 
+    def __init__(self, reason: str, *, asked: str = "") -> None:
+        super().__init__(f"{asked}: {reason}" if asked else reason)
+        self.reason = reason
+        """Why, without what was asked: for people who asked for something else."""
+
 
 class Conflict(ClusterError):
     """The object has changed since it was read, or exists already; read it and decide again."""

@@ -81,14 +81,17 @@ def save_png(metrics: Sequence[Drawn], path: Path, title: str) -> None:
             "--png: matplotlib is not installed; install it with: pip install 'tidegate[charts]'"
         ) from error
     figure = Figure(figsize=(10, 3 * max(len(metrics), 1)), layout="constrained")
-    figure.suptitle(title)
+    # No name is mathematics, whatever dollar signs it has.
+    figure.suptitle(title, parse_math=False)
     panels = figure.subplots(max(len(metrics), 1), 1, squeeze=False)
     for panel, metric in zip(panels[:, 0], metrics, strict=False):
         panel.plot([moment for moment, _ in metric.points], [value for _, value in metric.points])
         for bound in (metric.bound.min, metric.bound.max):
             if bound is not None:
                 panel.axhline(bound, color="tab:red", linestyle="--")
-        panel.set_title(f"{metric.name}: {metric.bound.text}", loc="left", fontsize="medium")
-        panel.set_ylabel(metric.unit)
+        panel.set_title(
+            f"{metric.name}: {metric.bound.text}", loc="left", fontsize="medium", parse_math=False
+        )
+        panel.set_ylabel(metric.unit, parse_math=False)
         panel.grid(visible=True, alpha=0.3)
     figure.savefig(path)

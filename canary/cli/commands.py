@@ -18,7 +18,9 @@ from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
 from canary.cli.connection import Place, Span, canary_command, read_canary_status
 from canary.cli.ending import Refused, TooLate
+from canary.cli.finding import read_canary
 from canary.cli.moments import moment
+from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.controller.canaries import COMMAND_PREFIX
 from canary.controller.cluster import Cluster
@@ -58,7 +60,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         gate: str | None = None,
     ) -> None:
         now = datetime.now().astimezone()
-        manifest = await cluster.read(place.kind, place.namespace, place.name)
+        manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
         named = _gate(place, status, gate) if verb in _AT_GATES else ""
         if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
@@ -72,11 +74,11 @@ def _command(verb: str, help_text: str) -> click.Command:
             {"metadata": {"annotations": {f"{COMMAND_PREFIX}{verb}": str(signature)}}},
         )
         if not wait:
-            click.echo(f"{place.name}: {verb} is left for the controller, by {user}")
+            Screen().line(f"{place.name}: {verb} is left for the controller, by {user}")
             return
         record, after = await _outcome(cluster, place, verb, str(signature), limit)
         at = moment(record.at, now)
-        click.echo(f"{place.name}: {verb} accepted at {at} for {user}; {_now(after)}")
+        Screen().line(f"{place.name}: {verb} accepted at {at} for {user}; {_now(after)}")
 
     options: Iterable[Callable[[Callable[..., None]], Callable[..., None]]] = (
         click.option("--reason", default="", help="Why; it is kept in the status and events."),
@@ -140,7 +142,7 @@ async def _outcome(
     """
     started = monotonic()
     while True:
-        manifest = await cluster.read(place.kind, place.namespace, place.name)
+        manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
         record = next(
             (each for each in status.commands if (each.verb, each.value) == (verb, value)), None

@@ -11,12 +11,15 @@ import click
 
 from canary.api.fields import parse_duration
 from canary.api.kinds import Kind, Manifest
-from canary.api.meta import PEER_GROUP
+from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
+from canary.cli.ending import INTERRUPTED, Failed
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
-from canary.errors import CanaryError
+from canary.errors import CanaryError, ClusterError, Forbidden, Unreachable
+
+_CANARY_WORDS = frozenset({"canary", "canaries"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,10 @@ class Place:
     namespace: str
     name: str
     group: str
+
+    def __str__(self) -> str:
+        """Write it as commands take it."""
+        return f"{self.namespace}/{self.name}"
 
     @property
     def kind(self) -> Kind:
@@ -74,36 +81,86 @@ def connected(
         async with Cluster.connect(
             kubeconfig=kubeconfig, context=context, user_agent="tidegate-cli"
         ) as cluster:
-            await work(cluster)
+            try:
+                await work(cluster)
+            except ClusterError as error:
+                raise Failed(explained(error, cluster)) from error
 
     try:
         asyncio.run(working())
     except CanaryError as error:
-        raise click.ClickException(str(error)) from error
+        raise Failed(str(error)) from error
+    except KeyboardInterrupt as error:
+        raise SystemExit(INTERRUPTED) from error
+
+
+def explained(error: ClusterError, cluster: Cluster) -> str:
+    """Say in one sentence why the cluster did not do it, where it was asked, and what to do."""
+    context = cluster.credentials.context
+    here = f"context {context}" if context else "the service account of this pod"
+    match error:
+        case Unreachable():
+            answers = error.reason[:1].isdecimal()
+            who = f"the API server at {cluster.credentials.server} answers " if answers else ""
+            return (
+                f"{who}{error.reason} ({here}); try again later, or choose another cluster with "
+                "--context"
+            )
+        case Forbidden() if error.reason.startswith("401"):
+            return (
+                f"the API server at {cluster.credentials.server} does not accept your credentials "
+                f"({here}): log in again, or choose other ones with --context"
+            )
+        case Forbidden():
+            return f"{error.reason.removeprefix('403: ')} ({here}): ask for this right"
+        case _:
+            return f"{error} ({here})"
 
 
 def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
     """Make a command of a coroutine that works on one Canary."""
 
     @click.argument("name", metavar="CANARY")
-    @click.option("-n", "--namespace", default="default", show_default=True, help="Its namespace.")
+    @click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
     @click.option(
         "--api-group",
-        default="tidegate.dev",
+        type=click.Choice([GROUP, PEER_GROUP]),
+        default=GROUP,
         show_default=True,
-        help="The API group of the Canary: tidegate.dev or flagger.app.",
+        help="The API group of the Canary.",
     )
     @reaching_a_cluster
     @wraps(work)
     def command(
         name: str,
-        namespace: str,
+        namespace: str | None,
         api_group: str,
         kubeconfig: str | None,
         context: str | None,
         **options: Any,
     ) -> None:
-        place = Place(namespace=namespace, name=name, group=api_group)
-        connected(kubeconfig, context, lambda cluster: work(cluster, place, **options))
+        within, name = _named(name, namespace)
+
+        async def on_canary(cluster: Cluster) -> None:
+            place = Place(
+                namespace=within or cluster.credentials.namespace, name=name, group=api_group
+            )
+            await work(cluster, place, **options)
+
+        connected(kubeconfig, context, on_canary)
 
     return command
+
+
+def _named(written: str, namespace: str | None) -> tuple[str | None, str]:
+    """Read a Canary as people write it: `name`, `canary/name` or `namespace/name`.
+
+    Raises:
+        UsageError: two namespaces are named.
+    """
+    before, slash, name = written.rpartition("/")
+    if not slash or before in _CANARY_WORDS:
+        return namespace or None, name
+    if namespace not in {None, "", before}:
+        raise click.UsageError(f"{written} is not in the namespace of --namespace {namespace}")
+    return before, name

@@ -4,8 +4,8 @@ import asyncio
 import shutil
 
 import click
-from rich.console import Console
 
+from canary.cli.ending import Failed
 from canary.demo.story import tell
 from canary.errors import CanaryError
 
@@ -31,10 +31,10 @@ def demo(router: str, metrics: str, *, keep: bool) -> None:
     if metrics == "auto":
         metrics = "prometheus" if shutil.which("prometheus") else "scrape"
     try:
-        endings, stats = asyncio.run(tell(Console(), router=router, metrics=metrics, keep=keep))
+        endings, stats = asyncio.run(tell(router=router, metrics=metrics, keep=keep))
     except (CanaryError, TimeoutError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Failed(str(error)) from error
     except KeyboardInterrupt:
         return
     if stats.lost or not all(ending.as_expected for ending in endings):
-        raise click.ClickException("the story did not end as it should")
+        raise Failed("the story did not end as it should")

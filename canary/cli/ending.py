@@ -2,14 +2,28 @@
 
 import click
 
+from canary.controller.logs import printable
 
-class TooLate(click.ClickException):
+
+class Failed(click.ClickException):
+    """It could not be done; what others wrote in the message is shown as words."""
+
+    def format_message(self) -> str:
+        """Write the message on one line."""
+        return printable(self.message)
+
+
+class TooLate(Failed):
     """The time is up."""
 
     exit_code = 4
 
 
-class Refused(click.ClickException):
+class Refused(Failed):
     """The controller has refused a command, or does not answer."""
 
     exit_code = 6
+
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""

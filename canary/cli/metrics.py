@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from analysis.errors import AnalysisError
 from analysis.model import Metric
@@ -16,6 +15,9 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
 from canary.cli.chart import Drawn, draw, save_png
 from canary.cli.connection import Place, Span, canary_command
+from canary.cli.ending import Failed
+from canary.cli.finding import read_canary
+from canary.cli.screen import Screen
 from canary.controller.canaries import CanaryReader
 from canary.controller.cluster import Cluster
 from canary.controller.queries import QueryBuilder, Stores
@@ -66,7 +68,7 @@ async def metrics(
 
     Ends with exit code 1 where none of them could be read.
     """
-    manifest = await cluster.read(place.kind, place.namespace, place.name)
+    manifest = await read_canary(cluster, place)
     record = CanaryReader(router).read(manifest)
     templates = await _templates(cluster, place, parse_canary(manifest).spec.analysis.metrics)
     builder = QueryBuilder(
@@ -76,20 +78,21 @@ async def metrics(
         default_router=router,
     )
     asked, unasked = await builder.build(record)
-    console = Console()
+    screen = Screen()
     for check in unasked:
-        console.print(check.message, markup=False)
+        screen.line(check.message)
     end = datetime.now(UTC)
     read = await asyncio.gather(*(_read(metric, end - since, end) for metric in asked))
     drawn = [each for each in read if isinstance(each, Drawn)]
     for result in read:
         lines = [result] if isinstance(result, str) else draw(result)
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        for line in lines:
+            screen.line(line)
     if png is not None:
-        save_png(drawn, png, f"{place.namespace}/{place.name}")
-        console.print(f"saved {png}", markup=False)
+        save_png(drawn, png, str(place))
+        screen.line(f"saved {png}")
     if not drawn and (read or unasked):
-        raise click.ClickException("no metric could be read")
+        raise Failed("no metric could be read")
 
 
 async def _templates(

@@ -14,6 +14,7 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import Refused
 from canary.cli.moments import span
+from canary.cli.screen import Screen
 from canary.controller.canaries import FINALIZER, canary_kind
 from canary.controller.cluster import Cluster
 from canary.controller.presence import controllers
@@ -68,23 +69,24 @@ def orphans(
     and lets them go by itself. --release lets them go as they are: their primaries, and the
     services and routes that tidegate made, go with them.
     """
+    screen = Screen()
 
     async def work(cluster: Cluster) -> None:
         found = await _orphans(cluster, namespace)
         if not found:
-            click.echo("No Canary waits to be let go.")
+            screen.line("No Canary waits to be let go.")
             return
         for each in found:
-            click.echo(each.line)
+            screen.line(each.line)
         if not release:
-            click.echo(
+            screen.line(
                 "Install a controller again, and it lets them go; or see: tidegate orphans --help"
             )
             return
         await _check(cluster, found, force=force)
         for each in found:
             await _release(cluster, each)
-            click.echo(f"{each.place} is let go")
+            screen.line(f"{each.place} is let go")
 
     connected(kubeconfig, context, work)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from canary.cli.ending import Failed
 from canary.errors import CanaryError
 from canary.settings import Settings
 from canary.settings.options import Form, Option
@@ -45,4 +46,4 @@ def run(**flags: Any) -> None:
             environ[name] = Path(path).read_text(encoding="utf-8").strip()
         run_controller(Settings.read(environ, flags), version=version("tidegate"))
     except (CanaryError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Failed(str(error)) from error

@@ -4,73 +4,88 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from canary.api.kinds import Manifest
-from canary.api.status import CanaryStatus, RunRecord
+from canary.api.status import CanaryStatus, MetricStatus, RunRecord
 from canary.cli.connection import Place, canary_command, read_canary_status
+from canary.cli.finding import read_canary
 from canary.cli.moments import day, moment, span
-from canary.cli.plain import plain
+from canary.cli.screen import Block, Line, Rows, Screen, Styled
 from canary.cli.silence import silence
+from canary.cli.watching import watch as watch_blocks
 from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
 from canary.core.conditions import INVALID
 
-_MARKS = {"pass": "[green]✔[/]", "fail": "[red]✘[/]", "inconclusive": "[yellow]?[/]"}
+_MARKS = {
+    "pass": Styled("✔", "green"),
+    "fail": Styled("✘", "red"),
+    "inconclusive": Styled("?", "yellow"),
+}
 
 
 @click.command
+@click.option("-w", "--watch", is_flag=True, help="Go on showing it until Ctrl-C.")
 @canary_command
-async def status(cluster: Cluster, place: Place) -> None:
-    """Show where a Canary is, what it waits for and since when, and its last judgements."""
-    manifest = await cluster.read(place.kind, place.namespace, place.name)
-    console, now = Console(), datetime.now().astimezone()
-    show(console, f"{place.namespace}/{place.name}", read_canary_status(place, manifest), now)
-    if silent := await silence(cluster, place):
-        held = _held_by_nobody(manifest, now)
-        console.print(f"[yellow]{plain(silent)}{held}[/]", highlight=False, soft_wrap=True)
+async def status(cluster: Cluster, place: Place, *, watch: bool) -> None:
+    """Show where a Canary is, what it waits for and since when, and its last judgements.
+
+    With --watch a terminal is painted anew as things change; elsewhere each change is a block.
+    """
+    if watch:
+        await watch_blocks(lambda: _looked_at(cluster, place))
+    else:
+        Screen().show(await _looked_at(cluster, place))
 
 
-def show(console: Console, name: str, status: CanaryStatus, now: datetime) -> None:
-    """Print a status, with the moments as they are in the zone of `now`."""
-    console.print(
-        f"[bold]{plain(name)}[/]  {plain(status.state or status.phase or 'New')}  "
-        f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
-        f"step {status.step} of {status.steps}  failed checks {status.failed_checks}",
-        highlight=False,
-    )
+async def _looked_at(cluster: Cluster, place: Place) -> Block:
+    manifest = await read_canary(cluster, place)
+    now = datetime.now().astimezone()
+    shown = described(str(place), read_canary_status(place, manifest), now)
+    silent = await silence(cluster, place)
+    told = (silent, _held_by_nobody(manifest, now)) if silent else ()
+    return (*shown, *((Styled(each, "yellow"),) for each in told if each))
+
+
+def described(name: str, status: CanaryStatus, now: datetime) -> Block:
+    """Describe a status, with the moments as they are in the zone of `now`."""
+    lines: list[Line | Rows] = [_headline(name, status)]
     refused = status.condition(INVALID)
     if refused is not None and refused.status == "True":
-        console.print(f"[red]{plain(refused.message)}[/]", highlight=False, soft_wrap=True)
-    for line in _waits(status, now):
-        console.print(line, highlight=False, soft_wrap=True)
+        lines.append((Styled(refused.message, "red"),))
+    lines += _waits(status, now)
     if status.metrics:
-        console.print(_judgements(status))
-    for run in status.history:
-        console.print(_past(run, now), highlight=False, soft_wrap=True)
+        judged = tuple(map(_judgement, status.metrics))
+        lines.append(Rows(header=("", "metric", "value", "bound", "verdict"), rows=judged))
+    return (*lines, *((_past(run, now),) for run in status.history))
 
 
-def _waits(status: CanaryStatus, now: datetime) -> Iterator[str]:
+def _headline(name: str, status: CanaryStatus) -> Line:
+    where = (
+        f"  {status.state or status.phase or 'New'}  "
+        f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
+        f"step {status.step} of {status.steps}  failed checks {status.failed_checks}"
+    )
+    return (Styled(name, "bold"), where)
+
+
+def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
     """Say what is waited for, and who has paused the run."""
     wait, paused = status.waiting_for, status.paused
     if wait is not None:
         until = f", until {moment(wait.deadline, now)}" if wait.deadline else ""
         yield (
-            f"waiting since {moment(wait.since, now)}{until}: [bold]{plain(wait.reason)}[/] – "
-            f"{plain(wait.message)}"
+            f"waiting since {moment(wait.since, now)}{until}: ",
+            Styled(wait.reason, "bold"),
+            f" – {wait.message}",
         )
     if paused is not None:
-        yield f"paused since {moment(paused.since, now)} {plain(paused.by)}"
+        yield (f"paused since {moment(paused.since, now)} {paused.by}",)
 
 
-def _judgements(status: CanaryStatus) -> Table:
-    table = Table("", "metric", "value", "bound", "verdict", box=None, pad_edge=False)
-    for metric in status.metrics:
-        value = "–" if metric.value is None else f"{metric.value:g}"
-        texts = (metric.name, value, metric.bound, metric.message)
-        table.add_row(_MARKS.get(metric.verdict, ""), *map(plain, texts))
-    return table
+def _judgement(metric: MetricStatus) -> Line:
+    value = "–" if metric.value is None else f"{metric.value:g}"
+    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, metric.message)
 
 
 def _past(run: RunRecord, now: datetime) -> str:
@@ -78,10 +93,7 @@ def _past(run: RunRecord, now: datetime) -> str:
     began = day(run.started_at, now) if run.started_at else "–"
     took = span(timedelta(seconds=run.duration_seconds))
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
-    return (
-        f"{began}  {plain(run.revision)}  {plain(run.outcome)} after {took}  "
-        f"{plain(run.message)}{plain(hands)}"
-    )
+    return f"{began}  {run.revision}  {run.outcome} after {took}  {run.message}{hands}"
 
 
 def _held_by_nobody(manifest: Manifest, now: datetime) -> str:
@@ -91,6 +103,6 @@ def _held_by_nobody(manifest: Manifest, now: datetime) -> str:
         return ""
     deleted = datetime.fromisoformat(metadata["deletionTimestamp"])
     return (
-        f"\nIt was deleted at {moment(deleted, now)}, and nobody is there to let it go: install a "
+        f"It was deleted at {moment(deleted, now)}, and nobody is there to let it go: install a "
         "controller again, or see: tidegate orphans --help"
     )

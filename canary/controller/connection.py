@@ -228,6 +228,11 @@ def _unreachable(asked: str, error: BaseException) -> Unreachable:
             reason = f"the API server at {error.host}:{error.port} refuses connections"
         case aiohttp.ClientConnectorDNSError():
             reason = f"the API server's name {error.host} cannot be found"
+        case aiohttp.ClientConnectorCertificateError():
+            cause = getattr(error.certificate_error, "verify_message", str(error.certificate_error))
+            reason = f"the certificate of {error.host}:{error.port} is not trusted: {cause}"
+        case TimeoutError():
+            reason = "the API server does not answer in time"
         case _:
             reason = f"{type(error).__name__}: {str(error) or 'no answer in time'}"
-    return Unreachable(f"{asked}: {reason}")
+    return Unreachable(reason, asked=asked)

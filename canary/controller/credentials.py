@@ -6,13 +6,14 @@ whose token is read again as it is rotated.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from kubernetes import client, config
+from kubernetes.config import kube_config
 from kubernetes.config.config_exception import ConfigException
 from yaml import YAMLError
 
@@ -37,6 +38,8 @@ class Credentials:
     configuration: Any
     namespace: str = "default"
     """The namespace that the kubeconfig's context, or the pod, is in."""
+    context: str = ""
+    """The kubeconfig's context; empty in a pod."""
     _token: str = field(default="", repr=False)
     _read_at: float = float("-inf")
     _refused: bool = False
@@ -115,8 +118,10 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
     """Load a kubeconfig, or the service account of the pod that this runs in.
 
     Raises:
-        Forbidden: neither is there.
+        Forbidden: neither is there, or the kubeconfig has no such context.
     """
+    # As kubectl takes it: an empty KUBECONFIG is none.
+    kubeconfig, context = kubeconfig or None, context or None
 
     def load() -> Any:
         configuration = client.Configuration()
@@ -133,7 +138,10 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
 
     try:
         try:
-            return Credentials(load, load(), _namespace_of_context(kubeconfig, context))
+            chosen = _context(kubeconfig, context)
+            return Credentials(
+                load, load(), str(chosen.get("namespace") or "default"), chosen["name"]
+            )
         except ConfigException:
             if kubeconfig or context or not POD_NAMESPACE.is_file():
                 raise
@@ -141,12 +149,29 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
             return Credentials(load_in_cluster, load_in_cluster(), namespace)
     except _FAILURES as error:
         raise Forbidden(
-            f"no credentials for a cluster: {error}; name a kubeconfig with --kubeconfig or "
-            "KUBECONFIG, or run in a pod with a service account"
+            f"no credentials for a cluster: {str(error).rstrip('.')}; name a kubeconfig with "
+            "--kubeconfig or KUBECONFIG, or run in a pod with a service account"
         ) from error
 
 
-def _namespace_of_context(kubeconfig: str | None, context: str | None) -> str:
-    contexts, active = config.list_kube_config_contexts(kubeconfig)
-    chosen = next((each for each in contexts if each["name"] == context), active)
-    return str(chosen["context"].get("namespace") or "default")
+def _context(kubeconfig: str | None, name: str | None) -> Mapping[str, Any]:
+    """Find a context by name, or the current one.
+
+    Raises:
+        ConfigException: there is no kubeconfig, or no current context in it.
+        Forbidden: it has no context of that name; says which it has.
+    """
+    merged = kube_config.KubeConfigMerger(
+        kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+    ).config
+    if merged is None:
+        raise ConfigException("no kubeconfig was found")
+    contexts = {str(each["name"]): each for each in merged.value["contexts"]}
+    chosen = name or str(merged.value.get("current-context") or "")
+    if chosen in contexts:
+        return {"name": chosen, **(contexts[chosen]["context"].value or {})}
+    has = f"it has {', '.join(sorted(contexts))}" if contexts else "it has none"
+    if name:
+        raise Forbidden(f"--context: the kubeconfig has no context {name!r}; {has}")
+    current = f"the current context {chosen!r} is missing" if chosen else "no current context"
+    raise ConfigException(f"{current}, choose one with --context ({has})")

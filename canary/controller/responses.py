@@ -42,9 +42,9 @@ def document(asked: str, content: bytes) -> Manifest:
     try:
         decoded = orjson.loads(content)
     except ValueError as error:
-        raise Unreachable(f"{asked}: not JSON: {_shown(content)}") from error
+        raise Unreachable(f"not JSON: {_shown(content)}", asked=asked) from error
     if not isinstance(decoded, dict):
-        raise Unreachable(f"{asked}: not an object: {_shown(content)}")
+        raise Unreachable(f"not an object: {_shown(content)}", asked=asked)
     return decoded
 
 
@@ -54,7 +54,7 @@ def failure(asked: str, status: int, content: bytes) -> ClusterError:
         message = str(orjson.loads(content).get("message", ""))
     except (ValueError, AttributeError):
         message = _shown(content)
-    return _ERRORS.get(status, Unreachable)(f"{asked}: {status}: {message}")
+    return _ERRORS.get(status, Unreachable)(f"{status}: {message}", asked=asked)
 
 
 def retry_after(status: int, headers: Mapping[str, str]) -> float | None:
@@ -94,7 +94,7 @@ def event(asked: str, line: bytes) -> tuple[str, Manifest]:
             raise failure(asked, manifest.get("code", 500), orjson.dumps(manifest))
         manifest["metadata"]["resourceVersion"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreachable(f"{asked}: not an event: {_shown(line)}") from error
+        raise Unreachable(f"not an event: {_shown(line)}", asked=asked) from error
     return type_, manifest
 
 

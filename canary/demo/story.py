@@ -12,7 +12,9 @@ from time import monotonic
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
+from canary.controller.logs import printable
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.load import Load, LoadStats
 from canary.demo.manifests import APP, NAMESPACE
@@ -40,10 +42,9 @@ class Ending:
         return self.outcome == self.expected
 
 
-async def tell(
-    console: Console, *, router: str, metrics: str, keep: bool
-) -> tuple[tuple[Ending, ...], LoadStats]:
+async def tell(*, router: str, metrics: str, keep: bool) -> tuple[tuple[Ending, ...], LoadStats]:
     """Tell the story, and how its releases ended."""
+    console = Console()
     console.print(
         f"[bold]tidegate demo[/]  router {router}, metrics by {metrics}; "
         "everything runs on this machine, on loopback addresses"
@@ -110,7 +111,7 @@ def _summarise(
         mark = "[green]✔[/]" if ending.as_expected else "[red]✘[/]"
         console.print(
             f"{mark} {ending.title}: [bold]{ending.outcome}[/] after {ending.seconds:.0f} s. "
-            f"{ending.message}",
+            f"{escape(printable(ending.message))}",
             highlight=False,
         )
     console.print(

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.model import ThresholdRange
 from canary.api.meta import GROUP
-from canary.cli.chart import Drawn, draw
+from canary.cli.chart import Drawn, draw, save_png
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
@@ -94,7 +94,7 @@ async def test_a_canary_that_does_not_exist_is_one_clear_line(
     code, output = await tidegate("status", "nobody", "--kubeconfig", str(kubeconfig))
 
     assert code == 1
-    assert 'canaries.tidegate.dev "nobody" not found' in output
+    assert "there is no Canary nobody in namespace default; it has podinfo" in output
     assert "Traceback" not in output
 
 
@@ -146,6 +146,13 @@ def test_a_chart_zooms_to_values_and_bound_and_draws_the_bound_through_the_value
     ]
 
 
+def test_no_name_of_a_metric_is_mathematics_in_a_picture(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    metric = Drawn(name="$x_{", unit="$\\", bound=ThresholdRange(max=4.0), points=((now, 1.0),))
+    save_png([metric], tmp_path / "a.png", "$y^{")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("value", [0.0, 5.0, -5.0])
 def test_a_chart_of_one_value_has_a_height(value: float) -> None:
     assert len(chart(ThresholdRange(min=value), value)) == 6
@@ -194,5 +201,5 @@ async def test_an_api_server_that_is_away_is_one_sentence(tmp_path: Path) -> Non
     code, output = await tidegate("status", "podinfo", "--kubeconfig", str(away))
 
     assert code == 1
-    assert output.endswith(": the API server at 127.0.0.1:9 refuses connections\n")
+    assert output.startswith("Error: the API server at 127.0.0.1:9 refuses connections (context t")
     assert len(output.splitlines()) == 1

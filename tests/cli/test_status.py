@@ -20,7 +20,8 @@ from canary.api.status import (
     Weights,
 )
 from canary.cli.moments import moment, span
-from canary.cli.status import show
+from canary.cli.screen import Screen
+from canary.cli.status import described
 from canary.controller.canaries import FINALIZER, canary_kind
 from canary.controller.cluster import Cluster
 from tests.cli.leases import create_lease
@@ -34,7 +35,7 @@ DAYS = timedelta(days=3)
 
 def shown(status: CanaryStatus, now: datetime = NOW) -> list[str]:
     written = StringIO()
-    show(Console(file=written, width=100), "default/podinfo", status, now)
+    Screen(Console(file=written, width=100)).show(described("default/podinfo", status, now))
     return [line.rstrip() for line in written.getvalue().splitlines()]
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from analysis.errors import QueryError
 from analysis.template import TemplateContext, open_quote, render
 from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Wait
-from canary.cli.status import show
+from canary.cli.screen import Screen
+from canary.cli.status import described
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.controller.notify import LONGEST_EVENT_MESSAGE
 from canary.demo.snapshot import Happening, Snapshot
@@ -103,8 +104,10 @@ def test_a_terminal_shows_it_as_words(text):
         for terminal in (False, True)
     )
     for console in (plain, coloured):
-        show(console, "demo/podinfo", status, NOW)
-        show(console, "demo/podinfo", CanaryStatus(paused=Pause(by=text, since=NOW)), NOW)
+        screen = Screen(console)
+        screen.show(described("demo/podinfo", status, NOW))
+        paused = CanaryStatus(paused=Pause(by=text, since=NOW))
+        screen.show(described("demo/podinfo", paused, NOW))
         console.print(render_picture(snapshot))
         for line in lines(None, snapshot):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

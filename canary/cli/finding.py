@@ -1,0 +1,82 @@
+"""Reading a Canary, and saying where it may be instead when it is not there."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from canary.api.kinds import Manifest
+from canary.api.meta import GROUP, PEER_GROUP
+from canary.cli.connection import Place
+from canary.cli.ending import Failed
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.errors import ClusterError, Forbidden, NotFound
+
+_NAMED_AT_MOST = 5
+
+
+async def read_canary(cluster: Cluster, place: Place) -> Manifest:
+    """Read a Canary.
+
+    Raises:
+        Failed: there is no such Canary; says which there are.
+        ClusterError: it cannot be read.
+    """
+    try:
+        return await cluster.read(place.kind, place.namespace, place.name)
+    except NotFound as error:
+        raise Failed(await _missing(cluster, place)) from error
+
+
+async def _missing(cluster: Cluster, place: Place) -> str:
+    """Say that there is no such Canary, and which one may be meant."""
+    if await cluster.discover(place.kind) is None:
+        other = PEER_GROUP if place.group == GROUP else GROUP
+        served = await cluster.discover(canary_kind(other)) is not None
+        remedy = (
+            f"choose the other group with --api-group {other}" if served else "install tidegate"
+        )
+        context = cluster.credentials.context
+        return (
+            f"the cluster does not serve {place.kind.resource}: {remedy}, or choose another "
+            f"cluster with --context{f' (this is {context})' if context else ''}"
+        )
+    missing = f"there is no Canary {place.name} in namespace {place.namespace}"
+    hint = _hint(place, await _found(cluster, place))
+    return f"{missing}; {hint}" if hint else missing
+
+
+async def _found(cluster: Cluster, place: Place) -> set[tuple[str, str]]:
+    """List namespace and name of Canaries: of every namespace where that is allowed."""
+    for namespace in ("", place.namespace):
+        try:
+            return {
+                (each["metadata"]["namespace"], each["metadata"]["name"])
+                async for page, _ in cluster.pages(place.kind, namespace, metadata_only=True)
+                for each in page
+            }
+        except Forbidden:
+            continue
+        except ClusterError:
+            break
+    return set()
+
+
+def _hint(place: Place, found: set[tuple[str, str]]) -> str:
+    """Name the Canary that is probably meant: the same name elsewhere, or a similar one."""
+    elsewhere = [namespace for namespace, name in found if name == place.name]
+    if elsewhere:
+        return f"it is in {_listed(elsewhere)}: add -n"
+    here = {name for namespace, name in found if namespace == place.namespace}
+    if near := get_close_matches(place.name, sorted(here), 1):
+        return f"did you mean {near[0]}?"
+    if near := get_close_matches(place.name, sorted({name for _, name in found}), 1):
+        return f"did you mean {'/'.join(min(each for each in found if each[1] == near[0]))}?"
+    if here:
+        return f"it has {_listed(here)}"
+    return "it has none" if found else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    first = sorted(names)
+    more = len(first) - _NAMED_AT_MOST
+    return ", ".join(first[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

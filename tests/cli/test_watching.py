@@ -1,0 +1,148 @@
+"""`tidegate status --watch`: it shows what changes, until Ctrl-C."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+import pytest
+
+from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
+from canary.controller.cluster import Cluster
+from canary.demo.apiserver import EmbeddedApiServer
+from tests.cli.running import tidegate
+from tests.controller.faults import Proxy, proxied
+from tests.controller.faults import kubeconfig as write_kubeconfig
+
+CANARY = canary_kind(GROUP)
+WATCH = (sys.executable, "-m", "canary", "status", "podinfo", "--watch", "--kubeconfig")
+PATIENCE_SECONDS = 60
+
+
+async def set_weight(cluster: Cluster, weight: int) -> None:
+    status = {
+        "phase": "Progressing",
+        "canaryWeight": weight,
+        "weights": {"primary": 100 - weight, "canary": weight},
+    }
+    await cluster.merge_patch(
+        CANARY, "default", "podinfo", {"status": status}, subresource="status"
+    )
+
+
+async def until_line(stream: asyncio.StreamReader, part: str) -> list[str]:
+    """Read lines until one holds a part; give them all."""
+    lines: list[str] = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not lines or part not in lines[-1]:
+            line = await stream.readline()
+            assert line, lines
+            lines.append(line.decode().rstrip())
+    return lines
+
+
+async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await set_weight(cluster, 10)
+    process = await asyncio.create_subprocess_exec(
+        *WATCH, str(kubeconfig), stdin=DEVNULL, stdout=PIPE
+    )
+    assert process.stdout is not None
+    first = await until_line(process.stdout, "no controller is running")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", first[0])
+    assert first[1].startswith("default/podinfo  Progressing  primary 90 % / canary 10 %")
+
+    await set_weight(cluster, 20)
+    second = await until_line(process.stdout, "no controller is running")
+    assert (second[0], len(second)) == ("", len(first) + 1), "nothing is printed between changes"
+    assert "primary 80 % / canary 20 %" in second[2]
+
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
+    assert (await process.stdout.read()).strip() == b""
+
+
+async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await set_weight(cluster, 10)
+    ours, theirs = pty.openpty()
+    seen = bytearray()
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+
+    def read() -> None:
+        try:
+            seen.extend(os.read(ours, 65536))
+        except OSError:
+            loop.remove_reader(ours)
+        changed.set()
+
+    async def until_seen(pattern: str) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not re.search(pattern, seen.decode(errors="replace")):
+                changed.clear()
+                await changed.wait()
+
+    loop.add_reader(ours, read)
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    process = await asyncio.create_subprocess_exec(
+        *WATCH, str(kubeconfig), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    await until_seen("canary 10 %")
+    await set_weight(cluster, 20)
+    await until_seen("canary 20 %")
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
+    await until_seen(r"\x1b\[\?1049l(?s:.*)canary 20 %(?s:.*)no controller is running")
+    loop.remove_reader(ours)
+    os.close(ours)
+    assert "canary 10 %" not in seen.decode().rpartition("\x1b[?1049l")[2]
+
+
+@pytest.fixture
+async def proxy(server: EmbeddedApiServer):
+    async with proxied(server.url) as proxy:
+        yield proxy
+
+
+async def test_an_api_server_that_is_away_is_waited_for_and_a_canary_that_goes_is_the_end(
+    cluster: Cluster, proxy: Proxy, tmp_path: Path
+) -> None:
+    path = write_kubeconfig(tmp_path / "config", proxy.url)
+    watching = asyncio.create_task(tidegate("status", "podinfo", "-w", "--kubeconfig", str(path)))
+    await until_asked(proxy, 1)
+    proxy.down = True
+    await until_asked(proxy, 2)
+    proxy.down = False
+    await until_asked(proxy, 2)
+    await cluster.delete(CANARY, "default", "podinfo")
+    code, output = await asyncio.wait_for(watching, PATIENCE_SECONDS)
+    assert code == 1
+    assert "asking again" in output
+    assert output.splitlines()[-1] == "Error: there is no Canary podinfo in namespace default"
+
+
+async def until_asked(proxy: Proxy, times: int) -> None:
+    """Wait until the Canary has been asked for so many times more."""
+    wanted = len(proxy.asked("canaries/podinfo")) + times
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(proxy.asked("canaries/podinfo")) < wanted:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def test_a_canary_that_is_not_there_is_not_waited_for(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    code, output = await tidegate("status", "none", "-w", "--kubeconfig", str(kubeconfig))
+    assert (code, output.splitlines()[-1].partition(";")[0]) == (
+        1,
+        "Error: there is no Canary none in namespace default",
+    )
