@@ -104,6 +104,21 @@ class TestSchemas:
         ]
         assert schema["properties"]["spec"]["properties"]["size"]["maximum"] == 100
 
+    @pytest.mark.parametrize(
+        ("accept", "status", "begins"),
+        [
+            ("application/json", 200, b'{"swagger":"2.0"'),
+            ("*/*", 200, b'{"swagger":"2.0"'),
+            ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", 200, b"\n\x032.0"),
+            ("application/com.github.proto-openapi.spec.v2.v1.0+protobuf", 200, b"\n\x032.0"),
+            ("application/vnd.kubernetes.protobuf", 406, b""),
+        ],
+    )
+    def test_in_version_2_come_in_the_form_asked_for(self, api, accept, status, begins):
+        response = api.get("/openapi/v2", accept=accept)
+        assert response.status_code == status
+        assert response.content.startswith(begins)
+
     def test_tell_that_patches_are_validated(self, api, widgets):
         document = api.get(f"/openapi/v3/apis/{widgets.group}/v1").json()
         path = f"/apis/{widgets.group}/v1/namespaces/{{namespace}}/widgets/{{name}}"

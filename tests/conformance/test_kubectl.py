@@ -58,6 +58,14 @@ class TestApply:
         said = kubectl("apply", "-f", "-", given=wrong, fails=True)
         assert 'unknown field "spec.replica"' in said
 
+    @pytest.mark.parametrize(
+        "command", ["apply", "apply --server-side", "create", "delete", "diff", "replace"]
+    )
+    def test_says_that_a_kind_is_not_served(self, kubectl, command):
+        unknown = "{apiVersion: example.com/v1, kind: Gadget, metadata: {name: one}}"
+        said = kubectl(*command.split(), "-f", "-", given=unknown, fails=True)
+        assert 'no matches for kind "Gadget" in version "example.com/v1"' in said
+
     def test_on_the_server(self, api, kubectl):
         said = kubectl("apply", "--server-side", "-f", "-", given=DEPLOYMENT)
         assert "deployment.apps/web serverside-applied" in said

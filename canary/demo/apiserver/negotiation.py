@@ -3,6 +3,7 @@
 Answers are JSON, or YAML on demand; a client that only names protobuf gets JSON.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,6 +59,18 @@ def wants_aggregated(accept: str) -> bool:
         and clause.strip().startswith(JSON)
         for clause in accept.split(",")
     )
+
+
+def first_offered(accept: str, offered: Iterable[str]) -> str:
+    """Return the first media type of an Accept header that is offered; raises a 406."""
+    known = tuple(offered)
+    for clause in accept.split(","):
+        media_type = clause.partition(";")[0].strip()
+        if media_type in {"", "*/*", "application/*"}:
+            return known[0]
+        if media_type in known:
+            return media_type
+    raise errors.not_acceptable(known)
 
 
 class _Loader(yaml.SafeLoader):

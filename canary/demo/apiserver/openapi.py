@@ -1,7 +1,7 @@
 """OpenAPI v3 documents of what is served: enough for `kubectl explain`, `apply` and validation.
 
-OpenAPI v2 is served as JSON with the same schemas; clients that only read it in protobuf fall back
-to the server's own validation.
+OpenAPI v2 has the same schemas in JSON. In protobuf it has none: kubectl only reads it there to
+look for a kind that v3 does not have.
 """
 
 import hashlib
@@ -13,6 +13,13 @@ from canary.demo.apiserver.values import Object
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json")
 _STRATEGIC = "application/strategic-merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
+
+#: OpenAPI v2 in protobuf, as it is answered, and as older and newer clients ask for it.
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+VERSION2_TYPES = (
+    "application/json", PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+)  # fmt: skip
+_TITLE, _VERSION = "Kubernetes", "v1.36.3"
 
 
 class Documents:
@@ -52,7 +59,7 @@ class Documents:
                 _add_schema(schemas, resource, "#/components/schemas/")
             made[key] = {
                 "openapi": "3.0.0",
-                "info": {"title": "Kubernetes", "version": "v1.36.3"},
+                "info": {"title": _TITLE, "version": _VERSION},
                 "paths": paths,
                 "components": {"schemas": schemas},
             }
@@ -67,11 +74,24 @@ class Documents:
                 _add_schema(definitions, resource, "#/definitions/")
             made["v2"] = {
                 "swagger": "2.0",
-                "info": {"title": "Kubernetes", "version": "v1.36.3"},
+                "info": {"title": _TITLE, "version": _VERSION},
                 "paths": {},
                 "definitions": definitions,
             }
         return made["v2"]
+
+    def version2_in_protobuf(self) -> bytes:
+        """Answer `/openapi/v2` to clients that read protobuf alone: what it is, and no schema."""
+        info = _texts(_TITLE, _VERSION)
+        return _texts("2.0") + b"\x12" + bytes([len(info)]) + info
+
+
+def _texts(*values: str) -> bytes:
+    """Encode short texts as the first fields of a message."""
+    encoded = (value.encode() for value in values)
+    return b"".join(
+        bytes([number << 3 | 2, len(text)]) + text for number, text in enumerate(encoded, start=1)
+    )
 
 
 def schema_name(resource: Resource) -> str:

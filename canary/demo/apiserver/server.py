@@ -16,9 +16,16 @@ from canary.demo.apiserver.builtin import builtin_resources
 from canary.demo.apiserver.documents import document_at
 from canary.demo.apiserver.errors import ApiError, PathNotFound
 from canary.demo.apiserver.handlers import Answer, answer, json_status
-from canary.demo.apiserver.negotiation import JSON, YAML, as_yaml, wanted, wants_aggregated
+from canary.demo.apiserver.negotiation import (
+    JSON,
+    YAML,
+    as_yaml,
+    first_offered,
+    wanted,
+    wants_aggregated,
+)
 from canary.demo.apiserver.objects import Objects
-from canary.demo.apiserver.openapi import Documents
+from canary.demo.apiserver.openapi import PROTOBUF, VERSION2_TYPES, Documents
 from canary.demo.apiserver.requests import ApiRequest, resolve
 from canary.demo.apiserver.resources import Registry
 from canary.demo.apiserver.storage import Storage
@@ -232,6 +239,8 @@ class EmbeddedApiServer:
             return web.Response(
                 body=to_json(document), headers={"Content-Type": discovery.AGGREGATED}
             )
+        if path == "/openapi/v2" and first_offered(accept, VERSION2_TYPES) != JSON:
+            return _response(Answer(200, self._documents.version2_in_protobuf()), PROTOBUF)
         return _response(
             Answer(200, to_json(document_at(path, self.registry, self._documents))), JSON
         )
