@@ -9,7 +9,7 @@ Which objects there are, and what their specs say, does not belong here.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
@@ -53,6 +53,27 @@ def owner_reference(canary: Canary, *, controller: bool = True) -> Manifest:
     if controller:
         reference |= {"controller": True, "blockOwnerDeletion": True}
     return reference
+
+
+class CanaryOwner(NamedTuple):
+    """A Canary that an object names as its owner; it may be gone by now."""
+
+    group: str
+    name: str
+    uid: str
+
+
+def canary_owners(obj: Manifest) -> tuple[CanaryOwner, ...]:
+    """Name the Canaries that own an object."""
+    return tuple(
+        CanaryOwner(
+            group=str(each.get("apiVersion")).partition("/")[0],
+            name=str(each.get("name")),
+            uid=str(each.get("uid")),
+        )
+        for each in obj["metadata"].get("ownerReferences") or ()
+        if refers_to_canary(each)
+    )
 
 
 def refers_to_canary(reference: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
-from canary.api.ownership import ours
+from canary.api.ownership import ours, own_metadata
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.cache import CacheSet
@@ -201,6 +201,11 @@ class Applier:
         current = self._store.deployment(namespace, spec.primary_name)
         if target is None or (current is not None and not ours(record.canary, current.owners)):
             return False
+        if current is not None and current.leaving:
+            # Its place is free when it is gone.
+            return False
+        if current is not None and not current.belongs_to(record.uid):
+            return await self._take_ownership(record)
         at_revision = current is not None and current.revision == wanted
         if current is not None and at_revision and action.template in {"", current.template}:
             return await self._copies.tend(
@@ -237,6 +242,23 @@ class Applier:
         if current is None:
             # Where an autoscaler has the say, it begins from what serves, and not from one.
             await self._scale(key, action.replicas)
+        return True
+
+    async def _take_ownership(self, record: CanaryRecord) -> bool:
+        """Own a primary that goes with an earlier Canary of the same name, unless it has gone."""
+        assert record.canary is not None
+        key = self._names(record)[1]
+        found = await self._cluster.read(key.kind, key.namespace, key.name)
+        owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
+        async with self._current(key):
+            written = await self._cluster.merge_patch(
+                key.kind,
+                key.namespace,
+                key.name,
+                {"metadata": {"ownerReferences": owners}},
+                resource_version=found["metadata"]["resourceVersion"],
+            )
+        self._caches.put(key.kind, written)
         return True
 
     async def _remove_autoscaler(self, record: CanaryRecord, name: str) -> bool:

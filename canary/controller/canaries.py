@@ -307,6 +307,23 @@ def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
             yield Problem(field, reference.namespace, remedy)
 
 
+def leaving_rival(record: CanaryRecord, others: Iterable[KnownCanary]) -> str:
+    """Name a Canary that is being deleted and has the same target, or service; empty without."""
+    return next(
+        (
+            str(other.key)
+            for other in others
+            if other.deleting
+            and other.key.namespace == record.key.namespace
+            and (
+                (record.target and other.target == record.target)
+                or (record.service and other.service == record.service)
+            )
+        ),
+        "",
+    )
+
+
 def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Problem, ...]:
     """Tell what an older Canary has already: two with one target, or service, undo each other."""
     for other in others:

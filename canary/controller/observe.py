@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
-from canary.api.ownership import ours
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryRecord
 from canary.controller.configs import ConfigReader
@@ -52,6 +51,7 @@ class Observer:
         answers: Mapping[Need, Answer],
         delivered: frozenset[str],
         obstacle: str,
+        rival: str = "",
         outages: tuple[Outage, ...] = (),
         away_since: datetime | None = None,
     ) -> Facts:
@@ -67,8 +67,8 @@ class Observer:
             await self._caches.freshen(ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name))
         target = self._store.deployment(namespace, spec.target_ref.name)
         primary = self._store.deployment(namespace, spec.primary_name)
-        if primary is not None and not ours(canary, primary.owners):
-            # It has the name, and is somebody else's.
+        if primary is not None and not primary.belongs_to(record.uid):
+            # It has the name, and is somebody else's, or goes with a Canary that was here before.
             primary = None
         seen: Revision | None = None
         if target is not None:
@@ -96,6 +96,7 @@ class Observer:
             autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
             is not None,
             taken=self._renderer.taken(record),
+            rival=rival,
             survey=await self._surroundings.survey(record),
             accepted_risks=record.accepted_risks,
             obstacle=obstacle,

@@ -14,7 +14,7 @@ from datetime import datetime
 from analysis.errors import Busy
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
-from canary.controller.canaries import CanaryKey, CanaryRecord, rivalry
+from canary.controller.canaries import CanaryKey, CanaryRecord, leaving_rival, rivalry
 from canary.controller.connection import NotLeader
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
@@ -136,7 +136,8 @@ class Reconciler:
         """Decide, or name what is missing to decide: an answer, or, as None, what is not known."""
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
-        problems = record.problems or rivalry(record, self._tracker.rivals(record))
+        rivals = self._tracker.rivals(record)
+        problems = record.problems or rivalry(record, rivals)
         running = record.status.phase in RUNNING
         goes_on = record.deleting or (running and problems is record.problems)
         if canary is None or (problems and not goes_on):
@@ -162,6 +163,7 @@ class Reconciler:
             answers=self._answers.get(key, {}),
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
+            rival=leaving_rival(record, rivals),
             outages=self._sight.outages(sources),
             away_since=self._sight.away_since(sources),
         )

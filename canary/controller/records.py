@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from canary.api.kinds import Manifest
-from canary.api.ownership import CANARY, MANAGED_BY, MANAGER, owners
+from canary.api.ownership import (
+    CANARY,
+    MANAGED_BY,
+    MANAGER,
+    CanaryOwner,
+    canary_owners,
+    owners,
+)
 from canary.controller.memo import Memo
 from canary.core.facts import Amount, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
@@ -81,6 +88,10 @@ class DeploymentRecord:
     """How its pods are replaced when the template changes."""
     owners: tuple[str, ...]
     """Who owns it, for people."""
+    canaries: tuple[CanaryOwner, ...]
+    """The Canaries among its owners."""
+    leaving: bool
+    """Whether it is being deleted."""
     outline: bytes
     """What services are made from, as JSON: the selector, and the containers' ports."""
 
@@ -89,6 +100,10 @@ class DeploymentRecord:
         """Whether no pod of an earlier template is left, nor one of this one missing."""
         seen = self.observed_generation >= self.generation
         return seen and self.updated >= self.replicas and self.total <= self.updated
+
+    def belongs_to(self, canary_uid: str) -> bool:
+        """Tell whether it lives as long as a Canary: that owns it, and it is not being deleted."""
+        return not self.leaving and any(each.uid == canary_uid for each in self.canaries)
 
     @property
     def services_outline(self) -> Manifest:
@@ -186,6 +201,8 @@ class DeploymentReader:
             changed_by=outline.changed_by,
             strategy=outline.strategy,
             owners=_owners(manifest),
+            canaries=canary_owners(manifest),
+            leaving="deletionTimestamp" in metadata,
             outline=outline.services,
         )
 

@@ -1,8 +1,9 @@
 """What the caches hold, looked up by what it is."""
 
 from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Manifest, ObjectKey
+from canary.api.ownership import CanaryOwner
 from canary.controller.cache import CacheSet
-from canary.controller.canaries import CanaryRecord
+from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
 from canary.core.facts import Trouble
@@ -23,6 +24,14 @@ class Store:
         """Look a Deployment up."""
         record = self._caches.get(DEPLOYMENT, namespace, name)
         return record if isinstance(record, DeploymentRecord) else None
+
+    def gone(self, owner: CanaryOwner, namespace: str) -> bool:
+        """Tell whether a Canary that owns something in a namespace is known to exist no more."""
+        kind = canary_kind(owner.group)
+        if not self._caches.synced(kind, namespace):
+            return False
+        known = self._caches.get(kind, namespace, owner.name)
+        return not isinstance(known, KnownCanary) or known.uid != owner.uid
 
     def packed(self, key: ObjectKey) -> Packed | None:
         """Look up an object that is kept whole, without unpacking it."""

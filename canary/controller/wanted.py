@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Manifest, ObjectKey
-from canary.api.ownership import adopted, ours
+from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
@@ -13,7 +13,7 @@ from canary.core.weights import Split
 from canary.errors import InvalidSpec, Problem
 from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
-from canary.resources.names import SelectorLabel, primary_name, selector_label
+from canary.resources.names import SelectorLabel, pod_selectors, primary_name, selector_label
 from canary.resources.ports import service_ports
 from canary.resources.preflight import with_policy
 from canary.resources.services import services
@@ -74,9 +74,10 @@ class Renderer:
                 return []
             raise
         taken = {key.name for key, _ in self._taken(record) if key.kind == SERVICE}
+        primary = self._primary(record)
         rendered = services(
             record.canary,
-            label,
+            pod_selectors(outline, label, primary.services_outline if primary else None),
             service_ports(record.canary, outline),
             existing,
             apex,
@@ -101,8 +102,15 @@ class Renderer:
         names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
         keys = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
         existing = (self._store.content(key) for key in keys)
-        version = record.generation or record.resource_version
-        return (record.uid, version, target.outline, *existing)
+        version, primary = record.generation or record.resource_version, self._primary(record)
+        return (record.uid, version, target.outline, primary and primary.outline, *existing)
+
+    def _primary(self, record: CanaryRecord) -> DeploymentRecord | None:
+        """Look the primary up, where it is this Canary's."""
+        assert record.canary is not None
+        namespace, name = record.key.namespace, record.canary.spec.primary_name
+        primary = self._store.deployment(namespace, name)
+        return primary if primary is not None and ours(record.canary, primary.owners) else None
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""
@@ -188,7 +196,10 @@ class Renderer:
             return
         canary, namespace = record.canary, record.key.namespace
         primary = self._store.deployment(namespace, canary.spec.primary_name)
-        if primary is not None and not ours(canary, primary.owners):
+        if primary is not None and not (
+            ours(canary, primary.owners)
+            or self._left_behind(namespace, primary.owners, primary.canaries)
+        ):
             yield (
                 ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
                 primary.owners,
@@ -198,7 +209,17 @@ class Renderer:
             # What an earlier release has adopted is given back as it was.
             if packed is None or ours(canary, packed.owners) or adopted(packed.manifest):
                 continue
+            if self._left_behind(namespace, packed.owners, canary_owners(packed.manifest)):
+                continue
             yield key, packed.owners
+
+    def _left_behind(
+        self, namespace: str, owners: tuple[str, ...], canaries: tuple[CanaryOwner, ...]
+    ) -> bool:
+        """Tell whether an object has none but Canaries as owners that are gone: it goes as well."""
+        return len(canaries) == len(owners) > 0 and all(
+            self._store.gone(each, namespace) for each in canaries
+        )
 
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
         assert record.canary is not None

@@ -81,7 +81,7 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     status, spec = situation.status, situation.spec
     yield HoldFinalizer(present=spec.reverts_on_deletion)
     yield from _clear_commands(situation)
-    if not status.last_applied_spec or situation.facts.taken:
+    if not status.last_applied_spec or situation.facts.taken or situation.facts.rival:
         return
     # The apex service is created last: before there is a primary, its clients have a service of
     # their own, or none.

@@ -221,6 +221,8 @@ class Facts:
     """The primary still has a copy of the autoscaler that the status names."""
     taken: str = ""
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
+    rival: str = ""
+    """The Canary that is being deleted, and still has this target or service; empty without."""
     survey: Survey | None = None
     """What is around the target; None where nobody has looked just now."""
     accepted_risks: frozenset[str] = frozenset()

@@ -15,6 +15,9 @@ SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
 def initialise(situation: Situation) -> Situation:
     """Have the primary come up, and give it the traffic when it can serve."""
     situation = situation.enter(Phase.INITIALIZING)
+    if situation.facts.rival:
+        message = f"waiting for Canary {situation.facts.rival} to be gone, which is being deleted"
+        return situation.wait(why.RIVAL_LEAVING, message)
     if situation.facts.taken:
         return hold_for_name(situation)
     revision = current_revision(situation.status, situation.facts)

@@ -32,6 +32,7 @@ RESTORING_BLOCKED = "RestoringBlocked"
 RELEASING = "Releasing"
 OBSTACLE = "Obstacle"
 NAME_TAKEN = "NameTaken"
+RIVAL_LEAVING = "RivalLeaving"
 SELECTORS_LOST = "SelectorsLost"
 WEIGHTS_IGNORED = "WeightsIgnored"
 AUTOSCALER_MISSING = "AutoscalerMissing"
@@ -82,6 +83,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         OBSTACLE: "Something that should be written cannot be; the message says what.",
         NAME_TAKEN: "A name that tidegate needs belongs to an object of somebody else, which is "
         "never written; the message says which and what to do.",
+        RIVAL_LEAVING: "Another Canary has the same target or service and is being deleted; this "
+        "one begins when that has given them back.",
         PRIMARY_CHANGED: "Somebody has changed the primary's pod template: it is put back as "
         "promoted.",
         CONTESTED: "Somebody changes the primary's pod template again and again; it is put back "

@@ -1,6 +1,6 @@
 """The names of what is made beside a target, and the label that tells both sides apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from canary.api.kinds import Manifest
@@ -33,12 +33,46 @@ class SelectorLabel:
         return primary_name(self.value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selectors:
+    """The labels by which services select the pods of each side."""
+
+    label: SelectorLabel
+    target: Mapping[str, str]
+    primary: Mapping[str, str]
+
+    def lead_to_primary(self, service: Manifest) -> bool:
+        """Tell whether a service's spec selects the primary's pods, by all of the labels or one."""
+        found = (service.get("selector") or {}).items()
+        only_primary = self.primary.items() - self.target.items()
+        return bool(found & (only_primary | {(self.label.key, self.label.primary)}))
+
+
+def pod_selectors(
+    target: Manifest, label: SelectorLabel, primary: Manifest | None = None
+) -> Selectors:
+    """Select the pods of each side by all labels that its workload selects them by.
+
+    A workload's selector cannot be changed, so that of an existing primary may be of another shape
+    than the target's is by now.
+    """
+    own = _match_labels(target)
+    renamed = {**own, label.key: label.primary}
+    return Selectors(
+        label=label, target=own, primary=(_match_labels(primary) if primary else {}) or renamed
+    )
+
+
+def _match_labels(workload: Manifest) -> dict[str, str]:
+    return dict(workload["spec"].get("selector", {}).get("matchLabels") or {})
+
+
 def selector_label(
     target: Manifest, candidates: Iterable[str] = SELECTOR_LABELS
 ) -> SelectorLabel | Problem:
     """Find the first candidate among the labels that a workload selects its pods by."""
     keys = tuple(candidates)
-    labels = target["spec"].get("selector", {}).get("matchLabels") or {}
+    labels = _match_labels(target)
     key = next((each for each in keys if each in labels), None)
     if key is None:
         return Problem(

@@ -48,9 +48,10 @@ def primary(
     template = _template(target["spec"]["template"], selector_label, configs)
     metadata = template.setdefault("metadata", {})
     metadata["labels"] = {
-        **selector.get("matchLabels", {}),
         **metadata.get("labels", {}),
         selector_label.key: selector_label.primary,
+        # What the primary selects by is as old as the primary, and not as the target by now.
+        **selector.get("matchLabels", {}),
     }
     metadata["annotations"] = copied(metadata.get("annotations")) | marks
     return {

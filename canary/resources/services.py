@@ -25,7 +25,7 @@ from canary.api.ownership import (
 )
 from canary.api.service import ServiceMetadata, UnmanagedMetadata
 from canary.core.actions import Side
-from canary.resources.names import SelectorLabel
+from canary.resources.names import Selectors
 from canary.resources.ports import merged, port_key, to_original, with_node_ports
 
 #: `clusterIP` of a service without one.
@@ -36,7 +36,7 @@ _TAKEN_OVER = ("selector", "ports")
 
 def services(
     canary: Canary,
-    label: SelectorLabel,
+    selectors: Selectors,
     ports: Iterable[Manifest],
     existing: Mapping[str, Manifest],
     apex: Side | None,
@@ -48,24 +48,25 @@ def services(
     """
     spec, own_ports = canary.spec, tuple(ports)
     wanted = (
-        (spec.primary_service_name, label.primary, spec.service.primary),
-        (spec.canary_service_name, label.value, spec.service.canary),
+        (spec.primary_service_name, selectors.primary, spec.service.primary),
+        (spec.canary_service_name, selectors.target, spec.service.canary),
     )
+    label = selectors.label.key
     rendered = [
-        _own(canary, label, name, value, metadata, own_ports, existing.get(name))
-        for name, value, metadata in wanted
+        _own(canary, label, name, pods, metadata, own_ports, existing.get(name))
+        for name, pods, metadata in wanted
     ]
     found = existing.get(spec.service_name)
     name, metadata = spec.service_name, spec.service.apex
     if apex is Side.PRIMARY and (found is None or owned(canary, found)):
-        rendered.append(_own(canary, label, name, label.primary, metadata, own_ports, found))
+        rendered.append(_own(canary, label, name, selectors.primary, metadata, own_ports, found))
     elif apex is Side.PRIMARY and found:
-        rendered.append(_adopted(canary, label, own_ports, found))
+        rendered.append(_adopted(canary, selectors, own_ports, found))
     elif apex is Side.TARGET and found and owned(canary, found):
-        service = _own(canary, label, name, label.value, metadata, own_ports, found)
+        service = _own(canary, label, name, selectors.target, metadata, own_ports, found)
         rendered.append(_given_away(canary, service))
     elif apex is Side.TARGET and found:
-        rendered.append(_restored(label, own_ports, found))
+        rendered.append(_restored(selectors, own_ports, found))
     return tuple(rendered)
 
 
@@ -74,15 +75,15 @@ def services(
 
 def _own(
     canary: Canary,
-    label: SelectorLabel,
+    label: str,
     name: str,
-    value: str,
+    pods: Mapping[str, str],
     metadata: ServiceMetadata | None,
     ports: tuple[Manifest, ...],
     existing: Manifest | None,
 ) -> Manifest:
     service, wanted = canary.spec.service, metadata or ServiceMetadata()
-    labels = {label.key: name, **wanted.labels}
+    labels = {label: name, **wanted.labels}
     annotations = {**wanted.annotations, **GITOPS_ANNOTATIONS}
     unmanaged = service.unmanaged_metadata or UnmanagedMetadata()
     found = existing["metadata"] if existing else {}
@@ -96,7 +97,7 @@ def _own(
     )
     spec: Manifest = deepcopy(existing["spec"]) if existing else {}
     theirs = _ports_of_others(ports, existing)
-    spec["selector"] = {label.key: value}
+    spec["selector"] = dict(pods)
     spec["ports"] = [*with_node_ports(ports, spec.get("ports") or ()), *theirs]
     # An address is given once: it can neither be taken away nor added later.
     if service.headless and existing is None:
@@ -141,12 +142,12 @@ def _given_away(canary: Canary, service: Manifest) -> Manifest:
 
 
 def _adopted(
-    canary: Canary, label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest
+    canary: Canary, selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest
 ) -> Manifest:
-    original = _original(label, ports, existing)
+    original = _original(selectors, ports, existing)
     found = existing["spec"].get("ports") or ()
     taken_over = {
-        "selector": {label.key: label.primary},
+        "selector": dict(selectors.primary),
         "ports": merged(ports, original.get("ports") or (), found),
     }
     record = {"spec": original, "given": taken_over}
@@ -154,11 +155,11 @@ def _adopted(
     return _service(existing, adopted_metadata(existing, record, shared=shared), taken_over)
 
 
-def _restored(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
-    original = _original(label, ports, existing)
-    if _leads_to_primary(label, original):
+def _restored(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+    original = _original(selectors, ports, existing)
+    if selectors.lead_to_primary(original):
         # Nothing tells what it selected before.
-        original["selector"] = {label.key: label.value}
+        original["selector"] = dict(selectors.target)
     service = _service(existing, released_metadata(existing), original)
     recorded = recorded_adoption(existing)
     for part in (recorded[1] or ()) if recorded else ():
@@ -168,7 +169,7 @@ def _restored(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manif
     return service
 
 
-def _original(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+def _original(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
     """Find the parts of a service that are taken over, as its owner wants them.
 
     What the service was given is the owner's no longer; what differs from that was written by the
@@ -177,14 +178,14 @@ def _original(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manif
     spec = existing.get("spec") or {}
     recorded = recorded_adoption(existing)
     if recorded is None:
-        before = original_spec(existing, taken_over=lambda spec: _leads_to_primary(label, spec))
+        before = original_spec(existing, taken_over=selectors.lead_to_primary)
         return {part: before[part] for part in _TAKEN_OVER if part in before}
     before, given = recorded
     original = {part: before[part] for part in _TAKEN_OVER if part in before}
     if given is None:
         theirs = before.get("ports") or ()
-        given = {"selector": {label.key: label.primary}, "ports": merged(ports, theirs, theirs)}
-    if spec.get("selector") != given.get("selector"):
+        given = {"ports": merged(ports, theirs, theirs)}
+    if spec.get("selector") != given.get("selector") and not selectors.lead_to_primary(spec):
         original["selector"] = spec.get("selector") or {}
     if "ports" in before:
         original["ports"] = to_original(
@@ -196,7 +197,3 @@ def _original(label: SelectorLabel, ports: tuple[Manifest, ...], existing: Manif
 def _service(existing: Manifest, metadata: Manifest, changes: Manifest) -> Manifest:
     spec = {**deepcopy(existing["spec"]), **deepcopy(changes)}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
-
-
-def _leads_to_primary(label: SelectorLabel, spec: Manifest) -> bool:
-    return bool((spec.get("selector") or {}).get(label.key) == label.primary)

@@ -9,7 +9,7 @@ from canary.core.actions import (
     RemoveAutoscaler,
     RouteTraffic,
 )
-from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN
+from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN, RIVAL_LEAVING
 from tests.builders import a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
 
@@ -34,6 +34,25 @@ def test_an_initialisation_is_held_while_a_name_is_taken_and_says_so_once() -> N
     assert later.status.phase is Phase.INITIALIZING
     free = decided(a_spec(), later.status, some_facts(primary=None), at(100_001))
     assert any(isinstance(each, EnsurePrimary) for each in free.actions)
+
+
+def test_an_initialisation_waits_for_a_canary_of_the_same_target_that_is_being_deleted() -> None:
+    facts = some_facts(rival="test/former", taken=TAKEN, primary=None)
+    first = decided(a_spec(), a_status(Phase.NEW, last_promoted_spec=""), facts, at(0))
+    assert first.actions == (HoldFinalizer(present=True),)
+    wait = first.status.waiting_for
+    assert wait is not None
+    assert (wait.reason, wait.deadline) == (RIVAL_LEAVING, None)
+    assert "test/former" in wait.message
+    assert not first.status.notices
+    gone = decided(a_spec(), first.status, some_facts(primary=None), at(30))
+    assert any(isinstance(each, EnsurePrimary) for each in gone.actions)
+
+
+def test_a_canary_that_serves_is_not_held_by_another_that_is_being_deleted() -> None:
+    decision = decided(a_spec(), a_status(), some_facts(rival="test/younger"), at(0))
+    assert decision.status.waiting_for is None
+    assert {EnsureServices, RouteTraffic} <= {type(each) for each in decision.actions}
 
 
 def test_a_name_that_is_taken_at_rest_is_said_and_what_is_ours_is_kept() -> None:

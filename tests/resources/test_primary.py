@@ -74,6 +74,30 @@ def test_every_other_label_of_the_selector_is_kept() -> None:
     assert spec["template"]["metadata"]["labels"] == {"app": "podinfo-primary", "tier": "web"}
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"app": "shop", "tier": "web"},
+        {"app": "podinfo", "tier": "api"},
+        {"app.kubernetes.io/name": "shop"},
+    ],
+    ids=["another value", "another label beside it", "another key"],
+)
+def test_pods_of_a_target_made_anew_with_other_labels_are_taken_by_the_primary(
+    labels: dict[str, str],
+) -> None:
+    existing = rendered(a_deployment(labels={"app": "podinfo", "tier": "web"}))
+    target = a_deployment(labels=labels)
+    label = selector_label(target)
+    assert isinstance(label, SelectorLabel)
+    spec = rendered(target, existing=existing, label=label)["spec"]
+    selected = spec["selector"]["matchLabels"]
+    assert selected == {"app": "podinfo-primary", "tier": "web"}
+    pods = spec["template"]["metadata"]["labels"]
+    assert selected.items() <= pods.items()
+    assert not labels.items() <= pods.items(), "the canary's service does not lead to them"
+
+
 def test_expressions_of_the_selector_follow_the_label() -> None:
     expressions = [
         {"key": "app", "operator": "In", "values": ["podinfo", "other"]},

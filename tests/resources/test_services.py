@@ -11,11 +11,13 @@ from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.core.actions import Side
 from canary.resources.compare import differs
+from canary.resources.names import SelectorLabel, Selectors, pod_selectors
 from canary.resources.ports import service_ports
 from canary.resources.services import services
 from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
 
 PORT = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}
+SELECTORS = pod_selectors(a_deployment(), LABEL)
 ORIGINAL = "tidegate.dev/original-configuration"
 WRITTEN = "tidegate.dev/written"
 
@@ -24,11 +26,12 @@ def rendered(
     canary: Canary | None = None,
     existing: tuple[Manifest, ...] = (),
     apex: Side | None = Side.PRIMARY,
+    selectors: Selectors = SELECTORS,
 ) -> dict[str, Manifest]:
     canary = canary or a_canary()
     found = {each["metadata"]["name"]: each for each in existing}
     before = deepcopy(found)
-    result = services(canary, LABEL, service_ports(canary, a_deployment()), found, apex)
+    result = services(canary, selectors, service_ports(canary, a_deployment()), found, apex)
     assert found == before
     return {each["metadata"]["name"]: each for each in result}
 
@@ -354,3 +357,51 @@ class TestAnApexThatWasCreated:
         apex["metadata"]["ownerReferences"].append({"kind": "App", "uid": "app-uid"})
         given = rendered(existing=(apex,), apex=Side.TARGET)["podinfo"]
         assert given["metadata"]["ownerReferences"] == [{"kind": "App", "uid": "app-uid"}]
+
+
+def test_services_select_the_pods_of_a_side_by_all_that_its_workload_selects_by() -> None:
+    target = a_deployment(labels={"app": "podinfo", "component": "web"})
+    made = rendered(selectors=pod_selectors(target, LABEL))
+    assert {name: each["spec"]["selector"] for name, each in made.items()} == {
+        "podinfo-primary": {"app": "podinfo-primary", "component": "web"},
+        "podinfo-canary": {"app": "podinfo", "component": "web"},
+        "podinfo": {"app": "podinfo-primary", "component": "web"},
+    }
+
+
+REMADE = pod_selectors(
+    a_deployment(labels={"app.kubernetes.io/name": "shop"}),
+    SelectorLabel("app.kubernetes.io/name", "shop"),
+    a_deployment(labels={"app": "podinfo-primary", "tier": "web"}),
+)
+"""The target was made anew with another label, beside the primary that serves."""
+
+
+def test_the_primary_that_serves_is_selected_by_its_own_labels_whatever_the_target_has() -> None:
+    made = rendered(selectors=REMADE)
+    serving = {"app": "podinfo-primary", "tier": "web"}
+    assert made["podinfo"]["spec"]["selector"] == serving
+    assert made["podinfo-primary"]["spec"]["selector"] == serving
+    assert made["podinfo-canary"]["spec"]["selector"] == {"app.kubernetes.io/name": "shop"}
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"app": "podinfo-primary"},
+        {"app": "podinfo-primary", "tier": "web"},
+        {"app.kubernetes.io/name": "shop-primary"},
+    ],
+    ids=["by one label, as earlier releases did", "by all", "by what the target would have"],
+)
+def test_a_service_that_leads_to_the_primary_is_given_back_to_the_target(
+    selector: dict[str, str],
+) -> None:
+    user = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {"selector": selector, "ports": [PORT]},
+    }
+    given = rendered(existing=(user,), apex=Side.TARGET, selectors=REMADE)
+    assert given["podinfo"]["spec"]["selector"] == {"app.kubernetes.io/name": "shop"}
