@@ -96,6 +96,7 @@ KINDS = (
             Column(name="Step", path=".status.step", type="integer"),
             Column(name="Waiting", path=".status.waitingFor.reason"),
             Column(name="Age", path=".metadata.creationTimestamp", type="date"),
+            Column(name="Images", path=".status.images", wide=True),
             Column(name="Phase", path=".status.phase", wide=True),
             Column(name="Steps", path=".status.steps", type="integer", wide=True),
             Column(name="Suspended", path=".spec.suspend", type="boolean", wide=True),

@@ -70,6 +70,7 @@ def _plausible(moment: datetime) -> datetime:
 
 MESSAGE_BYTES = 1024
 WORD_BYTES = 256
+IMAGES_BYTES = 192
 _CUT, _ESCAPED = "…", 4
 """The longest texts that a status holds. What it can come to in all is in docs/operations.md."""
 
@@ -101,10 +102,16 @@ def _word(text: str) -> str:
     return clip(text, WORD_BYTES)
 
 
+def _images(text: str) -> str:
+    return clip(text, IMAGES_BYTES)
+
+
 Sentence = Annotated[str, AfterValidator(clip)]
 """Text for people, of whatever length it was made with."""
 Word = Annotated[str, AfterValidator(_word)]
 """A name, a reason, a bound."""
+ImagesText = Annotated[str, AfterValidator(_images)]
+"""Images for people, such as `podinfo:6.1 → podinfo:6.2`."""
 
 
 class StatusModel(BaseModel):
@@ -157,6 +164,14 @@ class Wait(StatusModel):
     )
 
 
+class ContainerImage(StatusModel):
+    """The image of one container of a pod template."""
+
+    container: Word = Field(description="The container's name.")
+    image: Word = Field(description="Its image, as the pod template names it.")
+    init: bool = Field(default=False, description="Whether it is an init container.")
+
+
 class Hold(StatusModel):
     """Something that holds a run and outlasts other waits: a shut gate, a missing verdict."""
 
@@ -180,6 +195,9 @@ class Run(StatusModel):
 
     id: Word = Field(description="The run's own name, unique for this Canary.")
     revision: Word = Field(description="The revision under test.")
+    images: ImagesText = Field(
+        default="", description="What the revision changes in the promoted images, for people."
+    )
     started_at: Moment = Field(description="When the run began.")
     pre_rollout_passed: bool = Field(
         default=False, description="Whether the pre-rollout hooks have passed."
@@ -262,6 +280,9 @@ class RunRecord(StatusModel):
     """A run that has ended."""
 
     revision: Word = Field(description="The revision that was tested.")
+    images: ImagesText = Field(
+        default="", description="What it changed in the promoted images, for people."
+    )
     outcome: Word = Field(description="How it ended.")
     reason: Word = Field(default="", description="Why, in one CamelCase word.")
     message: Sentence = Field(default="", description="Why, in a sentence.")
@@ -285,6 +306,9 @@ class Notice(StatusModel):
     weight: int = Field(default=0, description="The canary's weight at that moment.")
     step: int = Field(default=0, description="The step at that moment.")
     revision: Word = Field(default="", description="The revision it speaks of.")
+    images: ImagesText = Field(
+        default="", description="The images of that revision, or what it changes, for people."
+    )
     hook: Word = Field(
         default="", description="The hook type to be called with it (post-rollout), if any."
     )
@@ -338,6 +362,17 @@ class CanaryStatus(StatusModel):
         default="", description="The revision that is being, or was last, analysed."
     )
     last_promoted_spec: str = Field(default="", description="The revision that was last promoted.")
+    images: ImagesText = Field(
+        default="",
+        description="What people read: the promoted images, and those of a revision that is, or "
+        "was last, analysed and not promoted.",
+    )
+    applied_images: tuple[ContainerImage, ...] = Field(
+        default=(), description="The images of the revision in lastAppliedSpec, at most 8."
+    )
+    promoted_images: tuple[ContainerImage, ...] = Field(
+        default=(), description="The images of the revision in lastPromotedSpec, at most 8."
+    )
     target_version: str = Field(
         default="",
         description="The target's uid and generation that the revision was read at.",

@@ -16,6 +16,7 @@ from canary.cli.watching import watch as watch_blocks
 from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
 from canary.core.conditions import INVALID
+from canary.core.images import images_told
 
 _MARKS = {
     "pass": Styled("✔", "green"),
@@ -50,6 +51,8 @@ async def _looked_at(cluster: Cluster, place: Place) -> Block:
 def described(name: str, status: CanaryStatus, now: datetime) -> Block:
     """Describe a status, with the moments as they are in the zone of `now`."""
     lines: list[Line | Rows] = [_headline(name, status)]
+    if images := images_told(status):
+        lines.append((f"images {images}",))
     refused = status.condition(INVALID)
     if refused is not None and refused.status == "True":
         lines.append((Styled(refused.message, "red"),))
@@ -89,11 +92,12 @@ def _judgement(metric: MetricStatus) -> Line:
 
 
 def _past(run: RunRecord, now: datetime) -> str:
-    """Say of a past run when it began, how it ended, and who had a hand in it."""
+    """Say of a past run when it began, of what, how it ended, and who had a hand in it."""
     began = day(run.started_at, now) if run.started_at else "–"
     took = span(timedelta(seconds=run.duration_seconds))
+    images = f" ({run.images})" if run.images else ""
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
-    return f"{began}  {run.revision}  {run.outcome} after {took}  {run.message}{hands}"
+    return f"{began}  {run.revision}{images}  {run.outcome} after {took}  {run.message}{hands}"
 
 
 def _held_by_nobody(manifest: Manifest, now: datetime) -> str:

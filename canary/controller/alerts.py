@@ -138,7 +138,11 @@ def default_receiver(settings: Settings) -> DefaultReceiver | None:
 
 def _alert(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:
     target = record.canary.spec.target_ref if record.canary else None
-    fields = [("Revision", notice.revision), ("Phase", str(notice.phase))]
+    fields = [
+        ("Images", notice.images),
+        ("Revision", notice.revision),
+        ("Phase", str(notice.phase)),
+    ]
     if target is not None:
         fields.insert(0, ("Target", f"{target.kind}/{target.name}.{record.key.namespace}"))
     if notice.weight:
@@ -155,6 +159,7 @@ def _alert(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:
         weight=notice.weight,
         step=notice.step,
         revision=notice.revision,
+        images=notice.images,
         cluster=cluster_name,
         fields=tuple((name, value) for name, value in fields if value),
         at=notice.at,

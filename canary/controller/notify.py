@@ -299,6 +299,7 @@ def _annotations(notice: Notice) -> dict[str, str]:
     """Say of an event what tools want to filter by."""
     return {
         "tidegate.dev/revision": notice.revision,
+        "tidegate.dev/images": notice.images,
         "tidegate.dev/weight": str(notice.weight),
         "tidegate.dev/step": str(notice.step),
     }

@@ -75,7 +75,8 @@ class Observer:
             configs, missing = await self._configs.checksums(namespace, target.references)
             obstacle = missing or obstacle
             if not missing:
-                seen = Revision(id=self._revision(record, target, configs), configs=configs)
+                revision = self._revision(record, target, configs)
+                seen = Revision(id=revision, configs=configs, images=target.images)
         minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
             generation=record.generation,
@@ -133,6 +134,7 @@ class Observer:
             deadline_exceeded=record.deadline_exceeded,
             revision=record.revision,
             template=record.template,
+            images=record.images,
             written=self._store.templates.recall(record.uid, ()) or "",
             changed_by=record.changed_by,
             strategy=record.strategy,

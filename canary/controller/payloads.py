@@ -22,6 +22,7 @@ def hook_payload(
         weight=status.canary_weight,
         step=status.step,
         revision=status.last_applied_spec,
+        images=status.images,
         cluster=cluster_name,
     )
 
@@ -44,6 +45,7 @@ def notice_payload(
         weight=notice.weight,
         step=notice.step,
         revision=notice.revision,
+        images=notice.images,
         cluster=cluster_name,
     )
 

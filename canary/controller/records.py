@@ -4,7 +4,7 @@ A record is made once, when its object changes. Objects that tidegate writes who
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from canary.api.ownership import (
     owners,
 )
 from canary.controller.memo import Memo
-from canary.core.facts import Amount, Trouble, UpdateStrategy
+from canary.core.facts import Amount, Image, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.names import REVISION_ANNOTATION
 from canary.resources.revision import HASHING, Hashing
@@ -79,6 +79,8 @@ class DeploymentRecord:
     """The revision that tidegate made it from; empty on a target."""
     template: str
     """Digest of the pod template."""
+    images: tuple[Image, ...]
+    """The images of the pod template, in its order."""
     rollout: str
     """The number of its newest ReplicaSet."""
     references: tuple[ConfigReference, ...]
@@ -196,6 +198,7 @@ class DeploymentReader:
             deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
             revision=annotations.get(REVISION_ANNOTATION, ""),
             template=outline.template,
+            images=outline.images,
             rollout=annotations.get(ROLLOUT_REVISION, ""),
             references=outline.references,
             changed_by=outline.changed_by,
@@ -214,6 +217,7 @@ class DeploymentReader:
             template = manifest["spec"]["template"]
             known = _Outline(
                 template=self._hashing.template_digest(template),
+                images=tuple(_images(template.get("spec") or {})),
                 references=references(template),
                 changed_by=_changed_by(metadata),
                 strategy=_strategy(manifest["spec"].get("strategy") or {}),
@@ -228,10 +232,18 @@ class _Outline(NamedTuple):
     """What is kept of a Deployment's spec."""
 
     template: str
+    images: tuple[Image, ...]
     references: tuple[ConfigReference, ...]
     changed_by: str
     strategy: UpdateStrategy
     services: bytes
+
+
+def _images(pod: Mapping[str, Any]) -> Iterator[Image]:
+    """Read the images of a pod template; a target and its primary share the texts."""
+    for part, init in (("containers", False), ("initContainers", True)):
+        for each in pod.get(part) or ():
+            yield Image(intern(str(each.get("name"))), intern(str(each.get("image", ""))), init)
 
 
 def _changed_by(metadata: Mapping[str, Any]) -> str:

@@ -56,6 +56,8 @@ class HookPayload:
     """Percent of traffic to the canary."""
     step: int
     revision: str
+    images: str
+    """The images of the revision, or what it changes in them, for people."""
     cluster: str
 
     def as_json(self) -> bytes:
@@ -69,6 +71,7 @@ class HookPayload:
             "weight": self.weight,
             "step": self.step,
             "revision": self.revision,
+            "images": self.images,
             "cluster": self.cluster,
         }
         return orjson.dumps(body)

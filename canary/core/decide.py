@@ -29,6 +29,7 @@ from canary.core.desired import desired
 from canary.core.drift import note_template, undo_due_at
 from canary.core.facts import Facts
 from canary.core.idle import failed, rest
+from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.needs import Need
@@ -39,7 +40,7 @@ from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
 from canary.core.repair import repaired
-from canary.core.revision import current_revision, note_place
+from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
@@ -64,7 +65,7 @@ def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) 
 
 
 def _noted(situation: Situation) -> Situation:
-    return note_autoscaler(note_template(situation))
+    return note_autoscaler(note_template(note_images(situation)))
 
 
 def refuse(
@@ -160,6 +161,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     concluded = situation.but(
         observed_generation=situation.facts.generation,
         conditions=conditions(situation),
+        images=images_told(situation.status),
         state=INVALID if situation.facts.problems else str(situation.status.phase) or "New",
     )
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered

@@ -6,6 +6,7 @@ Each end closes the record of the run and tells it once, with its cause.
 from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase, Severity
 from canary.core.facts import Revision
+from canary.core.images import named
 from canary.core.revision import current_revision, pin
 from canary.core.situation import Situation
 from canary.core.traffic import withdraw, withdraw_from_replaced
@@ -39,12 +40,14 @@ def fail_promotion(situation: Situation, reason: str, message: str) -> Situation
 
 def _fail(situation: Situation, outcome: Outcome, reason: str, message: str) -> Situation:
     failed = situation.close_run(outcome, reason, message).enter(Phase.FAILED)
-    return failed.tell(outcome, message, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT)
+    ended = "is rolled back" if outcome is Outcome.ROLLED_BACK else "is not promoted"
+    told = f"Revision {failed.revision_name} {ended}: {message}"
+    return failed.tell(outcome, told, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT)
 
 
 def cancel(situation: Situation, revision: Revision) -> Situation:
     """End a run whose target returned to the promoted revision."""
-    old = situation.status.last_applied_spec
+    old = situation.revision_name
     message = f"{situation.target_name} returned to the promoted revision; {old} is dropped"
     ended = situation.close_run(Outcome.CANCELLED, "RevisionReverted", message)
     settled = withdraw_from_replaced(pin(ended, revision)).but(failed_checks=0, metrics=())
@@ -55,7 +58,8 @@ def cancel(situation: Situation, revision: Revision) -> Situation:
 
 def supersede(situation: Situation, revision: Revision) -> Situation:
     """End a run for a newer revision, which the next one is for; a pause outlasts it."""
-    old, paused = situation.status.last_applied_spec, situation.status.paused
-    message = f"{situation.target_name} changed to revision {revision.id} during the run of {old}"
+    old, paused = situation.revision_name, situation.status.paused
+    new = named(revision.id, revision.images)
+    message = f"{situation.target_name} changed to revision {new} during the run of {old}"
     ended = situation.close_run(Outcome.SUPERSEDED, "NewRevision", message)
     return ended.but(waiting_for=None, paused=paused).tell("RunRestarted", message, alert=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
@@ -64,6 +65,14 @@ class UpdateStrategy:
         return self.recreate or (1 if stuck else unavailable) >= replicas
 
 
+class Image(NamedTuple):
+    """The image of one container of a pod template."""
+
+    container: str
+    image: str
+    init: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A Deployment as it was last seen; all counts are pods."""
@@ -86,6 +95,8 @@ class Workload:
     """The revision it was made from, as recorded on a primary by tidegate; empty on a target."""
     template: str = ""
     """Digest of the pod template."""
+    images: tuple[Image, ...] = ()
+    """The images of the pod template, in its order."""
     written: str = ""
     """The same, as the API server answered our own last write; empty where that is not known."""
     changed_by: str = ""
@@ -135,6 +146,8 @@ class Revision:
     id: str
     configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Checksums of the tracked ConfigMaps and Secrets, by kind/name."""
+    images: tuple[Image, ...] = ()
+    """The images of the pod template, in its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

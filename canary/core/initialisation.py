@@ -31,7 +31,7 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
         situation = _pin_first(situation, revision)
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
     if primary is None or primary.revision != revision_id:
-        message = f"waiting for the primary to receive {revision_id}"
+        message = f"waiting for the primary to receive {situation.revision_name}"
         return _await(situation, why.PRIMARY_UPDATING, message)
     if situation.primary_smaller and not situation.waits_for(*SWITCHING):
         # With an autoscaler it begins with one, and would be given the load of all.
@@ -75,8 +75,10 @@ def _pin_first(situation: Situation, revision: Revision) -> Situation:
     target, primary = situation.facts.target, situation.facts.primary
     ours = primary.revision if primary is not None else ""
     parked = target is not None and target.replicas == 0
-    if ours and ours != revision.id and (parked or situation.primary_ready):
-        return pin(situation, Revision(id=ours)).but(target_version="")
+    if primary is None or not ours:
+        return pin(situation, revision)
+    if ours != revision.id and (parked or situation.primary_ready):
+        return pin(situation, Revision(id=ours, images=primary.images)).but(target_version="")
     return pin(situation, revision)
 
 
@@ -99,6 +101,11 @@ def _await(situation: Situation, reason: str, message: str) -> Situation:
 
 def _complete(situation: Situation) -> Situation:
     initialised = situation.enter(Phase.INITIALIZED)
-    initialised = initialised.but(last_promoted_spec=initialised.status.last_applied_spec)
-    message = f"{initialised.target_name} is initialised; the primary serves"
+    status = initialised.status
+    initialised = initialised.but(
+        last_promoted_spec=status.last_applied_spec, promoted_images=status.applied_images
+    )
+    message = (
+        f"{initialised.target_name} is initialised; the primary serves {initialised.revision_name}"
+    )
     return initialised.tell("Initialized", message, alert=True)

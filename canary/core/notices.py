@@ -4,9 +4,10 @@ from datetime import datetime
 from itertools import count
 
 from canary.api.status import CanaryStatus, Notice, Severity
+from canary.core.images import images_told
 
-NOTICES_KEPT = 100
-"""More than a run makes. Where nobody takes them for longer, the oldest are dropped, because a
+NOTICES_KEPT = 64
+"""More than are ever under way at once. Where nobody takes them, the oldest are dropped, because a
 status that grows for ever can't be written any more."""
 
 
@@ -36,5 +37,6 @@ def notice(
         weight=status.canary_weight,
         step=status.step,
         revision=status.last_applied_spec,
+        images=images_told(status),
         hook=hook,
     )

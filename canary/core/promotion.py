@@ -16,10 +16,11 @@ from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
 
 def promote(situation: Situation) -> Situation:
     """Copy the analysed revision to the primary, with traffic where it is until it is ready."""
-    revision = situation.status.last_applied_spec
     weight = situation.status.canary_weight
     promoting = situation.enter(Phase.PROMOTING).run(next_analysis_at=None, holds=())
-    told = promoting.tell("PromotionStarted", f"Promoting revision {revision} to the primary")
+    told = promoting.tell(
+        "PromotionStarted", f"Promoting revision {situation.revision_name} to the primary"
+    )
     return update(told.carry(weight))
 
 
@@ -30,8 +31,7 @@ def update(situation: Situation) -> Situation:
 
 def await_update(situation: Situation) -> Situation:
     """Wait until the primary runs the analysed revision, or give the promotion up."""
-    revision = situation.status.last_applied_spec
-    message = f"waiting for all pods of the primary to run {revision} and be ready"
+    message = f"waiting for all pods of the primary to run {situation.revision_name} and be ready"
     return _within_deadline(situation, why.PRIMARY_UPDATING, message)
 
 
@@ -86,9 +86,15 @@ def _return_traffic(situation: Situation) -> Situation:
 
 def finalise(situation: Situation) -> Situation:
     """Give the primary all traffic, and let what is in flight on the canary end."""
-    revision = situation.status.last_applied_spec
-    final = situation.split(ALL_PRIMARY).enter(Phase.FINALISING).but(last_promoted_spec=revision)
-    told = final.tell("TrafficReturned", f"The primary serves all traffic with {revision}")
+    status = situation.status
+    final = (
+        situation.split(ALL_PRIMARY)
+        .enter(Phase.FINALISING)
+        .but(last_promoted_spec=status.last_applied_spec, promoted_images=status.applied_images)
+    )
+    told = final.tell(
+        "TrafficReturned", f"The primary serves all traffic with {final.revision_name}"
+    )
     return _await_route(told)
 
 
@@ -114,7 +120,6 @@ def _await_route(situation: Situation) -> Situation:
 
 def _complete(situation: Situation) -> Situation:
     """End a run in success."""
-    revision = situation.status.last_applied_spec
-    message = f"Revision {revision} of {situation.target_name} is promoted"
+    message = f"Revision {situation.revision_name} of {situation.target_name} is promoted"
     ended = situation.close_run(Outcome.PROMOTED, "Promoted", message).enter(Phase.SUCCEEDED)
     return ended.tell("Promoted", message, alert=True, hook=WebhookType.POST_ROLLOUT)

@@ -71,5 +71,5 @@ def _wanted(situation: Situation) -> str:
 
 
 def _await_update(situation: Situation, wait: Wait) -> Situation:
-    message = f"waiting for all pods of the primary to run {_wanted(situation)} and be ready"
+    message = f"waiting for all pods of the primary to run {situation.revision_name} and be ready"
     return wait(situation, why.PRIMARY_UPDATING, message)

@@ -1,8 +1,11 @@
 """Which revision the target is at, and which one everything speaks of."""
 
-from canary.api.status import CanaryStatus
+from dataclasses import replace
+
+from canary.api.status import IMAGES_BYTES, CanaryStatus, clip
 from canary.core import waits as why
 from canary.core.facts import Facts, Revision
+from canary.core.images import difference, listed, recorded
 from canary.core.situation import Situation
 
 
@@ -17,7 +20,7 @@ def current_revision(status: CanaryStatus, facts: Facts) -> Revision | None:
         return None
     unmoved = status.target_version == target.version
     if status.last_applied_spec and unmoved and dict(revision.configs) == status.tracked_configs:
-        return Revision(id=status.last_applied_spec, configs=revision.configs)
+        return replace(revision, id=status.last_applied_spec)
     return revision
 
 
@@ -26,6 +29,7 @@ def pin(situation: Situation, revision: Revision) -> Situation:
     target = situation.facts.target
     return situation.but(
         last_applied_spec=revision.id,
+        applied_images=recorded(revision.images),
         tracked_configs=dict(revision.configs),
         target_version=target.version if target else "",
         target_parked=False,
@@ -42,6 +46,36 @@ def note_place(situation: Situation) -> Situation:
     if target is None or revision is None or revision.id != status.last_applied_spec:
         return situation
     return situation.but(target_version=target.version, tracked_configs=dict(revision.configs))
+
+
+def note_images(situation: Situation) -> Situation:
+    """Record the images of what was applied and promoted, where an earlier release has not."""
+    status, primary = situation.status, situation.facts.primary
+    if not status.promoted_images and status.last_promoted_spec and primary is not None:
+        promoted = primary.revision == status.last_promoted_spec
+        situation = situation.but(promoted_images=recorded(primary.images if promoted else ()))
+    revision = current_revision(status, situation.facts)
+    if not status.applied_images and revision is not None:
+        applied = revision.id == status.last_applied_spec
+        situation = situation.but(applied_images=recorded(revision.images if applied else ()))
+    return situation
+
+
+def changes(status: CanaryStatus, revision: Revision) -> str:
+    """Say what a revision changes against the promoted one, for people; empty where unknown."""
+    return clip(_changes(status, revision), IMAGES_BYTES)
+
+
+def _changes(status: CanaryStatus, revision: Revision) -> str:
+    images = difference(status.promoted_images, recorded(revision.images))
+    if images or not status.promoted_images:
+        return images
+    if status.last_applied_spec != status.last_promoted_spec:
+        # What else the promoted revision was made of is not remembered any more.
+        return "same images"
+    before, after = status.tracked_configs, revision.configs
+    configs = [each for each in {**before, **after} if before.get(each) != after.get(each)]
+    return f"same images, {listed(configs) or 'the pod template'} changed"
 
 
 def no_revision(situation: Situation) -> tuple[str, str]:

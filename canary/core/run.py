@@ -13,7 +13,7 @@ from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
 from canary.core.look import UNREADY, look, look_at_unready
-from canary.core.revision import current_revision, no_revision, pin
+from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn
 from canary.core.traffic import withdraw_from_replaced
 
@@ -35,7 +35,7 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
         runs=situation.status.runs + 1,
         waiting_for=None,
     )
-    return new.run()
+    return new.run(images=changes(situation.status, revision))
 
 
 def _pass_first_gate(situation: Situation) -> Turn:
@@ -70,9 +70,9 @@ def _start(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
     sized = settle_size(situation)
     started = sized.enter(Phase.PROGRESSING).look_again().run(next_analysis_at=None, holds=())
-    message = (
-        f"New revision {started.status.last_applied_spec} of {started.target_name}, scaling up"
-    )
+    changed = f" ({started.current_run.images})" if started.current_run.images else ""
+    revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
+    message = f"New revision {revision}, scaling up"
     return _await_canary(started.tell("RunStarted", message, alert=True))
 
 

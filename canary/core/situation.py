@@ -23,6 +23,7 @@ from canary.api.status import (
 )
 from canary.core.actions import Action
 from canary.core.facts import Facts
+from canary.core.images import images_told, named
 from canary.core.needs import Need
 from canary.core.notices import NOTICES_KEPT, notice
 from canary.core.phases import IDLE, legal
@@ -261,6 +262,11 @@ class Situation:
         """The target's name, for people."""
         return self.spec.target_ref.name
 
+    @property
+    def revision_name(self) -> str:
+        """The revision that everything speaks of, with its images, for people."""
+        return named(self.status.last_applied_spec, self.status.applied_images)
+
     def tell(
         self,
         reason: str,
@@ -301,6 +307,7 @@ class Situation:
         started = run.started_at if run else self.now
         record = RunRecord(
             revision=self.status.last_applied_spec,
+            images=images_told(self.status),
             outcome=outcome,
             reason=reason,
             message=message,

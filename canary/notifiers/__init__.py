@@ -46,6 +46,8 @@ class Alert:
     """Percent of traffic that the canary had."""
     step: int
     revision: str
+    images: str
+    """The images of the revision, or what it changes in them, for people: `app:6.1 → app:6.2`."""
     cluster: str
     """Empty where the cluster has no name."""
     fields: tuple[tuple[str, str], ...]

@@ -14,6 +14,7 @@ The body:
       "weight": 0,                  percent of traffic that the canary had
       "step": 3,
       "revision": "…",
+      "images": "podinfo:6.1 → podinfo:6.2",
       "cluster": "…",               empty where it has no name
       "fields": [{"name": "…", "value": "…"}],
       "timestamp": "2026-01-01T00:00:00Z"
@@ -81,6 +82,7 @@ def payload(alert: Alert) -> dict[str, object]:
         "weight": alert.weight,
         "step": alert.step,
         "revision": alert.revision,
+        "images": alert.images,
         "cluster": alert.cluster,
         "fields": [{"name": name, "value": value} for name, value in alert.fields],
         "timestamp": alert.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

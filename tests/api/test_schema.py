@@ -100,6 +100,7 @@ class TestDefinitions:
             ("Step", ".status.step", 0),
             ("Waiting", ".status.waitingFor.reason", 0),
             ("Age", ".metadata.creationTimestamp", 0),
+            ("Images", ".status.images", 1),
             ("Phase", ".status.phase", 1),
             ("Steps", ".status.steps", 1),
             ("Suspended", ".spec.suspend", 1),

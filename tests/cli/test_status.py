@@ -11,6 +11,7 @@ from canary.api.meta import GROUP
 from canary.api.status import (
     CanaryStatus,
     Condition,
+    ContainerImage,
     MetricStatus,
     Outcome,
     Pause,
@@ -63,6 +64,16 @@ def test_a_canary_that_is_refused_says_so_first_and_why():
     assert lines[1] == problem
 
 
+def test_the_images_are_named_before_anything_that_is_waited_for():
+    old, new = (ContainerImage(container="app", image=f"r/podinfo:{tag}") for tag in ("6.1", "6.2"))
+    wait = Wait(reason="TrafficGate", message="qa has to agree", since=THEN)
+    status = CanaryStatus(
+        phase=Phase.PROGRESSING, promoted_images=(old,), applied_images=(new,), waiting_for=wait
+    )
+    assert shown(status)[1] == "images podinfo:6.1 → podinfo:6.2"
+    assert "images" not in "".join(shown(CanaryStatus()))
+
+
 def test_a_pause_tells_since_when_and_by_whom():
     pause = Pause(by="by alice: lunch", since=THEN)
     assert shown(CanaryStatus(phase=Phase.PROGRESSING, paused=pause))[1] == (
@@ -70,9 +81,10 @@ def test_a_pause_tells_since_when_and_by_whom():
     )
 
 
-def test_the_history_tells_when_a_run_began_and_who_had_a_hand_in_it():
+def test_the_history_tells_when_a_run_began_its_images_and_who_had_a_hand_in_it():
     run = RunRecord(
         revision="1-abc",
+        images="podinfo:6.1 → podinfo:6.2",
         outcome=Outcome.ROLLED_BACK,
         message="Aborted by alice: wrong image",
         started_at=THEN,
@@ -83,8 +95,8 @@ def test_the_history_tells_when_a_run_began_and_who_had_a_hand_in_it():
     status = CanaryStatus(phase=Phase.FAILED, history=(run, first))
     assert shown(status)[1:] == [
         (
-            "2026-01-01 03:04  1-abc  RolledBack after 1h2m  Aborted by alice: wrong image "
-            "(approve by bob, abort by alice)"
+            "2026-01-01 03:04  1-abc (podinfo:6.1 → podinfo:6.2)  RolledBack after 1h2m  "
+            "Aborted by alice: wrong image (approve by bob, abort by alice)"
         ),
         "–  1-old  Promoted after 0s  promoted",
     ]
@@ -96,7 +108,7 @@ def test_what_others_have_written_is_no_markup():
         weights=Weights(primary=80, canary=20),
         waiting_for=Wait(reason="TrafficGate", message="[/done] [bold]", since=THEN),
         metrics=(MetricStatus(name="a[/b]", verdict="fail", bound="[x]", message="[/]"),),
-        history=(RunRecord(revision="1-a", outcome="[/x]", message="[/done]"),),
+        history=(RunRecord(revision="1-a", images="[/i]", outcome="[/x]", message="[/done]"),),
     )
     assert shown(status)[1].endswith("[/done] [bold]")
 

@@ -11,7 +11,7 @@ from canary.controller.records import (
     pod_record,
     replica_set_record,
 )
-from canary.core.facts import Amount, UpdateStrategy
+from canary.core.facts import Amount, Image, UpdateStrategy
 from canary.demo.manifests import deployment
 
 OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
@@ -186,3 +186,15 @@ def test_what_is_known_of_one_deployment_is_said_of_no_other(uid: str, generatio
         reader.read(a_deployment(*known, "1", available=0))
     fresh = DeploymentReader().read(a_deployment(uid, generation, "2", available=0))
     assert reader.read(a_deployment(uid, generation, "2", available=0)) == fresh
+
+
+def test_a_deployment_has_the_images_of_its_containers_and_then_of_its_init_containers():
+    manifest = deployment("6.1", name="podinfo", namespace="demo")
+    pod = manifest["spec"]["template"]["spec"]
+    pod["initContainers"] = [{"name": "migrate", "image": "migrate:1"}]
+    assert DeploymentReader().read(manifest).images == (
+        Image("podinfo", "example.test/podinfo:6.1"),
+        Image("migrate", "migrate:1", init=True),
+    )
+    del pod["containers"], pod["initContainers"]
+    assert DeploymentReader().read(manifest).images == ()

@@ -11,6 +11,7 @@ from canary.resources.revision import HASHING, Algorithm, Hashing
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, World, until
 
 HOUR = {"interval": "1h"}
+IMAGES = ("images", "appliedImages", "promotedImages")
 
 
 def hashed(value: object) -> str:
@@ -38,6 +39,11 @@ async def scale_while_nobody_acts(world: World) -> None:
     await world.patch(DEPLOYMENT, "podinfo", {"spec": {"replicas": 3}})
 
 
+async def forget_the_images(world: World) -> None:
+    """Leave a status as a release left it that knew nothing of images."""
+    await world.patch(CANARY, "podinfo", {"status": dict.fromkeys(IMAGES)}, subresource="status")
+
+
 async def until_scaled_down(world: World) -> None:
     """Wait until a controller has looked at the target after it was scaled, and decided."""
 
@@ -54,10 +60,13 @@ async def test_no_run_starts_though_the_target_has_moved_and_the_next_release_ru
         await world.create_canary()
         before = await world.until_phase("Initialized")
     assert before["lastAppliedSpec"].startswith("1-")
+    assert before["images"] == "podinfo:1"
+    await forget_the_images(world)
     await scale_while_nobody_acts(world)
     async with world.running_controller(**UPGRADED):
         await until_scaled_down(world)
         status = await world.status()
+        assert [status[each] for each in IMAGES] == [before[each] for each in IMAGES]
         assert status["phase"] == "Initialized"
         assert status["lastAppliedSpec"] == before["lastAppliedSpec"]
         assert await world.events("RunStarted") == []
@@ -65,6 +74,10 @@ async def test_no_run_starts_though_the_target_has_moved_and_the_next_release_ru
         status = await world.until_phase("Succeeded")
     assert status["lastPromotedSpec"].startswith("2-")
     assert await outcomes(world) == ["Promoted"]
+    assert status["history"][0]["images"] == "podinfo:1 → podinfo:2"
+    (event,) = await until(lambda: world.events("RunStarted"), "the run's start is told")
+    assert "(podinfo:1 → podinfo:2)" in event["message"]
+    assert event["metadata"]["annotations"]["tidegate.dev/images"] == "podinfo:1 → podinfo:2"
 
 
 async def test_a_run_goes_on_where_it_was_and_is_promoted(world: World):

@@ -29,6 +29,7 @@ PAYLOAD = HookPayload(
     weight=20,
     step=2,
     revision="5d8c9f",
+    images="podinfo:6.1 → podinfo:6.2",
     cluster="blue",
 )
 SECRET = {"token": "bearer-secret\n", "X-Api-Key": "header-secret"}
@@ -68,7 +69,7 @@ async def call(caller: HookCaller, hook: Webhook, **changes: Any) -> HookResult:
 
 
 class TestWhatIsSent:
-    async def test_the_peers_payload_with_weight_step_revision_and_cluster(
+    async def test_the_peers_payload_with_weight_step_revision_images_and_cluster(
         self, caller: HookCaller, receiver: Receiver
     ) -> None:
         await call(caller, a_hook(f"{receiver.url}/gate/check?x=1"))
@@ -84,6 +85,7 @@ class TestWhatIsSent:
             "weight": 20,
             "step": 2,
             "revision": "5d8c9f",
+            "images": "podinfo:6.1 → podinfo:6.2",
             "cluster": "blue",
         }
 

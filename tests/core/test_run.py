@@ -16,6 +16,7 @@ from canary.core.actions import RouteTraffic, ScaleTarget
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Revision, Trouble
 from canary.core.needs import Analyse, AskHooks, Need
+from canary.core.notices import NOTICES_KEPT
 from canary.core.situation import Decision
 from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split
 from tests.builders import (
@@ -492,7 +493,9 @@ class TestNotices:
             Severity.ERROR,
             WebhookType.POST_ROLLOUT,
         )
-        assert notice.message == "2 of 2 failed checks: as it should be"
+        assert notice.message == (
+            "Revision 1-new is rolled back: 2 of 2 failed checks: as it should be"
+        )
 
     def test_two_at_one_moment_have_names_of_their_own(self):
         decision = decided(a_spec(), in_run(0), up(), at(60))
@@ -511,4 +514,4 @@ class TestNotices:
         for number in range(150):
             spec = a_spec(analysis={"threshold": 1000})
             status = decided(spec, status, up(), at(60 + 10 * number), Verdict.FAIL).status
-        assert len(status.notices) == 100
+        assert len(status.notices) == NOTICES_KEPT

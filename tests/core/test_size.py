@@ -24,6 +24,8 @@ from canary.api.status import (
     write_status,
 )
 from canary.core.decide import decide
+from canary.core.facts import Image
+from canary.core.images import recorded
 from canary.core.needs import Analyse
 from canary.core.notices import NOTICES_KEPT
 from canary.core.weights import Split
@@ -54,15 +56,19 @@ def test_a_short_text_stays_as_it_is():
 @pytest.mark.parametrize("character", HOSTILE, ids=ascii)
 def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(character):
     text = character * 100_000
+    images = recorded(Image(f"{number}{text}", text) for number in range(100))
     status = CanaryStatus(
         phase=Phase.PROGRESSING,
+        images=text,
+        applied_images=images,
+        promoted_images=images,
         waiting_for=Wait(reason=text, message=text, since=at(0)),
         metrics=tuple(
             MetricStatus(name=text, verdict=text, bound=text, message=text, at=at(0))
             for _ in range(METRICS)
         ),
         history=tuple(
-            RunRecord(revision=text, outcome=text, reason=text, message=text)
+            RunRecord(revision=text, images=text, outcome=text, reason=text, message=text)
             for _ in range(HISTORY)
         ),
         commands=tuple(
@@ -71,7 +77,13 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
         ),
         notices=tuple(
             Notice(
-                id=text, reason=text, message=text, severity=Severity.INFO, at=at(0), revision=text
+                id=text,
+                reason=text,
+                message=text,
+                severity=Severity.INFO,
+                at=at(0),
+                revision=text,
+                images=text,
             )
             for _ in range(NOTICES_KEPT)
         ),

@@ -64,8 +64,13 @@ def an_alert(**changes: Any) -> Alert:
         "weight": 0,
         "step": 3,
         "revision": "5d8c9f",
+        "images": "podinfo:6.1 → podinfo:6.2",
         "cluster": "blue",
-        "fields": (("Target", "Deployment/podinfo.test"), ("Revision", "5d8c9f")),
+        "fields": (
+            ("Target", "Deployment/podinfo.test"),
+            ("Images", "podinfo:6.1 → podinfo:6.2"),
+            ("Revision", "5d8c9f"),
+        ),
         "at": MOMENT,
     }
     return Alert(**(values | changes))
@@ -88,6 +93,7 @@ ALERTS = {
         severity=Severity.WARN,
         message="waits for <load & test>, see https://gate.test?a=1&b=2 *now* <!channel>",
         phase="Waiting",
+        images="",
         cluster="",
         fields=(),
     ),

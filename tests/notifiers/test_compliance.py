@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import logging
 from datetime import timedelta
 
@@ -33,6 +34,18 @@ async def test_an_answer_of_success_is_a_delivery(case: Case, receiver: Receiver
     receiver.answers(case.success)
     await case.make(receiver.url).send(an_alert())
     assert len(receiver.requests) == 1
+
+
+@every_case
+async def test_an_alert_names_the_images_beside_the_revision(
+    case: Case, receiver: Receiver
+) -> None:
+    receiver.answers(case.success)
+    await case.make(receiver.url).send(an_alert())
+    (request,) = receiver.requests
+    told = json.dumps(request.document, ensure_ascii=False)
+    assert "podinfo:6.1 → podinfo:6.2" in told
+    assert "5d8c9f" in told
 
 
 @every_case

@@ -189,7 +189,15 @@ async def test_where_it_is_allowed_requests_go_through(receiver):
 # ----------------------------------------------------------------------------- everybody who asks
 
 PAYLOAD = HookPayload(
-    name="a", namespace="b", phase="c", checksum="d", weight=0, step=0, revision="e", cluster=""
+    name="a",
+    namespace="b",
+    phase="c",
+    checksum="d",
+    weight=0,
+    step=0,
+    revision="e",
+    images="f",
+    cluster="",
 )
 
 

@@ -80,6 +80,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World)
         # And the version is promoted, without a failed request
         status = await world.until_phase("Succeeded", seconds=120)
         assert status["history"][0]["outcome"] == "Promoted"
+        assert status["history"][0]["images"] == f"{APP}:1.0 → {APP}:2.0"
         await then_at_rest(world, "2.0")
         await load.reaches(100)
         assert load.stats().failed == 0, load.stats().failures
