@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import sys
+from pathlib import Path
 
 import click
 
@@ -31,10 +33,19 @@ def demo(router: str, metrics: str, *, keep: bool) -> None:
     if metrics == "auto":
         metrics = "prometheus" if shutil.which("prometheus") else "scrape"
     try:
-        endings, stats = asyncio.run(tell(router=router, metrics=metrics, keep=keep))
+        endings, stats = asyncio.run(
+            tell(router=router, metrics=metrics, keep=keep, program=_program())
+        )
     except (CanaryError, TimeoutError) as error:
         raise Failed(str(error)) from error
     except KeyboardInterrupt:
         return
     if stats.lost or not all(ending.as_expected for ending in endings):
         raise Failed("the story did not end as it should")
+
+
+def _program() -> str:
+    """Give how this program is called from anywhere: by name where the PATH leads to it."""
+    called = Path(sys.argv[0]).resolve()
+    found = shutil.which(called.name)
+    return called.name if found and Path(found).resolve() == called else str(called)

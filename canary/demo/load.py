@@ -72,6 +72,7 @@ class LoadStats:
     by_status: Mapping[int, int] = field(default_factory=dict)
     by_version: Mapping[str, int] = field(default_factory=dict)
     by_cluster: Mapping[str, int] = field(default_factory=dict)
+    failed_by_cluster: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     window: Window = Window()
 
@@ -116,6 +117,7 @@ class Load:
         self._by_status: Counter[int] = Counter()
         self._by_version: Counter[str] = Counter()
         self._by_cluster: Counter[str] = Counter()
+        self._failed_by_cluster: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         self._started = time.monotonic()
@@ -131,7 +133,10 @@ class Load:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What is under way is waited for: an answer that nobody waits for would count as lost.
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Send no more; what is under way is waited for, for it would count as lost otherwise."""
         self._stopping.set()
         await asyncio.gather(*self._tasks)
 
@@ -144,6 +149,7 @@ class Load:
             by_status=dict(sorted(self._by_status.items())),
             by_version=dict(sorted(self._by_version.items())),
             by_cluster=dict(sorted(self._by_cluster.items())),
+            failed_by_cluster=dict(sorted(self._failed_by_cluster.items())),
             failures=tuple(self._failures),
             window=self._window(),
         )
@@ -162,7 +168,12 @@ class Load:
         self._recent.clear()
         self._failures.clear()
         self._requests = self._failed = self._lost = 0
-        for counter in (self._by_status, self._by_version, self._by_cluster):
+        for counter in (
+            self._by_status,
+            self._by_version,
+            self._by_cluster,
+            self._failed_by_cluster,
+        ):
             counter.clear()
 
     def _window(self) -> Window:
@@ -237,6 +248,7 @@ class Load:
             self._by_version[answer.version] += 1
         if answer.cluster:
             self._by_cluster[answer.cluster] += 1
+            self._failed_by_cluster[answer.cluster] += answer.failed
         self._lost += bool(answer.trouble)
         if answer.failed:
             self._failed += 1

@@ -1,6 +1,6 @@
 """What the view shows of a Canary at one moment, as one frozen value. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -12,9 +12,8 @@ from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, read_status
 from canary.core.weights import step_plan
 from canary.demo.load import LoadStats
-from canary.demo.mesh.envoy import ClusterCounters
 
-_KEPT_EVENTS = 6
+_KEPT_EVENTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A Canary, what its load sees, what Envoy has counted, and the last events."""
+    """A Canary, what its load sees, and the last events."""
 
     now: datetime
     namespace: str
@@ -40,8 +39,6 @@ class Snapshot:
     plan: tuple[int, ...] = ()
     threshold: int = 0
     load: LoadStats | None = None
-    primary: ClusterCounters | None = None
-    canary: ClusterCounters | None = None
     events: tuple[Happening, ...] = ()
 
     @classmethod
@@ -51,13 +48,10 @@ class Snapshot:
         *,
         now: datetime,
         load: LoadStats | None = None,
-        counters: Mapping[str, ClusterCounters] | None = None,
         events: Iterable[Manifest] = (),
     ) -> Self:
         """Put a snapshot together; `events` are those of the Canary's namespace, in any order."""
         metadata, spec = canary["metadata"], canary.get("spec") or {}
-        apex = (spec.get("service") or {}).get("name") or spec["targetRef"]["name"]
-        place = f"{metadata['namespace']}.svc"
         analysis = _analysis(spec)
         return cls(
             now=now,
@@ -68,8 +62,6 @@ class Snapshot:
             plan=step_plan(analysis) if analysis else (),
             threshold=analysis.threshold if analysis else 0,
             load=load,
-            primary=_counted(counters or {}, f"|{apex}-primary.{place}"),
-            canary=_counted(counters or {}, f"|{apex}-canary.{place}"),
             events=_happenings(events, metadata),
         )
 
@@ -80,10 +72,6 @@ def _analysis(spec: Manifest) -> Analysis | None:
         return Analysis.model_validate(spec.get("analysis") or {})
     except ValidationError:
         return None
-
-
-def _counted(counters: Mapping[str, ClusterCounters], place: str) -> ClusterCounters | None:
-    return next((each for name, each in counters.items() if place in name), None)
 
 
 def _happenings(events: Iterable[Manifest], metadata: Manifest) -> tuple[Happening, ...]:

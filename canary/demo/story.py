@@ -4,10 +4,11 @@ What is seen on the way is drawn by `view.py`; how the world works is in `embedd
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -42,7 +43,9 @@ class Ending:
         return self.outcome == self.expected
 
 
-async def tell(*, router: str, metrics: str, keep: bool) -> tuple[tuple[Ending, ...], LoadStats]:
+async def tell(
+    *, router: str, metrics: str, keep: bool, program: str
+) -> tuple[tuple[Ending, ...], LoadStats]:
     """Tell the story, and how its releases ended."""
     console = Console()
     console.print(
@@ -64,10 +67,21 @@ async def tell(*, router: str, metrics: str, keep: bool) -> tuple[tuple[Ending, 
             bad = await _release(
                 world, "a bad release", BAD, "RolledBack", ERROR_RATE=BAD_ERROR_RATE
             )
+            # The last picture and the summary are of the same requests.
+            await load.stop()
             stats = load.stats()
         _summarise(console, (good, bad), stats, monotonic() - started)
         if keep:
-            await _keep(console, world)
+            console.rule("still running")
+            text = still_running(
+                program=program,
+                kubeconfig=world.kubeconfig,
+                url=world.mesh.url,
+                log=world.controller_log,
+            )
+            console.print(text, highlight=False, soft_wrap=True, markup=False)
+            async with world.traffic():
+                await asyncio.Event().wait()
     return (good, bad), stats
 
 
@@ -78,12 +92,18 @@ async def _release(
     started = monotonic()
     runs = len((await world.status()).get("history") or ())
     await world.release(tag, **behaviour)
+    newest: Mapping[str, Any] = {}
 
     async def ended() -> bool:
-        return len((await world.status()).get("history") or ()) > runs
+        nonlocal newest
+        history: Sequence[Mapping[str, Any]] = (await world.status()).get("history") or ()
+        if len(history) == runs:
+            return False
+        newest = history[0]
+        # What people see is told by the event, which comes a moment later.
+        return any(each.get("reason") == newest["outcome"] for each in await world.events())
 
     await world.until(ended, f"the end of {title}", seconds=LIMIT_SECONDS)
-    newest: Mapping[str, Any] = (await world.status())["history"][0]
     return Ending(
         title=f"{title} ({tag})",
         expected=expected,
@@ -98,7 +118,6 @@ async def _snapshot(world: EmbeddedWorld, load: Load) -> Snapshot:
         await world.canary(),
         now=datetime.now(UTC),
         load=load.stats(),
-        counters=await world.mesh.counters(),
         events=await world.events(),
     )
 
@@ -121,19 +140,18 @@ def _summarise(
     )
 
 
-async def _keep(console: Console, world: EmbeddedWorld) -> None:
-    console.rule("still running")
-    console.print(
-        f"export KUBECONFIG={world.kubeconfig}\n"
-        f"kubectl get canaries,deployments,pods --namespace {NAMESPACE}\n"
-        "# Repair the bad release: it is released again, and promoted\n"
-        f"kubectl --namespace {NAMESPACE} set env deployment/{APP} ERROR_RATE-\n"
-        f"tidegate status {APP} --namespace {NAMESPACE}\n"
-        f"curl --header 'Host: {APP}.{NAMESPACE}.svc.cluster.local' {world.mesh.url}/\n"
-        f"tidegate logs to {world.controller_log}\n"
-        "Ctrl-C ends everything.",
-        highlight=False,
-        soft_wrap=True,
+def still_running(*, program: str, kubeconfig: Path, url: str, log: Path) -> str:
+    """Tell what to type in other terminals; `program` is how `tidegate` is called there."""
+    return (
+        "In another terminal, watch the Canary:\n"
+        f"  export KUBECONFIG={kubeconfig}\n"
+        f"  {program} status {APP} --namespace {NAMESPACE} --watch\n"
+        "In a third, repair the bad release: it is released again, and promoted\n"
+        f"  export KUBECONFIG={kubeconfig}\n"
+        f"  kubectl --namespace {NAMESPACE} set env deployment/{APP} ERROR_RATE-\n"
+        "Also:\n"
+        f"  kubectl --namespace {NAMESPACE} get canaries,deployments,pods\n"
+        f"  curl --header 'Host: {APP}.{NAMESPACE}.svc.cluster.local' {url}/\n"
+        f"tidegate logs to {log}\n"
+        "Ctrl-C ends everything."
     )
-    async with world.traffic():
-        await asyncio.Event().wait()

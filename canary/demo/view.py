@@ -5,23 +5,29 @@
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from canary.api.status import MetricStatus, Phase
 from canary.controller.logs import printable
+from canary.demo.load import LoadStats
 from canary.demo.opening import Opened, end_task
 from canary.demo.snapshot import Happening, Snapshot
 
-_BAR_WIDTH = 30
+_BAR_WIDTHS = 10, 60
 _REFRESH_SECONDS = 0.2
+_FRAME_LINES = 4
+"""The frame, the empty line above the events, and the line that the cursor stays on."""
 _MARKS = {"pass": ("✔", "green"), "fail": ("✘", "red"), "inconclusive": ("?", "yellow")}
 _PHASE_STYLES = {
     Phase.SUCCEEDED: "bold green",
@@ -39,56 +45,93 @@ _PRIMARY_STYLE, _CANARY_STYLE = "blue", "yellow"
 
 def render(snapshot: Snapshot) -> RenderableType:
     """Draw a snapshot."""
-    parts: list[RenderableType] = [_heading(snapshot), Text(), _weights(snapshot)]
-    if snapshot.plan:
-        parts += [Text(), _plan(snapshot)]
-    parts += [Text(), _checks(snapshot), Text(), _waiting(snapshot)]
-    if snapshot.load is not None:
-        parts += [Text(), _load(snapshot)]
-    if snapshot.events:
-        parts += [Text(), *(_event(each) for each in snapshot.events)]
     title = f"Canary {snapshot.namespace}/{snapshot.name}"
-    return Panel(Group(*parts), title=title, title_align="left", padding=(0, 1))
+    return Panel(_Picture(snapshot), title=title, title_align="left", padding=(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A snapshot as large as the terminal is: the oldest events make room."""
+
+    snapshot: Snapshot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        parts = Group(*_parts(self.snapshot))
+        yield parts
+        room = console.height - _FRAME_LINES - len(console.render_lines(parts, options))
+        shown: list[RenderableType] = []
+        for event in map(_event, reversed(self.snapshot.events)):
+            room -= len(console.render_lines(event, options))
+            if room < 0 and shown:
+                break
+            shown.insert(0, event)
+        yield Group(*(Text(), *shown) if shown else ())
+
+
+def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
+    yield _heading(snapshot)
+    yield Text()
+    yield _weights(snapshot)
+    if snapshot.plan:
+        yield _plan(snapshot)
+    if snapshot.load is not None:
+        yield _load(snapshot.load)
+    yield Text()
+    yield _checks(snapshot)
+    yield Text()
+    yield _waiting(snapshot)
 
 
 def _heading(snapshot: Snapshot) -> Text:
     status = snapshot.status
     phase = status.phase or "New"
     text = Text.assemble((printable(str(phase)), _PHASE_STYLES.get(status.phase, _RUNNING_STYLE)))
-    if snapshot.router:
-        text.append(f"   router {snapshot.router}", "dim")
-    if status.last_applied_spec:
-        text.append(f"   revision {printable(status.last_applied_spec)}", "dim")
     if snapshot.threshold:
         style = "red" if status.failed_checks else "dim"
         text.append(f"   failed checks {status.failed_checks} of {snapshot.threshold}", style)
+    if status.last_applied_spec:
+        text.append(f"   revision {printable(status.last_applied_spec)}", "dim")
+    if snapshot.router:
+        text.append(f"   router {printable(snapshot.router)}", "dim")
+    # One line: what does not fit is known from the Canary.
+    text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 
 def _weights(snapshot: Snapshot) -> Table:
     """Compare the canary's weight that is asked for with the one that is measured."""
     table = Table.grid(padding=(0, 2))
-    rows: list[tuple[str, float | None, str]] = [
-        ("asked for", float(snapshot.status.canary_weight), "")
-    ]
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    rows: list[tuple[str, float | None]] = [("asked for", float(snapshot.status.canary_weight))]
     if snapshot.load is not None:
-        window = snapshot.load.window
-        rows.append(("measured", window.canary_share, f"{window.rate:.0f} requests/s"))
-    for name, share, note in rows:
+        rows.append(("measured", snapshot.load.window.canary_share))
+    for name, share in rows:
         if share is None:
-            table.add_row(name, Text("no requests yet", "dim"), "", Text(note, "dim"))
+            table.add_row(name, Text("no requests yet", "dim"), "")
             continue
         shown = f"primary {100 - share:3.0f} %   canary {share:3.0f} %"
-        table.add_row(name, _bar(share), shown, Text(note, "dim"))
+        table.add_row(name, _Bar(share), shown)
     return table
 
 
-def _bar(canary: float) -> Text:
-    """Draw both sides; a side that gets anything gets at least one cell."""
-    cells = round(_BAR_WIDTH * canary / 100)
-    if 0 < canary < 100:
-        cells = min(max(cells, 1), _BAR_WIDTH - 1)
-    return Text.assemble(("█" * (_BAR_WIDTH - cells), _PRIMARY_STYLE), ("▒" * cells, _CANARY_STYLE))
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """Both sides, as wide as there is room; a side that gets anything gets at least one cell."""
+
+    canary: float
+    """Its share in percent."""
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(*_BAR_WIDTHS).clamp(max_width=options.max_width)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        cells = round(width * self.canary / 100)
+        if 0 < self.canary < 100:
+            cells = min(max(cells, 1), width - 1)
+        yield Text.assemble(("█" * (width - cells), _PRIMARY_STYLE), ("▒" * cells, _CANARY_STYLE))
 
 
 def _plan(snapshot: Snapshot) -> Text:
@@ -147,22 +190,34 @@ def _waiting(snapshot: Snapshot) -> Text:
     return text
 
 
-def _load(snapshot: Snapshot) -> Text:
-    load = snapshot.load
-    assert load is not None
+def _load(load: LoadStats) -> Text:
+    """Tell what came of all requests, in sum and by the side that got them."""
     text = Text(f"requests   {load.requests}")
     text.append(f"   failed {load.failed}", "red" if load.failed else "dim")
     text.append(f"   unanswered by any pod {load.lost}", "red" if load.lost else "dim")
+    text.append(f"   {load.window.rate:.0f}/s", "dim")
     if load.window.p99_ms is not None:
         text.append(f"   p99 {load.window.p99_ms:.0f} ms", "dim")
-    counted = [
-        f"{side} {counters.total} ({counters.failed} failed)"
-        for side, counters in (("primary", snapshot.primary), ("canary", snapshot.canary))
-        if counters is not None
-    ]
-    if counted:
-        text.append(f"\nin Envoy   {', '.join(counted)}", "dim")
+    if load.requests:
+        text.append(f"\nof these   {'   '.join(_sides(load))}", "dim")
     return text
+
+
+def _sides(load: LoadStats) -> Iterator[str]:
+    """Tell how many requests each side got, and how many of them failed; the sum is all.
+
+    Neither side gets those that come before traffic is split, or that find no pod.
+    """
+    counts, failures = Counter[str](), Counter[str]()
+    for side in ("primary", "canary"):
+        for cluster in (each for each in load.by_cluster if f"-{side}." in each):
+            counts[side] += load.by_cluster[cluster]
+            failures[side] += load.failed_by_cluster.get(cluster, 0)
+    counts["neither"] = load.requests - counts.total()
+    failures["neither"] = load.failed - failures.total()
+    for side, count in counts.items():
+        if count:
+            yield f"{side} {count}{f' ({failures[side]} failed)' if failures[side] else ''}"
 
 
 def _event(event: Happening) -> Text:

@@ -1,6 +1,7 @@
 """What the terminal shows of a Canary, and what is told where there is none."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -10,7 +11,6 @@ from rich.console import Console
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, Wait, Weights, write_status
 from canary.demo.load import Failure, LoadStats, Window
-from canary.demo.mesh import ClusterCounters
 from canary.demo.snapshot import Snapshot
 from canary.demo.view import View, lines, render
 
@@ -77,17 +77,15 @@ LOAD = LoadStats(
     requests=1200,
     failed=3,
     lost=1,
+    by_cluster={
+        "outbound|9898||podinfo.test.svc.cluster.local": 50,
+        "outbound|9898||podinfo-primary.test.svc.cluster.local": 949,
+        "outbound|9898||podinfo-canary.test.svc.cluster.local": 200,
+    },
+    failed_by_cluster={"outbound|9898||podinfo-canary.test.svc.cluster.local": 2},
     failures=(Failure(after_seconds=1.0, status=503, trouble="no healthy upstream"),),
     window=Window(requests=450, rate=150.2, canary_share=38.6, median_ms=4.0, p99_ms=31.4),
 )
-COUNTERS = {
-    "outbound|9898||podinfo-primary.test.svc.cluster.local": ClusterCounters(
-        total=1000, by_code={200: 1000}
-    ),
-    "outbound|9898||podinfo-canary.test.svc.cluster.local": ClusterCounters(
-        total=200, by_code={200: 197, 500: 3}
-    ),
-}
 EVENTS = (
     an_event("b", "StepStarted", "Weight 40.", second=20),
     an_event("a", "RunStarted", "New revision 1-new.", second=10),
@@ -101,8 +99,10 @@ def a_snapshot(status: CanaryStatus | None = None, **fields: Any) -> Snapshot:
     return Snapshot.of(a_canary(status or progressing()), **({"now": NOW} | fields))
 
 
-def drawn(snapshot: Snapshot, width: int = 100) -> str:
-    console = Console(width=width, file=StringIO(), color_system=None, force_terminal=False)
+def drawn(snapshot: Snapshot, width: int = 100, height: int = 24) -> str:
+    console = Console(
+        width=width, height=height, file=StringIO(), color_system=None, force_terminal=False
+    )
     with console.capture() as capture:
         console.print(render(snapshot))
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
@@ -110,20 +110,18 @@ def drawn(snapshot: Snapshot, width: int = 100) -> str:
 
 RUNNING = """\
 ╭─ Canary test/podinfo ────────────────────────────────────────────────────────────────────────────╮
-│ Progressing   router istio   revision 1-new   failed checks 1 of 5                               │
+│ Progressing   failed checks 1 of 5   revision 1-new   router istio                               │
 │                                                                                                  │
-│ asked for  ██████████████████▒▒▒▒▒▒▒▒▒▒▒▒  primary  60 %   canary  40 %                          │
-│ measured   ██████████████████▒▒▒▒▒▒▒▒▒▒▒▒  primary  61 %   canary  39 %  150 requests/s          │
-│                                                                                                  │
+│ asked for  █████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  primary  60 %   canary  40 % │
+│ measured   ██████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  primary  61 %   canary  39 % │
 │ steps      20 → [40] → 60 → promote                                                              │
+│ requests   1200   failed 3   unanswered by any pod 1   150/s   p99 31 ms                         │
+│ of these   primary 949   canary 200 (2 failed)   neither 51 (1 failed)                           │
 │                                                                                                  │
 │ ✔  request-success-rate  99.87  99 ≤ value   pass                                                │
 │ ✘  request-duration      612    value ≤ 500  fail  612 ms is above 500 ms                        │
 │                                                                                                  │
 │ waiting for Analysis for 4 s, at most 56 s more: next analysis                                   │
-│                                                                                                  │
-│ requests   1200   failed 3   unanswered by any pod 1   p99 31 ms                                 │
-│ in Envoy   primary 1000 (0 failed), canary 200 (3 failed)                                        │
 │                                                                                                  │
 │ 12:00:10  RunStarted  New revision 1-new.                                                        │
 │ 12:00:20  StepStarted  Weight 40.                                                                │
@@ -132,10 +130,9 @@ RUNNING = """\
 
 NEW = """\
 ╭─ Canary test/podinfo ────────────────────────────────────────────────────────────────────────────╮
-│ New   router istio   failed checks 0 of 5                                                        │
+│ New   failed checks 0 of 5   router istio                                                        │
 │                                                                                                  │
-│ asked for  ██████████████████████████████  primary 100 %   canary   0 %                          │
-│                                                                                                  │
+│ asked for  ███████████████████████████████████████████████████████  primary 100 %   canary   0 % │
 │ steps      20 → 40 → 60 → promote                                                                │
 │                                                                                                  │
 │ no checks yet                                                                                    │
@@ -146,7 +143,7 @@ NEW = """\
 
 class TestPicture:
     def test_of_a_run(self):
-        assert drawn(a_snapshot(load=LOAD, counters=COUNTERS, events=EVENTS)) == RUNNING
+        assert drawn(a_snapshot(load=LOAD, events=EVENTS)) == RUNNING
 
     def test_of_a_canary_that_nobody_has_looked_at(self):
         assert drawn(a_snapshot(CanaryStatus())) == NEW
@@ -162,7 +159,31 @@ class TestPicture:
         ],
     )
     def test_a_side_that_gets_anything_is_seen(self, weight, bar):
-        assert f"  {bar}  " in drawn(a_snapshot(progressing(canary_weight=weight)))
+        assert f"  {bar}  " in drawn(a_snapshot(progressing(canary_weight=weight)), 75)
+
+    @pytest.mark.parametrize("width", [56, 60, 80, 100, 120, 200])
+    @pytest.mark.parametrize("weight", [10, 50, 90])
+    def test_a_bar_keeps_its_shares_at_any_width(self, width, weight):
+        asked = drawn(a_snapshot(progressing(canary_weight=weight)), width).splitlines()[3]
+        primary, canary = asked.count("█"), asked.count("▒")
+        assert primary + canary >= 10
+        assert abs(canary - (primary + canary) * weight / 100) <= 0.5
+        assert f"primary {100 - weight:3} %   canary {weight:3} %" in asked
+
+    @pytest.mark.parametrize("height", [20, 24, 40])
+    def test_the_newest_events_are_seen_at_any_height(self, height):
+        long = "Long. " * 20
+        events = [an_event(f"e{n}", f"Number{n}", long, second=n, uid=f"{n}") for n in range(9)]
+        picture = drawn(a_snapshot(load=LOAD, events=events), 80, height)
+        assert "Number8" in picture
+        assert height < 24 or len(picture.splitlines()) < height
+        assert ("Number1" in picture) == (height == 40)
+
+    def test_the_requests_of_all_sides_are_all_requests(self):
+        (total,) = re.findall(r"requests +(\d+)", drawn(a_snapshot(load=LOAD)))
+        (parts,) = re.findall(r"of these +(.+) │", drawn(a_snapshot(load=LOAD)))
+        counts = re.findall(r"(?:primary|canary|neither) (\d+)", parts)
+        assert sum(map(int, counts)) == int(total)
 
     def test_before_any_request_nothing_is_measured(self):
         assert "measured   no requests yet" in drawn(a_snapshot(load=LoadStats()))

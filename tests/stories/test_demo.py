@@ -32,6 +32,8 @@ async def test_it_promotes_the_good_release_and_rolls_the_bad_one_back(router: s
     assert "a bad release (6.2.0): RolledBack" in output
     assert "success rate" in output
     assert ", 0 lost" in output
+    shown = output.partition("what happened")[0].splitlines()
+    assert any("event RolledBack: " in line for line in shown), "the last that is seen"
 
 
 async def test_an_unknown_router_is_refused_with_the_known_ones() -> None:
