@@ -11,6 +11,8 @@ from canary.errors import CanaryError
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _BOUND = "╌"
+MARGIN = 12
+"""How many columns of a chart are left of its values."""
 _WHOLE = frozenset(" █")
 _MARGIN = 0.75
 """How far what is shown reaches beyond values and bounds, in rows."""

@@ -13,7 +13,7 @@ from analysis.providers.history import History
 from canary.api.analysis_spec import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
-from canary.cli.chart import Drawn, draw, save_png
+from canary.cli.chart import MARGIN, Drawn, draw, save_png
 from canary.cli.connection import Place, Span, canary_command
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
@@ -25,6 +25,7 @@ from canary.controller.secrets import SecretReader
 from canary.controller.templates import metric_template_kind
 from canary.errors import NotFound
 
+_CHART_WIDTH = 72
 POINTS = 240
 """How many values of a metric are asked for."""
 
@@ -85,7 +86,11 @@ async def metrics(
     read = await asyncio.gather(*(_read(metric, end - since, end) for metric in asked))
     drawn = [each for each in read if isinstance(each, Drawn)]
     for result in read:
-        lines = [result] if isinstance(result, str) else draw(result)
+        lines = (
+            [result]
+            if isinstance(result, str)
+            else draw(result, width=min(_CHART_WIDTH, screen.width - MARGIN))
+        )
         for line in lines:
             screen.line(line)
     if png is not None:

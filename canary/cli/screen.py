@@ -9,12 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from canary.controller.logs import printable
+
+_INDENT = "  "
+_UNBOUNDED = 10_000
+"""How wide a table may be where there is no terminal: nothing is cut or broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,32 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
+        if not self._console.is_terminal:
+            self._console.width = _UNBOUNDED
 
     def line(self, *parts: Part) -> None:
         """Print one line, however long: a command in it can be copied whole."""
         self._console.print(_words(parts), soft_wrap=True)
 
     def show(self, block: Block) -> None:
-        """Print a block."""
-        for each in block:
-            if isinstance(each, Rows):
-                self._console.print(_table(each))
-            else:
-                self.line(*each)
+        """Print a block: as wide as a terminal is, and elsewhere in lines of any length."""
+        self._console.print(self._fitted(block))
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self._console.width
+
+    def _fitted(self, block: Block) -> RenderableType:
+        return Group(
+            *(_table(each) if isinstance(each, Rows) else self._wrapped(each) for each in block)
+        )
+
+    def _wrapped(self, line: Line) -> Text:
+        """Break a line between words; what follows is indented."""
+        indent = Text(f"\n{_INDENT}")
+        width = self._console.width - len(_INDENT)
+        return indent.join(_words(line).wrap(self._console, width))
 
     @contextmanager
     def painting(self) -> Iterator[Callable[[Block], None]]:
@@ -74,7 +93,7 @@ class Screen:
 
                 def paint(block: Block) -> None:
                     painted[:] = [block]
-                    live.update(Group(_heading(), *map(_drawn, block)), refresh=True)
+                    live.update(_Cropped(self._fitted((_heading(), *block))), refresh=True)
 
                 yield paint
         finally:
@@ -89,6 +108,23 @@ class Screen:
             self.line()
 
 
+@dataclass(frozen=True, slots=True)
+class _Cropped:
+    """As much as a terminal shows at once, and how much more there is."""
+
+    whole: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self.whole, options.update(height=None), pad=False)
+        more = len(lines) - options.max_height
+        shown = lines[: options.max_height - 1] if more > 0 else lines
+        for line in shown:
+            yield from line
+            yield Segment.line()
+        if more > 0:
+            yield Text(f"… {more + 1} more lines", "dim")
+
+
 def _words(parts: Iterable[Part]) -> Text:
     text = Text()
     for part in parts:
@@ -101,16 +137,15 @@ def _clock() -> str:
     return f"{datetime.now().astimezone():%H:%M:%S}"
 
 
-def _heading() -> Text:
-    return _words((Styled(f"{_clock()}  Ctrl-C ends this", "dim"),))
-
-
-def _drawn(each: Line | Rows) -> RenderableType:
-    return _table(each) if isinstance(each, Rows) else _words(each)
+def _heading() -> Line:
+    return (Styled(f"{_clock()}  Ctrl-C ends this", "dim"),)
 
 
 def _table(rows: Rows) -> RenderableType:
-    table = Table(*rows.header, box=None, pad_edge=False)
+    """Draw rows; the second column, of names, gives way where it is narrow, and cuts none."""
+    table = Table(box=None, pad_edge=False)
+    for number, title in enumerate(rows.header):
+        table.add_column(title, no_wrap=number != 1, overflow="fold")
     for row in rows.rows:
         table.add_row(*(_words((cell,)) for cell in row))
     return table

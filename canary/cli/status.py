@@ -50,26 +50,25 @@ async def _looked_at(cluster: Cluster, place: Place) -> Block:
 
 def described(name: str, status: CanaryStatus, now: datetime) -> Block:
     """Describe a status, with the moments as they are in the zone of `now`."""
-    lines: list[Line | Rows] = [_headline(name, status)]
+    where = (
+        f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
+        f"step {status.step} of {status.steps}  failed checks {status.failed_checks}"
+    )
+    lines: list[Line | Rows] = [
+        (Styled(name, "bold"), f"  {status.state or status.phase or 'New'}"),
+        (where,),
+    ]
     if images := images_told(status):
         lines.append((f"images {images}",))
     refused = status.condition(INVALID)
     if refused is not None and refused.status == "True":
         lines.append((Styled(refused.message, "red"),))
     lines += _waits(status, now)
+    lines += map(_explanation, (each for each in status.metrics if each.verdict != "pass"))
     if status.metrics:
         judged = tuple(map(_judgement, status.metrics))
         lines.append(Rows(header=("", "metric", "value", "bound", "verdict"), rows=judged))
     return (*lines, *((_past(run, now),) for run in status.history))
-
-
-def _headline(name: str, status: CanaryStatus) -> Line:
-    where = (
-        f"  {status.state or status.phase or 'New'}  "
-        f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
-        f"step {status.step} of {status.steps}  failed checks {status.failed_checks}"
-    )
-    return (Styled(name, "bold"), where)
 
 
 def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
@@ -88,7 +87,11 @@ def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
 
 def _judgement(metric: MetricStatus) -> Line:
     value = "–" if metric.value is None else f"{metric.value:g}"
-    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, metric.message)
+    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, metric.verdict)
+
+
+def _explanation(metric: MetricStatus) -> Line:
+    return (_MARKS.get(metric.verdict, ""), f" {metric.name}: {metric.message}")
 
 
 def _past(run: RunRecord, now: datetime) -> str:

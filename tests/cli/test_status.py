@@ -34,10 +34,77 @@ NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 DAYS = timedelta(days=3)
 
 
-def shown(status: CanaryStatus, now: datetime = NOW) -> list[str]:
+def shown(status: CanaryStatus, now: datetime = NOW, *, width: int = 0) -> list[str]:
+    """Show a status in a terminal of a width, or without one."""
     written = StringIO()
-    Screen(Console(file=written, width=100)).show(described("default/podinfo", status, now))
+    console = Console(
+        file=written, width=width or None, force_terminal=width > 0, color_system=None
+    )
+    Screen(console).show(described("default/podinfo", status, now))
     return [line.rstrip() for line in written.getvalue().splitlines()]
+
+
+LONG = "checkout-latency-p99-of-region-eu-west-{}-by-payment-provider"
+GATES = [f"ask-the-payments-team-{number}" for number in range(5)]
+CROWDED = CanaryStatus(
+    phase=Phase.PROGRESSING,
+    waiting_for=Wait(
+        reason="TrafficGate",
+        message=f"confirm-traffic-increase gate {', '.join(GATES)} waits for a person",
+        since=THEN,
+        deadline=THEN + DAYS,
+    ),
+    metrics=tuple(
+        MetricStatus(
+            name=LONG.format(number),
+            verdict="fail" if number % 2 else "pass",
+            value=612.25,
+            bound="100 ≤ value ≤ 500",
+            message=f"latency {number} is above 500 ms",
+        )
+        for number in range(12)
+    ),
+)
+"""Long names, five gates, and more than a small terminal shows at once."""
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_in_a_terminal_words_are_kept_whole_and_no_name_is_cut(width):
+    lines = shown(CROWDED, width=width)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    assert all(any(gate in line for line in lines) for gate in GATES)
+    rows = lines[next(n for n, line in enumerate(lines) if "metric" in line and "bound" in line) :]
+    column = rows[0].index("metric")
+    names = "".join(line[column : rows[0].index("value")].strip() for line in rows[1:])
+    assert names == "".join(metric.name for metric in CROWDED.metrics)
+
+
+def test_what_does_not_pass_is_explained_before_the_table_of_all():
+    lines = shown(CROWDED)
+    explained = [line for line in lines if "is above 500 ms" in line]
+    assert explained == [
+        f"✘ {LONG.format(n)}: latency {n} is above 500 ms" for n in range(1, 12, 2)
+    ]
+    assert lines.index(explained[-1]) < next(n for n, line in enumerate(lines) if "bound" in line)
+
+
+def test_without_a_terminal_no_line_is_broken():
+    lines = shown(CROWDED)
+    assert len(lines) == 3 + 6 + 1 + 12
+    assert all(any(f"  {metric.name}  " in line for line in lines) for metric in CROWDED.metrics)
+
+
+@pytest.mark.parametrize(("height", "more"), [(10, True), (60, False)])
+def test_a_painted_terminal_says_that_there_is_more(height, more):
+    written = StringIO()
+    console = Console(
+        file=written, width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"}
+    )
+    with Screen(console).painting() as paint:
+        paint(described("default/podinfo", CROWDED, NOW))
+        painted = written.getvalue()
+    assert (" more lines" in painted) == more
 
 
 def test_a_moment_has_its_date_where_that_is_not_todays():
@@ -48,10 +115,10 @@ def test_a_moment_has_its_date_where_that_is_not_todays():
 def test_a_wait_of_days_tells_on_which_day_it_ends():
     wait = Wait(reason="TrafficGate", message="qa has to agree", since=THEN, deadline=THEN + DAYS)
     status = CanaryStatus(phase=Phase.PROGRESSING, waiting_for=wait)
-    assert shown(status)[1] == (
+    assert shown(status)[2] == (
         "waiting since 03:04:14, until 2026-01-04 03:04:14: TrafficGate – qa has to agree"
     )
-    assert shown(status, NOW + DAYS)[1].startswith(
+    assert shown(status, NOW + DAYS)[2].startswith(
         "waiting since 2026-01-01 03:04:14, until 03:04:14: "
     )
 
@@ -60,8 +127,8 @@ def test_a_canary_that_is_refused_says_so_first_and_why():
     problem = "spec.provider: 'nope': name one of gatewayapi, istio"
     refused = Condition(type="Invalid", status="True", reason="Invalid", message=problem)
     lines = shown(CanaryStatus(state="Invalid", conditions=(refused,)))
-    assert lines[0].startswith("default/podinfo  Invalid  ")
-    assert lines[1] == problem
+    assert lines[0] == "default/podinfo  Invalid"
+    assert lines[2] == problem
 
 
 def test_the_images_are_named_before_anything_that_is_waited_for():
@@ -70,13 +137,13 @@ def test_the_images_are_named_before_anything_that_is_waited_for():
     status = CanaryStatus(
         phase=Phase.PROGRESSING, promoted_images=(old,), applied_images=(new,), waiting_for=wait
     )
-    assert shown(status)[1] == "images podinfo:6.1 → podinfo:6.2"
+    assert shown(status)[2] == "images podinfo:6.1 → podinfo:6.2"
     assert "images" not in "".join(shown(CanaryStatus()))
 
 
 def test_a_pause_tells_since_when_and_by_whom():
     pause = Pause(by="by alice: lunch", since=THEN)
-    assert shown(CanaryStatus(phase=Phase.PROGRESSING, paused=pause))[1] == (
+    assert shown(CanaryStatus(phase=Phase.PROGRESSING, paused=pause))[2] == (
         "paused since 03:04:14 by alice: lunch"
     )
 
@@ -93,7 +160,7 @@ def test_the_history_tells_when_a_run_began_its_images_and_who_had_a_hand_in_it(
     )
     first = RunRecord(revision="1-old", outcome=Outcome.PROMOTED, message="promoted")
     status = CanaryStatus(phase=Phase.FAILED, history=(run, first))
-    assert shown(status)[1:] == [
+    assert shown(status)[2:] == [
         (
             "2026-01-01 03:04  1-abc (podinfo:6.1 → podinfo:6.2)  RolledBack after 1h2m  "
             "Aborted by alice: wrong image (approve by bob, abort by alice)"
@@ -110,7 +177,7 @@ def test_what_others_have_written_is_no_markup():
         metrics=(MetricStatus(name="a[/b]", verdict="fail", bound="[x]", message="[/]"),),
         history=(RunRecord(revision="1-a", images="[/i]", outcome="[/x]", message="[/done]"),),
     )
-    assert shown(status)[1].endswith("[/done] [bold]")
+    assert shown(status)[2].endswith("[/done] [bold]")
 
 
 @pytest.mark.parametrize(

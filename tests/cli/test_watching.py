@@ -56,12 +56,13 @@ async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
     assert process.stdout is not None
     first = await until_line(process.stdout, "no controller is running")
     assert re.fullmatch(r"\d\d:\d\d:\d\d", first[0])
-    assert first[1].startswith("default/podinfo  Progressing  primary 90 % / canary 10 %")
+    assert first[1] == "default/podinfo  Progressing"
+    assert first[2].startswith("primary 90 % / canary 10 %")
 
     await set_weight(cluster, 20)
     second = await until_line(process.stdout, "no controller is running")
     assert (second[0], len(second)) == ("", len(first) + 1), "nothing is printed between changes"
-    assert "primary 80 % / canary 20 %" in second[2]
+    assert "primary 80 % / canary 20 %" in second[3]
 
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
