@@ -34,10 +34,28 @@ class Problem:
 
     def __str__(self) -> str:
         """Name the field, the value and the remedy in one line."""
-        shown = _written(self.value)
-        if len(shown) > SHOWN_VALUE_LENGTH:
-            shown = f"{shown[: SHOWN_VALUE_LENGTH - 1]}…"
-        return f"{self.field}: {shown}: {self.remedy}"
+        return _told(self.field, self.value, self.remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecWarning:
+    """One thing that a user wrote, and that is accepted but does not act as written."""
+
+    field: str
+    value: object
+    effect: str
+    """What happens instead."""
+
+    def __str__(self) -> str:
+        """Name the field, the value and what happens instead in one line."""
+        return _told(self.field, self.value, self.effect)
+
+
+def _told(field: str, value: object, words: str) -> str:
+    shown = _written(value)
+    if len(shown) > SHOWN_VALUE_LENGTH:
+        shown = f"{shown[: SHOWN_VALUE_LENGTH - 1]}…"
+    return f"{field}: {shown}: {words}"
 
 
 def _written(value: object) -> str:

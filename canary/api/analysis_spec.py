@@ -149,8 +149,10 @@ class Analysis(ApiModel):
         description="How many analyses must pass before the promotion, with no traffic moved in "
         "steps: A/B (with match) or blue/green.",
     )
-    max_weight: Share = Field(
-        default=100, description="Percent of traffic at which stepWeight ends and promotion begins."
+    max_weight: Percent = Field(
+        default=100,
+        description="Percent of traffic at which stepWeight ends and promotion begins; 0 counts as "
+        "100.",
     )
     step_weight: Share | None = Field(
         default=None, description="Percent of traffic that each step adds."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSIONS
@@ -21,15 +22,7 @@ MANAGER = "tidegate"
 #: How an owner is named that is a Canary.
 CANARY = "Canary "
 
-#: The spec that an adopted object had, as JSON.
-ORIGINAL = "tidegate.dev/original-configuration"
-#: The same, left by the peer that had adopted the object before.
-PEER_ORIGINAL = "flagger.kubernetes.io/original-configuration"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-#: What of an own object is tidegate's, as JSON: the keys of its labels and annotations, its ports.
-#: What is in there and no longer wanted is taken away; whatever else is there is somebody else's.
-WRITTEN = "tidegate.dev/written"
 
 #: Keep GitOps tools from undoing what is written on every step: Flux's kustomize-controller and
 #: helm-controller read these, on the object as it is in the cluster.

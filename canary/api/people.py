@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from canary.api.annotations import SEND_TO
 from canary.api.fields import Flag, HeaderName, HeaderValue, Span, Text, Url, Whole
 from canary.api.meta import ApiModel, NamespacedReference, SecretReference
 from canary.api.rules import DEADLINE_IS_FOR_GATES, WEBHOOK_HAS_URL, rules
@@ -50,6 +51,10 @@ _TYPE = _empty_means(WebhookType.ROLLOUT)
 _SEVERITY = _empty_means(Severity.INFO)
 
 
+LONGEST_CALL = timedelta(hours=24)
+"""A call that takes longer is given up, whatever its hook allows."""
+
+
 class HookSecretReference(SecretReference):
     """A Secret in the Canary's namespace, and the keys of it that a hook is sent."""
 
@@ -79,8 +84,8 @@ class Webhook(ApiModel):
     mute_alert: Flag = Field(
         default=False, description="Whether waiting at this gate is not told in chat."
     )
-    timeout: Annotated[timedelta, Span(timedelta(milliseconds=1), timedelta(hours=1))] = Field(
-        default=timedelta(seconds=10), description="Time limit of one call."
+    timeout: Annotated[timedelta, Span(timedelta(milliseconds=1))] = Field(
+        default=timedelta(seconds=10), description="Time limit of one call; 24h at most."
     )
     retries: Annotated[int, Whole(0, 100)] = Field(
         default=0, description="How often a failed call is repeated."
@@ -98,7 +103,7 @@ class Webhook(ApiModel):
     )
     secret_ref: HookSecretReference | None = Field(
         default=None,
-        description="A Secret that the call presents. Its annotation `tidegate.dev/send-to` must "
+        description=f"A Secret that the call presents. Its annotation `{SEND_TO}` must "
         "name the url's scheme and host.",
     )
     deadline: Annotated[timedelta, Span(timedelta(seconds=1))] = Field(
@@ -107,6 +112,11 @@ class Webhook(ApiModel):
         "out.",
         json_schema_extra=_without_default,
     )
+
+    @property
+    def call_limit(self) -> timedelta:
+        """How long one call may take."""
+        return min(self.timeout, LONGEST_CALL)
 
 
 class AlertReference(ApiModel):

@@ -423,7 +423,8 @@ class CanaryStatus(StatusModel):
         default=(), description="What is still to be delivered, the oldest first."
     )
     conditions: tuple[Condition, ...] = Field(
-        default=(), description="Ready, Progressing, Stalled, Promoted, AtRisk and Invalid."
+        default=(),
+        description="Ready, Progressing, Stalled, Promoted, AtRisk, SpecWarnings and Invalid.",
     )
 
     def condition(self, type_: str) -> Condition | None:

@@ -33,7 +33,12 @@ class _Row:
     supported: Iterable[object] = ()
 
 
-_OTHER_ROUTER = "remove it and route with a router of this version"
+_OTHER_ROUTER = "remove it and name a router of this version in spec.provider"
+
+
+def _unless_routed(canary: Canary, reference: object) -> object:
+    """Give a reference that another router needs; by a router that is named it is ignored."""
+    return None if canary.spec.provider else reference
 
 
 def _blue_green(canary: Canary) -> int | None:
@@ -56,26 +61,18 @@ _CANARY = (
         instead="name a HorizontalPodAutoscaler",
     ),
     _Row(
-        field="spec.autoscalerRef.primaryScalerQueries",
-        read=lambda canary: (
-            canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.primary_scaler_queries
-        ),
-        what="queries of KEDA",
-        instead="remove it and scale on the metrics of a HorizontalPodAutoscaler",
-    ),
-    _Row(
         field="spec.ingressRef",
-        read=lambda canary: canary.spec.ingress_ref,
+        read=lambda canary: _unless_routed(canary, canary.spec.ingress_ref),
         instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.routeRef",
-        read=lambda canary: canary.spec.route_ref,
+        read=lambda canary: _unless_routed(canary, canary.spec.route_ref),
         instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.upstreamRef",
-        read=lambda canary: canary.spec.upstream_ref,
+        read=lambda canary: _unless_routed(canary, canary.spec.upstream_ref),
         instead=_OTHER_ROUTER,
     ),
     _Row(
@@ -83,16 +80,6 @@ _CANARY = (
         read=lambda canary: canary.spec.service.mirror,
         what="mirroring",
         instead="remove it and mirror in a route of your own",
-    ),
-    _Row(
-        field="spec.service.meshName",
-        read=lambda canary: canary.spec.service.mesh_name,
-        instead=_OTHER_ROUTER,
-    ),
-    _Row(
-        field="spec.service.backends",
-        read=lambda canary: canary.spec.service.backends,
-        instead=_OTHER_ROUTER,
     ),
     _Row(
         field="spec.analysis.iterations",
@@ -110,12 +97,6 @@ _CANARY = (
     _Row(
         field="spec.analysis.mirror",
         read=lambda canary: canary.spec.analysis.mirror,
-        what="mirroring",
-        instead="remove it and begin with a small stepWeight",
-    ),
-    _Row(
-        field="spec.analysis.mirrorWeight",
-        read=lambda canary: not canary.spec.analysis.mirror and canary.spec.analysis.mirror_weight,
         what="mirroring",
         instead="remove it and begin with a small stepWeight",
     ),

@@ -13,6 +13,7 @@ from time import monotonic
 
 import click
 
+from canary.api.annotations import PREFIX
 from canary.api.kinds import Kind, Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
@@ -22,7 +23,6 @@ from canary.cli.finding import read_canary
 from canary.cli.moments import moment
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
-from canary.controller.canaries import COMMAND_PREFIX
 from canary.controller.cluster import Cluster
 from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
@@ -71,7 +71,7 @@ def _command(verb: str, help_text: str) -> click.Command:
             place.kind,
             place.namespace,
             place.name,
-            {"metadata": {"annotations": {f"{COMMAND_PREFIX}{verb}": str(signature)}}},
+            {"metadata": {"annotations": {f"{PREFIX}{verb}": str(signature)}}},
         )
         if not wait:
             Screen().line(f"{place.name}: {verb} is left for the controller, by {user}")
@@ -178,7 +178,7 @@ async def _unanswered(
     )
     return (
         f"{place.name}: {verb} was not obeyed: {why}. It stays asked for; take it back with: "
-        f"{command} {COMMAND_PREFIX}{verb}-"
+        f"{command} {PREFIX}{verb}-"
     )
 
 

@@ -15,7 +15,7 @@ from canary.cli.silence import silence
 from canary.cli.watching import watch as watch_blocks
 from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
-from canary.core.conditions import INVALID
+from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 
 _MARKS = {
@@ -63,6 +63,9 @@ def described(name: str, status: CanaryStatus, now: datetime) -> Block:
     refused = status.condition(INVALID)
     if refused is not None and refused.status == "True":
         lines.append((Styled(refused.message, "red"),))
+    accepted = status.condition(SPEC_WARNINGS)
+    if accepted is not None and accepted.status == "True":
+        lines.append((Styled(f"accepted, but: {accepted.message}", "yellow"),))
     lines += _waits(status, now)
     lines += map(_explanation, (each for each in status.metrics if each.verdict != "pass"))
     if status.metrics:

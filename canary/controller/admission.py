@@ -1,22 +1,25 @@
 """Admission: what the API server asks before it takes an object, and what it is answered.
 
-An object that could not be acted on is refused with every problem at once. How the question comes
-in (HTTPS) is kopf's; see `handlers.py`.
+An object that could not be acted on is refused with every problem at once; what is accepted and
+does not act as written is answered as warnings, which kubectl prints. How the question comes in
+(HTTPS) is kopf's; see `handlers.py`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.status import WORD_BYTES, clip
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.canaries import CanaryReader
-from canary.errors import InvalidSpec, Problem
+from canary.errors import InvalidSpec, Problem, SpecWarning
 
 Review = Mapping[str, Any]
 """An AdmissionReview of admission.k8s.io/v1."""
 
 REFUSED = 422
+_CANARIES = "canaries"
 _JUDGED = frozenset({"CREATE", "UPDATE"})
 
 
@@ -24,8 +27,9 @@ class Reviewer:
     """Answers admission reviews."""
 
     def __init__(self, reader: CanaryReader) -> None:
+        self._reader = reader
         self._judges: Mapping[str, Callable[[dict[str, Any]], Iterable[Problem]]] = {
-            "canaries": reader.problems,
+            _CANARIES: reader.problems,
             "metrictemplates": lambda manifest: unsupported(parse_metric_template(manifest)),
             "alertproviders": lambda manifest: unsupported(parse_alert_provider(manifest)),
         }
@@ -38,6 +42,8 @@ class Reviewer:
         problem = self._problem(request)
         if problem:
             response |= {"allowed": False, "status": {"code": REFUSED, "message": problem}}
+        elif warnings := [clip(str(each), WORD_BYTES) for each in self._warnings(request)]:
+            response |= {"warnings": warnings}
         return {
             "apiVersion": review.get("apiVersion", "admission.k8s.io/v1"),
             "kind": "AdmissionReview",
@@ -46,23 +52,46 @@ class Reviewer:
 
     def _problem(self, request: Mapping[str, Any]) -> str:
         """Tell what is wrong with an object; empty where nothing is, or where it is not ours."""
-        resource, manifest = request.get("resource"), request.get("object")
-        if not isinstance(resource, Mapping):
+        manifest = request.get("object")
+        if not isinstance(request.get("resource"), Mapping):
             return "not an AdmissionReview: request.resource is missing"
-        judge = self._judges.get(str(resource.get("resource")))
-        ours = judge is not None and resource.get("group") in {GROUP, PEER_GROUP}
-        if not ours or request.get("operation") not in _JUDGED or request.get("subResource"):
+        judge = self._judges.get(_judged(request))
+        if judge is None:
             return ""
         if not isinstance(manifest, Mapping):
             return "not an AdmissionReview: request.object is missing"
         if _leaves_spec_alone(manifest, request.get("oldObject")):
             return ""
-        assert judge is not None
         try:
             problems = tuple(judge(dict(manifest)))
         except InvalidSpec as invalid:
             problems = invalid.problems
         return "; ".join(str(problem) for problem in problems)
+
+    def _warnings(self, request: Mapping[str, Any]) -> Iterator[SpecWarning]:
+        """Name what does not act as written; where the spec is left alone, only what is new."""
+        manifest, before = request.get("object"), request.get("oldObject")
+        if _judged(request) != _CANARIES or not isinstance(manifest, Mapping):
+            return
+        known: tuple[SpecWarning, ...] = ()
+        if isinstance(before, Mapping) and _leaves_spec_alone(manifest, before):
+            known = self._reader.warnings(dict(before))
+        for each in self._reader.warnings(dict(manifest)):
+            if each not in known:
+                yield each
+
+
+def _judged(request: Mapping[str, Any]) -> str:
+    """Name the kind of ours, by its plural, that a request writes the spec of; empty for others."""
+    resource = request.get("resource")
+    if (
+        not isinstance(resource, Mapping)
+        or resource.get("group") not in {GROUP, PEER_GROUP}
+        or request.get("operation") not in _JUDGED
+        or request.get("subResource")
+    ):
+        return ""
+    return str(resource.get("resource"))
 
 
 def _leaves_spec_alone(manifest: Mapping[str, Any], before: object) -> bool:

@@ -6,6 +6,7 @@ The one create-or-update of the project: every object that is rendered goes thro
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
+from canary.api.annotations import PREFIX
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
 from canary.api.ownership import ours, own_metadata
@@ -13,7 +14,6 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import (
-    COMMAND_PREFIX,
     FINALIZER,
     CanaryReader,
     CanaryRecord,
@@ -108,7 +108,7 @@ class Applier:
             case HoldFinalizer(present=present):
                 return await self._hold_finalizer(record, present=present)
             case ClearCommands(verbs=verbs):
-                annotations = {f"{COMMAND_PREFIX}{verb}": None for verb in verbs}
+                annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
             case EnsurePrimary():

@@ -12,25 +12,24 @@ from typing import Any, NamedTuple
 import orjson
 
 from analysis.errors import UnknownPlugin
+from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS, unknown_annotations
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
+from canary.api.raw import part
 from canary.api.salvage import salvage
 from canary.api.status import CanaryStatus, read_status
+from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
 from canary.controller.records import packed
-from canary.core.commands import VERBS
 from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
-from canary.errors import InvalidSpec, Problem
+from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
 
-COMMAND_PREFIX = f"{GROUP}/"
-ACCEPT_RISK = f"{GROUP}/accept-risk"
-"""Names risks that a person accepts, as kind/name with commas between them."""
 FINALIZER = f"{GROUP}/finalizer"
 """Holds a deleted Canary until its target has its pods and its traffic back."""
 
@@ -69,6 +68,8 @@ class CanaryRecord:
     router: Router | None
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
+    warnings: tuple[SpecWarning, ...] = ()
+    """What is accepted, and does not act as written, of the spec that is acted on."""
     unguided: bool = False
     """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
 
@@ -116,7 +117,15 @@ def canary_kind(group: str) -> Kind:
     return Kind(group=group, versions=(VERSION,), kind="Canary", plural="canaries")
 
 
-_Parsed = tuple[int, Canary | None, Router | None, tuple[Problem, ...]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parsed:
+    """What is made of a spec."""
+
+    generation: int = 0
+    canary: Canary | None = None
+    router: Router | None = None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[SpecWarning, ...] = ()
 
 
 class CanaryReader:
@@ -129,7 +138,7 @@ class CanaryReader:
         self._default_router = default_router
         self._own_namespace_only = own_namespace_only
         self._parsed: dict[str, _Parsed] = {}
-        self._sound: dict[str, tuple[Canary, Router | None]] = {}
+        self._sound: dict[str, _Parsed] = {}
         """The last sound specs of Canaries whose newest ones are not."""
         self._records: dict[str, tuple[bytes, CanaryRecord]] = {}
         self._at_rest: OrderedDict[str, None] = OrderedDict()
@@ -186,15 +195,12 @@ class CanaryReader:
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
         before = self._parsed.get(uid)
         parsed = before
-        if parsed is None or parsed[0] != generation or not generation:
-            parsed = (generation, *self._parse(manifest))
+        if parsed is None or parsed.generation != generation or not generation:
+            parsed = self._parse(manifest)
             self._parsed[uid] = parsed
             self._remember_sound(uid, before, parsed)
-        _, canary, router, problems = parsed
-        unguided = False
-        if problems:
-            unguided = uid not in self._sound
-            canary, router = self._sound.get(uid, (canary, router))
+        annotations = metadata.get("annotations") or {}
+        acted_on = self._sound.get(uid, parsed) if parsed.problems else parsed
         return CanaryRecord(
             key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             uid=uid,
@@ -203,25 +209,32 @@ class CanaryReader:
             generation=generation,
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers") or ()),
-            commands=_commands(metadata.get("annotations") or {}),
-            accepted_risks=_accepted_risks(metadata.get("annotations") or {}),
+            commands=_commands(annotations),
+            accepted_risks=_accepted_risks(annotations),
             status=_status(group, manifest.get("status")),
-            canary=canary,
-            router=router,
-            problems=problems,
-            unguided=unguided,
+            canary=acted_on.canary,
+            router=acted_on.router,
+            problems=parsed.problems,
+            warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
+            unguided=bool(parsed.problems) and acted_on is parsed,
         )
 
     def _remember_sound(self, uid: str, before: _Parsed | None, parsed: _Parsed) -> None:
         """Keep what was sound before: a run under way goes on by it."""
-        if not parsed[3]:
+        if not parsed.problems:
             self._sound.pop(uid, None)
-        elif before is not None and not before[3] and before[1] is not None:
-            self._sound[uid] = before[1], before[2]
+        elif before is not None and not before.problems and before.canary is not None:
+            self._sound[uid] = before
 
     def problems(self, manifest: Manifest) -> tuple[Problem, ...]:
         """Name everything that is wrong with an object, without keeping anything of it."""
-        return self._parse(manifest)[2]
+        return self._parse(manifest).problems
+
+    def warnings(self, manifest: Manifest) -> tuple[SpecWarning, ...]:
+        """Name what of an object is accepted and does not act as written."""
+        annotations = part(manifest.get("metadata"), "annotations")
+        known = annotations if isinstance(annotations, Mapping) else {}
+        return (*self._parse(manifest).warnings, *unknown_annotations(known))
 
     def forget(self, record: CanaryRecord | KnownCanary) -> None:
         """Drop what was parsed of a Canary that is gone."""
@@ -233,9 +246,7 @@ class CanaryReader:
         self._sound.pop(uid, None)
         self._records.pop(uid, None)
 
-    def _parse(
-        self, manifest: Manifest
-    ) -> tuple[Canary | None, Router | None, tuple[Problem, ...]]:
+    def _parse(self, manifest: Manifest) -> _Parsed:
         # Only what the spec depends on is validated with it: a status is read leniently.
         document = {key: value for key, value in manifest.items() if key != "status"}
         problems: list[Problem] = []
@@ -244,8 +255,9 @@ class CanaryReader:
         except InvalidSpec as invalid:
             problems += invalid.problems
             canary = salvage(document)
+        generation = part(manifest.get("metadata"), "generation") or 0
         if canary is None:
-            return None, None, tuple(problems)
+            return _Parsed(generation=generation, problems=tuple(problems))
         provider = canary.spec.provider or self._default_router
         try:
             router: Router | None = router_for(provider)
@@ -258,7 +270,13 @@ class CanaryReader:
             problems += _of_others(router.problems(canary), refused)
         if self._own_namespace_only:
             problems += _references_to_other_namespaces(canary)
-        return canary, router, _one_for_each_field(problems)
+        return _Parsed(
+            generation=generation,
+            canary=canary,
+            router=router,
+            problems=_one_for_each_field(problems),
+            warnings=(*tolerated(canary), *(router.ignored(canary) if router else ())),
+        )
 
 
 def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -345,7 +363,7 @@ def _accepted_risks(annotations: Mapping[str, Any]) -> frozenset[str]:
 
 def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:
     return tuple(
-        Command(verb=verb, value=str(annotations[COMMAND_PREFIX + verb])[:LONGEST])
+        Command(verb=verb, value=str(annotations[PREFIX + verb])[:LONGEST])
         for verb in VERBS
-        if COMMAND_PREFIX + verb in annotations
+        if PREFIX + verb in annotations
     )

@@ -16,6 +16,7 @@ from functools import partial
 from typing import NamedTuple
 
 from analysis.errors import Busy
+from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.canary import Canary
 from canary.api.kinds import Kind
 from canary.api.people import AlertReference, Webhook, WebhookType
@@ -298,8 +299,8 @@ def _shortened(message: str) -> str:
 def _annotations(notice: Notice) -> dict[str, str]:
     """Say of an event what tools want to filter by."""
     return {
-        "tidegate.dev/revision": notice.revision,
-        "tidegate.dev/images": notice.images,
-        "tidegate.dev/weight": str(notice.weight),
-        "tidegate.dev/step": str(notice.step),
+        REVISION: notice.revision,
+        IMAGES: notice.images,
+        WEIGHT: str(notice.weight),
+        STEP: str(notice.step),
     }

@@ -90,6 +90,7 @@ class Observer:
             refusal=self._store.refusal(record),
             problems=record.problems,
             unguided=record.unguided,
+            warnings=record.warnings,
             restored=record.deleting and not obstacle and self._renderer.restored(record, target),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from canary.api.annotations import SCOPE
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
 from canary.controller.cluster import Cluster
@@ -18,8 +19,6 @@ from canary.settings import Settings
 
 LABEL = f"{GROUP}/controller"
 """On the Lease by which a controller, or a group of them, acts."""
-SCOPE = f"{GROUP}/scope"
-"""An annotation there: what the holder is and serves, as JSON."""
 
 _PATIENCE = timedelta(seconds=10)
 """How far the clocks of two machines may differ, and a renewal be late."""

@@ -155,7 +155,12 @@ class Reconciler:
                 return None
             if not (record.deleting or (running and self._tracker.sees_workloads(record))):
                 return obstructed(
-                    canary.spec, record.status, obstacle, generation=record.generation, now=now
+                    canary.spec,
+                    record.status,
+                    obstacle,
+                    generation=record.generation,
+                    warnings=record.warnings,
+                    now=now,
                 )
         sources = (key, *self._tracker.sources(record))
         facts = await self._observer.observe(

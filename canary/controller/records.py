@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from canary.api.annotations import REVISION
 from canary.api.kinds import Manifest
 from canary.api.ownership import (
     CANARY,
@@ -23,7 +24,6 @@ from canary.api.ownership import (
 from canary.controller.memo import Memo
 from canary.core.facts import Amount, Image, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
-from canary.resources.names import REVISION_ANNOTATION
 from canary.resources.revision import HASHING, Hashing
 from canary.routers.refusal import refusal
 
@@ -196,7 +196,7 @@ class DeploymentReader:
             updated=status.get("updatedReplicas", 0),
             available=status.get("availableReplicas", 0),
             deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
-            revision=annotations.get(REVISION_ANNOTATION, ""),
+            revision=annotations.get(REVISION, ""),
             template=outline.template,
             images=outline.images,
             rollout=annotations.get(ROLLOUT_REVISION, ""),

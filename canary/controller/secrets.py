@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
-from canary.api.meta import GROUP, SecretReference
+from canary.api.meta import SecretReference
 from canary.controller.cluster import Cluster
 from canary.errors import InvalidSpec, Problem
 from canary.notifiers.posting import origin
 
 KEPT_SECONDS = 60.0
-#: On a Secret: the addresses that it may be sent to, separated by commas.
-SEND_TO = f"{GROUP}/send-to"
 #: What of Secrets may leave the cluster; tokens of service accounts and the like never do.
 SENDABLE_TYPES = ("Opaque", "kubernetes.io/basic-auth", "kubernetes.io/tls")
 

@@ -4,6 +4,7 @@ import re
 
 import orjson
 
+from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
 from canary.controller.leases import LeaseTimes, holder_of, spec_of
@@ -12,10 +13,6 @@ from canary.core.shares import Members
 
 LABEL = f"{GROUP}/shares"
 """On all Leases of a group; its value is the name of the shared one."""
-AGREEMENT = f"{GROUP}/agreement"
-"""On the shared Lease: the generation, and its members."""
-ACKNOWLEDGED = f"{GROUP}/acknowledged"
-"""On a member's Lease: the newest generation that it goes by."""
 HOLDER = "members"
 """Holds the shared Lease; the name of a single controller ends in digits of its own."""
 LONGEST_NAME = 200

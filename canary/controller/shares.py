@@ -13,13 +13,12 @@ from time import monotonic
 
 import orjson
 
+from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
 from canary.controller.backoff import jittered
 from canary.controller.cluster import Cluster
 from canary.controller.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
 from canary.controller.share_leases import (
-    ACKNOWLEDGED,
-    AGREEMENT,
     HOLDER,
     LABEL,
     agreed,

@@ -201,7 +201,7 @@ class HookCaller:
                     address,
                     content=call.content,
                     headers=headers,
-                    limit=hook.timeout,
+                    limit=hook.call_limit,
                     secrets=secrets,
                     shown=self._bodies is None or self._bodies(urlsplit(address).hostname or ""),
                 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from canary.api.annotations import VERBS
 from canary.api.people import WebhookType
 from canary.api.status import Pause, Phase, Severity
 from canary.core import waits as why
@@ -166,7 +167,6 @@ def _promote(situation: Situation, _: Signature) -> Situation | _Refusal:
 
 _COMMANDS: Mapping[str, Callable[[Situation, Signature], Turn | _Refusal]] = MappingProxyType(
     {
-        # The cautious ones come first: who aborts and promotes at once, aborts.
         "abort": _abort,
         "reject": _reject,
         "pause": _pause,
@@ -176,6 +176,3 @@ _COMMANDS: Mapping[str, Callable[[Situation, Signature], Turn | _Refusal]] = Map
         "promote": _promote,
     }
 )
-
-VERBS = tuple(_COMMANDS)
-"""Everything that can be asked by annotation, in the order in which it is carried out."""

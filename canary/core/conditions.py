@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from canary.api.status import CanaryStatus, Condition, Phase, clip
+from canary.api.status import WORD_BYTES, CanaryStatus, Condition, Phase, clip
 from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
@@ -20,6 +20,7 @@ STALLED = "Stalled"
 PROMOTED = "Promoted"
 INVALID = "Invalid"
 AT_RISK = "AtRisk"
+SPEC_WARNINGS = "SpecWarnings"
 
 SENTENCES: Mapping[Phase, str] = MappingProxyType(
     {
@@ -74,6 +75,7 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
         (STALLED, _truth(wrong), stalled_reason, sentence),
         (PROMOTED, _PROMOTED.get(phase, "Unknown"), name, sentence),
         *_at_risk(situation),
+        *_spec_warnings(situation),
         *_invalid(situation),
     )
     return tuple(
@@ -100,6 +102,27 @@ def _invalid(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
     """Say what is wrong with the newest spec where an older one is acted on."""
     if situation.facts.problems:
         yield INVALID, "True", INVALID, problems_told(situation.facts)
+
+
+def _spec_warnings(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
+    """Say what does not act as written; nothing where there never was anything."""
+    if situation.facts.warnings:
+        yield SPEC_WARNINGS, "True", SPEC_WARNINGS, warnings_told(situation.facts)
+    elif situation.status.condition(SPEC_WARNINGS) is not None:
+        yield SPEC_WARNINGS, "False", "Settled", "Everything acts as it is written."
+
+
+def warnings_told(facts: Facts) -> str:
+    """List warnings, as many as fit into a condition, and count the others."""
+    listed = [clip(str(each), WORD_BYTES) for each in facts.warnings]
+    told = ""
+    for number in range(1, len(listed) + 1):
+        left = f"; and {len(listed) - number} more" if number < len(listed) else ""
+        longer = "; ".join(listed[:number]) + left
+        if told and clip(longer) != longer:
+            break
+        told = longer
+    return told
 
 
 def problems_told(facts: Facts) -> str:

@@ -44,8 +44,9 @@ from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
+from canary.core.tolerance import tell_warnings
 from canary.core.traffic import place
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 
 __all__ = ["SOON", "Decision", "current_revision", "decide", "obstructed", "refuse"]
 
@@ -60,12 +61,14 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(tell_invalid(_noted(note_survey(remember_size(excused(repaired(situation)))))))
+    turn = _turn(_noted(remember_size(excused(repaired(situation)))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 
 def _noted(situation: Situation) -> Situation:
-    return note_autoscaler(note_template(note_images(situation)))
+    """Note what was found, and tell what is new of it."""
+    seen = note_autoscaler(note_template(note_images(note_survey(situation))))
+    return tell_warnings(tell_invalid(seen))
 
 
 def refuse(
@@ -101,16 +104,23 @@ def refuse(
 
 
 def obstructed(
-    spec: CanarySpec, status: CanaryStatus, obstacle: str, *, generation: int, now: datetime
+    spec: CanarySpec,
+    status: CanaryStatus,
+    obstacle: str,
+    *,
+    generation: int,
+    warnings: tuple[SpecWarning, ...],
+    now: datetime,
 ) -> Decision:
     """Decide about a Canary of which what it needs can't be known: say so, and do nothing.
 
     The weights, the phase and what is waited for stay as they are: nothing is known that could
     change them. Only the conditions say what stands in the way.
     """
-    situation = Situation(spec=spec, status=status, facts=Facts(generation=generation), now=now)
+    facts = Facts(generation=generation, warnings=warnings)
+    situation = tell_warnings(Situation(spec=spec, status=status, facts=facts, now=now))
     said = conditions(situation.wait(why.OBSTACLE, obstacle))
-    return Decision(status=status.but(conditions=said, observed_generation=generation))
+    return Decision(status=situation.status.but(conditions=said, observed_generation=generation))
 
 
 def _turn(situation: Situation) -> Turn:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 
 FULL_READINESS = 100
 
@@ -244,6 +244,8 @@ class Facts:
     """What is wrong with the newest spec, where an older one is acted on instead."""
     unguided: bool = False
     """No sound spec is known: what can be read of an unsound one is acted on."""
+    warnings: tuple[SpecWarning, ...] = ()
+    """What was written of the Canary, is accepted, and does not act as written."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     outages: tuple[Outage, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from canary.api.annotations import PREFIX
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Severity
 from canary.core import waits as why
@@ -64,7 +65,7 @@ def ask_gate(situation: Situation, reason: str) -> AskHooks | Refused | Passed:
     names = ", ".join(gate.name for gate in waiting)
     return Refused(
         message=f"{type_} gate {names} waits for a person: annotate the Canary with "
-        "tidegate.dev/approve or tidegate.dev/reject"
+        f"{PREFIX}approve or {PREFIX}reject"
     )
 
 

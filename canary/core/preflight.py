@@ -7,6 +7,7 @@ and at an interval while it holds the Canary.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from canary.api.annotations import ACCEPT_RISK
 from canary.api.status import CanaryStatus, Preflight, RiskStatus, Severity
 from canary.core import waits as why
 from canary.core.situation import Situation
@@ -83,6 +84,6 @@ def hold_for_risk(situation: Situation) -> Situation | None:
     holding = [risk for risk in open_risks(situation) if risk.holds and risk.reason in HOLDING]
     if not holding:
         return None
-    remedy = f"; or accept it with the annotation tidegate.dev/accept-risk: {holding[0].object}"
+    remedy = f"; or accept it with the annotation {ACCEPT_RISK}: {holding[0].object}"
     message = "; ".join(risk.message for risk in holding)[:MESSAGE_LENGTH] + remedy
     return situation.but(last_applied_spec="").wait(holding[0].reason, message)

@@ -4,8 +4,9 @@ Renderers give an object whole, with what others wrote into it. So any differenc
 counts; what others add to metadata is no difference.
 """
 
+from canary.api.annotations import WRITTEN
 from canary.api.kinds import Manifest
-from canary.api.ownership import GITOPS_ANNOTATIONS, WRITTEN, adopted, refers_to_canary
+from canary.api.ownership import GITOPS_ANNOTATIONS, adopted, refers_to_canary
 
 
 def differs(rendered: Manifest, existing: Manifest | None) -> bool:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
+from canary.api.annotations import TRACKING
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import own_metadata
@@ -17,8 +18,6 @@ from canary.resources.metadata import included
 TRACKED_SECRET_TYPES = frozenset(
     {"Opaque", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth", "kubernetes.io/tls"}
 )
-#: On a ConfigMap or Secret: `disabled` leaves it to both sides as it is.
-TRACKING_ANNOTATIONS = ("tidegate.dev/config-tracking", "flagger.app/config-tracking")
 
 #: 64 bits tell two contents of one object apart.
 _DIGITS = 16
@@ -60,7 +59,7 @@ def references(template: Manifest) -> tuple[ConfigReference, ...]:
 def tracked(obj: Manifest) -> bool:
     """Tell whether a ConfigMap or Secret is tracked, and copied for the primary."""
     annotations = obj["metadata"].get("annotations") or {}
-    if any(annotations.get(key, "").startswith("disable") for key in TRACKING_ANNOTATIONS):
+    if any(annotations.get(key, "").startswith("disable") for key in TRACKING):
         return False
     return obj.get("kind") != ConfigKind.SECRET or obj.get("type", "Opaque") in TRACKED_SECRET_TYPES
 

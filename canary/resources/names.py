@@ -8,7 +8,6 @@ from canary.api.shown import shown
 from canary.errors import Problem
 
 PRIMARY = "-primary"
-REVISION_ANNOTATION = "tidegate.dev/revision"
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 
 #: What a label's value may have at most.

@@ -5,12 +5,13 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
+from canary.api.annotations import REVISION
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import own_metadata
 from canary.resources.configs import rename_references
 from canary.resources.metadata import copied, included
-from canary.resources.names import REVISION_ANNOTATION, SelectorLabel
+from canary.resources.names import SelectorLabel
 
 #: What the primary has from the target beside its template.
 _ROLLOUT = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
@@ -36,7 +37,7 @@ def primary(
     stays: it is the target's, field by field.
     """
     prefixes = tuple(include_label_prefixes)
-    marks = {REVISION_ANNOTATION: revision}
+    marks = {REVISION: revision}
     selector = _existing_selector(existing) or _renamed(target["spec"]["selector"], selector_label)
     if replicas is None and existing:
         replicas = existing["spec"].get("replicas")

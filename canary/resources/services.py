@@ -9,12 +9,12 @@ One that tidegate created stays as well when its Canary goes: clients call it, s
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 
+from canary.api.annotations import WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import (
     GITOPS_ANNOTATIONS,
     MANAGED_BY,
-    WRITTEN,
     adopted_metadata,
     original_spec,
     own_metadata,

@@ -14,7 +14,7 @@ from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.weights import Split
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 
 
 class Capability(StrEnum):
@@ -69,6 +69,12 @@ class Router(Protocol):
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of this router and that it cannot do."""
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks of this router in vain, and that does no harm.
+
+        Whatever decides who reaches the canary is a problem instead.
+        """
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the objects that it reads and writes, the one that holds the weights first."""

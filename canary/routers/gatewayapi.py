@@ -13,9 +13,15 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.rules import GATEWAY_API_HAS_PARENT
 from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.weights import FULL, Split
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
-from canary.routers.httproute import filters, http_match, route_problems, timeouts
+from canary.routers.httproute import (
+    filters,
+    http_match,
+    route_problems,
+    route_warnings,
+    timeouts,
+)
 from canary.routers.matching import canary_matches
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, sides, split_of
@@ -59,6 +65,10 @@ class GatewayApiRouter:
             Problem("spec.service.gatewayRefs", None, GATEWAY_API_HAS_PARENT.remedy),
             *problems,
         )
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks of an HTTPRoute that it cannot say, and that does no harm."""
+        return tuple(route_warnings(canary, self.name))
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the HTTPRoute."""

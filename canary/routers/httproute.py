@@ -13,21 +13,24 @@ from canary.api.kinds import Manifest
 from canary.api.service import Service
 from canary.api.shown import shown
 from canary.api.traffic import CorsPolicy, HeaderChanges, HttpMatch, Rewrite, StringMatch
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.routers.matching import canary_matches, match_problems, pattern, way
-from canary.routers.support import not_understood
+from canary.routers.support import Understood, ignored, refused
 
-_SERVICE = frozenset(
-    {
-        "timeout",
-        "backend_timeout",
-        "gateway_refs",
-        "hosts",
-        "match",
-        "rewrite",
-        "headers",
-        "cors_policy",
-    }
+_UNDERSTOOD = Understood(
+    service=frozenset(
+        {
+            "timeout",
+            "backend_timeout",
+            "gateway_refs",
+            "hosts",
+            "match",
+            "rewrite",
+            "headers",
+            "cors_policy",
+        }
+    ),
+    analysis=frozenset({"match"}),
 )
 #: What a condition may say. `name` is for people, and is left out.
 _MATCH = frozenset({"name", "uri", "method", "headers", "query_params"})
@@ -114,10 +117,14 @@ def _rewrite(rewrite: Rewrite) -> Manifest:
 
 
 def _cors(policy: CorsPolicy) -> Manifest:
+    origins = _origins(policy)
+    if policy.allow_origins and not origins:
+        # Without the origins that it can't say, the filter would speak of all or none.
+        return {}
     written: Manifest = {
         name: list(dict.fromkeys(values))
         for name, values in (
-            ("allowOrigins", _origins(policy)),
+            ("allowOrigins", origins),
             ("allowMethods", policy.allow_methods),
             ("allowHeaders", policy.allow_headers),
             ("exposeHeaders", policy.expose_headers),
@@ -162,7 +169,7 @@ def _duration(text: str) -> str:
 
 def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
-    yield from not_understood(canary, router, service=_SERVICE, analysis=frozenset({"match"}))
+    yield from refused(canary, router, _UNDERSTOOD)
     yield from match_problems(canary)
     for place, matches in (
         ("spec.service.match", canary.spec.service.match),
@@ -171,7 +178,6 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
         for index, match in enumerate(matches):
             yield from _condition_problems(f"{place}[{index}]", match)
     yield from _rewrite_problems(canary)
-    yield from _cors_problems(canary.spec.service.cors_policy)
     yield from _timeout_problems(canary.spec.service)
 
 
@@ -214,17 +220,6 @@ def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
             return
 
 
-def _cors_problems(policy: CorsPolicy | None) -> Iterator[Problem]:
-    for index, origin in enumerate(policy.allow_origins if policy else ()):
-        if origin.exact is None:
-            yield Problem(
-                f"spec.service.corsPolicy.allowOrigins[{index}]",
-                shown(way(origin)[1]),
-                "write exact, or a wildcard such as https://*.example.com in allowOrigin: an "
-                "HTTPRoute has no other condition on origins",
-            )
-
-
 def _timeout_problems(service: Service) -> Iterator[Problem]:
     if not service.timeout or not service.backend_timeout:
         return
@@ -235,3 +230,17 @@ def _timeout_problems(service: Service) -> Iterator[Problem]:
             service.backend_timeout,
             f"write at most {service.timeout}, the timeout of the whole request",
         )
+
+
+def route_warnings(canary: Canary, router: str) -> Iterator[SpecWarning]:
+    """Name what a Canary asks of an HTTPRoute that it cannot say, and that does no harm."""
+    yield from ignored(canary, router, _UNDERSTOOD)
+    policy = canary.spec.service.cors_policy
+    for index, origin in enumerate(policy.allow_origins if policy else ()):
+        if origin.exact is None:
+            yield SpecWarning(
+                f"spec.service.corsPolicy.allowOrigins[{index}]",
+                shown(way(origin)[1]),
+                "an HTTPRoute takes exact origins only, so these are not allowed: write exact, or "
+                "a wildcard such as https://*.example.com in allowOrigin",
+            )

@@ -12,12 +12,12 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.shown import shown
 from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
 from canary.core.weights import FULL, Split
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
 from canary.routers.matching import canary_matches, match_problems, pattern, way
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, side_services, sides, split_of
-from canary.routers.support import not_understood
+from canary.routers.support import Understood, ignored, refused
 
 GROUP = "networking.istio.io"
 VIRTUAL_SERVICE = Kind(
@@ -31,7 +31,11 @@ DESTINATION_RULE = Kind(
 MESH = "mesh"
 
 _ANY_PROTOCOL = frozenset({"gateways", "hosts", "delegation", "traffic_policy", "match"})
-_HTTP = frozenset({"timeout", "rewrite", "retries", "headers", "cors_policy"})
+_HTTP = Understood(
+    service=_ANY_PROTOCOL | {"timeout", "rewrite", "retries", "headers", "cors_policy"},
+    analysis=frozenset({"match"}),
+)
+_TCP = Understood(service=_ANY_PROTOCOL, transport=" with appProtocol tcp")
 #: What tidegate decides in a VirtualService, and in a DestinationRule.
 _DECIDED_BY_ROUTES = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
 _DECIDED_BY_RULES = frozenset({"host", "trafficPolicy"})
@@ -52,16 +56,14 @@ class IstioRouter:
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of Istio and that it cannot do."""
+        fields = refused(canary, self.name, _understood(canary))
         if _is_tcp(canary):
-            fields = not_understood(
-                canary, self.name, transport=" with appProtocol tcp", service=_ANY_PROTOCOL
-            )
             return (*fields, *_connection_problems(canary))
-        understood = _ANY_PROTOCOL | _HTTP
-        fields = not_understood(
-            canary, self.name, service=understood, analysis=frozenset({"match"})
-        )
         return (*fields, *match_problems(canary), *_retry_problems(canary))
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks of Istio that it has not, and that does no harm."""
+        return tuple(ignored(canary, self.name, _understood(canary)))
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the VirtualService and the DestinationRules of both sides."""
@@ -110,6 +112,10 @@ class IstioRouter:
 
 def _is_tcp(canary: Canary) -> bool:
     return (canary.spec.service.app_protocol or "").lower() == "tcp"
+
+
+def _understood(canary: Canary) -> Understood:
+    return _TCP if _is_tcp(canary) else _HTTP
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:

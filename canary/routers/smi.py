@@ -9,16 +9,17 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.weights import Split
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, sides, split_of
-from canary.routers.support import not_understood
+from canary.routers.support import Understood, ignored, refused
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
 #: What tidegate decides in a TrafficSplit: every field that it has.
 _DECIDES = frozenset({"service", "backends", "matches"})
+_UNDERSTOOD = Understood(service=frozenset({"hosts"}))
 #: In this version a weight is a quantity, which is written as text; in all later ones a number.
 _QUANTITIES = "v1alpha1"
 
@@ -45,8 +46,12 @@ class SmiRouter:
         return (self._kind,)
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
-        """Name everything that a Canary asks for beside weights."""
-        return tuple(not_understood(canary, self.name, service=frozenset({"hosts"})))
+        """Name what else than weights a Canary asks for, and would decide who reaches the canary."""
+        return tuple(refused(canary, self.name, _UNDERSTOOD))
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what else than weights a Canary asks for, and does no harm."""
+        return tuple(ignored(canary, self.name, _UNDERSTOOD))
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the TrafficSplit."""

@@ -1,10 +1,11 @@
-"""What a Canary asks of its route, by field, and what of it a router does not understand."""
+"""What a Canary asks of its route, by field, and what of it a router refuses or ignores."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from canary.api.canary import Canary
 from canary.api.shown import shown
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 
 #: The fields of `spec.service` that say how requests are routed, with their names as written.
 SERVICE_FIELDS = {
@@ -32,8 +33,33 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
+#: Ornaments: fields that change nothing about who is routed where, so that a router which does not
+#: understand one ignores it, as the peer does; and what a request meets then.
+ORNAMENTS = {
+    "timeout": "the route sets no time limit",
+    "backend_timeout": "the route sets no time limit for a single call",
+    "traffic_policy": "connections use the proxy's defaults",
+    "rewrite": "requests arrive with the path and the host that they were sent with",
+    "retries": "the route repeats no request",
+    "headers": "the route changes no headers",
+    "cors_policy": "the app answers CORS requests by itself",
+    "mesh_name": "it means something to App Mesh only",
+    "backends": "it means something to App Mesh only",
+    "mirror_weight": "nothing is mirrored without mirror",
+}
+
 #: Fields that mean nothing without another one, of which it is told already.
 _PART_OF = {"mirror_weight": "mirror"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """The fields that a router acts on, out of those above."""
+
+    service: frozenset[str]
+    analysis: frozenset[str] = frozenset()
+    transport: str = ""
+    """Narrows down, after the router's name, when it acts on these alone."""
 
 
 def routed_by(canary: Canary, router: str) -> str:
@@ -41,29 +67,31 @@ def routed_by(canary: Canary, router: str) -> str:
     return canary.spec.provider or f"{router}, which the controller uses by default,"
 
 
-def not_understood(
-    canary: Canary,
-    router: str,
-    *,
-    transport: str = "",
-    service: frozenset[str],
-    analysis: frozenset[str] = frozenset(),
-) -> Iterator[Problem]:
-    """Name the fields that are set and that a router understanding only these does not act on.
+def refused(canary: Canary, router: str, understood: Understood) -> Iterator[Problem]:
+    """Name the fields that are set, that say who is routed where, and that a router can't express."""
+    name = f"{routed_by(canary, router)}{understood.transport}"
+    for path, field, value in _beyond(canary, understood):
+        if field not in ORNAMENTS:
+            remedy = f"remove it, or name another router: {name} cannot do this"
+            yield Problem(path, shown(value), remedy)
 
-    `transport` narrows down when it does not.
-    """
-    for path, model, names, understood in (
-        ("spec.service", canary.spec.service, SERVICE_FIELDS, service),
-        ("spec.analysis", canary.spec.analysis, ANALYSIS_FIELDS, analysis),
+
+def ignored(canary: Canary, router: str, understood: Understood) -> Iterator[SpecWarning]:
+    """Name the ornaments that are set and that a router does not act on."""
+    name = f"{routed_by(canary, router)}{understood.transport}"
+    for path, field, value in _beyond(canary, understood):
+        if field in ORNAMENTS:
+            yield SpecWarning(path, shown(value), f"{name} ignores it: {ORNAMENTS[field]}")
+
+
+def _beyond(canary: Canary, understood: Understood) -> Iterator[tuple[str, str, object]]:
+    """Go through the fields that are set beyond what a router acts on: path, name and value."""
+    for path, model, names, known in (
+        ("spec.service", canary.spec.service, SERVICE_FIELDS, understood.service),
+        ("spec.analysis", canary.spec.analysis, ANALYSIS_FIELDS, understood.analysis),
     ):
         for field, written in names.items():
             value = getattr(model, field)
             told = getattr(model, _PART_OF.get(field, ""), None)
-            if value not in (None, False, (), {}) and field not in understood and not told:
-                yield Problem(
-                    f"{path}.{written}",
-                    shown(value),
-                    f"remove it, or name another router: {routed_by(canary, router)}{transport} "
-                    "cannot do this",
-                )
+            if value not in (None, False, (), {}) and field not in known and not told:
+                yield f"{path}.{written}", field, value

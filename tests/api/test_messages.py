@@ -64,8 +64,11 @@ SAID = {
         ),
     ),
     "a field that the router of the manifest does not understand": (
-        {"provider": "linkerd", "service/timeout": "5s"},
-        "spec.service.timeout: '5s': remove it, or name another router: linkerd cannot do this",
+        {"provider": "linkerd", "service/gateways": ["public"]},
+        (
+            "spec.service.gateways: a list of 1: remove it, or name another router: linkerd cannot "
+            "do this"
+        ),
     ),
     "a field that the default router does not understand": (
         {"service/gatewayRefs": [{"name": "public"}]},

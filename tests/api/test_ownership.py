@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import (
     GITOPS_ANNOTATIONS,
     LAST_APPLIED,
-    ORIGINAL,
-    PEER_ORIGINAL,
-    WRITTEN,
     adopted,
     adopted_metadata,
     original_spec,

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import PREFIX, VERBS
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
 from canary.cli import commands
 from canary.cli.commands import REVIEW
-from canary.controller.canaries import COMMAND_PREFIX, canary_kind
+from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
-from canary.core.commands import VERBS
 from canary.core.signature import Signature
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
@@ -53,7 +53,7 @@ def answering(cluster: Cluster, verb: str, **record: Any) -> Iterator[None]:
     async def answer() -> None:
         while True:
             canary = await cluster.read(CANARY, "default", "podinfo")
-            value = (canary["metadata"].get("annotations") or {}).get(f"{COMMAND_PREFIX}{verb}")
+            value = (canary["metadata"].get("annotations") or {}).get(f"{PREFIX}{verb}")
             if value is not None:
                 break
             await asyncio.sleep(0.01)
@@ -61,7 +61,7 @@ def answering(cluster: Cluster, verb: str, **record: Any) -> Iterator[None]:
         done = {"verb": verb, "value": value, "at": LONG_AGO, "accepted": True} | record
         await set_status(cluster, {"commands": [done]} | status)
         if status.get("phase") == "Failed":
-            gone = {"annotations": {f"{COMMAND_PREFIX}{verb}": None}}
+            gone = {"annotations": {f"{PREFIX}{verb}": None}}
             await cluster.merge_patch(CANARY, "default", "podinfo", {"metadata": gone})
 
     task = asyncio.create_task(answer())
@@ -82,7 +82,7 @@ async def test_an_approval_says_what_came_of_it(cluster: Cluster, kubeconfig: Pa
     assert "podinfo: approve accepted at " in output
     assert "it is Progressing now, 40 % to the canary" in output
     canary = await cluster.read(CANARY, "default", "podinfo")
-    signature = Signature.read(canary["metadata"]["annotations"][f"{COMMAND_PREFIX}approve"])
+    signature = Signature.read(canary["metadata"]["annotations"][f"{PREFIX}approve"])
     assert signature.tool == "cli"
     assert signature.gate == "confirm-traffic-increase/41/20"
     assert signature.reason == "it is fine"
@@ -95,7 +95,7 @@ async def test_who_gives_a_command_is_who_the_api_server_says(
     await tidegate("pause", "podinfo", "--kubeconfig", str(kubeconfig), "--no-wait")
 
     canary = await cluster.read(CANARY, "default", "podinfo")
-    signature = Signature.read(canary["metadata"]["annotations"][f"{COMMAND_PREFIX}pause"])
+    signature = Signature.read(canary["metadata"]["annotations"][f"{PREFIX}pause"])
     review = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "SelfSubjectReview",
@@ -143,7 +143,7 @@ async def test_a_gate_is_chosen_by_its_type(cluster: Cluster, kubeconfig: Path) 
     assert "no gate confirm-rollout is shut" in other[1]
     assert named[0] == 0, named[1]
     canary = await cluster.read(CANARY, "default", "podinfo")
-    value = canary["metadata"]["annotations"][f"{COMMAND_PREFIX}approve"]
+    value = canary["metadata"]["annotations"][f"{PREFIX}approve"]
     assert Signature.read(value).gate == "confirm-promotion/41/20"
 
 

@@ -141,6 +141,14 @@ def test_the_images_are_named_before_anything_that_is_waited_for():
     assert "images" not in "".join(shown(CanaryStatus()))
 
 
+def test_what_does_not_act_as_written_is_shown_while_it_is_so():
+    message = "spec.service.timeout: '5s': linkerd ignores it: the route sets no time limit"
+    for holds, lines in (("True", [f"accepted, but: {message}"]), ("False", [])):
+        said = Condition(type="SpecWarnings", status=holds, reason="SpecWarnings", message=message)
+        status = CanaryStatus(phase=Phase.INITIALIZED, conditions=(said,))
+        assert shown(status)[1:] == lines
+
+
 def test_a_pause_tells_since_when_and_by_whom():
     pause = Pause(by="by alice: lunch", since=THEN)
     assert shown(CanaryStatus(phase=Phase.PROGRESSING, paused=pause))[2] == (

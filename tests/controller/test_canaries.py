@@ -122,6 +122,36 @@ async def test_is_sound_again_once_it_is_mended(world: World):
         assert "Invalid" not in [each["type"] for each in status["conditions"]]
 
 
+async def test_what_does_no_harm_is_accepted_with_a_warning_until_it_is_gone(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        canary = manifests.canary("istio")
+        canary["metadata"]["annotations"] = {"tidegate.dev/aprove": "@alice"}
+        canary["spec"]["service"]["backendTimeout"] = "5s"
+        await world.api.create(canary, CANARY)
+        await world.until_phase("Initialized")
+        message = await world.until_condition("SpecWarnings", "True")
+        assert message == (
+            "spec.service.backendTimeout: '5s': istio ignores it: the route sets no time limit for "
+            "a single call; metadata.annotations: 'tidegate.dev/aprove': ignored; did you mean "
+            "tidegate.dev/approve?"
+        )
+
+        async def told(times: int) -> bool:
+            return len(await world.events("SpecWarnings")) == times
+
+        await until(lambda: told(1), "an event")
+        patch: dict[str, Any] = {"metadata": {"annotations": {"tidegate.dev/aprove": None}}}
+        await world.patch(CANARY, "podinfo", patch)
+        await until(lambda: told(2), "an event of what is left")
+        first, second = await world.events("SpecWarnings")
+        assert {first["type"], second["type"]} == {"Warning"}
+        assert {"aprove" in each["message"] for each in (first, second)} == {True, False}
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"backendTimeout": None}}})
+        await world.until_condition("SpecWarnings", "False")
+        assert await told(2)
+
+
 async def test_the_younger_of_two_with_one_service_is_invalid_until_the_older_has_gone(
     world: World,
 ):

@@ -189,6 +189,27 @@ class TestAdmission:
         for field in ("spec.service.port", "spec.nonsense", "spec.provider"):
             assert field in response["status"]["message"]
 
+    async def test_warns_of_what_does_not_act_as_written(self, ask: Any):
+        service = {"port": 80, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}, "timeout": "5s"}
+        response = await ask(self.canary(provider="linkerd", service=service))
+        assert response["allowed"] is True
+        assert [each.partition(":")[0] for each in response["warnings"]] == [
+            "spec.service.timeout",
+            "spec.service.trafficPolicy",
+        ]
+        assert all("linkerd ignores it" in each for each in response["warnings"])
+
+    async def test_warns_of_a_mistyped_annotation_where_it_is_written_and_of_nothing_else_then(
+        self, ask: Any
+    ):
+        before = self.canary(provider="linkerd", service={"port": 80, "timeout": "5s"})
+        metadata = {**before["metadata"], "annotations": {"tidegate.dev/aprove": "@alice"}}
+        after = {**before, "metadata": metadata}
+        (warning,) = (await ask(after, operation="UPDATE", oldObject=before))["warnings"]
+        assert "did you mean tidegate.dev/approve?" in warning
+        assert "warnings" not in await ask(before, operation="UPDATE", oldObject=after)
+        assert "warnings" not in await ask(after, operation="DELETE", object=None, oldObject=after)
+
     async def test_refuses_what_is_not_acted_on_yet(self, ask: Any):
         match = [{"headers": {"x-canary": {"exact": "yes"}}}]
         analysis = {"interval": "1m", "threshold": 1, "iterations": 3, "match": match}

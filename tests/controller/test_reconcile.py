@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import SEND_TO
 from canary.api.kinds import DEPLOYMENT, SECRET, SERVICE, Kind
-from canary.controller.secrets import SEND_TO
 from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 from tests.receiver import Answer, receiving

@@ -13,9 +13,10 @@ import orjson
 import pytest
 from aiohttp import web
 
+from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.controller.cluster import Cluster
 from canary.controller.leases import LEASE, LeaseTimes
-from canary.controller.share_leases import ACKNOWLEDGED, AGREEMENT, HOLDER, LABEL
+from canary.controller.share_leases import HOLDER, LABEL
 from canary.controller.shares import Membership
 from canary.core.shares import Share
 from canary.demo.apiserver import EmbeddedApiServer

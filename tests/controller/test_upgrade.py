@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from canary.api.annotations import PREFIX
 from canary.api.kinds import DEPLOYMENT, Manifest
-from canary.controller.canaries import COMMAND_PREFIX
 from canary.resources.revision import HASHING, Algorithm, Hashing
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, World, until
 
@@ -88,7 +88,7 @@ async def test_a_run_goes_on_where_it_was_and_is_promoted(world: World):
         await world.release()
         await until(lambda: at_weight(world, 50), "the run is at its first step")
     async with world.running_controller(**UPGRADED):
-        command = {"metadata": {"annotations": {f"{COMMAND_PREFIX}promote": "tester"}}}
+        command = {"metadata": {"annotations": {f"{PREFIX}promote": "tester"}}}
         await world.patch(CANARY, "podinfo", command)
         status = await world.until_phase("Succeeded")
     assert status["lastPromotedSpec"].startswith("1-")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import VERBS
 from canary.api.status import CanaryStatus, CommandRecord, Hold, Pause, Phase, Wait
 from canary.core import waits
 from canary.core.actions import ClearCommands
-from canary.core.commands import VERBS
 from canary.core.facts import Command, Facts, Policy, Revision
 from canary.core.situation import Decision
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts

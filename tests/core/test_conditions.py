@@ -184,7 +184,9 @@ def test_a_wait_that_is_wrong_stalls_and_one_that_takes_its_time_does_not():
 
 def test_what_cannot_be_known_is_said_in_the_conditions_and_changes_nothing_else():
     before = a_status(Phase.PROGRESSING, canary_weight=20)
-    decision = obstructed(a_spec(), before, "deployments: 403", generation=3, now=at(60))
+    decision = obstructed(
+        a_spec(), before, "deployments: 403", generation=3, warnings=(), now=at(60)
+    )
     stalled, ready = (decision.status.condition(each) for each in ("Stalled", "Ready"))
     assert stalled is not None
     assert ready is not None

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.model import Verdict
+from canary.api.annotations import VERBS
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_status, write_status
-from canary.core.commands import VERBS
 from canary.core.facts import Command, Facts, Revision, Trouble, UpdateStrategy, Workload
 from canary.core.repair import repaired
 from canary.core.situation import Situation

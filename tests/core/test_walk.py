@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 )
 
 from analysis.model import Verdict
+from canary.api.annotations import VERBS
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.core.actions import RouteTraffic
-from canary.core.commands import VERBS
 from canary.core.decide import decide
 from canary.core.facts import Command, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need

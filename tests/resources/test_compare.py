@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary.api.ownership import GITOPS_ANNOTATIONS, ORIGINAL, WRITTEN
+from canary.api.annotations import ORIGINAL, WRITTEN
+from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.resources.compare import differs
 
 OWNER = {"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary", "name": "a", "uid": "u"}

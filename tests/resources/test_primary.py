@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import WRITTEN
 from canary.api.kinds import Manifest
-from canary.api.ownership import WRITTEN
 from canary.errors import Problem
 from canary.resources.compare import differs
 from canary.resources.names import SelectorLabel, primary_name, selector_label

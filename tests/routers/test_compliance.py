@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from canary.api.annotations import ORIGINAL
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.api.ownership import GITOPS_ANNOTATIONS, ORIGINAL
+from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.api.service import GitOps
 from canary.core.weights import Split
 from canary.resources.compare import differs
@@ -369,6 +370,19 @@ ASKED_OF_ANALYSIS = {
     "mirrorWeight": 10,
     "sessionAffinity": {"cookieName": "stick"},
 }
+#: What decides nothing about who is routed where.
+ORNAMENTS = {
+    "timeout",
+    "backendTimeout",
+    "trafficPolicy",
+    "rewrite",
+    "retries",
+    "headers",
+    "corsPolicy",
+    "meshName",
+    "backends",
+    "mirrorWeight",
+}
 
 
 @every_name
@@ -378,15 +392,18 @@ class TestWhatIsAskedOfEveryRouter:
         [("service", field, value) for field, value in ASKED.items()]
         + [("analysis", field, value) for field, value in ASKED_OF_ANALYSIS.items()],
     )
-    def test_is_either_done_or_refused(
+    def test_is_done_or_refused_or_is_an_ornament_that_is_ignored_with_a_warning(
         self, provider: str, place: str, field: str, value: object
     ) -> None:
         router = router_for(provider)
         plain, asking = a_canary(provider), a_canary(provider, **{place: {field: value}})
         cluster, split = a_cluster(router, plain), Split.to_canary(10)
         done = router.render(plain, cluster, split) != router.render(asking, cluster, split)
-        refused = {problem.field for problem in router.problems(asking)}
-        assert refused == (set() if done else {f"spec.{place}.{field}"})
+        refused = [problem.field for problem in router.problems(asking)]
+        ignored = [warning.field for warning in router.ignored(asking)]
+        told = ignored if field in ORNAMENTS else refused
+        assert told == ([] if done else [f"spec.{place}.{field}"])
+        assert [*refused, *ignored] == told
 
     def test_objects_carry_who_made_them(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)

@@ -82,6 +82,10 @@ def test_durations_are_written_as_the_api_takes_them(written: str, duration: str
             {"allowOrigins": ["https://a", "https://b"], "maxAge": 5},
         ),
         (
+            {"allowOrigins": [{"prefix": "https://"}, {"exact": "https://b"}, {"regex": ".*"}]},
+            {"allowOrigins": ["https://b"], "maxAge": 5},
+        ),
+        (
             {"allowMethods": ["GET", "GET"], "allowCredentials": True},
             {"allowMethods": ["GET"], "allowCredentials": True, "maxAge": 5},
         ),
@@ -156,10 +160,6 @@ ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": 
             ["spec.service.rewrite.type"],
         ),
         (
-            {"service": {"corsPolicy": {"allowOrigins": [{"exact": "a"}, {"regex": ".*"}]}}},
-            ["spec.service.corsPolicy.allowOrigins[1]"],
-        ),
-        (
             {"service": {"timeout": "1s", "backendTimeout": "1m"}},
             ["spec.service.backendTimeout"],
         ),
@@ -168,6 +168,21 @@ ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": 
 )
 def test_what_an_http_route_cannot_say_is_named(spec: dict[str, Any], fields: list[str]) -> None:
     assert problem_fields(**spec) == fields
+
+
+def test_origins_that_are_not_exact_are_not_allowed_and_that_is_told() -> None:
+    origins = [{"prefix": "https://"}, {"regex": ".*"}]
+    service = {"corsPolicy": {"allowOrigins": origins, "maxAge": "2m"}}
+    assert problem_fields(service=service) == []
+    ignored = GatewayApiRouter().ignored(a_canary("gatewayapi", service=service))
+    assert [str(each) for each in ignored] == [
+        f"spec.service.corsPolicy.allowOrigins[{index}]: {value!r}: an HTTPRoute takes exact origins "
+        "only, so these are not allowed: write exact, or a wildcard such as https://*.example.com "
+        "in allowOrigin"
+        for index, value in enumerate(("https://", ".*"))
+    ]
+    (rule,) = route(service=service)["rules"]
+    assert "filters" not in rule, "a filter without origins would speak of all or none"
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,6 @@ def test_the_first_route_to_the_canary_tells_the_weights() -> None:
             ["spec.service.retries.attempts"],
         ),
         (
-            {"service": {"appProtocol": "tcp", "timeout": "1s", "retries": {"attempts": 1}}},
-            ["spec.service.timeout", "spec.service.retries"],
-        ),
-        (
             {"service": {"appProtocol": "tcp", "match": [{"port": 1}, {"uri": {"exact": "/"}}]}},
             ["spec.service.match[1].uri"],
         ),
@@ -113,11 +109,26 @@ def test_the_first_route_to_the_canary_tells_the_weights() -> None:
         ),
     ],
 )
-def test_what_istio_would_refuse_or_ignore_is_named(
+def test_what_istio_would_refuse_or_route_otherwise_is_named(
     spec: dict[str, Any], fields: list[str]
 ) -> None:
     found = problems(**spec)
     assert [each.partition(":")[0] for each in found] == fields
+
+
+def test_connections_have_no_ornaments_of_requests_and_that_is_told() -> None:
+    service = {"appProtocol": "tcp", "timeout": "1s", "retries": {"attempts": 1}}
+    assert problems(service=service) == []
+    assert [str(each) for each in IstioRouter().ignored(a_canary("istio", service=service))] == [
+        (
+            "spec.service.timeout: '1s': istio with appProtocol tcp ignores it: the route sets no time "
+            "limit"
+        ),
+        (
+            "spec.service.retries: an object: istio with appProtocol tcp ignores it: the route repeats "
+            "no request"
+        ),
+    ]
 
 
 def test_connections_are_matched_without_what_only_requests_have() -> None:

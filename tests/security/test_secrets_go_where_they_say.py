@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
-from canary.controller.secrets import SEND_TO, SENDABLE_TYPES, SecretContent
+from canary.controller.secrets import SENDABLE_TYPES, SecretContent
 from canary.errors import InvalidSpec
 from tests.controller.running import DEMO, World
 from tests.controller.test_notify import PROVIDER, alert, provider, run

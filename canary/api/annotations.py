@@ -1,0 +1,64 @@
+"""The annotations that tidegate reads and writes, each name once, by the object that has it."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from canary.api.meta import GROUP
+from canary.api.shown import shown
+from canary.errors import SpecWarning
+
+PREFIX = f"{GROUP}/"
+
+# ------------------------------------------------------------------------------- on a Canary
+
+VERBS = ("abort", "reject", "pause", "resume", "approve", "retry", "promote")
+"""What is asked by annotation, in the order in which it is carried out: the cautious come first, so
+that who aborts and promotes at once, aborts."""
+ACCEPT_RISK = f"{PREFIX}accept-risk"
+"""Names risks that a person accepts, as kind/name with commas between them."""
+
+# ---------------------------------------------------------- on what a target or a Canary uses
+
+#: On a ConfigMap or Secret: `disabled` leaves it to both sides as it is.
+TRACKING = (f"{PREFIX}config-tracking", "flagger.app/config-tracking")
+#: On a Secret: the addresses that it may be sent to, separated by commas.
+SEND_TO = f"{PREFIX}send-to"
+
+# --------------------------------------------------------------------- on what tidegate writes
+
+#: On a primary and on an event: the revision.
+REVISION = f"{PREFIX}revision"
+#: On an event: the images of that revision, the canary's weight, and the step, at that moment.
+IMAGES = f"{PREFIX}images"
+WEIGHT = f"{PREFIX}weight"
+STEP = f"{PREFIX}step"
+#: What of an own object is tidegate's, as JSON: the keys of its labels and annotations, its ports.
+#: What is in there and no longer wanted is taken away; whatever else is there is somebody else's.
+WRITTEN = f"{PREFIX}written"
+#: The spec that an adopted object had, as JSON.
+ORIGINAL = f"{PREFIX}original-configuration"
+#: The same, left by the peer that had adopted the object before.
+PEER_ORIGINAL = "flagger.kubernetes.io/original-configuration"
+#: On the Lease of a controller: what it is and serves, as JSON.
+SCOPE = f"{PREFIX}scope"
+#: On the Lease that replicas share: the generation, and its members, as JSON.
+AGREEMENT = f"{PREFIX}agreement"
+#: On the Lease of a replica: the newest generation that it goes by.
+ACKNOWLEDGED = f"{PREFIX}acknowledged"
+
+_ON_CANARY = (*VERBS, ACCEPT_RISK.removeprefix(PREFIX))
+
+
+def unknown_annotations(annotations: Mapping[str, object]) -> Iterator[SpecWarning]:
+    """Name the annotations of a Canary that look like ours and that nobody reads there."""
+    for annotation in sorted(annotations):
+        name = annotation.removeprefix(PREFIX)
+        if name == annotation or name in _ON_CANARY:
+            continue
+        close = get_close_matches(name.lower()[:64], _ON_CANARY, n=1, cutoff=0.7)
+        effect = (
+            f"did you mean {PREFIX}{close[0]}?"
+            if close
+            else f"a Canary has {PREFIX} annotations of these names: {', '.join(_ON_CANARY)}"
+        )
+        yield SpecWarning("metadata.annotations", shown(annotation), f"ignored; {effect}")

@@ -1,0 +1,83 @@
+"""What the peer's users write, and that is accepted though it does not act as written.
+
+What would change who gets the traffic, or whether a gate holds, is refused instead: see `rules.py`
+and `unsupported.py`. What a router ignores is said by the router.
+"""
+
+from collections.abc import Iterator
+
+from canary.api.analysis_spec import Analysis
+from canary.api.canary import AutoscalerKind, Canary, CanarySpec
+from canary.api.fields import format_duration
+from canary.api.people import LONGEST_CALL
+from canary.api.rules import BUILT_IN_METRICS
+from canary.api.shown import shown
+from canary.errors import SpecWarning
+
+_FULL = 100
+_MAX_WEIGHT = "spec.analysis.maxWeight"
+
+
+def tolerated(canary: Canary) -> Iterator[SpecWarning]:
+    """Name every field that is accepted and does not act as written, whatever the router."""
+    yield from _weights(canary.spec.analysis)
+    yield from _metrics(canary.spec.analysis)
+    yield from _hooks(canary.spec.analysis)
+    yield from _references(canary.spec)
+
+
+def _references(spec: CanarySpec) -> Iterator[SpecWarning]:
+    for name, (reference, routers) in {
+        "ingressRef": (spec.ingress_ref, "nginx and skipper"),
+        "routeRef": (spec.route_ref, "apisix"),
+        "upstreamRef": (spec.upstream_ref, "gloo"),
+    }.items():
+        if spec.provider and reference is not None:
+            effect = f"{spec.provider} ignores it: it is for {routers}"
+            yield SpecWarning(f"spec.{name}", shown(reference), effect)
+    scaler = spec.autoscaler_ref
+    hpa = scaler is not None and scaler.kind is AutoscalerKind.HORIZONTAL_POD_AUTOSCALER
+    if scaler is not None and hpa and scaler.primary_scaler_queries:
+        yield SpecWarning(
+            "spec.autoscalerRef.primaryScalerQueries",
+            shown(scaler.primary_scaler_queries),
+            "a HorizontalPodAutoscaler has no queries: the primary scales on the target's metrics",
+        )
+
+
+def _weights(analysis: Analysis) -> Iterator[SpecWarning]:
+    if "max_weight" not in analysis.model_fields_set:
+        return
+    most, step = analysis.max_weight, analysis.step_weight
+    if analysis.step_weights:
+        if analysis.step_weights[-1] != most:
+            effect = f"ignored: stepWeights end at {analysis.step_weights[-1]} %"
+            yield SpecWarning(_MAX_WEIGHT, most, effect)
+    elif step and not most:
+        yield SpecWarning(_MAX_WEIGHT, most, f"counts as {_FULL}")
+    elif step and (last := min(-(-most // step) * step, _FULL)) > most:
+        yield SpecWarning(
+            _MAX_WEIGHT, most, f"the last step of {step} % goes above it, to {last} %"
+        )
+
+
+def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
+    for index, metric in enumerate(analysis.metrics):
+        source = "templateRef" if metric.template_ref else "query" if metric.query else ""
+        if source and metric.name in BUILT_IN_METRICS:
+            yield SpecWarning(
+                f"spec.analysis.metrics[{index}].name",
+                metric.name,
+                f"only its {source} is judged, and not the built-in metric of that name; to judge "
+                "both, give this one another name and add the built-in one",
+            )
+
+
+def _hooks(analysis: Analysis) -> Iterator[SpecWarning]:
+    for index, hook in enumerate(analysis.webhooks):
+        if hook.timeout > LONGEST_CALL:
+            yield SpecWarning(
+                f"spec.analysis.webhooks[{index}].timeout",
+                format_duration(hook.timeout),
+                f"a call is given up after {format_duration(LONGEST_CALL)}",
+            )

@@ -1,0 +1,198 @@
+"""What Flagger takes and does no harm is accepted, and it is told what does not act as written."""
+
+import pytest
+
+from canary.controller.canaries import CanaryReader
+from tests.api.examples import GONE, WEIGHTED, a_canary, patched
+
+READER = CanaryReader("istio")
+TEMPLATE = {"name": "request-success-rate", "templateRef": {"name": "errors"}}
+QUERY = {"name": "request-duration", "query": "max(latency)"}
+BOUND = {"thresholdRange": {"max": 1}}
+ONLY = (
+    "is judged, and not the built-in metric of that name; to judge both, give this one another "
+    "name and add the built-in one"
+)
+SCALER = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "name": "podinfo",
+    "primaryScalerQueries": {"rps": "1"},
+}
+INGRESS = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo"}
+ROUTE = {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "podinfo"}
+UPSTREAM = {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "name": "podinfo"}
+TLS = {"tls": {"mode": "ISTIO_MUTUAL"}}
+
+ACCEPTED = {
+    "the trafficPolicy that the podinfo chart always writes, on linkerd": (
+        {"provider": "linkerd", "service/trafficPolicy": TLS},
+        (
+            "spec.service.trafficPolicy: an object: linkerd ignores it: connections use the proxy's "
+            "defaults"
+        ),
+    ),
+    "a time limit that smi has not": (
+        {"provider": "smi:v1alpha2", "service/timeout": "15s"},
+        "spec.service.timeout: '15s': smi:v1alpha2 ignores it: the route sets no time limit",
+    ),
+    "retries that an HTTPRoute has not": (
+        {
+            "provider": "gatewayapi:v1",
+            "service/gatewayRefs": [{"name": "public"}],
+            "service/retries": {"attempts": 3},
+        },
+        "spec.service.retries: an object: gatewayapi:v1 ignores it: the route repeats no request",
+    ),
+    "what the default router ignores": (
+        {"service/backendTimeout": "1s"},
+        (
+            "spec.service.backendTimeout: '1s': istio, which the controller uses by default, ignores "
+            "it: the route sets no time limit for a single call"
+        ),
+    ),
+    "a mesh of App Mesh": (
+        {"service/meshName": "global"},
+        (
+            "spec.service.meshName: 'global': istio, which the controller uses by default, ignores it: "
+            "it means something to App Mesh only"
+        ),
+    ),
+    "a share of copies that are not made": (
+        {"analysis/mirrorWeight": 5},
+        (
+            "spec.analysis.mirrorWeight: 5: istio, which the controller uses by default, ignores it: "
+            "nothing is mirrored without mirror"
+        ),
+    ),
+    "an Ingress beside a router that needs none": (
+        {"provider": "istio", "ingressRef": INGRESS},
+        "spec.ingressRef: an object: istio ignores it: it is for nginx and skipper",
+    ),
+    "an ApisixRoute beside a router that needs none": (
+        {"provider": "linkerd", "routeRef": ROUTE},
+        "spec.routeRef: an object: linkerd ignores it: it is for apisix",
+    ),
+    "an Upstream beside a router that needs none": (
+        {"provider": "istio", "upstreamRef": UPSTREAM},
+        "spec.upstreamRef: an object: istio ignores it: it is for gloo",
+    ),
+    "queries of KEDA for another autoscaler": (
+        {"autoscalerRef": SCALER},
+        (
+            "spec.autoscalerRef.primaryScalerQueries: an object: a HorizontalPodAutoscaler has no "
+            "queries: the primary scales on the target's metrics"
+        ),
+    ),
+    "a single step above maxWeight": (
+        {"analysis/stepWeight": 60},
+        "spec.analysis.maxWeight: 50: the last step of 60 % goes above it, to 60 %",
+    ),
+    "a last step above maxWeight": (
+        {"analysis/stepWeight": 40, "analysis/maxWeight": 90},
+        "spec.analysis.maxWeight: 90: the last step of 40 % goes above it, to 100 %",
+    ),
+    "a maxWeight of 0": (
+        {"analysis/maxWeight": 0},
+        "spec.analysis.maxWeight: 0: counts as 100",
+    ),
+    "a maxWeight beside stepWeights": (
+        {"analysis/stepWeight": GONE, "analysis/stepWeights": [5, 20]},
+        "spec.analysis.maxWeight: 50: ignored: stepWeights end at 20 %",
+    ),
+    "a built-in name with a template": (
+        {"analysis/metrics": [TEMPLATE | BOUND]},
+        f"spec.analysis.metrics[0].name: 'request-success-rate': only its templateRef {ONLY}",
+    ),
+    "a built-in name with a query": (
+        {"analysis/metrics": [QUERY | BOUND]},
+        f"spec.analysis.metrics[0].name: 'request-duration': only its query {ONLY}",
+    ),
+    "a hook that may take days": (
+        {"analysis/webhooks/0/timeout": "48h"},
+        "spec.analysis.webhooks[0].timeout: '48h': a call is given up after 24h",
+    ),
+}
+SILENT = {
+    "the first Canary of a new user": {},
+    "a load test of 90 minutes": {"analysis/webhooks/0/timeout": "90m"},
+    "steps that end at maxWeight": {"analysis/stepWeight": 25, "analysis/maxWeight": 100},
+    "steps that end at 100 % below themselves": {
+        "analysis/stepWeight": 60,
+        "analysis/maxWeight": 100,
+    },
+    "stepWeights that end at maxWeight": {
+        "analysis/stepWeight": GONE,
+        "analysis/stepWeights": [5, 50],
+    },
+    "no maxWeight": {"analysis/maxWeight": GONE},
+    "an autoscaler": {
+        "autoscalerRef": {key: SCALER[key] for key in ("apiVersion", "kind", "name")}
+    },
+}
+
+
+@pytest.mark.parametrize("group", ["tidegate.dev", "flagger.app"])
+@pytest.mark.parametrize(("changes", "warning"), ACCEPTED.values(), ids=ACCEPTED)
+def test_it_is_accepted_and_the_warning_says_what_happens_instead(changes, warning, group):
+    obj = patched(a_canary(), changes) | {"apiVersion": f"{group}/v1beta1"}
+    assert READER.problems(obj) == ()
+    assert [str(each) for each in READER.warnings(obj)] == [warning]
+
+
+@pytest.mark.parametrize("changes", SILENT.values(), ids=SILENT)
+def test_what_acts_as_written_is_not_warned_of(changes):
+    obj = patched(a_canary(), changes)
+    assert (READER.problems(obj), READER.warnings(obj)) == ((), ())
+
+
+def test_a_reference_of_another_router_is_refused_where_no_router_is_named():
+    """The peer may have routed by the Ingress: its default router is not ours."""
+    (problem,) = READER.problems(patched(a_canary(), {"ingressRef": INGRESS}))
+    assert "name a router of this version in spec.provider" in problem.remedy
+
+
+def test_what_is_refused_is_not_warned_of_as_well():
+    iterations = WEIGHTED | {"analysis/iterations": 5, "analysis/maxWeight": 0}
+    obj = patched(a_canary(), iterations)
+    assert [each.field for each in READER.problems(obj)] == ["spec.analysis.iterations"]
+    assert READER.warnings(obj) == ()
+    assert READER.warnings(patched(a_canary(), {"provider": "nginx"})) == ()
+    assert READER.warnings({"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary"}) == ()
+
+
+def annotated(**annotations: str):
+    names = {f"tidegate.dev/{name.replace('_', '-')}": text for name, text in annotations.items()}
+    metadata = {"name": "podinfo", "annotations": names | {"example.com/aprove": "yes"}}
+    return a_canary() | {"metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("aprove", "approve"),
+        ("Approved", "approve"),
+        ("accept_risks", "accept-risk"),
+        ("resumed", "resume"),
+    ],
+)
+def test_an_annotation_that_was_mistyped_is_told_with_the_one_that_was_meant(name, meant):
+    written = name.replace("_", "-")
+    assert [str(each) for each in READER.warnings(annotated(**{name: "@alice"}))] == [
+        (
+            f"metadata.annotations: 'tidegate.dev/{written}': ignored; did you mean "
+            f"tidegate.dev/{meant}?"
+        )
+    ]
+
+
+def test_an_annotation_that_is_like_none_is_told_with_all_of_them():
+    (warning,) = READER.warnings(annotated(hold="yes"))
+    assert str(warning) == (
+        "metadata.annotations: 'tidegate.dev/hold': ignored; a Canary has tidegate.dev/ annotations "
+        "of these names: abort, reject, pause, resume, approve, retry, promote, accept-risk"
+    )
+
+
+def test_known_annotations_and_those_of_others_are_not_warned_of():
+    assert READER.warnings(annotated(approve="@alice", accept_risk="PeerAuthentication/x")) == ()
