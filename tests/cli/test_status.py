@@ -146,7 +146,7 @@ def test_what_does_not_act_as_written_is_shown_while_it_is_so():
     for holds, lines in (("True", [f"accepted, but: {message}"]), ("False", [])):
         said = Condition(type="SpecWarnings", status=holds, reason="SpecWarnings", message=message)
         status = CanaryStatus(phase=Phase.INITIALIZED, conditions=(said,))
-        assert shown(status)[1:] == lines
+        assert shown(status)[2:] == lines
 
 
 def test_a_pause_tells_since_when_and_by_whom():
