@@ -5,10 +5,13 @@ does not load a client of everything.
 """
 
 from difflib import get_close_matches
+from errno import EPIPE
 from importlib import import_module
 from typing import Any
 
 import click
+
+from canary.errors import CanaryError
 
 _COMMANDS = {
     "abort": ("canary.cli.commands", "Roll the run under way back."),
@@ -26,6 +29,10 @@ _COMMANDS = {
     "status": ("canary.cli.status", "Show where a Canary is and what it waits for."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""
+_EXTRAS = {"demo": "demo"}
+"""What is to be installed beside tidegate, by the command that needs it."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 class Deferred(click.Command):
@@ -36,8 +43,17 @@ class Deferred(click.Command):
         self._module = module
 
     def load(self) -> click.Command:
-        """Import the command itself."""
-        command = getattr(import_module(self._module), str(self.name))
+        """Import the command itself; one whose dependencies are not installed says which."""
+        try:
+            module = import_module(self._module)
+        except ModuleNotFoundError as error:
+            if self.name not in _EXTRAS:
+                raise
+            raise _failed(
+                f"{error.name} is not installed, and tidegate {self.name} needs it; install it "
+                f"with: pip install 'tidegate[{_EXTRAS[self.name]}]'"
+            ) from error
+        command = getattr(module, str(self.name))
         assert isinstance(command, click.Command)
         return command
 
@@ -59,6 +75,20 @@ class LazyGroup(click.Group):
             return super().get_command(ctx, cmd_name)
         return Deferred(cmd_name, *_COMMANDS[cmd_name])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it cannot do is one sentence, and Ctrl-C has a code of its own."""
+        try:
+            return super().invoke(ctx)
+        except CanaryError as error:
+            raise _failed(str(error)) from error
+        except OSError as error:
+            if error.errno == EPIPE:
+                raise
+            told = error.strerror and error.filename
+            raise _failed(f"{error.filename}: {error.strerror}" if told else str(error)) from error
+        except KeyboardInterrupt as error:
+            raise SystemExit(INTERRUPTED) from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -70,6 +100,12 @@ class LazyGroup(click.Group):
             if not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error
+
+
+def _failed(message: str) -> click.ClickException:
+    from canary.cli.ending import Failed
+
+    return Failed(message)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

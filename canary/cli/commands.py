@@ -126,9 +126,17 @@ async def _user(cluster: Cluster) -> str:
     try:
         answer = await cluster.create({**review, "metadata": {}}, REVIEW)
     except (NotFound, Forbidden):
-        return getpass.getuser()
+        return _here()
     user = (answer.get("status") or {}).get("userInfo") or {}
-    return str(user.get("username") or getpass.getuser())
+    return str(user.get("username") or _here())
+
+
+def _here() -> str:
+    """Name who is logged in on this machine; a container may know no user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
 
 
 async def _outcome(

@@ -14,10 +14,10 @@ from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
-from canary.cli.ending import INTERRUPTED, Failed
+from canary.cli.ending import Failed
 from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
-from canary.errors import CanaryError, ClusterError, Forbidden, Unreachable
+from canary.errors import ClusterError, Forbidden, Unreachable
 
 _CANARY_WORDS = frozenset({"canary", "canaries"})
 
@@ -86,12 +86,7 @@ def connected(
             except ClusterError as error:
                 raise Failed(explained(error, cluster)) from error
 
-    try:
-        asyncio.run(working())
-    except CanaryError as error:
-        raise Failed(str(error)) from error
-    except KeyboardInterrupt as error:
-        raise SystemExit(INTERRUPTED) from error
+    asyncio.run(working())
 
 
 def explained(error: ClusterError, cluster: Cluster) -> str:

@@ -9,7 +9,6 @@ import click
 
 from canary.cli.ending import Failed
 from canary.demo.story import tell
-from canary.errors import CanaryError
 
 
 @click.command
@@ -36,8 +35,6 @@ def demo(router: str, metrics: str, *, keep: bool) -> None:
         endings, stats = asyncio.run(
             tell(router=router, metrics=metrics, keep=keep, program=_program())
         )
-    except (CanaryError, TimeoutError) as error:
-        raise Failed(str(error)) from error
     except KeyboardInterrupt:
         return
     if stats.lost or not all(ending.as_expected for ending in endings):

@@ -23,7 +23,3 @@ class Refused(Failed):
     """The controller has refused a command, or does not answer."""
 
     exit_code = 6
-
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""

@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from canary.cli.ending import Failed
-from canary.errors import CanaryError
 from canary.settings import Settings
 from canary.settings.options import Form, Option
 
@@ -40,10 +38,7 @@ def run(**flags: Any) -> None:
     """Run the controller until it is told to end."""
     from canary.__main__ import run as run_controller
 
-    try:
-        environ = dict(os.environ)
-        for name, path in Settings.files(environ).items():
-            environ[name] = Path(path).read_text(encoding="utf-8").strip()
-        run_controller(Settings.read(environ, flags), version=version("tidegate"))
-    except (CanaryError, OSError) as error:
-        raise Failed(str(error)) from error
+    environ = dict(os.environ)
+    for name, path in Settings.files(environ).items():
+        environ[name] = Path(path).read_text(encoding="utf-8").strip()
+    run_controller(Settings.read(environ, flags), version=version("tidegate"))

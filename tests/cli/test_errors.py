@@ -1,5 +1,10 @@
 """What a command says when it could not: one sentence for somebody who was just woken."""
 
+import asyncio
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ from canary.demo.apiserver import EmbeddedApiServer
 from tests.certificates import server_context
 from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
-from tests.controller.faults import answer, proxied
+from tests.controller.faults import answer, hang, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 
 
@@ -191,3 +196,44 @@ async def test_a_server_that_is_not_trusted_is_told_by_its_certificate(tmp_path:
 async def test_an_unknown_command_is_told_with_the_nearest_one() -> None:
     code, output = await tidegate("statsu")
     assert (code, "No such command 'statsu'. Did you mean 'status'?" in output) == (2, True)
+
+
+async def test_what_a_machine_refuses_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    below = tmp_path / "taken" / "below"
+    assert await said("crds", "--write", str(below)) == (1, f"{below}: Not a directory")
+
+
+def test_a_command_whose_dependencies_are_not_installed_says_how_they_are() -> None:
+    program = (
+        "import sys; sys.modules['jsonpatch'] = None\n"
+        "from canary.cli import main; main(['demo'], prog_name='tidegate')"
+    )
+    ran = subprocess.run(
+        (sys.executable, "-c", program), capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        (
+            "Error: jsonpatch is not installed, and tidegate demo needs it; install it with: "
+            "pip install 'tidegate[demo]'\n"
+        ),
+    )
+
+
+async def test_ctrl_c_has_an_exit_code_of_its_own(
+    server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    async with proxied(server.url) as proxy, asyncio.timeout(60):
+        proxy.meet("GET", hang)
+        path = write_kubeconfig(tmp_path / "config", proxy.url)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "canary", "status", "podinfo", "--kubeconfig", str(path)),
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
+        while not proxy.requests:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, _ = await process.communicate()
+    assert (process.returncode, output) == (130, b"")
