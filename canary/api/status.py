@@ -162,6 +162,7 @@ class Wait(StatusModel):
     deadline: Moment | None = Field(
         default=None, description="When the wait ends by itself, with the run's failure."
     )
+    told: bool = Field(default=False, description="Whether an event has told of it.")
 
 
 class ContainerImage(StatusModel):

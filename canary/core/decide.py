@@ -32,6 +32,7 @@ from canary.core.idle import failed, rest
 from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
+from canary.core.lasting import lasting_at, tell_waits
 from canary.core.needs import Need
 from canary.core.notices import notice
 from canary.core.outages import excused
@@ -115,12 +116,21 @@ def obstructed(
     """Decide about a Canary of which what it needs can't be known: say so, and do nothing.
 
     The weights, the phase and what is waited for stay as they are: nothing is known that could
-    change them. Only the conditions say what stands in the way.
+    change them. The conditions say what stands in the way, and an event where it lasts and nothing
+    else is waited for.
     """
     facts = Facts(generation=generation, warnings=warnings)
     situation = tell_warnings(Situation(spec=spec, status=status, facts=facts, now=now))
-    said = conditions(situation.wait(why.OBSTACLE, obstacle))
-    return Decision(status=situation.status.but(conditions=said, observed_generation=generation))
+    waiting = situation.wait(why.OBSTACLE, obstacle)
+    said = situation.status.but(conditions=conditions(waiting), observed_generation=generation)
+    elsewhere = status.waiting_for is not None and not situation.waits_for(why.OBSTACLE)
+    if status.phase in RUNNING or elsewhere:
+        return Decision(status=said)
+    told = tell_waits(waiting, status).status
+    return Decision(
+        status=said.but(waiting_for=told.waiting_for, notices=told.notices),
+        wake_at=lasting_at(told.waiting_for),
+    )
 
 
 def _turn(situation: Situation) -> Turn:
@@ -168,6 +178,7 @@ def _promoting(situation: Situation) -> Turn:
 
 
 def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
+    situation = tell_waits(situation, before)
     concluded = situation.but(
         observed_generation=situation.facts.generation,
         conditions=conditions(situation),
@@ -203,6 +214,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
         moment
         for moment in (
             wait.deadline if wait else None,
+            lasting_at(wait),
             # The deadline may have passed when what is away comes back.
             situation.now + AWAY if wait and wait.deadline and away else None,
             wait.since + drain if wait and wait.reason == why.DRAINING else None,

@@ -93,6 +93,24 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+LASTING = frozenset(
+    {
+        TARGET_MISSING,
+        REVISION_UNKNOWN,
+        PRIMARY_MISSING,
+        PRIMARY_NOT_READY,
+        PRIMARY_UPDATING,
+        PRIMARY_SHORT,
+        CANARY_NOT_READY,
+        TARGET_NOT_READY,
+        ROUTING,
+        RESTORING,
+        OBSTACLE,
+    }
+)
+"""Waits that are told once they have lasted. Of the others, those that matter are told as they
+begin, and those that do not are over soon or last as long as they should."""
+
 WRONG = frozenset(
     {
         SPEC_INVALID,

@@ -17,8 +17,10 @@ def test_a_step_whose_route_is_not_written_is_not_judged_and_not_skipped():
     held = decided(a_spec(), AT_20, up(routed=ALL_PRIMARY), at(60), Verdict.PASS, asked=asked)
     assert (held.status.canary_weight, reason(held), asked) == (20, waits.ROUTING, [])
     assert RouteTraffic(split=Split.to_canary(20)) in held.actions
-    again = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(90))
-    assert (again.status, again.wake_at) == (held.status, at(660))
+    again = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(80))
+    assert (again.status, again.wake_at) == (held.status, at(90))
+    told = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(90))
+    assert decided(a_spec(), told.status, up(routed=ALL_PRIMARY), at(91)).wake_at == at(660)
 
 
 def test_once_it_is_written_a_whole_interval_of_traffic_is_judged():

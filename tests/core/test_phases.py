@@ -14,6 +14,7 @@ from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Wait
 from canary.core import waits
 from canary.core.conditions import SENTENCES
 from canary.core.facts import Command, Facts, Revision
+from canary.core.lasting import LASTS
 from canary.core.phases import IDLE, RUNNING, TRANSITIONS, diagram, legal
 from canary.core.situation import Situation
 from canary.core.weights import ALL_PRIMARY, Split
@@ -243,7 +244,7 @@ def test_every_wait_has_a_meaning():
         value for name, value in vars(waits).items() if name.isupper() and isinstance(value, str)
     }
     assert waits.MEANINGS.keys() == reasons
-    assert reasons >= waits.WRONG
+    assert reasons >= waits.WRONG | waits.LASTING
 
 
 def _document() -> str:
@@ -251,6 +252,7 @@ def _document() -> str:
         f"- **{phase or 'New'}**: {SENTENCES[phase]}" for phase in Phase if phase in SENTENCES
     )
     meanings = "\n".join(f"- `{reason}`: {meaning}" for reason, meaning in waits.MEANINGS.items())
+    lasting = ", ".join(f"`{reason}`" for reason in waits.MEANINGS if reason in waits.LASTING)
     return f"""# Phases
 
 A Canary is always in one phase, which `status.phase` says.
@@ -268,6 +270,9 @@ A change that is not in the table cannot be made.
 ## What a Canary waits for
 
 `status.waitingFor` says what is missing, since when, and until when it is waited for.
+An event with the same reason tells once of a wait that has lasted {LASTS.seconds} s, and \
+`WaitEnded` of its end: {lasting}.
+Most others are told as they begin.
 
 {meanings}
 """

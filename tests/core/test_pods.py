@@ -28,7 +28,7 @@ def test_a_canary_that_does_not_come_up_is_looked_into_after_a_while():
     settled, later = followed_from(up(target=DOWN), Phase.PROGRESSING)
     assert settled.status.waiting_for.reason == waits.CANARY_NOT_READY
     assert later.pods_matter
-    assert later.wake_at == at(660), "nothing but the deadline is left to wait for"
+    assert later.wake_at == at(90), "nothing but the wait itself is left to tell of"
 
 
 def test_a_primary_that_does_not_come_up_is_looked_into_after_a_while():

@@ -43,7 +43,7 @@ class TestPromoting:
         settled = decided(a_spec(), waiting.status, facts, at(61))
         assert (settled.status, settled.wake_at) == (waiting.status, at(65))
         later = decided(a_spec(), waiting.status, facts, at(65))
-        assert (later.status, later.wake_at) == (waiting.status, at(660))
+        assert (later.status, later.wake_at) == (waiting.status, at(90))
 
     def test_a_primary_that_is_ready_gets_all_traffic_and_the_canary_is_drained(self):
         facts = up(primary=a_primary(NEW))

@@ -133,7 +133,7 @@ class TestReadiness:
         settled = decided(a_spec(), waiting.status, facts, at(61))
         assert (settled.status, settled.wake_at) == (waiting.status, at(65))
         later = decided(a_spec(), waiting.status, facts, at(65))
-        assert (later.status, later.wake_at) == (waiting.status, at(660))
+        assert (later.status, later.wake_at) == (waiting.status, at(90))
         late = decided(a_spec(), waiting.status, facts, at(660))
         assert late.status.phase is Phase.FAILED
         assert late.status.history[0].reason == "ProgressDeadlineExceeded"
@@ -280,7 +280,7 @@ class TestLooking:
         unready = decided(a_spec(), first.status, up(target=a_workload(available=1)), at(300))
         assert reason(unready) == waits.CANARY_NOT_READY
         again = decided(a_spec(), unready.status, up(), at(590), Verdict.INCONCLUSIVE)
-        assert told(again) == ["AnalysisInconclusive", "CanaryNotReady"]
+        assert told(again) == ["AnalysisInconclusive", "CanaryNotReady", "WaitEnded"]
         assert again.status.waiting_for.deadline == at(600)
         late = decided(a_spec(), again.status, up(), at(600), Verdict.INCONCLUSIVE)
         assert late.status.history[0].reason == "AnalysisInconclusive"

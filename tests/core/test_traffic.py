@@ -200,7 +200,7 @@ class TestTheCanaryIsSick:
         facts, asked = up(target=a_workload(available=1)), list[Need]()
         now = decided(a_spec(), a_status(Phase.PROGRESSING), facts, at(61))
         later = next_one(a_spec(), now, facts, 200, asked=asked)
-        assert (asked, told(later)) == ([], [])
+        assert (asked, told(later)) == ([], ["CanaryNotReady"])
 
     def test_a_gate_before_the_first_step_does_not_use_its_deadline_up(self):
         spec = a_spec(analysis={"webhooks": [{"name": "go", "type": "confirm-traffic-increase"}]})

@@ -30,7 +30,7 @@ from canary.core.facts import Command, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, legal
 from canary.core.situation import Decision
-from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
+from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
 from tests.builders import a_report, a_workload
 from tests.core.stored import merged, pruned
@@ -323,7 +323,9 @@ class Journey(RuleBasedStateMachine):
         primary_serves = primary is not None and primary.serves
         self._check_nobody_is_stranded(decision, target_serves, primary_serves)
         weight, before = decision.status.canary_weight, self.status.canary_weight
-        if weight < before:
+        # Without a route the target serves by the apex service, whatever the status said.
+        unrouted = decision.status.phase is Phase.INITIALIZING and routed is None
+        if weight < before and not unrouted:
             assert primary_serves or not target_serves
         if weight > before:
             assert target is not None
@@ -353,7 +355,8 @@ class Journey(RuleBasedStateMachine):
         ids = [notice.id for notice in after.notices]
         assert len(ids) == len(set(ids))
         known = {notice.id for notice in before.notices}
-        told = [each for each in after.notices if each.id not in known and each.reason in ENDS]
+        new = [each for each in after.notices if each.id not in known]
+        told = [each for each in new if each.reason in ENDS]
         assert all(each.alert for each in told)
         ended = next(
             count
@@ -362,6 +365,16 @@ class Journey(RuleBasedStateMachine):
         )
         if before != CanaryStatus():
             assert len(told) == ended
+        self._check_waits_told(decision, [each.reason for each in new])
+
+    def _check_waits_told(self, decision: Decision, new: list[str]) -> None:
+        """A wait that lasts is told once, and one that is over at once is not."""
+        before, after = self.status.waiting_for, decision.status.waiting_for
+        if before is None or after is None or before.reason != after.reason:
+            return
+        assert after.told or not before.told
+        if before.told:
+            assert after.reason not in LASTING & set(new)
 
     def _check_route(self) -> None:
         """Once nothing moves any more, the route is what the status says."""
