@@ -4,9 +4,9 @@ Its status, which only the controller writes, is in `status.py`.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from canary.api.analysis_spec import Analysis
 from canary.api.fields import (
@@ -123,6 +123,8 @@ class CanarySpec(ApiModel):
         json_schema_extra=rules(SERVICE_IS_GIVEN, APEX_FITS, GATEWAY_API_HAS_PARENT)
     )
 
+    _primary: str = PrivateAttr(default="")
+
     provider: (
         Annotated[
             str,
@@ -200,9 +202,27 @@ class CanarySpec(ApiModel):
         return f"{self.service_name}-canary"
 
     @property
+    def usual_primary_name(self) -> str:
+        """The name that a primary of this target begins with."""
+        return f"{self.target_ref.name}-primary"
+
+    @property
     def primary_name(self) -> str:
         """The name of the primary workload."""
-        return f"{self.target_ref.name}-primary"
+        return self._primary or self.usual_primary_name
+
+    def with_primary(self, name: str) -> Self:
+        """Copy for a primary that came up under a name, be it of another target than now."""
+        if not name or name == self.primary_name:
+            return self
+        copy = self.model_copy()
+        copy._primary = name  # noqa: SLF001 - of its own kind
+        return copy
+
+    def with_names(self, *, service: str, provider: str) -> Self:
+        """Copy with the names of an earlier spec."""
+        former = self.service.model_copy(update={"name": service})
+        return self.model_copy(update={"service": former, "provider": provider})
 
 
 class Canary(ApiModel):

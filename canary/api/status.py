@@ -333,6 +333,28 @@ class PrimaryRecord(StatusModel):
     )
 
 
+class Names(StatusModel):
+    """The names under which everything is made."""
+
+    target: Word = Field(default="", description="The target.")
+    primary: Word = Field(
+        default="", description="The primary, which keeps the name it began with."
+    )
+    service: Word = Field(default="", description="The apex service.")
+    provider: Word = Field(default="", description="The router.")
+
+
+class FormerNames(StatusModel):
+    """Names that were left, as long as anything of them is not given back."""
+
+    service: Word = Field(default="", description="The apex service.")
+    provider: Word = Field(default="", description="The router.")
+    since: Moment = Field(description="When they were left.")
+    restored_at: Moment | None = Field(
+        default=None, description="When the routes were seen as they were before tidegate, or gone."
+    )
+
+
 class CanaryStatus(StatusModel):
     """Everything that is remembered of a Canary between two decisions."""
 
@@ -377,6 +399,13 @@ class CanaryStatus(StatusModel):
     target_version: str = Field(
         default="",
         description="The target's uid and generation that the revision was read at.",
+    )
+    names: Names | None = Field(
+        default=None, description="The names under which everything is made."
+    )
+    former_names: tuple[FormerNames, ...] = Field(
+        default=(),
+        description="The names of an earlier spec, at most 5, until nothing is left of them.",
     )
     primary: PrimaryRecord | None = Field(
         default=None, description="What the primary was given last."

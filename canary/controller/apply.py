@@ -33,6 +33,7 @@ from canary.core.actions import (
     EnsureAutoscaler,
     EnsurePrimary,
     EnsureServices,
+    GiveBack,
     HoldFinalizer,
     RemoveAutoscaler,
     RestoreRoutes,
@@ -117,8 +118,8 @@ class Applier:
                 return await self._ensure_once(record, action), record
             case RemoveAutoscaler(name=name):
                 return await self._remove_autoscaler(record, name), record
-            case RestoreRoutes():
-                return await self._restore_routes(record), record
+            case RestoreRoutes() | GiveBack():
+                return await self._put_back(record, action), record
             case ScaleTarget(replicas=replicas):
                 return await self._scale(self._names(record)[0], replicas), record
             case ScalePrimary(replicas=replicas):
@@ -269,8 +270,11 @@ class Applier:
         self._caches.drop(key.kind, key.namespace, key.name)
         return True
 
-    async def _restore_routes(self, record: CanaryRecord) -> bool:
-        writes, gone = self._renderer.restoration(record)
+    async def _put_back(self, record: CanaryRecord, action: RestoreRoutes | GiveBack) -> bool:
+        if isinstance(action, GiveBack):
+            writes, gone = self._renderer.give_back(record, action)
+        else:
+            writes, gone = self._renderer.restoration(record)
         written = await self._ensure(writes)
         for key in gone:
             await self._delete(key)

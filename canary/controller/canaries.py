@@ -5,7 +5,7 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
 from canary.api.raw import part
 from canary.api.salvage import salvage
-from canary.api.status import CanaryStatus, read_status
+from canary.api.status import CanaryStatus, FormerNames, Names, read_status
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
@@ -66,6 +66,8 @@ class CanaryRecord:
     canary: Canary | None
     """None where too little of the spec can be read to know the target by."""
     router: Router | None
+    provider: str
+    """The name of the router, be it the controller's default."""
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
@@ -82,6 +84,11 @@ class CanaryRecord:
     def service(self) -> str:
         """The name of the apex service; empty where it can't be read."""
         return self.canary.spec.service_name if self.canary else ""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the apex services, the former ones of which something is left included."""
+        return (self.service, *(each.service for each in self.status.former_names))
 
     @property
     def reference(self) -> Manifest:
@@ -107,6 +114,8 @@ class KnownCanary:
     target: str
     service: str
     """The name of the apex service."""
+    services: tuple[str, ...]
+    """The names of the apex services, the former ones of which something is left included."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 
@@ -154,6 +163,7 @@ class CanaryReader:
             deleting=record.deleting,
             target=record.target,
             service=record.service,
+            services=record.services,
             content=content,
         )
 
@@ -201,6 +211,9 @@ class CanaryReader:
             self._remember_sound(uid, before, parsed)
         annotations = metadata.get("annotations") or {}
         acted_on = self._sound.get(uid, parsed) if parsed.problems else parsed
+        canary, status = acted_on.canary, _status(group, manifest.get("status"))
+        if canary is not None and status.names is not None:
+            canary = _with_primary(canary, status.names)
         return CanaryRecord(
             key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             uid=uid,
@@ -211,13 +224,17 @@ class CanaryReader:
             finalizers=tuple(metadata.get("finalizers") or ()),
             commands=_commands(annotations),
             accepted_risks=_accepted_risks(annotations),
-            status=_status(group, manifest.get("status")),
-            canary=acted_on.canary,
+            status=status,
+            canary=canary,
             router=acted_on.router,
+            provider=self._provider(canary),
             problems=parsed.problems,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
             unguided=bool(parsed.problems) and acted_on is parsed,
         )
+
+    def _provider(self, canary: Canary | None) -> str:
+        return (canary.spec.provider if canary else None) or self._default_router
 
     def _remember_sound(self, uid: str, before: _Parsed | None, parsed: _Parsed) -> None:
         """Keep what was sound before: a run under way goes on by it."""
@@ -258,7 +275,7 @@ class CanaryReader:
         generation = part(manifest.get("metadata"), "generation") or 0
         if canary is None:
             return _Parsed(generation=generation, problems=tuple(problems))
-        provider = canary.spec.provider or self._default_router
+        provider = self._provider(canary)
         try:
             router: Router | None = router_for(provider)
         except UnknownPlugin as unknown:
@@ -277,6 +294,28 @@ class CanaryReader:
             problems=_one_for_each_field(problems),
             warnings=(*tolerated(canary), *(router.ignored(canary) if router else ())),
         )
+
+
+def _with_primary(canary: Canary, names: Names) -> Canary:
+    """Let a Canary know its primary by the name that it came up under."""
+    spec = canary.spec.with_primary(names.primary)
+    return canary if spec is canary.spec else canary.model_copy(update={"spec": spec})
+
+
+def former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
+    """Give a Canary with the names of an earlier spec; no router where that is not known now."""
+    assert record.canary is not None
+    spec = record.canary.spec.with_names(service=names.service, provider=names.provider)
+    try:
+        router: Router | None = router_for(names.provider)
+    except UnknownPlugin:
+        router = None
+    return replace(
+        record,
+        canary=record.canary.model_copy(update={"spec": spec}),
+        router=router,
+        provider=names.provider,
+    )
 
 
 def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -351,7 +390,7 @@ def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Proble
         if record.target and other.target == record.target:
             remedy = f"delete one of the two Canaries: {other.key} has this target already"
             return (Problem("spec.targetRef.name", record.target, remedy),)
-        if record.service and other.service == record.service:
+        if record.service in other.services and record.service:
             remedy = f"name another service: that of {other.key} has this name already"
             return (Problem("spec.service.name", record.service, remedy),)
     return ()

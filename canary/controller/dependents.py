@@ -6,7 +6,7 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 from collections.abc import Iterable, Iterator
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, ObjectKey
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryRecord, former
 from canary.controller.configs import KINDS
 from canary.controller.records import DeploymentRecord
 from canary.controller.templates import alert_provider_kind, metric_template_kind
@@ -67,16 +67,26 @@ def dependencies(
     for name in (spec.target_ref.name, spec.primary_name):
         # ReplicaSets and pods matter to whom their Deployment matters to.
         yield ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name)
-    for name in (spec.service_name, spec.primary_service_name, spec.canary_service_name):
-        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
+    for apex in record.services:
+        for suffix in ("", "-primary", "-canary"):
+            yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
     if spec.autoscaler_ref:
         for suffix in ("", "-primary"):
             name = spec.autoscaler_ref.name + suffix
             yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
     if record.router:
         yield from record.router.objects(canary)
+    yield from former_routes(record)
     for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
+
+
+def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the routes under the names of earlier specs; nothing waits until they are known."""
+    for names in record.status.former_names if record.canary else ():
+        other = former(record, names)
+        if other.router and other.canary:
+            yield from other.router.objects(other.canary)
 
 
 def needs(

@@ -98,6 +98,8 @@ class Observer:
             autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
             is not None,
             taken=self._renderer.taken(record),
+            provider=record.provider,
+            former=self._renderer.left(record),
             rival=rival,
             survey=await self._surroundings.survey(record),
             accepted_risks=record.accepted_risks,

@@ -1,6 +1,6 @@
 """What the caches hold, looked up by what it is."""
 
-from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Manifest, ObjectKey
+from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, ObjectKey
 from canary.api.ownership import CanaryOwner
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
@@ -32,6 +32,10 @@ class Store:
             return False
         known = self._caches.get(kind, namespace, owner.name)
         return not isinstance(known, KnownCanary) or known.uid != owner.uid
+
+    def unknown(self, kind: Kind, namespace: str) -> bool:
+        """Tell whether there may be objects of a kind that are not known."""
+        return not self._caches.synced(kind, namespace) and not self._caches.absent(kind)
 
     def packed(self, key: ObjectKey) -> Packed | None:
         """Look up an object that is kept whole, without unpacking it."""

@@ -19,7 +19,7 @@ from canary.controller.canaries import (
 )
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
-from canary.controller.dependents import Dependents, Need, dependencies, needs
+from canary.controller.dependents import Dependents, Need, dependencies, former_routes, needs
 from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,
@@ -200,18 +200,21 @@ class Tracker:
             target.references if target else None,
             primary.references if primary else None,
             record.status.autoscaler,
+            record.status.names,
+            record.status.former_names,
             pods_matter,
             troubled,
         )
         if self._tracked.recall(record.key, inputs):
             return
         self._tracked.keep(record.key, inputs, True)
-        if record.router is not None:
-            for kind in record.router.kinds:
-                self.caches.register(kind, pack)
+        former = {key.kind for key in former_routes(record)}
+        for kind in (*(record.router.kinds if record.router else ()), *former):
+            self.caches.register(kind, pack)
         wanted = self._shared(needs(record, target, primary, config_tracking=self._config_tracking))
         self._needs[record.key] = wanted
-        followed = {(kind, namespace if self._namespaces else ALL) for kind, namespace in wanted}
+        namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
+        followed = {(kind, place if self._namespaces else ALL) for kind, place in namespaced}
         if pods_matter:
             followed.add((POD, record.key.namespace))
             if troubled:
@@ -310,10 +313,10 @@ class Tracker:
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""
         for key, wanted in self._needs.items():
-            if any(kind == needed for needed, _ in wanted):
+            if any(kind == each for each, _ in wanted | self._followed.get(key, frozenset())):
                 self._wake(key)
 
 
-def _claims(known: KnownCanary) -> tuple[str, str, bool]:
+def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], bool]:
     """Give what makes a Canary another one's rival."""
-    return known.target, known.service, known.deleting
+    return known.target, known.services, known.deleting

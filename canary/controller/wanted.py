@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Manifest, ObjectKey
 from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
-from canary.controller.canaries import CanaryRecord
+from canary.controller.canaries import CanaryRecord, former
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
-from canary.core.actions import Side
+from canary.core.actions import GiveBack, Side
+from canary.core.facts import Former
 from canary.core.weights import Split
 from canary.errors import InvalidSpec, Problem
 from canary.resources.autoscaler import primary_autoscaler
@@ -57,11 +58,26 @@ class Renderer:
     def services(
         self, record: CanaryRecord, target: DeploymentRecord | None, apex: Side | None
     ) -> list[Wanted]:
-        """Render the services."""
+        """Render the services; former apex services lead where the apex does, as long as they exist."""
+        wanted = self._services(record, target, apex)
+        if apex is not None:
+            names = _service_names(record)
+            for other in _formers(record):
+                if other.service not in names:
+                    wanted += [
+                        each
+                        for each in self._services(other, target, apex)
+                        if each.key.name == other.service and self._has_apex(other)
+                    ]
+        return wanted
+
+    def _services(
+        self, record: CanaryRecord, target: DeploymentRecord | None, apex: Side | None
+    ) -> list[Wanted]:
         if record.canary is None or target is None:
             return []
-        spec, namespace = record.canary.spec, record.key.namespace
-        names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
+        namespace = record.key.namespace
+        names = _service_names(record)
         keys = [ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names]
         found = {key.name: self._store.manifest(key) for key in keys}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
@@ -98,8 +114,8 @@ class Renderer:
         """Name all that the services of a Canary are rendered from."""
         if record.canary is None or target is None:
             return ()
-        spec, namespace = record.canary.spec, record.key.namespace
-        names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
+        namespace = record.key.namespace
+        names = (*_service_names(record), *record.services)
         keys = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
         existing = (self._store.content(key) for key in keys)
         version, primary = record.generation or record.resource_version, self._primary(record)
@@ -160,12 +176,88 @@ class Renderer:
 
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         """Render the routes as they were before tidegate, and name those that are to go."""
+        writes, gone = self._restoration(record)
+        for other in _formers(record):
+            more, also_gone = self._former_routes(record, other)
+            writes, gone = [*writes, *more], (*gone, *also_gone)
+        return writes, gone
+
+    def _restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         if record.canary is None or record.router is None:
             return [], ()
         routes = self._store.routes(record)
         restoration: Restoration = record.router.restore(record.canary, routes)
         gone = tuple(key for key in restoration.remove if key in routes.existing)
         return self._of_router(record, restoration.write), gone
+
+    def _former_routes(
+        self, record: CanaryRecord, other: CanaryRecord
+    ) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
+        """Do the same for the names of an earlier spec, without what is in use under the new ones."""
+        assert record.canary is not None
+        used = record.router.objects(record.canary) if record.router else ()
+        places = {_place(key) for key in used}
+        writes, gone = self._restoration(other)
+        return (
+            [each for each in writes if _place(each.key) not in places],
+            tuple(key for key in gone if _place(key) not in places),
+        )
+
+    def give_back(
+        self, record: CanaryRecord, action: GiveBack
+    ) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
+        """Render the routes of former names as they were before, and name the objects that go."""
+        writes: list[Wanted] = []
+        gone: tuple[ObjectKey, ...] = ()
+        for other in _formers(record):
+            if (other.service, other.provider) == (action.service, action.provider):
+                writes, gone = self._former_routes(record, other)
+                if action.services:
+                    gone += self._former_sides(record, other)
+        return writes, gone
+
+    def left(self, record: CanaryRecord) -> tuple[Former, ...]:
+        """Tell what is left of the names of earlier specs."""
+        names, found = _service_names(record), []
+        for other in _formers(record):
+            writes, gone = self._former_routes(record, other)
+            assert other.canary is not None
+            keys = other.router.objects(other.canary) if other.router else ()
+            unknown = any(self._store.unknown(key.kind, key.namespace) for key in keys)
+            found.append(
+                Former(
+                    service=other.service,
+                    provider=other.provider,
+                    routes=unknown or bool(gone) or any(each.missing for each in writes),
+                    services=bool(self._former_sides(record, other)),
+                    apex=other.service not in names and self._has_apex(other),
+                )
+            )
+        return tuple(found)
+
+    def _former_sides(self, record: CanaryRecord, other: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Find the services of the sides under former names that are ours, and not in use."""
+        assert record.canary is not None
+        used, sides = _service_names(record), _service_names(other)[1:]
+        keys = (
+            ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
+            for name in sides
+            if name not in used
+        )
+        found = ((key, self._store.packed(key)) for key in keys)
+        return tuple(
+            key for key, each in found if each is not None and ours(record.canary, each.owners)
+        )
+
+    def _has_apex(self, record: CanaryRecord) -> bool:
+        """Tell whether an apex service exists that is own or adopted."""
+        assert record.canary is not None
+        name = record.canary.spec.service_name
+        key = ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
+        packed = self._store.packed(key)
+        return packed is not None and (
+            ours(record.canary, packed.owners) or adopted(packed.manifest)
+        )
 
     def restored(self, record: CanaryRecord, target: DeploymentRecord | None) -> bool:
         """Tell whether the apex service and the routes are back as they were found."""
@@ -233,6 +325,26 @@ class Renderer:
             foreign = key in taken
             wanted.append(Wanted(key=key, rendered=manifest, existing=existing, foreign=foreign))
         return wanted
+
+
+def _formers(record: CanaryRecord) -> list[CanaryRecord]:
+    """Give the Canary with each of the former names of which something is left."""
+    if record.canary is None:
+        return []
+    return [former(record, names) for names in record.status.former_names]
+
+
+def _service_names(record: CanaryRecord) -> tuple[str, ...]:
+    """Name the services of a Canary, the apex first."""
+    if record.canary is None:
+        return ()
+    spec = record.canary.spec
+    return spec.service_name, spec.primary_service_name, spec.canary_service_name
+
+
+def _place(key: ObjectKey) -> tuple[str, str, str, str]:
+    """Tell what an object is known by, whatever version of its kind is spoken of."""
+    return key.kind.group, key.kind.kind, key.namespace, key.name
 
 
 _OTHER_SERVICE = "set another name in spec.service.name"

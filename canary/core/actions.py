@@ -75,6 +75,18 @@ class RestoreRoutes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """The routes of an earlier spec's names are as they were before tidegate, or gone.
+
+    So are the services of its sides, where `services` says so.
+    """
+
+    service: str
+    provider: str
+    services: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleTarget:
     """The target has this many replicas."""
 
@@ -103,6 +115,7 @@ Action = (
     | RemoveAutoscaler
     | RouteTraffic
     | RestoreRoutes
+    | GiveBack
     | ScaleTarget
     | ScalePrimary
     | ClearCommands

@@ -33,6 +33,7 @@ from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.lasting import lasting_at, tell_waits
+from canary.core.names import given_back_at, note_names
 from canary.core.needs import Need
 from canary.core.notices import notice
 from canary.core.outages import excused
@@ -69,7 +70,7 @@ def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) 
 def _noted(situation: Situation) -> Situation:
     """Note what was found, and tell what is new of it."""
     seen = note_autoscaler(note_template(note_images(note_survey(situation))))
-    return tell_warnings(tell_invalid(seen))
+    return tell_warnings(tell_invalid(note_names(seen)))
 
 
 def refuse(
@@ -224,6 +225,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
             run.next_analysis_at if run and looking else None,
             preflight_at(status),
+            *given_back_at(situation),
             situation.drained_at if parking else None,
             undo_due_at(situation) if parking else None,
             pods_at,

@@ -21,6 +21,7 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
+from canary.core.names import to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
@@ -119,6 +120,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         yield RemoveAutoscaler(name=former)
     yield from _hold_size(situation)
     yield from _scale(situation)
+    yield from to_give_back(situation)
 
 
 def _replicas(situation: Situation) -> int:
@@ -153,6 +155,9 @@ def _route(situation: Situation) -> Iterator[Action]:
     or undone by somebody's hand, waits until the canary can take it.
     """
     routed = situation.facts.routed
+    if routed is None and situation.facts.taken and situation.status.former_names:
+        # A first route under new names could lead to the services of somebody else.
+        return
     intended = Split.to_canary(situation.status.canary_weight)
     able = situation.target_ready or not intended.primary
     if able or intended.canary <= (routed or ALL_PRIMARY).canary:

@@ -186,6 +186,20 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """What is left of what was made under the names of an earlier spec."""
+
+    service: str
+    provider: str
+    routes: bool = False
+    """Its routes are not as they were before tidegate yet."""
+    services: bool = False
+    """The services of its sides exist."""
+    apex: bool = False
+    """Its apex service exists, and leads where tidegate has it lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
 
@@ -234,6 +248,10 @@ class Facts:
     """The primary still has a copy of the autoscaler that the status names."""
     taken: str = ""
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
+    provider: str = ""
+    """The name of the router that splits the traffic."""
+    former: tuple[Former, ...] = ()
+    """What is left of the former names that the status remembers."""
     rival: str = ""
     """The Canary that is being deleted, and still has this target or service; empty without."""
     survey: Survey | None = None

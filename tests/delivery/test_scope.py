@@ -276,6 +276,14 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             status = await pay.until_phase("Failed", seconds=120)
             assert status["history"][0]["reason"] == "ImagePullBackOff"
             await release_held_back(pay, "2.0", None)
+            # And takes away the services of a name that a Canary has no longer
+            await pay.patch(CANARY, APP, {"spec": {"service": {"name": "till"}}})
+
+            async def renamed() -> bool:
+                former = await pay.read(SERVICE, f"{APP}-primary")
+                return former is None and await pay.read(SERVICE, "till-primary") is not None
+
+            await pay.until(renamed, "the services have the new name", seconds=120)
             # And gives back what it has made, where a Canary is deleted
             for place in (shop, pay):
                 await api.delete(CANARY, place.namespace, APP)

@@ -4,13 +4,19 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, Kind
+from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
 from canary.demo.manifests import APP
 from canary.demo.world import World
 from tests.stories.conftest import Receiver
-from tests.stories.telling import QUICK, ROUTERS, given_a_canary, then_at_rest
+from tests.stories.telling import (
+    QUICK,
+    ROUTERS,
+    given_a_canary,
+    then_at_rest,
+    then_nothing_was_lost,
+)
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
@@ -141,6 +147,30 @@ async def test_the_end_of_a_run_is_told_to_whom_an_alert_provider_names(
 
     await world.until(told, "the alert arrives")
     assert APP in str(receiver.sent("/alerts")[-1])
+
+
+async def test_a_service_gets_another_name_and_nobody_who_calls_the_former_one_is_lost(
+    world: World,
+) -> None:
+    await given_a_canary(world)
+    former = await world.routes()
+    async with world.traffic() as load:
+        await load.reaches(50)
+        # When the Canary names its service otherwise
+        renamed = {"spec": {"service": {"name": "shop"}}}
+        await world.api.merge_patch(canary_kind(GROUP), world.namespace, APP, renamed)
+
+        # Then there is a route of the new name, and what made up the former one goes
+        async def moved() -> bool:
+            left = [await world.read(each.kind, each.name) for each in former]
+            left += [await world.read(SERVICE, f"{APP}-{side}") for side in ("primary", "canary")]
+            return not any(left)
+
+        await world.until(moved, "the former route and its services are gone", seconds=120)
+        assert all([await world.read(each.kind, each.name) for each in await world.routes()])
+        # And those who call the former name are answered as before
+        await load.reaches(100)
+        then_nothing_was_lost(load)
 
 
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)

@@ -79,7 +79,7 @@ what was asked.
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, update]
+  verbs: [get, list, watch, create, update, delete]
 {{- if .Values.configTracking }}
 # Primaries get copies of the configs of their targets, which are removed when they are unused.
 - apiGroups: [""]

@@ -1,0 +1,115 @@
+"""The names that everything is made under, and those of an earlier spec until that is given back.
+
+The primary keeps the name it came up with: where `spec.targetRef` names another workload, that is a
+new revision of the same app, and has to pass its run against the primary that serves.
+Where the service or the router changes, the new services and the new route come up first. The
+former route goes when the new one splits traffic, the services of its sides when requests on it
+have had their time to end. The former apex service leads to the primary as long as the Canary
+lives: its clients may call it still, and the target has no pods.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from canary.api.status import FormerNames, Names, Severity
+from canary.core.actions import GiveBack
+from canary.core.facts import Former
+from canary.core.situation import Situation
+from canary.core.weights import Split
+
+FORMER_KEPT = 5
+"""So many former names are remembered at once; nobody changes them more often in one go."""
+
+
+def note_names(situation: Situation) -> Situation:
+    """Remember under which names everything is made, and the former ones until nothing is left."""
+    before = situation.status.names
+    names = _names(situation, before)
+    noted = situation.but(names=names, former_names=tuple(_left(situation, names)))
+    if before is None or before == names:
+        return noted
+    if (before.service, before.provider) != (names.service, names.provider):
+        former = FormerNames(service=before.service, provider=before.provider, since=situation.now)
+        kept = (former, *noted.status.former_names)[:FORMER_KEPT]
+        noted = noted.but(former_names=kept).tell("NamesChanged", _moved(before, names))
+    if before.target != names.target and situation.status.last_promoted_spec:
+        message = (
+            f"The target is {names.target} from now on. {before.target} keeps the replicas it has; "
+            f"{names.primary} serves until the new target is promoted"
+        )
+        noted = noted.tell("TargetChanged", message, Severity.WARN)
+    return noted
+
+
+def to_give_back(situation: Situation) -> Iterator[GiveBack]:
+    """Name what is left of former names and is in nobody's way any more."""
+    for former, due in _due(situation):
+        left = _seen(situation, former)
+        if due > situation.now or left is None or not _new_route_serves(situation):
+            continue
+        if left.routes or (former.restored_at and left.services):
+            yield GiveBack(
+                service=former.service,
+                provider=former.provider,
+                services=former.restored_at is not None,
+            )
+
+
+def given_back_at(situation: Situation) -> Iterator[datetime]:
+    """Tell when more of what is left of former names may be given back."""
+    return (due for _, due in _due(situation))
+
+
+def _names(situation: Situation, before: Names | None) -> Names:
+    spec, status = situation.spec, situation.status
+    primary = spec.primary_name
+    started = status.last_promoted_spec or situation.facts.primary is not None
+    if before is not None and before.target != spec.target_ref.name and not started:
+        primary = spec.usual_primary_name
+    return Names(
+        target=spec.target_ref.name,
+        primary=primary,
+        service=spec.service_name,
+        provider=situation.facts.provider,
+    )
+
+
+def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
+    """Keep those former names of which something is left, with when their routes were given back."""
+    for former in situation.status.former_names:
+        left = _seen(situation, former)
+        if (former.service, former.provider) == (names.service, names.provider):
+            continue
+        if left is None or left.routes:
+            yield former
+        elif left.services or left.apex:
+            yield former.but(restored_at=former.restored_at or situation.now)
+
+
+def _seen(situation: Situation, former: FormerNames) -> Former | None:
+    """Find what was seen of former names; None where nobody has looked yet."""
+    names = former.service, former.provider
+    seen = situation.facts.former
+    return next((each for each in seen if (each.service, each.provider) == names), None)
+
+
+def _due(situation: Situation) -> Iterator[tuple[FormerNames, datetime]]:
+    drain = situation.facts.policy.drain
+    for former in situation.status.former_names:
+        yield former, (former.restored_at or former.since) + drain
+
+
+def _new_route_serves(situation: Situation) -> bool:
+    facts = situation.facts
+    intended = Split.to_canary(situation.status.canary_weight)
+    return facts.routed == intended and not facts.refusal and not facts.taken
+
+
+def _moved(before: Names, names: Names) -> str:
+    ways = [
+        f"service {each.service}" + (f" by {each.provider}" if each.provider else "")
+        for each in (before, names)
+    ]
+    return (
+        f"Traffic moves from {ways[0]} to {ways[1]}; the former route goes when the new one serves"
+    )

@@ -1,0 +1,180 @@
+"""Names that a spec changes: what was made under the former ones is given back, and nothing hangs."""
+
+from typing import Any
+
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
+from canary.demo import manifests
+from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
+
+ROUTE = Kind(
+    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
+)
+SIDES = ("podinfo-primary", "podinfo-canary")
+
+
+async def leads_to(world: World, service: str) -> Any:
+    found = await world.read(SERVICE, service)
+    return None if found is None else found["spec"]["selector"]
+
+
+async def absent(world: World, kind: Kind, *names: str) -> bool:
+    return not any([await world.read(kind, name) for name in names])
+
+
+async def formers(world: World) -> list[str]:
+    return [each["service"] for each in (await world.status()).get("formerNames") or ()]
+
+
+def users_service() -> Manifest:
+    spec = {"selector": {"app": "podinfo"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    metadata = {"name": "podinfo", "namespace": DEMO}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def users_route() -> Manifest:
+    http = [{"route": [{"destination": {"host": "podinfo"}}], "timeout": "7s"}]
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "podinfo", "namespace": DEMO},
+        "spec": {"hosts": ["podinfo"], "http": http},
+    }
+
+
+async def test_another_service_name_gives_the_route_back_and_leaves_nobody_without_an_answer(
+    world: World,
+):
+    await world.create_app()
+    await world.api.create(users_service(), SERVICE)
+    await world.api.create(users_route(), VIRTUAL_SERVICE)
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"name": "shop"}}})
+        await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
+        assert await world.weight("shop") == 0
+        route = await world.read(VIRTUAL_SERVICE, "podinfo")
+        assert route is not None
+        assert route["spec"] == users_route()["spec"]
+        assert "annotations" not in route["metadata"]
+        # Clients may call the former service still, and the target has no pods.
+        primary = {"app": "podinfo-primary"}
+        assert await leads_to(world, "podinfo") == primary
+        assert await leads_to(world, "shop") == primary
+        assert await formers(world) == ["podinfo"]
+        await until(lambda: world.events("NamesChanged"), "it is told")
+        # A release goes its way under the new names.
+        await world.release()
+        await world.until_phase("Succeeded")
+        assert await leads_to(world, "podinfo") == primary
+        # Both services lead to the target when the Canary goes.
+        await world.api.delete(CANARY, DEMO, "podinfo")
+        await until(lambda: absent(world, CANARY, "podinfo"), "the Canary is gone")
+        assert await leads_to(world, "podinfo") == {"app": "podinfo"}
+        assert await leads_to(world, "shop") == {"app": "podinfo"}
+        service = await world.read(SERVICE, "podinfo")
+        assert service is not None
+        assert service["spec"]["ports"][0]["targetPort"] == 8080
+        assert await absent(world, VIRTUAL_SERVICE, "shop")
+
+
+async def test_a_former_service_that_is_deleted_is_forgotten(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"name": "shop"}}})
+        await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
+        assert await absent(world, VIRTUAL_SERVICE, "podinfo")
+        assert await formers(world) == ["podinfo"]
+        await world.api.delete(SERVICE, DEMO, "podinfo")
+
+        async def forgotten() -> bool:
+            return not await formers(world)
+
+        await until(forgotten, "nothing is left of the former name")
+        assert await absent(world, SERVICE, "podinfo")
+
+
+async def test_another_router_takes_over_and_the_former_route_goes(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        parents = [{"name": "gateway"}]
+        service = {"gatewayRefs": parents, "hosts": ["podinfo.example.com"]}
+        await world.patch(
+            CANARY, "podinfo", {"spec": {"provider": "gatewayapi:v1", "service": service}}
+        )
+        await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo"), "the former route is gone")
+        assert await world.read(ROUTE, "podinfo") is not None
+        # The services have the same names: they stay.
+        assert not await absent(world, SERVICE, *SIDES)
+
+        async def forgotten() -> bool:
+            return not await formers(world)
+
+        await until(forgotten, "nothing is left of the former route")
+
+
+async def test_former_names_survive_a_controller_that_dies_in_between(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+    async with world.running_controller():
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"name": "shop"}}})
+        await until(lambda: formers(world), "the former name is remembered")
+    async with world.running_controller():
+        await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
+        await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo"), "the route is gone")
+
+
+async def test_another_target_is_promoted_by_a_run_against_the_primary_that_serves(world: World):
+    await world.create_app()
+    gate = {"type": "confirm-traffic-increase", "name": "by-hand"}
+    async with world.running_controller():
+        await world.create_canary(service={"name": "podinfo", "port": 80})
+        await world.until_phase("Initialized")
+        await world.create_app("shop", tag="2")
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+        change = {"targetRef": target, "analysis": {"webhooks": [gate]}}
+        await world.patch(CANARY, "podinfo", {"spec": change})
+        # Before anybody approves, everything is served as before.
+        await until(lambda: waits_at_gate(world), "the run waits at its gate")
+        assert await leads_to(world, "podinfo") == {"app": "podinfo-primary"}
+        assert await leads_to(world, "podinfo-canary") == {"app": "shop"}
+        await world.patch(CANARY, "podinfo", {"spec": {"analysis": {"webhooks": None}}})
+        await world.until_phase("Succeeded")
+        primary = await world.read(DEPLOYMENT, "podinfo-primary")
+        assert primary is not None
+        assert primary["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2")
+        assert await leads_to(world, "podinfo") == {"app": "podinfo-primary"}
+        assert await absent(world, DEPLOYMENT, "shop-primary")
+        await until(lambda: world.events("TargetChanged"), "it is told")
+
+
+async def waits_at_gate(world: World) -> bool:
+    status = await world.status()
+    return (status.get("waitingFor") or {}).get("reason") == "TrafficGate"
+
+
+async def test_a_target_made_anew_with_another_label_takes_nothing_off_the_primary(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        other = manifests.deployment("2", namespace=DEMO)
+        labels = {"app.kubernetes.io/name": "podinfo"}
+        other["spec"]["selector"]["matchLabels"] = labels
+        other["spec"]["template"]["metadata"]["labels"] = labels
+        await world.api.delete(DEPLOYMENT, DEMO, "podinfo")
+        await until(lambda: absent(world, DEPLOYMENT, "podinfo"), "the target is gone")
+        await world.api.create(other, DEPLOYMENT)
+        await world.until_phase("Succeeded")
+        assert await leads_to(world, "podinfo") == {"app": "podinfo-primary"}
+        assert await leads_to(world, "podinfo-canary") == labels
+        primary = await world.read(DEPLOYMENT, "podinfo-primary")
+        assert primary is not None
+        pods = primary["spec"]["template"]["metadata"]["labels"]
+        assert pods == {"app": "podinfo-primary", "app.kubernetes.io/name": "podinfo-primary"}

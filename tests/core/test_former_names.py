@@ -1,0 +1,160 @@
+"""Names that change: the new objects come up first, then what was made before is given back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from canary.api.canary import CanarySpec
+from canary.api.status import CanaryStatus, FormerNames, Names, Phase
+from canary.core.actions import GiveBack, RouteTraffic
+from canary.core.facts import Facts, Former, Policy, Revision
+from canary.core.names import FORMER_KEPT
+from canary.core.situation import Decision
+from canary.core.weights import ALL_PRIMARY, Split
+from tests.builders import NEW, a_run, a_spec, a_status, a_workload, at, some_facts
+from tests.core.deciding import decided
+
+DRAIN = timedelta(seconds=10)
+POLICY = Policy(drain=DRAIN)
+OLD = Names(target="podinfo", primary="podinfo-primary", service="podinfo", provider="istio")
+MOVED = a_spec(service={"port": 80, "name": "shop"})
+ROUTED = some_facts(provider="istio", routed=ALL_PRIMARY, policy=POLICY)
+LEFT = Former(service="podinfo", provider="istio", routes=True, services=True, apex=True)
+
+
+def given_back(decision: Decision) -> list[GiveBack]:
+    return [each for each in decision.actions if isinstance(each, GiveBack)]
+
+
+def moved(facts: Facts = ROUTED, spec: CanarySpec = MOVED) -> Decision:
+    return decided(spec, a_status(names=OLD), facts, at(0))
+
+
+def former(status: CanaryStatus) -> list[tuple[str, str]]:
+    return [(each.service, each.provider) for each in status.former_names]
+
+
+def test_the_names_that_everything_is_made_under_are_remembered() -> None:
+    decision = decided(a_spec(), a_status(names=None), ROUTED, at(0))
+    assert decision.status.names == OLD
+    assert decision.status.former_names == ()
+    assert not decision.status.notices
+
+
+def test_what_was_made_under_another_service_name_is_remembered_and_told_once() -> None:
+    decision = moved()
+    assert decision.status.names == OLD.but(service="shop")
+    assert former(decision.status) == [("podinfo", "istio")]
+    assert [each.reason for each in decision.status.notices] == ["NamesChanged"]
+    assert "from service podinfo by istio to service shop" in decision.status.notices[0].message
+    again = decided(MOVED, decision.status, replace(ROUTED, former=(LEFT,)), at(1))
+    assert [each.reason for each in again.status.notices] == ["NamesChanged"]
+
+
+def test_a_router_that_changes_leaves_a_route_as_well() -> None:
+    decision = moved(replace(ROUTED, provider="gatewayapi:v1"), a_spec())
+    assert former(decision.status) == [("podinfo", "istio")]
+    assert decision.status.names == OLD.but(provider="gatewayapi:v1")
+
+
+def test_the_former_route_goes_when_the_new_one_serves_and_its_services_when_it_has_drained() -> (
+    None
+):
+    facts = replace(ROUTED, former=(LEFT,))
+    first = moved(replace(facts, routed=None))
+    assert given_back(first) == []
+    assert RouteTraffic(split=ALL_PRIMARY) in first.actions
+    early = decided(MOVED, first.status, facts, at(9))
+    assert given_back(early) == []
+    assert decided(MOVED, early.status, facts, at(9)).wake_at == at(10)
+    due = decided(MOVED, early.status, facts, at(10))
+    routes = GiveBack(service="podinfo", provider="istio", services=False)
+    assert given_back(due) == [routes]
+    gone = replace(facts, former=(replace(LEFT, routes=False),))
+    restored = decided(MOVED, due.status, gone, at(11))
+    assert restored.status.former_names[0].restored_at == at(11)
+    assert given_back(restored) == []
+    assert decided(MOVED, restored.status, gone, at(12)).wake_at == at(21)
+    drained = decided(MOVED, restored.status, gone, at(21))
+    assert given_back(drained) == [replace(routes, services=True)]
+
+
+def test_a_former_apex_service_is_remembered_as_long_as_it_exists() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0), restored_at=at(11))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,))
+    apex = Former(service="podinfo", provider="istio", apex=True)
+    kept = decided(MOVED, status, replace(ROUTED, former=(apex,)), at(100))
+    assert kept.status.former_names == (names,)
+    assert given_back(kept) == []
+    assert decided(MOVED, kept.status, replace(ROUTED, former=(apex,)), at(100)).wake_at is None
+    gone = replace(ROUTED, former=(Former(service="podinfo", provider="istio"),))
+    assert decided(MOVED, kept.status, gone, at(101)).status.former_names == ()
+
+
+def test_nothing_is_given_back_while_the_new_route_does_not_serve() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,))
+    facts = replace(ROUTED, former=(LEFT,))
+    for held in (
+        replace(facts, routed=None),
+        replace(facts, routed=Split.to_canary(50)),
+        replace(facts, refusal="no such gateway"),
+        replace(facts, taken="Service test/shop-primary exists already"),
+    ):
+        assert given_back(decided(MOVED, status, held, at(100))) == []
+    assert given_back(decided(MOVED, status, facts, at(100)))
+
+
+def test_a_first_route_under_new_names_waits_until_they_are_free() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,))
+    taken = replace(ROUTED, routed=None, taken="Service test/shop-primary exists already")
+    actions = decided(MOVED, status, taken, at(1)).actions
+    assert not any(isinstance(each, RouteTraffic) for each in actions)
+
+
+def test_a_run_goes_on_at_its_weight_under_the_new_names() -> None:
+    run = a_run(pre_rollout_passed=True, next_analysis_at=at(60))
+    status = a_status(Phase.PROGRESSING, names=OLD, weight=50, run=run)
+    facts = some_facts(
+        provider="istio", routed=None, revision=Revision(id=NEW), target=a_workload()
+    )
+    decision = decided(MOVED, status, facts, at(0))
+    assert decision.status.canary_weight == 50
+    assert RouteTraffic(split=Split.to_canary(50)) in decision.actions
+    assert former(decision.status) == [("podinfo", "istio")]
+
+
+def test_names_that_are_taken_up_again_are_former_ones_no_more() -> None:
+    away = moved()
+    back = decided(a_spec(), away.status, replace(ROUTED, former=(LEFT,)), at(1))
+    assert back.status.names == OLD
+    assert former(back.status) == [("shop", "istio")]
+
+
+def test_no_more_than_a_few_former_names_are_remembered() -> None:
+    status = a_status(names=OLD)
+    for number in range(10):
+        spec = a_spec(service={"port": 80, "name": f"shop-{number}"})
+        status = decided(spec, status, ROUTED, at(number)).status
+    assert len(status.former_names) == FORMER_KEPT
+
+
+def test_another_target_is_a_new_revision_for_the_primary_that_serves() -> None:
+    spec = a_spec(targetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"})
+    spec = spec.with_primary("podinfo-primary")
+    status = a_status(names=OLD)
+    decision = decided(spec, status, replace(ROUTED), at(0))
+    assert decision.status.names == OLD.but(target="shop", service="shop")
+    assert "TargetChanged" in [each.reason for each in decision.status.notices]
+
+
+def test_a_primary_that_never_was_takes_its_name_from_the_target_of_now() -> None:
+    spec = a_spec(targetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"})
+    spec = spec.with_primary("podinfo-primary")
+    status = a_status(Phase.INITIALIZING, names=OLD, last_promoted_spec="")
+    early = decided(spec, status, replace(ROUTED, primary=None), at(0))
+    assert early.status.names is not None
+    assert early.status.names.primary == "shop-primary"
+    begun = decided(spec, status, ROUTED, at(0))
+    assert begun.status.names is not None
+    assert begun.status.names.primary == "podinfo-primary"
