@@ -1,6 +1,7 @@
 """What every command that talks to a cluster shares: its options, and the connection."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ from canary.controller.canaries import canary_kind
 from canary.controller.cluster import Cluster
 from canary.errors import ClusterError, Forbidden, Unreachable
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _CANARY_WORDS = frozenset({"canary", "canaries"})
 
 
@@ -151,11 +153,13 @@ def _named(written: str, namespace: str | None) -> tuple[str | None, str]:
     """Read a Canary as people write it: `name`, `canary/name` or `namespace/name`.
 
     Raises:
-        UsageError: two namespaces are named.
+        UsageError: it is written otherwise, or two namespaces are named.
     """
     before, slash, name = written.rpartition("/")
-    if not slash or before in _CANARY_WORDS:
-        return namespace or None, name
-    if namespace not in {None, "", before}:
+    within = namespace or None if not slash or before in _CANARY_WORDS else before
+    for each in (name, within):
+        if each is not None and not _NAME.fullmatch(each):
+            raise click.UsageError(f"{each!r} is no name; write NAME or NAMESPACE/NAME")
+    if namespace not in {None, "", within}:
         raise click.UsageError(f"{written} is not in the namespace of --namespace {namespace}")
-    return before, name
+    return within, name

@@ -5,10 +5,13 @@ whose token is read again as it is rotated.
 """
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -118,7 +121,7 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
     """Load a kubeconfig, or the service account of the pod that this runs in.
 
     Raises:
-        Forbidden: neither is there, or the kubeconfig has no such context.
+        Forbidden: neither is there, the kubeconfig has no such context, or its plugin fails.
     """
     # As kubectl takes it: an empty KUBECONFIG is none.
     kubeconfig, context = kubeconfig or None, context or None
@@ -127,7 +130,10 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
         configuration = client.Configuration()
         # What it finds in the environment it would use for hosts in NO_PROXY, too.
         configuration.proxy = None
-        config.load_kube_config(kubeconfig, context, client_configuration=configuration)
+        with _plugin_heard() as complaints:
+            config.load_kube_config(kubeconfig, context, client_configuration=configuration)
+        if complaints:
+            raise Forbidden(f"the kubeconfig's exec plugin failed: {'; '.join(complaints)}")
         return configuration
 
     def load_in_cluster() -> Any:
@@ -152,6 +158,30 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
             f"no credentials for a cluster: {str(error).rstrip('.')}; name a kubeconfig with "
             "--kubeconfig or KUBECONFIG, or run in a pod with a service account"
         ) from error
+
+
+class _Complaints(logging.Handler):
+    """Keeps what the official client logs in this thread of an exec plugin, and raises nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+        self._thread = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and record.pathname == kube_config.__file__:
+            self.heard.append(record.getMessage())
+
+
+@contextmanager
+def _plugin_heard() -> Iterator[list[str]]:
+    """Hear what goes wrong with an exec plugin: the official client logs it and goes on."""
+    complaints, root = _Complaints(), logging.getLogger()
+    root.addHandler(complaints)
+    try:
+        yield complaints.heard
+    finally:
+        root.removeHandler(complaints)
 
 
 def _context(kubeconfig: str | None, name: str | None) -> Mapping[str, Any]:

@@ -68,6 +68,12 @@ async def test_two_namespaces_for_one_canary_are_wrong_usage(kubeconfig: Path) -
     assert (code, "shop/cart is not in the namespace of --namespace default" in output) == (2, True)
 
 
+@pytest.mark.parametrize("written", ["", "shop/", "/cart", "a/b/c", "shop/..", "Cart", "x?y=z"])
+async def test_what_is_no_name_asks_for_nothing(written: str) -> None:
+    code, output = await tidegate("status", written)
+    assert (code, "is no name; write NAME or NAMESPACE/NAME" in output) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("name", "namespace", "found", "hint"),
     [

@@ -95,6 +95,18 @@ class TestCredentials:
             with pytest.raises(Forbidden, match="no token for"):
                 await cluster.read(CONFIG_MAP, "default", "a")
 
+    async def test_a_plugin_that_fails_is_told_and_printed_nowhere(
+        self, reading: Any, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        plugin = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "no-such-plugin",
+            "interactiveMode": "Never",
+        }
+        with pytest.raises(Forbidden, match=r"exec plugin failed: .*no-such-plugin"):
+            await reading(exec=plugin)
+        assert capfd.readouterr() == ("", "")
+
     async def test_a_plugin_is_asked_for_a_token(self, reading: Any, proxy: Proxy) -> None:
         program = (
             "import json; print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1', "
