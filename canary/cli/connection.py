@@ -109,7 +109,9 @@ def explained(error: ClusterError, cluster: Cluster) -> str:
                 f"({here}): log in again, or choose other ones with --context"
             )
         case Forbidden():
-            return f"{error.reason.removeprefix('403: ')} ({here}): ask for this right"
+            return (
+                f"{error.reason.removeprefix('403: ')} ({here}): ask an admin for this permission"
+            )
         case _:
             return f"{error} ({here})"
 
@@ -159,7 +161,7 @@ def _named(written: str, namespace: str | None) -> tuple[str | None, str]:
     within = namespace or None if not slash or before in _CANARY_WORDS else before
     for each in (name, within):
         if each is not None and not _NAME.fullmatch(each):
-            raise click.UsageError(f"{each!r} is no name; write NAME or NAMESPACE/NAME")
+            raise click.UsageError(f"{each!r} is not a valid name; write NAME or NAMESPACE/NAME")
     if namespace not in {None, "", within}:
         raise click.UsageError(f"{written} is not in the namespace of --namespace {namespace}")
     return within, name

@@ -64,16 +64,18 @@ async def _found(cluster: Cluster, place: Place) -> set[tuple[str, str]]:
 def _hint(place: Place, found: set[tuple[str, str]]) -> str:
     """Name the Canary that is probably meant: the same name elsewhere, or a similar one."""
     elsewhere = [namespace for namespace, name in found if name == place.name]
+    if len(elsewhere) == 1:
+        return f"it is in namespace {elsewhere[0]}: add -n {elsewhere[0]}"
     if elsewhere:
-        return f"it is in {_listed(elsewhere)}: add -n"
+        return f"it is in namespaces {_listed(elsewhere)}: pick one with -n"
     here = {name for namespace, name in found if namespace == place.namespace}
     if near := get_close_matches(place.name, sorted(here), 1):
         return f"did you mean {near[0]}?"
     if near := get_close_matches(place.name, sorted({name for _, name in found}), 1):
         return f"did you mean {'/'.join(min(each for each in found if each[1] == near[0]))}?"
     if here:
-        return f"it has {_listed(here)}"
-    return "it has none" if found else ""
+        return f"that namespace has {_listed(here)}"
+    return "that namespace has no Canary" if found else ""
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -138,7 +138,7 @@ def _clock() -> str:
 
 
 def _heading() -> Line:
-    return (Styled(f"{_clock()}  Ctrl-C ends this", "dim"),)
+    return (Styled(f"{_clock()}  Ctrl-C to stop", "dim"),)
 
 
 def _table(rows: Rows) -> RenderableType:

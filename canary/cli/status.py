@@ -26,12 +26,12 @@ _MARKS = {
 
 
 @click.command
-@click.option("-w", "--watch", is_flag=True, help="Go on showing it until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Keep showing it until Ctrl-C.")
 @canary_command
 async def status(cluster: Cluster, place: Place, *, watch: bool) -> None:
     """Show where a Canary is, what it waits for and since when, and its last judgements.
 
-    With --watch a terminal is painted anew as things change; elsewhere each change is a block.
+    --watch repaints a terminal as things change, and prints a block per change elsewhere.
     """
     if watch:
         await watch_blocks(lambda: _looked_at(cluster, place))

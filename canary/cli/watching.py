@@ -23,7 +23,7 @@ async def watch(look: Callable[[], Awaitable[Block]]) -> None:
                 try:
                     seen = await look()
                 except Unreachable as error:
-                    paint((*seen, (Styled(f"{error.reason}; asking again", "yellow"),)))
+                    paint((*seen, (Styled(f"{error.reason}; retrying", "yellow"),)))
                 else:
                     paint(seen)
     except asyncio.CancelledError:

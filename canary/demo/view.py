@@ -199,7 +199,7 @@ def _load(load: LoadStats) -> Text:
     if load.window.p99_ms is not None:
         text.append(f"   p99 {load.window.p99_ms:.0f} ms", "dim")
     if load.requests:
-        text.append(f"\nof these   {'   '.join(_sides(load))}", "dim")
+        text.append(f"\nby side    {'   '.join(_sides(load))}", "dim")
     return text
 
 

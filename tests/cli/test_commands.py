@@ -94,7 +94,7 @@ async def test_a_canary_that_does_not_exist_is_one_clear_line(
     code, output = await tidegate("status", "nobody", "--kubeconfig", str(kubeconfig))
 
     assert code == 1
-    assert "there is no Canary nobody in namespace default; it has podinfo" in output
+    assert "there is no Canary nobody in namespace default; that namespace has podinfo" in output
     assert "Traceback" not in output
 
 

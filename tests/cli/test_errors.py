@@ -71,23 +71,28 @@ async def test_two_namespaces_for_one_canary_are_wrong_usage(kubeconfig: Path) -
 @pytest.mark.parametrize("written", ["", "shop/", "/cart", "a/b/c", "shop/..", "Cart", "x?y=z"])
 async def test_what_is_no_name_asks_for_nothing(written: str) -> None:
     code, output = await tidegate("status", written)
-    assert (code, "is no name; write NAME or NAMESPACE/NAME" in output) == (2, True)
+    assert (code, "is not a valid name; write NAME or NAMESPACE/NAME" in output) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("name", "namespace", "found", "hint"),
     [
-        ("cart", "shop", {("eu", "cart"), ("us", "cart")}, "it is in eu, us: add -n"),
+        (
+            "cart",
+            "shop",
+            {("eu", "cart"), ("us", "cart")},
+            "it is in namespaces eu, us: pick one with -n",
+        ),
         ("cart", "shop", {("shop", "carts"), ("eu", "x")}, "did you mean carts?"),
         ("cart", "shop", {("eu", "carts"), ("shop", "x")}, "did you mean eu/carts?"),
-        ("cart", "shop", {("shop", "x"), ("shop", "y")}, "it has x, y"),
-        ("cart", "shop", {("eu", "x")}, "it has none"),
+        ("cart", "shop", {("shop", "x"), ("shop", "y")}, "that namespace has x, y"),
+        ("cart", "shop", {("eu", "x")}, "that namespace has no Canary"),
         ("cart", "shop", set(), ""),
         (
             "cart",
             "shop",
             {("shop", f"x{number}") for number in range(8)},
-            "it has x0, x1, x2, x3, x4 and 3 more",
+            "that namespace has x0, x1, x2, x3, x4 and 3 more",
         ),
     ],
 )
@@ -102,7 +107,7 @@ async def test_a_canary_that_is_not_there_is_told_with_where_it_is(
     for command in ("status", "approve", "metrics"):
         assert await said(command, "podinfo", "--kubeconfig", config) == (
             1,
-            "there is no Canary podinfo in namespace shop; it is in default: add -n",
+            "there is no Canary podinfo in namespace shop; it is in namespace default: add -n default",
         )
     assert await said("status", "podnfo", "-n", "default", "--kubeconfig", config) == (
         1,
@@ -166,7 +171,7 @@ async def test_a_kubeconfig_without_a_current_context_asks_for_one(
                 "again, or choose other ones with --context"
             ),
         ),
-        (403, "no (context test): ask for this right"),
+        (403, "no (context test): ask an admin for this permission"),
         (
             503,
             (

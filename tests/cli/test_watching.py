@@ -127,7 +127,7 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_canary_that_goes_i
     await cluster.delete(CANARY, "default", "podinfo")
     code, output = await asyncio.wait_for(watching, PATIENCE_SECONDS)
     assert code == 1
-    assert "asking again" in output
+    assert "; retrying" in output
     assert output.splitlines()[-1] == "Error: there is no Canary podinfo in namespace default"
 
 

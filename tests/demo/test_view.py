@@ -116,7 +116,7 @@ RUNNING = """\
 │ measured   ██████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  primary  61 %   canary  39 % │
 │ steps      20 → [40] → 60 → promote                                                              │
 │ requests   1200   failed 3   unanswered by any pod 1   150/s   p99 31 ms                         │
-│ of these   primary 949   canary 200 (2 failed)   neither 51 (1 failed)                           │
+│ by side    primary 949   canary 200 (2 failed)   neither 51 (1 failed)                           │
 │                                                                                                  │
 │ ✔  request-success-rate  99.87  99 ≤ value   pass                                                │
 │ ✘  request-duration      612    value ≤ 500  fail  612 ms is above 500 ms                        │
@@ -181,7 +181,7 @@ class TestPicture:
 
     def test_the_requests_of_all_sides_are_all_requests(self):
         (total,) = re.findall(r"requests +(\d+)", drawn(a_snapshot(load=LOAD)))
-        (parts,) = re.findall(r"of these +(.+) │", drawn(a_snapshot(load=LOAD)))
+        (parts,) = re.findall(r"by side +(.+) │", drawn(a_snapshot(load=LOAD)))
         counts = re.findall(r"(?:primary|canary|neither) (\d+)", parts)
         assert sum(map(int, counts)) == int(total)
 
