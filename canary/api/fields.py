@@ -93,6 +93,15 @@ _DURATION_LENGTH = 32
 _LONGEST = timedelta(hours=8760)
 
 
+#: Units that Flagger's schema takes and Go does not read.
+_SPELLED = re.compile(r"(?<=[0-9])(?:(m)in(?:ute)?s?|(s)ec(?:ond)?s?)(?![a-z])")
+
+
+def go_duration(text: str) -> str:
+    """Write a duration such as `1min` or `30sec` as Go reads it; leave any other text alone."""
+    return _SPELLED.sub(r"\1\2", text)
+
+
 def parse_duration(text: str) -> float:
     """Read a Go duration (`90s`, `1m30s`, `2h`) as seconds; ValueError where it is none."""
     if len(text) > _DURATION_LENGTH or re.fullmatch(_DURATION, text) is None:
@@ -115,7 +124,10 @@ def format_duration(duration: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A Go duration within bounds, held as a timedelta and written as text."""
+    """A Go duration within bounds, held as a timedelta and written as text.
+
+    The schema takes what Go reads; objects of the peer's schema may also say `1min` and `30sec`.
+    """
 
     minimum: timedelta
     maximum: timedelta = _LONGEST
@@ -151,7 +163,7 @@ class Span:
         """Read text (or take a timedelta), or raise with the remedy."""
         if isinstance(value, str):
             try:
-                seconds = parse_duration(value)
+                seconds = parse_duration(go_duration(value))
             except ValueError:
                 raise wrong(self.remedy) from None
             value = timedelta(seconds=min(seconds, 2 * self.maximum.total_seconds()))

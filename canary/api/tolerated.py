@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from canary.api.analysis_spec import Analysis
 from canary.api.canary import AutoscalerKind, Canary, CanarySpec
-from canary.api.fields import format_duration
+from canary.api.fields import format_duration, go_duration
 from canary.api.people import LONGEST_CALL
+from canary.api.raw import items, part, text
 from canary.api.rules import BUILT_IN_METRICS
 from canary.api.shown import shown
 from canary.errors import SpecWarning
@@ -18,12 +19,31 @@ _FULL = 100
 _MAX_WEIGHT = "spec.analysis.maxWeight"
 
 
-def tolerated(canary: Canary) -> Iterator[SpecWarning]:
-    """Name every field that is accepted and does not act as written, whatever the router."""
+def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
+    """Name every field that is accepted and does not act as written, whatever the router.
+
+    `spec` is that of the Canary as raw JSON: the model does not know how a duration was spelled.
+    """
+    yield from _durations(part(spec, "analysis"))
     yield from _weights(canary.spec.analysis)
     yield from _metrics(canary.spec.analysis)
     yield from _hooks(canary.spec.analysis)
     yield from _references(canary.spec)
+
+
+def _durations(analysis: object) -> Iterator[SpecWarning]:
+    durations = [("interval", text(analysis, "interval"))]
+    for listed, field in (
+        ("metrics", "interval"),
+        ("webhooks", "timeout"),
+        ("webhooks", "deadline"),
+    ):
+        for index, each in enumerate(items(part(analysis, listed))):
+            durations.append((f"{listed}[{index}].{field}", text(each, field)))
+    for field, written in durations:
+        if (read := go_duration(written)) != written:
+            effect = f"read as {read}, which is how to write it"
+            yield SpecWarning(f"spec.analysis.{field}", shown(written), effect)
 
 
 def _references(spec: CanarySpec) -> Iterator[SpecWarning]:

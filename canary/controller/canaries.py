@@ -292,7 +292,10 @@ class CanaryReader:
             canary=canary,
             router=router,
             problems=_one_for_each_field(problems),
-            warnings=(*tolerated(canary), *(router.ignored(canary) if router else ())),
+            warnings=(
+                *tolerated(canary, document.get("spec")),
+                *(router.ignored(canary) if router else ()),
+            ),
         )
 
 

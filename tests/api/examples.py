@@ -251,6 +251,8 @@ GOOD_CANARIES: dict[str, JsonObject] = {
     "a whole number written as 10.0": patched(a_canary(), {"analysis/stepWeight": 10.0}),
     "a threshold of 0, which counts as 1": patched(a_canary(), {"analysis/threshold": 0}),
     "an interval of one second": patched(a_canary(), {"analysis/interval": "1s"}),
+    "a maxWeight of 0, which counts as 100": patched(a_canary(), {"analysis/maxWeight": 0}),
+    "a hook that may take 90 minutes": patched(a_canary(), {"analysis/webhooks/0/timeout": "90m"}),
     "a long Go duration": patched(a_canary(), {"analysis/interval": "1h2m3.5s"}),
     "no metrics and no webhooks": patched(
         a_canary(), {"analysis/metrics": [], "analysis/webhooks": []}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryReader
 from tests.api.examples import GONE, WEIGHTED, a_canary, patched
 
@@ -108,6 +109,18 @@ ACCEPTED = {
         {"analysis/metrics": [QUERY | BOUND]},
         f"spec.analysis.metrics[0].name: 'request-duration': only its query {ONLY}",
     ),
+    "an interval that is spelled out": (
+        {"analysis/interval": "5min"},
+        "spec.analysis.interval: '5min': read as 5m, which is how to write it",
+    ),
+    "the window of a metric that is spelled out": (
+        {"analysis/metrics/1/interval": "1minute"},
+        "spec.analysis.metrics[1].interval: '1minute': read as 1m, which is how to write it",
+    ),
+    "the time limit of a hook that is spelled out": (
+        {"analysis/webhooks/0/timeout": "90secs"},
+        "spec.analysis.webhooks[0].timeout: '90secs': read as 90s, which is how to write it",
+    ),
     "a hook that may take days": (
         {"analysis/webhooks/0/timeout": "48h"},
         "spec.analysis.webhooks[0].timeout: '48h': a call is given up after 24h",
@@ -138,6 +151,23 @@ def test_it_is_accepted_and_the_warning_says_what_happens_instead(changes, warni
     obj = patched(a_canary(), changes) | {"apiVersion": f"{group}/v1beta1"}
     assert READER.problems(obj) == ()
     assert [str(each) for each in READER.warnings(obj)] == [warning]
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("1min", 60), ("2mins", 120), ("1minutes30sec", 90), ("1h1minute", 3660), ("5seconds", 5)],
+)
+def test_a_duration_that_is_spelled_out_lasts_as_long_as_it_says(written, seconds):
+    canary = parse_canary(patched(a_canary(), {"analysis/interval": written}))
+    assert canary.spec.analysis.interval.total_seconds() == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["min", "1mini", "1secure", "1sin", "1mec", "5 min", "1m5", "1minsec", "1M"]
+)
+def test_a_duration_that_cannot_be_read_is_refused_with_examples_of_one(written):
+    (problem,) = READER.problems(patched(a_canary(), {"analysis/interval": written}))
+    assert problem.remedy == "write a duration from 1s to 8760h, such as 90s, 1m30s or 2h"
 
 
 @pytest.mark.parametrize("changes", SILENT.values(), ids=SILENT)
