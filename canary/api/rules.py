@@ -138,7 +138,7 @@ def _boundless_metric(metric: object) -> Iterator[Fault]:
 METRIC_HAS_BOUND = Rule(
     cel="has(self.threshold) || (has(self.thresholdRange) && "
     "(has(self.thresholdRange.min) || has(self.thresholdRange.max)))",
-    remedy="add thresholdRange with a min, a max or both: nothing is judged without a bound",
+    remedy="add thresholdRange with a min, a max or both: a metric needs a bound to be judged",
     faults=_boundless_metric,
     field=".thresholdRange",
     required=True,
@@ -169,7 +169,7 @@ def _repeated(value: object) -> Iterator[Fault]:
 
 NAMES_ARE_UNIQUE = Rule(
     cel="self.all(x, self.exists_one(y, y.name == x.name))",
-    remedy="give each entry a name of its own",
+    remedy="give each entry its own name",
     faults=_repeated,
 )
 
@@ -185,7 +185,7 @@ def _webhook_without_url(webhook: object) -> Iterator[Fault]:
 
 WEBHOOK_HAS_URL = Rule(
     cel="has(self.url) || (has(self.type) && self.type.startsWith('confirm-'))",
-    remedy="add a url; only a confirm-* gate may go without (it is then opened by annotation)",
+    remedy="add a url; only a confirm-* gate works without one (it is opened by annotation)",
     faults=_webhook_without_url,
     field=".url",
     required=True,
@@ -214,7 +214,7 @@ def _same_cookies(affinity: object) -> Iterator[Fault]:
 
 COOKIES_DIFFER = Rule(
     cel="!has(self.primaryCookieName) || self.primaryCookieName != self.cookieName",
-    remedy="give the primary's cookie another name than the canary's",
+    remedy="give the primary's cookie a different name from the canary's",
     faults=_same_cookies,
     field=".primaryCookieName",
     value="self.primaryCookieName",
@@ -232,7 +232,7 @@ DELEGATION_STANDS_ALONE = Rule(
     cel="!has(self.delegation) || !self.delegation || "
     "((!has(self.hosts) || size(self.hosts) == 0) && "
     "(!has(self.gateways) || size(self.gateways) == 0))",
-    remedy="remove hosts and gateways: with delegation the VirtualService that delegates has them",
+    remedy="remove hosts and gateways: with delegation they belong to the VirtualService that delegates",
     faults=_delegation_with,
 )
 
@@ -267,8 +267,8 @@ APEX_FITS = Rule(
     cel="(has(self.service) && has(self.service.name)) || "
     f"(size(self.targetRef.name) <= {APEX_LENGTH} && "
     "self.targetRef.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$'))",
-    remedy="set service.name: the target's name and -primary do not make a Service's name "
-    "(a letter first, then letters, digits and hyphens, 63 in all)",
+    remedy="set service.name: the target's name with -primary is not a valid Service name "
+    "(a letter first, then letters, digits and hyphens, at most 63 characters)",
     faults=_apex_from_target,
     field=".targetRef.name",
     value="self.targetRef.name",

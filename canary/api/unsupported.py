@@ -91,8 +91,8 @@ _CANARY = (
         field="spec.analysis.match",
         read=lambda canary: canary.spec.analysis.match,
         what="A/B testing (match)",
-        instead="leave this workload to Flagger for now; to remove match would send the canary "
-        "a share of everybody's requests and not only of those that match",
+        instead="leave this workload to Flagger for now: without match the canary would get a "
+        "share of everyone's requests",
     ),
     _Row(
         field="spec.analysis.mirror",

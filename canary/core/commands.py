@@ -107,7 +107,7 @@ def _gates(situation: Situation, signature: Signature) -> tuple[WebhookType, ...
         return _Refusal("no gate is shut")
     named = signature.gate
     meant = tuple(type_ for name, type_ in gates.items() if named in {"", name, type_})
-    return meant or _Refusal(f"the gate {named} is not shut, but {', '.join(gates)}")
+    return meant or _Refusal(f"the gate {named} is not shut; shut now: {', '.join(gates)}")
 
 
 def _approve(situation: Situation, signature: Signature) -> Situation | _Refusal:
@@ -150,7 +150,7 @@ def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
     if situation.status.phase is not Phase.FAILED:
         return _Refusal("the last run has not failed")
     if revision is None:
-        return _Refusal("the target is missing, or something that it needs is")
+        return _Refusal("the target, or something that it needs, is missing")
     if not situation.status.last_promoted_spec:
         return initialise(situation)
     if revision.id == situation.status.last_promoted_spec:

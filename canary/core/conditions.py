@@ -24,13 +24,12 @@ SPEC_WARNINGS = "SpecWarnings"
 
 SENTENCES: Mapping[Phase, str] = MappingProxyType(
     {
-        Phase.NEW: "The Canary is not yet looked at.",
+        Phase.NEW: "The controller has not looked at the Canary yet.",
         Phase.INITIALIZING: "The primary is being set up; the target serves until it is ready.",
         Phase.INITIALIZED: "The primary serves all traffic.",
         Phase.WAITING: "A new revision waits for approval.",
         Phase.PROGRESSING: "A new revision is being analysed.",
-        Phase.WAITING_PROMOTION: "The new revision has passed and waits for approval to be "
-        "promoted.",
+        Phase.WAITING_PROMOTION: "The new revision has passed its analysis and waits for approval.",
         Phase.PROMOTING: "The new revision is being promoted to the primary.",
         Phase.FINALISING: "The primary serves all traffic; the canary is being drained.",
         Phase.SUCCEEDED: "The primary serves all traffic.",
@@ -95,7 +94,7 @@ def _at_risk(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
     if risks:
         yield AT_RISK, "True", risks[0].reason, "; ".join(each.message for each in risks)
     elif situation.status.condition(AT_RISK) is not None:
-        yield AT_RISK, "False", "Settled", "Nothing that was found around the target is at risk."
+        yield AT_RISK, "False", "Settled", "Nothing around the target is at risk."
 
 
 def _invalid(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
@@ -127,7 +126,7 @@ def warnings_told(facts: Facts) -> str:
 
 def problems_told(facts: Facts) -> str:
     """Say what is wrong with a spec beside which an older one is acted on, and what becomes of it."""
-    goes_on = "" if facts.unguided else "The run goes on by the last valid spec. "
+    goes_on = "" if facts.unguided else "The run continues with the last valid spec. "
     return clip(goes_on + "; ".join(str(problem) for problem in facts.problems))
 
 

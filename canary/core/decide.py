@@ -157,7 +157,7 @@ def _proceed(situation: Situation) -> Turn:
 
 
 def _suspended(situation: Situation) -> Situation:
-    held = close_records(situation.wait(why.SUSPENDED, "spec.suspend is to be false"))
+    held = close_records(situation.wait(why.SUSPENDED, "waiting until spec.suspend is false"))
     if situation.waits_for(why.SUSPENDED):
         return held
     return held.tell("Suspended", "The Canary is suspended; traffic stays as it is")

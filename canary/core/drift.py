@@ -56,21 +56,21 @@ def undo_changes(situation: Situation) -> Situation:
         )
     if known.undoing == primary.generation:
         return situation
-    who = primary.changed_by or "somebody"
+    who = primary.changed_by or "someone"
     due = undo_due_at(situation)
     if due is not None and now < due:
         if known.contested:
             return situation
         message = (
-            f"{who} changes the pod template of {primary.name} again and again: stop it, or have it "
-            f"leave {primary.name} out; the change is undone every {EPISODE.seconds // 60} minutes"
+            f"{who} keeps changing the pod template of {primary.name}: stop it, or exclude "
+            f"{primary.name} there; the change is undone every {EPISODE.seconds // 60} minutes"
         )
         told = situation.tell(why.CONTESTED, message, Severity.WARN, alert=True)
         return told.but(primary=known.but(contested=True))
     undone = situation.but(primary=known.but(undone_at=now, undoing=primary.generation))
     if known.contested:
         return undone
-    message = f"{who} has changed the pod template of {primary.name}: it is put back as promoted"
+    message = f"{who} changed the pod template of {primary.name}; it is put back as promoted"
     return undone.tell("PrimaryChanged", message, Severity.WARN, alert=True)
 
 
@@ -80,8 +80,8 @@ def await_template(situation: Situation) -> Situation | None:
     if primary is None or known is None:
         return None
     reason = why.CONTESTED if known.contested else why.PRIMARY_CHANGED
-    who = primary.changed_by or "somebody"
-    message = f"waiting for {primary.name} to run what was promoted: {who} has changed it"
+    who = primary.changed_by or "someone"
+    message = f"waiting for {primary.name} to run what was promoted: {who} changed it"
     return situation.wait(reason, message)
 
 

@@ -48,7 +48,9 @@ def _fail(situation: Situation, outcome: Outcome, reason: str, message: str) -> 
 def cancel(situation: Situation, revision: Revision) -> Situation:
     """End a run whose target returned to the promoted revision."""
     old = situation.revision_name
-    message = f"{situation.target_name} returned to the promoted revision; {old} is dropped"
+    message = (
+        f"{situation.target_name} returned to the promoted revision; the run of {old} is cancelled"
+    )
     ended = situation.close_run(Outcome.CANCELLED, "RevisionReverted", message)
     settled = withdraw_from_replaced(pin(ended, revision)).but(failed_checks=0, metrics=())
     return settled.enter(Phase.SUCCEEDED).tell(

@@ -90,7 +90,7 @@ def time_out(situation: Situation) -> Situation:
     """End a run whose gate was not opened in time."""
     wait = situation.status.waiting_for
     what = f": {wait.message}" if wait else ""
-    return roll_back(situation, "GateDeadlineExceeded", f"Nobody opened the gate in time{what}")
+    return roll_back(situation, "GateDeadlineExceeded", f"The gate was not opened in time{what}")
 
 
 def held_gates(status: CanaryStatus) -> Mapping[str, WebhookType]:

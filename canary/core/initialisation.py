@@ -16,7 +16,7 @@ def initialise(situation: Situation) -> Situation:
     """Have the primary come up, and give it the traffic when it can serve."""
     situation = situation.enter(Phase.INITIALIZING)
     if situation.facts.rival:
-        message = f"waiting for Canary {situation.facts.rival} to be gone, which is being deleted"
+        message = f"waiting for Canary {situation.facts.rival}, which is being deleted, to be gone"
         return situation.wait(why.RIVAL_LEAVING, message)
     if situation.facts.taken:
         return hold_for_name(situation)
@@ -86,7 +86,9 @@ def _await(situation: Situation, reason: str, message: str) -> Situation:
     waiting = situation.progress(reason, message)
     if not waiting.overdue:
         return waiting
-    late = f"Initialisation did not end in time, the target serves: {situation.obstructed(message)}"
+    late = (
+        f"Initialisation did not finish in time; the target serves: {situation.obstructed(message)}"
+    )
     late, before = clip(late), situation.status.history[:1]
     again = any(
         (each.revision, each.message) == (situation.status.last_applied_spec, late)

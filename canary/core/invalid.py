@@ -9,7 +9,7 @@ from canary.api.status import Phase, Severity
 from canary.core import waits as why
 from canary.core.conditions import INVALID, problems_told
 from canary.core.ending import roll_back
-from canary.core.situation import Situation
+from canary.core.situation import Situation, timed_out
 
 _JUDGED = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 """The phases in which a run needs its spec to go on; later ones only carry out what was decided."""
@@ -30,8 +30,8 @@ def without_spec(situation: Situation) -> Situation | None:
     """Give a run that nobody can judge its deadline, then roll it back; None for any other."""
     if not situation.facts.unguided or situation.status.phase not in _JUDGED:
         return None
-    message = "waiting for a spec that is valid: the one that the run began with is not known"
+    message = "waiting for a valid spec: the one that the run began with is no longer known"
     held = situation.hold(why.SPEC_INVALID, message, situation.progress_deadline)
     if not held.overdue:
         return held
-    return roll_back(held, INVALID, f"Not in time: {message}")
+    return roll_back(held, INVALID, timed_out(message))

@@ -24,7 +24,7 @@ from canary.core.gates import (
 )
 from canary.core.needs import Analyse
 from canary.core.promotion import promote
-from canary.core.situation import Situation, Turn
+from canary.core.situation import Situation, Turn, timed_out
 from canary.core.weights import next_weight, step_plan
 
 _BETWEEN_LOOKS = (
@@ -88,7 +88,7 @@ def _await_route(situation: Situation) -> Situation:
     message = f"waiting for the route to send {weight} % of the traffic to the canary"
     held = situation.progress(why.ROUTING, message)
     if held.overdue:
-        return roll_back(held, why.ROUTING, f"Not in time: {situation.obstructed(message)}")
+        return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))
     return held
 
 
@@ -193,7 +193,7 @@ def _inconclusive(situation: Situation, message: str) -> Situation:
     first = not situation.held_by(why.ANALYSIS_INCONCLUSIVE)
     held = situation.run(analysis_passed=False).hold(
         why.ANALYSIS_INCONCLUSIVE,
-        f"a verdict; the weight is held: {message}",
+        f"waiting for a verdict, at the weight as it is: {message}",
         situation.progress_deadline,
     )
     if held.overdue:

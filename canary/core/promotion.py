@@ -9,7 +9,7 @@ from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
-from canary.core.situation import Situation
+from canary.core.situation import Situation, timed_out
 from canary.core.traffic import withdraw_from_replaced
 from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
 
@@ -39,7 +39,7 @@ def _within_deadline(situation: Situation, reason: str, message: str) -> Situati
     """Wait for something, and give the promotion up at the progress deadline."""
     waiting = situation.progress(reason, message)
     if waiting.overdue:
-        late = f"Not in time: {situation.obstructed(message)}"
+        late = timed_out(situation.obstructed(message))
         return fail_promotion(waiting, "ProgressDeadlineExceeded", late)
     return waiting
 

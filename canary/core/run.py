@@ -14,7 +14,7 @@ from canary.core.facts import Revision, Workload
 from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
 from canary.core.look import UNREADY, look, look_at_unready
 from canary.core.revision import changes, current_revision, no_revision, pin
-from canary.core.situation import Situation, Turn
+from canary.core.situation import Situation, Turn, timed_out
 from canary.core.traffic import withdraw_from_replaced
 
 
@@ -109,11 +109,11 @@ def progressing(situation: Situation) -> Turn:
 
 def _route_refused(situation: Situation) -> Situation:
     """Hold the weight where it is: nobody would send the traffic that a higher one means."""
-    message = f"the route was refused: {situation.facts.refusal}"
+    message = f"waiting for the route to be accepted: {situation.facts.refusal}"
     first = not situation.waits_for(why.ROUTE_REFUSED)
     held = situation.progress(why.ROUTE_REFUSED, message)
     if held.overdue:
-        return roll_back(held, why.ROUTE_REFUSED, f"Not in time: {message}")
+        return roll_back(held, why.ROUTE_REFUSED, timed_out(message))
     return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
 
 
@@ -150,7 +150,7 @@ def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
 
 def _target_missing(situation: Situation) -> Turn:
     reason, message = no_revision(situation)
-    return _hold(situation, reason, message, late=(reason, f"Not in time: {message}"))
+    return _hold(situation, reason, message, late=(reason, timed_out(message)))
 
 
 def _hold(situation: Situation, reason: str, message: str, *, late: tuple[str, str]) -> Turn:

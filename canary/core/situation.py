@@ -121,7 +121,7 @@ class Situation:
             waiting = self.progress(reason, message)
             if not waiting.overdue:
                 return waiting
-            help_wanted = f"Not in time: {self.obstructed(message)}"
+            help_wanted = timed_out(self.obstructed(message))
             told = waiting.tell(blocked, help_wanted, Severity.ERROR, alert=True)
             return told.wait(blocked, self.obstructed(message))
         return self.wait(blocked, self.obstructed(message))
@@ -334,6 +334,11 @@ class Situation:
 
 Turn = Situation | Need
 """Where a decision has got to, or what is missing to go on."""
+
+
+def timed_out(message: str) -> str:
+    """Say of something that was waited for, as a wait says it, that it did not come in time."""
+    return f"Timed out {message}" if message.startswith("waiting ") else f"Timed out: {message}"
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:

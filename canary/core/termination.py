@@ -49,12 +49,12 @@ def _target_may_serve(facts: Facts) -> bool:
 
 def _restore(leaving: Situation) -> Situation:
     if leaving.facts.restored:
-        return leaving.wait(why.DRAINING, "requests in flight on the primary are to end")
+        return leaving.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
     obstacle = leaving.facts.obstacle
     stuck = obstacle and leaving.waits_for(why.RESTORING_BLOCKED)
     if stuck and leaving.waited(leaving.progress_deadline):
         # Nobody has made it possible since help was called for: what could be done is done.
-        message = f"The Canary goes, and not everything could be given back: {obstacle}"
+        message = f"The Canary is deleted, but not everything could be given back: {obstacle}"
         return _release(leaving.tell("NotGivenBack", message, Severity.ERROR, alert=True))
     message = "waiting for traffic to return to the target"
     return leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)

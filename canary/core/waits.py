@@ -43,52 +43,50 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         TARGET_MISSING: "The workload that `spec.targetRef` names does not exist.",
         REVISION_UNKNOWN: "A ConfigMap or Secret that the target needs cannot be read.",
-        PRIMARY_MISSING: "The primary was deleted, and the target is not at the revision to "
-        "make it from.",
-        PRIMARY_NOT_READY: "The primary's pods are not all up. Without any that is ready, the "
-        "canary serves all traffic.",
-        PRIMARY_UPDATING: "The primary is being given its revision, and comes up with it.",
+        PRIMARY_MISSING: "The primary was deleted, and the target is no longer at the revision "
+        "to recreate it from.",
+        PRIMARY_NOT_READY: "Not all of the primary's pods are ready. While none is, the canary "
+        "serves all traffic.",
+        PRIMARY_UPDATING: "The primary is being updated, and its pods are starting.",
         PRIMARY_SHORT: "The primary has too few ready pods for all traffic; the canary keeps the "
         "rest until more are ready, or until the progress deadline.",
-        CANARY_NOT_READY: "The canary's pods are not all up. Without any that is ready, the "
-        "primary serves all traffic until the canary is ready again; the run goes back at the "
-        "progress deadline.",
+        CANARY_NOT_READY: "Not all of the canary's pods are ready. While none is, the primary "
+        "serves all traffic; at the progress deadline the run is rolled back.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
-        TERMINATION_BLOCKED: "The deletion has waited too long; somebody must look.",
+        TERMINATION_BLOCKED: "The deletion has waited too long; someone needs to look.",
         ANALYSIS_DUE: "The next analysis comes at the end of the interval.",
         CHECKS_FAILING: "The last analysis has failed; the next one may roll back.",
         ANALYSIS_INCONCLUSIVE: "The metrics give no verdict; the weight is held until they do, or "
         "until the progress deadline.",
-        ROLLOUT_GATE: "A `confirm-rollout` gate is shut: nothing is started.",
+        ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
         PAUSED: "A person has paused the run; pods that fail still roll it back.",
-        SELECTORS_LOST: "A policy selects the target's pods and would not select the primary's; a "
-        "new Canary is not initialised before that is settled or accepted.",
+        SELECTORS_LOST: "A policy selects the target's pods but would not select the primary's; a "
+        "new Canary is not initialised until that is settled or accepted.",
         WEIGHTS_IGNORED: "Something in the cluster overrides the route's weights; a new Canary is "
-        "not initialised before that is settled or accepted.",
+        "not initialised until that is settled or accepted.",
         SUSPENDED: "`spec.suspend` is true: everything stays as it is.",
-        DRAINING: "Requests in flight on the side that lost its traffic are given time to end.",
+        DRAINING: "Requests in flight on the side that lost its traffic are given time to finish.",
         PROPAGATING: "Proxies are given time to learn of new services before traffic goes to them.",
-        ROUTING: "The route does not split traffic yet as it should.",
-        ROUTING_BLOCKED: "The route could not be written in time; somebody must look.",
-        ROUTE_REFUSED: "Whoever routes by the route refuses it as it is: no weight is moved until "
-        "it is taken, or until the progress deadline.",
+        ROUTING: "The route does not split traffic as it should yet.",
+        ROUTING_BLOCKED: "The route could not be written in time; someone needs to look.",
+        ROUTE_REFUSED: "The route was rejected by the gateway's controller: no weight is moved until "
+        "it is accepted, or until the progress deadline.",
         SPEC_INVALID: "The spec has become invalid, and the controller was restarted since: the run "
         "is rolled back at the progress deadline unless the spec is corrected.",
         TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
         RESTORING: "The routes are being put back as they were found.",
-        RESTORING_BLOCKED: "The routes could not be put back in time; somebody must look.",
-        RELEASING: "Nothing is left to give back; the Canary may go.",
-        OBSTACLE: "Something that should be written cannot be; the message says what.",
-        NAME_TAKEN: "A name that tidegate needs belongs to an object of somebody else, which is "
-        "never written; the message says which and what to do.",
-        RIVAL_LEAVING: "Another Canary has the same target or service and is being deleted; this "
-        "one begins when that has given them back.",
-        PRIMARY_CHANGED: "Somebody has changed the primary's pod template: it is put back as "
-        "promoted.",
-        CONTESTED: "Somebody changes the primary's pod template again and again; it is put back "
-        "every ten minutes.",
+        RESTORING_BLOCKED: "The routes could not be put back in time; someone needs to look.",
+        RELEASING: "Everything is given back; the finalizer is being removed.",
+        OBSTACLE: "Something cannot be read or written; the message says what.",
+        NAME_TAKEN: "A name that tidegate needs is taken by someone else's object, which is left "
+        "alone; the message says which and what to do.",
+        RIVAL_LEAVING: "Another Canary with the same target or service is being deleted; this one "
+        "begins once that has given them back.",
+        PRIMARY_CHANGED: "Someone changed the primary's pod template; it is put back as promoted.",
+        CONTESTED: "Someone keeps changing the primary's pod template; it is put back every "
+        "ten minutes.",
         AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )

@@ -193,7 +193,7 @@ def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
         yield Problem(
             f"{place}.method",
             shown(way(match.method)[1]),
-            "write exact: an HTTPRoute matches one method; list more in conditions of their own",
+            "write exact: a condition of an HTTPRoute matches one method; add a condition for each",
         )
     if match.uri:
         how, text = way(match.uri)
@@ -201,7 +201,7 @@ def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
             yield Problem(f"{place}.uri.{how}", shown(text), "write a path that begins with /")
     for name, each in chain(match.headers.items(), match.query_params.items()):
         if not way(each)[1]:
-            yield Problem(place, name, "compare with at least one character")
+            yield Problem(place, name, "write at least one character to compare with")
 
 
 def _rewrite_problems(canary: Canary) -> Iterator[Problem]:

@@ -132,8 +132,8 @@ def _retry_problems(canary: Canary) -> Iterator[Problem]:
         yield Problem(
             "spec.service.retries.attempts",
             retries.attempts,
-            "set attempts to 1 or more, or remove perTryTimeout and retryOn: Istio refuses them "
-            "where nothing is repeated",
+            "set attempts to 1 or more, or remove perTryTimeout and retryOn: Istio rejects them "
+            "without attempts",
         )
 
 
@@ -144,7 +144,7 @@ def _connection_problems(canary: Canary) -> Iterator[Problem]:
                 yield Problem(
                     f"spec.service.match[{index}].{HttpMatch.model_fields[field].alias}",
                     shown(value),
-                    "remove it: with appProtocol tcp there are connections and no requests",
+                    "remove it: appProtocol tcp routes connections, which have no requests",
                 )
 
 

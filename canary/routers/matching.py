@@ -58,15 +58,15 @@ def match_problems(canary: Canary) -> Iterator[Problem]:
             yield Problem(
                 f"spec.analysis.match[{index}].{merged.field}",
                 Description("a second condition"),
-                f"spec.service.match[{other}] has a condition on the same field, and no single "
-                "condition means both; write one that does, in one of the two places",
+                f"spec.service.match[{other}] has a condition on the same field, and the two can't "
+                "be merged; keep one of them, and write it so that it means both",
             )
     if not satisfiable:
         yield Problem(
             "spec.analysis.match",
             Description(f"a list of {len(analysis)}"),
-            "no request satisfies one of these and one of spec.service.match, so the canary would "
-            "get none; change one of the two",
+            "no request can satisfy both this and spec.service.match, so the canary would get "
+            "none; change one of the two",
         )
 
 

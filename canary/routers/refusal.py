@@ -36,8 +36,9 @@ def _refusals(manifest: Manifest) -> Iterator[str]:
             current = part(condition, "observedGeneration") in {generation, None}
             if refused in _CONDITIONS and current:
                 yield (
-                    f"{text(said, 'controllerName')} says of parent {text(parent, 'name')} that "
-                    f"{refused} is False: {text(condition, 'reason')}: {text(condition, 'message')}"
+                    f"{text(said, 'controllerName')} reports {refused}=False for parent "
+                    f"{text(parent, 'name')}: {text(condition, 'reason')}: "
+                    f"{text(condition, 'message')}"
                 )
 
 

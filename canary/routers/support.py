@@ -39,13 +39,13 @@ ORNAMENTS = {
     "timeout": "the route sets no time limit",
     "backend_timeout": "the route sets no time limit for a single call",
     "traffic_policy": "connections use the proxy's defaults",
-    "rewrite": "requests arrive with the path and the host that they were sent with",
-    "retries": "the route repeats no request",
-    "headers": "the route changes no headers",
-    "cors_policy": "the app answers CORS requests by itself",
-    "mesh_name": "it means something to App Mesh only",
-    "backends": "it means something to App Mesh only",
-    "mirror_weight": "nothing is mirrored without mirror",
+    "rewrite": "requests keep their path and host",
+    "retries": "the route does not retry requests",
+    "headers": "the route does not change headers",
+    "cors_policy": "CORS is left to the app",
+    "mesh_name": "only App Mesh uses it",
+    "backends": "only App Mesh uses it",
+    "mirror_weight": "nothing is mirrored unless mirror is true",
 }
 
 #: Fields that mean nothing without another one, of which it is told already.

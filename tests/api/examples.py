@@ -707,7 +707,7 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/metrics/0/thresholdRange": GONE},
         "analysis.metrics[0].thresholdRange",
         "missing",
-        "nothing is judged without a bound",
+        "a metric needs a bound to be judged",
         "rule",
     ),
     "a metric whose range has no bound": _bad(
@@ -728,21 +728,21 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/metrics/1/name": "request-success-rate"},
         "analysis.metrics[1].name",
         "'request-success-rate'",
-        "a name of its own",
+        "its own name",
         "rule",
     ),
     "two hooks of one name": _bad(
         {"analysis/webhooks/1": {"name": "load", "url": "http://other.test/"}},
         "analysis.webhooks[1].name",
         "'load'",
-        "a name of its own",
+        "its own name",
         "rule",
     ),
     "a hook that calls nobody": _bad(
         {"analysis/webhooks/0/url": GONE},
         "analysis.webhooks[0].url",
         "missing",
-        "only a confirm-* gate may go without",
+        "only a confirm-* gate works without one",
         "rule",
     ),
     "a deadline for what does not wait": _bad(
@@ -756,7 +756,7 @@ BAD_CANARIES: dict[str, Bad] = {
         {"analysis/sessionAffinity": {"cookieName": "c", "primaryCookieName": "c"}},
         "analysis.sessionAffinity.primaryCookieName",
         "'c'",
-        "another name than the canary's",
+        "a different name from the canary's",
         "rule",
     ),
     "delegation with hosts": _bad(

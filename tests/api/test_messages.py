@@ -45,8 +45,8 @@ SAID = {
         WEIGHTED | {"analysis/iterations": 10, "analysis/match": MATCH},
         (
             "spec.analysis.match: a list of 1: this version does not support A/B testing (match); "
-            "leave this workload to Flagger for now; to remove match would send the canary a share of "
-            "everybody's requests and not only of those that match"
+            "leave this workload to Flagger for now: without match the canary would get a share of "
+            "everyone's requests"
         ),
     ),
     "blue/green": (
@@ -88,7 +88,7 @@ SAID = {
         {"service/retries": {"perTryTimeout": "1s"}},
         (
             "spec.service.retries.attempts: not set: set attempts to 1 or more, or remove "
-            "perTryTimeout and retryOn: Istio refuses them where nothing is repeated"
+            "perTryTimeout and retryOn: Istio rejects them without attempts"
         ),
     ),
 }

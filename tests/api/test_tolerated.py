@@ -43,7 +43,7 @@ ACCEPTED = {
             "service/gatewayRefs": [{"name": "public"}],
             "service/retries": {"attempts": 3},
         },
-        "spec.service.retries: an object: gatewayapi:v1 ignores it: the route repeats no request",
+        "spec.service.retries: an object: gatewayapi:v1 ignores it: the route does not retry requests",
     ),
     "what the default router ignores": (
         {"service/backendTimeout": "1s"},
@@ -56,14 +56,14 @@ ACCEPTED = {
         {"service/meshName": "global"},
         (
             "spec.service.meshName: 'global': istio, which the controller uses by default, ignores it: "
-            "it means something to App Mesh only"
+            "only App Mesh uses it"
         ),
     ),
     "a share of copies that are not made": (
         {"analysis/mirrorWeight": 5},
         (
             "spec.analysis.mirrorWeight: 5: istio, which the controller uses by default, ignores it: "
-            "nothing is mirrored without mirror"
+            "nothing is mirrored unless mirror is true"
         ),
     ),
     "an Ingress beside a router that needs none": (

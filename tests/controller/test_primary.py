@@ -63,7 +63,7 @@ async def test_a_variable_that_is_set_at_rest_is_taken_away_once_and_then_contes
         await set_env(world)
         await until(lambda: as_promoted(world), "the template is put back")
         (event,) = await until(lambda: world.events("PrimaryChanged"), "it is told")
-        assert "kubectl-set has changed the pod template of podinfo-primary" in event["message"]
+        assert "kubectl-set changed the pod template of podinfo-primary" in event["message"]
         await world.until_condition("Ready", "True")
         mark = world.mark
         await set_env(world)

@@ -50,6 +50,12 @@ def up(**fields: Any) -> Facts:
     return some_facts(**({"target": a_workload(), "revision": Revision(id=NEW)} | fields))
 
 
+def message(decision: Decision) -> str:
+    """Say what is waited for; empty where nothing is."""
+    wait = decision.status.waiting_for
+    return wait.message if wait else ""
+
+
 def reason(decision: Decision) -> str:
     """Name what is waited for; empty where nothing is."""
     wait = decision.status.waiting_for

@@ -187,7 +187,7 @@ def test_an_approval_is_for_the_gate_that_it_names(verb, gate, opened):
     if not opened:
         assert decision.status.canary_weight == 20
         assert decision.status.commands[0].message.startswith(
-            f"the gate {gate} is not shut, but confirm-traffic-increase/1/20"
+            f"the gate {gate} is not shut; shut now: confirm-traffic-increase/1/20"
         )
 
 

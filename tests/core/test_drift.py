@@ -83,7 +83,7 @@ def test_a_change_is_put_back_and_told_once_with_who_made_it() -> None:
     first = decide_at(0, a_status(primary=RECORD), changed)
     assert restored(first) == "1-aa"
     assert told(first) == [PRIMARY_CHANGED]
-    assert "kubectl-set has changed the pod template" in first.status.notices[0].message
+    assert "kubectl-set changed the pod template" in first.status.notices[0].message
     ready = first.status.condition("Ready")
     assert ready is not None
     assert (ready.status, ready.reason) == ("False", PRIMARY_CHANGED)
@@ -106,7 +106,7 @@ def test_who_changes_it_again_soon_contests_it_and_is_told_of_once() -> None:
     second = decide_at(5, first.status, a_template("1-bb", 6, changed_by=""))
     assert restored(second) == ""
     assert told(second) == [PRIMARY_CHANGED, CONTESTED]
-    assert "somebody changes the pod template" in second.status.notices[1].message
+    assert "someone keeps changing the pod template" in second.status.notices[1].message
     ready = second.status.condition("Ready")
     assert ready is not None
     assert (ready.status, ready.reason) == ("False", CONTESTED)

@@ -177,7 +177,7 @@ def test_the_end_of_a_run_names_its_images_in_events_alerts_and_history():
         "Revision 1-new (podinfo:6.2) is rolled back: "
     )
     cancelled = ended(revision=AT_OLD)
-    assert "1-new (podinfo:6.2) is dropped" in messages(cancelled)["RunCancelled"]
+    assert "the run of 1-new (podinfo:6.2) is cancelled" in messages(cancelled)["RunCancelled"]
     assert cancelled.status.images == "podinfo:6.1"
     superseded = ended(revision=Revision(id="1-newer", images=an_image("6.3")))
     assert messages(superseded)["RunRestarted"] == (

@@ -23,7 +23,7 @@ def test_a_run_goes_on_by_the_last_valid_spec_and_says_what_is_wrong_with_the_ne
     assert condition is not None
     assert (condition.status, going.state) == ("True", INVALID)
     assert condition.message == (
-        "The run goes on by the last valid spec. "
+        "The run continues with the last valid spec. "
         "spec.analysis.threshold: 'many': write a whole number"
     )
     told = [notice for notice in going.notices if notice.reason == INVALID]

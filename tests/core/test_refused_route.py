@@ -12,7 +12,7 @@ from canary.core.weights import ALL_PRIMARY, Split
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, reason, up
 
-SAID = "example.com/gateway says of parent public that Accepted is False: NoMatchingParent"
+SAID = "example.com/gateway reports Accepted=False for parent public: NoMatchingParent"
 
 
 def refused(**fields: Any) -> Facts:
@@ -28,7 +28,7 @@ def test_holds_the_weight_and_says_why(weight):
     routed = Split.to_canary(weight)
     held = decided(a_spec(), in_run(weight), refused(routed=routed), at(60))
     assert (held.status.canary_weight, reason(held)) == (weight, waits.ROUTE_REFUSED)
-    assert held.status.waiting_for.message == f"the route was refused: {SAID}"
+    assert held.status.waiting_for.message == f"waiting for the route to be accepted: {SAID}"
     assert held.status.condition("Stalled").status == "True"
     assert RouteTraffic(split=routed) in held.actions
     again = decided(a_spec(), held.status, refused(routed=routed), at(61))
@@ -55,7 +55,9 @@ def test_is_rolled_back_at_the_deadline_with_what_was_said():
     assert (late.status.phase, late.status.canary_weight) == (Phase.FAILED, 0)
     assert late.status.history[0].outcome == Outcome.ROLLED_BACK
     assert late.status.history[0].reason == "RouteRefused"
-    assert SAID in late.status.history[0].message
+    assert late.status.history[0].message == (
+        f"Timed out waiting for the route to be accepted: {SAID}"
+    )
     assert RouteTraffic(split=ALL_PRIMARY) in late.actions
 
 

@@ -435,7 +435,7 @@ class TestGates:
         status = a_status(phase, weight=weight, run=run, waiting_for=wait)
         spec = by_hand("confirm-rollout", "confirm-traffic-increase")
         decision = decided(spec, status, up(), at(65))
-        assert decision.status.history[0].message == "Nobody opened the gate in time: by hand"
+        assert decision.status.history[0].message == "The gate was not opened in time: by hand"
 
     def test_a_deadline_that_has_passed_meanwhile_counts_when_the_gate_is_asked(self):
         run = a_run(

@@ -20,7 +20,7 @@ from canary.core.actions import (
 from canary.core.facts import Facts, Revision, Trouble
 from canary.core.weights import ALL_PRIMARY, Split
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided, reason
+from tests.core.deciding import decided, message, reason
 
 HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
 
@@ -194,6 +194,7 @@ class TestSuspending:
         facts = some_facts(target=a_workload(), revision=Revision(id=NEW), routed=Split(70, 30))
         held = decided(a_spec(suspend=True), status, facts, at(60))
         assert (held.actions, reason(held)) == ((), waits.SUSPENDED)
+        assert message(held) == "waiting until spec.suspend is false"
         assert held.status.canary_weight == 20
         again = decided(a_spec(suspend=True), held.status, facts, at(61))
         assert (again.status, again.wake_at) == (held.status, None)
@@ -243,6 +244,7 @@ class TestDeleting:
         restored = some_facts(**ready, restored=True)
         draining = decided(a_spec(), restoring.status, restored, at(1))
         assert reason(draining) == waits.DRAINING
+        assert message(draining) == "waiting for requests in flight on the primary to end"
         held = decided(a_spec(), draining.status, restored, at(2))
         assert (held.status, held.wake_at) == (draining.status, at(11))
         done = decided(a_spec(), held.status, restored, at(11))

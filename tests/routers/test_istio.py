@@ -125,8 +125,8 @@ def test_connections_have_no_ornaments_of_requests_and_that_is_told() -> None:
             "limit"
         ),
         (
-            "spec.service.retries: an object: istio with appProtocol tcp ignores it: the route repeats "
-            "no request"
+            "spec.service.retries: an object: istio with appProtocol tcp ignores it: the route does not "
+            "retry requests"
         ),
     ]
 

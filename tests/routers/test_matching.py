@@ -235,4 +235,4 @@ def test_conditions_that_no_request_satisfies_are_named() -> None:
     canary = a_canary("istio", service={"match": [API]}, analysis={"match": [other]})
     (problem,) = match_problems(canary)
     assert problem.field == "spec.analysis.match"
-    assert "no request satisfies" in problem.remedy
+    assert "no request can satisfy" in problem.remedy

@@ -29,7 +29,7 @@ def a_route(*parents: object) -> dict[str, Any]:
     }
 
 
-WORDS = f"{CONTROLLER} says of parent public that Accepted is False: "
+WORDS = f"{CONTROLLER} reports Accepted=False for parent public: "
 REFUSED = {
     "by the one parent that says so": (a_route(a_parent(a_condition())), f"{WORDS}NoMatching"),
     "where another condition holds": (
@@ -38,7 +38,7 @@ REFUSED = {
     ),
     "for a backend that is none": (
         a_route(a_parent(a_condition("ResolvedRefs", reason="InvalidKind"))),
-        "that ResolvedRefs is False: InvalidKind: no such listener",
+        "reports ResolvedRefs=False for parent public: InvalidKind: no such listener",
     ),
     "where another parent takes it": (
         a_route(a_parent(a_condition(status="True"), ref=SERVICE), a_parent(a_condition())),
@@ -84,6 +84,6 @@ def test_what_two_say_alike_is_told_once_and_what_they_say_apart_together():
     same, other = a_condition(), a_condition(message="no hosts in common")
     said = refusal(a_route(a_parent(same), a_parent(same), a_parent(other, ref=SERVICE)))
     assert said == (
-        f"{WORDS}NoMatchingParent: no such listener; {CONTROLLER} says of parent podinfo that "
-        "Accepted is False: NoMatchingParent: no hosts in common"
+        f"{WORDS}NoMatchingParent: no such listener; {CONTROLLER} reports Accepted=False for "
+        "parent podinfo: NoMatchingParent: no hosts in common"
     )
