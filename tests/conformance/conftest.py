@@ -31,6 +31,7 @@ from canary.api.meta import API_VERSION, GROUP
 from canary.api.schema import crds
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.controllers import Controllers
+from tests.reviewers import Guarded, reviewing
 
 DEADLINE_SECONDS = 60.0
 
@@ -436,6 +437,16 @@ def kubectl(target, api, folder):
         return said
 
     return run
+
+
+@pytest.fixture
+def guarded(api) -> Iterator[Guarded]:
+    """The namespace of a test, and webhooks that are asked about what is written to it."""
+    with reviewing() as reviewers:
+        guarded = Guarded(api, eventually, reviewers)
+        yield guarded
+        for path in guarded.created:
+            assert api.delete(path).status_code == 200
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """What only the embedded API server has: audit, tokens, forgotten history, a process of its own."""
 
 import asyncio
+import base64
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +14,10 @@ import aiohttp
 import kopf
 import orjson
 import pytest
+import trustme
 
 from canary.demo.apiserver import AuditEntry, EmbeddedApiServer
+from tests.receiver import Answer, Receiver, receiving
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
@@ -144,6 +148,97 @@ class TestHistory:
             response = await client.get(CONFIG_MAPS, params=query)
             assert response.status == 410
             assert (await response.json())["reason"] == "Expired"
+
+
+@asynccontextmanager
+async def guarded(
+    receiver: Receiver, authority: trustme.CA, *, ready: bool = True, port: int = 443
+) -> AsyncIterator[tuple[EmbeddedApiServer, aiohttp.ClientSession]]:
+    """Run a server that asks a webhook behind a Service about ConfigMaps."""
+    host, number = receiver.url.removeprefix("https://").split(":")
+    service = {"namespace": "default", "name": "guard", "path": "review", "port": port}
+    bundle = base64.b64encode(authority.cert_pem.bytes()).decode()
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
+    webhook = {
+        "name": "guard.tidegate.dev",
+        "clientConfig": {"service": service, "caBundle": bundle},
+        "rules": [{**rule, "operations": ["CREATE"]}],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    endpoints = {
+        "metadata": {"name": "guard", "labels": {"kubernetes.io/service-name": "guard"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [host], "conditions": {"ready": ready}}],
+        "ports": [{"name": "https", "port": int(number)}],
+    }
+    server = EmbeddedApiServer()
+    async with connected(server) as client:
+        ports = [{"name": "https", "port": 443}]
+        for path, item in (
+            ("/api/v1/namespaces/default/services", {"spec": {"ports": ports}}),
+            ("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", endpoints),
+            (
+                "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+                {"webhooks": [webhook]},
+            ),
+        ):
+            created = await client.post(path, json={"metadata": {"name": "guard"}, **item})
+            assert created.status == 201, await created.text()
+        yield server, client
+
+
+@asynccontextmanager
+async def webhook_of(name: str) -> AsyncIterator[tuple[Receiver, trustme.CA]]:
+    """Run what is asked, with a certificate for a name."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(tls)
+    async with receiving(tls) as receiver:
+        receiver.answers(Answer(status=503))
+        yield receiver, authority
+
+
+class TestWebhooks:
+    async def test_behind_a_service_are_asked_at_a_ready_endpoint_by_its_name(self):
+        async with (
+            webhook_of("guard.default.svc") as (receiver, authority),
+            guarded(receiver, authority) as (_, client),
+        ):
+            refused = await client.post(CONFIG_MAPS, json=config_map("one"))
+            said = (await refused.json())["message"]
+        assert said.endswith("failed to call webhook: the server answered with status 503")
+        [asked] = receiver.requests
+        assert asked.path == "/review?timeout=10s"
+        assert asked.headers["Host"] == "guard.default.svc:443"
+        assert asked.document["request"]["name"] == "one"
+
+    async def test_are_not_asked_about_what_this_process_writes(self):
+        async with (
+            webhook_of("guard.default.svc") as (receiver, authority),
+            guarded(receiver, authority) as (server, _),
+        ):
+            resource = server.registry.find("", "v1", "configmaps")
+            assert server.objects.create(resource, "default", config_map("one")).created
+        assert receiver.requests == []
+
+    @pytest.mark.parametrize(
+        ("name", "where", "said"),
+        [
+            ("other.default.svc", {}, "Hostname mismatch"),
+            ("guard.default.svc", {"ready": False}, 'no endpoints available for service "guard"'),
+            ("guard.default.svc", {"port": 444}, 'no service port 444 found for service "guard"'),
+        ],
+    )
+    async def test_behind_a_service_that_cannot_be_reached_refuse(self, name, where, said):
+        async with (
+            webhook_of(name) as (receiver, authority),
+            guarded(receiver, authority, **where) as (_, client),
+        ):
+            refused = await client.post(CONFIG_MAPS, json=config_map("one"))
+            assert refused.status == 500
+            assert said in (await refused.json())["message"]
+        assert receiver.requests == []
 
 
 class TestWatches:

@@ -2,9 +2,11 @@
 
 It covers what tidegate, kopf and `kubectl` use; `tests/conformance` runs against it and against a
 real one, and what differs is a defect here.
-Deliberately not here: CBOR, protobuf beyond what `kubectl create` sends, admission webhooks and
-disruption budgets (they are stored, and nobody asks them), conversion webhooks, authorization
-(whoever is let in may do everything), pod logs and exec.
+Admission webhooks are asked about what comes in by HTTP, and not about what the controllers of the
+embedded world write in this process.
+Deliberately not here: CBOR, protobuf beyond what `kubectl create` sends, disruption budgets (they
+are stored, and keep no pod), conversion webhooks, authorization (every client that is let in may do
+everything, and match conditions know no `authorizer`), pod logs and exec.
 """
 
 from canary.demo.apiserver.audit import Asked, AuditEntry, RequestCounter

@@ -1,6 +1,6 @@
 """What an object must be before it is stored: in a living namespace, defaulted, valid."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from canary.demo.apiserver import crd, defaults, errors
 from canary.demo.apiserver.errors import Cause
@@ -12,6 +12,8 @@ from canary.demo.apiserver.structural import apply_defaults, drop_refused_nulls
 from canary.demo.apiserver.structural_validation import validate
 from canary.demo.apiserver.validation import builtin_causes
 from canary.demo.apiserver.values import Object
+from canary.demo.apiserver.webhooks.configuration import unevaluated_conditions
+from canary.demo.apiserver.webhooks.rules import WEBHOOKS
 
 _NAMESPACES = ("", "namespaces")
 
@@ -62,33 +64,42 @@ class Admission:
                 ],
             )
 
-    def admit(self, resource: Resource, item: Object, old: Object | None) -> list[str]:
-        """Default an object in place and return warnings; raises a 422 that names every cause."""
+    def fill_in(self, resource: Resource, item: Object, old: Object | None) -> None:
+        """Default an object in place."""
         apply_defaults(item, resource.schema)
+        if resource.custom:
+            drop_refused_nulls(item, resource.schema)
+        elif resource.storage_key == crd.KEY:
+            crd.fill_in(item)
+        else:
+            defaults.fill_in(item, old, resource, self._storage)
+
+    def check(self, resource: Resource, item: Object, old: Object | None) -> list[str]:
+        """Return warnings of a defaulted object; raises a 422 that names every cause."""
         warnings = [resource.warning] if resource.warning else []
         causes = list(metadata_causes(item, resource))
         if resource.custom:
-            drop_refused_nulls(item, resource.schema)
             causes = _custom_causes(resource, item, old, causes)
-        elif resource.storage_key == crd.KEY:
-            crd.fill_in(item)
-            causes += builtin_causes(item, old, resource)
-            if not causes:
-                causes += crd.definition_causes(item, old)
-            if not causes:
-                warnings += [
-                    f"the rule {rule!r} is not evaluated by this API server"
-                    for rule in uncompiled(item["spec"]["versions"])
-                ]
         else:
-            defaults.fill_in(item, old, resource, self._storage)
             causes += builtin_causes(item, old, resource)
+            if not causes and resource.storage_key == crd.KEY:
+                causes += crd.definition_causes(item, old)
         if old is not None and old["metadata"].get("deletionTimestamp") is not None:
             causes += _late_finalizers(item, old)
         if causes:
             name = item["metadata"].get("name", "")
             raise errors.invalid(resource.group, resource.kind, name, _distinct(causes))
-        return warnings
+        return warnings + [
+            f"the rule {rule!r} is not evaluated by this API server"
+            for rule in _not_evaluated(resource, item)
+        ]
+
+
+def _not_evaluated(resource: Resource, item: Object) -> Iterator[str]:
+    if resource.storage_key == crd.KEY:
+        yield from uncompiled(item["spec"]["versions"])
+    elif resource.storage_key in WEBHOOKS:
+        yield from unevaluated_conditions(item)
 
 
 def _custom_causes(

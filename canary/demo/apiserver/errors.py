@@ -201,6 +201,23 @@ def not_acceptable(offered: Iterable[str]) -> ApiError:
     return ApiError(406, "NotAcceptable", message)
 
 
+def internal(message: str) -> ApiError:
+    """Answer that the server, or what it relies on, failed."""
+    details: Object = {"causes": [{"message": message}]}
+    return ApiError(500, "InternalError", f"Internal error occurred: {message}", details=details)
+
+
+def denied(webhook: str, status: Object) -> ApiError:
+    """Answer that an admission webhook said no, with what it said of it."""
+    said = status.get("message") or status.get("reason")
+    refusal = f'admission webhook "{webhook}" denied the request'
+    message = f"{refusal}: {said}" if said else f"{refusal} without explanation"
+    code = status.get("code")
+    if not isinstance(code, int) or code < 400:
+        code = 400
+    return ApiError(code, status.get("reason") or "", message, details=status.get("details"))
+
+
 def method_not_allowed() -> ApiError:
     """Answer that the resource has no such verb."""
     message = "the server does not allow this method on the requested resource"

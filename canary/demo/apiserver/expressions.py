@@ -26,6 +26,8 @@ from canary.demo.apiserver.structural import child_schema
 from canary.demo.apiserver.values import Object
 
 RULES = "x-kubernetes-validations"
+#: What goes wrong in an expression.
+_FAILURES = (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError)
 
 _OPTIONAL_FIELDS = re.compile(r"\.\?|\[\?|\{\?")
 _BOUND = re.compile(
@@ -57,33 +59,55 @@ def _bound(expression: str) -> frozenset[str]:
     return frozenset(name for each in _BOUND.findall(expression) for name in each if name)
 
 
+def condition_holds(expression: str, scope: Object) -> bool:
+    """Evaluate a webhook's match condition; raises a `ValueError` where that is not possible."""
+    program = _compiled(expression)
+    if program is None:
+        raise ValueError("the expression needs what this API server does not evaluate")
+    try:
+        return _evaluate(program, scope) is True
+    except _FAILURES as error:
+        raise ValueError(_said(error)) from error
+
+
+def _said(failure: Exception) -> str:
+    """Say what went wrong in an expression."""
+    return f"no such key: {failure.args[0]}" if isinstance(failure, KeyError) else str(failure)
+
+
 def _evaluate(program: Any, scope: Object) -> Any:
     context = cel.Context(variables=scope)
     context.add_function("isSorted", lambda items: list(items) == sorted(items))
     return program.execute(context)
 
 
+def evaluated(expression: str) -> bool:
+    """Tell whether an expression can be evaluated here."""
+    return _compiled(expression) is not None
+
+
 def uncompiled(schema: Any) -> Iterator[str]:
     """Yield every rule in a schema that cannot be evaluated."""
-    yield from (rule["rule"] for _, rule in _rules(schema, "") if _compiled(rule["rule"]) is None)
+    yield from (rule["rule"] for _, rule in _rules(schema, "") if not evaluated(rule["rule"]))
 
 
 def rule_causes(schema: Any, path: str) -> Iterator[Cause]:
     """Yield every rule in a schema that is no CEL, or names what there is not."""
     for where, rule in _rules(schema, path):
-        wrong = _wrong(rule["rule"])
+        wrong = uncompilable(rule["rule"], VARIABLES)
         if wrong:
             yield errors.invalid_value(f"{where}.rule", rule, f"compilation failed: {wrong}")
 
 
-def _wrong(expression: str) -> str:
+def uncompilable(expression: str, variables: frozenset[str]) -> str:
+    """Tell why an expression is no CEL, or what it names that there is not; empty where it is."""
     try:
         program = cel.compile(expression)
     except ValueError as error:
         return "" if _OPTIONAL_FIELDS.search(expression) else f"ERROR: {error}"
     unknown = [
         *sorted(_functions(program) - EVALUATED - NOT_EVALUATED),
-        *sorted(frozenset(program.variables()) - VARIABLES - LIBRARIES - _bound(expression)),
+        *sorted(frozenset(program.variables()) - variables - LIBRARIES - _bound(expression)),
     ]
     return f"ERROR: undeclared reference to '{unknown[0]}' (in container '')" if unknown else ""
 
@@ -168,9 +192,8 @@ def _check(rule: Object, new: Any, old: Any, path: str) -> Cause | None:
         scope["oldSelf"] = old
     try:
         holds = _evaluate(program, scope)
-    except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError) as error:
-        said = f"no such key: {error.args[0]}" if isinstance(error, KeyError) else str(error)
-        detail = f"{said} evaluating rule: {rule.get('message') or text}"
+    except _FAILURES as error:
+        detail = f"{_said(error)} evaluating rule: {rule.get('message') or text}"
         return errors.invalid_value(path or "<nil>", new, detail)
     if holds is True:
         return None
@@ -182,7 +205,7 @@ def _message(rule: Object, scope: Object) -> str:
     if program is not None:
         try:
             said = _evaluate(program, scope)
-        except (RuntimeError, ValueError, TypeError, KeyError, ArithmeticError):
+        except _FAILURES:
             said = None
         if isinstance(said, str) and said.strip():
             return said

@@ -1,16 +1,22 @@
-"""Answers to requests for resources: from a resolved request to a body and its status."""
+"""Answers to requests for resources: from a resolved request to a body and its status.
+
+They are made in steps, as writes are; see `reviewing`.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 from canary.demo.apiserver import errors, reading, subresources, table
+from canary.demo.apiserver.changes import Written
 from canary.demo.apiserver.conversion import as_json, from_stored
 from canary.demo.apiserver.negotiation import JSON, Form, parsed
-from canary.demo.apiserver.objects import Objects, PatchKind, Written
+from canary.demo.apiserver.objects import Objects
 from canary.demo.apiserver.requests import ApiRequest, delete_options, write_options
 from canary.demo.apiserver.resources import Resource
+from canary.demo.apiserver.reviewing import Steps
 from canary.demo.apiserver.storage import Stored
 from canary.demo.apiserver.values import Object, to_json
+from canary.demo.apiserver.writing import PatchKind
 
 _PATCHES: dict[str, PatchKind] = {
     "application/json-patch+json": "json",
@@ -31,7 +37,7 @@ class Answer:
 
 def answer(
     objects: Objects, request: ApiRequest, body: bytes, media_type: str, form: Form
-) -> Answer:
+) -> Steps[Answer]:
     """Carry out a request other than a watch; raises an `ApiError`."""
     match request.verb:
         case "list":
@@ -41,15 +47,17 @@ def answer(
         case "get":
             return _got(objects, request, form)
         case "create":
-            return _created(objects, request, parsed(body, media_type))
+            return (yield from _created(objects, request, parsed(body, media_type)))
         case "update":
-            return _updated(objects, request, parsed(body, media_type))
+            return (yield from _updated(objects, request, parsed(body, media_type)))
         case "patch":
-            return _patched(objects, request, body, media_type)
+            return (yield from _patched(objects, request, body, media_type))
         case "delete":
-            return _deleted(objects, request, _options_body(body, media_type))
+            return (yield from _deleted(objects, request, _options_body(body, media_type)))
         case _:
-            return _deleted_collection(objects, request, _options_body(body, media_type))
+            return (
+                yield from _deleted_collection(objects, request, _options_body(body, media_type))
+            )
 
 
 def _options_body(body: bytes, media_type: str) -> Any:
@@ -75,37 +83,42 @@ def _got(objects: Objects, request: ApiRequest, form: Form) -> Answer:
     return Answer(200, _object_body(stored, request.resource, form, include))
 
 
-def _created(objects: Objects, request: ApiRequest, item: Any) -> Answer:
+def _created(objects: Objects, request: ApiRequest, item: Any) -> Steps[Answer]:
     resource = request.resource
     if request.subresource == "eviction":
         options = delete_options(request, (item or {}).get("deleteOptions"))
-        status = subresources.evict(objects, resource, request.place, request.name, options)
+        status = yield from subresources.evict(
+            objects, resource, request.place, request.name, item, options
+        )
         return Answer(201, to_json(status))
     if "get" not in resource.verbs:
         review = subresources.reviewed(resource, item, request.user)
         return Answer(201, to_json(review))
-    written = objects.create(resource, request.place, item, write_options(request))
+    written = yield from objects.writes.create(
+        resource, request.place, item, write_options(request)
+    )
     return _written(written, resource)
 
 
-def _updated(objects: Objects, request: ApiRequest, item: Any) -> Answer:
+def _updated(objects: Objects, request: ApiRequest, item: Any) -> Steps[Answer]:
     resource, options = request.resource, write_options(request)
     if request.subresource == "scale":
-        scale = subresources.put_scale(
+        scale = yield from subresources.put_scale(
             objects, resource, request.place, request.name, item, options
         )
         return Answer(200, to_json(scale))
     if request.subresource == "finalize":
-        return Answer(
-            200, to_json(subresources.finalize_namespace(objects, resource, request.name, item))
+        finalized = yield from subresources.finalize_namespace(
+            objects, resource, request.name, item
         )
-    written = objects.replace(
+        return Answer(200, to_json(finalized))
+    written = yield from objects.writes.replace(
         resource, request.place, request.name, item, options, subresource=request.subresource
     )
     return _written(written, resource)
 
 
-def _patched(objects: Objects, request: ApiRequest, body: bytes, media_type: str) -> Answer:
+def _patched(objects: Objects, request: ApiRequest, body: bytes, media_type: str) -> Steps[Answer]:
     resource = request.resource
     accepted = [*_PATCHES, _APPLY]
     if resource.custom:
@@ -119,12 +132,12 @@ def _patched(objects: Objects, request: ApiRequest, body: bytes, media_type: str
             kind: PatchKind = "merge"
         else:
             kind = _PATCHES[media_type]
-        scale = subresources.patch_scale(
+        scale = yield from subresources.patch_scale(
             objects, resource, request.place, request.name, kind, changes, options
         )
         return Answer(200, to_json(scale))
     if media_type == _APPLY:
-        written = objects.apply(
+        written = yield from objects.writes.apply(
             resource,
             request.place,
             request.name,
@@ -133,7 +146,7 @@ def _patched(objects: Objects, request: ApiRequest, body: bytes, media_type: str
             subresource=request.subresource,
         )
     else:
-        written = objects.patch(
+        written = yield from objects.writes.patch(
             resource,
             request.place,
             request.name,
@@ -150,9 +163,11 @@ def _written(written: Written, resource: Resource) -> Answer:
     return Answer(status, as_json(written.stored, resource), written.warnings)
 
 
-def _deleted(objects: Objects, request: ApiRequest, body: Any) -> Answer:
+def _deleted(objects: Objects, request: ApiRequest, body: Any) -> Steps[Answer]:
     resource = request.resource
-    written = objects.delete(resource, request.place, request.name, delete_options(request, body))
+    written = yield from objects.writes.delete(
+        resource, request.place, request.name, delete_options(request, body)
+    )
     if not written.removed or resource.returns_deleted:
         return Answer(200, as_json(written.stored, resource))
     details: Object = {
@@ -170,12 +185,18 @@ def _deleted(objects: Objects, request: ApiRequest, body: Any) -> Answer:
     return Answer(200, to_json(status))
 
 
-def _deleted_collection(objects: Objects, request: ApiRequest, body: Any) -> Answer:
+def _deleted_collection(objects: Objects, request: ApiRequest, body: Any) -> Steps[Answer]:
     page = reading.listed(objects.storage, request)
     options = delete_options(request, body)
     for stored in page.items:
         metadata = stored.object["metadata"]
-        objects.delete(request.resource, metadata.get("namespace", ""), metadata["name"], options)
+        yield from objects.writes.delete(
+            request.resource,
+            metadata.get("namespace", ""),
+            metadata["name"],
+            options,
+            named=False,
+        )
     return Answer(200, reading.list_body(page, request.resource, "object", "None"))
 
 

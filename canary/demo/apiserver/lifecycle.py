@@ -22,11 +22,13 @@ _LONGEST_GENERATED = 63
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
-#: Metadata that no client can change.
-_FIXED = (
+#: Metadata that the server decides.
+_DECIDED = (
     "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-    "name", "namespace", "generateName", "selfLink",
+    "selfLink",
 )  # fmt: skip
+#: Metadata that no client can change.
+_FIXED = (*_DECIDED, "name", "namespace", "generateName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +48,24 @@ def generated_name(prefix: str) -> str:
     return prefix[: _LONGEST_GENERATED - _SUFFIX_LENGTH] + suffix
 
 
+def unborn(item: Object, resource: Resource) -> None:
+    """Take from a new object, in place, what only the server decides."""
+    for field in _DECIDED:
+        item["metadata"].pop(field, None)
+    if resource.has_status:
+        item.pop("status", None)
+
+
 def born(item: Object, resource: Resource, moment: datetime) -> None:
     """Give a new object, in place, what only the server decides."""
+    unborn(item, resource)
     metadata = item["metadata"]
-    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-        metadata.pop(field, None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated_name(metadata["generateName"])
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = timestamp(moment)
     if resource.generation is not Generation.NEVER:
         metadata["generation"] = 1
-    if resource.has_status:
-        item.pop("status", None)
 
 
 def drop_empty(metadata: Object) -> None:

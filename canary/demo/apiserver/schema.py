@@ -127,6 +127,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("V1DeploymentStrategy", "type"): "RollingUpdate",
     ("DiscoveryV1EndpointPort", "name"): "",
     ("DiscoveryV1EndpointPort", "protocol"): "TCP",
+    ("AdmissionregistrationV1ServiceReference", "port"): 443,
     ("V1HTTPGetAction", "path"): "/",
     ("V1HTTPGetAction", "scheme"): "HTTP",
     ("V1ObjectFieldSelector", "apiVersion"): "v1",
@@ -156,8 +157,18 @@ DEFAULTS: dict[tuple[str, str], Any] = {
         "type": "RollingUpdate",
         "rollingUpdate": {"partition": 0},
     },
+    ("V1MutatingWebhook", "reinvocationPolicy"): "Never",
+    ("V1RuleWithOperations", "scope"): "*",
     ("V2HorizontalPodAutoscalerSpec", "minReplicas"): 1,
 }
+for _webhook in ("V1MutatingWebhook", "V1ValidatingWebhook"):
+    DEFAULTS |= {
+        (_webhook, "failurePolicy"): "Fail",
+        (_webhook, "matchPolicy"): "Equivalent",
+        (_webhook, "namespaceSelector"): {},
+        (_webhook, "objectSelector"): {},
+        (_webhook, "timeoutSeconds"): 10,
+    }
 #: Recursive or free-form models: kept as they are.
 OPAQUE_MODELS = {"V1JSONSchemaProps"}
 

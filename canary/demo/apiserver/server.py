@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ from canary.demo.apiserver.resources import Registry
 from canary.demo.apiserver.storage import Storage
 from canary.demo.apiserver.values import Object, from_json, now, to_json
 from canary.demo.apiserver.watch import Watch
+from canary.demo.apiserver.webhooks.asking import Webhooks
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _HEALTH = {"/healthz", "/livez", "/readyz"}
@@ -58,6 +60,7 @@ class EmbeddedApiServer:
         self.registry = Registry(builtin_resources())
         self.storage = Storage(history_length)
         self.objects = Objects(self.registry, self.storage, clock)
+        self._webhooks = Webhooks(self.registry, self.storage)
         self._audit = Audit()
         self._host, self._port = host, port
         self._tokens = tokens
@@ -119,6 +122,7 @@ class EmbeddedApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self._webhooks.close()
 
     def kubeconfig(self, path: Path, *, token: str | None = None) -> Path:
         """Write a kubeconfig that leads here; `token` defaults to the first one accepted."""
@@ -188,7 +192,10 @@ class EmbeddedApiServer:
         form = wanted(request.headers.get("Accept", ""))
         body = await request.read()
         given = request.headers.get("Content-Type", "").partition(";")[0].strip()
-        return _response(answer(self.objects, asked, body, given, form.form), form.media_type)
+        said, warnings = await self._webhooks.asked(
+            lambda: answer(self.objects, asked, body, given, form.form), asked
+        )
+        return _response(replace(said, warnings=(*said.warnings, *warnings)), form.media_type)
 
     async def _watch(self, request: web.Request, asked: ApiRequest) -> web.StreamResponse:
         form = wanted(request.headers.get("Accept", ""))

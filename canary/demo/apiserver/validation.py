@@ -15,6 +15,7 @@ from canary.demo.apiserver.naming import LABEL, LABEL_RULE, label_causes
 from canary.demo.apiserver.resources import Resource
 from canary.demo.apiserver.selectors import matches_labels
 from canary.demo.apiserver.values import Object, at_path
+from canary.demo.apiserver.webhooks.configuration import webhook_causes
 
 _POD_MUTABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations")
 _IMMUTABLE = "field is immutable"
@@ -281,6 +282,8 @@ def undecodable_bytes(item: Object) -> str | None:
 
 
 _CHECKS: dict[tuple[str, str], Callable[[Object, Object | None], Iterator[Cause]]] = {
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): webhook_causes,
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): webhook_causes,
     ("", "ConfigMap"): _immutable_data,
     ("", "Pod"): _pod,
     ("", "Secret"): _secret,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from canary.demo.apiserver import subresources
 from canary.demo.apiserver.resources import Resource, StorageKey
+from canary.demo.apiserver.reviewing import settled
 from canary.demo.apiserver.storage import Event, Name
 from canary.demo.apiserver.values import Object, at_path, timestamp
 from canary.demo.controllers.work import MANAGER, Cluster, is_dying, name_of
@@ -106,9 +107,10 @@ class AutoscalerController:
     ) -> None:
         if scale["spec"].get("replicas", 0) != desired:
             wanted = {**scale, "spec": {"replicas": desired}}
-            subresources.put_scale(
+            steps = subresources.put_scale(
                 self._cluster.objects, resource, namespace, name, wanted, MANAGER
             )
+            settled(steps)
 
     def _write(
         self,

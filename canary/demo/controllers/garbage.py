@@ -2,6 +2,7 @@
 
 from canary.demo.apiserver.lifecycle import FOREGROUND, ORPHAN, DeleteOptions
 from canary.demo.apiserver.resources import Resource, StorageKey
+from canary.demo.apiserver.reviewing import settled
 from canary.demo.apiserver.storage import Event, Name
 from canary.demo.apiserver.subresources import finalize_namespace
 from canary.demo.apiserver.values import Object
@@ -66,7 +67,7 @@ class GarbageCollector:
                 left += objects.storage.find(key, where) is not None
         if not left and namespace["spec"].get("finalizers"):
             resource = self._cluster.resource("", "v1", "namespaces")
-            finalize_namespace(objects, resource, name[1], {"spec": {"finalizers": []}})
+            settled(finalize_namespace(objects, resource, name[1], {"spec": {"finalizers": []}}))
 
 
 class _Collection:

@@ -1,0 +1,1 @@
+"""Admission webhooks: which are asked, what and where, and what becomes of a write by them."""
