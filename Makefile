@@ -1,5 +1,6 @@
 # Every target makes its own virtual environment: python3 with venv and the package registries are
-# all it needs. Settings: PYTHON, WORKERS, DEMO_ARGS, TEST_ARGS, BENCH_ARGS, LOCK_ARGS.
+# all it needs. `image` needs buildah, podman or docker instead. Settings: PYTHON, WORKERS,
+# DEMO_ARGS, TEST_ARGS, BENCH_ARGS, LOCK_ARGS, IMAGE, BUILDER.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,6 +13,8 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+IMAGE ?= tidegate:$(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+BUILDER ?= $(firstword $(notdir $(shell command -v buildah podman docker)))
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -21,7 +24,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) --workers $(WORKERS) -- $(TEST_ARGS)
 
-.PHONY: help demo check embedded control-plane test bench crds lock clean
+.PHONY: help demo check embedded control-plane test bench image crds lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +46,11 @@ test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with 
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
 	@$(BIN)/python -m tests.bench.run $(BENCH_ARGS)
+
+image: ## Build the controller's image with buildah, podman or docker (IMAGE, BUILDER)
+	@[ -n '$(BUILDER)' ] || { echo 'There is no buildah, podman or docker: install one of them, or name another tool with BUILDER=...' >&2; exit 1; }
+	@echo 'Building $(IMAGE) with $(BUILDER)'
+	@$(BUILDER) build --tag '$(IMAGE)' --file Dockerfile .
 
 crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds

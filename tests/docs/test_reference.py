@@ -1,0 +1,52 @@
+"""The page of every field."""
+
+import re
+
+import pytest
+
+from canary.api.schema import KINDS
+from tests.docs.reference import PAGE, page
+
+
+@pytest.fixture(scope="module")
+def written() -> str:
+    return page()
+
+
+def test_the_page_is_what_the_models_say(written: str, update_golden: bool) -> None:
+    if update_golden:
+        PAGE.write_text(written, encoding="utf-8")
+
+    assert PAGE.read_text(encoding="utf-8") == written, (
+        "stale: run `.venv/bin/python -m pytest tests/docs/test_reference.py --update-golden`"
+    )
+
+
+def test_every_field_says_what_it_is_for(written: str) -> None:
+    rows = re.findall(r"^\| (`\w+`) \| .*? \| .*? \| (.*?) \|", written, re.MULTILINE)
+
+    assert len(rows) > 250
+    assert [name for name, text in rows if not text] == []
+
+
+def test_every_object_is_described_once(written: str) -> None:
+    headings = re.findall(r"^### (.*)$", written, re.MULTILINE)
+
+    assert len(headings) == len(set(headings))
+    assert {f"{kind.name} spec" for kind in KINDS} < set(headings)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("retries", "istio"),
+        ("backendTimeout", "gatewayapi"),
+        ("timeout", "gatewayapi, istio"),
+        ("sessionAffinity", "*not acted on yet*"),
+        ("targetPort", ""),
+    ],
+)
+def test_a_field_names_the_routers_that_act_on_it(written: str, field: str, said: str) -> None:
+    (routers,) = re.findall(rf"^\| `{field}` \|.*\| (.*?) \|$", written, re.MULTILINE)[:1]
+
+    assert routers.strip() == said
