@@ -1,13 +1,14 @@
 """What tidegate makes of a field: asked with an object that sets it, and little else."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from canary.api.canary import Canary
 from canary.api.schema import KINDS, CustomResource, spec_schema
 from canary.api.unsupported import unsupported
+from canary.errors import Problem, SpecWarning
 from canary.routers import ROUTERS, router_for
 from canary.routers.support import ANALYSIS_FIELDS, SERVICE_FIELDS
 
@@ -33,6 +34,7 @@ _ROUTED = re.compile(
 _DEEPEST = 3
 #: What the rule of every duration has in it.
 DURATION = "|ms|"
+_NOT_YET = "*not acted on yet*"
 #: Values of the types that need no more thought; a number or a name is a number.
 _PLAIN: Mapping[str, object] = {
     "boolean": True,
@@ -60,19 +62,26 @@ def routers_of(kind: str, path: str, node: Mapping[str, Any]) -> str:
         return ""
     value = _sample(node)
     if "enum" not in node and not acted_on(kind, path, value):
-        return "*not acted on yet*"
+        return _NOT_YET
     if not _ROUTED.match(path) or path.count(".") > _DEEPEST:
         return ""
-    able = [each for each in ROUTERS.names() if _understood(each, path, value)]
-    return "" if len(able) == len(ROUTERS.names()) else ", ".join(able)
+    acts, ignores = [], []
+    for router in ROUTERS.names():
+        probe = Canary.model_validate(_object("Canary", path, value, provider=router))
+        if _names(router_for(router).problems(probe), path):
+            continue
+        (ignores if _names(router_for(router).ignored(probe), path) else acts).append(router)
+    if len(acts) == len(ROUTERS.names()):
+        return ""
+    if not acts:
+        return "*ignored*" if ignores else _NOT_YET
+    return f"{', '.join(acts)}; others {'ignore' if ignores else 'refuse'} it"
 
 
-def _understood(router: str, path: str, value: object) -> bool:
-    """Tell whether a router acts on a value of a field."""
-    probe = Canary.model_validate(_object("Canary", path, value, provider=router))
+def _names(said: Iterable[Problem | SpecWarning], path: str) -> bool:
+    """Tell whether one of these is about a field, or about what it is in."""
     plain = re.sub(r"\[\]|\.KEY", "", path)
-    problems = (re.sub(r"\[\w*\]", "", each.field) for each in router_for(router).problems(probe))
-    return not any(plain.startswith(each) for each in problems)
+    return any(plain.startswith(re.sub(r"\[\w*\]", "", each.field)) for each in said)
 
 
 def _object(kind: str, path: str, value: object, **spec: object) -> dict[str, Any]:

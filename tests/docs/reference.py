@@ -24,7 +24,8 @@ Made from the models that tidegate reads objects with; a test fails when this pa
 `kubectl explain canary.spec.analysis` says the same in the terminal.
 
 **Default** is what an absent field means; *required* fields have none.
-**Routers** names those that act on a field where not all of `{routers}` do, and the others refuse a Canary that sets it.
+**Routers** names those that act on a field where not all of `{routers}` do.
+The others refuse a Canary that sets it, or ignore the field with a warning.
 A field or value that is *not acted on yet* makes the object `Invalid`.
 The points above a table are what tidegate and the API server say where the fields of an object do not go together.
 Durations are written like `90s`, `1m30s` or `2h`.

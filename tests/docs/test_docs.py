@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import click
 import pytest
 import pytest_asyncio
 
+from analysis.template import TemplateContext, render
 from canary.api.kinds import Manifest
 from canary.api.schema import crds
-from canary.api.unsupported import unsupported
-from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
 from canary.cli import main
+from canary.controller.admission import Reviewer
+from canary.controller.canaries import CanaryReader
 from canary.demo.apiserver import EmbeddedApiServer
-from canary.routers import router_for
 from tests.docs.pages import (
+    DOCS,
+    EXAMPLES,
     PAGES,
     ROOT,
     Command,
@@ -28,13 +31,23 @@ from tests.docs.pages import (
     manifests,
 )
 
-PARSERS = {
-    "AlertProvider": parse_alert_provider,
-    "Canary": parse_canary,
-    "MetricTemplate": parse_metric_template,
-}
-OURS = as_parameters(each for each in manifests() if each[1]["kind"] in PARSERS)
 DEFAULT_ROUTER = "istio"
+#: What the admission webhook is asked of each kind.
+PLURALS = {
+    "AlertProvider": "alertproviders",
+    "Canary": "canaries",
+    "MetricTemplate": "metrictemplates",
+}
+OURS = as_parameters(each for each in manifests() if each[1]["kind"] in PLURALS)
+#: What the issue of the examples asks for: one of each, told apart by what it has.
+SHOWN = {
+    "webhook.yaml": "spec.analysis.webhooks",
+    "alert.yaml": "spec.analysis.alerts",
+    "gateway-api.yaml": "spec.service.gatewayRefs",
+    "autoscaler.yaml": "spec.autoscalerRef",
+    "template-variables.yaml": "spec.analysis.metrics.0.templateVariables",
+    "without-traffic.yaml": "spec.analysis.metrics.0.onNoData",
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -49,12 +62,62 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 
 @pytest.mark.parametrize("manifest", OURS)
-def test_every_example_is_acted_on(manifest: Manifest) -> None:
-    parsed: Any = PARSERS[manifest["kind"]](manifest)
+async def test_the_controller_has_no_objection_to_an_example(manifest: Manifest) -> None:
+    request = {
+        "uid": "1",
+        "operation": "CREATE",
+        "resource": {"group": "tidegate.dev", "resource": PLURALS[manifest["kind"]]},
+        "object": manifest,
+    }
+    review = await Reviewer(CanaryReader(DEFAULT_ROUTER)).review({"request": request})
 
-    assert unsupported(parsed) == ()
-    if manifest["kind"] == "Canary":
-        assert router_for(parsed.spec.provider or DEFAULT_ROUTER).problems(parsed) == ()
+    assert review["response"] == {"uid": "1", "allowed": True}
+
+
+@pytest.mark.parametrize(("name", "field"), SHOWN.items(), ids=SHOWN)
+def test_an_example_has_what_it_is_for(name: str, field: str) -> None:
+    (canary,) = (
+        each for source, each in manifests() if source.name == name and each["kind"] == "Canary"
+    )
+    value: Any = canary
+    for part in field.split("."):
+        value = value[int(part) if part.isdigit() else part]
+
+    assert value
+
+
+def test_every_example_is_on_their_page() -> None:
+    shown = {file.name for file, _ in links(DOCS / "examples" / "README.md")}
+
+    assert {each.name for each in EXAMPLES} <= shown
+
+
+@pytest.mark.parametrize(
+    "template", as_parameters(each for each in manifests() if each[1]["kind"] == "MetricTemplate")
+)
+def test_a_template_renders_with_the_variables_of_the_canary_beside_it(template: Manifest) -> None:
+    metrics = [
+        metric
+        for _, each in manifests()
+        if each["kind"] == "Canary"
+        for metric in each["spec"]["analysis"].get("metrics", ())
+        if metric.get("templateRef", {}).get("name") == template["metadata"]["name"]
+    ]
+    for metric in metrics or [{}]:
+        variables = template["spec"].get("variables", {})
+        rendered = render(
+            template["spec"]["query"],
+            TemplateContext(
+                **dict.fromkeys(("name", "namespace", "target", "service"), "shop"),
+                ingress="shop",
+                route="shop",
+                interval=timedelta(minutes=1),
+                variables=metric.get("templateVariables", {}),
+                patterns={name: each["pattern"] for name, each in variables.items()},
+                confined=True,
+            ),
+        )
+        assert "{{" not in rendered
 
 
 class Api:

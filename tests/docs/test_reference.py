@@ -39,10 +39,11 @@ def test_every_object_is_described_once(written: str) -> None:
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("retries", "istio"),
-        ("backendTimeout", "gatewayapi"),
-        ("timeout", "gatewayapi, istio"),
+        ("retries", "istio; others ignore it"),
+        ("gateways", "istio; others refuse it"),
+        ("timeout", "gatewayapi, istio; others ignore it"),
         ("sessionAffinity", "*not acted on yet*"),
+        ("meshName", "*ignored*"),
         ("targetPort", ""),
     ],
 )
