@@ -7,18 +7,29 @@ from canary.controller.cache import CacheSet
 from canary.controller.cluster import Cluster
 from canary.controller.records import ConfigRecord
 from canary.errors import Forbidden, NotFound
-from canary.resources.configs import ConfigReference, checksum, tracked
+from canary.resources.configs import ConfigKind, ConfigReference, checksum, tracked
+from canary.settings import Settings
 
 KINDS = {"ConfigMap": CONFIG_MAP, "Secret": SECRET}
+
+
+def followed_kinds(settings: Settings) -> frozenset[ConfigKind]:
+    """Give the kinds of configs that are followed, and copied for primaries."""
+    if not settings.config_tracking:
+        return frozenset()
+    kinds = frozenset(ConfigKind)
+    return kinds if settings.secret_tracking else kinds - {ConfigKind.SECRET}
 
 
 class ConfigReader:
     """Knows the checksum of each config that a target refers to, and no value of it."""
 
-    def __init__(self, cluster: Cluster, caches: CacheSet, *, enabled: bool) -> None:
+    def __init__(
+        self, cluster: Cluster, caches: CacheSet, *, followed: frozenset[ConfigKind]
+    ) -> None:
         self._cluster = cluster
         self._caches = caches
-        self._enabled = enabled
+        self._followed = followed
         self._checksums: dict[tuple[Kind, str, str], tuple[str, str | None]] = {}
 
     async def checksums(
@@ -26,9 +37,9 @@ class ConfigReader:
     ) -> tuple[dict[str, str], str]:
         """Give the checksums by kind/name, and what is missing, as a sentence."""
         found: dict[str, str] = {}
-        if not self._enabled:
-            return found, ""
         for reference in references:
+            if reference.kind not in self._followed:
+                continue
             kind = KINDS[reference.kind]
             record = self._caches.get(kind, namespace, reference.name)
             if not isinstance(record, ConfigRecord):
@@ -47,7 +58,7 @@ class ConfigReader:
 
     async def read(self, namespace: str, reference: ConfigReference) -> Manifest | None:
         """Read a tracked config whole, to copy it; None where it is not tracked."""
-        if not self._enabled:
+        if reference.kind not in self._followed:
             return None
         try:
             manifest = await self._cluster.read(KINDS[reference.kind], namespace, reference.name)

@@ -24,6 +24,7 @@ from canary.controller.apply import Applier
 from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.cluster import Cluster
+from canary.controller.configs import followed_kinds
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
@@ -109,7 +110,7 @@ class Controller:
             reader=reader,
             groups=settings.api_groups,
             namespaces=settings.namespaces,
-            config_tracking=settings.config_tracking,
+            configs=followed_kinds(settings),
             hashing=self._hashing,
             wake=self._queue.wake,
             sight=self._sight,

@@ -10,7 +10,7 @@ from canary.controller.canaries import CanaryKey, CanaryRecord, former
 from canary.controller.configs import KINDS
 from canary.controller.records import DeploymentRecord
 from canary.controller.templates import alert_provider_kind, metric_template_kind
-from canary.resources.configs import ConfigReference
+from canary.resources.configs import ConfigKind, ConfigReference
 
 Need = tuple[Kind, str]
 """A kind, and the namespace that its objects are needed of."""
@@ -94,7 +94,7 @@ def needs(
     target: DeploymentRecord | None,
     primary: DeploymentRecord | None,
     *,
-    config_tracking: bool,
+    configs: frozenset[ConfigKind],
 ) -> Iterator[Need]:
     """Name the kinds that must be known before anything is decided about a Canary."""
     canary = record.canary
@@ -107,8 +107,9 @@ def needs(
         yield AUTOSCALER, namespace
     for key in record.router.objects(canary) if record.router else ():
         yield key.kind, key.namespace
-    for reference in _references(target, primary) if config_tracking else ():
-        yield KINDS[reference.kind], namespace
+    for reference in _references(target, primary):
+        if reference.kind in configs:
+            yield KINDS[reference.kind], namespace
     for metric in spec.analysis.metrics:
         if metric.template_ref is not None:
             yield metric_template_kind(group), metric.template_ref.namespace or namespace

@@ -40,6 +40,7 @@ from canary.controller.templates import (
     metric_template_kind,
     metric_template_record,
 )
+from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 
 
@@ -53,7 +54,7 @@ class Tracker:
         reader: CanaryReader,
         groups: tuple[str, ...],
         namespaces: tuple[str, ...],
-        config_tracking: bool,
+        configs: frozenset[ConfigKind],
         hashing: Hashing,
         wake: Callable[[CanaryKey], None],
         sight: Sight | None = None,
@@ -66,12 +67,12 @@ class Tracker:
             sight=sight,
         )
         self.store = Store(self.caches)
-        self.configs = ConfigReader(cluster, self.caches, enabled=config_tracking)
+        self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
         self._groups = groups
         self._kinds = {group: canary_kind(group) for group in groups}
         self._namespaces = namespaces
-        self._config_tracking = config_tracking
+        self._followed_configs = configs
         self._hashing = hashing
         self._wake = wake
         self._dependents = Dependents()
@@ -211,7 +212,7 @@ class Tracker:
         former = {key.kind for key in former_routes(record)}
         for kind in (*(record.router.kinds if record.router else ()), *former):
             self.caches.register(kind, pack)
-        wanted = self._shared(needs(record, target, primary, config_tracking=self._config_tracking))
+        wanted = self._shared(needs(record, target, primary, configs=self._followed_configs))
         self._needs[record.key] = wanted
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
         followed = {(kind, place if self._namespaces else ALL) for kind, place in namespaced}

@@ -95,6 +95,11 @@ class Settings:
         text="Follow the ConfigMaps and Secrets of targets, and give primaries copies.",
         form=Form.FLAG,
     )
+    secret_tracking: bool = setting(
+        default=True,
+        text="Follow Secrets among them; without, a primary uses the Secrets of its target.",
+        form=Form.FLAG,
+    )
     cluster_name: str = setting("", "The cluster's name, as people are told it.")
     no_cross_namespace_refs: bool = setting(
         default=False,

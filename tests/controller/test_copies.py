@@ -66,6 +66,16 @@ async def test_a_copy_that_was_deleted_by_hand_is_made_again(world: World):
         assert copy["data"] == {"colour": "blue"}
 
 
+async def test_secrets_that_are_not_followed_are_used_as_they_are_and_never_asked_for(world: World):
+    await create_config(world, SECRET, stringData={"colour": "blue"})
+    await create_app(world, kind=SECRET)
+    async with world.running_controller(secret_tracking=False):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        assert await used(world) == "settings"
+    assert world.server.requests.count(user_agent="tidegate", resource="secrets") == 0
+
+
 async def test_a_copy_that_no_pod_uses_any_longer_is_removed(world: World):
     await create_config(world, data={"colour": "blue"})
     await create_app(world)

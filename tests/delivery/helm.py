@@ -32,6 +32,11 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
         'podLabels={"team":"harbour"}',
         'tolerations=[{"key":"infra","operator":"Exists"}]',
+        'secrets="named"',
+        'secretNames=["on-call"]',
+        'podSecurityContext={"runAsUser":null,"runAsGroup":null,"fsGroup":null}',
+        'extraVolumes=[{"name":"ca","configMap":{"name":"ca"}}]',
+        'extraVolumeMounts=[{"name":"ca","mountPath":"/ca"}]',
     ),
 }
 

@@ -101,6 +101,31 @@ def test_the_container_may_do_nothing_but_run(render):
     }
 
 
+def test_a_user_and_groups_that_the_platform_gives_out_are_left_out(render):
+    objects = render('podSecurityContext={"runAsUser":null,"runAsGroup":null,"fsGroup":null}')
+    pod = objects["Deployment", "gates/tidegate"]["spec"]["template"]["spec"]
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def test_more_volumes_are_mounted_beside_the_charts_own(render):
+    volume = {"name": "ca", "configMap": {"name": "authority"}}
+    mount = {"name": "ca", "mountPath": "/etc/ca", "readOnly": True}
+    values = (
+        f"extraVolumes={json.dumps([volume])}",
+        f"extraVolumeMounts={json.dumps([mount])}",
+    )
+    plain, objects = render(ADMISSION), render(ADMISSION, *values)
+    before, after = (
+        each["Deployment", "gates/tidegate"]["spec"]["template"]["spec"]
+        for each in (plain, objects)
+    )
+    assert after["volumes"] == [*before["volumes"], volume]
+    assert container(objects)["volumeMounts"] == [*container(plain)["volumeMounts"], mount]
+
+
 def test_probes_and_service_lead_to_the_port_that_is_listened_on(render):
     objects = render('service={"port": 80}')
     controller = container(objects)
@@ -255,6 +280,38 @@ def test_configs_that_are_not_followed_need_no_right_but_to_read_secrets(render)
     assert settings(objects) == Settings(config_tracking=False)
 
 
+@pytest.mark.parametrize(
+    ("values", "secrets", "config_maps", "followed"),
+    [
+        (('secrets="tracked"',), COPIED, COPIED, {}),
+        (('secrets="named"',), ["get"], COPIED, {"secret_tracking": False}),
+        (('secrets="none"',), None, COPIED, {"secret_tracking": False}),
+        (('secrets="named"', "configTracking=false"), ["get"], None, {"config_tracking": False}),
+        (('secrets="none"', "configTracking=false"), None, None, {"config_tracking": False}),
+    ],
+)
+def test_secrets_are_followed_or_read_by_name_or_not_at_all(
+    render, values, secrets, config_maps, followed
+):
+    objects = render(*values)
+    granted = rights(objects["ClusterRole", "/tidegate"])
+    assert granted.get((SECRET.group, SECRET.plural)) == secrets
+    assert granted.get((CONFIG_MAP.group, CONFIG_MAP.plural)) == config_maps
+    assert settings(objects) == Settings(**followed)
+
+
+def test_the_right_to_read_secrets_by_name_may_be_for_some_names_only(render):
+    def rule(*values: str) -> Manifest:
+        rules = render(*values)["ClusterRole", "/tidegate"]["rules"]
+        (found,) = [each for each in rules if "secrets" in each["resources"]]
+        return found
+
+    names = 'secretNames=["on-call","store"]'
+    assert rule('secrets="named"', names)["resourceNames"] == ["on-call", "store"]
+    assert "resourceNames" not in rule('secrets="named"')
+    assert "resourceNames" not in rule(names)
+
+
 def test_a_lease_is_held_in_the_controllers_own_namespace_only(render):
     objects = render()
     leases = rights(objects["Role", "gates/tidegate-leases"])
@@ -363,8 +420,8 @@ def test_a_network_policy_lets_through_what_the_controller_needs(render):
     monitoring = '{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}'
     objects = render(
         ADMISSION,
-        f'networkPolicy={{"enabled":true,"metricsFrom":[{monitoring}],"egressPorts":[443,9090],'
-        f'"egress":[{{"to":[{monitoring}]}}]}}',
+        f'networkPolicy={{"enabled":true,"metricsFrom":[{monitoring}],"egressPorts":[443],'
+        f'"hooksTo":[{monitoring}],"egress":[{{"ports":[{{"port":5432}}]}}]}}',
     )
     spec = objects["NetworkPolicy", "gates/tidegate"]["spec"]
     labels = objects["Deployment", "gates/tidegate"]["spec"]["template"]["metadata"]["labels"]
@@ -378,7 +435,29 @@ def test_a_network_policy_lets_through_what_the_controller_needs(render):
         {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
         {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 9090}]},
         {"to": [peer]},
+        {"ports": [{"port": 5432}]},
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ((), [443, 6443, 9090]),
+        (('metricsServer="https://prometheus.example/api"',), [443, 6443]),
+        (('metricsServer="http://prometheus.example"',), [443, 6443, 80]),
+        (('metricsServer="http://[fd00::1]:9091/"',), [443, 6443, 9091]),
+        (
+            ('scrapeTargets=["http://one:15090/stats","http://two:15090/","https://three/"]',),
+            [443, 6443, 15090],
+        ),
+    ],
+)
+def test_a_network_policy_lets_through_what_is_measured_and_hooks_to_any_pod(render, values, ports):
+    objects = render('networkPolicy={"enabled":true}', *values)
+    names, anywhere, pods = objects["NetworkPolicy", "gates/tidegate"]["spec"]["egress"]
+    assert [each["port"] for each in names["ports"]] == [53, 53]
+    assert anywhere == {"ports": [{"protocol": "TCP", "port": each} for each in ports]}
+    assert pods == {"to": [{"namespaceSelector": {}}]}
 
 
 def test_a_service_monitor_finds_the_service_and_its_port(render):
@@ -419,6 +498,10 @@ def test_a_service_monitor_finds_the_service_and_its_port(render):
         ('admission={"enabled":true,"secretName":"a","caBundle":"---"}', "/admission/caBundle"),
         ('admission={"port":8080}', "/admission/port"),
         ('networkPolicy={"egressPorts":[0]}', "/networkPolicy/egressPorts/0"),
+        ('networkPolicy={"hooksTo":["all"]}', "/networkPolicy/hooksTo/0"),
+        ('secrets="some"', "/secrets"),
+        ('extraVolumeMounts=[{"name":"ca"}]', "/extraVolumeMounts/0"),
+        ('podSecurityContext={"runAsUser":"me"}', "/podSecurityContext/runAsUser"),
         ('serviceMonitor={"interval":"often"}', "/serviceMonitor/interval"),
     ],
 )

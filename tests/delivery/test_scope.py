@@ -315,3 +315,46 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
         assert role.refused(asked) == []
         assert role.unused(role.rules_of(objects), asked) == []
         release.uninstall()
+
+
+async def test_with_secrets_by_name_it_follows_none_and_reads_what_its_resources_name(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    release = Release(plane=control_plane, folder=tmp_path, namespace="gates-named")
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        api = await enter(connected(control_plane))
+        shop = await enter(AppNamespace(control_plane, api, "named-shop", tmp_path))
+        third_party = await enter(receiving())
+        third_party.answers(measured(50))
+        release.install(
+            f'watchNamespaces=["{shop.namespace}"]',
+            'secrets="named"',
+            'secretNames=["on-call"]',
+            'egressPolicy={"allow":["127.0.0.0/8"]}',
+        )
+        since = control_plane.audited_bytes
+        await shop.create_canary(**await given_an_app_with_everything(shop, third_party))
+        async with release.running():
+            await shop.until_phase("Initialized", seconds=120)
+            # The primary uses the Secret of its target, and a copy of the ConfigMap
+            primary = await shop.read(DEPLOYMENT, f"{APP}-primary")
+            assert primary is not None
+            settings, access = primary["spec"]["template"]["spec"]["volumes"]
+            assert settings["configMap"]["name"] != "settings"
+            assert access["secret"]["secretName"] == "access"
+            # And what a Secret names is told of a rollback
+            await shop.release("2.0")
+            await shop.until_phase("Failed", seconds=120)
+
+            async def told() -> bool:
+                return any(each.path == "/alerts" for each in third_party.requests)
+
+            await shop.until(told, "the alert arrives")
+        requests = [
+            each for each in control_plane.audit(since=since) if each.user == release.account
+        ]
+        secrets = {(each.verb, each.name) for each in requests if each.resource == "secrets"}
+        assert secrets == {("get", "on-call")}
+        assert role.refused(role.asked(requests, release.account)) == []
+        release.uninstall()

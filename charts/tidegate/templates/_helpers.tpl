@@ -80,15 +80,21 @@ what was asked.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, update, delete]
+{{- $copied := list }}
 {{- if .Values.configTracking }}
+{{- $copied = eq .Values.secrets "tracked" | ternary (list "configmaps" "secrets") (list "configmaps") }}
 # Primaries get copies of the configs of their targets, which are removed when they are unused.
 - apiGroups: [""]
-  resources: [configmaps, secrets]
+  resources: {{ toJson $copied }}
   verbs: [get, list, watch, create, patch, delete]
-{{- else }}
+{{- end }}
+{{- if not (or (has "secrets" $copied) (eq .Values.secrets "none")) }}
 # Of metric stores, hooks and alert providers.
 - apiGroups: [""]
   resources: [secrets]
+  {{- with .Values.secretNames }}
+  resourceNames: {{ toJson . }}
+  {{- end }}
   verbs: [get]
 {{- end }}
 - apiGroups: [autoscaling]
@@ -129,6 +135,20 @@ what was asked.
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* The ports that the controller goes to anywhere: those given, and those of metric stores. */}}
+{{- define "tidegate.egressPorts" -}}
+{{- $ports := list }}
+{{- range .Values.networkPolicy.egressPorts }}
+{{- $ports = append $ports (int .) }}
+{{- end }}
+{{- range .Values.scrapeTargets | default (list .Values.metricsServer) }}
+{{- $url := urlParse . }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
+{{- $ports = append $ports (int ($port | default (eq $url.scheme "https" | ternary "443" "80"))) }}
+{{- end }}
+{{- $ports | uniq | toJson }}
 {{- end -}}
 
 {{/* Who may ask for an admission, and with what it is answered. */}}
