@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from canary.api.kinds import Manifest
+from canary.api.meta import GROUP
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,6 +79,12 @@ def as_parameters(found: Iterator[tuple[Path, Manifest]]) -> list[Any]:
         )
         for source, manifest in found
     ]
+
+
+#: The objects of our own kinds.
+OUR_EXAMPLES = as_parameters(
+    (source, each) for source, each in manifests() if each["apiVersion"].startswith(f"{GROUP}/")
+)
 
 
 def commands(program: str) -> list[Command]:

@@ -16,7 +16,7 @@ import yaml
 
 from canary.demo.process import ProgramFailed
 from tests.api.examples import BAD, GOOD, Bad, JsonObject
-from tests.docs.test_docs import examples
+from tests.docs.pages import OUR_EXAMPLES
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.tools import ROOT
 
@@ -124,7 +124,7 @@ def test_what_is_good_is_admitted_without_a_warning(installed, name):
     assert created.headers.get_list("Warning") == []
 
 
-@pytest.mark.parametrize("document", examples())
+@pytest.mark.parametrize("document", OUR_EXAMPLES)
 def test_an_example_of_the_docs_is_admitted_without_a_warning(installed, document):
     created = create(installed, document)
     assert created.status_code == 201, created.text
