@@ -5,7 +5,7 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
 from canary.api.raw import part
 from canary.api.salvage import salvage
-from canary.api.status import CanaryStatus, FormerNames, Names, read_status
+from canary.api.status import CanaryStatus, Names, read_status
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
@@ -305,22 +305,6 @@ def _with_primary(canary: Canary, names: Names) -> Canary:
     return canary if spec is canary.spec else canary.model_copy(update={"spec": spec})
 
 
-def former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
-    """Give a Canary with the names of an earlier spec; no router where that is not known now."""
-    assert record.canary is not None
-    spec = record.canary.spec.with_names(service=names.service, provider=names.provider)
-    try:
-        router: Router | None = router_for(names.provider)
-    except UnknownPlugin:
-        router = None
-    return replace(
-        record,
-        canary=record.canary.model_copy(update={"spec": spec}),
-        router=router,
-        provider=names.provider,
-    )
-
-
 def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Keep the first problem of each field: one fault is told in one sentence."""
     kept: dict[str, Problem] = {}
@@ -365,38 +349,6 @@ def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
                 "--no-cross-namespace-refs"
             )
             yield Problem(field, reference.namespace, remedy)
-
-
-def leaving_rival(record: CanaryRecord, others: Iterable[KnownCanary]) -> str:
-    """Name a Canary that is being deleted and has the same target, or service; empty without."""
-    return next(
-        (
-            str(other.key)
-            for other in others
-            if other.deleting
-            and other.key.namespace == record.key.namespace
-            and (
-                (record.target and other.target == record.target)
-                or (record.service and other.service == record.service)
-            )
-        ),
-        "",
-    )
-
-
-def rivalry(record: CanaryRecord, others: Iterable[KnownCanary]) -> tuple[Problem, ...]:
-    """Tell what an older Canary has already: two with one target, or service, undo each other."""
-    for other in others:
-        older = (other.created, other.key) < (record.created, record.key)
-        if other.key.namespace != record.key.namespace or other.deleting or not older:
-            continue
-        if record.target and other.target == record.target:
-            remedy = f"delete one of the two Canaries: {other.key} has this target already"
-            return (Problem("spec.targetRef.name", record.target, remedy),)
-        if record.service in other.services and record.service:
-            remedy = f"name another service: that of {other.key} has this name already"
-            return (Problem("spec.service.name", record.service, remedy),)
-    return ()
 
 
 def _accepted_risks(annotations: Mapping[str, Any]) -> frozenset[str]:

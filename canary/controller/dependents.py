@@ -6,8 +6,9 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 from collections.abc import Iterable, Iterator
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, ObjectKey
-from canary.controller.canaries import CanaryKey, CanaryRecord, former
+from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
+from canary.controller.former import former_routes
 from canary.controller.records import DeploymentRecord
 from canary.controller.templates import alert_provider_kind, metric_template_kind
 from canary.resources.configs import ConfigKind, ConfigReference
@@ -79,14 +80,6 @@ def dependencies(
     yield from former_routes(record)
     for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
-
-
-def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
-    """Name the routes under the names of earlier specs; nothing waits until they are known."""
-    for names in record.status.former_names if record.canary else ():
-        other = former(record, names)
-        if other.router and other.canary:
-            yield from other.router.objects(other.canary)
 
 
 def needs(

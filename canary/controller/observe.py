@@ -10,6 +10,7 @@ from datetime import datetime
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryRecord
+from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
@@ -39,6 +40,7 @@ class Observer:
         self._store = store
         self._configs = configs
         self._renderer = renderer
+        self._claims = Claims(store)
         self._surroundings = surroundings
         self._policy = policy
         self._hashing = hashing
@@ -97,7 +99,7 @@ class Observer:
             autoscaler_missing=self._autoscaler_missing(record),
             autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
             is not None,
-            taken=self._renderer.taken(record),
+            taken=self._claims.taken(record),
             provider=record.provider,
             former=self._renderer.left(record),
             rival=rival,

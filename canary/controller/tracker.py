@@ -19,7 +19,8 @@ from canary.controller.canaries import (
 )
 from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
-from canary.controller.dependents import Dependents, Need, dependencies, former_routes, needs
+from canary.controller.dependents import Dependents, Need, dependencies, needs
+from canary.controller.former import former_routes
 from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,

@@ -1,11 +1,13 @@
 """What actions ask for, rendered: the objects as they must be, beside those that are there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Manifest, ObjectKey
-from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
-from canary.controller.canaries import CanaryRecord, former
+from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
+from canary.api.ownership import adopted, ours
+from canary.controller.canaries import CanaryRecord
+from canary.controller.claims import Claims
+from canary.controller.former import formers
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, Side
@@ -42,6 +44,7 @@ class Renderer:
 
     def __init__(self, store: Store, selector_labels: tuple[str, ...]) -> None:
         self._store = store
+        self._claims = Claims(store)
         self._selector_labels = selector_labels
 
     def label(self, deployment: Manifest) -> SelectorLabel:
@@ -62,7 +65,7 @@ class Renderer:
         wanted = self._services(record, target, apex)
         if apex is not None:
             names = _service_names(record)
-            for other in _formers(record):
+            for other in formers(record):
                 if other.service not in names:
                     wanted += [
                         each
@@ -89,7 +92,7 @@ class Renderer:
                 # For a target without a label no service was ever made: there is none to give back.
                 return []
             raise
-        taken = {key.name for key, _ in self._taken(record) if key.kind == SERVICE}
+        taken = {key.name for key, _ in self._claims.of_others(record) if key.kind == SERVICE}
         primary = self._primary(record)
         rendered = services(
             record.canary,
@@ -142,7 +145,7 @@ class Renderer:
         key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=primary_name(reference.name))
         existing = self._store.manifest(key)
         rendered = primary_autoscaler(record.canary, source, minimum=minimum, existing=existing)
-        taken = any(key == each for each, _ in self._taken(record))
+        taken = any(key == each for each, _ in self._claims.of_others(record))
         return [Wanted(key=key, rendered=rendered, existing=existing, foreign=taken)]
 
     def copy_of_autoscaler(self, record: CanaryRecord, name: str) -> ObjectKey | None:
@@ -177,7 +180,7 @@ class Renderer:
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         """Render the routes as they were before tidegate, and name those that are to go."""
         writes, gone = self._restoration(record)
-        for other in _formers(record):
+        for other in formers(record):
             more, also_gone = self._former_routes(record, other)
             writes, gone = [*writes, *more], (*gone, *also_gone)
         return writes, gone
@@ -209,7 +212,7 @@ class Renderer:
         """Render the routes of former names as they were before, and name the objects that go."""
         writes: list[Wanted] = []
         gone: tuple[ObjectKey, ...] = ()
-        for other in _formers(record):
+        for other in formers(record):
             if (other.service, other.provider) == (action.service, action.provider):
                 writes, gone = self._former_routes(record, other)
                 if action.services:
@@ -219,7 +222,7 @@ class Renderer:
     def left(self, record: CanaryRecord) -> tuple[Former, ...]:
         """Tell what is left of the names of earlier specs."""
         names, found = _service_names(record), []
-        for other in _formers(record):
+        for other in formers(record):
             writes, gone = self._former_routes(record, other)
             assert other.canary is not None
             keys = other.router.objects(other.canary) if other.router else ()
@@ -273,51 +276,11 @@ class Renderer:
         keys = record.router.objects(record.canary)
         return (record.uid, version, *map(self._store.content, keys))
 
-    def taken(self, record: CanaryRecord) -> str:
-        """Say which names that are tidegate's to use are taken by objects of somebody else."""
-        return "; ".join(
-            f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
-            f"{' and '.join(owners) or 'nobody that it names'}: rename or delete it, or "
-            f"{_OTHER_NAMES.get(key.kind, _OTHER_SERVICE)}"
-            for key, owners in self._taken(record)
-        )
-
-    def _taken(self, record: CanaryRecord) -> Iterator[tuple[ObjectKey, tuple[str, ...]]]:
-        """Find the objects of others that have names which are tidegate's to use."""
-        if record.canary is None:
-            return
-        canary, namespace = record.canary, record.key.namespace
-        primary = self._store.deployment(namespace, canary.spec.primary_name)
-        if primary is not None and not (
-            ours(canary, primary.owners)
-            or self._left_behind(namespace, primary.owners, primary.canaries)
-        ):
-            yield (
-                ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
-                primary.owners,
-            )
-        for key in _to_create(record):
-            packed = self._store.packed(key)
-            # What an earlier release has adopted is given back as it was.
-            if packed is None or ours(canary, packed.owners) or adopted(packed.manifest):
-                continue
-            if self._left_behind(namespace, packed.owners, canary_owners(packed.manifest)):
-                continue
-            yield key, packed.owners
-
-    def _left_behind(
-        self, namespace: str, owners: tuple[str, ...], canaries: tuple[CanaryOwner, ...]
-    ) -> bool:
-        """Tell whether an object has none but Canaries as owners that are gone: it goes as well."""
-        return len(canaries) == len(owners) > 0 and all(
-            self._store.gone(each, namespace) for each in canaries
-        )
-
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
         assert record.canary is not None
         assert record.router is not None
         keys = {(key.kind.kind, key.name): key for key in record.router.objects(record.canary)}
-        taken = {key for key, _ in self._taken(record)}
+        taken = {key for key, _ in self._claims.of_others(record)}
         wanted = []
         for manifest in rendered:
             key = keys[manifest["kind"], manifest["metadata"]["name"]]
@@ -325,13 +288,6 @@ class Renderer:
             foreign = key in taken
             wanted.append(Wanted(key=key, rendered=manifest, existing=existing, foreign=foreign))
         return wanted
-
-
-def _formers(record: CanaryRecord) -> list[CanaryRecord]:
-    """Give the Canary with each of the former names of which something is left."""
-    if record.canary is None:
-        return []
-    return [former(record, names) for names in record.status.former_names]
 
 
 def _service_names(record: CanaryRecord) -> tuple[str, ...]:
@@ -345,26 +301,3 @@ def _service_names(record: CanaryRecord) -> tuple[str, ...]:
 def _place(key: ObjectKey) -> tuple[str, str, str, str]:
     """Tell what an object is known by, whatever version of its kind is spoken of."""
     return key.kind.group, key.kind.kind, key.namespace, key.name
-
-
-_OTHER_SERVICE = "set another name in spec.service.name"
-_OTHER_NAMES = {
-    DEPLOYMENT: "give the target another name",
-    AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name",
-}
-
-
-def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
-    """Name the objects beside the primary that are tidegate's alone.
-
-    The apex service and the route of its name are the user's to have: they are adopted.
-    """
-    assert record.canary is not None
-    spec, namespace = record.canary.spec, record.key.namespace
-    for name in (spec.primary_service_name, spec.canary_service_name):
-        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
-    if spec.autoscaler_ref:
-        name = primary_name(spec.autoscaler_ref.name)
-        yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
-    if record.router:
-        yield from record.router.objects(record.canary)[1:]

@@ -1,0 +1,78 @@
+"""Names that are tidegate's to use, and which of them objects of somebody else have."""
+
+from collections.abc import Iterator
+
+from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, ObjectKey
+from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
+from canary.controller.canaries import CanaryRecord
+from canary.controller.store import Store
+from canary.resources.names import primary_name
+
+_OTHER_SERVICE = "set another name in spec.service.name"
+_OTHER_NAMES = {
+    DEPLOYMENT: "give the target another name",
+    AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name",
+}
+
+
+class Claims:
+    """Looks at who owns what has the names that a Canary needs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def taken(self, record: CanaryRecord) -> str:
+        """Say which names that are tidegate's to use are taken by objects of somebody else."""
+        return "; ".join(
+            f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
+            f"{' and '.join(owners) or 'nobody that it names'}: rename or delete it, or "
+            f"{_OTHER_NAMES.get(key.kind, _OTHER_SERVICE)}"
+            for key, owners in self.of_others(record)
+        )
+
+    def of_others(self, record: CanaryRecord) -> Iterator[tuple[ObjectKey, tuple[str, ...]]]:
+        """Find the objects of others that have names which are tidegate's to use."""
+        if record.canary is None:
+            return
+        canary, namespace = record.canary, record.key.namespace
+        primary = self._store.deployment(namespace, canary.spec.primary_name)
+        if primary is not None and not (
+            ours(canary, primary.owners)
+            or self._left_behind(namespace, primary.owners, primary.canaries)
+        ):
+            yield (
+                ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
+                primary.owners,
+            )
+        for key in _to_create(record):
+            packed = self._store.packed(key)
+            # What an earlier release has adopted is given back as it was.
+            if packed is None or ours(canary, packed.owners) or adopted(packed.manifest):
+                continue
+            if self._left_behind(namespace, packed.owners, canary_owners(packed.manifest)):
+                continue
+            yield key, packed.owners
+
+    def _left_behind(
+        self, namespace: str, owners: tuple[str, ...], canaries: tuple[CanaryOwner, ...]
+    ) -> bool:
+        """Tell whether an object has none but Canaries as owners that are gone: it goes as well."""
+        return len(canaries) == len(owners) > 0 and all(
+            self._store.gone(each, namespace) for each in canaries
+        )
+
+
+def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the objects beside the primary that are tidegate's alone.
+
+    The apex service and the route of its name are the user's to have: they are adopted.
+    """
+    assert record.canary is not None
+    spec, namespace = record.canary.spec, record.key.namespace
+    for name in (spec.primary_service_name, spec.canary_service_name):
+        yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
+    if spec.autoscaler_ref:
+        name = primary_name(spec.autoscaler_ref.name)
+        yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+    if record.router:
+        yield from record.router.objects(record.canary)[1:]

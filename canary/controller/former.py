@@ -1,0 +1,40 @@
+"""Canaries by the names of an earlier spec, of which something is left."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analysis.errors import UnknownPlugin
+from canary.api.kinds import ObjectKey
+from canary.api.status import FormerNames
+from canary.controller.canaries import CanaryRecord
+from canary.routers import Router, router_for
+
+
+def formers(record: CanaryRecord) -> list[CanaryRecord]:
+    """Give a Canary with each of the former names of which something is left."""
+    if record.canary is None:
+        return []
+    return [_former(record, names) for names in record.status.former_names]
+
+
+def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the routes under the names of earlier specs; nothing waits until they are known."""
+    for other in formers(record):
+        if other.router and other.canary:
+            yield from other.router.objects(other.canary)
+
+
+def _former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
+    """Give a Canary with the names of an earlier spec; no router where that is not known now."""
+    assert record.canary is not None
+    spec = record.canary.spec.with_names(service=names.service, provider=names.provider)
+    try:
+        router: Router | None = router_for(names.provider)
+    except UnknownPlugin:
+        router = None
+    return replace(
+        record,
+        canary=record.canary.model_copy(update={"spec": spec}),
+        router=router,
+        provider=names.provider,
+    )
