@@ -1,15 +1,13 @@
 """Applying: making the actions of a decision true. Only what differs is written.
 
-The one create-or-update of the project: every object that is rendered goes through `_write`.
+How an object is written belongs to `writer.py`, how a primary is made to `primaries.py`.
 """
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
 
 from canary.api.annotations import PREFIX
 from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
-from canary.api.ownership import ours, own_metadata
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.cache import CacheSet
@@ -21,12 +19,12 @@ from canary.controller.canaries import (
 )
 from canary.controller.cluster import Cluster
 from canary.controller.configs import ConfigReader
-from canary.controller.copies import Copies
 from canary.controller.memo import Memo
+from canary.controller.primaries import Primaries
 from canary.controller.records import DeploymentRecord, pack, packed
-from canary.controller.sources import Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
+from canary.controller.writer import Writer
 from canary.core.actions import (
     Action,
     ClearCommands,
@@ -41,8 +39,6 @@ from canary.core.actions import (
     ScalePrimary,
     ScaleTarget,
 )
-from canary.errors import ClusterError, Conflict, NotFound
-from canary.resources.primary import primary
 from canary.resources.revision import Hashing
 
 Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
@@ -64,21 +60,24 @@ class Applier:
         label_prefixes: tuple[str, ...],
         hashing: Hashing,
     ) -> None:
-        self._cluster = cluster
-        self._caches = caches
         self._store = store
         self._renderer = renderer
         self._reader = reader
-        self._label_prefixes = label_prefixes
         self._as_wanted: Memo[bool] = Memo()
         """What was found to be as it must be, with what that was judged by."""
         self._made: Memo[bool] = Memo()
         """What writes have made of objects, with what was written, where the two still differ."""
-        self._hashing = hashing
-        self._copies = Copies(
-            cluster=cluster, caches=caches, configs=configs, label_prefixes=label_prefixes
+        self._writer = Writer(cluster=cluster, caches=caches)
+        self._primaries = Primaries(
+            cluster=cluster,
+            caches=caches,
+            store=store,
+            configs=configs,
+            renderer=renderer,
+            writer=self._writer,
+            label_prefixes=label_prefixes,
+            hashing=hashing,
         )
-        self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
         """Write a status where it differs, on the version of the object it was decided on.
@@ -113,7 +112,7 @@ class Applier:
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
             case EnsurePrimary():
-                return await self._ensure_primary(record, action), record
+                return await self._primaries.ensure(record, self._target(record), action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
             case RemoveAutoscaler(name=name):
@@ -121,9 +120,9 @@ class Applier:
             case RestoreRoutes() | GiveBack():
                 return await self._put_back(record, action), record
             case ScaleTarget(replicas=replicas):
-                return await self._scale(self._names(record)[0], replicas), record
+                return await self._scale_target(record, replicas), record
             case ScalePrimary(replicas=replicas):
-                return await self._scale_primary(record, replicas), record
+                return await self._primaries.scale(record, replicas), record
 
     async def _ensure_once(self, record: CanaryRecord, action: Rendered) -> bool:
         """Write what differs; nothing is rendered again where nothing has changed since."""
@@ -172,102 +171,16 @@ class Applier:
         else has just created is not overwritten.
         """
         return [
-            (each.key, await self._write(each))
+            (each.key, await self._writer.write(each))
             for each in objects
             if each.missing and not self._made.recall(each.key, self._attempt(each))
         ]
-
-    async def _write(self, wanted: Wanted) -> Manifest:
-        kind, rendered = wanted.key.kind, wanted.rendered
-        if self._caches.absent(kind):
-            raise NotFound(f"{kind.resource} is not installed in the cluster")
-        async with self._current(wanted.key):
-            if wanted.existing is None:
-                written = await self._cluster.create(rendered, kind)
-            else:
-                version = wanted.existing["metadata"]["resourceVersion"]
-                metadata = rendered["metadata"] | {"resourceVersion": version}
-                written = await self._cluster.replace(rendered | {"metadata": metadata}, kind)
-        self._caches.put(kind, written)
-        return written
-
-    async def _ensure_primary(self, record: CanaryRecord, action: EnsurePrimary) -> bool:
-        """Bring the primary to a revision, from the target, if it is at that very revision.
-
-        A primary that is gone is made of what the target was, too.
-        """
-        assert record.canary is not None
-        spec, namespace, wanted = record.canary.spec, record.key.namespace, action.revision
-        target = self._target(record)
-        current = self._store.deployment(namespace, spec.primary_name)
-        if target is None or (current is not None and not ours(record.canary, current.owners)):
-            return False
-        if current is not None and current.leaving:
-            # Its place is free when it is gone.
-            return False
-        if current is not None and not current.belongs_to(record.uid):
-            return await self._take_ownership(record)
-        at_revision = current is not None and current.revision == wanted
-        if current is not None and at_revision and action.template in {"", current.template}:
-            return await self._copies.tend(
-                record.canary,
-                current,
-                target,
-                promoted=record.status.last_applied_spec == wanted,
-            )
-        source = await self._sources.find(
-            namespace, target, wanted, former=current is None or at_revision
-        )
-        if source is None:
-            return False
-        configs = await self._copies.make(record.canary, source)
-        if configs is None:
-            return False
-        existing = None
-        if current is not None:
-            existing = await self._cluster.read(DEPLOYMENT, namespace, spec.primary_name)
-        rendered = primary(
-            record.canary,
-            source.manifest,
-            revision=wanted,
-            selector_label=self._renderer.label(source.manifest),
-            configs=configs,
-            replicas=None if spec.autoscaler_ref else action.replicas,
-            existing=existing,
-            include_label_prefixes=self._label_prefixes,
-        )
-        key = self._names(record)[1]
-        written = await self._write(Wanted(key=key, rendered=rendered, existing=existing))
-        digest = self._hashing.template_digest(written["spec"]["template"])
-        self._store.templates.keep(written["metadata"]["uid"], (), digest)
-        if current is None:
-            # Where an autoscaler has the say, it begins from what serves, and not from one.
-            await self._scale(key, action.replicas)
-        return True
-
-    async def _take_ownership(self, record: CanaryRecord) -> bool:
-        """Own a primary that goes with an earlier Canary of the same name, unless it has gone."""
-        assert record.canary is not None
-        key = self._names(record)[1]
-        found = await self._cluster.read(key.kind, key.namespace, key.name)
-        owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
-        async with self._current(key):
-            written = await self._cluster.merge_patch(
-                key.kind,
-                key.namespace,
-                key.name,
-                {"metadata": {"ownerReferences": owners}},
-                resource_version=found["metadata"]["resourceVersion"],
-            )
-        self._caches.put(key.kind, written)
-        return True
 
     async def _remove_autoscaler(self, record: CanaryRecord, name: str) -> bool:
         key = self._renderer.copy_of_autoscaler(record, name)
         if key is None:
             return False
-        await self._delete(key)
-        self._caches.drop(key.kind, key.namespace, key.name)
+        await self._writer.delete(key)
         return True
 
     async def _put_back(self, record: CanaryRecord, action: RestoreRoutes | GiveBack) -> bool:
@@ -277,32 +190,8 @@ class Applier:
             writes, gone = self._renderer.restoration(record)
         written = await self._ensure(writes)
         for key in gone:
-            await self._delete(key)
-            self._caches.drop(key.kind, key.namespace, key.name)
+            await self._writer.delete(key)
         return bool(written or gone)
-
-    async def _delete(self, key: ObjectKey) -> None:
-        try:
-            await self._cluster.delete(key.kind, key.namespace, key.name)
-        except NotFound:
-            return
-
-    async def _scale_primary(self, record: CanaryRecord, replicas: int) -> bool:
-        assert record.canary is not None
-        key = self._names(record)[1]
-        primary = self._store.deployment(key.namespace, key.name)
-        if primary is None or not ours(record.canary, primary.owners):
-            return False
-        return await self._scale(key, replicas)
-
-    async def _scale(self, key: ObjectKey, replicas: int) -> bool:
-        deployment = self._store.deployment(key.namespace, key.name)
-        if deployment is None or deployment.replicas == replicas:
-            return False
-        patch = {"spec": {"replicas": replicas}}
-        written = await self._cluster.merge_patch(DEPLOYMENT, key.namespace, key.name, patch)
-        self._caches.put(DEPLOYMENT, written)
-        return True
 
     async def _hold_finalizer(
         self, record: CanaryRecord, *, present: bool
@@ -318,43 +207,21 @@ class Applier:
         self, record: CanaryRecord, patch: Manifest, subresource: str | None = None
     ) -> CanaryRecord:
         kind, namespace, name = canary_kind(record.key.group), record.key.namespace, record.key.name
-        async with self._current(ObjectKey(kind=kind, namespace=namespace, name=name)):
-            written = await self._cluster.merge_patch(
-                kind,
-                namespace,
-                name,
-                patch,
-                subresource=subresource,
-                resource_version=record.resource_version,
-            )
-        self._caches.put(kind, written)
+        written = await self._writer.patch(
+            ObjectKey(kind=kind, namespace=namespace, name=name),
+            patch,
+            resource_version=record.resource_version,
+            subresource=subresource,
+        )
         return self._reader.read(written)
 
-    @asynccontextmanager
-    async def _current(self, key: ObjectKey) -> AsyncIterator[None]:
-        """Look at an object again where a write was made on a version that is out of date.
-
-        Until its event comes, every attempt would be made on the same version, and meet the same
-        conflict.
-        """
-        try:
-            yield
-        except Conflict:
-            # The conflict is what is wrong; a failure to look must not hide it.
-            with suppress(ClusterError):
-                await self._caches.look_again(key)
-            raise
+    async def _scale_target(self, record: CanaryRecord, replicas: int) -> bool:
+        target = self._target(record)
+        if target is None or target.replicas == replicas:
+            return False
+        key = ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=target.name)
+        await self._writer.patch(key, {"spec": {"replicas": replicas}})
+        return True
 
     def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
-        key = self._names(record)[0]
-        return self._store.deployment(key.namespace, key.name)
-
-    def _names(self, record: CanaryRecord) -> tuple[ObjectKey, ObjectKey]:
-        """Name the target and the primary."""
-        assert record.canary is not None
-        spec = record.canary.spec
-        target, primary_key = (
-            ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=name)
-            for name in (spec.target_ref.name, spec.primary_name)
-        )
-        return target, primary_key
+        return self._store.deployment(record.key.namespace, record.target)

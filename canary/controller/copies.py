@@ -15,7 +15,9 @@ from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.records import ConfigRecord, DeploymentRecord
 from canary.controller.sources import Source
-from canary.errors import Conflict, NameTaken, NotFound
+from canary.controller.wanted import Wanted
+from canary.controller.writer import Writer
+from canary.errors import NameTaken
 from canary.resources.configs import ConfigReference, checksum, config_copy, copy_name
 from canary.resources.names import primary_name
 
@@ -29,11 +31,13 @@ class Copies:
         cluster: Cluster,
         caches: CacheSet,
         configs: ConfigReader,
+        writer: Writer,
         label_prefixes: tuple[str, ...],
     ) -> None:
         self._cluster = cluster
         self._caches = caches
         self._configs = configs
+        self._writer = writer
         self._label_prefixes = label_prefixes
 
     async def make(self, canary: Canary, source: Source) -> Mapping[str, str] | None:
@@ -98,12 +102,8 @@ class Copies:
         if found is None or checksum(found) != content:
             return False
         copy = config_copy(canary, found, name=name, include_label_prefixes=self._label_prefixes)
-        try:
-            written = await self._cluster.create(copy, kind)
-        except Conflict:
-            await self._caches.look_again(ObjectKey(kind=kind, namespace=namespace, name=name))
-            raise
-        self._caches.put(kind, written)
+        key = ObjectKey(kind=kind, namespace=namespace, name=name)
+        await self._writer.write(Wanted(key=key, rendered=copy, existing=None))
         return True
 
     async def _restore(
@@ -140,14 +140,11 @@ class Copies:
     async def _change_owners(
         self, key: ObjectKey, found: Manifest, references: list[Manifest]
     ) -> bool:
-        written = await self._cluster.merge_patch(
-            key.kind,
-            key.namespace,
-            key.name,
+        await self._writer.patch(
+            key,
             {"metadata": {"ownerReferences": references}},
             resource_version=found["metadata"]["resourceVersion"],
         )
-        self._caches.put(key.kind, written)
         return True
 
     def _unused(self, canary: Canary, primary: DeploymentRecord) -> Iterator[ObjectKey]:
@@ -163,14 +160,7 @@ class Copies:
         if record is not None and len(record.copy_of) > 1:
             return await self._disown(canary, key)
         version = record.resource_version if record else None
-        try:
-            await self._cluster.delete(key.kind, key.namespace, key.name, resource_version=version)
-        except NotFound:
-            pass
-        except Conflict:
-            await self._caches.look_again(key)
-            raise
-        self._caches.drop(key.kind, key.namespace, key.name)
+        await self._writer.delete(key, resource_version=version)
         return True
 
     def _record(self, canary: Canary, kind: Kind, name: str) -> ConfigRecord | None:

@@ -1,0 +1,146 @@
+"""Primaries: brought to a revision from where the target has it, and owned by their Canary."""
+
+from canary.api.kinds import DEPLOYMENT, ObjectKey
+from canary.api.ownership import ours, own_metadata
+from canary.controller.cache import CacheSet
+from canary.controller.canaries import CanaryRecord
+from canary.controller.cluster import Cluster
+from canary.controller.configs import ConfigReader
+from canary.controller.copies import Copies
+from canary.controller.records import DeploymentRecord
+from canary.controller.sources import Source, Sources
+from canary.controller.store import Store
+from canary.controller.wanted import Renderer, Wanted
+from canary.controller.writer import Writer
+from canary.core.actions import EnsurePrimary
+from canary.resources.primary import primary
+from canary.resources.revision import Hashing
+
+
+class Primaries:
+    """Makes primaries, and keeps what they need."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        caches: CacheSet,
+        store: Store,
+        configs: ConfigReader,
+        renderer: Renderer,
+        writer: Writer,
+        label_prefixes: tuple[str, ...],
+        hashing: Hashing,
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._renderer = renderer
+        self._writer = writer
+        self._label_prefixes = label_prefixes
+        self._hashing = hashing
+        self._copies = Copies(
+            cluster=cluster,
+            caches=caches,
+            configs=configs,
+            writer=writer,
+            label_prefixes=label_prefixes,
+        )
+        self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
+
+    async def ensure(
+        self, record: CanaryRecord, target: DeploymentRecord | None, action: EnsurePrimary
+    ) -> bool:
+        """Bring the primary to a revision, from the target, if it is at that very revision.
+
+        A primary that is gone is made of what the target was, too. Tell whether anything was
+        written.
+
+        Raises:
+            ClusterError: something could not be read or written.
+        """
+        current = self._current(record)
+        assert record.canary is not None
+        if target is None or (current is not None and not ours(record.canary, current.owners)):
+            return False
+        if current is not None and current.leaving:
+            # Its place is free when it is gone.
+            return False
+        if current is not None and not current.belongs_to(record.uid):
+            return await self._take_ownership(record)
+        wanted = action.revision
+        at_revision = current is not None and current.revision == wanted
+        if current is not None and at_revision and action.template in {"", current.template}:
+            promoted = record.status.last_applied_spec == wanted
+            return await self._copies.tend(record.canary, current, target, promoted=promoted)
+        source = await self._sources.find(
+            record.key.namespace, target, wanted, former=current is None or at_revision
+        )
+        if source is None or not await self._make(record, action, source):
+            return False
+        if current is None:
+            # Where an autoscaler has the say, it begins from what serves, and not from one.
+            await self.scale(record, action.replicas)
+        return True
+
+    async def scale(self, record: CanaryRecord, replicas: int) -> bool:
+        """Give a primary that is ours so many replicas; tell whether anything was written.
+
+        Raises:
+            ClusterError: it could not be written.
+        """
+        current = self._current(record)
+        assert record.canary is not None
+        if current is None or not ours(record.canary, current.owners):
+            return False
+        if current.replicas == replicas:
+            return False
+        await self._writer.patch(_key(record), {"spec": {"replicas": replicas}})
+        return True
+
+    async def _make(self, record: CanaryRecord, action: EnsurePrimary, source: Source) -> bool:
+        """Write a primary from its source; tell whether that could be done now."""
+        assert record.canary is not None
+        key, spec = _key(record), record.canary.spec
+        configs = await self._copies.make(record.canary, source)
+        if configs is None:
+            return False
+        existing = None
+        if self._current(record) is not None:
+            existing = await self._cluster.read(DEPLOYMENT, key.namespace, key.name)
+        rendered = primary(
+            record.canary,
+            source.manifest,
+            revision=action.revision,
+            selector_label=self._renderer.label(source.manifest),
+            configs=configs,
+            replicas=None if spec.autoscaler_ref else action.replicas,
+            existing=existing,
+            include_label_prefixes=self._label_prefixes,
+        )
+        written = await self._writer.write(Wanted(key=key, rendered=rendered, existing=existing))
+        digest = self._hashing.template_digest(written["spec"]["template"])
+        self._store.templates.keep(written["metadata"]["uid"], (), digest)
+        return True
+
+    async def _take_ownership(self, record: CanaryRecord) -> bool:
+        """Own a primary that goes with an earlier Canary of the same name, unless it has gone."""
+        assert record.canary is not None
+        key = _key(record)
+        found = await self._cluster.read(key.kind, key.namespace, key.name)
+        owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
+        await self._writer.patch(
+            key,
+            {"metadata": {"ownerReferences": owners}},
+            resource_version=found["metadata"]["resourceVersion"],
+        )
+        return True
+
+    def _current(self, record: CanaryRecord) -> DeploymentRecord | None:
+        key = _key(record)
+        return self._store.deployment(key.namespace, key.name)
+
+
+def _key(record: CanaryRecord) -> ObjectKey:
+    assert record.canary is not None
+    name = record.canary.spec.primary_name
+    return ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=name)

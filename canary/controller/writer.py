@@ -1,0 +1,93 @@
+"""Writing: the one create-or-update of the project, on the version that was looked at."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from canary.api.kinds import Manifest, ObjectKey
+from canary.controller.cache import CacheSet
+from canary.controller.cluster import Cluster
+from canary.controller.wanted import Wanted
+from canary.errors import ClusterError, Conflict, NotFound
+
+
+class Writer:
+    """Writes objects, and shows the caches at once what the API server has made of them."""
+
+    def __init__(self, *, cluster: Cluster, caches: CacheSet) -> None:
+        self._cluster = cluster
+        self._caches = caches
+
+    async def write(self, wanted: Wanted) -> Manifest:
+        """Write an object whole, on the version it was rendered from.
+
+        Raises:
+            Conflict: it has changed since, or somebody else has just created it.
+            ClusterError: it could not be written.
+        """
+        kind, rendered = wanted.key.kind, wanted.rendered
+        if self._caches.absent(kind):
+            raise NotFound(f"{kind.resource} is not installed in the cluster")
+        async with self._current(wanted.key):
+            if wanted.existing is None:
+                written = await self._cluster.create(rendered, kind)
+            else:
+                version = wanted.existing["metadata"]["resourceVersion"]
+                metadata = rendered["metadata"] | {"resourceVersion": version}
+                written = await self._cluster.replace(rendered | {"metadata": metadata}, kind)
+        self._caches.put(kind, written)
+        return written
+
+    async def patch(
+        self,
+        key: ObjectKey,
+        patch: Manifest,
+        *,
+        resource_version: str | None = None,
+        subresource: str | None = None,
+    ) -> Manifest:
+        """Merge a patch into an object, on a version where one is given.
+
+        Raises:
+            Conflict: it is at that version no more.
+            ClusterError: it could not be written.
+        """
+        async with self._current(key):
+            written = await self._cluster.merge_patch(
+                key.kind,
+                key.namespace,
+                key.name,
+                patch,
+                subresource=subresource,
+                resource_version=resource_version,
+            )
+        self._caches.put(key.kind, written)
+        return written
+
+    async def delete(self, key: ObjectKey, *, resource_version: str | None = None) -> None:
+        """Delete an object, on a version where one is given; one that is gone is no error.
+
+        Raises:
+            Conflict: it is at that version no more.
+            ClusterError: it could not be deleted.
+        """
+        async with self._current(key):
+            with suppress(NotFound):
+                await self._cluster.delete(
+                    key.kind, key.namespace, key.name, resource_version=resource_version
+                )
+        self._caches.drop(key.kind, key.namespace, key.name)
+
+    @asynccontextmanager
+    async def _current(self, key: ObjectKey) -> AsyncIterator[None]:
+        """Look at an object again where a write was made on a version that is out of date.
+
+        Until its event comes, every attempt would be made on the same version, and meet the same
+        conflict.
+        """
+        try:
+            yield
+        except Conflict:
+            # The conflict is what is wrong; a failure to look must not hide it.
+            with suppress(ClusterError):
+                await self._caches.look_again(key)
+            raise
