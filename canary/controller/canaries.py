@@ -4,31 +4,27 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from analysis.errors import UnknownPlugin
 from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS, unknown_annotations
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
 from canary.api.raw import part
-from canary.api.salvage import salvage
 from canary.api.status import CanaryStatus, Names, read_status
-from canary.api.tolerated import tolerated
-from canary.api.unsupported import unsupported
-from canary.api.validation import parse_canary
 from canary.controller.records import packed
+from canary.controller.specs import ReadSpec, SpecReader
 from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
-from canary.errors import InvalidSpec, Problem, SpecWarning
-from canary.routers import Router, router_for
+from canary.errors import Problem, SpecWarning
+from canary.routers import Router
 
 FINALIZER = f"{GROUP}/finalizer"
 """Holds a deleted Canary until its target has its pods and its traffic back."""
@@ -126,17 +122,6 @@ def canary_kind(group: str) -> Kind:
     return Kind(group=group, versions=(VERSION,), kind="Canary", plural="canaries")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parsed:
-    """What is made of a spec."""
-
-    generation: int = 0
-    canary: Canary | None = None
-    router: Router | None = None
-    problems: tuple[Problem, ...] = ()
-    warnings: tuple[SpecWarning, ...] = ()
-
-
 class CanaryReader:
     """Reads Canaries, and parses a spec only when its generation has changed.
 
@@ -145,9 +130,9 @@ class CanaryReader:
 
     def __init__(self, default_router: str, *, own_namespace_only: bool = False) -> None:
         self._default_router = default_router
-        self._own_namespace_only = own_namespace_only
-        self._parsed: dict[str, _Parsed] = {}
-        self._sound: dict[str, _Parsed] = {}
+        self._specs = SpecReader(default_router, own_namespace_only=own_namespace_only)
+        self._parsed: dict[str, ReadSpec] = {}
+        self._sound: dict[str, ReadSpec] = {}
         """The last sound specs of Canaries whose newest ones are not."""
         self._records: dict[str, tuple[bytes, CanaryRecord]] = {}
         self._at_rest: OrderedDict[str, None] = OrderedDict()
@@ -206,7 +191,7 @@ class CanaryReader:
         before = self._parsed.get(uid)
         parsed = before
         if parsed is None or parsed.generation != generation or not generation:
-            parsed = self._parse(manifest)
+            parsed = self._specs.read(manifest)
             self._parsed[uid] = parsed
             self._remember_sound(uid, before, parsed)
         annotations = metadata.get("annotations") or {}
@@ -236,7 +221,7 @@ class CanaryReader:
     def _provider(self, canary: Canary | None) -> str:
         return (canary.spec.provider if canary else None) or self._default_router
 
-    def _remember_sound(self, uid: str, before: _Parsed | None, parsed: _Parsed) -> None:
+    def _remember_sound(self, uid: str, before: ReadSpec | None, parsed: ReadSpec) -> None:
         """Keep what was sound before: a run under way goes on by it."""
         if not parsed.problems:
             self._sound.pop(uid, None)
@@ -245,13 +230,13 @@ class CanaryReader:
 
     def problems(self, manifest: Manifest) -> tuple[Problem, ...]:
         """Name everything that is wrong with an object, without keeping anything of it."""
-        return self._parse(manifest).problems
+        return self._specs.read(manifest).problems
 
     def warnings(self, manifest: Manifest) -> tuple[SpecWarning, ...]:
         """Name what of an object is accepted and does not act as written."""
         annotations = part(manifest.get("metadata"), "annotations")
         known = annotations if isinstance(annotations, Mapping) else {}
-        return (*self._parse(manifest).warnings, *unknown_annotations(known))
+        return (*self._specs.read(manifest).warnings, *unknown_annotations(known))
 
     def forget(self, record: CanaryRecord | KnownCanary) -> None:
         """Drop what was parsed of a Canary that is gone."""
@@ -263,62 +248,11 @@ class CanaryReader:
         self._sound.pop(uid, None)
         self._records.pop(uid, None)
 
-    def _parse(self, manifest: Manifest) -> _Parsed:
-        # Only what the spec depends on is validated with it: a status is read leniently.
-        document = {key: value for key, value in manifest.items() if key != "status"}
-        problems: list[Problem] = []
-        try:
-            canary: Canary | None = parse_canary(document)
-        except InvalidSpec as invalid:
-            problems += invalid.problems
-            canary = salvage(document)
-        generation = part(manifest.get("metadata"), "generation") or 0
-        if canary is None:
-            return _Parsed(generation=generation, problems=tuple(problems))
-        provider = self._provider(canary)
-        try:
-            router: Router | None = router_for(provider)
-        except UnknownPlugin as unknown:
-            router = None
-            problems.append(Problem("spec.provider", provider, unknown.remedy))
-        refused = unsupported(canary)
-        problems += refused
-        if router is not None:
-            problems += _of_others(router.problems(canary), refused)
-        if self._own_namespace_only:
-            problems += _references_to_other_namespaces(canary)
-        return _Parsed(
-            generation=generation,
-            canary=canary,
-            router=router,
-            problems=_one_for_each_field(problems),
-            warnings=(
-                *tolerated(canary, document.get("spec")),
-                *(router.ignored(canary) if router else ()),
-            ),
-        )
-
 
 def _with_primary(canary: Canary, names: Names) -> Canary:
     """Let a Canary know its primary by the name that it came up under."""
     spec = canary.spec.with_primary(names.primary)
     return canary if spec is canary.spec else canary.model_copy(update={"spec": spec})
-
-
-def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Keep the first problem of each field: one fault is told in one sentence."""
-    kept: dict[str, Problem] = {}
-    for problem in problems:
-        kept.setdefault(problem.field, problem)
-    return tuple(kept.values())
-
-
-def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Iterator[Problem]:
-    """Leave out what a router says of fields, or parts of fields, that are refused already."""
-    whole = tuple(f"{each.field}{end}" for each in refused for end in ".[")
-    for problem in problems:
-        if not f"{problem.field}.".startswith(whole):
-            yield problem
 
 
 def _content(manifest: Manifest) -> bytes:
@@ -331,24 +265,6 @@ def _content(manifest: Manifest) -> bytes:
 
 def _status(group: str, raw: object) -> CanaryStatus:
     return read_peer_status(raw) if group == PEER_GROUP else read_status(raw)
-
-
-def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
-    analysis, own = canary.spec.analysis, canary.metadata.namespace
-    references = [
-        (f"spec.analysis.metrics[{index}].templateRef.namespace", metric.template_ref)
-        for index, metric in enumerate(analysis.metrics)
-    ] + [
-        (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
-        for index, alert in enumerate(analysis.alerts)
-    ]
-    for field, reference in references:
-        if reference is not None and reference.namespace not in {None, own}:
-            remedy = (
-                "refer to an object in the Canary's own namespace: this controller runs with "
-                "--no-cross-namespace-refs"
-            )
-            yield Problem(field, reference.namespace, remedy)
 
 
 def _accepted_risks(annotations: Mapping[str, Any]) -> frozenset[str]:

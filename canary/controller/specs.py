@@ -1,0 +1,107 @@
+"""What is made of a Canary's spec: the model, its router, and what is wrong with it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from analysis.errors import UnknownPlugin
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.raw import part
+from canary.api.salvage import salvage
+from canary.api.tolerated import tolerated
+from canary.api.unsupported import unsupported
+from canary.api.validation import parse_canary
+from canary.errors import InvalidSpec, Problem, SpecWarning
+from canary.routers import Router, router_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSpec:
+    """A spec that was read."""
+
+    generation: int = 0
+    canary: Canary | None = None
+    """None where too little can be read to know the target by."""
+    router: Router | None = None
+    problems: tuple[Problem, ...] = ()
+    """Why it can't be acted on; empty for a sound one."""
+    warnings: tuple[SpecWarning, ...] = ()
+    """What is accepted, and does not act as written."""
+
+
+class SpecReader:
+    """Reads specs, and says everything that is wrong with one at once."""
+
+    def __init__(self, default_router: str, *, own_namespace_only: bool) -> None:
+        self._default_router = default_router
+        self._own_namespace_only = own_namespace_only
+
+    def read(self, manifest: Manifest) -> ReadSpec:
+        """Read the spec of an object, whatever it holds."""
+        # Only what the spec depends on is validated with it: a status is read leniently.
+        document = {key: value for key, value in manifest.items() if key != "status"}
+        problems: list[Problem] = []
+        try:
+            canary: Canary | None = parse_canary(document)
+        except InvalidSpec as invalid:
+            problems += invalid.problems
+            canary = salvage(document)
+        generation = part(manifest.get("metadata"), "generation") or 0
+        if canary is None:
+            return ReadSpec(generation=generation, problems=tuple(problems))
+        provider = canary.spec.provider or self._default_router
+        try:
+            router: Router | None = router_for(provider)
+        except UnknownPlugin as unknown:
+            router = None
+            problems.append(Problem("spec.provider", provider, unknown.remedy))
+        refused = unsupported(canary)
+        problems += refused
+        if router is not None:
+            problems += _of_others(router.problems(canary), refused)
+        if self._own_namespace_only:
+            problems += _references_to_other_namespaces(canary)
+        return ReadSpec(
+            generation=generation,
+            canary=canary,
+            router=router,
+            problems=_one_for_each_field(problems),
+            warnings=(
+                *tolerated(canary, document.get("spec")),
+                *(router.ignored(canary) if router else ()),
+            ),
+        )
+
+
+def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Keep the first problem of each field: one fault is told in one sentence."""
+    kept: dict[str, Problem] = {}
+    for problem in problems:
+        kept.setdefault(problem.field, problem)
+    return tuple(kept.values())
+
+
+def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Iterator[Problem]:
+    """Leave out what a router says of fields, or parts of fields, that are refused already."""
+    whole = tuple(f"{each.field}{end}" for each in refused for end in ".[")
+    for problem in problems:
+        if not f"{problem.field}.".startswith(whole):
+            yield problem
+
+
+def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
+    analysis, own = canary.spec.analysis, canary.metadata.namespace
+    references = [
+        (f"spec.analysis.metrics[{index}].templateRef.namespace", metric.template_ref)
+        for index, metric in enumerate(analysis.metrics)
+    ] + [
+        (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
+        for index, alert in enumerate(analysis.alerts)
+    ]
+    for field, reference in references:
+        if reference is not None and reference.namespace not in {None, own}:
+            remedy = (
+                "refer to an object in the Canary's own namespace: this controller runs with "
+                "--no-cross-namespace-refs"
+            )
+            yield Problem(field, reference.namespace, remedy)
