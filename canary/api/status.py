@@ -355,6 +355,17 @@ class FormerNames(StatusModel):
     )
 
 
+class Repair(StatusModel):
+    """A route or a Service that somebody else has changed, and that was put back."""
+
+    object: Word = Field(description="Its kind and name, as kind/name.")
+    undone_at: Moment = Field(description="When it was last put back.")
+    undoing: Word = Field(default="", description="The version whose change is being undone.")
+    contested: bool = Field(
+        default=False, description="Whether somebody changes it again and again."
+    )
+
+
 class CanaryStatus(StatusModel):
     """Everything that is remembered of a Canary between two decisions."""
 
@@ -409,6 +420,10 @@ class CanaryStatus(StatusModel):
     )
     primary: PrimaryRecord | None = Field(
         default=None, description="What the primary was given last."
+    )
+    repairs: tuple[Repair, ...] = Field(
+        default=(),
+        description="Routes and Services that somebody else has changed of late, at most 8.",
     )
     autoscaler: str = Field(
         default="", description="The autoscaler of which the primary was given a copy."

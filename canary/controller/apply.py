@@ -130,7 +130,12 @@ class Applier:
         inputs = (action, *self._behind(record, action))
         if self._as_wanted.recall(place, inputs):
             return False
-        written = await self._ensure(self._wanted(record, action))
+        left = frozenset() if isinstance(action, EnsureAutoscaler) else action.left
+        wanted = [each for each in self._wanted(record, action) if each.place not in left]
+        if any(self._store.changes.unseen(each.key) for each in wanted):
+            # Somebody has changed it since this was decided, and has woken the Canary by that.
+            return False
+        written = await self._ensure(wanted)
         if not written:
             self._as_wanted.keep(place, inputs, True)
             return False
@@ -170,11 +175,12 @@ class Applier:
         the write in hand cannot undo what another has written since, and an object that somebody
         else has just created is not overwritten.
         """
-        return [
-            (each.key, await self._writer.write(each))
-            for each in objects
-            if each.missing and not self._made.recall(each.key, self._attempt(each))
-        ]
+        written = []
+        for each in objects:
+            if each.missing and not self._made.recall(each.key, self._attempt(each)):
+                written.append((each.key, await self._writer.write(each)))
+                self._store.changes.settle(each.key)
+        return written
 
     async def _remove_autoscaler(self, record: CanaryRecord, name: str) -> bool:
         key = self._renderer.copy_of_autoscaler(record, name)

@@ -12,6 +12,7 @@ from canary.controller.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
+from canary.controller.drifts import DriftFinder
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
@@ -41,6 +42,7 @@ class Observer:
         self._configs = configs
         self._renderer = renderer
         self._claims = Claims(store)
+        self._drifts = DriftFinder(store, renderer)
         self._surroundings = surroundings
         self._policy = policy
         self._hashing = hashing
@@ -102,6 +104,7 @@ class Observer:
             taken=self._claims.taken(record),
             provider=record.provider,
             former=self._renderer.left(record),
+            drifts=self._drifts.find(record, target),
             rival=rival,
             survey=await self._surroundings.survey(record),
             accepted_risks=record.accepted_risks,

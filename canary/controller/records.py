@@ -53,6 +53,8 @@ class Packed:
     """Why whoever routes by it refuses it as it is."""
     owners: tuple[str, ...] = ()
     """Who owns it, for people."""
+    changed_by: str = ""
+    """Who has written it last; empty where that is tidegate, or nobody knows."""
 
     @property
     def manifest(self) -> Manifest:
@@ -157,6 +159,7 @@ def pack(manifest: Manifest) -> Packed:
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
         refusal=refusal(manifest),
         owners=_owners(manifest),
+        changed_by=_last_writer(manifest["metadata"]),
     )
 
 
@@ -255,6 +258,18 @@ def _changed_by(metadata: Mapping[str, Any]) -> str:
         and "f:template" in ((each.get("fieldsV1") or {}).get("f:spec") or {})
     ]
     return intern(max(others)[1]) if others else ""
+
+
+def _last_writer(metadata: Mapping[str, Any]) -> str:
+    """Find who else than tidegate has written an object last, beside its status."""
+    written = {
+        str(each.get("manager") or ""): str(each.get("time") or "")
+        for each in metadata.get("managedFields") or ()
+        if each.get("subresource") != "status"
+    }
+    ours = written.pop(MANAGER, "")
+    time, manager = max(((time, manager) for manager, time in written.items()), default=("", ""))
+    return intern(manager) if time >= ours else ""
 
 
 def _strategy(strategy: Mapping[str, Any]) -> UpdateStrategy:

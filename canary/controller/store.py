@@ -4,6 +4,7 @@ from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, Objec
 from canary.api.ownership import CanaryOwner
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
+from canary.controller.changes import Changes
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
 from canary.core.facts import Trouble
@@ -18,6 +19,7 @@ class Store:
         self._caches = caches
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
+        self.changes = Changes()
         self._weights: Memo[tuple[Split | None]] = Memo()
 
     def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:

@@ -26,6 +26,7 @@ from canary.controller.records import (
     ConfigRecord,
     DeploymentReader,
     DeploymentRecord,
+    Packed,
     PodRecord,
     ReplicaSetRecord,
     config_record,
@@ -289,7 +290,11 @@ class Tracker:
             kind, name = DEPLOYMENT, record.deployment
         if isinstance(record, ConfigRecord) and after is None:
             self.configs.forget(kind, namespace, name)
-        for key in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name)):
+        changed = ObjectKey(kind=kind, namespace=namespace, name=name)
+        dependents = self._dependents.of(changed)
+        if dependents and isinstance(before, Packed) and kind != AUTOSCALER:
+            self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
+        for key in dependents:
             if isinstance(record, DeploymentRecord | PodRecord):
                 # The target may refer to other configs now, or a pod be in trouble.
                 canary = self.find(key)

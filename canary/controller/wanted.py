@@ -34,6 +34,11 @@ class Wanted:
     """Whether its name is taken by an object of somebody else, which is never written."""
 
     @property
+    def place(self) -> str:
+        """Kind and name, as kind/name."""
+        return f"{self.key.kind.kind}/{self.key.name}"
+
+    @property
     def missing(self) -> bool:
         """Whether the object must be written."""
         return not self.foreign and differs(self.rendered, self.existing)
@@ -80,9 +85,7 @@ class Renderer:
         if record.canary is None or target is None:
             return []
         namespace = record.key.namespace
-        names = _service_names(record)
-        keys = [ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names]
-        found = {key.name: self._store.manifest(key) for key in keys}
+        found = {key.name: self._store.manifest(key) for key in _service_keys(record)}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
         outline = target.services_outline
         try:
@@ -117,9 +120,7 @@ class Renderer:
         """Name all that the services of a Canary are rendered from."""
         if record.canary is None or target is None:
             return ()
-        namespace = record.key.namespace
-        names = (*_service_names(record), *record.services)
-        keys = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
+        keys = (*_service_keys(record), *_former_keys(record))
         existing = (self._store.content(key) for key in keys)
         version, primary = record.generation or record.resource_version, self._primary(record)
         return (record.uid, version, target.outline, primary and primary.outline, *existing)
@@ -167,6 +168,13 @@ class Renderer:
             for name in (reference.name, primary_name(reference.name))
         )
         return (record.uid, version, *map(self._store.content, keys))
+
+    def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Name the services, the former apex services among them, and the objects of the route."""
+        if record.canary is None or record.router is None:
+            return ()
+        route = record.router.objects(record.canary)
+        return tuple(dict.fromkeys((*_service_keys(record), *_former_keys(record), *route)))
 
     def route(self, record: CanaryRecord, split: Split) -> list[Wanted]:
         """Render the route, what it refers to first."""
@@ -296,6 +304,21 @@ def _service_names(record: CanaryRecord) -> tuple[str, ...]:
         return ()
     spec = record.canary.spec
     return spec.service_name, spec.primary_service_name, spec.canary_service_name
+
+
+def _service_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:
+    """Say where the services of a Canary are, the apex first."""
+    return _keys(record, _service_names(record))
+
+
+def _former_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:
+    """Say where the apex services are, the former ones of which something is left included."""
+    return _keys(record, record.services)
+
+
+def _keys(record: CanaryRecord, services: tuple[str, ...]) -> tuple[ObjectKey, ...]:
+    namespace = record.key.namespace
+    return tuple(ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in services)
 
 
 def _place(key: ObjectKey) -> tuple[str, str, str, str]:

@@ -46,6 +46,8 @@ class EnsureServices:
     """
 
     apex: Side | None
+    left: frozenset[str] = frozenset()
+    """The services, as kind/name, that are left for now as someone else changed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class RouteTraffic:
     """The route exists and splits traffic so."""
 
     split: Split
+    left: frozenset[str] = frozenset()
+    """The objects, as kind/name, that are left for now as someone else changed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

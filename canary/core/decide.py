@@ -48,6 +48,7 @@ from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
 from canary.core.tolerance import tell_warnings
 from canary.core.traffic import place
+from canary.core.upkeep import undo_at_once, undo_drifts, upkeep_at
 from canary.errors import Problem, SpecWarning
 
 __all__ = ["SOON", "Decision", "current_revision", "decide", "obstructed", "refuse"]
@@ -140,9 +141,10 @@ def _turn(situation: Situation) -> Turn:
     if situation.spec.suspend:
         return _suspended(situation)
     resumed = _resumed(situation)
-    placed = place(resumed)
+    placed = undo_drifts(place(resumed))
     turn = _proceed(placed)
-    # Traffic leaves a side that cannot serve before anything is asked that takes its time.
+    # Traffic leaves a side that cannot serve before anything is asked that takes its time, and what
+    # somebody else has changed is put back.
     return turn if isinstance(turn, Situation) or placed is resumed else placed
 
 
@@ -179,6 +181,8 @@ def _promoting(situation: Situation) -> Turn:
 
 
 def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
+    if situation.status.canary_weight != before.canary_weight:
+        situation = undo_at_once(situation)
     situation = tell_waits(situation, before)
     concluded = situation.but(
         observed_generation=situation.facts.generation,
@@ -228,6 +232,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             *given_back_at(situation),
             situation.drained_at if parking else None,
             undo_due_at(situation) if parking else None,
+            upkeep_at(situation),
             pods_at,
         )
         if moment is not None and moment > situation.now

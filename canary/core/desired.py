@@ -26,6 +26,7 @@ from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
+from canary.core.upkeep import left_alone
 from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
 from canary.core.weights import ALL_PRIMARY, Split
 
@@ -105,7 +106,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         # Nothing was ever promoted: the target serves as it did before tidegate.
         return
     # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
-    yield EnsureServices(apex=Side.PRIMARY)
+    yield EnsureServices(apex=Side.PRIMARY, left=left_alone(situation))
     yield from _route(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
     if not still_serves(situation):
@@ -159,11 +160,11 @@ def _route(situation: Situation) -> Iterator[Action]:
         # A first route under new names could lead to the services of somebody else.
         return
     intended = Split.to_canary(situation.status.canary_weight)
-    able = situation.target_ready or not intended.primary
+    able, left = situation.target_ready or not intended.primary, left_alone(situation)
     if able or intended.canary <= (routed or ALL_PRIMARY).canary:
-        yield RouteTraffic(split=intended)
+        yield RouteTraffic(split=intended, left=left)
     elif routed is None:
-        yield RouteTraffic(split=ALL_PRIMARY)
+        yield RouteTraffic(split=ALL_PRIMARY, left=left)
 
 
 def _scale(situation: Situation) -> Iterator[Action]:

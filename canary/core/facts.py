@@ -160,6 +160,23 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """What somebody else has changed in a route or a Service, against what the status says."""
+
+    kind: str
+    name: str
+    fields: tuple[str, ...] = ()
+    """Paths such as `spec.http[0].route[0].weight`; none where the object was deleted."""
+    changed_by: str = ""
+    """Who has written it last, as the API server knows it."""
+    version: str
+    """Tells this change from others of the object."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
     """An object of somebody else that stops to do its work when a primary serves."""
 
@@ -254,6 +271,8 @@ class Facts:
     """What is left of the former names that the status remembers."""
     rival: str = ""
     """The Canary that is being deleted, and still has this target or service; empty without."""
+    drifts: tuple[Drift, ...] = ()
+    """What somebody else has changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None
     """What is around the target; None where nobody has looked just now."""
     accepted_risks: frozenset[str] = frozenset()

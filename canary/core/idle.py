@@ -11,6 +11,7 @@ from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
+from canary.core.upkeep import await_peace
 from canary.core.weights import ALL_PRIMARY, FULL
 
 
@@ -82,7 +83,7 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
         return _await_primary(kept)
     if situation.facts.taken:
         return hold_for_name(kept)
-    changed = await_template(kept)
+    changed = await_template(kept) or await_peace(kept)
     if changed is not None:
         return changed
     if situation.facts.autoscaler_missing:

@@ -85,8 +85,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         RIVAL_LEAVING: "Another Canary with the same target or service is being deleted; this one "
         "begins once that has given them back.",
         PRIMARY_CHANGED: "Someone changed the primary's pod template; it is put back as promoted.",
-        CONTESTED: "Someone keeps changing the primary's pod template; it is put back every "
-        "ten minutes.",
+        CONTESTED: "Someone keeps changing what tidegate keeps: the primary's pod template, which "
+        "is put back every ten minutes, or a route or a Service, which is put back every ten "
+        "seconds.",
         AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )

@@ -4,6 +4,9 @@ Renderers give an object whole, with what others wrote into it. So any differenc
 counts; what others add to metadata is no difference.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 from canary.api.annotations import WRITTEN
 from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS, adopted, refers_to_canary
@@ -16,6 +19,49 @@ def differs(rendered: Manifest, existing: Manifest | None) -> bool:
     if adopted(existing) and _adoption_differs(rendered, existing):
         return True
     return bool((rendered.get("spec") or {}) != (existing.get("spec") or {}))
+
+
+def changed_fields(
+    before: Manifest, after: Manifest, wanted: Manifest
+) -> tuple[tuple[str | int, ...], ...]:
+    """Find where an object was changed, and is not as wanted; labels and annotations included."""
+    parts = [("metadata", "labels"), ("metadata", "annotations"), ("spec",)]
+    return tuple(
+        place
+        for part in parts
+        for place in _differences(_at(after, part), _at(wanted, part), part)
+        if _at(before, place) != _at(after, place)
+    )
+
+
+def _differences(
+    found: Any, wanted: Any, place: tuple[str | int, ...]
+) -> Iterator[tuple[str | int, ...]]:
+    """Find where two values differ, as deep as both have the same shape.
+
+    What others add to labels and annotations is no difference.
+    """
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        names = wanted if place[0] == "metadata" else {**wanted, **found}
+        for name in names:
+            yield from _differences(found.get(name), wanted.get(name), (*place, name))
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
+            yield from _differences(one, other, (*place, number))
+    elif found != wanted:
+        yield place
+
+
+def _at(value: Any, place: tuple[str | int, ...]) -> Any:
+    """Look a place up; None where there is nothing."""
+    for part in place:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
 
 
 def _adoption_differs(rendered: Manifest, existing: Manifest) -> bool:

@@ -148,6 +148,17 @@ class AnyWorld:
         """Merge a patch into an object."""
         return await self.api.merge_patch(kind, self.namespace, name, patch, **options)
 
+    async def patch_as(self, manager: str, kind: Kind, name: str, patch: Manifest) -> None:
+        """Merge a patch into an object as somebody whom the API server knows by name."""
+        await self.api._connection.request(
+            "PATCH",
+            self.api.path(kind, self.namespace, name),
+            kind.plural,
+            query={"fieldManager": manager},
+            body=patch,
+            content_type="application/merge-patch+json",
+        )
+
     async def read(self, kind: Kind, name: str) -> Manifest | None:
         """Read an object; None where there is none."""
         try:

@@ -20,15 +20,7 @@ async def set_env(world: World) -> None:
     primary = await world.read(DEPLOYMENT, "podinfo-primary")
     containers = [container(primary) | {"env": [*container(primary).get("env", []), BY_HAND]}]
     patch = {"spec": {"template": {"spec": {"containers": containers}}}}
-    path = world.api.path(DEPLOYMENT, world.namespace, "podinfo-primary")
-    await world.api._connection.request(
-        "PATCH",
-        path,
-        "deployments",
-        query={"fieldManager": "kubectl-set"},
-        body=patch,
-        content_type="application/merge-patch+json",
-    )
+    await world.patch_as("kubectl-set", DEPLOYMENT, "podinfo-primary", patch)
 
 
 async def as_promoted(world: World) -> bool:

@@ -198,3 +198,26 @@ def test_a_deployment_has_the_images_of_its_containers_and_then_of_its_init_cont
     )
     del pod["containers"], pod["initContainers"]
     assert DeploymentReader().read(manifest).images == ()
+
+
+def entry(manager: str, time: str, **fields: str) -> dict[str, str]:
+    return {"manager": manager, "time": f"2026-01-01T00:00:{time}Z", **fields}
+
+
+@pytest.mark.parametrize(
+    ("entries", "who"),
+    [
+        ([], ""),
+        ([entry("tidegate", "05")], ""),
+        (
+            [entry("tidegate", "05"), entry("kubectl-edit", "07"), entry("helm", "06")],
+            "kubectl-edit",
+        ),
+        ([entry("tidegate", "05"), entry("helm", "04")], ""),
+        ([entry("tidegate", "05"), entry("helm", "05")], "helm"),
+        ([entry("tidegate", "05"), entry("pilot", "09", subresource="status")], ""),
+        ([entry("helm", "04")], "helm"),
+    ],
+)
+def test_who_has_written_an_object_last_is_known_beside_its_status(entries, who):
+    assert pack({"metadata": {"name": "a", "managedFields": entries}}).changed_by == who

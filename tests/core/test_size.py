@@ -16,6 +16,7 @@ from canary.api.status import (
     MetricStatus,
     Notice,
     Phase,
+    Repair,
     RunRecord,
     Severity,
     Wait,
@@ -28,6 +29,7 @@ from canary.core.facts import Image
 from canary.core.images import recorded
 from canary.core.needs import Analyse
 from canary.core.notices import NOTICES_KEPT
+from canary.core.upkeep import REPAIRS_KEPT
 from canary.core.weights import Split
 from tests.builders import a_spec, a_status, at
 from tests.core.deciding import up
@@ -62,6 +64,9 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
         images=text,
         applied_images=images,
         promoted_images=images,
+        repairs=tuple(
+            Repair(object=text, undoing=text, undone_at=at(0)) for _ in range(REPAIRS_KEPT)
+        ),
         waiting_for=Wait(reason=text, message=text, since=at(0)),
         metrics=tuple(
             MetricStatus(name=text, verdict=text, bound=text, message=text, at=at(0))

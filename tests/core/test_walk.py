@@ -26,10 +26,11 @@ from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.core.actions import RouteTraffic
 from canary.core.decide import decide
-from canary.core.facts import Command, Trouble, UpdateStrategy, Workload
+from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, legal
 from canary.core.situation import Decision
+from canary.core.upkeep import PAUSE
 from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
 from tests.builders import a_report, a_workload
@@ -193,7 +194,7 @@ class Journey(RuleBasedStateMachine):
     @rule(weight=st.none() | st.integers(0, 100))
     def the_route_is_edited_by_hand(self, weight: int | None) -> None:
         if self.world.routed:
-            self.world.routed = None if weight is None else Split.to_canary(weight)
+            self.world.change_route(None if weight is None else Split.to_canary(weight))
 
     @rule(obstacle=RARELY)
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
@@ -260,7 +261,7 @@ class Journey(RuleBasedStateMachine):
         answers: dict[Need, Answer] = {}
         before = (self.status, self.world.snapshot())
         while True:
-            outcome = decide(self.spec, self.status, self.world.facts(answers), self.world.now)
+            outcome = decide(self.spec, self.status, self._facts(answers), self.world.now)
             if isinstance(outcome, Decision):
                 break
             assert outcome not in answers, "a question that was answered is asked again"
@@ -271,6 +272,12 @@ class Journey(RuleBasedStateMachine):
         assert outcome.wake_at is None or outcome.wake_at > self.world.now
         assert legal(self.status.phase, outcome.status.phase)
         return outcome
+
+    def _facts(self, answers: dict[Need, Answer]) -> Facts:
+        """Observe; what others change is looked at where a primary serves, and nowhere else."""
+        facts, status = self.world.facts(answers), self.status
+        serves = status.last_promoted_spec and status.phase is not Phase.INITIALIZING
+        return facts if serves and not self.world.deleting else replace(facts, drifts=())
 
     def _answer(self, need: Need) -> Answer:
         match need:
@@ -289,6 +296,7 @@ class Journey(RuleBasedStateMachine):
             self.forced.add(decision.status.last_applied_spec)
         self._check_traffic(decision)
         self._check_told(decision)
+        self._check_fights(decision)
         self._write(decision.status)
         self.questions |= self.answered
         primary = self.world.primary
@@ -367,6 +375,16 @@ class Journey(RuleBasedStateMachine):
             assert len(told) == ended
         self._check_waits_told(decision, [each.reason for each in new])
 
+    def _check_fights(self, decision: Decision) -> None:
+        """Who changes the route again and again has it put back only from time to time."""
+        if decision.status.canary_weight != self.status.canary_weight:
+            return
+        undone = {each.object: each for each in self.status.repairs}
+        for each in decision.status.repairs:
+            before = undone.get(each.object)
+            if before is not None and each.undoing != before.undoing:
+                assert each.undone_at >= before.undone_at + PAUSE
+
     def _check_waits_told(self, decision: Decision, new: list[str]) -> None:
         """A wait that lasts is told once, and one that is over at once is not."""
         before, after = self.status.waiting_for, decision.status.waiting_for
@@ -381,7 +399,8 @@ class Journey(RuleBasedStateMachine):
         world, status = self.world, self.status
         if self.spec.suspend or world.deleting or world.obstacle or not status.last_promoted_spec:
             return
-        if status.phase is not Phase.INITIALIZING:
+        contested = world.drift is not None and any(each.contested for each in status.repairs)
+        if status.phase is not Phase.INITIALIZING and not contested:
             assert world.routed is not None
             ready = world.target is not None and world.target.ready()
             held = world.routed.canary < status.canary_weight and not ready

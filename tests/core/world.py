@@ -20,11 +20,12 @@ from canary.core.actions import (
     ScaleTarget,
     Side,
 )
-from canary.core.facts import Command, Facts, Policy, Revision, Workload
+from canary.core.facts import Command, Drift, Facts, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
 from tests.builders import T0, a_spec
 
+ROUTE = "VirtualService/podinfo"
 SPECS = (
     a_spec(),
     a_spec(skipAnalysis=True),
@@ -86,6 +87,10 @@ class World:
     refusal: str = ""
     obstacle: str = ""
     delivered: frozenset[str] = frozenset()
+    drift: Drift | None = None
+    """What somebody has changed in the route, and is not put back yet."""
+    changes: int = 0
+    """How often somebody has changed it."""
     autoscaled: bool = False
     minimum: int = 0
     """Below which the primary's autoscaler does not go."""
@@ -103,6 +108,7 @@ class World:
             routed=self.routed,
             refusal=self.refusal,
             restored=self.deleting and self.restored,
+            drifts=(self.drift,) if self.drift else (),
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
             obstacle=self.obstacle,
@@ -110,6 +116,13 @@ class World:
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),
         )
+
+    def change_route(self, routed: Split | None) -> None:
+        """Have somebody else write the route, or delete it."""
+        self.changes += 1
+        kind, name = ROUTE.split("/")
+        version = str(self.changes)
+        self.routed, self.drift = routed, Drift(kind=kind, name=name, version=version)
 
     def _seen_revision(self) -> Revision | None:
         if self.target is None:
@@ -126,6 +139,7 @@ class World:
             self.finalizer,
             self.commands,
             self.minimum,
+            self.drift,
         )
 
     def apply(self, actions: Sequence[Action]) -> bool:
@@ -140,12 +154,12 @@ class World:
                     self._ensure_primary(revision, replicas)
                 case EnsureServices(apex=apex):
                     self.apex = apex or self.apex
-                case RouteTraffic(split=split):
-                    if not self.obstacle:
-                        self.routed, self.restored = split, False
+                case RouteTraffic(split=split, left=left):
+                    if not self.obstacle and ROUTE not in left:
+                        self.routed, self.restored, self.drift = split, False, None
                 case RestoreRoutes():
                     if not self.obstacle:
-                        self.routed, self.restored = None, True
+                        self.routed, self.restored, self.drift = None, True, None
                 case ScaleTarget(replicas=replicas):
                     assert self.target is not None
                     self._check_scale(replicas)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from canary.api.annotations import ORIGINAL, WRITTEN
 from canary.api.ownership import GITOPS_ANNOTATIONS
-from canary.resources.compare import differs
+from canary.resources.compare import changed_fields, differs
 
 OWNER = {"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary", "name": "a", "uid": "u"}
 WANTED: dict[str, Any] = {
@@ -136,3 +136,35 @@ def test_a_mark_of_the_adoption_that_is_to_go_is_a_difference() -> None:
     assert not differs(marked, marked)
     assert differs(shared, marked)
     assert differs(given_back, shared)
+
+
+@pytest.mark.parametrize(
+    ("after", "places"),
+    [
+        (changed("spec", "replicas", value=3), [("spec", "replicas")]),
+        (
+            changed("spec", "template", "env", 0, "value", value="2"),
+            [("spec", "template", "env", 0, "value")],
+        ),
+        (changed("spec", "template", "env", value=[]), [("spec", "template", "env")]),
+        (changed("spec", "template", "more", value=1), [("spec", "template", "more")]),
+        (changed("spec", value={}), [("spec", each) for each in WANTED["spec"]]),
+        (changed("metadata", "labels", value={"a": "2"}), [("metadata", "labels", "a")]),
+        (changed("metadata", "labels", value=None), [("metadata", "labels")]),
+        (changed("metadata", "annotations", "other", value="x"), []),
+        (changed("metadata", "resourceVersion", value="7"), []),
+    ],
+)
+def test_what_somebody_has_changed_is_named_by_its_place(after, places) -> None:
+    assert changed_fields(WANTED, after, WANTED) == tuple(places)
+
+
+def test_what_was_otherwise_before_or_is_as_wanted_by_now_was_not_changed() -> None:
+    more = changed("spec", "replicas", value=3)
+    assert changed_fields(more, more, WANTED) == ()
+    assert changed_fields(WANTED, more, more) == ()
+    shorter = changed("spec", "template", "env", value=[])
+    longer = changed("spec", "template", "env", 0, "value", value="2")
+    assert changed_fields(shorter, longer, WANTED) == (("spec", "template", "env", 0, "value"),)
+    flat = changed("spec", "template", value="none")
+    assert changed_fields(flat, longer, WANTED) == (("spec", "template", "env", 0, "value"),)

@@ -1,0 +1,59 @@
+"""What others have changed: how objects were before that, until they are as wanted again."""
+
+from dataclasses import dataclass
+
+from canary.api.kinds import ObjectKey
+from canary.controller.memo import Memo
+from canary.controller.records import Packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change by somebody else."""
+
+    before: Packed
+    """The object as it was when it was last as wanted."""
+    version: str
+    """Tells this change from the next one; what writes the status of an object makes no new one."""
+    changed_by: str
+    """Who made it; empty where nobody knows."""
+
+
+class Changes:
+    """Remembers what others have changed."""
+
+    def __init__(self) -> None:
+        self._changes: Memo[Change] = Memo()
+        self._shown: Memo[str] = Memo()
+        """The versions that a decision knows of."""
+
+    def note(self, key: ObjectKey, before: Packed, after: Packed | None) -> None:
+        """Take in what an event has told of; what another replica has written is no change."""
+        if after is None:
+            version, changed_by = f"{before.resource_version} deleted", ""
+        elif after.content == before.content or not after.changed_by:
+            return
+        else:
+            version, changed_by = after.resource_version, after.changed_by
+        known = self.find(key)
+        first = before if known is None else known.before
+        change = Change(before=first, version=version, changed_by=changed_by)
+        self._changes.keep(key, (), change)
+
+    def find(self, key: ObjectKey) -> Change | None:
+        """Give the last change of an object; None where it is as tidegate left it."""
+        return self._changes.recall(key, ())
+
+    def show(self, key: ObjectKey, change: Change) -> None:
+        """Take in that a decision is made on a change."""
+        self._shown.keep(key, (), change.version)
+
+    def unseen(self, key: ObjectKey) -> bool:
+        """Tell whether an object was changed since something was decided about it."""
+        change = self.find(key)
+        return change is not None and change.version != self._shown.recall(key, ())
+
+    def settle(self, key: ObjectKey) -> None:
+        """Take in that an object is as wanted."""
+        self._changes.forget(key)
+        self._shown.forget(key)

@@ -1,0 +1,68 @@
+"""What others have changed in the routes and Services of a Canary, and is not put back yet.
+
+Events tell of a change, with the object before and after it; what the change means is told by what
+the Canary renders. A change that was made while no controller ran is put back without a word.
+"""
+
+from collections.abc import Iterator
+
+from canary.api.shown import path
+from canary.api.status import Phase
+from canary.controller.canaries import CanaryRecord
+from canary.controller.records import DeploymentRecord
+from canary.controller.store import Store
+from canary.controller.wanted import Renderer, Wanted
+from canary.core.actions import Side
+from canary.core.facts import Drift
+from canary.core.weights import Split
+from canary.errors import CanaryError
+from canary.resources.compare import changed_fields
+
+
+class DriftFinder:
+    """Compares what others have changed with what a Canary's status says."""
+
+    def __init__(self, store: Store, renderer: Renderer) -> None:
+        self._store = store
+        self._renderer = renderer
+
+    def find(self, record: CanaryRecord, target: DeploymentRecord | None) -> tuple[Drift, ...]:
+        """Find what is to be put back, of a Canary whose primary serves."""
+        status, changes = record.status, self._store.changes
+        changed = [key for key in self._renderer.kept(record) if changes.find(key)]
+        if record.deleting or status.phase is Phase.INITIALIZING or not status.last_promoted_spec:
+            for key in changed:
+                changes.settle(key)
+            return ()
+        if not changed:
+            return ()
+        try:
+            wanted = self._wanted(record, target)
+        except CanaryError:
+            # Whoever writes it says so.
+            return ()
+        return tuple(self._drifts(wanted))
+
+    def _wanted(self, record: CanaryRecord, target: DeploymentRecord | None) -> list[Wanted]:
+        split = Split.to_canary(record.status.canary_weight)
+        services = self._renderer.services(record, target, Side.PRIMARY)
+        return [*services, *self._renderer.route(record, split)]
+
+    def _drifts(self, objects: list[Wanted]) -> Iterator[Drift]:
+        for each in objects:
+            change, existing = self._store.changes.find(each.key), each.existing
+            if change is None:
+                continue
+            before = change.before.manifest
+            fields = changed_fields(before, existing, each.rendered) if existing is not None else ()
+            if each.missing and (fields or existing is None):
+                self._store.changes.show(each.key, change)
+                yield Drift(
+                    kind=each.key.kind.kind,
+                    name=each.key.name,
+                    fields=tuple(map(path, fields)),
+                    changed_by=change.changed_by,
+                    version=change.version,
+                )
+            else:
+                self._store.changes.settle(each.key)
