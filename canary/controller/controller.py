@@ -28,6 +28,7 @@ from canary.controller.configs import followed_kinds
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
+from canary.controller.others import OtherControllers
 from canary.controller.presence import scope_of
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
@@ -116,15 +117,17 @@ class Controller:
             sight=self._sight,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
+        scope = scope_of(settings, self._version)
         self._authority = authority = Authority(
             settings,
             cluster,
             canaries=self._tracker.canaries,
             on_change=self._on_change,
-            scope=scope_of(settings, self._version),
+            scope=scope,
             on_absence=lambda start, end: self._sight.add(EVERYTHING, Outage(start, end)),
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
+        self._others = OtherControllers(cluster, lease=authority.lease, scope=scope)
         providers = await enter(Providers(observe=self._observe_query))
         self._egress = EgressPolicy(
             allow=settings.egress_allow,
@@ -147,6 +150,7 @@ class Controller:
         self._begin(self._beat(), "heartbeat")
         if authority.needed:
             self._begin(authority.run(), "authority")
+            self._begin(self._others.run(), "other controllers")
 
     async def stop(self) -> None:
         """End: not ready, no new work, what is in flight, the lease, the connections."""
@@ -223,6 +227,8 @@ class Controller:
     def _on_change(self, gained: list[CanaryKey], lost: list[CanaryKey]) -> None:
         """Let go of what another replica acts on; look at what is ours now, a few at a time."""
         self._reconciler.stand_down(lost)
+        if self.acts():
+            self._others.acting()
         spread = len(gained) / STARTS_PER_SECOND
         for key in gained:
             self._queue.wake_in(key, random.uniform(0, spread))  # noqa: S311 - not a secret

@@ -228,7 +228,9 @@ def test_some_namespaces_are_watched_with_a_role_in_each_and_no_cluster_role(ren
     assert not [kind for kind, _ in objects if kind.startswith("Cluster")]
     for namespace in ("shop", "pay"):
         role = objects["Role", f"{namespace}/tidegate"]
-        assert role["rules"] == everywhere["ClusterRole", "/tidegate"]["rules"]
+        *rules, leases = everywhere["ClusterRole", "/tidegate"]["rules"]
+        assert role["rules"] == rules
+        assert leases["resources"] == ["leases"]
         assert objects["RoleBinding", f"{namespace}/tidegate"]["roleRef"]["kind"] == "Role"
 
 
@@ -241,7 +243,8 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
 
 
 def test_what_the_controller_writes_and_follows_and_no_more(render):
-    granted = rights(render('rbac={"preflight":false}')["ClusterRole", "/tidegate"])
+    bare = 'rbac={"preflight":false,"otherControllers":false}'
+    granted = rights(render(bare)["ClusterRole", "/tidegate"])
     assert {each: verbs for each, verbs in granted.items() if each[0] not in ROUTING_GROUPS} == {
         ("tidegate.dev", "canaries"): ["get", "list", "patch", "watch"],
         ("tidegate.dev", "canaries/status"): ["patch"],
@@ -253,7 +256,7 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ],
         (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
         (POD.group, POD.plural): FOLLOWED,
-        (SERVICE.group, SERVICE.plural): ["create", "get", "list", "update", "watch"],
+        (SERVICE.group, SERVICE.plural): WRITTEN,
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
         (AUTOSCALER.group, AUTOSCALER.plural): [
@@ -316,7 +319,8 @@ def test_a_lease_is_held_in_the_controllers_own_namespace_only(render):
     objects = render()
     leases = rights(objects["Role", "gates/tidegate-leases"])
     assert leases == {("coordination.k8s.io", "leases"): ["create", "get", "update"]}
-    assert ("coordination.k8s.io", "leases") not in rights(objects["ClusterRole", "/tidegate"])
+    everywhere = rights(objects["ClusterRole", "/tidegate"])
+    assert everywhere["coordination.k8s.io", "leases"] == ["list"]
 
 
 def test_who_shares_the_canaries_lists_and_removes_leases_as_well(render):
