@@ -25,7 +25,7 @@ class Claims:
         """Say which names that are tidegate's to use are taken by objects of somebody else."""
         return "; ".join(
             f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
-            f"{' and '.join(owners) or 'nobody that it names'}: rename or delete it, or "
+            f"{' and '.join(owners) or 'an unknown owner'}: rename or delete it, or "
             f"{_OTHER_NAMES.get(key.kind, _OTHER_SERVICE)}"
             for key, owners in self.of_others(record)
         )

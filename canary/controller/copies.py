@@ -95,7 +95,7 @@ class Copies:
             if not ours(canary, known.owners):
                 raise NameTaken(
                     f"{kind.kind} {namespace}/{name} exists already and belongs to "
-                    f"{' and '.join(known.owners) or 'nobody that it names'}: rename or delete it"
+                    f"{' and '.join(known.owners) or 'an unknown owner'}: rename or delete it"
                 )
             return True
         found = await self._configs.read(namespace, original)

@@ -26,7 +26,7 @@ class ReadSpec:
     problems: tuple[Problem, ...] = ()
     """Why it can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
-    """What is accepted, and does not act as written."""
+    """What of a sound spec is accepted, and does not act as written."""
 
 
 class SpecReader:
@@ -66,10 +66,9 @@ class SpecReader:
             canary=canary,
             router=router,
             problems=_one_for_each_field(problems),
-            warnings=(
-                *tolerated(canary, document.get("spec")),
-                *(router.ignored(canary) if router else ()),
-            ),
+            warnings=()
+            if problems or router is None
+            else (*tolerated(canary, document.get("spec")), *router.ignored(canary)),
         )
 
 

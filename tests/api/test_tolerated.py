@@ -187,7 +187,7 @@ def test_what_is_refused_is_not_warned_of_as_well():
     obj = patched(a_canary(), iterations)
     assert [each.field for each in READER.problems(obj)] == ["spec.analysis.iterations"]
     assert READER.warnings(obj) == ()
-    assert READER.warnings(patched(a_canary(), {"provider": "nginx"})) == ()
+    assert READER.warnings(patched(a_canary(), {"provider": "nginx", "ingressRef": INGRESS})) == ()
     assert READER.warnings({"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary"}) == ()
 
 

@@ -32,7 +32,7 @@ STATUS = {
 }
 NARROW = ["NAME", "STATUS", "WEIGHT", "STEP", "WAITING", "AGE"]
 WIDE = [
-    *("NAME", "STATUS", "WEIGHT", "STEP", "WAITING", "AGE", "PHASE", "STEPS"),
+    *("NAME", "STATUS", "WEIGHT", "STEP", "WAITING", "AGE", "IMAGES", "PHASE", "STEPS"),
     *(
         "SUSPENDED",
         "FAILEDCHECKS",
