@@ -23,7 +23,7 @@ def reasons() -> dict[str, str]:
     found = {str(outcome): "canary/api/status.py" for outcome in Outcome}
     found[INVALID] = "canary/core/conditions.py"
     for package in ("controller", "resources", "core"):
-        for module in sorted((_CODE / package).glob("*.py")):
+        for module in sorted((_CODE / package).rglob("*.py")):
             tree = ast.parse(module.read_text(encoding="utf-8"))
             place = str(module.relative_to(ROOT))
             named = _told(tree) if package == "core" else _given(tree)
