@@ -40,6 +40,8 @@ METADATA_NAMES = frozenset(
 )
 #: IPv6 networks whose addresses hold one of IPv4 in their last 32 bits (RFC 6052, RFC 4291).
 _EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("::/96"))
+#: Translators of a network's own (RFC 8215): where the address of IPv4 is in one is theirs to say.
+_TRANSLATING = ip_network("64:ff9b:1::/48")
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 _NUMBERS = re.compile(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
@@ -139,6 +141,7 @@ def special(address: Address) -> str:
         ("a link-local address", address.is_link_local),
         ("an unspecified address", address.is_unspecified or address in _THIS_NETWORK),
         ("a multicast address", address.is_multicast),
+        ("an address that a local NAT64 translates to any other", address in _TRANSLATING),
     ):
         if holds:
             return kind

@@ -164,19 +164,6 @@ class Cluster:
 
     # ------------------------------------------------------------------------------------ writing
 
-    async def apply(self, obj: Manifest, kind: Kind) -> Manifest:
-        """Apply an object on the server's side: the fields in it are tidegate's from now on."""
-        metadata = obj["metadata"]
-        return await self._connection.request(
-            "PATCH",
-            self.path(kind, metadata.get("namespace", ""), metadata["name"]),
-            kind.plural,
-            query={"fieldManager": FIELD_MANAGER, "force": "true"},
-            body=obj,
-            content_type="application/apply-patch+yaml",
-            verb="APPLY",
-        )
-
     async def replace(self, obj: Manifest, kind: Kind) -> Manifest:
         """Replace an object as a whole, on the resource version it holds."""
         metadata = obj["metadata"]

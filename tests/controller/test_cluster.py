@@ -80,26 +80,6 @@ class TestObjects:
         with pytest.raises(NotFound, match=r'GET .*/configmaps/a: 404: .*"a" not found'):
             await cluster.read(CONFIG_MAP, "default", "a")
 
-    async def test_what_is_applied_is_tidegates_and_the_rest_stays(self, cluster: Cluster) -> None:
-        await cluster.create(config_map("a") | {"data": {"theirs": "1"}}, CONFIG_MAP)
-        written = await cluster.apply(config_map("a", "2"), CONFIG_MAP)
-        assert written["data"] == {"theirs": "1", "value": "2"}
-        managers = {each["manager"] for each in written["metadata"]["managedFields"]}
-        assert "tidegate" in managers
-
-    async def test_what_is_applied_is_created_where_it_is_missing(self, cluster: Cluster) -> None:
-        await cluster.apply(config_map("a", "2"), CONFIG_MAP)
-        assert (await cluster.read(CONFIG_MAP, "default", "a"))["data"] == {"value": "2"}
-
-    async def test_applying_again_changes_nothing(self, cluster: Cluster) -> None:
-        first = await cluster.apply(config_map("a", "2"), CONFIG_MAP)
-        second = await cluster.apply(config_map("a", "2"), CONFIG_MAP)
-        assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
-
-    async def test_a_field_that_another_owns_is_taken_over(self, cluster: Cluster) -> None:
-        await cluster.create(config_map("a", "1"), CONFIG_MAP)
-        assert (await cluster.apply(config_map("a", "2"), CONFIG_MAP))["data"]["value"] == "2"
-
     async def test_a_replacement_on_an_old_version_is_a_conflict(self, cluster: Cluster) -> None:
         old = await cluster.create(config_map("a", "1"), CONFIG_MAP)
         await cluster.replace({**old, "data": {"value": "2"}}, CONFIG_MAP)

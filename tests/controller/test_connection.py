@@ -51,8 +51,8 @@ class TestWatches:
 
     async def test_changes_come_as_they_happen(self, cluster: Cluster, version: str) -> None:
         async with cluster.watch(CONFIG_MAP, "default", version) as events:
-            await cluster.create(config_map("b"), CONFIG_MAP)
-            await cluster.apply(config_map("b", "2"), CONFIG_MAP)
+            made = await cluster.create(config_map("b"), CONFIG_MAP)
+            await cluster.replace({**made, "data": {"value": "2"}}, CONFIG_MAP)
             await cluster.delete(CONFIG_MAP, "default", "b")
             types = [(await anext(events))[0] for _ in range(3)]
         assert types == ["ADDED", "MODIFIED", "DELETED"]
@@ -219,7 +219,7 @@ class TestFaults:
     ) -> None:
         proxy.down = True
         with pytest.raises(Unreachable):
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await cluster.create(config_map("a"), CONFIG_MAP)
 
     async def test_a_server_that_is_not_there_is_unreachable(
         self, connect: Connect, tmp_path: Path
@@ -235,14 +235,14 @@ class TestAskingAgain:
     async def test_it_waits_as_long_as_the_server_wants(
         self, cluster: Cluster, proxy: Proxy, rests: Rests, status: int
     ) -> None:
-        proxy.meet("PATCH", answer(status, Retry_After="3"), answer(status, Retry_After="5"))
-        await cluster.apply(config_map("a"), CONFIG_MAP)
+        proxy.meet("POST", answer(status, Retry_After="3"), answer(status, Retry_After="5"))
+        await cluster.create(config_map("a"), CONFIG_MAP)
         assert rests == [3, 5]
 
     async def test_but_not_for_ever(self, cluster: Cluster, proxy: Proxy, rests: Rests) -> None:
-        proxy.meet("PATCH", answer(503, Retry_After="86400"), always=True)
+        proxy.meet("POST", answer(503, Retry_After="86400"), always=True)
         with pytest.raises(Unreachable):
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await cluster.create(config_map("a"), CONFIG_MAP)
         assert rests == [30, 30, 30]
 
     @pytest.mark.parametrize(
@@ -267,12 +267,12 @@ class TestAskingAgain:
         said: str,
         waits: list[float] | None,
     ) -> None:
-        proxy.meet("PATCH", answer(status, Retry_After=said))
+        proxy.meet("POST", answer(status, Retry_After=said))
         if waits is None:
             with pytest.raises(ClusterError):
-                await cluster.apply(config_map("a"), CONFIG_MAP)
+                await cluster.create(config_map("a"), CONFIG_MAP)
         else:
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await cluster.create(config_map("a"), CONFIG_MAP)
         assert rests == (waits or [])
 
     async def test_requests_beyond_the_rate_wait_for_their_turn(self) -> None:
@@ -299,13 +299,12 @@ class TestTheGuard:
     WRITES = pytest.mark.parametrize(
         "write",
         [
-            lambda cluster: cluster.apply(config_map("a"), CONFIG_MAP),
             lambda cluster: cluster.create(config_map("a"), CONFIG_MAP),
             lambda cluster: cluster.replace(config_map("a"), CONFIG_MAP),
             lambda cluster: cluster.merge_patch(CONFIG_MAP, "default", "a", {"data": {}}),
             lambda cluster: cluster.delete(CONFIG_MAP, "default", "a"),
         ],
-        ids=["apply", "create", "replace", "merge patch", "delete"],
+        ids=["create", "replace", "merge patch", "delete"],
     )
 
     @WRITES
@@ -350,9 +349,9 @@ class TestTheGuard:
 
         async with connect(sleep=sleep) as cluster:
             cluster.guard(lambda: leads)
-            proxy.meet("PATCH", answer(429, Retry_After="1"))
+            proxy.meet("POST", answer(429, Retry_After="1"))
             with pytest.raises(NotLeader):
-                await cluster.apply(config_map("a"), CONFIG_MAP)
+                await cluster.create(config_map("a"), CONFIG_MAP)
         assert len(proxy.requests) == 1
 
 
@@ -365,7 +364,7 @@ class TestMeasuring:
             seen.append((verb, resource, status))
 
         async with connect(observe=observe, user_agent="tidegate/9.9") as cluster:
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await cluster.create(config_map("a"), CONFIG_MAP)
             with pytest.raises(NotFound):
                 await cluster.read(DEPLOYMENT, "default", "a")
             async for _, version in cluster.pages(CONFIG_MAP, ""):
@@ -375,7 +374,7 @@ class TestMeasuring:
             with pytest.raises(Unreachable):
                 await cluster.read(CONFIG_MAP, "default", "a")
         assert seen == [
-            ("APPLY", "configmaps", 201),
+            ("POST", "configmaps", 201),
             ("GET", "deployments", 404),
             ("LIST", "configmaps", 200),
             ("WATCH", "configmaps", 200),

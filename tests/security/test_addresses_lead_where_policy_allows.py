@@ -58,6 +58,8 @@ def refusal(policy: EgressPolicy, host: str, address: str, port: int = 443) -> s
         ("::", "unspecified"),
         ("224.0.0.1", "multicast"),
         ("ff02::1", "multicast"),
+        ("64:ff9b:1::a9fe:a9fe", "NAT64"),
+        ("64:ff9b:1:a9fe:a9:fe00::", "NAT64"),
         ("fd00:ec2::254", "metadata"),
         ("100.100.100.200", "metadata"),
         ("168.63.129.16", "metadata"),
