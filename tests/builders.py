@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from analysis.model import Check, Report, Verdict
+from canary.api.analysis_spec import MetricSpec
 from canary.api.canary import CanarySpec
+from canary.api.people import AlertReference, Webhook
 from canary.api.status import CanaryStatus, Phase, Run, Weights
-from canary.core.facts import Facts, Revision, Workload
+from canary.core.facts import BrokenReference, Facts, Revision, Workload
 from canary.core.phases import RUNNING
+from canary.errors import Problem
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 OLD = "1-old"
@@ -51,6 +54,31 @@ def some_facts(**fields: Any) -> Facts:
         "revision": Revision(id=OLD),
     }
     return Facts(**(rest | fields))
+
+
+def broken_metric(remedy: str = "create it", **fields: Any) -> BrokenReference:
+    """Build a metric whose MetricTemplate does not exist."""
+    document = {
+        "name": "latency",
+        "thresholdRange": {"max": 500},
+        "templateRef": {"name": "latency"},
+    } | fields
+    problem = Problem("spec.analysis.metrics[0].templateRef", "test/latency", remedy)
+    return BrokenReference(referrer=MetricSpec.model_validate(document), problem=problem)
+
+
+def broken_hook(type_: str = "pre-rollout") -> BrokenReference:
+    """Build a hook whose Secret does not exist."""
+    hook = Webhook.model_validate({"name": "tests", "type": type_, "url": "http://hooks.example/"})
+    problem = Problem("spec.analysis.webhooks[0].secretRef", "test/token", "create it")
+    return BrokenReference(referrer=hook, problem=problem)
+
+
+def broken_receiver() -> BrokenReference:
+    """Build an alert whose AlertProvider does not exist."""
+    alert = AlertReference.model_validate({"name": "on-call", "providerRef": {"name": "on-call"}})
+    problem = Problem("spec.analysis.alerts[0].providerRef", "test/on-call", "create it")
+    return BrokenReference(referrer=alert, problem=problem)
 
 
 def a_status(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> CanaryStatus:

@@ -469,7 +469,8 @@ class CanaryStatus(StatusModel):
     )
     conditions: tuple[Condition, ...] = Field(
         default=(),
-        description="Ready, Progressing, Stalled, Promoted, AtRisk, SpecWarnings and Invalid.",
+        description="Ready, Progressing, Stalled, Promoted, AtRisk, SpecWarnings, "
+        "ReferencesResolved and Invalid.",
     )
 
     def condition(self, type_: str) -> Condition | None:

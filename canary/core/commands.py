@@ -17,6 +17,7 @@ from canary.core.facts import Command
 from canary.core.gates import GATES, held_gates
 from canary.core.initialisation import initialise
 from canary.core.phases import RUNNING
+from canary.core.references import unjudgeable
 from canary.core.revision import current_revision
 from canary.core.run import begin
 from canary.core.signature import Signature
@@ -155,6 +156,8 @@ def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
         return initialise(situation)
     if revision.id == situation.status.last_promoted_spec:
         return _Refusal("the target is back at the promoted revision")
+    if reason := unjudgeable(situation):
+        return _Refusal(f"a run could not be judged: {reason}")
     return begin(situation, revision)
 
 

@@ -9,6 +9,7 @@ from canary.api.status import WORD_BYTES, CanaryStatus, Condition, Phase, clip
 from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
+from canary.core.references import BROKEN, REFERENCES_RESOLVED, told
 from canary.core.situation import STEPPING, Situation
 from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
 from canary.core.weights import FULL
@@ -76,10 +77,22 @@ def conditions(situation: Situation) -> tuple[Condition, ...]:
         *_at_risk(situation),
         *_spec_warnings(situation),
         *_invalid(situation),
+        *_references(situation),
     )
     return tuple(
         _condition(status, situation.facts.generation, situation.now, *each) for each in said
     )
+
+
+def _references(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
+    """Say whether all that the Canary refers to can be used; what was said last while unknown."""
+    broken, last = situation.facts.references, situation.status.condition(REFERENCES_RESOLVED)
+    if broken:
+        yield REFERENCES_RESOLVED, "False", BROKEN, told(broken)
+    elif broken is not None:
+        yield REFERENCES_RESOLVED, "True", "Resolved", "All that the Canary refers to can be used."
+    elif last is not None:
+        yield REFERENCES_RESOLVED, last.status, last.reason, last.message
 
 
 def _serves_promoted(situation: Situation) -> bool:

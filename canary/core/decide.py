@@ -41,6 +41,7 @@ from canary.core.phases import IDLE, RUNNING
 from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
+from canary.core.references import references_at, tell_references
 from canary.core.repair import repaired
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
@@ -71,7 +72,7 @@ def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) 
 def _noted(situation: Situation) -> Situation:
     """Note what was found, and tell what is new of it."""
     seen = note_autoscaler(note_template(note_images(note_survey(situation))))
-    return tell_warnings(tell_invalid(note_names(seen)))
+    return tell_references(tell_warnings(tell_invalid(note_names(seen))))
 
 
 def refuse(
@@ -230,6 +231,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             run.next_analysis_at if run and looking else None,
             preflight_at(status),
             *given_back_at(situation),
+            references_at(situation),
             situation.drained_at if parking else None,
             undo_due_at(situation) if parking else None,
             upkeep_at(situation),

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from canary.api.analysis_spec import MetricSpec
+from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
 from canary.errors import Problem, SpecWarning
@@ -217,6 +219,15 @@ class Former:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenReference:
+    """Something that a Canary refers to and that is missing, or can't be used as it is."""
+
+    referrer: MetricSpec | Webhook | AlertReference
+    """What refers to it."""
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
 
@@ -277,6 +288,8 @@ class Facts:
     """What is around the target; None where nobody has looked just now."""
     accepted_risks: frozenset[str] = frozenset()
     """The risks that a person accepts, as kind/name."""
+    references: tuple[BrokenReference, ...] | None = None
+    """What the Canary refers to and can't be used; None where that is not known."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with the newest spec, where an older one is acted on instead."""
     unguided: bool = False

@@ -7,6 +7,7 @@ from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
 from canary.core.promotion import finalise
+from canary.core.references import hold_for_references, unjudgeable
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
@@ -21,7 +22,7 @@ def rest(situation: Situation) -> Turn:
     if revision is None:
         return _await_revision(situation)
     if revision.id != situation.status.last_promoted_spec:
-        return begin(situation, revision)
+        return _begin(situation, revision)
     return _keep(situation, revision)
 
 
@@ -38,13 +39,24 @@ def failed(situation: Situation) -> Turn:
         message = f"{situation.target_name} is back at the promoted revision"
         return _keep(back.tell("RevisionReverted", message), revision)
     if revision.id != status.last_applied_spec:
-        return begin(situation, revision)
+        return _begin(situation, revision)
     ended = status.history[0].outcome if status.history else ""
     promoted = primary is not None and primary.revision == status.last_applied_spec
     if ended == Outcome.PROMOTION_FAILED and promoted and can_carry_all(situation):
         # The primary came up after all, with what has passed its analysis.
         return finalise(situation)
     return _keep(situation, revision)
+
+
+def _begin(situation: Situation, revision: Revision) -> Turn:
+    """Begin a run, or hold its start where it could not be judged.
+
+    Without a primary the new revision is all that can serve.
+    """
+    if situation.facts.primary is None or not unjudgeable(situation):
+        return begin(situation, revision)
+    kept = undo_changes(_parked(situation))
+    return _await_upkeep(kept) or hold_for_references(kept) or kept
 
 
 def _initialisation_failed(situation: Situation, revision: Revision) -> Situation:
@@ -65,30 +77,39 @@ def _await_revision(situation: Situation) -> Situation:
 
 def _keep(situation: Situation, revision: Revision) -> Situation:
     """Stay at a revision, with the record of where it was read brought up to date."""
-    status, target = situation.status, situation.facts.target
-    parked = status.target_parked or (target is not None and target.replicas == 0)
-    kept = undo_changes(pin(situation, revision).but(target_parked=parked))
-    if situation.facts.primary is None and revision.id != status.last_promoted_spec:
+    kept = undo_changes(_parked(situation, revision))
+    if situation.facts.primary is None and revision.id != situation.status.last_promoted_spec:
         return kept.wait(
             why.PRIMARY_MISSING,
             "the primary is gone, and the target is not at the promoted revision: "
             "return the target to it, or retry",
         )
-    if situation.facts.obstacle:
-        return kept.wait(why.OBSTACLE, situation.facts.obstacle)
+    return _await_upkeep(kept) or kept.but(waiting_for=None)
+
+
+def _parked(situation: Situation, revision: Revision | None = None) -> Situation:
+    """Record that the target was seen without replicas; with a revision, that it is at this one."""
+    status, target = situation.status, situation.facts.target
+    parked = status.target_parked or (target is not None and target.replicas == 0)
+    pinned = pin(situation, revision) if revision is not None else situation
+    return pinned.but(target_parked=parked)
+
+
+def _await_upkeep(kept: Situation) -> Situation | None:
+    """Wait for what is there to be as it should be; None where it is."""
+    if kept.facts.obstacle:
+        return kept.wait(why.OBSTACLE, kept.facts.obstacle)
     relieved = relieve(kept, Situation.wait)
     if relieved is not None:
         return relieved
-    if status.canary_weight:
+    if kept.status.canary_weight:
         return _await_primary(kept)
-    if situation.facts.taken:
+    if kept.facts.taken:
         return hold_for_name(kept)
     changed = await_template(kept) or await_peace(kept)
     if changed is not None:
         return changed
-    if situation.facts.autoscaler_missing:
-        return _await_autoscaler(kept)
-    return kept.but(waiting_for=None)
+    return _await_autoscaler(kept) if kept.facts.autoscaler_missing else None
 
 
 def _await_primary(kept: Situation) -> Situation:

@@ -13,6 +13,7 @@ from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
 from canary.core.look import UNREADY, look, look_at_unready
+from canary.core.references import hold_for_references
 from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.traffic import withdraw_from_replaced
@@ -40,11 +41,17 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
 
 def _pass_first_gate(situation: Situation) -> Turn:
     answer = ask_gate(situation, why.ROLLOUT_GATE)
+    again = asks(situation, WebhookType.CONFIRM_ROLLOUT, WebhookType.ROLLBACK)
     if isinstance(answer, Refused):
-        again = asks(situation, WebhookType.CONFIRM_ROLLOUT, WebhookType.ROLLBACK)
         held = situation.enter(Phase.WAITING)
         return shut(held, why.ROLLOUT_GATE, answer.message, ask_again=again)
-    return _start(situation) if isinstance(answer, Passed) else answer
+    if not isinstance(answer, Passed):
+        return answer
+    unjudged = hold_for_references(situation)
+    if situation.status.phase is not Phase.WAITING or unjudged is None:
+        return _start(situation)
+    due = situation.current_run.next_analysis_at
+    return unjudged.look_again() if again and (due is None or due <= situation.now) else unjudged
 
 
 def waiting(situation: Situation) -> Turn:

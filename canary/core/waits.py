@@ -36,6 +36,7 @@ RIVAL_LEAVING = "RivalLeaving"
 SELECTORS_LOST = "SelectorsLost"
 WEIGHTS_IGNORED = "WeightsIgnored"
 AUTOSCALER_MISSING = "AutoscalerMissing"
+REFERENCE_BROKEN = "ReferenceBroken"
 PRIMARY_CHANGED = "PrimaryChanged"
 CONTESTED = "Contested"
 
@@ -88,6 +89,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         CONTESTED: "Someone keeps changing what tidegate keeps: the primary's pod template, which "
         "is put back every ten minutes, or a route or a Service, which is put back every ten "
         "seconds.",
+        REFERENCE_BROKEN: "A metric or a hook refers to something that is missing or cannot be used; "
+        "no run begins until that is repaired.",
         AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )
@@ -121,6 +124,7 @@ WRONG = frozenset(
         SELECTORS_LOST,
         WEIGHTS_IGNORED,
         AUTOSCALER_MISSING,
+        REFERENCE_BROKEN,
         PRIMARY_CHANGED,
         CONTESTED,
         ROUTING_BLOCKED,

@@ -28,12 +28,12 @@ from canary.core.actions import RouteTraffic
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
-from canary.core.phases import IDLE, legal
+from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.situation import Decision
 from canary.core.upkeep import PAUSE
 from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.core.weights import Split
-from tests.builders import a_report, a_workload
+from tests.builders import a_report, a_workload, broken_metric, broken_receiver
 from tests.core.stored import merged, pruned
 from tests.core.world import SPECS, World, examples, healed, scaled, torn_down
 
@@ -52,6 +52,8 @@ ENDS = {
     "InitializationFailed",
 }
 """The notices that tell the end of a run."""
+
+BROKEN_METRIC, BROKEN_RECEIVER = broken_metric(), broken_receiver()
 
 SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
 RARELY = st.integers(0, 12).map(lambda number: number == 0)
@@ -200,6 +202,10 @@ class Journey(RuleBasedStateMachine):
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
         self.world.obstacle = "VirtualService: forbidden" if obstacle else ""
 
+    @rule(references=st.sampled_from([None, (), (), (BROKEN_METRIC,), (BROKEN_RECEIVER,)]))
+    def references_break_or_are_repaired(self, references: Any) -> None:
+        self.world.references = references
+
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
@@ -295,6 +301,7 @@ class Journey(RuleBasedStateMachine):
         if self.spec.skip_analysis or (run and run.full_promotion):
             self.forced.add(decision.status.last_applied_spec)
         self._check_traffic(decision)
+        self._check_begun(decision)
         self._check_told(decision)
         self._check_fights(decision)
         self._write(decision.status)
@@ -344,6 +351,12 @@ class Journey(RuleBasedStateMachine):
             ):
                 assert target is not None
                 assert target.ready() or not action.split.primary
+
+    def _check_begun(self, decision: Decision) -> None:
+        """No run is begun that could not be judged, as long as there is something else to serve."""
+        begun = self.status.phase in IDLE and decision.status.phase in RUNNING - {Phase.FINALISING}
+        unjudged = BROKEN_METRIC in (self.world.references or ()) and not self.spec.skip_analysis
+        assert not (begun and unjudged and self.world.primary and self.status.last_promoted_spec)
 
     def _check_nobody_is_stranded(
         self, decision: Decision, target_serves: bool, primary_serves: bool
@@ -429,7 +442,7 @@ class Journey(RuleBasedStateMachine):
         world = self.world
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
-        world.obstacle, world.refusal = "", ""
+        world.obstacle, world.refusal, world.references = "", "", ()
         world.target = world.target or Workload(name="podinfo", uid="new")
         world.commands = (Command(verb="resume"),)
         world.generation += 1

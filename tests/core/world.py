@@ -20,7 +20,15 @@ from canary.core.actions import (
     ScaleTarget,
     Side,
 )
-from canary.core.facts import Command, Drift, Facts, Policy, Revision, Workload
+from canary.core.facts import (
+    BrokenReference,
+    Command,
+    Drift,
+    Facts,
+    Policy,
+    Revision,
+    Workload,
+)
 from canary.core.needs import Answer, Need
 from canary.core.weights import Split
 from tests.builders import T0, a_spec
@@ -86,6 +94,7 @@ class World:
     restored: bool = False
     refusal: str = ""
     obstacle: str = ""
+    references: tuple[BrokenReference, ...] | None = ()
     delivered: frozenset[str] = frozenset()
     drift: Drift | None = None
     """What somebody has changed in the route, and is not put back yet."""
@@ -112,6 +121,7 @@ class World:
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
             obstacle=self.obstacle,
+            references=self.references,
             answers=answers,
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),

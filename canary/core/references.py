@@ -1,0 +1,89 @@
+"""References: what a Canary refers to and cannot be used is told, and holds the start of a run.
+
+It is looked at while the Canary is idle, so that nobody learns of it from a release. A run that is
+under way goes on: there a metric that cannot be asked gives no verdict.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from canary.api.analysis_spec import MetricPolicy, MetricSpec
+from canary.api.people import Webhook, WebhookType
+from canary.api.status import CanaryStatus, Severity, clip
+from canary.core import waits as why
+from canary.core.facts import BrokenReference
+from canary.core.situation import Situation
+
+REFERENCES_RESOLVED = "ReferencesResolved"
+BROKEN = why.REFERENCE_BROKEN
+SENTENCE_BYTES = 320
+"""The longest sentence on one reference, so that several fit into a condition."""
+
+FIRST_AGAIN = timedelta(seconds=5)
+LAST_AGAIN = timedelta(seconds=60)
+"""How long it takes until a broken reference is looked at again, at first and later. No event tells
+of a Secret."""
+
+_TOLD = frozenset({WebhookType.EVENT, WebhookType.POST_ROLLOUT})
+"""Hooks that are told what happens, and asked nothing."""
+
+
+def tell_references(situation: Situation) -> Situation:
+    """Tell once that a reference is broken, and once that none is any more."""
+    found = situation.facts.references
+    if found is None or found_broken(situation.status) == bool(found):
+        return situation
+    if found:
+        return situation.tell(BROKEN, told(found), Severity.WARN)
+    if situation.status.condition(REFERENCES_RESOLVED) is None:
+        return situation
+    return situation.tell(REFERENCES_RESOLVED, "All that the Canary refers to can be used again")
+
+
+def found_broken(status: CanaryStatus) -> bool:
+    """Tell whether a reference was broken when they were last looked at."""
+    known = status.condition(REFERENCES_RESOLVED)
+    return known is not None and known.status == "False"
+
+
+def told(broken: Iterable[BrokenReference]) -> str:
+    """Say of each reference what is wrong with it and what to do."""
+    return "; ".join(clip(str(each.problem), SENTENCE_BYTES) for each in broken)
+
+
+def unjudgeable(situation: Situation) -> str:
+    """Say why a run could not be judged; empty where it could."""
+    holding = [each for each in situation.facts.references or () if _holds(situation, each)]
+    return told(holding)
+
+
+def hold_for_references(situation: Situation) -> Situation | None:
+    """Hold the start of a run that could not be judged, and tell of it once; None for any other."""
+    reason = unjudgeable(situation)
+    if not reason:
+        return None
+    held = situation.wait(BROKEN, f"no run is started while it could not be judged: {reason}")
+    if situation.waits_for(BROKEN):
+        return held
+    message = f"The new revision of {situation.target_name} is not started: {reason}"
+    return held.tell("RunHeld", message, Severity.WARN, alert=True)
+
+
+def references_at(situation: Situation) -> datetime | None:
+    """Tell when references that are broken are looked at again: later, the longer they have been."""
+    known = situation.status.condition(REFERENCES_RESOLVED)
+    if known is None or known.status != "False":
+        return None
+    since = known.last_transition_time or situation.now
+    return situation.now + min(max(situation.now - since, FIRST_AGAIN), LAST_AGAIN)
+
+
+def _holds(situation: Situation, broken: BrokenReference) -> bool:
+    """Tell whether a run can't be judged without it: alerts are told, and asked nothing."""
+    match broken.referrer:
+        case MetricSpec(on_error=policy):
+            return policy is not MetricPolicy.PASS and not situation.spec.skip_analysis
+        case Webhook(type=type_):
+            return type_ not in _TOLD
+        case _:
+            return False
