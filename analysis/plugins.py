@@ -39,11 +39,22 @@ class PluginTable(Generic[Plugin]):
             ImportError, AttributeError: the module or the class behind the name does not exist,
                 a defect of the package that registered it.
         """
+        return cast("Callable[..., Plugin]", self._entry(name).load())
+
+    def check(self, name: str) -> None:
+        """Find out whether a name stands for a class, without importing it.
+
+        Raises:
+            UnknownPlugin: nothing has this name; the exception lists the known ones.
+        """
+        self._entry(name)
+
+    def _entry(self, name: str) -> EntryPoint:
         # Built-in names are looked up first also because scanning every installed package is slow.
         entry = self._builtin.get(name) or self._known.get(name)
         if entry is None:
             raise UnknownPlugin(self.group, name, self._known)
-        return cast("Callable[..., Plugin]", entry.load())
+        return entry
 
     @cached_property
     def _known(self) -> dict[str, EntryPoint]:

@@ -87,6 +87,19 @@ class AlertSender:
             raise NotDelivered(str(error), retryable=False) from error
         await notifier.send(_alert(record, notice, self._cluster_name))
 
+    async def check(self, key: CanaryKey, receiver: AlertReference) -> None:
+        """Find out whether a receiver could be told, without telling it anything.
+
+        Raises:
+            CanaryError: its AlertProvider or Secret does not exist, or can't be used.
+            UnknownPlugin: nothing tells receivers of its type.
+        """
+        kind, config = await self._resolve(key, receiver)
+        NOTIFIERS.check(kind)
+        if not config.address and not config.token:
+            remedy = "add the key address to the Secret that the AlertProvider names"
+            raise InvalidSpec([Problem("spec.secretRef", receiver.provider_ref.name, remedy)])
+
     async def _resolve(self, key: CanaryKey, receiver: Receiver) -> tuple[str, NotifierConfig]:
         if isinstance(receiver, DefaultReceiver):
             return receiver.kind, receiver.config

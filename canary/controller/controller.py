@@ -33,6 +33,7 @@ from canary.controller.presence import scope_of
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reconcile import Reconciler
+from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
 from canary.controller.sight import EVERYTHING, Sight
@@ -243,23 +244,13 @@ class Controller:
         secrets = SecretReader(cluster, monotonic)
         templates = TemplateReader(caches)
         renderer = Renderer(store, settings.selector_labels)
-        self._notifier = Notifier(
-            cluster=cluster,
-            hooks=hooks,
+        alerts = AlertSender(
             secrets=secrets,
-            alerts=AlertSender(
-                secrets=secrets,
-                templates=templates,
-                default=default_receiver(settings),
-                cluster_name=settings.cluster_name,
-                egress=self._egress,
-                multi_tenant=settings.multi_tenant,
-            ),
-            event_webhook=event_webhook(settings),
+            templates=templates,
+            default=default_receiver(settings),
             cluster_name=settings.cluster_name,
-            acts=self.acts,
-            wake=self._queue.wake,
-            observed=self._metrics.notification,
+            egress=self._egress,
+            multi_tenant=settings.multi_tenant,
         )
         queries = QueryBuilder(
             templates=templates,
@@ -273,6 +264,21 @@ class Controller:
             egress=self._egress,
             multi_tenant=settings.multi_tenant,
         )
+        references = References(
+            templates=templates, queries=queries, alerts=alerts, secrets=secrets
+        )
+        self._notifier = Notifier(
+            cluster=cluster,
+            hooks=hooks,
+            secrets=secrets,
+            alerts=alerts,
+            references=references,
+            event_webhook=event_webhook(settings),
+            cluster_name=settings.cluster_name,
+            acts=self.acts,
+            wake=self._queue.wake,
+            observed=self._metrics.notification,
+        )
         return Reconciler(
             tracker=tracker,
             observer=Observer(
@@ -285,6 +291,7 @@ class Controller:
                     selector_labels=settings.selector_labels,
                     now=lambda: datetime.now(UTC),
                 ),
+                references=references,
                 policy=Policy(drain=settings.drain, history=settings.history),
                 hashing=self._hashing,
             ),

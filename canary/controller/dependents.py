@@ -10,7 +10,7 @@ from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.former import former_routes
 from canary.controller.records import DeploymentRecord
-from canary.controller.templates import alert_provider_kind, metric_template_kind
+from canary.controller.templates import templates_of
 from canary.resources.configs import ConfigKind, ConfigReference
 
 Need = tuple[Kind, str]
@@ -78,6 +78,7 @@ def dependencies(
     if record.router:
         yield from record.router.objects(canary)
     yield from former_routes(record)
+    yield from templates_of(record)
     for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
 
@@ -93,7 +94,7 @@ def needs(
     canary = record.canary
     if canary is None:
         return
-    namespace, group, spec = record.key.namespace, record.key.group, canary.spec
+    namespace, spec = record.key.namespace, canary.spec
     yield DEPLOYMENT, namespace
     yield SERVICE, namespace
     if spec.autoscaler_ref is not None or record.status.autoscaler:
@@ -103,11 +104,8 @@ def needs(
     for reference in _references(target, primary):
         if reference.kind in configs:
             yield KINDS[reference.kind], namespace
-    for metric in spec.analysis.metrics:
-        if metric.template_ref is not None:
-            yield metric_template_kind(group), metric.template_ref.namespace or namespace
-    for alert in spec.analysis.alerts:
-        yield alert_provider_kind(group), alert.provider_ref.namespace or namespace
+    for key in templates_of(record):
+        yield key.kind, key.namespace
 
 
 def _references(*workloads: DeploymentRecord | None) -> Iterator[ConfigReference]:

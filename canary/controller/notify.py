@@ -27,6 +27,7 @@ from canary.controller.cluster import Cluster
 from canary.controller.connection import NotLeader
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
+from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
@@ -59,6 +60,13 @@ class Channel(NamedTuple):
         return str(self.canary)
 
 
+class _Way(NamedTuple):
+    """How one receiver is told of a notice, and what becomes of it where no attempt succeeds."""
+
+    deliver: Deliver
+    given_up: Callable[[Exception], None] = lambda _: None
+
+
 class Notifier:
     """Delivers the notices of Canaries."""
 
@@ -69,6 +77,7 @@ class Notifier:
         hooks: HookCaller,
         secrets: SecretReader,
         alerts: AlertSender,
+        references: References,
         event_webhook: Webhook | None,
         cluster_name: str,
         acts: Callable[[], bool],
@@ -80,6 +89,7 @@ class Notifier:
         self._hooks = hooks
         self._secrets = secrets
         self._alerts = alerts
+        self._references = references
         self._event_webhook = event_webhook
         self._cluster_name = cluster_name
         self._acts = acts
@@ -107,8 +117,14 @@ class Notifier:
                 _log(record, notice)
                 self._open[key][notice.id] = set(ways)
             for name in self._open[key][notice.id] & ways.keys():
-                deliver = partial(self._deliver, ways[name])
-                refused |= not self._outbox.submit(Channel(key, name), notice.id, deliver)
+                way = ways[name]
+                refused |= not self._outbox.submit(
+                    Channel(key, name),
+                    notice.id,
+                    partial(self._deliver, way.deliver),
+                    name=f"{notice.reason} to {name}",
+                    given_up=way.given_up,
+                )
         if refused:
             self._wake_in(key, REFUSED_SECONDS)
 
@@ -152,13 +168,15 @@ class Notifier:
             raise NotLeader("another replica acts")
         await way()
 
-    def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, Deliver]]:
+    def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List who is told of a notice, and how."""
-        yield "event", partial(self._record_event, record, notice)
+        yield "event", _Way(partial(self._record_event, record, notice))
         for place, hook in enumerate(self._hooks_of(record, notice)):
-            yield f"hook/{place}/{hook.name}", partial(self._call, record, notice, hook)
+            yield f"hook/{place}/{hook.name}", _Way(partial(self._call, record, notice, hook))
         for name, receiver in self._alerts.receivers(record, notice).items():
-            yield f"alert/{name}", partial(self._alert, record, notice, receiver)
+            deliver = partial(self._alert, record, notice, receiver)
+            given_up = partial(self._alert_given_up, record, notice, receiver)
+            yield f"alert/{name}", _Way(deliver, given_up)
 
     async def _alert(self, record: CanaryRecord, notice: Notice, receiver: Receiver) -> None:
         """Send an alert; where no attempt can succeed, an event on the Canary says why.
@@ -173,6 +191,22 @@ class Notifier:
             if not error.retryable:
                 await self._record_event(record, _undelivered(record, notice, receiver, error))
             raise
+        if isinstance(receiver, AlertReference) and self._references.taken(record.key, receiver):
+            self._wake(record.key)
+
+    def _alert_given_up(
+        self, record: CanaryRecord, notice: Notice, receiver: Receiver, error: Exception
+    ) -> None:
+        """Have the Canary say that a receiver could not be told."""
+        if isinstance(receiver, AlertReference):
+            self._references.refused(record, receiver, error)
+            self._wake(record.key)
+        if isinstance(error, NotDelivered) and not error.retryable:
+            return  # The attempt itself has recorded the event.
+        told = _undelivered(record, notice, receiver, error)
+        record_event = partial(self._deliver, partial(self._record_event, record, told))
+        channel = Channel(record.key, "undelivered")
+        self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
 
     async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
         """Record a Kubernetes event; its name makes a repeat harmless.
@@ -267,7 +301,7 @@ def _log(record: CanaryRecord, notice: Notice) -> None:
 
 
 def _undelivered(
-    record: CanaryRecord, notice: Notice, receiver: Receiver, error: NotDelivered
+    record: CanaryRecord, notice: Notice, receiver: Receiver, error: Exception
 ) -> Notice:
     """Say that a receiver is broken; its name makes it one event as long as the cause is the same."""
     name = receiver.name if isinstance(receiver, AlertReference) else "of the default receiver"

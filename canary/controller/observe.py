@@ -9,12 +9,13 @@ from datetime import datetime
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
 from canary.controller.cache import CacheSet
-from canary.controller.canaries import FINALIZER, CanaryRecord
+from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
 from canary.controller.drifts import DriftFinder
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord
+from canary.controller.references import References
 from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
@@ -34,6 +35,7 @@ class Observer:
         configs: ConfigReader,
         renderer: Renderer,
         surroundings: Surroundings,
+        references: References,
         policy: Policy,
         hashing: Hashing,
     ) -> None:
@@ -44,6 +46,7 @@ class Observer:
         self._claims = Claims(store)
         self._drifts = DriftFinder(store, renderer)
         self._surroundings = surroundings
+        self._references = references
         self._policy = policy
         self._hashing = hashing
         self._revisions: Memo[str] = Memo()
@@ -107,6 +110,7 @@ class Observer:
             drifts=self._drifts.find(record, target),
             rival=rival,
             survey=await self._surroundings.survey(record),
+            references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,
             obstacle=obstacle,
             outages=outages,
@@ -115,6 +119,11 @@ class Observer:
             delivered=delivered,
             policy=self._policy,
         )
+
+    def forget(self, key: CanaryKey) -> None:
+        """Drop what is known of a Canary beside the caches."""
+        self._revisions.forget(key)
+        self._references.forget(key)
 
     def _revision(
         self, record: CanaryRecord, target: DeploymentRecord, configs: Mapping[str, str]

@@ -33,8 +33,14 @@ LONGEST_WAIT_SECONDS = 300.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     id: str
+    name: str
     deliver: Deliver
+    given_up: Callable[[Exception], None]
     deadline: float
+
+
+def _unheard(_error: Exception) -> None:
+    """Tell nobody."""
 
 
 def _unobserved(_outcome: str, _seconds: float) -> None:
@@ -71,8 +77,18 @@ class Outbox(Generic[Key]):
         self._places = asyncio.Semaphore(DELIVERIES)
         self._closed = False
 
-    def submit(self, key: Key, item_id: str, deliver: Deliver) -> bool:
+    def submit(
+        self,
+        key: Key,
+        item_id: str,
+        deliver: Deliver,
+        *,
+        name: str = "",
+        given_up: Callable[[Exception], None] = _unheard,
+    ) -> bool:
         """Take an item; tell whether it is here, be it from now on or from before.
+
+        `name` says in the log what it is, its id where left out. `given_up` is told why no attempt has succeeded.
 
         An item is refused where too many of its key wait, or the outbox is closed: it is to be
         submitted again later.
@@ -83,7 +99,15 @@ class Outbox(Generic[Key]):
         if self._closed or len(items) >= self._capacity:
             return False
         deadline = self._clock() + self._give_up_after.total_seconds()
-        items.append(_Item(id=item_id, deliver=deliver, deadline=deadline))
+        items.append(
+            _Item(
+                id=item_id,
+                name=name or item_id,
+                deliver=deliver,
+                given_up=given_up,
+                deadline=deadline,
+            )
+        )
         if key not in self._items:
             self._items[key] = items
             self._workers[key] = asyncio.create_task(self._work(key), name=f"outbox {key}")
@@ -154,8 +178,9 @@ class Outbox(Generic[Key]):
                 return False
             self._observed("given-up", 0.0)
             log.error(  # noqa: TRY400 - every attempt was logged
-                "%s is given up: %s", item.id, error, extra={"canary": str(key)}
+                "%s is given up: %s", item.name, error, extra={"canary": str(key)}
             )
+            item.given_up(error)
         return True
 
     async def _attempt(self, key: Key, item: _Item) -> None:
@@ -166,8 +191,8 @@ class Outbox(Generic[Key]):
             except Exception as error:
                 self._observed("failed", self._clock() - started)
                 log.warning(
-                    "%s is not delivered: %s",
-                    item.id,
+                    "%s was not delivered: %s",
+                    item.name,
                     error,
                     extra={"canary": str(key)},
                     # An error that is none of ours is a defect: its place is worth knowing.

@@ -73,12 +73,18 @@ class QueryBuilder:
         unasked: list[Check] = []
         for spec in record.canary.spec.analysis.metrics:
             try:
-                metrics.append(await self._metric(record, spec))
+                metrics.append(await self.metric(record, spec))
             except (CanaryError, AnalysisError) as error:
                 unasked.append(_unasked(spec, str(error)))
         return tuple(metrics), tuple(unasked)
 
-    async def _metric(self, record: CanaryRecord, spec: MetricSpec) -> Metric:
+    async def metric(self, record: CanaryRecord, spec: MetricSpec) -> Metric:
+        """Build one metric.
+
+        Raises:
+            CanaryError: its template or Secret does not exist, or can't be used.
+            AnalysisError: its query can't be rendered.
+        """
         template = None
         if spec.template_ref is not None:
             namespace = spec.template_ref.namespace or record.key.namespace

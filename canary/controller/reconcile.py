@@ -129,6 +129,7 @@ class Reconciler:
             self._answers.pop(key, None)
             self._obstacles.pop(key, None)
             self._prepared.pop(key, None)
+            self._observer.forget(key)
             self._tracker.look_at_pods(key, wanted=False)
             # Who acts shows the Canaries; two who do would contradict each other.
             self._metrics.forget(key)
@@ -250,6 +251,7 @@ class Reconciler:
         self._answers.pop(key, None)
         self._obstacles.pop(key, None)
         self._prepared.pop(key, None)
+        self._observer.forget(key)
         self._notifier.forget(key)
         self._metrics.forget(key)
         self._queue.forget(key)

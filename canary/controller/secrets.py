@@ -13,7 +13,7 @@ from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import SecretReference
 from canary.controller.cluster import Cluster
-from canary.errors import InvalidSpec, Problem
+from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers.posting import origin
 
 KEPT_SECONDS = 60.0
@@ -92,9 +92,16 @@ class SecretReader:
         self._kept = {key: kept for key, kept in self._kept.items() if kept[0] + KEPT_SECONDS > now}
         key = (namespace, reference.name)
         if key not in self._kept:
-            manifest = await self._cluster.read(SECRET, namespace, reference.name)
+            try:
+                manifest = await self._cluster.read(SECRET, namespace, reference.name)
+            except NotFound as error:
+                raise NotFound(f"Secret {namespace}/{reference.name} does not exist") from error
             self._kept[key] = (now, _content(manifest))
         return self._kept[key][1]
+
+    def forget(self, namespace: str, reference: SecretReference) -> None:
+        """Read a Secret anew when it is asked for next: it was of no use as it was."""
+        self._kept.pop((namespace, reference.name), None)
 
 
 def unnamed(address: str) -> str:

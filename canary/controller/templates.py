@@ -1,13 +1,15 @@
 """MetricTemplates and AlertProviders as the shell keeps them: parsed once when they change."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from canary.api.alertprovider import AlertProvider
-from canary.api.kinds import Kind, Manifest
-from canary.api.meta import VERSION
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.meta import VERSION, NamespacedReference, SecretReference
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.cache import CacheSet
+from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.errors import InvalidSpec, NotFound
 
 
@@ -21,12 +23,49 @@ def alert_provider_kind(group: str) -> Kind:
     return Kind(group=group, versions=(VERSION,), kind="AlertProvider", plural="alertproviders")
 
 
+def metric_template_key(canary: CanaryKey, reference: NamespacedReference) -> ObjectKey:
+    """Tell which MetricTemplate a Canary means."""
+    namespace = reference.namespace or canary.namespace
+    kind = metric_template_kind(canary.group)
+    return ObjectKey(kind=kind, namespace=namespace, name=reference.name)
+
+
+def alert_provider_key(canary: CanaryKey, reference: NamespacedReference) -> ObjectKey:
+    """Tell which AlertProvider a Canary means."""
+    namespace = reference.namespace or canary.namespace
+    kind = alert_provider_kind(canary.group)
+    return ObjectKey(kind=kind, namespace=namespace, name=reference.name)
+
+
+def templates_of(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the MetricTemplates and AlertProviders that a Canary refers to."""
+    if record.canary is None:
+        return
+    analysis = record.canary.spec.analysis
+    for metric in analysis.metrics:
+        if metric.template_ref is not None:
+            yield metric_template_key(record.key, metric.template_ref)
+    for alert in analysis.alerts:
+        yield alert_provider_key(record.key, alert.provider_ref)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateRecord:
     """A parsed object, or why it can't be used."""
 
     parsed: MetricTemplate | AlertProvider | None
     invalid: InvalidSpec | None = None
+
+    @property
+    def secret(self) -> SecretReference | None:
+        """The Secret that it names."""
+        match self.parsed:
+            case MetricTemplate(spec=spec):
+                return spec.provider.secret_ref
+            case AlertProvider(spec=spec):
+                return spec.secret_ref
+            case _:
+                return None
 
 
 def metric_template_record(manifest: Manifest) -> TemplateRecord:
@@ -73,9 +112,18 @@ class TemplateReader:
         assert isinstance(parsed, AlertProvider)
         return parsed
 
+    def synced(self, key: ObjectKey) -> bool:
+        """Tell whether it is known that an object exists, or that it does not."""
+        return self._caches.synced(key.kind, key.namespace)
+
+    def record(self, key: ObjectKey) -> TemplateRecord | None:
+        """Look an object up; None where there is none."""
+        record = self._caches.get(key.kind, key.namespace, key.name)
+        return record if isinstance(record, TemplateRecord) else None
+
     def _find(self, kind: Kind, namespace: str, name: str) -> MetricTemplate | AlertProvider:
-        record = self._caches.get(kind, namespace, name)
-        if not isinstance(record, TemplateRecord):
+        record = self.record(ObjectKey(kind=kind, namespace=namespace, name=name))
+        if record is None:
             raise NotFound(f"{kind.kind} {namespace}/{name} does not exist")
         if record.invalid is not None:
             raise record.invalid

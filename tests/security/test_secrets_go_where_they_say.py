@@ -101,10 +101,13 @@ async def test_a_hook_cannot_carry_off_a_secret_that_does_not_name_it(
     reference = {"name": "database", "keys": ["token", "X-Key", "password"]}
     hook = {"type": "pre-rollout", "name": "mine", "url": receiver.url, "secretRef": reference}
     async with world.running_controller():
-        await run(world, webhooks=[hook])
-        status = await world.status()
-        assert status["phase"] == "Failed"
-        assert f"{SEND_TO}: {receiver.url}" in status["history"][0]["message"]
+        await world.create_app()
+        await world.create_canary(analysis={"webhooks": [hook]})
+        await world.until_phase("Initialized")
+        await world.release()
+        held = await world.until_condition("Stalled", "True")
+        assert f"{SEND_TO}: {receiver.url}" in held
+        assert (await world.status())["phase"] == "Initialized"
         assert receiver.requests == []
 
 
