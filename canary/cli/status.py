@@ -17,6 +17,7 @@ from canary.controller.canaries import FINALIZER
 from canary.controller.cluster import Cluster
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
+from canary.core.references import REFERENCES_RESOLVED
 
 _MARKS = {
     "pass": Styled("✔", "green"),
@@ -66,6 +67,9 @@ def described(name: str, status: CanaryStatus, now: datetime) -> Block:
     accepted = status.condition(SPEC_WARNINGS)
     if accepted is not None and accepted.status == "True":
         lines.append((Styled(f"accepted, but: {accepted.message}", "yellow"),))
+    unresolved = status.condition(REFERENCES_RESOLVED)
+    if unresolved is not None and unresolved.status == "False":
+        lines.append((Styled(unresolved.message, "yellow"),))
     lines += _waits(status, now)
     lines += map(_explanation, (each for each in status.metrics if each.verdict != "pass"))
     if status.metrics:

@@ -83,9 +83,12 @@ class Notifier:
         acts: Callable[[], bool],
         wake: Callable[[CanaryKey], None],
         observed: Callable[[str, float], None],
+        give_up_after: timedelta = timedelta(hours=1),
     ) -> None:
         self._cluster = cluster
-        self._outbox = Outbox[Channel](on_delivered=self._on_delivered, observed=observed)
+        self._outbox = Outbox[Channel](
+            on_delivered=self._on_delivered, give_up_after=give_up_after, observed=observed
+        )
         self._hooks = hooks
         self._secrets = secrets
         self._alerts = alerts

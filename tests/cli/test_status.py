@@ -123,6 +123,14 @@ def test_a_wait_of_days_tells_on_which_day_it_ends():
     )
 
 
+def test_a_reference_that_is_broken_is_said_while_the_canary_is_idle():
+    problem = "spec.analysis.alerts[0].providerRef: 'ops/chat': create it"
+    broken = Condition(type="ReferencesResolved", status="False", reason="R", message=problem)
+    assert shown(CanaryStatus(phase=Phase.SUCCEEDED, conditions=(broken,)))[1] == problem
+    sound = broken.but(status="True", message="all is there")
+    assert "all is there" not in "".join(shown(CanaryStatus(conditions=(sound,))))
+
+
 def test_a_canary_that_is_refused_says_so_first_and_why():
     problem = "spec.provider: 'nope': name one of gatewayapi, istio"
     refused = Condition(type="Invalid", status="True", reason="Invalid", message=problem)

@@ -1,13 +1,30 @@
 """What people are told: events, hooks and alerts, each by itself, at least once."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import GROUP
-from canary.controller.templates import alert_provider_kind
+from canary.api.status import CanaryStatus, Notice
+from canary.controller.alerts import AlertSender
+from canary.controller.cache import CacheSet
+from canary.controller.canaries import CanaryKey, CanaryReader
+from canary.controller.notify import Notifier
+from canary.controller.queries import QueryBuilder, Stores
+from canary.controller.references import References
+from canary.controller.secrets import SecretReader
+from canary.controller.templates import (
+    TemplateReader,
+    alert_provider_kind,
+    alert_provider_record,
+)
+from canary.controller.webhooks import HookCaller
 from tests.controller.faults import Proxy, answer, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving
@@ -39,6 +56,19 @@ async def run(world: World, tag: str = "2", **analysis: Any) -> None:
     await world.until_phase("Initialized")
     await world.release(tag=tag)
     await world.until_phase("Succeeded", "Failed")
+
+
+@asynccontextmanager
+async def following_providers(world: World) -> AsyncIterator[CacheSet]:
+    """Follow the AlertProviders of a world, and nothing else."""
+    caches = CacheSet(world.api, on_change=lambda *_: None, on_synced=lambda _: None)
+    caches.register(PROVIDER, alert_provider_record)
+    caches.require(PROVIDER)
+    await caches.wait_synced(PROVIDER)
+    try:
+        yield caches
+    finally:
+        await caches.close()
 
 
 class TestEvents:
@@ -248,6 +278,52 @@ class TestAlerts:
         assert messages[0].startswith("Alert gone was not delivered: ")
         assert "404" in messages[0]
         assert messages[1].startswith("Alert nobody was not delivered: ")
+
+    async def test_that_are_given_up_after_their_time_are_told_on_the_canary_too(
+        self, world: World
+    ):
+        """Here their time is over with the first attempt."""
+        async with receiving() as chat, following_providers(world) as caches:
+            chat.answers(Answer(status=503))
+            await world.api.create(provider("chat", chat.url), PROVIDER)
+            created = await world.create_canary(analysis={"alerts": [alert("chat", "info")]})
+            record = CanaryReader("istio").read(created)
+            secrets, templates = SecretReader(world.api, monotonic), TemplateReader(caches)
+            await until(lambda: caches.get(PROVIDER, DEMO, "chat"), "the provider is known")
+            alerts = AlertSender(
+                secrets=secrets, templates=templates, default=None, cluster_name=""
+            )
+            references = References(
+                templates=templates,
+                queries=QueryBuilder(
+                    templates=templates, secrets=secrets, stores=Stores(), default_router="istio"
+                ),
+                alerts=alerts,
+                secrets=secrets,
+            )
+            woken: list[CanaryKey] = []
+            notifier = Notifier(
+                cluster=world.api,
+                hooks=HookCaller(),
+                secrets=secrets,
+                alerts=alerts,
+                references=references,
+                event_webhook=None,
+                cluster_name="",
+                acts=lambda: True,
+                wake=woken.append,
+                observed=lambda _outcome, _seconds: None,
+                give_up_after=timedelta(0),
+            )
+            told = Notice(id="1", reason="Promoted", message="m", alert=True, at=datetime.now(UTC))
+            notifier.notify(replace(record, status=CanaryStatus(notices=(told,))))
+            (event,) = await until(lambda: world.events("AlertNotDelivered"), "it is told")
+            assert event["message"].startswith("Alert chat was not delivered: ")
+            assert "503" in event["message"]
+            assert woken == [record.key]
+            (broken,) = await references.broken(record) or ()
+            assert "the last alert was not delivered: " in broken.problem.remedy
+            await notifier.close(timedelta(0))
 
     async def test_are_sent_by_who_takes_over(self, world: World):
         async with receiving() as chat:

@@ -173,12 +173,18 @@ async def test_the_wait_that_a_receiver_asks_for_is_kept(outbox: Outbox[str], wo
 async def test_what_will_never_succeed_is_given_up_at_once(
     outbox: Outbox[str], world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox.submit("a", "1", forever(NotDelivered("no such channel", retryable=False)))
+    never, told = NotDelivered("no such channel", retryable=False), list[Exception]()
+    outbox.submit("a", "1", forever(never), name="Promoted to alert/ops", given_up=told.append)
     outbox.submit("a", "2", failing())
     await world.done(2)
     assert world.delivered == [("a", "1"), ("a", "2")]
     assert world.outcomes == ["failed", "given-up", "delivered"]
-    assert "1 is given up: no such channel" in caplog.text
+    assert told == [never]
+    assert caplog.messages == [
+        "Promoted to alert/ops was not delivered: no such channel",
+        "Promoted to alert/ops is given up: no such channel",
+    ]
+    assert {vars(each)["canary"] for each in caplog.records} == {"a"}
 
 
 async def test_what_fails_all_the_time_is_given_up_within_its_time(
