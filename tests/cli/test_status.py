@@ -126,7 +126,7 @@ def test_a_wait_of_days_tells_on_which_day_it_ends():
 def test_a_reference_that_is_broken_is_said_while_the_canary_is_idle():
     problem = "spec.analysis.alerts[0].providerRef: 'ops/chat': create it"
     broken = Condition(type="ReferencesResolved", status="False", reason="R", message=problem)
-    assert shown(CanaryStatus(phase=Phase.SUCCEEDED, conditions=(broken,)))[1] == problem
+    assert shown(CanaryStatus(phase=Phase.SUCCEEDED, conditions=(broken,)))[2] == problem
     sound = broken.but(status="True", message="all is there")
     assert "all is there" not in "".join(shown(CanaryStatus(conditions=(sound,))))
 

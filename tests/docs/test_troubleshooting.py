@@ -9,13 +9,23 @@ from canary.core.conditions import (
     SPEC_WARNINGS,
     STALLED,
 )
+from canary.core.references import REFERENCES_RESOLVED
 from canary.core.waits import MEANINGS, WRONG
 from tests.docs.pages import DOCS
 from tests.docs.reasons import reasons, rows
 
 PAGE = DOCS / "troubleshooting.md"
 #: The conditions, which have a table of their own.
-CONDITIONS = {READY, PROGRESSING, STALLED, PROMOTED, AT_RISK, INVALID, SPEC_WARNINGS}
+CONDITIONS = {
+    READY,
+    PROGRESSING,
+    STALLED,
+    PROMOTED,
+    AT_RISK,
+    INVALID,
+    SPEC_WARNINGS,
+    REFERENCES_RESOLVED,
+}
 #: What the kubelet says of a pod, and a run that is rolled back for it repeats.
 FROM_KUBERNETES = {
     "CrashLoopBackOff",
