@@ -16,7 +16,6 @@ from canary.api.rules import (
     COOKIES_DIFFER,
     METRIC_HAS_BOUND,
     METRIC_HAS_ONE_SOURCE,
-    METRIC_HAS_ONE_THRESHOLD,
     METRIC_HAS_SOURCE,
     NAMES_ARE_UNIQUE,
     ONE_STEP_STYLE,
@@ -68,9 +67,7 @@ class MetricSpec(ApiModel):
     """One metric of an analysis."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_ONE_THRESHOLD, METRIC_HAS_BOUND
-        )
+        json_schema_extra=rules(METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_BOUND)
     )
 
     name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
@@ -82,8 +79,8 @@ class MetricSpec(ApiModel):
     )
     threshold: Number | None = Field(
         default=None,
-        description="Deprecated, use thresholdRange. The least success rate, or the most of any "
-        "other metric, that passes.",
+        description="Deprecated, use thresholdRange, beside which it is ignored. The least success "
+        "rate, or the most of any other metric, that passes.",
     )
     threshold_range: ThresholdRange | None = Field(
         default=None, description="Where the value must lie."

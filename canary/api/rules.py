@@ -115,29 +115,17 @@ METRIC_HAS_ONE_SOURCE = Rule(
 )
 
 
-def _ambiguous_threshold(metric: object) -> Iterator[Fault]:
-    if count(metric, ("threshold", "thresholdRange")) == 2:
-        yield ("threshold",), part(metric, "threshold")
-
-
-METRIC_HAS_ONE_THRESHOLD = Rule(
-    cel="!(has(self.threshold) && has(self.thresholdRange))",
-    remedy="keep thresholdRange and remove threshold, which it replaces",
-    faults=_ambiguous_threshold,
-    field=".threshold",
-)
-
-
 def _boundless_metric(metric: object) -> Iterator[Fault]:
     bounds = part(metric, "thresholdRange")
-    bounded = present(metric, "threshold") or count(bounds, ("min", "max"))
+    # Where there is a thresholdRange, threshold has no part in it.
+    bounded = present(metric, "threshold") if bounds is None else count(bounds, ("min", "max"))
     if isinstance(metric, Mapping) and isinstance(bounds, Mapping | None) and not bounded:
         yield ("thresholdRange",), bounds
 
 
 METRIC_HAS_BOUND = Rule(
-    cel="has(self.threshold) || (has(self.thresholdRange) && "
-    "(has(self.thresholdRange.min) || has(self.thresholdRange.max)))",
+    cel="has(self.thresholdRange) ? has(self.thresholdRange.min) || has(self.thresholdRange.max) "
+    ": has(self.threshold)",
     remedy="add thresholdRange with a min, a max or both: a metric needs a bound to be judged",
     faults=_boundless_metric,
     field=".thresholdRange",
@@ -366,7 +354,6 @@ BY_CEL = {
         STEP_WEIGHTS_ASCEND,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
-        METRIC_HAS_ONE_THRESHOLD,
         METRIC_HAS_BOUND,
         RANGE_IS_ORDERED,
         NAMES_ARE_UNIQUE,

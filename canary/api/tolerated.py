@@ -83,6 +83,9 @@ def _weights(analysis: Analysis) -> Iterator[SpecWarning]:
 
 def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
     for index, metric in enumerate(analysis.metrics):
+        if metric.threshold is not None and metric.threshold_range is not None:
+            field = f"spec.analysis.metrics[{index}].threshold"
+            yield SpecWarning(field, metric.threshold, "ignored: thresholdRange is the bound")
         source = "templateRef" if metric.template_ref else "query" if metric.query else ""
         if source and metric.name in BUILT_IN_METRICS:
             yield SpecWarning(

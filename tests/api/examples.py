@@ -253,6 +253,9 @@ GOOD_CANARIES: dict[str, JsonObject] = {
     "an interval of one second": patched(a_canary(), {"analysis/interval": "1s"}),
     "a maxWeight of 0, which counts as 100": patched(a_canary(), {"analysis/maxWeight": 0}),
     "a hook that may take 90 minutes": patched(a_canary(), {"analysis/webhooks/0/timeout": "90m"}),
+    "a threshold beside a thresholdRange": patched(
+        a_canary(), {"analysis/metrics/0/threshold": 99}
+    ),
     "a long Go duration": patched(a_canary(), {"analysis/interval": "1h2m3.5s"}),
     "no metrics and no webhooks": patched(
         a_canary(), {"analysis/metrics": [], "analysis/webhooks": []}
@@ -696,13 +699,6 @@ BAD_CANARIES: dict[str, Bad] = {
         "keep either templateRef or query",
         "rule",
     ),
-    "a metric with two thresholds": _bad(
-        {"analysis/metrics/0/threshold": 99},
-        "analysis.metrics[0].threshold",
-        "99",
-        "keep thresholdRange",
-        "rule",
-    ),
     "a metric without a bound": _bad(
         {"analysis/metrics/0/thresholdRange": GONE},
         "analysis.metrics[0].thresholdRange",
@@ -712,6 +708,13 @@ BAD_CANARIES: dict[str, Bad] = {
     ),
     "a metric whose range has no bound": _bad(
         {"analysis/metrics/0/thresholdRange": {}},
+        "analysis.metrics[0].thresholdRange",
+        "an object",
+        "add thresholdRange with a min, a max or both",
+        "rule",
+    ),
+    "a metric whose range has no bound, beside a threshold": _bad(
+        {"analysis/metrics/0/thresholdRange": {}, "analysis/metrics/0/threshold": 99},
         "analysis.metrics[0].thresholdRange",
         "an object",
         "add thresholdRange with a min, a max or both",

@@ -109,6 +109,10 @@ ACCEPTED = {
         {"analysis/metrics": [QUERY | BOUND]},
         f"spec.analysis.metrics[0].name: 'request-duration': only its query {ONLY}",
     ),
+    "a threshold beside a thresholdRange": (
+        {"analysis/metrics/0/threshold": 95},
+        "spec.analysis.metrics[0].threshold: 95.0: ignored: thresholdRange is the bound",
+    ),
     "an interval that is spelled out": (
         {"analysis/interval": "5min"},
         "spec.analysis.interval: '5min': read as 5m, which is how to write it",
