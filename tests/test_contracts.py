@@ -33,6 +33,7 @@ VIOLATIONS = [
     ("kubernetes", "canary/controller/apply.py", "from kubernetes import client"),
     ("aiohttp", "canary/controller/apply.py", "import aiohttp"),
     ("slack", "canary/controller/notify.py", "from slack_sdk.webhook import WebhookClient"),
+    ("rich", "canary/cli/status.py", "from rich.text import Text"),
     ("prometheus", "analysis/engine.py", "import prometheus_api_client"),
     ("tenacity", "canary/core/hooks.py", "import tenacity"),
 ]
