@@ -6,9 +6,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv /opt/tidegate
 # The packages change less often than the code: their layer comes first.
-COPY requirements/build.txt requirements/runtime.txt requirements/
-RUN /opt/build/bin/python -m pip install --require-hashes --no-deps -r requirements/build.txt
-RUN /opt/tidegate/bin/python -m pip install --require-hashes --no-deps -r requirements/runtime.txt
+COPY locks/build.txt locks/runtime.txt locks/
+RUN /opt/build/bin/python -m pip install --require-hashes --no-deps -r locks/build.txt
+RUN /opt/tidegate/bin/python -m pip install --require-hashes --no-deps -r locks/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY analysis analysis
 COPY canary canary

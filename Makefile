@@ -55,29 +55,29 @@ image: ## Build the controller's image with buildah, podman or docker (IMAGE, BU
 crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
 
-lock: .venv/.dev ## Renew requirements/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
-	@$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt $(LOCK_ARGS)
-	@$(LOCK) pyproject.toml --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
-	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
-	@$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
-	@$(LOCK) --group go -o requirements/go.txt $(LOCK_ARGS)
-	@$(LOCK) --group pip-oldest -o requirements/pip-oldest.txt
-	@$(LOCK) --group pip-newest -o requirements/pip-newest.txt $(LOCK_ARGS)
+lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
+	@$(LOCK) pyproject.toml --all-extras --group dev -o locks/dev.txt $(LOCK_ARGS)
+	@$(LOCK) pyproject.toml --extra demo --group build -c locks/dev.txt -o locks/demo.txt
+	@$(LOCK) pyproject.toml -c locks/dev.txt -o locks/runtime.txt
+	@$(LOCK) --group build -c locks/dev.txt -o locks/build.txt
+	@$(LOCK) --group go -o locks/go.txt $(LOCK_ARGS)
+	@$(LOCK) --group pip-oldest -o locks/pip-oldest.txt
+	@$(LOCK) --group pip-newest -o locks/pip-newest.txt $(LOCK_ARGS)
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
 
 # One environment, filled as far as the target needs: the locks agree with each other, so `demo`
 # after `check` downloads nothing.
-.venv/.demo: requirements/demo.txt pyproject.toml | .venv/.made
+.venv/.demo: locks/demo.txt pyproject.toml | .venv/.made
 	@echo 'Installing what the demonstration needs into .venv'
-	@$(PIP) install --require-hashes --no-deps -r requirements/demo.txt
+	@$(PIP) install --require-hashes --no-deps -r locks/demo.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.dev: requirements/dev.txt pyproject.toml | .venv/.made
+.venv/.dev: locks/dev.txt pyproject.toml | .venv/.made
 	@echo 'Installing what development needs into .venv'
-	@$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
+	@$(PIP) install --require-hashes --no-deps -r locks/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -23,7 +23,7 @@ from tests.testbed.tools import ROOT
 
 pytestmark = pytest.mark.delivery
 
-LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LOCKS = sorted((ROOT / "locks").glob("*.txt"))
 PIPS = {"Debian 12's pip": "pip-oldest", "the newest pip": "pip-newest"}
 NEWER = "9999"
 
@@ -100,7 +100,7 @@ def pips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     for said, lock in PIPS.items():
         folder = tmp_path_factory.mktemp(lock)
         command = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
-        source = ("--require-hashes", "-r", str(ROOT / "requirements" / f"{lock}.txt"))
+        source = ("--require-hashes", "-r", str(ROOT / "locks" / f"{lock}.txt"))
         subprocess.run([*command, *source, "--target", str(folder)], check=True)
         found[said] = folder
     return found
@@ -157,7 +157,7 @@ def test_a_lock_installs_what_it_names_though_newer_releases_are_out(lock, pip, 
 
 
 def test_the_model_shows_what_would_go_wrong(pips, tmp_path):
-    model(ROOT / "requirements" / "dev.txt", tmp_path)
+    model(ROOT / "locks" / "dev.txt", tmp_path)
     done = install(pips["Debian 12's pip"], tmp_path, ["--require-hashes"])
     assert done.returncode != 0
     assert "coverage" in done.stderr

