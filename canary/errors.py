@@ -39,7 +39,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SpecWarning:
-    """One thing that a user wrote, and that is accepted but does not act as written."""
+    """One thing that a user wrote, and that is accepted but ignored or changed."""
 
     field: str
     value: object

@@ -1,4 +1,4 @@
-"""What the peer's users write, and that is accepted though it does not act as written.
+"""What Flagger's users write, and that is accepted but ignored or changed: each with a warning.
 
 What would change who gets the traffic, or whether a gate holds, is refused instead: see `rules.py`
 and `unsupported.py`. What a router ignores is said by the router.
@@ -12,7 +12,7 @@ from canary.api.fields import format_duration, go_duration
 from canary.api.people import LONGEST_CALL
 from canary.api.raw import items, part, text
 from canary.api.rules import BUILT_IN_METRICS
-from canary.api.shown import shown
+from canary.api.shown import Description, shown
 from canary.errors import SpecWarning
 
 _FULL = 100
@@ -20,7 +20,7 @@ _MAX_WEIGHT = "spec.analysis.maxWeight"
 
 
 def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
-    """Name every field that is accepted and does not act as written, whatever the router.
+    """Name every field that is accepted but ignored or changed, whatever the router.
 
     `spec` is that of the Canary as raw JSON: the model does not know how a duration was spelled.
     """
@@ -85,7 +85,8 @@ def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
     for index, metric in enumerate(analysis.metrics):
         if metric.threshold is not None and metric.threshold_range is not None:
             field = f"spec.analysis.metrics[{index}].threshold"
-            yield SpecWarning(field, metric.threshold, "ignored: thresholdRange is the bound")
+            threshold = Description(f"{metric.threshold:g}")
+            yield SpecWarning(field, threshold, "ignored: thresholdRange is the bound")
         source = "templateRef" if metric.template_ref else "query" if metric.query else ""
         if source and metric.name in BUILT_IN_METRICS:
             yield SpecWarning(

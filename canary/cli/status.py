@@ -66,7 +66,7 @@ def described(name: str, status: CanaryStatus, now: datetime) -> Block:
         lines.append((Styled(refused.message, "red"),))
     accepted = status.condition(SPEC_WARNINGS)
     if accepted is not None and accepted.status == "True":
-        lines.append((Styled(f"accepted, but: {accepted.message}", "yellow"),))
+        lines.append((Styled(f"warning: {accepted.message}", "yellow"),))
     unresolved = status.condition(REFERENCES_RESOLVED)
     if unresolved is not None and unresolved.status == "False":
         lines.append((Styled(unresolved.message, "yellow"),))

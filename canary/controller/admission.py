@@ -1,7 +1,7 @@
 """Admission: what the API server asks before it takes an object, and what it is answered.
 
-An object that could not be acted on is refused with every problem at once; what is accepted and
-does not act as written is answered as warnings, which kubectl prints. How the question comes in
+An object that could not be acted on is refused with every problem at once; what is accepted but
+ignored or changed comes back as warnings, which kubectl prints. How the question comes in
 (HTTPS) is kopf's; see `handlers.py`.
 """
 
@@ -69,7 +69,7 @@ class Reviewer:
         return "; ".join(str(problem) for problem in problems)
 
     def _warnings(self, request: Mapping[str, Any]) -> Iterator[SpecWarning]:
-        """Name what does not act as written; where the spec is left alone, only what is new."""
+        """Give the warnings; where the spec is left alone, only those that are new."""
         manifest, before = request.get("object"), request.get("oldObject")
         if _judged(request) != _CANARIES or not isinstance(manifest, Mapping):
             return

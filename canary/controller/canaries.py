@@ -67,7 +67,7 @@ class CanaryRecord:
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
-    """What is accepted, and does not act as written, of the spec that is acted on."""
+    """What of the spec that is acted on is accepted but ignored or changed."""
     unguided: bool = False
     """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
 
@@ -233,7 +233,7 @@ class CanaryReader:
         return self._specs.read(manifest).problems
 
     def warnings(self, manifest: Manifest) -> tuple[SpecWarning, ...]:
-        """Name what of an object is accepted and does not act as written."""
+        """Name what of an object is accepted but ignored or changed."""
         annotations = part(manifest.get("metadata"), "annotations")
         known = annotations if isinstance(annotations, Mapping) else {}
         return (*self._specs.read(manifest).warnings, *unknown_annotations(known))

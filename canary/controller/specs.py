@@ -26,7 +26,7 @@ class ReadSpec:
     problems: tuple[Problem, ...] = ()
     """Why it can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
-    """What of a sound spec is accepted, and does not act as written."""
+    """What of a sound spec is accepted but ignored or changed."""
 
 
 class SpecReader:

@@ -295,7 +295,7 @@ class Facts:
     unguided: bool = False
     """No sound spec is known: what can be read of an unsound one is acted on."""
     warnings: tuple[SpecWarning, ...] = ()
-    """What was written of the Canary, is accepted, and does not act as written."""
+    """What of the Canary is accepted but ignored or changed."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
     outages: tuple[Outage, ...] = ()

@@ -1,4 +1,4 @@
-"""What was written, is accepted, and does not act as written: told when it changes."""
+"""What is accepted but ignored or changed: told whenever the list changes."""
 
 from canary.api.status import Severity
 from canary.core.conditions import SPEC_WARNINGS, warnings_told

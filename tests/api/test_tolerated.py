@@ -1,4 +1,4 @@
-"""What Flagger takes and does no harm is accepted, and it is told what does not act as written."""
+"""What Flagger takes and does no harm is accepted, with a warning that says what happens instead."""
 
 import pytest
 
@@ -111,7 +111,7 @@ ACCEPTED = {
     ),
     "a threshold beside a thresholdRange": (
         {"analysis/metrics/0/threshold": 95},
-        "spec.analysis.metrics[0].threshold: 95.0: ignored: thresholdRange is the bound",
+        "spec.analysis.metrics[0].threshold: 95: ignored: thresholdRange is the bound",
     ),
     "an interval that is spelled out": (
         {"analysis/interval": "5min"},
@@ -175,7 +175,7 @@ def test_a_duration_that_cannot_be_read_is_refused_with_examples_of_one(written)
 
 
 @pytest.mark.parametrize("changes", SILENT.values(), ids=SILENT)
-def test_what_acts_as_written_is_not_warned_of(changes):
+def test_what_is_neither_ignored_nor_changed_is_not_warned_of(changes):
     obj = patched(a_canary(), changes)
     assert (READER.problems(obj), READER.warnings(obj)) == ((), ())
 

@@ -149,9 +149,9 @@ def test_the_images_are_named_before_anything_that_is_waited_for():
     assert "images" not in "".join(shown(CanaryStatus()))
 
 
-def test_what_does_not_act_as_written_is_shown_while_it_is_so():
+def test_warnings_about_the_spec_are_shown_while_they_hold():
     message = "spec.service.timeout: '5s': linkerd ignores it: the route sets no time limit"
-    for holds, lines in (("True", [f"accepted, but: {message}"]), ("False", [])):
+    for holds, lines in (("True", [f"warning: {message}"]), ("False", [])):
         said = Condition(type="SpecWarnings", status=holds, reason="SpecWarnings", message=message)
         status = CanaryStatus(phase=Phase.INITIALIZED, conditions=(said,))
         assert shown(status)[2:] == lines

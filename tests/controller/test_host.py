@@ -189,7 +189,7 @@ class TestAdmission:
         for field in ("spec.service.port", "spec.nonsense", "spec.provider"):
             assert field in response["status"]["message"]
 
-    async def test_warns_of_what_does_not_act_as_written(self, ask: Any):
+    async def test_warns_of_what_is_ignored(self, ask: Any):
         service = {"port": 80, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}, "timeout": "5s"}
         response = await ask(self.canary(provider="linkerd", service=service))
         assert response["allowed"] is True

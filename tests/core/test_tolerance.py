@@ -1,4 +1,4 @@
-"""What is accepted and does not act as written: a condition while it is so, an event when it changes."""
+"""What is accepted but ignored or changed: a condition while it is so, an event when that changes."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_it_is_told_again_when_the_set_has_changed_and_settles_when_there_is_non
     other = warned(STEPS, before=first.status, second=2)
     assert told(other) == [str(TIMEOUT), str(STEPS)]
     settled = warned(before=other.status, second=3)
-    assert said(settled) == ("False", "Settled", "Everything acts as it is written.")
+    assert said(settled) == ("False", "Settled", "Nothing in the spec is ignored or changed.")
     assert told(settled) == [str(TIMEOUT), str(STEPS)]
     back = warned(STEPS, before=settled.status, second=4)
     assert told(back) == [str(TIMEOUT), str(STEPS), str(STEPS)]
