@@ -222,7 +222,7 @@ async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
         then_nothing_was_lost(load)
 
 
-async def test_an_outage_of_the_metric_store_holds_the_weight(
+async def test_a_missing_template_holds_the_start_of_a_run_and_an_outage_of_its_store_the_weight(
     world: World, receiver: Receiver
 ) -> None:
     template = {
@@ -235,11 +235,16 @@ async def test_an_outage_of_the_metric_store_holds_the_weight(
         },
     }
     metric = {"name": "orders", "templateRef": {"name": "orders"}, "thresholdRange": {"min": 50}}
-    await world.create(template, METRIC_TEMPLATE)
+    # Given a release whose metric names a template that does not exist
     await given_a_canary(world, metrics=[metric])
-    # Given a run whose metric store is down
-    receiver.status, receiver.body = 503, "upgrading"
     await world.release("2.0")
+    held = await until_waiting(world, "ReferenceBroken")
+    # Then nothing is begun
+    assert held["phase"] == "Initialized"
+    # When the template is there, and its store is down
+    receiver.status, receiver.body = 503, "upgrading"
+    await world.create(template, METRIC_TEMPLATE)
+    # Then the run begins by itself, and its weight is held
     held = await until_waiting(world, "AnalysisInconclusive")
     assert held["canaryWeight"] == 20
     assert held["failedChecks"] == 0
