@@ -25,6 +25,7 @@ from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.cluster import Cluster
 from canary.controller.configs import followed_kinds
+from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
@@ -147,6 +148,7 @@ class Controller:
         self._stack.push_async_callback(self._reconciler.close)
         await self._serve()
         self._tracker.start()
+        self._introduce(cluster)
         self._begin(self._queue.run(self._work, settings.workers), "queue")
         self._begin(self._beat(), "heartbeat")
         if authority.needed:
@@ -202,6 +204,18 @@ class Controller:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_log_end)
         self._tasks.append(task)
+
+    def _introduce(self, cluster: Cluster) -> None:
+        """Say what runs here, while the work begins already."""
+        introducing = asyncio.create_task(introduce(cluster, self._settings, self._version))
+        introducing.set_name("introduction")
+        introducing.add_done_callback(_log_end)
+
+        async def end() -> None:
+            introducing.cancel()
+            await asyncio.gather(introducing, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
 
     async def _beat(self) -> None:
         while True:
