@@ -40,8 +40,8 @@ MOST_ANSWERS = 1024
 #: A provider that nobody asks for this long is closed.
 IDLE = timedelta(hours=1)
 
-Observer = Callable[[ProviderSpec, float, Outcome], None]
-"""Told of each query that was put to a provider: where, how many seconds it took, what came."""
+Observer = Callable[[Metric, float, Outcome], None]
+"""Told of each query that was put to a provider: whose, how many seconds it took, what came."""
 
 
 async def analyse(metrics: Sequence[Metric], providers: "Providers", at: datetime) -> Report:
@@ -205,7 +205,7 @@ class Providers:
 
         outcome = await self._guard(spec, query)
         if self._observe is not None:
-            self._observe(spec, _now() - begun, outcome)
+            self._observe(metric, _now() - begun, outcome)
         return outcome
 
     async def _guard(

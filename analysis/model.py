@@ -151,6 +151,8 @@ class Metric:
     on_error: Policy = Policy.HOLD
     unit: str = ""
     judge: str = "threshold"
+    asked_by: str = ""
+    """Who asks; means nothing to the engine, which shows it to its observer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

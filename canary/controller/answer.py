@@ -4,10 +4,12 @@ Refusals and outages are answers too: nothing a third party does raises here. Th
 can't be reached is no answer of anybody.
 """
 
+import logging
 from datetime import UTC, datetime
 
 from analysis.engine import Providers, analyse
 from analysis.model import Report
+from canary.api.people import Webhook
 from canary.controller.canaries import CanaryRecord
 from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
@@ -16,6 +18,8 @@ from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
 from canary.core.needs import Answer, AskHooks, HookAnswer, Need
 from canary.errors import CanaryError, Unreachable
+
+log = logging.getLogger(__name__)
 
 
 class Answerer:
@@ -63,6 +67,7 @@ class Answerer:
             except Unreachable:
                 raise
             except CanaryError as error:
+                _log(record, hook, str(error))
                 return HookAnswer(passed=False, hook=hook.name, message=str(error))
             result = await self._hooks.call(
                 hook,
@@ -71,6 +76,8 @@ class Answerer:
                 secret=secret,
             )
             last = HookAnswer(passed=result.passed, hook=hook.name, message=result.message)
+            if result.broken:
+                _log(record, hook, result.message)
             if not result.passed:
                 return last
         return last
@@ -78,5 +85,12 @@ class Answerer:
     async def _analyse(self, record: CanaryRecord) -> Report:
         assert record.canary is not None
         metrics, unasked = await self._queries.build(record)
+        for check in unasked:
+            log.warning("query of %s", check.message, extra={"canary": str(record.key)})
         report = await analyse(metrics, self._providers, datetime.now(UTC))
         return Report(checks=(*unasked, *report.checks))
+
+
+def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:
+    """Say that a hook has failed; that it said no is an answer like any other."""
+    log.warning("hook %s: %s", hook.name, message, extra={"canary": str(record.key)})

@@ -15,7 +15,7 @@ from time import monotonic
 
 from analysis.egress import EgressPolicy
 from analysis.engine import CONCURRENCY, Providers
-from analysis.model import Outcome, ProviderSpec, QueryFailure
+from analysis.model import Metric, Outcome, QueryFailure
 from analysis.transport import endpoints
 from canary.api.people import Webhook
 from canary.controller.alerts import AlertSender, default_receiver
@@ -42,7 +42,7 @@ from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
-from canary.controller.webhooks import HookCaller, HookResult
+from canary.controller.webhooks import HookCaller, HookPayload, HookResult
 from canary.core.facts import Outage, Policy
 from canary.errors import CanaryError
 from canary.resources.revision import HASHING, Hashing
@@ -341,15 +341,21 @@ class Controller:
         error = "" if 200 <= status < 400 or missing else str(status or "no-answer")
         self._metrics.api_request(verb, resource, seconds, error)
 
-    def _observe_hook(self, hook: Webhook, result: HookResult, seconds: float) -> None:
+    def _observe_hook(
+        self, hook: Webhook, payload: HookPayload, result: HookResult, seconds: float
+    ) -> None:
         error = "" if result.passed else str(result.status or "no-answer")
-        self._metrics.webhook(hook.type, seconds, error)
+        place = (payload.namespace, payload.name)
+        self._metrics.webhook(hook.type, seconds, error, place=place)
 
-    def _observe_query(self, spec: ProviderSpec, seconds: float, outcome: Outcome) -> None:
+    def _observe_query(self, metric: Metric, seconds: float, outcome: Outcome) -> None:
         error = ""
         if isinstance(outcome, QueryFailure):
             error = "unavailable" if outcome.retryable else "refused"
-        self._metrics.query(spec.type, seconds, error)
+            place = {"canary": metric.asked_by}
+            log.warning("query of %s: %s", metric.name, outcome.reason, extra=place)
+        namespace, _, name = metric.asked_by.partition("/")
+        self._metrics.query(metric.provider.type, seconds, error, place=(namespace, name))
 
 
 def _now() -> datetime:

@@ -22,7 +22,7 @@ from prometheus_client.exposition import choose_encoder
 
 from canary.api.status import Outcome, RunRecord
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.gauges import CanaryGauges
+from canary.controller.gauges import CanaryGauges, Place
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -53,8 +53,10 @@ class Metrics:
         self._registry.register(self._gauges)
         self._make_run_metrics()
         self._make_call_metrics()
-        self._outcomes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self._last_runs: dict[tuple[str, str], int | None] = {}
+        self._outcomes: defaultdict[Place, set[str]] = defaultdict(set)
+        self._failed: defaultdict[Place, set[tuple[Counter, tuple[str, ...]]]] = defaultdict(set)
+        """The series of calls that have failed, by the Canary that they were made for."""
+        self._last_runs: dict[Place, int | None] = {}
         """The hash of the last run that was seen: a number is all that is kept of it."""
 
     def _make_run_metrics(self) -> None:
@@ -73,8 +75,10 @@ class Metrics:
         )
 
     def _make_call_metrics(self) -> None:
-        self._queries = self._calls("query", "Queries of metric stores", "provider")
-        self._webhooks = self._calls("webhook", "Calls of hooks, retries included", "type")
+        self._queries = self._calls_of_canaries("query", "Queries of metric stores", "provider")
+        self._webhooks = self._calls_of_canaries(
+            "webhook", "Calls of hooks, retries included", "type"
+        )
         self._api = self._calls("api_request", "Requests to the Kubernetes API", "verb", "resource")
         self._notifications = self._calls("notification", "Attempts to deliver a notice")
         self._given_up = Counter(
@@ -109,20 +113,28 @@ class Metrics:
 
     def _calls(self, name: str, text: str, *labels: str) -> tuple[Histogram, Counter]:
         """Make the latency histogram and the error counter of one kind of call."""
-        duration = Histogram(
+        return self._duration(name, text, *labels), self._errors(name, text, *labels)
+
+    def _calls_of_canaries(self, name: str, text: str, label: str) -> tuple[Histogram, Counter]:
+        """Do the same for calls that are made for a Canary, which errors name."""
+        return self._duration(name, text, label), self._errors(name, text, *_OF_CANARY, label)
+
+    def _duration(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(
             f"tidegate_{name}_duration_seconds",
             f"{text}: how long they took.",
             labels,
             buckets=_CALL_BUCKETS,
             registry=self._registry,
         )
-        errors = Counter(
+
+    def _errors(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(
             f"tidegate_{name}_errors",
             f"{text}: how many failed, and of what.",
             (*labels, "reason"),
             registry=self._registry,
         )
-        return duration, errors
 
     def canary(self, record: CanaryRecord) -> None:
         """Show the status of a Canary, and count the runs that have ended since the last time."""
@@ -136,15 +148,17 @@ class Metrics:
         self._gauges.forget(place)
         for outcome in self._outcomes.pop(place, ()):
             self._runs.remove(*place, outcome)
+        for errors, labels in self._failed.pop(place, ()):
+            errors.remove(*labels)
         self._last_runs.pop(place, None)
 
-    def query(self, provider: str, seconds: float, error: str = "") -> None:
-        """Count a query; `error` is one word for why it failed."""
-        _observe(self._queries, (provider,), seconds, error)
+    def query(self, provider: str, seconds: float, error: str = "", *, place: Place) -> None:
+        """Count a query for a Canary; `error` is one word for why it failed."""
+        self._observe(self._queries, provider, seconds, error, place)
 
-    def webhook(self, hook_type: str, seconds: float, error: str = "") -> None:
-        """Count a call of a hook; `error` is its status, or one word."""
-        _observe(self._webhooks, (hook_type,), seconds, error)
+    def webhook(self, hook_type: str, seconds: float, error: str = "", *, place: Place) -> None:
+        """Count a call of a hook for a Canary; `error` is its status, or one word."""
+        self._observe(self._webhooks, hook_type, seconds, error, place)
 
     def api_request(self, verb: str, resource: str, seconds: float, error: str = "") -> None:
         """Count a request to the Kubernetes API; `error` is its status, or one word."""
@@ -180,7 +194,25 @@ class Metrics:
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
-    def _count_runs(self, place: tuple[str, str], history: tuple[RunRecord, ...]) -> None:
+    def _observe(
+        self,
+        calls: tuple[Histogram, Counter],
+        label: str,
+        seconds: float,
+        error: str,
+        place: Place,
+    ) -> None:
+        duration, errors = calls
+        duration.labels(label).observe(seconds)
+        if not error:
+            return
+        # What comes in for a Canary that is gone makes no series that nobody would take away.
+        known = place if place in self._last_runs else ("", "")
+        labels = (*known, label, error)
+        errors.labels(*labels).inc()
+        self._failed[known].add((errors, labels))
+
+    def _count_runs(self, place: Place, history: tuple[RunRecord, ...]) -> None:
         """Count the runs that are newer than the last one seen; the history's newest is first."""
         for run in history:
             if hash(run) == self._last_runs.get(place):

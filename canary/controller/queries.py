@@ -101,6 +101,7 @@ class QueryBuilder:
             on_no_data=Policy(spec.on_no_data),
             on_error=Policy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
+            asked_by=str(record.key),
         )
 
     def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:

@@ -230,6 +230,7 @@ class Reconciler:
         place = (record.key, need)
         if place not in self._asked:
             self._asked.add(place)
+            self._metrics.canary(record)
             self._start(self._answer(record, need), record.key)
 
     async def _answer(self, record: CanaryRecord, need: Need) -> None:

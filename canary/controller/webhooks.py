@@ -95,12 +95,19 @@ class HookResult:
         """Whether the hook answered at all."""
         return self.status is not None
 
+    @property
+    def broken(self) -> bool:
+        """Whether the hook itself has failed, and not only said no."""
+        return self.status is None or self.status >= 500
 
-Observed = Callable[[Webhook, HookResult, float], None]
-"""Told of every call: the hook, what it said, and how long it took, in seconds."""
+
+Observed = Callable[[Webhook, HookPayload, HookResult, float], None]
+"""Told of every call: the hook, what it was told, what it said, and how many seconds it took."""
 
 
-def _unobserved(_hook: Webhook, _result: HookResult, _seconds: float) -> None:
+def _unobserved(
+    _hook: Webhook, _payload: HookPayload, _result: HookResult, _seconds: float
+) -> None:
     """Tell nobody."""
 
 
@@ -148,7 +155,7 @@ class HookCaller:
         egress = UNRESTRICTED if trusted else self._egress
         call = _Call(hook, payload.as_json(), key, secret or {}, egress)
         result = _result(await self._persist(call))
-        self._observed(hook, result, call.seconds)
+        self._observed(hook, payload, result, call.seconds)
         return result
 
     @property

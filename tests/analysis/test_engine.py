@@ -309,16 +309,17 @@ async def test_an_unknown_judge_gives_no_verdict(providers):
     assert "threshold" in report.checks[0].message
 
 
-async def test_the_observer_is_told_of_each_question():
+async def test_the_observer_is_told_of_each_question_and_who_asks():
     told = []
     script = a_script(answers())
 
-    def observe(spec, seconds, outcome):
-        told.append((spec, seconds >= 0, outcome))
+    def observe(metric, seconds, outcome):
+        told.append((metric.provider, metric.asked_by, seconds >= 0, outcome))
 
+    metric = replace(a_metric(script), asked_by="test/podinfo")
     async with Providers(table=TABLE, observe=observe) as providers:
-        await analyse([a_metric(script), a_metric(script)], providers, NOW)
-    assert told == [(script.spec, True, Sample(value=5, at=NOW))]
+        await analyse([metric, metric], providers, NOW)
+    assert told == [(script.spec, "test/podinfo", True, Sample(value=5, at=NOW))]
 
 
 async def test_preparing_tells_providers_and_gives_what_stands_against_it(providers):

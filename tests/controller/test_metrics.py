@@ -14,6 +14,8 @@ from canary.settings import Settings
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PODINFO = CanaryKey("tidegate.dev", "test", "podinfo")
+PLACE = (PODINFO.namespace, PODINFO.name)
+OF_CANARY = (("namespace", "test"), ("name", "podinfo"))
 
 
 @pytest.fixture
@@ -175,18 +177,24 @@ class TestRuns:
 
 class TestCalls:
     def test_latency_and_errors_of_each_kind_of_call(self, metrics: Metrics) -> None:
-        metrics.query("prometheus", 0.2)
-        metrics.query("prometheus", 0.4, error="unavailable")
-        metrics.webhook("rollout", 0.5, error="503")
+        metrics.canary(a_record())
+        metrics.query("prometheus", 0.2, place=PLACE)
+        metrics.query("prometheus", 0.4, error="unavailable", place=PLACE)
+        metrics.webhook("rollout", 0.5, error="503", place=PLACE)
         metrics.api_request("PATCH", "canaries", 0.1, error="409")
         metrics.notification("failed", 2)
         metrics.notification("delivered", 1)
         metrics.notification("given-up", 0)
         expected = {
             ("query_duration_seconds_count", ("provider", "prometheus")): 2,
-            ("query_errors_total", ("provider", "prometheus"), ("reason", "unavailable")): 1,
+            (
+                "query_errors_total",
+                *OF_CANARY,
+                ("provider", "prometheus"),
+                ("reason", "unavailable"),
+            ): 1,
             ("webhook_duration_seconds_count", ("type", "rollout")): 1,
-            ("webhook_errors_total", ("type", "rollout"), ("reason", "503")): 1,
+            ("webhook_errors_total", *OF_CANARY, ("type", "rollout"), ("reason", "503")): 1,
             (
                 "api_request_errors_total",
                 ("verb", "PATCH"),
@@ -199,6 +207,18 @@ class TestCalls:
         }
         for (name, *labels), number in expected.items():
             assert value(metrics, f"tidegate_{name}", **dict(labels)) == number, name
+
+    def test_errors_of_queries_and_hooks_go_with_their_canary(self, metrics: Metrics) -> None:
+        metrics.canary(a_record())
+        for error in ("unavailable", "refused", "unavailable"):
+            metrics.query("prometheus", 0.1, error=error, place=PLACE)
+            metrics.webhook("rollout", 0.1, error="500", place=PLACE)
+        metrics.forget(PODINFO)
+        # A call that was under way when the Canary went.
+        metrics.webhook("event", 0.1, error="500", place=PLACE)
+        assert not [labels for _, labels in series(metrics) if ("name", "podinfo") in labels]
+        nobody = {"namespace": "", "name": "", "type": "event", "reason": "500"}
+        assert value(metrics, "tidegate_webhook_errors_total", **nobody) == 1
 
     def test_depth_of_the_queue_leadership_and_share_are_asked_for_when_read(
         self, metrics: Metrics

@@ -390,17 +390,17 @@ class TestManyCalls:
         assert caller.waiting == 0
 
     async def test_every_call_is_observed_once(self, receiver: Receiver, rests: Rests) -> None:
-        seen: list[tuple[str, int | None, bool]] = []
+        seen: list[tuple[str, str, int | None, bool]] = []
         caller = HookCaller(
             sleep=rests.sleep,
-            observed=lambda hook, result, seconds: seen.append(
-                (hook.name, result.status, seconds > 0)
+            observed=lambda hook, payload, result, seconds: seen.append(
+                (hook.name, f"{payload.namespace}/{payload.name}", result.status, seconds > 0)
             ),
         )
         receiver.answers(Answer(status=500), Answer())
         await call(caller, a_hook(receiver.url, retries=1))
         await caller.close()
-        assert seen == [("load-test", 200, True)]
+        assert seen == [("load-test", "test/podinfo", 200, True)]
 
 
 class TestCertificates:
