@@ -4,10 +4,13 @@ import logging
 
 import pytest
 
+from canary.api.meta import GROUP
 from canary.controller.controller import Controller
+from canary.controller.templates import metric_template_kind
 from tests.controller.running import World, until
 
 NOBODY = "http://127.0.0.1:9"
+TEMPLATE = metric_template_kind(GROUP)
 RATE = {"name": "request-success-rate", "interval": "1s", "thresholdRange": {"min": 99}}
 LOST = RATE | {"name": "lost", "templateRef": {"name": "lost"}}
 
@@ -43,6 +46,13 @@ async def test_a_query_that_fails_names_its_canary(world: World, caplog: pytest.
     caplog.set_level(logging.WARNING)
     await world.create_app()
     async with world.running_controller() as controller:
+        template = {
+            "apiVersion": TEMPLATE.api_version(TEMPLATE.versions[0]),
+            "kind": TEMPLATE.kind,
+            "metadata": {"name": "lost", "namespace": world.namespace},
+            "spec": {"provider": {"type": "prometheus", "address": NOBODY}, "query": "up"},
+        }
+        await world.api.create(template, TEMPLATE)
         await world.create_canary(analysis={"metrics": [RATE, LOST]})
         await world.until_phase("Initialized")
         await world.release()
@@ -50,4 +60,5 @@ async def test_a_query_that_fails_names_its_canary(world: World, caplog: pytest.
         series = f"tidegate_query_errors_total{labels}"
         await until(lambda: series in page(controller), "the error is counted")
         assert logged(caplog, "query of request-success-rate: ")
-        assert logged(caplog, "query of lost can't be asked: ")
+        await world.api.delete(TEMPLATE, world.namespace, "lost")
+        await until(lambda: logged(caplog, "query of lost can't be asked: "), "it is logged")
