@@ -30,7 +30,9 @@ async def test_no_weight_is_moved_on_a_route_that_the_gateway_refuses(
         # Then the weight is held, with the gateway's own words
         held = await until_waiting(world, "RouteRefused")
         assert held["canaryWeight"] == 0
-        assert "that Accepted is False: NoMatchingParent: " in held["waitingFor"]["message"]
+        said = held["waitingFor"]["message"]
+        assert "reports Accepted=False for parent " in said
+        assert ": NoMatchingParent: " in said
         assert "istio.io/gateway-controller" in held["waitingFor"]["message"]
         # When the listener is the right one again
         await world.patch(canary_kind(GROUP), APP, {"spec": {"service": {"gatewayRefs": found}}})
