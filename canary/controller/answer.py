@@ -78,6 +78,7 @@ class Answerer:
             last = HookAnswer(passed=result.passed, hook=hook.name, message=result.message)
             if result.broken:
                 _log(record, hook, result.message)
+            log.debug("asked: %s", last, extra={"canary": str(record.key)})
             if not result.passed:
                 return last
         return last
@@ -88,7 +89,10 @@ class Answerer:
         for check in unasked:
             log.warning("query of %s", check.message, extra={"canary": str(record.key)})
         report = await analyse(metrics, self._providers, datetime.now(UTC))
-        return Report(checks=(*unasked, *report.checks))
+        checks = (*unasked, *report.checks)
+        for check in checks:
+            log.debug("judged: %s", check, extra={"canary": str(record.key)})
+        return Report(checks=checks)
 
 
 def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:

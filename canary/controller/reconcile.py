@@ -183,6 +183,7 @@ class Reconciler:
 
     async def _carry_out(self, record: CanaryRecord, decision: Decision) -> None:
         key = record.key
+        _log_decision(key, decision)
         try:
             record = await self._applier.write_status(record, decision.status)
             # What was answered is in the status now.
@@ -257,3 +258,16 @@ class Reconciler:
         self._metrics.forget(key)
         self._queue.forget(key)
         self._sight.forget(key)
+
+
+def _log_decision(key: CanaryKey, decision: Decision) -> None:
+    status, wait = decision.status, decision.status.waiting_for
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug(
+            "decided: weight %d %%, waiting for %s; must be true: %s; looked at again %s",
+            status.canary_weight,
+            wait.reason if wait else "nothing",
+            ", ".join(map(str, decision.actions)) or "nothing",
+            f"at {decision.wake_at:%H:%M:%S}" if decision.wake_at else "when something changes",
+            extra={"canary": str(key), "phase": status.phase},
+        )

@@ -35,8 +35,6 @@ def tell_references(situation: Situation) -> Situation:
         return situation
     if found:
         return situation.tell(BROKEN, told(found), Severity.WARN)
-    if situation.status.condition(REFERENCES_RESOLVED) is None:
-        return situation
     return situation.tell(REFERENCES_RESOLVED, "All that the Canary refers to can be used again")
 
 

@@ -10,6 +10,7 @@ from canary.api.annotations import SEND_TO
 from canary.api.kinds import DEPLOYMENT, SECRET, SERVICE, Kind
 from tests.controller.faults import Proxy, answer, lose_answer, proxied, reset
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
+from tests.controller.test_controller import METRIC, sample
 from tests.receiver import Answer, receiving
 
 
@@ -253,3 +254,21 @@ async def _promoted(world: World) -> None:
     await until(parked, "the target is parked")
     assert await world.read(CANARY, "podinfo") is not None
     assert primary["metadata"]["namespace"] == DEMO
+
+
+async def test_the_log_at_debug_says_what_was_asked_answered_and_decided(
+    world: World, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("DEBUG", "canary.controller")
+    await world.create_app()
+    async with receiving() as third, world.running_controller(metrics_server=third.url):
+        third.answers(sample(0))
+        hooks = [hook("pre-rollout", third.url)]
+        await world.create_canary(analysis={"metrics": [METRIC], "webhooks": hooks})
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("Succeeded")
+    said = [each.getMessage() for each in caplog.records if vars(each).get("canary")]
+    assert any("asked: HookAnswer(passed=True, hook='pre-rollout'" in each for each in said)
+    assert any(each.startswith("judged: ") and METRIC["query"] in each for each in said)
+    assert any("decided: weight 50 %" in each and "RouteTraffic" in each for each in said)
