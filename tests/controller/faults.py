@@ -14,6 +14,10 @@ import orjson
 import yaml
 from aiohttp import web
 
+from canary.api.kinds import CONFIG_MAP, Manifest
+from canary.controller.cluster import Cluster
+from canary.errors import Conflict
+
 DEADLINE_SECONDS = 60.0
 
 
@@ -267,6 +271,17 @@ async def until(holds: Callable[[], Any], what: str) -> None:
                 await asyncio.sleep(0.002)
     except TimeoutError as error:
         raise AssertionError(f"did not happen in {DEADLINE_SECONDS:.0f} s: {what}") from error
+
+
+async def write(cluster: Cluster, obj: Manifest) -> Manifest:
+    """Make a ConfigMap, or bring the one that is there to what this one says."""
+    metadata = obj["metadata"]
+    try:
+        return await cluster.create(obj, CONFIG_MAP)
+    except Conflict:
+        return await cluster.merge_patch(
+            CONFIG_MAP, metadata["namespace"], metadata["name"], {"data": obj["data"]}
+        )
 
 
 def config_map(name: str, value: str = "1", namespace: str = "default") -> dict[str, Any]:

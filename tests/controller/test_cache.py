@@ -27,6 +27,7 @@ from tests.controller.faults import (
     say,
     silence,
     until,
+    write,
 )
 from tests.controller.test_cluster import DEFINITION, WIDGET, a_definition
 
@@ -96,7 +97,7 @@ class World:
 
     async def set(self, name: str, value: str) -> Manifest:
         """Write as somebody else."""
-        return await self.writer.apply(config_map(name, value), CONFIG_MAP)
+        return await write(self.writer, config_map(name, value))
 
     async def remove(self, name: str) -> None:
         await self.writer.delete(CONFIG_MAP, "default", name)
@@ -410,19 +411,19 @@ class TestFaults:
         async with EmbeddedApiServer() as restored:
             path = str(restored.kubeconfig(tmp_path / "restored"))
             async with connect(kubeconfig=path) as writer:
-                await writer.apply(config_map("a", "old"), CONFIG_MAP)
+                await write(writer, config_map("a", "old"))
                 proxy.meet(WATCH, answer(410))
                 proxy.upstream = restored.url
                 proxy.cut()
                 await world.shows(a="old")
-                await writer.apply(config_map("a", "new"), CONFIG_MAP)
+                await write(writer, config_map("a", "new"))
                 await world.shows(a="new")
             await world.caches.close()
 
 
 class TestOwnWrites:
     async def own(self, world: World, name: str, value: str) -> Manifest:
-        written = await world.cluster.apply(config_map(name, value), CONFIG_MAP)
+        written = await write(world.cluster, config_map(name, value))
         world.caches.put(CONFIG_MAP, written)
         return written
 
@@ -499,7 +500,7 @@ class TestOwnWrites:
         self, world: World, answered: str
     ) -> None:
         await world.follow()
-        late = await world.cluster.apply(config_map("a", "1"), CONFIG_MAP)
+        late = await write(world.cluster, config_map("a", "1"))
         await world.shows(a="1")
         await world.remove("a")
         await world.shows()
@@ -579,7 +580,7 @@ class TestScopes:
         self, world: World, proxy: Proxy
     ) -> None:
         for namespace in ("default", "kube-system", "kube-public"):
-            await world.writer.apply(config_map(namespace, "1", namespace), CONFIG_MAP)
+            await write(world.writer, config_map(namespace, "1", namespace))
         for namespace in ("default", "kube-system"):
             world.caches.require(CONFIG_MAP, namespace)
             await world.caches.wait_synced(CONFIG_MAP, namespace)
@@ -595,7 +596,7 @@ class TestScopes:
         self, world: World, proxy: Proxy
     ) -> None:
         for namespace in ("default", "kube-system"):
-            await world.writer.apply(config_map(namespace, "1", namespace), CONFIG_MAP)
+            await write(world.writer, config_map(namespace, "1", namespace))
         for _ in range(3):
             world.caches.require(CONFIG_MAP)
         await world.caches.wait_synced(CONFIG_MAP)

@@ -23,6 +23,7 @@ from tests.controller.faults import (
     config_map,
     kubeconfig,
     proxied,
+    write,
 )
 
 
@@ -76,11 +77,11 @@ class TestCredentials:
         token.write_text("t0ken-1\n")
         path = kubeconfig(tmp_path / "config", proxy.url, user={"tokenFile": str(token)})
         async with connect(kubeconfig=str(path)) as cluster:
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await write(cluster, config_map("a"))
             tokens.clear()
             tokens["t0ken-2"] = "tidegate"
             token.write_text("t0ken-2\n")
-            await cluster.apply(config_map("a", "2"), CONFIG_MAP)
+            await write(cluster, config_map("a", "2"))
 
     async def test_a_token_that_can_no_longer_be_read_is_named(
         self, connect: Connect, proxy: Proxy, tmp_path: Path
@@ -89,7 +90,7 @@ class TestCredentials:
         token.write_text("t0ken-1")
         path = kubeconfig(tmp_path / "config", proxy.url, user={"tokenFile": str(token)})
         async with connect(kubeconfig=str(path)) as cluster:
-            await cluster.apply(config_map("a"), CONFIG_MAP)
+            await write(cluster, config_map("a"))
             token.unlink()
             cluster.credentials.expire()
             with pytest.raises(Forbidden, match="no token for"):
