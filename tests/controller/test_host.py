@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ SPEC = {
     "service": {"port": 80},
     "analysis": {"interval": "1m", "threshold": 2, "stepWeight": 10, "maxWeight": 50},
 }
+
+
+_PROCESSES = count()
 
 
 class Process:
@@ -51,7 +55,8 @@ class Process:
 
 @asynccontextmanager
 async def running(world: World, *flags: str, port: int | None = None) -> AsyncIterator[Process]:
-    port, log = port or free_port(), world.directory / "log"
+    # Two that run at once do not write into one file.
+    port, log = port or free_port(), world.directory / f"log-{next(_PROCESSES)}"
     command = (
         *(sys.executable, "-m", "canary", "run", "--kubeconfig", str(world.kubeconfig)),
         *("--listen", f"127.0.0.1:{port}", "--log-format", "console", "--drain", "0s"),
