@@ -148,6 +148,14 @@ def test_another_target_is_a_new_revision_for_the_primary_that_serves() -> None:
     assert "TargetChanged" in [each.reason for each in decision.status.notices]
 
 
+def test_another_target_behind_the_same_service_leaves_no_former_names() -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+    spec = a_spec(targetRef=target, service={"port": 80, "name": "podinfo"})
+    decision = decided(spec.with_primary("podinfo-primary"), a_status(names=OLD), ROUTED, at(0))
+    assert decision.status.former_names == ()
+    assert [each.reason for each in decision.status.notices][:1] == ["TargetChanged"]
+
+
 def test_a_primary_that_never_was_takes_its_name_from_the_target_of_now() -> None:
     spec = a_spec(targetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"})
     spec = spec.with_primary("podinfo-primary")
