@@ -35,6 +35,7 @@ from canary.core.actions import (
     HoldFinalizer,
     RemoveAutoscaler,
     RestoreRoutes,
+    RouteFormer,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
@@ -117,8 +118,8 @@ class Applier:
                 return await self._ensure_once(record, action), record
             case RemoveAutoscaler(name=name):
                 return await self._remove_autoscaler(record, name), record
-            case RestoreRoutes() | GiveBack():
-                return await self._put_back(record, action), record
+            case RestoreRoutes() | GiveBack() | RouteFormer():
+                return await self._change_routes(record, action), record
             case ScaleTarget(replicas=replicas):
                 return await self._scale_target(record, replicas), record
             case ScalePrimary(replicas=replicas):
@@ -189,8 +190,13 @@ class Applier:
         await self._writer.delete(key)
         return True
 
-    async def _put_back(self, record: CanaryRecord, action: RestoreRoutes | GiveBack) -> bool:
-        if isinstance(action, GiveBack):
+    async def _change_routes(
+        self, record: CanaryRecord, action: RestoreRoutes | GiveBack | RouteFormer
+    ) -> bool:
+        gone: tuple[ObjectKey, ...] = ()
+        if isinstance(action, RouteFormer):
+            writes = self._renderer.former_route(record, action)
+        elif isinstance(action, GiveBack):
             writes, gone = self._renderer.give_back(record, action)
         else:
             writes, gone = self._renderer.restoration(record)
@@ -219,7 +225,9 @@ class Applier:
             resource_version=record.resource_version,
             subresource=subresource,
         )
-        return self._reader.read(written)
+        found = self._reader.read(written)
+        same = found.generation == record.generation and not found.problems
+        return found.with_names_of(record) if record.problems and same else found
 
     async def _scale_target(self, record: CanaryRecord, replicas: int) -> bool:
         target = self._target(record)

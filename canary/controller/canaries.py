@@ -5,9 +5,9 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -82,9 +82,25 @@ class CanaryRecord:
         return self.canary.spec.service_name if self.canary else ""
 
     @property
+    def held(self) -> Names:
+        """The names that everything is made under; empty ones before anything is."""
+        return self.status.names or Names()
+
+    @property
     def services(self) -> tuple[str, ...]:
-        """The names of the apex services, the former ones of which something is left included."""
-        return (self.service, *(each.service for each in self.status.former_names))
+        """The names of the apex services: of the spec, the one held, and former ones with a rest."""
+        held = {self.held.service} - {"", self.service}
+        return (self.service, *held, *(each.service for each in self.status.former_names))
+
+    def with_names_of(self, other: Self) -> Self:
+        """Copy with the names that another reading of this Canary goes by, and why it does."""
+        return replace(
+            self,
+            canary=other.canary,
+            router=other.router,
+            provider=other.provider,
+            problems=other.problems,
+        )
 
     @property
     def reference(self) -> Manifest:
@@ -111,7 +127,9 @@ class KnownCanary:
     service: str
     """The name of the apex service."""
     services: tuple[str, ...]
-    """The names of the apex services, the former ones of which something is left included."""
+    """The names of the apex services: of the spec, the one held, and former ones with a rest."""
+    held: Names
+    """The names that everything is made under; empty ones before anything is."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 
@@ -149,6 +167,7 @@ class CanaryReader:
             target=record.target,
             service=record.service,
             services=record.services,
+            held=record.held,
             content=content,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, ObjectKey
 from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
 from canary.controller.canaries import CanaryRecord
+from canary.controller.records import Packed
 from canary.controller.store import Store
 from canary.resources.names import primary_name
 
@@ -44,6 +45,10 @@ class Claims:
                 ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
                 primary.owners,
             )
+        apex = ObjectKey(kind=SERVICE, namespace=namespace, name=canary.spec.service_name)
+        found = self._store.packed(apex)
+        if found is not None and self._of_another(record, found):
+            yield apex, found.owners
         for key in _to_create(record):
             packed = self._store.packed(key)
             # What an earlier release has adopted is given back as it was.
@@ -52,6 +57,16 @@ class Claims:
             if self._left_behind(namespace, packed.owners, canary_owners(packed.manifest)):
                 continue
             yield key, packed.owners
+
+    def _of_another(self, record: CanaryRecord, apex: Packed) -> bool:
+        """Tell whether another Canary has an apex service, be it one that it has adopted."""
+        assert record.canary is not None
+        namespace, name = record.key.namespace, record.canary.spec.service_name
+        if ours(record.canary, apex.owners):
+            return False
+        owners = canary_owners(apex.manifest)
+        gone = self._left_behind(namespace, apex.owners, owners)
+        return bool(owners and not gone) or self._store.held_by_another(record, name)
 
     def _left_behind(
         self, namespace: str, owners: tuple[str, ...], canaries: tuple[CanaryOwner, ...]
@@ -65,7 +80,8 @@ class Claims:
 def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the objects beside the primary that are tidegate's alone.
 
-    The apex service and the route of its name are the user's to have: they are adopted.
+    The apex service and the route of its name are the user's to have: they are adopted, unless
+    another Canary has them.
     """
     assert record.canary is not None
     spec, namespace = record.canary.spec, record.key.namespace

@@ -20,7 +20,7 @@ from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
-from canary.controller.rivals import leaving_rival, rivalry
+from canary.controller.rivals import going_on, leaving_rival, rivalry
 from canary.controller.sight import Sight
 from canary.controller.tracker import Tracker
 from canary.core.actions import Action
@@ -105,6 +105,10 @@ class Reconciler:
             self._sight.regain(key)
 
     async def _work_on(self, record: CanaryRecord) -> None:
+        if record.status.phase in RUNNING and not record.problems and not record.deleting:
+            claimed = rivalry(record, self._tracker.rivals(record))
+            # A run ends under the names that it has, whatever the newest spec asks for.
+            record = going_on(record, claimed) if claimed else record
         outcome = await self._decide(record)
         if isinstance(outcome, Decision):
             await self._carry_out(record, outcome)

@@ -1,6 +1,7 @@
 """What the caches hold, looked up by what it is."""
 
 from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, ObjectKey
+from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.ownership import CanaryOwner
 from canary.controller.cache import CacheSet
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
@@ -34,6 +35,17 @@ class Store:
             return False
         known = self._caches.get(kind, namespace, owner.name)
         return not isinstance(known, KnownCanary) or known.uid != owner.uid
+
+    def held_by_another(self, record: CanaryRecord, service: str) -> bool:
+        """Tell whether another Canary makes everything under the name of a service."""
+        return any(
+            isinstance(each, KnownCanary)
+            and each.key != record.key
+            and each.key.namespace == record.key.namespace
+            and each.held.service == service
+            for group in (GROUP, PEER_GROUP)
+            for each in self._caches.values(canary_kind(group), record.key.namespace)
+        )
 
     def unknown(self, kind: Kind, namespace: str) -> bool:
         """Tell whether there may be objects of a kind that are not known."""

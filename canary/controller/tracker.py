@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
+from canary.api.status import Names
 from canary.controller.cache import ALL, CacheSet
 from canary.controller.canaries import (
     CanaryKey,
@@ -127,7 +128,10 @@ class Tracker:
         namespace = record.key.namespace
         keys = dict.fromkeys(
             other
-            for kind, name in ((DEPLOYMENT, record.target), (SERVICE, record.service))
+            for kind, name in (
+                (DEPLOYMENT, record.target),
+                *((SERVICE, service) for service in record.services),
+            )
             for other in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name))
             if other != record.key
         )
@@ -324,6 +328,6 @@ class Tracker:
                 self._wake(key)
 
 
-def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], bool]:
+def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], Names, bool]:
     """Give what makes a Canary another one's rival."""
-    return known.target, known.services, known.deleting
+    return known.target, known.services, known.held, known.deleting

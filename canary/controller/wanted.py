@@ -10,7 +10,7 @@ from canary.controller.claims import Claims
 from canary.controller.former import formers
 from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
-from canary.core.actions import GiveBack, Side
+from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
 from canary.core.weights import Split
 from canary.errors import InvalidSpec, Problem
@@ -70,7 +70,7 @@ class Renderer:
         wanted = self._services(record, target, apex)
         if apex is not None:
             names = _service_names(record)
-            for other in formers(record):
+            for other in self._formers(record):
                 if other.service not in names:
                     wanted += [
                         each
@@ -188,7 +188,7 @@ class Renderer:
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         """Render the routes as they were before tidegate, and name those that are to go."""
         writes, gone = self._restoration(record)
-        for other in formers(record):
+        for other in self._formers(record):
             more, also_gone = self._former_routes(record, other)
             writes, gone = [*writes, *more], (*gone, *also_gone)
         return writes, gone
@@ -220,26 +220,44 @@ class Renderer:
         """Render the routes of former names as they were before, and name the objects that go."""
         writes: list[Wanted] = []
         gone: tuple[ObjectKey, ...] = ()
-        for other in formers(record):
+        for other in self._formers(record):
             if (other.service, other.provider) == (action.service, action.provider):
                 writes, gone = self._former_routes(record, other)
                 if action.services:
                     gone += self._former_sides(record, other)
         return writes, gone
 
+    def former_route(self, record: CanaryRecord, action: RouteFormer) -> list[Wanted]:
+        """Render the route under former names that is not given back yet."""
+        for other in self._formers(record):
+            if (other.service, other.provider) == (action.service, action.provider):
+                return self.route(other, action.split)
+        return []
+
+    def _formers(self, record: CanaryRecord) -> list[CanaryRecord]:
+        """Give a Canary with each of its former names that no other Canary has."""
+        held = self._store.held_by_another
+        return [each for each in formers(record) if not held(record, each.service)]
+
     def left(self, record: CanaryRecord) -> tuple[Former, ...]:
         """Tell what is left of the names of earlier specs."""
         names, found = _service_names(record), []
         for other in formers(record):
+            if self._store.held_by_another(record, other.service):
+                # Whatever the status says, it is the other's.
+                found.append(Former(service=other.service, provider=other.provider))
+                continue
             writes, gone = self._former_routes(record, other)
             assert other.canary is not None
             keys = other.router.objects(other.canary) if other.router else ()
             unknown = any(self._store.unknown(key.kind, key.namespace) for key in keys)
+            to_restore = bool(gone) or any(each.missing for each in writes)
             found.append(
                 Former(
                     service=other.service,
                     provider=other.provider,
-                    routes=unknown or bool(gone) or any(each.missing for each in writes),
+                    routes=unknown or to_restore,
+                    routed=self._store.routed(other) if to_restore else None,
                     services=bool(self._former_sides(record, other)),
                     apex=other.service not in names and self._has_apex(other),
                 )

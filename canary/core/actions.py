@@ -79,6 +79,15 @@ class RestoreRoutes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFormer:
+    """The route under an earlier spec's names, which is not given back yet, splits traffic so."""
+
+    service: str
+    provider: str
+    split: Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBack:
     """The routes of an earlier spec's names are as they were before tidegate, or gone.
 
@@ -118,6 +127,7 @@ Action = (
     | EnsureAutoscaler
     | RemoveAutoscaler
     | RouteTraffic
+    | RouteFormer
     | RestoreRoutes
     | GiveBack
     | ScaleTarget

@@ -21,7 +21,7 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
-from canary.core.names import to_give_back
+from canary.core.names import former_splits, former_weight, to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
@@ -108,6 +108,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
     yield EnsureServices(apex=Side.PRIMARY, left=left_alone(situation))
     yield from _route(situation)
+    yield from former_splits(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
     if not still_serves(situation):
         yield EnsurePrimary(
@@ -174,7 +175,8 @@ def _scale(situation: Situation) -> Iterator[Action]:
         return
     if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
         routed = facts.routed.canary if facts.routed else 0
-        if status.canary_weight or routed or facts.refusal or not situation.drained:
+        meant = status.canary_weight or routed or former_weight(situation)
+        if meant or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:
             # Whoever gave the target pods meanwhile may have meant them to serve.

@@ -212,6 +212,8 @@ class Former:
     provider: str
     routes: bool = False
     """Its routes are not as they were before tidegate yet."""
+    routed: Split | None = None
+    """The split that its route still has; None where it is given back, or can't be read."""
     services: bool = False
     """The services of its sides exist."""
     apex: bool = False

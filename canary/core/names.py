@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from canary.api.status import FormerNames, Names, Severity
-from canary.core.actions import GiveBack
+from canary.core.actions import GiveBack, RouteFormer
 from canary.core.facts import Former
 from canary.core.situation import Situation
 from canary.core.weights import Split
@@ -53,6 +53,28 @@ def to_give_back(situation: Situation) -> Iterator[GiveBack]:
                 provider=former.provider,
                 services=former.restored_at is not None,
             )
+
+
+def former_splits(situation: Situation) -> Iterator[RouteFormer]:
+    """Have the routes of former names follow the intended split until they are given back.
+
+    As with the route itself, an increase waits until the canary can take it.
+    """
+    intended = Split.to_canary(situation.status.canary_weight)
+    able = situation.target_ready or not intended.primary
+    for former in situation.status.former_names:
+        left = _seen(situation, former)
+        routed = left.routed if left else None
+        if routed is None or routed == intended:
+            continue
+        if able or intended.canary < routed.canary:
+            yield RouteFormer(service=former.service, provider=former.provider, split=intended)
+
+
+def former_weight(situation: Situation) -> int:
+    """Give the greatest weight that a route of former names still has for the canary."""
+    splits = (each.routed for each in situation.facts.former)
+    return max((split.canary for split in splits if split), default=0)
 
 
 def given_back_at(situation: Situation) -> Iterator[datetime]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, FormerNames, Names, Phase
-from canary.core.actions import GiveBack, RouteTraffic
+from canary.core.actions import GiveBack, RouteFormer, RouteTraffic, ScaleTarget
 from canary.core.facts import Facts, Former, Policy, Revision
 from canary.core.names import FORMER_KEPT
 from canary.core.situation import Decision
@@ -166,3 +166,45 @@ def test_a_primary_that_never_was_takes_its_name_from_the_target_of_now() -> Non
     begun = decided(spec, status, ROUTED, at(0))
     assert begun.status.names is not None
     assert begun.status.names.primary == "podinfo-primary"
+
+
+def test_a_former_route_follows_the_traffic_until_it_is_given_back() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,), step_started_at=at(0))
+    halfway = replace(LEFT, routed=Split.to_canary(50))
+    for routed, taken in ((None, "Service test/shop-primary exists already"), (ALL_PRIMARY, "")):
+        facts = replace(
+            ROUTED, routed=routed, taken=taken, former=(halfway,), target=a_workload(replicas=2)
+        )
+        decision = decided(MOVED, status, facts, at(100))
+        back = RouteFormer(service="podinfo", provider="istio", split=ALL_PRIMARY)
+        assert back in decision.actions
+        # Nobody takes pods away that requests are still sent to.
+        assert ScaleTarget(replicas=0) not in decision.actions
+        returned = replace(facts, former=(replace(LEFT, routed=ALL_PRIMARY),))
+        after = decided(MOVED, status, returned, at(100))
+        assert back not in after.actions
+        assert ScaleTarget(replicas=0) in after.actions
+
+
+def test_a_former_route_gives_the_canary_more_only_when_it_can_take_it() -> None:
+    run = a_run(pre_rollout_passed=True, next_analysis_at=at(60))
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(
+        Phase.PROGRESSING,
+        names=OLD.but(service="shop"),
+        former_names=(names,),
+        weight=50,
+        run=run,
+    )
+    more = RouteFormer(service="podinfo", provider="istio", split=Split.to_canary(50))
+    left = (replace(LEFT, routed=Split.to_canary(10)),)
+    for target, asked in ((a_workload(), True), (a_workload(updated=1), False)):
+        facts = some_facts(
+            provider="istio",
+            routed=Split.to_canary(50),
+            revision=Revision(id=NEW),
+            target=target,
+            former=left,
+        )
+        assert (more in decided(MOVED, status, facts, at(0)).actions) is asked
