@@ -32,7 +32,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
         )
         situation = situation.carry(FULL).tell("TrafficMoved", message)
     refusal = situation.facts.refusal
-    if refusal or situation.facts.routed != ALL_CANARY:
+    if refusal or not _routes_left(situation):
         message = "waiting for the route to send all traffic to the canary"
         return wait(situation, why.ROUTING, f"{message}: {refusal}" if refusal else message)
     draining = situation.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
@@ -42,7 +42,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
 
 def still_serves(situation: Situation) -> bool:
     """Tell whether the primary has, or has just had, traffic that its update leaves without a pod."""
-    left = situation.facts.routed == ALL_CANARY and situation.status.canary_weight == FULL
+    left = _routes_left(situation) and situation.status.canary_weight == FULL
     return _endangered(situation) and not (left and situation.waits_for(why.PRIMARY_UPDATING))
 
 
@@ -50,6 +50,12 @@ def will_be_updated(situation: Situation) -> bool:
     """Tell whether the primary runs something else than it is to be given now."""
     primary, wanted = situation.facts.primary, _wanted(situation)
     return bool(wanted) and primary is not None and primary.revision != wanted
+
+
+def _routes_left(situation: Situation) -> bool:
+    """Tell whether no route leads to the primary, one of former names included."""
+    former = (each.routed for each in situation.facts.former if each.routed is not None)
+    return all(split == ALL_CANARY for split in (situation.facts.routed, *former))
 
 
 def _endangered(situation: Situation) -> bool:

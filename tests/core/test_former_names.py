@@ -6,7 +6,7 @@ from datetime import timedelta
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, FormerNames, Names, Phase
 from canary.core.actions import GiveBack, RouteFormer, RouteTraffic, ScaleTarget
-from canary.core.facts import Facts, Former, Policy, Revision
+from canary.core.facts import Facts, Former, Policy, Revision, UpdateStrategy
 from canary.core.names import FORMER_KEPT
 from canary.core.situation import Decision
 from canary.core.weights import ALL_PRIMARY, Split
@@ -208,3 +208,27 @@ def test_a_former_route_gives_the_canary_more_only_when_it_can_take_it() -> None
             former=left,
         )
         assert (more in decided(MOVED, status, facts, at(0)).actions) is asked
+
+
+def test_a_primary_keeps_its_last_pod_while_a_former_route_leads_to_it() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    everything = Split.to_canary(100)
+    status = a_status(
+        Phase.PROMOTING,
+        names=OLD.but(service="shop"),
+        former_names=(names,),
+        weight=100,
+        run=a_run(),
+        step_started_at=at(0),
+    )
+    facts = some_facts(
+        provider="istio",
+        routed=everything,
+        revision=Revision(id=NEW),
+        target=a_workload(strategy=UpdateStrategy(recreate=True)),
+    )
+    for former, reason in ((ALL_PRIMARY, "Routing"), (everything, "Draining")):
+        seen = replace(facts, former=(replace(LEFT, routed=former),))
+        waiting = decided(MOVED, status, seen, at(0)).status.waiting_for
+        assert waiting is not None
+        assert waiting.reason == reason

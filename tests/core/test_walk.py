@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from analysis.model import Verdict
 from canary.api.annotations import VERBS
+from canary.api.canary import CanarySpec
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
@@ -35,7 +36,7 @@ from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GAT
 from canary.core.weights import Split
 from tests.builders import a_report, a_workload, broken_metric, broken_receiver
 from tests.core.stored import merged, pruned
-from tests.core.world import SPECS, World, examples, healed, scaled, torn_down
+from tests.core.world import NAMES, SPECS, World, examples, healed, scaled, torn_down
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""
@@ -106,9 +107,22 @@ class Journey(RuleBasedStateMachine):
     @rule(spec=st.sampled_from(SPECS), really=RARELY)
     def the_spec_changes(self, spec: Any, really: bool) -> None:
         if really:
-            self.spec = spec.model_copy(update={"suspend": self.spec.suspend})
+            spec = spec.model_copy(update={"suspend": self.spec.suspend})
+            self.spec = self._named(spec)
             self.world.generation += 1
             self.world.autoscaled = spec.autoscaler_ref is not None
+
+    @precondition(lambda self: self.status.names is not None)
+    @rule(names=st.sampled_from(NAMES), really=SOMETIMES)
+    def names_change(self, names: tuple[str, str], really: bool) -> None:
+        if really and names != self.world.names and not self.world.deleting:
+            self.world.rename(names)
+            self.spec = self._named(self.spec)
+            self.world.generation += 1
+
+    def _named(self, spec: CanarySpec) -> CanarySpec:
+        service, provider = self.world.names
+        return spec.with_names(service=service, provider=provider)
 
     @rule(suspend=RARELY)
     def it_is_suspended_or_resumed(self, suspend: bool) -> None:
@@ -237,6 +251,8 @@ class Journey(RuleBasedStateMachine):
     def the_status_is_lost(self, really: bool) -> None:
         if really:
             self.status, self.stored, self.stored_by_peer = CanaryStatus(), {}, {}
+            # Nothing remembers them.
+            self.world.left.clear()
             self.questions.clear()
 
     # --- what tidegate does about it ---
@@ -483,6 +499,7 @@ class Journey(RuleBasedStateMachine):
         assert world.target is not None
         if status.waiting_for is None:
             assert status.last_promoted_spec
+            assert not world.left
             assert world.routed == Split.to_canary(status.canary_weight)
             assert bool(status.canary_weight) == bool(world.target.replicas)
 

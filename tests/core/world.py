@@ -13,8 +13,10 @@ from canary.core.actions import (
     EnsureAutoscaler,
     EnsurePrimary,
     EnsureServices,
+    GiveBack,
     HoldFinalizer,
     RestoreRoutes,
+    RouteFormer,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
@@ -25,6 +27,7 @@ from canary.core.facts import (
     Command,
     Drift,
     Facts,
+    Former,
     Policy,
     Revision,
     Workload,
@@ -66,6 +69,10 @@ SPECS = (
 )
 
 
+NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"))
+"""The services and routers that a spec may name."""
+
+
 def examples(number: int) -> int:
     """Give how many examples to try: more of them with HYPOTHESIS_PROFILE=thorough."""
     return number * (20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1)
@@ -100,6 +107,12 @@ class World:
     """What somebody has changed in the route, and is not put back yet."""
     changes: int = 0
     """How often somebody has changed it."""
+    names: tuple[str, str] = ("podinfo", "istio")
+    """The service and the router of the spec."""
+    left: dict[tuple[str, str], Split] = field(default_factory=dict)
+    """The routes under other names, and how they split traffic."""
+    sides: set[str] = field(default_factory=set)
+    """The apex services whose sides have services of their own."""
     autoscaled: bool = False
     minimum: int = 0
     """Below which the primary's autoscaler does not go."""
@@ -118,6 +131,8 @@ class World:
             refusal=self.refusal,
             restored=self.deleting and self.restored,
             drifts=(self.drift,) if self.drift else (),
+            provider=self.names[1],
+            former=tuple(map(self._former, NAMES)),
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
             obstacle=self.obstacle,
@@ -126,6 +141,22 @@ class World:
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),
         )
+
+    def _former(self, names: tuple[str, str]) -> Former:
+        routed = self.left.get(names)
+        return Former(
+            service=names[0],
+            provider=names[1],
+            routes=routed is not None,
+            routed=routed,
+            services=names[0] in self.sides and names[0] != self.names[0],
+        )
+
+    def rename(self, names: tuple[str, str]) -> None:
+        """Have the spec name another service or router; what is routed stays as it is."""
+        if self.routed is not None:
+            self.left[self.names] = self.routed
+        self.names, self.routed, self.drift = names, self.left.pop(names, None), None
 
     def change_route(self, routed: Split | None) -> None:
         """Have somebody else write the route, or delete it."""
@@ -150,6 +181,8 @@ class World:
             self.commands,
             self.minimum,
             self.drift,
+            dict(self.left),
+            set(self.sides),
         )
 
     def apply(self, actions: Sequence[Action]) -> bool:
@@ -164,12 +197,13 @@ class World:
                     self._ensure_primary(revision, replicas)
                 case EnsureServices(apex=apex):
                     self.apex = apex or self.apex
+                    self.sides.add(self.names[0])
                 case RouteTraffic(split=split, left=left):
                     if not self.obstacle and ROUTE not in left:
                         self.routed, self.restored, self.drift = split, False, None
-                case RestoreRoutes():
+                case RestoreRoutes() | RouteFormer() | GiveBack():
                     if not self.obstacle:
-                        self.routed, self.restored, self.drift = None, True, None
+                        self._change_routes(action)
                 case ScaleTarget(replicas=replicas):
                     assert self.target is not None
                     self._check_scale(replicas)
@@ -184,12 +218,30 @@ class World:
                     self.minimum = minimum
         return before != (*self.snapshot(), self.restored)
 
+    def _change_routes(self, action: RestoreRoutes | RouteFormer | GiveBack) -> None:
+        """Former names are given back when others split traffic, the route before its services."""
+        if isinstance(action, RestoreRoutes):
+            self.left.clear()
+            self.routed, self.restored, self.drift = None, True, None
+            return
+        names = action.service, action.provider
+        if isinstance(action, RouteFormer):
+            self.left[names] = action.split
+            return
+        assert self.routed is not None
+        assert not self.refusal
+        if action.services:
+            assert names not in self.left
+            self.sides.discard(action.service)
+        self.left.pop(names, None)
+
     def _check_scale(self, replicas: int) -> None:
         """The target loses pods only while nobody is sent to them, and somebody else serves."""
         assert self.target is not None
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
             assert not (self.routed and self.routed.canary)
+            assert not any(split.canary for split in self.left.values())
             assert self.primary is not None
             assert self.primary.serves
 
@@ -221,6 +273,7 @@ class World:
             return False
         if self.target.serves:
             assert self.routed is None or not self.routed.primary
+            assert not any(split.primary for split in self.left.values())
         return True
 
     def heal(self) -> bool:
