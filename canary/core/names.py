@@ -25,7 +25,7 @@ def note_names(situation: Situation) -> Situation:
     """Remember under which names everything is made, and the former ones until nothing is left."""
     before = situation.status.names
     names = _names(situation, before)
-    noted = situation.but(names=names, former_names=tuple(_left(situation, names)))
+    noted = situation.but(names=names, former_names=tuple(_left(situation, names))[:FORMER_KEPT])
     if before is None or before == names:
         return noted
     if (before.service, before.provider) != (names.service, names.provider):
@@ -101,6 +101,9 @@ def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
     for former in situation.status.former_names:
         left = _seen(situation, former)
         if (former.service, former.provider) == (names.service, names.provider):
+            continue
+        if not former.service:
+            # Nothing is made under it: whoever wrote it was no controller.
             continue
         if left is None or left.routes:
             yield former

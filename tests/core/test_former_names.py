@@ -232,3 +232,11 @@ def test_a_primary_keeps_its_last_pod_while_a_former_route_leads_to_it() -> None
         waiting = decided(MOVED, status, seen, at(0)).status.waiting_for
         assert waiting is not None
         assert waiting.reason == reason
+
+
+def test_former_names_that_a_hand_has_written_are_bounded_and_name_something() -> None:
+    written = [FormerNames(service=f"s{number}", provider="x", since=at(0)) for number in range(99)]
+    nothing = FormerNames(service="", provider="istio", since=at(0))
+    status = a_status(names=OLD, former_names=(nothing, *written))
+    kept = decided(a_spec(), status, ROUTED, at(1)).status.former_names
+    assert kept == tuple(written[:FORMER_KEPT])
