@@ -361,10 +361,11 @@ class Journey(RuleBasedStateMachine):
         if weight > before:
             assert target is not None
             assert target.ready() or (target_serves and not primary_serves)
+        # A first route under new names takes on what the former ones carry.
+        routes = (routed, *self.world.left.values())
+        carried = max((split.canary for split in routes if split is not None), default=0)
         for action in decision.actions:
-            if isinstance(action, RouteTraffic) and action.split.canary > (
-                routed.canary if routed else 0
-            ):
+            if isinstance(action, RouteTraffic) and action.split.canary > carried:
                 assert target is not None
                 assert target.ready() or not action.split.primary
 
