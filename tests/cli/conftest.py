@@ -1,6 +1,7 @@
 """A cluster and a Prometheus for commands, over real HTTP."""
 
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,11 @@ async def prometheus() -> AsyncIterator[str]:
     host, port = runner.addresses[0][:2]
     yield f"http://{host}:{port}"
     await runner.cleanup()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let processes take Ctrl-C, as from a terminal; what a shell starts beside ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -232,6 +232,7 @@ def test_a_command_whose_dependencies_are_not_installed_says_how_they_are() -> N
     )
 
 
+@pytest.mark.usefixtures("interruptible")
 async def test_ctrl_c_has_an_exit_code_of_its_own(
     server: EmbeddedApiServer, tmp_path: Path
 ) -> None:

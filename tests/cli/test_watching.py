@@ -46,6 +46,7 @@ async def until_line(stream: asyncio.StreamReader, part: str) -> list[str]:
     return lines
 
 
+@pytest.mark.usefixtures("interruptible")
 async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
@@ -69,6 +70,7 @@ async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
     assert (await process.stdout.read()).strip() == b""
 
 
+@pytest.mark.usefixtures("interruptible")
 async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
