@@ -29,7 +29,7 @@ from canary.core.desired import desired
 from canary.core.needs import Answer, Need
 from canary.core.phases import RUNNING
 from canary.core.situation import Decision, Situation
-from canary.errors import CanaryError, Conflict, Unreachable
+from canary.errors import CanaryError, Conflict, Problem, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -105,11 +105,12 @@ class Reconciler:
             self._sight.regain(key)
 
     async def _work_on(self, record: CanaryRecord) -> None:
-        if record.status.phase in RUNNING and not record.problems and not record.deleting:
-            claimed = rivalry(record, self._tracker.rivals(record))
+        rivals = self._tracker.rivals(record)
+        claimed = () if record.problems else rivalry(record, rivals)
+        if claimed and record.status.phase in RUNNING and not record.deleting:
             # A run ends under the names that it has, whatever the newest spec asks for.
-            record = going_on(record, claimed) if claimed else record
-        outcome = await self._decide(record)
+            record = going_on(record, claimed)
+        outcome = await self._decide(record, claimed, leaving_rival(record, rivals))
         if isinstance(outcome, Decision):
             await self._carry_out(record, outcome)
         elif outcome is not None:
@@ -138,12 +139,16 @@ class Reconciler:
             # Who acts shows the Canaries; two who do would contradict each other.
             self._metrics.forget(key)
 
-    async def _decide(self, record: CanaryRecord) -> Decision | _Question | None:
-        """Decide, or name what is missing to decide: an answer, or, as None, what is not known."""
+    async def _decide(
+        self, record: CanaryRecord, claimed: tuple[Problem, ...], leaving: str
+    ) -> Decision | _Question | None:
+        """Decide, or name what is missing to decide: an answer, or, as None, what is not known.
+
+        `claimed` says what another Canary has already, `leaving` which one is about to give it up.
+        """
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
-        rivals = self._tracker.rivals(record)
-        problems = record.problems or rivalry(record, rivals)
+        problems = record.problems or claimed
         running = record.status.phase in RUNNING
         goes_on = record.deleting or (running and problems is record.problems)
         if canary is None or (problems and not goes_on):
@@ -174,7 +179,7 @@ class Reconciler:
             answers=self._answers.get(key, {}),
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
-            rival=leaving_rival(record, rivals),
+            rival=leaving,
             outages=self._sight.outages(sources),
             away_since=self._sight.away_since(sources),
         )

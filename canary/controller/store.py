@@ -39,12 +39,9 @@ class Store:
     def held_by_another(self, record: CanaryRecord, service: str) -> bool:
         """Tell whether another Canary makes everything under the name of a service."""
         return any(
-            isinstance(each, KnownCanary)
-            and each.key != record.key
-            and each.key.namespace == record.key.namespace
-            and each.held.service == service
+            isinstance(each, KnownCanary) and each.key != record.key
             for group in (GROUP, PEER_GROUP)
-            for each in self._caches.values(canary_kind(group), record.key.namespace)
+            for each in self._caches.owned(canary_kind(group), record.key.namespace, service)
         )
 
     def unknown(self, kind: Kind, namespace: str) -> bool:

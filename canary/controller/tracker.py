@@ -93,7 +93,7 @@ class Tracker:
         """Tell what is kept of each kind, and follow the Canaries, which say what else to follow."""
         register = self.caches.register
         for group in self._groups:
-            register(canary_kind(group), self._reader.keep)
+            register(canary_kind(group), self._reader.keep, owners=_held_service)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
         register(DEPLOYMENT, DeploymentReader(self._hashing).read)
@@ -326,6 +326,11 @@ class Tracker:
         for key, wanted in self._needs.items():
             if any(kind == each for each, _ in wanted | self._followed.get(key, frozenset())):
                 self._wake(key)
+
+
+def _held_service(known: KnownCanary) -> tuple[str, ...]:
+    """Index a Canary by the service that everything of it is made under."""
+    return (known.held.service,) if known.held.service else ()
 
 
 def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], Names, bool]:
