@@ -30,7 +30,7 @@ _COMMANDS = {
 }
 """The module of each command, which names it as we do, and what it does in a line."""
 _EXTRAS = {"demo": "demo"}
-"""What is to be installed beside tidegate, by the command that needs it."""
+"""The extra that a command needs, by the command's name."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 

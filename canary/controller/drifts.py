@@ -27,7 +27,7 @@ class DriftFinder:
         self._renderer = renderer
 
     def find(self, record: CanaryRecord, target: DeploymentRecord | None) -> tuple[Drift, ...]:
-        """Find what is to be put back, of a Canary whose primary serves."""
+        """Find what must be put back for a Canary whose primary serves."""
         status, changes = record.status, self._store.changes
         changed = [key for key in self._renderer.kept(record) if changes.find(key)]
         if record.deleting or status.phase is Phase.INITIALIZING or not status.last_promoted_spec:
@@ -39,7 +39,7 @@ class DriftFinder:
         try:
             wanted = self._wanted(record, target)
         except CanaryError:
-            # Whoever writes it says so.
+            # The write fails in the same way, and reports it.
             return ()
         return tuple(self._drifts(wanted))
 

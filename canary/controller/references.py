@@ -35,7 +35,7 @@ from canary.core.phases import RUNNING
 from canary.errors import CanaryError, Forbidden, InvalidSpec, NotFound, Problem, Unreachable
 
 BROKEN_SECONDS = 4.0
-"""For so long a broken reference is not tried again: a little less than until it is asked for."""
+"""A broken reference is not tried again for this long: a little less than the first retry takes."""
 
 
 @dataclass(frozen=True, slots=True)

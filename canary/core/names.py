@@ -103,7 +103,7 @@ def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
         if (former.service, former.provider) == (names.service, names.provider):
             continue
         if not former.service:
-            # Nothing is made under it: whoever wrote it was no controller.
+            # Nothing is ever made under an empty name: the status was edited by hand.
             continue
         if left is None or left.routes:
             yield former

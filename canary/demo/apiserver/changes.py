@@ -28,7 +28,7 @@ from canary.demo.apiserver.lifecycle import (
 )
 from canary.demo.apiserver.preconditions import check_deletion, check_update
 from canary.demo.apiserver.resources import Registry, Resource
-from canary.demo.apiserver.reviewing import Overtaken, Review, Steps, settled
+from canary.demo.apiserver.reviewing import Overtaken, Review, Steps, in_both_phases, settled
 from canary.demo.apiserver.storage import Name, Storage, Stored
 from canary.demo.apiserver.values import Object, copied, timestamp
 
@@ -71,8 +71,7 @@ class Changes:
             old=old.object,
             dry_run=options.dry_run,
         )
-        yield asked
-        yield replace(asked, phase="Validating")
+        yield from in_both_phases(asked)
         self._still(resource, old)
         finalizers = deletion_finalizers(
             old.object["metadata"].get("finalizers") or [], options.propagation

@@ -13,7 +13,7 @@ from canary.demo.apiserver.errors import PathNotFound
 from canary.demo.apiserver.lifecycle import DeleteOptions, may_go
 from canary.demo.apiserver.objects import Objects
 from canary.demo.apiserver.resources import Resource
-from canary.demo.apiserver.reviewing import Kind, Overtaken, Review, Steps
+from canary.demo.apiserver.reviewing import Kind, Overtaken, Review, Steps, in_both_phases
 from canary.demo.apiserver.selectors import selector_text
 from canary.demo.apiserver.values import Object, copied
 from canary.demo.apiserver.writing import PatchKind
@@ -143,8 +143,7 @@ def evict(
         subresource="eviction",
         kind=_EVICTION,
     )
-    yield asked
-    yield replace(asked, phase="Validating")
+    yield from in_both_phases(asked)
     objects.delete(resource, namespace, name, options)
     return {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
@@ -167,8 +166,7 @@ def finalize_namespace(objects: Objects, resource: Resource, name: str, body: An
         dry_run=False,
         subresource="finalize",
     )
-    yield asked
-    yield replace(asked, phase="Validating")
+    yield from in_both_phases(asked)
     if objects.find(resource, "", name) is not stored:
         raise Overtaken
     if may_go(last):

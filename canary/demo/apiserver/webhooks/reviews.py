@@ -13,7 +13,7 @@ _OPTIONS = ("fieldManager", "fieldValidation")
 
 
 class Untold(Exception):
-    """Whether a webhook is to be asked cannot be told; says why."""
+    """Its conditions could not be evaluated, so it is unknown whether the webhook applies."""
 
 
 def question(hook: Hook, review: Review, request: ApiRequest) -> Object:
