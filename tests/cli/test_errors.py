@@ -23,6 +23,7 @@ from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
 from tests.controller.faults import answer, hang, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
+from tests.controller.running import until
 
 
 def placed(path: Path, server: EmbeddedApiServer, namespace: str = "") -> str:
@@ -244,8 +245,7 @@ async def test_ctrl_c_has_an_exit_code_of_its_own(
             stdout=PIPE,
             stderr=STDOUT,
         )
-        while not proxy.requests:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+        await until(lambda: proxy.requests, "the API server is asked")
         process.send_signal(signal.SIGINT)
         output, _ = await process.communicate()
     assert (process.returncode, output) == (130, b"")

@@ -18,6 +18,7 @@ from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.running import tidegate
 from tests.controller.faults import Proxy, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
+from tests.controller.running import until
 
 CANARY = canary_kind(GROUP)
 WATCH = (sys.executable, "-m", "canary", "status", "podinfo", "--watch", "--kubeconfig")
@@ -134,11 +135,9 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_canary_that_goes_i
 
 
 async def until_asked(proxy: Proxy, times: int) -> None:
-    """Wait until the Canary has been asked for so many times more."""
+    """Wait for that many more requests for the Canary."""
     wanted = len(proxy.asked("canaries/podinfo")) + times
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(proxy.asked("canaries/podinfo")) < wanted:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+    await until(lambda: len(proxy.asked("canaries/podinfo")) >= wanted, "it is asked for again")
 
 
 async def test_a_canary_that_is_not_there_is_not_waited_for(
