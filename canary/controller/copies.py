@@ -8,7 +8,7 @@ the next promotion.
 from collections.abc import Iterable, Iterator, Mapping
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind, ObjectKey
 from canary.api.ownership import ours, own_metadata, refers_to_canary
 from canary.controller.cache import CacheSet
 from canary.controller.cluster import Cluster
@@ -125,7 +125,8 @@ class Copies:
         key = ObjectKey(kind=KINDS[used.kind], namespace=canary.metadata.namespace, name=used.name)
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         metadata = own_metadata(canary, key.name, existing=found, controller=False)
-        return await self._change_owners(key, found, metadata["ownerReferences"])
+        await self._writer.change_owners(key, found, metadata["ownerReferences"])
+        return True
 
     async def _disown(self, canary: Canary, key: ObjectKey) -> bool:
         """Leave a copy to the other Canaries that use it."""
@@ -135,16 +136,7 @@ class Copies:
             for each in found["metadata"].get("ownerReferences") or ()
             if not (refers_to_canary(each) and each.get("name") == canary.metadata.name)
         ]
-        return await self._change_owners(key, found, references)
-
-    async def _change_owners(
-        self, key: ObjectKey, found: Manifest, references: list[Manifest]
-    ) -> bool:
-        await self._writer.patch(
-            key,
-            {"metadata": {"ownerReferences": references}},
-            resource_version=found["metadata"]["resourceVersion"],
-        )
+        await self._writer.change_owners(key, found, references)
         return True
 
     def _unused(self, canary: Canary, primary: DeploymentRecord) -> Iterator[ObjectKey]:

@@ -128,11 +128,7 @@ class Primaries:
         key = _key(record)
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
-        await self._writer.patch(
-            key,
-            {"metadata": {"ownerReferences": owners}},
-            resource_version=found["metadata"]["resourceVersion"],
-        )
+        await self._writer.change_owners(key, found, owners)
         return True
 
     def _current(self, record: CanaryRecord) -> DeploymentRecord | None:

@@ -63,6 +63,21 @@ class Writer:
         self._caches.put(key.kind, written)
         return written
 
+    async def change_owners(
+        self, key: ObjectKey, found: Manifest, references: list[Manifest]
+    ) -> None:
+        """Give an object other owners, on the version that was found.
+
+        Raises:
+            Conflict: it is at that version no more.
+            ClusterError: it could not be written.
+        """
+        await self.patch(
+            key,
+            {"metadata": {"ownerReferences": references}},
+            resource_version=found["metadata"]["resourceVersion"],
+        )
+
     async def delete(self, key: ObjectKey, *, resource_version: str | None = None) -> None:
         """Delete an object, on a version where one is given; one that is gone is no error.
 
