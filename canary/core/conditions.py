@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from canary.api.status import WORD_BYTES, CanaryStatus, Condition, Phase, clip
+from canary.api.status import MESSAGE_BYTES, WORD_BYTES, CanaryStatus, Condition, Phase, clip
 from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
@@ -22,6 +22,9 @@ PROMOTED = "Promoted"
 INVALID = "Invalid"
 AT_RISK = "AtRisk"
 SPEC_WARNINGS = "SpecWarnings"
+
+GOES_ON = "The run continues with the last valid spec. "
+"""What an invalid spec means for a run under way, in front of what is wrong with it."""
 
 SENTENCES: Mapping[Phase, str] = MappingProxyType(
     {
@@ -139,15 +142,31 @@ def warnings_told(facts: Facts) -> str:
 
 def problems_told(facts: Facts) -> str:
     """Say what is wrong with a spec beside which an older one is acted on, and what becomes of it."""
-    goes_on = "" if facts.unguided else "The run continues with the last valid spec. "
-    return clip(goes_on + "; ".join(str(problem) for problem in facts.problems))
+    goes_on = "" if facts.unguided else GOES_ON
+    return goes_on + _listed(facts.problems)
+
+
+def _listed(problems: tuple[Problem, ...]) -> str:
+    """List problems, with room for what becomes of a run."""
+    return clip("; ".join(str(problem) for problem in problems), MESSAGE_BYTES - len(GOES_ON))
+
+
+def problems_known(status: CanaryStatus, message: str) -> bool:
+    """Tell whether a status says already what is wrong with its spec.
+
+    The end of a run changes what is said of the run, and nothing about the problems.
+    """
+    known = status.condition(INVALID)
+    if known is None or known.status != "True":
+        return False
+    return known.message.removeprefix(GOES_ON) == message.removeprefix(GOES_ON)
 
 
 def invalid(
     status: CanaryStatus, generation: int, now: datetime, problems: tuple[Problem, ...]
 ) -> tuple[Condition, ...]:
     """Give the conditions of a Canary whose spec can't be acted on."""
-    sentence = "; ".join(str(problem) for problem in problems)
+    sentence = _listed(problems)
     ours = {READY: "False", PROGRESSING: "False", STALLED: "True", INVALID: "True"}
     kept = tuple(each for each in status.conditions if each.type not in ours)
     return (

@@ -24,7 +24,7 @@ from canary.core.actions import HoldFinalizer
 from canary.core.autoscaling import note_autoscaler
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
-from canary.core.conditions import INVALID, conditions, invalid
+from canary.core.conditions import INVALID, conditions, invalid, problems_known
 from canary.core.desired import desired
 from canary.core.drift import note_template, undo_due_at
 from canary.core.facts import Facts
@@ -89,10 +89,9 @@ def refuse(
     Of a Canary that is being deleted so little can be read that there is nothing to give back.
     """
     ours = invalid(status, generation, now, problems)
-    before = status.condition(INVALID)
     after = next(each for each in ours if each.type == INVALID)
     notices = tuple(each for each in status.notices if each.id not in delivered)
-    if before is None or (before.status, before.message) != (after.status, after.message):
+    if not problems_known(status, after.message):
         notices = (
             *notices,
             notice(

@@ -7,7 +7,7 @@ and rolled back.
 
 from canary.api.status import Phase, Severity
 from canary.core import waits as why
-from canary.core.conditions import INVALID, problems_told
+from canary.core.conditions import INVALID, problems_known, problems_told
 from canary.core.ending import roll_back
 from canary.core.situation import Situation, timed_out
 
@@ -20,8 +20,7 @@ def tell_invalid(situation: Situation) -> Situation:
     if not situation.facts.problems:
         return situation
     message = problems_told(situation.facts)
-    before = situation.status.condition(INVALID)
-    if before is not None and (before.status, before.message) == ("True", message):
+    if problems_known(situation.status, message):
         return situation
     return situation.tell(INVALID, message, Severity.ERROR, alert=True)
 

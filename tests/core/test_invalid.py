@@ -5,6 +5,7 @@ import pytest
 from canary.api.status import Outcome, Phase
 from canary.core import waits
 from canary.core.conditions import INVALID
+from canary.core.decide import refuse
 from canary.core.weights import ALL_PRIMARY, Split
 from canary.errors import Problem
 from tests.builders import a_spec, a_status, at
@@ -37,6 +38,16 @@ def test_it_is_told_once_and_settles():
         waiting = decided(a_spec(), waiting, facts, at(second)).status
     assert [notice.reason for notice in waiting.notices].count(INVALID) == 1
     assert decided(a_spec(), waiting, facts, at(4)).status == waiting
+
+
+def test_it_is_not_told_again_when_the_run_ends():
+    going = decided(a_spec(), AT_20, up(problems=PROBLEMS), at(1)).status
+    delivered = frozenset(notice.id for notice in going.notices)
+    ended = refuse(
+        going, PROBLEMS, generation=2, deleting=False, delivered=delivered, now=at(2)
+    ).status
+    assert ended.condition(INVALID).message == str(PROBLEMS[0])
+    assert ended.notices == ()
 
 
 def test_a_spec_that_is_corrected_is_valid_again():
