@@ -8,11 +8,11 @@ from typing import Any
 import kopf
 
 from analysis.errors import UnknownPlugin
+from canary.cluster.credentials import load_credentials
 from canary.controller import handlers, logs
 from canary.controller.admission import Reviewer
 from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
-from canary.controller.credentials import load_credentials
 from canary.controller.moderation import ModeratedSelector
 from canary.errors import CanaryError
 from canary.routers import router_for

@@ -22,7 +22,10 @@ ROOT = Path(__file__).parent.parent
 BUILD_LOG = ROOT / ".cache" / "build.log"
 
 #: What decides, renders or judges is covered to the last branch.
-PURE = "canary/core/*,canary/api/*,canary/resources/*,canary/routers/*,analysis/judges/*"
+PURE = (
+    "canary/core/*,canary/api/*,canary/resources/*,canary/routers/*,"
+    "canary/replicas/membership.py,canary/replicas/shares.py,analysis/judges/*"
+)
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"

@@ -23,7 +23,7 @@ from canary.cli.finding import read_canary
 from canary.cli.moments import moment
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature

@@ -16,8 +16,8 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
 from canary.cli.ending import Failed
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.errors import ClusterError, Forbidden, Unreachable
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")

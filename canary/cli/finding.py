@@ -7,8 +7,8 @@ from canary.api.kinds import Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import Place
 from canary.cli.ending import Failed
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.errors import ClusterError, Forbidden, NotFound
 
 _NAMED_AT_MOST = 5

@@ -15,10 +15,10 @@ from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import Refused
 from canary.cli.moments import span
 from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
-from canary.controller.cluster import Cluster
-from canary.controller.presence import controllers
 from canary.errors import ClusterError, NotFound
+from canary.replicas.presence import controllers
 
 NAMESPACE = Kind(
     group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from canary.cli.connection import Place
 from canary.cli.moments import moment
-from canary.controller.cluster import Cluster
-from canary.controller.presence import controllers
+from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
+from canary.replicas.presence import controllers
 
 
 async def silence(cluster: Cluster, place: Place) -> str:

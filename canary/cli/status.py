@@ -13,8 +13,8 @@ from canary.cli.moments import day, moment, span
 from canary.cli.screen import Block, Line, Rows, Screen, Styled
 from canary.cli.silence import silence
 from canary.cli.watching import watch as watch_blocks
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER
-from canary.controller.cluster import Cluster
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED

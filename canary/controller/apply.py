@@ -10,14 +10,14 @@ from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
-from canary.controller.cache import CacheSet
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import (
     FINALIZER,
     CanaryReader,
     CanaryRecord,
     canary_kind,
 )
-from canary.controller.cluster import Cluster
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries

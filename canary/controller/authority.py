@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryKey
-from canary.controller.cluster import Cluster
-from canary.controller.leases import Elector, LeaseTimes, OnAbsence
-from canary.controller.presence import Scope
-from canary.controller.shares import Membership
-from canary.core.shares import Share
+from canary.replicas.leases import Elector, LeaseTimes, OnAbsence
+from canary.replicas.presence import Scope
+from canary.replicas.shares import Share
+from canary.replicas.sharing import Membership
 from canary.settings import Settings
 
 OnChange = Callable[[list[CanaryKey], list[CanaryKey]], None]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from canary.api.kinds import CONFIG_MAP, SECRET, Kind, Manifest
-from canary.controller.cache import CacheSet
-from canary.controller.cluster import Cluster
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
 from canary.controller.records import ConfigRecord
 from canary.errors import Forbidden, NotFound
 from canary.resources.configs import ConfigKind, ConfigReference, checksum, tracked

@@ -18,26 +18,25 @@ from analysis.engine import CONCURRENCY, Providers
 from analysis.model import Metric, Outcome, QueryFailure
 from analysis.transport import endpoints
 from canary.api.people import Webhook
+from canary.cluster.cluster import Cluster
+from canary.cluster.sight import EVERYTHING, Sight
 from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey, CanaryReader
-from canary.controller.cluster import Cluster
 from canary.controller.configs import followed_kinds
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier, event_webhook
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
-from canary.controller.presence import scope_of
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reconcile import Reconciler
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
-from canary.controller.sight import EVERYTHING, Sight
 from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
@@ -45,6 +44,7 @@ from canary.controller.wanted import Renderer
 from canary.controller.webhooks import HookCaller, HookPayload, HookResult
 from canary.core.facts import Outage, Policy
 from canary.errors import CanaryError
+from canary.replicas.presence import scope_of
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
 

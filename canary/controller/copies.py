@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, ObjectKey
 from canary.api.ownership import ours, own_metadata, refers_to_canary
-from canary.controller.cache import CacheSet
-from canary.controller.cluster import Cluster
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.records import ConfigRecord, DeploymentRecord
 from canary.controller.sources import Source

@@ -11,9 +11,9 @@ from typing import Any
 
 import kopf
 
+from canary.cluster.credentials import Credentials
 from canary.controller.admission import Reviewer
 from canary.controller.controller import Controller
-from canary.controller.credentials import Credentials
 from canary.errors import CanaryError
 from canary.settings import Settings
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from analysis.engine import Providers
 from analysis.model import Metric, ProviderSpec, QueryFailure, ThresholdRange, shown_address
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
 from canary.routers import ROUTERS, router_for
 from canary.settings import Settings

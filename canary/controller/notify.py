@@ -21,10 +21,10 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind
 from canary.api.people import AlertReference, Webhook, WebhookType
 from canary.api.status import Notice, Severity
+from canary.cluster.cluster import Cluster
+from canary.cluster.connection import NotLeader
 from canary.controller.alerts import AlertSender, Receiver
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.cluster import Cluster
-from canary.controller.connection import NotLeader
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
-from canary.controller.cache import CacheSet
+from canary.cluster.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from canary.controller.cluster import Cluster
-from canary.controller.presence import Presence, Scope, controllers
+from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
+from canary.replicas.presence import Presence, Scope, controllers
 
 log = logging.getLogger(__name__)
 

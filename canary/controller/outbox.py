@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, jittered
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, jittered
 from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
 

@@ -2,9 +2,9 @@
 
 from canary.api.kinds import DEPLOYMENT, ObjectKey
 from canary.api.ownership import ours, own_metadata
-from canary.controller.cache import CacheSet
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
-from canary.controller.cluster import Cluster
 from canary.controller.configs import ConfigReader
 from canary.controller.copies import Copies
 from canary.controller.records import DeploymentRecord

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.errors import CanaryError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)

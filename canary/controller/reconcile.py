@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.errors import Busy
+from canary.cluster.connection import NotLeader
+from canary.cluster.sight import Sight
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.connection import NotLeader
 from canary.controller.metrics import Metrics
 from canary.controller.notify import Notifier
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
 from canary.controller.rivals import going_on, leaving_rival, rivalry
-from canary.controller.sight import Sight
 from canary.controller.tracker import Tracker
 from canary.core.actions import Action
 from canary.core.decide import decide, obstructed, refuse

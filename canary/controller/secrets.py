@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import SecretReference
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers.posting import origin
 

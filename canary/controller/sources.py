@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from canary.api.kinds import DEPLOYMENT, REPLICA_SET, Manifest
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.records import TEMPLATE_HASH, DeploymentRecord, metadata_of

@@ -3,7 +3,7 @@
 from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.ownership import CanaryOwner
-from canary.controller.cache import CacheSet
+from canary.cluster.cache import CacheSet
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
 from canary.controller.memo import Memo

@@ -9,8 +9,8 @@ from datetime import datetime
 from time import monotonic
 
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
-from canary.controller.cluster import Cluster
 from canary.core.facts import Survey
 from canary.core.preflight import preflight_due
 from canary.errors import Forbidden, NotFound, Problem

@@ -8,7 +8,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import VERSION, NamespacedReference, SecretReference
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.cache import CacheSet
+from canary.cluster.cache import CacheSet
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.errors import InvalidSpec, NotFound
 

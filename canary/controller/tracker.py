@@ -10,7 +10,9 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
 from canary.api.status import Names
-from canary.controller.cache import ALL, CacheSet
+from canary.cluster.cache import ALL, CacheSet
+from canary.cluster.cluster import Cluster
+from canary.cluster.sight import Sight
 from canary.controller.canaries import (
     CanaryKey,
     CanaryReader,
@@ -18,7 +20,6 @@ from canary.controller.canaries import (
     KnownCanary,
     canary_kind,
 )
-from canary.controller.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, Need, dependencies, needs
 from canary.controller.former import former_routes
@@ -35,7 +36,6 @@ from canary.controller.records import (
     pod_record,
     replica_set_record,
 )
-from canary.controller.sight import Sight
 from canary.controller.store import Store
 from canary.controller.templates import (
     alert_provider_kind,

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from canary.api.kinds import Manifest, ObjectKey
-from canary.controller.cache import CacheSet
-from canary.controller.cluster import Cluster
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
 from canary.controller.wanted import Wanted
 from canary.errors import ClusterError, Conflict, NotFound
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from canary.api.kinds import Kind
 from canary.api.schema import crds
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.controllers import Controllers

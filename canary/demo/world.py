@@ -16,8 +16,8 @@ from typing import Any, Protocol, Self
 from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP
 from canary.api.validation import parse_canary
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.controller.notify import EVENT
 from canary.core.weights import Split
 from canary.demo import manifests

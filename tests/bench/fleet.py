@@ -14,7 +14,7 @@ import orjson
 
 from canary.api.kinds import Manifest
 from canary.api.schema import crds
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.embedded import CRD, NAMESPACE

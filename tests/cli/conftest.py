@@ -10,8 +10,8 @@ from aiohttp import web
 from canary.api.kinds import Kind
 from canary.api.meta import GROUP
 from canary.api.schema import crds
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.embedded import CRD
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from canary.api.meta import GROUP
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE
-from canary.controller.presence import Scope
+from canary.cluster.cluster import Cluster
+from canary.replicas.leases import LEASE
+from canary.replicas.presence import Scope
 
 
 async def create_lease(

@@ -16,8 +16,8 @@ from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
 from canary.cli import commands
 from canary.cli.commands import REVIEW
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.core.signature import Signature
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate

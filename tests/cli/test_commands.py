@@ -10,8 +10,8 @@ import pytest
 from analysis.model import ThresholdRange
 from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw, save_png
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.conftest import TEMPLATES
 from tests.controller.faults import kubeconfig as write_kubeconfig

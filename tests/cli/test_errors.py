@@ -14,8 +14,8 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import Place
 from canary.cli.finding import _hint
 from canary.cli.orphans import NAMESPACE
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.certificates import server_context

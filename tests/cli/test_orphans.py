@@ -8,8 +8,8 @@ import pytest
 
 from canary.api.kinds import DEPLOYMENT, Manifest
 from canary.api.meta import GROUP
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo import manifests
 from canary.errors import NotFound
 from tests.cli.leases import create_lease

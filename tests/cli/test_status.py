@@ -23,8 +23,8 @@ from canary.api.status import (
 from canary.cli.moments import moment, span
 from canary.cli.screen import Screen
 from canary.cli.status import described
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
-from canary.controller.cluster import Cluster
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
 

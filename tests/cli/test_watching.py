@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from canary.api.meta import GROUP
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.running import tidegate
 from tests.controller.faults import Proxy, proxied

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.faults import Proxy, kubeconfig, proxied
 from tests.controller.running import World

@@ -15,7 +15,7 @@ import yaml
 from aiohttp import web
 
 from canary.api.kinds import CONFIG_MAP, Manifest
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.errors import Conflict
 
 DEADLINE_SECONDS = 60.0

@@ -12,8 +12,8 @@ import yaml
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest
 from canary.api.meta import GROUP
 from canary.api.schema import crds
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.controller.controller import Controller
 from canary.controller.notify import EVENT
 from canary.demo import manifests

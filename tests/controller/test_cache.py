@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind, Manifest
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
-from canary.controller.cache import CacheSet
-from canary.controller.cluster import Cluster
-from canary.controller.informer import FRUITLESS_WATCHES, SHORT_WATCH_SECONDS
-from canary.controller.limits import Limits
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS
+from canary.cluster.cache import CacheSet
+from canary.cluster.cluster import Cluster
+from canary.cluster.informer import FRUITLESS_WATCHES, SHORT_WATCH_SECONDS
+from canary.cluster.limits import Limits
 from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.conftest import Connect, Rests
 from tests.controller.faults import (

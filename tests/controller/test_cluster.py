@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
-from canary.controller.cluster import Cluster
-from canary.controller.limits import Limits
+from canary.cluster.cluster import Cluster
+from canary.cluster.limits import Limits
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
     Conflict,

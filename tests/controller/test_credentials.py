@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from canary.api.kinds import CONFIG_MAP
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
     Forbidden,

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import trustme
 
-from canary.controller.leases import LEASE
 from canary.demo.network import free_port
+from canary.replicas.leases import LEASE
 from tests.controller.running import World, until
 from tests.receiver import Answer, receiving
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE, Elector, LeaseTimes
+from canary.cluster.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
+from canary.replicas.leases import LEASE, Elector, LeaseTimes
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)

@@ -12,8 +12,8 @@ import pytest
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import GROUP
 from canary.api.status import CanaryStatus, Notice
+from canary.cluster.cache import CacheSet
 from canary.controller.alerts import AlertSender
-from canary.controller.cache import CacheSet
 from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.notify import Notifier
 from canary.controller.queries import QueryBuilder, Stores

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.controller.others import OtherControllers
-from canary.controller.presence import Scope
+from canary.replicas.presence import Scope
 from tests.cli.leases import create_lease
 from tests.controller.faults import Proxy, answer
 from tests.controller.running import World, until

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS
 from canary.controller.outbox import LONGEST_WAIT_SECONDS, Outbox
 from canary.errors import Unreachable
 from canary.notifiers import NotDelivered

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS
 from canary.controller.queue import LONGEST_RETRY_SECONDS, STALE_ALARMS, WorkQueue
 from canary.errors import Conflict, Invalid, Unreachable
 from tests.controller.virtual import play

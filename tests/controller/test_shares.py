@@ -1,6 +1,6 @@
 """The Leases of those who share the Canaries: what is written, when, and what becomes of it.
 
-Clocks are virtual; that the rules are safe is shown with the core's (`core/test_membership.py`).
+Clocks are virtual; that the rules are safe is shown with the core's (`replicas/test_membership.py`).
 """
 
 import asyncio
@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE, LeaseTimes
-from canary.controller.share_leases import HOLDER, LABEL
-from canary.controller.shares import Membership
-from canary.core.shares import Share
+from canary.cluster.cluster import Cluster
 from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import NotFound
+from canary.replicas.leases import LEASE, LeaseTimes
+from canary.replicas.share_leases import HOLDER, LABEL
+from canary.replicas.shares import Share
+from canary.replicas.sharing import Membership
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from canary.controller.sight import EVERYTHING, KEPT, Sight
+from canary.cluster.sight import EVERYTHING, KEPT, Sight
 from canary.core.facts import Outage
 from tests.controller.faults import Proxy, proxied
 from tests.controller.running import World

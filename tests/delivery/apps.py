@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.embedded import NAMESPACE
 from canary.demo.world import World

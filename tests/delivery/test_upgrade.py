@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canary.api.schema import crds
-from canary.controller.cluster import Cluster
+from canary.cluster.cluster import Cluster
 from canary.demo.embedded import CRD
 from tests.controller.running import AnyWorld
 from tests.controller.test_upgrade import (

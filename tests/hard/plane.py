@@ -13,11 +13,11 @@ from typing import Self
 
 from canary.api.kinds import Manifest
 from canary.api.schema import crds
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE
+from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.embedded import NAMESPACE
 from canary.errors import NotFound
+from canary.replicas.leases import LEASE
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, until
 from tests.delivery import role

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from canary.api.kinds import POD, Kind, Manifest
-from canary.controller.cluster import Cluster
-from canary.controller.informer import Informer
+from canary.cluster.cluster import Cluster
+from canary.cluster.informer import Informer
 from canary.demo.controllers.pod_status import pod_status
 from canary.demo.controllers.runtime import PodReport
 from canary.demo.opening import Opened

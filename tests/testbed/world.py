@@ -14,8 +14,8 @@ from typing import Any
 
 from canary.api.kinds import POD, Kind, Manifest
 from canary.api.schema import crds
+from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.demo.prometheus import Pods, Prometheus

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from canary.api.kinds import Kind, Manifest
-from canary.controller.backoff import jittered
-from canary.controller.cluster import Cluster
+from canary.cluster.backoff import jittered
+from canary.cluster.cluster import Cluster
 from canary.errors import CanaryError, Conflict, NotFound
 
 log = logging.getLogger(__name__)

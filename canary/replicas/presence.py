@@ -13,8 +13,8 @@ import orjson
 from canary.api.annotations import SCOPE
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE, holder_of, spec_of
+from canary.cluster.cluster import Cluster
+from canary.replicas.leases import LEASE, holder_of, spec_of
 from canary.settings import Settings
 
 LABEL = f"{GROUP}/controller"

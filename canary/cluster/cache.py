@@ -10,10 +10,10 @@ from functools import partial
 from time import monotonic
 
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.controller.cluster import Cluster
-from canary.controller.informer import Clock, Informer, Sleep
-from canary.controller.ledger import OnChange, Owners, Trim
-from canary.controller.sight import Sight
+from canary.cluster.cluster import Cluster
+from canary.cluster.informer import Clock, Informer, Sleep
+from canary.cluster.ledger import OnChange, Owners, Trim
+from canary.cluster.sight import Sight
 from canary.errors import NotFound
 
 ALL = ""

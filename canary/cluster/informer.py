@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from canary.api.kinds import Kind
-from canary.controller.backoff import LONGEST_OUTAGE_SECONDS, Backoff
-from canary.controller.cluster import Cluster
-from canary.controller.ledger import Ledger, OnChange, Owners, Place, Trim
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, Backoff
+from canary.cluster.cluster import Cluster
+from canary.cluster.ledger import Ledger, OnChange, Owners, Place, Trim
 from canary.errors import CanaryError, Forbidden, Gone, NotFound
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ import orjson
 from aiohttp.abc import AbstractStreamWriter
 
 from canary.api.kinds import Manifest
-from canary.controller import responses
-from canary.controller.credentials import Credentials, load_credentials
-from canary.controller.limits import Limits, RateLimit
+from canary.cluster import responses
+from canary.cluster.credentials import Credentials, load_credentials
+from canary.cluster.limits import Limits, RateLimit
 from canary.errors import ClusterError, Unreachable
 
 JSON = "application/json"

@@ -7,9 +7,9 @@ import orjson
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
-from canary.controller.leases import LeaseTimes, holder_of, spec_of
-from canary.core.membership import Acknowledgement, Agreement, MemberLease, SharedLease
-from canary.core.shares import Members
+from canary.replicas.leases import LeaseTimes, holder_of, spec_of
+from canary.replicas.membership import Acknowledgement, Agreement, MemberLease, SharedLease
+from canary.replicas.shares import Members
 
 LABEL = f"{GROUP}/shares"
 """On all Leases of a group; its value is the name of the shared one."""

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from canary.core.shares import NOBODY, Members, Share
+from canary.replicas.shares import NOBODY, Members, Share
 
 NEVER = float("-inf")
 

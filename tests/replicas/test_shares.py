@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary.core.shares import NOBODY, Share, owner
+from canary.replicas.shares import NOBODY, Share, owner
 
 NAMES = st.text(alphabet="abcdefghij-0123456789", min_size=1, max_size=12)
 MEMBERS = st.frozensets(NAMES, min_size=1, max_size=8)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary.core.membership import (
+from canary.replicas.membership import (
     Acknowledgement,
     Agreement,
     MemberLease,
@@ -21,7 +21,7 @@ from canary.core.membership import (
     Sight,
     Standing,
 )
-from canary.core.shares import owner
+from canary.replicas.shares import owner
 from tests.core.world import examples
 
 LEASE, RENEW, RETRY = 15.0, 10.0, 2.0

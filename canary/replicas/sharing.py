@@ -15,10 +15,12 @@ import orjson
 
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
-from canary.controller.backoff import jittered
-from canary.controller.cluster import Cluster
-from canary.controller.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
-from canary.controller.share_leases import (
+from canary.cluster.backoff import jittered
+from canary.cluster.cluster import Cluster
+from canary.errors import CanaryError, Conflict, NotFound
+from canary.replicas.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
+from canary.replicas.membership import Sight, Standing
+from canary.replicas.share_leases import (
     HOLDER,
     LABEL,
     agreed,
@@ -26,9 +28,7 @@ from canary.controller.share_leases import (
     member_lease,
     shared_lease,
 )
-from canary.core.membership import Sight, Standing
-from canary.core.shares import Members, Share
-from canary.errors import CanaryError, Conflict, NotFound
+from canary.replicas.shares import Members, Share
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from canary.api.kinds import Kind, Manifest
-from canary.controller.connection import JSON, Connection, Events, Observe, Options, unobserved
-from canary.controller.credentials import Credentials
-from canary.controller.limits import Limits
+from canary.cluster.connection import JSON, Connection, Events, Observe, Options, unobserved
+from canary.cluster.credentials import Credentials
+from canary.cluster.limits import Limits
 from canary.errors import NotFound
 
 FIELD_MANAGER = "tidegate"
