@@ -194,7 +194,7 @@ class Analysis(ApiModel):
     alerts: tuple[AlertReference, ...] = Field(
         default=(),
         max_length=50,
-        description="Who is told; the controller's default receiver when left out.",
+        description="The receivers of alerts; the controller's default receiver when left out.",
         json_schema_extra=rules(NAMES_ARE_UNIQUE),
     )
     webhooks: tuple[Webhook, ...] = Field(

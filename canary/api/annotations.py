@@ -33,7 +33,7 @@ IMAGES = f"{PREFIX}images"
 WEIGHT = f"{PREFIX}weight"
 STEP = f"{PREFIX}step"
 #: What of an own object is tidegate's, as JSON: the keys of its labels and annotations, its ports.
-#: What is in there and no longer wanted is taken away; whatever else is there is somebody else's.
+#: What is in there and no longer wanted is taken away; everything else belongs to others.
 WRITTEN = f"{PREFIX}written"
 #: The spec that an adopted object had, as JSON.
 ORIGINAL = f"{PREFIX}original-configuration"

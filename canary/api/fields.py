@@ -270,4 +270,4 @@ Document = Annotated[
     dict[str, Any],
     WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
 ]
-"""An object of somebody else's API, handed on as it is."""
+"""An object of another API, passed on unchanged."""

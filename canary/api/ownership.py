@@ -110,7 +110,7 @@ def own_metadata(
 ) -> Manifest:
     """Give the metadata of an own object; what others wrote into the existing one's stays.
 
-    Its Canary controls it, unless somebody else does already: there can be only one. A Canary of
+    Its Canary controls it, unless another object does already: there can be only one. A Canary of
     the same name that it had before owns it no longer. `ports` are recorded with the labels and
     annotations as what is tidegate's.
     """

@@ -203,7 +203,9 @@ class Run(StatusModel):
     pre_rollout_passed: bool = Field(
         default=False, description="Whether the pre-rollout hooks have passed."
     )
-    looks: int = Field(default=0, ge=0, description="How many times the run was looked at.")
+    looks: int = Field(
+        default=0, ge=0, description="Number of analyses and other checks of the run."
+    )
     next_analysis_at: Moment | None = Field(
         default=None, description="When the next analysis is due."
     )
@@ -265,10 +267,8 @@ class RiskStatus(StatusModel):
 class Preflight(StatusModel):
     """What was found around the target."""
 
-    generation: int = Field(
-        ge=0, description="The generation of the spec that it was looked at for."
-    )
-    at: Moment = Field(description="When it was looked at.")
+    generation: int = Field(ge=0, description="The generation of the spec that was checked.")
+    at: Moment = Field(description="When it was checked.")
     risks: tuple[RiskStatus, ...] = Field(default=(), description="What was found, at most 10.")
     traffic_policy: str = Field(
         default="",
@@ -301,7 +301,7 @@ class Notice(StatusModel):
     reason: Word = Field(description="What happened, in one CamelCase word.")
     message: Sentence = Field(description="What happened, in a sentence.")
     severity: Severity = Field(default=Severity.INFO, description="How loud it is.")
-    alert: bool = Field(default=False, description="Whether chat is told, and not only events.")
+    alert: bool = Field(default=False, description="Whether it goes to chat as well as to events.")
     at: Moment = Field(description="When it happened.")
     phase: Phase = Field(default=Phase.NEW, description="The phase it happened in.")
     weight: int = Field(default=0, description="The canary's weight at that moment.")
@@ -316,7 +316,7 @@ class Notice(StatusModel):
 
 
 class PrimaryRecord(StatusModel):
-    """What the primary was given last, to tell whether somebody has changed it since."""
+    """What the primary was given last, to tell whether it was changed since."""
 
     uid: str = Field(default="", description="The primary's uid.")
     revision: Word = Field(default="", description="The revision that it was given.")
@@ -329,7 +329,7 @@ class PrimaryRecord(StatusModel):
     )
     undoing: int = Field(default=0, description="The generation whose change is being undone.")
     contested: bool = Field(
-        default=False, description="Whether somebody changes its template again and again."
+        default=False, description="Whether another tool keeps changing its template."
     )
 
 
@@ -356,14 +356,12 @@ class FormerNames(StatusModel):
 
 
 class Repair(StatusModel):
-    """A route or a Service that somebody else has changed, and that was put back."""
+    """A route or a Service that another tool or a person changed, and that was put back."""
 
     object: Word = Field(description="Its kind and name, as kind/name.")
     undone_at: Moment = Field(description="When it was last put back.")
     undoing: Word = Field(default="", description="The version whose change is being undone.")
-    contested: bool = Field(
-        default=False, description="Whether somebody changes it again and again."
-    )
+    contested: bool = Field(default=False, description="Whether another tool keeps changing it.")
 
 
 class CanaryStatus(StatusModel):
@@ -423,7 +421,7 @@ class CanaryStatus(StatusModel):
     )
     repairs: tuple[Repair, ...] = Field(
         default=(),
-        description="Routes and Services that somebody else has changed of late, at most 8.",
+        description="Routes and Services that others changed lately, at most 8.",
     )
     autoscaler: str = Field(
         default="", description="The autoscaler of which the primary was given a copy."
