@@ -272,7 +272,7 @@ A change that is not in the table cannot be made.
 `status.waitingFor` says what is missing, since when, and until when it is waited for.
 An event with the same reason tells once of a wait that has lasted {LASTS.seconds} s, and \
 `WaitEnded` of its end: {lasting}.
-Most others are told as they begin.
+Most others leave an event as they begin.
 
 {meanings}
 """
