@@ -88,7 +88,7 @@ def increases(
 
 
 def _rises(earlier: Snapshot, later: Snapshot) -> bool:
-    """Whether nothing was reset or went between two snapshots, and no name is read anew."""
+    """Whether nothing was reset or went between two snapshots, and no name is read again."""
     return later.series.keys() <= earlier.series.keys() and all(
         later.series[name].get(labels, -inf) >= value
         for name in later.series

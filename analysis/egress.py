@@ -1,4 +1,4 @@
-"""Where requests may go: what an address that somebody else has named may lead to.
+"""Where requests may go: what an address may lead to that the administrator did not name.
 
 A policy looks at the address that is connected to, because a name can be made to lead anywhere,
 and elsewhere a moment later. Connecting belongs to `transport.py`.

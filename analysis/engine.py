@@ -37,7 +37,7 @@ MOST_WAITING = 5000
 TICK = timedelta(seconds=1)
 #: Answers that are kept for the rest of their tick.
 MOST_ANSWERS = 1024
-#: A provider that nobody asks for this long is closed.
+#: A provider that is idle for this long is closed.
 IDLE = timedelta(hours=1)
 
 Observer = Callable[[Metric, float, Outcome], None]
@@ -72,7 +72,7 @@ def _judge(metric: Metric, outcome: Outcome) -> Check:
     try:
         return JUDGES.load(metric.judge)().judge(metric, outcome)
     except Exception as error:  # noqa: BLE001 - a judge may be anybody's
-        # What nobody could judge is an outage of the judge, and the metric's policy says what
+        # What could not be judged is an outage of the judge, and the metric's policy says what
         # becomes of it. Our own judge takes any outcome.
         reason = metric.provider.redact(f"judge {metric.judge!r} gave no verdict: {error!r}")
         own = JUDGES.load("threshold")()
@@ -156,7 +156,7 @@ class Providers:
             question = self._questions[key] = _Question(task, tick)
         question.waiting += 1
         try:
-            # Whoever gives up waiting must not take the answer away from the others.
+            # A caller that gives up waiting must not take the answer away from the others.
             return await asyncio.shield(question.task)
         except asyncio.CancelledError:
             if question.task.cancelled() and not _being_cancelled():
@@ -262,7 +262,7 @@ class Providers:
         return sum(opened.waiting for opened in self._open.values())
 
     def _retire(self) -> None:
-        """Close the providers that nobody has asked for long, such as those of an older secret."""
+        """Close the idle providers, such as those of an older secret."""
         longest = _now() - self._idle.total_seconds()
         for spec, opened in list(self._open.items()):
             if not opened.asking and opened.used_at < longest:

@@ -25,7 +25,7 @@ from typing import NoReturn
 from analysis.counters import Labels
 from analysis.errors import QueryError
 
-#: Deeper than this nobody writes, and Python's stack is finite.
+#: No real query is deeper than this, and Python's stack is finite.
 DEEPEST = 50
 
 FUNCTIONS = ("increase", "rate", "value", "ratio", "quantile")

@@ -104,7 +104,7 @@ class ProviderSpec:
     timeout: timedelta = timedelta(seconds=5)
     targets: tuple[str, ...] = ()
     egress: EgressPolicy = UNRESTRICTED
-    """Where its addresses may lead, where somebody else than the administrator has named them."""
+    """Where its addresses may lead, if they were not named by the administrator."""
 
     def __repr__(self) -> str:
         """Show everything that is no secret."""

@@ -17,7 +17,7 @@ SHOWN_LENGTH = 60
 
 FUNCTIONS = ("name", "namespace", "target", "service", "ingress", "route", "interval")
 
-#: What a value may be that somebody else than the template's author has written.
+#: What a value may be that the template's author did not write.
 PLAIN_WORD = "[A-Za-z0-9_.:/-]*"
 #: What strings begin and end with in PromQL, and in the expressions of `scrape`.
 QUOTES = "\"'`"

@@ -18,7 +18,7 @@ import httpx
 from analysis.egress import EgressPolicy, as_address, unwrapped
 from analysis.errors import EgressRefused
 
-#: Kept ready for the next request, as httpx has it where nobody says otherwise.
+#: Kept ready for the next request, as httpx does by default.
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=8)
 
 
@@ -177,7 +177,7 @@ class _Proxied(httpx.AsyncHTTPTransport):
 
 
 class _ProxiedByName(_Proxied):
-    """The way through a proxy that somebody has named, which must be allowed itself."""
+    """The way through a configured proxy, which must be allowed itself."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ COLLECTION_THRESHOLDS = 10_000, 20, 20
 
 
 def run(settings: Settings, *, version: str) -> None:
-    """Run the controller until it is told to end.
+    """Run the controller until it receives SIGTERM.
 
     Raises:
         CanaryError: it could not be started; says why.

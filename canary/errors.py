@@ -8,7 +8,7 @@
             ├── NotFound           404: no such object, or no such kind
             ├── Forbidden          401, 403: the credentials do not allow it
             ├── Invalid            400, 422: the API server refuses the object as it is
-            ├── NameTaken          an object of somebody else has the name that is needed
+            ├── NameTaken          another owner's object has the name that is needed
             ├── Gone               410: the resource version is too old; list again
             └── Unreachable        no answer, or the server failed (429, 5xx); ask again later
 
@@ -112,7 +112,7 @@ class Invalid(ClusterError):
 
 
 class NameTaken(ClusterError):
-    """An object of somebody else has the name of one that is to be made."""
+    """Another owner's object has the name of one that must be created."""
 
 
 class Gone(ClusterError):

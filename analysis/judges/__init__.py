@@ -1,4 +1,4 @@
-"""Judges turn what a provider answered into a verdict, and talk to nobody.
+"""Judges turn what a provider answered into a verdict, and do no I/O.
 
 The protocol every judge keeps, and the table of their names.
 """

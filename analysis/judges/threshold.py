@@ -22,7 +22,7 @@ from analysis.model import (
     plain_number,
 )
 
-#: More decimals than this tell nobody anything.
+#: More decimals than this carry no information.
 MOST_DECIMALS = 12
 #: A number as great as this is written with an exponent.
 LONGEST_NUMBER = 1e15

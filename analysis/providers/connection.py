@@ -60,7 +60,7 @@ class Connection:
             proxies=proxies,
         )
         self._free: list[tuple[str, httpx.AsyncClient]] = []
-        """Clients that nobody uses, by the host that they are connected to; the oldest first."""
+        """Idle clients, by the host that they are connected to; the oldest first."""
         self._lent: set[httpx.AsyncClient] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -145,7 +145,7 @@ class Connection:
         return self._make_client()
 
     def _dismiss(self, client: httpx.AsyncClient) -> None:
-        """Close a client beside: whoever is being cancelled could not wait for it."""
+        """Close a client in the background: a caller that is being cancelled could not wait for it."""
         closing = asyncio.create_task(client.aclose())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)

@@ -165,9 +165,9 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
         result, failure = None, None
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
             failure = error
-        with suppress(RuntimeError):  # the loop has ended: nobody waits
+        with suppress(RuntimeError):  # the loop has ended: no caller waits
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name="prometheus-range", daemon=True).start()

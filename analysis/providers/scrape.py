@@ -56,7 +56,7 @@ class Use:
         self.last = now
 
     def idle(self, now: float, shortest: float) -> bool:
-        """Whether it has not been asked for in so long that nobody may ask again."""
+        """Whether it was unused for so long that it may be dropped."""
         return now - self.last > max(IDLE_INTERVALS * self.longest, 2 * self.pause, shortest)
 
 
@@ -134,7 +134,7 @@ class ScrapeProvider:
             self._poller = asyncio.create_task(self._poll(), name="scrape")
 
     async def _poll(self) -> None:
-        """Read all targets in every period, until nobody asks any more."""
+        """Read all targets in every period, until it is unused."""
         while active := self._active():
             await self._read(frozenset(active), freshness=0)
             await asyncio.sleep(self._period)

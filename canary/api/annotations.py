@@ -50,7 +50,7 @@ _ON_CANARY = (*VERBS, ACCEPT_RISK.removeprefix(PREFIX))
 
 
 def unknown_annotations(annotations: Mapping[str, object]) -> Iterator[SpecWarning]:
-    """Name the annotations of a Canary that look like ours and that nobody reads there."""
+    """Name the annotations of a Canary that look like ours and have no effect there."""
     for annotation in sorted(annotations):
         name = annotation.removeprefix(PREFIX)
         if name == annotation or name in _ON_CANARY:

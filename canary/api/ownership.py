@@ -81,7 +81,7 @@ def owned(canary: Canary, obj: Manifest) -> bool:
 
 
 def owners(obj: Manifest) -> tuple[str, ...]:
-    """Name who owns an object: its owners by kind and name, and whoever its label says."""
+    """Name who owns an object: its owners by kind and name, and the one that its label names."""
     metadata = obj["metadata"]
     named = tuple(
         f"{CANARY}{each.get('name')}"

@@ -82,7 +82,7 @@ class Webhook(ApiModel):
         "command or dashboard.",
     )
     mute_alert: Flag = Field(
-        default=False, description="Whether waiting at this gate is not told in chat."
+        default=False, description="Whether chat gets no alert when the run waits at this gate."
     )
     timeout: Annotated[timedelta, Span(timedelta(milliseconds=1))] = Field(
         default=timedelta(seconds=10), description="Time limit of one call; 24h at most."

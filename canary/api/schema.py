@@ -125,7 +125,7 @@ KINDS = (
     ),
 )
 
-#: Lists whose items are told apart by a key, so that several writers can each own theirs.
+#: Lists whose items have a key, so that several writers can each own theirs.
 _KEYED_LISTS = {"conditions": ["type"]}
 
 

@@ -162,7 +162,7 @@ class Wait(StatusModel):
     deadline: Moment | None = Field(
         default=None, description="When the wait ends by itself, with the run's failure."
     )
-    told: bool = Field(default=False, description="Whether an event has told of it.")
+    told: bool = Field(default=False, description="Whether an event was recorded for it.")
 
 
 class ContainerImage(StatusModel):
@@ -295,7 +295,7 @@ class RunRecord(StatusModel):
 
 
 class Notice(StatusModel):
-    """Something to be told, kept until it is delivered."""
+    """A notice, kept until it is delivered."""
 
     id: Word = Field(description="Unique for this Canary; the key by which receivers drop repeats.")
     reason: Word = Field(description="What happened, in one CamelCase word.")

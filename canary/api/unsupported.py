@@ -42,7 +42,7 @@ def _unless_routed(canary: Canary, reference: object) -> object:
 
 
 def _blue_green(canary: Canary) -> int | None:
-    """Give the iterations of blue/green; with match they belong to A/B testing, told there."""
+    """Give the iterations of blue/green; with match they belong to A/B testing, which has a row of its own."""
     analysis = canary.spec.analysis
     return None if analysis.match else analysis.iterations
 

@@ -22,7 +22,7 @@ from canary.errors import InvalidSpec, Problem
 
 __all__ = ["parse_alert_provider", "parse_canary", "parse_metric_template", "unsupported"]
 
-#: More than these help nobody, and a hostile object could have a million.
+#: More than these do not help, and a hostile object could have a million.
 MOST_PROBLEMS = 100
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -105,7 +105,7 @@ def _remedy_of_unknown(location: _Location, model: type[BaseModel]) -> str:
     for part in location[1:-1]:
         node = _below(node, part)
     name = str(location[-1])
-    # Spelling is compared without case, and not at all for what nobody mistyped.
+    # Spelling is compared without case, and not at all where nothing was mistyped.
     by_lower_case = {each.lower(): each for each in node.get("properties", {})}
     wanted = name.replace("_", "").lower()[:64]
     close = get_close_matches(wanted, by_lower_case, n=1, cutoff=0.7)

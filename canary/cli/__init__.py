@@ -25,7 +25,7 @@ _COMMANDS = {
     "reject": ("canary.cli.commands", "Refuse at the gate, and roll the run back."),
     "resume": ("canary.cli.commands", "Go on with a paused run."),
     "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
-    "run": ("canary.cli.run", "Run the controller until it is told to end."),
+    "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
     "status": ("canary.cli.status", "Show where a Canary is and what it waits for."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""

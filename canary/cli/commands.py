@@ -136,7 +136,7 @@ def _here() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return "somebody"
+        return "unknown"
 
 
 async def _outcome(

@@ -77,7 +77,7 @@ def reaching_a_cluster(command: _Command) -> _Command:
 def connected(
     kubeconfig: str | None, context: str | None, work: Callable[[Cluster], Awaitable[None]]
 ) -> None:
-    """Do something with a cluster; what it refuses is told in one sentence."""
+    """Do something with a cluster, and report its refusal in one sentence."""
 
     async def working() -> None:
         async with Cluster.connect(

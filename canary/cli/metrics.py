@@ -110,7 +110,7 @@ async def _templates(
             continue
         key = (metric.template_ref.namespace or place.namespace, metric.template_ref.name)
         if key not in found:
-            # What is missing is told with the metric that needs it.
+            # What is missing is reported with the metric that needs it.
             with suppress(NotFound):
                 found[key] = parse_metric_template(await cluster.read(kind, *key))
     return found

@@ -32,7 +32,7 @@ class _Orphan:
     kind: Kind
     manifest: Manifest
     loss: str
-    """What would stop serving if it were let go now; empty where nothing would."""
+    """What would stop serving if it were released now; empty where nothing would."""
 
     @property
     def place(self) -> str:
@@ -66,27 +66,27 @@ def orphans(
     """List Canaries whose deletion waits for a controller that is not there.
 
     A controller that is installed again gives back what was taken (pods and traffic of the target)
-    and lets them go by itself. --release lets them go as they are: their primaries, and the
-    services and routes that tidegate made, go with them.
+    and releases them by itself. --release removes their finalizers as they are: their primaries,
+    and the services and routes that tidegate made, go with them.
     """
     screen = Screen()
 
     async def work(cluster: Cluster) -> None:
         found = await _orphans(cluster, namespace)
         if not found:
-            screen.line("No Canary waits to be let go.")
+            screen.line("No Canary is waiting for a controller.")
             return
         for each in found:
             screen.line(each.line)
         if not release:
             screen.line(
-                "Install a controller again, and it lets them go; or see: tidegate orphans --help"
+                "Install a controller again, and it releases them; or see: tidegate orphans --help"
             )
             return
         await _check(cluster, found, force=force)
         for each in found:
             await _release(cluster, each)
-            screen.line(f"{each.place} is let go")
+            screen.line(f"{each.place} is released")
 
     connected(kubeconfig, context, work)
 
@@ -136,7 +136,7 @@ def _ready(deployment: Manifest | None) -> int:
 
 
 async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None:
-    """Keep from letting go what somebody is giving back, or what serves.
+    """Refuse to release what a controller is giving back, or what serves.
 
     Raises:
         Refused: says which, and what to do.
@@ -145,11 +145,11 @@ async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None
     acting = [each.place for each in await controllers(cluster) if each.acts(now)]
     if acting and not force:
         raise Refused(
-            f"a controller is running (Lease {', '.join(acting)}) and lets them go by itself; "
+            f"a controller is running (Lease {', '.join(acting)}) and releases them by itself; "
             "tidegate status says what it waits for. --force does not wait for it"
         )
     if any(each.loss for each in found) and not force:
-        raise Refused("nothing was let go, since something would stop serving; see above")
+        raise Refused("nothing was released, because something would stop serving; see above")
 
 
 async def _release(cluster: Cluster, orphan: _Orphan) -> None:

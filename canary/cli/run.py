@@ -35,7 +35,7 @@ def _offer(option: Option) -> Callable[[Callable[..., None]], Callable[..., None
 @click.command
 @_with_settings
 def run(**flags: Any) -> None:
-    """Run the controller until it is told to end."""
+    """Run the controller until it receives SIGTERM."""
     from canary.__main__ import run as run_controller
 
     environ = dict(os.environ)

@@ -45,7 +45,7 @@ async def _looked_at(cluster: Cluster, place: Place) -> Block:
     now = datetime.now().astimezone()
     shown = described(str(place), read_canary_status(place, manifest), now)
     silent = await silence(cluster, place)
-    told = (silent, _held_by_nobody(manifest, now)) if silent else ()
+    told = (silent, _without_controller(manifest, now)) if silent else ()
     return (*shown, *((Styled(each, "yellow"),) for each in told if each))
 
 
@@ -110,13 +110,13 @@ def _past(run: RunRecord, now: datetime) -> str:
     return f"{began}  {run.revision}{images}  {run.outcome} after {took}  {run.message}{hands}"
 
 
-def _held_by_nobody(manifest: Manifest, now: datetime) -> str:
-    """Say of a Canary that is being deleted that nobody lets it go."""
+def _without_controller(manifest: Manifest, now: datetime) -> str:
+    """Say of a Canary that is being deleted that no controller removes its finalizer."""
     metadata = manifest["metadata"]
     if "deletionTimestamp" not in metadata or FINALIZER not in (metadata.get("finalizers") or ()):
         return ""
     deleted = datetime.fromisoformat(metadata["deletionTimestamp"])
     return (
-        f"It was deleted at {moment(deleted, now)}, and nobody is there to let it go: install a "
+        f"It was deleted at {moment(deleted, now)}, and no controller is running to finish the deletion: install a "
         "controller again, or see: tidegate orphans --help"
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 LONGEST_OUTAGE_SECONDS = 10.0
 """Who could not reach the API server, or knew what is out of date, asks again after so long, and a
-third, at the latest: nobody tells when it is back."""
+third, at the latest: no event says when it is back."""
 _DOUBLINGS = 30
 """More of them change nothing, and a power that grows for days ends in an overflow."""
 

@@ -29,7 +29,7 @@ Events = AsyncIterator[tuple[str, Manifest]]
 
 
 def unobserved(_verb: str, _resource: str, _status: int, _seconds: float) -> None:
-    """Tell nobody."""
+    """Observe nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class Connection:
         """Make a request; `verb` and `resource` say in logs and metrics what it was.
 
         Raises:
-            NotLeader: it was a write, and there is no right to write any more.
+            NotLeader: it was a write, and this replica may no longer write.
             ClusterError: the server refuses it, or can't be reached.
         """
         verb = verb or method

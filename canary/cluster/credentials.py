@@ -92,7 +92,7 @@ class Credentials:
         """Give the Authorization header; empty where a certificate speaks for the client.
 
         Raises:
-            Forbidden: the token cannot be read any more.
+            Forbidden: the token can no longer be read.
         """
         async with self._reading:
             if monotonic() - self._read_at > REFRESH_SECONDS:

@@ -86,8 +86,7 @@ class Informer:
     def obstacle(self) -> str:
         """Why nothing can be decided on the records; empty where they are known, or soon will be.
 
-        What stands in the way of all kinds for a while, such as an API server that is started
-        anew, is none: it goes by itself.
+        An outage of all kinds, such as an API server that restarts, is no obstacle: it passes.
         """
         if self._forbidden or (not self.synced.is_set() and self._failures.attempts >= PATIENCE):
             return self.problem
@@ -95,7 +94,7 @@ class Informer:
 
     @property
     def stale(self) -> bool:
-        """Whether the kind is there, and is to be followed again soon, but can't be for now."""
+        """Whether the kind exists, but cannot be followed for now."""
         return bool(self.problem) and not self.absent and not self.obstacle
 
     def start(self) -> None:

@@ -83,7 +83,7 @@ class Ledger:
     # ------------------------------------------------------------------------- told by an answer
 
     def put(self, manifest: Manifest) -> None:
-        """Take in what a write of our own has answered; nobody is told of it."""
+        """Take in the answer to a write of our own; no listener is called."""
         version = _number(manifest["metadata"].get("resourceVersion", ""))
         if version > self._newest:
             self._own.add(version)
@@ -91,18 +91,18 @@ class Ledger:
             self._take(manifest, quiet=True)
 
     def drop(self, place: Place) -> None:
-        """Forget an object that was deleted by ourselves; nobody is told of it."""
+        """Forget an object that we deleted ourselves; no listener is called."""
         self._remove(place, quiet=True)
 
     def see(self, place: Place, manifest: Manifest | None) -> None:
-        """Take in what was read, None where nothing is there; who listens is told of it."""
+        """Take in what was read, None where nothing is there, and call the listeners."""
         if manifest is None:
             self._remove(place)
         elif not self._deleted_since(manifest):
             self._take(manifest)
 
     def _deleted_since(self, manifest: Manifest) -> bool:
-        """Tell whether an answer that came late shows an object whose deletion was told before."""
+        """Tell whether an answer that came late shows an object whose deletion is known already."""
         version = _number(manifest["metadata"].get("resourceVersion", ""))
         return _place(manifest) not in self._versions and 0 < version <= self._complete
 

@@ -12,7 +12,7 @@ class Limits:
 
     request_seconds: float = 30.0
     watch_seconds: float = 300.0
-    """After about this long the server is asked to end a watch, which is then begun anew."""
+    """After about this long the server is asked to end a watch, which then begins again."""
     idle_seconds: float = 90.0
     """A watch with bookmarks says something every minute; one that does not is dead."""
     attempts: int = 4

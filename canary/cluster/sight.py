@@ -13,7 +13,7 @@ from canary.core.outages import merged
 KEPT = 100
 """Outages remembered of each source; a wait is longer than so many only where nothing works."""
 EVERYTHING = "everything"
-"""The source of outages in which nobody acted at all, such as a restart of the controller."""
+"""The source of outages in which no controller acted at all, such as a restart of the controller."""
 
 
 class Sight:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 LEASE = Kind(group="coordination.k8s.io", versions=("v1",), kind="Lease", plural="leases")
 
 OnAbsence = Callable[[datetime, datetime], None]
-"""Told the span of time in which nobody has held the Lease, when it is taken again."""
+"""Called with the span of time in which the Lease had no holder, when it is taken again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,7 @@ class Elector:
         }
 
     def _tell_absence(self, before: Manifest, after: Manifest) -> None:
-        """Tell in which span of time nobody has renewed the Lease."""
+        """Give the span of time in which the Lease was not renewed."""
         start, end = (read_moment(spec_of(each).get("renewTime")) for each in (before, after))
         if start is not None and end is not None and start < end:
             self._on_absence(start, end)
@@ -194,7 +194,7 @@ class Elector:
             try:
                 self._on_change(self._leads)
             except Exception:
-                # The election goes on, or nobody would ever act again.
+                # The election must go on, or no replica would ever act again.
                 log.exception("lease %s: a defect of the controller", self._name)
 
 
@@ -210,7 +210,7 @@ def spec_of(lease: Manifest) -> Manifest:
 
 
 def holder_of(lease: Manifest) -> str:
-    """Tell who holds a Lease; empty where nobody does."""
+    """Name the holder of a Lease; empty without one."""
     return spec_of(lease).get("holderIdentity") or ""
 
 
@@ -224,5 +224,5 @@ def read_moment(text: object) -> datetime | None:
 
 
 def now_written() -> str:
-    """Write the present moment as a Lease shows it; nobody's decision depends on it."""
+    """Write the present moment as a Lease shows it; no decision depends on it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

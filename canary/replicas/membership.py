@@ -12,7 +12,7 @@ it, because its Lease was gone. A Lease is deleted on the very version that was 
 lease duration, and its member has stopped before, at its renew deadline. A member whose Lease has
 lapsed never acts under that name again.
 
-Members also renew the shared Lease, whoever is first, and stop where nobody could: so a replica
+Members also renew the shared Lease, the first one to come, and stop where none could: so a replica
 that shares nothing, and waits for that Lease as it always did, does not act beside them.
 
 All moments are seconds of the member's own monotonic clock. Nothing here asks or waits.
@@ -22,14 +22,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from canary.replicas.shares import NOBODY, Members, Share
+from canary.replicas.shares import NO_MEMBERS, Members, Share
 
 NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """The newest agreement that a member goes by: it does nothing any more by an older one."""
+    """The newest agreement that a member follows: it no longer acts on an older one."""
 
     epoch: str = ""
     generation: int = 0
@@ -68,7 +68,7 @@ class SharedLease:
     lease_seconds: float
     holder: str
     agreement: Agreement | None
-    """What the members agree on; None while a single controller holds the Lease, or nobody."""
+    """What the members agree on; None while a single controller holds the Lease, or none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Standing:
     shared_version: str = ""
     shared_until: float = NEVER
     shared_due: bool = False
-    """Whether nobody has renewed the shared Lease since the last look at it."""
+    """Whether the shared Lease was not renewed since it was last read."""
     looked_at: float = NEVER
     agreement: Agreement | None = None
     memberships: tuple[Members, ...] = ()
@@ -137,9 +137,9 @@ class Standing:
         }
 
     def proposal(self, now: float) -> Members | None:
-        """Say who should be the members from now on; None where nothing is to be changed.
+        """Say who should be the members from now on; None where nothing must change.
 
-        Who has a Lease is a member, whoever it is: only who has none has surely stopped.
+        Everyone with a Lease is a member: only one without a Lease has surely stopped.
         """
         present = frozenset(self.members)
         if self.member not in present:
@@ -161,7 +161,7 @@ class Standing:
         """Take in a list that was begun at `started` and has come by now."""
         mine = sight.members.get(self.member)
         if self.version and mine is None:
-            # Somebody took this member for stopped, or meddled: either way it is none any more.
+            # Another took this member for stopped, or meddled: either way it is no longer a member.
             return replace(self, held_until=NEVER, memberships=(), members={})
         members = {
             name: _unchanged(self.members.get(name), lease.version, lease.lease_seconds, now)
@@ -183,7 +183,7 @@ class Standing:
         """Look at the hold that the members have on the shared Lease together."""
         if lease is None:
             return {**_NOT_SHARED, "shared": None, "looked_at": started}
-        # Nobody's Lease is free at once.
+        # A Lease without a holder is free at once.
         seconds = lease.lease_seconds if lease.holder else NEVER
         shared = _unchanged(self.shared, lease.version, seconds, now)
         if lease.agreement is None:
@@ -208,7 +208,7 @@ class Standing:
         memberships = self.memberships
         if before is None or before.epoch != agreement.epoch or not memberships:
             # Nothing is kept: what everybody else did until now is not known.
-            memberships = (NOBODY, agreement.members)
+            memberships = (NO_MEMBERS, agreement.members)
         elif agreement.generation > before.generation:
             memberships = (*memberships, agreement.members)
         if all(

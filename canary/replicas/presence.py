@@ -64,7 +64,7 @@ class Presence:
     namespace: str
     name: str
     holder: str
-    """Empty where nobody holds the Lease."""
+    """Empty where the Lease has no holder."""
     renewed: datetime | None
     duration: timedelta
     scope: Scope

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 Members = frozenset[str]
 
-NOBODY: Members = frozenset()
+NO_MEMBERS: Members = frozenset()
 
 
 def owner(canary: str, members: Iterable[str]) -> str | None:

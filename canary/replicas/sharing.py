@@ -153,7 +153,7 @@ class Membership:
         started = self._clock()
         found = await self._list()
         self._stand(self._standing.listed(found.sight, started=started, now=self._clock()))
-        # What is lost is let go of before it is acknowledged.
+        # What is lost is stopped before it is acknowledged.
         self._tell()
         if found.mine is None or self._standing.lapsed(self._clock()):
             return
@@ -238,7 +238,7 @@ class Membership:
                 log.info("lease %s is deleted, as its member has stopped", name)
 
     async def _give_back(self) -> None:
-        """Leave the shared Lease to whoever wants it, as the last of its members."""
+        """Leave the shared Lease free, as the last of its members."""
         lease = await self._cluster.read(LEASE, self._namespace, self._name)
         if holder_of(lease) == HOLDER:
             spec = spec_of(lease) | {"holderIdentity": "", "leaseDurationSeconds": 1}
@@ -250,7 +250,7 @@ class Membership:
         self._tell()
 
     def _stranger(self) -> Standing:
-        """Begin as somebody whom nobody knows yet."""
+        """Begin as a member that no other knows yet."""
         self._acknowledged = ""
         return Standing(
             member=f"{self._prefix}-{secrets.token_hex(4)}",
@@ -271,7 +271,7 @@ class Membership:
         try:
             self._on_change(before, after)
         except Exception:
-            # The sharing goes on, or nobody would ever act again.
+            # The sharing must go on, or no replica would ever act again.
             log.exception("leases of %s: a defect of the controller", self._name)
 
     # ------------------------------------------------------------------------------------- objects

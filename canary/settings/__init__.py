@@ -100,7 +100,7 @@ class Settings:
         text="Follow Secrets among them; without, a primary uses the Secrets of its target.",
         form=Form.FLAG,
     )
-    cluster_name: str = setting("", "The cluster's name, as people are told it.")
+    cluster_name: str = setting("", "The cluster's name in messages to people.")
     no_cross_namespace_refs: bool = setting(
         default=False,
         text="Refuse Canaries that refer to objects of other namespaces.",

@@ -1,4 +1,4 @@
-"""Canaries that are being deleted while no controller is there: told, and let go on request."""
+"""Canaries that are being deleted without a controller: listed, and released on request."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +40,7 @@ async def read(cluster: Cluster) -> Manifest:
 
 async def test_where_nobody_waits_that_is_said(cluster: Cluster, kubeconfig: Path) -> None:
     code, output = await tidegate("orphans", "--kubeconfig", str(kubeconfig))
-    assert (code, output) == (0, "No Canary waits to be let go.\n")
+    assert (code, output) == (0, "No Canary is waiting for a controller.\n")
 
 
 async def test_they_are_listed_and_left_alone(
@@ -51,7 +51,7 @@ async def test_they_are_listed_and_left_alone(
     assert "default/podinfo (tidegate.dev) was deleted " in output
     assert FINALIZER in (await read(cluster))["metadata"]["finalizers"]
     elsewhere = await tidegate("orphans", "-n", "shop", "--kubeconfig", str(kubeconfig))
-    assert elsewhere == (0, "No Canary waits to be let go.\n")
+    assert elsewhere == (0, "No Canary is waiting for a controller.\n")
 
 
 async def test_our_finalizer_is_removed_and_no_other(
@@ -59,7 +59,7 @@ async def test_our_finalizer_is_removed_and_no_other(
 ) -> None:
     code, output = await tidegate("orphans", "--release", "--kubeconfig", str(kubeconfig))
     assert code == 0, output
-    assert "default/podinfo is let go" in output
+    assert "default/podinfo is released" in output
     assert (await read(cluster))["metadata"]["finalizers"] == [OTHERS]
 
 

@@ -225,5 +225,5 @@ async def test_a_deletion_that_nobody_ends_is_told_with_its_remedy(
     await cluster.merge_patch(CANARY, "default", "podinfo", held)
     await cluster.delete(CANARY, "default", "podinfo")
     _, output = await tidegate("status", "podinfo", "--kubeconfig", str(kubeconfig))
-    assert "nobody is there to let it go" in output
+    assert "no controller is running to finish the deletion" in output
     assert "tidegate orphans --help" in output

@@ -22,14 +22,28 @@ HABITS = {
     r"\bis to (be|have|get|run|go|give)\b": "must, will",
     r"\bare to (be|have|get|run|go|give)\b": "must, will",
 }
-READ = ("*.md", "docs/**/*.md", "docs/**/*.yaml", "charts/**/*")
+READ = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/**/*.yaml",
+    "charts/**/*",
+    "analysis/**/*.py",
+    "canary/**/*.py",
+)
+#: Rooms whose prose was not rewritten yet.
+NOT_YET = ("canary/controller", "canary/core", "canary/demo", "canary/resources", "canary/routers")
 #: The guide names the habits; the licence and what is generated are not ours to word.
 LEFT_OUT = {"docs/style.md", "LICENSE"}
 
 
 def texts() -> list[Path]:
     found = {path for pattern in READ for path in ROOT.glob(pattern) if path.is_file()}
-    return sorted(each for each in found if str(each.relative_to(ROOT)) not in LEFT_OUT)
+    names = {str(path.relative_to(ROOT)): path for path in found}
+    return [
+        path
+        for name, path in sorted(names.items())
+        if name not in LEFT_OUT and not name.startswith(NOT_YET)
+    ]
 
 
 @pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))

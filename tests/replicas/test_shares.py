@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary.replicas.shares import NOBODY, Share, owner
+from canary.replicas.shares import NO_MEMBERS, Share, owner
 
 NAMES = st.text(alphabet="abcdefghij-0123456789", min_size=1, max_size=12)
 MEMBERS = st.frozensets(NAMES, min_size=1, max_size=8)
@@ -71,7 +71,7 @@ class TestAShare:
     def test_is_empty_without_a_membership_without_members_and_for_a_stranger(self):
         for share in (
             Share(member="a"),
-            Share(member="a", memberships=(NOBODY, self.BOTH)),
+            Share(member="a", memberships=(NO_MEMBERS, self.BOTH)),
             Share(member="c", memberships=(self.BOTH,)),
         ):
             assert share.empty
