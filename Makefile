@@ -19,7 +19,7 @@ BUILDER ?= $(firstword $(notdir $(shell command -v buildah podman docker)))
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-annotate --no-header
+	--no-emit-index-url --no-annotate --no-header --no-emit-package tidegate-embedded
 
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) --workers $(WORKERS) -- $(TEST_ARGS)
@@ -69,16 +69,16 @@ clean: ## Remove everything that was made here
 
 # One environment, filled as far as the target needs: the locks agree with each other, so `demo`
 # after `check` downloads nothing.
-.venv/.demo: locks/demo.txt pyproject.toml | .venv/.made
+.venv/.demo: locks/demo.txt pyproject.toml embedded/pyproject.toml | .venv/.made
 	@echo 'Installing what the demonstration needs into .venv'
 	@$(PIP) install --require-hashes --no-deps -r locks/demo.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable ./embedded --editable .
 	@touch $@
 
-.venv/.dev: locks/dev.txt pyproject.toml | .venv/.made
+.venv/.dev: locks/dev.txt pyproject.toml embedded/pyproject.toml | .venv/.made
 	@echo 'Installing what development needs into .venv'
 	@$(PIP) install --require-hashes --no-deps -r locks/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable ./embedded --editable .
 	@touch $@
 
 .venv/.made:

@@ -114,7 +114,13 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Stage, ...]]:
         "check": (
             Stage("lint", (tool("ruff", "check", "."), tool("ruff", "format", "--check", "."))),
             Stage("types", (tool("mypy"),)),
-            Stage("import contracts", (tool("lint-imports", "--no-cache", "--no-logo"),)),
+            Stage(
+                "import contracts",
+                tuple(
+                    tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
+                    for config in ("pyproject.toml", "embedded/pyproject.toml")
+                ),
+            ),
             Stage(
                 "unit tests",
                 (

@@ -1,7 +1,6 @@
 """The import contracts see what they are there to see."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,22 @@ import tomllib
 from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
-CONTRACTS = {each["id"]: each for each in CONFIG["tool"]["importlinter"]["contracts"]}
+
+
+def contracts(config: Path) -> dict[str, dict[str, Any]]:
+    """Read the contracts of a distribution, by their ids."""
+    tools = tomllib.loads(config.read_text())["tool"]
+    return {each["id"]: each for each in tools["importlinter"]["contracts"]}
+
+
+PRODUCT, EMBEDDED = ROOT / "pyproject.toml", ROOT / "embedded" / "pyproject.toml"
+CONTRACTS = contracts(PRODUCT)
+EMBEDDED_CONTRACTS = contracts(EMBEDDED)
 
 VIOLATIONS = [
     ("packages", "analysis/model.py", "import canary.errors"),
@@ -29,6 +38,7 @@ VIOLATIONS = [
     ("pure", "canary/routers/istio.py", "import httpx"),
     ("pure", "analysis/judges/threshold.py", "from os import environ"),
     ("plug-ins", "canary/routers/istio.py", "import canary.routers.smi"),
+    ("embedded", "canary/controller/apply.py", "import tidegate_embedded.process"),
     ("kopf", "canary/controller/apply.py", "import kopf"),
     ("kubernetes", "canary/controller/apply.py", "from kubernetes import client"),
     ("aiohttp", "canary/controller/apply.py", "import aiohttp"),
@@ -39,38 +49,79 @@ VIOLATIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("contract", "module", "line"), VIOLATIONS, ids=[f"{m}: {line}" for _, m, line in VIOLATIONS]
-)
-def test_a_violation_breaks_its_contract(tmp_path, contract, module, line):
-    for package in ("analysis", "canary"):
-        shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    with (tmp_path / module).open("a") as file:
-        file.write(f"\n{line}\n")
-    linted = subprocess.run(
+EMBEDDED_VIOLATIONS = [
+    ("product", "process.py", "from canary.errors import CanaryError"),
+    ("product", "mesh/routes.py", "def later():\n    import analysis.model"),
+    ("parts", "apiserver/storage.py", "import tidegate_embedded.controllers"),
+    ("parts", "helpers.py", "'A module that nobody placed.'"),
+]
+
+
+def named(violations: list[tuple[str, str, str]]) -> pytest.MarkDecorator:
+    """Give each violation a name that says where it is."""
+    ids = [f"{module}: {line}" for _, module, line in violations]
+    return pytest.mark.parametrize(("contract", "module", "line"), violations, ids=ids)
+
+
+def linted(config: Path, contract: str, tree: Path) -> str:
+    """Check a contract on a copy of the packages; give what import-linter says, without spaces."""
+    done = subprocess.run(
         [
             *(
                 sys.executable,
                 "-c",
                 "from importlinter.cli import lint_imports_command as lint; lint()",
             ),
-            *("--config", str(ROOT / "pyproject.toml"), "--contract", contract),
+            *("--config", str(config), "--contract", contract),
             *("--no-cache", "--no-logo"),
         ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
         capture_output=True,
         text=True,
         check=False,
     )
-    name = CONTRACTS[contract]["name"]
-    assert re.search(rf"{re.escape(name)}\s*BROKEN", " ".join(linted.stdout.split())), linted.stdout
+    return "".join(done.stdout.split())
+
+
+def broken(contract: dict[str, Any]) -> str:
+    """Give how import-linter says that a contract is broken; it breaks lines where they are full."""
+    return "".join(f"{contract['name']} BROKEN".split())
+
+
+def copied(tree: Path, *packages: Path) -> None:
+    """Copy packages side by side."""
+    for package in packages:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, tree / package.name, ignore=ignored)
+
+
+def append(module: Path, line: str) -> None:
+    """Write a line at the end of a module, which is made where it is not there."""
+    with module.open("a") as file:
+        file.write(f"\n{line}\n")
+
+
+@named(VIOLATIONS)
+def test_a_violation_breaks_its_contract(tmp_path, contract, module, line):
+    copied(tmp_path, ROOT / "analysis", ROOT / "canary")
+    append(tmp_path / module, line)
+    said = linted(PRODUCT, contract, tmp_path)
+    assert broken(CONTRACTS[contract]) in said, said
+
+
+@named(EMBEDDED_VIOLATIONS)
+def test_a_violation_in_the_embedded_cluster_breaks_its_contract(tmp_path, contract, module, line):
+    package = ROOT / "embedded" / "src" / "tidegate_embedded"
+    copied(tmp_path, package)
+    append(tmp_path / package.name / module, line)
+    said = linted(EMBEDDED, contract, tmp_path)
+    assert broken(EMBEDDED_CONTRACTS[contract]) in said, said
 
 
 def test_each_contract_is_seen_to_break():
     assert {contract for contract, _, _ in VIOLATIONS} == set(CONTRACTS)
+    assert {contract for contract, _, _ in EMBEDDED_VIOLATIONS} == set(EMBEDDED_CONTRACTS)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import click
 
 from canary.cli.ending import Failed
 from canary.demo.story import tell
+from tidegate_embedded.process import ProgramFailed
 
 
 @click.command
@@ -37,6 +38,8 @@ def demo(router: str, metrics: str, *, keep: bool) -> None:
         )
     except KeyboardInterrupt:
         return
+    except ProgramFailed as failed:
+        raise Failed(str(failed)) from failed
     if stats.lost or not all(ending.as_expected for ending in endings):
         raise Failed("the story did not end as it should")
 

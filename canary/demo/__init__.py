@@ -1,4 +1,5 @@
-"""The embedded world: an API server, controllers, pods and a mesh on this machine, and its story.
+"""The demonstration: the story of a good and a bad release, told in an embedded cluster.
 
-Nothing here is needed to run the controller on a real cluster.
+The cluster is a distribution of its own, `tidegate-embedded`. Nothing here is needed to run the
+controller.
 """

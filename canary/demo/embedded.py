@@ -10,12 +10,12 @@ from canary.api.kinds import Kind
 from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.demo import manifests
-from canary.demo.apiserver import EmbeddedApiServer
-from canary.demo.controllers import Controllers
-from canary.demo.mesh import Mesh
-from canary.demo.pods import ProcessRuntime
-from canary.demo.prometheus import Prometheus, stored_pods
 from canary.demo.world import USER_AGENT, World
+from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.controllers import Controllers
+from tidegate_embedded.mesh import Mesh
+from tidegate_embedded.pods import ProcessRuntime
+from tidegate_embedded.prometheus import Prometheus, stored_pods
 
 CRD = Kind(
     group="apiextensions.k8s.io",

@@ -1,6 +1,6 @@
 """The story that `make demo` tells: a good release is promoted, a bad one is rolled back.
 
-What is seen on the way is drawn by `view.py`; how the world works is in `embedded.py`.
+What is seen on the way is drawn by `view.py`; the world that it is told in is in `world.py`.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from rich.markup import escape
 
 from canary.controller.logs import printable
 from canary.demo.embedded import EmbeddedWorld
-from canary.demo.load import Load, LoadStats
 from canary.demo.manifests import APP, NAMESPACE
 from canary.demo.snapshot import Snapshot
 from canary.demo.view import View
+from tidegate_embedded.load import Load, LoadStats
 
 GOOD, BAD = "6.1.0", "6.2.0"
 BAD_ERROR_RATE = "0.25"

@@ -20,9 +20,9 @@ from rich.text import Text
 
 from canary.api.status import MetricStatus, Phase
 from canary.controller.logs import printable
-from canary.demo.load import LoadStats
-from canary.demo.opening import Opened, end_task
 from canary.demo.snapshot import Happening, Snapshot
+from tidegate_embedded.load import LoadStats
+from tidegate_embedded.opening import Opened, end_task
 
 _BAR_WIDTHS = 10, 60
 _REFRESH_SECONDS = 0.2

@@ -21,13 +21,13 @@ from canary.controller.canaries import canary_kind
 from canary.controller.notify import EVENT
 from canary.core.weights import Split
 from canary.demo import manifests
-from canary.demo.load import Load
-from canary.demo.mesh.envoy import ClusterCounters
-from canary.demo.network import free_port
-from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
 from canary.errors import NotFound
 from canary.routers import Cluster as Routes
 from canary.routers import router_for
+from tidegate_embedded.load import Load
+from tidegate_embedded.mesh.envoy import ClusterCounters
+from tidegate_embedded.network import free_port
+from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
 
 POLL_SECONDS = 0.05
 USER_AGENT = "tidegate-demo"

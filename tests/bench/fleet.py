@@ -16,10 +16,10 @@ from canary.api.kinds import Manifest
 from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.demo import manifests
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.resources.revision import HASHING
 from tests.controller.running import DEMO, World
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 KINDS = ("canaries", "deployments", "services", "virtualservices", "destinationrules")
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from canary.api.kinds import Manifest
 from canary.controller.controller import STARTS_PER_SECOND
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.bench.figures import Figure, p99
 from tests.bench.fleet import Fleet, a_server
 from tests.bench.places import USER_AGENT
@@ -20,6 +19,7 @@ from tests.bench.process import a_controller
 from tests.bench.runs import ALONE, METRIC, settled
 from tests.bench.store import Store, a_store
 from tests.controller.running import World, until
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 INTERVAL_SECONDS = 10
 MEMORY_MIB = {100: 100, 1000: 115, 5000: 200}

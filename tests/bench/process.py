@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from canary.demo.network import free_port
-from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
 from tests.bench.store import Store
 from tests.controller.running import until
+from tidegate_embedded.network import free_port
+from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
 
 START_SECONDS = 120.0
 CPUCLOCK_SCHED = 2

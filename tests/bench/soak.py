@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from canary.api.kinds import DEPLOYMENT
-from canary.demo.apiserver.audit import RequestCounter
 from canary.demo.manifests import NAMESPACE
 from canary.errors import NotFound
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.process import Process, a_controller
 from tests.bench.store import Store, a_store
 from tests.controller.running import CANARY, World
+from tidegate_embedded.apiserver.audit import RequestCounter
 
 FLAT = 0.10
 """Memory is flat when its median rises by at most so much."""

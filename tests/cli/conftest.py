@@ -12,8 +12,8 @@ from canary.api.meta import GROUP
 from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.demo.embedded import CRD
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TEMPLATES = Kind(
     group=GROUP, versions=("v1beta1",), kind="MetricTemplate", plural="metrictemplates"

@@ -12,9 +12,9 @@ from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw, save_png
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.conftest import TEMPLATES
 from tests.controller.faults import kubeconfig as write_kubeconfig
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 
 async def tidegate(*arguments: str) -> tuple[int | None, str]:

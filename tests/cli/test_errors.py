@@ -17,13 +17,13 @@ from canary.cli.orphans import NAMESPACE
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.demo import manifests
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.certificates import server_context
 from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
 from tests.controller.faults import answer, hang, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 
 def placed(path: Path, server: EmbeddedApiServer, namespace: str = "") -> str:

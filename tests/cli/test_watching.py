@@ -14,11 +14,11 @@ import pytest
 from canary.api.meta import GROUP
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.cli.running import tidegate
 from tests.controller.faults import Proxy, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 CANARY = canary_kind(GROUP)
 WATCH = (sys.executable, "-m", "canary", "status", "podinfo", "--watch", "--kubeconfig")

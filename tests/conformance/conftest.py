@@ -29,9 +29,9 @@ import yaml
 
 from canary.api.meta import API_VERSION, GROUP
 from canary.api.schema import crds
-from canary.demo.apiserver import EmbeddedApiServer
-from canary.demo.controllers import Controllers
 from tests.reviewers import Guarded, reviewing
+from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.controllers import Controllers
 
 DEADLINE_SECONDS = 60.0
 

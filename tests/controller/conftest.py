@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import pytest
 
 from canary.cluster.cluster import Cluster
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.faults import Proxy, kubeconfig, proxied
 from tests.controller.running import World
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 
 class Rests(list[float]):

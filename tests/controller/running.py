@@ -17,13 +17,13 @@ from canary.controller.canaries import canary_kind
 from canary.controller.controller import Controller
 from canary.controller.notify import EVENT
 from canary.demo import manifests
-from canary.demo.apiserver import EmbeddedApiServer
-from canary.demo.apiserver.audit import AuditEntry
-from canary.demo.controllers import Controllers, InstantRuntime
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.errors import NotFound
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
+from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.apiserver.audit import AuditEntry
+from tidegate_embedded.controllers import Controllers, InstantRuntime
 
 DEADLINE_SECONDS = 60.0
 CANARY = canary_kind(GROUP)

@@ -13,7 +13,6 @@ from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.informer import FRUITLESS_WATCHES, SHORT_WATCH_SECONDS
 from canary.cluster.limits import Limits
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.controller.conftest import Connect, Rests
 from tests.controller.faults import (
     Proxy,
@@ -30,6 +29,7 @@ from tests.controller.faults import (
     write,
 )
 from tests.controller.test_cluster import DEFINITION, WIDGET, a_definition
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 Change = tuple[str, object | None, object | None]
 

@@ -7,7 +7,6 @@ import pytest
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
 from canary.cluster.cluster import Cluster
 from canary.cluster.limits import Limits
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
     Conflict,
     Gone,
@@ -19,6 +18,7 @@ from tests.controller.faults import (
     Proxy,
     config_map,
 )
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 WIDGET = Kind(group="example.org", versions=("v2", "v1"), kind="Widget", plural="widgets")
 

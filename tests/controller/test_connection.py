@@ -15,7 +15,6 @@ from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.cluster.limits import Limits, RateLimit
 from canary.controller import responses
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
     ClusterError,
     Conflict,
@@ -38,6 +37,7 @@ from tests.controller.faults import (
     silence,
     trickle,
 )
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 SHORT = Limits(request_seconds=0.2, idle_seconds=0.2)
 SOON_SILENT = Limits(idle_seconds=0.2)

@@ -11,7 +11,6 @@ import trustme
 
 from canary.api.kinds import CONFIG_MAP
 from canary.cluster.cluster import Cluster
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import (
     Forbidden,
     Unreachable,
@@ -25,6 +24,7 @@ from tests.controller.faults import (
     proxied,
     write,
 )
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 
 class TestCredentials:

@@ -15,10 +15,10 @@ import httpx
 import pytest
 import trustme
 
-from canary.demo.network import free_port
 from canary.replicas.leases import LEASE
 from tests.controller.running import World, until
 from tests.receiver import Answer, receiving
+from tidegate_embedded.network import free_port
 
 ROOT = Path(__file__).parents[2]
 SPEC = {

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 from canary.cluster.cluster import Cluster
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.replicas.leases import LEASE, Elector, LeaseTimes
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)
 IMPATIENT = LeaseTimes(lease_seconds=15, renew_seconds=0.2, retry_seconds=0.1)

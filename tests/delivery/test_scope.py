@@ -16,7 +16,6 @@ from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
 from canary.api.meta import API_VERSION, GROUP
 from canary.demo import manifests
 from canary.demo.manifests import APP
-from canary.demo.process import find_program
 from canary.routers.istio import DESTINATION_RULE, VIRTUAL_SERVICE
 from tests.controller.running import CANARY
 from tests.delivery import role
@@ -24,6 +23,7 @@ from tests.delivery.apps import AppNamespace, connected
 from tests.delivery.release import Release
 from tests.receiver import Answer, Receiver, receiving
 from tests.testbed.control_plane import ControlPlane
+from tidegate_embedded.process import find_program
 
 pytestmark = pytest.mark.control_plane
 

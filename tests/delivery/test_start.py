@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from canary.controller.handlers import _Backoffs
-from canary.demo.apiserver import EmbeddedApiServer
-from canary.demo.network import free_port
 from tests.controller.faults import kubeconfig
 from tests.controller.running import World, until
 from tests.delivery.process import DEADLINE_SECONDS, Controller, running
+from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.network import free_port
 
 pytestmark = pytest.mark.delivery
 

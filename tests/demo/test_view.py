@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, Wait, Weights, write_status
-from canary.demo.load import Failure, LoadStats, Window
 from canary.demo.snapshot import Snapshot
 from canary.demo.view import View, lines, render
+from tidegate_embedded.load import Failure, LoadStats, Window
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 CHECK = MetricStatus(

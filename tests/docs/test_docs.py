@@ -17,7 +17,6 @@ from canary.api.schema import crds
 from canary.cli import main
 from canary.controller.admission import Reviewer
 from canary.controller.canaries import CanaryReader
-from canary.demo.apiserver import EmbeddedApiServer
 from tests.docs.pages import (
     DOCS,
     EXAMPLES,
@@ -31,6 +30,7 @@ from tests.docs.pages import (
     links,
     manifests,
 )
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 DEFAULT_ROUTER = "istio"
 #: What the admission webhook is asked of each kind.

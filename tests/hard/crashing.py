@@ -17,12 +17,12 @@ from aiohttp import web
 
 from canary.api.kinds import DEPLOYMENT, SERVICE, Manifest
 from canary.demo.manifests import APP
-from canary.demo.process import start_program
 from canary.errors import NotFound
 from tests.controller.faults import Proxy, reset
 from tests.controller.running import CANARY
 from tests.hard.worlds import HardWorld
 from tests.receiver import Answer, Receiver
+from tidegate_embedded.process import start_program
 
 SECONDS = 400.0
 """A life that has not come to its end after so long will not."""

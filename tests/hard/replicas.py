@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import httpx
 
-from canary.demo.network import free_port
-from canary.demo.process import last_lines
 from tests.controller.running import until
 from tests.hard.worlds import HardWorld
 from tests.testbed.audit import Audited
+from tidegate_embedded.network import free_port
+from tidegate_embedded.process import last_lines
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("replica.py")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from canary.api.kinds import Kind, Manifest
-from canary.demo.apiserver.storage import Event
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
 from tests.testbed.audit import Audited
+from tidegate_embedded.apiserver.storage import Event
 
 TRAFFIC_SPLIT = Kind(
     group="split.smi-spec.io",

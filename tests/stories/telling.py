@@ -6,9 +6,9 @@ from typing import Any
 
 from canary.api.kinds import DEPLOYMENT
 from canary.api.meta import GROUP
-from canary.demo.load import Load
 from canary.demo.manifests import APP
 from canary.demo.world import World
+from tidegate_embedded.load import Load
 
 BY_HAND = {"type": "confirm-traffic-increase", "name": "by-hand"}
 SUCCESS_RATE = {

@@ -7,7 +7,6 @@ import pytest
 
 from canary.api.kinds import DEPLOYMENT, POD, Manifest
 from canary.demo.embedded import EmbeddedWorld
-from canary.demo.load import Load
 from canary.demo.manifests import APP, CONTAINER_PORT
 from canary.demo.world import World
 from tests.stories.telling import (
@@ -20,6 +19,7 @@ from tests.stories.telling import (
     until_told,
     until_waiting,
 )
+from tidegate_embedded.load import Load
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 

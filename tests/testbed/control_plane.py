@@ -21,9 +21,6 @@ from typing import Any, get_args
 import httpx
 import trustme
 
-from canary.demo.network import free_port
-from canary.demo.opening import Opened
-from canary.demo.process import ProgramFailed, stop_program
 from tests.testbed import arguments, audit, history, namespace, nodes
 from tests.testbed.arguments import LOOPBACK
 from tests.testbed.build import BuildFailed, provide_programs
@@ -32,6 +29,9 @@ from tests.testbed.processes import Processes
 from tests.testbed.scratch import scratch_folder
 from tests.testbed.tools import CACHE
 from tests.testbed.users import TIDEGATE, User, tester, tokens, write_kubeconfig
+from tidegate_embedded.network import free_port
+from tidegate_embedded.opening import Opened
+from tidegate_embedded.process import ProgramFailed, stop_program
 
 _STOP_SECONDS = 10.0
 #: How long a client waits for an answer: a machine that is busy with other tests takes its time.

@@ -15,21 +15,21 @@ import aiohttp
 import httpx
 
 from canary.api.kinds import Manifest
-from canary.demo.mesh.envoy import COUNTED, ClusterCounters, counters_of
-from canary.demo.mesh.world import world_of
-from canary.demo.opening import Opened
-from canary.demo.process import (
+from tests.testbed.control_plane import LOGS, ControlPlane
+from tests.testbed.ingress import GATEWAY, bootstrap, objects
+from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod, apply
+from tests.testbed.scratch import scratch_folder
+from tests.testbed.traffic import actual, difference, wanted
+from tidegate_embedded.mesh.envoy import COUNTED, ClusterCounters, counters_of
+from tidegate_embedded.mesh.world import world_of
+from tidegate_embedded.opening import Opened
+from tidegate_embedded.process import (
     ProgramFailed,
     find_program,
     last_lines,
     start_program,
     stop_program,
 )
-from tests.testbed.control_plane import LOGS, ControlPlane
-from tests.testbed.ingress import GATEWAY, bootstrap, objects
-from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod, apply
-from tests.testbed.scratch import scratch_folder
-from tests.testbed.traffic import actual, difference, wanted
 
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 30.0

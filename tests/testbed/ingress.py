@@ -3,9 +3,9 @@
 from typing import Any
 
 from canary.api.kinds import Manifest
-from canary.demo.mesh.bootstrap import stats_config
-from canary.demo.mesh.routes import CLUSTER_HEADER
 from tests.testbed.istiod import ISTIO_NAMESPACE
+from tidegate_embedded.mesh.bootstrap import stats_config
+from tidegate_embedded.mesh.routes import CLUSTER_HEADER
 
 #: The Gateway of either kind: `istio-system/ingress` to a VirtualService, a parentRef of this name
 #: and namespace to an HTTPRoute.

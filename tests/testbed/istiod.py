@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 import yaml
 
-from canary.demo.network import free_port
-from canary.demo.opening import Opened
-from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
 from tests.routers.published import GATEWAY_API, ISTIO
 from tests.testbed.control_plane import LOGS, ControlPlane
 from tests.testbed.modules import module_files
 from tests.testbed.scratch import scratch_folder
+from tidegate_embedded.network import free_port
+from tidegate_embedded.opening import Opened
+from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
 
 #: Where it lives, and where objects that hold for every namespace are put.
 ISTIO_NAMESPACE = "istio-system"

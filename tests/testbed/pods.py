@@ -17,10 +17,10 @@ import httpx
 from canary.api.kinds import POD, Kind, Manifest
 from canary.cluster.cluster import Cluster
 from canary.cluster.informer import Informer
-from canary.demo.controllers.pod_status import pod_status
-from canary.demo.controllers.runtime import PodReport
-from canary.demo.opening import Opened
-from canary.demo.pods import ProcessRuntime
+from tidegate_embedded.controllers.pod_status import pod_status
+from tidegate_embedded.controllers.runtime import PodReport
+from tidegate_embedded.opening import Opened
+from tidegate_embedded.pods import ProcessRuntime
 
 log = logging.getLogger(__name__)
 

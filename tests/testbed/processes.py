@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from canary.demo.process import ProgramFailed, last_lines, start_program, stop_program
+from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0

@@ -14,11 +14,11 @@ import httpx
 import pytest
 import yaml
 
-from canary.demo.process import ProgramFailed
 from tests.api.examples import BAD, GOOD, Bad, JsonObject
 from tests.docs.pages import OUR_EXAMPLES
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.tools import ROOT
+from tidegate_embedded.process import ProgramFailed
 
 pytestmark = pytest.mark.control_plane
 

@@ -22,15 +22,15 @@ import pytest_asyncio
 from analysis.builtin import builtin
 from analysis.model import ProviderSpec, Sample
 from analysis.providers.prometheus import PrometheusProvider
-from canary.demo.load import Load
-from canary.demo.pods import server
-from canary.demo.process import last_lines, start_program, stop_program
-from canary.demo.prometheus import Prometheus
 from tests.testbed.build import found_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.gateway import IstioGateway
 from tests.testbed.ingress import GATEWAY
 from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod, apply
+from tidegate_embedded.load import Load
+from tidegate_embedded.pods import server
+from tidegate_embedded.process import last_lines, start_program, stop_program
+from tidegate_embedded.prometheus import Prometheus
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.asyncio(loop_scope="module")]
 

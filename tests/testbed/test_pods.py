@@ -9,11 +9,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from canary.demo.process import ProgramFailed
 from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.namespace import inside
 from tests.testbed.users import TIDEGATE
+from tidegate_embedded.process import ProgramFailed
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.asyncio(loop_scope="module")]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from canary.demo.mesh.world import world_of
-from tests.demo.mesh_objects import a_service, a_virtual_service, an_http_route, endpoints
+from tests.embedded.mesh_objects import a_service, a_virtual_service, an_http_route, endpoints
 from tests.testbed.traffic import actual, difference, wanted
+from tidegate_embedded.mesh.world import world_of
 
 PRIMARY, CANARY = (
     f"outbound|9898||podinfo-{each}.test.svc.cluster.local" for each in ("primary", "canary")

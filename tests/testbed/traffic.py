@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from canary.api.kinds import Manifest
-from canary.demo.mesh.world import Name, World, cluster_name, first_port, name_of, part
+from tidegate_embedded.mesh.world import Name, World, cluster_name, first_port, name_of, part
 
 #: The shares of a route's clusters; those that get nothing are left out.
 Shares = frozenset[tuple[str, Fraction]]

@@ -18,7 +18,6 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
-from canary.demo.prometheus import Pods, Prometheus
 from canary.demo.world import World
 from canary.errors import NotFound
 from canary.routers.istio import VIRTUAL_SERVICE
@@ -29,6 +28,7 @@ from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.gateway import IstioGateway
 from tests.testbed.ingress import GATEWAY
 from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod
+from tidegate_embedded.prometheus import Pods, Prometheus
 
 HTTP_ROUTE = Kind(
     group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
