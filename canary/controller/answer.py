@@ -71,7 +71,7 @@ class Answerer:
                 return HookAnswer(passed=False, hook=hook.name, message=str(error))
             result = await self._hooks.call(
                 hook,
-                hook_payload(record, self._cluster_name, hook.metadata),
+                hook_payload(record, self._cluster_name, need.subject, hook.metadata),
                 key=f"{record.uid}/{need.key}/{hook.name}",
                 secret=secret,
             )

@@ -1,28 +1,29 @@
 """What hooks and event webhooks are told of a Canary."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from canary.api.status import CanaryStatus, Notice, Severity
+from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryRecord
 from canary.controller.webhooks import HookPayload
+from canary.core.needs import Subject
 
 
 def hook_payload(
-    record: CanaryRecord, cluster_name: str, metadata: Mapping[str, str]
+    record: CanaryRecord, cluster_name: str, subject: Subject, metadata: Mapping[str, str]
 ) -> HookPayload:
-    """Tell a hook what is under way."""
+    """Tell a hook what is under way, and which revision it is asked about."""
     status = record.status
     return HookPayload(
         name=record.key.name,
         namespace=record.key.namespace,
         phase=status.phase,
-        checksum=_checksum(status),
+        checksum=_checksum(subject.revision, subject.configs),
         metadata=dict(metadata),
         weight=status.canary_weight,
         step=status.step,
-        revision=status.last_applied_spec,
-        images=status.images,
+        revision=subject.revision,
+        images=subject.images,
         cluster=cluster_name,
     )
 
@@ -36,11 +37,12 @@ def notice_payload(
         "eventType": "Normal" if notice.severity is Severity.INFO else "Warning",
         "timestamp": str(int(notice.at.timestamp() * 1000)),
     }
+    status = record.status
     return HookPayload(
         name=record.key.name,
         namespace=record.key.namespace,
         phase=notice.phase,
-        checksum=_checksum(record.status),
+        checksum=_checksum(status.last_applied_spec, sorted(status.tracked_configs.items())),
         metadata={**metadata, **event},
         weight=notice.weight,
         step=notice.step,
@@ -50,10 +52,7 @@ def notice_payload(
     )
 
 
-def _checksum(status: CanaryStatus) -> str:
+def _checksum(revision: str, configs: Iterable[tuple[str, str]]) -> str:
     """Identify a revision with its configs, as receivers of the peer's calls expect."""
-    parts = (
-        status.last_applied_spec,
-        *sorted(f"{k}={v}" for k, v in status.tracked_configs.items()),
-    )
+    parts = (revision, *(f"{place}={checksum}" for place, checksum in configs))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -10,7 +10,8 @@ from canary.api.status import CanaryStatus, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.hooks import callable_hooks, gate_deadline, manual_gates, muted
-from canary.core.needs import AskHooks, HookAnswer
+from canary.core.images import images_told
+from canary.core.needs import AskHooks, HookAnswer, Subject
 from canary.core.situation import Situation
 
 GATES: Mapping[str, WebhookType] = MappingProxyType(
@@ -41,7 +42,7 @@ def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed
     """Ask the hooks of one type that can be called."""
     if not callable_hooks(situation.spec, type_):
         return Passed()
-    need = AskHooks(type=type_, key=_key(situation, type_))
+    need = AskHooks(type=type_, key=_key(situation, type_), subject=_subject(situation))
     answer = situation.facts.answers.get(need)
     if not isinstance(answer, HookAnswer):
         return need
@@ -125,3 +126,12 @@ def signalled(situation: Situation) -> AskHooks | Situation | None:
 def _key(situation: Situation, type_: WebhookType) -> str:
     run = situation.current_run
     return f"{run.id}/{type_}/{situation.status.canary_weight}/{run.looks}"
+
+
+def _subject(situation: Situation) -> Subject:
+    status = situation.status
+    return Subject(
+        revision=status.last_applied_spec,
+        images=images_told(status),
+        configs=tuple(sorted(status.tracked_configs.items())),
+    )

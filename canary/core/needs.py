@@ -10,12 +10,24 @@ from canary.api.people import WebhookType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The revision that hooks are asked about; at the first gate the status does not name it yet."""
+
+    revision: str
+    images: str
+    """Its images, or what it changes in them, for people."""
+    configs: tuple[tuple[str, str], ...] = ()
+    """Checksums of its tracked ConfigMaps and Secrets, by kind/name, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskHooks:
     """Call the hooks of one type, in their order, up to the first that does not pass."""
 
     type: WebhookType
     key: str
     """Names this very question: the same after a crash, so that receivers can drop a repeat."""
+    subject: Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

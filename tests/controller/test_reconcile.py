@@ -150,6 +150,30 @@ async def test_a_repeated_question_after_a_restart_has_the_same_key(world: World
         assert first == second
 
 
+async def test_the_first_gate_is_told_which_revision_asks_to_begin_also_after_a_restart(
+    world: World,
+):
+    await world.create_app()
+    async with receiving() as hooks:
+        hooks.answers(Answer(hangs=True))
+        async with world.running_controller():
+            await world.create_canary(analysis={"webhooks": [hook("confirm-rollout", hooks.url)]})
+            old = (await world.until_phase("Initialized"))["lastAppliedSpec"]
+            await world.release()
+            await hooks.received(1)
+        hooks.answers(Answer())
+        async with world.running_controller():
+            status = await world.until_phase("Succeeded")
+    first, second = hooks.requests[:2]
+    told = first.document
+    assert told["revision"] == status["lastPromotedSpec"] != old
+    assert told["images"] == "podinfo:1 → podinfo:2"
+    assert (second.document, second.headers["Idempotency-Key"]) == (
+        told,
+        first.headers["Idempotency-Key"],
+    )
+
+
 async def test_a_status_that_was_changed_meanwhile_is_not_overwritten(world: World):
     await world.create_app()
     async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):

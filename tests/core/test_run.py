@@ -10,12 +10,21 @@ import pytest
 from analysis.model import Check, Report, Verdict
 from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Hold, Outcome, Pause, Phase, Severity, Wait
+from canary.api.status import (
+    CanaryStatus,
+    ContainerImage,
+    Hold,
+    Outcome,
+    Pause,
+    Phase,
+    Severity,
+    Wait,
+)
 from canary.core import waits
 from canary.core.actions import RouteTraffic, ScaleTarget
 from canary.core.decide import decide
-from canary.core.facts import Command, Facts, Revision, Trouble
-from canary.core.needs import Analyse, AskHooks, Need
+from canary.core.facts import Command, Facts, Image, Revision, Trouble
+from canary.core.needs import Analyse, AskHooks, Need, Subject
 from canary.core.notices import NOTICES_KEPT
 from canary.core.situation import Decision
 from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split
@@ -93,6 +102,25 @@ class TestBeginning:
         assert (early.status.phase, asked) == (Phase.WAITING, [])
         due = decided(spec, a_status(Phase.WAITING, run=run), up(), at(70), asked=asked)
         assert (due.status.phase, types_of(asked)) == (Phase.PROGRESSING, ["confirm-rollout"])
+
+    def test_the_first_gate_is_asked_about_the_revision_that_asks_to_begin(self):
+        before = {"ConfigMap/podinfo": "a"}
+        promoted = (ContainerImage(container="app", image="podinfo:6.1"),)
+        status = a_status(tracked_configs=before, promoted_images=promoted, applied_images=promoted)
+        images = (Image(container="app", image="podinfo:6.2"),)
+        revision = Revision(
+            id=NEW, images=images, configs={"Secret/z": "c", "ConfigMap/podinfo": "b"}
+        )
+        asked = decide(hooked("confirm-rollout"), status, some_facts(revision=revision), at(60))
+        assert asked == AskHooks(
+            type=WebhookType.CONFIRM_ROLLOUT,
+            key=f"2-{NEW}/confirm-rollout/0/0",
+            subject=Subject(
+                revision=NEW,
+                images="podinfo:6.1 → podinfo:6.2",
+                configs=(("ConfigMap/podinfo", "b"), ("Secret/z", "c")),
+            ),
+        )
 
     def test_a_rollback_hook_ends_the_wait(self):
         spec = hooked("confirm-rollout", "rollback")
