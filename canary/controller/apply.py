@@ -167,7 +167,7 @@ class Applier:
             case EnsureAutoscaler():
                 return self._renderer.autoscaler(record, action.minimum)
             case RouteTraffic():
-                return self._renderer.route(record, action.split)
+                return self._renderer.route(record, action.traffic)
 
     async def _ensure(self, objects: Iterable[Wanted]) -> list[tuple[ObjectKey, Manifest]]:
         """Write the objects that differ, and give what the API server has made of them.

@@ -14,7 +14,7 @@ from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.core.actions import Side
 from canary.core.facts import Drift
-from canary.core.weights import Split
+from canary.core.traffic import intended
 from canary.errors import CanaryError
 from canary.resources.compare import changed_fields
 
@@ -44,9 +44,11 @@ class DriftFinder:
         return tuple(self._drifts(wanted))
 
     def _wanted(self, record: CanaryRecord, target: DeploymentRecord | None) -> list[Wanted]:
-        split = Split.to_canary(record.status.canary_weight)
         services = self._renderer.services(record, target, Side.PRIMARY)
-        return [*services, *self._renderer.route(record, split)]
+        if record.canary is None:
+            return services
+        traffic = intended(record.canary.spec, record.status)
+        return [*services, *self._renderer.route(record, traffic)]
 
     def _drifts(self, objects: list[Wanted]) -> Iterator[Drift]:
         for each in objects:

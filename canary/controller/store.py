@@ -9,7 +9,7 @@ from canary.controller.changes import Changes
 from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
 from canary.core.facts import Trouble
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.routers import Cluster as Routes
 
 
@@ -21,7 +21,7 @@ class Store:
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
-        self._weights: Memo[tuple[Split | None]] = Memo()
+        self._seen: Memo[tuple[Seen | None]] = Memo()
 
     def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:
         """Look a Deployment up."""
@@ -74,16 +74,16 @@ class Store:
             served=self._caches.served(router.kinds),
         )
 
-    def routed(self, record: CanaryRecord) -> Split | None:
-        """Read the weights that the routes of a Canary have now."""
+    def routed(self, record: CanaryRecord) -> Seen | None:
+        """Read what the routes of a Canary do now."""
         canary, router = record.canary, record.router
         if canary is None or router is None:
             return None
         inputs = self.behind_routes(record)
-        known = self._weights.recall(record.key, inputs)
+        known = self._seen.recall(record.key, inputs)
         if known is None:
-            known = (router.weights(canary, self.routes(record)),)
-            self._weights.keep(record.key, inputs, known)
+            known = (router.read(canary, self.routes(record)),)
+            self._seen.keep(record.key, inputs, known)
         return known[0]
 
     def refusal(self, record: CanaryRecord) -> str:

@@ -12,7 +12,7 @@ from canary.controller.records import DeploymentRecord
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
-from canary.core.weights import Split
+from canary.core.traffic import Traffic
 from canary.errors import InvalidSpec, Problem
 from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
@@ -176,13 +176,13 @@ class Renderer:
         route = record.router.objects(record.canary)
         return tuple(dict.fromkeys((*_service_keys(record), *_former_keys(record), *route)))
 
-    def route(self, record: CanaryRecord, split: Split) -> list[Wanted]:
+    def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first."""
         if record.canary is None or record.router is None:
             return []
         known = record.status.preflight
         canary = with_policy(record.canary, known.traffic_policy if known else "")
-        rendered = record.router.render(canary, self._store.routes(record), split)
+        rendered = record.router.render(canary, self._store.routes(record), traffic)
         return self._of_router(record, rendered)
 
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
@@ -231,7 +231,7 @@ class Renderer:
         """Render the route under former names that is not given back yet."""
         for other in self._formers(record):
             if (other.service, other.provider) == (action.service, action.provider):
-                return self.route(other, action.split)
+                return self.route(other, action.traffic)
         return []
 
     def _formers(self, record: CanaryRecord) -> list[CanaryRecord]:

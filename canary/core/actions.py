@@ -7,7 +7,7 @@ decision may return all of them.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from canary.core.weights import Split
+from canary.core.traffic import Traffic
 
 
 class Side(StrEnum):
@@ -66,9 +66,9 @@ class RemoveAutoscaler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTraffic:
-    """The route exists and splits traffic so."""
+    """The route exists and carries this traffic."""
 
-    split: Split
+    traffic: Traffic
     left: frozenset[str] = frozenset()
     """The objects, as kind/name, that are left for now as someone else changed them."""
 
@@ -80,11 +80,11 @@ class RestoreRoutes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFormer:
-    """The route under an earlier spec's names, which is not given back yet, splits traffic so."""
+    """The route under an earlier spec's names, which is not given back yet, carries this."""
 
     service: str
     provider: str
-    split: Split
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from canary.core.needs import Need
 from canary.core.notices import notice
 from canary.core.outages import excused
 from canary.core.phases import IDLE, RUNNING
+from canary.core.placement import place
 from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
@@ -48,7 +49,6 @@ from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
 from canary.core.tolerance import tell_warnings
-from canary.core.traffic import place
 from canary.core.upkeep import undo_at_once, undo_drifts, upkeep_at
 from canary.errors import Problem, SpecWarning
 

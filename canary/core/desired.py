@@ -1,6 +1,7 @@
 """What must be true of the cluster, as a function of spec, status and facts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from canary.api.status import Phase
 from canary.core.actions import (
@@ -21,14 +22,15 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
-from canary.core.names import former_splits, former_weight, to_give_back
+from canary.core.names import former_routes, former_weight, to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
+from canary.core.traffic import Seen
 from canary.core.upkeep import left_alone
 from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.weights import FULL
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
 
@@ -73,7 +75,7 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
         yield ScaleTarget(replicas=replicas)
     if situation.waits_for(TARGET_NOT_READY, TERMINATION_BLOCKED):
         if situation.status.last_promoted_spec and situation.facts.routed is not None:
-            yield RouteTraffic(split=Split.to_canary(situation.status.canary_weight))
+            yield RouteTraffic(traffic=situation.intended)
         return
     yield EnsureServices(apex=Side.TARGET)
     yield RestoreRoutes()
@@ -95,7 +97,7 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
         yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
     if switching or status.canary_weight:
-        yield RouteTraffic(split=Split.to_canary(status.canary_weight))
+        yield RouteTraffic(traffic=situation.intended)
 
 
 def _while_served(situation: Situation) -> Iterator[Action]:
@@ -108,7 +110,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
     yield EnsureServices(apex=Side.PRIMARY, left=left_alone(situation))
     yield from _route(situation)
-    yield from former_splits(situation)
+    yield from former_routes(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
     if not still_serves(situation):
         yield EnsurePrimary(
@@ -160,12 +162,12 @@ def _route(situation: Situation) -> Iterator[Action]:
     if routed is None and situation.facts.taken and situation.status.former_names:
         # A first route under new names could lead to the services of somebody else.
         return
-    intended = Split.to_canary(situation.status.canary_weight)
-    able, left = situation.target_ready or not intended.primary, left_alone(situation)
-    if able or intended.canary <= (routed or ALL_PRIMARY).canary:
-        yield RouteTraffic(split=intended, left=left)
+    traffic, left = situation.intended, left_alone(situation)
+    able = situation.target_ready or traffic.weight == FULL
+    if able or traffic.weight <= (routed or Seen()).weight:
+        yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:
-        yield RouteTraffic(split=ALL_PRIMARY, left=left)
+        yield RouteTraffic(traffic=replace(traffic, weight=0), left=left)
 
 
 def _scale(situation: Situation) -> Iterator[Action]:
@@ -174,7 +176,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
     if target is None:
         return
     if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
-        routed = facts.routed.canary if facts.routed else 0
+        routed = facts.routed is not None and facts.routed.exposes_canary()
         meant = status.canary_weight or routed or former_weight(situation)
         if meant or facts.refusal or not situation.drained:
             return

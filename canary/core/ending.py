@@ -7,9 +7,9 @@ from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase, Severity
 from canary.core.facts import Revision
 from canary.core.images import named
+from canary.core.placement import withdraw, withdraw_from_replaced
 from canary.core.revision import current_revision, pin
 from canary.core.situation import Situation
-from canary.core.traffic import withdraw, withdraw_from_replaced
 from canary.core.weights import FULL
 
 

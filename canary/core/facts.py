@@ -12,7 +12,7 @@ from typing import NamedTuple
 from canary.api.analysis_spec import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Answer, Need
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.errors import Problem, SpecWarning
 
 FULL_READINESS = 100
@@ -212,8 +212,8 @@ class Former:
     provider: str
     routes: bool = False
     """Its routes are not as they were before tidegate yet."""
-    routed: Split | None = None
-    """The split that its route still has; None where it is given back, or can't be read."""
+    routed: Seen | None = None
+    """What its route still does; None where it is given back, or can't be read."""
     services: bool = False
     """The services of its sides exist."""
     apex: bool = False
@@ -261,8 +261,8 @@ class Facts:
     primary: Workload | None = None
     revision: Revision | None = None
     """The target's revision now; None where it can't be told (no target, a config is missing)."""
-    routed: Split | None = None
-    """The split that the route has now; None where there is no route."""
+    routed: Seen | None = None
+    """What the route does now; None where there is no route."""
     refusal: str = ""
     """Why whoever routes by the route refuses it as it is; empty where it is taken, or where
     nobody says."""

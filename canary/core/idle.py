@@ -13,7 +13,7 @@ from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
 from canary.core.upkeep import await_peace
-from canary.core.weights import ALL_PRIMARY, FULL
+from canary.core.weights import FULL
 
 
 def rest(situation: Situation) -> Turn:
@@ -129,7 +129,7 @@ def _await_primary(kept: Situation) -> Situation:
     if not waiting.overdue:
         return waiting
     message = f"{primary} was not ready in time: the pods it has serve all traffic"
-    return waiting.split(ALL_PRIMARY).tell("TrafficReturned", message, Severity.WARN, alert=True)
+    return waiting.step_to(0).tell("TrafficReturned", message, Severity.WARN, alert=True)
 
 
 def _await_autoscaler(situation: Situation) -> Situation:

@@ -6,7 +6,6 @@ from canary.core.facts import Revision
 from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
-from canary.core.weights import ALL_PRIMARY
 
 SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
 """What is waited for once the primary is ready, while its clients come over from the target."""
@@ -41,8 +40,9 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"waiting for all pods of the primary to be ready{trouble}"
         return _await(situation, why.PRIMARY_NOT_READY, message)
-    situation = situation.split(ALL_PRIMARY)
-    refusal, routed = situation.facts.refusal, situation.facts.routed == ALL_PRIMARY
+    situation = situation.step_to(0)
+    refusal, seen = situation.facts.refusal, situation.facts.routed
+    routed = seen is not None and not seen.exposes_canary()
     if not routed and not situation.waits_for(*SWITCHING) and not situation.propagated:
         # A proxy that learns of a service and of a route to it at once may fail requests.
         message = "waiting for proxies to learn of the new services"

@@ -79,7 +79,7 @@ def look_at_unready(situation: Situation) -> Turn:
 def _route_lags(situation: Situation) -> bool:
     """Tell whether the canary has not yet the traffic that is to be judged."""
     routed = situation.facts.routed
-    return routed is not None and routed.canary < situation.status.canary_weight
+    return routed is not None and not routed.carries(situation.intended)
 
 
 def _await_route(situation: Situation) -> Situation:

@@ -15,7 +15,7 @@ from canary.api.status import FormerNames, Names, Severity
 from canary.core.actions import GiveBack, RouteFormer
 from canary.core.facts import Former
 from canary.core.situation import Situation
-from canary.core.weights import Split
+from canary.core.weights import FULL
 
 FORMER_KEPT = 5
 """So many former names are remembered at once; nobody changes them more often in one go."""
@@ -55,26 +55,26 @@ def to_give_back(situation: Situation) -> Iterator[GiveBack]:
             )
 
 
-def former_splits(situation: Situation) -> Iterator[RouteFormer]:
+def former_routes(situation: Situation) -> Iterator[RouteFormer]:
     """Have the routes of former names follow the intended split until they are given back.
 
     As with the route itself, an increase waits until the canary can take it.
     """
-    intended = Split.to_canary(situation.status.canary_weight)
-    able = situation.target_ready or not intended.primary
+    traffic = situation.intended
+    able = situation.target_ready or traffic.weight == FULL
     for former in situation.status.former_names:
         left = _seen(situation, former)
         routed = left.routed if left else None
-        if routed is None or routed == intended:
+        if routed is None or routed.does(traffic):
             continue
-        if able or intended.canary < routed.canary:
-            yield RouteFormer(service=former.service, provider=former.provider, split=intended)
+        if able or traffic.weight < routed.weight:
+            yield RouteFormer(service=former.service, provider=former.provider, traffic=traffic)
 
 
 def former_weight(situation: Situation) -> int:
     """Give the greatest weight that a route of former names still has for the canary."""
-    splits = (each.routed for each in situation.facts.former)
-    return max((split.canary for split in splits if split), default=0)
+    routes = (each.routed for each in situation.facts.former)
+    return max((seen.weight for seen in routes if seen), default=0)
 
 
 def given_back_at(situation: Situation) -> Iterator[datetime]:
@@ -126,8 +126,8 @@ def _due(situation: Situation) -> Iterator[tuple[FormerNames, datetime]]:
 
 def _new_route_serves(situation: Situation) -> bool:
     facts = situation.facts
-    intended = Split.to_canary(situation.status.canary_weight)
-    return facts.routed == intended and not facts.refusal and not facts.taken
+    serves = facts.routed is not None and facts.routed.does(situation.intended)
+    return serves and not facts.refusal and not facts.taken
 
 
 def _moved(before: Names, names: Names) -> str:

@@ -7,11 +7,11 @@ from canary.core import waits as why
 from canary.core.capacity import can_carry_all
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
+from canary.core.placement import withdraw_from_replaced
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation, timed_out
-from canary.core.traffic import withdraw_from_replaced
-from canary.core.weights import ALL_PRIMARY, FULL, Split, promotion_weight
+from canary.core.weights import FULL, promotion_weight
 
 
 def promote(situation: Situation) -> Situation:
@@ -74,13 +74,13 @@ def _return_traffic(situation: Situation) -> Situation:
     if due is not None and situation.now < due:
         return waiting
     routed, intended = situation.facts.routed, situation.status.canary_weight
-    if routed is not None and routed.canary > intended:
+    if routed is not None and routed.weight > intended:
         # The last step could not be written yet: it is given its time before the next one.
         return waiting.look_again()
     weight = promotion_weight(situation.spec.analysis, situation.status.canary_weight)
     if not weight:
         return finalise(situation)
-    moved = waiting.split(Split.to_canary(weight)).look_again()
+    moved = waiting.step_to(weight).look_again()
     return moved.tell("TrafficReturning", f"Weight of the primary advanced to {FULL - weight} %")
 
 
@@ -88,7 +88,7 @@ def finalise(situation: Situation) -> Situation:
     """Give the primary all traffic, and let what is in flight on the canary end."""
     status = situation.status
     final = (
-        situation.split(ALL_PRIMARY)
+        situation.step_to(0)
         .enter(Phase.FINALISING)
         .but(last_promoted_spec=status.last_applied_spec, promoted_images=status.applied_images)
     )
@@ -104,7 +104,7 @@ def finalising(situation: Situation) -> Situation:
         message = "waiting for the primary to be ready again: the canary serves"
         return situation.wait(why.PRIMARY_NOT_READY, message)
     routed = situation.facts.routed
-    if situation.facts.refusal or (routed is not None and routed.canary):
+    if situation.facts.refusal or (routed is not None and routed.exposes_canary()):
         return _await_route(situation)
     draining = situation.wait(why.DRAINING, "waiting for requests in flight on the canary to end")
     return _complete(draining) if draining.waited(situation.facts.policy.drain) else draining

@@ -10,7 +10,7 @@ from canary.api.status import Phase
 from canary.core import waits as why
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
-from canary.core.weights import ALL_CANARY, FULL
+from canary.core.weights import FULL
 
 Wait = Callable[[Situation, str, str], Situation]
 """Wait for a reason, with a message, as the phase waits."""
@@ -54,8 +54,9 @@ def will_be_updated(situation: Situation) -> bool:
 
 def _routes_left(situation: Situation) -> bool:
     """Tell whether no route leads to the primary, one of former names included."""
+    routed = situation.facts.routed
     former = (each.routed for each in situation.facts.former if each.routed is not None)
-    return all(split == ALL_CANARY for split in (situation.facts.routed, *former))
+    return routed is not None and all(seen.spares_primary() for seen in (routed, *former))
 
 
 def _endangered(situation: Situation) -> bool:

@@ -9,7 +9,6 @@ from datetime import datetime
 from canary.api.status import Phase, Run, Wait
 from canary.core.phases import IDLE, RUNNING
 from canary.core.situation import Situation
-from canary.core.weights import ALL_PRIMARY
 
 
 def repaired(situation: Situation) -> Situation:
@@ -26,7 +25,7 @@ def repaired(situation: Situation) -> Situation:
     # A status may say two things about traffic; the weight is what counts.
     unrouted = mended.status.phase is Phase.INITIALIZING and situation.facts.routed is None
     alone = mended.status.phase is Phase.NEW or unrouted
-    return mended.split(ALL_PRIMARY) if alone else mended.carry(status.canary_weight)
+    return mended.step_to(0) if alone else mended.carry(status.canary_weight)
 
 
 def _phase(situation: Situation) -> Phase:

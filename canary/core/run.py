@@ -13,10 +13,10 @@ from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
 from canary.core.look import UNREADY, look, look_at_unready
+from canary.core.placement import withdraw_from_replaced
 from canary.core.references import hold_for_references
 from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn, timed_out
-from canary.core.traffic import withdraw_from_replaced
 
 
 def begin(situation: Situation, revision: Revision) -> Turn:

@@ -27,7 +27,8 @@ from canary.core.images import images_told, named
 from canary.core.needs import Need
 from canary.core.notices import NOTICES_KEPT, notice
 from canary.core.phases import IDLE, legal
-from canary.core.weights import FULL, Split, step_number, step_plan
+from canary.core.traffic import Traffic, intended
+from canary.core.weights import FULL, step_number, step_plan
 
 STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 """Phases of a run in which the canary's weight is that of a step, which is come back to."""
@@ -72,9 +73,14 @@ class Situation:
 
     # --- traffic ---
 
-    def split(self, split: Split) -> Self:
-        """Intend a split of traffic, as the step says."""
-        return self.carry(split.canary, step=split.canary)
+    @property
+    def intended(self) -> Traffic:
+        """The traffic that the status intends."""
+        return intended(self.spec, self.status)
+
+    def step_to(self, weight: int) -> Self:
+        """Intend a weight for the canary, as the step says."""
+        return self.carry(weight, step=weight)
 
     def carry(self, weight: int, *, step: int | None = None) -> Self:
         """Intend a weight for the canary, which need not be that of its step."""

@@ -1,144 +1,67 @@
-"""Where traffic may rest: never on a side without a ready pod while the other side has one.
+"""Which requests reach the canary: what is intended, and what a route does.
 
-Rule 1: a side that has lost its last ready pod gives its traffic up at once, in every phase.
-Rule 2: in a run the weight of the step is remembered, and comes back with the side.
-Rule 3: a rollback moves at once what the primary's ready pods can carry, and the rest as more of
-them become ready. Whatever else goes to a side waits until that side is ready.
+What is intended is decided by the core and rendered by a router; what a route does is read back by
+its router, and is a fact.
 """
 
-from canary.api.status import Outcome, Phase, Severity
-from canary.core import waits as why
-from canary.core.capacity import can_carry_all, capacity
-from canary.core.phases import IDLE
-from canary.core.relief import will_be_updated
-from canary.core.revision import current_revision
-from canary.core.situation import STEPPING, Situation
-from canary.core.weights import FULL, Split
+from dataclasses import dataclass
 
-_HOME_IS_PRIMARY = IDLE | {Phase.FINALISING}
-"""Phases in which the canary has traffic only for want of a primary that can carry it."""
+from canary.api.canary import CanarySpec
+from canary.api.status import CanaryStatus
+from canary.api.traffic import HttpMatch
+from canary.core.weights import FULL
 
 
-def place(situation: Situation) -> Situation:
-    """Take traffic off a side that cannot serve, and give it back when the side is ready."""
-    status, weight = situation.status, situation.status.canary_weight
-    initialising = status.phase is Phase.INITIALIZING and situation.facts.routed is not None
-    if not initialising and not status.last_promoted_spec:
-        return situation
-    if situation.canary_alone and (weight < FULL or _untold(situation)):
-        return _to_canary(situation)
-    if weight and situation.primary_serves and not situation.target_serves:
-        return _to_primary(situation)
-    if status.phase in STEPPING and weight < situation.step_weight:
-        return _restore_canary(situation) if situation.target_ready else situation
-    at_home = status.phase in STEPPING | _HOME_IS_PRIMARY
-    return _restore_primary(situation) if at_home and weight > situation.step_weight else situation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """The requests that reach the canary as a step intends it, and as a router renders it."""
+
+    weight: int = 0
+    """Percent of the requests that take part which the canary answers."""
+    match: tuple[HttpMatch, ...] = ()
+    """The requests that take part; all of the route's where empty."""
+    mirror: int = 0
+    """Percent of the primary's requests that the canary gets a copy of."""
+
+    def __post_init__(self) -> None:
+        for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
+            if not 0 <= percent <= FULL:
+                message = f"{name} is a percentage, and {percent} is not"
+                raise ValueError(message)
 
 
-def _untold(situation: Situation) -> bool:
-    """Tell whether a run has lost its primary, and nobody has been told."""
-    return situation.status.phase in STEPPING and not situation.held_by(why.PRIMARY_NOT_READY)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a route does now, as its router reads it back."""
+
+    weight: int = 0
+    """Percent of the requests that take part which the canary answers."""
+    mirror: int = 0
+    """Percent of the primary's requests that the canary gets a copy of."""
+    matched: bool = False
+    """Whether only some of the route's requests take part; the primary answers the others."""
+
+    def carries(self, traffic: Traffic) -> bool:
+        """Tell whether the canary gets at least what is intended, so that it may be judged."""
+        if not traffic.weight and not traffic.mirror:
+            return True
+        same = self.matched is bool(traffic.match)
+        return same and self.weight >= traffic.weight and self.mirror >= traffic.mirror
+
+    def does(self, traffic: Traffic) -> bool:
+        """Tell whether the canary gets what is intended, and no more."""
+        exact = (self.weight, self.mirror) == (traffic.weight, traffic.mirror)
+        return exact and self.carries(traffic)
+
+    def exposes_canary(self) -> bool:
+        """Tell whether any request reaches the canary, so that it must keep its pods."""
+        return bool(self.weight or self.mirror)
+
+    def spares_primary(self) -> bool:
+        """Tell whether no request reaches the primary, so that it may lose its pods."""
+        return self.weight == FULL
 
 
-def withdraw(situation: Situation, *, replaced: bool = False) -> Situation:
-    """Move the canary's traffic to the primary as far as its ready pods can carry it.
-
-    All of it where the canary has no ready pod, or where its pods are `replaced` all at once. What
-    stays follows as the primary's pods become ready.
-    """
-    return situation.carry(_left(situation, replaced=replaced), step=0)
-
-
-def withdraw_from_replaced(situation: Situation) -> Situation:
-    """Withdraw from a canary whose pods are being replaced by those of another revision."""
-    target = situation.facts.target
-    replaced = target is not None and target.strategy.leaves_none(target.replicas)
-    return withdraw(situation, replaced=replaced)
-
-
-def _left(situation: Situation, *, replaced: bool) -> int:
-    if not situation.primary_serves:
-        return FULL if situation.target_serves else 0
-    if replaced or not situation.target_serves:
-        return 0
-    return min(situation.status.canary_weight, FULL - capacity(situation))
-
-
-def _to_canary(situation: Situation) -> Situation:
-    first = not situation.held_by(why.PRIMARY_NOT_READY)
-    message = (
-        f"{situation.spec.primary_name} has no ready pod: {situation.target_name} serves all "
-        "traffic until the primary is ready"
-    )
-    moved = _noted(situation, why.PRIMARY_NOT_READY).carry(FULL)
-    return moved.tell("PrimaryNotServing", message, Severity.ERROR, alert=first)
-
-
-def _to_primary(situation: Situation) -> Situation:
-    first = not situation.held_by(why.CANARY_NOT_READY)
-    message = f"{situation.target_name} has no ready pod: the primary serves all traffic"
-    if situation.status.phase in STEPPING and situation.step_weight:
-        message = f"{message}; {situation.step_weight} % comes back when the canary is ready"
-    moved = _noted(situation, why.CANARY_NOT_READY).carry(0)
-    return moved.tell("CanaryNotServing", message, Severity.WARN, alert=first)
-
-
-def _noted(situation: Situation, reason: str) -> Situation:
-    """Note in a run that a side is lost: its flapping is one episode, and is alerted once."""
-    return situation.note_hold(reason) if situation.status.phase in STEPPING else situation
-
-
-def _restore_canary(situation: Situation) -> Situation:
-    weight = situation.step_weight
-    message = f"{situation.target_name} is ready again: its weight is back at {weight} %"
-    restored = situation.split(Split.to_canary(weight)).run(analysis_passed=False).look_again()
-    waiting = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")
-    return waiting.tell("TrafficRestored", message)
-
-
-def _restore_primary(situation: Situation) -> Situation:
-    """Give the primary its traffic back once it is ready.
-
-    What the canary was never let have goes back before that, as fast as it can be carried.
-    """
-    weight, step = situation.status.canary_weight, situation.step_weight
-    if will_be_updated(situation) or _came_up_late(situation):
-        return situation
-    if can_carry_all(situation):
-        share = "all traffic" if not step else f"{FULL - step} % of the traffic"
-        message = f"The primary is ready again and serves {share}"
-        first = _is_first_loss(situation)
-        return situation.carry(step).tell("TrafficReturned", message, alert=first)
-    left = weight if step or _sound(situation) else min(weight, FULL - capacity(situation))
-    if left == weight:
-        return situation
-    message = f"The primary's ready pods take {FULL - left} % of the traffic"
-    return situation.carry(left).tell("TrafficReturning", message)
-
-
-def _is_first_loss(situation: Situation) -> bool:
-    """Tell whether the primary was lost no more than once in this episode of a run."""
-    run, moved = situation.status.run, situation.status.step_started_at
-    holds = run.holds if run else ()
-    return not any(
-        hold.reason == why.PRIMARY_NOT_READY and moved is not None and hold.since < moved
-        for hold in holds
-    )
-
-
-def _came_up_late(situation: Situation) -> bool:
-    """Tell whether the primary still has what it was promoted to in vain: it may be finished."""
-    status, primary = situation.status, situation.facts.primary
-    promoted = primary is not None and primary.revision == status.last_applied_spec
-    return status.phase is Phase.FAILED and promoted and _sound(situation)
-
-
-def _sound(situation: Situation) -> bool:
-    """Tell whether the canary runs what has passed its analysis."""
-    status = situation.status
-    revision = current_revision(status, situation.facts)
-    analysed = revision is not None and revision.id == status.last_applied_spec
-    if status.phase is Phase.FINALISING:
-        return analysed
-    ended = status.history[0].outcome if status.history else ""
-    return analysed and status.phase is Phase.FAILED and ended == Outcome.PROMOTION_FAILED
+def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
+    """Give the traffic that a status intends."""
+    return Traffic(weight=status.canary_weight, match=spec.analysis.match)

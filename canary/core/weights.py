@@ -1,36 +1,8 @@
-"""Split arithmetic and step plans."""
-
-from dataclasses import dataclass
-from typing import Self
+"""The weights of a run's steps."""
 
 from canary.api.analysis_spec import Analysis
 
 FULL = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Percent of traffic to each side; the two add up to 100."""
-
-    primary: int
-    canary: int
-
-    def __post_init__(self) -> None:
-        if min(self.primary, self.canary) < 0 or self.primary + self.canary != FULL:
-            message = f"a split adds up to {FULL}, and {self.primary}/{self.canary} does not"
-            raise ValueError(message)
-
-    @classmethod
-    def to_canary(cls, percent: int) -> Self:
-        """Send `percent` of the traffic to the canary and the rest to the primary."""
-        return cls(FULL - percent, percent)
-
-    def __str__(self) -> str:
-        return f"{self.primary}/{self.canary}"
-
-
-ALL_PRIMARY = Split(FULL, 0)
-ALL_CANARY = Split(0, FULL)
 
 
 def step_plan(analysis: Analysis) -> tuple[int, ...]:

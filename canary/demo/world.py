@@ -19,7 +19,7 @@ from canary.api.validation import parse_canary
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.controller.notify import EVENT
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.demo import manifests
 from canary.errors import NotFound
 from canary.routers import Cluster as Routes
@@ -246,15 +246,15 @@ class World(ABC):
         """List the events of the story's namespace."""
         return [event async for page, _ in self.api.pages(EVENT, self.namespace) for event in page]
 
-    async def routed(self) -> Split | None:
-        """Read the split that the route has now, as the router reads it."""
+    async def routed(self) -> Seen | None:
+        """Read what the route does now, as the router reads it."""
         router, canary = router_for(self.router), parse_canary(await self.canary())
         existing = {
             key: manifest
             for key in router.objects(canary)
             if (manifest := await self.read(key.kind, key.name)) is not None
         }
-        return router.weights(canary, Routes(existing=existing, served={}))
+        return router.read(canary, Routes(existing=existing, served={}))
 
     async def routes(self) -> tuple[ObjectKey, ...]:
         """Tell which objects the router makes for the Canary."""
@@ -272,8 +272,8 @@ class World(ABC):
         """Wait until the canary gets a share of the traffic; give the Canary's status then."""
 
         async def there() -> bool:
-            split = await self.routed()
-            return split is not None and split.canary == weight
+            seen = await self.routed()
+            return seen is not None and seen.weight == weight
 
         await self.until(there, f"{weight} % routed to the canary", seconds=60)
         await self.mesh.settled()

@@ -13,7 +13,7 @@ from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.core.weights import Split
+from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 
 
@@ -79,15 +79,15 @@ class Router(Protocol):
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the objects that it reads and writes, the one that holds the weights first."""
 
-    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
         """Give the whole of each object as it must be, with everything foreign kept.
 
         What the API server alone writes (managedFields, resourceVersion, status) is left out.
         The weights come last, so that what they refer to is there before them.
         """
 
-    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
-        """Read the split back; None where no route exists or it can't be read."""
+    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+        """Read what the route does now; None where none exists or it can't be read."""
 
     def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
         """Tell how the objects are put back as they were found."""

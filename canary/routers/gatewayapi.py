@@ -12,7 +12,8 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.rules import GATEWAY_API_HAS_PARENT
 from canary.api.traffic import HttpMatch, ParentReference
-from canary.core.weights import FULL, Split
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
 from canary.routers.httproute import (
@@ -24,7 +25,7 @@ from canary.routers.httproute import (
 )
 from canary.routers.matching import canary_matches
 from canary.routers.objects import render_object, restore_objects
-from canary.routers.shares import entries, part, sides, split_of
+from canary.routers.shares import entries, part, seen, sides, weight_of
 
 GROUP = "gateway.networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
@@ -75,7 +76,7 @@ class GatewayApiRouter:
         name = canary.spec.service_name
         return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
 
-    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
         """Give the HTTPRoute."""
         (key,) = self.objects(canary)
         service = canary.spec.service
@@ -83,7 +84,7 @@ class GatewayApiRouter:
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
-        spec["rules"] = list(_rules(canary, split))
+        spec["rules"] = list(_rules(canary, traffic))
         rendered = render_object(
             canary,
             cluster,
@@ -95,10 +96,10 @@ class GatewayApiRouter:
         )
         return (rendered,)
 
-    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
-        """Read the weights of the first rule that leads to a side."""
+    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+        """Read the weights of the rules that lead to a side."""
         (key,) = self.objects(canary)
-        return next(_splits(canary, part(cluster.existing.get(key), "spec")), None)
+        return seen(_weights(canary, part(cluster.existing.get(key), "spec")))
 
     def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
         """Give an adopted HTTPRoute its spec back, or remove the one that was created."""
@@ -107,7 +108,7 @@ class GatewayApiRouter:
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
     """Tell whether a spec is one that was written for a Canary."""
-    return any(_splits(canary, spec))
+    return bool(_weights(canary, spec))
 
 
 def _parent(reference: ParentReference) -> Manifest:
@@ -125,11 +126,13 @@ def _parent(reference: ParentReference) -> Manifest:
     return parent
 
 
-def _rules(canary: Canary, split: Split) -> Iterator[Manifest]:
+def _rules(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
     """Give the rule of the split and, where only some requests take part, that of the others."""
-    backends = [_backend(canary, service, weight) for service, weight in sides(canary, split)]
-    yield _rule(canary, canary_matches(canary), backends)
-    if canary.spec.analysis.match:
+    backends = [
+        _backend(canary, service, weight) for service, weight in sides(canary, traffic.weight)
+    ]
+    yield _rule(canary, canary_matches(canary.spec.service.match, traffic.match), backends)
+    if traffic.match:
         primary = _backend(canary, canary.spec.primary_service_name, FULL)
         yield _rule(canary, canary.spec.service.match, [primary])
 
@@ -156,15 +159,15 @@ def _backend(canary: Canary, service: str, weight: int) -> Manifest:
     }
 
 
-def _splits(canary: Canary, spec: object) -> Iterator[Split]:
-    """Read the split of each rule that leads to a side, those that lead to the canary first."""
-    found = [split for rule in entries(spec, "rules") if (split := _split(canary, rule))]
-    yield from sorted(found, key=lambda split: split.canary == 0)
+def _weights(canary: Canary, spec: object) -> list[int]:
+    """Read the canary's weight in each rule that leads to a side."""
+    found = (_weight(canary, rule) for rule in entries(spec, "rules"))
+    return [weight for weight in found if weight is not None]
 
 
-def _split(canary: Canary, rule: Manifest) -> Split | None:
+def _weight(canary: Canary, rule: Manifest) -> int | None:
     backends = entries(rule, "backendRefs")
-    return split_of(
+    return weight_of(
         canary,
         ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in backends),
     )

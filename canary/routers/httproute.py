@@ -208,7 +208,8 @@ def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
     rewrite = canary.spec.service.rewrite
     if rewrite is None or rewrite.uri is None or rewrite.type != "ReplacePrefixMatch":
         return
-    for matches in (canary_matches(canary), canary.spec.service.match):
+    service, analysis = canary.spec.service.match, canary.spec.analysis.match
+    for matches in (canary_matches(service, analysis), service):
         paths = [_path(match.uri)["type"] for match in matches or (HttpMatch(),)]
         if paths != ["PathPrefix"]:
             yield Problem(

@@ -11,12 +11,13 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.shown import shown
 from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
-from canary.core.weights import FULL, Split
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
 from canary.routers.matching import canary_matches, match_problems, pattern, way
 from canary.routers.objects import render_object, restore_objects
-from canary.routers.shares import entries, part, side_services, sides, split_of
+from canary.routers.shares import entries, part, seen, side_services, sides, weight_of
 from canary.routers.support import Understood, ignored, refused
 
 GROUP = "networking.istio.io"
@@ -74,7 +75,7 @@ class IstioRouter:
             ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=spec.canary_service_name),
         )
 
-    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
         """Give the DestinationRules, then the VirtualService."""
         virtual_service, *rules = self.objects(canary)
         return (
@@ -93,17 +94,17 @@ class IstioRouter:
                 canary,
                 cluster,
                 virtual_service,
-                _virtual_service(canary, split),
+                _virtual_service(canary, traffic),
                 metadata=canary.spec.service.apex,
                 ours=partial(_ours, canary),
                 decides=_DECIDED_BY_ROUTES,
             ),
         )
 
-    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
-        """Read the weights of the first route that leads to a side."""
+    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+        """Read the weights of the routes that lead to a side."""
         existing = cluster.existing.get(self.objects(canary)[0])
-        return next(_splits(canary, part(existing, "spec")), None)
+        return seen(_weights(canary, part(existing, "spec")))
 
     def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
         """Give an adopted VirtualService its spec back, and remove what was created."""
@@ -120,7 +121,7 @@ def _understood(canary: Canary) -> Understood:
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
     """Tell whether a spec is one that was written for a Canary."""
-    return _service(spec.get("host")) in side_services(canary) or any(_splits(canary, spec))
+    return _service(spec.get("host")) in side_services(canary) or bool(_weights(canary, spec))
 
 
 # ------------------------------------------------------------------------------------- problems
@@ -156,7 +157,7 @@ def _destination_rule(canary: Canary, host: str) -> Manifest:
     return {"host": host, **({"trafficPolicy": dict(policy)} if policy else {})}
 
 
-def _virtual_service(canary: Canary, split: Split) -> Manifest:
+def _virtual_service(canary: Canary, traffic: Traffic) -> Manifest:
     service = canary.spec.service
     apex = canary.spec.service_name
     spec: Manifest = {}
@@ -165,16 +166,17 @@ def _virtual_service(canary: Canary, split: Split) -> Manifest:
         spec["gateways"] = list(service.gateways) or [MESH]
         spec["hosts"] = [*service.hosts, *(() if named else (apex,))]
     if _is_tcp(canary):
-        spec["tcp"] = [_tcp_route(canary, split)]
+        spec["tcp"] = [_tcp_route(canary, traffic)]
     else:
-        spec["http"] = list(_http_routes(canary, split))
+        spec["http"] = list(_http_routes(canary, traffic))
     return spec
 
 
-def _http_routes(canary: Canary, split: Split) -> Iterator[Manifest]:
+def _http_routes(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
     """Give the route of the split and, where only some requests take part, that of the others."""
-    yield _http_route(canary, canary_matches(canary), _destinations(canary, split))
-    if canary.spec.analysis.match:
+    matches = canary_matches(canary.spec.service.match, traffic.match)
+    yield _http_route(canary, matches, _destinations(canary, traffic))
+    if traffic.match:
         primary = _destination(canary, canary.spec.primary_service_name, FULL)
         yield _http_route(canary, canary.spec.service.match, [primary])
 
@@ -199,8 +201,8 @@ def _http_route(
     return route
 
 
-def _tcp_route(canary: Canary, split: Split) -> Manifest:
-    route: Manifest = {"route": _destinations(canary, split)}
+def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
+    route: Manifest = {"route": _destinations(canary, traffic)}
     matches = [
         _written(
             port=match.port,
@@ -213,8 +215,10 @@ def _tcp_route(canary: Canary, split: Split) -> Manifest:
     return route | ({"match": matches} if matches else {})
 
 
-def _destinations(canary: Canary, split: Split) -> list[Manifest]:
-    return [_destination(canary, service, weight) for service, weight in sides(canary, split)]
+def _destinations(canary: Canary, traffic: Traffic) -> list[Manifest]:
+    return [
+        _destination(canary, service, weight) for service, weight in sides(canary, traffic.weight)
+    ]
 
 
 def _destination(canary: Canary, host: str, weight: int) -> Manifest:
@@ -275,18 +279,18 @@ def _written(**fields: Any) -> Manifest:
 # ------------------------------------------------------------------------------------- reading
 
 
-def _splits(canary: Canary, spec: object) -> Iterator[Split]:
-    """Read the split of each route that leads to a side, those that lead to the canary first."""
+def _weights(canary: Canary, spec: object) -> list[int]:
+    """Read the canary's weight in each route that leads to a side."""
     routes = (*entries(spec, "http"), *entries(spec, "tcp"))
-    found = [split for route in routes if (split := _split(canary, route))]
-    yield from sorted(found, key=lambda split: split.canary == 0)
+    found = (_weight(canary, route) for route in routes)
+    return [weight for weight in found if weight is not None]
 
 
-def _split(canary: Canary, route: Manifest) -> Split | None:
+def _weight(canary: Canary, route: Manifest) -> int | None:
     destinations = entries(route, "route")
     # A single destination gets everything, whatever its weight.
     alone = FULL if len(destinations) == 1 else None
-    return split_of(
+    return weight_of(
         canary,
         (
             (_service(part(each, "destination", "host")), alone or each.get("weight", 0))

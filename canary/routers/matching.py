@@ -35,16 +35,17 @@ class _No(Enum):
     WORD = "they overlap, and no single condition says where"
 
 
-def canary_matches(canary: Canary) -> tuple[HttpMatch, ...]:
-    """List the conditions of which one must hold for a request to take part in the split.
+def canary_matches(
+    service: tuple[HttpMatch, ...], analysis: tuple[HttpMatch, ...]
+) -> tuple[HttpMatch, ...]:
+    """List the conditions of which one must hold where one of each list must.
 
-    Empty where every request does.
+    An empty list holds for every request.
     """
-    service, analysis = canary.spec.service.match, canary.spec.analysis.match
     if not service or not analysis:
         return analysis or service
-    merged = (both(first, second) for first, second in product(analysis, service))
-    return tuple(each for each in merged if isinstance(each, HttpMatch))
+    pairs = (both(first, second) for first, second in product(analysis, service))
+    return tuple(each for each in pairs if isinstance(each, HttpMatch))
 
 
 def match_problems(canary: Canary) -> Iterator[Problem]:
@@ -52,11 +53,11 @@ def match_problems(canary: Canary) -> Iterator[Problem]:
     service, analysis = canary.spec.service.match, canary.spec.analysis.match
     satisfiable = not service or not analysis
     for (index, first), (other, second) in product(enumerate(analysis), enumerate(service)):
-        merged = both(first, second)
-        satisfiable = satisfiable or merged is not None
-        if isinstance(merged, Inexpressible):
+        pair = both(first, second)
+        satisfiable = satisfiable or pair is not None
+        if isinstance(pair, Inexpressible):
             yield Problem(
-                f"spec.analysis.match[{index}].{merged.field}",
+                f"spec.analysis.match[{index}].{pair.field}",
                 Description("a second condition"),
                 f"spec.service.match[{other}] has a condition on the same field, and the two can't "
                 "be merged; keep one of them, and write it so that it means both",

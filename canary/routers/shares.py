@@ -1,4 +1,4 @@
-"""Reading a split back from the weights in a route, which anybody may have edited."""
+"""Reading percent back from the weights in a route, which anybody may have edited."""
 
 import re
 from collections.abc import Iterable
@@ -6,19 +6,23 @@ from decimal import Decimal
 from typing import Any
 
 from canary.api.canary import Canary
-from canary.core.weights import FULL, Split
+from canary.core.traffic import Seen
+from canary.core.weights import FULL
 
 #: A weight as a number or as a Kubernetes quantity, of a sensible length.
 _WEIGHT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([mk]?)")
 _FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000)}
 
 
-def sides(canary: Canary, split: Split) -> tuple[tuple[str, int], ...]:
-    """Pair the services of both sides with their weights, the primary first."""
+def sides(canary: Canary, weight: int) -> tuple[tuple[str, int], ...]:
+    """Pair the services of both sides with their weights, the primary first.
+
+    `weight` is the canary's, in percent.
+    """
     spec = canary.spec
     return (
-        (spec.primary_service_name, split.primary),
-        (spec.canary_service_name, split.canary),
+        (spec.primary_service_name, FULL - weight),
+        (spec.canary_service_name, weight),
     )
 
 
@@ -27,8 +31,8 @@ def side_services(canary: Canary) -> frozenset[str]:
     return frozenset({canary.spec.primary_service_name, canary.spec.canary_service_name})
 
 
-def split_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> Split | None:
-    """Read relative weights by service as percent; None where they say nothing about the sides.
+def weight_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> int | None:
+    """Read the canary's percent from relative weights by service; None where they say nothing about the sides.
 
     A side with any traffic at all is not rounded to none.
     """
@@ -45,7 +49,17 @@ def split_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> Split | N
         return None
     percent = round(FULL * on_canary / (primary + on_canary))
     lowest, highest = (1 if on_canary else 0), (FULL - 1 if primary else FULL)
-    return Split.to_canary(min(max(percent, lowest), highest))
+    return min(max(percent, lowest), highest)
+
+
+def seen(weights: list[int]) -> Seen | None:
+    """Tell what a route does from the canary's weight in each of its rules that lead to a side.
+
+    Of several, one is for the requests that take part, and the others are for the rest.
+    """
+    if not weights:
+        return None
+    return Seen(weight=next(filter(None, weights), 0), matched=len(weights) > 1)
 
 
 def quantity(value: object) -> Decimal | None:

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.core.weights import Split
+from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 from canary.routers import Capability, Cluster, Restoration
 from canary.routers.objects import render_object, restore_objects
-from canary.routers.shares import entries, part, sides, split_of
+from canary.routers.shares import entries, part, sides, weight_of
 from canary.routers.support import Understood, ignored, refused
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
@@ -58,7 +58,7 @@ class SmiRouter:
         name = canary.spec.service_name
         return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
 
-    def render(self, canary: Canary, cluster: Cluster, split: Split) -> tuple[Manifest, ...]:
+    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
         """Give the TrafficSplit."""
         (key,) = self.objects(canary)
         write = str if cluster.version(self._kind) == _QUANTITIES else int
@@ -67,7 +67,7 @@ class SmiRouter:
             "service": next(iter(canary.spec.service.hosts), canary.spec.service_name),
             "backends": [
                 {"service": service, "weight": write(weight)}
-                for service, weight in sides(canary, split)
+                for service, weight in sides(canary, traffic.weight)
             ],
         }
         rendered = render_object(
@@ -81,10 +81,11 @@ class SmiRouter:
         )
         return (rendered,)
 
-    def weights(self, canary: Canary, cluster: Cluster) -> Split | None:
+    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
         """Read the weights of the backends."""
         (key,) = self.objects(canary)
-        return _split(canary, part(cluster.existing.get(key), "spec"))
+        weight = _weight(canary, part(cluster.existing.get(key), "spec"))
+        return None if weight is None else Seen(weight=weight)
 
     def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
         """Give an adopted TrafficSplit its spec back, or remove the one that was created."""
@@ -93,11 +94,11 @@ class SmiRouter:
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
     """Tell whether a spec is one that was written for a Canary."""
-    return _split(canary, spec) is not None
+    return _weight(canary, spec) is not None
 
 
-def _split(canary: Canary, spec: object) -> Split | None:
+def _weight(canary: Canary, spec: object) -> int | None:
     backends = entries(spec, "backends")
-    return split_of(
+    return weight_of(
         canary, ((str(each.get("service")), each.get("weight", 0)) for each in backends)
     )

@@ -9,7 +9,7 @@ from canary.core.actions import GiveBack, RouteFormer, RouteTraffic, ScaleTarget
 from canary.core.facts import Facts, Former, Policy, Revision, UpdateStrategy
 from canary.core.names import FORMER_KEPT
 from canary.core.situation import Decision
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
 
@@ -17,7 +17,7 @@ DRAIN = timedelta(seconds=10)
 POLICY = Policy(drain=DRAIN)
 OLD = Names(target="podinfo", primary="podinfo-primary", service="podinfo", provider="istio")
 MOVED = a_spec(service={"port": 80, "name": "shop"})
-ROUTED = some_facts(provider="istio", routed=ALL_PRIMARY, policy=POLICY)
+ROUTED = some_facts(provider="istio", routed=Seen(), policy=POLICY)
 LEFT = Former(service="podinfo", provider="istio", routes=True, services=True, apex=True)
 
 
@@ -62,7 +62,7 @@ def test_the_former_route_goes_when_the_new_one_serves_and_its_services_when_it_
     facts = replace(ROUTED, former=(LEFT,))
     first = moved(replace(facts, routed=None))
     assert given_back(first) == []
-    assert RouteTraffic(split=ALL_PRIMARY) in first.actions
+    assert RouteTraffic(traffic=Traffic()) in first.actions
     early = decided(MOVED, first.status, facts, at(9))
     assert given_back(early) == []
     assert decided(MOVED, early.status, facts, at(9)).wake_at == at(10)
@@ -96,7 +96,7 @@ def test_nothing_is_given_back_while_the_new_route_does_not_serve() -> None:
     facts = replace(ROUTED, former=(LEFT,))
     for held in (
         replace(facts, routed=None),
-        replace(facts, routed=Split.to_canary(50)),
+        replace(facts, routed=Seen(weight=50)),
         replace(facts, refusal="no such gateway"),
         replace(facts, taken="Service test/shop-primary exists already"),
     ):
@@ -120,7 +120,7 @@ def test_a_run_goes_on_at_its_weight_under_the_new_names() -> None:
     )
     decision = decided(MOVED, status, facts, at(0))
     assert decision.status.canary_weight == 50
-    assert RouteTraffic(split=Split.to_canary(50)) in decision.actions
+    assert RouteTraffic(traffic=Traffic(weight=50)) in decision.actions
     assert former(decision.status) == [("podinfo", "istio")]
 
 
@@ -171,17 +171,17 @@ def test_a_primary_that_never_was_takes_its_name_from_the_target_of_now() -> Non
 def test_a_former_route_follows_the_traffic_until_it_is_given_back() -> None:
     names = FormerNames(service="podinfo", provider="istio", since=at(0))
     status = a_status(names=OLD.but(service="shop"), former_names=(names,), step_started_at=at(0))
-    halfway = replace(LEFT, routed=Split.to_canary(50))
-    for routed, taken in ((None, "Service test/shop-primary exists already"), (ALL_PRIMARY, "")):
+    halfway = replace(LEFT, routed=Seen(weight=50))
+    for routed, taken in ((None, "Service test/shop-primary exists already"), (Seen(), "")):
         facts = replace(
             ROUTED, routed=routed, taken=taken, former=(halfway,), target=a_workload(replicas=2)
         )
         decision = decided(MOVED, status, facts, at(100))
-        back = RouteFormer(service="podinfo", provider="istio", split=ALL_PRIMARY)
+        back = RouteFormer(service="podinfo", provider="istio", traffic=Traffic())
         assert back in decision.actions
         # Nobody takes pods away that requests are still sent to.
         assert ScaleTarget(replicas=0) not in decision.actions
-        returned = replace(facts, former=(replace(LEFT, routed=ALL_PRIMARY),))
+        returned = replace(facts, former=(replace(LEFT, routed=Seen()),))
         after = decided(MOVED, status, returned, at(100))
         assert back not in after.actions
         assert ScaleTarget(replicas=0) in after.actions
@@ -197,12 +197,12 @@ def test_a_former_route_gives_the_canary_more_only_when_it_can_take_it() -> None
         weight=50,
         run=run,
     )
-    more = RouteFormer(service="podinfo", provider="istio", split=Split.to_canary(50))
-    left = (replace(LEFT, routed=Split.to_canary(10)),)
+    more = RouteFormer(service="podinfo", provider="istio", traffic=Traffic(weight=50))
+    left = (replace(LEFT, routed=Seen(weight=10)),)
     for target, asked in ((a_workload(), True), (a_workload(updated=1), False)):
         facts = some_facts(
             provider="istio",
-            routed=Split.to_canary(50),
+            routed=Seen(weight=50),
             revision=Revision(id=NEW),
             target=target,
             former=left,
@@ -212,7 +212,7 @@ def test_a_former_route_gives_the_canary_more_only_when_it_can_take_it() -> None
 
 def test_a_primary_keeps_its_last_pod_while_a_former_route_leads_to_it() -> None:
     names = FormerNames(service="podinfo", provider="istio", since=at(0))
-    everything = Split.to_canary(100)
+    everything = Seen(weight=100)
     status = a_status(
         Phase.PROMOTING,
         names=OLD.but(service="shop"),
@@ -227,7 +227,7 @@ def test_a_primary_keeps_its_last_pod_while_a_former_route_leads_to_it() -> None
         revision=Revision(id=NEW),
         target=a_workload(strategy=UpdateStrategy(recreate=True)),
     )
-    for former, reason in ((ALL_PRIMARY, "Routing"), (everything, "Draining")):
+    for former, reason in ((Seen(), "Routing"), (everything, "Draining")):
         seen = replace(facts, former=(replace(LEFT, routed=former),))
         waiting = decided(MOVED, status, seen, at(0)).status.waiting_for
         assert waiting is not None

@@ -12,7 +12,7 @@ from canary.core import waits
 from canary.core.facts import Facts, Image, Revision
 from canary.core.images import IMAGES_KEPT, difference, images_told, recorded
 from canary.core.situation import Decision
-from canary.core.weights import ALL_PRIMARY
+from canary.core.traffic import Seen
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
 
@@ -211,7 +211,7 @@ def test_a_run_that_is_promoted_says_what_it_was_about():
         applied_images=NEW_IMAGES,
         run=a_run(images="podinfo:6.1 → podinfo:6.2"),
     )
-    facts = up(revision=AT_NEW, primary=a_primary(NEW), routed=ALL_PRIMARY)
+    facts = up(revision=AT_NEW, primary=a_primary(NEW), routed=Seen())
     draining = decided(a_spec(), status, facts, at(60))
     done = decided(a_spec(), draining.status, facts, at(90))
     assert done.status.history[0].images == "podinfo:6.1 → podinfo:6.2"
@@ -225,7 +225,7 @@ def test_the_first_revision_is_promoted_with_its_images():
         last_applied_spec=OLD,
         waiting_for={"reason": waits.DRAINING, "since": at(0)},
     )
-    facts = some_facts(revision=AT_OLD, target=a_workload(), routed=ALL_PRIMARY)
+    facts = some_facts(revision=AT_OLD, target=a_workload(), routed=Seen())
     decision = decided(a_spec(), status, facts, at(60))
     assert decision.status.promoted_images == OLD_IMAGES
     assert messages(decision)["Initialized"].endswith("the primary serves 1-old (podinfo:6.1)")

@@ -6,7 +6,7 @@ from canary.api.status import Outcome, Phase
 from canary.core import waits
 from canary.core.conditions import INVALID
 from canary.core.decide import refuse
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen
 from canary.errors import Problem
 from tests.builders import a_spec, a_status, at
 from tests.core.deciding import decided, reason, up
@@ -16,7 +16,7 @@ AT_20 = a_status(Phase.PROGRESSING, weight=20)
 
 
 def test_a_run_goes_on_by_the_last_valid_spec_and_says_what_is_wrong_with_the_newest():
-    facts = up(problems=PROBLEMS, routed=Split.to_canary(20))
+    facts = up(problems=PROBLEMS, routed=Seen(weight=20))
     going = decided(a_spec(), AT_20, facts, at(60)).status
     assert going.phase is Phase.PROGRESSING
     assert going.canary_weight > 20
@@ -32,7 +32,7 @@ def test_a_run_goes_on_by_the_last_valid_spec_and_says_what_is_wrong_with_the_ne
 
 
 def test_it_is_told_once_and_settles():
-    facts = up(problems=PROBLEMS, routed=Split.to_canary(20))
+    facts = up(problems=PROBLEMS, routed=Seen(weight=20))
     waiting = AT_20
     for second in (1, 2, 3):
         waiting = decided(a_spec(), waiting, facts, at(second)).status
@@ -51,7 +51,7 @@ def test_it_is_not_told_again_when_the_run_ends():
 
 
 def test_a_spec_that_is_corrected_is_valid_again():
-    facts = up(routed=Split.to_canary(20))
+    facts = up(routed=Seen(weight=20))
     invalid = decided(a_spec(), AT_20, up(problems=PROBLEMS), at(1)).status
     corrected = decided(a_spec(), invalid, facts, at(2)).status
     assert corrected.condition(INVALID) is None
@@ -61,14 +61,14 @@ def test_a_spec_that_is_corrected_is_valid_again():
 @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION])
 def test_a_run_of_which_no_valid_spec_is_known_is_rolled_back_at_the_deadline(phase):
     weight = 0 if phase is Phase.WAITING else 20
-    facts = up(problems=PROBLEMS, unguided=True, routed=Split.to_canary(weight))
+    facts = up(problems=PROBLEMS, unguided=True, routed=Seen(weight=weight))
     held = decided(a_spec(), a_status(phase, weight=weight), facts, at(60))
     assert (held.status.phase, held.status.canary_weight) == (phase, weight)
     assert reason(held) == waits.SPEC_INVALID
     settled = decided(a_spec(), held.status, facts, at(61))
     assert settled.wake_at == at(660)
     ended = decided(a_spec(), held.status, facts, at(660)).status
-    assert (ended.phase, ended.canary_weight) == (Phase.FAILED, ALL_PRIMARY.canary)
+    assert (ended.phase, ended.canary_weight) == (Phase.FAILED, 0)
     (record, *_) = ended.history
     assert (record.outcome, record.reason) == (Outcome.ROLLED_BACK, INVALID)
 

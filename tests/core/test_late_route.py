@@ -5,7 +5,7 @@ from canary.api.people import WebhookType
 from canary.api.status import Hold, Outcome, Phase
 from canary.core import waits
 from canary.core.actions import RouteTraffic
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, at
 from tests.core.deciding import decided, reason, up
 
@@ -14,18 +14,18 @@ AT_20 = a_status(Phase.PROGRESSING, weight=20)
 
 def test_a_step_whose_route_is_not_written_is_not_judged_and_not_skipped():
     asked = []
-    held = decided(a_spec(), AT_20, up(routed=ALL_PRIMARY), at(60), Verdict.PASS, asked=asked)
+    held = decided(a_spec(), AT_20, up(routed=Seen()), at(60), Verdict.PASS, asked=asked)
     assert (held.status.canary_weight, reason(held), asked) == (20, waits.ROUTING, [])
-    assert RouteTraffic(split=Split.to_canary(20)) in held.actions
-    again = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(80))
+    assert RouteTraffic(traffic=Traffic(weight=20)) in held.actions
+    again = decided(a_spec(), held.status, up(routed=Seen()), at(80))
     assert (again.status, again.wake_at) == (held.status, at(90))
-    told = decided(a_spec(), held.status, up(routed=ALL_PRIMARY), at(90))
-    assert decided(a_spec(), told.status, up(routed=ALL_PRIMARY), at(91)).wake_at == at(660)
+    told = decided(a_spec(), held.status, up(routed=Seen()), at(90))
+    assert decided(a_spec(), told.status, up(routed=Seen()), at(91)).wake_at == at(660)
 
 
 def test_once_it_is_written_a_whole_interval_of_traffic_is_judged():
-    held = decided(a_spec(), AT_20, up(routed=ALL_PRIMARY), at(60))
-    routed = up(routed=Split.to_canary(20))
+    held = decided(a_spec(), AT_20, up(routed=Seen()), at(60))
+    routed = up(routed=Seen(weight=20))
     asked = []
     come = decided(a_spec(), held.status, routed, at(90), asked=asked)
     assert (come.status.canary_weight, reason(come), asked) == (20, waits.ANALYSIS_DUE, [])
@@ -36,7 +36,7 @@ def test_once_it_is_written_a_whole_interval_of_traffic_is_judged():
 
 
 def test_a_route_that_cannot_be_written_in_time_ends_the_run():
-    facts = up(routed=ALL_PRIMARY, obstacle="the gateway is locked")
+    facts = up(routed=Seen(), obstacle="the gateway is locked")
     held = decided(a_spec(), AT_20, facts, at(60))
     ended = decided(a_spec(), held.status, facts, at(660))
     assert (ended.status.phase, ended.status.canary_weight) == (Phase.FAILED, 0)
@@ -48,11 +48,11 @@ def test_a_route_that_cannot_be_written_in_time_ends_the_run():
 def test_a_step_back_to_the_primary_is_not_skipped_either():
     spec = a_spec(analysis={"stepWeightPromotion": 40})
     status = a_status(Phase.PROMOTING, weight=30)
-    late = up(primary=a_primary(NEW), routed=Split.to_canary(60))
+    late = up(primary=a_primary(NEW), routed=Seen(weight=60))
     held = decided(spec, status, late, at(60))
     assert (held.status.phase, held.status.canary_weight) == (Phase.PROMOTING, 30)
-    assert RouteTraffic(split=Split.to_canary(30)) in held.actions
-    routed = up(primary=a_primary(NEW), routed=Split.to_canary(30))
+    assert RouteTraffic(traffic=Traffic(weight=30)) in held.actions
+    routed = up(primary=a_primary(NEW), routed=Seen(weight=30))
     gone_on = decided(spec, held.status, routed, held.status.run.next_analysis_at)
     assert gone_on.status.phase is Phase.FINALISING
 
@@ -66,7 +66,7 @@ def test_a_gate_that_is_opened_by_hand_lets_nothing_pass_before_its_route_is_wri
         holds=(Hold(reason=waits.TRAFFIC_GATE, since=at(0)),),
     )
     status = a_status(Phase.PROGRESSING, weight=20, run=run)
-    held = decided(spec, status, up(routed=ALL_PRIMARY), at(60))
+    held = decided(spec, status, up(routed=Seen()), at(60))
     assert (held.status.canary_weight, reason(held)) == (20, waits.ROUTING)
-    moved = decided(spec, held.status, up(routed=Split.to_canary(20)), at(61))
+    moved = decided(spec, held.status, up(routed=Seen(weight=20)), at(61))
     assert moved.status.canary_weight > 20

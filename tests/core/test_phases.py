@@ -17,7 +17,7 @@ from canary.core.facts import Command, Facts, Revision
 from canary.core.lasting import LASTS
 from canary.core.phases import IDLE, RUNNING, TRANSITIONS, diagram, legal
 from canary.core.situation import Situation
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen
 from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
 
@@ -63,7 +63,7 @@ CHANGES = {
             waiting_for=Wait(reason=waits.DRAINING, since=at(0)),
         ),
         after=Phase.INITIALIZED,
-        facts={"routed": ALL_PRIMARY, **BACK},
+        facts={"routed": Seen(), **BACK},
     ),
     "a primary that does not come up in time fails": Change(
         before=a_status(
@@ -149,7 +149,7 @@ CHANGES = {
             waiting_for=Wait(reason=waits.DRAINING, since=at(0)),
         ),
         after=Phase.SUCCEEDED,
-        facts=UP | {"primary": a_primary(NEW), "routed": ALL_PRIMARY},
+        facts=UP | {"primary": a_primary(NEW), "routed": Seen()},
     ),
     "a new revision waits at its gate": Change(
         before=a_status(), after=Phase.WAITING, facts=UP, spec=GATED
@@ -276,9 +276,3 @@ Most others leave an event as they begin.
 
 {meanings}
 """
-
-
-def test_a_split_adds_up():
-    with pytest.raises(ValueError, match="60/60"):
-        Split(60, 60)
-    assert str(Split.to_canary(60)) == "40/60"

@@ -9,7 +9,8 @@ from canary.core import waits
 from canary.core.actions import EnsurePrimary, RouteTraffic, ScalePrimary, ScaleTarget
 from canary.core.facts import Facts, Revision, Trouble
 from canary.core.situation import Decision
-from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split, next_weight, step_plan
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import next_weight, step_plan
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, reason
 
@@ -17,7 +18,7 @@ CRASH = Trouble(reason="ImagePullBackOff", pod="p", container="app", message="")
 
 
 def up(**fields: Any) -> Facts:
-    rest = {"target": a_workload(), "revision": Revision(id=NEW), "routed": Split(40, 60)}
+    rest = {"target": a_workload(), "revision": Revision(id=NEW), "routed": Seen(weight=60)}
     return some_facts(**(rest | fields))
 
 
@@ -33,7 +34,7 @@ class TestPromoting:
     def test_the_primary_is_given_exactly_the_analysed_revision_with_traffic_where_it_is(self):
         decision = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
         assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
-        assert RouteTraffic(split=Split(40, 60)) in decision.actions
+        assert RouteTraffic(traffic=Traffic(weight=60)) in decision.actions
         assert told(decision) == ["PromotionStarted"]
 
     def test_traffic_stays_until_the_primary_is_ready(self):
@@ -48,9 +49,9 @@ class TestPromoting:
     def test_a_primary_that_is_ready_gets_all_traffic_and_the_canary_is_drained(self):
         facts = up(primary=a_primary(NEW))
         returned = decided(a_spec(), promoting(), facts, at(60))
-        assert RouteTraffic(split=ALL_PRIMARY) in returned.actions
+        assert RouteTraffic(traffic=Traffic()) in returned.actions
         assert (returned.status.phase, reason(returned)) == (Phase.FINALISING, waits.ROUTING)
-        routed = up(primary=a_primary(NEW), routed=ALL_PRIMARY)
+        routed = up(primary=a_primary(NEW), routed=Seen())
         draining = decided(a_spec(), returned.status, routed, at(100))
         assert reason(draining) == waits.DRAINING
         held = decided(a_spec(), draining.status, routed, at(101))
@@ -72,7 +73,7 @@ class TestPromoting:
         assert [n.reason for n in late.status.notices if n.alert] == [waits.ROUTING_BLOCKED]
         later = decided(a_spec(), late.status, facts, at(9000))
         assert later.status == late.status
-        assert RouteTraffic(split=ALL_PRIMARY) in later.actions
+        assert RouteTraffic(traffic=Traffic()) in later.actions
 
     def test_traffic_returns_by_steps_where_they_are_asked_for(self):
         spec = a_spec(analysis={"stepWeightPromotion": 40})
@@ -81,7 +82,7 @@ class TestPromoting:
         assert (first.status.canary_weight, reason(first)) == (20, waits.TRAFFIC_RETURNING)
         early = decided(spec, first.status, facts, at(65))
         assert (early.status, early.wake_at) == (first.status, at(70))
-        routed = up(primary=a_primary(NEW), routed=Split(80, 20))
+        routed = up(primary=a_primary(NEW), routed=Seen(weight=20))
         assert decided(spec, first.status, routed, at(70)).status.phase is Phase.FINALISING
 
     def test_a_change_after_the_primary_is_written_takes_traffic_off_the_unknown(self):
@@ -89,9 +90,9 @@ class TestPromoting:
         decision = decided(a_spec(), promoting(), half, at(60))
         assert (decision.status.phase, decision.status.canary_weight) == (Phase.PROMOTING, 50)
         assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
-        assert RouteTraffic(split=Split(50, 50)) in decision.actions
+        assert RouteTraffic(traffic=Traffic(weight=50)) in decision.actions
         assert decided(a_spec(), decision.status, half, at(61)).status == decision.status
-        moved = {"revision": Revision(id="1-newer"), "routed": Split(50, 50)}
+        moved = {"revision": Revision(id="1-newer"), "routed": Seen(weight=50)}
         whole = up(primary=a_primary(NEW), **moved)
         after = decided(a_spec(), decision.status, whole, at(62))
         assert (after.status.phase, after.status.canary_weight) == (Phase.PROMOTING, 0)
@@ -117,7 +118,7 @@ class TestFailedPromotion:
         decision = decided(a_spec(), promoting(), up(primary=a_primary(NEW, **primary)), at(60))
         assert decision.status.phase is Phase.FAILED
         assert decision.status.history[0].reason == cause
-        assert RouteTraffic(split=ALL_CANARY) in decision.actions
+        assert RouteTraffic(traffic=Traffic(weight=100)) in decision.actions
         assert not any(isinstance(action, ScaleTarget) for action in decision.actions)
         assert EnsurePrimary(revision=NEW, replicas=2) in decision.actions
 
@@ -166,7 +167,7 @@ class TestBetweenRuns:
         healed = decided(a_spec(), status, up(revision=Revision(id=OLD)), at(60))
         assert told(healed) == ["TrafficReturned"]
         assert not any(isinstance(action, ScaleTarget) for action in healed.actions)
-        routed = up(revision=Revision(id=OLD), routed=ALL_PRIMARY)
+        routed = up(revision=Revision(id=OLD), routed=Seen())
         assert healed.wake_at is not None
         waiting = decided(a_spec(), healed.status, routed, at(62))
         assert waiting.wake_at == at(70)

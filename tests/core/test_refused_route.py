@@ -8,7 +8,7 @@ from canary.api.status import CanaryStatus, Outcome, Pause, Phase
 from canary.core import waits
 from canary.core.actions import RouteTraffic, ScaleTarget
 from canary.core.facts import Facts
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, reason, up
 
@@ -25,12 +25,12 @@ def in_run(weight: int = 20, **fields: Any) -> CanaryStatus:
 
 @pytest.mark.parametrize("weight", [0, 20], ids=["before the first step", "at a step"])
 def test_holds_the_weight_and_says_why(weight):
-    routed = Split.to_canary(weight)
+    routed = Seen(weight=weight)
     held = decided(a_spec(), in_run(weight), refused(routed=routed), at(60))
     assert (held.status.canary_weight, reason(held)) == (weight, waits.ROUTE_REFUSED)
     assert held.status.waiting_for.message == f"waiting for the route to be accepted: {SAID}"
     assert held.status.condition("Stalled").status == "True"
-    assert RouteTraffic(split=routed) in held.actions
+    assert RouteTraffic(traffic=Traffic(weight=weight)) in held.actions
     again = decided(a_spec(), held.status, refused(routed=routed), at(61))
     assert (again.status, again.wake_at) == (held.status, at(660))
     assert [notice.reason for notice in again.status.notices] == ["RouteRefused"]
@@ -58,7 +58,7 @@ def test_is_rolled_back_at_the_deadline_with_what_was_said():
     assert late.status.history[0].message == (
         f"Timed out waiting for the route to be accepted: {SAID}"
     )
-    assert RouteTraffic(split=ALL_PRIMARY) in late.actions
+    assert RouteTraffic(traffic=Traffic()) in late.actions
 
 
 def test_a_person_who_has_paused_the_run_is_heard_first():
@@ -70,22 +70,22 @@ def test_a_person_who_has_paused_the_run_is_heard_first():
 def test_the_target_of_a_failed_run_keeps_its_pods_until_the_route_is_taken(facts, parked):
     """Proxies that refuse the route go on as they were told before."""
     status = a_status(Phase.FAILED)
-    decision = decided(a_spec(), status, facts(routed=ALL_PRIMARY), at(60))
+    decision = decided(a_spec(), status, facts(routed=Seen()), at(60))
     assert (ScaleTarget(replicas=0) in decision.actions) is parked
 
 
 def test_the_canary_is_not_drained_before_the_route_to_the_promoted_primary_is_taken():
     status = a_status(Phase.FINALISING, last_promoted_spec=NEW, run=a_run(), last_applied_spec=NEW)
     primary = a_primary(NEW)
-    held = decided(a_spec(), status, refused(primary=primary, routed=ALL_PRIMARY), at(60))
+    held = decided(a_spec(), status, refused(primary=primary, routed=Seen()), at(60))
     assert (held.status.phase, reason(held)) == (Phase.FINALISING, waits.ROUTING)
     assert SAID in held.status.waiting_for.message
-    drained = decided(a_spec(), held.status, up(primary=primary, routed=ALL_PRIMARY), at(61))
+    drained = decided(a_spec(), held.status, up(primary=primary, routed=Seen()), at(61))
     assert reason(drained) == waits.DRAINING
 
 
 def test_the_target_serves_on_until_the_first_route_is_taken():
-    facts = {"target": a_workload(), "primary": a_primary(), "routed": ALL_PRIMARY}
+    facts = {"target": a_workload(), "primary": a_primary(), "routed": Seen()}
     held = decided(a_spec(), CanaryStatus(), some_facts(refusal=SAID, **facts), at(0))
     assert (held.status.phase, reason(held)) == (Phase.INITIALIZING, waits.ROUTING)
     assert SAID in held.status.waiting_for.message

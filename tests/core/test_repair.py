@@ -14,8 +14,8 @@ from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_
 from canary.core.facts import Command, Facts, Revision, Trouble, UpdateStrategy, Workload
 from canary.core.repair import repaired
 from canary.core.situation import Situation
+from canary.core.traffic import Seen
 from canary.core.waits import MEANINGS
-from canary.core.weights import ALL_CANARY, Split
 from tests.builders import a_run, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
 from tests.core.world import SPECS, examples
@@ -104,7 +104,7 @@ FACTS = st.builds(
     target=st.none() | WORKLOAD,
     primary=st.none() | WORKLOAD,
     revision=st.none() | st.sampled_from(["1-r0", "1-r1"]).map(lambda name: Revision(id=name)),
-    routed=st.none() | st.integers(0, 100).map(Split.to_canary),
+    routed=st.none() | st.builds(Seen, weight=st.integers(0, 100)),
     restored=st.booleans(),
     autoscaler_minimum=st.none() | st.integers(0, 3),
     autoscaler_maximum=st.none() | st.integers(0, 3),
@@ -160,7 +160,7 @@ def test_terminating_without_a_deletion_begins_anew():
     assert mended(a_status(Phase.TERMINATING)).phase is Phase.NEW
 
 
-def test_two_splits_in_one_status_become_the_one_of_the_weight():
+def test_two_weights_in_one_status_become_the_one_that_counts():
     status = mended(a_status(Phase.PROGRESSING, weight=20).but(canary_weight=40))
     assert (status.weights.primary, status.weights.canary, status.step) == (60, 40, 2)
 
@@ -173,7 +173,7 @@ def test_a_canary_that_is_to_be_drained_gets_no_traffic():
 def test_before_there_is_a_route_traffic_is_meant_for_nobody_but_the_primary():
     initialising = a_status(Phase.INITIALIZING, weight=100)
     assert mended(initialising).weights.canary == 0
-    assert mended(initialising, routed=ALL_CANARY).weights.canary == 100
+    assert mended(initialising, routed=Seen(weight=100)).weights.canary == 100
 
 
 def test_a_step_is_remembered_only_where_there_are_steps():

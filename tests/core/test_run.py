@@ -27,7 +27,7 @@ from canary.core.facts import Command, Facts, Image, Revision, Trouble
 from canary.core.needs import Analyse, AskHooks, Need, Subject
 from canary.core.notices import NOTICES_KEPT
 from canary.core.situation import Decision
-from canary.core.weights import ALL_CANARY, ALL_PRIMARY, Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import (
     NEW,
     OLD,
@@ -183,7 +183,7 @@ class TestReadiness:
         status = in_run(run=a_run(pre_rollout_passed=True, next_analysis_at=at(70)))
         decision = decided(a_spec(), status, up(target=a_workload(trouble=CRASH)), at(61))
         assert decision.status.phase is Phase.FAILED
-        assert RouteTraffic(split=ALL_PRIMARY) in decision.actions
+        assert RouteTraffic(traffic=Traffic()) in decision.actions
         assert decision.status.history[0].message == (
             "CrashLoopBackOff in container app of pod podinfo-1: exit 1"
         )
@@ -212,16 +212,16 @@ class TestReadiness:
         assert (settled.status, settled.wake_at) == (decision.status, at(70))
 
     def test_an_increase_that_was_intended_waits_until_the_canary_can_take_it(self):
-        facts = up(target=a_workload(available=1), routed=Split(90, 10))
+        facts = up(target=a_workload(available=1), routed=Seen(weight=10))
         decision = decided(a_spec(), in_run(20), facts, at(60))
         assert not any(isinstance(action, RouteTraffic) for action in decision.actions)
 
     def test_a_route_that_is_gone_comes_back_without_the_canary_while_it_is_not_ready(self):
         facts = up(target=a_workload(available=0), routed=None)
         decision = decided(a_spec(), in_run(20), facts, at(60))
-        assert RouteTraffic(split=ALL_PRIMARY) in decision.actions
+        assert RouteTraffic(traffic=Traffic()) in decision.actions
         ready = decided(a_spec(), in_run(20), up(routed=None), at(60))
-        assert RouteTraffic(split=Split(60, 40)) in ready.actions
+        assert RouteTraffic(traffic=Traffic(weight=40)) in ready.actions
 
 
 class TestLooking:
@@ -232,7 +232,7 @@ class TestLooking:
         assert types_of(asked) == ["rollback", "pre-rollout", "confirm-traffic-increase"]
         assert decision.status.canary_weight == 20
         assert told(decision) == ["AnalysisStarted", "WeightAdvanced"]
-        assert RouteTraffic(split=Split(80, 20)) in decision.actions
+        assert RouteTraffic(traffic=Traffic(weight=20)) in decision.actions
 
     def test_a_pre_rollout_hook_that_fails_is_a_failed_check(self):
         spec = hooked("pre-rollout")
@@ -279,12 +279,12 @@ class TestLooking:
     def test_the_check_that_reaches_the_threshold_rolls_back(self, threshold, failed_before, phase):
         spec = a_spec(analysis={"threshold": threshold})
         status = in_run(failed_checks=failed_before)
-        decision = decided(spec, status, up(routed=Split(80, 20)), at(60), Verdict.FAIL)
+        decision = decided(spec, status, up(routed=Seen(weight=20)), at(60), Verdict.FAIL)
         assert decision.status.phase is phase
         assert decision.status.failed_checks == failed_before + 1
         rolled_back = phase is Phase.FAILED
         assert decision.status.canary_weight == (0 if rolled_back else 20)
-        assert (RouteTraffic(split=ALL_PRIMARY) in decision.actions) is rolled_back
+        assert (RouteTraffic(traffic=Traffic()) in decision.actions) is rolled_back
 
     def test_failed_checks_add_up_over_passes(self):
         decision = decided(a_spec(), in_run(failed_checks=1), up(), at(60))
@@ -338,7 +338,7 @@ class TestLooking:
 class TestMovingOn:
     def test_a_newer_revision_restarts_the_run_and_the_first_gate_is_not_asked_again(self):
         asked: list[Need] = []
-        facts = up(revision=Revision(id="1-newer"), routed=Split(60, 40))
+        facts = up(revision=Revision(id="1-newer"), routed=Seen(weight=40))
         spec = hooked("confirm-rollout")
         decision = decided(spec, in_run(40, failed_checks=1), facts, at(60), asked=asked)
         assert asked == []
@@ -347,7 +347,7 @@ class TestMovingOn:
         assert decision.status.run.id == "2-1-newer"
         assert told(decision) == ["RunRestarted"]
         assert decision.status.notices[0].alert
-        assert RouteTraffic(split=ALL_PRIMARY) in decision.actions
+        assert RouteTraffic(traffic=Traffic()) in decision.actions
 
     def test_a_pause_goes_on_in_the_next_run(self):
         paused = Pause(by="alice", since=at(0))
@@ -368,13 +368,13 @@ class TestMovingOn:
         ]
 
     def test_a_rollback_goes_to_the_canary_when_the_primary_has_no_pod(self):
-        facts = up(primary=a_primary(available=0), routed=Split(80, 20))
+        facts = up(primary=a_primary(available=0), routed=Seen(weight=20))
         moved = decided(a_spec(), in_run(failed_checks=1), facts, at(60), Verdict.FAIL)
-        facts = replace(facts, routed=ALL_CANARY)
+        facts = replace(facts, routed=Seen(weight=100))
         judged = decided(a_spec(), moved.status, facts, at(61), Verdict.FAIL)
         decision = decided(a_spec(), judged.status, facts, at(71), Verdict.FAIL)
         assert decision.status.phase is Phase.FAILED
-        assert RouteTraffic(split=ALL_CANARY) in decision.actions
+        assert RouteTraffic(traffic=Traffic(weight=100)) in decision.actions
         assert not any(isinstance(action, ScaleTarget) for action in decision.actions)
         assert "the canary serves" in decision.status.history[0].message
 

@@ -18,7 +18,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.facts import Facts, Revision, Trouble
-from canary.core.weights import ALL_PRIMARY, Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, message, reason
 
@@ -60,9 +60,9 @@ class TestInitialising:
             EnsurePrimary(revision=OLD, replicas=2),
             EnsureAutoscaler(),
             EnsureServices(apex=Side.PRIMARY),
-            RouteTraffic(split=ALL_PRIMARY),
+            RouteTraffic(traffic=Traffic()),
         )
-        routed = fresh(primary=a_primary(), routed=ALL_PRIMARY)
+        routed = fresh(primary=a_primary(), routed=Seen())
         draining = decided(spec, routing.status, routed, at(11))
         held = decided(spec, draining.status, routed, at(15))
         assert (held.status, held.wake_at) == (draining.status, at(21))
@@ -83,7 +83,7 @@ class TestInitialising:
         routing = decided(spec, waiting.status, five, at(10))
         assert reason(routing) == waits.ROUTING
         # From here on its autoscaler alone says how many there are.
-        less = fresh(target=target, primary=a_primary(replicas=3, available=3), routed=ALL_PRIMARY)
+        less = fresh(target=target, primary=a_primary(replicas=3, available=3), routed=Seen())
         draining = decided(spec, routing.status, less, at(11))
         assert reason(draining) == waits.DRAINING
         assert not any(isinstance(action, ScalePrimary) for action in draining.actions)
@@ -100,7 +100,7 @@ class TestInitialising:
         status = decided(a_spec(), status, facts, at(10)).status
         late = decided(a_spec(), status, facts, at(610))
         assert (late.status.phase, reason(late)) == (Phase.INITIALIZING, waits.ROUTING_BLOCKED)
-        assert RouteTraffic(split=ALL_PRIMARY) in late.actions
+        assert RouteTraffic(traffic=Traffic()) in late.actions
         assert decided(a_spec(), late.status, facts, at(6000)).status == late.status
 
     def test_a_target_that_changes_before_the_primary_is_ready_is_what_the_primary_gets(self):
@@ -122,7 +122,7 @@ class TestInitialising:
     @pytest.mark.parametrize("replicas", [0, 2], ids=["at rest", "during a run"])
     def test_a_lost_status_promotes_nothing_that_was_not_analysed(self, replicas):
         facts = some_facts(
-            target=a_workload(replicas=replicas), revision=Revision(id=NEW), routed=ALL_PRIMARY
+            target=a_workload(replicas=replicas), revision=Revision(id=NEW), routed=Seen()
         )
         status = CanaryStatus()
         for seconds in (0, 1, 20):
@@ -191,7 +191,7 @@ class TestInitialising:
 class TestSuspending:
     def test_everything_stays_as_it_is(self):
         status = a_status(Phase.PROGRESSING, weight=20)
-        facts = some_facts(target=a_workload(), revision=Revision(id=NEW), routed=Split(70, 30))
+        facts = some_facts(target=a_workload(), revision=Revision(id=NEW), routed=Seen(weight=30))
         held = decided(a_spec(suspend=True), status, facts, at(60))
         assert (held.actions, reason(held)) == ((), waits.SUSPENDED)
         assert message(held) == "waiting until spec.suspend is false"
@@ -205,7 +205,7 @@ class TestSuspending:
         open_, shut = (
             a_spec(suspend=off, analysis={"webhooks": webhooks}) for off in (False, True)
         )
-        facts = some_facts(target=a_workload(), revision=Revision(id=NEW), routed=Split(40, 60))
+        facts = some_facts(target=a_workload(), revision=Revision(id=NEW), routed=Seen(weight=60))
         at_gate = decided(open_, a_status(Phase.PROGRESSING, weight=60), facts, at(0)).status
         held = decided(shut, at_gate, facts, at(100)).status
         resumed = decided(open_, held, facts, at(10_100))

@@ -29,8 +29,8 @@ from canary.core.facts import Image
 from canary.core.images import recorded
 from canary.core.needs import Analyse
 from canary.core.notices import NOTICES_KEPT
+from canary.core.traffic import Seen
 from canary.core.upkeep import REPAIRS_KEPT
-from canary.core.weights import Split
 from tests.builders import a_spec, a_status, at
 from tests.core.deciding import up
 
@@ -112,15 +112,15 @@ def test_what_a_store_says_at_length_is_decided_once_and_settles():
         query="",
     )
     spec, status = a_spec(), a_status(Phase.PROGRESSING, weight=20)
-    facts = up(routed=Split.to_canary(20), obstacle="o" * 50_000)
+    facts = up(routed=Seen(weight=20), obstacle="o" * 50_000)
     need = decide(spec, status, facts, at(60))
     assert isinstance(need, Analyse)
     answered = up(
-        routed=Split.to_canary(20), obstacle="o" * 50_000, answers={need: Report(checks=(check,))}
+        routed=Seen(weight=20), obstacle="o" * 50_000, answers={need: Report(checks=(check,))}
     )
     first = decide(spec, status, answered, at(60)).status
     assert first.metrics[0].message.endswith("…")
     assert len(first.metrics[0].message.encode()) <= MESSAGE_BYTES
-    facts = up(routed=Split.to_canary(20), obstacle="o" * 50_000)
+    facts = up(routed=Seen(weight=20), obstacle="o" * 50_000)
     second = decide(spec, first, facts, at(61)).status
     assert decide(spec, second, facts, at(62)).status == second

@@ -7,7 +7,7 @@ import pytest
 from canary.api.status import MESSAGE_BYTES, Phase
 from canary.core.conditions import SPEC_WARNINGS
 from canary.core.decide import Decision, obstructed
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.errors import SpecWarning
 from tests.builders import a_spec, a_status, at
 from tests.core.deciding import decided, up
@@ -18,7 +18,7 @@ AT_20 = a_status(Phase.PROGRESSING, weight=20)
 
 
 def warned(*warnings: SpecWarning, before: Any = AT_20, second: int = 1) -> Decision:
-    return decided(a_spec(), before, up(warnings=warnings, routed=Split.to_canary(20)), at(second))
+    return decided(a_spec(), before, up(warnings=warnings, routed=Seen(weight=20)), at(second))
 
 
 def said(decision: Decision) -> tuple[str, str, str] | None:

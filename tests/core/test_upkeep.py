@@ -11,9 +11,9 @@ from canary.core.drift import EPISODE
 from canary.core.facts import Drift
 from canary.core.needs import AskHooks
 from canary.core.situation import Decision
+from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE, REPAIRS_KEPT
 from canary.core.waits import CONTESTED
-from canary.core.weights import ALL_PRIMARY, Split
 from tests.builders import a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
 
@@ -28,7 +28,7 @@ def a_drift(version: str = "7", **fields: Any) -> Drift:
 
 
 def decide_at(seconds: float, status: CanaryStatus, *drifts: Drift) -> Decision:
-    return decided(a_spec(), status, some_facts(drifts=drifts, routed=ALL_PRIMARY), at(seconds))
+    return decided(a_spec(), status, some_facts(drifts=drifts, routed=Seen()), at(seconds))
 
 
 def told(decision: Decision) -> list[str]:
@@ -166,7 +166,7 @@ def test_a_weight_that_is_decided_is_written_whoever_contests_the_route():
         weight=20,
         repairs=(Repair(object=ROUTE, undone_at=at(59), undoing="7", contested=True),),
     )
-    routed = {"routed": Split(80, 20), "drifts": (a_drift("9"),)}
+    routed = {"routed": Seen(weight=20), "drifts": (a_drift("9"),)}
     held = decided(a_spec(), status, up(**routed, target=a_workload(available=1)), at(60))
     assert left(held) == ALONE
     lost = decided(a_spec(), status, up(**routed, target=a_workload(available=0)), at(60))
@@ -183,7 +183,7 @@ def test_a_change_is_put_back_before_a_hook_is_asked_that_takes_its_time():
     hooks = [{"name": "load", "type": "rollout", "url": "http://hooks.example/"}]
     spec = a_spec(analysis={"webhooks": hooks})
     status = a_status(Phase.PROGRESSING, weight=20)
-    facts = up(routed=Split(80, 20), drifts=(a_drift(),))
+    facts = up(routed=Seen(weight=20), drifts=(a_drift(),))
     first = decide(spec, status, facts, at(60))
     assert isinstance(first, Decision)
     assert (told(first), left(first)) == (["RouteChanged"], NOTHING)

@@ -31,9 +31,9 @@ from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.situation import Decision
+from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE
 from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
-from canary.core.weights import Split
 from tests.builders import a_report, a_workload, broken_metric, broken_receiver
 from tests.core.stored import merged, pruned
 from tests.core.world import NAMES, SPECS, World, examples, healed, scaled, torn_down
@@ -210,7 +210,7 @@ class Journey(RuleBasedStateMachine):
     @rule(weight=st.none() | st.integers(0, 100))
     def the_route_is_edited_by_hand(self, weight: int | None) -> None:
         if self.world.routed:
-            self.world.change_route(None if weight is None else Split.to_canary(weight))
+            self.world.change_route(None if weight is None else Seen(weight=weight))
 
     @rule(obstacle=RARELY)
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
@@ -363,11 +363,11 @@ class Journey(RuleBasedStateMachine):
             assert target.ready() or (target_serves and not primary_serves)
         # A first route under new names takes on what the former ones carry.
         routes = (routed, *self.world.left.values())
-        carried = max((split.canary for split in routes if split is not None), default=0)
+        carried = max((each.weight for each in routes if each is not None), default=0)
         for action in decision.actions:
-            if isinstance(action, RouteTraffic) and action.split.canary > carried:
+            if isinstance(action, RouteTraffic) and action.traffic.weight > carried:
                 assert target is not None
-                assert target.ready() or not action.split.primary
+                assert target.ready() or action.traffic.weight == 100
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""
@@ -433,8 +433,8 @@ class Journey(RuleBasedStateMachine):
         if status.phase is not Phase.INITIALIZING and not contested:
             assert world.routed is not None
             ready = world.target is not None and world.target.ready()
-            held = world.routed.canary < status.canary_weight and not ready
-            assert held or world.routed.canary == status.canary_weight
+            held = world.routed.weight < status.canary_weight and not ready
+            assert held or world.routed.weight == status.canary_weight
 
     @invariant()
     def the_split_adds_up(self) -> None:
@@ -501,7 +501,7 @@ class Journey(RuleBasedStateMachine):
         if status.waiting_for is None:
             assert status.last_promoted_spec
             assert not world.left
-            assert world.routed == Split.to_canary(status.canary_weight)
+            assert world.routed == Seen(weight=status.canary_weight)
             assert bool(status.canary_weight) == bool(world.target.replicas)
 
 

@@ -33,7 +33,7 @@ from canary.core.facts import (
     Workload,
 )
 from canary.core.needs import Answer, Need
-from canary.core.weights import Split
+from canary.core.traffic import Seen, Traffic
 from tests.builders import T0, a_spec
 
 ROUTE = "VirtualService/podinfo"
@@ -73,6 +73,11 @@ NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"))
 """The services and routers that a spec may name."""
 
 
+def seen(traffic: Traffic) -> Seen:
+    """Give what a route does that carries some traffic."""
+    return Seen(weight=traffic.weight, mirror=traffic.mirror, matched=bool(traffic.match))
+
+
 def examples(number: int) -> int:
     """Give how many examples to try: more of them with HYPOTHESIS_PROFILE=thorough."""
     return number * (20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1)
@@ -92,7 +97,7 @@ class World:
     primary: Workload | None = None
     revision: str = "1-r0"
     configs: dict[str, str] = field(default_factory=dict)
-    routed: Split | None = None
+    routed: Seen | None = None
     apex: Side = Side.TARGET
     finalizer: bool = False
     deleting: bool = False
@@ -109,8 +114,8 @@ class World:
     """How often somebody has changed it."""
     names: tuple[str, str] = ("podinfo", "istio")
     """The service and the router of the spec."""
-    left: dict[tuple[str, str], Split] = field(default_factory=dict)
-    """The routes under other names, and how they split traffic."""
+    left: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    """The routes under other names, and what they do."""
     sides: set[str] = field(default_factory=set)
     """The apex services whose sides have services of their own."""
     autoscaled: bool = False
@@ -158,7 +163,7 @@ class World:
             self.left[self.names] = self.routed
         self.names, self.routed, self.drift = names, self.left.pop(names, None), None
 
-    def change_route(self, routed: Split | None) -> None:
+    def change_route(self, routed: Seen | None) -> None:
         """Have somebody else write the route, or delete it."""
         self.changes += 1
         kind, name = ROUTE.split("/")
@@ -198,9 +203,9 @@ class World:
                 case EnsureServices(apex=apex):
                     self.apex = apex or self.apex
                     self.sides.add(self.names[0])
-                case RouteTraffic(split=split, left=left):
+                case RouteTraffic(traffic=traffic, left=left):
                     if not self.obstacle and ROUTE not in left:
-                        self.routed, self.restored, self.drift = split, False, None
+                        self.routed, self.restored, self.drift = seen(traffic), False, None
                 case RestoreRoutes() | RouteFormer() | GiveBack():
                     if not self.obstacle:
                         self._change_routes(action)
@@ -226,7 +231,7 @@ class World:
             return
         names = action.service, action.provider
         if isinstance(action, RouteFormer):
-            self.left[names] = action.split
+            self.left[names] = seen(action.traffic)
             return
         assert self.routed is not None
         assert not self.refusal
@@ -240,8 +245,8 @@ class World:
         assert self.target is not None
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
-            assert not (self.routed and self.routed.canary)
-            assert not any(split.canary for split in self.left.values())
+            assert not (self.routed and self.routed.exposes_canary())
+            assert not any(each.exposes_canary() for each in self.left.values())
             assert self.primary is not None
             assert self.primary.serves
 
@@ -272,8 +277,8 @@ class World:
         if not primary.serves or not self.target.strategy.leaves_none(primary.replicas):
             return False
         if self.target.serves:
-            assert self.routed is None or not self.routed.primary
-            assert not any(split.primary for split in self.left.values())
+            assert self.routed is None or self.routed.spares_primary()
+            assert all(each.spares_primary() for each in self.left.values())
         return True
 
     def heal(self) -> bool:

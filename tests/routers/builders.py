@@ -6,7 +6,7 @@ from typing import Any
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
-from canary.core.weights import Split
+from canary.core.traffic import Traffic
 from canary.routers import ROUTERS, Cluster, Router, router_for
 
 #: What a router cannot do without.
@@ -73,7 +73,12 @@ def a_cluster(
 def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tuple[Manifest, ...]:
     """Render a route with a weight over what exists."""
     router = router_for(str(canary.spec.provider))
-    return router.render(canary, a_cluster(router, canary, objects), Split.to_canary(percent))
+    return router.render(canary, a_cluster(router, canary, objects), the_traffic(canary, percent))
+
+
+def the_traffic(canary: Canary, percent: int) -> Traffic:
+    """Give the traffic of a step at a weight, among the requests that the Canary names."""
+    return Traffic(weight=percent, match=canary.spec.analysis.match)
 
 
 def spec_of(rendered: Iterable[Manifest], kind: str) -> Manifest:

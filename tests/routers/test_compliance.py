@@ -13,10 +13,10 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.api.service import GitOps
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
-from tests.routers.builders import a_canary, a_cluster, every_provider
+from tests.routers.builders import a_canary, a_cluster, every_provider, the_traffic
 from tests.routers.cases import canaries
 from tests.routers.published import PublishedSchemas
 
@@ -126,20 +126,22 @@ class TestEveryRouter:
 
     def test_reads_back_every_weight_that_it_writes(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
-        for split in map(Split.to_canary, range(101)):
-            rendered = router.render(canary, a_cluster(router, canary), split)
-            assert router.weights(canary, a_cluster(router, canary, rendered)) == split
+        for percent in range(101):
+            traffic = the_traffic(canary, percent)
+            rendered = router.render(canary, a_cluster(router, canary), traffic)
+            seen = router.read(canary, a_cluster(router, canary, rendered))
+            assert seen == Seen(weight=percent, matched=bool(traffic.match))
 
     @few
     @given(percent=percents, before=percents)
     def test_changes_nothing_when_it_renders_again(
         self, provider: str, canary: Canary, percent: int, before: int
     ) -> None:
-        router, split = router_for(provider), Split.to_canary(percent)
-        earlier = router.render(canary, a_cluster(router, canary), Split.to_canary(before))
-        once = router.render(canary, a_cluster(router, canary, earlier), split)
+        router, traffic = router_for(provider), the_traffic(canary, percent)
+        earlier = router.render(canary, a_cluster(router, canary), the_traffic(canary, before))
+        once = router.render(canary, a_cluster(router, canary, earlier), traffic)
         cluster = a_cluster(router, canary, once)
-        again = router.render(canary, cluster, split)
+        again = router.render(canary, cluster, traffic)
         assert again == once
         keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
         for obj in again:
@@ -148,7 +150,7 @@ class TestEveryRouter:
 
     def test_keeps_what_others_wrote_into_metadata(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
-        own = deepcopy(router.render(canary, a_cluster(router, canary), Split.to_canary(20)))
+        own = deepcopy(router.render(canary, a_cluster(router, canary), the_traffic(canary, 20)))
         for obj in own:
             obj["metadata"]["labels"]["cost-centre"] = "42"
             obj["metadata"]["annotations"]["audit"] = "yes"
@@ -156,7 +158,7 @@ class TestEveryRouter:
             obj["metadata"]["ownerReferences"].insert(0, {"kind": "App", "uid": "app-uid"})
         for objects in (own, foreign(router, canary)):
             cluster = a_cluster(router, canary, objects)
-            for obj in router.render(canary, cluster, Split.to_canary(30)):
+            for obj in router.render(canary, cluster, the_traffic(canary, 30)):
                 before = next(
                     each
                     for each in objects
@@ -174,44 +176,46 @@ class TestEveryRouter:
     def test_repairs_an_edited_spec_with_the_current_weights(
         self, provider: str, canary: Canary, spec: object
     ) -> None:
-        router, split = router_for(provider), Split.to_canary(40)
-        rendered = router.render(canary, a_cluster(router, canary), split)
+        router, traffic = router_for(provider), the_traffic(canary, 40)
+        rendered = router.render(canary, a_cluster(router, canary), traffic)
         theirs = spec if isinstance(spec, dict) else {}
         edited = [obj | {"spec": theirs} for obj in rendered]
         cluster = a_cluster(router, canary, edited)
-        for obj, mended in zip(rendered, router.render(canary, cluster, split), strict=True):
+        for obj, mended in zip(rendered, router.render(canary, cluster, traffic), strict=True):
             assert obj["spec"].items() <= mended["spec"].items()
             assert (mended["spec"].keys() - obj["spec"].keys()) <= theirs.keys()
             assert mended | {"spec": obj["spec"]} == obj
-        mended_cluster = a_cluster(router, canary, router.render(canary, cluster, split))
-        assert router.weights(canary, mended_cluster) == split
+        mended_cluster = a_cluster(router, canary, router.render(canary, cluster, traffic))
+        seen = router.read(canary, mended_cluster)
+        assert seen is not None
+        assert seen.does(traffic)
 
     def test_leaves_a_field_that_somebody_else_has_added(
         self, provider: str, canary: Canary
     ) -> None:
-        router, split = router_for(provider), Split.to_canary(40)
-        rendered = deepcopy(router.render(canary, a_cluster(router, canary), split))
+        router, traffic = router_for(provider), the_traffic(canary, 40)
+        rendered = deepcopy(router.render(canary, a_cluster(router, canary), traffic))
         for obj in rendered:
             obj["spec"]["exportTo"] = ["."]
             obj["metadata"]["labels"]["mutated"] = "by admission"
         cluster = a_cluster(router, canary, rendered)
         keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
-        for obj in router.render(canary, cluster, split):
+        for obj in router.render(canary, cluster, traffic):
             key = keys[obj["kind"], obj["metadata"]["name"]]
             assert not differs(obj, cluster.existing[key])
 
     def test_takes_back_labels_and_annotations_that_the_canary_gives_no_longer(
         self, provider: str, canary: Canary
     ) -> None:
-        router, split = router_for(provider), Split.to_canary(40)
+        router, traffic = router_for(provider), the_traffic(canary, 40)
         apex = {"labels": {"given": "1"}, "annotations": {"given": "1"}}
         document = canary.as_written()
         document["spec"]["service"]["apex"] = apex
         generous = Canary.model_validate(document)
-        before = router.render(generous, a_cluster(router, canary), split)
+        before = router.render(generous, a_cluster(router, canary), traffic)
         del document["spec"]["service"]["apex"]
         plain = Canary.model_validate(document)
-        after = router.render(plain, a_cluster(router, plain, before), split)
+        after = router.render(plain, a_cluster(router, plain, before), traffic)
         assert "given" in str(before)
         assert "given" not in str(after)
         assert differs(after[-1], before[-1])
@@ -222,21 +226,21 @@ class TestEveryRouter:
         self, provider: str, canary: Canary, spec: object
     ) -> None:
         router = router_for(provider)
-        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(0))
+        rendered = router.render(canary, a_cluster(router, canary), the_traffic(canary, 0))
         cluster = a_cluster(router, canary, [obj | {"spec": spec} for obj in rendered])
-        split = router.weights(canary, cluster)
-        assert split is None or isinstance(split, Split)
+        seen = router.read(canary, cluster)
+        assert seen is None or isinstance(seen, Seen)
 
     def test_reads_no_weights_where_there_is_no_route(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
-        assert router.weights(canary, a_cluster(router, canary)) is None
+        assert router.read(canary, a_cluster(router, canary)) is None
         objects = foreign(router, canary)
-        assert router.weights(canary, a_cluster(router, canary, objects)) is None
+        assert router.read(canary, a_cluster(router, canary, objects)) is None
 
     def test_removes_exactly_what_it_created(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
         assert router.restore(canary, a_cluster(router, canary)) == Restoration()
-        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(50))
+        rendered = router.render(canary, a_cluster(router, canary), the_traffic(canary, 50))
         restored = router.restore(canary, a_cluster(router, canary, rendered))
         assert restored == Restoration(remove=router.objects(canary))
 
@@ -249,7 +253,7 @@ class TestEveryRouter:
         objects = found
         for percent in steps:
             cluster = a_cluster(router, canary, objects)
-            objects = router.render(canary, cluster, Split.to_canary(percent))
+            objects = router.render(canary, cluster, the_traffic(canary, percent))
             assert all(ORIGINAL in obj["metadata"]["annotations"] for obj in objects)
         restored = router.restore(canary, a_cluster(router, canary, objects))
         assert restored == Restoration(write=found)
@@ -262,7 +266,7 @@ class TestEveryRouter:
     def test_adopts_without_a_mark_of_ownership(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
         found = foreign(router, canary)
-        adopted = router.render(canary, a_cluster(router, canary, found), Split.to_canary(10))
+        adopted = router.render(canary, a_cluster(router, canary, found), the_traffic(canary, 10))
         for obj in adopted:
             assert obj["metadata"]["labels"] == found[0]["metadata"]["labels"]
             assert obj["metadata"]["ownerReferences"] == found[0]["metadata"]["ownerReferences"]
@@ -273,7 +277,7 @@ class TestEveryRouter:
     ) -> None:
         router = router_for(provider)
         found = foreign(router, canary)
-        adopted = router.render(canary, a_cluster(router, canary, found), Split.to_canary(10))
+        adopted = router.render(canary, a_cluster(router, canary, found), the_traffic(canary, 10))
         for obj in adopted:
             assert obj["metadata"]["annotations"].items() >= GITOPS_ANNOTATIONS.items()
         restored = router.restore(canary, a_cluster(router, canary, adopted))
@@ -287,7 +291,7 @@ class TestEveryRouter:
         service = canary.spec.service.but(gitops=GitOps.SHARED)
         sharing = canary.but(spec=canary.spec.but(service=service))
         cluster = a_cluster(router, canary, foreign(router, canary))
-        for obj in router.render(sharing, cluster, Split.to_canary(10)):
+        for obj in router.render(sharing, cluster, the_traffic(sharing, 10)):
             assert GITOPS_ANNOTATIONS.keys().isdisjoint(obj["metadata"]["annotations"])
 
     def test_renders_only_declared_objects_and_the_weights_last(
@@ -295,14 +299,14 @@ class TestEveryRouter:
     ) -> None:
         router = router_for(provider)
         keys = router.objects(canary)
-        rendered = router.render(canary, a_cluster(router, canary), Split.to_canary(10))
+        rendered = router.render(canary, a_cluster(router, canary), the_traffic(canary, 10))
         assert {key.kind for key in keys} == set(router.kinds)
         assert [
             (obj["kind"], obj["metadata"]["name"]) for obj in (rendered[-1], *rendered[:-1])
         ] == [(key.kind.kind, key.name) for key in keys]
         for obj in rendered:
             assert obj["metadata"]["namespace"] == canary.metadata.namespace
-        other = router.render(canary, a_cluster(router, canary), Split.to_canary(11))
+        other = router.render(canary, a_cluster(router, canary), the_traffic(canary, 11))
         assert rendered[:-1] == other[:-1]
 
     @few
@@ -310,27 +314,27 @@ class TestEveryRouter:
     def test_renders_the_same_in_whatever_order_a_user_writes_maps(
         self, provider: str, canary: Canary, data: st.DataObject
     ) -> None:
-        router, split = router_for(provider), Split.to_canary(10)
-        once = router.render(canary, a_cluster(router, canary), split)
-        other = router.render(data.draw(reordered(canary)), a_cluster(router, canary), split)
+        router, traffic = router_for(provider), the_traffic(canary, 10)
+        once = router.render(canary, a_cluster(router, canary), traffic)
+        other = router.render(data.draw(reordered(canary)), a_cluster(router, canary), traffic)
         assert other == once
 
     def test_does_not_touch_what_it_is_given(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
         written = json.dumps(canary.as_written())
         for objects in (
-            router.render(canary, a_cluster(router, canary), Split.to_canary(10)),
+            router.render(canary, a_cluster(router, canary), the_traffic(canary, 10)),
             foreign(router, canary),
         ):
             cluster = a_cluster(router, canary, objects)
             before = deepcopy(cluster.existing)
-            for obj in router.render(canary, cluster, Split.to_canary(70)):
+            for obj in router.render(canary, cluster, the_traffic(canary, 70)):
                 obj["metadata"]["labels"]["changed"] = "by the caller"
                 obj["spec"].clear()
             for obj in router.restore(canary, cluster).write:
                 obj["metadata"]["labels"]["changed"] = "by the caller"
                 obj["spec"].clear()
-            router.weights(canary, cluster)
+            router.read(canary, cluster)
             assert cluster.existing == before
         assert json.dumps(canary.as_written()) == written
 
@@ -340,7 +344,7 @@ class TestEveryRouter:
         router = router_for(provider)
         for version in sorted({version for kind in router.kinds for version in kind.versions}):
             cluster = a_cluster(router, canary, version=version)
-            for obj in router.render(canary, cluster, Split.to_canary(10)):
+            for obj in router.render(canary, cluster, the_traffic(canary, 10)):
                 assert obj["apiVersion"].endswith(f"/{version}")
                 assert published.faults(obj) == []
                 assert published.with_defaults(obj) == obj["spec"]
@@ -397,8 +401,9 @@ class TestWhatIsAskedOfEveryRouter:
     ) -> None:
         router = router_for(provider)
         plain, asking = a_canary(provider), a_canary(provider, **{place: {field: value}})
-        cluster, split = a_cluster(router, plain), Split.to_canary(10)
-        done = router.render(plain, cluster, split) != router.render(asking, cluster, split)
+        cluster = a_cluster(router, plain)
+        before = router.render(plain, cluster, the_traffic(plain, 10))
+        done = before != router.render(asking, cluster, the_traffic(asking, 10))
         refused = [problem.field for problem in router.problems(asking)]
         ignored = [warning.field for warning in router.ignored(asking)]
         told = ignored if field in ORNAMENTS else refused
@@ -407,7 +412,7 @@ class TestWhatIsAskedOfEveryRouter:
 
     def test_objects_carry_who_made_them(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)
-        for obj in router.render(canary, a_cluster(router, canary), Split.to_canary(10)):
+        for obj in router.render(canary, a_cluster(router, canary), the_traffic(canary, 10)):
             assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
             assert obj["metadata"]["annotations"] == {
                 "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
@@ -433,8 +438,8 @@ class TestWhatIsAskedOfEveryRouter:
         router, canary = router_for(provider), a_canary(provider)
         cluster = a_cluster(router, canary)
         told = type(cluster)(existing={}, served={})
-        split = Split.to_canary(10)
-        assert router.render(canary, told, split) == router.render(canary, cluster, split)
+        traffic = the_traffic(canary, 10)
+        assert router.render(canary, told, traffic) == router.render(canary, cluster, traffic)
 
 
 def test_every_registered_router_is_tried() -> None:

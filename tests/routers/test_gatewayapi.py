@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import Manifest
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.routers.gatewayapi import GatewayApiRouter
 from tests.routers.builders import a_canary, a_cluster, routed, spec_of
 
@@ -186,22 +186,22 @@ def test_origins_that_are_not_exact_are_not_allowed_and_that_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backends", "split"),
+    ("backends", "seen"),
     [
-        ([{"name": "podinfo-primary"}, {"name": "podinfo-canary"}], Split(50, 50)),
-        ([{"name": "podinfo-primary", "weight": 1000}, {"name": "podinfo-canary"}], Split(99, 1)),
-        ([{"name": "podinfo-canary"}, {"name": "podinfo-primary", "weight": 0}], Split(0, 100)),
+        ([{"name": "podinfo-primary"}, {"name": "podinfo-canary"}], Seen(weight=50)),
+        ([{"name": "podinfo-primary", "weight": 1000}, {"name": "podinfo-canary"}], Seen(weight=1)),
+        ([{"name": "podinfo-canary"}, {"name": "podinfo-primary", "weight": 0}], Seen(weight=100)),
         ([{"name": "podinfo"}], None),
     ],
 )
 def test_weights_are_read_as_the_api_reads_them(
-    backends: list[dict[str, Any]], split: Split | None
+    backends: list[dict[str, Any]], seen: Seen | None
 ) -> None:
     router, canary = GatewayApiRouter(), a_canary("gatewayapi")
     existing = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}}
     spec = {"rules": [{"filters": []}, {"backendRefs": backends}]}
     cluster = a_cluster(router, canary, [existing | {"spec": spec}])
-    assert router.weights(canary, cluster) == split
+    assert router.read(canary, cluster) == seen
 
 
 def test_a_canary_that_names_no_parent_is_refused_also_where_it_names_no_provider() -> None:

@@ -7,9 +7,8 @@ import pytest
 import yaml
 
 from canary.api.canary import Canary
-from canary.core.weights import Split
 from canary.routers import ROUTERS, Cluster, Router, router_for
-from tests.routers.builders import a_cluster
+from tests.routers.builders import a_cluster, the_traffic
 from tests.routers.conftest import GoldenDumper
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "routers"
@@ -24,7 +23,7 @@ def walked(case: dict[str, Any]) -> dict[str, Any]:
     steps = []
     for step in case["steps"]:
         cluster = _cluster(router, canary, objects, case.get("served", ""))
-        objects = list(router.render(canary, cluster, Split.to_canary(step["weight"])))
+        objects = list(router.render(canary, cluster, the_traffic(canary, step["weight"])))
         steps.append({"weight": step["weight"], "objects": objects})
     restored = router.restore(canary, _cluster(router, canary, objects, case.get("served", "")))
     return case | {

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import Manifest
-from canary.core.weights import Split
+from canary.core.traffic import Seen
 from canary.routers.istio import IstioRouter
-from tests.routers.builders import a_canary, a_cluster, routed, spec_of
+from tests.routers.builders import a_canary, a_cluster, routed, spec_of, the_traffic
 
 
 def virtual_service(percent: int = 10, **spec: Any) -> Manifest:
@@ -56,12 +56,12 @@ def test_the_port_is_named_where_istio_could_not_tell_it(
 
 
 @pytest.mark.parametrize(
-    ("route", "split"),
+    ("route", "seen"),
     [
-        ([("podinfo-primary", 60), ("podinfo-canary", 40)], Split(60, 40)),
-        ([("podinfo-primary.test.svc.cluster.local", 3), ("podinfo-canary", 1)], Split(75, 25)),
-        ([("podinfo-primary", None)], Split(100, 0)),
-        ([("podinfo-canary", 0)], Split(0, 100)),
+        ([("podinfo-primary", 60), ("podinfo-canary", 40)], Seen(weight=40)),
+        ([("podinfo-primary.test.svc.cluster.local", 3), ("podinfo-canary", 1)], Seen(weight=25)),
+        ([("podinfo-primary", None)], Seen(weight=0)),
+        ([("podinfo-canary", 0)], Seen(weight=100)),
         ([("podinfo-primary", 0), ("podinfo-canary", 0)], None),
         ([("podinfo-primary", 10), ("podinfo-canary", "x")], None),
         ([("elsewhere", 100)], None),
@@ -70,7 +70,7 @@ def test_the_port_is_named_where_istio_could_not_tell_it(
 )
 @pytest.mark.parametrize("protocol", ["http", "tcp"])
 def test_weights_are_read_as_istio_reads_them(
-    route: list[tuple[str, Any]], split: Split | None, protocol: str
+    route: list[tuple[str, Any]], seen: Seen | None, protocol: str
 ) -> None:
     router, canary = IstioRouter(), a_canary("istio")
     destinations = [
@@ -79,7 +79,7 @@ def test_weights_are_read_as_istio_reads_them(
     ]
     virtual = {"kind": "VirtualService", "metadata": {"name": "podinfo"}}
     spec = {protocol: [{"redirect": {"uri": "/"}}, {"route": destinations}]}
-    assert router.weights(canary, a_cluster(router, canary, [virtual | {"spec": spec}])) == split
+    assert router.read(canary, a_cluster(router, canary, [virtual | {"spec": spec}])) == seen
 
 
 def test_the_first_route_to_the_canary_tells_the_weights() -> None:
@@ -87,7 +87,7 @@ def test_the_first_route_to_the_canary_tells_the_weights() -> None:
     rendered = routed(canary, 30)
     spec = spec_of(rendered, "VirtualService")
     spec["http"].reverse()
-    assert router.weights(canary, a_cluster(router, canary, rendered)) == Split(70, 30)
+    assert router.read(canary, a_cluster(router, canary, rendered)) == Seen(weight=30, matched=True)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_an_adopted_object_says_of_other_things_is_kept(kind: str) -> None:
     )
     cluster = a_cluster(router, canary, found)
     for percent in (10, 40):
-        adopted = router.render(canary, cluster, Split.to_canary(percent))
+        adopted = router.render(canary, cluster, the_traffic(canary, percent))
         assert spec_of(adopted, kind)["exportTo"] == ["."]
         assert ("trafficPolicy" in spec_of(adopted, kind)) == (kind == "VirtualService")
         cluster = a_cluster(router, canary, adopted)

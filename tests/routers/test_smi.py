@@ -2,7 +2,7 @@
 
 import pytest
 
-from canary.core.weights import Split
+from canary.core.traffic import Seen, Traffic
 from canary.routers.smi import SmiRouter
 from tests.routers.builders import a_canary, a_cluster
 
@@ -21,19 +21,19 @@ def test_weights_are_written_as_the_served_version_takes_them(
 ) -> None:
     router, canary = SmiRouter(), a_canary("smi")
     cluster = a_cluster(router, canary, version=version)
-    (split,) = router.render(canary, cluster, Split(80, 20))
+    (split,) = router.render(canary, cluster, Traffic(weight=20))
     assert [each["weight"] for each in split["spec"]["backends"]] == weights
 
 
 @pytest.mark.parametrize(
-    ("primary", "on_canary", "split"),
+    ("primary", "on_canary", "seen"),
     [
-        ("900m", "100m", Split(90, 10)),
-        ("1k", "1000", Split(50, 50)),
-        (0.75, 0.25, Split(75, 25)),
-        (1, 0, Split(100, 0)),
-        (1000, 1, Split(99, 1)),
-        (1, 1000, Split(1, 99)),
+        ("900m", "100m", Seen(weight=10)),
+        ("1k", "1000", Seen(weight=50)),
+        (0.75, 0.25, Seen(weight=25)),
+        (1, 0, Seen(weight=0)),
+        (1000, 1, Seen(weight=1)),
+        (1, 1000, Seen(weight=99)),
         (0, 0, None),
         ("-5", "5", None),
         ("9e999999999", "1", None),
@@ -41,9 +41,7 @@ def test_weights_are_written_as_the_served_version_takes_them(
         (None, 1, None),
     ],
 )
-def test_weights_are_read_as_shares(
-    primary: object, on_canary: object, split: Split | None
-) -> None:
+def test_weights_are_read_as_shares(primary: object, on_canary: object, seen: Seen | None) -> None:
     router, canary = SmiRouter(), a_canary("smi")
     backends = [
         {"service": "podinfo-primary", "weight": primary},
@@ -52,11 +50,11 @@ def test_weights_are_read_as_shares(
     ]
     existing = {"kind": "TrafficSplit", "metadata": {"name": "podinfo"}}
     cluster = a_cluster(router, canary, [existing | {"spec": {"backends": backends}}])
-    assert router.weights(canary, cluster) == split
+    assert router.read(canary, cluster) == seen
 
 
 def test_the_first_host_is_what_clients_call() -> None:
     router = SmiRouter()
     canary = a_canary("smi", service={"hosts": ["a.example.com", "b.example.com"]})
-    (split,) = router.render(canary, a_cluster(router, canary), Split(80, 20))
+    (split,) = router.render(canary, a_cluster(router, canary), Traffic(weight=20))
     assert split["spec"]["service"] == "a.example.com"

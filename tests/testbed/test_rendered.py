@@ -14,9 +14,8 @@ import yaml
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.core.weights import Split
 from canary.routers import Router, router_for
-from tests.routers.builders import a_cluster
+from tests.routers.builders import a_cluster, the_traffic
 from tests.routers.published import PublishedSchemas
 from tests.routers.test_compliance import CASES, foreign
 from tests.routers.test_golden import FILES
@@ -84,7 +83,7 @@ def test_what_is_new_is_taken_as_it_is(take: Take, provider: str, canary: Canary
     for version in versions(router):
         for percent in (0, 10, 100):
             cluster = a_cluster(router, canary, version=version)
-            for obj in router.render(canary, cluster, Split.to_canary(percent)):
+            for obj in router.render(canary, cluster, the_traffic(canary, percent)):
                 assert take(obj)["spec"] == obj["spec"]
 
 
@@ -100,7 +99,7 @@ def test_what_is_adopted_and_put_back_is_taken_as_it_is(
         objects = found
         for percent in (10, 60):
             cluster = a_cluster(router, canary, objects, version)
-            objects = router.render(canary, cluster, Split.to_canary(percent))
+            objects = router.render(canary, cluster, the_traffic(canary, percent))
             assert len(objects) == len(found)
             for obj in objects:
                 # What was there before may leave out what has a default.
