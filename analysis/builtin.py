@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from analysis.errors import QueryError
-from analysis.model import ThresholdRange
+from analysis.model import Bounds
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
@@ -59,11 +59,11 @@ def unit(metric: str) -> str:
     return UNITS.get(metric, "")
 
 
-def legacy_range(metric: str, threshold: float) -> ThresholdRange:
+def legacy_range(metric: str, threshold: float) -> Bounds:
     """Read the older `threshold`: the least success rate, the most of everything else."""
     if metric == SUCCESS_RATE:
-        return ThresholdRange(min=threshold)
-    return ThresholdRange(max=threshold)
+        return Bounds(min=threshold)
+    return Bounds(max=threshold)
 
 
 @cache

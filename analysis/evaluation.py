@@ -17,7 +17,7 @@ from analysis.expression import Arithmetic, Call, Expression, Number, Selector
 from analysis.model import NoData
 
 
-class View(Protocol):
+class Counted(Protocol):
     """What was counted, as selectors see it."""
 
     def increases(self, selector: Selector) -> Mapping[Labels, float] | NoData:
@@ -30,7 +30,7 @@ class View(Protocol):
         """Give what the series show now."""
 
 
-def evaluate(expression: Expression, view: View) -> float | NoData:
+def evaluate(expression: Expression, view: Counted) -> float | NoData:
     """Evaluate an expression.
 
     Raises:
@@ -88,22 +88,22 @@ def _combine(operator: str, left: float | NoData, right: float | NoData) -> floa
             return left / right if right else NoData(reason="the query divides by zero")
 
 
-def _increase(call: Call, view: View) -> float | NoData:
+def _increase(call: Call, view: Counted) -> float | NoData:
     (selector,) = call.selectors
     return _total(selector, view.increases(selector))
 
 
-def _rate(call: Call, view: View) -> float | NoData:
+def _rate(call: Call, view: Counted) -> float | NoData:
     (selector,) = call.selectors
     return view.rate(selector)
 
 
-def _value(call: Call, view: View) -> float | NoData:
+def _value(call: Call, view: Counted) -> float | NoData:
     (selector,) = call.selectors
     return _total(selector, view.values(selector))
 
 
-def _ratio(call: Call, view: View) -> float | NoData:
+def _ratio(call: Call, view: Counted) -> float | NoData:
     upper, lower = call.selectors
     above, below = view.increases(upper), view.increases(lower)
     if isinstance(above, NoData):
@@ -116,7 +116,7 @@ def _ratio(call: Call, view: View) -> float | NoData:
     return sum(above.values()) / total
 
 
-def _quantile(call: Call, view: View) -> float | NoData:
+def _quantile(call: Call, view: Counted) -> float | NoData:
     (selector,) = call.selectors
     found = view.increases(selector)
     if isinstance(found, NoData):
@@ -156,7 +156,7 @@ def _nothing(selector: Selector) -> NoData:
     return NoData(reason=f"no series matches {selector}")
 
 
-_FUNCTIONS: Mapping[str, Callable[[Call, View], float | NoData]] = {
+_FUNCTIONS: Mapping[str, Callable[[Call, Counted], float | NoData]] = {
     "increase": _increase,
     "rate": _rate,
     "value": _value,

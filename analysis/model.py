@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-class Policy(StrEnum):
+class NoDataPolicy(StrEnum):
     """What becomes of a metric that gave no value."""
 
     FAIL = "fail"
@@ -33,7 +33,7 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdRange:
+class Bounds:
     """Where a value must lie; the bounds themselves pass, and no bound accepts everything."""
 
     min: float | None = None
@@ -146,9 +146,9 @@ class Metric:
     query: str
     provider: ProviderSpec
     interval: timedelta
-    threshold_range: ThresholdRange
-    on_no_data: Policy = Policy.FAIL
-    on_error: Policy = Policy.HOLD
+    threshold_range: Bounds
+    on_no_data: NoDataPolicy = NoDataPolicy.FAIL
+    on_error: NoDataPolicy = NoDataPolicy.HOLD
     unit: str = ""
     judge: str = "threshold"
     asked_by: str = ""

@@ -14,8 +14,8 @@ from math import isinf, isnan
 from analysis.model import (
     Check,
     Metric,
+    NoDataPolicy,
     Outcome,
-    Policy,
     QueryFailure,
     Sample,
     Verdict,
@@ -28,9 +28,9 @@ MOST_DECIMALS = 12
 LONGEST_NUMBER = 1e15
 
 _VERDICTS = {
-    Policy.FAIL: Verdict.FAIL,
-    Policy.HOLD: Verdict.INCONCLUSIVE,
-    Policy.PASS: Verdict.PASS,
+    NoDataPolicy.FAIL: Verdict.FAIL,
+    NoDataPolicy.HOLD: Verdict.INCONCLUSIVE,
+    NoDataPolicy.PASS: Verdict.PASS,
 }
 
 

@@ -35,7 +35,7 @@ class Answer:
     location: str = ""
 
 
-class Connection:
+class ProviderConnection:
     """The way to the addresses of one spec.
 
     An exchange has a client of its own while it lasts. httpx's pool is not shared among exchanges,

@@ -11,7 +11,7 @@ import orjson
 
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.model import NoData, Outcome, ProviderSpec, Sample, shown_address
-from analysis.providers.connection import Answer, Connection, bad_address, shown_text
+from analysis.providers.connection import Answer, ProviderConnection, bad_address, shown_text
 
 #: Longer queries are posted: servers and proxies cut long request lines, and some proxies let
 #: nothing but GET through, so the short ones are not.
@@ -28,7 +28,7 @@ class PrometheusProvider:
             raise bad_address(spec.address)
         self._spec = spec
         self._address = f"{spec.address.rstrip('/')}/api/v1/query"
-        self._connection = Connection(spec)
+        self._connection = ProviderConnection(spec)
 
     async def query(
         self,

@@ -18,7 +18,7 @@ from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.evaluation import evaluate
 from analysis.expression import Expression, Selector, metric_names, parse
 from analysis.model import NoData, Outcome, ProviderSpec, Sample, shown_address
-from analysis.providers.connection import Connection
+from analysis.providers.connection import ProviderConnection
 
 #: Reads within one interval: more would cost the proxies, fewer would blur where windows begin.
 READS_AN_INTERVAL = 4
@@ -80,7 +80,7 @@ class ScrapeProvider:
         self._failures: dict[str, AnalysisError] = {}
         self._limit = spec.timeout.total_seconds() * TARGET_SHARE
         # Pods and proxies are near: no proxy of the environment stands between.
-        self._connection = Connection(spec, connections=MOST_READS, proxies=False)
+        self._connection = ProviderConnection(spec, connections=MOST_READS, proxies=False)
         self._shortest_period = shortest_period.total_seconds()
         self._shortest_idle = shortest_idle.total_seconds()
         self._uses: dict[str, Use] = {}

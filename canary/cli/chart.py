@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from analysis.model import ThresholdRange
+from analysis.model import Bounds
 from canary.errors import CanaryError
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -24,7 +24,7 @@ class Drawn:
 
     name: str
     unit: str
-    bound: ThresholdRange
+    bound: Bounds
     points: tuple[tuple[datetime, float], ...]
 
 

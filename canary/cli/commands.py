@@ -17,8 +17,8 @@ from canary.api.annotations import PREFIX
 from canary.api.kinds import Kind, Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
-from canary.cli.connection import Place, Span, canary_command, read_canary_status
-from canary.cli.ending import Refused, TooLate
+from canary.cli.connection import DurationParam, Place, canary_command, read_canary_status
+from canary.cli.ending import CommandRefused, TooLate
 from canary.cli.finding import read_canary
 from canary.cli.moments import moment
 from canary.cli.screen import Screen
@@ -85,7 +85,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         click.option(
             "--timeout",
             "limit",
-            type=Span(),
+            type=DurationParam(),
             help=f"How long to wait for what comes of it; {'2m' if verb == 'abort' else '10s'} "
             "when left out.",
         ),
@@ -106,14 +106,14 @@ def _gate(place: Place, status: CanaryStatus, type_: str | None) -> str:
     """Name the one gate that is shut, or the one of a type.
 
     Raises:
-        Refused: there is none.
+        CommandRefused: there is none.
         UsageError: there are several.
     """
     shut: Mapping[str, WebhookType] = held_gates(status)
     meant = [name for name, each in shut.items() if type_ in {None, each}]
     if not meant:
         what = f"no gate {type_} is shut" if type_ else "no gate is shut"
-        raise Refused(f"{place.name}: {what}; {_now(status)}")
+        raise CommandRefused(f"{place.name}: {what}; {_now(status)}")
     if len(meant) > 1:
         types = ", ".join(sorted(shut.values()))
         raise click.UsageError(f"several gates are shut ({types}); name one with --gate")
@@ -145,7 +145,7 @@ async def _outcome(
     """Wait for the record of a command, and for what it has asked for.
 
     Raises:
-        Refused: the controller has refused it, or does not answer.
+        CommandRefused: the controller has refused it, or does not answer.
         TooLate: it was obeyed, and what it has asked for takes longer.
     """
     started = monotonic()
@@ -156,7 +156,7 @@ async def _outcome(
             (each for each in status.commands if (each.verb, each.value) == (verb, value)), None
         )
         if record is not None and not record.accepted:
-            raise Refused(f"{place.name}: {verb} refused: {record.message}")
+            raise CommandRefused(f"{place.name}: {verb} refused: {record.message}")
         if record is not None and (verb != "abort" or not status.canary_weight):
             return record, status
         patience = limit or (_REPORTED if record is None else _SETTLED)
@@ -165,7 +165,7 @@ async def _outcome(
         await asyncio.sleep(_LOOK_SECONDS)
     if record is not None:
         raise TooLate(f"{place.name}: {verb} accepted; {_now(status)}")
-    raise Refused(await _unanswered(cluster, place, verb, manifest, status))
+    raise CommandRefused(await _unanswered(cluster, place, verb, manifest, status))
 
 
 async def _unanswered(

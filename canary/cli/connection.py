@@ -42,7 +42,7 @@ class Place:
         return canary_kind(self.group)
 
 
-class Span(click.ParamType[timedelta]):
+class DurationParam(click.ParamType[timedelta]):
     """A duration, as it is written in a Canary."""
 
     name = "duration"

@@ -19,7 +19,7 @@ class TooLate(Failed):
     exit_code = 4
 
 
-class Refused(Failed):
+class CommandRefused(Failed):
     """The controller has refused a command, or does not answer."""
 
     exit_code = 6

@@ -14,7 +14,7 @@ from canary.api.analysis_spec import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
-from canary.cli.connection import Place, Span, canary_command
+from canary.cli.connection import DurationParam, Place, canary_command
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
@@ -45,7 +45,9 @@ class _Templates:
 
 
 @click.command
-@click.option("--since", type=Span(), default="1h", show_default=True, help="How far back.")
+@click.option(
+    "--since", type=DurationParam(), default="1h", show_default=True, help="How far back."
+)
 @click.option(
     "--metrics-server",
     default="http://prometheus:9090",

@@ -12,7 +12,7 @@ import click
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import connected, reaching_a_cluster
-from canary.cli.ending import Refused
+from canary.cli.ending import CommandRefused
 from canary.cli.moments import span
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
@@ -139,17 +139,19 @@ async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None
     """Refuse to release what a controller is giving back, or what serves.
 
     Raises:
-        Refused: says which, and what to do.
+        CommandRefused: says which, and what to do.
     """
     now = datetime.now().astimezone()
     acting = [each.place for each in await controllers(cluster) if each.acts(now)]
     if acting and not force:
-        raise Refused(
+        raise CommandRefused(
             f"a controller is running (Lease {', '.join(acting)}) and releases them by itself; "
             "tidegate status says what it waits for. --force does not wait for it"
         )
     if any(each.loss for each in found) and not force:
-        raise Refused("nothing was released, because something would stop serving; see above")
+        raise CommandRefused(
+            "nothing was released, because something would stop serving; see above"
+        )
 
 
 async def _release(cluster: Cluster, orphan: _Orphan) -> None:

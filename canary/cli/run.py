@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from canary.settings import Settings
-from canary.settings.options import Form, Option
+from canary.settings.options import Option, OptionType
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +25,7 @@ def _offer(option: Option) -> Callable[[Callable[..., None]], Callable[..., None
     text = f"{option.help}  [env: {option.environment}" + (
         f"; default: {default}]" if default else "]"
     )
-    if option.form is Form.FLAG:
+    if option.form is OptionType.FLAG:
         flag = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
         return click.option(flag, option.name, default=None, help=text)
     kind = click.Choice(option.choices) if option.choices else None

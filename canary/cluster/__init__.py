@@ -1,1 +1,1 @@
-"""The connection to a cluster: requests, watches, caches of what is there, and when it was out of sight."""
+"""The connection to a cluster: requests, watches, caches of what is there, and when it could not be reached."""

@@ -13,7 +13,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.cluster.cluster import Cluster
 from canary.cluster.informer import Clock, Informer, Sleep
 from canary.cluster.ledger import OnChange, Owners, Trim
-from canary.cluster.sight import Sight
+from canary.cluster.outages import OutageLog
 from canary.errors import NotFound
 
 ALL = ""
@@ -30,7 +30,7 @@ class CacheSet:
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
-        sight: Sight | None = None,
+        outages: OutageLog | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = monotonic,
     ) -> None:
@@ -38,7 +38,7 @@ class CacheSet:
         self._on_change = on_change
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
-        self._sight = sight
+        self._outages = outages
         self._sleep = sleep
         self._clock = clock
         self._trims: dict[Kind, tuple[Trim, bool, Owners | None]] = {}
@@ -77,20 +77,20 @@ class CacheSet:
         """Stop following a kind, and drop what is known of it."""
         informer = self._informers.pop((kind, namespace), None)
         if informer is not None:
-            if self._sight is not None:
-                self._sight.forget((kind, namespace))
+            if self._outages is not None:
+                self._outages.forget((kind, namespace))
             task = asyncio.create_task(informer.stop())
             self._stopping.add(task)
             task.add_done_callback(self._stopping.discard)
 
     def sources(self, kind: Kind, namespace: str = ALL) -> list[tuple[Kind, str]]:
-        """Name what follows a kind in a namespace, as `Sight` knows it."""
+        """Name what follows a kind in a namespace, as `OutageLog` knows it."""
         places = ((kind, ALL), (kind, namespace))
         return [place for place in places if place in self._informers]
 
     def _on_stale(self, source: tuple[Kind, str], stale: bool) -> None:  # noqa: FBT001 - a callback
-        if self._sight is not None:
-            (self._sight.lose if stale else self._sight.regain)(source)
+        if self._outages is not None:
+            (self._outages.lose if stale else self._outages.regain)(source)
 
     def synced(self, kind: Kind, namespace: str = ALL) -> bool:
         """Tell whether all that exists of a kind in a namespace is known."""

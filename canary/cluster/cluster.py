@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from canary.api.kinds import Kind, Manifest
 from canary.cluster.connection import JSON, Connection, Events, Observe, Options, unobserved
-from canary.cluster.credentials import Credentials
+from canary.cluster.credentials import ClusterCredentials
 from canary.cluster.limits import Limits
 from canary.errors import NotFound
 
@@ -70,7 +70,7 @@ class Cluster:
         self._connection.may_write = may_write
 
     @property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> ClusterCredentials:
         """How this connection is made."""
         return self._connection.credentials
 

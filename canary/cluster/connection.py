@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from canary.api.kinds import Manifest
 from canary.cluster import responses
-from canary.cluster.credentials import Credentials, load_credentials
+from canary.cluster.credentials import ClusterCredentials, load_credentials
 from canary.cluster.limits import Limits, RateLimit
 from canary.errors import ClusterError, Unreachable
 
@@ -74,7 +74,7 @@ class Connection:
     """A connection to one Kubernetes API server."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, credentials: Credentials, options: Options
+        self, session: aiohttp.ClientSession, credentials: ClusterCredentials, options: Options
     ) -> None:
         self._session = session
         self._options = options

@@ -34,7 +34,7 @@ _FAILURES = (ConfigException, YAMLError, OSError, TypeError, KeyError, ValueErro
 
 
 @dataclass(slots=True)
-class Credentials:
+class ClusterCredentials:
     """The official client's configuration, asked again for its token once a minute."""
 
     load: Callable[[], Any]
@@ -117,7 +117,7 @@ class Credentials:
         return str(self.configuration.get_api_key_with_prefix(*_TOKEN) or "").strip()
 
 
-def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials:
+def load_credentials(kubeconfig: str | None, context: str | None) -> ClusterCredentials:
     """Load a kubeconfig, or the service account of the pod that this runs in.
 
     Raises:
@@ -145,14 +145,14 @@ def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials
     try:
         try:
             chosen = _context(kubeconfig, context)
-            return Credentials(
+            return ClusterCredentials(
                 load, load(), str(chosen.get("namespace") or "default"), chosen["name"]
             )
         except ConfigException:
             if kubeconfig or context or not POD_NAMESPACE.is_file():
                 raise
             namespace = POD_NAMESPACE.read_text(encoding="utf-8").strip()
-            return Credentials(load_in_cluster, load_in_cluster(), namespace)
+            return ClusterCredentials(load_in_cluster, load_in_cluster(), namespace)
     except _FAILURES as error:
         raise Forbidden(
             f"no credentials for a cluster: {str(error).rstrip('.')}; name a kubeconfig with "

@@ -19,7 +19,7 @@ from analysis.model import Metric, Outcome, QueryFailure
 from analysis.transport import endpoints
 from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
-from canary.cluster.sight import EVERYTHING, Sight
+from canary.cluster.outages import EVERYTHING, OutageLog
 from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
@@ -28,7 +28,7 @@ from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.configs import followed_kinds
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
-from canary.controller.notify import Notifier, event_webhook
+from canary.controller.notify import NoticeDispatcher, event_webhook
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.queries import QueryBuilder, Stores
@@ -75,7 +75,7 @@ class Controller:
         """Why it could not be started; its host says only that it could not."""
         self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
-        self._sight = Sight(_now)
+        self._outages = OutageLog(_now)
         self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
 
@@ -116,7 +116,7 @@ class Controller:
             configs=followed_kinds(settings),
             hashing=self._hashing,
             wake=self._queue.wake,
-            sight=self._sight,
+            outages=self._outages,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
         scope = scope_of(settings, self._version)
@@ -126,7 +126,7 @@ class Controller:
             canaries=self._tracker.canaries,
             on_change=self._on_change,
             scope=scope,
-            on_absence=lambda start, end: self._sight.add(EVERYTHING, Outage(start, end)),
+            on_absence=lambda start, end: self._outages.add(EVERYTHING, Outage(start, end)),
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         self._others = OtherControllers(cluster, lease=authority.lease, scope=scope)
@@ -281,7 +281,7 @@ class Controller:
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secrets
         )
-        self._notifier = Notifier(
+        self._notifier = NoticeDispatcher(
             cluster=cluster,
             hooks=hooks,
             secrets=secrets,
@@ -331,7 +331,7 @@ class Controller:
             queue=self._queue,
             clock=_now,
             acts=self.acts,
-            sight=self._sight,
+            outages=self._outages,
         )
 
     # ----------------------------------------------------------------------------------- measuring

@@ -11,7 +11,7 @@ from typing import Any
 
 import kopf
 
-from canary.cluster.credentials import Credentials
+from canary.cluster.credentials import ClusterCredentials
 from canary.controller.admission import Reviewer
 from canary.controller.controller import Controller
 from canary.errors import CanaryError
@@ -68,7 +68,7 @@ class AdmissionServer(kopf.WebhookServer):
 
 
 def registry(
-    controller: Controller, credentials: Credentials, admission: AdmissionServer | None
+    controller: Controller, credentials: ClusterCredentials, admission: AdmissionServer | None
 ) -> kopf.OperatorRegistry:
     """Register what kopf is to call."""
     handlers = kopf.OperatorRegistry()
@@ -93,7 +93,7 @@ def registry(
     return handlers
 
 
-async def connection(credentials: Credentials) -> kopf.ConnectionInfo:
+async def connection(credentials: ClusterCredentials) -> kopf.ConnectionInfo:
     """Let kopf connect as the controller does."""
     scheme, _, token = (await credentials.authorization()).partition(" ")
     configuration = credentials.configuration

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from analysis.engine import Providers
-from analysis.model import Metric, ProviderSpec, QueryFailure, ThresholdRange, shown_address
+from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure, shown_address
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
 from canary.routers import ROUTERS, router_for
@@ -50,7 +50,7 @@ async def _store(settings: Settings) -> str:
         query="vector(1)",
         provider=ProviderSpec(type=settings.metrics_provider, address=settings.metrics_server),
         interval=timedelta(minutes=1),
-        threshold_range=ThresholdRange(),
+        threshold_range=Bounds(),
     )
     async with Providers() as providers:
         outcome = await providers.ask(metric, datetime.now(UTC))

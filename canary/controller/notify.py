@@ -67,7 +67,7 @@ class _Way(NamedTuple):
     given_up: Callable[[Exception], None] = lambda _: None
 
 
-class Notifier:
+class NoticeDispatcher:
     """Delivers the notices of Canaries."""
 
     def __init__(

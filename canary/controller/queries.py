@@ -9,12 +9,12 @@ from analysis.builtin import builtin, legacy_range, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
 from analysis.model import (
+    Bounds,
     Check,
     Credentials,
     Metric,
-    Policy,
+    NoDataPolicy,
     ProviderSpec,
-    ThresholdRange,
     Verdict,
 )
 from analysis.template import TemplateContext, render
@@ -98,8 +98,8 @@ class QueryBuilder:
             provider=await self._provider(record, template),
             interval=spec.interval,
             threshold_range=_range(spec),
-            on_no_data=Policy(spec.on_no_data),
-            on_error=Policy(spec.on_error),
+            on_no_data=NoDataPolicy(spec.on_no_data),
+            on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
             asked_by=str(record.key),
         )
@@ -168,9 +168,9 @@ class QueryBuilder:
         return secret.pick(keys, required=False)
 
 
-def _range(spec: MetricSpec) -> ThresholdRange:
+def _range(spec: MetricSpec) -> Bounds:
     if spec.threshold_range is not None:
-        return ThresholdRange(min=spec.threshold_range.min, max=spec.threshold_range.max)
+        return Bounds(min=spec.threshold_range.min, max=spec.threshold_range.max)
     return legacy_range(spec.name, spec.threshold or 0.0)
 
 
@@ -197,13 +197,13 @@ def _context(
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:
     verdicts = {
-        Policy.FAIL: Verdict.FAIL,
-        Policy.HOLD: Verdict.INCONCLUSIVE,
-        Policy.PASS: Verdict.PASS,
+        NoDataPolicy.FAIL: Verdict.FAIL,
+        NoDataPolicy.HOLD: Verdict.INCONCLUSIVE,
+        NoDataPolicy.PASS: Verdict.PASS,
     }
     return Check(
         metric=spec.name,
-        verdict=verdicts[Policy(spec.on_error)],
+        verdict=verdicts[NoDataPolicy(spec.on_error)],
         value=None,
         bound=_range(spec).text,
         message=f"{spec.name} can't be asked: {reason}",

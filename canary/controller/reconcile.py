@@ -13,12 +13,12 @@ from datetime import datetime
 
 from analysis.errors import Busy
 from canary.cluster.connection import NotLeader
-from canary.cluster.sight import Sight
+from canary.cluster.outages import OutageLog
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.metrics import Metrics
-from canary.controller.notify import Notifier
+from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
 from canary.controller.rivals import going_on, leaving_rival, rivalry
@@ -58,12 +58,12 @@ class Reconciler:
         observer: Observer,
         answerer: Answerer,
         applier: Applier,
-        notifier: Notifier,
+        notifier: NoticeDispatcher,
         metrics: Metrics,
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
-        sight: Sight,
+        outages: OutageLog,
     ) -> None:
         self._tracker = tracker
         self._observer = observer
@@ -74,7 +74,7 @@ class Reconciler:
         self._queue = queue
         self._clock = clock
         self._acts = acts
-        self._sight = sight
+        self._outages = outages
         self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
         self._asked: set[tuple[CanaryKey, Need]] = set()
         self._prepared: dict[CanaryKey, str] = {}
@@ -100,9 +100,9 @@ class Reconciler:
             try:
                 await self._work_on(record)
             except Unreachable:
-                self._sight.lose(key)
+                self._outages.lose(key)
                 raise
-            self._sight.regain(key)
+            self._outages.regain(key)
 
     async def _work_on(self, record: CanaryRecord) -> None:
         rivals = self._tracker.rivals(record)
@@ -180,8 +180,8 @@ class Reconciler:
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
             rival=leaving,
-            outages=self._sight.outages(sources),
-            away_since=self._sight.away_since(sources),
+            outages=self._outages.outages(sources),
+            away_since=self._outages.away_since(sources),
         )
         now = self._clock()
         outcome = decide(canary.spec, record.status, facts, now)
@@ -266,7 +266,7 @@ class Reconciler:
         self._notifier.forget(key)
         self._metrics.forget(key)
         self._queue.forget(key)
-        self._sight.forget(key)
+        self._outages.forget(key)
 
 
 def _log_decision(key: CanaryKey, decision: Decision) -> None:

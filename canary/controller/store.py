@@ -10,7 +10,7 @@ from canary.controller.memo import Memo
 from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
-from canary.routers import Cluster as Routes
+from canary.routers import ClusterState as Routes
 
 
 class Store:

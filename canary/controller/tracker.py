@@ -12,7 +12,7 @@ from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, 
 from canary.api.status import Names
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
-from canary.cluster.sight import Sight
+from canary.cluster.outages import OutageLog
 from canary.controller.canaries import (
     CanaryKey,
     CanaryReader,
@@ -60,14 +60,14 @@ class Tracker:
         configs: frozenset[ConfigKind],
         hashing: Hashing,
         wake: Callable[[CanaryKey], None],
-        sight: Sight | None = None,
+        outages: OutageLog | None = None,
     ) -> None:
         self.caches = CacheSet(
             cluster,
             on_change=self._on_change,
             on_synced=self._on_standing,
             on_obstacle=self._on_standing,
-            sight=sight,
+            outages=outages,
         )
         self.store = Store(self.caches)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)

@@ -28,7 +28,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class CanaryView:
     """A Canary, what its load sees, and the last events."""
 
     now: datetime

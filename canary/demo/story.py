@@ -18,8 +18,8 @@ from rich.markup import escape
 from canary.controller.logs import printable
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.manifests import APP, NAMESPACE
-from canary.demo.snapshot import Snapshot
-from canary.demo.view import View
+from canary.demo.snapshot import CanaryView
+from canary.demo.view import LiveView
 from tidegate_embedded.load import Load, LoadStats
 
 GOOD, BAD = "6.1.0", "6.2.0"
@@ -60,7 +60,7 @@ async def tell(
         await world.create_canary()
         async with (
             world.traffic() as load,
-            View(partial(_snapshot, world, load), console=console),
+            LiveView(partial(_snapshot, world, load), console=console),
         ):
             await world.until_phase("Initialized", seconds=LIMIT_SECONDS)
             good = await _release(world, "a good release", GOOD, "Promoted")
@@ -113,8 +113,8 @@ async def _release(
     )
 
 
-async def _snapshot(world: EmbeddedWorld, load: Load) -> Snapshot:
-    return Snapshot.of(
+async def _snapshot(world: EmbeddedWorld, load: Load) -> CanaryView:
+    return CanaryView.of(
         await world.canary(),
         now=datetime.now(UTC),
         load=load.stats(),

@@ -1,6 +1,6 @@
 """The live view of a Canary in the terminal, and plain lines where there is no terminal.
 
-`render` and `lines` are pure; `View` is what repeats them. What is shown is put together in
+`render` and `lines` are pure; `LiveView` is what repeats them. What is shown is put together in
 `snapshot.py`.
 """
 
@@ -20,7 +20,7 @@ from rich.text import Text
 
 from canary.api.status import MetricStatus, Phase
 from canary.controller.logs import printable
-from canary.demo.snapshot import Happening, Snapshot
+from canary.demo.snapshot import CanaryView, Happening
 from tidegate_embedded.load import LoadStats
 from tidegate_embedded.opening import Opened, end_task
 
@@ -43,7 +43,7 @@ _PRIMARY_STYLE, _CANARY_STYLE = "blue", "yellow"
 # ----------------------------------------------------------------------------------- the picture
 
 
-def render(snapshot: Snapshot) -> RenderableType:
+def render(snapshot: CanaryView) -> RenderableType:
     """Draw a snapshot."""
     title = f"Canary {snapshot.namespace}/{snapshot.name}"
     return Panel(_Picture(snapshot), title=title, title_align="left", padding=(0, 1))
@@ -53,7 +53,7 @@ def render(snapshot: Snapshot) -> RenderableType:
 class _Picture:
     """A snapshot as large as the terminal is: the oldest events make room."""
 
-    snapshot: Snapshot
+    snapshot: CanaryView
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         parts = Group(*_parts(self.snapshot))
@@ -68,7 +68,7 @@ class _Picture:
         yield Group(*(Text(), *shown) if shown else ())
 
 
-def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
+def _parts(snapshot: CanaryView) -> Iterator[RenderableType]:
     yield _heading(snapshot)
     yield Text()
     yield _weights(snapshot)
@@ -82,7 +82,7 @@ def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
     yield _waiting(snapshot)
 
 
-def _heading(snapshot: Snapshot) -> Text:
+def _heading(snapshot: CanaryView) -> Text:
     status = snapshot.status
     phase = status.phase or "New"
     text = Text.assemble((printable(str(phase)), _PHASE_STYLES.get(status.phase, _RUNNING_STYLE)))
@@ -98,7 +98,7 @@ def _heading(snapshot: Snapshot) -> Text:
     return text
 
 
-def _weights(snapshot: Snapshot) -> Table:
+def _weights(snapshot: CanaryView) -> Table:
     """Compare the canary's weight that is asked for with the one that is measured."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -134,7 +134,7 @@ class _Bar:
         yield Text.assemble(("█" * (width - cells), _PRIMARY_STYLE), ("▒" * cells, _CANARY_STYLE))
 
 
-def _plan(snapshot: Snapshot) -> Text:
+def _plan(snapshot: CanaryView) -> Text:
     """Show the steps of a run: those behind, the one it is at, and those ahead."""
     weight = snapshot.status.canary_weight
     text = Text("steps      ")
@@ -150,7 +150,7 @@ def _plan(snapshot: Snapshot) -> Text:
     return text
 
 
-def _checks(snapshot: Snapshot) -> RenderableType:
+def _checks(snapshot: CanaryView) -> RenderableType:
     if not snapshot.status.metrics:
         return Text("no checks yet", "dim")
     table = Table.grid(padding=(0, 2))
@@ -167,7 +167,7 @@ def _checks(snapshot: Snapshot) -> RenderableType:
     return table
 
 
-def _waiting(snapshot: Snapshot) -> Text:
+def _waiting(snapshot: CanaryView) -> Text:
     status = snapshot.status
     if status.paused is not None:
         return Text.assemble(
@@ -232,7 +232,7 @@ def _event(event: Happening) -> Text:
 # ----------------------------------------------------------------------------------- plain lines
 
 
-def lines(before: Snapshot | None, after: Snapshot) -> Iterable[str]:
+def lines(before: CanaryView | None, after: CanaryView) -> Iterable[str]:
     """Tell what has changed between two snapshots, one change a line."""
     clock = _clock(after.now)
     return [
@@ -241,7 +241,7 @@ def lines(before: Snapshot | None, after: Snapshot) -> Iterable[str]:
     ]
 
 
-def _changes(before: Snapshot | None, after: Snapshot) -> Iterator[str]:
+def _changes(before: CanaryView | None, after: CanaryView) -> Iterator[str]:
     old, new = before.status if before else None, after.status
     if old is None or old.phase != new.phase:
         yield f"phase {new.phase or 'New'}"
@@ -277,7 +277,7 @@ def _check(metric: MetricStatus) -> str:
     return f"{metric.name} {_value(metric)}{bound} {metric.verdict}{why}"
 
 
-def _measured(snapshot: Snapshot) -> str:
+def _measured(snapshot: CanaryView) -> str:
     share = snapshot.load.window.canary_share if snapshot.load else None
     return "" if share is None else f", measured share of the canary {share:.0f} %"
 
@@ -286,7 +286,7 @@ def _value(metric: MetricStatus) -> str:
     return "no value" if metric.value is None else f"{metric.value:.4g}"
 
 
-def _since(snapshot: Snapshot, moment: datetime) -> str:
+def _since(snapshot: CanaryView, moment: datetime) -> str:
     return f"{max(0, round((snapshot.now - moment).total_seconds()))} s"
 
 
@@ -296,11 +296,11 @@ def _clock(moment: datetime) -> str:
 
 # ------------------------------------------------------------------------------------- the view
 
-Source = Callable[[], Awaitable[Snapshot | None]]
+Source = Callable[[], Awaitable[CanaryView | None]]
 """Takes a snapshot; None while there is nothing to show."""
 
 
-class View(Opened):
+class LiveView(Opened):
     """Shows snapshots from a source while the context is open, the last one at its end too."""
 
     def __init__(
@@ -314,7 +314,7 @@ class View(Opened):
         self._console = console or Console()
         self._refresh_seconds = refresh_seconds
         self._live: Live | None = None
-        self._last: Snapshot | None = None
+        self._last: CanaryView | None = None
 
     async def _open(self, context: AsyncExitStack) -> None:
         if self._console.is_terminal:

@@ -22,8 +22,7 @@ from canary.controller.notify import EVENT
 from canary.core.traffic import Seen
 from canary.demo import manifests
 from canary.errors import NotFound
-from canary.routers import Cluster as Routes
-from canary.routers import router_for
+from canary.routers import ClusterState, router_for
 from tidegate_embedded.load import Load
 from tidegate_embedded.mesh.envoy import ClusterCounters
 from tidegate_embedded.network import free_port
@@ -254,7 +253,7 @@ class World(ABC):
             for key in router.objects(canary)
             if (manifest := await self.read(key.kind, key.name)) is not None
         }
-        return router.read(canary, Routes(existing=existing, served={}))
+        return router.read(canary, ClusterState(existing=existing, served={}))
 
     async def routes(self) -> tuple[ObjectKey, ...]:
         """Tell which objects the router makes for the Canary."""

@@ -72,7 +72,7 @@ class SharedLease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class LeaseSnapshot:
     """All Leases of one moment, as one consistent list has shown them."""
 
     shared: SharedLease | None
@@ -157,19 +157,19 @@ class Standing:
             return self
         return replace(self, version=version, held_until=started + self.renew_seconds)
 
-    def listed(self, sight: Sight, *, started: float, now: float) -> "Standing":
+    def listed(self, snapshot: LeaseSnapshot, *, started: float, now: float) -> "Standing":
         """Take in a list that was begun at `started` and has come by now."""
-        mine = sight.members.get(self.member)
+        mine = snapshot.members.get(self.member)
         if self.version and mine is None:
             # Another took this member for stopped, or meddled: either way it is no longer a member.
             return replace(self, held_until=NEVER, memberships=(), members={})
         members = {
             name: _unchanged(self.members.get(name), lease.version, lease.lease_seconds, now)
-            for name, lease in sight.members.items()
+            for name, lease in snapshot.members.items()
         }
         version = mine.version if mine is not None else ""
-        shared = self._shared(sight.shared, started, now)
-        agreed = self._agreed(sight)
+        shared = self._shared(snapshot.shared, started, now)
+        agreed = self._agreed(snapshot)
         return replace(self, members=members, version=version, **shared, **agreed)
 
     def shared_written(self, version: str, *, started: float) -> "Standing":
@@ -200,9 +200,9 @@ class Standing:
             "looked_at": started,
         }
 
-    def _agreed(self, sight: Sight) -> dict[str, Any]:
+    def _agreed(self, snapshot: LeaseSnapshot) -> dict[str, Any]:
         """Look at what is agreed on, and whether everybody goes by it."""
-        before, agreement = self.agreement, sight.shared.agreement if sight.shared else None
+        before, agreement = self.agreement, snapshot.shared.agreement if snapshot.shared else None
         if agreement is None:
             return {"agreement": None, "memberships": ()}
         memberships = self.memberships
@@ -212,7 +212,8 @@ class Standing:
         elif agreement.generation > before.generation:
             memberships = (*memberships, agreement.members)
         if all(
-            name in sight.members and agreement.acknowledged_by(sight.members[name].acknowledged)
+            name in snapshot.members
+            and agreement.acknowledged_by(snapshot.members[name].acknowledged)
             for name in agreement.members
         ):
             memberships = (agreement.members,)

@@ -19,7 +19,7 @@ from canary.cluster.backoff import jittered
 from canary.cluster.cluster import Cluster
 from canary.errors import CanaryError, Conflict, NotFound
 from canary.replicas.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
-from canary.replicas.membership import Sight, Standing
+from canary.replicas.membership import LeaseSnapshot, Standing
 from canary.replicas.share_leases import (
     HOLDER,
     LABEL,
@@ -42,7 +42,7 @@ class _Found:
 
     shared: Manifest | None
     mine: Manifest | None
-    sight: Sight
+    snapshot: LeaseSnapshot
 
 
 class Membership:
@@ -152,7 +152,7 @@ class Membership:
                 await self._renew(None)
         started = self._clock()
         found = await self._list()
-        self._stand(self._standing.listed(found.sight, started=started, now=self._clock()))
+        self._stand(self._standing.listed(found.snapshot, started=started, now=self._clock()))
         # What is lost is stopped before it is acknowledged.
         self._tell()
         if found.mine is None or self._standing.lapsed(self._clock()):
@@ -168,11 +168,11 @@ class Membership:
         ):
             leases |= {item["metadata"]["name"]: item for item in items}
         shared = leases.pop(self._name, None)
-        sight = Sight(
+        snapshot = LeaseSnapshot(
             shared=None if shared is None else shared_lease(shared, self._times),
             members={name: member_lease(each, self._times) for name, each in leases.items()},
         )
-        return _Found(shared=shared, mine=leases.get(self.identity), sight=sight)
+        return _Found(shared=shared, mine=leases.get(self.identity), snapshot=snapshot)
 
     async def _renew(self, lease: Manifest | None) -> None:
         """Write our own Lease, with what we go by once nothing older is being done."""

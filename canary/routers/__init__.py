@@ -27,7 +27,7 @@ class Capability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
+class ClusterState:
     """What a router is told of the cluster."""
 
     existing: Mapping[ObjectKey, Manifest]
@@ -79,17 +79,19 @@ class Router(Protocol):
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the objects that it reads and writes, the one that holds the weights first."""
 
-    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
         """Give the whole of each object as it must be, with everything foreign kept.
 
         What the API server alone writes (managedFields, resourceVersion, status) is left out.
         The weights come last, so that what they refer to is there before them.
         """
 
-    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the route does now; None where none exists or it can't be read."""
 
-    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Tell how the objects are put back as they were found."""
 
 

@@ -15,7 +15,7 @@ from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers import Capability, Cluster, Restoration
+from canary.routers import Capability, ClusterState, Restoration
 from canary.routers.httproute import (
     filters,
     http_match,
@@ -76,7 +76,9 @@ class GatewayApiRouter:
         name = canary.spec.service_name
         return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
 
-    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
         """Give the HTTPRoute."""
         (key,) = self.objects(canary)
         service = canary.spec.service
@@ -96,12 +98,12 @@ class GatewayApiRouter:
         )
         return (rendered,)
 
-    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read the weights of the rules that lead to a side."""
         (key,) = self.objects(canary)
         return seen(_weights(canary, part(cluster.existing.get(key), "spec")))
 
-    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted HTTPRoute its spec back, or remove the one that was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
 

@@ -14,7 +14,7 @@ from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers import Capability, Cluster, Restoration
+from canary.routers import Capability, ClusterState, Restoration
 from canary.routers.matching import canary_matches, match_problems, pattern, way
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, seen, side_services, sides, weight_of
@@ -75,7 +75,9 @@ class IstioRouter:
             ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=spec.canary_service_name),
         )
 
-    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
         """Give the DestinationRules, then the VirtualService."""
         virtual_service, *rules = self.objects(canary)
         return (
@@ -101,12 +103,12 @@ class IstioRouter:
             ),
         )
 
-    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read the weights of the routes that lead to a side."""
         existing = cluster.existing.get(self.objects(canary)[0])
         return seen(_weights(canary, part(existing, "spec")))
 
-    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted VirtualService its spec back, and remove what was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
 

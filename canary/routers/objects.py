@@ -17,7 +17,7 @@ from canary.api.ownership import (
     released_metadata,
 )
 from canary.api.service import ServiceMetadata
-from canary.routers import Cluster, Restoration
+from canary.routers import ClusterState, Restoration
 
 Recognise = Callable[[Manifest], bool]
 """Tell whether a spec is one that tidegate, or the peer, has written for this Canary."""
@@ -25,7 +25,7 @@ Recognise = Callable[[Manifest], bool]
 
 def render_object(
     canary: Canary,
-    cluster: Cluster,
+    cluster: ClusterState,
     key: ObjectKey,
     spec: Manifest,
     *,
@@ -63,7 +63,7 @@ def render_object(
 
 
 def restore_objects(
-    canary: Canary, cluster: Cluster, keys: tuple[ObjectKey, ...], *, ours: Recognise
+    canary: Canary, cluster: ClusterState, keys: tuple[ObjectKey, ...], *, ours: Recognise
 ) -> Restoration:
     """Put adopted objects back as they were found, and remove own ones."""
     write, remove = [], []

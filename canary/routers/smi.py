@@ -10,7 +10,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
-from canary.routers import Capability, Cluster, Restoration
+from canary.routers import Capability, ClusterState, Restoration
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, sides, weight_of
 from canary.routers.support import Understood, ignored, refused
@@ -58,7 +58,9 @@ class SmiRouter:
         name = canary.spec.service_name
         return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
 
-    def render(self, canary: Canary, cluster: Cluster, traffic: Traffic) -> tuple[Manifest, ...]:
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
         """Give the TrafficSplit."""
         (key,) = self.objects(canary)
         write = str if cluster.version(self._kind) == _QUANTITIES else int
@@ -81,13 +83,13 @@ class SmiRouter:
         )
         return (rendered,)
 
-    def read(self, canary: Canary, cluster: Cluster) -> Seen | None:
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read the weights of the backends."""
         (key,) = self.objects(canary)
         weight = _weight(canary, part(cluster.existing.get(key), "spec"))
         return None if weight is None else Seen(weight=weight)
 
-    def restore(self, canary: Canary, cluster: Cluster) -> Restoration:
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted TrafficSplit its spec back, or remove the one that was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
 

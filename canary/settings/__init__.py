@@ -15,8 +15,8 @@ from canary.settings.options import (
     DNS_LABEL,
     FILE_SUFFIX,
     LABEL_KEY,
-    Form,
     Option,
+    OptionType,
     checked,
     egress_rules,
     given,
@@ -48,7 +48,7 @@ class Settings:
     api_groups: tuple[str, ...] = setting(
         ("tidegate.dev",),
         "API groups whose objects are served.",
-        Form.LIST,
+        OptionType.LIST,
         check=names(
             "write tidegate.dev, flagger.app or both, separated by a comma",
             r"tidegate\.dev|flagger\.app",
@@ -57,7 +57,7 @@ class Settings:
     namespaces: tuple[str, ...] = setting(
         (),
         "Namespaces whose Canaries are served; all where none is named.",
-        Form.LIST,
+        OptionType.LIST,
         check=names("write names of namespaces, separated by commas", DNS_LABEL, empty=True),
     )
     router: str = setting(
@@ -77,53 +77,57 @@ class Settings:
         choices=("prometheus", "scrape"),
     )
     scrape_targets: tuple[str, ...] = setting(
-        (), "Pages of metrics that the provider scrape reads.", Form.LIST, check=urls, hidden=True
+        (),
+        "Pages of metrics that the provider scrape reads.",
+        OptionType.LIST,
+        check=urls,
+        hidden=True,
     )
     selector_labels: tuple[str, ...] = setting(
         ("app", "name", "app.kubernetes.io/name"),
         "Labels that tell a target's pods from others; the first that a target has is used.",
-        Form.LIST,
+        OptionType.LIST,
         check=names("write keys of labels, separated by commas", LABEL_KEY),
     )
     include_label_prefix: tuple[str, ...] = setting(
         (),
         "Prefixes of the labels and annotations that a primary takes over; * is all of them.",
-        Form.LIST,
+        OptionType.LIST,
     )
     config_tracking: bool = setting(
         default=True,
         text="Follow the ConfigMaps and Secrets of targets, and give primaries copies.",
-        form=Form.FLAG,
+        form=OptionType.FLAG,
     )
     secret_tracking: bool = setting(
         default=True,
         text="Follow Secrets among them; without, a primary uses the Secrets of its target.",
-        form=Form.FLAG,
+        form=OptionType.FLAG,
     )
     cluster_name: str = setting("", "The cluster's name in messages to people.")
     no_cross_namespace_refs: bool = setting(
         default=False,
         text="Refuse Canaries that refer to objects of other namespaces.",
-        form=Form.FLAG,
+        form=OptionType.FLAG,
     )
     multi_tenant: bool = setting(
         default=False,
         text="Guard namespaces from each other: Secrets go to metric stores only where they name "
         "them, answers of hooks are shown only from hosts that --egress-allow names, and proxies "
         "that resources name are refused.",
-        form=Form.FLAG,
+        form=OptionType.FLAG,
     )
     egress_allow: tuple[str, ...] = setting(
         (),
         "Hosts (*.example.com) and networks (10.0.0.0/8) that addresses in resources may lead to; "
         "where left out, any but loopback, link-local and metadata addresses and the API server.",
-        Form.LIST,
+        OptionType.LIST,
         check=egress_rules,
     )
     egress_deny: tuple[str, ...] = setting(
         (),
         "Hosts and networks that addresses in resources may not lead to; wins over --egress-allow.",
-        Form.LIST,
+        OptionType.LIST,
         check=egress_rules,
     )
     log_level: str = setting(
@@ -147,32 +151,32 @@ class Settings:
     )
     context: str = setting("", "Context of the kubeconfig; its current one where left out.")
     workers: int = setting(
-        16, "Canaries that are worked on at the same time.", Form.WHOLE, check=within(1, 1000)
+        16, "Canaries that are worked on at the same time.", OptionType.WHOLE, check=within(1, 1000)
     )
     qps: float = setting(
         100.0,
         "Requests a second to the Kubernetes API, on average.",
-        Form.NUMBER,
+        OptionType.NUMBER,
         check=within(1, 10000),
     )
     burst: int = setting(
         250,
         "Requests to the Kubernetes API that may come at once.",
-        Form.WHOLE,
+        OptionType.WHOLE,
         check=within(1, 10000),
     )
     drain: timedelta = setting(  # noqa: RUF009 - it makes a field
         timedelta(seconds=10),
         "How long pods that get no more traffic are kept, so that what is in flight can end; and how "
         "long proxies have to learn of new services before traffic goes to them.",
-        Form.DURATION,
+        OptionType.DURATION,
         check=lasting(timedelta(0), _HOUR),
     )
     history: int = setting(
-        5, "Past runs that a Canary's status keeps.", Form.WHOLE, check=within(0, 100)
+        5, "Past runs that a Canary's status keeps.", OptionType.WHOLE, check=within(0, 100)
     )
     leader_election: bool = setting(
-        default=True, text="Act only while holding the Lease.", form=Form.FLAG
+        default=True, text="Act only while holding the Lease.", form=OptionType.FLAG
     )
     shards: str = setting(
         "off",
@@ -190,19 +194,19 @@ class Settings:
     lease_duration: timedelta = setting(  # noqa: RUF009 - it makes a field
         timedelta(seconds=15),
         "How long a Lease lasts that is not renewed.",
-        Form.DURATION,
+        OptionType.DURATION,
         check=lasting(_SECOND, _HOUR),
     )
     lease_renew_deadline: timedelta = setting(  # noqa: RUF009 - it makes a field
         timedelta(seconds=10),
         "How long renewing is tried before the controller stops acting.",
-        Form.DURATION,
+        OptionType.DURATION,
         check=lasting(_SECOND, _HOUR),
     )
     lease_retry_period: timedelta = setting(  # noqa: RUF009 - it makes a field
         timedelta(seconds=2),
         "How often the Lease is renewed, or tried for.",
-        Form.DURATION,
+        OptionType.DURATION,
         check=lasting(timedelta(milliseconds=100), _HOUR),
     )
     slack_url: str = setting(

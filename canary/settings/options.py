@@ -20,7 +20,7 @@ FILE_SUFFIX = "_FILE"
 HIDDEN = "***"
 
 
-class Form(StrEnum):
+class OptionType(StrEnum):
     """What the value of a flag looks like."""
 
     TEXT = "text"
@@ -37,7 +37,7 @@ class Option:
 
     name: str
     """The field of `Settings`."""
-    form: Form
+    form: OptionType
     default: Any
     help: str
     choices: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ Check = Callable[[Any], str]
 def setting(
     default: Any,
     text: str,
-    form: Form = Form.TEXT,
+    form: OptionType = OptionType.TEXT,
     *,
     check: Check | None = None,
     choices: tuple[str, ...] = (),
@@ -188,7 +188,7 @@ def option_of(row: "Field[Any]") -> Option:
 def given(option: Option, environ: Mapping[str, str], flags: Mapping[str, object]) -> object:
     """Pick what was given for an option; None where nothing was."""
     value = flags.get(option.name)
-    if value is None or (option.form is Form.LIST and value == ()):
+    if value is None or (option.form is OptionType.LIST and value == ()):
         # A list that a command line does not mention is empty.
         value = environ.get(option.environment, "").strip() or None
     return value
@@ -275,11 +275,11 @@ def _list(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-_READERS: Mapping[Form, Callable[[object], Any]] = {
-    Form.TEXT: _text,
-    Form.FLAG: _flag,
-    Form.WHOLE: _whole,
-    Form.NUMBER: _number,
-    Form.DURATION: _duration,
-    Form.LIST: _list,
+_READERS: Mapping[OptionType, Callable[[object], Any]] = {
+    OptionType.TEXT: _text,
+    OptionType.FLAG: _flag,
+    OptionType.WHOLE: _whole,
+    OptionType.NUMBER: _number,
+    OptionType.DURATION: _duration,
+    OptionType.LIST: _list,
 }

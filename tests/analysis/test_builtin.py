@@ -11,7 +11,7 @@ import yaml
 from analysis.builtin import UNITS, builtin, legacy_range, unit
 from analysis.errors import QueryError
 from analysis.expression import metric_names, parse
-from analysis.model import ThresholdRange
+from analysis.model import Bounds
 from analysis.template import TemplateContext, render
 
 ROUTERS = ("istio", "linkerd", "smi", "gatewayapi")
@@ -138,9 +138,9 @@ def test_built_in_metrics_have_units():
 
 
 def test_an_older_threshold_is_the_least_success_rate_and_the_most_of_all_else():
-    assert legacy_range("request-success-rate", 99) == ThresholdRange(min=99)
-    assert legacy_range("request-duration", 500) == ThresholdRange(max=500)
-    assert legacy_range("my-metric", 1) == ThresholdRange(max=1)
+    assert legacy_range("request-success-rate", 99) == Bounds(min=99)
+    assert legacy_range("request-duration", 500) == Bounds(max=500)
+    assert legacy_range("my-metric", 1) == Bounds(max=1)
 
 
 #: For each router: labels of the target's series and of its primary's, the name of the status

@@ -10,13 +10,13 @@ import pytest
 from analysis.engine import Providers, analyse
 from analysis.errors import Busy, ProviderUnavailable, QueryError
 from analysis.model import (
+    Bounds,
     Credentials,
     Metric,
     NoData,
-    Policy,
+    NoDataPolicy,
     QueryFailure,
     Sample,
-    ThresholdRange,
     Verdict,
 )
 from tests.analysis.scripted import TABLE, Script, nothing
@@ -38,7 +38,7 @@ def a_metric(script: Script, query: str = "q", **fields) -> Metric:
             "query": query,
             "provider": script.spec,
             "interval": timedelta(minutes=1),
-            "threshold_range": ThresholdRange(min=1),
+            "threshold_range": Bounds(min=1),
         }
         | fields
     )
@@ -297,7 +297,7 @@ async def test_no_secret_of_a_spec_is_in_an_answer(providers):
 
 async def test_policies_decide_what_becomes_of_an_outage(providers):
     script = a_script(raises(ProviderUnavailable("down")))
-    metrics = [a_metric(script, policy, on_error=policy) for policy in Policy]
+    metrics = [a_metric(script, policy, on_error=policy) for policy in NoDataPolicy]
     report = await analyse(metrics, providers, NOW)
     assert [check.verdict for check in report.checks] == ["fail", "inconclusive", "pass"]
 

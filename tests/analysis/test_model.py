@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from analysis.model import (
+    Bounds,
     Check,
     Credentials,
     ProviderSpec,
     Report,
-    ThresholdRange,
     Verdict,
     shown_address,
 )
@@ -46,13 +46,13 @@ def test_a_report_says_the_worst_of_its_checks(verdicts, expected):
     ],
 )
 def test_a_range_reads_as_people_write_it(low, high, text):
-    assert ThresholdRange(min=low, max=high).text == text
+    assert Bounds(min=low, max=high).text == text
 
 
 @pytest.mark.parametrize(("low", "high"), [(2, 1), (float("nan"), None), (None, float("nan"))])
 def test_a_range_that_no_value_can_meet_is_refused(low, high):
     with pytest.raises(ValueError, match=r"thresholdRange.*write"):
-        ThresholdRange(min=low, max=high)
+        Bounds(min=low, max=high)
 
 
 def a_secret_spec() -> ProviderSpec:

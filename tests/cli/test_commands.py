@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.model import ThresholdRange
+from analysis.model import Bounds
 from canary.api.meta import GROUP
 from canary.cli.chart import Drawn, draw, save_png
 from canary.cluster.cluster import Cluster
@@ -115,14 +115,14 @@ async def test_run_offers_no_secret_as_a_flag() -> None:
     assert "--slack-url" not in output
 
 
-def chart(bound: ThresholdRange, *values: float, height: int = 4) -> list[str]:
+def chart(bound: Bounds, *values: float, height: int = 4) -> list[str]:
     start = datetime(2026, 1, 1, 12, tzinfo=UTC)
     points = tuple((start + timedelta(minutes=each), value) for each, value in enumerate(values))
     return draw(Drawn(name="orders", unit="", bound=bound, points=points), height=height)
 
 
 def test_a_chart_shows_values_bounds_and_times() -> None:
-    assert chart(ThresholdRange(max=4.0), 0, 1, 2, 3) == [
+    assert chart(Bounds(max=4.0), 0, 1, 2, 3) == [
         "orders: value ≤ 4",
         "       3.6 ┤╌╌╌╌",
         "         2 ┤   ▅",
@@ -133,7 +133,7 @@ def test_a_chart_shows_values_bounds_and_times() -> None:
 
 
 def test_a_chart_zooms_to_values_and_bound_and_draws_the_bound_through_the_values() -> None:
-    lines = chart(ThresholdRange(min=99.0), 99.9, 99.8, 98.9, 99.95, height=6)
+    lines = chart(Bounds(min=99.0), 99.9, 99.8, 98.9, 99.95, height=6)
     assert lines == [
         "orders: 99 ≤ value",
         "   99.8917 ┤   ▂",
@@ -148,14 +148,14 @@ def test_a_chart_zooms_to_values_and_bound_and_draws_the_bound_through_the_value
 
 def test_no_name_of_a_metric_is_mathematics_in_a_picture(tmp_path: Path) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    metric = Drawn(name="$x_{", unit="$\\", bound=ThresholdRange(max=4.0), points=((now, 1.0),))
+    metric = Drawn(name="$x_{", unit="$\\", bound=Bounds(max=4.0), points=((now, 1.0),))
     save_png([metric], tmp_path / "a.png", "$y^{")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -5.0])
 def test_a_chart_of_one_value_has_a_height(value: float) -> None:
-    assert len(chart(ThresholdRange(min=value), value)) == 6
+    assert len(chart(Bounds(min=value), value)) == 6
 
 
 async def test_where_no_metric_can_be_read_that_is_a_failure(

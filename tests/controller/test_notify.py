@@ -15,7 +15,7 @@ from canary.api.status import CanaryStatus, Notice
 from canary.cluster.cache import CacheSet
 from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryReader
-from canary.controller.notify import Notifier
+from canary.controller.notify import NoticeDispatcher
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
@@ -302,7 +302,7 @@ class TestAlerts:
                 secrets=secrets,
             )
             woken: list[CanaryKey] = []
-            notifier = Notifier(
+            notifier = NoticeDispatcher(
                 cluster=world.api,
                 hooks=HookCaller(),
                 secrets=secrets,

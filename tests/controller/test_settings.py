@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from canary.settings import InvalidSettings, Settings
-from canary.settings.options import Form
+from canary.settings.options import OptionType
 
 SECRETS = {
     "TIDEGATE_SLACK_URL": "https://hooks.test/s3cr3t",
@@ -64,9 +64,11 @@ class TestTheTable:
             if option.secret:
                 continue
             name = (
-                f"{option.flag}/--no-{option.flag[2:]}" if option.form is Form.FLAG else option.flag
+                f"{option.flag}/--no-{option.flag[2:]}"
+                if option.form is OptionType.FLAG
+                else option.flag
             )
-            several = option.form is Form.LIST
+            several = option.form is OptionType.LIST
             run = click.option(name, option.name, default=None, multiple=several)(run)
         arguments = ["--namespaces", "a,b", "--namespaces", "c", "--no-leader-election"]
         result = CliRunner().invoke(run, arguments, catch_exceptions=False)

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, Wait, Weights, write_status
-from canary.demo.snapshot import Snapshot
-from canary.demo.view import View, lines, render
+from canary.demo.snapshot import CanaryView
+from canary.demo.view import LiveView, lines, render
 from tidegate_embedded.load import Failure, LoadStats, Window
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
@@ -95,11 +95,11 @@ EVENTS = (
 )
 
 
-def a_snapshot(status: CanaryStatus | None = None, **fields: Any) -> Snapshot:
-    return Snapshot.of(a_canary(status or progressing()), **({"now": NOW} | fields))
+def a_snapshot(status: CanaryStatus | None = None, **fields: Any) -> CanaryView:
+    return CanaryView.of(a_canary(status or progressing()), **({"now": NOW} | fields))
 
 
-def drawn(snapshot: Snapshot, width: int = 100, height: int = 24) -> str:
+def drawn(snapshot: CanaryView, width: int = 100, height: int = 24) -> str:
     console = Console(
         width=width, height=height, file=StringIO(), color_system=None, force_terminal=False
     )
@@ -201,7 +201,7 @@ class TestPicture:
     def test_a_spec_and_status_edited_into_nonsense_are_shown_all_the_same(self):
         canary = a_canary(threshold="many")
         canary["status"] = {"phase": "Nowhere", "metrics": 3, "canaryWeight": "all"}
-        assert "New" in drawn(Snapshot.of(canary, now=NOW))
+        assert "New" in drawn(CanaryView.of(canary, now=NOW))
 
     def test_events_of_one_second_are_in_the_order_in_which_they_were_written(self):
         first, last = an_event("b", "First", "", second=1), an_event("a", "Last", "", second=1)
@@ -215,7 +215,7 @@ class TestPicture:
         assert "[/bold] [red]x" in drawn(a_snapshot(events=(event,)))
 
 
-def told(before: Snapshot | None, after: Snapshot) -> list[str]:
+def told(before: CanaryView | None, after: CanaryView) -> list[str]:
     place = "12:00:30  test/podinfo  "
     found = list(lines(before, after))
     assert all(each.startswith(place) for each in found)
@@ -280,7 +280,7 @@ class TestView:
         ]
         asked, through = 0, asyncio.Event()
 
-        async def source() -> Snapshot | None:
+        async def source() -> CanaryView | None:
             nonlocal asked
             asked += 1
             if asked >= len(snapshots):
@@ -289,7 +289,7 @@ class TestView:
 
         output = StringIO()
         console = Console(file=output, force_terminal=terminal, color_system=None, width=100)
-        async with View(source, console=console, refresh_seconds=0.001):
+        async with LiveView(source, console=console, refresh_seconds=0.001):
             await asyncio.wait_for(through.wait(), 60)
         return output.getvalue()
 
@@ -306,14 +306,14 @@ class TestView:
     async def test_a_source_that_fails_is_not_hidden(self):
         failed = asyncio.Event()
 
-        async def source() -> Snapshot | None:
+        async def source() -> CanaryView | None:
             if shown:
                 failed.set()
                 raise RuntimeError("no source")
             return None
 
         shown = False
-        view = View(source, console=Console(file=StringIO()), refresh_seconds=0.001)
+        view = LiveView(source, console=Console(file=StringIO()), refresh_seconds=0.001)
         await view.__aenter__()
         shown = True
         await asyncio.wait_for(failed.wait(), 60)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from canary.replicas.membership import (
     Acknowledgement,
     Agreement,
+    LeaseSnapshot,
     MemberLease,
     SharedLease,
-    Sight,
     Standing,
 )
 from canary.replicas.shares import owner
@@ -57,7 +57,7 @@ class Server:
         if name in self.members and self.members[name].version == version:
             del self.members[name]
 
-    def list(self) -> Sight:
+    def list(self) -> LeaseSnapshot:
         shared = None
         if self.shared is not None:
             version, generation, members = self.shared
@@ -68,7 +68,7 @@ class Server:
                 holder=self.holder,
                 agreement=agreement if self.holder == "members" else None,
             )
-        return Sight(shared=shared, members=dict(self.members))
+        return LeaseSnapshot(shared=shared, members=dict(self.members))
 
     def share(self, version: str, holder: str, members: frozenset[str] | None) -> str | None:
         """Write the shared Lease on a version, with new members where they are given."""
@@ -130,14 +130,14 @@ class Controller:
             yield from self.renew("")
         started = self.clock
         yield
-        sight = self.server.list()
+        snapshot = self.server.list()
         yield
-        self.standing = self.standing.listed(sight, started=started, now=self.clock)
-        mine = sight.members.get(self.standing.member)
+        self.standing = self.standing.listed(snapshot, started=started, now=self.clock)
+        mine = snapshot.members.get(self.standing.member)
         if mine is None or self.standing.lapsed(self.clock):
             return
         yield from self.renew(mine.version)
-        yield from self.agree(sight)
+        yield from self.agree(snapshot)
         for name, version in self.standing.expired(self.clock).items():
             yield
             self.server.delete(name, version)
@@ -155,14 +155,14 @@ class Controller:
         if written is not None and not self.lost():
             self.standing = self.standing.renewed(written, started=started, now=self.clock)
 
-    def agree(self, sight: Sight) -> Iterator[None]:
+    def agree(self, snapshot: LeaseSnapshot) -> Iterator[None]:
         started = self.clock
         members = self.standing.proposal(started)
         if members is None and not (self.standing.agreement and self.standing.shared_due):
             return
         yield
         written = self.server.share(
-            sight.shared.version if sight.shared else "", "members", members
+            snapshot.shared.version if snapshot.shared else "", "members", members
         )
         yield
         if written is not None and not self.lost():
@@ -180,12 +180,12 @@ class Single(Controller):
 
     def round(self) -> Iterator[None]:
         yield
-        sight = self.server.list().shared
+        shared = self.server.list().shared
         yield
-        version = sight.version if sight else ""
+        version = shared.version if shared else ""
         if version != self.seen[0]:
             self.seen = (version, self.clock)
-        free = sight is None or sight.holder in {"", self.name}
+        free = shared is None or shared.holder in {"", self.name}
         if not free and self.clock <= self.seen[1] + LEASE:
             return
         started = self.clock
@@ -376,7 +376,7 @@ class TestAHold:
 
     ALONE = frozenset({"a"})
 
-    def sight(self, version: str, *, holder: str = "members", epoch: str = "1") -> Sight:
+    def snapshot(self, version: str, *, holder: str = "members", epoch: str = "1") -> LeaseSnapshot:
         agreement = Agreement(epoch="1", generation=1, members=self.ALONE)
         mine = MemberLease(
             version="7",
@@ -389,14 +389,14 @@ class TestAHold:
             holder=holder,
             agreement=agreement if holder == "members" else None,
         )
-        return Sight(shared=shared, members={"a": mine})
+        return LeaseSnapshot(shared=shared, members={"a": mine})
 
     @pytest.fixture
     def acting(self) -> Standing:
         """Give a member that has looked, and written both Leases, at 0."""
         standing = Standing(member="a", renew_seconds=RENEW)
         standing = standing.renewed("7", started=0, now=0)
-        standing = standing.listed(self.sight("1"), started=0, now=0)
+        standing = standing.listed(self.snapshot("1"), started=0, now=0)
         return standing.shared_written("2", started=0)
 
     def test_ends_at_the_deadline(self, acting: Standing):
@@ -415,19 +415,19 @@ class TestAHold:
 
     def test_that_another_renewed_counts_from_the_look_before(self, acting: Standing):
         acting = acting.renewed("8", started=9, now=9)
-        acting = acting.listed(self.sight("2"), started=3, now=3.5)
-        acting = acting.listed(self.sight("3"), started=6, now=6.5)
+        acting = acting.listed(self.snapshot("2"), started=3, now=3.5)
+        acting = acting.listed(self.snapshot("3"), started=6, now=6.5)
         assert not acting.share(12.9).empty
         assert acting.share(13).empty
 
     def test_that_nobody_renewed_goes_on_no_longer(self, acting: Standing):
         acting = acting.renewed("8", started=9, now=9)
-        acting = acting.listed(self.sight("2"), started=8, now=8)
+        acting = acting.listed(self.snapshot("2"), started=8, now=8)
         assert acting.shared_due
         assert acting.share(10).empty
 
     def test_ends_at_once_where_one_that_shares_nothing_has_the_lease(self, acting: Standing):
-        acting = acting.listed(self.sight("3", holder="c-1234"), started=2, now=2)
+        acting = acting.listed(self.snapshot("3", holder="c-1234"), started=2, now=2)
         assert acting.share(2).empty
         assert acting.proposal(2 + LEASE) is None
         assert acting.proposal(2.1 + LEASE) == self.ALONE
@@ -442,12 +442,12 @@ class TestAHold:
         assert late.share(10.5).empty
 
     def test_ends_where_the_own_lease_is_deleted(self, acting: Standing):
-        gone = acting.listed(Sight(shared=None, members={}), started=1, now=1)
+        gone = acting.listed(LeaseSnapshot(shared=None, members={}), started=1, now=1)
         assert gone.lapsed(1)
         assert gone.share(1).empty
         assert gone.proposal(1) is None
 
     def test_needs_an_acknowledgement_of_this_very_lease(self):
         standing = Standing(member="a", renew_seconds=RENEW).renewed("7", started=0, now=0)
-        standing = standing.listed(self.sight("1", epoch="0"), started=0, now=0)
+        standing = standing.listed(self.snapshot("1", epoch="0"), started=0, now=0)
         assert standing.shared_written("2", started=0).share(1).empty

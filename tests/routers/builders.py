@@ -7,7 +7,7 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
 from canary.core.traffic import Traffic
-from canary.routers import ROUTERS, Cluster, Router, router_for
+from canary.routers import ROUTERS, ClusterState, Router, router_for
 
 #: What a router cannot do without.
 NEEDED: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ def a_canary(
 
 def a_cluster(
     router: Router, canary: Canary, objects: Iterable[Manifest] = (), version: str = ""
-) -> Cluster:
+) -> ClusterState:
     """Build a cluster that has these objects, as an API server gives them back."""
     keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
     existing: dict[ObjectKey, Manifest] = {}
@@ -67,7 +67,7 @@ def a_cluster(
         stored["status"] = {"observed": True}
         existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
     served = {kind: version or kind.versions[0] for kind in router.kinds}
-    return Cluster(existing=existing, served=served)
+    return ClusterState(existing=existing, served=served)
 
 
 def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tuple[Manifest, ...]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from canary.api.canary import Canary
-from canary.routers import ROUTERS, Cluster, Router, router_for
+from canary.routers import ROUTERS, ClusterState, Router, router_for
 from tests.routers.builders import a_cluster, the_traffic
 from tests.routers.conftest import GoldenDumper
 
@@ -37,7 +37,7 @@ def walked(case: dict[str, Any]) -> dict[str, Any]:
 
 def _cluster(
     router: Router, canary: Canary, objects: list[dict[str, Any]], version: str
-) -> Cluster:
+) -> ClusterState:
     return a_cluster(router, canary, objects, version)
 
 

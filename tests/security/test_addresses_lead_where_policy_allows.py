@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analysis.egress import UNRESTRICTED, EgressPolicy, as_address, rule_problem, unwrapped
 from analysis.engine import Providers
 from analysis.errors import EgressRefused
-from analysis.model import Metric, ProviderSpec, QueryFailure, ThresholdRange
+from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
 from analysis.transport import endpoints, guarded_client, resolve
 from canary.api.people import Webhook
 from canary.controller.webhooks import HookCaller, HookPayload
@@ -219,7 +219,7 @@ async def by_store(type_: str, url: str) -> str:
         query="sum(up)",
         provider=spec,
         interval=timedelta(minutes=1),
-        threshold_range=ThresholdRange(min=1),
+        threshold_range=Bounds(min=1),
     )
     async with Providers() as providers:
         outcome = await providers.ask(metric, NOW)

@@ -17,7 +17,7 @@ from canary.cli.screen import Screen
 from canary.cli.status import described
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.controller.notify import LONGEST_EVENT_MESSAGE
-from canary.demo.snapshot import Happening, Snapshot
+from canary.demo.snapshot import CanaryView, Happening
 from canary.demo.view import lines
 from canary.demo.view import render as render_picture
 from canary.notifiers import NOTIFIERS
@@ -98,7 +98,7 @@ def test_a_terminal_shows_it_as_words(text):
     past = RunRecord(revision=text, outcome=text, message=text, commands=(text,))
     status = CanaryStatus(waiting_for=wait, metrics=(metric,), history=(past,))
     happening = Happening(id="1", at=NOW, reason=text, message=text)
-    snapshot = replace(Snapshot.of(a_canary(status), now=NOW), events=(happening,))
+    snapshot = replace(CanaryView.of(a_canary(status), now=NOW), events=(happening,))
     plain, coloured = (
         Console(file=io.StringIO(), width=200, force_terminal=terminal, color_system=None)
         for terminal in (False, True)

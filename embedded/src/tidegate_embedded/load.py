@@ -20,7 +20,7 @@ _LATEST_START_SECONDS = 1.0
 _NO_STATUS = 0
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """One answer: when it came, how long it took in seconds, and who gave it."""
 
     at: float
@@ -110,7 +110,7 @@ class Load:
         self._turns = itertools.count()
         self._stopping = asyncio.Event()
         self._counted = asyncio.Event()
-        self._recent: deque[Answer] = deque()
+        self._recent: deque[Reply] = deque()
         self._failures: deque[Failure] = deque(maxlen=_KEPT_FAILURES)
         self._counted_from = 0.0
         self._requests = self._failed = self._lost = 0
@@ -212,7 +212,7 @@ class Load:
         finally:
             connection.close()
 
-    async def _answer(self, connection: "_Connection") -> Answer:
+    async def _answer(self, connection: "_Connection") -> Reply:
         started = time.monotonic()
         status, headers, trouble = _NO_STATUS, dict[str, str](), ""
         try:
@@ -227,7 +227,7 @@ class Load:
             connection.close()
             trouble = f"{type(error).__name__}: {error}"
         now = time.monotonic()
-        return Answer(
+        return Reply(
             at=now,
             seconds=now - started,
             status=status,
@@ -236,7 +236,7 @@ class Load:
             trouble=trouble,
         )
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, answer: Reply) -> None:
         if answer.at - answer.seconds < self._counted_from:
             return
         self._recent.append(answer)

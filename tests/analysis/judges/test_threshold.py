@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from analysis.judges import JUDGES
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (
+    Bounds,
     Metric,
     NoData,
+    NoDataPolicy,
     Outcome,
-    Policy,
     ProviderSpec,
     QueryFailure,
     Sample,
-    ThresholdRange,
     Verdict,
 )
 
@@ -32,7 +32,7 @@ def a_metric(low: float | None = None, high: float | None = None, **fields) -> M
             "query": "q",
             "provider": ProviderSpec(type="prometheus"),
             "interval": timedelta(minutes=1),
-            "threshold_range": ThresholdRange(min=low, max=high),
+            "threshold_range": Bounds(min=low, max=high),
             "unit": "%",
         }
         | fields
@@ -73,7 +73,7 @@ def test_a_value_is_held_against_its_range(low, high, value, verdict, message):
     check = ThresholdJudge().judge(a_metric(low, high), a_sample(value))
     assert (check.verdict, check.message, check.value) == (verdict, message, value)
     assert check.metric == "request-success-rate"
-    assert check.bound == ThresholdRange(min=low, max=high).text
+    assert check.bound == Bounds(min=low, max=high).text
     assert check.query == "q"
 
 
@@ -86,10 +86,11 @@ def test_a_value_is_held_against_its_range(low, high, value, verdict, message):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    ("policy", "verdict"), [(Policy.FAIL, FAIL), (Policy.HOLD, INCONCLUSIVE), (Policy.PASS, PASS)]
+    ("policy", "verdict"),
+    [(NoDataPolicy.FAIL, FAIL), (NoDataPolicy.HOLD, INCONCLUSIVE), (NoDataPolicy.PASS, PASS)],
 )
 def test_no_data_takes_the_verdict_of_on_no_data(outcome, says, policy, verdict):
-    metric = a_metric(1, on_no_data=policy, on_error=Policy.HOLD)
+    metric = a_metric(1, on_no_data=policy, on_error=NoDataPolicy.HOLD)
     check = ThresholdJudge().judge(metric, outcome)
     assert (check.verdict, check.value) == (verdict, None)
     assert check.message.startswith(says)
@@ -97,17 +98,18 @@ def test_no_data_takes_the_verdict_of_on_no_data(outcome, says, policy, verdict)
 
 
 @pytest.mark.parametrize(
-    ("policy", "verdict"), [(Policy.FAIL, FAIL), (Policy.HOLD, INCONCLUSIVE), (Policy.PASS, PASS)]
+    ("policy", "verdict"),
+    [(NoDataPolicy.FAIL, FAIL), (NoDataPolicy.HOLD, INCONCLUSIVE), (NoDataPolicy.PASS, PASS)],
 )
 @pytest.mark.parametrize("retryable", [True, False])
 def test_an_outage_takes_the_verdict_of_on_error(policy, verdict, retryable):
-    metric = a_metric(1, on_error=policy, on_no_data=Policy.FAIL)
+    metric = a_metric(1, on_error=policy, on_no_data=NoDataPolicy.FAIL)
     check = ThresholdJudge().judge(metric, QueryFailure(reason="refused", retryable=retryable))
     assert (check.verdict, check.value) == (verdict, None)
     assert check.message == f"request success rate could not be asked: refused (onError: {policy})"
 
 
-@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("policy", list(NoDataPolicy))
 def test_a_provider_that_warms_up_is_inconclusive_whatever_the_policies_are(policy):
     metric = a_metric(1, on_no_data=policy, on_error=policy)
     check = ThresholdJudge().judge(metric, NoData(reason="first scrape", warming_up=True))
@@ -135,14 +137,16 @@ bounds = st.none() | st.floats(-1e12, 1e12)
 values = st.floats(allow_nan=True, allow_infinity=True)
 
 
-@given(low=bounds, high=bounds, value=values, policy=st.sampled_from(Policy))
+@given(low=bounds, high=bounds, value=values, policy=st.sampled_from(NoDataPolicy))
 def test_the_verdict_is_that_of_arithmetic(low, high, value, policy):
     if low is not None and high is not None and low > high:
         low, high = high, low
     metric = a_metric(low, high, on_no_data=policy)
     verdict = ThresholdJudge().judge(metric, a_sample(value)).verdict
     outside = (low is not None and value < low) or (high is not None and value > high)
-    by_policy = {Policy.FAIL: FAIL, Policy.HOLD: INCONCLUSIVE, Policy.PASS: PASS}[policy]
+    by_policy = {NoDataPolicy.FAIL: FAIL, NoDataPolicy.HOLD: INCONCLUSIVE, NoDataPolicy.PASS: PASS}[
+        policy
+    ]
     if isnan(value):
         assert verdict is by_policy
     elif outside:

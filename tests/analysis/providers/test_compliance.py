@@ -10,6 +10,7 @@ import pytest
 from analysis.engine import Providers
 from analysis.errors import AnalysisError
 from analysis.model import (
+    Bounds,
     Credentials,
     Metric,
     NoData,
@@ -17,7 +18,6 @@ from analysis.model import (
     ProviderSpec,
     QueryFailure,
     Sample,
-    ThresholdRange,
 )
 from analysis.providers import PROVIDERS, Provider
 from tests.analysis.servers import (
@@ -102,9 +102,7 @@ def a_case(name: str) -> Case:
 
 
 def a_metric(spec: ProviderSpec, query: str) -> Metric:
-    return Metric(
-        name="m", query=query, provider=spec, interval=MINUTE, threshold_range=ThresholdRange()
-    )
+    return Metric(name="m", query=query, provider=spec, interval=MINUTE, threshold_range=Bounds())
 
 
 async def asked(spec: ProviderSpec, query: str) -> Outcome:

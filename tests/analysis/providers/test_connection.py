@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from analysis.model import ProviderSpec
-from analysis.providers.connection import Connection
+from analysis.providers.connection import ProviderConnection
 from tests.analysis.servers import says
 
 PATIENCE_SECONDS = 60
@@ -49,7 +49,7 @@ async def test_a_question_that_is_cancelled_twice_frees_its_connection(turns, se
     store = Store()
     address = (await serve(store.answer)).address
     spec = ProviderSpec(type="any", address=address, timeout=timedelta(seconds=PATIENCE_SECONDS))
-    connection = Connection(spec, connections=2)
+    connection = ProviderConnection(spec, connections=2)
     questions = [asyncio.create_task(connection.fetch(address)) for _ in range(2)]
     await store.until_waiting(2)
 

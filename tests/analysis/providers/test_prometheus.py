@@ -10,7 +10,7 @@ import pytest
 
 from analysis.engine import Providers, analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
-from analysis.model import Metric, NoData, Outcome, ProviderSpec, Sample, ThresholdRange, Verdict
+from analysis.model import Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Verdict
 from analysis.providers.prometheus import PrometheusProvider
 from tests.analysis.servers import data, overflows, says, vector
 from tests.certificates import authority_pem
@@ -218,7 +218,7 @@ async def test_values_pass_from_the_server_to_the_report(serve):
         query="q",
         provider=a_spec(server.address),
         interval=MINUTE,
-        threshold_range=ThresholdRange(min=99),
+        threshold_range=Bounds(min=99),
         unit="%",
     )
     async with Providers() as providers:

@@ -13,13 +13,13 @@ from analysis.engine import Providers, analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (
+    Bounds,
     Metric,
     NoData,
+    NoDataPolicy,
     Outcome,
-    Policy,
     ProviderSpec,
     Sample,
-    ThresholdRange,
     Verdict,
 )
 from analysis.providers.scrape import ScrapeProvider, Use, read_page
@@ -127,13 +127,13 @@ async def test_before_the_second_look_nothing_is_known_and_the_judge_holds(query
     finally:
         await provider.close()
     assert len(server.requests) == 1, "a look serves all queries of its period"
-    for policy in Policy:
+    for policy in NoDataPolicy:
         metric = Metric(
             name="m",
             query=RATIO,
             provider=a_spec(server),
             interval=MINUTE,
-            threshold_range=ThresholdRange(min=99),
+            threshold_range=Bounds(min=99),
             on_no_data=policy,
             on_error=policy,
         )
@@ -239,7 +239,7 @@ async def test_a_target_that_hangs_leaves_time_for_the_others(serve):
         query="value(queue)",
         provider=a_spec(server, stuck, timeout=timedelta(seconds=2)),
         interval=MINUTE,
-        threshold_range=ThresholdRange(max=7),
+        threshold_range=Bounds(max=7),
     )
     async with Providers() as providers:
         report = await analyse([metric], providers, NOW)

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from canary.cluster.sight import EVERYTHING, KEPT, Sight
+from canary.cluster.outages import EVERYTHING, KEPT, OutageLog
 from canary.core.facts import Outage
 from tests.controller.faults import Proxy, proxied
 from tests.controller.running import World
@@ -26,39 +26,39 @@ class Clock:
 
 def test_an_outage_is_from_its_first_loss_to_its_end():
     clock = Clock()
-    sight = Sight(clock)
+    outages = OutageLog(clock)
     clock.at(1)
-    sight.lose("a")
+    outages.lose("a")
     clock.at(2)
-    sight.lose("a")
-    assert sight.away_since(["a", "b"]) == START + timedelta(seconds=1)
-    assert sight.away_since(["b"]) is None
+    outages.lose("a")
+    assert outages.away_since(["a", "b"]) == START + timedelta(seconds=1)
+    assert outages.away_since(["b"]) is None
     clock.at(5)
-    sight.regain("a")
-    sight.regain("a")
-    assert sight.away_since(["a"]) is None
-    assert sight.outages(["a"]) == (
+    outages.regain("a")
+    outages.regain("a")
+    assert outages.away_since(["a"]) is None
+    assert outages.outages(["a"]) == (
         Outage(START + timedelta(seconds=1), START + timedelta(seconds=5)),
     )
-    assert sight.outages(["b"]) == ()
-    sight.forget("a")
-    assert sight.outages(["a"]) == ()
+    assert outages.outages(["b"]) == ()
+    outages.forget("a")
+    assert outages.outages(["a"]) == ()
 
 
 def test_what_concerned_everything_concerns_each():
-    sight = Sight(Clock())
+    outages = OutageLog(Clock())
     everything = Outage(START, START + timedelta(hours=1))
-    sight.add(EVERYTHING, everything)
-    sight.add("a", Outage(START, START))
-    assert sight.outages(["a"]) == sight.outages([]) == (everything,)
+    outages.add(EVERYTHING, everything)
+    outages.add("a", Outage(START, START))
+    assert outages.outages(["a"]) == outages.outages([]) == (everything,)
 
 
 def test_it_remembers_no_more_than_so_many_of_each():
-    sight = Sight(Clock())
+    outages = OutageLog(Clock())
     for second in range(0, 2 * KEPT * 2, 2):
         begin = START + timedelta(seconds=second)
-        sight.add("a", Outage(begin, begin + timedelta(seconds=1)))
-    assert len(sight.outages(["a"])) == KEPT
+        outages.add("a", Outage(begin, begin + timedelta(seconds=1)))
+    assert len(outages.outages(["a"])) == KEPT
 
 
 async def test_a_gate_s_clock_stands_still_while_the_api_server_is_away(world: World):

@@ -16,7 +16,7 @@ EVERYTHING = "everything"
 """The source of outages in which no controller acted at all, such as a restart of the controller."""
 
 
-class Sight:
+class OutageLog:
     """Remembers the spans of time in which a source could not be read or written.
 
     A source is what is followed (a kind in a namespace), or a Canary that could not be worked on.
