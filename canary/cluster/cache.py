@@ -66,7 +66,7 @@ class CacheSet:
             on_change=self._on_change,
             on_synced=self._on_synced,
             on_obstacle=self._on_obstacle,
-            on_stale=partial(self._on_stale, (kind, namespace)),
+            on_away=partial(self._on_away, (kind, namespace)),
             sleep=self._sleep,
             clock=self._clock,
         )
@@ -88,9 +88,9 @@ class CacheSet:
         places = ((kind, ALL), (kind, namespace))
         return [place for place in places if place in self._informers]
 
-    def _on_stale(self, source: tuple[Kind, str], stale: bool) -> None:  # noqa: FBT001 - a callback
+    def _on_away(self, source: tuple[Kind, str], away: bool) -> None:  # noqa: FBT001 - a callback
         if self._outages is not None:
-            (self._outages.lose if stale else self._outages.regain)(source)
+            (self._outages.lose if away else self._outages.regain)(source)
 
     def synced(self, kind: Kind, namespace: str = ALL) -> bool:
         """Tell whether all that exists of a kind in a namespace is known."""
@@ -103,6 +103,10 @@ class CacheSet:
     def obstacle(self, kind: Kind, namespace: str = ALL) -> str:
         """Tell why a kind in a namespace can't be known; empty where it is, or soon will be."""
         return next((each.obstacle for each in self._of(kind, namespace)), "")
+
+    def forbidden(self, kind: Kind, namespace: str = ALL) -> str:
+        """Tell why a kind in a namespace may not be read; empty where it may, or it is not known."""
+        return next((each.forbidden for each in self._of(kind, namespace)), "")
 
     def absent(self, kind: Kind) -> bool:
         """Tell whether a kind's CRD is not installed."""

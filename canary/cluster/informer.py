@@ -49,7 +49,7 @@ class Informer:
         on_change: OnChange,
         on_synced: Callable[[Kind], None],
         on_obstacle: Callable[[Kind], None] = lambda _: None,
-        on_stale: Callable[[bool], None] = lambda _: None,
+        on_away: Callable[[bool], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = monotonic,
     ) -> None:
@@ -61,14 +61,14 @@ class Informer:
         """Whether the kind's CRD is not installed: then there are no records, for sure."""
         self._forbidden = False
         self._told = ("", False)
-        self._told_stale = False
+        self._told_away = False
         self._cluster = cluster
         self._namespace = namespace
         self.ledger = Ledger(kind, trim=trim, owners=owners, on_change=on_change)
         self._metadata_only = metadata_only
         self._on_synced = on_synced
         self._on_obstacle = on_obstacle
-        self._on_stale = on_stale
+        self._on_away = on_away
         self._sleep = sleep
         self._clock = clock
         self._version = ""
@@ -96,6 +96,16 @@ class Informer:
     def stale(self) -> bool:
         """Whether the kind exists, but cannot be followed for now."""
         return bool(self.problem) and not self.absent and not self.obstacle
+
+    @property
+    def forbidden(self) -> str:
+        """Why the kind may not be read; empty where it may, or it is not known."""
+        return self.problem if self._forbidden else ""
+
+    @property
+    def away(self) -> bool:
+        """Whether the kind exists and may be read, but the server does not give it: an outage."""
+        return bool(self.problem) and not self.absent and not self._forbidden
 
     def start(self) -> None:
         """Follow from now on."""
@@ -160,9 +170,9 @@ class Informer:
         self._tell_standing()
 
     def _tell_standing(self) -> None:
-        if self.stale != self._told_stale:
-            self._told_stale = self.stale
-            self._on_stale(self.stale)
+        if self.away != self._told_away:
+            self._told_away = self.away
+            self._on_away(self.away)
         standing = (self.obstacle, self.absent)
         if standing != self._told:
             self._told = standing

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.errors import Busy
+from canary.api.status import Phase
 from canary.cluster.connection import NotLeader
 from canary.cluster.outages import OutageLog
 from canary.controller.answer import Answerer
@@ -160,11 +161,14 @@ class Reconciler:
                 delivered=delivered,
                 now=now,
             )
-        obstacle = self._tracker.obstacle(record)
+        if self._tracker.pending(record):
+            return None
+        obstacle, unseen = self._tracker.obstacle(record), self._tracker.unseen(record)
         if not self._tracker.known(record):
-            if not obstacle:
-                return None
-            if not (record.deleting or (running and self._tracker.sees_workloads(record))):
+            judged = running and (bool(unseen) or self._tracker.sees_workloads(record))
+            # A rollback is written, whether its pods can be seen or not, until the route has it.
+            rolled_back = bool(unseen) and record.status.phase is Phase.FAILED
+            if not (record.deleting or judged or rolled_back):
                 return obstructed(
                     canary.spec,
                     record.status,
@@ -179,6 +183,7 @@ class Reconciler:
             answers=self._answers.get(key, {}),
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
+            unseen=unseen,
             rival=leaving,
             outages=self._outages.outages(sources),
             away_since=self._outages.away_since(sources),

@@ -142,11 +142,22 @@ class Tracker:
         """Tell whether all that a Canary needs is known."""
         return all(self.caches.synced(*need) for need in self._needs.get(record.key, ()))
 
+    def pending(self, record: CanaryRecord) -> bool:
+        """Tell whether something that a Canary needs is neither known nor known to be out of reach."""
+        return not all(
+            self.caches.synced(*need) or self.caches.obstacle(*need)
+            for need in self._needs.get(record.key, ())
+        )
+
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
         return self.caches.synced(DEPLOYMENT, record.key.namespace) and not self.caches.obstacle(
             DEPLOYMENT, record.key.namespace
         )
+
+    def unseen(self, record: CanaryRecord) -> str:
+        """Tell why the target and the primary may not be read; empty where they may."""
+        return self.caches.forbidden(DEPLOYMENT, record.key.namespace)
 
     def sources(self, record: CanaryRecord) -> list[tuple[Kind, str]]:
         """Name what is followed for a Canary, the Canaries themselves included."""

@@ -49,6 +49,7 @@ from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest
 from canary.core.termination import terminate
 from canary.core.tolerance import tell_warnings
+from canary.core.unseen import seen_again, without_sight
 from canary.core.upkeep import undo_at_once, undo_drifts, upkeep_at
 from canary.errors import Problem, SpecWarning
 
@@ -140,7 +141,9 @@ def _turn(situation: Situation) -> Turn:
         return terminate(place(situation))
     if situation.spec.suspend:
         return _suspended(situation)
-    resumed = _resumed(situation)
+    resumed = seen_again(_resumed(situation))
+    if resumed.facts.unseen:
+        return _proceed(resumed)
     placed = undo_drifts(place(resumed))
     turn = _proceed(placed)
     # Traffic leaves a side that cannot serve before anything is asked that takes its time, and what
@@ -155,7 +158,7 @@ def _proceed(situation: Situation) -> Turn:
     obeyed = obey(situation)
     if not isinstance(obeyed, Situation) or obeyed.status.phase is not situation.status.phase:
         return obeyed
-    return _PHASES[obeyed.status.phase](obeyed)
+    return without_sight(obeyed) or _PHASES[obeyed.status.phase](obeyed)
 
 
 def _suspended(situation: Situation) -> Situation:

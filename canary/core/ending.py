@@ -29,6 +29,9 @@ def roll_back(situation: Situation, reason: str, message: str) -> Situation:
 
 def fail_promotion(situation: Situation, reason: str, message: str) -> Situation:
     """End a run whose primary does not come up with the analysed revision."""
+    if situation.facts.unseen:
+        kept = situation.carry(situation.status.canary_weight, step=0)
+        return _fail(kept, Outcome.PROMOTION_FAILED, reason, f"{message}; traffic stays as it is")
     revision = current_revision(situation.status, situation.facts)
     analysed = revision is not None and revision.id == situation.status.last_applied_spec
     keep = analysed and situation.target_serves

@@ -300,6 +300,9 @@ class Facts:
     """What of the Canary is accepted but ignored or changed."""
     obstacle: str = ""
     """Why the desired objects can't be written or read (a missing CRD, a refused write)."""
+    unseen: str = ""
+    """Why the target and the primary may no longer be read; what is known of them is old, if
+    anything is."""
     outages: tuple[Outage, ...] = ()
     """When nobody could see or write what the Canary waits for, in order; all have ended."""
     away_since: datetime | None = None

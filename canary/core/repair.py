@@ -23,8 +23,9 @@ def repaired(situation: Situation) -> Situation:
         paused=status.paused.but(since=min(status.paused.since, now)) if status.paused else None,
     )
     # A status may say two things about traffic; the weight is what counts.
-    unrouted = mended.status.phase is Phase.INITIALIZING and situation.facts.routed is None
-    alone = mended.status.phase is Phase.NEW or unrouted
+    # Who is being deleted does not begin anew, and keeps it.
+    begins = mended.status.phase is Phase.INITIALIZING and not situation.facts.deleting
+    alone = mended.status.phase is Phase.NEW or (begins and situation.facts.routed is None)
     return mended.step_to(0) if alone else mended.carry(status.canary_weight)
 
 

@@ -37,7 +37,8 @@ async def test_a_kind_that_may_not_be_listed_stalls_those_who_need_it_and_no_oth
             assert stalled["status"] == "False"
 
 
-async def test_an_obstacle_in_a_run_leaves_weight_phase_and_wait_as_they_are(world: World):
+async def run_halfway(world: World) -> None:
+    """Have a run at its first step, whose next look is far away."""
     await world.create_app()
     async with world.running_controller():
         await world.create_canary(analysis={"interval": "1h"})
@@ -48,18 +49,52 @@ async def test_an_obstacle_in_a_run_leaves_weight_phase_and_wait_as_they_are(wor
             return await world.weight() == 50
 
         await until(halfway, "the first step")
+
+
+async def test_workloads_that_may_not_be_read_hold_a_run_where_it_is(world: World):
+    await run_halfway(world)
     before = await world.status()
     async with proxied(world.server.url) as proxy:
         proxy.meet(r"GET /apis/apps/v1/deployments", FORBIDDEN, always=True)
         async with world.running_controller(url=proxy.url):
             assert "403" in await world.until_condition("Stalled", "True")
             after = await world.status()
-            same = ("phase", "canaryWeight", "waitingFor", "run", "lastTransitionTime")
+            same = ("phase", "canaryWeight", "lastTransitionTime")
             assert [after.get(name) for name in same] == [before.get(name) for name in same]
+            assert after["waitingFor"]["reason"] == "Obstacle"
             assert await world.weight() == 50
 
             proxy.relent()
             await world.until_condition("Stalled", "False")
+            resumed = await world.status()
+            assert resumed["waitingFor"]["reason"] == "AnalysisDue"
+            assert resumed["run"]["id"] == before["run"]["id"]
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_workloads_that_may_not_be_read_have_a_run_rolled_back_at_the_deadline(
+    world: World, restarted: bool
+):
+    await run_halfway(world)
+    async with proxied(world.server.url) as proxy:
+        if restarted:
+            proxy.meet(r"GET /apis/apps/v1/deployments", FORBIDDEN, always=True)
+        async with world.running_controller(url=proxy.url):
+            await world.until_condition("Stalled", "True" if restarted else "False")
+            if not restarted:
+                proxy.meet(r"GET /apis/apps/v1/deployments", FORBIDDEN, always=True)
+                proxy.cut()
+            await world.until_condition("Stalled", "True")
+            await world.patch(CANARY, "podinfo", {"spec": {"progressDeadlineSeconds": 1}})
+            status = await world.until_phase("Failed")
+            ended = status["history"][0]
+            assert (ended["outcome"], ended["reason"]) == ("RolledBack", "Obstacle")
+            assert "403" in ended["message"]
+
+            async def back() -> bool:
+                return await world.weight() == 0
+
+            await until(back, "traffic is back on the primary")
 
 
 async def test_a_short_failure_is_said_of_nobody(world: World):

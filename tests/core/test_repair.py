@@ -174,6 +174,7 @@ def test_before_there_is_a_route_traffic_is_meant_for_nobody_but_the_primary():
     initialising = a_status(Phase.INITIALIZING, weight=100)
     assert mended(initialising).weights.canary == 0
     assert mended(initialising, routed=Seen(weight=100)).weights.canary == 100
+    assert mended(initialising, routed=None, deleting=True).weights.canary == 100
 
 
 def test_a_step_is_remembered_only_where_there_are_steps():

@@ -216,6 +216,10 @@ class Journey(RuleBasedStateMachine):
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
         self.world.obstacle = "VirtualService: forbidden" if obstacle else ""
 
+    @rule(unseen=RARELY)
+    def workloads_may_or_may_not_be_read(self, unseen: bool) -> None:
+        self.world.unseen = unseen
+
     @rule(references=st.sampled_from([None, (), (), (BROKEN_METRIC,), (BROKEN_RECEIVER,)]))
     def references_break_or_are_repaired(self, references: Any) -> None:
         self.world.references = references
@@ -352,6 +356,9 @@ class Journey(RuleBasedStateMachine):
         target, primary, routed = self.world.target, self.world.primary, self.world.routed
         target_serves = target is not None and target.serves
         primary_serves = primary is not None and primary.serves
+        if self.world.unseen:
+            # What serves is not known: what is moved at the deadline goes to the primary.
+            return
         self._check_nobody_is_stranded(decision, target_serves, primary_serves)
         weight, before = decision.status.canary_weight, self.status.canary_weight
         # Without a route the target serves by the apex service, whatever the status said.
@@ -427,7 +434,9 @@ class Journey(RuleBasedStateMachine):
     def _check_route(self) -> None:
         """Once nothing moves any more, the route is what the status says."""
         world, status = self.world, self.status
-        if self.spec.suspend or world.deleting or world.obstacle or not status.last_promoted_spec:
+        if self.spec.suspend or world.deleting or not status.last_promoted_spec:
+            return
+        if world.obstacle or world.unseen:
             return
         contested = world.drift is not None and any(each.contested for each in status.repairs)
         if status.phase is not Phase.INITIALIZING and not contested:
@@ -460,6 +469,7 @@ class Journey(RuleBasedStateMachine):
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
+        world.unseen = False
         world.target = world.target or Workload(name="podinfo", uid="new")
         world.commands = (Command(verb="resume"),)
         world.generation += 1

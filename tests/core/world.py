@@ -106,6 +106,8 @@ class World:
     restored: bool = False
     refusal: str = ""
     obstacle: str = ""
+    unseen: bool = False
+    """Deployments may not be read, and nobody remembers what they were."""
     references: tuple[BrokenReference, ...] | None = ()
     delivered: frozenset[str] = frozenset()
     drift: Drift | None = None
@@ -124,6 +126,15 @@ class World:
 
     def facts(self, answers: dict[Need, Answer]) -> Facts:
         """Show what can be observed now."""
+        facts = self._all_facts(answers)
+        if not self.unseen:
+            return facts
+        forbidden = "deployments: forbidden"
+        return replace(
+            facts, target=None, primary=None, revision=None, unseen=forbidden, obstacle=forbidden
+        )
+
+    def _all_facts(self, answers: dict[Need, Answer]) -> Facts:
         return Facts(
             generation=self.generation,
             deleting=self.deleting,
@@ -198,7 +209,7 @@ class World:
                 case HoldFinalizer(present=present):
                     self.finalizer = present
                     self.gone = self.deleting and not present
-                case EnsurePrimary(revision=revision, replicas=replicas):
+                case EnsurePrimary(revision=revision, replicas=replicas) if not self.unseen:
                     self._ensure_primary(revision, replicas)
                 case EnsureServices(apex=apex):
                     self.apex = apex or self.apex
