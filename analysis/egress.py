@@ -1,7 +1,7 @@
 """Where requests may go: what an address may lead to that the administrator did not name.
 
 A policy looks at the address that is connected to, because a name can be made to lead anywhere,
-and elsewhere a moment later. Connecting belongs to `transport.py`.
+and elsewhere a moment later. Connecting belongs to `http/transport.py`.
 """
 
 import re

@@ -23,10 +23,10 @@ from analysis.model import (
     QueryFailure,
     Report,
     Sample,
-    shown_address,
 )
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, Provider
+from analysis.secrecy import shown_address
 
 #: Queries that one provider answers at the same time; the others wait for their turn.
 CONCURRENCY = 8

@@ -7,13 +7,11 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from math import isnan
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
-
-#: Shorter strings than this are no secrets worth the damage that hiding them does to messages.
-SECRET_LENGTH = 4
+from analysis.secrecy import HIDDEN, hide, shown_address, userinfo
 
 
 class Verdict(StrEnum):
@@ -108,7 +106,7 @@ class ProviderSpec:
 
     def __repr__(self) -> str:
         """Show everything that is no secret."""
-        headers = ", ".join(f"{name}: ***" for name, _ in self.headers)
+        headers = ", ".join(f"{name}: {HIDDEN}" for name, _ in self.headers)
         targets = ", ".join(shown_address(target) for target in self.targets)
         return (
             f"ProviderSpec(type={self.type!r}, address={shown_address(self.address)!r}, "
@@ -120,18 +118,18 @@ class ProviderSpec:
 
     __str__ = __repr__
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that no message may hold."""
+        return (
+            *self.credentials.secrets,
+            *(value for _, value in self.headers),
+            *chain.from_iterable(userinfo(each) for each in (self.address, *self.targets)),
+        )
+
     def redact(self, text: str) -> str:
         """Hide every secret of this spec in a text that comes from elsewhere."""
-        secrets = [*self.credentials.secrets, *(value for _, value in self.headers)]
-        for address in (self.address, *self.targets):
-            user, _, _ = _netloc(address).rpartition("@")
-            password = user.partition(":")[2]
-            secrets += [user, unquote(user), password, unquote(password)]
-            secrets.append(b64encode(unquote(user).encode()).decode() if user else "")
-        for secret in sorted(set(secrets), key=len, reverse=True):
-            if len(secret) >= SECRET_LENGTH:
-                text = text.replace(secret, "***")
-        return text
+        return hide(text, self.secrets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,19 +221,3 @@ class Report:
 def plain_number(number: float) -> str:
     """Write a number as people do: 99, 0.5, 1000000."""
     return f"{number:.12g}"
-
-
-def shown_address(address: str) -> str:
-    """Write an address without the user, password and parameters that it may hold."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "an address that cannot be read"
-    return urlunsplit((parts.scheme, _netloc(address).rpartition("@")[2], parts.path, "", ""))
-
-
-def _netloc(address: str) -> str:
-    try:
-        return urlsplit(address).netloc
-    except ValueError:
-        return ""

@@ -51,6 +51,7 @@ VIOLATIONS = [
     ("slack", "canary/controller/notify.py", "from slack_sdk.webhook import WebhookClient"),
     ("rich", "canary/cli/status.py", "from rich.text import Text"),
     ("prometheus", "analysis/engine.py", "import prometheus_api_client"),
+    ("httpx", "canary/notifiers/webhook.py", "import httpx"),
     ("tenacity", "canary/core/hooks.py", "import tenacity"),
 ]
 

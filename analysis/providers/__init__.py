@@ -12,14 +12,14 @@ from analysis.plugins import PluginTable
 
 
 class Provider(Protocol):
-    """Answer queries from one metric store. Made with a `ProviderSpec`, inside an event loop.
+    """HttpAnswer queries from one metric store. Made with a `ProviderSpec`, inside an event loop.
 
     A query may be cancelled at any await, and several run at once. No secret of the spec may be
     in what is answered or raised.
     """
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
-        """Answer a query with one value at a moment, looking back on an interval.
+        """HttpAnswer a query with one value at a moment, looking back on an interval.
 
         Raises:
             QueryError: the query or the spec is wrong; asking again will not help.

@@ -19,17 +19,12 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from analysis.errors import ProviderUnavailable, QueryError
-from analysis.model import ProviderSpec, shown_address
-from analysis.providers.connection import (
-    Answer,
-    bad_address,
-    header_text,
-    late,
-    tls_context,
-    unreachable,
-)
+from analysis.errors import QueryError
+from analysis.http.exchange import HttpAnswer, failure, late
+from analysis.model import ProviderSpec
+from analysis.providers.connection import bad_address, headers_of, tls_context, unanswered
 from analysis.providers.prometheus import refusal, unexpected
+from analysis.secrecy import shown_address
 
 #: How many reads run at the same time, each in a thread of its own.
 MOST_READS = 4
@@ -54,10 +49,7 @@ class History:
             raise bad_address(spec.address)
         self._spec = spec
         self._context = tls_context(spec)
-        self._headers = {name: header_text(name, value) for name, value in spec.headers}
-        if spec.credentials.token:
-            token = header_text("credentials", spec.credentials.token)
-            self._headers["Authorization"] = f"Bearer {token}"
+        self._headers = dict(headers_of(spec))
         self._slots = asyncio.Semaphore(MOST_READS)
 
     async def read(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
@@ -79,14 +71,13 @@ class History:
             async with asyncio.timeout(limit), self._slots:
                 result = await _in_thread(lambda: self._read(query, start, end, step))
         except TimeoutError as error:
-            raise ProviderUnavailable(late(self._spec.address, limit)) from error
+            raise late(shown_address(self._spec.address), limit) from error
         return _series(result, shown_address(self._spec.address))
 
     def _read(self, query: str, start: datetime, end: datetime, step: timedelta) -> Any:
         """Read in a thread: a list of series as the API gives them."""
-        credentials, address = self._spec.credentials, self._spec.address.rstrip("/")
-        username, password = credentials.username, credentials.password or ""
-        basic = (username.encode(), password.encode()) if username else None
+        address = self._spec.address.rstrip("/")
+        where = shown_address(address)
         responses: list[requests.Response] = []
         with requests.Session() as session:
             session.max_redirects = 0
@@ -97,7 +88,6 @@ class History:
                     url=address,
                     headers=self._headers,
                     session=session,
-                    auth=None if credentials.token else basic,
                     timeout=self._spec.timeout.total_seconds(),
                 )
                 # The client has mounted an adapter whose retries multiply the time limit.
@@ -106,16 +96,17 @@ class History:
                     query, start, end, step=f"{step.total_seconds():g}"
                 )
             except PrometheusApiClientException as error:
-                raise refusal(_answer(responses[-1]), shown_address(address), self._spec) from error
+                raise refusal(_answer(responses[-1]), where, self._spec) from error
             except (requests.JSONDecodeError, KeyError, TypeError) as error:
-                raise unexpected(shown_address(address)) from error
+                raise unexpected(where) from error
             except requests.Timeout as error:
                 limit = self._spec.timeout.total_seconds()
-                raise ProviderUnavailable(late(address, limit)) from error
+                raise late(where, limit) from error
             except ValueError as error:
                 raise bad_address(address) from error
             except (requests.RequestException, OSError) as error:
-                raise unreachable(error, address, self._spec) from error
+                told = failure(error, where, self._spec.secrets)
+                raise unanswered(error, told) from error
 
 
 class _NothingAdded(AuthBase):
@@ -174,9 +165,9 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
     return await future
 
 
-def _answer(response: requests.Response) -> Answer:
+def _answer(response: requests.Response) -> HttpAnswer:
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Answer(status=response.status_code, media_type=media_type, body=response.content)
+    return HttpAnswer(status=response.status_code, media_type=media_type, body=response.content)
 
 
 def _series(result: Any, where: str) -> Series:

@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
-from analysis.model import NoData, Outcome, ProviderSpec, Sample, shown_address
-from analysis.providers.connection import Answer, ProviderConnection, bad_address, shown_text
+from analysis.http.exchange import HttpAnswer
+from analysis.model import NoData, Outcome, ProviderSpec, Sample
+from analysis.providers.connection import ProviderConnection, bad_address
+from analysis.secrecy import shown_address, shown_text
 
 #: Longer queries are posted: servers and proxies cut long request lines, and some proxies let
 #: nothing but GET through, so the short ones are not.
@@ -51,7 +53,7 @@ class PrometheusProvider:
             raise refusal(answer, where, self._spec)
         payload = _payload(answer, where)
         warnings = tuple(
-            self._spec.redact(shown_text(str(warning)))
+            shown_text(str(warning), self._spec.secrets)
             for key in ("warnings", "infos")
             for warning in payload.get(key) or ()
         )
@@ -65,9 +67,9 @@ class PrometheusProvider:
         await self._connection.close()
 
 
-def refusal(answer: Answer, where: str, spec: ProviderSpec) -> AnalysisError:
+def refusal(answer: HttpAnswer, where: str, spec: ProviderSpec) -> AnalysisError:
     """Name a status other than 200, with the server's own words where it has any."""
-    words = spec.redact(shown_text(_own_words(answer)))
+    words = shown_text(_own_words(answer), spec.secrets)
     told = f"{where} answers {answer.status}" + (f" ({words})" if words else "")
     match answer.status:
         case 401 | 403:
@@ -86,7 +88,7 @@ def refusal(answer: Answer, where: str, spec: ProviderSpec) -> AnalysisError:
             return ProviderUnavailable(told)
 
 
-def _own_words(answer: Answer) -> str:
+def _own_words(answer: HttpAnswer) -> str:
     """Give what Prometheus says of an error; of any other page only what it is, and how long."""
     try:
         match orjson.loads(answer.body):
@@ -99,7 +101,7 @@ def _own_words(answer: Answer) -> str:
     return f"{len(answer.body)} bytes of {answer.media_type or 'no media type'}"
 
 
-def _payload(answer: Answer, where: str) -> dict[str, Any]:
+def _payload(answer: HttpAnswer, where: str) -> dict[str, Any]:
     try:
         payload = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:

@@ -17,8 +17,9 @@ from analysis.counters import Labels, Record, Snapshot, increases
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.evaluation import evaluate
 from analysis.expression import Expression, Selector, metric_names, parse
-from analysis.model import NoData, Outcome, ProviderSpec, Sample, shown_address
+from analysis.model import NoData, Outcome, ProviderSpec, Sample
 from analysis.providers.connection import ProviderConnection
+from analysis.secrecy import shown_address
 
 #: Reads within one interval: more would cost the proxies, fewer would blur where windows begin.
 READS_AN_INTERVAL = 4

@@ -12,6 +12,8 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, 
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from analysis.durations import DURATION, DURATION_LENGTH, format_duration, parse_duration
+
 
 def wrong(remedy: str) -> PydanticCustomError:
     """Make the error of a value whose remedy is known; `validation.py` takes it from there."""
@@ -78,18 +80,6 @@ class Form:
         return value
 
 
-_UNIT_SECONDS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
-_DURATION_PART = r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)"
-_DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+"
-_DURATION_LENGTH = 32
 _LONGEST = timedelta(hours=8760)
 
 
@@ -100,26 +90,6 @@ _SPELLED = re.compile(r"(?<=[0-9])(?:(m)in(?:ute)?s?|(s)ec(?:ond)?s?)(?![a-z])")
 def go_duration(text: str) -> str:
     """Write a duration such as `1min` or `30sec` as Go reads it; leave any other text alone."""
     return _SPELLED.sub(r"\1\2", text)
-
-
-def parse_duration(text: str) -> float:
-    """Read a Go duration (`90s`, `1m30s`, `2h`) as seconds; ValueError where it is none."""
-    if len(text) > _DURATION_LENGTH or re.fullmatch(_DURATION, text) is None:
-        raise ValueError(f"{text[:_DURATION_LENGTH]!r} is not a duration such as 90s, 1m30s or 2h")
-    return sum(
-        float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text)
-    )
-
-
-def format_duration(duration: timedelta) -> str:
-    """Write a duration of zero or more as the shortest Go duration, to the microsecond."""
-    rest = duration // timedelta(microseconds=1)
-    text = ""
-    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
-        count, rest = divmod(rest, size)
-        text += f"{count}{unit}" if count else ""
-    text += f"{rest}us" if rest else ""
-    return text or "0s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +125,8 @@ class Span:
         bounds = f"duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"
         return {
             "type": "string",
-            "maxLength": _DURATION_LENGTH,
-            **_rule(f"{_matches(f'^{_DURATION}$')} && {bounds}", self.remedy),
+            "maxLength": DURATION_LENGTH,
+            **_rule(f"{_matches(f'^{DURATION}$')} && {bounds}", self.remedy),
         }
 
     def check(self, value: object) -> timedelta:
@@ -240,7 +210,7 @@ ApiVersion = Annotated[
 ]
 DurationText = Annotated[
     str,
-    Form(_DURATION, "write a duration such as 500ms, 15s, 1m30s or 2h", maximum=_DURATION_LENGTH),
+    Form(DURATION, "write a duration such as 500ms, 15s, 1m30s or 2h", maximum=DURATION_LENGTH),
 ]
 Url = Annotated[
     str,

@@ -14,9 +14,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from analysis.durations import format_duration
 from canary.api.alertprovider import AlertProvider, AlertProviderSpec
 from canary.api.canary import Canary, CanarySpec
-from canary.api.fields import format_duration
 from canary.api.meta import GROUP, VERSION
 from canary.api.metrictemplate import MetricTemplate, MetricTemplateSpec
 from canary.api.status import CanaryStatus

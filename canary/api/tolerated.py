@@ -6,9 +6,10 @@ and `unsupported.py`. What a router ignores is said by the router.
 
 from collections.abc import Iterator
 
+from analysis.durations import format_duration
 from canary.api.analysis_spec import Analysis
 from canary.api.canary import AutoscalerKind, Canary, CanarySpec
-from canary.api.fields import format_duration, go_duration
+from canary.api.fields import go_duration
 from canary.api.people import LONGEST_CALL
 from canary.api.raw import items, part, text
 from canary.api.rules import BUILT_IN_METRICS

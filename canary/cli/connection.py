@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from canary.api.fields import parse_duration
+from analysis.durations import parse_duration
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status

@@ -20,13 +20,19 @@ class Backoff:
 
     def next(self, *, longest_seconds: float | None = None) -> float:
         """Give the seconds to wait after one more attempt that failed, at most what is given."""
-        delay = self.first_seconds * 2 ** min(self.attempts, _DOUBLINGS)
+        longest = longest_seconds or self.longest_seconds
+        delay = grown(self.attempts, first_seconds=self.first_seconds, longest_seconds=longest)
         self.attempts += 1
-        return jittered(min(delay, longest_seconds or self.longest_seconds))
+        return delay
 
     def reset(self) -> None:
         """Start over after a success."""
         self.attempts = 0
+
+
+def grown(attempts: int, *, first_seconds: float, longest_seconds: float) -> float:
+    """Give the seconds to wait after one more attempt that failed, beside those before it."""
+    return jittered(min(first_seconds * 2 ** min(attempts, _DOUBLINGS), longest_seconds))
 
 
 def jittered(seconds: float) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
+from analysis.secrecy import origin
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryRecord
@@ -16,7 +17,6 @@ from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
-from canary.notifiers.posting import origin
 from canary.settings import Settings
 
 SLACK = "https://slack.com"

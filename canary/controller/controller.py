@@ -15,8 +15,8 @@ from time import monotonic
 
 from analysis.egress import EgressPolicy
 from analysis.engine import CONCURRENCY, Providers
+from analysis.http.transport import endpoints
 from analysis.model import Metric, Outcome, QueryFailure
-from analysis.transport import endpoints
 from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import EVERYTHING, OutageLog

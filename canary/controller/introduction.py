@@ -4,7 +4,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from analysis.engine import Providers
-from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure, shown_address
+from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
+from analysis.secrecy import shown_address
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
 from canary.routers import ROUTERS, router_for

@@ -4,7 +4,6 @@ What a log entry says of its Canary is in its extra fields: `canary`, `namespace
 """
 
 import logging
-import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -12,38 +11,12 @@ from typing import Any, TextIO
 
 import orjson
 
+from analysis.secrecy import hide_suspicious
+
 JSON = "json"
 CONSOLE = "console"
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-_HIDDEN = "***"
-#: Between a name and its value, in a header, a dictionary, JSON, or a list of pairs.
-_BETWEEN = r"""(?:["']?\s*[:=]|["'],)\s*(?:b(?=["']))?["']?"""
-# Each pattern keeps its first group, and hides the rest of what it matches.
-_SECRETS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # Headers: to the end of the value, for schemes and cookies have several parts.
-        rf"(\b(?:proxy-)?authorization{_BETWEEN})[^\"'\r\n]+",
-        rf"(\b(?:x-api-key|api-key|x-auth-token|set-cookie|cookie){_BETWEEN})[^\"'\r\n]+",
-        r"(\b(?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}",
-        # Parameters, and fields of JSON.
-        rf"(\b(?:(?:access|refresh|id)_token|api_?key|client_secret|password){_BETWEEN})[^\s\"',&}}]+",
-        rf"(\b(?:passwd|signature|token){_BETWEEN})[^\s\"',&}}]+",
-        # Who may enter, in front of a host.
-        r"([a-z][a-z0-9+.-]*://)[^\s/@]+(?=@)",
-        # Slack: incoming webhooks and tokens.
-        r"(https?://hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+",
-        r"()\bx(?:ox[a-z]|app)-[a-z0-9-]{8,}",
-        # JSON Web Tokens: those of service accounts, for one.
-        r"()\beyj[a-z0-9_-]{8,}\.[a-z0-9_-]+\.[a-z0-9_-]*",
-    )
-)
-
-#: What each of the patterns needs to match; most of what is logged holds none of it.
-_SUSPICIOUS = re.compile(
-    r"[:=]|[\"'],|\b(?:bearer|basic)\s|\bx(?:ox[a-z]|app)-|\beyj", re.IGNORECASE
-)
 
 #: Libraries speak of their every request; what they say at DEBUG may hold headers and bodies.
 _LIBRARIES = {
@@ -84,18 +57,6 @@ def configure(level: str, log_format: str, stream: TextIO | None = None) -> None
     logging.captureWarnings(capture=True)
 
 
-def redact(text: str) -> str:
-    """Hide what looks like a secret."""
-    if _SUSPICIOUS.search(text):
-        for pattern in _SECRETS:
-            text = pattern.sub(_hide, text)
-    return text
-
-
-def _hide(found: re.Match[str]) -> str:
-    return f"{found[1]}{_HIDDEN}"
-
-
 class _Handler(logging.StreamHandler[TextIO]):
     """Our own handler, told apart from those that others have added."""
 
@@ -124,7 +85,7 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write an entry on one line, with a traceback, if any, below it."""
         extra = "".join(f"  {name}={_plain(value)}" for name, value in _extra(record).items())
-        line = printable(f"{redact(record.getMessage())}{extra}")
+        line = printable(f"{hide_suspicious(record.getMessage())}{extra}")
         trace = _trace(record)
         return f"{_time(record)} {record.levelname:<8} {line}" + (f"\n{trace}" if trace else "")
 
@@ -146,13 +107,13 @@ def _plain(value: Any) -> str | int | float | bool | None:
     """Write a value as JSON holds it."""
     if value is None or isinstance(value, bool | float) or type(value) is int:
         return value
-    return redact(str(value)).encode(errors="replace").decode()
+    return hide_suspicious(str(value)).encode(errors="replace").decode()
 
 
 def _trace(record: logging.LogRecord) -> str:
     if record.exc_info and record.exc_info[1] is not None:
-        return redact("".join(traceback.format_exception(record.exc_info[1])).rstrip())
-    return redact(record.exc_text or "")
+        return hide_suspicious("".join(traceback.format_exception(record.exc_info[1])).rstrip())
+    return hide_suspicious(record.exc_text or "")
 
 
 def printable(text: str) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, jittered
+from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, grown
 from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
 
@@ -27,6 +27,7 @@ Deliver = Callable[[], Awaitable[None]]
 CAPACITY = 100
 #: How many deliveries are under way at once.
 DELIVERIES = 64
+FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 300.0
 
 
@@ -202,16 +203,15 @@ class Outbox(Generic[Key]):
             self._observed("delivered", self._clock() - started)
 
 
-_growing = wait_exponential_jitter(initial=1, max=LONGEST_WAIT_SECONDS, jitter=1)
-
-
 def _wait(state: RetryCallState) -> float:
     """Wait longer after each attempt, and as long as the receiver asks, within bounds."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Unreachable):
-        return min(jittered(LONGEST_OUTAGE_SECONDS), _growing(state))
+    longest = LONGEST_OUTAGE_SECONDS if isinstance(error, Unreachable) else LONGEST_WAIT_SECONDS
+    delay = grown(
+        state.attempt_number - 1, first_seconds=FIRST_WAIT_SECONDS, longest_seconds=longest
+    )
     asked = error.retry_after if isinstance(error, NotDelivered) else None
-    return min(LONGEST_WAIT_SECONDS, max(_growing(state), asked or 0.0))
+    return min(LONGEST_WAIT_SECONDS, max(delay, asked or 0.0))
 
 
 def _may_succeed_later(error: BaseException) -> bool:

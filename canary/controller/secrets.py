@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from analysis.secrecy import origin
 from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import SecretReference
 from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec, NotFound, Problem
-from canary.notifiers.posting import origin
 
 KEPT_SECONDS = 60.0
 #: What of Secrets may leave the cluster; tokens of service accounts and the like never do.

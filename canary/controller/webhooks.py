@@ -11,27 +11,23 @@ from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import urlsplit
 
-import httpx
 import orjson
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import Busy
-from analysis.transport import guarded_client
+from analysis.http.posting import Reply, post
+from analysis.http.transport import Client, guarded_client, trust
+from analysis.secrecy import origin
 from canary.api.people import Webhook
+from canary.cluster.backoff import grown
 from canary.controller.secrets import SecretReader
-from canary.notifiers.posting import Reply, origin, post, trust
 
 #: Calls of one host that are under way at once; the others wait for their turn.
 CALLS_A_HOST = 8
 #: Calls of one host that may wait for their turn. A call beyond is not made, and not counted.
 WAITING_CALLS_A_HOST = 1000
+FIRST_WAIT_SECONDS = 1.0
 #: The longest wait between two attempts, whatever a receiver asks for.
 LONGEST_WAIT_SECONDS = 30.0
 #: A header's value of this length in a spec may be a key to something.
@@ -132,7 +128,7 @@ class HookCaller:
         self._bodies = bodies
         self._observed = observed
         self._sleep = sleep
-        self._clients: dict[tuple[bool, EgressPolicy], httpx.AsyncClient] = {}
+        self._clients: dict[tuple[bool, EgressPolicy], Client] = {}
         self._turns: dict[str, _Turn] = {}
         self._closed = False
 
@@ -230,13 +226,12 @@ class HookCaller:
             if not turn.users:
                 self._turns.pop(host, None)
 
-    def _client(self, *, verify: bool, egress: EgressPolicy) -> httpx.AsyncClient:
+    def _client(self, *, verify: bool, egress: EgressPolicy) -> Client:
         """Give the client of a policy that checks certificates, or the one that does not."""
         key = (verify, egress)
         if key not in self._clients:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=CALLS_A_HOST)
             self._clients[key] = guarded_client(
-                egress, verify=trust() if verify else False, limits=limits
+                egress, verify=trust() if verify else False, kept=CALLS_A_HOST
             )
         return self._clients[key]
 
@@ -300,12 +295,14 @@ def _headers(hook: Webhook, key: str, secret: Mapping[str, str]) -> dict[str, st
     return dict(headers.values())
 
 
-_growing = wait_exponential_jitter(initial=1, max=LONGEST_WAIT_SECONDS, jitter=1)
-
-
 def _wait(state: RetryCallState) -> float:
     """Wait longer after each attempt, and as long as the receiver asks, within bounds."""
-    return min(LONGEST_WAIT_SECONDS, max(_growing(state), _last(state).retry_after or 0.0))
+    delay = grown(
+        state.attempt_number - 1,
+        first_seconds=FIRST_WAIT_SECONDS,
+        longest_seconds=LONGEST_WAIT_SECONDS,
+    )
+    return min(LONGEST_WAIT_SECONDS, max(delay, _last(state).retry_after or 0.0))
 
 
 def _last(state: RetryCallState) -> Reply:

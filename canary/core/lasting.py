@@ -6,7 +6,7 @@ restart does not repeat it.
 
 from datetime import datetime, timedelta
 
-from canary.api.fields import format_duration
+from analysis.durations import format_duration
 from canary.api.status import CanaryStatus, Severity, Wait
 from canary.core.situation import Situation
 from canary.core.waits import LASTING, WRONG

@@ -2,7 +2,7 @@
 
 The protocol every notifier keeps, and the table of their names. When an alert is due, who gets it
 and when it is sent again belongs to the controller. Notifiers do not know each other; what those
-that post over HTTP share is in `posting.py`.
+that post over HTTP share is in `analysis.http`.
 """
 
 from dataclasses import dataclass

@@ -20,17 +20,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from analysis.egress import EgressPolicy
 from analysis.errors import EgressRefused
-from analysis.transport import resolve
+from analysis.http.exchange import bad_address, can_be_called, failure, retry_after
+from analysis.http.transport import resolve
+from analysis.secrecy import origin, shown_text
 from canary.api.status import Severity
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
-from canary.notifiers.posting import (
-    bad_address,
-    can_be_called,
-    failure,
-    origin,
-    retry_after,
-    shown_text,
-)
 
 #: Slack cuts longer texts.
 LONGEST_TEXT = 3000
@@ -87,10 +81,11 @@ class SlackNotifier:
         except TimeoutError as error:
             seconds = self._config.timeout.total_seconds()
             raise NotDelivered(
-                f"slack: {self._where} gave no whole answer within {seconds:g} s", retryable=True
+                f"slack: {self._where} did not answer within {seconds:g} s", retryable=True
             ) from error
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
-            raise NotDelivered(f"slack: {self._where} {failure(error)}", retryable=True) from error
+            told = failure(error, self._where, self._config.secrets)
+            raise NotDelivered(f"slack: {told}", retryable=True) from error
         except _Redirected as error:
             told = f"{self._where} {error}; redirects are not followed, write that address"
             raise NotDelivered(f"slack: {told}", retryable=False) from error

@@ -25,12 +25,12 @@ Any 2xx is success. A token is sent as a bearer token.
 
 from datetime import UTC
 
-import httpx
 import orjson
 
-from analysis.transport import guarded_client
+from analysis.errors import QueryError
+from analysis.http.posting import post
+from analysis.http.transport import guarded_client, trust
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
-from canary.notifiers.posting import post, trust
 
 
 class WebhookNotifier:
@@ -47,10 +47,8 @@ class WebhookNotifier:
             headers["Authorization"] = f"Bearer {config.token.strip()}"
         try:
             client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
-        except (ValueError, ImportError, httpx.InvalidURL) as error:
-            raise NotDelivered(
-                "webhook: the proxy can't be used; write it as http://host:port", retryable=False
-            ) from error
+        except QueryError as error:
+            raise NotDelivered(f"webhook: {error}", retryable=False) from error
         async with client:
             reply = await post(
                 client,

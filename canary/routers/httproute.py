@@ -5,10 +5,11 @@ Every default of the API is written out.
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import chain
 
+from analysis.durations import format_duration, parse_duration
 from canary.api.canary import Canary
-from canary.api.fields import parse_duration
 from canary.api.kinds import Manifest
 from canary.api.service import Service
 from canary.api.shown import shown
@@ -157,11 +158,7 @@ def _duration(text: str) -> str:
         return text
     seconds = parse_duration(text)
     rest = max(round(seconds * 1000), 1 if seconds else 0)
-    written = ""
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, rest = divmod(rest, size)
-        written += f"{count}{unit}" if count else ""
-    return written or "0s"
+    return format_duration(timedelta(milliseconds=rest))
 
 
 # -------------------------------------------------------------------------------------- problems

@@ -11,13 +11,14 @@ from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from analysis.durations import parse_duration
 from analysis.egress import rule_problem
+from analysis.secrecy import HIDDEN
 from canary.errors import Problem
 
 ENVIRONMENT_PREFIX = "TIDEGATE_"
 FILE_SUFFIX = "_FILE"
 """TIDEGATE_SLACK_TOKEN_FILE names the file that holds TIDEGATE_SLACK_TOKEN."""
-HIDDEN = "***"
 
 
 class OptionType(StrEnum):
@@ -253,17 +254,13 @@ def _number(value: object) -> float:
         raise ValueError("write a number") from None
 
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-
-
 def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
-    text = str(value).strip()
-    if not 0 < len(text) <= 32 or _PART.sub("", text):
-        raise ValueError("write a duration such as 500ms, 15s, 1m30s or 2h")
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    try:
+        seconds = parse_duration(str(value).strip())
+    except ValueError:
+        raise ValueError("write a duration such as 500ms, 15s, 1m30s or 2h") from None
     # Bounds are checked afterwards; this one keeps what a timedelta can hold.
     return timedelta(seconds=min(seconds, 1e9))
 

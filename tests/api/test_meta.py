@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from analysis.durations import format_duration, parse_duration
 from canary.api.canary import CanarySpec
-from canary.api.fields import format_duration, parse_duration
 from canary.api.meta import ObjectMeta
 from canary.api.people import AlertReference, Severity, Webhook, WebhookType
 from canary.api.validation import parse_canary

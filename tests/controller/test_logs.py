@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from canary.controller.logs import CONSOLE, JSON, JsonFormatter, configure, redact
+from analysis.secrecy import hide_suspicious
+from canary.controller.logs import CONSOLE, JSON, JsonFormatter, configure
 
 SECRETS = {
     "a bearer header": ("Authorization: Bearer s3cr3t.token", "Authorization: ***"),
@@ -69,7 +70,7 @@ def log() -> Iterator[Log]:
 @pytest.mark.parametrize("secret", SECRETS)
 def test_what_looks_like_a_secret_is_hidden(secret: str) -> None:
     text, hidden = SECRETS[secret]
-    assert redact(text) == hidden
+    assert hide_suspicious(text) == hidden
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_what_looks_like_a_secret_is_hidden(secret: str) -> None:
     ],
 )
 def test_what_is_no_secret_is_left_as_it_is(text: str) -> None:
-    assert redact(text) == text
+    assert hide_suspicious(text) == text
 
 
 @pytest.mark.parametrize("log_format", [JSON, CONSOLE])

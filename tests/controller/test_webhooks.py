@@ -259,7 +259,7 @@ class TestRepeats:
         assert result.status == 503
         assert "last" in result.message
         assert len(receiver.requests) == 3
-        assert 1 <= rests[0] <= 2 <= rests[1] <= 3
+        assert 0.7 <= rests[0] <= 1.3 < rests[1] <= 2.6
 
     async def test_without_retries_there_is_one_attempt(
         self, caller: HookCaller, receiver: Receiver, rests: Rests
@@ -300,14 +300,14 @@ class TestRepeats:
     ) -> None:
         receiver.answers(Answer(status=503, headers={"Retry-After": "soon"}), Answer())
         await call(caller, a_hook(receiver.url, retries=1))
-        assert 1 <= rests[0] <= 2
+        assert 0.7 <= rests[0] <= 1.3
 
     async def test_many_repeats_never_wait_longer_than_the_bound(
         self, caller: HookCaller, receiver: Receiver, rests: Rests
     ) -> None:
         receiver.answers(Answer(status=500))
         await call(caller, a_hook(receiver.url, retries=12))
-        assert max(rests) == LONGEST_WAIT_SECONDS
+        assert 0.7 * LONGEST_WAIT_SECONDS <= max(rests) <= LONGEST_WAIT_SECONDS
         assert len(rests) == 12
 
 
@@ -414,7 +414,7 @@ class TestCertificates:
         self, caller: HookCaller, secure: Receiver
     ) -> None:
         result = await call(caller, a_hook(secure.url))
-        assert "certificate that is not trusted" in result.message
+        assert "is not trusted" in result.message
         assert secure.requests == []
 
     async def test_it_is_accepted_unseen_where_the_hook_says_so(

@@ -32,6 +32,6 @@ async def test_a_proxy_is_used(receiver: Receiver) -> None:
 
 
 async def test_no_address_is_told_so() -> None:
-    with pytest.raises(NotDelivered, match="can't be called") as caught:
+    with pytest.raises(NotDelivered, match="cannot be called") as caught:
         await WebhookNotifier(NotifierConfig()).send(an_alert())
     assert not caught.value.retryable

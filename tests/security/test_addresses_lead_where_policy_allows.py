@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from analysis.egress import UNRESTRICTED, EgressPolicy, as_address, rule_problem, unwrapped
 from analysis.engine import Providers
 from analysis.errors import EgressRefused
+from analysis.http.transport import endpoints, guarded_client, resolve
 from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
-from analysis.transport import endpoints, guarded_client, resolve
 from canary.api.people import Webhook
 from canary.controller.webhooks import HookCaller, HookPayload
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig

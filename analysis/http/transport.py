@@ -10,16 +10,20 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import httpcore
 import httpx
 
 from analysis.egress import EgressPolicy, as_address, unwrapped
-from analysis.errors import EgressRefused
+from analysis.errors import EgressRefused, QueryError
 
-#: Kept ready for the next request, as httpx does by default.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+#: Connections that a client keeps ready for the next request.
+KEPT_CONNECTIONS = 8
+
+Client = httpx.AsyncClient
+"""Sends requests; only this package looks into one."""
 
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -38,33 +42,46 @@ def guarded_client(
     policy: EgressPolicy,
     *,
     verify: ssl.SSLContext | bool = True,
-    limits: httpx.Limits = _LIMITS,
+    kept: int = KEPT_CONNECTIONS,
     proxies: bool = True,
     proxy: str = "",
     lookup: Lookup = look_up,
-    **options: Any,
-) -> httpx.AsyncClient:
+) -> Client:
     """Make a client that connects to what a policy allows and follows no redirect.
 
     `proxies` lets the environment's proxies stand between, `proxy` one that is named here. What a
     proxy connects to it decides itself: of a request through one only the host is checked, and of
-    one that is named here where it is. Time limits are the callers'.
+    one that is named here where it is. Up to `kept` connections stay open for the requests to
+    come. Time limits are the callers'.
+
+    Raises:
+        QueryError: nothing can be sent through the named proxy as it is written.
     """
-    if not policy.enforced:
-        options |= {"verify": verify, "limits": limits, "trust_env": proxies}
-        options |= {"proxy": proxy} if proxy else {}
-    else:
-        ways: dict[str, Any] = {"verify": verify, "limits": limits}
-        if proxy:
-            transport: httpx.AsyncHTTPTransport = _ProxiedByName(policy, lookup, proxy, **ways)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=kept)
+    ways: dict[str, Any] = {"verify": verify, "limits": limits}
+    try:
+        if not policy.enforced:
+            options = ways | {"trust_env": proxies} | ({"proxy": proxy} if proxy else {})
         else:
-            transport = _Guarded(policy, lookup, **ways)
-        options |= {
-            "transport": transport,
-            "mounts": _mounts(policy, ways) if proxies and not proxy else {},
-            "trust_env": False,
-        }
-    return httpx.AsyncClient(timeout=None, **options)  # noqa: S113 - callers limit the exchange
+            options = {
+                "transport": _ProxiedByName(policy, lookup, proxy, **ways)
+                if proxy
+                else _Guarded(policy, lookup, **ways),
+                "mounts": _mounts(policy, ways) if proxies and not proxy else {},
+                "trust_env": False,
+            }
+        # Callers limit the exchange.
+        return Client(timeout=None, **options)
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        if not proxy:
+            raise
+        raise QueryError("the proxy can't be used; write it as http://host:port") from error
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Give the certificates that are trusted; reading them takes longer than a call."""
+    return httpx.create_ssl_context()
 
 
 async def resolve(
