@@ -20,7 +20,7 @@ class Clients:
         self._make = make
         self._kept = kept
         self._free: list[tuple[str, Client]] = []
-        """Clients that nobody uses, by the host that they are connected to; the oldest first."""
+        """Clients that are free, by the host that they are connected to; the oldest first."""
         self._lent: set[Client] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self.closed = False
