@@ -250,12 +250,15 @@ class Renderer:
             writes, gone = self._former_routes(record, other)
             assert other.canary is not None
             keys = other.router.objects(other.canary) if other.router else ()
-            unknown = any(self._store.unknown(key.kind, key.namespace) for key in keys)
+            unknown = other.router is None or any(
+                self._store.unknown(key.kind, key.namespace) for key in keys
+            )
             to_restore = bool(gone) or any(each.missing for each in writes)
             found.append(
                 Former(
                     service=other.service,
                     provider=other.provider,
+                    unknown=unknown,
                     routes=unknown or to_restore,
                     routed=self._store.routed(other) if to_restore else None,
                     services=bool(self._former_sides(record, other)),

@@ -22,7 +22,7 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
-from canary.core.names import former_routes, former_weight, to_give_back
+from canary.core.names import former_routes, formers_reach_canary, to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
@@ -177,7 +177,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
         return
     if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
         routed = facts.routed is not None and facts.routed.exposes_canary()
-        meant = status.canary_weight or routed or former_weight(situation)
+        meant = status.canary_weight or routed or formers_reach_canary(situation)
         if meant or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:

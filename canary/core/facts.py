@@ -210,6 +210,8 @@ class Former:
 
     service: str
     provider: str
+    unknown: bool = False
+    """Its routes can't be read: they may still send requests to either side."""
     routes: bool = False
     """Its routes are not as they were before tidegate yet."""
     routed: Seen | None = None

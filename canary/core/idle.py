@@ -6,6 +6,7 @@ from canary.core.capacity import can_carry_all
 from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
+from canary.core.names import await_former_routes
 from canary.core.promotion import finalise
 from canary.core.references import hold_for_references, unjudgeable
 from canary.core.relief import relieve
@@ -106,7 +107,7 @@ def _await_upkeep(kept: Situation) -> Situation | None:
         return _await_primary(kept)
     if kept.facts.taken:
         return hold_for_name(kept)
-    changed = await_template(kept) or await_peace(kept)
+    changed = await_template(kept) or await_peace(kept) or await_former_routes(kept)
     if changed is not None:
         return changed
     return _await_autoscaler(kept) if kept.facts.autoscaler_missing else None

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from canary.api.status import FormerNames, Names, Severity
+from canary.core import waits as why
 from canary.core.actions import GiveBack, RouteFormer
 from canary.core.facts import Former
+from canary.core.images import listed
 from canary.core.situation import Situation
 from canary.core.weights import FULL
 
@@ -71,10 +73,28 @@ def former_routes(situation: Situation) -> Iterator[RouteFormer]:
             yield RouteFormer(service=former.service, provider=former.provider, traffic=traffic)
 
 
-def former_weight(situation: Situation) -> int:
-    """Give the greatest weight that a route of former names still has for the canary."""
-    routes = (each.routed for each in situation.facts.former)
-    return max((seen.weight for seen in routes if seen), default=0)
+def formers_reach_canary(situation: Situation) -> bool:
+    """Tell whether a route of former names sends requests to the canary, as far as is known."""
+    return any(
+        each.unknown or (each.routed is not None and each.routed.exposes_canary())
+        for each in situation.facts.former
+    )
+
+
+def await_former_routes(situation: Situation) -> Situation | None:
+    """Say which former routes can't be read, so that the target keeps its pods; None for none."""
+    unread = [
+        f"service {each.service}" + (f" by {each.provider}" if each.provider else "")
+        for each in situation.facts.former
+        if each.unknown
+    ]
+    if not unread:
+        return None
+    message = (
+        f"waiting until the former route of {listed(unread)} can be read: it may still send "
+        f"requests to {situation.target_name}, which keeps its pods"
+    )
+    return situation.wait(why.FORMER_ROUTE_UNREADABLE, message)
 
 
 def given_back_at(situation: Situation) -> Iterator[datetime]:

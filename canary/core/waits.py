@@ -36,6 +36,7 @@ RIVAL_LEAVING = "RivalLeaving"
 SELECTORS_LOST = "SelectorsLost"
 WEIGHTS_IGNORED = "WeightsIgnored"
 AUTOSCALER_MISSING = "AutoscalerMissing"
+FORMER_ROUTE_UNREADABLE = "FormerRouteUnreadable"
 REFERENCE_BROKEN = "ReferenceBroken"
 PRIMARY_CHANGED = "PrimaryChanged"
 CONTESTED = "Contested"
@@ -91,6 +92,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "seconds.",
         REFERENCE_BROKEN: "A metric or a hook refers to something that is missing or cannot be used; "
         "no run begins until that is repaired.",
+        FORMER_ROUTE_UNREADABLE: "The route under a former name cannot be read; the target keeps its "
+        "pods, as requests may still reach them.",
         AUTOSCALER_MISSING: "The autoscaler that `spec.autoscalerRef` names does not exist.",
     }
 )
@@ -108,6 +111,7 @@ LASTING = frozenset(
         ROUTING,
         RESTORING,
         OBSTACLE,
+        FORMER_ROUTE_UNREADABLE,
     }
 )
 """Waits that are told once they have lasted. Of the others, those that matter are told as they
@@ -124,6 +128,7 @@ WRONG = frozenset(
         SELECTORS_LOST,
         WEIGHTS_IGNORED,
         AUTOSCALER_MISSING,
+        FORMER_ROUTE_UNREADABLE,
         REFERENCE_BROKEN,
         PRIMARY_CHANGED,
         CONTESTED,

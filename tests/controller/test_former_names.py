@@ -4,6 +4,7 @@ from typing import Any
 
 from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
 from canary.demo import manifests
+from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
 ROUTE = Kind(
@@ -178,3 +179,40 @@ async def test_a_target_made_anew_with_another_label_takes_nothing_off_the_prima
         assert primary is not None
         pods = primary["spec"]["template"]["metadata"]["labels"]
         assert pods == {"app": "podinfo-primary", "app.kubernetes.io/name": "podinfo-primary"}
+
+
+async def test_a_former_route_that_may_not_be_read_keeps_the_targets_pods(world: World):
+    await world.create_app()
+    async with proxied(world.server.url) as proxy:
+        forbidden = answer(403, {"message": "httproutes is forbidden"})
+        proxy.meet(r"GET /apis/gateway\.networking\.k8s\.io/v1/httproutes", forbidden, always=True)
+        async with world.running_controller(url=proxy.url):
+            await world.create_canary()
+            await world.until_phase("Initialized")
+            former = {
+                "service": "podinfo",
+                "provider": "gatewayapi",
+                "since": "2026-01-01T00:00:00Z",
+            }
+            patch = {"status": {"formerNames": [former]}}
+            await world.patch(CANARY, "podinfo", patch, subresource="status")
+            await world.release()
+            await world.until_phase("Succeeded")
+            assert "podinfo by gatewayapi" in await world.until_condition("Stalled", "True")
+
+            async def replicas() -> int:
+                target = await world.read(DEPLOYMENT, "podinfo")
+                assert target is not None
+                return int(target["spec"]["replicas"])
+
+            status = await world.status()
+            assert status["waitingFor"]["reason"] == "FormerRouteUnreadable"
+            assert await replicas() == 2
+
+            proxy.relent()
+
+            async def parked() -> bool:
+                return await replicas() == 0
+
+            await until(parked, "the target is parked")
+            assert await formers(world) == []

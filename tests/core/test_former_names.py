@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, FormerNames, Names, Phase
+from canary.core import waits
 from canary.core.actions import GiveBack, RouteFormer, RouteTraffic, ScaleTarget
 from canary.core.facts import Facts, Former, Policy, Revision, UpdateStrategy
 from canary.core.names import FORMER_KEPT
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, a_run, a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided
+from tests.core.deciding import decided, message, reason
 
 DRAIN = timedelta(seconds=10)
 POLICY = Policy(drain=DRAIN)
@@ -227,11 +228,11 @@ def test_a_primary_keeps_its_last_pod_while_a_former_route_leads_to_it() -> None
         revision=Revision(id=NEW),
         target=a_workload(strategy=UpdateStrategy(recreate=True)),
     )
-    for former, reason in ((Seen(), "Routing"), (everything, "Draining")):
+    for former, expected in ((Seen(), "Routing"), (everything, "Draining")):
         seen = replace(facts, former=(replace(LEFT, routed=former),))
         waiting = decided(MOVED, status, seen, at(0)).status.waiting_for
         assert waiting is not None
-        assert waiting.reason == reason
+        assert waiting.reason == expected
 
 
 def test_former_names_that_a_hand_has_written_are_bounded_and_name_something() -> None:
@@ -240,3 +241,19 @@ def test_former_names_that_a_hand_has_written_are_bounded_and_name_something() -
     status = a_status(names=OLD, former_names=(nothing, *written))
     kept = decided(a_spec(), status, ROUTED, at(1)).status.former_names
     assert kept == tuple(written[:FORMER_KEPT])
+
+
+def test_a_former_route_that_cannot_be_read_keeps_the_targets_pods_and_is_said() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,), step_started_at=at(0))
+    hidden = Former(service="podinfo", provider="istio", unknown=True, routes=True)
+    facts = replace(ROUTED, former=(hidden,), target=a_workload(replicas=2))
+    decision = decided(MOVED, status, facts, at(100))
+    assert ScaleTarget(replicas=0) not in decision.actions
+    assert former(decision.status) == [("podinfo", "istio")]
+    assert reason(decision) == waits.FORMER_ROUTE_UNREADABLE
+    assert "service podinfo by istio" in message(decision)
+    read = replace(facts, former=(replace(hidden, unknown=False, routed=Seen()),))
+    after = decided(MOVED, decision.status, read, at(101))
+    assert ScaleTarget(replicas=0) in after.actions
+    assert after.status.waiting_for is None
