@@ -42,6 +42,7 @@ VIOLATIONS = [
     ("pure", "canary/api/meta.py", "import logging"),
     ("pure", "canary/resources/names.py", "from random import choice"),
     ("pure", "canary/routers/istio.py", "import httpx"),
+    ("pure", "canary/views/status.py", "from rich.text import Text"),
     ("pure", "analysis/judges/threshold.py", "from os import environ"),
     ("plug-ins", "canary/routers/istio.py", "import canary.routers.smi"),
     ("embedded", "canary/controller/apply.py", "import tidegate_embedded.process"),

@@ -20,7 +20,6 @@ from canary.api.status import CanaryStatus, CommandRecord
 from canary.cli.connection import DurationParam, Place, canary_command, read_canary_status
 from canary.cli.ending import CommandRefused, TooLate
 from canary.cli.finding import read_canary
-from canary.cli.moments import moment
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cluster.cluster import Cluster
@@ -28,6 +27,7 @@ from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature
 from canary.errors import Forbidden, NotFound
+from canary.views.moments import moment
 
 REVIEW = Kind(
     group="authentication.k8s.io",

@@ -13,12 +13,12 @@ from canary.api.kinds import DEPLOYMENT, Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import CommandRefused
-from canary.cli.moments import span
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
 from canary.errors import ClusterError, NotFound
 from canary.replicas.presence import controllers
+from canary.views.moments import span
 
 NAMESPACE = Kind(
     group="", versions=("v1",), kind="Namespace", plural="namespaces", namespaced=False

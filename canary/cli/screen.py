@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from canary.controller.logs import printable
+from canary.views.blocks import Block, Line, Part, Rows, Styled
 
 _INDENT = "  "
 _UNBOUNDED = 10_000
@@ -23,27 +24,17 @@ _UNBOUNDED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Styled:
-    """A text with a style: `bold`, `red`."""
+class Drawing:
+    """A block as it is drawn, as wide as there is room: lines break between words."""
 
-    text: str
-    style: str
+    block: Block
 
-
-Part = str | Styled
-Line = tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Rows under a header, in columns."""
-
-    header: tuple[str, ...]
-    rows: tuple[Line, ...]
-
-
-Block = tuple[Line | Rows, ...]
-"""What is shown at once."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for each in self.block:
+            if isinstance(each, Rows):
+                yield _table(each)
+            else:
+                yield _wrapped(each, console, options.max_width)
 
 
 class Screen:
@@ -60,23 +51,12 @@ class Screen:
 
     def show(self, block: Block) -> None:
         """Print a block: as wide as a terminal is, and elsewhere in lines of any length."""
-        self._console.print(self._fitted(block))
+        self._console.print(Drawing(block))
 
     @property
     def width(self) -> int:
         """How many columns there are."""
         return self._console.width
-
-    def _fitted(self, block: Block) -> RenderableType:
-        return Group(
-            *(_table(each) if isinstance(each, Rows) else self._wrapped(each) for each in block)
-        )
-
-    def _wrapped(self, line: Line) -> Text:
-        """Break a line between words; what follows is indented."""
-        indent = Text(f"\n{_INDENT}")
-        width = self._console.width - len(_INDENT)
-        return indent.join(_words(line).wrap(self._console, width))
 
     @contextmanager
     def painting(self) -> Iterator[Callable[[Block], None]]:
@@ -93,7 +73,7 @@ class Screen:
 
                 def paint(block: Block) -> None:
                     painted[:] = [block]
-                    live.update(_Cropped(self._fitted((_heading(), *block))), refresh=True)
+                    live.update(_Cropped(Drawing((_heading(), *block))), refresh=True)
 
                 yield paint
         finally:
@@ -123,6 +103,12 @@ class _Cropped:
             yield Segment.line()
         if more > 0:
             yield Text(f"… {more + 1} more lines", "dim")
+
+
+def _wrapped(line: Line, console: Console, width: int) -> Text:
+    """Break a line between words; what follows is indented."""
+    indent = Text(f"\n{_INDENT}")
+    return indent.join(_words(line).wrap(console, width - len(_INDENT)))
 
 
 def _words(parts: Iterable[Part]) -> Text:

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from canary.cli.connection import Place
-from canary.cli.moments import moment
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
 from canary.replicas.presence import controllers
+from canary.views.moments import moment
 
 
 async def silence(cluster: Cluster, place: Place) -> str:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from canary.cli.screen import Block, Screen, Styled
+from canary.cli.screen import Screen
 from canary.errors import Unreachable
+from canary.views.blocks import Block, Styled
 
 _LOOK_SECONDS = 1.0
 

@@ -1,4 +1,4 @@
-"""What the view shows of a Canary at one moment, as one frozen value. Pure."""
+"""What the demonstration shows of a Canary at one moment, as one frozen value. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,13 +28,12 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryView:
+class DemoSnapshot:
     """A Canary, what its load sees, and the last events."""
 
     now: datetime
     namespace: str
     name: str
-    router: str = ""
     status: CanaryStatus = field(default_factory=CanaryStatus)
     plan: tuple[int, ...] = ()
     threshold: int = 0
@@ -57,7 +56,6 @@ class CanaryView:
             now=now,
             namespace=metadata["namespace"],
             name=metadata["name"],
-            router=spec.get("provider") or "",
             status=read_status(canary.get("status")),
             plan=step_plan(analysis) if analysis else (),
             threshold=analysis.threshold if analysis else 0,

@@ -1,12 +1,12 @@
 """The story that `make demo` tells: a good release is promoted, a bad one is rolled back.
 
-What is seen on the way is drawn by `view.py`; the world that it is told in is in `world.py`.
+What is seen on the way is drawn by `picture.py`; the world that it is told in is in `world.py`.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -17,9 +17,9 @@ from rich.markup import escape
 
 from canary.controller.logs import printable
 from canary.demo.embedded import EmbeddedWorld
+from canary.demo.live import LiveView
 from canary.demo.manifests import APP, NAMESPACE
-from canary.demo.snapshot import CanaryView
-from canary.demo.view import LiveView
+from canary.demo.snapshot import DemoSnapshot
 from tidegate_embedded.load import Load, LoadStats
 
 GOOD, BAD = "6.1.0", "6.2.0"
@@ -113,10 +113,10 @@ async def _release(
     )
 
 
-async def _snapshot(world: EmbeddedWorld, load: Load) -> CanaryView:
-    return CanaryView.of(
+async def _snapshot(world: EmbeddedWorld, load: Load) -> DemoSnapshot:
+    return DemoSnapshot.of(
         await world.canary(),
-        now=datetime.now(UTC),
+        now=datetime.now().astimezone(),
         load=load.stats(),
         events=await world.events(),
     )

@@ -20,11 +20,11 @@ from canary.api.status import (
     Wait,
     Weights,
 )
-from canary.cli.moments import moment, span
 from canary.cli.screen import Screen
-from canary.cli.status import described
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
+from canary.views.moments import moment, span
+from canary.views.status import status_view
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
 
@@ -40,7 +40,7 @@ def shown(status: CanaryStatus, now: datetime = NOW, *, width: int = 0) -> list[
     console = Console(
         file=written, width=width or None, force_terminal=width > 0, color_system=None
     )
-    Screen(console).show(described("default/podinfo", status, now))
+    Screen(console).show(status_view("default/podinfo", status, now).whole)
     return [line.rstrip() for line in written.getvalue().splitlines()]
 
 
@@ -102,7 +102,7 @@ def test_a_painted_terminal_says_that_there_is_more(height, more):
         file=written, width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"}
     )
     with Screen(console).painting() as paint:
-        paint(described("default/podinfo", CROWDED, NOW))
+        paint(status_view("default/podinfo", CROWDED, NOW).whole)
         painted = written.getvalue()
     assert (" more lines" in painted) == more
 

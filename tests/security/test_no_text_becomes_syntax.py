@@ -14,16 +14,16 @@ from analysis.errors import QueryError
 from analysis.template import TemplateContext, open_quote, render
 from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Wait
 from canary.cli.screen import Screen
-from canary.cli.status import described
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.controller.notify import LONGEST_EVENT_MESSAGE
-from canary.demo.snapshot import CanaryView, Happening
-from canary.demo.view import lines
-from canary.demo.view import render as render_picture
+from canary.demo.journal import lines
+from canary.demo.picture import render as render_picture
+from canary.demo.snapshot import DemoSnapshot, Happening
 from canary.notifiers import NOTIFIERS
+from canary.views.status import status_view
 from tests.controller.running import World
 from tests.controller.test_notify import run
-from tests.demo.test_view import NOW, a_canary
+from tests.demo.snapshots import NOW, a_canary
 from tests.notifiers.cases import CASES, Case, an_alert
 from tests.receiver import Answer, Receiver
 from tests.security.hostile import HOSTILE
@@ -98,16 +98,16 @@ def test_a_terminal_shows_it_as_words(text):
     past = RunRecord(revision=text, outcome=text, message=text, commands=(text,))
     status = CanaryStatus(waiting_for=wait, metrics=(metric,), history=(past,))
     happening = Happening(id="1", at=NOW, reason=text, message=text)
-    snapshot = replace(CanaryView.of(a_canary(status), now=NOW), events=(happening,))
+    snapshot = replace(DemoSnapshot.of(a_canary(status), now=NOW), events=(happening,))
     plain, coloured = (
         Console(file=io.StringIO(), width=200, force_terminal=terminal, color_system=None)
         for terminal in (False, True)
     )
     for console in (plain, coloured):
         screen = Screen(console)
-        screen.show(described("demo/podinfo", status, NOW))
+        screen.show(status_view("demo/podinfo", status, NOW).whole)
         paused = CanaryStatus(paused=Pause(by=text, since=NOW))
-        screen.show(described("demo/podinfo", paused, NOW))
+        screen.show(status_view("demo/podinfo", paused, NOW).whole)
         console.print(render_picture(snapshot))
         for line in lines(None, snapshot):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

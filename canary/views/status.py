@@ -1,0 +1,119 @@
+"""The status of a Canary as people read it: `tidegate status` and the demonstration print it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from canary.api.status import CanaryStatus, MetricStatus, RunRecord
+from canary.core.conditions import INVALID, SPEC_WARNINGS
+from canary.core.images import images_told
+from canary.core.references import REFERENCES_RESOLVED
+from canary.views.blocks import Block, Line, Rows, Styled
+from canary.views.moments import day, moment, span
+
+_MARKS = {
+    "pass": Styled("✔", "green"),
+    "fail": Styled("✘", "red"),
+    "inconclusive": Styled("?", "yellow"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """What there is to say of a status, in the order in which it is read."""
+
+    position: tuple[Line, ...]
+    """Phase, weights and images."""
+    problems: tuple[Line, ...]
+    """What is wrong with the spec, and with what it refers to."""
+    waits: tuple[Line, ...]
+    """What is waited for, and who has paused the run."""
+    judgements: Block
+    """The last judgement of each metric; those that do not pass are explained first."""
+    history: tuple[Line, ...]
+    """Past runs, the newest first."""
+
+    @property
+    def present(self) -> Block:
+        """Everything but the past."""
+        return (*self.position, *self.problems, *self.waits, *self.judgements)
+
+    @property
+    def whole(self) -> Block:
+        """Everything."""
+        return (*self.present, *self.history)
+
+
+def status_view(name: str, status: CanaryStatus, now: datetime) -> StatusView:
+    """Describe a status, with the moments as they are in the zone of `now`."""
+    return StatusView(
+        position=tuple(_position(name, status)),
+        problems=tuple(_problems(status)),
+        waits=tuple(_waits(status, now)),
+        judgements=tuple(_judgements(status.metrics)),
+        history=tuple((_past(run, now),) for run in status.history),
+    )
+
+
+def _position(name: str, status: CanaryStatus) -> Iterator[Line]:
+    yield (Styled(name, "bold"), f"  {status.state or status.phase or 'New'}")
+    yield (
+        (
+            f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
+            f"step {status.step} of {status.steps}  failed checks {status.failed_checks}"
+        ),
+    )
+    if images := images_told(status):
+        yield (f"images {images}",)
+
+
+def _problems(status: CanaryStatus) -> Iterator[Line]:
+    refused = status.condition(INVALID)
+    if refused is not None and refused.status == "True":
+        yield (Styled(refused.message, "red"),)
+    accepted = status.condition(SPEC_WARNINGS)
+    if accepted is not None and accepted.status == "True":
+        yield (Styled(f"warning: {accepted.message}", "yellow"),)
+    unresolved = status.condition(REFERENCES_RESOLVED)
+    if unresolved is not None and unresolved.status == "False":
+        yield (Styled(unresolved.message, "yellow"),)
+
+
+def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
+    wait, paused = status.waiting_for, status.paused
+    if wait is not None:
+        until = f", until {moment(wait.deadline, now)}" if wait.deadline else ""
+        yield (
+            f"waiting since {moment(wait.since, now)}{until}: ",
+            Styled(wait.reason, "bold"),
+            f" – {wait.message}",
+        )
+    if paused is not None:
+        yield (f"paused since {moment(paused.since, now)} {paused.by}",)
+
+
+def _judgements(metrics: tuple[MetricStatus, ...]) -> Iterator[Line | Rows]:
+    yield from map(_explanation, (each for each in metrics if each.verdict != "pass"))
+    if metrics:
+        yield Rows(
+            header=("", "metric", "value", "bound", "verdict"),
+            rows=tuple(map(_judgement, metrics)),
+        )
+
+
+def _judgement(metric: MetricStatus) -> Line:
+    value = "–" if metric.value is None else f"{metric.value:g}"
+    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, metric.verdict)
+
+
+def _explanation(metric: MetricStatus) -> Line:
+    return (_MARKS.get(metric.verdict, ""), f" {metric.name}: {metric.message}")
+
+
+def _past(run: RunRecord, now: datetime) -> str:
+    """Say of a past run when it began, of what, how it ended, and who had a hand in it."""
+    began = day(run.started_at, now) if run.started_at else "–"
+    took = span(timedelta(seconds=run.duration_seconds))
+    images = f" ({run.images})" if run.images else ""
+    hands = f" ({', '.join(run.commands)})" if run.commands else ""
+    return f"{began}  {run.revision}{images}  {run.outcome} after {took}  {run.message}{hands}"
