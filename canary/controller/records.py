@@ -4,7 +4,7 @@ A record is made once, when its object changes. Objects that tidegate writes who
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
@@ -25,7 +25,6 @@ from canary.controller.memo import Memo
 from canary.core.facts import Amount, Image, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
-from canary.routers.refusal import refusal
 
 ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
@@ -50,7 +49,7 @@ class Packed:
     content: bytes
     resource_version: str
     refusal: str = ""
-    """Why whoever routes by it refuses it as it is."""
+    """Who rejects it as it is, and why."""
     owners: tuple[str, ...] = ()
     """Who owns it, for people."""
     changed_by: str = ""
@@ -146,8 +145,8 @@ class ConfigRecord:
     """The Canaries whose primaries' copy it is; none for the user's own."""
 
 
-def pack(manifest: Manifest) -> Packed:
-    """Keep an object whole, packed."""
+def pack(manifest: Manifest, refusal: Callable[[Manifest], str] | None = None) -> Packed:
+    """Keep an object whole, packed; `refusal` reads its status, which is not kept."""
     metadata = {
         key: value
         for key, value in manifest["metadata"].items()
@@ -157,7 +156,7 @@ def pack(manifest: Manifest) -> Packed:
     return Packed(
         content=packed(kept | {"metadata": metadata}),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
-        refusal=refusal(manifest),
+        refusal=refusal(manifest) if refusal else "",
         owners=_owners(manifest),
         changed_by=_last_writer(manifest["metadata"]),
     )

@@ -6,6 +6,7 @@ to, and nobody else. What a change means is not known here.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
@@ -22,7 +23,7 @@ from canary.controller.canaries import (
 )
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, Need, dependencies, needs
-from canary.controller.former import former_routes
+from canary.controller.former import former_routes, formers
 from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,
@@ -227,8 +228,10 @@ class Tracker:
             return
         self._tracked.keep(record.key, inputs, True)
         former = {key.kind for key in former_routes(record)}
-        for kind in (*(record.router.kinds if record.router else ()), *former):
-            self.caches.register(kind, pack)
+        routers = (record.router, *(each.router for each in formers(record)))
+        for router in filter(None, routers):
+            for kind in router.kinds:
+                self.caches.register(kind, partial(pack, refusal=router.refusal))
         wanted = self._shared(needs(record, target, primary, configs=self._followed_configs))
         self._needs[record.key] = wanted
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}

@@ -21,7 +21,8 @@ class Traffic:
     match: tuple[HttpMatch, ...] = ()
     """The requests that take part; all of the route's where empty."""
     mirror: int = 0
-    """Percent of the primary's requests that the canary gets a copy of."""
+    """Percent of the requests that take part, whoever answers them, which the canary gets a copy
+    of; its answers to copies are dropped."""
 
     def __post_init__(self) -> None:
         for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
@@ -37,7 +38,7 @@ class Seen:
     weight: int = 0
     """Percent of the requests that take part which the canary answers."""
     mirror: int = 0
-    """Percent of the primary's requests that the canary gets a copy of."""
+    """Percent of the requests that take part which the canary gets a copy of."""
     matched: bool = False
     """Whether only some of the route's requests take part; the primary answers the others."""
 

@@ -6,7 +6,6 @@ what it renders, and does not know the other routers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from analysis.errors import UnknownPlugin
@@ -15,15 +14,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
-
-
-class Capability(StrEnum):
-    """What a router may be able to do beside weights."""
-
-    MATCH = "match"
-    MIRROR = "mirror"
-    AFFINITY = "affinity"
-    TCP = "tcp"
+from canary.routers.abilities import Abilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +29,17 @@ class ClusterState:
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""
         return self.served.get(kind, kind.versions[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredField:
+    """A field that the API server would drop without a word where the CRD does not have it."""
+
+    kind: Kind
+    path: tuple[str, ...]
+    """Its place in an object, lists left out: `("spec", "rules", "timeouts")`."""
+    problem: Problem
+    """What to say of a CRD without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,6 @@ class Router(Protocol):
     name: ClassVar[str]
     variants: ClassVar[tuple[str, ...]]
     """The versions of its API that a user may insist on."""
-    capabilities: ClassVar[frozenset[Capability]]
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -66,6 +67,9 @@ class Router(Protocol):
 
         With a variant, their versions are narrowed to it, so that discovery says what is missing.
         """
+
+    def abilities(self, canary: Canary) -> Abilities:
+        """Tell what it can say for a Canary; its protocol may leave less than there is."""
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of this router and that it cannot do."""
@@ -75,6 +79,9 @@ class Router(Protocol):
 
         Whatever decides who reaches the canary is a problem instead.
         """
+
+    def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
+        """Name the fields of its kinds that not every installed CRD has, and a Canary needs."""
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the objects that it reads and writes, the one that holds the weights first."""
@@ -93,6 +100,12 @@ class Router(Protocol):
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Tell how the objects are put back as they were found."""
+
+    def refusal(self, manifest: Manifest) -> str:
+        """Say who rejects an object and why, from its status; empty where its API has no such word.
+
+        What was said of an earlier generation does not count.
+        """
 
 
 ROUTERS: PluginTable[Router] = PluginTable(

@@ -15,8 +15,10 @@ from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers import Capability, ClusterState, Restoration
+from canary.routers import ClusterState, RequiredField, Restoration
+from canary.routers.abilities import Abilities
 from canary.routers.httproute import (
+    ABILITIES,
     filters,
     http_match,
     route_problems,
@@ -25,13 +27,16 @@ from canary.routers.httproute import (
 )
 from canary.routers.matching import canary_matches
 from canary.routers.objects import render_object, restore_objects
-from canary.routers.shares import entries, part, seen, sides, weight_of
+from canary.routers.parents import refusal
+from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
 
 GROUP = "gateway.networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 
 #: What tidegate decides in an HTTPRoute.
 _DECIDES = frozenset({"parentRefs", "hostnames", "rules"})
+#: The filter that copies requests.
+_MIRROR = "RequestMirror"
 #: What the API gives a backend without a weight.
 _DEFAULT_WEIGHT = 1
 
@@ -41,7 +46,6 @@ class GatewayApiRouter:
 
     name: ClassVar[str] = "gatewayapi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.MATCH})
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""
@@ -57,6 +61,10 @@ class GatewayApiRouter:
         """The HTTPRoute."""
         return (self._kind,)
 
+    def abilities(self, _canary: Canary) -> Abilities:
+        """What an HTTPRoute can say."""
+        return ABILITIES
+
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
         problems = tuple(route_problems(canary, self.name))
@@ -70,6 +78,10 @@ class GatewayApiRouter:
     def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
         """Name what a Canary asks of an HTTPRoute that it cannot say, and that does no harm."""
         return tuple(route_warnings(canary, self.name))
+
+    def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
+        """Name what not every release of the API has: it would be dropped, and not be missed."""
+        return tuple(_required(canary, self._kind))
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the HTTPRoute."""
@@ -99,18 +111,44 @@ class GatewayApiRouter:
         return (rendered,)
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
-        """Read the weights of the rules that lead to a side."""
+        """Read the weights, and the copies, of the rules that lead to a side."""
         (key,) = self.objects(canary)
-        return seen(_weights(canary, part(cluster.existing.get(key), "spec")))
+        return _seen(canary, part(cluster.existing.get(key), "spec"))
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted HTTPRoute its spec back, or remove the one that was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
 
+    def refusal(self, manifest: Manifest) -> str:
+        """Say which parent rejects the HTTPRoute, and why."""
+        return refusal(manifest)
+
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
     """Tell whether a spec is one that was written for a Canary."""
-    return bool(_weights(canary, spec))
+    return _seen(canary, spec) is not None
+
+
+def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
+    analysis, service = canary.spec.analysis, canary.spec.service
+    if analysis.mirror and analysis.mirror_weight not in {None, FULL}:
+        problem = Problem(
+            "spec.analysis.mirrorWeight",
+            analysis.mirror_weight,
+            "install the CRDs of Gateway API 1.3 or later, or remove it to mirror every request: "
+            "the installed HTTPRoute has no percentage, so every request would be mirrored",
+        )
+        path = ("spec", "rules", "filters", "requestMirror", "percent")
+        yield RequiredField(kind=kind, path=path, problem=problem)
+    for field, limit in (("timeout", service.timeout), ("backendTimeout", service.backend_timeout)):
+        if limit:
+            problem = Problem(
+                f"spec.service.{field}",
+                limit,
+                "install the CRDs of Gateway API 1.2 or later, or remove it: the installed "
+                "HTTPRoute has no time limits, so requests would have none",
+            )
+            yield RequiredField(kind=kind, path=("spec", "rules", "timeouts"), problem=problem)
 
 
 def _parent(reference: ParentReference) -> Manifest:
@@ -133,18 +171,25 @@ def _rules(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
     backends = [
         _backend(canary, service, weight) for service, weight in sides(canary, traffic.weight)
     ]
-    yield _rule(canary, canary_matches(canary.spec.service.match, traffic.match), backends)
+    matches = canary_matches(canary.spec.service.match, traffic.match)
+    yield _rule(canary, matches, backends, mirror=traffic.mirror)
     if traffic.match:
         primary = _backend(canary, canary.spec.primary_service_name, FULL)
         yield _rule(canary, canary.spec.service.match, [primary])
 
 
-def _rule(canary: Canary, matches: tuple[HttpMatch, ...], backends: list[Manifest]) -> Manifest:
+def _rule(
+    canary: Canary,
+    matches: tuple[HttpMatch, ...],
+    backends: list[Manifest],
+    *,
+    mirror: int = 0,
+) -> Manifest:
     rule: Manifest = {
         "matches": [http_match(match) for match in matches or (HttpMatch(),)],
         "backendRefs": backends,
     }
-    if changes := filters(canary.spec.service):
+    if changes := [*filters(canary.spec.service), *_copies(canary, mirror)]:
         rule["filters"] = changes
     if limits := timeouts(canary.spec.service):
         rule["timeouts"] = limits
@@ -152,24 +197,47 @@ def _rule(canary: Canary, matches: tuple[HttpMatch, ...], backends: list[Manifes
 
 
 def _backend(canary: Canary, service: str, weight: int) -> Manifest:
-    return {
-        "group": "",
-        "kind": "Service",
-        "name": service,
-        "port": canary.spec.service.port,
-        "weight": weight,
-    }
+    return {**_service(canary, service), "weight": weight}
 
 
-def _weights(canary: Canary, spec: object) -> list[int]:
-    """Read the canary's weight in each rule that leads to a side."""
-    found = (_weight(canary, rule) for rule in entries(spec, "rules"))
-    return [weight for weight in found if weight is not None]
+def _service(canary: Canary, name: str) -> Manifest:
+    return {"group": "", "kind": "Service", "name": name, "port": canary.spec.service.port}
 
 
-def _weight(canary: Canary, rule: Manifest) -> int | None:
+def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
+    """Give the filter that copies requests to the canary; without a percentage it copies all."""
+    if percent:
+        mirror: Manifest = {"backendRef": _service(canary, canary.spec.canary_service_name)}
+        if percent < FULL:
+            mirror["percent"] = percent
+        yield {"type": _MIRROR, "requestMirror": mirror}
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+def _seen(canary: Canary, spec: object) -> Seen | None:
+    return route_seen(_rule_seen(canary, rule) for rule in entries(spec, "rules"))
+
+
+def _rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
     backends = entries(rule, "backendRefs")
-    return weight_of(
+    weight = weight_of(
         canary,
         ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in backends),
     )
+    if weight is None:
+        return None
+    copies = (_copied(canary, each.get("requestMirror")) for each in entries(rule, "filters"))
+    return Seen(weight=weight, mirror=max(copies, default=0))
+
+
+def _copied(canary: Canary, mirror: object) -> int:
+    """Read how many requests a filter copies to the canary, in percent."""
+    if part(mirror, "backendRef", "name") != canary.spec.canary_service_name:
+        return 0
+    fraction = part(mirror, "fraction")
+    if fraction is not None:
+        return percent_of(part(fraction, "numerator"), part(fraction, "denominator") or FULL)
+    percent = part(mirror, "percent")
+    return FULL if percent is None else percent_of(percent)

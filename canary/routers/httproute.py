@@ -12,13 +12,13 @@ from analysis.durations import format_duration, parse_duration
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.service import Service
-from canary.api.shown import shown
+from canary.api.shown import Description, shown
 from canary.api.traffic import CorsPolicy, HeaderChanges, HttpMatch, Rewrite, StringMatch
 from canary.errors import Problem, SpecWarning
-from canary.routers.matching import canary_matches, match_problems, pattern, way
-from canary.routers.support import Understood, ignored, refused
+from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
+from canary.routers.matching import canary_matches, match_problems, pattern
 
-_UNDERSTOOD = Understood(
+ABILITIES = Abilities(
     service=frozenset(
         {
             "timeout",
@@ -31,10 +31,17 @@ _UNDERSTOOD = Understood(
             "cors_policy",
         }
     ),
-    analysis=frozenset({"match"}),
+    # `name` is for people, and is left out.
+    conditions={
+        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
+        "method": frozenset({"exact"}),
+    },
+    others="an HTTPRoute matches on path, one method, headers and query parameters",
+    matches=True,
+    mirrors=True,
 )
-#: What a condition may say. `name` is for people, and is left out.
-_MATCH = frozenset({"name", "uri", "method", "headers", "query_params"})
+#: How many conditions a rule may have; all rules have fewer than twice as many.
+_MATCHES = 64
 #: A duration as the API takes it (GEP-2257).
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 #: The seconds that the API gives a CORS filter without maxAge.
@@ -166,7 +173,7 @@ def _duration(text: str) -> str:
 
 def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
-    yield from refused(canary, router, _UNDERSTOOD)
+    yield from refused(canary, router, ABILITIES)
     yield from match_problems(canary)
     for place, matches in (
         ("spec.service.match", canary.spec.service.match),
@@ -174,24 +181,12 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     ):
         for index, match in enumerate(matches):
             yield from _condition_problems(f"{place}[{index}]", match)
+    yield from _limit_problems(canary)
     yield from _rewrite_problems(canary)
     yield from _timeout_problems(canary.spec.service)
 
 
 def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
-    for field, value in match:
-        if value and field not in _MATCH:
-            yield Problem(
-                f"{place}.{HttpMatch.model_fields[field].alias}",
-                shown(value),
-                "remove it: an HTTPRoute matches on path, method, headers and query parameters",
-            )
-    if match.method and match.method.exact is None:
-        yield Problem(
-            f"{place}.method",
-            shown(way(match.method)[1]),
-            "write exact: a condition of an HTTPRoute matches one method; add a condition for each",
-        )
     if match.uri:
         how, text = way(match.uri)
         if how in {"exact", "prefix"} and not text.startswith("/"):
@@ -199,6 +194,19 @@ def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
     for name, each in chain(match.headers.items(), match.query_params.items()):
         if not way(each)[1]:
             yield Problem(place, name, "write at least one character to compare with")
+
+
+def _limit_problems(canary: Canary) -> Iterator[Problem]:
+    """Tell of more conditions than a rule may have; two lists make one of every pair."""
+    service, analysis = canary.spec.service.match, canary.spec.analysis.match
+    pairs = len(canary_matches(service, analysis))
+    if analysis and (pairs > _MATCHES or pairs + len(service) >= 2 * _MATCHES):
+        yield Problem(
+            "spec.analysis.match",
+            Description(f"a list of {len(analysis)}"),
+            f"write fewer conditions: with the {len(service)} of spec.service.match they make "
+            f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
+        )
 
 
 def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
@@ -232,7 +240,7 @@ def _timeout_problems(service: Service) -> Iterator[Problem]:
 
 def route_warnings(canary: Canary, router: str) -> Iterator[SpecWarning]:
     """Name what a Canary asks of an HTTPRoute that it cannot say, and that does no harm."""
-    yield from ignored(canary, router, _UNDERSTOOD)
+    yield from ignored(canary, router, ABILITIES)
     policy = canary.spec.service.cors_policy
     for index, origin in enumerate(policy.allow_origins if policy else ()):
         if origin.exact is None:

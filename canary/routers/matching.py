@@ -17,6 +17,7 @@ from canary.api.canary import Canary
 from canary.api.shown import Description
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.errors import Problem
+from canary.routers.abilities import way
 
 _Value = TypeVar("_Value")
 
@@ -98,11 +99,6 @@ def both(first: HttpMatch, second: HttpMatch) -> HttpMatch | Inexpressible | Non
 
 
 # ------------------------------------------------------------------------ conditions on one text
-
-
-def way(match: StringMatch) -> tuple[str, str]:
-    """Tell how a text is matched, and what it is compared with."""
-    return next(iter(match.model_dump(exclude_none=True).items()))
 
 
 def pattern(match: StringMatch) -> str:

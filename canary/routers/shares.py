@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -52,14 +53,24 @@ def weight_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> int | No
     return min(max(percent, lowest), highest)
 
 
-def seen(weights: list[int]) -> Seen | None:
-    """Tell what a route does from the canary's weight in each of its rules that lead to a side.
+def route_seen(rules: Iterable[Seen | None]) -> Seen | None:
+    """Tell what a route does from each of its rules; None for a rule that leads to neither side.
 
     Of several, one is for the requests that take part, and the others are for the rest.
     """
-    if not weights:
+    leading = [rule for rule in rules if rule is not None]
+    if not leading:
         return None
-    return Seen(weight=next(filter(None, weights), 0), matched=len(weights) > 1)
+    exposing = (rule for rule in leading if rule.exposes_canary())
+    return replace(next(exposing, leading[0]), matched=len(leading) > 1)
+
+
+def percent_of(share: object, whole: object = FULL) -> int:
+    """Read how much is copied as percent: all where that can't be read, and never a little as none."""
+    part_, all_ = quantity(share), quantity(whole)
+    if part_ is None or not all_:
+        return FULL
+    return min(max(round(FULL * part_ / all_), 1 if part_ else 0), FULL)
 
 
 def quantity(value: object) -> Decimal | None:

@@ -10,16 +10,16 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
-from canary.routers import Capability, ClusterState, Restoration
+from canary.routers import ClusterState, RequiredField, Restoration
+from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, sides, weight_of
-from canary.routers.support import Understood, ignored, refused
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
 #: What tidegate decides in a TrafficSplit: every field that it has.
 _DECIDES = frozenset({"service", "backends", "matches"})
-_UNDERSTOOD = Understood(service=frozenset({"hosts"}))
+_ABILITIES = Abilities(service=frozenset({"hosts"}))
 #: In this version a weight is a quantity, which is written as text; in all later ones a number.
 _QUANTITIES = "v1alpha1"
 
@@ -29,7 +29,6 @@ class SmiRouter:
 
     name: ClassVar[str] = "smi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""
@@ -45,13 +44,21 @@ class SmiRouter:
         """The TrafficSplit."""
         return (self._kind,)
 
+    def abilities(self, _canary: Canary) -> Abilities:
+        """Weights alone."""
+        return _ABILITIES
+
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name what else than weights a Canary asks for, and would decide who reaches the canary."""
-        return tuple(refused(canary, self.name, _UNDERSTOOD))
+        return tuple(refused(canary, self.name, _ABILITIES))
 
     def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
         """Name what else than weights a Canary asks for, and does no harm."""
-        return tuple(ignored(canary, self.name, _UNDERSTOOD))
+        return tuple(ignored(canary, self.name, _ABILITIES))
+
+    def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
+        """None: each version has all of its fields."""
+        return ()
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the TrafficSplit."""
@@ -92,6 +99,10 @@ class SmiRouter:
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted TrafficSplit its spec back, or remove the one that was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
+
+    def refusal(self, _manifest: Manifest) -> str:
+        """Nothing: a TrafficSplit has no status."""
+        return ""
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:

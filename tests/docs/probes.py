@@ -10,7 +10,7 @@ from canary.api.schema import KINDS, CustomResource, spec_schema
 from canary.api.unsupported import unsupported
 from canary.errors import Problem, SpecWarning
 from canary.routers import ROUTERS, router_for
-from canary.routers.support import ANALYSIS_FIELDS, SERVICE_FIELDS
+from canary.routers.abilities import ANALYSIS_FIELDS, SERVICE_FIELDS
 
 #: The least that an object of each kind has.
 _LEAST: Mapping[str, dict[str, Any]] = {

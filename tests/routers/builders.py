@@ -78,7 +78,10 @@ def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tu
 
 def the_traffic(canary: Canary, percent: int) -> Traffic:
     """Give the traffic of a step at a weight, among the requests that the Canary names."""
-    return Traffic(weight=percent, match=canary.spec.analysis.match)
+    analysis = canary.spec.analysis
+    share = 100 if analysis.mirror_weight is None else int(analysis.mirror_weight)
+    mirror = share if analysis.mirror else 0
+    return Traffic(weight=percent, match=analysis.match, mirror=mirror)
 
 
 def spec_of(rendered: Iterable[Manifest], kind: str) -> Manifest:

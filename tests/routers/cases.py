@@ -62,6 +62,10 @@ _ISTIO: tuple[dict[str, Any], ...] = (
     {"service": {"appProtocol": "tcp"}},
     {"service": {"match": MATCH}, "analysis": {"match": [{"headers": {"x-c": {"exact": "1"}}}]}},
     {"analysis": {"match": [{"headers": {"x-canary": {"exact": "1"}}}]}},
+    {
+        "service": {"gateways": ["public"], "portDiscovery": True, "match": MATCH[1:]},
+        "analysis": {"mirror": True, "mirrorWeight": 10},
+    },
 )
 _GATEWAY_API: tuple[dict[str, Any], ...] = (
     {
@@ -92,6 +96,8 @@ _GATEWAY_API: tuple[dict[str, Any], ...] = (
     {"service": {"hosts": ["*"], "rewrite": {}, "headers": {}}},
     {"service": {"match": MATCH}, "analysis": {"match": [{"headers": {"x-c": {"exact": "1"}}}]}},
     {"analysis": {"match": [{"headers": {"x-canary": {"exact": "1"}}}]}},
+    {"analysis": {"mirror": True}},
+    {"service": {"headers": HEADERS}, "analysis": {"mirror": True, "mirrorWeight": 10}},
 )
 _SMI: tuple[dict[str, Any], ...] = ({"service": {**METADATA, "hosts": ["app.example.com"]}},)
 

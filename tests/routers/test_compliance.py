@@ -13,7 +13,8 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.api.service import GitOps
-from canary.core.traffic import Seen
+from canary.api.traffic import HttpMatch
+from canary.core.traffic import Seen, Traffic
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
 from tests.routers.builders import a_canary, a_cluster, every_provider, the_traffic
@@ -32,6 +33,49 @@ every_name = pytest.mark.parametrize("provider", every_provider())
 few = settings(max_examples=20, deadline=None)
 
 percents = st.integers(0, 100)
+texts = st.one_of(
+    *(
+        st.sampled_from(["/a", "/b/c"]).map(lambda text, how=how: {how: text})
+        for how in ("exact", "prefix", "suffix", "regex")
+    )
+)
+conditions = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.just("beta"),
+        "uri": texts,
+        "scheme": texts,
+        "method": texts,
+        "authority": texts,
+        "headers": st.dictionaries(st.sampled_from(["x-a", "cookie"]), texts, min_size=1),
+        "withoutHeaders": st.dictionaries(st.just("x-b"), texts, min_size=1),
+        "queryParams": st.dictionaries(st.sampled_from(["q", "r"]), texts, min_size=1),
+        "sourceLabels": st.just({"app": "web"}),
+        "sourceNamespace": st.just("shop"),
+        "gateways": st.just(["mesh"]),
+        "port": st.just(9898),
+        "ignoreUriCase": st.just(True),
+    },
+)
+traffics = st.builds(
+    Traffic,
+    weight=percents,
+    match=st.lists(conditions.map(HttpMatch.model_validate), max_size=3).map(tuple),
+    mirror=st.just(0) | percents,
+)
+
+
+def asking_for(canary: Canary, traffic: Traffic) -> Canary:
+    """Write a Canary that asks for some traffic among all that it asks for."""
+    document = canary.as_written()
+    document["spec"]["analysis"] |= {
+        "match": [each.as_written() for each in traffic.match],
+        "mirror": bool(traffic.mirror),
+        "mirrorWeight": traffic.mirror,
+    }
+    return Canary.model_validate(document)
+
+
 STRUCTURE = [
     "http",
     "tcp",
@@ -130,7 +174,34 @@ class TestEveryRouter:
             traffic = the_traffic(canary, percent)
             rendered = router.render(canary, a_cluster(router, canary), traffic)
             seen = router.read(canary, a_cluster(router, canary, rendered))
-            assert seen == Seen(weight=percent, matched=bool(traffic.match))
+            matched = bool(traffic.match)
+            assert seen == Seen(weight=percent, mirror=traffic.mirror, matched=matched)
+
+    @few
+    @given(traffic=traffics)
+    def test_reads_back_all_traffic_that_it_is_able_to_say_and_refuses_the_rest(
+        self, provider: str, canary: Canary, traffic: Traffic
+    ) -> None:
+        router, asking = router_for(provider), asking_for(canary, traffic)
+        able, refused = router.abilities(asking).allow(traffic), router.problems(asking)
+        if not able:
+            assert refused
+        elif not canary.spec.service.match:
+            assert not refused
+        if refused:
+            return
+        rendered = router.render(asking, a_cluster(router, asking), traffic)
+        cluster = a_cluster(router, asking, rendered)
+        seen = router.read(asking, cluster)
+        assert seen == Seen(
+            weight=traffic.weight, mirror=traffic.mirror, matched=bool(traffic.match)
+        )
+        assert seen.carries(traffic)
+        assert router.render(asking, cluster, traffic) == rendered
+        removed = router.restore(asking, cluster).remove
+        assert {(key.kind.kind, key.name) for key in removed} == {
+            (obj["kind"], obj["metadata"]["name"]) for obj in rendered
+        }
 
     @few
     @given(percent=percents, before=percents)
@@ -428,6 +499,16 @@ class TestWhatIsAskedOfEveryRouter:
                     "blockOwnerDeletion": True,
                 }
             ]
+
+    def test_what_nobody_has_judged_yet_is_rejected_by_nobody(self, provider: str) -> None:
+        router, canary = router_for(provider), a_canary(provider)
+        for obj in router.render(canary, a_cluster(router, canary), the_traffic(canary, 10)):
+            assert router.refusal(obj) == ""
+
+    def test_needs_no_field_of_a_kind_that_is_not_its_own(self, provider: str) -> None:
+        router = router_for(provider)
+        for canary in canaries(provider):
+            assert {each.kind for each in router.required_fields(canary)} <= set(router.kinds)
 
     def test_a_variant_narrows_the_versions_that_are_asked_for(self, provider: str) -> None:
         _, _, variant = provider.partition(":")

@@ -114,6 +114,7 @@ def test_rewrites_are_written_by_type(rewrite: dict[str, Any], written: dict[str
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": written}]
 
 
+A_HEADER = {"headers": {"x-a": {"exact": "1"}}}
 PREFIX = {"uri": "/", "type": "ReplacePrefixMatch"}
 ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": {"exact": "1"}}}]}
 
@@ -149,6 +150,16 @@ ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": 
             {"service": {"match": [{"headers": {"x-a": {"exact": ""}}}]}},
             ["spec.service.match[0]"],
         ),
+        (
+            {"service": {"match": [A_HEADER] * 33}, "analysis": {"match": [A_HEADER] * 2}},
+            ["spec.analysis.match"],
+        ),
+        (
+            {"service": {"match": [A_HEADER] * 64}, "analysis": {"match": [A_HEADER]}},
+            ["spec.analysis.match"],
+        ),
+        ({"service": {"match": [A_HEADER] * 63}, "analysis": {"match": [A_HEADER]}}, []),
+        ({"service": {"match": [A_HEADER] * 64}}, []),
         ({"service": {"rewrite": PREFIX}}, []),
         ({"service": {"rewrite": PREFIX, "match": [{"uri": {"prefix": "/a"}}]}}, []),
         (
@@ -183,6 +194,52 @@ def test_origins_that_are_not_exact_are_not_allowed_and_that_is_told() -> None:
     ]
     (rule,) = route(service=service)["rules"]
     assert "filters" not in rule, "a filter without origins would speak of all or none"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "percent"),
+    [
+        ({"backendRef": {"name": "podinfo-canary"}}, 100),
+        ({"backendRef": {"name": "podinfo-canary"}, "percent": 7}, 7),
+        ({"backendRef": {"name": "podinfo-canary"}, "percent": 0}, 0),
+        ({"backendRef": {"name": "podinfo-canary"}, "percent": "many"}, 100),
+        ({"backendRef": {"name": "podinfo-canary"}, "fraction": {"numerator": 5}}, 5),
+        (
+            {
+                "backendRef": {"name": "podinfo-canary"},
+                "fraction": {"numerator": 1, "denominator": 1000},
+            },
+            1,
+        ),
+        ({"backendRef": {"name": "shadow"}, "percent": 7}, 0),
+        (None, 0),
+    ],
+)
+def test_copies_are_read_as_the_api_means_them(mirror: object, percent: int) -> None:
+    canary = a_canary("gatewayapi")
+    (rendered,) = routed(canary, 20)
+    (rule,) = rendered["spec"]["rules"]
+    rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
+    cluster = a_cluster(GatewayApiRouter(), canary, [rendered])
+    assert GatewayApiRouter().read(canary, cluster) == Seen(weight=20, mirror=percent)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        ({"analysis": {"mirror": True}}, []),
+        ({"analysis": {"mirror": True, "mirrorWeight": 100}}, []),
+        ({"analysis": {"mirrorWeight": 10}}, []),
+        ({"analysis": {"mirror": True, "mirrorWeight": 10}}, ["spec.analysis.mirrorWeight"]),
+        ({"service": {"timeout": "1s"}}, ["spec.service.timeout"]),
+        ({"service": {"backendTimeout": "1s"}}, ["spec.service.backendTimeout"]),
+    ],
+)
+def test_names_the_fields_that_an_older_release_of_the_api_would_drop(
+    spec: dict[str, Any], fields: list[str]
+) -> None:
+    required = GatewayApiRouter().required_fields(a_canary("gatewayapi", **spec))
+    assert [each.problem.field for each in required] == fields
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Golden files: a Canary and what exists, then the objects of each step, then those restored."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ def walked(case: dict[str, Any]) -> dict[str, Any]:
     steps = []
     for step in case["steps"]:
         cluster = _cluster(router, canary, objects, case.get("served", ""))
-        objects = list(router.render(canary, cluster, the_traffic(canary, step["weight"])))
-        steps.append({"weight": step["weight"], "objects": objects})
+        traffic = replace(the_traffic(canary, step["weight"]), mirror=step.get("mirror", 0))
+        objects = list(router.render(canary, cluster, traffic))
+        steps.append(step | {"objects": objects})
     restored = router.restore(canary, _cluster(router, canary, objects, case.get("served", "")))
     return case | {
         "steps": steps,

@@ -82,6 +82,35 @@ def test_weights_are_read_as_istio_reads_them(
     assert router.read(canary, a_cluster(router, canary, [virtual | {"spec": spec}])) == seen
 
 
+@pytest.mark.parametrize(
+    ("copies", "percent"),
+    [
+        ({"mirror": {"host": "podinfo-canary"}}, 100),
+        ({"mirror": {"host": "podinfo-canary.test.svc"}, "mirrorPercentage": {"value": 7.5}}, 8),
+        ({"mirror": {"host": "podinfo-canary"}, "mirrorPercentage": {"value": 0.1}}, 1),
+        ({"mirror": {"host": "podinfo-canary"}, "mirrorPercentage": {}}, 0),
+        ({"mirror": {"host": "podinfo-canary"}, "mirrorPercentage": {"value": "x"}}, 100),
+        ({"mirror": {"host": "shadow"}}, 0),
+        ({"mirrors": [{"destination": {"host": "podinfo-canary"}}]}, 100),
+        (
+            {
+                "mirrors": [
+                    {"destination": {"host": "shadow"}},
+                    {"destination": {"host": "podinfo-canary"}, "percentage": {"value": 30}},
+                ]
+            },
+            30,
+        ),
+    ],
+)
+def test_copies_are_read_as_istio_makes_them(copies: dict[str, Any], percent: int) -> None:
+    router, canary = IstioRouter(), a_canary("istio")
+    rendered = routed(canary, 20)
+    spec_of(rendered, "VirtualService")["http"][0] |= copies
+    seen = router.read(canary, a_cluster(router, canary, rendered))
+    assert seen == Seen(weight=20, mirror=percent)
+
+
 def test_the_first_route_to_the_canary_tells_the_weights() -> None:
     router, canary = IstioRouter(), a_canary("istio", analysis={"match": [{"port": 1}]})
     rendered = routed(canary, 30)

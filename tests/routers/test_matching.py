@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary.api.traffic import HttpMatch, StringMatch
+from canary.routers.abilities import way
 from canary.routers.matching import (
     Inexpressible,
     both,
     canary_matches,
     match_problems,
     pattern,
-    way,
 )
 from tests.routers.builders import a_canary
 

@@ -1,7 +1,5 @@
-"""Why the controller that routes by an object refuses it as it is.
+"""What the parents of a route of the Gateway API say of it: each may reject it as it is.
 
-A route of the Gateway API is told so by each parent that it attaches to. Objects of others have no
-such word, or none that every installation writes.
 https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeparentstatus
 """
 
@@ -17,7 +15,7 @@ _PARENT = ("kind", "name", "sectionName", "port")
 
 
 def refusal(manifest: Manifest) -> str:
-    """Say who refuses an object and why; empty where nobody does, or nobody has looked at it yet.
+    """Say who rejects a route and why; empty where nobody does, or nobody has looked at it yet.
 
     What was said of an earlier generation, or of a parent that is none any more, does not count.
     """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canary.routers.refusal import refusal
+from canary.routers.parents import refusal
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
 SERVICE = {"group": "", "kind": "Service", "name": "podinfo", "port": 9898}

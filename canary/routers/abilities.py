@@ -1,0 +1,167 @@
+"""What a router can say, and what of a Canary it refuses or ignores for that.
+
+Whatever a Canary asks of its route is a field of `spec.service` or `spec.analysis`; the problems
+and warnings about them, the tables of the pages and the cases of the compliance suite follow from
+the abilities that each router states.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from canary.api.canary import Canary
+from canary.api.shown import shown
+from canary.api.traffic import HttpMatch, StringMatch
+from canary.core.traffic import Traffic
+from canary.errors import Problem, SpecWarning
+
+#: The fields of `spec.service` that say how requests are routed, with their names as written.
+SERVICE_FIELDS = {
+    "timeout": "timeout",
+    "backend_timeout": "backendTimeout",
+    "gateways": "gateways",
+    "gateway_refs": "gatewayRefs",
+    "hosts": "hosts",
+    "delegation": "delegation",
+    "traffic_policy": "trafficPolicy",
+    "match": "match",
+    "rewrite": "rewrite",
+    "retries": "retries",
+    "headers": "headers",
+    "mirror": "mirror",
+    "cors_policy": "corsPolicy",
+    "mesh_name": "meshName",
+    "backends": "backends",
+}
+#: The same for `spec.analysis`.
+ANALYSIS_FIELDS = {
+    "match": "match",
+    "mirror": "mirror",
+    "mirror_weight": "mirrorWeight",
+    "session_affinity": "sessionAffinity",
+}
+
+#: Ornaments: fields that change nothing about who is routed where, so that a router which does not
+#: understand one ignores it, as the peer does; and what a request meets then.
+ORNAMENTS = {
+    "timeout": "the route sets no time limit",
+    "backend_timeout": "the route sets no time limit for a single call",
+    "traffic_policy": "connections use the proxy's defaults",
+    "rewrite": "requests keep their path and host",
+    "retries": "the route does not retry requests",
+    "headers": "the route does not change headers",
+    "cors_policy": "CORS is left to the app",
+    "mesh_name": "only App Mesh uses it",
+    "backends": "only App Mesh uses it",
+    "mirror_weight": "nothing is mirrored unless mirror is true",
+}
+
+#: Fields that mean nothing without another one, of which it is told already.
+_PART_OF = {"mirror_weight": "mirror"}
+
+
+#: Every way to compare a text.
+WAYS = frozenset({"exact", "prefix", "suffix", "regex"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a router can say."""
+
+    service: frozenset[str]
+    """The fields of `spec.service` that it acts on."""
+    conditions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What a condition may be about, by field of `HttpMatch`, and how texts may be compared."""
+    others: str = ""
+    """Why a condition can be about nothing else, for people."""
+    matches: bool = False
+    """Whether only the requests that satisfy a condition may take part."""
+    mirrors: bool = False
+    """Whether it can have requests copied."""
+    transport: str = ""
+    """Narrows down, after the router's name, when these abilities are all it has."""
+
+    @property
+    def analysis(self) -> frozenset[str]:
+        """The fields of `spec.analysis` that it acts on."""
+        asked = (("match", self.matches), ("mirror", self.mirrors))
+        return frozenset(name for name, able in asked if able)
+
+    def allow(self, traffic: Traffic) -> bool:
+        """Tell whether a router with these abilities can render some traffic."""
+        if traffic.mirror and not self.mirrors:
+            return False
+        if not traffic.match:
+            return True
+        return self.matches and not any(self.beyond(match) for match in traffic.match)
+
+    def beyond(self, match: HttpMatch) -> tuple[str, ...]:
+        """Name the fields of a condition that it cannot say."""
+        return tuple(
+            name
+            for name, value in match
+            if value and (name not in self.conditions or self._ways(value) - self.conditions[name])
+        )
+
+    @staticmethod
+    def _ways(value: object) -> set[str]:
+        texts = value.values() if isinstance(value, Mapping) else (value,)
+        return {way(each)[0] for each in texts if isinstance(each, StringMatch)}
+
+
+def routed_by(canary: Canary, router: str) -> str:
+    """Name a Canary's router as its author does."""
+    return canary.spec.provider or f"{router}, which the controller uses by default,"
+
+
+def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Problem]:
+    """Name the fields that are set, that say who is routed where, and that a router can't express."""
+    name = f"{routed_by(canary, router)}{abilities.transport}"
+    for path, asked, value in _beyond(canary, abilities):
+        if asked not in ORNAMENTS:
+            remedy = f"remove it, or name another router: {name} cannot do this"
+            yield Problem(path, shown(value), remedy)
+    for place, matches in (
+        ("spec.service.match", canary.spec.service.match if abilities.conditions else ()),
+        ("spec.analysis.match", canary.spec.analysis.match if abilities.matches else ()),
+    ):
+        for index, match in enumerate(matches):
+            for asked in abilities.beyond(match):
+                yield _condition_problem(abilities, f"{place}[{index}]", asked, match)
+
+
+def _condition_problem(abilities: Abilities, place: str, asked: str, match: HttpMatch) -> Problem:
+    path, value = f"{place}.{HttpMatch.model_fields[asked].alias}", getattr(match, asked)
+    ways = abilities.conditions.get(asked)
+    if ways is None:
+        return Problem(path, shown(value), f"remove it: {abilities.others}")
+    return Problem(
+        path,
+        shown(way(value)[1] if isinstance(value, StringMatch) else value),
+        f"write {' or '.join(sorted(ways))}: {abilities.others}; add a condition for each value",
+    )
+
+
+def ignored(canary: Canary, router: str, abilities: Abilities) -> Iterator[SpecWarning]:
+    """Name the ornaments that are set and that a router does not act on."""
+    name = f"{routed_by(canary, router)}{abilities.transport}"
+    for path, asked, value in _beyond(canary, abilities):
+        if asked in ORNAMENTS:
+            yield SpecWarning(path, shown(value), f"{name} ignores it: {ORNAMENTS[asked]}")
+
+
+def _beyond(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, str, object]]:
+    """Go through the fields that are set beyond what a router acts on: path, name and value."""
+    for path, model, names, known in (
+        ("spec.service", canary.spec.service, SERVICE_FIELDS, abilities.service),
+        ("spec.analysis", canary.spec.analysis, ANALYSIS_FIELDS, abilities.analysis),
+    ):
+        for asked, written in names.items():
+            value = getattr(model, asked)
+            told = getattr(model, _PART_OF.get(asked, ""), None)
+            if value not in (None, False, (), {}) and asked not in known and not told:
+                yield f"{path}.{written}", asked, value
+
+
+def way(match: StringMatch) -> tuple[str, str]:
+    """Tell how a text is matched, and what it is compared with."""
+    return next(iter(match.model_dump(exclude_none=True).items()))

@@ -1,0 +1,202 @@
+"""The spec of a VirtualService: its routes, and what they do as they are read back.
+
+https://istio.io/latest/docs/reference/config/networking/virtual-service/
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
+from canary.routers.abilities import way
+from canary.routers.matching import canary_matches, pattern
+from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
+
+#: The name that Istio gives to all sidecars.
+MESH = "mesh"
+
+
+def is_tcp(canary: Canary) -> bool:
+    """Tell whether connections are routed, not requests."""
+    return (canary.spec.service.app_protocol or "").lower() == "tcp"
+
+
+def route_spec(canary: Canary, traffic: Traffic) -> Manifest:
+    """Give the spec of a VirtualService."""
+    service = canary.spec.service
+    apex = canary.spec.service_name
+    spec: Manifest = {}
+    if not service.delegation:
+        named = apex in service.hosts or "*" in service.hosts
+        spec["gateways"] = list(service.gateways) or [MESH]
+        spec["hosts"] = [*service.hosts, *(() if named else (apex,))]
+    if is_tcp(canary):
+        spec["tcp"] = [_tcp_route(canary, traffic)]
+    else:
+        spec["http"] = list(_http_routes(canary, traffic))
+    return spec
+
+
+def _http_routes(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
+    """Give the route of the split and, where only some requests take part, that of the others."""
+    matches = canary_matches(canary.spec.service.match, traffic.match)
+    copies = _copies(canary, traffic.mirror)
+    yield _http_route(canary, matches, _destinations(canary, traffic)) | copies
+    if traffic.match:
+        primary = _destination(canary, canary.spec.primary_service_name, FULL)
+        yield _http_route(canary, canary.spec.service.match, [primary])
+
+
+def _http_route(
+    canary: Canary, matches: tuple[HttpMatch, ...], destinations: list[Manifest]
+) -> Manifest:
+    service = canary.spec.service
+    route: Manifest = {"route": destinations}
+    if matches:
+        route["match"] = [_http_match(match) for match in matches]
+    if service.rewrite and (service.rewrite.uri or service.rewrite.authority):
+        route["rewrite"] = _written(uri=service.rewrite.uri, authority=service.rewrite.authority)
+    if service.timeout:
+        route["timeout"] = service.timeout
+    if service.retries:
+        route["retries"] = service.retries.as_written()
+    if service.headers:
+        route["headers"] = service.headers.as_written()
+    if service.cors_policy:
+        route["corsPolicy"] = _cors(service.cors_policy)
+    return route
+
+
+def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
+    route: Manifest = {"route": _destinations(canary, traffic)}
+    matches = [
+        _written(
+            port=match.port,
+            gateways=list(match.gateways),
+            sourceLabels=match.source_labels,
+            sourceNamespace=match.source_namespace,
+        )
+        for match in canary.spec.service.match
+    ]
+    return route | ({"match": matches} if matches else {})
+
+
+def _destinations(canary: Canary, traffic: Traffic) -> list[Manifest]:
+    return [
+        _destination(canary, service, weight) for service, weight in sides(canary, traffic.weight)
+    ]
+
+
+def _destination(canary: Canary, host: str, weight: int) -> Manifest:
+    return {"destination": _host(canary, host), "weight": weight}
+
+
+def _copies(canary: Canary, percent: int) -> Manifest:
+    """Give the fields that copy requests to the canary."""
+    if not percent:
+        return {}
+    canary_host = _host(canary, canary.spec.canary_service_name)
+    return {"mirror": canary_host, "mirrorPercentage": {"value": percent}}
+
+
+def _host(canary: Canary, host: str) -> Manifest:
+    """Name a service.
+
+    Beyond the mesh Istio takes a port only from a service that has just one, so with several the
+    port must be named; inside the mesh it must not, or every port would lead to this one.
+    """
+    service = canary.spec.service
+    beyond = service.delegation or (service.gateways and service.gateways[0] != MESH)
+    port = {"port": {"number": service.port}} if service.port_discovery and beyond else {}
+    return {"host": host, **port}
+
+
+def _http_match(match: HttpMatch) -> Manifest:
+    return _written(
+        name=match.name,
+        uri=match.uri and _text(match.uri),
+        scheme=match.scheme and _text(match.scheme),
+        method=match.method and _text(match.method),
+        authority=match.authority and _text(match.authority),
+        # Istio compares with lower-case names only.
+        headers={name.lower(): _text(each) for name, each in sorted(match.headers.items())},
+        withoutHeaders={
+            name.lower(): _text(each) for name, each in sorted(match.without_headers.items())
+        },
+        queryParams={name: _text(each) for name, each in sorted(match.query_params.items())},
+        sourceLabels=dict(sorted(match.source_labels.items())),
+        sourceNamespace=match.source_namespace,
+        gateways=list(match.gateways),
+        port=match.port,
+        ignoreUriCase=match.ignore_uri_case,
+    )
+
+
+def _cors(policy: CorsPolicy) -> Manifest:
+    # Istio reads the older allowOrigin only where allowOrigins is empty.
+    origins = [
+        *({"exact": origin} for origin in policy.allow_origin),
+        *(_text(origin) for origin in policy.allow_origins),
+    ]
+    written = policy.as_written()
+    written.pop("allowOrigin", None)
+    return written | ({"allowOrigins": origins} if origins else {})
+
+
+def _text(match: StringMatch) -> Manifest:
+    """Write a condition on text; Istio has no suffix."""
+    how, text = way(match)
+    return {"regex": pattern(match)} if how == "suffix" else {how: text}
+
+
+def _written(**fields: Any) -> Manifest:
+    """Leave out what is empty."""
+    return {name: value for name, value in fields.items() if value not in (None, [], {})}
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+def what_is_seen(canary: Canary, spec: object) -> Seen | None:
+    """Read what the routes of a spec do; None where none leads to a side."""
+    routes = (*entries(spec, "http"), *entries(spec, "tcp"))
+    return route_seen(_rule_seen(canary, route) for route in routes)
+
+
+def _rule_seen(canary: Canary, route: Manifest) -> Seen | None:
+    destinations = entries(route, "route")
+    # A single destination gets everything, whatever its weight.
+    alone = FULL if len(destinations) == 1 else None
+    weight = weight_of(
+        canary,
+        (
+            (service_of_host(part(each, "destination", "host")), alone or each.get("weight", 0))
+            for each in destinations
+        ),
+    )
+    return None if weight is None else Seen(weight=weight, mirror=_copied(canary, route))
+
+
+def _copied(canary: Canary, route: Manifest) -> int:
+    """Read how many requests a route copies to the canary, in percent; all where it leaves it out."""
+    mirrors = [
+        (route.get("mirror"), route.get("mirrorPercentage")),
+        *(
+            (part(each, "destination"), each.get("percentage"))
+            for each in entries(route, "mirrors")
+        ),
+    ]
+    copies = (
+        FULL if percentage is None else percent_of(part(percentage, "value") or 0)
+        for destination, percentage in mirrors
+        if service_of_host(part(destination, "host")) == canary.spec.canary_service_name
+    )
+    return max(copies, default=0)
+
+
+def service_of_host(host: object) -> str:
+    """Take the service's name from a host that may be fully qualified."""
+    return host.partition(".")[0] if isinstance(host, str) else ""
