@@ -73,7 +73,10 @@ class UnknownPlugin(AnalysisError):
     def remedy(self) -> str:
         """What to do about it."""
         install = f"install a plug-in that brings this {self.noun}"
-        return f"name one of {', '.join(self.known)}, or {install}" if self.known else install
+        if not self.known:
+            return install
+        one = "one of " if len(self.known) > 1 else ""
+        return f"name {one}{', '.join(self.known)}, or {install}"
 
     def __reduce__(self) -> tuple[type["UnknownPlugin"], tuple[str, str, tuple[str, ...]]]:
         """Rebuild from the parts, so that the exception survives a process boundary."""

@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 
 from analysis.errors import UnknownPlugin
+from analysis.providers import PROVIDERS
 from canary.cluster.credentials import load_credentials
 from canary.controller import handlers, logs
 from canary.controller.admission import Reviewer
@@ -32,10 +33,14 @@ def run(settings: Settings, *, version: str) -> None:
         CanaryError: it could not be started; says why.
     """
     logs.configure(settings.log_level, settings.log_format)
-    try:
-        router_for(settings.router)
-    except UnknownPlugin as error:
-        raise CanaryError(f"--router: {error}") from error
+    for flag, check, name in (
+        ("--router", router_for, settings.router),
+        ("--metrics-provider", PROVIDERS.check, settings.metrics_provider),
+    ):
+        try:
+            check(name)
+        except UnknownPlugin as error:
+            raise CanaryError(f"{flag}: {error}") from error
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
     reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
     admission = (

@@ -1,24 +1,12 @@
 """The AlertProvider: a chat room or receiver that Canaries tell what happens to them."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Form, Text, Url
+from canary.api.fields import PLUGIN, Form, Text, Url
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
 from canary.api.rules import HAS_ADDRESS, rules
-
-
-class AlertProviderType(StrEnum):
-    """The receivers that an AlertProvider can name."""
-
-    SLACK = "slack"
-    WEBHOOK = "webhook"
-    MSTEAMS = "msteams"
-    DISCORD = "discord"
-    ROCKET = "rocket"
-    GCHAT = "gchat"
 
 
 class AlertProviderSpec(ApiModel):
@@ -26,7 +14,9 @@ class AlertProviderSpec(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=rules(HAS_ADDRESS))
 
-    type: AlertProviderType = Field(description="Kind of receiver.")
+    type: Annotated[
+        str, Form(PLUGIN, "write the name of a notifier, such as slack or webhook", maximum=63)
+    ] = Field(description="The notifier that tells the receiver, such as slack or webhook.")
     channel: Text = Field(default="general", description="The channel that is written to.")
     username: Text = Field(default="tidegate", description="The name that messages come from.")
     address: Url | None = Field(

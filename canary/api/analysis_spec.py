@@ -9,7 +9,18 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Flag, Form, LongText, Number, Percent, Share, Span, Text, Whole
+from canary.api.fields import (
+    PLUGIN,
+    Flag,
+    Form,
+    LongText,
+    Number,
+    Percent,
+    Share,
+    Span,
+    Text,
+    Whole,
+)
 from canary.api.meta import ApiModel, NamespacedReference
 from canary.api.people import AlertReference, Webhook
 from canary.api.rules import (
@@ -93,6 +104,13 @@ class MetricSpec(ApiModel):
     )
     template_variables: dict[Text, Text] = Field(
         default_factory=dict, max_length=64, description="Variables of the template, by name."
+    )
+    judge: Annotated[
+        str, Form(PLUGIN, "write the name of a judge, such as threshold", maximum=63)
+    ] = Field(
+        default="threshold",
+        description="The judge that says what the value means; threshold compares it with the "
+        "bounds.",
     )
     on_no_data: MetricPolicy = Field(
         default=MetricPolicy.FAIL,

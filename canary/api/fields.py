@@ -92,6 +92,10 @@ def go_duration(text: str) -> str:
     return _SPELLED.sub(r"\1\2", text)
 
 
+#: The name of a plug-in. Names are open: which ones are installed is for the shell to know.
+PLUGIN = r"[a-z]([a-z0-9.-]*[a-z0-9])?"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A Go duration within bounds, held as a timedelta and written as text.

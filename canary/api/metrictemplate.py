@@ -1,31 +1,13 @@
 """The MetricTemplate: a query that Canaries share, and the metric store it is put to."""
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Flag, Form, HeaderName, HeaderValue, Span, Text, Url
+from canary.api.fields import PLUGIN, Flag, Form, HeaderName, HeaderValue, Span, Text, Url
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
 from canary.api.rules import PROMETHEUS_HAS_ADDRESS, rules
-
-
-class MetricProviderType(StrEnum):
-    """The metric stores that a template can name."""
-
-    PROMETHEUS = "prometheus"
-    SCRAPE = "scrape"
-    INFLUXDB = "influxdb"
-    DATADOG = "datadog"
-    EXTERNAL_METRICS = "externalmetrics"
-    STACKDRIVER = "stackdriver"
-    CLOUDWATCH = "cloudwatch"
-    NEWRELIC = "newrelic"
-    GRAPHITE = "graphite"
-    DYNATRACE = "dynatrace"
-    KEPTN = "keptn"
-    SPLUNK = "splunk"
 
 
 class MetricProvider(ApiModel):
@@ -33,7 +15,11 @@ class MetricProvider(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=rules(PROMETHEUS_HAS_ADDRESS))
 
-    type: MetricProviderType = Field(description="Kind of metric store.")
+    type: Annotated[
+        str, Form(PLUGIN, "write the name of a metric provider, such as prometheus", maximum=63)
+    ] = Field(
+        description="The metric provider that asks the store, such as prometheus or scrape.",
+    )
     address: Url | None = Field(default=None, description="Address of the metric store.")
     headers: dict[
         HeaderName, Annotated[tuple[HeaderValue, ...], Field(min_length=1, max_length=16)]

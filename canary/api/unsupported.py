@@ -3,20 +3,49 @@
 A row is deleted by the change that makes its field work.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from canary.api.alertprovider import AlertProvider, AlertProviderType
+from analysis.errors import UnknownPlugin
 from canary.api.canary import AutoscalerKind, Canary, TargetKind
-from canary.api.metrictemplate import MetricProviderType, MetricTemplate
 from canary.api.shown import shown
 from canary.errors import Problem
 
-METRIC_PROVIDERS = (MetricProviderType.PROMETHEUS, MetricProviderType.SCRAPE)
-ALERT_PROVIDERS = (AlertProviderType.SLACK, AlertProviderType.WEBHOOK)
-
-Resource = Canary | MetricTemplate | AlertProvider
+#: What Flagger's manifests name and no plug-in of this version brings, by family. An installed
+#: package may bring it.
+LATER: Mapping[str, frozenset[str]] = {
+    "tidegate.routers": frozenset(
+        {
+            "apisix",
+            "appmesh",
+            "contour",
+            "gloo",
+            "knative",
+            "kuma",
+            "kubernetes",
+            "nginx",
+            "osm",
+            "skipper",
+            "traefik",
+        }
+    ),
+    "tidegate.providers": frozenset(
+        {
+            "cloudwatch",
+            "datadog",
+            "dynatrace",
+            "externalmetrics",
+            "graphite",
+            "influxdb",
+            "keptn",
+            "newrelic",
+            "splunk",
+            "stackdriver",
+        }
+    ),
+    "tidegate.notifiers": frozenset({"discord", "gchat", "msteams", "rocket"}),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,32 +136,11 @@ _CANARY = (
         instead="remove it, or leave this workload to Flagger for now",
     ),
 )
-_METRIC_TEMPLATE = (
-    _Row(
-        field="spec.provider.type",
-        read=lambda template: template.spec.provider.type,
-        supported=METRIC_PROVIDERS,
-        instead=f"name one of {', '.join(METRIC_PROVIDERS)}",
-    ),
-)
-_ALERT_PROVIDER = (
-    _Row(
-        field="spec.type",
-        read=lambda provider: provider.spec.type,
-        supported=ALERT_PROVIDERS,
-        instead=f"name one of {', '.join(ALERT_PROVIDERS)}",
-    ),
-)
-_ROWS: dict[type[Resource], tuple[_Row, ...]] = {
-    Canary: _CANARY,
-    MetricTemplate: _METRIC_TEMPLATE,
-    AlertProvider: _ALERT_PROVIDER,
-}
 
 
-def unsupported(resource: Resource) -> tuple[Problem, ...]:
-    """Name everything that an object asks for and that this version does not act on."""
-    values = [(row, row.read(resource)) for row in _ROWS[type(resource)]]
+def unsupported(canary: Canary) -> tuple[Problem, ...]:
+    """Name everything that a Canary asks for and that this version does not act on."""
+    values = [(row, row.read(canary)) for row in _CANARY]
     return tuple(
         Problem(
             row.field,
@@ -142,3 +150,10 @@ def unsupported(resource: Resource) -> tuple[Problem, ...]:
         for row, value in values
         if value not in (None, False, (), {}) and value not in row.supported
     )
+
+
+def not_installed(field: str, unknown: UnknownPlugin) -> Problem:
+    """Say that no plug-in has the name that a field holds; one of Flagger's is no mistyped one."""
+    known = unknown.name.partition(":")[0] in LATER.get(unknown.group, ())
+    later = "this version does not support it; " if known else ""
+    return Problem(field, shown(unknown.name), f"{later}{unknown.remedy}")

@@ -10,9 +10,9 @@ from typing import Any
 
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import WORD_BYTES, clip
-from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.canaries import CanaryReader
+from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 
 Review = Mapping[str, Any]
@@ -30,8 +30,8 @@ class Reviewer:
         self._reader = reader
         self._judges: Mapping[str, Callable[[dict[str, Any]], Iterable[Problem]]] = {
             _CANARIES: reader.problems,
-            "metrictemplates": lambda manifest: unsupported(parse_metric_template(manifest)),
-            "alertproviders": lambda manifest: unsupported(parse_alert_provider(manifest)),
+            "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
+            "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
         }
 
     async def review(self, review: Review, **_: Any) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class QueryBuilder:
             on_no_data=NoDataPolicy(spec.on_no_data),
             on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
+            judge=spec.judge,
             asked_by=str(record.key),
         )
 

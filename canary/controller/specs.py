@@ -11,6 +11,7 @@ from canary.api.salvage import salvage
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
+from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
 
@@ -49,12 +50,11 @@ class SpecReader:
         generation = part(manifest.get("metadata"), "generation") or 0
         if canary is None:
             return ReadSpec(generation=generation, problems=tuple(problems))
-        provider = canary.spec.provider or self._default_router
         try:
-            router: Router | None = router_for(provider)
-        except UnknownPlugin as unknown:
+            router: Router | None = router_for(canary.spec.provider or self._default_router)
+        except UnknownPlugin:
             router = None
-            problems.append(Problem("spec.provider", provider, unknown.remedy))
+        problems += missing_plugins(canary, default_router=self._default_router)
         refused = unsupported(canary)
         problems += refused
         if router is not None:

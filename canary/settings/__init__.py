@@ -73,8 +73,8 @@ class Settings:
     )
     metrics_provider: str = setting(
         "prometheus",
-        "Where built-in metrics come from: a store, or the proxies themselves.",
-        choices=("prometheus", "scrape"),
+        "The metric provider of built-in metrics: prometheus asks a store, scrape reads proxies.",
+        check=lambda value: "" if value else "write the name of a provider, such as prometheus",
     )
     scrape_targets: tuple[str, ...] = setting(
         (),

@@ -889,8 +889,12 @@ def _bad_template(
 
 
 BAD_TEMPLATES: dict[str, Bad] = {
-    "an unknown metric store": _bad_template(
-        {"provider/type": "promethus"}, "provider.type", "'promethus'", "'prometheus'"
+    "a metric store with a name that is none": _bad_template(
+        {"provider/type": "Prometheus!"},
+        "provider.type",
+        "'Prometheus!'",
+        "such as prometheus",
+        "rule",
     ),
     "an empty query": _bad_template({"query": ""}, "query", "''", "write at least 1 character"),
     "certificates that are none": _bad_template(
@@ -919,12 +923,12 @@ BAD_TEMPLATES: dict[str, Bad] = {
 }
 
 BAD_RECEIVERS: dict[str, Bad] = {
-    "an unknown receiver": Bad(
-        obj=patched(a_receiver(), {"type": "pager"}),
+    "a receiver with a name that is none": Bad(
+        obj=patched(a_receiver(), {"type": "Slack!"}),
         field="spec.type",
-        value="'pager'",
-        remedy="'slack'",
-        refused="schema",
+        value="'Slack!'",
+        remedy="such as slack",
+        refused="rule",
     ),
     "a secret as the name of its Secret": Bad(
         obj=patched(a_receiver(), {"secretRef": {"name": "xoxb-12-Ab"}}),

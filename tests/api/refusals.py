@@ -13,11 +13,11 @@ from pathlib import Path
 
 import yaml
 
-from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.canaries import CanaryReader
+from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem
-from tests.api.examples import BAD, JsonObject, a_canary, patched
+from tests.api.examples import BAD, JsonObject, a_canary, a_receiver, a_template, patched
 from tests.api.test_unsupported import REFUSED
 
 TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
@@ -26,8 +26,8 @@ ADMITTED = "(takes it)"
 
 _JUDGES: Mapping[str, Callable[[JsonObject], Iterable[Problem]]] = {
     "Canary": CanaryReader("istio").problems,
-    "MetricTemplate": lambda obj: unsupported(parse_metric_template(obj)),
-    "AlertProvider": lambda obj: unsupported(parse_alert_provider(obj)),
+    "MetricTemplate": lambda obj: missing_plugins(parse_metric_template(obj)),
+    "AlertProvider": lambda obj: missing_plugins(parse_alert_provider(obj)),
 }
 
 #: What an API server says of any object, whatever its kind.
@@ -50,6 +50,23 @@ OBJECTS: dict[str, JsonObject] = {
         f"{name}, which this version does not act on": patched(a_canary(), changes)
         for name, (changes, _, _) in REFUSED.items()
     },
+    "a judge that is not installed": patched(
+        a_canary(),
+        {
+            "analysis/metrics": [
+                {
+                    "name": "errors",
+                    "query": "up",
+                    "thresholdRange": {"min": 1},
+                    "judge": "sequential",
+                }
+            ]
+        },
+    ),
+    "an unknown metric store": patched(a_template(), {"provider/type": "promethus"}),
+    "a metric store of a later version": patched(a_template(), {"provider/type": "datadog"}),
+    "an unknown receiver": patched(a_receiver(), {"type": "pager"}),
+    "a receiver of a later version": patched(a_receiver(), {"type": "gchat"}),
     **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
 }
 

@@ -16,8 +16,8 @@ SAID = {
     "a router that there is not": (
         {"provider": "nginx"},
         (
-            "spec.provider: 'nginx': name one of gatewayapi, istio, linkerd, smi, or install a plug-in "
-            "that brings this router"
+            "spec.provider: 'nginx': this version does not support it; name one of gatewayapi, istio, "
+            "linkerd, smi, or install a plug-in that brings this router"
         ),
     ),
     "a version that the router does not have": (

@@ -2,8 +2,12 @@
 
 import pytest
 
-from canary.api.unsupported import unsupported
+from analysis.providers import PROVIDERS
+from canary.api.unsupported import LATER, unsupported
 from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from canary.controller.installed import missing_plugins
+from canary.notifiers import NOTIFIERS
+from canary.routers import ROUTERS
 from tests.api.examples import (
     GOOD_CANARIES,
     WEIGHTED,
@@ -88,15 +92,30 @@ def test_everything_that_is_not_acted_on_is_named_at_once():
     assert len(problems) == 6
 
 
-def test_a_metric_store_of_a_later_version_is_told_so():
-    template = parse_metric_template(patched(a_template(), {"provider/type": "datadog"}))
-    (problem,) = unsupported(template)
-    assert "name one of prometheus, scrape" in str(problem)
-    assert unsupported(parse_metric_template(a_template())) == ()
+@pytest.mark.parametrize("name", sorted(LATER["tidegate.providers"]))
+def test_a_metric_store_of_a_later_version_is_told_so(name):
+    template = parse_metric_template(patched(a_template(), {"provider/type": name}))
+    (problem,) = missing_plugins(template)
+    assert str(problem).startswith(
+        f"spec.provider.type: {name!r}: this version does not support it; name one of prometheus,"
+    )
 
 
-def test_a_receiver_of_a_later_version_is_told_so():
-    receiver = parse_alert_provider(patched(a_receiver(), {"type": "gchat"}))
-    (problem,) = unsupported(receiver)
-    assert "name one of slack, webhook" in str(problem)
-    assert unsupported(parse_alert_provider(a_receiver())) == ()
+@pytest.mark.parametrize("name", sorted(LATER["tidegate.notifiers"]))
+def test_a_receiver_of_a_later_version_is_told_so(name):
+    receiver = parse_alert_provider(patched(a_receiver(), {"type": name}))
+    (problem,) = missing_plugins(receiver)
+    assert str(problem).startswith(
+        f"spec.type: {name!r}: this version does not support it; name one of slack, webhook"
+    )
+
+
+def test_what_is_installed_is_not_told_of():
+    assert not [*missing_plugins(parse_metric_template(a_template()))]
+    assert not [*missing_plugins(parse_alert_provider(a_receiver()))]
+    assert not [*missing_plugins(parse_canary(a_canary()), default_router="istio")]
+
+
+def test_what_is_said_to_come_later_is_not_here_yet():
+    for table in (ROUTERS, PROVIDERS, NOTIFIERS):
+        assert not LATER[table.group] & set(table.names())

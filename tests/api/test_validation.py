@@ -54,7 +54,7 @@ def test_a_good_metric_template_is_read(obj):
 
 @pytest.mark.parametrize("obj", GOOD_RECEIVERS.values(), ids=GOOD_RECEIVERS)
 def test_a_good_alert_provider_is_read(obj):
-    assert parse_alert_provider(obj).spec.type.value == obj["spec"]["type"]
+    assert parse_alert_provider(obj).spec.type == obj["spec"]["type"]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def acted_on(kind: str, path: str, value: object) -> bool:
     """Tell whether a value of a field is acted on in this version."""
     # Rules between fields do not matter here.
     probe: Any = resource(kind).model.model_validate(_object(kind, path, value))
+    if not isinstance(probe, Canary):
+        return True
     return not any(path.startswith(each.field) for each in unsupported(probe))
 
 

@@ -11,7 +11,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from analysis.judges import JUDGES
+from analysis.plugins import PluginTable
+from analysis.providers import PROVIDERS
 from canary.api.schema import KINDS, CustomResource, structural
+from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS
 from tests.docs.pages import DOCS, slug
 from tests.docs.probes import DURATION, acted_on, resource, routers_of
@@ -30,6 +34,15 @@ A field or value that is *not acted on yet* makes the object `Invalid`.
 The points above a table are what tidegate and the API server say where the fields of an object do not go together.
 Durations are written like `90s`, `1m30s` or `2h`.
 """
+
+
+#: The fields that name a plug-in.
+_FAMILIES: Mapping[tuple[str, str], PluginTable[Any]] = {
+    ("Canary", "spec.provider"): ROUTERS,
+    ("Canary", "spec.analysis.metrics[].judge"): JUDGES,
+    ("MetricTemplate", "spec.provider.type"): PROVIDERS,
+    ("AlertProvider", "spec.type"): NOTIFIERS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +171,8 @@ def _type(section: _Section, node: Mapping[str, Any], path: str) -> str:
         return f"[object](#{slug(_heading_of(section, path))})"
     if "enum" in node:
         return _choices(section, node, path)
+    if (family := _FAMILIES.get((section.kind, path))) is not None:
+        return f"{', '.join(f'`{each}`' for each in family.names())}, or a plug-in's name"
     return _plain_type(node)
 
 
