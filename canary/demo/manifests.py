@@ -125,7 +125,7 @@ def canary(
     steps = {} if "stepWeights" in (analysis or {}) else {"stepWeight": 10, "maxWeight": 50}
     parents: dict[str, Any] = {}
     if router.partition(":")[0] == "gatewayapi":
-        # A Service as the parent: the route holds for whoever calls the service.
+        # A Service as the parent: the route holds for every caller of the service.
         refs = [{"group": "", "kind": "Service", "name": name, "port": PORT}]
         parents = {"gatewayRefs": refs}
     return {

@@ -16,7 +16,7 @@ from canary.controller.logs import printable
 from canary.demo.snapshot import DemoSnapshot, Happening
 from canary.views.moments import moment
 from canary.views.status import status_view
-from tidegate_embedded.load import LoadStats
+from tidegate_embedded.outcomes import LoadStats
 
 _BAR_WIDTHS = 10, 60
 _FRAME_LINES = 4
@@ -52,7 +52,7 @@ class _Picture:
 
 def _parts(snapshot: DemoSnapshot) -> Iterator[RenderableType]:
     name = f"{snapshot.namespace}/{snapshot.name}"
-    # The past is told by the events.
+    # The events say what happened before.
     yield Drawing(status_view(name, snapshot.status, snapshot.now).present)
     yield Text()
     yield _weights(snapshot)

@@ -11,7 +11,7 @@ from canary.api.analysis_spec import Analysis
 from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, read_status
 from canary.core.weights import step_plan
-from tidegate_embedded.load import LoadStats
+from tidegate_embedded.outcomes import LoadStats
 
 _KEPT_EVENTS = 8
 

@@ -1,6 +1,6 @@
 """The story that `make demo` tells: a good release is promoted, a bad one is rolled back.
 
-What is seen on the way is drawn by `picture.py`; the world that it is told in is in `world.py`.
+What is seen on the way is drawn by `picture.py`; the world in which it happens is in `world.py`.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ from canary.demo.embedded import EmbeddedWorld
 from canary.demo.live import LiveView
 from canary.demo.manifests import APP, NAMESPACE
 from canary.demo.snapshot import DemoSnapshot
-from tidegate_embedded.load import Load, LoadStats
+from tidegate_embedded.load import Load
+from tidegate_embedded.outcomes import LoadStats
 
 GOOD, BAD = "6.1.0", "6.2.0"
 BAD_ERROR_RATE = "0.25"
@@ -100,7 +101,7 @@ async def _release(
         if len(history) == runs:
             return False
         newest = history[0]
-        # What people see is told by the event, which comes a moment later.
+        # People see the event, which comes a moment later.
         return any(each.get("reason") == newest["outcome"] for each in await world.events())
 
     await world.until(ended, f"the end of {title}", seconds=LIMIT_SECONDS)

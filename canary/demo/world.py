@@ -1,11 +1,10 @@
-"""A world that stories are told in: objects, traffic, and tidegate as a process of its own.
+"""A world for stories: objects, traffic, and tidegate as a process of its own.
 
 tidegate runs as in a cluster, so that it can be stopped, killed and started again. What the cluster
-consists of belongs to the subclasses; what is told in it to `story.py` and to the tests.
+consists of belongs to the subclasses; what happens in it to `story.py` and to the tests.
 """
 
 import asyncio
-import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -21,12 +20,12 @@ from canary.controller.canaries import canary_kind
 from canary.controller.notify import EVENT
 from canary.core.traffic import Seen
 from canary.demo import manifests
+from canary.demo.tidegate import TidegateProcess
 from canary.errors import NotFound
 from canary.routers import ClusterState, router_for
 from tidegate_embedded.load import Load
-from tidegate_embedded.mesh.envoy import ClusterCounters
-from tidegate_embedded.network import free_port
-from tidegate_embedded.process import ProgramFailed, last_lines, start_program, stop_program
+from tidegate_embedded.mesh.counters import ClusterCounters
+from tidegate_embedded.process import last_lines
 
 POLL_SECONDS = 0.05
 USER_AGENT = "tidegate-demo"
@@ -53,7 +52,7 @@ class DataPlane(Protocol):
 class World(ABC):
     """A cluster, running while the context is open; `namespace` is the story's own."""
 
-    #: Connected to the API server as somebody who may do everything.
+    #: Connected to the API server as a user who may do everything.
     api: Cluster
     kubeconfig: Path
     mesh: DataPlane
@@ -77,7 +76,7 @@ class World(ABC):
         self._requests_per_second = requests_per_second
         self._drain = drain
         self._stack = AsyncExitStack()
-        self._controller: asyncio.subprocess.Process | None = None
+        self._controller: TidegateProcess | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -122,62 +121,27 @@ class World(ABC):
 
     async def start_controller(self, *flags: str) -> None:
         """Start tidegate, and wait until it is ready."""
-        self.controller_port = free_port()
-        self._controller = await start_program(
-            Path(sys.executable),
-            "-m",
-            "canary",
-            "run",
-            "--kubeconfig",
-            str(self.controller_kubeconfig),
-            "--listen",
-            f"127.0.0.1:{self.controller_port}",
-            "--log-format",
-            "console",
-            "--drain",
-            self._drain,
-            "--router",
-            self.router,
-            # Everything of this world is on this machine.
-            "--egress-allow",
-            "127.0.0.0/8,::1/128",
-            "--lease-duration",
-            "4s",
-            "--lease-renew-deadline",
-            "3s",
-            "--lease-retry-period",
-            "500ms",
+        self._controller = await TidegateProcess.started(
+            *("--kubeconfig", str(self.controller_kubeconfig)),
+            *("--drain", self._drain),
+            *("--router", self.router),
             *self.controller_flags(),
             *flags,
             log=self.controller_log,
         )
-        await self.until(self._ready, "tidegate is ready", seconds=30)
+        await self.until(self._controller.ready, "tidegate is ready", seconds=30)
 
     async def stop_controller(self) -> None:
         """Stop tidegate in order."""
         if self._controller is not None:
-            await stop_program(self._controller, grace_seconds=25)
+            await self._controller.stop()
             self._controller = None
 
     async def kill_controller(self) -> None:
         """Kill tidegate at once, as a node that fails does."""
         assert self._controller is not None
-        self._controller.kill()
-        await self._controller.wait()
+        await self._controller.kill()
         self._controller = None
-
-    async def _ready(self) -> bool:
-        if self._controller is not None and self._controller.returncode is not None:
-            raise ProgramFailed(f"tidegate ended: {last_lines(self.controller_log)}")
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.controller_port)
-        except OSError:
-            return False
-        try:
-            writer.write(b"GET /readyz HTTP/1.1\r\nHost: tidegate\r\nConnection: close\r\n\r\n")
-            return b" 200 " in await reader.readline()
-        finally:
-            writer.close()
 
     # ----------------------------------------------------------------------------------- objects
 

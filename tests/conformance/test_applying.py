@@ -249,7 +249,7 @@ class TestCustomLists:
         assert entry["subresource"] == "status"
         assert entry["fieldsV1"] == {"f:status": {"f:phase": {}}}
 
-    def test_defaults_belong_to_nobody(self, api, widgets, path):
+    def test_defaults_have_no_owner(self, api, widgets, path):
         api.apply(path, widgets.widget())
         response = api.apply(path, widgets.widget(color="white"), manager="other")
         assert response.status_code == 200, response.text

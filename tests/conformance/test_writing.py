@@ -295,7 +295,7 @@ class TestPaths:
         assert response.status_code == 406
 
     @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz"])
-    def test_health_is_told(self, api, path):
+    def test_health_is_reported(self, api, path):
         response = api.get(path)
         assert (response.status_code, response.text) == (200, "ok")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, Wait, Weights, write_status
 from canary.demo.snapshot import DemoSnapshot
-from tidegate_embedded.load import Failure, LoadStats, Window
+from tidegate_embedded.outcomes import Failure, LoadStats, Window
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 CHECK = MetricStatus(

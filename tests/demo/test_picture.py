@@ -21,7 +21,7 @@ from tests.demo.snapshots import (
     an_event,
     progressing,
 )
-from tidegate_embedded.load import LoadStats
+from tidegate_embedded.outcomes import LoadStats
 
 
 def drawn(snapshot: DemoSnapshot, width: int = 100, height: int = 24) -> str:

@@ -27,8 +27,9 @@ from tests.embedded.mesh_objects import (
 )
 from tidegate_embedded.apiserver.storage import Storage
 from tidegate_embedded.controllers.runtime import PodReport
-from tidegate_embedded.load import Load, LoadStats
+from tidegate_embedded.load import Load
 from tidegate_embedded.mesh import Mesh
+from tidegate_embedded.outcomes import LoadStats
 from tidegate_embedded.pods import ProcessRuntime
 from tidegate_embedded.process import ProgramFailed
 

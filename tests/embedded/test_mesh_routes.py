@@ -122,7 +122,7 @@ class TestHosts:
         assert route(item)["route"]["cluster"] == cluster("podinfo")
 
     def test_an_unknown_host_is_told_so(self):
-        assert route(of="nobody")["direct_response"]["status"] == 404
+        assert route(of="unknown")["direct_response"]["status"] == 404
 
 
 class TestConditions:

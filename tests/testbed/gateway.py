@@ -20,7 +20,7 @@ from tests.testbed.ingress import GATEWAY, bootstrap, objects
 from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod, apply
 from tests.testbed.scratch import scratch_folder
 from tests.testbed.traffic import actual, difference, wanted
-from tidegate_embedded.mesh.envoy import COUNTED, ClusterCounters, counters_of
+from tidegate_embedded.mesh.counters import COUNTED, ClusterCounters, counters_of
 from tidegate_embedded.mesh.world import world_of
 from tidegate_embedded.opening import Opened
 from tidegate_embedded.process import (

@@ -1,80 +1,21 @@
 """Load at a steady rate over real connections, and what came of it.
 
-Nothing is sent twice: an answer that does not come is a failure, and is told with its cause.
+Nothing is sent twice: an answer that does not come is a failure, and is reported with its cause.
 """
 
 import asyncio
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from tidegate_embedded.mesh.routes import CLUSTER_HEADER
+from tidegate_embedded.outcomes import NO_STATUS, Failure, LoadStats, Reply, Window
 
 _KEPT_FAILURES = 20
 _LATEST_START_SECONDS = 1.0
-_NO_STATUS = 0
-
-
-class Reply(NamedTuple):
-    """One answer: when it came, how long it took in seconds, and who gave it."""
-
-    at: float
-    seconds: float
-    status: int
-    version: str
-    cluster: str
-    #: Why there was no answer, or none by a pod.
-    trouble: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether the caller got no answer, or 5xx."""
-        return self.status == _NO_STATUS or self.status >= 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A request that failed: when in seconds since the load began, with what, and why."""
-
-    after_seconds: float
-    status: int
-    trouble: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """What the last seconds saw; latencies in milliseconds, shares in percent."""
-
-    requests: int = 0
-    failed: int = 0
-    rate: float = 0.0
-    canary_share: float | None = None
-    median_ms: float | None = None
-    p99_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadStats:
-    """What came of all requests so far.
-
-    `failed` are those without an answer or with 5xx; `lost` those of them that no pod has answered:
-    no release is to blame for them. Status 0 is no answer at all.
-    """
-
-    requests: int = 0
-    failed: int = 0
-    lost: int = 0
-    by_status: Mapping[int, int] = field(default_factory=dict)
-    by_version: Mapping[str, int] = field(default_factory=dict)
-    by_cluster: Mapping[str, int] = field(default_factory=dict)
-    failed_by_cluster: Mapping[str, int] = field(default_factory=dict)
-    failures: tuple[Failure, ...] = ()
-    window: Window = Window()
 
 
 class Load:
@@ -214,7 +155,7 @@ class Load:
 
     async def _answer(self, connection: "_Connection") -> Reply:
         started = time.monotonic()
-        status, headers, trouble = _NO_STATUS, dict[str, str](), ""
+        status, headers, trouble = NO_STATUS, dict[str, str](), ""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 status, headers, body = await connection.exchange(self._request)

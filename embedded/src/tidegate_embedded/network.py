@@ -71,7 +71,7 @@ class PodNetwork:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on, for a program that cannot choose one by itself."""
+    """Find a port that is free, for a program that cannot choose one by itself."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,6 +1,6 @@
 """Programs of the embedded world: started, ended, and never left behind.
 
-What each program is, and how it is told what to do, belongs to its owner.
+What each program is, and how it gets its configuration, belongs to its owner.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class ProgramFailed(Exception):
-    """A program of the embedded world is missing, did not start, or refused what it was told."""
+    """A program of the embedded world is missing, did not start, or refused its configuration."""
 
 
 def find_program(name: str, *, remedy: str) -> Path:

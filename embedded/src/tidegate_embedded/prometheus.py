@@ -287,7 +287,7 @@ def labelled(page: bytes, namespace: str, pod: str) -> bytes:
 
 
 async def _scraped(session: aiohttp.ClientSession, url: str) -> int:
-    """Count the jobs whose first scrape can be asked about; none while nobody answers."""
+    """Count the jobs whose first scrape can be asked about; none while Prometheus does not answer."""
     try:
         async with session.get(f"{url}/api/v1/query", params={"query": "count(up == 1)"}) as answer:
             result = (await answer.json())["data"]["result"] if answer.status == 200 else []

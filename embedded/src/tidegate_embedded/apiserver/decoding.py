@@ -24,7 +24,7 @@ _GO_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """How a write is to be done: as whom, whether for real, and how strictly it is read."""
+    """How a write is done: as whom, whether for real, and how strictly it is read."""
 
     manager: str = "unknown"
     dry_run: bool = False

@@ -33,7 +33,7 @@ _FIXED = (*_DECIDED, "name", "namespace", "generateName")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOptions:
-    """How a deletion is to be done, and of which version of the object."""
+    """How a deletion is done, and of which version of the object."""
 
     grace_seconds: int | None = None
     propagation: Propagation | None = None

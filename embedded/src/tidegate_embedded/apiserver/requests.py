@@ -106,7 +106,7 @@ def manager_of(user_agent: str) -> str:
 
 
 def write_options(request: ApiRequest, *, applying: bool = False) -> WriteOptions:
-    """Read how a write is to be done; raises a 422 that names the parameter."""
+    """Read the options of a write; raises a 422 that names the parameter."""
     query = request.query
     causes = []
     manager = query.get("fieldManager", "")
@@ -148,7 +148,7 @@ def write_options(request: ApiRequest, *, applying: bool = False) -> WriteOption
 
 
 def delete_options(request: ApiRequest, body: object) -> DeleteOptions:
-    """Read how a deletion is to be done, from its body or its query; raises a 422."""
+    """Read the options of a deletion from its body or its query; raises a 422."""
     query = request.query
     options: Object = body if isinstance(body, dict) else {}
     grace = options.get("gracePeriodSeconds")

@@ -215,7 +215,7 @@ class EmbeddedApiServer:
                 await response.write(lines)
             await response.write_eof()
         except ConnectionResetError:
-            # The client has gone; there is nobody left to tell.
+            # The client has gone.
             return response
         return response
 

@@ -1,6 +1,6 @@
 """What is stored: objects by kind, one resource version for all, and a bounded history of changes.
 
-Stored objects are never changed in place: whoever wants to change one copies it.
+Stored objects are never changed in place: a caller that changes one copies it first.
 Each version of an object is serialised once, and its bytes are shared by every list and watch.
 """
 

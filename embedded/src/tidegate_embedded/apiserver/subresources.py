@@ -129,7 +129,7 @@ def evict(
     eviction: Any,
     options: DeleteOptions,
 ) -> Steps[Object]:
-    """Delete a pod on behalf of an Eviction; disruption budgets are stored, and keep nobody."""
+    """Delete a pod on behalf of an Eviction; disruption budgets are stored, but protect no pod."""
     objects.read(resource, namespace, name)
     asked = Review(
         phase="Mutating",

@@ -36,7 +36,7 @@ class Watch:
     _columns_sent: bool = field(default=False, init=False)
 
     def open(self) -> None:
-        """Find where to begin; raises a 400 or 422. A forgotten version is told in the stream."""
+        """Find where to begin; raises a 400 or 422. A forgotten version is reported in the stream."""
         query = self.request.query
         match = query.get("resourceVersionMatch", "")
         send_initial = query.get("sendInitialEvents")

@@ -1,6 +1,6 @@
 """The status of a pod, made from what its runtime reports.
 
-Who writes it, and when, belongs to whoever runs the pod.
+Who writes it, and when, belongs to the runtime of the pod.
 """
 
 from tidegate_embedded.apiserver.values import Object, copied

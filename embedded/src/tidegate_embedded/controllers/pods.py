@@ -60,7 +60,7 @@ class PodController:
         starting = asyncio.create_task(self._start(pod))
         try:
             await deleted.wait()
-            # Endpoints are told first: their controller has this event in its queue already.
+            # Endpoints change first: their controller has this event in its queue already.
             await asyncio.sleep(self._drain_seconds)
             starting.cancel()
             await asyncio.wait({starting})

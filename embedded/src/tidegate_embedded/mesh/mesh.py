@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event, Storage
-from tidegate_embedded.mesh.envoy import ClusterCounters, Envoy
+from tidegate_embedded.mesh.counters import ClusterCounters
+from tidegate_embedded.mesh.envoy import Envoy
 from tidegate_embedded.mesh.routes import render
 from tidegate_embedded.opening import Opened, end_task
 from tidegate_embedded.process import ProgramFailed

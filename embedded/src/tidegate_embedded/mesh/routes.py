@@ -77,7 +77,7 @@ def _virtual_hosts(world: World) -> Iterator[Manifest]:
     if ANY_HOST not in claimed:
         answer = {"status": 404, "body": {"inline_string": "no such host in this mesh\n"}}
         yield {
-            "name": "nobody",
+            "name": "unknown",
             "domains": [ANY_HOST],
             "routes": [{"match": {"prefix": "/"}, "direct_response": answer}],
         }

@@ -110,7 +110,7 @@ def _probe(container: Manifest, ports: tuple[int, ...]) -> Probe | None:
     probe = container.get("readinessProbe") or {}
     asked = probe.get("httpGet") or probe.get("tcpSocket")
     if asked is None:
-        # A process needs a moment before it listens; nobody shall be sent to it until then.
+        # A process needs a moment before it listens; no request is sent to it until then.
         return Probe(port=ports[0], period_seconds=1.0) if ports else None
     return Probe(
         port=_port(container, asked["port"]),

@@ -1,7 +1,8 @@
 """The program that every container of the embedded world runs: a small HTTP server.
 
 It is started by its path with `python -I -S`, so that it is up in a tenth of a second: it imports
-nothing but the standard library, and nothing of this project.
+nothing but the standard library, and nothing of this project. Long because of that: it must be one
+file.
 
 Its behaviour comes from the environment, as a container's `env` gives it:
 
