@@ -102,6 +102,17 @@ class Cluster:
         """Forget the version of a kind: its CRD may have been removed or changed."""
         self.served.pop(kind, None)
 
+    async def openapi(self, kind: Kind) -> tuple[str, Manifest] | None:
+        """Read the OpenAPI v3 document that describes a kind, with the version it is served in.
+
+        None where its CRD is not installed.
+        """
+        version = await self.discover(kind)
+        if version is None:
+            return None
+        path = f"/openapi/v3/apis/{kind.group}/{version}"
+        return version, await self._connection.request("GET", path, kind.plural, verb="DISCOVER")
+
     async def pages(
         self, kind: Kind, namespace: str, *, metadata_only: bool = False, labels: str = ""
     ) -> AsyncIterator[tuple[list[Manifest], str]]:

@@ -15,6 +15,7 @@ from analysis.errors import Busy
 from canary.api.status import Phase
 from canary.cluster.connection import NotLeader
 from canary.cluster.outages import OutageLog
+from canary.cluster.schemas import CHECKED_AGAIN
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord
@@ -108,6 +109,8 @@ class Reconciler:
     async def _work_on(self, record: CanaryRecord) -> None:
         rivals = self._tracker.rivals(record)
         claimed = () if record.problems else rivalry(record, rivals)
+        if not (record.problems or claimed or record.deleting):
+            claimed = await self._tracker.dropped(record)
         if claimed and record.status.phase in RUNNING and not record.deleting:
             # A run ends under the names that it has, whatever the newest spec asks for.
             record = going_on(record, claimed)
@@ -145,7 +148,7 @@ class Reconciler:
     ) -> Decision | _Question | None:
         """Decide, or name what is missing to decide: an answer, or, as None, what is not known.
 
-        `claimed` says what another Canary has already, `leaving` which one is about to give it up.
+        `claimed` says what another Canary has already, or the route cannot say, `leaving` which one is about to give it up.
         """
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._notifier.delivered(key)
@@ -160,6 +163,8 @@ class Reconciler:
                 deleting=record.deleting,
                 delivered=delivered,
                 now=now,
+                # What a route cannot say today it can when its CRD was upgraded.
+                wake_at=None if record.problems else now + CHECKED_AGAIN,
             )
         if self._tracker.pending(record):
             return None

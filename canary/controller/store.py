@@ -4,6 +4,7 @@ from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, Objec
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.ownership import CanaryOwner
 from canary.cluster.cache import CacheSet
+from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
 from canary.controller.memo import Memo
@@ -16,8 +17,9 @@ from canary.routers import ClusterState as Routes
 class Store:
     """Looks records up in the caches."""
 
-    def __init__(self, caches: CacheSet) -> None:
+    def __init__(self, caches: CacheSet, schemas: Schemas) -> None:
         self._caches = caches
+        self._schemas = schemas
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
@@ -72,7 +74,12 @@ class Store:
         return Routes(
             existing={key: manifest for key, manifest in found.items() if manifest is not None},
             served=self._caches.served(router.kinds),
+            missing=self.missing(record),
         )
+
+    def missing(self, record: CanaryRecord) -> frozenset[Field]:
+        """Name the fields that the CRDs of a Canary's routes are known to lack."""
+        return self._schemas.missing(record.router.kinds if record.router else ())
 
     def routed(self, record: CanaryRecord) -> Seen | None:
         """Read what the routes of a Canary do now."""
@@ -104,6 +111,7 @@ class Store:
             record.generation or record.resource_version,
             record.status.preflight and record.status.preflight.traffic_policy,
             *self._caches.served(router.kinds).values(),
+            self.missing(record),
             *(self.packed(key) for key in router.objects(canary)),
         )
 

@@ -7,6 +7,7 @@ to, and nobody else. What a change means is not known here.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
@@ -14,6 +15,7 @@ from canary.api.status import Names
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
+from canary.cluster.schemas import Schemas
 from canary.controller.canaries import (
     CanaryKey,
     CanaryReader,
@@ -44,6 +46,7 @@ from canary.controller.templates import (
     metric_template_kind,
     metric_template_record,
 )
+from canary.errors import Problem
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 
@@ -70,7 +73,8 @@ class Tracker:
             on_obstacle=self._on_standing,
             outages=outages,
         )
-        self.store = Store(self.caches)
+        self.schemas = Schemas(cluster, monotonic)
+        self.store = Store(self.caches, self.schemas)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
         self._groups = groups
@@ -138,6 +142,19 @@ class Tracker:
         )
         others = (self._known(other) for other in keys)
         return [other for other in others if other is not None]
+
+    async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
+        """Name what a Canary asks of its route that the installed CRDs would drop without a word.
+
+        Raises:
+            Unreachable: the API server could not be asked.
+        """
+        if record.canary is None or record.router is None:
+            return ()
+        required = record.router.required_fields(record.canary)
+        return tuple(
+            [each.problem for each in required if await self.schemas.lacks(each.kind, each.path)]
+        )
 
     def known(self, record: CanaryRecord) -> bool:
         """Tell whether all that a Canary needs is known."""

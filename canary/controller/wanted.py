@@ -303,7 +303,8 @@ class Renderer:
             return ()
         version = record.generation or record.resource_version
         keys = record.router.objects(record.canary)
-        return (record.uid, version, *map(self._store.content, keys))
+        contents = map(self._store.content, keys)
+        return (record.uid, version, self._store.missing(record), *contents)
 
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
         assert record.canary is not None

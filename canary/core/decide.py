@@ -84,8 +84,11 @@ def refuse(
     deleting: bool,
     delivered: frozenset[str],
     now: datetime,
+    wake_at: datetime | None = None,
 ) -> Decision:
     """Decide about a Canary whose spec can't be acted on: say why, and leave everything as it is.
+
+    `wake_at` is when it may be acted on without a change of its own.
 
     Of a Canary that is being deleted so little can be read that there is nothing to give back.
     """
@@ -104,6 +107,7 @@ def refuse(
             conditions=ours, observed_generation=generation, notices=notices, state=INVALID
         ),
         actions=(HoldFinalizer(present=False),) if deleting else (),
+        wake_at=wake_at,
     )
 
 

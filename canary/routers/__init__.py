@@ -25,6 +25,8 @@ class ClusterState:
     """The objects of `Router.objects` that exist, whole."""
     served: Mapping[Kind, str]
     """The version of each kind that the API server serves; without those it does not know."""
+    missing: frozenset[tuple[str, ...]] = frozenset()
+    """The required fields that the installed CRDs do not have: what is written there is dropped."""
 
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""

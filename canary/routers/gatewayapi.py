@@ -5,6 +5,7 @@ https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -37,6 +38,8 @@ VERSIONS = ("v1", "v1beta1")
 _DECIDES = frozenset({"parentRefs", "hostnames", "rules"})
 #: The filter that copies requests.
 _MIRROR = "RequestMirror"
+#: Where the percentage of that filter stands; without it, the filter copies every request.
+_PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
 #: What the API gives a backend without a weight.
 _DEFAULT_WEIGHT = 1
 
@@ -98,7 +101,7 @@ class GatewayApiRouter:
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
-        spec["rules"] = list(_rules(canary, traffic))
+        spec["rules"] = list(_rules(canary, _expressible(traffic, cluster)))
         rendered = render_object(
             canary,
             cluster,
@@ -129,6 +132,12 @@ def _ours(canary: Canary, spec: Manifest) -> bool:
     return _seen(canary, spec) is not None
 
 
+def _expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:
+    """Leave out a share of copies that the installed CRD would make all."""
+    lost = 0 < traffic.mirror < FULL and _PERCENT in cluster.missing
+    return replace(traffic, mirror=0) if lost else traffic
+
+
 def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
     analysis, service = canary.spec.analysis, canary.spec.service
     if analysis.mirror and analysis.mirror_weight not in {None, FULL}:
@@ -138,8 +147,7 @@ def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
             "install the CRDs of Gateway API 1.3 or later, or remove it to mirror every request: "
             "the installed HTTPRoute has no percentage, so every request would be mirrored",
         )
-        path = ("spec", "rules", "filters", "requestMirror", "percent")
-        yield RequiredField(kind=kind, path=path, problem=problem)
+        yield RequiredField(kind=kind, path=_PERCENT, problem=problem)
     for field, limit in (("timeout", service.timeout), ("backendTimeout", service.backend_timeout)):
         if limit:
             problem = Problem(

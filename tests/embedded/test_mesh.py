@@ -134,6 +134,54 @@ async def test_requests_are_split_as_the_route_says_and_a_change_is_effective(wo
         assert await share_after(load, 200) == 0.0
 
 
+MIRRORING = {
+    "istio": lambda percent: a_virtual_service(
+        100,
+        0,
+        mirror={"host": "podinfo-canary"},
+        **({} if percent == 100 else {"mirrorPercentage": {"value": percent}}),
+    ),
+    "gatewayapi": lambda percent: an_http_route(
+        100,
+        0,
+        filters=[
+            {
+                "type": "RequestMirror",
+                "requestMirror": {"backendRef": {"name": "podinfo-canary", "port": 9898}}
+                | ({} if percent == 100 else {"percent": percent}),
+            }
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("router", MIRRORING)
+async def test_copies_of_requests_reach_the_canary_and_nobody_gets_its_answers(world, router):
+    await world.put(MIRRORING[router](100))
+    async with world.load() as load:
+        stats = await load.reaches(200)
+    assert set(stats.by_cluster) == {PRIMARY}
+    asked = load.stats().requests
+    copied = await until_copied(world, asked)
+    assert copied == asked
+    await world.put(MIRRORING[router](25))
+    async with world.load() as load:
+        await load.reaches(600)
+    asked = load.stats().requests
+    before, copied = copied, await until_copied(world, copied + asked // 8)
+    assert (copied - before) / asked < 0.5
+
+
+async def until_copied(world: World, least: int) -> int:
+    """Wait until the canary was asked as often as that; give how often it was."""
+    total, deadline = 0, time.monotonic() + DEADLINE_SECONDS
+    while total < least and time.monotonic() < deadline:
+        counters = await world.mesh.counters()
+        total = counters[CANARY].total if CANARY in counters else 0
+    assert total >= least
+    return total
+
+
 async def test_envoys_own_counters_say_the_same_as_the_callers(world):
     await world.put(a_virtual_service(50, 50))
     async with world.load() as load:

@@ -213,14 +213,52 @@ class TestHowRequestsGo:
         assert written[cluster("podinfo-primary")]["lb_policy"] == "LEAST_REQUEST"
 
 
+def a_mirror(**how: Any) -> dict[str, Any]:
+    backend = {"name": "podinfo-canary", "port": 9898}
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": backend, **how}}
+
+
+CANARY_HOST = {"host": "podinfo-canary"}
+
+
+class TestCopies:
+    @pytest.mark.parametrize(
+        ("item", "parts"),
+        [
+            (a_virtual_service(100, 0), []),
+            (a_virtual_service(100, 0, mirror=CANARY_HOST), [1_000_000]),
+            (a_virtual_service(100, 0, mirror=CANARY_HOST, mirrorPercentage={}), []),
+            (
+                a_virtual_service(100, 0, mirror=CANARY_HOST, mirrorPercentage={"value": 0.1}),
+                [1_000],
+            ),
+            (a_virtual_service(100, 0, mirrors=[{"destination": CANARY_HOST}]), [1_000_000]),
+            (an_http_route(100, 0, filters=[a_mirror()]), [1_000_000]),
+            (an_http_route(100, 0, filters=[a_mirror(percent=25)]), [250_000]),
+            (an_http_route(100, 0, filters=[a_mirror(percent=0)]), []),
+            (
+                an_http_route(
+                    100, 0, filters=[a_mirror(fraction={"numerator": 1, "denominator": 1000})]
+                ),
+                [1_000],
+            ),
+        ],
+    )
+    def test_are_as_many_as_the_route_says_and_all_where_it_does_not_say(self, item, parts):
+        policies = route(item)["route"].get("request_mirror_policies", ())
+        assert [each["cluster"] for each in policies] == [cluster("podinfo-canary")] * len(parts)
+        fractions = [each["runtime_fraction"]["default_value"] for each in policies]
+        assert fractions == [{"numerator": each, "denominator": "MILLION"} for each in parts]
+
+
 class TestWhatIsNotSupported:
     @pytest.mark.parametrize(
         ("item", "named"),
         [
             (a_virtual_service(80, 20, fault={}), "VirtualService test/podinfo: http[0].fault"),
             (
-                an_http_route(80, 20, filters=[{"type": "RequestMirror"}]),
-                "HTTPRoute test/podinfo: rules[0].filters.RequestMirror",
+                an_http_route(80, 20, filters=[{"type": "RequestRedirect"}]),
+                "HTTPRoute test/podinfo: rules[0].filters.RequestRedirect",
             ),
             (
                 an_object("DestinationRule", "x", {"host": "x", "trafficPolicy": {"tls": {}}}),

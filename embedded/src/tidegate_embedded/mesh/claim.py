@@ -11,6 +11,7 @@ from typing import Any
 from tidegate_embedded.values import Manifest
 
 ANY_HOST = "*"
+_PARTS_OF_A_PERCENT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Share:
     """One destination of a route: a cluster, its weight, and changes of headers on the way."""
 
     cluster: str
-    weight: int
+    weight: float
     changes: Mapping[str, Any]
 
 
@@ -47,6 +48,24 @@ def destination(shares: Sequence[Share]) -> Manifest:
             }
         }
     }
+
+
+def copies(shares: Iterable[Share]) -> Manifest:
+    """Write which clusters get copies of requests; the weight of each is a percentage."""
+    policies = [
+        {
+            "cluster": share.cluster,
+            "runtime_fraction": {
+                "default_value": {
+                    "numerator": round(share.weight * _PARTS_OF_A_PERCENT),
+                    "denominator": "MILLION",
+                }
+            },
+        }
+        for share in shares
+        if share.weight
+    ]
+    return {"request_mirror_policies": policies} if policies else {}
 
 
 def text_matcher(how: str, text: str, *, ignore_case: bool = False) -> Manifest:

@@ -4,11 +4,13 @@ https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tidegate_embedded.mesh.claim import (
     ANY_HOST,
     Claim,
     Share,
+    copies,
     destination,
     header_changes,
     replaced_path,
@@ -28,7 +30,9 @@ from tidegate_embedded.mesh.world import (
 from tidegate_embedded.values import Manifest, parse_duration
 
 _RULE = frozenset({"name", "matches", "filters", "backendRefs", "timeouts"})
-_FILTERS = frozenset({"RequestHeaderModifier", "ResponseHeaderModifier", "URLRewrite"})
+_FILTERS = frozenset(
+    {"RequestHeaderModifier", "ResponseHeaderModifier", "URLRewrite", "RequestMirror"}
+)
 #: What the API gives a backend without a weight, and a condition without a path.
 _DEFAULT_WEIGHT = 1
 _DEFAULT_PATH = {"type": "PathPrefix", "value": "/"}
@@ -78,7 +82,18 @@ def _routes(world: World, namespace: str, rule: Manifest) -> Iterator[Manifest]:
             path = match.get("path") or _DEFAULT_PATH
             rewrite = (filters.get("URLRewrite") or {}).get("urlRewrite") or {}
             action["route"] |= _timeouts(rule) | _rewrite(rewrite, path)
+            action["route"] |= copies(_mirrors(world, namespace, rule))
         yield {"match": _match(match), **action, **changes}
+
+
+def _mirrors(world: World, namespace: str, rule: Manifest) -> Iterator[Share]:
+    """Give who gets copies, and how many percent; all where that is left out."""
+    for each in rule.get("filters") or ():
+        if each["type"] == "RequestMirror":
+            mirror = each["requestMirror"]
+            fraction = mirror.get("fraction") or {"numerator": mirror.get("percent", 100)}
+            percent = 100 * fraction["numerator"] / (fraction.get("denominator") or 100)
+            yield replace(_share(world, namespace, mirror["backendRef"]), weight=percent)
 
 
 def _share(world: World, namespace: str, backend: Manifest) -> Share:

@@ -4,10 +4,12 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tidegate_embedded.mesh.claim import (
     Claim,
     Share,
+    copies,
     destination,
     header_changes,
     replaced_path,
@@ -28,7 +30,10 @@ from tidegate_embedded.mesh.world import (
 from tidegate_embedded.values import Manifest, parse_duration
 
 _SPEC = frozenset({"gateways", "hosts", "http", "exportTo"})
-_ROUTE = frozenset({"name", "match", "route", "rewrite", "timeout", "retries", "headers"})
+_ROUTE = frozenset({
+    "name", "match", "route", "rewrite", "timeout", "retries", "headers",
+    "mirror", "mirrorPercentage", "mirrors",
+})  # fmt: skip
 #: `gateways` is ignored: this mesh plays all of them. The labels and namespace of the caller are
 #: unknown here, so that conditions on them never hold.
 _MATCH = frozenset({
@@ -80,8 +85,21 @@ def _routes(world: World, namespace: str, http: Manifest) -> Iterator[Manifest]:
             continue
         action = destination(shares)
         if "route" in action:
-            action["route"] |= _how(http, match)
+            action["route"] |= _how(http, match) | copies(_mirrors(world, namespace, http))
         yield {"match": _match(match), **action, **_headers(http.get("headers"))}
+
+
+def _mirrors(world: World, namespace: str, http: Manifest) -> Iterator[Share]:
+    """Give who gets copies, and how many percent; all where that is left out."""
+    mirrors = [
+        {"destination": http.get("mirror"), "percentage": http.get("mirrorPercentage")},
+        *(http.get("mirrors") or ()),
+    ]
+    for each in mirrors:
+        if each.get("destination"):
+            percentage = each.get("percentage")
+            weight = 100 if percentage is None else percentage.get("value") or 0
+            yield replace(_share(world, namespace, each), weight=weight)
 
 
 def _share(world: World, namespace: str, route: Manifest) -> Share:

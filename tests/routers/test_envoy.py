@@ -1,0 +1,97 @@
+"""Who gets which request, told by a real Envoy that routes by what the routers render."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from canary.core.traffic import Traffic
+from canary.routers import router_for
+from tests.embedded.mesh_objects import PORT
+from tests.embedded.test_mesh import CANARY, HOST, PRIMARY, World, both_sides
+from tests.routers.builders import a_canary, a_cluster
+
+SERVICES: dict[str, dict[str, Any]] = {
+    "istio": {},
+    "gatewayapi": {"gatewayRefs": [{"group": "", "kind": "Service", "name": "podinfo"}]},
+}
+SERVICE_MATCH = [
+    {"uri": {"prefix": "/api"}},
+    {"uri": {"prefix": "/shop"}, "headers": {"x-tenant": {"exact": "blue"}}},
+]
+ANALYSIS_MATCH = [
+    {
+        "headers": {"x-beta": {"exact": "1"}, "x-plan": {"prefix": "gold"}},
+        "queryParams": {"try": {"exact": "yes"}},
+    },
+    {"headers": {"x-build": {"suffix": "-rc"}}},
+    {"headers": {"user-agent": {"regex": ".*Firefox.*"}}},
+    {"headers": {"cookie": {"regex": "^(.*?; *)?canary=always(;.*)?$"}}},
+    {"uri": {"exact": "/api/v2"}, "method": {"exact": "PUT"}},
+]
+BETA = {"x-beta": "1", "x-plan": "golden"}
+FIREFOX = {"user-agent": "Mozilla/5.0 Firefox/145.0"}
+#: A request, and who answers it: the canary, the primary, or nobody.
+REQUESTS: list[tuple[str, str, dict[str, str], str | None]] = [
+    ("GET", "/api?try=yes", BETA, CANARY),
+    ("GET", "/api?try=no", BETA, PRIMARY),
+    ("GET", "/api", BETA, PRIMARY),
+    ("GET", "/api?try=yes", {"x-beta": "1"}, PRIMARY),
+    ("GET", "/api?try=yes", {"x-beta": "1", "x-plan": "silver"}, PRIMARY),
+    ("GET", "/other?try=yes", BETA, None),
+    ("GET", "/shop?try=yes", BETA, None),
+    ("GET", "/shop?try=yes", BETA | {"x-tenant": "blue"}, CANARY),
+    ("GET", "/shop", {"x-tenant": "blue"}, PRIMARY),
+    ("GET", "/shop", {"x-tenant": "red", **FIREFOX}, None),
+    ("GET", "/api", {"x-build": "7-rc"}, CANARY),
+    ("GET", "/api", {"x-build": "7-rc1"}, PRIMARY),
+    ("GET", "/api", FIREFOX, CANARY),
+    ("GET", "/api", {"cookie": "a=b; canary=always"}, CANARY),
+    ("GET", "/api", {"cookie": "canary=never"}, PRIMARY),
+    ("GET", "/api", {}, PRIMARY),
+    ("PUT", "/api/v2", {}, CANARY),
+    ("GET", "/api/v2", {}, PRIMARY),
+    ("PUT", "/api/v3", {}, PRIMARY),
+]
+
+
+@pytest_asyncio.fixture(scope="class", loop_scope="class")
+async def shared() -> AsyncIterator[World]:
+    async with both_sides() as made:
+        yield made
+
+
+async def answered_by(world: World, method: str, path: str, headers: dict[str, str]) -> str | None:
+    """Ask once; tell which cluster has answered."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, world.mesh.url + path, headers={"Host": HOST, **headers}) as answer,
+    ):
+        await answer.read()
+        return answer.headers.get("x-upstream-cluster") or None
+
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestABTesting:
+    @pytest.mark.parametrize("provider", SERVICES)
+    async def test_who_matches_reaches_the_canary_and_everybody_else_the_primary(
+        self, shared: World, provider: str
+    ) -> None:
+        canary = a_canary(
+            provider,
+            service={**SERVICES[provider], "port": PORT, "match": SERVICE_MATCH},
+            analysis={"match": ANALYSIS_MATCH},
+        )
+        router = router_for(provider)
+        assert router.problems(canary) == ()
+        for weight in (100, 0):
+            traffic = Traffic(weight=weight, match=canary.spec.analysis.match)
+            for kind in ("VirtualService", "HTTPRoute"):
+                await shared.remove(kind)
+            await shared.put(*router.render(canary, a_cluster(router, canary), traffic))
+            for method, path, headers, cluster in REQUESTS:
+                wanted = PRIMARY if cluster and not weight else cluster
+                answered = await answered_by(shared, method, path, headers)
+                assert answered == wanted, (weight, method, path, headers)
