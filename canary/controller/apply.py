@@ -6,7 +6,7 @@ How an object is written belongs to `writer.py`, how a primary is made to `prima
 from collections.abc import Iterable
 
 from canary.api.annotations import PREFIX
-from canary.api.kinds import DEPLOYMENT, Manifest, ObjectKey
+from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
@@ -21,7 +21,7 @@ from canary.controller.canaries import (
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
-from canary.controller.records import DeploymentRecord, pack, packed
+from canary.controller.records import WorkloadRecord, pack, packed
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.controller.writer import Writer
@@ -231,11 +231,14 @@ class Applier:
 
     async def _scale_target(self, record: CanaryRecord, replicas: int) -> bool:
         target = self._target(record)
-        if target is None or target.replicas == replicas:
+        if target is None or record.workload is None:
             return False
-        key = ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=target.name)
-        await self._writer.patch(key, {"spec": {"replicas": replicas}})
+        patch = record.workload.scaled(target.replicas, replicas)
+        if patch is None:
+            return False
+        key = ObjectKey(kind=target.kind, namespace=record.key.namespace, name=target.name)
+        await self._writer.patch(key, patch)
         return True
 
-    def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
-        return self._store.deployment(record.key.namespace, record.target)
+    def _target(self, record: CanaryRecord) -> WorkloadRecord | None:
+        return self._store.target(record)

@@ -25,6 +25,7 @@ from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
 from canary.routers import Router
+from canary.targets import Target
 
 FINALIZER = f"{GROUP}/finalizer"
 """Holds a deleted Canary until its target has its pods and its traffic back."""
@@ -62,6 +63,8 @@ class CanaryRecord:
     canary: Canary | None
     """None where too little of the spec can be read to know the target by."""
     router: Router | None
+    workload: Target | None
+    """How workloads of the target's kind are read and rendered; None where no kind is known."""
     provider: str
     """The name of the router, be it the controller's default."""
     problems: tuple[Problem, ...]
@@ -75,6 +78,11 @@ class CanaryRecord:
     def target(self) -> str:
         """The name of the target; empty where it can't be read."""
         return self.canary.spec.target_ref.name if self.canary else ""
+
+    @property
+    def target_kind(self) -> Kind | None:
+        """The kind of the target; None where none is known."""
+        return self.workload.kind if self.workload else None
 
     @property
     def service(self) -> str:
@@ -98,6 +106,7 @@ class CanaryRecord:
             self,
             canary=other.canary,
             router=other.router,
+            workload=other.workload,
             provider=other.provider,
             problems=other.problems,
         )
@@ -124,6 +133,7 @@ class KnownCanary:
     created: str
     deleting: bool
     target: str
+    target_kind: Kind | None
     service: str
     """The name of the apex service."""
     services: tuple[str, ...]
@@ -165,6 +175,7 @@ class CanaryReader:
             created=record.created,
             deleting=record.deleting,
             target=record.target,
+            target_kind=record.target_kind,
             service=record.service,
             services=record.services,
             held=record.held,
@@ -231,6 +242,7 @@ class CanaryReader:
             status=status,
             canary=canary,
             router=acted_on.router,
+            workload=acted_on.workload,
             provider=self._provider(canary),
             problems=parsed.problems,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, ObjectKey
+from canary.api.kinds import AUTOSCALER, SERVICE, ObjectKey
 from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import Packed
@@ -10,10 +10,8 @@ from canary.controller.store import Store
 from canary.resources.names import primary_name
 
 _OTHER_SERVICE = "set another name in spec.service.name"
-_OTHER_NAMES = {
-    DEPLOYMENT: "give the target another name",
-    AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name",
-}
+_OTHER_TARGET = "give the target another name"
+_OTHER_NAMES = {AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name"}
 
 
 class Claims:
@@ -27,7 +25,7 @@ class Claims:
         return "; ".join(
             f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
             f"{' and '.join(owners) or 'an unknown owner'}: rename or delete it, or "
-            f"{_OTHER_NAMES.get(key.kind, _OTHER_SERVICE)}"
+            f"{_remedy(record, key)}"
             for key, owners in self.of_others(record)
         )
 
@@ -36,13 +34,13 @@ class Claims:
         if record.canary is None:
             return
         canary, namespace = record.canary, record.key.namespace
-        primary = self._store.deployment(namespace, canary.spec.primary_name)
+        primary = self._store.primary(record)
         if primary is not None and not (
             ours(canary, primary.owners)
             or self._left_behind(namespace, primary.owners, primary.canaries)
         ):
             yield (
-                ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=primary.name),
+                ObjectKey(kind=primary.kind, namespace=namespace, name=primary.name),
                 primary.owners,
             )
         apex = ObjectKey(kind=SERVICE, namespace=namespace, name=canary.spec.service_name)
@@ -75,6 +73,12 @@ class Claims:
         return len(canaries) == len(owners) > 0 and all(
             self._store.gone(each, namespace) for each in canaries
         )
+
+
+def _remedy(record: CanaryRecord, key: ObjectKey) -> str:
+    if key.kind == record.target_kind:
+        return _OTHER_TARGET
+    return _OTHER_NAMES.get(key.kind, _OTHER_SERVICE)
 
 
 def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:

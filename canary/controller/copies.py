@@ -13,7 +13,7 @@ from canary.api.ownership import ours, own_metadata, refers_to_canary
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
-from canary.controller.records import ConfigRecord, DeploymentRecord
+from canary.controller.records import ConfigRecord, WorkloadRecord
 from canary.controller.sources import Source
 from canary.controller.wanted import Wanted
 from canary.controller.writer import Writer
@@ -63,8 +63,8 @@ class Copies:
     async def tend(
         self,
         canary: Canary,
-        primary: DeploymentRecord,
-        target: DeploymentRecord,
+        primary: WorkloadRecord,
+        target: WorkloadRecord,
         *,
         promoted: bool,
     ) -> bool:
@@ -107,7 +107,7 @@ class Copies:
         return True
 
     async def _restore(
-        self, canary: Canary, used: ConfigReference, target: DeploymentRecord, *, promoted: bool
+        self, canary: Canary, used: ConfigReference, target: WorkloadRecord, *, promoted: bool
     ) -> bool:
         """Make a copy again that was deleted, where its original still has the content."""
         configs, _ = await self._configs.checksums(canary.metadata.namespace, target.references)
@@ -139,7 +139,7 @@ class Copies:
         await self._writer.change_owners(key, found, references)
         return True
 
-    def _unused(self, canary: Canary, primary: DeploymentRecord) -> Iterator[ObjectKey]:
+    def _unused(self, canary: Canary, primary: WorkloadRecord) -> Iterator[ObjectKey]:
         namespace = canary.metadata.namespace
         for kind_name, kind in KINDS.items():
             used = {each.name for each in primary.references if each.kind == kind_name}

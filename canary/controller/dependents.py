@@ -5,11 +5,11 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 
 from collections.abc import Iterable, Iterator
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, ObjectKey
+from canary.api.kinds import AUTOSCALER, SERVICE, Kind, ObjectKey
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.former import former_routes
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import WorkloadRecord
 from canary.controller.templates import templates_of
 from canary.resources.configs import ConfigKind, ConfigReference
 
@@ -58,16 +58,17 @@ class Dependents:
 
 
 def dependencies(
-    record: CanaryRecord, target: DeploymentRecord | None, primary: DeploymentRecord | None
+    record: CanaryRecord, target: WorkloadRecord | None, primary: WorkloadRecord | None
 ) -> Iterator[ObjectKey]:
     """Name every object whose change may change what is decided about a Canary."""
     canary = record.canary
     if canary is None:
         return
     namespace, spec = record.key.namespace, canary.spec
-    for name in (spec.target_ref.name, spec.primary_name):
-        # ReplicaSets and pods matter to whom their Deployment matters to.
-        yield ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name)
+    if record.target_kind is not None:
+        for name in (spec.target_ref.name, spec.primary_name):
+            # Pods matter to whom their workload matters to.
+            yield ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
     for apex in record.services:
         for suffix in ("", "-primary", "-canary"):
             yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
@@ -85,8 +86,8 @@ def dependencies(
 
 def needs(
     record: CanaryRecord,
-    target: DeploymentRecord | None,
-    primary: DeploymentRecord | None,
+    target: WorkloadRecord | None,
+    primary: WorkloadRecord | None,
     *,
     configs: frozenset[ConfigKind],
 ) -> Iterator[Need]:
@@ -95,7 +96,8 @@ def needs(
     if canary is None:
         return
     namespace, spec = record.key.namespace, canary.spec
-    yield DEPLOYMENT, namespace
+    if record.target_kind is not None:
+        yield record.target_kind, namespace
     yield SERVICE, namespace
     if spec.autoscaler_ref is not None or record.status.autoscaler:
         yield AUTOSCALER, namespace
@@ -108,6 +110,6 @@ def needs(
         yield key.kind, key.namespace
 
 
-def _references(*workloads: DeploymentRecord | None) -> Iterator[ConfigReference]:
+def _references(*workloads: WorkloadRecord | None) -> Iterator[ConfigReference]:
     for workload in workloads:
         yield from workload.references if workload else ()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from canary.api.shown import path
 from canary.api.status import Phase
 from canary.controller.canaries import CanaryRecord
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.core.actions import Side
@@ -26,7 +26,7 @@ class DriftFinder:
         self._store = store
         self._renderer = renderer
 
-    def find(self, record: CanaryRecord, target: DeploymentRecord | None) -> tuple[Drift, ...]:
+    def find(self, record: CanaryRecord, target: WorkloadRecord | None) -> tuple[Drift, ...]:
         """Find what must be put back for a Canary whose primary serves."""
         status, changes = record.status, self._store.changes
         changed = [key for key in self._renderer.kept(record) if changes.find(key)]
@@ -43,7 +43,7 @@ class DriftFinder:
             return ()
         return tuple(self._drifts(wanted))
 
-    def _wanted(self, record: CanaryRecord, target: DeploymentRecord | None) -> list[Wanted]:
+    def _wanted(self, record: CanaryRecord, target: WorkloadRecord | None) -> list[Wanted]:
         services = self._renderer.services(record, target, Side.PRIMARY)
         if record.canary is None:
             return services

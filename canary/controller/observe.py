@@ -1,20 +1,20 @@
 """Observing: the facts about a Canary, from the caches.
 
 Nothing is asked of the API server here but a tracked ConfigMap or Secret whose version has moved,
-and the Deployments while they can't be followed: a run must not fail, or go on, by what was.
+and the workloads while they can't be followed: a run must not fail, or go on, by what was.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, ObjectKey
+from canary.api.kinds import AUTOSCALER, ObjectKey
 from canary.cluster.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
 from canary.controller.drifts import DriftFinder
 from canary.controller.memo import Memo
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import WorkloadRecord
 from canary.controller.references import References
 from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
@@ -71,10 +71,11 @@ class Observer:
         canary = record.canary
         assert canary is not None
         namespace, spec = record.key.namespace, canary.spec
-        for name in (spec.target_ref.name, spec.primary_name):
-            await self._caches.freshen(ObjectKey(kind=DEPLOYMENT, namespace=namespace, name=name))
-        target = self._store.deployment(namespace, spec.target_ref.name)
-        primary = self._store.deployment(namespace, spec.primary_name)
+        if record.target_kind is not None:
+            for name in (spec.target_ref.name, spec.primary_name):
+                key = ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
+                await self._caches.freshen(key)
+        target, primary = self._store.target(record), self._store.primary(record)
         if primary is not None and not primary.belongs_to(record.uid):
             # It has the name, and is somebody else's, or goes with a Canary that was here before.
             primary = None
@@ -91,8 +92,8 @@ class Observer:
             deleting=record.deleting,
             has_finalizer=FINALIZER in record.finalizers,
             commands=record.commands,
-            target=self._workload(namespace, target),
-            primary=self._workload(namespace, primary),
+            target=self._workload(record, target),
+            primary=self._workload(record, primary),
             revision=seen,
             routed=self._store.routed(record),
             refusal=self._store.refusal(record),
@@ -128,7 +129,7 @@ class Observer:
         self._references.forget(key)
 
     def _revision(
-        self, record: CanaryRecord, target: DeploymentRecord, configs: Mapping[str, str]
+        self, record: CanaryRecord, target: WorkloadRecord, configs: Mapping[str, str]
     ) -> str:
         recorded = (record.status.last_applied_spec, record.status.last_promoted_spec)
         inputs = (target.template, tuple(configs.items()), recorded)
@@ -138,26 +139,26 @@ class Observer:
             self._revisions.keep(record.key, inputs, known)
         return known
 
-    def _workload(self, namespace: str, record: DeploymentRecord | None) -> Workload | None:
-        if record is None:
+    def _workload(self, record: CanaryRecord, found: WorkloadRecord | None) -> Workload | None:
+        if found is None:
             return None
         return Workload(
-            name=record.name,
-            uid=record.uid,
-            generation=record.generation,
-            observed_generation=record.observed_generation,
-            replicas=record.replicas,
-            total=record.total,
-            updated=record.updated,
-            available=record.available,
-            deadline_exceeded=record.deadline_exceeded,
-            revision=record.revision,
-            template=record.template,
-            images=record.images,
-            written=self._store.templates.recall(record.uid, ()) or "",
-            changed_by=record.changed_by,
-            strategy=record.strategy,
-            trouble=self._store.trouble(namespace, record),
+            name=found.name,
+            uid=found.uid,
+            generation=found.generation,
+            observed_generation=found.observed_generation,
+            replicas=found.replicas,
+            total=found.total,
+            updated=found.updated,
+            available=found.available,
+            deadline_exceeded=found.deadline_exceeded,
+            revision=found.revision,
+            template=found.template,
+            images=found.images,
+            written=self._store.templates.recall(found.uid, ()) or "",
+            changed_by=found.changed_by,
+            strategy=found.strategy,
+            trouble=self._store.trouble(record, found),
         )
 
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:

@@ -1,20 +1,20 @@
 """Primaries: brought to a revision from where the target has it, and owned by their Canary."""
 
-from canary.api.kinds import DEPLOYMENT, ObjectKey
+from canary.api.kinds import ObjectKey
 from canary.api.ownership import ours, own_metadata
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.copies import Copies
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import WorkloadRecord
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
 from canary.controller.writer import Writer
 from canary.core.actions import EnsurePrimary
-from canary.resources.primary import primary
 from canary.resources.revision import Hashing
+from canary.targets import Promotion
 
 
 class Primaries:
@@ -48,7 +48,7 @@ class Primaries:
         self._sources = Sources(cluster=cluster, configs=configs, hashing=hashing)
 
     async def ensure(
-        self, record: CanaryRecord, target: DeploymentRecord | None, action: EnsurePrimary
+        self, record: CanaryRecord, target: WorkloadRecord | None, action: EnsurePrimary
     ) -> bool:
         """Bring the primary to a revision, from the target, if it is at that very revision.
 
@@ -73,7 +73,7 @@ class Primaries:
             promoted = record.status.last_applied_spec == wanted
             return await self._copies.tend(record.canary, current, target, promoted=promoted)
         source = await self._sources.find(
-            record.key.namespace, target, wanted, former=current is None or at_revision
+            record, target, wanted, former=current is None or at_revision
         )
         if source is None or not await self._make(record, action, source):
             return False
@@ -92,24 +92,25 @@ class Primaries:
         assert record.canary is not None
         if current is None or not ours(record.canary, current.owners):
             return False
-        if current.replicas == replicas:
+        assert record.workload is not None
+        patch = record.workload.scaled(current.replicas, replicas)
+        if patch is None:
             return False
-        await self._writer.patch(_key(record), {"spec": {"replicas": replicas}})
+        await self._writer.patch(_key(record), patch)
         return True
 
     async def _make(self, record: CanaryRecord, action: EnsurePrimary, source: Source) -> bool:
         """Write a primary from its source; tell whether that could be done now."""
         assert record.canary is not None
+        assert record.workload is not None
         key, spec = _key(record), record.canary.spec
         configs = await self._copies.make(record.canary, source)
         if configs is None:
             return False
         existing = None
         if self._current(record) is not None:
-            existing = await self._cluster.read(DEPLOYMENT, key.namespace, key.name)
-        rendered = primary(
-            record.canary,
-            source.manifest,
+            existing = await self._cluster.read(key.kind, key.namespace, key.name)
+        promotion = Promotion(
             revision=action.revision,
             selector_label=self._renderer.label(source.manifest),
             configs=configs,
@@ -117,8 +118,9 @@ class Primaries:
             existing=existing,
             include_label_prefixes=self._label_prefixes,
         )
+        rendered = record.workload.promoted(record.canary, source.manifest, promotion)
         written = await self._writer.write(Wanted(key=key, rendered=rendered, existing=existing))
-        digest = self._hashing.template_digest(written["spec"]["template"])
+        digest = self._hashing.template_digest(record.workload.written(written))
         self._store.templates.keep(written["metadata"]["uid"], (), digest)
         return True
 
@@ -131,12 +133,12 @@ class Primaries:
         await self._writer.change_owners(key, found, owners)
         return True
 
-    def _current(self, record: CanaryRecord) -> DeploymentRecord | None:
-        key = _key(record)
-        return self._store.deployment(key.namespace, key.name)
+    def _current(self, record: CanaryRecord) -> WorkloadRecord | None:
+        return self._store.primary(record)
 
 
 def _key(record: CanaryRecord) -> ObjectKey:
     assert record.canary is not None
+    assert record.target_kind is not None
     name = record.canary.spec.primary_name
-    return ObjectKey(kind=DEPLOYMENT, namespace=record.key.namespace, name=name)
+    return ObjectKey(kind=record.target_kind, namespace=record.key.namespace, name=name)

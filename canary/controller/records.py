@@ -4,7 +4,7 @@ A record is made once, when its object changes. Objects that tidegate writes who
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from canary.api.annotations import REVISION
-from canary.api.kinds import Manifest
+from canary.api.kinds import Kind, Manifest
 from canary.api.ownership import (
     CANARY,
     MANAGED_BY,
@@ -22,12 +22,10 @@ from canary.api.ownership import (
     owners,
 )
 from canary.controller.memo import Memo
-from canary.core.facts import Amount, Image, Trouble, UpdateStrategy
+from canary.core.facts import Image, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
-
-ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
-TEMPLATE_HASH = "pod-template-hash"
+from canary.targets import Target
 
 _HOPELESS = frozenset(
     {"CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
@@ -37,9 +35,6 @@ _HOPELESS = frozenset(
 The first failure of a pull (ErrImagePull), or a ConfigMap that is created a moment later
 (CreateContainerConfigError), mends itself often enough to be left to the deadline.
 """
-
-
-_QUARTER = Amount(25, percent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +59,10 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentRecord:
-    """A Deployment: its counts, and digests of what the user wrote."""
+class WorkloadRecord:
+    """A workload: its counts, and digests of what the user wrote."""
 
+    kind: Kind
     name: str
     uid: str
     generation: int
@@ -83,7 +79,7 @@ class DeploymentRecord:
     images: tuple[Image, ...]
     """The images of the pod template, in its order."""
     rollout: str
-    """The number of its newest ReplicaSet."""
+    """Its newest rollout."""
     references: tuple[ConfigReference, ...]
     changed_by: str
     """Who else than tidegate has written into its pod template last."""
@@ -116,11 +112,13 @@ class DeploymentRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaSetRecord:
-    """A ReplicaSet: which template of which Deployment it stands for."""
+class MemberRecord:
+    """What stands between a workload and its pods: which template of which workload it is for."""
 
-    deployment: str
-    template_hash: str
+    kind: Kind
+    """Of the workload."""
+    workload: str
+    version: str
     rollout: str
 
 
@@ -128,8 +126,10 @@ class ReplicaSetRecord:
 class PodRecord:
     """A pod in trouble."""
 
-    template_hash: str
-    deployment: str
+    kind: Kind
+    """Of the workload."""
+    workload: str
+    version: str
     trouble: Trouble
 
 
@@ -172,36 +172,34 @@ def packed(document: Manifest) -> bytes:
     return bytes(memoryview(orjson.dumps(document)))
 
 
-class DeploymentReader:
-    """Trims Deployments; what their specs say is read once for each generation."""
+class WorkloadReader:
+    """Trims the workloads of one kind; what their specs say is read once for each generation."""
 
-    def __init__(self, hashing: Hashing = HASHING) -> None:
+    def __init__(self, target: Target, hashing: Hashing = HASHING) -> None:
+        self._target = target
         self._hashing = hashing
         self._outlines: Memo[_Outline] = Memo()
 
-    def read(self, manifest: Manifest) -> DeploymentRecord:
-        """Trim a Deployment."""
-        metadata, spec, status = metadata_of(manifest), manifest["spec"], manifest.get("status")
-        annotations, status = metadata.get("annotations") or {}, status or {}
-        progressing: Mapping[str, Any] = next(
-            (each for each in status.get("conditions") or () if each.get("type") == "Progressing"),
-            {},
-        )
-        outline = self._outline(manifest)
-        return DeploymentRecord(
+    def read(self, manifest: Manifest) -> WorkloadRecord:
+        """Trim a workload."""
+        metadata, status = metadata_of(manifest), manifest.get("status") or {}
+        annotations = metadata.get("annotations") or {}
+        counts, outline = self._target.counts(manifest), self._outline(manifest)
+        return WorkloadRecord(
+            kind=self._target.kind,
             name=metadata["name"],
             uid=metadata.get("uid", ""),
             generation=metadata.get("generation", 0),
             observed_generation=status.get("observedGeneration", 0),
-            replicas=spec.get("replicas", 1),
-            total=status.get("replicas", 0),
-            updated=status.get("updatedReplicas", 0),
-            available=status.get("availableReplicas", 0),
-            deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
+            replicas=counts.replicas,
+            total=counts.total,
+            updated=counts.updated,
+            available=counts.available,
+            deadline_exceeded=counts.deadline_exceeded,
             revision=annotations.get(REVISION, ""),
             template=outline.template,
             images=outline.images,
-            rollout=annotations.get(ROLLOUT_REVISION, ""),
+            rollout=self._target.rollout(manifest),
             references=outline.references,
             changed_by=outline.changed_by,
             strategy=outline.strategy,
@@ -216,13 +214,13 @@ class DeploymentReader:
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
         known = self._outlines.recall(uid, (generation,)) if uid and generation else None
         if known is None:
-            template = manifest["spec"]["template"]
+            template = self._target.written(manifest)
             known = _Outline(
                 template=self._hashing.template_digest(template),
                 images=tuple(_images(template.get("spec") or {})),
                 references=references(template),
                 changed_by=_changed_by(metadata),
-                strategy=_strategy(manifest["spec"].get("strategy") or {}),
+                strategy=self._target.strategy(manifest),
                 services=_services_outline(manifest),
             )
             if uid:
@@ -231,7 +229,7 @@ class DeploymentReader:
 
 
 class _Outline(NamedTuple):
-    """What is kept of a Deployment's spec."""
+    """What is kept of a workload's spec."""
 
     template: str
     images: tuple[Image, ...]
@@ -271,25 +269,8 @@ def _last_writer(metadata: Mapping[str, Any]) -> str:
     return intern(manager) if time >= ours else ""
 
 
-def _strategy(strategy: Mapping[str, Any]) -> UpdateStrategy:
-    rolling = strategy.get("rollingUpdate") or {}
-    return UpdateStrategy(
-        recreate=strategy.get("type") == "Recreate",
-        max_unavailable=_amount(rolling.get("maxUnavailable")),
-        max_surge=_amount(rolling.get("maxSurge")),
-    )
-
-
-def _amount(written: int | str | None) -> Amount:
-    """Read a number of pods or a percentage; a quarter, as Kubernetes has it, where none is set."""
-    if isinstance(written, str):
-        number = written.removesuffix("%")
-        return Amount(int(number), percent=True) if number.isdecimal() else _QUARTER
-    return _QUARTER if written is None else Amount(written)
-
-
-def _services_outline(deployment: Manifest) -> bytes:
-    spec = deployment["spec"]
+def _services_outline(workload: Manifest) -> bytes:
+    spec = workload["spec"]
     containers = [
         {"name": container["name"], "ports": container.get("ports") or []}
         for container in spec["template"]["spec"].get("containers") or ()
@@ -301,32 +282,35 @@ def _services_outline(deployment: Manifest) -> bytes:
     return packed({"spec": outline})
 
 
-def replica_set_record(manifest: Manifest) -> ReplicaSetRecord | None:
-    """Trim a ReplicaSet; None where no Deployment owns it."""
-    metadata = metadata_of(manifest)
-    owner = _controller(metadata)
-    if owner.get("kind") != "Deployment":
-        return None
-    return ReplicaSetRecord(
-        deployment=owner["name"],
-        template_hash=(metadata.get("labels") or {}).get(TEMPLATE_HASH, ""),
-        rollout=(metadata.get("annotations") or {}).get(ROLLOUT_REVISION, ""),
-    )
+def member_record(targets: Iterable[Target], manifest: Manifest) -> MemberRecord | None:
+    """Trim what stands between a workload and its pods; None where it belongs to none."""
+    for target in targets:
+        member = target.member(manifest)
+        if member is not None:
+            return MemberRecord(
+                kind=target.kind,
+                workload=member.workload,
+                version=member.version,
+                rollout=member.rollout,
+            )
+    return None
 
 
-def pod_record(manifest: Manifest) -> PodRecord | None:
-    """Trim a pod; None where it is in no trouble, or of no Deployment."""
-    metadata = metadata_of(manifest)
-    template_hash = (metadata.get("labels") or {}).get(TEMPLATE_HASH, "")
-    owner = _controller(metadata)
-    trouble = None if metadata.get("deletionTimestamp") else _trouble(manifest)
-    if trouble is None or not template_hash or owner.get("kind") != "ReplicaSet":
+def pod_record(targets: Iterable[Target], manifest: Manifest) -> PodRecord | None:
+    """Trim a pod; None where it is in no trouble, or belongs to no workload that is known."""
+    trouble = None if metadata_of(manifest).get("deletionTimestamp") else _trouble(manifest)
+    if trouble is None:
         return None
-    return PodRecord(
-        template_hash=template_hash,
-        deployment=owner["name"].removesuffix(f"-{template_hash}"),
-        trouble=trouble,
-    )
+    for target in targets:
+        member = target.member(manifest)
+        if member is not None:
+            return PodRecord(
+                kind=target.kind,
+                workload=member.workload,
+                version=member.version,
+                trouble=trouble,
+            )
+    return None
 
 
 def config_record(manifest: Manifest) -> ConfigRecord:
@@ -347,11 +331,6 @@ def metadata_of(manifest: Manifest) -> dict[str, Any]:
     """Give an object's metadata."""
     metadata: dict[str, Any] = manifest["metadata"]
     return metadata
-
-
-def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    owners = metadata.get("ownerReferences") or ()
-    return next((owner for owner in owners if owner.get("controller")), {})
 
 
 def _trouble(pod: Manifest) -> Trouble | None:

@@ -1,13 +1,14 @@
-"""Where a primary is made from: the target at a revision, as it is or as a ReplicaSet still has it."""
+"""Where a primary is made from: the target at a revision, as it is or as its history still has it."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from canary.api.kinds import DEPLOYMENT, REPLICA_SET, Manifest
+from canary.api.kinds import Manifest
 from canary.cluster.cluster import Cluster
+from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
-from canary.controller.records import TEMPLATE_HASH, DeploymentRecord, metadata_of
+from canary.controller.records import WorkloadRecord, metadata_of
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import Hashing
 
@@ -20,7 +21,7 @@ class Source:
     """A target at a revision."""
 
     manifest: Manifest
-    """The Deployment, with the pod template of the revision."""
+    """The workload, with the pod template of the revision."""
     references: tuple[ConfigReference, ...]
     configs: Mapping[str, str]
     """Checksums of the tracked configs, by kind/name."""
@@ -42,22 +43,23 @@ class Sources:
         self._formers: Memo[tuple[_Former, ...]] = Memo(_MOST_KEPT)
 
     async def find(
-        self, namespace: str, target: DeploymentRecord, wanted: str, *, former: bool
+        self, record: CanaryRecord, target: WorkloadRecord, wanted: str, *, former: bool
     ) -> Source | None:
         """Find the target at a revision; where `former`, in the past as well.
 
         None where it is not there, or where it changes just now: its event is on the way.
         """
+        namespace = record.key.namespace
         configs = await self._configs_at(namespace, target.template, target.references, wanted)
         if configs is not None:
-            manifest = await self._cluster.read(DEPLOYMENT, namespace, target.name)
-            if self._digest(manifest["spec"]["template"]) != target.template:
+            manifest, template = await self._read(record, target)
+            if self._digest(template) != target.template:
                 return None
-            return Source(manifest=manifest, references=target.references, configs=configs)
-        for each in await self._formers_of(namespace, target) if former else ():
+            return _source(manifest, template, target.references, configs)
+        for each in await self._formers_of(record, target) if former else ():
             configs = await self._configs_at(namespace, each.digest, each.references, wanted)
             if configs is not None:
-                return await self._former_source(namespace, target, each, configs)
+                return await self._former_source(record, target, each, configs)
         return None
 
     async def _configs_at(
@@ -69,38 +71,63 @@ class Sources:
             return None
         return configs
 
-    async def _formers_of(self, namespace: str, target: DeploymentRecord) -> tuple[_Former, ...]:
+    async def _read(
+        self, record: CanaryRecord, target: WorkloadRecord
+    ) -> tuple[Manifest, Manifest]:
+        """Read the target, and its pod template as its user wrote it."""
+        assert record.workload is not None
+        manifest = await self._cluster.read(target.kind, record.key.namespace, target.name)
+        return manifest, record.workload.written(manifest)
+
+    async def _formers_of(
+        self, record: CanaryRecord, target: WorkloadRecord
+    ) -> tuple[_Former, ...]:
         inputs = (target.rollout, target.template)
         known = self._formers.recall(target.uid, inputs)
         if known is None:
             known = tuple(
                 [
                     _Former(self._digest(template), references(template))
-                    async for template in self._templates(namespace, target)
+                    async for template in self._templates(record, target)
                 ]
             )
             self._formers.keep(target.uid, inputs, known)
         return known
 
     async def _former_source(
-        self, namespace: str, target: DeploymentRecord, former: _Former, configs: Mapping[str, str]
+        self,
+        record: CanaryRecord,
+        target: WorkloadRecord,
+        former: _Former,
+        configs: Mapping[str, str],
     ) -> Source | None:
-        async for template in self._templates(namespace, target):
+        async for template in self._templates(record, target):
             if self._digest(template) == former.digest:
-                manifest = await self._cluster.read(DEPLOYMENT, namespace, target.name)
-                manifest["spec"]["template"] = template
-                return Source(manifest=manifest, references=former.references, configs=configs)
+                manifest, _ = await self._read(record, target)
+                return _source(manifest, template, former.references, configs)
         return None
 
-    async def _templates(self, namespace: str, target: DeploymentRecord) -> AsyncIterator[Manifest]:
-        """Read the templates that the target has had, without what a ReplicaSet adds to them."""
-        async for items, _ in self._cluster.pages(REPLICA_SET, namespace):
+    async def _templates(
+        self, record: CanaryRecord, target: WorkloadRecord
+    ) -> AsyncIterator[Manifest]:
+        """Read the templates that the target has had, as its user wrote them."""
+        assert record.workload is not None
+        kind = record.workload.history
+        async for items, _ in self._cluster.pages(kind, record.key.namespace):
             for item in items:
                 owners = metadata_of(item).get("ownerReferences") or ()
                 if any(each.get("uid") == target.uid for each in owners):
-                    template: Manifest = item["spec"]["template"]
-                    template["metadata"]["labels"].pop(TEMPLATE_HASH, None)
-                    yield template
+                    yield record.workload.remembered(item)
 
     def _digest(self, template: Manifest) -> str:
         return self._hashing.template_digest(template)
+
+
+def _source(
+    manifest: Manifest,
+    template: Manifest,
+    references: tuple[ConfigReference, ...],
+    configs: Mapping[str, str],
+) -> Source:
+    whole = manifest | {"spec": manifest["spec"] | {"template": template}}
+    return Source(manifest=whole, references=references, configs=configs)

@@ -14,6 +14,7 @@ from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
+from canary.targets import Target, target_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class ReadSpec:
     canary: Canary | None = None
     """None where too little can be read to know the target by."""
     router: Router | None = None
+    workload: Target | None = None
+    """How workloads of the target's kind are read and rendered."""
     problems: tuple[Problem, ...] = ()
     """Why it can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
@@ -55,6 +58,10 @@ class SpecReader:
         except UnknownPlugin:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
+        try:
+            workload: Target | None = target_for(canary.spec.target_ref.kind)
+        except UnknownPlugin:
+            workload = None
         refused = unsupported(canary)
         problems += refused
         if router is not None:
@@ -65,6 +72,7 @@ class SpecReader:
             generation=generation,
             canary=canary,
             router=router,
+            workload=workload,
             problems=_one_for_each_field(problems),
             warnings=()
             if problems or router is None

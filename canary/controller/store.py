@@ -1,6 +1,6 @@
 """What the caches hold, looked up by what it is."""
 
-from canary.api.kinds import DEPLOYMENT, POD, REPLICA_SET, Kind, Manifest, ObjectKey
+from canary.api.kinds import POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.ownership import CanaryOwner
 from canary.cluster.cache import CacheSet
@@ -8,7 +8,7 @@ from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
 from canary.controller.memo import Memo
-from canary.controller.records import DeploymentRecord, Packed, PodRecord, ReplicaSetRecord
+from canary.controller.records import MemberRecord, Packed, PodRecord, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
 from canary.routers import ClusterState as Routes
@@ -25,10 +25,19 @@ class Store:
         self.changes = Changes()
         self._seen: Memo[tuple[Seen | None]] = Memo()
 
-    def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:
-        """Look a Deployment up."""
-        record = self._caches.get(DEPLOYMENT, namespace, name)
-        return record if isinstance(record, DeploymentRecord) else None
+    def target(self, record: CanaryRecord) -> WorkloadRecord | None:
+        """Look a Canary's target up."""
+        return self._workload(record, record.target)
+
+    def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
+        """Look up what has the name of a Canary's primary, whoever owns it."""
+        return self._workload(record, record.canary.spec.primary_name if record.canary else "")
+
+    def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
+        if record.target_kind is None or not name:
+            return None
+        found = self._caches.get(record.target_kind, record.key.namespace, name)
+        return found if isinstance(found, WorkloadRecord) else None
 
     def gone(self, owner: CanaryOwner, namespace: str) -> bool:
         """Tell whether a Canary that owns something in a namespace is known to exist no more."""
@@ -115,18 +124,23 @@ class Store:
             *(self.packed(key) for key in router.objects(canary)),
         )
 
-    def trouble(self, namespace: str, deployment: DeploymentRecord) -> Trouble | None:
-        """Find a pod in trouble among those of a Deployment's current template."""
-        if deployment.observed_generation < deployment.generation:
+    def trouble(self, record: CanaryRecord, workload: WorkloadRecord) -> Trouble | None:
+        """Find a pod in trouble among those of a workload's current template."""
+        if record.workload is None or workload.observed_generation < workload.generation:
             return None
-        current = {
-            each.template_hash
-            for each in self._caches.owned(REPLICA_SET, namespace, deployment.name)
-            if isinstance(each, ReplicaSetRecord) and each.rollout == deployment.rollout
-        }
+        namespace, current = record.key.namespace, {workload.rollout}
+        if record.workload.beside:
+            current = {
+                each.version
+                for kind in record.workload.beside
+                for each in self._caches.owned(kind, namespace, workload.name)
+                if isinstance(each, MemberRecord)
+                if (each.kind, each.rollout) == (workload.kind, workload.rollout)
+            }
         troubles = (
             each.trouble
-            for each in self._caches.owned(POD, namespace, deployment.name)
-            if isinstance(each, PodRecord) and each.template_hash in current
+            for each in self._caches.owned(POD, namespace, workload.name)
+            if isinstance(each, PodRecord)
+            if each.kind == workload.kind and each.version in current
         )
         return min(troubles, key=lambda trouble: trouble.pod, default=None)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 
-from canary.api.kinds import DEPLOYMENT, Kind, Manifest
+from canary.api.kinds import Kind, Manifest
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.core.facts import Survey
@@ -51,13 +51,14 @@ class Surroundings:
             ClusterError: the API server could not say.
         """
         canary, router = record.canary, record.router
-        if canary is None or router is None or record.deleting:
+        kind = record.target_kind
+        if canary is None or router is None or kind is None or record.deleting:
             return None
         if not preflight_due(record.status, record.generation, self._now()):
             return None
         namespace = record.key.namespace
         try:
-            target = await self._cluster.read(DEPLOYMENT, namespace, record.target)
+            target = await self._cluster.read(kind, namespace, record.target)
         except NotFound:
             return None
         label = selector_label(target, self._selector_labels)

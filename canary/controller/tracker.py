@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from canary.api.kinds import AUTOSCALER, DEPLOYMENT, POD, REPLICA_SET, SERVICE, Kind, ObjectKey
+from canary.api.kinds import AUTOSCALER, POD, SERVICE, Kind, ObjectKey
 from canary.api.status import Names
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
@@ -29,15 +29,15 @@ from canary.controller.former import former_routes, formers
 from canary.controller.memo import Memo
 from canary.controller.records import (
     ConfigRecord,
-    DeploymentReader,
-    DeploymentRecord,
+    MemberRecord,
     Packed,
     PodRecord,
-    ReplicaSetRecord,
+    WorkloadReader,
+    WorkloadRecord,
     config_record,
+    member_record,
     pack,
     pod_record,
-    replica_set_record,
 )
 from canary.controller.store import Store
 from canary.controller.templates import (
@@ -49,6 +49,7 @@ from canary.controller.templates import (
 from canary.errors import Problem
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
+from canary.targets import TARGETS, target_for
 
 
 class Tracker:
@@ -101,9 +102,12 @@ class Tracker:
             register(canary_kind(group), self._reader.keep, owners=_held_service)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
-        register(DEPLOYMENT, DeploymentReader(self._hashing).read)
-        for kind, trim in ((REPLICA_SET, replica_set_record), (POD, pod_record)):
-            register(kind, trim, owners=lambda record: (str(record.deployment),))
+        targets = [target_for(name) for name in TARGETS.names()]
+        for target in targets:
+            register(target.kind, WorkloadReader(target, self._hashing).read)
+            for kind in target.beside:
+                register(kind, partial(member_record, targets), owners=_workload_of)
+        register(POD, partial(pod_record, targets), owners=_workload_of)
         for kind in KINDS.values():
             register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
         for kind in (SERVICE, AUTOSCALER):
@@ -134,7 +138,7 @@ class Tracker:
         keys = dict.fromkeys(
             other
             for kind, name in (
-                (DEPLOYMENT, record.target),
+                *(((record.target_kind, record.target),) if record.target_kind else ()),
                 *((SERVICE, service) for service in record.services),
             )
             for other in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name))
@@ -169,13 +173,15 @@ class Tracker:
 
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
-        return self.caches.synced(DEPLOYMENT, record.key.namespace) and not self.caches.obstacle(
-            DEPLOYMENT, record.key.namespace
-        )
+        kind, namespace = record.target_kind, record.key.namespace
+        if kind is None:
+            return False
+        return self.caches.synced(kind, namespace) and not self.caches.obstacle(kind, namespace)
 
     def unseen(self, record: CanaryRecord) -> str:
         """Tell why the target and the primary may not be read; empty where they may."""
-        return self.caches.forbidden(DEPLOYMENT, record.key.namespace)
+        kind = record.target_kind
+        return "" if kind is None else self.caches.forbidden(kind, record.key.namespace)
 
     def sources(self, record: CanaryRecord) -> list[tuple[Kind, str]]:
         """Name what is followed for a Canary, the Canaries themselves included."""
@@ -208,14 +214,6 @@ class Tracker:
         known = self.caches.get(self._kinds[key.group], key.namespace, key.name)
         return known if isinstance(known, KnownCanary) else None
 
-    def _target(self, record: CanaryRecord) -> DeploymentRecord | None:
-        return self.store.deployment(record.key.namespace, record.target) if record.target else None
-
-    def _primary(self, record: CanaryRecord) -> DeploymentRecord | None:
-        if record.canary is None:
-            return None
-        return self.store.deployment(record.key.namespace, record.canary.spec.primary_name)
-
     # ------------------------------------------------------------------------------------ following
 
     def look_at_pods(self, key: CanaryKey, *, wanted: bool) -> None:
@@ -227,7 +225,7 @@ class Tracker:
 
     def track(self, record: CanaryRecord) -> None:
         """Follow what matters to a Canary, and no more."""
-        target, primary = self._target(record), self._primary(record)
+        target, primary = self.store.target(record), self.store.primary(record)
         pods_matter = record.key in self._pods_matter
         troubled = pods_matter and self._in_trouble(record)
         inputs = (
@@ -257,7 +255,8 @@ class Tracker:
             followed.add((POD, record.key.namespace))
             if troubled:
                 # They tell whether a pod in trouble is of the current template.
-                followed.add((REPLICA_SET, record.key.namespace))
+                beside = record.workload.beside if record.workload else ()
+                followed |= {(kind, record.key.namespace) for kind in beside}
         self._depend(record.key, dependencies(record, target, primary))
         self._follow(record.key, self._shared(followed))
 
@@ -321,8 +320,8 @@ class Tracker:
         if isinstance(record, KnownCanary):
             self._on_canary(record, before, gone=after is None)
             return
-        if isinstance(record, PodRecord | ReplicaSetRecord):
-            kind, name = DEPLOYMENT, record.deployment
+        if isinstance(record, PodRecord | MemberRecord):
+            kind, name = record.kind, record.workload
         if isinstance(record, ConfigRecord) and after is None:
             self.configs.forget(kind, namespace, name)
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
@@ -330,7 +329,7 @@ class Tracker:
         if dependents and isinstance(before, Packed) and kind != AUTOSCALER:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:
-            if isinstance(record, DeploymentRecord | PodRecord):
+            if isinstance(record, WorkloadRecord | PodRecord):
                 # The target may refer to other configs now, or a pod be in trouble.
                 canary = self.find(key)
                 if canary is not None:
@@ -362,6 +361,11 @@ class Tracker:
 def _held_service(known: KnownCanary) -> tuple[str, ...]:
     """Index a Canary by the service that everything of it is made under."""
     return (known.held.service,) if known.held.service else ()
+
+
+def _workload_of(record: MemberRecord | PodRecord) -> tuple[str, ...]:
+    """Index what belongs to a workload by the name of that."""
+    return (record.workload,)
 
 
 def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], Names, bool]:

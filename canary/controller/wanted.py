@@ -8,7 +8,7 @@ from canary.api.ownership import adopted, ours
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.former import formers
-from canary.controller.records import DeploymentRecord
+from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
@@ -52,19 +52,19 @@ class Renderer:
         self._claims = Claims(store)
         self._selector_labels = selector_labels
 
-    def label(self, deployment: Manifest) -> SelectorLabel:
+    def label(self, workload: Manifest) -> SelectorLabel:
         """Find the label that tells the target's pods from the primary's.
 
         Raises:
             InvalidSpec: the target has none of those that the controller looks for.
         """
-        label = selector_label(deployment, self._selector_labels)
+        label = selector_label(workload, self._selector_labels)
         if isinstance(label, Problem):
             raise InvalidSpec([label])
         return label
 
     def services(
-        self, record: CanaryRecord, target: DeploymentRecord | None, apex: Side | None
+        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
     ) -> list[Wanted]:
         """Render the services; former apex services lead where the apex does, as long as they exist."""
         wanted = self._services(record, target, apex)
@@ -80,7 +80,7 @@ class Renderer:
         return wanted
 
     def _services(
-        self, record: CanaryRecord, target: DeploymentRecord | None, apex: Side | None
+        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
     ) -> list[Wanted]:
         if record.canary is None or target is None:
             return []
@@ -115,7 +115,7 @@ class Renderer:
         ]
 
     def behind_services(
-        self, record: CanaryRecord, target: DeploymentRecord | None
+        self, record: CanaryRecord, target: WorkloadRecord | None
     ) -> tuple[object, ...]:
         """Name all that the services of a Canary are rendered from."""
         if record.canary is None or target is None:
@@ -125,11 +125,10 @@ class Renderer:
         version, primary = record.generation or record.resource_version, self._primary(record)
         return (record.uid, version, target.outline, primary and primary.outline, *existing)
 
-    def _primary(self, record: CanaryRecord) -> DeploymentRecord | None:
+    def _primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look the primary up, where it is this Canary's."""
         assert record.canary is not None
-        namespace, name = record.key.namespace, record.canary.spec.primary_name
-        primary = self._store.deployment(namespace, name)
+        primary = self._store.primary(record)
         return primary if primary is not None and ours(record.canary, primary.owners) else None
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
@@ -291,7 +290,7 @@ class Renderer:
             ours(record.canary, packed.owners) or adopted(packed.manifest)
         )
 
-    def restored(self, record: CanaryRecord, target: DeploymentRecord | None) -> bool:
+    def restored(self, record: CanaryRecord, target: WorkloadRecord | None) -> bool:
         """Tell whether the apex service and the routes are back as they were found."""
         writes, gone = self.restoration(record)
         back = [*self.services(record, target, Side.TARGET), *writes]

@@ -49,7 +49,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateStrategy:
-    """How a Deployment replaces its pods when its template changes."""
+    """How a workload's pods are replaced when its template changes."""
 
     recreate: bool = False
     """All pods end before the first new one begins."""
@@ -59,7 +59,7 @@ class UpdateStrategy:
     def leaves_none(self, replicas: int) -> bool:
         """Tell whether an update may leave none of so many pods.
 
-        Both amounts are resolved as the Deployment controller resolves them: where neither allows
+        Both amounts are resolved as the workload's controller resolves them: where neither allows
         it to move, it takes one pod away.
         """
         unavailable = self.max_unavailable.of(replicas)
@@ -77,7 +77,7 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A Deployment as it was last seen; all counts are pods."""
+    """A workload as it was last seen; all counts are pods."""
 
     name: str
     uid: str = ""
@@ -92,7 +92,7 @@ class Workload:
     available: int = 0
     """Ready for at least minReadySeconds, of any template."""
     deadline_exceeded: bool = False
-    """The Deployment's own progress deadline has passed."""
+    """The workload's own progress deadline has passed."""
     revision: str = ""
     """The revision it was made from, as recorded on a primary by tidegate; empty on a target."""
     template: str = ""

@@ -1,4 +1,4 @@
-"""Deployments that the controller may no longer read: nothing is decided on what they were.
+"""Workloads that the controller may no longer read: nothing is decided on what they were.
 
 A run holds its weight, and is rolled back at the progress deadline; a promotion is given up. What
 is at rest waits. An outage is something else: it passes, and stops every clock.

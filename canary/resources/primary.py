@@ -1,4 +1,4 @@
-"""The primary workload: a Deployment with the last promoted template of the target."""
+"""The primary workload: of the target's kind, with the last promoted template of the target."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -7,14 +7,12 @@ from typing import Any
 
 from canary.api.annotations import REVISION
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
+from canary.api.kinds import Kind, Manifest
 from canary.api.ownership import own_metadata
 from canary.resources.configs import rename_references
 from canary.resources.metadata import copied, included
 from canary.resources.names import SelectorLabel
 
-#: What the primary has from the target beside its template.
-_ROLLOUT = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 _NO_CONFIGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -22,30 +20,24 @@ def primary(
     canary: Canary,
     target: Manifest,
     *,
+    kind: Kind,
+    spec: Manifest,
     revision: str,
     selector_label: SelectorLabel,
     configs: Mapping[str, str] = _NO_CONFIGS,
-    replicas: int | None = None,
     existing: Manifest | None = None,
     include_label_prefixes: Iterable[str] = (),
 ) -> Manifest:
     """Give the primary of a target, at a revision.
 
+    `spec` is what its kind has beside the selector and the template, such as replicas.
     `configs` names the primary's copies of the tracked configs, by the keys of those.
-    Without `replicas` the number stays as it is, and is left to an autoscaler.
     The selector of an existing primary stays, because it cannot be changed. Of its template nothing
     stays: it is the target's, field by field.
     """
     prefixes = tuple(include_label_prefixes)
     marks = {REVISION: revision}
     selector = _existing_selector(existing) or _renamed(target["spec"]["selector"], selector_label)
-    if replicas is None and existing:
-        replicas = existing["spec"].get("replicas")
-    spec: Manifest = {} if replicas is None else {"replicas": replicas}
-    spec["selector"] = selector
-    spec |= {
-        field: deepcopy(target["spec"][field]) for field in _ROLLOUT if field in target["spec"]
-    }
     template = _template(target["spec"]["template"], selector_label, configs)
     metadata = template.setdefault("metadata", {})
     metadata["labels"] = {
@@ -56,8 +48,8 @@ def primary(
     }
     metadata["annotations"] = copied(metadata.get("annotations")) | marks
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "apiVersion": kind.api_version(kind.versions[0]),
+        "kind": kind.kind,
         "metadata": own_metadata(
             canary,
             canary.spec.primary_name,
@@ -68,7 +60,7 @@ def primary(
             annotations=included(target["metadata"].get("annotations"), prefixes) | marks,
             existing=existing,
         ),
-        "spec": {**spec, "template": template},
+        "spec": {**deepcopy(spec), "selector": selector, "template": template},
     }
 
 

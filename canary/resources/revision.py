@@ -1,7 +1,7 @@
 """The revision of a target: a hash of what its user wrote.
 
 What counts: the whole pod template (labels, annotations, spec), and the checksums of the tracked
-ConfigMaps and Secrets. What does not: replicas, strategy, metadata of the Deployment, its status,
+ConfigMaps and Secrets. What does not: replicas, strategy, metadata of the workload, its status,
 a null (the API reads it as absent), the order of keys, and creationTimestamp, which serialisers
 write into a template by themselves.
 

@@ -5,15 +5,17 @@ from typing import Any
 import pytest
 
 from canary.controller.records import (
-    DeploymentReader,
+    WorkloadReader,
     config_record,
+    member_record,
     pack,
     pod_record,
-    replica_set_record,
 )
 from canary.core.facts import Amount, Image, UpdateStrategy
 from canary.demo.manifests import deployment
+from canary.targets import target_for
 
+DEPLOYMENTS = target_for("Deployment")
 OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
 
 
@@ -93,25 +95,25 @@ NONE = {
 @pytest.mark.parametrize("case", TROUBLE)
 def test_is_trouble(case: str):
     pod, (reason, message) = TROUBLE[case]
-    record = pod_record(pod)
+    record = pod_record([DEPLOYMENTS], pod)
     assert record is not None
-    assert record.deployment == "podinfo"
+    assert record.workload == "podinfo"
     assert (record.trouble.reason, record.trouble.message) == (reason, message)
 
 
 @pytest.mark.parametrize("case", NONE)
 def test_is_no_trouble(case: str):
-    assert pod_record(NONE[case]) is None
+    assert pod_record([DEPLOYMENTS], NONE[case]) is None
 
 
 def test_of_a_message_the_beginning_is_kept():
-    record = pod_record(a_pod(waiting("CrashLoopBackOff", "x" * 10_000)))
+    record = pod_record([DEPLOYMENTS], a_pod(waiting("CrashLoopBackOff", "x" * 10_000)))
     assert record is not None
     assert len(record.trouble.message) == 300
 
 
 def test_a_replica_set_of_nobody_is_not_kept():
-    assert replica_set_record({"metadata": {"name": "a"}}) is None
+    assert member_record([DEPLOYMENTS], {"metadata": {"name": "a"}}) is None
 
 
 def test_of_a_secret_only_the_version_is_kept():
@@ -146,7 +148,7 @@ def a_deployment(uid: str, generation: int, version: str, available: int) -> dic
 
 
 def test_a_deployment_is_read_anew_with_each_generation_and_its_counts_with_each_event():
-    reader = DeploymentReader()
+    reader = WorkloadReader(DEPLOYMENTS)
     first = reader.read(a_deployment("a", 1, "1", available=0))
     counted = reader.read(a_deployment("a", 1, "1", available=2))
     assert (counted.template, counted.outline) == (first.template, first.outline)
@@ -176,15 +178,15 @@ QUARTER = Amount(25, percent=True)
 def test_how_a_deployment_replaces_its_pods_is_kept(strategy: Any, read: UpdateStrategy):
     manifest = a_deployment("a", 1, "1", available=0)
     manifest["spec"]["strategy"] = strategy
-    assert DeploymentReader().read(manifest).strategy == read
+    assert WorkloadReader(DEPLOYMENTS).read(manifest).strategy == read
 
 
 @pytest.mark.parametrize(("uid", "generation"), [("b", 1), ("", 1), ("a", 0), ("", 0)])
 def test_what_is_known_of_one_deployment_is_said_of_no_other(uid: str, generation: int):
-    reader = DeploymentReader()
+    reader = WorkloadReader(DEPLOYMENTS)
     for known in (("a", 1), ("", 1), ("a", 0), ("", 0)):
         reader.read(a_deployment(*known, "1", available=0))
-    fresh = DeploymentReader().read(a_deployment(uid, generation, "2", available=0))
+    fresh = WorkloadReader(DEPLOYMENTS).read(a_deployment(uid, generation, "2", available=0))
     assert reader.read(a_deployment(uid, generation, "2", available=0)) == fresh
 
 
@@ -192,12 +194,12 @@ def test_a_deployment_has_the_images_of_its_containers_and_then_of_its_init_cont
     manifest = deployment("6.1", name="podinfo", namespace="demo")
     pod = manifest["spec"]["template"]["spec"]
     pod["initContainers"] = [{"name": "migrate", "image": "migrate:1"}]
-    assert DeploymentReader().read(manifest).images == (
+    assert WorkloadReader(DEPLOYMENTS).read(manifest).images == (
         Image("podinfo", "example.test/podinfo:6.1"),
         Image("migrate", "migrate:1", init=True),
     )
     del pod["containers"], pod["initContainers"]
-    assert DeploymentReader().read(manifest).images == ()
+    assert WorkloadReader(DEPLOYMENTS).read(manifest).images == ()
 
 
 def entry(manager: str, time: str, **fields: str) -> dict[str, str]:

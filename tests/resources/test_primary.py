@@ -10,15 +10,15 @@ from canary.api.kinds import Manifest
 from canary.errors import Problem
 from canary.resources.compare import differs
 from canary.resources.names import SelectorLabel, primary_name, selector_label
-from canary.resources.primary import primary
+from canary.targets import Promotion, target_for
 from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
 
 
 def rendered(target: Manifest, **options: Any) -> Manifest:
     before = deepcopy(target)
-    result = primary(
-        a_canary(), target, revision="1-abc", selector_label=options.pop("label", LABEL), **options
-    )
+    defaults = {"revision": "1-abc", "selector_label": LABEL, "configs": {}}
+    promotion = Promotion(**(defaults | options))
+    result = target_for("Deployment").promoted(a_canary(), target, promotion)
     assert target == before
     return result
 
@@ -90,7 +90,7 @@ def test_pods_of_a_target_made_anew_with_other_labels_are_taken_by_the_primary(
     target = a_deployment(labels=labels)
     label = selector_label(target)
     assert isinstance(label, SelectorLabel)
-    spec = rendered(target, existing=existing, label=label)["spec"]
+    spec = rendered(target, existing=existing, selector_label=label)["spec"]
     selected = spec["selector"]["matchLabels"]
     assert selected == {"app": "podinfo-primary", "tier": "web"}
     pods = spec["template"]["metadata"]["labels"]
@@ -165,7 +165,7 @@ def test_what_speaks_of_the_original_is_not_copied() -> None:
             "note": "1",
         },
     }
-    result = rendered(target, include_label_prefixes=["*"])
+    result = rendered(target, include_label_prefixes=("*",))
     assert result["metadata"]["labels"] == {
         "team": "pay",
         "app": "podinfo-primary",
@@ -188,7 +188,7 @@ def test_labels_of_the_target_are_copied_by_prefix(
 ) -> None:
     target = a_deployment()
     target["metadata"]["labels"] = {"team": "pay", "cost-centre": "4"}
-    found = rendered(target, include_label_prefixes=prefixes)["metadata"]["labels"]
+    found = rendered(target, include_label_prefixes=tuple(prefixes))["metadata"]["labels"]
     assert found == labels | {"app": "podinfo-primary", "app.kubernetes.io/managed-by": "tidegate"}
 
 
@@ -243,7 +243,7 @@ def test_pods_keep_their_distance_from_their_own_kind() -> None:
 
 def test_a_new_revision_alone_rolls_the_pods() -> None:
     target = a_deployment()
-    old = primary(a_canary(), target, revision="1-old", selector_label=LABEL, replicas=1)
+    old = rendered(target, revision="1-old", replicas=1)
     assert not differs(
         rendered(target) | {"metadata": old["metadata"]}, old | {"spec": rendered(target)["spec"]}
     )

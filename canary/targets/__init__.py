@@ -1,0 +1,116 @@
+"""Targets: the kinds of workload that a Canary can name. Each reads and renders, and talks to nobody.
+
+The protocol every kind keeps, and the table of their names. A target does not know who writes what
+it renders, and does not know the other targets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, NamedTuple, Protocol
+
+from analysis.plugins import PluginTable
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.core.facts import UpdateStrategy
+from canary.resources.names import SelectorLabel
+
+
+class Ability(StrEnum):
+    """What may be done to a kind of workload beside updating its template."""
+
+    PARKS = "parks"
+    """It can run no pods and keep its template."""
+    SCALES = "scales"
+    """It runs as many pods as it is told, so that an autoscaler may tell it."""
+
+
+class Counts(NamedTuple):
+    """How many pods a workload has; the fields are those of `canary.core.facts.Workload`."""
+
+    replicas: int
+    """Wanted; 0 while it is parked."""
+    total: int
+    updated: int
+    available: int
+    deadline_exceeded: bool = False
+
+
+class Member(NamedTuple):
+    """What belongs to a workload: a pod, or what stands between the two."""
+
+    workload: str
+    version: str
+    """Tells the pods of one template from those of another."""
+    rollout: str = ""
+    """The rollout of the workload that it stands for; empty on pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """What a primary is made with, beside its source."""
+
+    revision: str
+    selector_label: SelectorLabel
+    configs: Mapping[str, str]
+    """The names of the primary's copies of the tracked configs, by the keys of those."""
+    replicas: int | None = None
+    """None leaves the number as it is, to an autoscaler."""
+    existing: Manifest | None = None
+    """The primary as it is now."""
+    include_label_prefixes: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """Read and render the workloads of one kind."""
+
+    kind: ClassVar[Kind]
+    abilities: ClassVar[frozenset[Ability]]
+    history: ClassVar[Kind]
+    """The kind in which the workload's controller remembers earlier templates."""
+    beside: ClassVar[tuple[Kind, ...]]
+    """The kinds that tell, beside the pods, which template a pod was made from."""
+
+    def counts(self, manifest: Manifest) -> Counts:
+        """Count the pods of a workload, as its status tells."""
+
+    def strategy(self, manifest: Manifest) -> UpdateStrategy:
+        """Read how its pods are replaced when the template changes."""
+
+    def rollout(self, manifest: Manifest) -> str:
+        """Name its newest rollout."""
+
+    def written(self, manifest: Manifest) -> Manifest:
+        """Give its pod template as its user wrote it: what is hashed, and promoted."""
+
+    def remembered(self, item: Manifest) -> Manifest:
+        """Give the pod template that an object of `history` holds, as its user wrote it."""
+
+    def member(self, item: Manifest) -> Member | None:
+        """Tell which workload a pod, or an object of `beside`, belongs to; None for none of these."""
+
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
+        """Give the primary of a target, which has the template of the revision."""
+
+    def scaled(self, now: int, replicas: int) -> Manifest | None:
+        """Give the merge patch that brings it from a number of pods to another; 0 parks it.
+
+        None where it has what is asked for already, as far as it can have it.
+        """
+
+
+TARGETS: PluginTable[Target] = PluginTable(
+    group="tidegate.targets",
+    builtin={
+        "Deployment": "canary.targets.deployment:DeploymentTarget",
+    },
+)
+
+
+def target_for(kind: str) -> Target:
+    """Make the target that a kind's name stands for: `Deployment`.
+
+    Raises:
+        UnknownPlugin: no target has this name; the exception lists the known ones.
+    """
+    return TARGETS.load(kind)()
