@@ -1,4 +1,4 @@
-"""Targets: the kinds of workload that a Canary can name. Each reads and renders, and talks to nobody.
+"""Targets: the kinds of workload that a Canary can name. Each reads and renders, without I/O.
 
 The protocol every kind keeps, and the table of their names. A target does not know who writes what
 it renders, and does not know the other targets.
@@ -22,7 +22,7 @@ class Ability(StrEnum):
     PARKS = "parks"
     """It can run no pods and keep its template."""
     SCALES = "scales"
-    """It runs as many pods as it is told, so that an autoscaler may tell it."""
+    """It has a number of replicas, which an autoscaler can change."""
 
 
 class Counts(NamedTuple):

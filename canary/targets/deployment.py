@@ -59,7 +59,7 @@ class DeploymentTarget:
         return str(annotations.get(ROLLOUT_REVISION, ""))
 
     def written(self, manifest: Manifest) -> Manifest:
-        """Give its pod template: nobody but its user writes into it."""
+        """Give its pod template: only its user writes into it."""
         template: Manifest = manifest["spec"]["template"]
         return template
 

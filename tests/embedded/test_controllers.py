@@ -388,6 +388,112 @@ class TestDeployment:
             await here.rolled_out()
 
 
+def daemon_set(text: str = "app:1", **spec: Any) -> Object:
+    whole = deployment(text, **spec)
+    del whole["spec"]["replicas"]
+    return whole
+
+
+def node_selector(**labels: str | None) -> Object:
+    return {"spec": {"template": {"spec": {"nodeSelector": labels}}}}
+
+
+class TestDaemonSet:
+    def images(self, here: World) -> list[str]:
+        pods = here.all("pods")
+        return [pod["spec"]["containers"][0]["image"] for pod in pods]
+
+    async def rolled_out(self, here: World) -> Object:
+        """Wait until every pod is of the newest template, and available."""
+
+        def complete() -> Object | None:
+            found = here.read("daemonsets", "web")
+            assert found is not None
+            status = found.get("status") or {}
+            observed = status.get("observedGeneration") == found["metadata"]["generation"]
+            wanted = status.get("desiredNumberScheduled", 0)
+            done = observed and wanted == status.get("updatedNumberScheduled", 0)
+            return found if done and wanted == status.get("numberAvailable", 0) else None
+
+        found: Object = await here.until(complete, "the rollout is complete")
+        return found
+
+    async def test_has_a_pod_on_the_node_and_counts_it(self):
+        async with world() as here:
+            here.create("daemonsets", daemon_set())
+            found = await self.rolled_out(here)
+            assert found["status"] == {
+                "currentNumberScheduled": 1,
+                "desiredNumberScheduled": 1,
+                "numberAvailable": 1,
+                "numberMisscheduled": 0,
+                "numberReady": 1,
+                "observedGeneration": 1,
+                "updatedNumberScheduled": 1,
+            }
+            (pod,) = here.all("pods")
+            assert pod["metadata"]["labels"]["pod-template-generation"] == "1"
+
+    async def test_a_selector_that_the_node_does_not_have_takes_its_pod_away(self):
+        async with world() as here:
+            here.create("daemonsets", daemon_set())
+            await self.rolled_out(here)
+            here.change("daemonsets", "web", node_selector(parked="true"))
+            await here.until(lambda: not here.all("pods"), "no pod is left")
+            parked = await self.rolled_out(here)
+            assert parked["status"]["desiredNumberScheduled"] == 0
+            here.change("daemonsets", "web", node_selector(parked=None))
+            await here.until(lambda: self.images(here) == ["app:1"], "the pod is back")
+
+    @pytest.mark.parametrize("strategy", [{"maxUnavailable": 1}, {"maxSurge": 1}])
+    async def test_replaces_its_pod_when_the_template_changes(self, strategy: Object):
+        update = {"type": "RollingUpdate", "rollingUpdate": strategy}
+        if "maxSurge" in strategy:
+            strategy["maxUnavailable"] = 0
+        async with world() as here:
+            here.create("daemonsets", daemon_set(updateStrategy=update))
+            await self.rolled_out(here)
+            here.change("daemonsets", "web", image("app:2"))
+            await self.rolled_out(here)
+            await here.until(lambda: self.images(here) == ["app:2"], "only the new pod is left")
+            revisions = here.all("controllerrevisions")
+            assert sorted(each["revision"] for each in revisions) == [1, 2]
+
+    async def test_with_on_delete_a_pod_stays_until_it_is_deleted(self):
+        async with world() as here:
+            here.create("daemonsets", daemon_set(updateStrategy={"type": "OnDelete"}))
+            await self.rolled_out(here)
+            here.change("daemonsets", "web", image("app:2"))
+            changed = await here.until(
+                lambda: (
+                    (found := here.read("daemonsets", "web"))
+                    and found["status"]["observedGeneration"] == 2
+                    and found
+                ),
+                "the change is seen",
+            )
+            assert "updatedNumberScheduled" not in changed["status"]
+            (pod,) = here.all("pods")
+            here.delete("pods", pod["metadata"]["name"])
+            await here.until(lambda: self.images(here) == ["app:2"], "the new pod is there")
+
+    async def test_is_available_when_its_pod_has_been_ready_for_long_enough(self):
+        async with world() as here:
+            here.create("daemonsets", daemon_set(minReadySeconds=30))
+            ready = await here.until(
+                lambda: (
+                    (found := here.read("daemonsets", "web"))
+                    and (found.get("status") or {}).get("numberReady")
+                    and found
+                ),
+                "the pod is ready",
+            )
+            assert "numberAvailable" not in ready["status"]
+            here.clock.ahead = timedelta(seconds=31)
+            here.change("daemonsets", "web", {"metadata": {"labels": {"look": "again"}}})
+            await self.rolled_out(here)
+
+
 class TestPods:
     @pytest.mark.parametrize(
         ("failure", "phase", "reason"),

@@ -22,6 +22,9 @@ _LONGEST_GENERATED = 63
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""The annotation in which the server counts the templates of a DaemonSet."""
+
 #: Metadata that the server decides.
 _DECIDED = (
     "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
@@ -66,6 +69,7 @@ def born(item: Object, resource: Resource, moment: datetime) -> None:
     metadata["creationTimestamp"] = timestamp(moment)
     if resource.generation is not Generation.NEVER:
         metadata["generation"] = 1
+    count_templates(item, None, resource)
 
 
 def drop_empty(metadata: Object) -> None:
@@ -108,6 +112,17 @@ def _status_update(new: Object, old: Object, resource: Resource) -> Object:
     return updated
 
 
+def count_templates(new: Object, old: Object | None, resource: Resource) -> None:
+    """Count the templates of a DaemonSet, in place: its pods have the number of theirs."""
+    if resource.kind != "DaemonSet":
+        return
+    before = at_path(old, "metadata", "annotations", TEMPLATE_GENERATION) if old else "0"
+    template = at_path(old, "spec", "template") if old else None
+    changed = at_path(new, "spec", "template") != template
+    annotations = new["metadata"]["annotations"] = dict(new["metadata"].get("annotations") or {})
+    annotations[TEMPLATE_GENERATION] = str(int(before) + changed)
+
+
 def raise_generation(new: Object, old: Object, resource: Resource) -> None:
     """Raise the generation, in place, if what counts for it has changed."""
     if resource.generation is Generation.NEVER:
@@ -124,6 +139,7 @@ def raise_generation(new: Object, old: Object, resource: Resource) -> None:
         changed = {name: part for name, part in new.items() if name not in ignored} != {
             name: part for name, part in old.items() if name not in ignored
         }
+    count_templates(new, old, resource)
     if changed:
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 

@@ -1,6 +1,7 @@
 """Controllers of the embedded world: just enough of a cluster for a story.
 
-Deployments roll through ReplicaSets to pods, which a `PodRuntime` runs; EndpointSlices follow
+Deployments roll through ReplicaSets to pods, DaemonSets to a pod on the one node, and a `PodRuntime`
+runs these; EndpointSlices follow
 Services; what has lost its owners is collected; autoscalers scale.
 They work on the API server's objects in the same process, woken by its events: nothing is polled,
 and nothing they do counts as a request.
@@ -14,6 +15,7 @@ from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event
 from tidegate_embedded.controllers.autoscalers import AutoscalerController, MetricSource
+from tidegate_embedded.controllers.daemonsets import DaemonSetController
 from tidegate_embedded.controllers.deployments import DeploymentController
 from tidegate_embedded.controllers.endpointslices import EndpointSliceController
 from tidegate_embedded.controllers.garbage import GarbageCollector
@@ -80,6 +82,7 @@ class Controllers:
             cluster,
             DeploymentController(cluster),
             ReplicaSetController(cluster),
+            DaemonSetController(cluster),
             EndpointSliceController(cluster),
             AutoscalerController(cluster, self._metric_source),
             GarbageCollector(cluster),
