@@ -7,7 +7,8 @@ can't be reached is no answer of anybody.
 import logging
 from datetime import UTC, datetime
 
-from analysis.engine import Providers, analyse
+from analysis.asking import Providers
+from analysis.engine import analyse
 from analysis.model import Report
 from canary.api.people import Webhook
 from canary.controller.canaries import CanaryRecord

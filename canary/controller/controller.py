@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from analysis.asking import CONCURRENCY, Providers
 from analysis.egress import EgressPolicy
-from analysis.engine import CONCURRENCY, Providers
 from analysis.http.transport import endpoints
 from analysis.model import Metric, Outcome, QueryFailure
 from canary.api.people import Webhook
@@ -26,6 +26,7 @@ from canary.controller.apply import Applier
 from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey, CanaryReader
 from canary.controller.configs import followed_kinds
+from canary.controller.hooks import HookPayload, HookResult
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
 from canary.controller.notify import NoticeDispatcher, event_webhook
@@ -41,7 +42,7 @@ from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
-from canary.controller.webhooks import HookCaller, HookPayload, HookResult
+from canary.controller.webhooks import HookCaller
 from canary.core.facts import Outage, Policy
 from canary.errors import CanaryError
 from canary.replicas.presence import scope_of

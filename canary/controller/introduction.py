@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
-from analysis.engine import Providers
+from analysis.asking import Providers
 from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
 from analysis.secrecy import shown_address
 from canary.cluster.cluster import Cluster

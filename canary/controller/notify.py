@@ -16,22 +16,21 @@ from functools import partial
 from typing import NamedTuple
 
 from analysis.errors import Busy
-from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.canary import Canary
-from canary.api.kinds import Kind
 from canary.api.people import AlertReference, Webhook, WebhookType
 from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.controller.alerts import AlertSender, Receiver
 from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.events import EventRecorder
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
-from canary.errors import CanaryError, Conflict, Forbidden, Invalid, NotFound, Unreachable
+from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
 from canary.settings import Settings
 
@@ -41,11 +40,6 @@ FORGET_SECONDS = 2.0
 """Several notices are delivered in a row, and are forgotten in one write."""
 REFUSED_SECONDS = 30.0
 """After so long a notice is offered again that the outbox had no place for."""
-LONGEST_EVENT_NAME = 253
-LONGEST_EVENT_MESSAGE = 1024
-#: What the API server says where nothing new may be created, because the namespace is going.
-_TERMINATING = "is being terminated"
-EVENT = Kind(group="", versions=("v1",), kind="Event", plural="events")
 
 Deliver = Callable[[], Awaitable[None]]
 
@@ -85,7 +79,7 @@ class NoticeDispatcher:
         observed: Callable[[str, float], None],
         give_up_after: timedelta = timedelta(hours=1),
     ) -> None:
-        self._cluster = cluster
+        self._events = EventRecorder(cluster)
         self._outbox = Outbox[Channel](
             on_delivered=self._on_delivered, give_up_after=give_up_after, observed=observed
         )
@@ -100,8 +94,6 @@ class NoticeDispatcher:
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
         self._open: defaultdict[CanaryKey, dict[str, set[str]]] = defaultdict(dict)
         """The names of the channels that each notice has still to go through."""
-        self._allowed = False
-        """Whether the API server has ever taken an event."""
 
     def notify(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
@@ -173,7 +165,7 @@ class NoticeDispatcher:
 
     def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List who is told of a notice, and how."""
-        yield "event", _Way(partial(self._record_event, record, notice))
+        yield "event", _Way(partial(self._events.record, record, notice))
         for place, hook in enumerate(self._hooks_of(record, notice)):
             yield f"hook/{place}/{hook.name}", _Way(partial(self._call, record, notice, hook))
         for name, receiver in self._alerts.receivers(record, notice).items():
@@ -192,7 +184,7 @@ class NoticeDispatcher:
             await self._alerts.send(record, notice, receiver)
         except NotDelivered as error:
             if not error.retryable:
-                await self._record_event(record, _undelivered(record, notice, receiver, error))
+                await self._events.record(record, _undelivered(record, notice, receiver, error))
             raise
         if isinstance(receiver, AlertReference) and self._references.taken(record.key, receiver):
             self._wake(record.key)
@@ -207,46 +199,9 @@ class NoticeDispatcher:
         if isinstance(error, NotDelivered) and not error.retryable:
             return  # The attempt itself has recorded the event.
         told = _undelivered(record, notice, receiver, error)
-        record_event = partial(self._deliver, partial(self._record_event, record, told))
+        record_event = partial(self._deliver, partial(self._events.record, record, told))
         channel = Channel(record.key, "undelivered")
         self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
-
-    async def _record_event(self, record: CanaryRecord, notice: Notice) -> None:
-        """Record a Kubernetes event; its name makes a repeat harmless.
-
-        Raises:
-            ClusterError: the API server may take it later.
-        """
-        moment = notice.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "name": _event_name(record, notice),
-                "namespace": record.key.namespace,
-                "annotations": _annotations(notice),
-            },
-            "involvedObject": record.reference,
-            "reason": notice.reason,
-            "message": _shortened(notice.message),
-            "type": "Normal" if notice.severity is Severity.INFO else "Warning",
-            "source": {"component": "tidegate"},
-            "firstTimestamp": moment,
-            "lastTimestamp": moment,
-            "count": 1,
-        }
-        try:
-            await self._cluster.create(event, EVENT)
-        except Conflict:
-            log.debug("event was recorded before", extra={"canary": str(record.key)})
-        except (NotFound, Forbidden, Invalid) as error:
-            if self._allowed and isinstance(error, Forbidden) and _TERMINATING not in str(error):
-                # An API server that has just started does not know of any role yet.
-                raise
-            # The namespace is going, or events may not be written: to try again does not help.
-            log.warning("event: %s", error, extra={"canary": str(record.key)})
-            return
-        self._allowed = True
 
     def _hooks_of(self, record: CanaryRecord, notice: Notice) -> tuple[Webhook, ...]:
         if record.canary is None:
@@ -317,27 +272,3 @@ def _undelivered(
             "severity": Severity.WARN,
         }
     )
-
-
-def _event_name(record: CanaryRecord, notice: Notice) -> str:
-    name = f"{record.key.name}.{notice.id}"
-    if len(name) <= LONGEST_EVENT_NAME:
-        return name
-    digest = hashlib.sha256(record.key.name.encode()).hexdigest()[:16]
-    return f"{digest}.{notice.id}"
-
-
-def _shortened(message: str) -> str:
-    if len(message) <= LONGEST_EVENT_MESSAGE:
-        return message
-    return f"{message[: LONGEST_EVENT_MESSAGE - 1]}…"
-
-
-def _annotations(notice: Notice) -> dict[str, str]:
-    """Say of an event what tools want to filter by."""
-    return {
-        REVISION: notice.revision,
-        IMAGES: notice.images,
-        WEIGHT: str(notice.weight),
-        STEP: str(notice.step),
-    }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryRecord
-from canary.controller.webhooks import HookPayload
+from canary.controller.hooks import HookPayload
 from canary.core.needs import Subject
 
 

@@ -7,11 +7,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
 
-import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
@@ -21,6 +20,7 @@ from analysis.http.transport import Client, guarded_client, trust
 from analysis.secrecy import origin
 from canary.api.people import Webhook
 from canary.cluster.backoff import grown
+from canary.controller.hooks import HookPayload, HookResult
 from canary.controller.secrets import SecretReader
 
 #: Calls of one host that are under way at once; the others wait for their turn.
@@ -36,65 +36,6 @@ SHORTEST_KEY = 8
 TOKEN = "token"  # noqa: S105 - a key, not a token
 #: These tell receivers which call this is.
 _OURS = ("Idempotency-Key", "X-Tidegate-Attempt")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookPayload:
-    """What a hook is told: the peer's fields, and where the run is."""
-
-    name: str
-    namespace: str
-    phase: str
-    checksum: str
-    """Identifies a revision with its configs."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    weight: int
-    """Percent of traffic to the canary."""
-    step: int
-    revision: str
-    images: str
-    """The images of the revision, or what it changes in them, for people."""
-    cluster: str
-
-    def as_json(self) -> bytes:
-        """Write the body of the call."""
-        body = {
-            "name": self.name,
-            "namespace": self.namespace,
-            "phase": str(self.phase),
-            "checksum": self.checksum,
-            "metadata": dict(self.metadata),
-            "weight": self.weight,
-            "step": self.step,
-            "revision": self.revision,
-            "images": self.images,
-            "cluster": self.cluster,
-        }
-        return orjson.dumps(body)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookResult:
-    """What a hook said."""
-
-    passed: bool
-    """Whether the answer was any 2xx."""
-    status: int | None = None
-    """None where no whole answer came."""
-    body: str = ""
-    """The beginning of the answer's body as one printable line."""
-    message: str = ""
-    """Why it did not pass, in words; the body where it did."""
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the hook answered at all."""
-        return self.status is not None
-
-    @property
-    def broken(self) -> bool:
-        """Whether the hook itself has failed, and not only said no."""
-        return self.status is None or self.status >= 500
 
 
 Observed = Callable[[Webhook, HookPayload, HookResult, float], None]

@@ -17,7 +17,7 @@ from canary.api.meta import GROUP
 from canary.api.validation import parse_canary
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.controller.notify import EVENT
+from canary.controller.events import EVENT
 from canary.core.traffic import Seen
 from canary.demo import manifests
 from canary.demo.tidegate import TidegateProcess

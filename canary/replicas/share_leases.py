@@ -1,13 +1,15 @@
-"""How the Leases of those who share the Canaries are named, marked and read."""
+"""How the Leases of those who share the Canaries are named, written and read."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import orjson
 
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
-from canary.replicas.leases import LeaseTimes, holder_of, spec_of
+from canary.replicas.leases import LeaseTimes, holder_of, marked, now_written, spec_of
 from canary.replicas.membership import Acknowledgement, Agreement, MemberLease, SharedLease
 from canary.replicas.shares import Members
 
@@ -64,3 +66,46 @@ def agreed(lease: Manifest) -> tuple[int, Members]:
         return int(agreement["generation"]), frozenset(map(str, agreement["members"]))
     except (ValueError, TypeError, KeyError):
         return 0, frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLeases:
+    """How the Leases of one group are written; `mark` is what the metadata of the shared one add."""
+
+    namespace: str
+    name: str
+    """The name of the shared Lease."""
+    times: LeaseTimes
+    mark: Manifest
+
+    def new(self, name: str, *, holder: str, annotations: Mapping[str, str]) -> Manifest:
+        """Give a Lease that there is not yet."""
+        lease: Manifest = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"acquireTime": now_written(), "leaseTransitions": 0},
+        }
+        return self.rewritten(lease, holder=holder, annotations=annotations)
+
+    def rewritten(
+        self, lease: Manifest, *, holder: str, annotations: Mapping[str, str]
+    ) -> Manifest:
+        """Give a Lease as its holder renews it, or takes it over."""
+        spec = spec_of(lease)
+        if spec.get("holderIdentity") not in {None, holder}:
+            transitions = (spec.get("leaseTransitions") or 0) + 1
+            spec = spec | {"acquireTime": now_written(), "leaseTransitions": transitions}
+        claim = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": self.times.whole_lease_seconds,
+            "renewTime": now_written(),
+        }
+        metadata = self.marked(lease["metadata"], annotations)
+        return {**lease, "metadata": metadata, "spec": spec | claim}
+
+    def marked(self, metadata: Manifest, annotations: Mapping[str, str]) -> Manifest:
+        """Add to a Lease's metadata what makes it one of the group."""
+        ours = {"labels": {LABEL: self.name}, "annotations": dict(annotations)}
+        mark = self.mark if metadata["name"] == self.name else {}
+        return marked(marked(metadata, mark), ours)

@@ -1,13 +1,13 @@
 """Who acts on what: the Leases of several controllers that share the Canaries.
 
-By which rules they agree is in `core/membership.py`; here the Leases are written and listed. What a
+By which rules they agree is in `membership.py`; here the Leases are listed and written. What a
 list shows is never older than the request, which a watch cannot promise.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -18,11 +18,12 @@ from canary.api.kinds import Manifest
 from canary.cluster.backoff import jittered
 from canary.cluster.cluster import Cluster
 from canary.errors import CanaryError, Conflict, NotFound
-from canary.replicas.leases import LEASE, LeaseTimes, holder_of, marked, now_written, spec_of
+from canary.replicas.leases import LEASE, LeaseTimes, holder_of, spec_of
 from canary.replicas.membership import LeaseSnapshot, Standing
 from canary.replicas.share_leases import (
     HOLDER,
     LABEL,
+    GroupLeases,
     agreed,
     lease_name,
     member_lease,
@@ -73,7 +74,7 @@ class Membership:
         self._times = times
         self._on_change = on_change
         self._at_rest = at_rest
-        self._mark = mark or {}
+        self._leases = GroupLeases(namespace=namespace, name=name, times=times, mark=mark or {})
         self._clock = clock
         self._sleep = sleep
         self._standing = self._stranger()
@@ -182,11 +183,11 @@ class Membership:
             self._acknowledged = f"{agreement.epoch}/{agreement.generation}"
         annotations = {ACKNOWLEDGED: self._acknowledged}
         if lease is None:
-            new = self._lease(self.identity, holder=self.identity, annotations=annotations)
+            new = self._leases.new(self.identity, holder=self.identity, annotations=annotations)
             written = await self._cluster.create(new, LEASE)
         else:
             written = await self._cluster.replace(
-                self._rewritten(lease, holder=self.identity, annotations=annotations), LEASE
+                self._leases.rewritten(lease, holder=self.identity, annotations=annotations), LEASE
             )
         version = written["metadata"]["resourceVersion"]
         self._stand(self._standing.renewed(version, started=started, now=self._clock()))
@@ -204,17 +205,18 @@ class Membership:
             annotations = {AGREEMENT: orjson.dumps(agreement).decode()}
         try:
             if found.shared is None:
-                new = self._lease(self._name, holder=HOLDER, annotations=annotations)
+                new = self._leases.new(self._name, holder=HOLDER, annotations=annotations)
                 written = await self._cluster.create(new, LEASE)
             else:
                 written = await self._cluster.replace(
-                    self._rewritten(found.shared, holder=HOLDER, annotations=annotations), LEASE
+                    self._leases.rewritten(found.shared, holder=HOLDER, annotations=annotations),
+                    LEASE,
                 )
         except Conflict:
             if found.shared is None:
                 # It was made by a controller that shares nothing, and was not listed.
                 lease = await self._cluster.read(LEASE, self._namespace, self._name)
-                metadata = self._marked(lease["metadata"], {})
+                metadata = self._leases.marked(lease["metadata"], {})
                 await self._cluster.replace({**lease, "metadata": metadata}, LEASE)
             return
         if members is not None:
@@ -273,36 +275,3 @@ class Membership:
         except Exception:
             # The sharing must go on, or no replica would ever act again.
             log.exception("leases of %s: a defect of the controller", self._name)
-
-    # ------------------------------------------------------------------------------------- objects
-
-    def _lease(self, name: str, *, holder: str, annotations: Mapping[str, str]) -> Manifest:
-        metadata = {"name": name, "namespace": self._namespace}
-        new: Manifest = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": {"acquireTime": now_written(), "leaseTransitions": 0},
-        }
-        return self._rewritten(new, holder=holder, annotations=annotations)
-
-    def _rewritten(
-        self, lease: Manifest, *, holder: str, annotations: Mapping[str, str]
-    ) -> Manifest:
-        spec = spec_of(lease)
-        if spec.get("holderIdentity") not in {None, holder}:
-            transitions = (spec.get("leaseTransitions") or 0) + 1
-            spec = spec | {"acquireTime": now_written(), "leaseTransitions": transitions}
-        claim = {
-            "holderIdentity": holder,
-            "leaseDurationSeconds": self._times.whole_lease_seconds,
-            "renewTime": now_written(),
-        }
-        metadata = self._marked(lease["metadata"], annotations)
-        return {**lease, "metadata": metadata, "spec": spec | claim}
-
-    def _marked(self, metadata: Manifest, annotations: Mapping[str, str]) -> Manifest:
-        """Have the Lease found by everybody of the group."""
-        ours = {"labels": {LABEL: self._name}, "annotations": dict(annotations)}
-        mark = self._mark if metadata["name"] == self._name else {}
-        return marked(marked(metadata, mark), ours)

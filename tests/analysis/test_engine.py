@@ -7,7 +7,8 @@ from itertools import count
 
 import pytest
 
-from analysis.engine import Providers, analyse
+from analysis.asking import Providers
+from analysis.engine import analyse
 from analysis.errors import Busy, ProviderUnavailable, QueryError
 from analysis.model import (
     Bounds,

@@ -15,7 +15,7 @@ from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.controller.controller import Controller
-from canary.controller.notify import EVENT
+from canary.controller.events import EVENT
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.errors import NotFound

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.asking import Providers
 from analysis.egress import UNRESTRICTED, EgressPolicy, as_address, rule_problem, unwrapped
-from analysis.engine import Providers
 from analysis.errors import EgressRefused
 from analysis.http.transport import endpoints, guarded_client, resolve
 from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
 from canary.api.people import Webhook
-from canary.controller.webhooks import HookCaller, HookPayload
+from canary.controller.hooks import HookPayload
+from canary.controller.webhooks import HookCaller
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
 from tests.controller.running import World
 from tests.controller.test_notify import PROVIDER, alert, provider, run

@@ -14,8 +14,8 @@ from analysis.errors import QueryError
 from analysis.template import TemplateContext, open_quote, render
 from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Wait
 from canary.cli.screen import Screen
+from canary.controller.events import LONGEST_EVENT_MESSAGE
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
-from canary.controller.notify import LONGEST_EVENT_MESSAGE
 from canary.demo.journal import lines
 from canary.demo.picture import render as render_picture
 from canary.demo.snapshot import DemoSnapshot, Happening

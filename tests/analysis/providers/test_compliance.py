@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.engine import Providers
+from analysis.asking import Providers
 from analysis.errors import AnalysisError
 from analysis.model import (
     Bounds,

@@ -8,7 +8,8 @@ from math import inf
 
 import pytest
 
-from analysis.engine import Providers, analyse
+from analysis.asking import Providers
+from analysis.engine import analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.model import Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Verdict
 from analysis.providers.prometheus import PrometheusProvider

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.engine import Providers, analyse
+from analysis.asking import Providers
+from analysis.engine import analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (

@@ -1,0 +1,259 @@
+"""Asking: every metric by way of its provider, which is opened once and shared by all analyses.
+
+How a store is asked belongs to the providers.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+from analysis.errors import AnalysisError, Busy, ProviderUnavailable, QueryError, UnknownPlugin
+from analysis.model import Metric, Outcome, ProviderSpec, QueryFailure, Sample
+from analysis.plugins import PluginTable
+from analysis.providers import PROVIDERS, Provider
+from analysis.secrecy import shown_address
+
+#: Queries that one provider answers at the same time; the others wait for their turn.
+CONCURRENCY = 8
+#: Queries that may wait for one provider. One beyond is not put, and is no failure of the store.
+MOST_WAITING = 5000
+#: Moments within one tick are one moment to a provider: canaries that look at it together ask it
+#: together.
+TICK = timedelta(seconds=1)
+#: Answers that are kept for the rest of their tick.
+MOST_ANSWERS = 1024
+#: A provider that is idle for this long is closed.
+IDLE = timedelta(hours=1)
+
+Observer = Callable[[Metric, float, Outcome], None]
+"""Told of each query that was put to a provider: whose, how many seconds it took, what came."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A provider in use: how many may ask it, how many do or wait, and when it was last asked."""
+
+    provider: Provider
+    slots: asyncio.Semaphore
+    used_at: float = 0.0
+    asking: int = 0
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class _Question:
+    """A query on its way or answered, and how many wait for it."""
+
+    task: asyncio.Task[Outcome]
+    tick: int
+    waiting: int = 0
+
+
+Result = TypeVar("Result")
+
+_Key = tuple[ProviderSpec, str, timedelta, int]
+
+
+class Providers:
+    """All open providers: one for each spec, shared by all analyses, closed together.
+
+    Whatever goes wrong in a provider is a `QueryFailure`. A query's time limit begins when it is
+    put; to wait for one's turn is no answer of the store.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: PluginTable[Provider] = PROVIDERS,
+        concurrency: int = CONCURRENCY,
+        most_waiting: int = MOST_WAITING,
+        idle: timedelta = IDLE,
+        observe: Observer | None = None,
+    ) -> None:
+        self._table = table
+        self._concurrency = concurrency
+        self._most_waiting = most_waiting
+        self._idle = idle
+        self._observe = observe
+        self._open: dict[ProviderSpec, _Open] = {}
+        self._questions: OrderedDict[_Key, _Question] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def ask(self, metric: Metric, at: datetime) -> Outcome:
+        """Answer a metric's query; the same question within a tick is put to its provider once.
+
+        Raises:
+            Busy: too many queries wait for this provider already; this one was not put.
+        """
+        tick = int(at.timestamp() // TICK.total_seconds())
+        key = (metric.provider, metric.query, metric.interval, tick)
+        question = self._questions.get(key)
+        if question is None:
+            self._forget_before(tick)
+            task = asyncio.create_task(self._put(metric, at), name=f"query of {metric.name}")
+            question = self._questions[key] = _Question(task, tick)
+        question.waiting += 1
+        try:
+            # A caller that gives up waiting must not take the answer away from the others.
+            return await asyncio.shield(question.task)
+        except asyncio.CancelledError:
+            if question.task.cancelled() and not _being_cancelled():
+                return QueryFailure(reason="the query was cancelled")
+            raise
+        finally:
+            question.waiting -= 1
+            if not question.waiting and not question.task.done():
+                question.task.cancel()
+                self._questions.pop(key, None)
+
+    async def prepare(self, metrics: Sequence[Metric]) -> tuple[QueryFailure, ...]:
+        """Let providers begin to watch what these metrics will ask; gives what stands against it."""
+
+        async def prime(metric: Metric) -> QueryFailure | None:
+            try:
+                return await self._guard(
+                    metric.provider,
+                    lambda provider: provider.prepare(metric.query, metric.interval),
+                )
+            except Busy as busy:
+                return QueryFailure(reason=str(busy))
+
+        outcomes = await asyncio.gather(*(prime(metric) for metric in metrics))
+        return tuple(outcome for outcome in outcomes if outcome is not None)
+
+    async def close(self) -> None:
+        """Cancel what is being asked and close all providers; closing twice is closing once."""
+        self._closed = True
+        tasks = [question.task for question in self._questions.values()]
+        self._questions.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        opened, self._open = self._open, {}
+        await asyncio.gather(*(_closed(each.provider) for each in opened.values()), *self._closing)
+
+    async def _put(self, metric: Metric, at: datetime) -> Outcome:
+        """Put a question to its provider and tell the observer."""
+        spec, begun = metric.provider, _now()
+
+        async def query(provider: Provider) -> Outcome:
+            nonlocal begun
+            begun = _now()
+            return _redacted(await provider.query(metric.query, at, metric.interval), spec)
+
+        outcome = await self._guard(spec, query)
+        if self._observe is not None:
+            self._observe(metric, _now() - begun, outcome)
+        return outcome
+
+    async def _guard(
+        self, spec: ProviderSpec, call: Callable[[Provider], Awaitable[Result]]
+    ) -> Result | QueryFailure:
+        """Call a provider within the time limit, and turn whatever it raises into a value."""
+        try:
+            async with self._slot(spec) as provider, asyncio.timeout(spec.timeout.total_seconds()):
+                return await call(provider)
+        except Busy:
+            raise
+        except TimeoutError:
+            where = shown_address(spec.address) or f"provider {spec.type!r}"
+            limit = spec.timeout.total_seconds()
+            return QueryFailure(reason=f"{where} did not answer within {limit:g} s")
+        except (QueryError, UnknownPlugin) as error:
+            return QueryFailure(reason=spec.redact(str(error)), retryable=False)
+        except AnalysisError as error:
+            return QueryFailure(reason=spec.redact(str(error)))
+        except Exception as error:  # noqa: BLE001 - a provider may be anybody's
+            reason = f"provider {spec.type!r} failed: {type(error).__name__}: {error}"
+            return QueryFailure(reason=spec.redact(reason))
+
+    @asynccontextmanager
+    async def _slot(self, spec: ProviderSpec) -> AsyncIterator[Provider]:
+        """Hold one of the questions that the spec's provider answers at the same time."""
+        if self._closed:
+            raise ProviderUnavailable("the providers are closed: tidegate is shutting down")
+        if (opened := self._open.get(spec)) is None:
+            self._retire()
+            made = self._table.load(spec.type)(spec)
+            opened = self._open[spec] = _Open(made, asyncio.Semaphore(self._concurrency))
+        if opened.waiting >= self._most_waiting:
+            where = shown_address(spec.address) or f"provider {spec.type!r}"
+            raise Busy(f"{where}: {opened.waiting} queries wait for their turn already")
+        opened.asking += 1
+        try:
+            opened.waiting += 1
+            try:
+                await opened.slots.acquire()
+            finally:
+                opened.waiting -= 1
+            try:
+                yield opened.provider
+            finally:
+                opened.slots.release()
+        finally:
+            opened.asking -= 1
+            opened.used_at = _now()
+
+    @property
+    def waiting(self) -> int:
+        """Count the queries that wait for their turn."""
+        return sum(opened.waiting for opened in self._open.values())
+
+    def _retire(self) -> None:
+        """Close the idle providers, such as those of an older secret."""
+        longest = _now() - self._idle.total_seconds()
+        for spec, opened in list(self._open.items()):
+            if not opened.asking and opened.used_at < longest:
+                del self._open[spec]
+                closing = asyncio.create_task(_closed(opened.provider))
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+
+    def _forget_before(self, tick: int) -> None:
+        """Drop the answers of older ticks, oldest first."""
+        while self._questions:
+            key, oldest = next(iter(self._questions.items()))
+            if not oldest.task.done():
+                return
+            if oldest.tick >= tick and len(self._questions) < MOST_ANSWERS:
+                return
+            del self._questions[key]
+
+
+async def _closed(provider: Provider) -> None:
+    """Close a provider that is done with; that it cannot even be closed is no one's concern."""
+    with suppress(Exception):
+        await provider.close()
+
+
+def _redacted(outcome: Outcome, spec: ProviderSpec) -> Outcome:
+    """Hide the secrets of a spec in whatever a store has said."""
+    if isinstance(outcome, Sample):
+        return replace(outcome, warnings=tuple(spec.redact(each) for each in outcome.warnings))
+    return replace(outcome, reason=spec.redact(outcome.reason))
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
