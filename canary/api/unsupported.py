@@ -105,12 +105,6 @@ _CANARY = (
         instead=_OTHER_ROUTER,
     ),
     _Row(
-        field="spec.service.mirror",
-        read=lambda canary: canary.spec.service.mirror,
-        what="mirroring",
-        instead="remove it and mirror in a route of your own",
-    ),
-    _Row(
         field="spec.analysis.iterations",
         read=_blue_green,
         what="blue/green (iterations without match)",

@@ -105,7 +105,8 @@ class Abilities:
     @staticmethod
     def _ways(value: object) -> set[str]:
         texts = value.values() if isinstance(value, Mapping) else (value,)
-        return {way(each)[0] for each in texts if isinstance(each, StringMatch)}
+        known = (each for each in texts if isinstance(each, StringMatch))
+        return {how for each in known for how in each.model_dump(exclude_none=True)}
 
 
 def routed_by(canary: Canary, router: str) -> str:

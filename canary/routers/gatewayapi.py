@@ -22,6 +22,7 @@ from canary.routers.httproute import (
     ABILITIES,
     filters,
     http_match,
+    mirror_filter,
     route_problems,
     route_warnings,
     timeouts,
@@ -36,8 +37,6 @@ VERSIONS = ("v1", "v1beta1")
 
 #: What tidegate decides in an HTTPRoute.
 _DECIDES = frozenset({"parentRefs", "hostnames", "rules"})
-#: The filter that copies requests.
-_MIRROR = "RequestMirror"
 #: Where the percentage of that filter stands; without it, the filter copies every request.
 _PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
 #: What the API gives a backend without a weight.
@@ -215,10 +214,7 @@ def _service(canary: Canary, name: str) -> Manifest:
 def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
     """Give the filter that copies requests to the canary; without a percentage it copies all."""
     if percent:
-        mirror: Manifest = {"backendRef": _service(canary, canary.spec.canary_service_name)}
-        if percent < FULL:
-            mirror["percent"] = percent
-        yield {"type": _MIRROR, "requestMirror": mirror}
+        yield mirror_filter(_service(canary, canary.spec.canary_service_name), percent)
 
 
 # ------------------------------------------------------------------------------------- reading

@@ -13,7 +13,15 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.service import Service
 from canary.api.shown import Description, shown
-from canary.api.traffic import CorsPolicy, HeaderChanges, HttpMatch, Rewrite, StringMatch
+from canary.api.traffic import (
+    BackendReference,
+    CorsPolicy,
+    HeaderChanges,
+    HttpMatch,
+    Rewrite,
+    StringMatch,
+)
+from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
 from canary.routers.matching import canary_matches, match_problems, pattern
@@ -28,6 +36,7 @@ ABILITIES = Abilities(
             "match",
             "rewrite",
             "headers",
+            "mirror",
             "cors_policy",
         }
     ),
@@ -40,6 +49,8 @@ ABILITIES = Abilities(
     matches=True,
     mirrors=True,
 )
+#: The filter that copies requests.
+MIRROR = "RequestMirror"
 #: How many conditions a rule may have; all rules have fewer than twice as many.
 _MATCHES = 64
 #: A duration as the API takes it (GEP-2257).
@@ -105,7 +116,27 @@ def filters(service: Service) -> list[Manifest]:
         "URLRewrite": ("urlRewrite", service.rewrite and _rewrite(service.rewrite)),
         "CORS": ("cors", service.cors_policy and _cors(service.cors_policy)),
     }
-    return [{"type": type_, field: value} for type_, (field, value) in written.items() if value]
+    return [
+        *({"type": type_, field: value} for type_, (field, value) in written.items() if value),
+        *(mirror_filter(_backend(each.backend_ref)) for each in service.mirror),
+    ]
+
+
+def mirror_filter(backend: Manifest, percent: int = FULL) -> Manifest:
+    """Write that requests are copied; without a percentage, all of them are."""
+    share = {"percent": percent} if percent < FULL else {}
+    return {"type": MIRROR, "requestMirror": {"backendRef": backend, **share}}
+
+
+def _backend(reference: BackendReference) -> Manifest:
+    written: Manifest = {
+        "group": "" if reference.group == "core" else reference.group,
+        "kind": reference.kind,
+        "name": reference.name,
+    }
+    if reference.namespace:
+        written["namespace"] = reference.namespace
+    return written | ({"port": reference.port} if reference.port else {})
 
 
 def _changes(changes: HeaderChanges) -> Manifest:
@@ -182,6 +213,7 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
         for index, match in enumerate(matches):
             yield from _condition_problems(f"{place}[{index}]", match)
     yield from _limit_problems(canary)
+    yield from _mirror_problems(canary)
     yield from _rewrite_problems(canary)
     yield from _timeout_problems(canary.spec.service)
 
@@ -207,6 +239,20 @@ def _limit_problems(canary: Canary) -> Iterator[Problem]:
             f"write fewer conditions: with the {len(service)} of spec.service.match they make "
             f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
         )
+
+
+def _mirror_problems(canary: Canary) -> Iterator[Problem]:
+    for index, mirror in enumerate(canary.spec.service.mirror):
+        place, backend = f"spec.service.mirror[{index}].backendRef", mirror.backend_ref
+        if backend.kind == "Service" and backend.port is None:
+            yield Problem(f"{place}.port", None, "write the port of the Service")
+        if backend.name == canary.spec.canary_service_name:
+            yield Problem(
+                f"{place}.name",
+                backend.name,
+                "name another Service, or set spec.analysis.mirror: the canary gets copies during "
+                "a run only",
+            )
 
 
 def _rewrite_problems(canary: Canary) -> Iterator[Problem]:

@@ -96,7 +96,15 @@ _GATEWAY_API: tuple[dict[str, Any], ...] = (
     {"service": {"hosts": ["*"], "rewrite": {}, "headers": {}}},
     {"service": {"match": MATCH}, "analysis": {"match": [{"headers": {"x-c": {"exact": "1"}}}]}},
     {"analysis": {"match": [{"headers": {"x-canary": {"exact": "1"}}}]}},
-    {"analysis": {"mirror": True}},
+    {
+        "service": {
+            "mirror": [
+                {"backendRef": {"name": "shadow", "port": 80}},
+                {"backendRef": {"name": "other", "namespace": "logs", "group": "core", "port": 1}},
+            ]
+        },
+        "analysis": {"mirror": True},
+    },
     {"service": {"headers": HEADERS}, "analysis": {"mirror": True, "mirrorWeight": 10}},
 )
 _SMI: tuple[dict[str, Any], ...] = ({"service": {**METADATA, "hosts": ["app.example.com"]}},)

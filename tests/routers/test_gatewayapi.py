@@ -160,6 +160,18 @@ ANALYSED = {"match": [{"headers": {"x-a": {"exact": "1"}}}, {"headers": {"x-b": 
         ),
         ({"service": {"match": [A_HEADER] * 63}, "analysis": {"match": [A_HEADER]}}, []),
         ({"service": {"match": [A_HEADER] * 64}}, []),
+        (
+            {"service": {"mirror": [{"backendRef": {"name": "shadow"}}]}},
+            ["spec.service.mirror[0].backendRef.port"],
+        ),
+        (
+            {"service": {"mirror": [{"backendRef": {"name": "podinfo-canary", "port": 80}}]}},
+            ["spec.service.mirror[0].backendRef.name"],
+        ),
+        (
+            {"service": {"mirror": [{"backendRef": {"kind": "Pool", "name": "shadow"}}]}},
+            [],
+        ),
         ({"service": {"rewrite": PREFIX}}, []),
         ({"service": {"rewrite": PREFIX, "match": [{"uri": {"prefix": "/a"}}]}}, []),
         (
