@@ -28,7 +28,11 @@ def a_spec(*, analysis: dict[str, Any] | None = None, **fields: Any) -> CanarySp
             "threshold": 2,
             "metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}],
         }
-        | ({} if {"stepWeights"} & steps.keys() else {"stepWeight": 20, "maxWeight": 60})
+        | (
+            {}
+            if {"stepWeights", "iterations"} & steps.keys()
+            else {"stepWeight": 20, "maxWeight": 60}
+        )
         | steps,
     } | fields
     return CanarySpec.model_validate(document)

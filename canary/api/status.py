@@ -147,10 +147,21 @@ class Condition(StatusModel):
 
 
 class Weights(StatusModel):
-    """The intended split of traffic, in percent; the two add up to 100."""
+    """The intended split of traffic, in percent; primary and canary add up to 100."""
 
     primary: int = Field(default=100, ge=0, le=100, description="Percent sent to the primary.")
     canary: int = Field(default=0, ge=0, le=100, description="Percent sent to the canary.")
+    mirror: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Percent of the primary's requests that the canary gets a copy of.",
+    )
+    matched: bool = Field(
+        default=False,
+        description="Whether only the requests that spec.analysis.match describes are split; the "
+        "primary answers all others.",
+    )
 
 
 class Wait(StatusModel):
@@ -224,6 +235,16 @@ class Run(StatusModel):
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
     )
+    plan: Word = Field(
+        default="", description="Digest of the plan, so that an edit during the run is noticed."
+    )
+    step: int = Field(
+        default=0, ge=0, description="The step of the plan that the run is at; 0 before the first."
+    )
+    matched: bool = Field(
+        default=False, description="Whether this step is for the requests that match only."
+    )
+    passes: int = Field(default=0, ge=0, description="Analyses that have passed in this step.")
     step_weight: int | None = Field(
         default=None,
         ge=0,

@@ -70,12 +70,6 @@ def _unless_routed(canary: Canary, reference: object) -> object:
     return None if canary.spec.provider else reference
 
 
-def _blue_green(canary: Canary) -> int | None:
-    """Give the iterations of blue/green; with match they belong to A/B testing, which has a row of its own."""
-    analysis = canary.spec.analysis
-    return None if analysis.match else analysis.iterations
-
-
 _CANARY = (
     _Row(
         field="spec.targetRef.kind",
@@ -103,25 +97,6 @@ _CANARY = (
         field="spec.upstreamRef",
         read=lambda canary: _unless_routed(canary, canary.spec.upstream_ref),
         instead=_OTHER_ROUTER,
-    ),
-    _Row(
-        field="spec.analysis.iterations",
-        read=_blue_green,
-        what="blue/green (iterations without match)",
-        instead="replace it with stepWeight or stepWeights, which move traffic in steps",
-    ),
-    _Row(
-        field="spec.analysis.match",
-        read=lambda canary: canary.spec.analysis.match,
-        what="A/B testing (match)",
-        instead="leave this workload to Flagger for now: without match the canary would get a "
-        "share of everyone's requests",
-    ),
-    _Row(
-        field="spec.analysis.mirror",
-        read=lambda canary: canary.spec.analysis.mirror,
-        what="mirroring",
-        instead="remove it and begin with a small stepWeight",
     ),
     _Row(
         field="spec.analysis.sessionAffinity",

@@ -12,11 +12,15 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import FINALIZER, CanaryRecord, canary_kind
+from canary.controller.canaries import (
+    FINALIZER,
+    CanaryReader,
+    CanaryRecord,
+    canary_kind,
+)
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
-from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadRecord, pack, packed
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
@@ -127,7 +131,8 @@ class Applier:
         inputs = (action, *self._behind(record, action))
         if self._as_wanted.recall(place, inputs):
             return False
-        wanted = [each for each in self._wanted(record, action) if each.place not in action.left]
+        left = frozenset() if isinstance(action, EnsureAutoscaler) else action.left
+        wanted = [each for each in self._wanted(record, action) if each.place not in left]
         if any(self._store.changes.unseen(each.key) for each in wanted):
             # Somebody has changed it since this was decided, and has woken the Canary by that.
             return False

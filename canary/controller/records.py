@@ -4,7 +4,7 @@ A record is made once, when its object changes. Objects that tidegate writes who
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
@@ -19,14 +19,22 @@ from canary.api.ownership import (
     MANAGER,
     CanaryOwner,
     canary_owners,
-    ownerless,
     owners,
 )
 from canary.controller.memo import Memo
-from canary.core.facts import Image, UpdateStrategy
+from canary.core.facts import Image, Trouble, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
 from canary.targets import Target
+
+_HOPELESS = frozenset(
+    {"CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
+)
+"""Reasons of a waiting container that more waiting seldom mends.
+
+The first failure of a pull (ErrImagePull), or a ConfigMap that is created a moment later
+(CreateContainerConfigError), mends itself often enough to be left to the deadline.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +49,6 @@ class Packed:
     """Who owns it, for people."""
     changed_by: str = ""
     """Who has written it last; empty where that is tidegate, or nobody knows."""
-
-    @property
-    def of_tidegate(self) -> bool:
-        """Whether a Canary owns it, or tidegate made it and it has lost its owner."""
-        return ownerless(self.owners) or any(each.startswith(CANARY) for each in self.owners)
 
     @property
     def manifest(self) -> Manifest:
@@ -101,15 +104,33 @@ class WorkloadRecord:
         """Tell whether it lives as long as a Canary: that owns it, and it is not being deleted."""
         return not self.leaving and any(each.uid == canary_uid for each in self.canaries)
 
-    def stays_with(self, canary_uid: str) -> bool:
-        """Tell whether it goes with no other Canary than that one, be it that it has no owner."""
-        return self.belongs_to(canary_uid) or (ownerless(self.owners) and not self.leaving)
-
     @property
     def services_outline(self) -> Manifest:
         """Decode the outline."""
         document: Manifest = orjson.loads(self.outline)
         return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRecord:
+    """What stands between a workload and its pods: which template of which workload it is for."""
+
+    kind: Kind
+    """Of the workload."""
+    workload: str
+    version: str
+    rollout: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRecord:
+    """A pod in trouble."""
+
+    kind: Kind
+    """Of the workload."""
+    workload: str
+    version: str
+    trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +282,37 @@ def _services_outline(workload: Manifest) -> bytes:
     return packed({"spec": outline})
 
 
+def member_record(targets: Iterable[Target], manifest: Manifest) -> MemberRecord | None:
+    """Trim what stands between a workload and its pods; None where it belongs to none."""
+    for target in targets:
+        member = target.member(manifest)
+        if member is not None:
+            return MemberRecord(
+                kind=target.kind,
+                workload=member.workload,
+                version=member.version,
+                rollout=member.rollout,
+            )
+    return None
+
+
+def pod_record(targets: Iterable[Target], manifest: Manifest) -> PodRecord | None:
+    """Trim a pod; None where it is in no trouble, or belongs to no workload that is known."""
+    trouble = None if metadata_of(manifest).get("deletionTimestamp") else _trouble(manifest)
+    if trouble is None:
+        return None
+    for target in targets:
+        member = target.member(manifest)
+        if member is not None:
+            return PodRecord(
+                kind=target.kind,
+                workload=member.workload,
+                version=member.version,
+                trouble=trouble,
+            )
+    return None
+
+
 def config_record(manifest: Manifest) -> ConfigRecord:
     """Trim a ConfigMap or Secret, or what the API server gives of its metadata."""
     metadata = metadata_of(manifest)
@@ -279,3 +331,31 @@ def metadata_of(manifest: Manifest) -> dict[str, Any]:
     """Give an object's metadata."""
     metadata: dict[str, Any] = manifest["metadata"]
     return metadata
+
+
+def _trouble(pod: Manifest) -> Trouble | None:
+    status = pod.get("status") or {}
+    containers = (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    )
+    for container in containers:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        reason = waiting.get("reason", "")
+        if reason not in _HOPELESS:
+            continue
+        return Trouble(
+            reason="OOMKilled" if last.get("reason") == "OOMKilled" else reason,
+            pod=metadata_of(pod)["name"],
+            container=container.get("name", ""),
+            message=_message(waiting, last),
+        )
+    return None
+
+
+def _message(waiting: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    said = [str(waiting.get("message") or ""), str(last.get("message") or "")]
+    if last.get("exitCode") is not None:
+        said.append(f"exit code {last['exitCode']}")
+    return "; ".join(each.strip() for each in said if each.strip())[:300]

@@ -16,20 +16,28 @@ from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import Schemas
-from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary, canary_kind
+from canary.controller.canaries import (
+    CanaryKey,
+    CanaryReader,
+    CanaryRecord,
+    KnownCanary,
+    canary_kind,
+)
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, Need, dependencies, needs
 from canary.controller.former import former_routes, formers
 from canary.controller.memo import Memo
-from canary.controller.pods import MemberRecord, PodRecord, member_record, pod_record
-from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
+    MemberRecord,
     Packed,
+    PodRecord,
     WorkloadReader,
     WorkloadRecord,
     config_record,
+    member_record,
     pack,
+    pod_record,
 )
 from canary.controller.store import Store
 from canary.controller.templates import (
@@ -318,9 +326,7 @@ class Tracker:
             self.configs.forget(kind, namespace, name)
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
         dependents = self._dependents.of(changed)
-        # The target's autoscaler is its owner's to change.
-        kept = isinstance(before, Packed) and (kind != AUTOSCALER or before.of_tidegate)
-        if dependents and isinstance(before, Packed) and kept:
+        if dependents and isinstance(before, Packed) and kind != AUTOSCALER:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:
             if isinstance(record, WorkloadRecord | PodRecord):

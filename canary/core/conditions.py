@@ -12,7 +12,6 @@ from canary.core.preflight import open_risks
 from canary.core.references import BROKEN, REFERENCES_RESOLVED, told
 from canary.core.situation import STEPPING, Situation
 from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
-from canary.core.weights import FULL
 from canary.errors import Problem
 
 READY = "Ready"
@@ -180,12 +179,13 @@ def invalid(
 
 def _astray(situation: Situation) -> str:
     """Say which side is missing where the other one has to serve for it."""
-    weight, step = situation.status.canary_weight, situation.step_weight
-    if weight == FULL and situation.status.phase in STEPPING and situation.canary_alone:
+    if situation.carries_all and situation.status.phase in STEPPING and situation.canary_alone:
         return PRIMARY_NOT_READY
-    if weight == step or situation.status.phase in {Phase.PROMOTING, Phase.TERMINATING}:
+    if situation.status.phase in {Phase.PROMOTING, Phase.TERMINATING}:
         return ""
-    return PRIMARY_NOT_READY if weight > step else CANARY_NOT_READY
+    if situation.above_step:
+        return PRIMARY_NOT_READY
+    return CANARY_NOT_READY if situation.below_step else ""
 
 
 def _sentence(situation: Situation) -> str:

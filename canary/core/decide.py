@@ -44,6 +44,7 @@ from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
 from canary.core.references import references_at, tell_references
 from canary.core.repair import repaired
+from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Situation, Turn, earliest
@@ -66,7 +67,7 @@ AWAY = timedelta(seconds=5)
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
     """Decide what happens next, or name the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(_noted(remember_size(excused(repaired(situation)))))
+    turn = _turn(_noted(remember_size(replan(excused(repaired(situation))))))
     return _conclude(turn, status) if isinstance(turn, Situation) else turn
 
 

@@ -30,7 +30,6 @@ from canary.core.termination import replicas_to_give_back
 from canary.core.traffic import Seen
 from canary.core.upkeep import left_alone
 from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
-from canary.core.weights import FULL
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
 
@@ -112,19 +111,14 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     yield from _route(situation)
     yield from former_routes(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
-    left = left_alone(situation)
-    if (
-        not still_serves(situation)
-        and f"{spec.target_ref.kind.value}/{spec.primary_name}" not in left
-    ):
+    if not still_serves(situation):
         yield EnsurePrimary(
             revision=status.last_applied_spec if promoted else status.last_promoted_spec,
             template=template_to_restore(situation),
             replicas=_replicas(situation),
         )
     if spec.autoscaler_ref:
-        minimum = primary_size(situation) if is_held(situation) else 0
-        yield EnsureAutoscaler(minimum=minimum, left=left)
+        yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
     if former := former_autoscaler(situation):
         yield RemoveAutoscaler(name=former)
     yield from _hold_size(situation)
@@ -168,11 +162,11 @@ def _route(situation: Situation) -> Iterator[Action]:
         # A first route under new names could lead to the services of somebody else.
         return
     traffic, left = situation.intended, left_alone(situation)
-    able = situation.target_ready or traffic.weight == FULL
+    able = situation.target_ready or traffic.spares_primary
     if able or traffic.weight <= (routed or Seen()).weight:
         yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:
-        yield RouteTraffic(traffic=replace(traffic, weight=0), left=left)
+        yield RouteTraffic(traffic=replace(traffic, weight=0, mirror=0), left=left)
 
 
 def _scale(situation: Situation) -> Iterator[Action]:

@@ -35,7 +35,7 @@ def fail_promotion(situation: Situation, reason: str, message: str) -> Situation
     revision = current_revision(situation.status, situation.facts)
     analysed = revision is not None and revision.id == situation.status.last_applied_spec
     keep = analysed and situation.target_serves
-    moved = situation.carry(FULL, step=0) if keep else withdraw_from_replaced(situation)
+    moved = situation.carry_all(step=0) if keep else withdraw_from_replaced(situation)
     stays = moved.status.canary_weight == FULL
     where = "traffic stays on the canary" if stays else "traffic is on the primary's older pods"
     return _fail(moved, Outcome.PROMOTION_FAILED, reason, f"{message}; {where}")

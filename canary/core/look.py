@@ -23,9 +23,10 @@ from canary.core.gates import (
     signalled,
 )
 from canary.core.needs import Analyse
+from canary.core.plan import Gate, Step
 from canary.core.promotion import promote
 from canary.core.situation import Situation, Turn, timed_out
-from canary.core.weights import next_weight, step_plan
+from canary.core.weights import FULL
 
 _BETWEEN_LOOKS = (
     why.ANALYSIS_DUE,
@@ -43,7 +44,7 @@ analysis that passes, so that who comes and goes is not given the deadline each 
 
 def look(situation: Situation) -> Turn:
     """Look at a run whose canary is ready, if it is time."""
-    situation = situation.run() if situation.step_weight else situation.release(*UNREADY)
+    situation = situation.run() if situation.begun else situation.release(*UNREADY)
     run = situation.current_run
     if run.full_promotion or situation.spec.skip_analysis:
         return promote(situation)
@@ -70,7 +71,7 @@ def look_at_unready(situation: Situation) -> Turn:
     traffic by its hooks as well.
     """
     due = situation.current_run.next_analysis_at
-    seen = situation.step_weight or situation.status.canary_weight
+    seen = situation.begun or situation.status.canary_weight
     if not seen or (due is not None and situation.now < due) or _route_lags(situation):
         return situation
     return signalled(situation) or _judge(situation)
@@ -84,8 +85,9 @@ def _route_lags(situation: Situation) -> bool:
 
 def _await_route(situation: Situation) -> Situation:
     """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
-    weight = situation.status.canary_weight
-    message = f"waiting for the route to send {weight} % of the traffic to the canary"
+    weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
+    what = f"send {weight} % of the traffic" if weight else f"mirror {mirror} % of the requests"
+    message = f"waiting for the route to {what} to the canary"
     held = situation.progress(why.ROUTING, message)
     if held.overdue:
         return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))
@@ -95,7 +97,7 @@ def _await_route(situation: Situation) -> Situation:
 def _opened_by_hand(situation: Situation) -> bool:
     """Tell whether a gate was opened at which nothing but the gate holds the run."""
     run = situation.current_run
-    passed = run.analysis_passed or not situation.status.canary_weight
+    passed = run.analysis_passed or not _judged(situation)
     return passed and any(gate in run.approvals for gate in held_gates(situation.status).values())
 
 
@@ -105,15 +107,21 @@ def _look_now(situation: Situation) -> Turn:
         return signal
     if not situation.current_run.pre_rollout_passed:
         return _first_look(situation)
-    if not situation.status.canary_weight:
-        # Held at the gate before the first step: there is no traffic that metrics could judge.
+    if not _judged(situation):
+        # Held at the gate before the first step: there is nothing that metrics could judge.
         return _take_step(situation)
     return _judge(situation)
 
 
+def _judged(situation: Situation) -> bool:
+    """Tell whether the canary is judged: it is at a step, or serves for want of the primary."""
+    return situation.begun or situation.status.canary_weight > 0
+
+
 def _judge(situation: Situation) -> Turn:
-    """Ask the hooks that run with the traffic, then the metrics."""
-    hooks = ask(situation, WebhookType.ROLLOUT) if situation.status.canary_weight else Passed()
+    """Ask the hooks that run with the analysis, then the metrics."""
+    serves = situation.status.canary_weight or (situation.begun and not situation.step_weight)
+    hooks = ask(situation, WebhookType.ROLLOUT) if serves else Passed()
     if isinstance(hooks, Refused):
         return _fail_check(situation, hooks.message)
     if not isinstance(hooks, Passed):
@@ -150,7 +158,21 @@ def _analyse(situation: Situation) -> Turn:
     passed = judged.run(analysis_passed=True)
     if not passed.target_ready:
         return passed.release(why.ANALYSIS_INCONCLUSIVE).look_again()
-    return _take_step(_release(passed))
+    return _count_pass(_release(passed))
+
+
+def _count_pass(situation: Situation) -> Turn:
+    """Count a pass, and go on to the next step when there are as many as this one needs."""
+    step = situation.step or Step()
+    if step.passes == 1:
+        return _take_step(situation)
+    passes = min(situation.current_run.passes + 1, step.passes)
+    counted = situation.run(passes=passes).but(iterations=passes)
+    if passes > situation.current_run.passes:
+        counted = counted.tell("IterationPassed", f"Iteration {passes} of {step.passes} passed")
+    if passes == step.passes:
+        return _take_step(counted)
+    return counted.wait(why.ANALYSIS_DUE, f"iteration {passes + 1} of {step.passes}").look_again()
 
 
 def _release(situation: Situation) -> Situation:
@@ -204,39 +226,58 @@ def _inconclusive(situation: Situation, message: str) -> Situation:
 
 
 def _take_step(situation: Situation) -> Turn:
-    """Give the canary its next weight, or promote it after the last one, as the gates allow."""
-    weight = next_weight(step_plan(situation.spec.analysis), situation.step_weight)
-    if weight is not None or situation.status.phase is Phase.PROGRESSING:
+    """Take the next step, or promote after the last one, as the gates allow."""
+    plan, number = situation.plan, situation.current_run.step + 1
+    step = plan.step(number)
+    gates = plan.gates if step is None else (step.gate,)
+    at_promotion = step is None and situation.status.phase is Phase.WAITING_PROMOTION
+    if Gate.TRAFFIC in gates and not at_promotion:
         answer = ask_gate(situation, why.TRAFFIC_GATE)
         if isinstance(answer, Refused):
-            # With traffic on the canary the analysis goes on at the gate; without, it is enough
-            # to ask those who can be asked.
-            again = bool(situation.status.canary_weight) or asks(
+            # With something to judge the analysis goes on at the gate; without, it is enough to ask
+            # those who can be asked.
+            again = _judged(situation) or asks(
                 situation, WebhookType.CONFIRM_TRAFFIC_INCREASE, WebhookType.ROLLBACK
             )
             return shut(situation, why.TRAFFIC_GATE, answer.message, ask_again=again)
         if not isinstance(answer, Passed):
             return answer
     opened = situation.release(why.TRAFFIC_GATE)
-    return _pass_promotion_gate(opened) if weight is None else _advance(opened, weight)
+    if Gate.PROMOTION in gates:
+        answer = ask_gate(opened, why.PROMOTION_GATE)
+        if isinstance(answer, Refused):
+            held = opened.enter(Phase.WAITING_PROMOTION)
+            return shut(held, why.PROMOTION_GATE, answer.message, ask_again=True)
+        if not isinstance(answer, Passed):
+            return answer
+    return promote(opened) if step is None else _advance(opened, number, step)
 
 
-def _advance(situation: Situation, weight: int) -> Situation:
-    advancing = situation.enter(Phase.PROGRESSING)
-    carried = max(weight, situation.status.canary_weight)
-    message = f"Weight of {situation.target_name} advanced to {weight} %"
-    if carried > weight:
-        message = f"{message}; it serves {carried} % until the primary is ready"
-    moved = advancing.carry(carried, step=weight).tell("WeightAdvanced", message)
+def _advance(situation: Situation, number: int, step: Step) -> Situation:
+    moved = situation.enter(Phase.PROGRESSING).take(number)
+    if step.weight or step.mirror:
+        reason = "WeightAdvanced" if step.weight else "MirroringStarted"
+        moved = moved.tell(reason, _told(moved, step))
     moved = _release(moved.run(analysis_passed=False, approvals=())).release(*GATES)
-    return moved.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %").look_again()
+    return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()
 
 
-def _pass_promotion_gate(situation: Situation) -> Turn:
-    answer = ask_gate(situation, why.PROMOTION_GATE)
-    if isinstance(answer, Refused):
-        held = situation.enter(Phase.WAITING_PROMOTION)
-        return shut(held, why.PROMOTION_GATE, answer.message, ask_again=True)
-    if not isinstance(answer, Passed):
-        return answer
-    return promote(situation)
+def _told(situation: Situation, step: Step) -> str:
+    """Say what the canary gets from now on."""
+    target, carried = situation.target_name, situation.status.canary_weight
+    if step.mirror:
+        return f"{step.mirror} % of the requests are mirrored to {target}"
+    if step.matched and step.weight == FULL:
+        message = f"{target} serves the requests that match"
+    else:
+        message = f"Weight of {target} advanced to {step.weight} %"
+    if not situation.above_step:
+        return message
+    return f"{message}; it serves {carried} % until the primary is ready"
+
+
+def _where(step: Step) -> str:
+    """Say at which traffic the canary is judged."""
+    if step.mirror:
+        return "of mirrored requests"
+    return f"at {step.weight} %" if step.weight else "without traffic"

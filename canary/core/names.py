@@ -17,7 +17,6 @@ from canary.core.actions import GiveBack, RouteFormer
 from canary.core.facts import Former
 from canary.core.images import listed
 from canary.core.situation import Situation
-from canary.core.weights import FULL
 
 FORMER_KEPT = 5
 """So many former names are remembered at once; nobody changes them more often in one go."""
@@ -63,7 +62,7 @@ def former_routes(situation: Situation) -> Iterator[RouteFormer]:
     As with the route itself, an increase waits until the canary can take it.
     """
     traffic = situation.intended
-    able = situation.target_ready or traffic.weight == FULL
+    able = situation.target_ready or traffic.spares_primary
     for former in situation.status.former_names:
         left = _seen(situation, former)
         routed = left.routed if left else None

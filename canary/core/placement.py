@@ -25,14 +25,15 @@ def place(situation: Situation) -> Situation:
     initialising = status.phase is Phase.INITIALIZING and situation.facts.routed is not None
     if not initialising and not status.last_promoted_spec:
         return situation
-    if situation.canary_alone and (weight < FULL or _untold(situation)):
+    if situation.canary_alone and (not situation.carries_all or _untold(situation)):
         return _to_canary(situation)
-    if weight and situation.primary_serves and not situation.target_serves:
+    exposed = weight or status.weights.mirror
+    if exposed and situation.primary_serves and not situation.target_serves:
         return _to_primary(situation)
-    if status.phase in STEPPING and weight < situation.step_weight:
+    if status.phase in STEPPING and situation.below_step:
         return _restore_canary(situation) if situation.target_ready else situation
     at_home = status.phase in STEPPING | _HOME_IS_PRIMARY
-    return _restore_primary(situation) if at_home and weight > situation.step_weight else situation
+    return _restore_primary(situation) if at_home and situation.above_step else situation
 
 
 def _untold(situation: Situation) -> bool:
@@ -70,7 +71,7 @@ def _to_canary(situation: Situation) -> Situation:
         f"{situation.spec.primary_name} has no ready pod: {situation.target_name} serves all "
         "traffic until the primary is ready"
     )
-    moved = _noted(situation, why.PRIMARY_NOT_READY).carry(FULL)
+    moved = _noted(situation, why.PRIMARY_NOT_READY).carry_all()
     return moved.tell("PrimaryNotServing", message, Severity.ERROR, alert=first)
 
 
@@ -90,8 +91,9 @@ def _noted(situation: Situation, reason: str) -> Situation:
 
 def _restore_canary(situation: Situation) -> Situation:
     weight = situation.step_weight
-    message = f"{situation.target_name} is ready again: its weight is back at {weight} %"
-    restored = situation.step_to(weight).run(analysis_passed=False).look_again()
+    back = f"its weight is back at {weight} %" if weight else "requests are mirrored to it again"
+    message = f"{situation.target_name} is ready again: {back}"
+    restored = situation.resume(weight).run(analysis_passed=False).look_again()
     waiting = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")
     return waiting.tell("TrafficRestored", message)
 
@@ -108,7 +110,7 @@ def _restore_primary(situation: Situation) -> Situation:
         share = "all traffic" if not step else f"{FULL - step} % of the traffic"
         message = f"The primary is ready again and serves {share}"
         first = _is_first_loss(situation)
-        return situation.carry(step).tell("TrafficReturned", message, alert=first)
+        return situation.resume(step).tell("TrafficReturned", message, alert=first)
     left = weight if step or _sound(situation) else min(weight, FULL - capacity(situation))
     if left == weight:
         return situation

@@ -11,7 +11,7 @@ from canary.core.placement import withdraw_from_replaced
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation, timed_out
-from canary.core.weights import FULL, promotion_weight
+from canary.core.weights import FULL
 
 
 def promote(situation: Situation) -> Situation:
@@ -77,10 +77,10 @@ def _return_traffic(situation: Situation) -> Situation:
     if routed is not None and routed.weight > intended:
         # The last step could not be written yet: it is given its time before the next one.
         return waiting.look_again()
-    weight = promotion_weight(situation.spec.analysis, situation.status.canary_weight)
+    weight = situation.plan.back(situation.status.canary_weight)
     if not weight:
         return finalise(situation)
-    moved = waiting.step_to(weight).look_again()
+    moved = waiting.carry(weight).look_again()
     return moved.tell("TrafficReturning", f"Weight of the primary advanced to {FULL - weight} %")
 
 

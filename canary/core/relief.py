@@ -10,7 +10,6 @@ from canary.api.status import Phase
 from canary.core import waits as why
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
-from canary.core.weights import FULL
 
 Wait = Callable[[Situation, str, str], Situation]
 """Wait for a reason, with a message, as the phase waits."""
@@ -22,7 +21,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
         return None
     if not still_serves(situation):
         return _await_update(situation, wait)
-    if situation.status.canary_weight < FULL:
+    if not situation.carries_all:
         if not situation.target_ready:
             message = f"waiting for all pods of {situation.target_name} to be ready"
             return wait(situation, why.CANARY_NOT_READY, message)
@@ -30,7 +29,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
             f"The update of {situation.spec.primary_name} takes its last pod: "
             f"{situation.target_name} serves all traffic meanwhile"
         )
-        situation = situation.carry(FULL).tell("TrafficMoved", message)
+        situation = situation.carry_all().tell("TrafficMoved", message)
     refusal = situation.facts.refusal
     if refusal or not _routes_left(situation):
         message = "waiting for the route to send all traffic to the canary"
@@ -42,7 +41,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
 
 def still_serves(situation: Situation) -> bool:
     """Tell whether the primary has, or has just had, traffic that its update leaves without a pod."""
-    left = _routes_left(situation) and situation.status.canary_weight == FULL
+    left = _routes_left(situation) and situation.carries_all
     return _endangered(situation) and not (left and situation.waits_for(why.PRIMARY_UPDATING))
 
 

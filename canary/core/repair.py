@@ -26,7 +26,7 @@ def repaired(situation: Situation) -> Situation:
     # Who is being deleted does not begin anew, and keeps it.
     begins = mended.status.phase is Phase.INITIALIZING and not situation.facts.deleting
     alone = mended.status.phase is Phase.NEW or (begins and situation.facts.routed is None)
-    return mended.step_to(0) if alone else mended.carry(status.canary_weight)
+    return mended.step_to(0) if alone else mended.keep_traffic()
 
 
 def _phase(situation: Situation) -> Phase:

@@ -27,8 +27,9 @@ from canary.core.images import images_told, named
 from canary.core.needs import Need
 from canary.core.notices import NOTICES_KEPT, notice
 from canary.core.phases import IDLE, legal
+from canary.core.plan import Plan, Step, plan
 from canary.core.traffic import Traffic, intended
-from canary.core.weights import FULL, step_number, step_plan
+from canary.core.weights import FULL
 
 STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 """Phases of a run in which the canary's weight is that of a step, which is come back to."""
@@ -78,26 +79,83 @@ class Situation:
         """The traffic that the status intends."""
         return intended(self.spec, self.status)
 
+    @property
+    def plan(self) -> Plan:
+        """The steps of a run, as the spec asks for them."""
+        return plan(self.spec.analysis)
+
+    @property
+    def step(self) -> Step | None:
+        """The step that the run is at; None before the first one, and outside of a run."""
+        run = self.status.run
+        if run is None or self.status.phase in _WITHOUT_STEP:
+            return None
+        return self.plan.step(run.step)
+
     def step_to(self, weight: int) -> Self:
-        """Intend a weight for the canary, as the step says."""
+        """Intend a weight of all traffic for the canary, and come back to no other."""
         return self.carry(weight, step=weight)
 
+    def take(self, number: int) -> Self:
+        """Intend the traffic of a step of the plan, by its number.
+
+        Traffic that the canary has for want of the primary stays on it until the primary is ready.
+        """
+        step, kept, above = self.plan.steps[number - 1], self.status.canary_weight, self.above_step
+        taken = self.run(plan=self.plan.digest, step=number, matched=step.matched, passes=0)
+        if not above:
+            return taken.resume(step.weight)
+        return taken.carry(kept if step.matched else max(step.weight, kept), step=step.weight)
+
+    def resume(self, weight: int) -> Self:
+        """Intend a weight as the step has it: among its requests, with its copies."""
+        step = self.step or Step()
+        return self._intend(weight, weight, mirror=step.mirror, matched=step.matched)
+
     def carry(self, weight: int, *, step: int | None = None) -> Self:
-        """Intend a weight for the canary, which need not be that of its step."""
-        plan, weights = step_plan(self.spec.analysis), self.status.weights
-        moved = weight != self.status.canary_weight
-        promoting = self.status.phase is Phase.PROMOTING
-        at_step = (weight if promoting else self.step_weight) if step is None else step
+        """Intend a weight of the traffic that is split now, which need not be that of the step."""
+        at_step = self._at_step(weight) if step is None else step
+        return self._intend(weight, at_step, mirror=0, matched=self.status.weights.matched)
+
+    def carry_all(self, *, step: int | None = None) -> Self:
+        """Intend all traffic for the canary, also the requests that do not match."""
+        at_step = self._at_step(FULL) if step is None else step
+        return self._intend(FULL, at_step, mirror=0, matched=False)
+
+    def keep_traffic(self) -> Self:
+        """Intend the traffic that is intended already, wherever a status says something else of it."""
+        status, weight = self.status, self.status.canary_weight
+        mirror = status.weights.mirror if self.step else 0
+        matched = status.weights.matched
+        return self._intend(weight, self._at_step(weight), mirror=mirror, matched=matched)
+
+    def _at_step(self, weight: int) -> int:
+        """Give the weight to come back to where another one is carried."""
+        return weight if self.status.phase is Phase.PROMOTING else self.step_weight
+
+    def _intend(self, weight: int, at_step: int, *, mirror: int, matched: bool) -> Self:
+        before, plan = self.status.weights, self.plan
+        weights = before.but(
+            primary=FULL - weight, canary=weight, mirror=mirror, matched=matched and weight > 0
+        )
+        moved = weights != before or weight != self.status.canary_weight
         carrying = self.but(
             canary_weight=weight,
-            weights=weights.but(primary=FULL - weight, canary=weight),
-            step=step_number(plan, at_step),
-            steps=len(plan),
+            weights=weights,
+            step=self._step_number(weight),
+            steps=len(plan.steps),
             step_started_at=self.now if moved else self.status.step_started_at,
         )
         if self.status.run is None:
             return carrying
         return carrying.run(step_weight=None if at_step == weight else at_step)
+
+    def _step_number(self, weight: int) -> int:
+        """Give the number of the step for people: in a promotion it falls with the weight."""
+        run, phase = self.status.run, self.status.phase
+        if phase is Phase.PROMOTING:
+            return self.plan.reached(weight)
+        return run.step if run is not None and phase in STEPPING else 0
 
     @property
     def step_weight(self) -> int:
@@ -108,6 +166,31 @@ class Situation:
         if status.run is None or status.run.step_weight is None:
             return status.canary_weight
         return status.run.step_weight
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run has taken a step, or traffic: from then on the canary is judged."""
+        return self.step is not None or self.step_weight > 0
+
+    @property
+    def carries_all(self) -> bool:
+        """Whether every request is meant for the canary."""
+        return self.status.canary_weight == FULL and not self.status.weights.matched
+
+    @property
+    def above_step(self) -> bool:
+        """Whether the canary carries more than its step has, for want of the primary."""
+        step = self.step
+        wider = step is not None and step.matched and not self.status.weights.matched
+        weight = self.status.canary_weight
+        return weight > self.step_weight or (wider and weight > 0)
+
+    @property
+    def below_step(self) -> bool:
+        """Whether the canary carries less than its step has, for want of the canary."""
+        mirror = self.step.mirror if self.step else 0
+        less = self.status.canary_weight < self.step_weight or self.status.weights.mirror < mirror
+        return less and not self.above_step
 
     # --- waiting ---
 

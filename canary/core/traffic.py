@@ -30,6 +30,11 @@ class Traffic:
                 message = f"{name} is a percentage, and {percent} is not"
                 raise ValueError(message)
 
+    @property
+    def spares_primary(self) -> bool:
+        """Whether no request is meant for the primary."""
+        return self.weight == FULL and not self.match
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -60,9 +65,18 @@ class Seen:
 
     def spares_primary(self) -> bool:
         """Tell whether no request reaches the primary, so that it may lose its pods."""
-        return self.weight == FULL
+        return self.weight == FULL and not self.matched
 
 
 def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
-    """Give the traffic that a status intends."""
-    return Traffic(weight=status.canary_weight, match=spec.analysis.match)
+    """Give the traffic that a status intends.
+
+    Where the conditions of the requests that take part were taken out of the spec, none take part:
+    what some requests had is not given to all.
+    """
+    weights, match = status.weights, spec.analysis.match
+    if not weights.matched:
+        return Traffic(weight=status.canary_weight, mirror=weights.mirror)
+    if not match:
+        return Traffic()
+    return Traffic(weight=status.canary_weight, match=match, mirror=weights.mirror)

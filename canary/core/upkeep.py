@@ -1,7 +1,4 @@
-"""What someone else changes of what tidegate keeps is put back, and told once an episode.
-
-Routes, Services, the primary's autoscaler, and who owns them and the primary; its pod template is
-looked after in `drift.py`.
+"""Routes and Services that someone else changes are put back, and told once an episode.
 
 A change is put back at once. Who changes the same object again soon contests it: that is told, and
 from then on the object is put back only from time to time, so that two controllers do not write
@@ -10,7 +7,6 @@ against each other as fast as they can. A weight that is decided meanwhile is wr
 
 from datetime import datetime, timedelta
 
-from canary.api.kinds import AUTOSCALER, SERVICE
 from canary.api.status import Repair, Severity
 from canary.core import waits as why
 from canary.core.drift import EPISODE
@@ -22,11 +18,6 @@ PAUSE = timedelta(seconds=10)
 """What is contested is put back no sooner than this after the last time."""
 REPAIRS_KEPT = 8
 """More objects than a Canary has."""
-
-_CHANGED = {
-    SERVICE.kind: "ServiceChanged",
-    AUTOSCALER.kind: "AutoscalerChanged",
-}
 
 
 def undo_drifts(situation: Situation) -> Situation:
@@ -64,7 +55,7 @@ def left_alone(situation: Situation) -> frozenset[str]:
 
 
 def await_peace(situation: Situation) -> Situation | None:
-    """Say what someone keeps changing; None where nobody does."""
+    """Say that someone keeps changing a route or a Service; None where nobody does."""
     contested = [each.object for each in situation.status.repairs if each.contested]
     if not contested:
         return None
@@ -104,8 +95,7 @@ def _tell_change(situation: Situation, drift: Drift) -> Situation:
         if drift.fields
         else f"{who} deleted {what}; it is made again"
     )
-    of_primary = drift.kind == situation.spec.target_ref.kind.value
-    reason = "PrimaryChanged" if of_primary else _CHANGED.get(drift.kind, "RouteChanged")
+    reason = "ServiceChanged" if drift.kind == "Service" else "RouteChanged"
     return situation.tell(reason, message, Severity.WARN, alert=True)
 
 

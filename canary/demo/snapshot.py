@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from canary.api.analysis_spec import Analysis
 from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, read_status
-from canary.core.weights import step_plan
+from canary.core.plan import plan
 from tidegate_embedded.outcomes import LoadStats
 
 _KEPT_EVENTS = 8
@@ -57,7 +57,7 @@ class DemoSnapshot:
             namespace=metadata["namespace"],
             name=metadata["name"],
             status=read_status(canary.get("status")),
-            plan=step_plan(analysis) if analysis else (),
+            plan=plan(analysis).weights if analysis else (),
             threshold=analysis.threshold if analysis else 0,
             load=load,
             events=_happenings(events, metadata),

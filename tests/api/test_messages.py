@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from canary.controller.reading import CanaryReader
+from canary.controller.canaries import CanaryReader
 from canary.errors import Problem
-from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, WEIGHTED, a_canary, patched
+from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, a_canary, patched
 from tests.api.test_unsupported import REFUSED
 
 MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
@@ -25,35 +25,6 @@ SAID = {
         (
             "spec.provider: 'smi:v9': name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, "
             "smi:v1alpha4, or install a plug-in that brings this router"
-        ),
-    ),
-    "mirroring": (
-        {"analysis/mirror": True},
-        (
-            "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
-            "with a small stepWeight"
-        ),
-    ),
-    "mirroring of a share": (
-        {"analysis/mirror": True, "analysis/mirrorWeight": 20},
-        (
-            "spec.analysis.mirror: true: this version does not support mirroring; remove it and begin "
-            "with a small stepWeight"
-        ),
-    ),
-    "A/B testing": (
-        WEIGHTED | {"analysis/iterations": 10, "analysis/match": MATCH},
-        (
-            "spec.analysis.match: a list of 1: this version does not support A/B testing (match); "
-            "leave this workload to Flagger for now: without match the canary would get a share of "
-            "everyone's requests"
-        ),
-    ),
-    "blue/green": (
-        WEIGHTED | {"analysis/iterations": 10},
-        (
-            "spec.analysis.iterations: 10: this version does not support blue/green (iterations "
-            "without match); replace it with stepWeight or stepWeights, which move traffic in steps"
         ),
     ),
     "sticky sessions": (

@@ -3,8 +3,8 @@
 import pytest
 
 from canary.api.validation import parse_canary
-from canary.controller.reading import CanaryReader
-from tests.api.examples import GONE, WEIGHTED, a_canary, patched
+from canary.controller.canaries import CanaryReader
+from tests.api.examples import GONE, a_canary, patched
 
 READER = CanaryReader("istio")
 TEMPLATE = {"name": "request-success-rate", "templateRef": {"name": "errors"}}
@@ -187,9 +187,9 @@ def test_a_reference_of_another_router_is_refused_where_no_router_is_named():
 
 
 def test_what_is_refused_is_not_warned_of_as_well():
-    iterations = WEIGHTED | {"analysis/iterations": 5, "analysis/maxWeight": 0}
-    obj = patched(a_canary(), iterations)
-    assert [each.field for each in READER.problems(obj)] == ["spec.analysis.iterations"]
+    sticky = {"analysis/sessionAffinity": {"cookieName": "c"}, "analysis/maxWeight": 0}
+    obj = patched(a_canary(), sticky)
+    assert [each.field for each in READER.problems(obj)] == ["spec.analysis.sessionAffinity"]
     assert READER.warnings(obj) == ()
     assert READER.warnings(patched(a_canary(), {"provider": "nginx", "ingressRef": INGRESS})) == ()
     assert READER.warnings({"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary"}) == ()

@@ -10,7 +10,6 @@ from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS
 from tests.api.examples import (
     GOOD_CANARIES,
-    WEIGHTED,
     a_canary,
     a_receiver,
     a_template,
@@ -45,13 +44,6 @@ REFUSED = {
         "spec.upstreamRef",
         "an object",
     ),
-    "iterations": (WEIGHTED | {"analysis/iterations": 5}, "spec.analysis.iterations", "5"),
-    "conditions on requests": (
-        {"analysis/match": [{"uri": {"exact": "/"}}]},
-        "spec.analysis.match",
-        "a list of 1",
-    ),
-    "copies of requests": ({"analysis/mirror": True}, "spec.analysis.mirror", "true"),
     "sticky sessions": (
         {"analysis/sessionAffinity": {"cookieName": "c"}},
         "spec.analysis.sessionAffinity",
@@ -84,7 +76,7 @@ def test_a_horizontal_pod_autoscaler_is_supported():
 
 def test_everything_that_is_not_acted_on_is_named_at_once():
     problems = unsupported(parse_canary(GOOD_CANARIES["every field at once"]))
-    assert len(problems) == 5
+    assert len(problems) == 3
 
 
 @pytest.mark.parametrize("name", sorted(LATER["tidegate.providers"]))

@@ -10,7 +10,6 @@ from canary.core.actions import EnsurePrimary, RouteTraffic, ScalePrimary, Scale
 from canary.core.facts import Facts, Revision, Trouble
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
-from canary.core.weights import next_weight, step_plan
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, reason
 
@@ -243,22 +242,3 @@ class TestBetweenRuns:
         assert (
             decided(a_spec(), done.status, some_facts(delivered=known), at(61)).status.notices == ()
         )
-
-
-class TestPlans:
-    @pytest.mark.parametrize(
-        ("analysis", "plan"),
-        [
-            ({"stepWeight": 20, "maxWeight": 50}, (20, 40, 60)),
-            ({"stepWeight": 30, "maxWeight": 100}, (30, 60, 90, 100)),
-            ({"stepWeights": [1, 5, 80]}, (1, 5, 80)),
-            ({"stepWeights": None, "stepWeight": None, "maxWeight": 100}, (100,)),
-        ],
-        ids=["overshoots", "ends at 100", "as listed", "none"],
-    )
-    def test_a_plan(self, analysis, plan):
-        assert step_plan(a_spec(analysis=analysis).analysis) == plan
-
-    @pytest.mark.parametrize(("weight", "after"), [(0, 10), (10, 50), (30, 50), (50, None)])
-    def test_an_edited_plan_goes_on_from_the_weight_there_is(self, weight, after):
-        assert next_weight((10, 50), weight) == after

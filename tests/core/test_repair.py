@@ -13,6 +13,7 @@ from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_status, write_status
 from canary.core.facts import Command, Facts, Revision, Trouble, UpdateStrategy, Workload
 from canary.core.repair import repaired
+from canary.core.replan import replan
 from canary.core.situation import Situation
 from canary.core.traffic import Seen
 from canary.core.waits import MEANINGS
@@ -132,7 +133,7 @@ def test_a_status_that_was_edited_by_hand_is_decided_on_and_can_be_written(
 
 def mended(status: CanaryStatus, **facts: Any) -> CanaryStatus:
     situation = Situation(spec=a_spec(), status=status, facts=some_facts(**facts), now=NOW)
-    return repaired(situation).status
+    return replan(repaired(situation)).status
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.NEW])

@@ -1,0 +1,31 @@
+"""A plan that is edited during a run: the run goes on at the traffic that it has come to."""
+
+from canary.core.situation import STEPPING, Situation
+
+
+def replan(situation: Situation) -> Situation:
+    """Find the place of a run in a plan that is not the one it took its last step of.
+
+    That is the last step whose traffic is not above that of the run's step. What some requests had
+    is not given to all: without a condition for those that take part, the canary loses its traffic.
+    A run of a release that did not count steps finds its place in the same way, without a word.
+    """
+    run, plan, now_at = situation.status.run, situation.plan, situation.step_weight
+    stepping = run is not None and situation.status.phase in STEPPING and (run.step or now_at)
+    if run is None or not stepping or run.plan == plan.digest:
+        return situation
+    number = plan.place(now_at, matched=run.matched)
+    step = plan.step(number)
+    widened = run.matched and not (step and step.matched)
+    passes = min(run.passes, step.passes) if step and number == run.step else 0
+    placed = situation.run(plan=plan.digest, step=number, matched=bool(step and step.matched))
+    placed = placed.run(passes=passes)
+    if widened:
+        placed = placed.step_to(0)
+    as_planned = placed.status.canary_weight == placed.step_weight
+    placed = placed.resume(placed.step_weight) if as_planned else placed.keep_traffic()
+    if not run.plan:
+        return placed
+    where = f"after step {number} of {len(plan.steps)}" if number else "before the first step"
+    message = f"The steps of the run have changed: it continues {where}, at {placed.step_weight} %"
+    return placed.tell("PlanChanged", message)
