@@ -72,8 +72,13 @@ async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
 
 
 @pytest.mark.usefixtures("interruptible")
-async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last(
-    cluster: Cluster, kubeconfig: Path
+@pytest.mark.parametrize(
+    ("ended_by", "code"),
+    [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["ctrl-c", "sigterm", "sighup"],
+)
+async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last_however_it_ends(
+    cluster: Cluster, kubeconfig: Path, ended_by: signal.Signals, code: int
 ) -> None:
     await set_weight(cluster, 10)
     ours, theirs = pty.openpty()
@@ -103,8 +108,8 @@ async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last(
     await until_seen("canary 10 %")
     await set_weight(cluster, 20)
     await until_seen("canary 20 %")
-    process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
+    process.send_signal(ended_by)
+    assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == code
     await until_seen(r"\x1b\[\?1049l(?s:.*)canary 20 %(?s:.*)no controller is running")
     loop.remove_reader(ours)
     os.close(ours)
