@@ -18,6 +18,7 @@ _NOUNS = {
     "tidegate.providers": "metric provider",
     "tidegate.notifiers": "alert type",
     "tidegate.judges": "judge",
+    "tidegate.targets": "kind of workload",
 }
 """The families of plug-ins, in the words of those who name one in a manifest."""
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from canary.api.analysis_spec import Analysis
 from canary.api.fields import (
+    KIND,
     ApiVersion,
     Flag,
     Form,
@@ -32,15 +33,6 @@ from canary.api.rules import (
 from canary.api.service import Service
 
 
-class TargetKind(StrEnum):
-    """The kinds of workload that a Canary can name."""
-
-    DEPLOYMENT = "Deployment"
-    DAEMON_SET = "DaemonSet"
-    STATEFUL_SET = "StatefulSet"
-    SERVICE = "Service"
-
-
 class AutoscalerKind(StrEnum):
     """The kinds of autoscaler that a Canary can name."""
 
@@ -54,7 +46,10 @@ class TargetReference(ApiModel):
     model_config = ConfigDict(json_schema_extra=rules(TARGET_IS_NOT_PRIMARY))
 
     api_version: ApiVersion = Field(description="API group and version, such as apps/v1.")
-    kind: TargetKind = Field(description="Kind of the workload.")
+    kind: Annotated[
+        str,
+        Form(KIND, "write the kind of a workload, such as Deployment or DaemonSet", maximum=63),
+    ] = Field(description="Kind of the workload, such as Deployment or DaemonSet.")
     name: TargetName = Field(description="Name of the workload, in the namespace of the Canary.")
 
 
@@ -218,6 +213,11 @@ class CanarySpec(ApiModel):
         copy = self.model_copy()
         copy._primary = name  # noqa: SLF001 - of its own kind
         return copy
+
+    def with_kind(self, kind: str) -> Self:
+        """Copy for a target of another kind."""
+        target = self.target_ref.model_copy(update={"kind": kind})
+        return self.model_copy(update={"target_ref": target})
 
     def with_names(self, *, service: str, provider: str) -> Self:
         """Copy with the names of an earlier spec."""

@@ -94,6 +94,8 @@ def go_duration(text: str) -> str:
 
 #: The name of a plug-in. Names are open: which ones are installed is for the shell to know.
 PLUGIN = r"[a-z]([a-z0-9.-]*[a-z0-9])?"
+#: The kind of an object, whose name is open in the same way.
+KIND = r"[A-Z][A-Za-z0-9]*"
 
 
 @dataclass(frozen=True, slots=True)

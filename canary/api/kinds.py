@@ -50,7 +50,11 @@ class ObjectKey:
 
 
 DEPLOYMENT = Kind(group="apps", versions=("v1",), kind="Deployment", plural="deployments")
+DAEMON_SET = Kind(group="apps", versions=("v1",), kind="DaemonSet", plural="daemonsets")
 REPLICA_SET = Kind(group="apps", versions=("v1",), kind="ReplicaSet", plural="replicasets")
+CONTROLLER_REVISION = Kind(
+    group="apps", versions=("v1",), kind="ControllerRevision", plural="controllerrevisions"
+)
 POD = Kind(group="", versions=("v1",), kind="Pod", plural="pods")
 SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
 CONFIG_MAP = Kind(group="", versions=("v1",), kind="ConfigMap", plural="configmaps")

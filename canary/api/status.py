@@ -357,6 +357,7 @@ class PrimaryRecord(StatusModel):
 class Names(StatusModel):
     """The names under which everything is made."""
 
+    kind: Word = Field(default="", description="The kind of the target and the primary.")
     target: Word = Field(default="", description="The target.")
     primary: Word = Field(
         default="", description="The primary, which keeps the name it began with."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import UnknownPlugin
-from canary.api.canary import AutoscalerKind, Canary, TargetKind
+from canary.api.canary import AutoscalerKind, Canary
 from canary.api.shown import shown
 from canary.errors import Problem
 
@@ -44,6 +44,7 @@ LATER: Mapping[str, frozenset[str]] = {
             "stackdriver",
         }
     ),
+    "tidegate.targets": frozenset({"Service", "StatefulSet"}),
     "tidegate.notifiers": frozenset({"discord", "gchat", "msteams", "rocket"}),
 }
 
@@ -71,12 +72,6 @@ def _unless_routed(canary: Canary, reference: object) -> object:
 
 
 _CANARY = (
-    _Row(
-        field="spec.targetRef.kind",
-        read=lambda canary: canary.spec.target_ref.kind,
-        supported=(TargetKind.DEPLOYMENT,),
-        instead="name a Deployment",
-    ),
     _Row(
         field="spec.autoscalerRef.kind",
         read=lambda canary: canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.kind,

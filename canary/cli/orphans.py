@@ -4,12 +4,13 @@ A deleted Canary is held by a finalizer until the controller has given back what
 traffic to the target. Where no controller will ever come again, the finalizer can be removed here.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 import click
 
-from canary.api.kinds import DEPLOYMENT, Kind, Manifest
+from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import CommandRefused
@@ -18,6 +19,7 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
 from canary.errors import ClusterError, NotFound
 from canary.replicas.presence import controllers
+from canary.targets import Ability, Target, installed_target
 from canary.views.moments import span
 
 NAMESPACE = Kind(
@@ -114,12 +116,16 @@ async def _loss(cluster: Cluster, canary: Manifest) -> str:
     within = await _found(cluster, NAMESPACE, "", namespace)
     if within is not None and "deletionTimestamp" in within["metadata"]:
         return ""
-    primary = await _found(cluster, DEPLOYMENT, namespace, f"{target}-primary")
-    if not _ready(primary) or _ready(await _found(cluster, DEPLOYMENT, namespace, target)):
+    workload = installed_target(str(reference.get("kind", "")))
+    if workload is None:
+        return ""
+    kind = workload.kind
+    ready = _ready(workload, await _found(cluster, kind, namespace, f"{target}-primary"))
+    if not ready or _ready(workload, await _found(cluster, kind, namespace, target)):
         return ""
     return (
         f"{target}-primary serves and goes with it, and {target} has no ready pod: first run "
-        f"kubectl scale deployment/{target} -n {namespace} --replicas={_ready(primary)}"
+        f"{_scaling(workload, namespace, target, ready)}"
     )
 
 
@@ -130,9 +136,17 @@ async def _found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Man
         return None
 
 
-def _ready(deployment: Manifest | None) -> int:
-    status = (deployment or {}).get("status") or {}
-    return int(status.get("availableReplicas") or 0)
+def _ready(target: Target, workload: Manifest | None) -> int:
+    return target.counts(workload).available if workload else 0
+
+
+def _scaling(target: Target, namespace: str, name: str, replicas: int) -> str:
+    """Give the command that runs a target which is parked."""
+    kind = target.kind.kind.lower()
+    if Ability.SCALES in target.abilities:
+        return f"kubectl scale {kind}/{name} -n {namespace} --replicas={replicas}"
+    patch = json.dumps(target.scaled(0, replicas))
+    return f"kubectl patch {kind}/{name} -n {namespace} --type merge -p '{patch}'"
 
 
 async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None:

@@ -25,7 +25,7 @@ from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
 from canary.routers import Router
-from canary.targets import Target
+from canary.targets import Target, installed_target
 
 FINALIZER = f"{GROUP}/finalizer"
 """Holds a deleted Canary until its target has its pods and its traffic back."""
@@ -227,8 +227,12 @@ class CanaryReader:
         annotations = metadata.get("annotations") or {}
         acted_on = self._sound.get(uid, parsed) if parsed.problems else parsed
         canary, status = acted_on.canary, _status(group, manifest.get("status"))
+        workload, problems = acted_on.workload, parsed.problems
         if canary is not None and status.names is not None:
             canary = _with_primary(canary, status.names)
+            if status.names.kind not in {"", canary.spec.target_ref.kind}:
+                problems = (*problems, _other_kind(canary, status.names.kind))
+                canary, workload = _with_kind(canary, status.names.kind)
         return CanaryRecord(
             key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             uid=uid,
@@ -242,9 +246,9 @@ class CanaryReader:
             status=status,
             canary=canary,
             router=acted_on.router,
-            workload=acted_on.workload,
+            workload=workload,
             provider=self._provider(canary),
-            problems=parsed.problems,
+            problems=problems,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
             unguided=bool(parsed.problems) and acted_on is parsed,
         )
@@ -284,6 +288,21 @@ def _with_primary(canary: Canary, names: Names) -> Canary:
     """Let a Canary know its primary by the name that it came up under."""
     spec = canary.spec.with_primary(names.primary)
     return canary if spec is canary.spec else canary.model_copy(update={"spec": spec})
+
+
+def _with_kind(canary: Canary, kind: str) -> tuple[Canary, Target | None]:
+    """Give a Canary with the kind of target that everything was made for, and that kind's target."""
+    spec = canary.spec.with_kind(kind).with_primary(canary.spec.primary_name)
+    return canary.model_copy(update={"spec": spec}), installed_target(kind)
+
+
+def _other_kind(canary: Canary, kind: str) -> Problem:
+    return Problem(
+        "spec.targetRef.kind",
+        canary.spec.target_ref.kind,
+        f"set it back to {kind}, or delete the Canary and create it again: a target cannot become "
+        "one of another kind",
+    )
 
 
 def _content(manifest: Manifest) -> bytes:

@@ -15,6 +15,7 @@ from canary.api.unsupported import not_installed
 from canary.errors import Problem
 from canary.notifiers import NOTIFIERS
 from canary.routers import router_for
+from canary.targets import TARGETS
 
 
 def missing_plugins(
@@ -34,6 +35,7 @@ def _named(
     match resource:
         case Canary(spec=spec):
             yield "spec.provider", spec.provider or default_router, router_for
+            yield "spec.targetRef.kind", spec.target_ref.kind, TARGETS.check
             for place, metric in enumerate(spec.analysis.metrics):
                 yield f"spec.analysis.metrics[{place}].judge", metric.judge, JUDGES.check
         case MetricTemplate(spec=template):

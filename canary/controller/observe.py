@@ -22,6 +22,7 @@ from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Answer, Need
 from canary.resources.revision import Hashing
+from canary.targets import Ability
 
 
 class Observer:
@@ -158,6 +159,7 @@ class Observer:
             written=self._store.templates.recall(found.uid, ()) or "",
             changed_by=found.changed_by,
             strategy=found.strategy,
+            scales=record.workload is None or Ability.SCALES in record.workload.abilities,
             trouble=self._store.trouble(record, found),
         )
 

@@ -8,13 +8,14 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.raw import part
 from canary.api.salvage import salvage
+from canary.api.shown import shown
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
-from canary.targets import Target, target_for
+from canary.targets import Ability, Target, installed_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +59,13 @@ class SpecReader:
         except UnknownPlugin:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
-        try:
-            workload: Target | None = target_for(canary.spec.target_ref.kind)
-        except UnknownPlugin:
-            workload = None
+        workload = installed_target(canary.spec.target_ref.kind)
         refused = unsupported(canary)
         problems += refused
         if router is not None:
             problems += _of_others(router.problems(canary), refused)
+        if workload is not None:
+            problems += _beyond_abilities(canary, workload)
         if self._own_namespace_only:
             problems += _references_to_other_namespaces(canary)
         return ReadSpec(
@@ -94,6 +94,15 @@ def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Itera
     for problem in problems:
         if not f"{problem.field}.".startswith(whole):
             yield problem
+
+
+def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
+    """Name what a kind of workload cannot do and is asked for."""
+    reference = canary.spec.autoscaler_ref
+    if reference is not None and Ability.SCALES not in workload.abilities:
+        kind = workload.kind.kind
+        remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
+        yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
 
 
 def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:

@@ -22,7 +22,10 @@ def remember_size(situation: Situation) -> Situation:
     if primary is None or not primary.replicas or not status.last_promoted_spec:
         return situation
     size, known = primary.replicas, status.primary_replicas
-    if is_held(situation):
+    if not primary.scales:
+        # Nodes come and go: what is there is all that there can be.
+        kept = size
+    elif is_held(situation):
         kept = known if known and situation.spec.autoscaler_ref else max(known, size)
     else:
         near = bool(situation.spec.autoscaler_ref) and size < known < size * HALF

@@ -55,6 +55,8 @@ class UpdateStrategy:
     """All pods end before the first new one begins."""
     max_unavailable: Amount = Amount(25, percent=True)
     max_surge: Amount = Amount(25, percent=True)
+    rounds_up: bool = False
+    """Whether a percentage that may be unavailable is rounded up."""
 
     def leaves_none(self, replicas: int) -> bool:
         """Tell whether an update may leave none of so many pods.
@@ -62,7 +64,7 @@ class UpdateStrategy:
         Both amounts are resolved as the workload's controller resolves them: where neither allows
         it to move, it takes one pod away.
         """
-        unavailable = self.max_unavailable.of(replicas)
+        unavailable = self.max_unavailable.of(replicas, round_up=self.rounds_up)
         stuck = not unavailable and not self.max_surge.of(replicas, round_up=True)
         return self.recreate or (1 if stuck else unavailable) >= replicas
 
@@ -104,6 +106,8 @@ class Workload:
     changed_by: str = ""
     """Who else has written into the pod template last, as the API server knows it."""
     strategy: UpdateStrategy = UpdateStrategy()
+    scales: bool = True
+    """Whether it has as many pods as it is given replicas; otherwise the cluster decides."""
     trouble: Trouble | None = None
 
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:

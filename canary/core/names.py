@@ -107,7 +107,10 @@ def _names(situation: Situation, before: Names | None) -> Names:
     started = status.last_promoted_spec or situation.facts.primary is not None
     if before is not None and before.target != spec.target_ref.name and not started:
         primary = spec.usual_primary_name
+    known = before.kind if before is not None else ""
     return Names(
+        # Before a workload of the kind is seen, the kind may be a slip of the pen.
+        kind=spec.target_ref.kind if started or situation.facts.target is not None else known,
         target=spec.target_ref.name,
         primary=primary,
         service=spec.service_name,

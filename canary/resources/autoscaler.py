@@ -21,12 +21,12 @@ def primary_autoscaler(
     target = canary.spec.target_ref
     spec["scaleTargetRef"] = {
         "apiVersion": target.api_version,
-        "kind": target.kind.value,
+        "kind": target.kind,
         "name": canary.spec.primary_name,
     }
     for metric in spec.get("metrics") or ():
         described = (metric.get("object") or {}).get("describedObject") or {}
-        if (described.get("kind"), described.get("name")) == (target.kind.value, target.name):
+        if (described.get("kind"), described.get("name")) == (target.kind, target.name):
             described["name"] = canary.spec.primary_name
     reference = canary.spec.autoscaler_ref
     bounds = reference.primary_scaler_replicas if reference else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
+from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
@@ -102,9 +103,18 @@ class Target(Protocol):
 TARGETS: PluginTable[Target] = PluginTable(
     group="tidegate.targets",
     builtin={
+        "DaemonSet": "canary.targets.daemonset:DaemonSetTarget",
         "Deployment": "canary.targets.deployment:DeploymentTarget",
     },
 )
+
+
+def installed_target(kind: str) -> Target | None:
+    """Make the target that a kind's name stands for; None where no target has this name."""
+    try:
+        return target_for(kind)
+    except UnknownPlugin:
+        return None
 
 
 def target_for(kind: str) -> Target:

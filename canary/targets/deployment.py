@@ -73,7 +73,7 @@ class DeploymentTarget:
     def member(self, item: Manifest) -> Member | None:
         """Tell which Deployment a ReplicaSet, or a pod of one, belongs to."""
         version, owner = label_of(item, TEMPLATE_HASH), controller_of(item)
-        if owner.get("kind") == "Deployment":
+        if owner.get("kind") == self.kind.kind:
             return Member(owner["name"], version, self.rollout(item))
         if owner.get("kind") == "ReplicaSet" and version:
             return Member(owner["name"].removesuffix(f"-{version}"), version)

@@ -553,8 +553,12 @@ BAD_CANARIES: dict[str, Bad] = {
     "a router's name in capitals": _bad(
         {"provider": "Istio"}, "provider", "'Istio'", "write the name of a router", "rule"
     ),
-    "a kind that cannot be a target": _bad(
-        {"targetRef/kind": "CronJob"}, "targetRef.kind", "'CronJob'", "write 'Deployment'"
+    "a kind of workload in small letters": _bad(
+        {"targetRef/kind": "deployment"},
+        "targetRef.kind",
+        "'deployment'",
+        "write the kind of a workload, such as Deployment",
+        "rule",
     ),
     "an Ingress of another kind": _bad(
         {"ingressRef": {"apiVersion": "v1", "kind": "Route", "name": "a"}},

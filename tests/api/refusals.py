@@ -46,6 +46,20 @@ OBJECTS: dict[str, JsonObject] = {
     "a router of an old version of Gateway API, which this version does not act on": patched(
         a_canary(), {"provider": "gatewayapi:v1alpha2", "service/gatewayRefs": [{"name": "g"}]}
     ),
+    "a StatefulSet, which this version does not act on": patched(
+        a_canary(), {"targetRef/kind": "StatefulSet"}
+    ),
+    "an autoscaler for a DaemonSet": patched(
+        a_canary(),
+        {
+            "targetRef/kind": "DaemonSet",
+            "autoscalerRef": {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "name": "podinfo",
+            },
+        },
+    ),
     **{
         f"{name}, which this version does not act on": patched(a_canary(), changes)
         for name, (changes, _, _) in REFUSED.items()

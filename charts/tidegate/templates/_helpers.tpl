@@ -69,8 +69,12 @@ what was asked.
   resources: [metrictemplates, alertproviders]
   verbs: [list, watch]
 - apiGroups: [apps]
-  resources: [deployments]
+  resources: [daemonsets, deployments]
   verbs: [get, list, watch, create, update, patch]
+# The templates that a workload has had.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [list, watch]
