@@ -17,6 +17,7 @@ from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP, VERSION
 from canary.api.peer import read_peer_status
 from canary.api.raw import part
+from canary.api.shown import shown
 from canary.api.status import CanaryStatus, Names, read_status
 from canary.controller.records import packed
 from canary.controller.specs import ReadSpec, SpecReader
@@ -299,7 +300,7 @@ def _with_kind(canary: Canary, kind: str) -> tuple[Canary, Target | None]:
 def _other_kind(canary: Canary, kind: str) -> Problem:
     return Problem(
         "spec.targetRef.kind",
-        canary.spec.target_ref.kind,
+        shown(canary.spec.target_ref.kind),
         f"set it back to {kind}, or delete the Canary and create it again: a target cannot become "
         "one of another kind",
     )

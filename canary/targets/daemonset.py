@@ -84,7 +84,7 @@ class DaemonSetTarget:
     def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
         """Give the primary DaemonSet, whose pods are always replaced by its controller.
 
-        With OnDelete a promotion would wait for somebody to delete the pods.
+        With OnDelete a promotion would wait for a person to delete the pods.
         """
         spec = {field: source["spec"][field] for field in _ROLLOUT if field in source["spec"]}
         strategy = source["spec"].get("updateStrategy") or {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import DEPLOYMENT, Manifest
+from canary.api.kinds import DAEMON_SET, DEPLOYMENT, Manifest
 from canary.api.meta import GROUP
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
@@ -93,6 +93,24 @@ async def test_a_primary_that_alone_serves_is_not_taken_away_unasked(
     assert code == 6
     assert "first run kubectl scale deployment/podinfo -n default --replicas=3" in output
     assert FINALIZER in (await read(cluster))["metadata"]["finalizers"]
+
+
+async def test_a_target_without_replicas_is_run_again_by_a_patch(
+    cluster: Cluster, kubeconfig: Path, deleted: None
+) -> None:
+    reference = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "podinfo"}
+    await cluster.merge_patch(CANARY, "default", "podinfo", {"spec": {"targetRef": reference}})
+    app = manifests.deployment("1", name="podinfo-primary", namespace="default")
+    del app["spec"]["replicas"]
+    await cluster.create(app | {"kind": "DaemonSet"}, DAEMON_SET)
+    status = {"numberAvailable": 3}
+    await cluster.merge_patch(
+        DAEMON_SET, "default", "podinfo-primary", {"status": status}, subresource="status"
+    )
+    code, output = await tidegate("orphans", "--kubeconfig", str(kubeconfig))
+    assert code == 0
+    words = " ".join(output.split())
+    assert "first run kubectl patch daemonset/podinfo -n default --type merge -p '{" in words
 
 
 async def test_a_primary_beside_a_target_that_serves_may_go(

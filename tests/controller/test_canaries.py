@@ -27,6 +27,21 @@ def a_canary(name: str, **spec: Any) -> dict[str, Any]:
     return manifest
 
 
+def test_a_target_cannot_become_one_of_another_kind():
+    made = {"names": {"kind": "Deployment", "target": "podinfo", "primary": "podinfo-primary"}}
+    reference = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "podinfo"}
+    manifest = a_canary("podinfo", targetRef=reference) | {"status": made}
+    record = CanaryReader("istio").read(manifest)
+    (problem,) = record.problems
+    assert str(problem).startswith("spec.targetRef.kind: 'DaemonSet': set it back to Deployment")
+    assert record.workload is not None
+    assert record.workload.kind.kind == "Deployment"
+    assert record.canary is not None
+    assert record.canary.spec.target_ref.kind == "Deployment"
+    for names in ({}, {"names": {}}, {"names": {"kind": "DaemonSet"}}):
+        assert not CanaryReader("istio").read(manifest | {"status": names}).problems
+
+
 MALFORMED = {
     "a fraction where a whole number belongs": (
         {"analysis": {"interval": "1m", "threshold": 1, "stepWeight": 2.5, "maxWeight": 50}},

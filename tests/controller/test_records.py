@@ -15,7 +15,7 @@ from canary.core.facts import Amount, Image, UpdateStrategy
 from canary.demo.manifests import deployment
 from canary.targets import target_for
 
-DEPLOYMENTS = target_for("Deployment")
+DEPLOYMENTS, DAEMON_SETS = target_for("Deployment"), target_for("DaemonSet")
 OWNER = {"kind": "ReplicaSet", "name": "podinfo-abc", "controller": True}
 
 
@@ -110,6 +110,17 @@ def test_of_a_message_the_beginning_is_kept():
     record = pod_record([DEPLOYMENTS], a_pod(waiting("CrashLoopBackOff", "x" * 10_000)))
     assert record is not None
     assert len(record.trouble.message) == 300
+
+
+def test_the_trouble_of_a_pod_is_that_of_its_own_kind_of_workload():
+    pod = a_pod(
+        waiting("CrashLoopBackOff"),
+        labels={"pod-template-generation": "4"},
+        ownerReferences=[{"kind": "DaemonSet", "name": "podinfo", "controller": True}],
+    )
+    record = pod_record([DEPLOYMENTS, DAEMON_SETS], pod)
+    assert record is not None
+    assert (record.kind.kind, record.workload, record.version) == ("DaemonSet", "podinfo", "4")
 
 
 def test_a_replica_set_of_nobody_is_not_kept():

@@ -16,7 +16,13 @@ from tests.core.deciding import decided, message, reason
 
 DRAIN = timedelta(seconds=10)
 POLICY = Policy(drain=DRAIN)
-OLD = Names(target="podinfo", primary="podinfo-primary", service="podinfo", provider="istio")
+OLD = Names(
+    kind="Deployment",
+    target="podinfo",
+    primary="podinfo-primary",
+    service="podinfo",
+    provider="istio",
+)
 MOVED = a_spec(service={"port": 80, "name": "shop"})
 ROUTED = some_facts(provider="istio", routed=Seen(), policy=POLICY)
 LEFT = Former(service="podinfo", provider="istio", routes=True, services=True, apex=True)
@@ -39,6 +45,14 @@ def test_the_names_that_everything_is_made_under_are_remembered() -> None:
     assert decision.status.names == OLD
     assert decision.status.former_names == ()
     assert not decision.status.notices
+
+
+def test_the_kind_is_remembered_once_a_workload_of_it_is_seen() -> None:
+    status = a_status(Phase.INITIALIZING, names=None, last_promoted_spec="")
+    early = decided(a_spec(), status, replace(ROUTED, target=None, primary=None), at(0))
+    assert early.status.names == OLD.but(kind="")
+    seen = decided(a_spec(), early.status, replace(ROUTED, primary=None), at(1))
+    assert seen.status.names == OLD
 
 
 def test_what_was_made_under_another_service_name_is_remembered_and_told_once() -> None:

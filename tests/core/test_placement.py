@@ -248,6 +248,12 @@ class TestThePrimaryIsLost:
         gone = decided(a_spec(), status, up(primary=None), at(61))
         assert EnsurePrimary(revision=OLD, replicas=5) in gone.actions
 
+    def test_one_whose_size_the_cluster_decides_is_as_large_as_it_can_be(self):
+        primary = a_primary(replicas=3, scales=False)
+        decision = decided(a_spec(), in_run(primary_replicas=5), up(primary=primary), at(61))
+        assert decision.status.primary_replicas == 3
+        assert not [each for each in decision.actions if isinstance(each, ScalePrimary)]
+
     def test_traffic_moves_before_anything_else_is_written_that_may_be_refused(self):
         gone = decided(a_spec(), in_run(primary_replicas=5), up(primary=None), at(61))
         kinds = [type(action) for action in gone.actions]

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from canary.api.canary import Canary
+from canary.api.fields import KIND
 from canary.api.schema import KINDS, CustomResource, spec_schema
 from canary.api.unsupported import unsupported
 from canary.errors import Problem, SpecWarning
@@ -137,8 +138,10 @@ def _sample(node: Mapping[str, Any]) -> Any:
 
 
 def _text(node: Mapping[str, Any]) -> str:
-    """Make a text of the form that a field asks for: a duration, an address, or any name."""
+    """Make a text of the form that a field asks for: a duration, a kind, an address, a name."""
     rules = " ".join(each["rule"] for each in node.get("x-kubernetes-validations", ()))
     if DURATION in rules:
         return "5s"
+    if KIND in rules:
+        return "DaemonSet"
     return "https://shop.example.com" if "https?" in rules else "v1"
