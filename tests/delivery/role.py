@@ -57,6 +57,9 @@ KEPT: Mapping[Right, str] = {
         "no request asks for it: where OwnerReferencesPermissionEnforcement is on, an owner "
         "reference with blockOwnerDeletion is refused without it"
     ),
+    Right("apps", "controllerrevisions", "list"): (
+        "a DaemonSet's former templates are looked up where its primary is gone during a run"
+    ),
     Right("autoscaling", "horizontalpodautoscalers", "update"): (
         "the primary's autoscaler follows the target's where that one is changed"
     ),
