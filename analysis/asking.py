@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from analysis.errors import AnalysisError, Busy, ProviderUnavailable, QueryError, UnknownPlugin
-from analysis.model import Metric, Outcome, ProviderSpec, QueryFailure, Sample
+from analysis.model import Ask, Metric, Outcome, ProviderSpec, QueryFailure, Sample
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, Provider
 from analysis.secrecy import shown_address
@@ -96,18 +96,21 @@ class Providers:
     ) -> None:
         await self.close()
 
-    async def ask(self, metric: Metric, at: datetime) -> Outcome:
-        """Answer a metric's query; the same question within a tick is put to its provider once.
+    async def ask(self, metric: Metric, at: datetime, ask: Ask | None = None) -> Outcome:
+        """Answer a question of a metric, its first one where none is given.
+
+        The same query within a tick is put to its provider once.
 
         Raises:
             Busy: too many queries wait for this provider already; this one was not put.
         """
         tick = int(at.timestamp() // TICK.total_seconds())
-        key = (metric.provider, metric.query, metric.interval, tick)
+        query = metric.query if ask is None else ask.query
+        key = (metric.provider, query, metric.interval, tick)
         question = self._questions.get(key)
         if question is None:
             self._forget_before(tick)
-            task = asyncio.create_task(self._put(metric, at), name=f"query of {metric.name}")
+            task = asyncio.create_task(self._put(metric, query, at), name=f"query of {metric.name}")
             question = self._questions[key] = _Question(task, tick)
         question.waiting += 1
         try:
@@ -126,16 +129,18 @@ class Providers:
     async def prepare(self, metrics: Sequence[Metric]) -> tuple[QueryFailure, ...]:
         """Let providers begin to watch what these metrics will ask; gives what stands against it."""
 
-        async def prime(metric: Metric) -> QueryFailure | None:
+        async def prime(metric: Metric, ask: Ask) -> QueryFailure | None:
             try:
                 return await self._guard(
                     metric.provider,
-                    lambda provider: provider.prepare(metric.query, metric.interval),
+                    lambda provider: provider.prepare(ask.query, metric.interval),
                 )
             except Busy as busy:
                 return QueryFailure(reason=str(busy))
 
-        outcomes = await asyncio.gather(*(prime(metric) for metric in metrics))
+        outcomes = await asyncio.gather(
+            *(prime(metric, ask) for metric in metrics for ask in metric.asks)
+        )
         return tuple(outcome for outcome in outcomes if outcome is not None)
 
     async def close(self) -> None:
@@ -149,16 +154,16 @@ class Providers:
         opened, self._open = self._open, {}
         await asyncio.gather(*(_closed(each.provider) for each in opened.values()), *self._closing)
 
-    async def _put(self, metric: Metric, at: datetime) -> Outcome:
+    async def _put(self, metric: Metric, query: str, at: datetime) -> Outcome:
         """Put a question to its provider and tell the observer."""
         spec, begun = metric.provider, _now()
 
-        async def query(provider: Provider) -> Outcome:
+        async def put(provider: Provider) -> Outcome:
             nonlocal begun
             begun = _now()
-            return _redacted(await provider.query(metric.query, at, metric.interval), spec)
+            return _redacted(await provider.query(query, at, metric.interval), spec)
 
-        outcome = await self._guard(spec, query)
+        outcome = await self._guard(spec, put)
         if self._observe is not None:
             self._observe(metric, _now() - begun, outcome)
         return outcome

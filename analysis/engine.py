@@ -4,45 +4,102 @@ Judging is pure; asking is in `asking.py`. What a value means belongs to the jud
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from analysis.asking import Providers
 from analysis.errors import Busy
-from analysis.judges import JUDGES
-from analysis.model import Check, Metric, Outcome, QueryFailure, Report
+from analysis.judges import JUDGES, Judge
+from analysis.model import (
+    MEMORY_BYTES,
+    Ask,
+    Check,
+    Judgement,
+    Memory,
+    Metric,
+    Outcome,
+    QueryFailure,
+    Report,
+    memory_bytes,
+)
+from analysis.plugins import PluginTable
+
+NOTHING_KEPT: Mapping[str, Memory] = MappingProxyType({})
 
 
-async def analyse(metrics: Sequence[Metric], providers: Providers, at: datetime) -> Report:
-    """Ask for all metrics at one moment and judge each by what came back.
+async def analyse(
+    metrics: Sequence[Metric],
+    providers: Providers,
+    at: datetime,
+    *,
+    memories: Mapping[str, Memory] = NOTHING_KEPT,
+    judges: PluginTable[Judge] = JUDGES,
+) -> Report:
+    """Ask all questions of all metrics at one moment, and judge each metric by its answers.
+
+    `memories` are those of the report before, by the metric's name.
 
     Raises:
-        Busy: a metric could not be asked for, because too many queries wait for its store.
+        Busy: something could not be asked, because too many queries wait for its store.
     """
 
-    async def ask(metric: Metric) -> Outcome | Busy:
+    async def put(metric: Metric, ask: Ask) -> Outcome | Busy:
         try:
-            return await providers.ask(metric, at)
+            return await providers.ask(metric, at, ask)
         except Busy as busy:
             return busy
 
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(ask(metric)) for metric in metrics]
-    checks = []
-    for metric, outcome in zip(metrics, (task.result() for task in asked), strict=True):
-        if isinstance(outcome, Busy):
-            # Nothing is judged before everything could be asked.
-            raise outcome
-        checks.append(_judge(metric, outcome))
-    return Report(checks=tuple(checks))
+        asked = [
+            {ask: group.create_task(put(metric, ask)) for ask in metric.asks} for metric in metrics
+        ]
+    judgements = []
+    for metric, tasks in zip(metrics, asked, strict=True):
+        answers = {ask: _answered(task.result()) for ask, task in tasks.items()}
+        judgements.append(_judge(metric, answers, memories.get(metric.name, {}), judges))
+    return Report(
+        checks=tuple(each.check for each in judgements),
+        memories={
+            metric.name: each.memory for metric, each in zip(metrics, judgements, strict=True)
+        },
+    )
 
 
-def _judge(metric: Metric, outcome: Outcome) -> Check:
+def _answered(outcome: Outcome | Busy) -> Outcome:
+    """Give an answer; nothing is judged before everything could be asked."""
+    if isinstance(outcome, Busy):
+        raise outcome
+    return outcome
+
+
+def _judge(
+    metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory, judges: PluginTable[Judge]
+) -> Judgement:
     try:
-        return JUDGES.load(metric.judge)().judge(metric, outcome)
+        judgement = judges.load(metric.judge)().judge(metric, answers, memory)
+        _check(judgement)
     except Exception as error:  # noqa: BLE001 - a judge may be anybody's
-        # What could not be judged is an outage of the judge, and the metric's policy says what
-        # becomes of it. Our own judge takes any outcome.
+        # A metric that could not be judged is an outage of the judge, for which the metric has a
+        # policy. Our own judge takes any outcome.
         reason = metric.provider.redact(f"judge {metric.judge!r} gave no verdict: {error!r}")
-        own = JUDGES.load("threshold")()
-        return own.judge(metric, QueryFailure(reason=reason, retryable=False))
+        failure = QueryFailure(reason=reason, retryable=False)
+        own = JUDGES.load("threshold")().judge(metric, dict.fromkeys(metric.asks, failure), {})
+        return replace(own, memory=memory)
+    return judgement
+
+
+def _check(judgement: Judgement) -> None:
+    """Refuse what no status can keep.
+
+    Raises:
+        ValueError: there is no check, or the memory is no map of texts or too large.
+    """
+    memory = judgement.memory
+    if not isinstance(judgement.check, Check):
+        raise ValueError("it returned no check")  # noqa: TRY004 - what a judge says, not its type
+    if not all(isinstance(each, str) for pair in memory.items() for each in pair):
+        raise ValueError("its memory is no map of texts")
+    if (size := memory_bytes(memory)) > MEMORY_BYTES:
+        raise ValueError(f"its memory has {size} bytes, more than {MEMORY_BYTES}")

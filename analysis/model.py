@@ -3,7 +3,9 @@
 Nothing here asks or judges: providers ask, judges judge.
 """
 
+import json
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -132,16 +134,34 @@ class ProviderSpec:
         return hide(text, self.secrets)
 
 
+class Arm(StrEnum):
+    """Whom a question is about."""
+
+    CANARY = "canary"
+    PRIMARY = "primary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question of a metric, and the query that answers it."""
+
+    query: str
+    """Rendered: it goes to the provider as it is."""
+    arm: Arm = Arm.CANARY
+    signal: str = "value"
+    """What is asked of the arm, in a word that the judge knows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """What is measured, and where its value must lie.
 
-    `query` is rendered: it goes to the provider as it is. `interval` is the window that it looks
-    back on.
+    `interval` is the window that its queries look back on.
     """
 
     name: str
-    query: str
+    asks: tuple[Ask, ...]
+    """What its judge must know, at least one question. Most judges need one."""
     provider: ProviderSpec
     interval: timedelta
     threshold_range: Bounds
@@ -151,6 +171,11 @@ class Metric:
     judge: str = "threshold"
     asked_by: str = ""
     """Who asks; means nothing to the engine, which shows it to its observer."""
+
+    @property
+    def query(self) -> str:
+        """The query of its first question, for people."""
+        return self.asks[0].query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +222,33 @@ class Check:
     query: str
 
 
+Memory = Mapping[str, str]
+"""What a judge keeps of a metric from one analysis of a run to the next, in words of its own."""
+
+#: What a memory may come to, as `memory_bytes` counts it: every metric's is in the Canary's status.
+MEMORY_BYTES = 384
+
+
+def memory_bytes(memory: Memory) -> int:
+    """Count the bytes of a memory as JSON that is written into JSON."""
+    return len(json.dumps(json.dumps(dict(memory))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a judge says of a metric, and what it keeps for the next time."""
+
+    check: Check
+    memory: Memory = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All metrics judged once, in their order."""
 
     checks: tuple[Check, ...] = field(default=())
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    """What the judges keep, by the metric's name; of a metric that was not judged it is left out."""
 
     @property
     def verdict(self) -> Verdict:

@@ -9,10 +9,14 @@ Rules:
 5. A provider that is still warming up says nothing: inconclusive, whatever the policies are.
 """
 
+from collections.abc import Mapping
 from math import isinf, isnan
 
 from analysis.model import (
+    Ask,
     Check,
+    Judgement,
+    Memory,
     Metric,
     NoDataPolicy,
     Outcome,
@@ -37,16 +41,25 @@ _VERDICTS = {
 class ThresholdJudge:
     """Compare one value with a range."""
 
-    def judge(self, metric: Metric, outcome: Outcome) -> Check:
-        """Judge by the rules of this module."""
-        if isinstance(outcome, Sample):
-            return _judge_sample(metric, outcome)
-        if isinstance(outcome, QueryFailure):
-            reason = f"could not be asked: {outcome.reason} (onError: {metric.on_error})"
-            return _check(metric, _VERDICTS[metric.on_error], reason)
-        if outcome.warming_up:
-            return _check(metric, Verdict.INCONCLUSIVE, f"has no data yet: {outcome.reason}")
-        return _no_data(metric, outcome.reason)
+    def judge(
+        self,
+        metric: Metric,
+        answers: Mapping[Ask, Outcome],
+        memory: Memory,  # noqa: ARG002 - a value is compared by itself
+    ) -> Judgement:
+        """Judge the answer to the first question, by the rules of this module."""
+        return Judgement(check=_judge(metric, answers[metric.asks[0]]))
+
+
+def _judge(metric: Metric, outcome: Outcome) -> Check:
+    if isinstance(outcome, Sample):
+        return _judge_sample(metric, outcome)
+    if isinstance(outcome, QueryFailure):
+        reason = f"could not be asked: {outcome.reason} (onError: {metric.on_error})"
+        return _check(metric, _VERDICTS[metric.on_error], reason)
+    if outcome.warming_up:
+        return _check(metric, Verdict.INCONCLUSIVE, f"has no data yet: {outcome.reason}")
+    return _no_data(metric, outcome.reason)
 
 
 def _judge_sample(metric: Metric, sample: Sample) -> Check:

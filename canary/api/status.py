@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from analysis.model import MEMORY_BYTES, memory_bytes
+
 
 class Phase(StrEnum):
     """Where a Canary is in its life; `core/phases.py` says which changes are legal."""
@@ -114,6 +116,14 @@ ImagesText = Annotated[str, AfterValidator(_images)]
 """Images for people, such as `podinfo:6.1 → podinfo:6.2`."""
 
 
+def _remembered(memory: dict[str, str]) -> dict[str, str]:
+    """Drop a memory that has outgrown its bound: its judge begins anew."""
+    return memory if memory_bytes(memory) <= MEMORY_BYTES else {}
+
+
+JudgeMemory = Annotated[dict[str, str], AfterValidator(_remembered)]
+
+
 class StatusModel(BaseModel):
     """A frozen part of the status, written in camel case."""
 
@@ -200,6 +210,15 @@ class MetricStatus(StatusModel):
     bound: Word = Field(default="", description="Where the value must lie.")
     message: Sentence = Field(default="", description="The judgement in a sentence.")
     at: Moment | None = Field(default=None, description="When it was judged.")
+    judge: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9.-]{1,63}$",
+        description="The judge that keeps the memory; absent where none does.",
+    )
+    memory: JudgeMemory | None = Field(
+        default=None,
+        description="What the judge keeps of this metric until the next analysis of the run.",
+    )
 
 
 class Run(StatusModel):

@@ -17,7 +17,7 @@ from canary.controller.queries import QueryBuilder
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
-from canary.core.needs import Answer, AskHooks, HookAnswer, Need
+from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.errors import CanaryError, Unreachable
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Answerer:
         """
         if isinstance(need, AskHooks):
             return await self._ask(need, record)
-        return await self._analyse(record)
+        return await self._analyse(need, record)
 
     async def prepare(self, record: CanaryRecord) -> None:
         """Let stores that measure differences begin to watch, before the first analysis is due."""
@@ -84,16 +84,17 @@ class Answerer:
                 return last
         return last
 
-    async def _analyse(self, record: CanaryRecord) -> Report:
+    async def _analyse(self, need: Analyse, record: CanaryRecord) -> Report:
         assert record.canary is not None
         metrics, unasked = await self._queries.build(record)
         for check in unasked:
             log.warning("query of %s", check.message, extra={"canary": str(record.key)})
-        report = await analyse(metrics, self._providers, datetime.now(UTC))
+        memories = {name: dict(memory) for name, memory in need.memories}
+        report = await analyse(metrics, self._providers, datetime.now(UTC), memories=memories)
         checks = (*unasked, *report.checks)
         for check in checks:
             log.debug("judged: %s", check, extra={"canary": str(record.key)})
-        return Report(checks=checks)
+        return Report(checks=checks, memories=report.memories)
 
 
 def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from analysis.asking import Providers
-from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
+from analysis.model import Ask, Bounds, Metric, ProviderSpec, QueryFailure
 from analysis.secrecy import shown_address
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
@@ -46,9 +46,12 @@ async def _store(settings: Settings) -> str:
     if settings.metrics_provider == "scrape":
         return f"scrape of {', '.join(map(shown_address, settings.scrape_targets))}"
     where = f"{settings.metrics_provider} at {shown_address(settings.metrics_server)}"
+    if settings.metrics_provider != "prometheus":
+        # Which query costs nothing there is not known here.
+        return where
     metric = Metric(
         name="introduction",
-        query="vector(1)",
+        asks=(Ask(query="vector(1)"),),
         provider=ProviderSpec(type=settings.metrics_provider, address=settings.metrics_server),
         interval=timedelta(minutes=1),
         threshold_range=Bounds(),

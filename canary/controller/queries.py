@@ -9,6 +9,7 @@ from analysis.builtin import builtin, legacy_range, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
 from analysis.model import (
+    Ask,
     Bounds,
     Check,
     Credentials,
@@ -94,7 +95,7 @@ class QueryBuilder:
         text = self._text(record, spec, template)
         return Metric(
             name=spec.name,
-            query=render(text, _context(record, spec, template)),
+            asks=(Ask(query=render(text, _context(record, spec, template))),),
             provider=await self._provider(record, template),
             interval=spec.interval,
             threshold_range=_range(spec),

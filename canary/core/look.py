@@ -6,7 +6,7 @@ as the gates allow.
 
 from math import isfinite
 
-from analysis.model import Check, Report, Verdict
+from analysis.model import Check, Memory, Report, Verdict
 from canary.api.people import WebhookType
 from canary.api.status import MetricStatus, Phase, Severity
 from canary.core import waits as why
@@ -146,11 +146,13 @@ def _first_look(situation: Situation) -> Turn:
 
 def _analyse(situation: Situation) -> Turn:
     run = situation.current_run
-    need = Analyse(key=f"{run.id}/{run.looks}")
+    need = Analyse(key=f"{run.id}/{run.looks}", memories=_memories(situation))
     report = situation.facts.answers.get(need)
     if not isinstance(report, Report):
         return need
-    judged = situation.but(metrics=tuple(_record(situation, check) for check in report.checks))
+    kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
+    metrics = (_record(situation, check, kept.get(check.metric)) for check in report.checks)
+    judged = situation.but(metrics=tuple(metrics))
     if report.verdict is Verdict.FAIL:
         return _fail_check(judged, _messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
@@ -181,7 +183,22 @@ def _release(situation: Situation) -> Situation:
     return situation.release(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
 
 
-def _record(situation: Situation, check: Check) -> MetricStatus:
+def _memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Give what judges have kept; where a metric has another judge now, that one begins anew."""
+    judges = {metric.name: metric.judge for metric in situation.spec.analysis.metrics}
+    return tuple(
+        (each.name, tuple(sorted(each.memory.items())))
+        for each in situation.status.metrics
+        if each.memory and each.judge == judges.get(each.name)
+    )
+
+
+def _judge_of(situation: Situation, metric: str) -> str | None:
+    metrics = situation.spec.analysis.metrics
+    return next((each.judge for each in metrics if each.name == metric), None)
+
+
+def _record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:
     # JSON has no word for NaN and the infinities; the message has.
     finite = check.value is not None and isfinite(check.value)
     return MetricStatus(
@@ -191,6 +208,8 @@ def _record(situation: Situation, check: Check) -> MetricStatus:
         bound=check.bound,
         message=check.message,
         at=situation.now,
+        judge=_judge_of(situation, check.metric) if memory else None,
+        memory=dict(memory) if memory else None,
     )
 
 

@@ -35,6 +35,8 @@ class Analyse:
     """Judge all metrics once."""
 
     key: str
+    memories: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """What the judges have kept so far, by the metric's name; as pairs, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

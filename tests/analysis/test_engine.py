@@ -11,6 +11,7 @@ from analysis.asking import Providers
 from analysis.engine import analyse
 from analysis.errors import Busy, ProviderUnavailable, QueryError
 from analysis.model import (
+    Ask,
     Bounds,
     Credentials,
     Metric,
@@ -36,7 +37,7 @@ def a_metric(script: Script, query: str = "q", **fields) -> Metric:
     return Metric(
         **{
             "name": f"metric-{query}",
-            "query": query,
+            "asks": (Ask(query=query),),
             "provider": script.spec,
             "interval": timedelta(minutes=1),
             "threshold_range": Bounds(min=1),

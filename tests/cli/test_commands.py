@@ -174,15 +174,23 @@ async def test_where_no_metric_can_be_read_that_is_a_failure(
     assert "no metric could be read" in output
 
 
-async def test_a_default_router_that_there_is_not_is_refused_with_the_known_ones(
-    cluster: Cluster, kubeconfig: Path
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--router", "there is no router 'nope'; name one of gatewayapi, istio,"),
+        (
+            "--metrics-provider",
+            "there is no metric provider 'nope'; name one of prometheus, scrape",
+        ),
+    ],
+)
+async def test_a_default_plugin_that_there_is_not_is_refused_with_the_known_ones(
+    cluster: Cluster, kubeconfig: Path, flag: str, said: str
 ) -> None:
-    code, output = await tidegate("run", "--router", "nope", "--kubeconfig", str(kubeconfig))
+    code, output = await tidegate("run", flag, "nope", "--kubeconfig", str(kubeconfig))
 
     assert code == 1
-    assert (
-        "--router: there is no router 'nope'; name one of gatewayapi, istio, linkerd, smi" in output
-    )
+    assert f"{flag}: {said}" in output
     assert "Traceback" not in output
 
 

@@ -140,7 +140,6 @@ class TestProblems:
             ("namespaces", "Test"),
             ("metrics_server", "prometheus:9090"),
             ("metrics_server", "http://[::1"),
-            ("metrics_provider", "datadog"),
             ("scrape_targets", "pod:80/metrics"),
             ("selector_labels", "a b"),
             ("config_tracking", "maybe"),

@@ -1,12 +1,13 @@
 """A status has a bound in bytes, whatever others say: one that outgrows its object stops for ever."""
 
 import json
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.model import Check, Report, Verdict
+from analysis.model import MEMORY_BYTES, Check, Report, Verdict, memory_bytes
 from canary.api.peer import write_peer_status
 from canary.api.status import (
     MESSAGE_BYTES,
@@ -41,6 +42,12 @@ METRICS, HISTORY = 50, 100
 HOSTILE = ["x", "ü", "\u2028", "\n", '"', "\\", "\x00", "😀"]
 
 
+def longest_memory(character: str) -> str:
+    """Give the longest text that a memory holds under a key."""
+    length = next(n for n in count(1) if memory_bytes({"all": character * n}) > MEMORY_BYTES)
+    return character * (length - 1)
+
+
 @given(st.text(), st.integers(8, 64))
 def test_a_clipped_text_is_one_line_within_its_bytes_and_clipping_it_again_changes_nothing(
     text, limit
@@ -69,7 +76,15 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
         ),
         waiting_for=Wait(reason=text, message=text, since=at(0)),
         metrics=tuple(
-            MetricStatus(name=text, verdict=text, bound=text, message=text, at=at(0))
+            MetricStatus(
+                name=text,
+                verdict=text,
+                bound=text,
+                message=text,
+                at=at(0),
+                judge="j" * 63,
+                memory={"all": longest_memory(character)},
+            )
             for _ in range(METRICS)
         ),
         history=tuple(

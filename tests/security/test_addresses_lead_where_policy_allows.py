@@ -17,7 +17,7 @@ from analysis.asking import Providers
 from analysis.egress import UNRESTRICTED, EgressPolicy, as_address, rule_problem, unwrapped
 from analysis.errors import EgressRefused
 from analysis.http.transport import endpoints, guarded_client, resolve
-from analysis.model import Bounds, Metric, ProviderSpec, QueryFailure
+from analysis.model import Ask, Bounds, Metric, ProviderSpec, QueryFailure
 from canary.api.people import Webhook
 from canary.controller.hooks import HookPayload
 from canary.controller.webhooks import HookCaller
@@ -217,7 +217,7 @@ async def by_store(type_: str, url: str) -> str:
     spec = ProviderSpec(type=type_, address=url, targets=(url,), egress=CLOSED)
     metric = Metric(
         name="m",
-        query="sum(up)",
+        asks=(Ask(query="sum(up)"),),
         provider=spec,
         interval=timedelta(minutes=1),
         threshold_range=Bounds(min=1),

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from analysis.judges import JUDGES
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (
+    Ask,
     Bounds,
+    Check,
     Metric,
     NoData,
     NoDataPolicy,
@@ -29,7 +31,7 @@ def a_metric(low: float | None = None, high: float | None = None, **fields) -> M
     return Metric(
         **{
             "name": "request-success-rate",
-            "query": "q",
+            "asks": (Ask(query="q"),),
             "provider": ProviderSpec(type="prometheus"),
             "interval": timedelta(minutes=1),
             "threshold_range": Bounds(min=low, max=high),
@@ -37,6 +39,14 @@ def a_metric(low: float | None = None, high: float | None = None, **fields) -> M
         }
         | fields
     )
+
+
+def judged(metric: Metric, outcome: Outcome) -> Check:
+    """Judge an outcome; this judge keeps nothing, and what it is given makes no difference."""
+    (ask,) = metric.asks
+    judgement = ThresholdJudge().judge(metric, {ask: outcome}, {"kept": "by another"})
+    assert judgement.memory == {}
+    return judgement.check
 
 
 def a_sample(value: float, *warnings: str) -> Sample:
@@ -70,7 +80,7 @@ def test_the_table_knows_the_threshold_judge():
     ],
 )  # fmt: skip
 def test_a_value_is_held_against_its_range(low, high, value, verdict, message):
-    check = ThresholdJudge().judge(a_metric(low, high), a_sample(value))
+    check = judged(a_metric(low, high), a_sample(value))
     assert (check.verdict, check.message, check.value) == (verdict, message, value)
     assert check.metric == "request-success-rate"
     assert check.bound == Bounds(min=low, max=high).text
@@ -91,7 +101,7 @@ def test_a_value_is_held_against_its_range(low, high, value, verdict, message):
 )
 def test_no_data_takes_the_verdict_of_on_no_data(outcome, says, policy, verdict):
     metric = a_metric(1, on_no_data=policy, on_error=NoDataPolicy.HOLD)
-    check = ThresholdJudge().judge(metric, outcome)
+    check = judged(metric, outcome)
     assert (check.verdict, check.value) == (verdict, None)
     assert check.message.startswith(says)
     assert f"onNoData: {policy}" in check.message
@@ -104,7 +114,7 @@ def test_no_data_takes_the_verdict_of_on_no_data(outcome, says, policy, verdict)
 @pytest.mark.parametrize("retryable", [True, False])
 def test_an_outage_takes_the_verdict_of_on_error(policy, verdict, retryable):
     metric = a_metric(1, on_error=policy, on_no_data=NoDataPolicy.FAIL)
-    check = ThresholdJudge().judge(metric, QueryFailure(reason="refused", retryable=retryable))
+    check = judged(metric, QueryFailure(reason="refused", retryable=retryable))
     assert (check.verdict, check.value) == (verdict, None)
     assert check.message == f"request success rate could not be asked: refused (onError: {policy})"
 
@@ -112,24 +122,23 @@ def test_an_outage_takes_the_verdict_of_on_error(policy, verdict, retryable):
 @pytest.mark.parametrize("policy", list(NoDataPolicy))
 def test_a_provider_that_warms_up_is_inconclusive_whatever_the_policies_are(policy):
     metric = a_metric(1, on_no_data=policy, on_error=policy)
-    check = ThresholdJudge().judge(metric, NoData(reason="first scrape", warming_up=True))
+    check = judged(metric, NoData(reason="first scrape", warming_up=True))
     assert check.verdict is INCONCLUSIVE
     assert check.message == "request success rate has no data yet: first scrape"
 
 
 def test_no_data_fails_and_an_outage_holds_by_default():
-    judge = ThresholdJudge().judge
-    assert judge(a_metric(1), NoData(reason="")).verdict is FAIL
-    assert judge(a_metric(1), QueryFailure(reason="")).verdict is INCONCLUSIVE
+    assert judged(a_metric(1), NoData(reason="")).verdict is FAIL
+    assert judged(a_metric(1), QueryFailure(reason="")).verdict is INCONCLUSIVE
 
 
 def test_what_the_provider_remarked_is_in_the_message():
-    check = ThresholdJudge().judge(a_metric(1), a_sample(2, "one store is missing"))
+    check = judged(a_metric(1), a_sample(2, "one store is missing"))
     assert check.message.endswith("; warning: one store is missing")
 
 
 def test_a_metric_without_a_unit_has_none_in_its_message():
-    check = ThresholdJudge().judge(a_metric(1, name="queue_length", unit=""), a_sample(0))
+    check = judged(a_metric(1, name="queue_length", unit=""), a_sample(0))
     assert check.message == "queue length 0 is below 1"
 
 
@@ -142,7 +151,7 @@ def test_the_verdict_is_that_of_arithmetic(low, high, value, policy):
     if low is not None and high is not None and low > high:
         low, high = high, low
     metric = a_metric(low, high, on_no_data=policy)
-    verdict = ThresholdJudge().judge(metric, a_sample(value)).verdict
+    verdict = judged(metric, a_sample(value)).verdict
     outside = (low is not None and value < low) or (high is not None and value > high)
     by_policy = {NoDataPolicy.FAIL: FAIL, NoDataPolicy.HOLD: INCONCLUSIVE, NoDataPolicy.PASS: PASS}[
         policy
@@ -159,7 +168,7 @@ def test_the_verdict_is_that_of_arithmetic(low, high, value, policy):
 
 @given(value=st.floats(-1e9, 1e9), bound=st.floats(-1e9, 1e9))
 def test_the_number_in_a_message_lies_where_the_value_lies(value, bound):
-    check = ThresholdJudge().judge(a_metric(bound, name="m", unit=""), a_sample(value))
+    check = judged(a_metric(bound, name="m", unit=""), a_sample(value))
     shown = float(check.message.split()[1])
     assert (shown < bound, shown > bound) == (value < bound, value > bound)
 
@@ -174,5 +183,5 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
 @given(outcome=outcomes, low=bounds)
 def test_judging_is_a_function_of_its_arguments(outcome, low):
     metric = a_metric(low)
-    once, twice = (repr(ThresholdJudge().judge(metric, outcome)) for _ in range(2))
+    once, twice = (repr(judged(metric, outcome)) for _ in range(2))
     assert once == twice

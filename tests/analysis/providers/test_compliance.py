@@ -10,6 +10,7 @@ import pytest
 from analysis.asking import Providers
 from analysis.errors import AnalysisError
 from analysis.model import (
+    Ask,
     Bounds,
     Credentials,
     Metric,
@@ -102,7 +103,9 @@ def a_case(name: str) -> Case:
 
 
 def a_metric(spec: ProviderSpec, query: str) -> Metric:
-    return Metric(name="m", query=query, provider=spec, interval=MINUTE, threshold_range=Bounds())
+    return Metric(
+        name="m", asks=(Ask(query=query),), provider=spec, interval=MINUTE, threshold_range=Bounds()
+    )
 
 
 async def asked(spec: ProviderSpec, query: str) -> Outcome:

@@ -11,7 +11,7 @@ import pytest
 from analysis.asking import Providers
 from analysis.engine import analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
-from analysis.model import Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Verdict
+from analysis.model import Ask, Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Verdict
 from analysis.providers.prometheus import PrometheusProvider
 from tests.analysis.servers import data, overflows, says, vector
 from tests.certificates import authority_pem
@@ -216,7 +216,7 @@ async def test_values_pass_from_the_server_to_the_report(serve):
     server = await serve(says(vector("97.3123")))
     metric = Metric(
         name="request-success-rate",
-        query="q",
+        asks=(Ask(query="q"),),
         provider=a_spec(server.address),
         interval=MINUTE,
         threshold_range=Bounds(min=99),

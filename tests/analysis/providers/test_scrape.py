@@ -14,6 +14,7 @@ from analysis.engine import analyse
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (
+    Ask,
     Bounds,
     Metric,
     NoData,
@@ -131,14 +132,15 @@ async def test_before_the_second_look_nothing_is_known_and_the_judge_holds(query
     for policy in NoDataPolicy:
         metric = Metric(
             name="m",
-            query=RATIO,
+            asks=(Ask(query=RATIO),),
             provider=a_spec(server),
             interval=MINUTE,
             threshold_range=Bounds(min=99),
             on_no_data=policy,
             on_error=policy,
         )
-        assert ThresholdJudge().judge(metric, outcome).verdict is Verdict.INCONCLUSIVE
+        judgement = ThresholdJudge().judge(metric, {metric.asks[0]: outcome}, {})
+        assert judgement.check.verdict is Verdict.INCONCLUSIVE
 
 
 async def test_no_traffic_is_no_data_only_after_a_whole_interval(serve):
@@ -237,7 +239,7 @@ async def test_a_target_that_hangs_leaves_time_for_the_others(serve):
     server, stuck = await serve(says("queue 7\n", media_type="text/plain")), await serve(hangs)
     metric = Metric(
         name="queue",
-        query="value(queue)",
+        asks=(Ask(query="value(queue)"),),
         provider=a_spec(server, stuck, timeout=timedelta(seconds=2)),
         interval=MINUTE,
         threshold_range=Bounds(max=7),
