@@ -117,7 +117,7 @@ ImagesText = Annotated[str, AfterValidator(_images)]
 
 
 def _remembered(memory: dict[str, str]) -> dict[str, str]:
-    """Drop a memory that has outgrown its bound: its judge begins anew."""
+    """Drop a memory that has outgrown its bound: its judge starts from nothing."""
     return memory if memory_bytes(memory) <= MEMORY_BYTES else {}
 
 
@@ -213,7 +213,7 @@ class MetricStatus(StatusModel):
     judge: str | None = Field(
         default=None,
         pattern="^[a-z0-9.-]{1,63}$",
-        description="The judge that keeps the memory; absent where none does.",
+        description="The judge that keeps the memory; absent if none does.",
     )
     memory: JudgeMemory | None = Field(
         default=None,

@@ -184,7 +184,7 @@ def _release(situation: Situation) -> Situation:
 
 
 def _memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Give what judges have kept; where a metric has another judge now, that one begins anew."""
+    """Give what judges have kept; where a metric has another judge now, that one starts from nothing."""
     judges = {metric.name: metric.judge for metric in situation.spec.analysis.metrics}
     return tuple(
         (each.name, tuple(sorted(each.memory.items())))
