@@ -4,6 +4,7 @@ A rule is attached to a model or field with `rules(...)`; from there it goes int
 `validation.py` finds it in the generated schema again, so the two cannot be attached differently.
 A Python check reads raw JSON in which anything may have the wrong type: that is reported elsewhere,
 so a check stays silent about it.
+Long because it is a table: one entry a rule, in the order of the fields.
 """
 
 import re

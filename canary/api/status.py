@@ -2,6 +2,7 @@
 
 A status is read leniently (`read_status`): a field that was edited by hand into something
 impossible falls back to its default, so that no object can stop the controller.
+Long because it is one schema, which people read from top to bottom.
 """
 
 from collections.abc import Mapping

@@ -144,6 +144,11 @@ class KnownCanary:
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 
+    @property
+    def held_service(self) -> tuple[str, ...]:
+        """The service that everything of it is made under, as the caches index it."""
+        return (self.held.service,) if self.held.service else ()
+
 
 @cache
 def canary_kind(group: str) -> Kind:

@@ -2,6 +2,7 @@
 
 In which order things start and stop. It decides nothing; what is followed is in `tracker.py`, and
 what a reconcile does in `reconcile.py`.
+Long because it is the one place that makes every part and gives each what it needs.
 """
 
 import asyncio

@@ -166,10 +166,11 @@ class Reconciler:
                 # What a route cannot say today it can when its CRD was upgraded.
                 wake_at=None if record.problems else now + CHECKED_AGAIN,
             )
-        if self._tracker.pending(record):
+        following = self._tracker.following
+        if following.pending(key):
             return None
-        obstacle, unseen = self._tracker.obstacle(record), self._tracker.unseen(record)
-        if not self._tracker.known(record):
+        obstacle, unseen = following.obstacle(key), self._tracker.unseen(record)
+        if not following.known(key):
             judged = running and (bool(unseen) or self._tracker.sees_workloads(record))
             # A rollback is written, whether its pods can be seen or not, until the route has it.
             rolled_back = bool(unseen) and record.status.phase is Phase.FAILED
@@ -182,7 +183,7 @@ class Reconciler:
                     warnings=record.warnings,
                     now=now,
                 )
-        sources = (key, *self._tracker.sources(record))
+        sources = (key, *following.sources(key))
         facts = await self._observer.observe(
             record,
             answers=self._answers.get(key, {}),

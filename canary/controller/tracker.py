@@ -4,11 +4,9 @@ A kind is followed while a Canary needs it. A change of an object wakes the Cana
 to, and nobody else. What a change means is not known here.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
-from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from canary.api.kinds import AUTOSCALER, POD, SERVICE, Kind, ObjectKey
 from canary.api.status import Names
@@ -24,7 +22,8 @@ from canary.controller.canaries import (
     canary_kind,
 )
 from canary.controller.configs import KINDS, ConfigReader
-from canary.controller.dependents import Dependents, Need, dependencies, needs
+from canary.controller.dependents import Dependents, dependencies, needs
+from canary.controller.following import Following
 from canary.controller.former import former_routes, formers
 from canary.controller.memo import Memo
 from canary.controller.records import (
@@ -76,6 +75,7 @@ class Tracker:
         )
         self.schemas = Schemas(cluster, monotonic)
         self.store = Store(self.caches, self.schemas)
+        self.following = Following(self.caches)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
         self._groups = groups
@@ -88,26 +88,22 @@ class Tracker:
         self._pods_matter: set[CanaryKey] = set()
         self._tracked: Memo[bool] = Memo()
         """Who is followed for already, and by what that was judged."""
-        self._needs: dict[CanaryKey, frozenset[Need]] = {}
-        self._users: defaultdict[Need, set[CanaryKey]] = defaultdict(set)
-        """Who needs what is followed; the namespace is that of the cache."""
-        self._followed: dict[CanaryKey, frozenset[Need]] = {}
-        self._sets: WeakKeyDictionary[frozenset[Need], ReferenceType[frozenset[Need]]]
-        self._sets = WeakKeyDictionary()
 
     def start(self) -> None:
         """Tell what is kept of each kind, and follow the Canaries, which say what else to follow."""
         register = self.caches.register
         for group in self._groups:
-            register(canary_kind(group), self._reader.keep, owners=_held_service)
+            register(canary_kind(group), self._reader.keep, owners=lambda each: each.held_service)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
         targets = [target_for(name) for name in TARGETS.names()]
         for target in targets:
             register(target.kind, WorkloadReader(target, self._hashing).read)
             for kind in target.beside:
-                register(kind, partial(member_record, targets), owners=_workload_of)
-        register(POD, partial(pod_record, targets), owners=_workload_of)
+                register(
+                    kind, partial(member_record, targets), owners=lambda record: (record.workload,)
+                )
+        register(POD, partial(pod_record, targets), owners=lambda record: (record.workload,))
         for kind in KINDS.values():
             register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
         for kind in (SERVICE, AUTOSCALER):
@@ -160,17 +156,6 @@ class Tracker:
             [each.problem for each in required if await self.schemas.lacks(each.kind, each.path)]
         )
 
-    def known(self, record: CanaryRecord) -> bool:
-        """Tell whether all that a Canary needs is known."""
-        return all(self.caches.synced(*need) for need in self._needs.get(record.key, ()))
-
-    def pending(self, record: CanaryRecord) -> bool:
-        """Tell whether something that a Canary needs is neither known nor known to be out of reach."""
-        return not all(
-            self.caches.synced(*need) or self.caches.obstacle(*need)
-            for need in self._needs.get(record.key, ())
-        )
-
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
         kind, namespace = record.target_kind, record.key.namespace
@@ -182,19 +167,6 @@ class Tracker:
         """Tell why the target and the primary may not be read; empty where they may."""
         kind = record.target_kind
         return "" if kind is None else self.caches.forbidden(kind, record.key.namespace)
-
-    def sources(self, record: CanaryRecord) -> list[tuple[Kind, str]]:
-        """Name what is followed for a Canary, the Canaries themselves included."""
-        needs = (
-            *self._needs.get(record.key, ()),
-            (canary_kind(record.key.group), record.key.namespace),
-        )
-        return [source for need in needs for source in self.caches.sources(*need)]
-
-    def obstacle(self, record: CanaryRecord) -> str:
-        """Tell why what a Canary needs can't be known; empty where it is, or soon will be."""
-        found = {self.caches.obstacle(*need) for need in self._needs.get(record.key, ())}
-        return "; ".join(sorted(found - {""}))
 
     def problems(self) -> list[str]:
         """Tell why it is not known which Canaries there are; nothing where it is.
@@ -247,8 +219,7 @@ class Tracker:
         for router in filter(None, routers):
             for kind in router.kinds:
                 self.caches.register(kind, partial(pack, refusal=router.refusal))
-        wanted = self._shared(needs(record, target, primary, configs=self._followed_configs))
-        self._needs[record.key] = wanted
+        wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
         followed = {(kind, place if self._namespaces else ALL) for kind, place in namespaced}
         if pods_matter:
@@ -258,7 +229,7 @@ class Tracker:
                 beside = record.workload.beside if record.workload else ()
                 followed |= {(kind, record.key.namespace) for kind in beside}
         self._depend(record.key, dependencies(record, target, primary))
-        self._follow(record.key, self._shared(followed))
+        self.following.follow(record.key, wanted, followed)
 
     def _in_trouble(self, record: CanaryRecord) -> bool:
         if record.canary is None:
@@ -270,45 +241,17 @@ class Tracker:
             for _ in self.caches.owned(POD, record.key.namespace, name)
         )
 
-    def _shared(self, places: Iterable[Need]) -> frozenset[Need]:
-        """Give one and the same set to all Canaries that need the same."""
-        wanted = frozenset(places)
-        known = self._sets.get(wanted)
-        shared = known() if known is not None else None
-        if shared is None:
-            self._sets[wanted] = ref(wanted)
-            return wanted
-        return shared
-
     def _forget(self, known: KnownCanary) -> None:
         self._reader.forget(known)
         self._tracked.forget(known.key)
         self._pods_matter.discard(known.key)
         self._depend(known.key, ())
-        self._needs.pop(known.key, None)
-        self._follow(known.key, frozenset())
+        self.following.forget(known.key)
 
     def _depend(self, key: CanaryKey, objects: Iterable[ObjectKey]) -> None:
         for gone in self._dependents.set(key, objects):
             # Its kind may be followed no more, and nobody tell when it is deleted.
             self.configs.forget(gone.kind, gone.namespace, gone.name)
-
-    def _follow(self, key: CanaryKey, after: frozenset[Need]) -> None:
-        before = self._followed.get(key, frozenset())
-        if before is after:
-            return
-        for place in after - before:
-            self._users[place].add(key)
-            self.caches.require(*place)
-        for place in before - after:
-            self._users[place].discard(key)
-            if not self._users[place]:
-                del self._users[place]
-                self.caches.release(*place)
-        if after:
-            self._followed[key] = after
-        else:
-            self._followed.pop(key, None)
 
     # --------------------------------------------------------------------------------------- waking
 
@@ -353,19 +296,8 @@ class Tracker:
 
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""
-        for key, wanted in self._needs.items():
-            if any(kind == each for each, _ in wanted | self._followed.get(key, frozenset())):
-                self._wake(key)
-
-
-def _held_service(known: KnownCanary) -> tuple[str, ...]:
-    """Index a Canary by the service that everything of it is made under."""
-    return (known.held.service,) if known.held.service else ()
-
-
-def _workload_of(record: MemberRecord | PodRecord) -> tuple[str, ...]:
-    """Index what belongs to a workload by the name of that."""
-    return (record.workload,)
+        for key in self.following.concerned(kind):
+            self._wake(key)
 
 
 def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], Names, bool]:

@@ -1,4 +1,8 @@
-"""What actions ask for, rendered: the objects as they must be, beside those that are there."""
+"""What actions ask for, rendered: the objects as they must be, beside those that are there.
+
+Long because what stands under former names is rendered by the same steps as what stands under the
+present ones.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

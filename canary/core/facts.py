@@ -1,6 +1,7 @@
 """What is observed: the facts that a decision is made on.
 
 Facts are gathered by the shell and never computed from a status.
+Long because it is one vocabulary: whatever a decision may depend on is named here.
 """
 
 from collections.abc import Mapping

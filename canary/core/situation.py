@@ -2,6 +2,7 @@
 
 A situation is frozen: every verb returns another one. What a run does lives in the modules of its
 phases; which words people read lives in `conditions.py` and `waits.py`.
+Long because the verbs are methods of one frozen value, and each is a few lines.
 """
 
 from collections.abc import Iterable

@@ -3,6 +3,7 @@
 Reading is pure: from mappings, with every problem at once. A flag wins over the environment, and a
 secret comes from the environment or from a file, never from a flag, which everyone on the machine
 could see.
+Long because it is a table: one entry a flag.
 """
 
 from collections.abc import Iterator, Mapping

@@ -33,7 +33,7 @@ async def test_canaries_that_come_and_go_in_ever_new_namespaces_leave_nothing_be
                 return (manifest.get("status") or {}).get("phase") == "Initialized"
 
             await until(initialized, f"initialised in {namespace}")
-        assert len(tracker._sets) >= len(NAMESPACES)
+        assert len(tracker.following._sets) >= len(NAMESPACES)
         assert len(tracker.configs._checksums) == len(NAMESPACES)
         for namespace in NAMESPACES:
             await world.api.delete(CANARY, namespace, APP)
@@ -48,8 +48,8 @@ async def test_canaries_that_come_and_go_in_ever_new_namespaces_leave_nothing_be
 
             await until(gone, f"gone from {namespace}")
         await until(lambda: not tracker.canaries(), "seen to be gone")
-        assert not tracker._sets
-        assert not tracker._needs
-        assert not tracker._users
+        assert not tracker.following._sets
+        assert not tracker.following._needs
+        assert not tracker.following._users
         assert not tracker.configs._checksums
         assert not tracker._dependents._canaries
