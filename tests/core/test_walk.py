@@ -368,13 +368,26 @@ class Journey(RuleBasedStateMachine):
         if weight > before:
             assert target is not None
             assert target.ready() or (target_serves and not primary_serves)
+        self._check_widened(decision, target, primary_serves)
         # A first route under new names takes on what the former ones carry.
         routes = (routed, *self.world.left.values())
         carried = max((each.weight for each in routes if each is not None), default=0)
         for action in decision.actions:
             if isinstance(action, RouteTraffic) and action.traffic.weight > carried:
                 assert target is not None
-                assert target.ready() or action.traffic.weight == 100
+                assert target.ready() or action.traffic.spares_primary
+
+    def _check_widened(
+        self, decision: Decision, target: Workload | None, primary_serves: bool
+    ) -> None:
+        """What some requests had is given to all only where the canary can take it, and must."""
+        weights, before = decision.status.weights, self.status.weights
+        if before.matched and weights.canary and not weights.matched:
+            assert target is not None
+            assert weights.canary == 100
+            assert target.ready() or not primary_serves
+        stepping = decision.status.phase in {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
+        assert not weights.mirror or (stepping and not weights.canary)
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""
@@ -392,7 +405,8 @@ class Journey(RuleBasedStateMachine):
         if self.spec.suspend or before.phase is Phase.NEW or not ours:
             return
         assert not status.weights.canary or target_serves or not primary_serves
-        assert not status.weights.primary or primary_serves or not target_serves
+        primary_gets = status.weights.primary or status.weights.matched
+        assert not primary_gets or primary_serves or not target_serves
 
     def _check_told(self, decision: Decision) -> None:
         """Every end of a run is told once, and everything that is told has a name of its own."""

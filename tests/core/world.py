@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
 from canary.core.actions import (
     Action,
@@ -37,8 +38,22 @@ from canary.core.traffic import Seen, Traffic
 from tests.builders import T0, a_spec
 
 ROUTE = "VirtualService/podinfo"
+MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
+
+
+def _odd() -> CanarySpec:
+    """A plan that no shorthand comes to: weights that are repeated, none, and fewer."""
+    spec = a_spec(analysis={"stepWeights": [20]})
+    weights = spec.analysis.model_copy(update={"step_weights": (20, 20, 0, 60, 40)})
+    return spec.model_copy(update={"analysis": weights})
+
+
 SPECS = (
     a_spec(),
+    _odd(),
+    a_spec(analysis={"iterations": 3, "match": MATCH}),
+    a_spec(analysis={"iterations": 2, "mirror": True}),
+    a_spec(analysis={"stepWeights": [20, 60], "match": MATCH, "mirror": True}),
     a_spec(skipAnalysis=True),
     a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
     a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
