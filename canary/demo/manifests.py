@@ -122,7 +122,8 @@ def canary(
     **spec: Any,
 ) -> Manifest:
     """Give a Canary that goes 10, 20, … 50 % and judges the built-in metrics."""
-    steps = {} if "stepWeights" in (analysis or {}) else {"stepWeight": 10, "maxWeight": 50}
+    planned = {"stepWeights", "iterations"} & (analysis or {}).keys()
+    steps = {} if planned else {"stepWeight": 10, "maxWeight": 50}
     parents: dict[str, Any] = {}
     if router.partition(":")[0] == "gatewayapi":
         # A Service as the parent: the route holds for every caller of the service.

@@ -281,10 +281,10 @@ class World(ABC):
         )
 
     @asynccontextmanager
-    async def traffic(self) -> AsyncIterator[Load]:
-        """Send requests to the app all the while."""
+    async def traffic(self, **headers: str) -> AsyncIterator[Load]:
+        """Send requests to the app all the while, with these headers."""
         await self.mesh.settled()
-        async with self._load(rate=self._requests_per_second) as load:
+        async with self._load(rate=self._requests_per_second, headers=headers) as load:
             yield load
 
     def _load(self, **options: Any) -> Load:

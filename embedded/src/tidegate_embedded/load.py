@@ -7,7 +7,8 @@ import asyncio
 import itertools
 import time
 from collections import Counter, deque
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -34,13 +35,16 @@ class Load:
         rate: float = 100.0,
         connections: int = 16,
         path: str = "/",
+        headers: Mapping[str, str] = MappingProxyType({}),
         timeout_seconds: float = 10.0,
         window_seconds: float = 3.0,
         canary_mark: str = "-canary.",
     ) -> None:
         address = urlsplit(url)
         self._address = (address.hostname or "", address.port or 80)
-        self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\n\r\n".encode()
+        fields = {"Host": host, "User-Agent": "load"} | dict(headers)
+        lines = (f"GET {path} HTTP/1.1", *(f"{name}: {text}" for name, text in fields.items()))
+        self._request = "\r\n".join((*lines, "", "")).encode()
         self._rate = rate
         self._connections = connections
         self._timeout_seconds = timeout_seconds

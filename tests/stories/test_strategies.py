@@ -1,0 +1,125 @@
+"""Stories of A/B testing, blue/green and mirroring: who is answered by which version, and when."""
+
+import pytest
+
+from canary.demo.manifests import APP
+from canary.demo.world import World
+from tests.stories.conftest import Receiver
+from tests.stories.telling import SUCCESS_RATE, then_at_rest, until_told, until_waiting
+
+pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
+
+INSIDER = {"x-insider": "yes"}
+APPROVAL = {"type": "confirm-promotion", "name": "by-hand"}
+AB_TESTING = {
+    "interval": "1s",
+    "iterations": 2,
+    "match": [
+        {"headers": {"x-insider": {"exact": "yes"}}},
+        {"headers": {"cookie": {"regex": "^(.*?;)?(canary=always)(;.*)?$"}}},
+    ],
+    "metrics": [SUCCESS_RATE],
+    "webhooks": [APPROVAL],
+}
+
+
+@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+async def test_ab_testing_gives_the_canary_the_requests_that_match_and_no_others(
+    world: World,
+) -> None:
+    # Given a canary for insiders, known by a header or by a cookie
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(analysis=AB_TESTING)
+    await world.until_phase("Initialized", seconds=120)
+    async with (
+        world.traffic() as everybody,
+        world.traffic(**INSIDER) as insiders,
+        world.traffic(cookie="canary=always; a=b") as holders,
+    ):
+        # When a version is released
+        await world.release("2.0")
+        await world.until_routed(100)
+        loads = (everybody, insiders, holders)
+        for load in loads:
+            load.restart()
+        # Then insiders are answered by it, and everybody else by the version before
+        seen = [set((await load.reaches(60)).by_version) for load in loads]
+        assert seen == [{"1.0"}, {"2.0"}, {"2.0"}]
+        # And after as many passes as iterations it waits for a person, who promotes it
+        status = await until_waiting(world, "PromotionGate")
+        assert (status["iterations"], status["weights"]["matched"]) == (2, True)
+        await world.annotate("approve")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        for load in loads:
+            load.restart()
+            assert set((await load.reaches(30)).by_version) == {"2.0"}
+            assert load.stats().failed == 0, load.stats().failures
+    await until_told(world, "IterationPassed", "Promoted")
+
+
+@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: World) -> None:
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(analysis=AB_TESTING | {"iterations": 100})
+    await world.until_phase("Initialized", seconds=120)
+    async with world.traffic() as everybody, world.traffic(**INSIDER) as insiders:
+        # When a version is released that fails every other request
+        await world.release("2.0", ERROR_RATE="0.5")
+        # Then it is rolled back, insiders are back at the old one, and nobody else has seen it
+        await world.until_phase("Failed", seconds=120)
+        await then_at_rest(world, "1.0")
+        insiders.restart()
+        assert set((await insiders.reaches(30)).by_version) == {"1.0"}
+        assert everybody.stats().failed == 0, everybody.stats().failures
+
+
+@pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi"], indirect=True)
+async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved(
+    world: World, receiver: Receiver
+) -> None:
+    # Given a canary that is tested without traffic, with copies of requests where there are any
+    mirrors = world.router != "smi"
+    load_test = {"type": "rollout", "name": "load-test", "url": f"{receiver.url}/load"}
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(
+        analysis={
+            "interval": "1s",
+            "iterations": 2,
+            "mirror": mirrors,
+            "metrics": [],
+            "webhooks": [load_test, APPROVAL],
+        }
+    )
+    await world.until_phase("Initialized", seconds=120)
+    async with world.traffic() as load:
+        # When a version is released
+        await world.release("2.0")
+        status = await until_waiting(world, "PromotionGate")
+        # Then its tests have run, and nobody was answered by it
+        assert (status["canaryWeight"], status["iterations"]) == (0, 2)
+        assert len(receiver.sent("/load")) >= 2
+        assert set(load.stats().by_version) == {"1.0"}
+        if mirrors:
+            assert status["weights"]["mirror"] == 100
+            await world.until(lambda: copied(world), "requests are mirrored")
+        # And when a person approves it, all traffic goes to it
+        await world.annotate("approve")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        load.restart()
+        assert set((await load.reaches(30)).by_version) == {"2.0"}
+        assert load.stats().failed == 0, load.stats().failures
+    await until_told(world, "IterationPassed", "WeightAdvanced", "Promoted")
+
+
+async def copied(world: World) -> bool:
+    """Whether Envoy has sent requests to the canary."""
+    counters = await world.mesh.counters()
+    mine = f".{world.namespace}."
+    return any(
+        each.total for name, each in counters.items() if f"|{APP}-canary." in name and mine in name
+    )
