@@ -44,6 +44,8 @@ SHOWN = {
     "webhook.yaml": "spec.analysis.webhooks",
     "alert.yaml": "spec.analysis.alerts",
     "gateway-api.yaml": "spec.service.gatewayRefs",
+    "ab-testing.yaml": "spec.analysis.match",
+    "blue-green.yaml": "spec.analysis.iterations",
     "autoscaler.yaml": "spec.autoscalerRef",
     "template-variables.yaml": "spec.analysis.metrics.0.templateVariables",
     "without-traffic.yaml": "spec.analysis.metrics.0.onNoData",
