@@ -12,9 +12,9 @@ from analysis.providers import PROVIDERS
 from canary.cluster.credentials import load_credentials
 from canary.controller import handlers, logs
 from canary.controller.admission import Reviewer
-from canary.controller.canaries import CanaryReader
 from canary.controller.controller import Controller
 from canary.controller.moderation import ModeratedSelector
+from canary.controller.reading import CanaryReader
 from canary.errors import CanaryError
 from canary.routers import router_for
 from canary.settings import Settings

@@ -19,8 +19,8 @@ from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import CanaryReader
 from canary.controller.queries import QueryBuilder, Stores
+from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import metric_template_kind
 from canary.errors import NotFound

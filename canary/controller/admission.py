@@ -11,8 +11,8 @@ from typing import Any
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import WORD_BYTES, clip
 from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.canaries import CanaryReader
 from canary.controller.installed import missing_plugins
+from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem, SpecWarning
 
 Review = Mapping[str, Any]

@@ -12,15 +12,11 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import (
-    FINALIZER,
-    CanaryReader,
-    CanaryRecord,
-    canary_kind,
-)
+from canary.controller.canaries import FINALIZER, CanaryRecord, canary_kind
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
+from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadRecord, pack, packed
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted

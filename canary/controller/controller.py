@@ -25,7 +25,7 @@ from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.authority import Authority
-from canary.controller.canaries import CanaryKey, CanaryReader
+from canary.controller.canaries import CanaryKey
 from canary.controller.configs import followed_kinds
 from canary.controller.hooks import HookPayload, HookResult
 from canary.controller.introduction import introduce
@@ -35,6 +35,7 @@ from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
+from canary.controller.reading import CanaryReader
 from canary.controller.reconcile import Reconciler
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader

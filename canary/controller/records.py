@@ -4,7 +4,7 @@ A record is made once, when its object changes. Objects that tidegate writes who
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple
@@ -22,19 +22,10 @@ from canary.api.ownership import (
     owners,
 )
 from canary.controller.memo import Memo
-from canary.core.facts import Image, Trouble, UpdateStrategy
+from canary.core.facts import Image, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
 from canary.targets import Target
-
-_HOPELESS = frozenset(
-    {"CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName"}
-)
-"""Reasons of a waiting container that more waiting seldom mends.
-
-The first failure of a pull (ErrImagePull), or a ConfigMap that is created a moment later
-(CreateContainerConfigError), mends itself often enough to be left to the deadline.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,28 +100,6 @@ class WorkloadRecord:
         """Decode the outline."""
         document: Manifest = orjson.loads(self.outline)
         return document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberRecord:
-    """What stands between a workload and its pods: which template of which workload it is for."""
-
-    kind: Kind
-    """Of the workload."""
-    workload: str
-    version: str
-    rollout: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRecord:
-    """A pod in trouble."""
-
-    kind: Kind
-    """Of the workload."""
-    workload: str
-    version: str
-    trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,37 +251,6 @@ def _services_outline(workload: Manifest) -> bytes:
     return packed({"spec": outline})
 
 
-def member_record(targets: Iterable[Target], manifest: Manifest) -> MemberRecord | None:
-    """Trim what stands between a workload and its pods; None where it belongs to none."""
-    for target in targets:
-        member = target.member(manifest)
-        if member is not None:
-            return MemberRecord(
-                kind=target.kind,
-                workload=member.workload,
-                version=member.version,
-                rollout=member.rollout,
-            )
-    return None
-
-
-def pod_record(targets: Iterable[Target], manifest: Manifest) -> PodRecord | None:
-    """Trim a pod; None where it is in no trouble, or belongs to no workload that is known."""
-    trouble = None if metadata_of(manifest).get("deletionTimestamp") else _trouble(manifest)
-    if trouble is None:
-        return None
-    for target in targets:
-        member = target.member(manifest)
-        if member is not None:
-            return PodRecord(
-                kind=target.kind,
-                workload=member.workload,
-                version=member.version,
-                trouble=trouble,
-            )
-    return None
-
-
 def config_record(manifest: Manifest) -> ConfigRecord:
     """Trim a ConfigMap or Secret, or what the API server gives of its metadata."""
     metadata = metadata_of(manifest)
@@ -331,31 +269,3 @@ def metadata_of(manifest: Manifest) -> dict[str, Any]:
     """Give an object's metadata."""
     metadata: dict[str, Any] = manifest["metadata"]
     return metadata
-
-
-def _trouble(pod: Manifest) -> Trouble | None:
-    status = pod.get("status") or {}
-    containers = (
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
-    )
-    for container in containers:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        last = (container.get("lastState") or {}).get("terminated") or {}
-        reason = waiting.get("reason", "")
-        if reason not in _HOPELESS:
-            continue
-        return Trouble(
-            reason="OOMKilled" if last.get("reason") == "OOMKilled" else reason,
-            pod=metadata_of(pod)["name"],
-            container=container.get("name", ""),
-            message=_message(waiting, last),
-        )
-    return None
-
-
-def _message(waiting: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    said = [str(waiting.get("message") or ""), str(last.get("message") or "")]
-    if last.get("exitCode") is not None:
-        said.append(f"exit code {last['exitCode']}")
-    return "; ".join(each.strip() for each in said if each.strip())[:300]

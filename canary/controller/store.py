@@ -8,7 +8,8 @@ from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
 from canary.controller.memo import Memo
-from canary.controller.records import MemberRecord, Packed, PodRecord, WorkloadRecord
+from canary.controller.pods import MemberRecord, PodRecord
+from canary.controller.records import Packed, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
 from canary.routers import ClusterState as Routes

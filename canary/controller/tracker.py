@@ -14,29 +14,21 @@ from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import Schemas
-from canary.controller.canaries import (
-    CanaryKey,
-    CanaryReader,
-    CanaryRecord,
-    KnownCanary,
-    canary_kind,
-)
+from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary, canary_kind
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, dependencies, needs
 from canary.controller.following import Following
 from canary.controller.former import former_routes, formers
 from canary.controller.memo import Memo
+from canary.controller.pods import MemberRecord, PodRecord, member_record, pod_record
+from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
-    MemberRecord,
     Packed,
-    PodRecord,
     WorkloadReader,
     WorkloadRecord,
     config_record,
-    member_record,
     pack,
-    pod_record,
 )
 from canary.controller.store import Store
 from canary.controller.templates import (

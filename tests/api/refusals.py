@@ -14,8 +14,8 @@ from pathlib import Path
 import yaml
 
 from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.canaries import CanaryReader
 from canary.controller.installed import missing_plugins
+from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
 from tests.api.examples import BAD, JsonObject, a_canary, a_receiver, a_template, patched
 from tests.api.test_unsupported import REFUSED

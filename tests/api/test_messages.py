@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canary.controller.canaries import CanaryReader
+from canary.controller.reading import CanaryReader
 from canary.errors import Problem
 from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, a_canary, patched
 from tests.api.test_unsupported import REFUSED

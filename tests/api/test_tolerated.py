@@ -3,7 +3,7 @@
 import pytest
 
 from canary.api.validation import parse_canary
-from canary.controller.canaries import CanaryReader
+from canary.controller.reading import CanaryReader
 from tests.api.examples import GONE, a_canary, patched
 
 READER = CanaryReader("istio")

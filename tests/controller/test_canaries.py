@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canary.controller.canaries import CanaryReader
+from canary.controller.reading import CanaryReader
 from canary.demo import manifests
 from canary.demo.embedded import CRD
 from tests.controller.running import CANARY, DEMO, World, until

@@ -7,9 +7,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights, write_status
-from canary.controller.canaries import CanaryKey, CanaryReader, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.controller import Controller
 from canary.controller.metrics import Metrics
+from canary.controller.reading import CanaryReader
 from canary.settings import Settings
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)

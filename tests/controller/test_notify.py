@@ -14,9 +14,10 @@ from canary.api.meta import GROUP
 from canary.api.status import CanaryStatus, Notice
 from canary.cluster.cache import CacheSet
 from canary.controller.alerts import AlertSender
-from canary.controller.canaries import CanaryKey, CanaryReader
+from canary.controller.canaries import CanaryKey
 from canary.controller.notify import NoticeDispatcher
 from canary.controller.queries import QueryBuilder, Stores
+from canary.controller.reading import CanaryReader
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import (

@@ -4,13 +4,8 @@ from typing import Any
 
 import pytest
 
-from canary.controller.records import (
-    WorkloadReader,
-    config_record,
-    member_record,
-    pack,
-    pod_record,
-)
+from canary.controller.pods import member_record, pod_record
+from canary.controller.records import WorkloadReader, config_record, pack
 from canary.core.facts import Amount, Image, UpdateStrategy
 from canary.demo.manifests import deployment
 from canary.targets import target_for

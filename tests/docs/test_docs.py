@@ -16,7 +16,7 @@ from canary.api.kinds import Manifest
 from canary.api.schema import crds
 from canary.cli import main
 from canary.controller.admission import Reviewer
-from canary.controller.canaries import CanaryReader
+from canary.controller.reading import CanaryReader
 from tests.docs.pages import (
     DOCS,
     EXAMPLES,

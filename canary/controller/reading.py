@@ -1,0 +1,206 @@
+"""Reading Canaries: packed for the caches, and parsed for as long as they are worked on."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS, unknown_annotations
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.api.meta import PEER_GROUP
+from canary.api.peer import read_peer_status
+from canary.api.raw import part
+from canary.api.shown import shown
+from canary.api.status import CanaryStatus, Names, read_status
+from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary
+from canary.controller.records import packed
+from canary.controller.specs import ReadSpec, SpecReader
+from canary.core.facts import Command
+from canary.core.phases import IDLE
+from canary.core.signature import LONGEST
+from canary.errors import Problem, SpecWarning
+from canary.targets import Target, installed_target
+
+MOST_AT_REST = 64
+"""So many Canaries at rest stay parsed for a while: their run may just have ended."""
+
+
+class CanaryReader:
+    """Reads Canaries, and parses a spec only when its generation has changed.
+
+    What was parsed of a Canary is dropped some time after it came to rest.
+    """
+
+    def __init__(self, default_router: str, *, own_namespace_only: bool = False) -> None:
+        self._default_router = default_router
+        self._specs = SpecReader(default_router, own_namespace_only=own_namespace_only)
+        self._parsed: dict[str, ReadSpec] = {}
+        self._sound: dict[str, ReadSpec] = {}
+        """The last sound specs of Canaries whose newest ones are not."""
+        self._records: dict[str, tuple[bytes, CanaryRecord]] = {}
+        self._at_rest: OrderedDict[str, None] = OrderedDict()
+
+    def keep(self, manifest: Manifest) -> KnownCanary:
+        """Pack an object for the caches, whatever it holds."""
+        content = _content(manifest)
+        record = self._read(manifest, content)
+        return KnownCanary(
+            key=record.key,
+            uid=record.uid,
+            created=record.created,
+            deleting=record.deleting,
+            target=record.target,
+            target_kind=record.target_kind,
+            service=record.service,
+            services=record.services,
+            held=record.held,
+            content=content,
+        )
+
+    def recall(self, known: KnownCanary) -> CanaryRecord:
+        """Make the record of what was packed."""
+        remembered = self._records.get(known.uid)
+        if remembered is not None and remembered[0] == known.content:
+            return remembered[1]
+        return self._read(orjson.loads(known.content), known.content)
+
+    def read(self, manifest: Manifest) -> CanaryRecord:
+        """Make the record of an object, whatever it holds."""
+        return self._read(manifest, _content(manifest))
+
+    def _read(self, manifest: Manifest, content: bytes) -> CanaryRecord:
+        uid = manifest["metadata"].get("uid", "")
+        remembered = self._records.get(uid)
+        if remembered is not None and remembered[0] == content:
+            record = remembered[1]
+        else:
+            record = self._record(manifest)
+        if uid:
+            self._records[uid] = content, record
+            self._rest(record)
+        return record
+
+    def _rest(self, record: CanaryRecord) -> None:
+        """Keep what is busy parsed, and what has come to rest last."""
+        self._at_rest.pop(record.uid, None)
+        if record.status.phase in IDLE:
+            self._at_rest[record.uid] = None
+        if len(self._at_rest) > MOST_AT_REST:
+            oldest, _ = self._at_rest.popitem(last=False)
+            self._drop(oldest)
+
+    def _record(self, manifest: Manifest) -> CanaryRecord:
+        metadata = manifest["metadata"]
+        group = str(manifest["apiVersion"]).partition("/")[0]
+        uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
+        before = self._parsed.get(uid)
+        parsed = before
+        if parsed is None or parsed.generation != generation or not generation:
+            parsed = self._specs.read(manifest)
+            self._parsed[uid] = parsed
+            self._remember_sound(uid, before, parsed)
+        annotations = metadata.get("annotations") or {}
+        acted_on = self._sound.get(uid, parsed) if parsed.problems else parsed
+        canary, status = acted_on.canary, _status(group, manifest.get("status"))
+        workload, problems = acted_on.workload, parsed.problems
+        if canary is not None and status.names is not None:
+            canary = _with_primary(canary, status.names)
+            if status.names.kind not in {"", canary.spec.target_ref.kind}:
+                problems = (*problems, _other_kind(canary, status.names.kind))
+                canary, workload = _with_kind(canary, status.names.kind)
+        return CanaryRecord(
+            key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
+            uid=uid,
+            created=metadata.get("creationTimestamp", ""),
+            resource_version=metadata.get("resourceVersion", ""),
+            generation=generation,
+            deleting="deletionTimestamp" in metadata,
+            finalizers=tuple(metadata.get("finalizers") or ()),
+            commands=_commands(annotations),
+            accepted_risks=_accepted_risks(annotations),
+            status=status,
+            canary=canary,
+            router=acted_on.router,
+            workload=workload,
+            provider=self._provider(canary),
+            problems=problems,
+            warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
+            unguided=bool(parsed.problems) and acted_on is parsed,
+        )
+
+    def _provider(self, canary: Canary | None) -> str:
+        return (canary.spec.provider if canary else None) or self._default_router
+
+    def _remember_sound(self, uid: str, before: ReadSpec | None, parsed: ReadSpec) -> None:
+        """Keep what was sound before: a run under way goes on by it."""
+        if not parsed.problems:
+            self._sound.pop(uid, None)
+        elif before is not None and not before.problems and before.canary is not None:
+            self._sound[uid] = before
+
+    def problems(self, manifest: Manifest) -> tuple[Problem, ...]:
+        """Name everything that is wrong with an object, without keeping anything of it."""
+        return self._specs.read(manifest).problems
+
+    def warnings(self, manifest: Manifest) -> tuple[SpecWarning, ...]:
+        """Name what of an object is accepted but ignored or changed."""
+        annotations = part(manifest.get("metadata"), "annotations")
+        known = annotations if isinstance(annotations, Mapping) else {}
+        return (*self._specs.read(manifest).warnings, *unknown_annotations(known))
+
+    def forget(self, record: CanaryRecord | KnownCanary) -> None:
+        """Drop what was parsed of a Canary that is gone."""
+        self._at_rest.pop(record.uid, None)
+        self._drop(record.uid)
+
+    def _drop(self, uid: str) -> None:
+        self._parsed.pop(uid, None)
+        self._sound.pop(uid, None)
+        self._records.pop(uid, None)
+
+
+def _with_primary(canary: Canary, names: Names) -> Canary:
+    """Let a Canary know its primary by the name that it came up under."""
+    spec = canary.spec.with_primary(names.primary)
+    return canary if spec is canary.spec else canary.model_copy(update={"spec": spec})
+
+
+def _with_kind(canary: Canary, kind: str) -> tuple[Canary, Target | None]:
+    """Give a Canary with the kind of target that everything was made for, and that kind's target."""
+    spec = canary.spec.with_kind(kind).with_primary(canary.spec.primary_name)
+    return canary.model_copy(update={"spec": spec}), installed_target(kind)
+
+
+def _other_kind(canary: Canary, kind: str) -> Problem:
+    return Problem(
+        "spec.targetRef.kind",
+        shown(canary.spec.target_ref.kind),
+        f"set it back to {kind}, or delete the Canary and create it again: a target cannot become "
+        "one of another kind",
+    )
+
+
+def _content(manifest: Manifest) -> bytes:
+    metadata = manifest["metadata"]
+    if "managedFields" in metadata:
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        manifest = manifest | {"metadata": kept}
+    return packed(manifest)
+
+
+def _status(group: str, raw: object) -> CanaryStatus:
+    return read_peer_status(raw) if group == PEER_GROUP else read_status(raw)
+
+
+def _accepted_risks(annotations: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(annotations.get(ACCEPT_RISK, "")).replace(",", " ").split())
+
+
+def _commands(annotations: Mapping[str, Any]) -> tuple[Command, ...]:
+    return tuple(
+        Command(verb=verb, value=str(annotations[PREFIX + verb])[:LONGEST])
+        for verb in VERBS
+        if PREFIX + verb in annotations
+    )
