@@ -75,8 +75,10 @@ def refers_to_canary(reference: Mapping[str, Any]) -> bool:
 
 
 def owned(canary: Canary, obj: Manifest) -> bool:
-    """Tell whether an object is this Canary's own."""
+    """Tell whether an object is this Canary's own, be it that it has lost its owner."""
     references = obj["metadata"].get("ownerReferences") or ()
+    if not references:
+        return ownerless(owners(obj)) and not adopted(obj)
     return any(reference.get("uid") == canary.metadata.uid for reference in references)
 
 
@@ -89,13 +91,25 @@ def owners(obj: Manifest) -> tuple[str, ...]:
         else f"{each.get('kind')}.{each.get('apiVersion')} {each.get('name')}"
         for each in metadata.get("ownerReferences") or ()
     )
-    manager = (metadata.get("labels") or {}).get(MANAGED_BY, MANAGER)
-    return named if manager == MANAGER else (*named, str(manager))
+    manager = (metadata.get("labels") or {}).get(MANAGED_BY)
+    if manager is None or (manager == MANAGER and named):
+        return named
+    return (*named, str(manager))
 
 
 def ours(canary: Canary, owners: Iterable[str]) -> bool:
     """Tell whether a Canary of this name is among the owners of an object."""
     return f"{CANARY}{canary.metadata.name}" in owners
+
+
+def ownerless(owners: tuple[str, ...]) -> bool:
+    """Tell whether an object that tidegate has made has lost its owner references."""
+    return owners == (MANAGER,)
+
+
+def ours_or_ownerless(canary: Canary, owners: tuple[str, ...]) -> bool:
+    """Tell whether an object is a Canary's of this name, or was and has lost its owner."""
+    return ours(canary, owners) or ownerless(owners)
 
 
 def own_metadata(

@@ -127,8 +127,7 @@ class Applier:
         inputs = (action, *self._behind(record, action))
         if self._as_wanted.recall(place, inputs):
             return False
-        left = frozenset() if isinstance(action, EnsureAutoscaler) else action.left
-        wanted = [each for each in self._wanted(record, action) if each.place not in left]
+        wanted = [each for each in self._wanted(record, action) if each.place not in action.left]
         if any(self._store.changes.unseen(each.key) for each in wanted):
             # Somebody has changed it since this was decided, and has woken the Canary by that.
             return False

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from canary.api.kinds import ObjectKey
+from canary.api.ownership import ownerless
 from canary.controller.memo import Memo
 from canary.controller.records import Packed
 
@@ -26,12 +27,18 @@ class Changes:
         self._changes: Memo[Change] = Memo()
         self._shown: Memo[str] = Memo()
         """The versions that a decision knows of."""
+        self._owned_again: Memo[int] = Memo()
 
     def note(self, key: ObjectKey, before: Packed, after: Packed | None) -> None:
-        """Take in what an event has told of; what another replica has written is no change."""
+        """Take in what an event has told of; what another replica has written is no change.
+
+        Who only takes something away is known to nobody, but no replica takes an owner away.
+        """
         if after is None:
             version, changed_by = f"{before.resource_version} deleted", ""
-        elif after.content == before.content or not after.changed_by:
+        elif after.content == before.content or (
+            not after.changed_by and not ownerless(after.owners)
+        ):
             return
         else:
             version, changed_by = after.resource_version, after.changed_by
@@ -52,6 +59,14 @@ class Changes:
         """Tell whether an object was changed since something was decided about it."""
         change = self.find(key)
         return change is not None and change.version != self._shown.recall(key, ())
+
+    def own_again(self, key: ObjectKey) -> None:
+        """Take in that an object that had lost its owner was given it back."""
+        self._owned_again.keep(key, (), self.times_owned_again(key) + 1)
+
+    def times_owned_again(self, key: ObjectKey) -> int:
+        """Count how often an object was given its owner back: tells one loss from the next."""
+        return self._owned_again.recall(key, ()) or 0
 
     def settle(self, key: ObjectKey) -> None:
         """Take in that an object is as wanted."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from canary.api.kinds import AUTOSCALER, SERVICE, ObjectKey
-from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours
+from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours, ours_or_ownerless
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import Packed
 from canary.controller.store import Store
@@ -36,7 +36,7 @@ class Claims:
         canary, namespace = record.canary, record.key.namespace
         primary = self._store.primary(record)
         if primary is not None and not (
-            ours(canary, primary.owners)
+            ours_or_ownerless(canary, primary.owners)
             or self._left_behind(namespace, primary.owners, primary.canaries)
         ):
             yield (
@@ -50,7 +50,11 @@ class Claims:
         for key in _to_create(record):
             packed = self._store.packed(key)
             # What an earlier release has adopted is given back as it was.
-            if packed is None or ours(canary, packed.owners) or adopted(packed.manifest):
+            if (
+                packed is None
+                or ours_or_ownerless(canary, packed.owners)
+                or adopted(packed.manifest)
+            ):
                 continue
             if self._left_behind(namespace, packed.owners, canary_owners(packed.manifest)):
                 continue

@@ -1,4 +1,4 @@
-"""What others have changed in the routes and Services of a Canary, and is not put back yet.
+"""What others have changed of what a Canary keeps, and is not put back yet.
 
 Events tell of a change, with the object before and after it; what the change means is told by what
 the Canary renders. A change that was made while no controller ran is put back without a word.
@@ -6,6 +6,8 @@ the Canary renders. A change that was made while no controller ran is put back w
 
 from collections.abc import Iterator
 
+from canary.api.kinds import AUTOSCALER, ObjectKey
+from canary.api.ownership import ownerless
 from canary.api.shown import path
 from canary.api.status import Phase
 from canary.controller.canaries import CanaryRecord
@@ -34,21 +36,52 @@ class DriftFinder:
             for key in changed:
                 changes.settle(key)
             return ()
+        drifts = tuple(self._of_primary(record))
         if not changed:
-            return ()
+            return drifts
         try:
-            wanted = self._wanted(record, target)
+            wanted = self._wanted(record, target, changed)
         except CanaryError:
             # The write fails in the same way, and reports it.
-            return ()
-        return tuple(self._drifts(wanted))
+            return drifts
+        return (*drifts, *self._drifts(wanted))
 
-    def _wanted(self, record: CanaryRecord, target: WorkloadRecord | None) -> list[Wanted]:
-        services = self._renderer.services(record, target, Side.PRIMARY)
+    def _of_primary(self, record: CanaryRecord) -> Iterator[Drift]:
+        """Find that a primary has lost its owner: it would outlive its Canary."""
+        primary, kind = self._store.primary(record), record.target_kind
+        if primary is None or kind is None:
+            return
+        if ownerless(primary.owners) and not primary.leaving:
+            key = ObjectKey(kind=kind, namespace=record.key.namespace, name=primary.name)
+            yield Drift(
+                kind=kind.kind,
+                name=primary.name,
+                fields=(path(("metadata", "ownerReferences")),),
+                version=f"ownerless {self._store.changes.times_owned_again(key)}",
+            )
+
+    def _wanted(
+        self, record: CanaryRecord, target: WorkloadRecord | None, changed: list[ObjectKey]
+    ) -> list[Wanted]:
+        wanted = self._renderer.services(record, target, Side.PRIMARY)
         if record.canary is None:
-            return services
+            return wanted
         traffic = intended(record.canary.spec, record.status)
-        return [*services, *self._renderer.route(record, traffic)]
+        return [
+            *wanted,
+            *self._renderer.route(record, traffic),
+            *self._autoscaler(record, changed),
+        ]
+
+    def _autoscaler(self, record: CanaryRecord, changed: list[ObjectKey]) -> list[Wanted]:
+        """Render the primary's autoscaler with the lower bound that it was last given."""
+        change = next(
+            (self._store.changes.find(key) for key in changed if key.kind == AUTOSCALER), None
+        )
+        if change is None:
+            return []
+        minimum = change.before.manifest["spec"].get("minReplicas") or 0
+        return self._renderer.autoscaler(record, minimum)
 
     def _drifts(self, objects: list[Wanted]) -> Iterator[Drift]:
         for each in objects:

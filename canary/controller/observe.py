@@ -77,7 +77,7 @@ class Observer:
                 key = ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
                 await self._caches.freshen(key)
         target, primary = self._store.target(record), self._store.primary(record)
-        if primary is not None and not primary.belongs_to(record.uid):
+        if primary is not None and not primary.stays_with(record.uid):
             # It has the name, and is somebody else's, or goes with a Canary that was here before.
             primary = None
         seen: Revision | None = None

@@ -1,7 +1,7 @@
 """Primaries: brought to a revision from where the target has it, and owned by their Canary."""
 
 from canary.api.kinds import ObjectKey
-from canary.api.ownership import ours, own_metadata
+from canary.api.ownership import ours_or_ownerless, own_metadata
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
@@ -60,7 +60,9 @@ class Primaries:
         """
         current = self._current(record)
         assert record.canary is not None
-        if target is None or (current is not None and not ours(record.canary, current.owners)):
+        if target is None or (
+            current is not None and not ours_or_ownerless(record.canary, current.owners)
+        ):
             return False
         if current is not None and current.leaving:
             # Its place is free when it is gone.
@@ -90,7 +92,7 @@ class Primaries:
         """
         current = self._current(record)
         assert record.canary is not None
-        if current is None or not ours(record.canary, current.owners):
+        if current is None or not ours_or_ownerless(record.canary, current.owners):
             return False
         assert record.workload is not None
         patch = record.workload.scaled(current.replicas, replicas)
@@ -131,6 +133,7 @@ class Primaries:
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
         await self._writer.change_owners(key, found, owners)
+        self._store.changes.own_again(key)
         return True
 
     def _current(self, record: CanaryRecord) -> WorkloadRecord | None:

@@ -19,6 +19,7 @@ from canary.api.ownership import (
     MANAGER,
     CanaryOwner,
     canary_owners,
+    ownerless,
     owners,
 )
 from canary.controller.memo import Memo
@@ -40,6 +41,11 @@ class Packed:
     """Who owns it, for people."""
     changed_by: str = ""
     """Who has written it last; empty where that is tidegate, or nobody knows."""
+
+    @property
+    def of_tidegate(self) -> bool:
+        """Whether a Canary owns it, or tidegate made it and it has lost its owner."""
+        return ownerless(self.owners) or any(each.startswith(CANARY) for each in self.owners)
 
     @property
     def manifest(self) -> Manifest:
@@ -94,6 +100,10 @@ class WorkloadRecord:
     def belongs_to(self, canary_uid: str) -> bool:
         """Tell whether it lives as long as a Canary: that owns it, and it is not being deleted."""
         return not self.leaving and any(each.uid == canary_uid for each in self.canaries)
+
+    def stays_with(self, canary_uid: str) -> bool:
+        """Tell whether it goes with no other Canary than that one, be it that it has no owner."""
+        return self.belongs_to(canary_uid) or (ownerless(self.owners) and not self.leaving)
 
     @property
     def services_outline(self) -> Manifest:

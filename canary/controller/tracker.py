@@ -261,7 +261,9 @@ class Tracker:
             self.configs.forget(kind, namespace, name)
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
         dependents = self._dependents.of(changed)
-        if dependents and isinstance(before, Packed) and kind != AUTOSCALER:
+        # The target's autoscaler is its owner's to change.
+        kept = isinstance(before, Packed) and (kind != AUTOSCALER or before.of_tidegate)
+        if dependents and isinstance(before, Packed) and kept:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:
             if isinstance(record, WorkloadRecord | PodRecord):

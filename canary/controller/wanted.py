@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
-from canary.api.ownership import adopted, ours
+from canary.api.ownership import adopted, ours_or_ownerless
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.former import formers
@@ -133,7 +133,11 @@ class Renderer:
         """Look the primary up, where it is this Canary's."""
         assert record.canary is not None
         primary = self._store.primary(record)
-        return primary if primary is not None and ours(record.canary, primary.owners) else None
+        return (
+            primary
+            if primary is not None and ours_or_ownerless(record.canary, primary.owners)
+            else None
+        )
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""
@@ -146,7 +150,7 @@ class Renderer:
         )
         if source is None:
             return []
-        key = ObjectKey(kind=AUTOSCALER, namespace=namespace, name=primary_name(reference.name))
+        (key,) = _autoscaler_keys(record)
         existing = self._store.manifest(key)
         rendered = primary_autoscaler(record.canary, source, minimum=minimum, existing=existing)
         taken = any(key == each for each, _ in self._claims.of_others(record))
@@ -158,7 +162,9 @@ class Renderer:
             return None
         key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=primary_name(name))
         packed = self._store.packed(key)
-        return key if packed is not None and ours(record.canary, packed.owners) else None
+        return (
+            key if packed is not None and ours_or_ownerless(record.canary, packed.owners) else None
+        )
 
     def behind_autoscaler(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the primary's autoscaler is rendered from."""
@@ -173,11 +179,12 @@ class Renderer:
         return (record.uid, version, *map(self._store.content, keys))
 
     def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
-        """Name the services, the former apex services among them, and the objects of the route."""
+        """Name what is kept: services, former apex services, the route, the primary's autoscaler."""
         if record.canary is None or record.router is None:
             return ()
         route = record.router.objects(record.canary)
-        return tuple(dict.fromkeys((*_service_keys(record), *_former_keys(record), *route)))
+        keys = (*_service_keys(record), *_former_keys(record), *route, *_autoscaler_keys(record))
+        return tuple(dict.fromkeys(keys))
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first."""
@@ -281,7 +288,9 @@ class Renderer:
         )
         found = ((key, self._store.packed(key)) for key in keys)
         return tuple(
-            key for key, each in found if each is not None and ours(record.canary, each.owners)
+            key
+            for key, each in found
+            if each is not None and ours_or_ownerless(record.canary, each.owners)
         )
 
     def _has_apex(self, record: CanaryRecord) -> bool:
@@ -291,7 +300,7 @@ class Renderer:
         key = ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
         packed = self._store.packed(key)
         return packed is not None and (
-            ours(record.canary, packed.owners) or adopted(packed.manifest)
+            ours_or_ownerless(record.canary, packed.owners) or adopted(packed.manifest)
         )
 
     def restored(self, record: CanaryRecord, target: WorkloadRecord | None) -> bool:
@@ -329,6 +338,15 @@ def _service_names(record: CanaryRecord) -> tuple[str, ...]:
         return ()
     spec = record.canary.spec
     return spec.service_name, spec.primary_service_name, spec.canary_service_name
+
+
+def _autoscaler_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:
+    """Name the primary's autoscaler, where the Canary names one of the target."""
+    reference = record.canary.spec.autoscaler_ref if record.canary else None
+    if reference is None:
+        return ()
+    name = primary_name(reference.name)
+    return (ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=name),)
 
 
 def _service_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:

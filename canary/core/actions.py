@@ -55,6 +55,8 @@ class EnsureAutoscaler:
     """The primary has a copy of the target's autoscaler, which goes no lower than `minimum`."""
 
     minimum: int = 0
+    left: frozenset[str] = frozenset()
+    """The objects, as kind/name, that are left for now as someone else changed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

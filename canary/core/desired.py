@@ -111,14 +111,16 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     yield from _route(situation)
     yield from former_routes(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
-    if not still_serves(situation):
+    left = left_alone(situation)
+    if not still_serves(situation) and f"{spec.target_ref.kind}/{spec.primary_name}" not in left:
         yield EnsurePrimary(
             revision=status.last_applied_spec if promoted else status.last_promoted_spec,
             template=template_to_restore(situation),
             replicas=_replicas(situation),
         )
     if spec.autoscaler_ref:
-        yield EnsureAutoscaler(minimum=primary_size(situation) if is_held(situation) else 0)
+        minimum = primary_size(situation) if is_held(situation) else 0
+        yield EnsureAutoscaler(minimum=minimum, left=left)
     if former := former_autoscaler(situation):
         yield RemoveAutoscaler(name=former)
     yield from _hold_size(situation)

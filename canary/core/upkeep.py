@@ -1,4 +1,7 @@
-"""Routes and Services that someone else changes are put back, and told once an episode.
+"""What someone else changes of what tidegate keeps is put back, and told once an episode.
+
+Routes, Services, the primary's autoscaler, and who owns them and the primary; its pod template is
+looked after in `drift.py`.
 
 A change is put back at once. Who changes the same object again soon contests it: that is told, and
 from then on the object is put back only from time to time, so that two controllers do not write
@@ -7,6 +10,7 @@ against each other as fast as they can. A weight that is decided meanwhile is wr
 
 from datetime import datetime, timedelta
 
+from canary.api.kinds import AUTOSCALER, SERVICE
 from canary.api.status import Repair, Severity
 from canary.core import waits as why
 from canary.core.drift import EPISODE
@@ -18,6 +22,11 @@ PAUSE = timedelta(seconds=10)
 """What is contested is put back no sooner than this after the last time."""
 REPAIRS_KEPT = 8
 """More objects than a Canary has."""
+
+_CHANGED = {
+    SERVICE.kind: "ServiceChanged",
+    AUTOSCALER.kind: "AutoscalerChanged",
+}
 
 
 def undo_drifts(situation: Situation) -> Situation:
@@ -55,7 +64,7 @@ def left_alone(situation: Situation) -> frozenset[str]:
 
 
 def await_peace(situation: Situation) -> Situation | None:
-    """Say that someone keeps changing a route or a Service; None where nobody does."""
+    """Say what someone keeps changing; None where nobody does."""
     contested = [each.object for each in situation.status.repairs if each.contested]
     if not contested:
         return None
@@ -95,7 +104,8 @@ def _tell_change(situation: Situation, drift: Drift) -> Situation:
         if drift.fields
         else f"{who} deleted {what}; it is made again"
     )
-    reason = "ServiceChanged" if drift.kind == "Service" else "RouteChanged"
+    of_primary = drift.kind == situation.spec.target_ref.kind
+    reason = "PrimaryChanged" if of_primary else _CHANGED.get(drift.kind, "RouteChanged")
     return situation.tell(reason, message, Severity.WARN, alert=True)
 
 

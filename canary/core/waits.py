@@ -88,8 +88,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "begins once that has given them back.",
         PRIMARY_CHANGED: "Someone changed the primary's pod template; it is put back as promoted.",
         CONTESTED: "Someone keeps changing what tidegate keeps: the primary's pod template, which "
-        "is put back every ten minutes, or a route or a Service, which is put back every ten "
-        "seconds.",
+        "is put back every ten minutes, or a route, a Service, the primary's autoscaler or an "
+        "owner, which is put back every ten seconds.",
         REFERENCE_BROKEN: "A metric or a hook refers to something that is missing or cannot be used; "
         "no run begins until that is repaired.",
         FORMER_ROUTE_UNREADABLE: "The route under a former name cannot be read; the target keeps its "

@@ -24,14 +24,17 @@ def differs(rendered: Manifest, existing: Manifest | None) -> bool:
 def changed_fields(
     before: Manifest, after: Manifest, wanted: Manifest
 ) -> tuple[tuple[str | int, ...], ...]:
-    """Find where an object was changed, and is not as wanted; labels and annotations included."""
+    """Find where an object was changed, and is not as wanted; its metadata included."""
     parts = [("metadata", "labels"), ("metadata", "annotations"), ("spec",)]
-    return tuple(
-        place
-        for part in parts
-        for place in _differences(_at(after, part), _at(wanted, part), part)
-        if _at(before, place) != _at(after, place)
+    places = (
+        *_owners_differ(wanted["metadata"], after["metadata"]),
+        *(
+            place
+            for part in parts
+            for place in _differences(_at(after, part), _at(wanted, part), part)
+        ),
     )
+    return tuple(place for place in places if _at(before, place) != _at(after, place))
 
 
 def _differences(
@@ -78,15 +81,18 @@ def _metadata_differs(wanted: Manifest, found: Manifest) -> bool:
             return True
         if WRITTEN in existing and WRITTEN not in rendered:
             return True
-    owners, existing_owners = (
-        wanted.get("ownerReferences") or [],
-        found.get("ownerReferences") or [],
-    )
-    if not all(_has_owner(existing_owners, owner) for owner in owners):
-        return True
+    return bool(_owners_differ(wanted, found))
+
+
+def _owners_differ(wanted: Manifest, found: Manifest) -> tuple[tuple[str | int, ...], ...]:
+    """Give the place of the owners where those that are wanted are missing, or one must go."""
+    owners, existing = wanted.get("ownerReferences") or [], found.get("ownerReferences") or []
     # An object that is given away must lose its Canary as an owner, or it is collected with it.
     uids = {owner.get("uid") for owner in owners}
-    return any(refers_to_canary(each) and each.get("uid") not in uids for each in existing_owners)
+    differ = not all(_has_owner(existing, owner) for owner in owners) or any(
+        refers_to_canary(each) and each.get("uid") not in uids for each in existing
+    )
+    return (("metadata", "ownerReferences"),) if differ else ()
 
 
 def _has_owner(owners: list[Manifest], wanted: Manifest) -> bool:

@@ -15,9 +15,11 @@ from canary.api.ownership import (
     adopted_metadata,
     original_spec,
     ours,
+    ours_or_ownerless,
     own_metadata,
     owned,
     owner_reference,
+    ownerless,
     owners,
     refers_to_canary,
     released_metadata,
@@ -59,6 +61,21 @@ def test_an_object_is_owned_by_identity_and_not_by_name() -> None:
     again = owner_reference(CANARY) | {"uid": "u2"}
     assert not owned(CANARY, an_object(ownerReferences=[again]))
     assert not owned(CANARY, an_object())
+
+
+def test_an_object_of_tidegate_that_has_lost_its_owner_is_still_its_canarys_own() -> None:
+    lost = an_object(labels={"app.kubernetes.io/managed-by": "tidegate"})
+    assert owned(CANARY, lost)
+    assert ownerless(owners(lost))
+    assert ours_or_ownerless(CANARY, owners(lost))
+    assert not ours(CANARY, owners(lost))
+    kept = an_object(ownerReferences=[owner_reference(CANARY)], labels=lost["metadata"]["labels"])
+    assert not ownerless(owners(kept))
+    assert not ours_or_ownerless(CANARY, owners(an_object()))
+    adopted_before = an_object(
+        labels=lost["metadata"]["labels"], annotations={ORIGINAL: '{"by":"user"}'}
+    )
+    assert not owned(CANARY, adopted_before)
 
 
 def test_there_is_one_controller_only() -> None:

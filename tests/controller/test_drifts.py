@@ -1,17 +1,35 @@
-"""Routes and Services that somebody else changes: put back once, told once, and never a storm."""
+"""What someone else changes of what tidegate keeps: put back, reported once, and never a storm."""
 
 from typing import Any
 
 import pytest
 
-from canary.api.kinds import SERVICE, Kind
-from tests.controller.running import VIRTUAL_SERVICE, World, until
+from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, Manifest
+from tests.controller.running import DEMO, VIRTUAL_SERVICE, World, until
 
 
 async def initialised(world: World, **spec: Any) -> None:
     await world.create_canary(**spec)
     await world.until_phase("Initialized")
     await world.until_condition("Ready", "True")
+
+
+AUTOSCALER_REF = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "name": "podinfo",
+}
+
+
+def autoscaler() -> Manifest:
+    """Give the target's autoscaler, as a user writes it."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "podinfo", "namespace": DEMO},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 4},
+    }
 
 
 async def route_by_hand(world: World) -> None:
@@ -109,6 +127,92 @@ async def test_what_is_deleted_is_made_again_and_told(
         await until(lambda: world.read(kind, name), "it is made again")
         (event,) = await until(lambda: world.events(reason), "it is told")
         assert event["message"] == f"someone deleted {kind.kind} {name}; it is made again"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "reason"),
+    [
+        (VIRTUAL_SERVICE, "podinfo", "RouteChanged"),
+        (SERVICE, "podinfo", "ServiceChanged"),
+        (SERVICE, "podinfo-canary", "ServiceChanged"),
+        (AUTOSCALER, "podinfo-primary", "AutoscalerChanged"),
+        (DEPLOYMENT, "podinfo-primary", "PrimaryChanged"),
+    ],
+    ids=["route", "apex", "service", "autoscaler", "primary"],
+)
+async def test_what_loses_its_owner_is_owned_again_and_told_and_then_contested(
+    world: World, kind: Kind, name: str, reason: str
+):
+    await world.create_app()
+    await world.api.create(autoscaler(), AUTOSCALER)
+    async with world.running_controller():
+        await initialised(world, autoscalerRef=AUTOSCALER_REF)
+        before = await world.read(kind, name)
+        assert before is not None
+        nobody: dict[str, Any] = {"metadata": {"ownerReferences": None}}
+        await world.patch_as("velero", kind, name, nobody)
+
+        async def owned() -> bool:
+            found = await world.read(kind, name)
+            owners = found and found["metadata"].get("ownerReferences")
+            return bool(owners == before["metadata"]["ownerReferences"])
+
+        await until(owned, "it is owned again")
+        after = await world.read(kind, name)
+        assert after is not None
+        assert after["metadata"].get("annotations") == before["metadata"].get("annotations")
+        assert after["spec"] == before["spec"]
+        (event,) = await until(lambda: world.events(reason), "it is told")
+        # The API server does not say who only took something away.
+        assert event["message"] == (
+            f"someone changed metadata.ownerReferences of {kind.kind} {name}; it is put back"
+        )
+        await world.patch_as("velero", kind, name, nobody)
+        (event,) = await until(lambda: world.events("Contested"), "the fight is told")
+        assert "someone keeps changing metadata.ownerReferences" in event["message"]
+        assert f"{kind.kind} {name} to be left alone" in await world.until_condition(
+            "Stalled", "True"
+        )
+        assert len(await world.events(reason)) == 1
+        assert not await world.events("NameTaken")
+
+
+async def test_an_autoscaler_that_is_edited_is_put_back_and_told_once_and_then_contested(
+    world: World,
+):
+    await world.create_app()
+    await world.api.create(autoscaler(), AUTOSCALER)
+    async with world.running_controller():
+        await initialised(world, autoscalerRef=AUTOSCALER_REF)
+        edit = {"spec": {"maxReplicas": 9}}
+        await world.patch_as("keda-operator", AUTOSCALER, "podinfo-primary", edit)
+
+        async def back() -> bool:
+            found = await world.read(AUTOSCALER, "podinfo-primary")
+            return found is not None and found["spec"]["maxReplicas"] == 4
+
+        await until(back, "the autoscaler is put back")
+        (event,) = await until(lambda: world.events("AutoscalerChanged"), "it is told")
+        assert event["message"] == (
+            "keda-operator changed spec.maxReplicas of HorizontalPodAutoscaler podinfo-primary; "
+            "it is put back"
+        )
+        await world.patch_as("keda-operator", AUTOSCALER, "podinfo-primary", edit)
+        (event,) = await until(lambda: world.events("Contested"), "the fight is told")
+        assert "keda-operator keeps changing spec.maxReplicas" in event["message"]
+        mark = world.mark
+        for number in range(20):
+            note = {"metadata": {"labels": {"fight": str(number)}}}
+            await world.patch_as("keda-operator", AUTOSCALER, "podinfo-primary", note)
+        await world.until_condition("Stalled", "True")
+        # Its owner's change of the target's own autoscaler is no fight.
+        await world.patch_as("kubectl-edit", AUTOSCALER, "podinfo", {"spec": {"maxReplicas": 5}})
+        assert not [
+            each
+            for each in world.requests(mark)
+            if each.resource == "horizontalpodautoscalers" and each.name == "podinfo-primary"
+        ]
+        assert len(await world.events("AutoscalerChanged")) == 1
 
 
 async def test_what_others_add_and_what_a_run_writes_is_no_change(world: World):

@@ -1,11 +1,12 @@
 """Routes and Services that somebody else changes: put back, told once, and never a storm."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from canary.api.status import CanaryStatus, Phase, Repair
-from canary.core.actions import EnsureServices, RouteTraffic
+from canary.core.actions import EnsureAutoscaler, EnsurePrimary, EnsureServices, RouteTraffic
 from canary.core.decide import decide
 from canary.core.drift import EPISODE
 from canary.core.facts import Drift
@@ -207,3 +208,44 @@ def test_two_who_write_against_each_other_write_a_few_times_a_minute_and_not_all
         status, writes = decision.status, writes + (not left(decision)[1])
     assert 2 <= writes <= 1 + 60 / SECONDS
     assert told(decide_at(60, status, a_drift(str(writes)))) == ["RouteChanged", CONTESTED]
+
+
+def test_a_primary_that_someone_keeps_taking_the_owner_from_is_left_alone_for_a_while() -> None:
+    lost = Drift(
+        kind="Deployment",
+        name="podinfo-primary",
+        fields=("metadata.ownerReferences",),
+        version="ownerless 0",
+    )
+    facts = some_facts(drifts=(lost,))
+    first = decided(a_spec(), a_status(), facts, at(0))
+    assert [each.reason for each in first.status.notices] == ["PrimaryChanged"]
+    assert any(isinstance(each, EnsurePrimary) for each in first.actions)
+    again = replace(facts, drifts=(replace(lost, version="ownerless 1"),))
+    contested = decided(a_spec(), first.status, again, at(1))
+    assert not any(isinstance(each, EnsurePrimary) for each in contested.actions)
+    due = decided(a_spec(), contested.status, again, at(SECONDS))
+    assert any(isinstance(each, EnsurePrimary) for each in due.actions)
+
+
+def test_an_autoscaler_that_is_contested_is_left_alone_for_a_while() -> None:
+    reference = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "name": "podinfo",
+    }
+    spec = a_spec(autoscalerRef=reference)
+    edited = Drift(
+        kind="HorizontalPodAutoscaler",
+        name="podinfo-primary",
+        fields=("spec.maxReplicas",),
+        version="1",
+    )
+    facts = some_facts(drifts=(edited,), autoscaler_minimum=1)
+    first = decided(spec, a_status(), facts, at(0))
+    assert [each.reason for each in first.status.notices] == ["AutoscalerChanged"]
+    assert EnsureAutoscaler() in first.actions
+    again = replace(facts, drifts=(replace(edited, version="2"),))
+    contested = decided(spec, first.status, again, at(1))
+    left = frozenset({"HorizontalPodAutoscaler/podinfo-primary"})
+    assert EnsureAutoscaler(left=left) in contested.actions

@@ -151,6 +151,7 @@ def test_a_mark_of_the_adoption_that_is_to_go_is_a_difference() -> None:
         (changed("spec", value={}), [("spec", each) for each in WANTED["spec"]]),
         (changed("metadata", "labels", value={"a": "2"}), [("metadata", "labels", "a")]),
         (changed("metadata", "labels", value=None), [("metadata", "labels")]),
+        (changed("metadata", "ownerReferences", value=[]), [("metadata", "ownerReferences")]),
         (changed("metadata", "annotations", "other", value="x"), []),
         (changed("metadata", "resourceVersion", value="7"), []),
     ],
