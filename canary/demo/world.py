@@ -129,7 +129,7 @@ class World(ABC):
             *flags,
             log=self.controller_log,
         )
-        await self.until(self._controller.ready, "tidegate is ready", seconds=30)
+        await self.until(self._controller.ready, "tidegate is ready", seconds=120)
 
     async def stop_controller(self) -> None:
         """Stop tidegate in order."""
@@ -238,12 +238,12 @@ class World(ABC):
             seen = await self.routed()
             return seen is not None and seen.weight == weight
 
-        await self.until(there, f"{weight} % routed to the canary", seconds=60)
+        await self.until(there, f"{weight} % routed to the canary", seconds=120)
         await self.mesh.settled()
         return await self.status()
 
     async def until(
-        self, holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0
+        self, holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 120.0
     ) -> None:
         """Wait until something holds; what is waited for in `seconds` may take `patience` times it.
 

@@ -33,7 +33,7 @@ from tests.reviewers import Guarded, reviewing
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.controllers import Controllers
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"

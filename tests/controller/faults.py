@@ -18,7 +18,7 @@ from canary.api.kinds import CONFIG_MAP, Manifest
 from canary.cluster.cluster import Cluster
 from canary.errors import Conflict
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 SomeProxy = TypeVar("SomeProxy", bound="Proxy")

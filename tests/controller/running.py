@@ -25,7 +25,7 @@ from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.audit import AuditEntry
 from tidegate_embedded.controllers import Controllers, InstantRuntime
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 CANARY = canary_kind(GROUP)
 VIRTUAL_SERVICE = Kind(
     group="networking.istio.io", versions=("v1",), kind="VirtualService", plural="virtualservices"

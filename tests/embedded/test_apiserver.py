@@ -21,7 +21,7 @@ from tidegate_embedded.apiserver import AuditEntry, EmbeddedApiServer
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 @asynccontextmanager

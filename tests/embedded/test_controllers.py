@@ -22,7 +22,7 @@ from tidegate_embedded.controllers import (
 from tidegate_embedded.controllers.rollout import Replicas, bounds, new_replicas, old_replicas
 
 NAMESPACE = "default"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 class Clock:

@@ -36,7 +36,7 @@ from tidegate_embedded.process import ProgramFailed
 CANARY = "outbound|9898||podinfo-canary.test.svc.cluster.local"
 PRIMARY = "outbound|9898||podinfo-primary.test.svc.cluster.local"
 HOST = "podinfo.test"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 @dataclass

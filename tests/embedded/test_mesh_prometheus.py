@@ -26,7 +26,7 @@ from tidegate_embedded.prometheus import (
     stored_pods,
 )
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 def test_the_samples_of_a_pod_carry_its_labels():

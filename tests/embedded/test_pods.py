@@ -24,7 +24,7 @@ from tidegate_embedded.mesh import Mesh
 from tidegate_embedded.network import PodNetwork
 from tidegate_embedded.pods import ProcessRuntime
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 
 
 class Reports:

@@ -87,7 +87,7 @@ async def until_told(world: World, *reasons: str) -> list[str]:
         told = [each["reason"] for each in events if each["involvedObject"]["kind"] == "Canary"]
         return set(reasons) <= set(told)
 
-    await world.until(all_there, f"events {', '.join(reasons)}", seconds=60)
+    await world.until(all_there, f"events {', '.join(reasons)}", seconds=120)
     return told
 
 

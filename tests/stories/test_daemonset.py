@@ -25,7 +25,7 @@ async def until_pods(world: World, count: int) -> None:
         pods = status.get("currentNumberScheduled", 0) + status.get("numberMisscheduled", 0)
         return observed and bool(pods) == bool(count)
 
-    await world.until(there, f"the target has {count} pods", seconds=60)
+    await world.until(there, f"the target has {count} pods", seconds=120)
 
 
 async def test_an_app_on_every_node_is_released_parked_and_given_back(world: World) -> None:

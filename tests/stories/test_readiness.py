@@ -113,7 +113,7 @@ async def test_an_app_that_is_recreated_is_promoted_without_a_lost_request(world
     await world.patch(DEPLOYMENT, APP, {"spec": {"strategy": strategy}})
     await world.start_controller()
     await world.create_canary(analysis=QUICK)
-    await world.until_phase("Initialized", seconds=60)
+    await world.until_phase("Initialized", seconds=120)
     async with world.traffic() as load:
         # When a good version is released
         await world.release("2.0")

@@ -22,7 +22,7 @@ from tidegate_embedded.process import ProgramFailed
 
 pytestmark = pytest.mark.control_plane
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GROUPS = ("tidegate.dev", "flagger.app")
 CRDS = {

@@ -34,7 +34,7 @@ from tidegate_embedded.prometheus import Prometheus
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.asyncio(loop_scope="module")]
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 REQUESTS = 600
 NAMESPACE = "test"
 PORT, CONTAINER_PORT = 80, 9898

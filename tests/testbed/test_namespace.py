@@ -14,7 +14,7 @@ from tests.testbed.tools import ROOT
 
 pytestmark = pytest.mark.control_plane
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 180.0
 SERVES_A_POD = """
 import socket, sys, threading
 with socket.create_server(("10.244.3.7", 8080)) as pod:

@@ -17,7 +17,7 @@ from tidegate_embedded.process import ProgramFailed
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.asyncio(loop_scope="module")]
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 PODS = "/api/v1/namespaces/default/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
