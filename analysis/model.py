@@ -4,7 +4,6 @@ Nothing here asks or judges: providers ask, judges judge.
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from enum import StrEnum
 from itertools import chain
 from math import isnan
 
+from analysis.authentication import user_and_password
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.secrecy import HIDDEN, hide, shown_address, userinfo
 
@@ -59,32 +59,30 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who asks: a bearer token, or a user name with its password; the token wins."""
+    """Who asks: a bearer token, or a user name with its password; the token wins.
+
+    `others` are the values of further keys that a provider names, as key and value.
+    """
 
     token: str | None = None
     username: str | None = None
     password: str | None = None
+    others: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         """Tell what kind of credentials these are, and nothing of them."""
-        kind = "token" if self.token else "username, password" if self.username else "none"
-        return f"Credentials({kind})"
+        kind = "token" if self.token else "username, password" if self.username else ""
+        kinds = ", ".join(each for each in (kind, *(key for key, _ in self.others)) if each)
+        return f"Credentials({kinds or 'none'})"
 
     __str__ = __repr__
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that no message may hold, as it is written and as it is sent."""
-        pair = f"{self.username or ''}:{self.password or ''}"
-        return tuple(
-            secret
-            for secret in (
-                self.token,
-                self.password,
-                b64encode(pair.encode()).decode() if self.username else None,
-            )
-            if secret
-        )
+        sent = user_and_password(self.username, self.password or "") if self.username else None
+        values = (self.token, self.password, sent, *(value for _, value in self.others))
+        return tuple(secret for secret in values if secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,12 @@ what those that speak HTTP share is in `connection.py`.
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from analysis.errors import QueryError
 from analysis.model import Outcome
 from analysis.plugins import PluginTable
+
+#: What a provider is given of a Secret, where it names no keys of its own.
+SECRET_KEYS = ("token", "username", "password")
 
 
 class Provider(Protocol):
@@ -16,6 +20,9 @@ class Provider(Protocol):
 
     A query may be cancelled at any await, and several run at once. No secret of the spec may be
     in what is answered or raised.
+
+    A provider may name the keys that it is given of its template's Secret, as a tuple
+    `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster.
     """
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
@@ -44,3 +51,17 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
         "scrape": "analysis.providers.scrape:ScrapeProvider",
     },
 )
+
+
+def secret_keys(name: str) -> tuple[str, ...]:
+    """Give the keys of a Secret that a provider is given.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: its package cannot be loaded.
+    """
+    try:
+        provider = PROVIDERS.load(name)
+    except (ImportError, AttributeError) as error:
+        raise QueryError(f"provider {name!r} cannot be loaded: {error}") from error
+    return tuple(getattr(provider, "secret_keys", SECRET_KEYS))

@@ -4,10 +4,10 @@ What is asked and what the answer means belongs to the providers.
 """
 
 import ssl
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 
+from analysis.authentication import AUTHORIZATION, basic, bearer
 from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.http import exchange
 from analysis.http.clients import Clients
@@ -86,14 +86,13 @@ def headers_of(spec: ProviderSpec) -> tuple[tuple[str, str], ...]:
     )
     credentials = spec.credentials
     if credentials.token:
-        authorization = f"Bearer {header_text('credentials', credentials.token)}"
+        authorization = bearer(header_text("credentials", credentials.token))
     elif credentials.username:
-        pair = f"{credentials.username}:{credentials.password or ''}"
-        authorization = f"Basic {b64encode(pair.encode()).decode()}"
+        authorization = basic(credentials.username, credentials.password or "")
     else:
         return headers
-    others = (each for each in headers if each[0].lower() != "authorization")
-    return (*others, ("Authorization", authorization))
+    others = (each for each in headers if each[0].lower() != AUTHORIZATION.lower())
+    return (*others, authorization)
 
 
 def tls_context(spec: ProviderSpec) -> ssl.SSLContext:

@@ -30,8 +30,8 @@ class MetricProvider(ApiModel):
     )
     secret_ref: SecretReference | None = Field(
         default=None,
-        description="A Secret in the template's namespace: `token`, or `username` and `password` "
-        "(Prometheus); other stores name their keys in the reference.",
+        description="A Secret in the template's namespace. The provider is given `token`, or "
+        "`username` and `password`, or the keys that a plug-in names instead.",
     )
     region: Text | None = Field(default=None, description="Region of the store (CloudWatch).")
     insecure_skip_verify: Flag = Field(

@@ -18,6 +18,7 @@ from analysis.model import (
     ProviderSpec,
     Verdict,
 )
+from analysis.providers import SECRET_KEYS, secret_keys
 from analysis.template import TemplateContext, render
 from canary.api.analysis_spec import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
@@ -136,7 +137,9 @@ class QueryBuilder:
         provider = template.spec.provider
         address = provider.address or ""
         secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
-        values = {} if secret is None else self._presented(record, secret, address)
+        values: Mapping[str, str] = {}
+        if secret is not None:
+            values = self._presented(record, secret, address, secret_keys(provider.type))
         return ProviderSpec(
             type=provider.type,
             address=address,
@@ -147,6 +150,7 @@ class QueryBuilder:
                 token=values.get("token"),
                 username=values.get("username"),
                 password=values.get("password"),
+                others=tuple((k, v) for k, v in values.items() if k not in SECRET_KEYS),
             ),
             insecure_skip_verify=provider.insecure_skip_verify,
             ca_bundle=provider.ca_bundle,
@@ -156,10 +160,9 @@ class QueryBuilder:
         )
 
     def _presented(
-        self, record: CanaryRecord, secret: SecretContent, address: str
+        self, record: CanaryRecord, secret: SecretContent, address: str, keys: tuple[str, ...]
     ) -> Mapping[str, str]:
         """Give what a store is presented of a Secret that names the store's address, or should."""
-        keys = ("token", "username", "password")
         if self._multi_tenant:
             return secret.pick_for(address, keys, required=False)
         place = (secret.name, address)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
+from analysis.authentication import bearer, header
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import Busy
 from analysis.http.posting import Reply, post
@@ -224,11 +225,8 @@ def _headers(hook: Webhook, key: str, secret: Mapping[str, str]) -> dict[str, st
     for name, value in hook.headers.items():
         headers[name.lower()] = (name, value)
     for name, value in secret.items():
-        # A value in a Secret often ends with a line break that nobody meant.
-        if name == TOKEN:
-            headers["authorization"] = ("Authorization", f"Bearer {value.strip()}")
-        else:
-            headers[name.lower()] = (name, value.strip())
+        sent = bearer(value) if name == TOKEN else header(name, value)
+        headers[sent[0].lower()] = sent
     for name in _OURS:
         if name.lower() in headers:
             raise ValueError(f"the header {name} is set by the call itself; remove it")

@@ -27,6 +27,7 @@ from datetime import UTC
 
 import orjson
 
+from analysis.authentication import bearer
 from analysis.errors import QueryError
 from analysis.http.posting import post
 from analysis.http.transport import guarded_client, trust
@@ -44,7 +45,7 @@ class WebhookNotifier:
         config = self._config
         headers = {"Content-Type": "application/json", "Idempotency-Key": alert.id}
         if config.token:
-            headers["Authorization"] = f"Bearer {config.token.strip()}"
+            headers |= dict([bearer(config.token)])
         try:
             client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
         except QueryError as error:

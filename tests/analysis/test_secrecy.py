@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analysis.model import Credentials, ProviderSpec
+from analysis.providers import secret_keys
 from analysis.providers.prometheus import PrometheusProvider
 from analysis.secrecy import shown_address, shown_text, userinfo
 from canary.settings import Settings
@@ -41,3 +42,14 @@ def test_an_address_gives_its_password_away_in_no_form():
 
 def test_flags_read_the_durations_that_manifests_hold():
     assert Settings.read({"TIDEGATE_DRAIN": "2000000us"}, {}).drain == timedelta(seconds=2)
+
+
+def test_the_values_of_keys_that_a_provider_names_are_secrets_too():
+    spec = ProviderSpec(type="any", credentials=Credentials(others=(("api-key", TOKEN),)))
+    assert spec.redact(f"you sent {TOKEN}") == "you sent ***"
+    assert TOKEN not in repr(spec)
+    assert "api-key" in repr(spec)
+
+
+def test_a_provider_that_names_no_keys_gets_those_of_prometheus():
+    assert secret_keys("prometheus") == ("token", "username", "password")
