@@ -19,10 +19,14 @@ class PluginTable(Generic[Plugin]):
     """The plug-ins of one family by name; each name stands for "module:Class".
 
     `Plugin` is the family's protocol: `PluginTable[Router](group="tidegate.routers", builtin={...})`.
+    `defaults` names a class with the methods that a plug-in may do without: of these it gets the
+    ones that it has not, so that one written for an earlier protocol goes on working.
     """
 
-    def __init__(self, *, group: str, builtin: Mapping[str, str]) -> None:
+    def __init__(self, *, group: str, builtin: Mapping[str, str], defaults: str = "") -> None:
         self.group = group
+        self._defaults = defaults
+        self._complete: dict[type, type] = {}
         self._builtin = {
             name: EntryPoint(name=name, value=value, group=group) for name, value in builtin.items()
         }
@@ -39,7 +43,10 @@ class PluginTable(Generic[Plugin]):
             ImportError, AttributeError: the module or the class behind the name does not exist,
                 a defect of the package that registered it.
         """
-        return cast("Callable[..., Plugin]", self._entry(name).load())
+        found = self._entry(name).load()
+        if name in self._builtin or not self._defaults or not isinstance(found, type):
+            return cast("Callable[..., Plugin]", found)
+        return cast("Callable[..., Plugin]", self._completed(found))
 
     def check(self, name: str) -> None:
         """Find out whether a name stands for a class, without importing it.
@@ -48,6 +55,13 @@ class PluginTable(Generic[Plugin]):
             UnknownPlugin: nothing has this name; the exception lists the known ones.
         """
         self._entry(name)
+
+    def _completed(self, found: type) -> type:
+        """Give a plug-in's class the methods that it may do without, and does."""
+        if found not in self._complete:
+            entry = EntryPoint(name="defaults", value=self._defaults, group=self.group)
+            self._complete[found] = type(found.__name__, (found, entry.load()), {})
+        return self._complete[found]
 
     def _entry(self, name: str) -> EntryPoint:
         # Built-in names are looked up first also because scanning every installed package is slow.

@@ -44,8 +44,19 @@ class Provider(Protocol):
         """Let go of connections and tasks; closing twice is closing once."""
 
 
+class ProviderDefaults:
+    """What a provider of a third party may leave out: nothing is prepared, and nothing is open."""
+
+    async def prepare(self, _query: str, _interval: timedelta) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
 PROVIDERS: PluginTable[Provider] = PluginTable(
     group="tidegate.providers",
+    defaults="analysis.providers:ProviderDefaults",
     builtin={
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",

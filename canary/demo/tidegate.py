@@ -1,6 +1,7 @@
 """tidegate as a process of its own: it runs as in a cluster, and can be stopped and killed."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Self
@@ -20,9 +21,13 @@ class TidegateProcess:
         self._log = log
 
     @classmethod
-    async def started(cls, *flags: str, log: Path) -> Self:
-        """Start tidegate with flags of `tidegate run`; it is not ready yet."""
+    async def started(cls, *flags: str, log: Path, python_path: Path | None = None) -> Self:
+        """Start tidegate with flags of `tidegate run`; it is not ready yet.
+
+        `python_path` is a folder with packages that are installed beside it.
+        """
         port = free_port()
+        beside = {} if python_path is None else {"PYTHONPATH": str(python_path)}
         process = await start_program(
             Path(sys.executable),
             *("-m", "canary", "run"),
@@ -35,6 +40,7 @@ class TidegateProcess:
             *("--lease-retry-period", "500ms"),
             *flags,
             log=log,
+            environment={**os.environ, **beside},
         )
         return cls(process, port=port, log=log)
 

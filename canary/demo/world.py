@@ -119,8 +119,8 @@ class World(ABC):
         """Where tidegate logs."""
         return self.directory / "tidegate.log"
 
-    async def start_controller(self, *flags: str) -> None:
-        """Start tidegate, and wait until it is ready."""
+    async def start_controller(self, *flags: str, python_path: Path | None = None) -> None:
+        """Start tidegate, and wait until it is ready; a path holds packages beside it."""
         self._controller = await TidegateProcess.started(
             *("--kubeconfig", str(self.controller_kubeconfig)),
             *("--drain", self._drain),
@@ -128,6 +128,7 @@ class World(ABC):
             *self.controller_flags(),
             *flags,
             log=self.controller_log,
+            python_path=python_path,
         )
         await self.until(self._controller.ready, "tidegate is ready", seconds=120)
 

@@ -56,7 +56,8 @@ class Router(Protocol):
     """Split traffic between a primary and a canary.
 
     Made with a variant, the part of a provider's name behind the colon: one of `variants`, or
-    nothing where the router chooses by itself.
+    nothing where the router chooses by itself. One of a third party may leave out what
+    `defaults.py` has.
     """
 
     name: ClassVar[str]
@@ -118,6 +119,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "linkerd": "canary.routers.smi:SmiRouter",
         "smi": "canary.routers.smi:SmiRouter",
     },
+    defaults="canary.routers.defaults:RouterDefaults",
 )
 
 

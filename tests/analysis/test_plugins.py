@@ -69,6 +69,24 @@ def test_a_third_party_does_not_take_the_place_of_a_builtin_plugin(installed):
     assert table(ours="json:JSONDecoder").load("ours") is json.JSONDecoder
 
 
+class Defaults:
+    """What plug-ins of the family may leave out."""
+
+    def later(self) -> str:
+        return "as it was before there was this method"
+
+
+def test_a_third_party_may_leave_out_what_has_a_default(installed):
+    plugins: PluginTable[object] = PluginTable(
+        group=GROUP,
+        builtin={"ours": "json:JSONDecoder"},
+        defaults="tests.analysis.test_plugins:Defaults",
+    )
+    assert plugins.load("theirs")().later().startswith("as it was")
+    assert plugins.load("theirs") is plugins.load("theirs")
+    assert not hasattr(plugins.load("ours"), "later")
+
+
 def test_an_unknown_name_lists_the_plugins_of_third_parties_too(installed):
     with pytest.raises(UnknownPlugin, match="ours, theirs"):
         table(ours="json:JSONDecoder").load("nobodys")

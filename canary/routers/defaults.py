@@ -1,0 +1,43 @@
+"""What a router of a third party need not say: what is assumed of one that does not."""
+
+from typing import Protocol
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.errors import Problem, SpecWarning
+from canary.routers.abilities import Abilities, ignored, refused
+
+
+class _Able(Protocol):
+    name: str
+
+    def abilities(self, canary: Canary) -> Abilities: ...
+
+
+class RouterDefaults:
+    """Weights and nothing else, and an API without a word for a refusal.
+
+    A Canary that asks for more of its route is refused, or warned where that does no harm.
+    """
+
+    variants: tuple[str, ...] = ()
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """Weights alone."""
+        return Abilities(service=frozenset())
+
+    def problems(self: _Able, canary: Canary) -> tuple[Problem, ...]:
+        """Whatever decides who reaches the canary and is beyond its abilities."""
+        return tuple(refused(canary, self.name, self.abilities(canary)))
+
+    def ignored(self: _Able, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Whatever else is beyond its abilities."""
+        return tuple(ignored(canary, self.name, self.abilities(canary)))
+
+    def required_fields(self, _canary: Canary) -> tuple[()]:
+        """None: each CRD is taken to have all fields."""
+        return ()
+
+    def refusal(self, _manifest: Manifest) -> str:
+        """Nothing: no object is taken to tell of a refusal."""
+        return ""
