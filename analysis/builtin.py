@@ -19,8 +19,12 @@ UNITS = {SUCCESS_RATE: "%", DURATION: "ms"}
 #: The endings of query files, by the provider that they are written for.
 _ENDINGS = {"prometheus": "promql", "scrape": "scrape"}
 
-#: Routers whose traffic is counted by another's proxies.
-_SAME_AS = {"smi": "istio"}
+#: Routers whose traffic is counted as another's, by the ending of the query files: by its proxies,
+#: or by the pods themselves.
+_SAME_AS = {
+    "promql": {"kubernetes": "gatewayapi", "smi": "istio"},
+    "scrape": {"smi": "istio"},
+}
 
 
 def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
@@ -42,11 +46,11 @@ def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
             f"or use one of the providers: {', '.join(_ENDINGS)}"
         )
     name = router.partition(":")[0]
-    templates = _templates(_ENDINGS[provider])
-    key = (_SAME_AS.get(name, name), metric)
+    templates, same = _templates(_ENDINGS[provider]), _SAME_AS[_ENDINGS[provider]]
+    key = (same.get(name, name), metric)
     if key not in templates:
         known = {folder for folder, _ in templates}
-        known |= {alias for alias, folder in _SAME_AS.items() if folder in known}
+        known |= {alias for alias, folder in same.items() if folder in known}
         raise QueryError(
             f"metric {metric!r} is not built in for router {name!r} with provider {provider!r}; "
             f"give it a templateRef or a query. Built in for: {', '.join(sorted(known))}"

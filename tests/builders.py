@@ -38,6 +38,13 @@ def a_spec(*, analysis: dict[str, Any] | None = None, **fields: Any) -> CanarySp
     return CanarySpec.model_validate(document)
 
 
+def a_blue_green_spec(iterations: int = 3, **analysis: Any) -> CanarySpec:
+    """Build a spec whose canary passes analyses without traffic before it gets all of it."""
+    plain = a_spec(analysis=analysis)
+    changes = {"iterations": iterations, "step_weight": None, "max_weight": 100}
+    return plain.but(analysis=plain.analysis.but(**changes))
+
+
 def a_workload(name: str = "podinfo", *, replicas: int = 2, **fields: Any) -> Workload:
     """Build a Deployment with all pods ready."""
     ready: dict[str, Any] = {"total": replicas, "updated": replicas, "available": replicas}

@@ -23,7 +23,6 @@ LATER: Mapping[str, frozenset[str]] = {
             "gloo",
             "knative",
             "kuma",
-            "kubernetes",
             "nginx",
             "osm",
             "skipper",

@@ -47,7 +47,7 @@ class Claims:
         found = self._store.packed(apex)
         if found is not None and self._of_another(record, found):
             yield apex, found.owners
-        for key in _to_create(record):
+        for key in dict.fromkeys(_to_create(record)):
             packed = self._store.packed(key)
             # What an earlier release has adopted is given back as it was.
             if (

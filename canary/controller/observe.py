@@ -109,6 +109,7 @@ class Observer:
             is not None,
             taken=self._claims.taken(record),
             provider=record.provider,
+            splits=record.router is None or record.router.abilities(canary).splits,
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
             rival=rival,

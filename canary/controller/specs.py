@@ -9,6 +9,7 @@ from canary.api.kinds import Manifest
 from canary.api.raw import part
 from canary.api.salvage import salvage
 from canary.api.shown import shown
+from canary.api.switching import switching
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
@@ -68,15 +69,19 @@ class SpecReader:
             problems += _beyond_abilities(canary, workload)
         if self._own_namespace_only:
             problems += _references_to_other_namespaces(canary)
+        warnings: tuple[SpecWarning, ...] = ()
+        if router is not None:
+            warnings = (*tolerated(canary, document.get("spec")), *router.ignored(canary))
+            if not router.abilities(canary).splits:
+                canary, changed = switching(canary, canary.spec.provider or router.name)
+                warnings += changed
         return ReadSpec(
             generation=generation,
             canary=canary,
             router=router,
             workload=workload,
             problems=_one_for_each_field(problems),
-            warnings=()
-            if problems or router is None
-            else (*tolerated(canary, document.get("spec")), *router.ignored(canary)),
+            warnings=() if problems else warnings,
         )
 
 

@@ -5,7 +5,7 @@ present ones.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
 from canary.api.ownership import adopted, ours_or_ownerless
@@ -20,10 +20,16 @@ from canary.core.traffic import Traffic
 from canary.errors import InvalidSpec, Problem
 from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
-from canary.resources.names import SelectorLabel, pod_selectors, primary_name, selector_label
+from canary.resources.names import (
+    SelectorLabel,
+    Selectors,
+    pod_selectors,
+    primary_name,
+    selector_label,
+)
 from canary.resources.ports import service_ports
 from canary.resources.preflight import with_policy
-from canary.resources.services import services
+from canary.resources.services import apex_service, services
 from canary.routers import Restoration
 
 
@@ -70,7 +76,13 @@ class Renderer:
     def services(
         self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
     ) -> list[Wanted]:
-        """Render the services; former apex services lead where the apex does, as long as they exist."""
+        """Render the services; former apex services lead where the apex does, as long as they exist.
+
+        With a router that routes by the apex service, all of these are part of the route until
+        they are given back.
+        """
+        if apex is Side.PRIMARY and _by_apex(record):
+            return self._services(record, target, None)
         wanted = self._services(record, target, apex)
         if apex is not None:
             names = _service_names(record)
@@ -91,23 +103,16 @@ class Renderer:
         namespace = record.key.namespace
         found = {key.name: self._store.manifest(key) for key in _service_keys(record)}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
-        outline = target.services_outline
         try:
-            label = self.label(outline)
+            selectors = self._selectors(record, target)
         except InvalidSpec:
             if apex is Side.TARGET:
                 # For a target without a label no service was ever made: there is none to give back.
                 return []
             raise
         taken = {key.name for key, _ in self._claims.of_others(record) if key.kind == SERVICE}
-        primary = self._primary(record)
-        rendered = services(
-            record.canary,
-            pod_selectors(outline, label, primary.services_outline if primary else None),
-            service_ports(record.canary, outline),
-            existing,
-            apex,
-        )
+        ports = service_ports(record.canary, target.services_outline)
+        rendered = services(record.canary, selectors, ports, existing, apex)
         return [
             Wanted(
                 key=ObjectKey(kind=SERVICE, namespace=namespace, name=manifest["metadata"]["name"]),
@@ -117,6 +122,25 @@ class Renderer:
             )
             for manifest in rendered
         ]
+
+    def _selectors(self, record: CanaryRecord, workload: WorkloadRecord) -> Selectors:
+        """Tell the pods of the sides apart, by the target's labels or by those of its primary."""
+        outline, primary = workload.services_outline, self._primary(record)
+        label = self.label(outline)
+        return pod_selectors(outline, label, primary.services_outline if primary else None)
+
+    def _apex(self, record: CanaryRecord) -> dict[Side, Manifest]:
+        """Render the apex service as it leads to each side that there is."""
+        assert record.canary is not None
+        target = self._store.target(record)
+        workload = target or self._primary(record)
+        if workload is None:
+            return {}
+        selectors = self._selectors(record, workload)
+        ports = service_ports(record.canary, workload.services_outline)
+        found = self._store.manifest(_service_keys(record)[0])
+        sides = (Side.PRIMARY, Side.TARGET) if target else (Side.PRIMARY,)
+        return {side: apex_service(record.canary, selectors, ports, found, side) for side in sides}
 
     def behind_services(
         self, record: CanaryRecord, target: WorkloadRecord | None
@@ -188,12 +212,22 @@ class Renderer:
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first."""
+        wanted = self._route(record, traffic)
+        if _by_apex(record):
+            names = _service_names(record)
+            for other in self._formers(record):
+                if other.service not in names and self._has_apex(other):
+                    wanted += self._route(replace(other, router=record.router), traffic)
+        return wanted
+
+    def _route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         if record.canary is None or record.router is None:
             return []
-        known = record.status.preflight
+        known, cluster = record.status.preflight, self._store.routes(record)
         canary = with_policy(record.canary, known.traffic_policy if known else "")
-        rendered = record.router.render(canary, self._store.routes(record), traffic)
-        return self._of_router(record, rendered)
+        if record.router.by_apex:
+            cluster = replace(cluster, apex=self._apex(record))
+        return self._of_router(record, record.router.render(canary, cluster, traffic))
 
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         """Render the routes as they were before tidegate, and name those that are to go."""
@@ -314,9 +348,15 @@ class Renderer:
         if record.canary is None or record.router is None:
             return ()
         version = record.generation or record.resource_version
-        keys = record.router.objects(record.canary)
-        contents = map(self._store.content, keys)
-        return (record.uid, version, self._store.missing(record), *contents)
+        contents = map(self._store.content, record.router.objects(record.canary))
+        inputs = (record.uid, version, self._store.missing(record), *contents)
+        if not record.router.by_apex:
+            return inputs
+        target = self._store.target(record)
+        primary = self._primary(record)
+        workloads = (each and each.outline for each in (target, primary))
+        former = map(self._store.content, _former_keys(record))
+        return (*inputs, *workloads, *former)
 
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
         assert record.canary is not None
@@ -330,6 +370,11 @@ class Renderer:
             foreign = key in taken
             wanted.append(Wanted(key=key, rendered=manifest, existing=existing, foreign=foreign))
         return wanted
+
+
+def _by_apex(record: CanaryRecord) -> bool:
+    """Tell whether a router writes the apex service, so that nobody else may."""
+    return record.router is not None and record.router.by_apex
 
 
 def _service_names(record: CanaryRecord) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ def roll_back(situation: Situation, reason: str, message: str) -> Situation:
     """End a run in failure, with as much traffic on the primary as it can carry."""
     moved = withdraw(situation)
     left = moved.status.canary_weight
-    if left == FULL:
+    if left == FULL and situation.primary_serves:
+        message = f"{message}; the canary serves until enough pods of the primary are ready"
+    elif left == FULL:
         message = f"{message}; the primary has no ready pod, so the canary serves"
     elif left:
         message = (

@@ -287,6 +287,8 @@ class Facts:
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     provider: str = ""
     """The name of the router that splits the traffic."""
+    splits: bool = True
+    """Whether the router can send shares of the requests to both sides, rather than all to one."""
     former: tuple[Former, ...] = ()
     """What is left of the former names that the status remembers."""
     rival: str = ""

@@ -119,7 +119,7 @@ def _await_primary(kept: Situation) -> Situation:
     What a run that failed has left on the canary does not stay there for ever for want of pods.
     """
     weight, primary = kept.status.canary_weight, kept.spec.primary_name
-    if not kept.primary_serves or weight == FULL:
+    if not kept.primary_serves or (weight == FULL and not _rolled_back(kept)):
         message = f"waiting for {primary} to be ready: the canary serves {weight} % of the traffic"
         return kept.wait(why.PRIMARY_NOT_READY, message)
     waiting = kept.progress(
@@ -131,6 +131,13 @@ def _await_primary(kept: Situation) -> Situation:
         return waiting
     message = f"{primary} was not ready in time: the pods it has serve all traffic"
     return waiting.step_to(0).tell("TrafficReturned", message, Severity.WARN, alert=True)
+
+
+def _rolled_back(situation: Situation) -> bool:
+    """Tell whether the canary runs what was rolled back, and has traffic for want of another side."""
+    status = situation.status
+    ended = status.history[0].outcome if status.history else ""
+    return status.phase is Phase.FAILED and ended == Outcome.ROLLED_BACK
 
 
 def _await_autoscaler(situation: Situation) -> Situation:

@@ -62,7 +62,18 @@ def _left(situation: Situation, *, replaced: bool) -> int:
         return FULL if situation.target_serves else 0
     if replaced or not situation.target_serves:
         return 0
-    return min(situation.status.canary_weight, FULL - capacity(situation))
+    return _excess(situation)
+
+
+def _excess(situation: Situation) -> int:
+    """Give the percentage of all traffic that stays on the canary for want of the primary's pods.
+
+    Traffic that cannot be split stays as a whole.
+    """
+    weight, short = situation.status.canary_weight, FULL - capacity(situation)
+    if not situation.facts.splits:
+        return weight if short else 0
+    return min(weight, short)
 
 
 def _to_canary(situation: Situation) -> Situation:
@@ -111,7 +122,7 @@ def _restore_primary(situation: Situation) -> Situation:
         message = f"The primary is ready again and serves {share}"
         first = _is_first_loss(situation)
         return situation.resume(step).tell("TrafficReturned", message, alert=first)
-    left = weight if step or _sound(situation) else min(weight, FULL - capacity(situation))
+    left = weight if step or _sound(situation) else _excess(situation)
     if left == weight:
         return situation
     message = f"The primary's ready pods take {FULL - left} % of the traffic"

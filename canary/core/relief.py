@@ -1,4 +1,4 @@
-"""Relief: traffic leaves the primary before an update takes its last pod.
+"""Relief: traffic leaves the primary before an update takes its last pod, or mixes revisions.
 
 The canary serves meanwhile, as it may at a weight of 100. What is waited for tells how far it has
 come: the route turns, requests in flight end, and then the primary is updated.
@@ -25,9 +25,12 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
         if not situation.target_ready:
             message = f"waiting for all pods of {situation.target_name} to be ready"
             return wait(situation, why.CANARY_NOT_READY, message)
+        primary = situation.spec.primary_name
         message = (
-            f"The update of {situation.spec.primary_name} takes its last pod: "
-            f"{situation.target_name} serves all traffic meanwhile"
+            f"The update of {primary} takes its last pod: {situation.target_name} serves all "
+            "traffic meanwhile"
+            if situation.facts.splits
+            else f"{situation.target_name} serves all traffic while {primary} is updated"
         )
         situation = situation.carry_all().tell("TrafficMoved", message)
     refusal = situation.facts.refusal
@@ -62,7 +65,10 @@ def _endangered(situation: Situation) -> bool:
     target, primary = situation.facts.target, situation.facts.primary
     if target is None or primary is None or not primary.serves:
         return False
-    return will_be_updated(situation) and target.strategy.leaves_none(primary.replicas)
+    # Clients that are switched as a whole never meet two revisions behind one service.
+    switches = not situation.facts.splits and situation.status.phase is Phase.PROMOTING
+    leaves_none = target.strategy.leaves_none(primary.replicas)
+    return will_be_updated(situation) and (switches or leaves_none)
 
 
 def _wanted(situation: Situation) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from canary.api.status import Phase, Run, Wait
 from canary.core.phases import IDLE, RUNNING
 from canary.core.situation import Situation
+from canary.core.weights import FULL
 
 
 def repaired(situation: Situation) -> Situation:
@@ -26,7 +27,10 @@ def repaired(situation: Situation) -> Situation:
     # Who is being deleted does not begin anew, and keeps it.
     begins = mended.status.phase is Phase.INITIALIZING and not situation.facts.deleting
     alone = mended.status.phase is Phase.NEW or (begins and situation.facts.routed is None)
-    return mended.step_to(0) if alone else mended.keep_traffic()
+    # What another router has split is switched as a whole by one that can't.
+    weights = (status.canary_weight, mended.step_weight)
+    shared = not situation.facts.splits and any(0 < each < FULL for each in weights)
+    return mended.step_to(0) if alone or shared else mended.keep_traffic()
 
 
 def _phase(situation: Situation) -> Phase:

@@ -43,31 +43,44 @@ def services(
 ) -> tuple[Manifest, ...]:
     """Give the services, the apex last; `existing` are those that exist, by name.
 
-    `apex` is the side that the apex service leads to. Without a side the apex is left out, and so
-    is one that would have to be created only to lead to the target.
+    `apex` is the side that the apex service leads to: the primary's, or the target's once it is
+    given back. Without a side the apex is left out, and so is one that would have to be created
+    only to lead to the target.
     """
     spec, own_ports = canary.spec, tuple(ports)
     wanted = (
         (spec.primary_service_name, selectors.primary, spec.service.primary),
         (spec.canary_service_name, selectors.target, spec.service.canary),
     )
-    label = selectors.label.key
     rendered = [
-        _own(canary, label, name, pods, metadata, own_ports, existing.get(name))
+        _own(canary, selectors.label.key, name, pods, metadata, own_ports, existing.get(name))
         for name, pods, metadata in wanted
     ]
     found = existing.get(spec.service_name)
-    name, metadata = spec.service_name, spec.service.apex
-    if apex is Side.PRIMARY and (found is None or owned(canary, found)):
-        rendered.append(_own(canary, label, name, selectors.primary, metadata, own_ports, found))
-    elif apex is Side.PRIMARY and found:
-        rendered.append(_adopted(canary, selectors, own_ports, found))
+    if apex is Side.PRIMARY:
+        rendered.append(apex_service(canary, selectors, own_ports, found, apex))
     elif apex is Side.TARGET and found and owned(canary, found):
-        service = _own(canary, label, name, selectors.target, metadata, own_ports, found)
+        service = apex_service(canary, selectors, own_ports, found, apex)
         rendered.append(_given_away(canary, service))
     elif apex is Side.TARGET and found:
         rendered.append(_restored(selectors, own_ports, found))
     return tuple(rendered)
+
+
+def apex_service(
+    canary: Canary,
+    selectors: Selectors,
+    ports: Iterable[Manifest],
+    found: Manifest | None,
+    side: Side,
+) -> Manifest:
+    """Give the apex service, own or adopted, as it leads to the pods of a side."""
+    own_ports = tuple(ports)
+    pods = selectors.primary if side is Side.PRIMARY else selectors.target
+    if found is not None and not owned(canary, found):
+        return _adopted(canary, selectors, pods, own_ports, found)
+    name, metadata = canary.spec.service_name, canary.spec.service.apex
+    return _own(canary, selectors.label.key, name, pods, metadata, own_ports, found)
 
 
 # ------------------------------------------------------------------------------------ own services
@@ -142,12 +155,16 @@ def _given_away(canary: Canary, service: Manifest) -> Manifest:
 
 
 def _adopted(
-    canary: Canary, selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest
+    canary: Canary,
+    selectors: Selectors,
+    pods: Mapping[str, str],
+    ports: tuple[Manifest, ...],
+    existing: Manifest,
 ) -> Manifest:
     original = _original(selectors, ports, existing)
     found = existing["spec"].get("ports") or ()
     taken_over = {
-        "selector": dict(selectors.primary),
+        "selector": dict(pods),
         "ports": merged(ports, original.get("ports") or (), found),
     }
     record = {"spec": original, "given": taken_over}

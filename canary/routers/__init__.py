@@ -5,13 +5,15 @@ what it renders, and does not know the other routers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.core.actions import Side
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 from canary.routers.abilities import Abilities
@@ -27,6 +29,8 @@ class ClusterState:
     """The version of each kind that the API server serves; without those it does not know."""
     missing: frozenset[tuple[str, ...]] = frozenset()
     """The required fields that the installed CRDs do not have: what is written there is dropped."""
+    apex: Mapping[Side, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    """The whole apex service as it leads to each side, for a router that routes by it."""
 
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""
@@ -63,6 +67,11 @@ class Router(Protocol):
     name: ClassVar[str]
     variants: ClassVar[tuple[str, ...]]
     """The versions of its API that a user may insist on."""
+    by_apex: ClassVar[bool]
+    """Whether it routes by the selector of the apex service, which nothing else writes then.
+
+    That service is given back with the other services, not by `restore`.
+    """
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -116,6 +125,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
     builtin={
         "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",
         "istio": "canary.routers.istio:IstioRouter",
+        "kubernetes": "canary.routers.kubernetes:KubernetesRouter",
         "linkerd": "canary.routers.smi:SmiRouter",
         "smi": "canary.routers.smi:SmiRouter",
     },

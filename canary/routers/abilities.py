@@ -12,6 +12,7 @@ from canary.api.canary import Canary
 from canary.api.shown import shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.traffic import Traffic
+from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 
 #: The fields of `spec.service` that say how requests are routed, with their names as written.
@@ -77,6 +78,8 @@ class Abilities:
     """Whether only the requests that satisfy a condition may take part."""
     mirrors: bool = False
     """Whether it can have requests copied."""
+    splits: bool = True
+    """Whether it can send a share of the requests to each side, rather than all to one."""
     transport: str = ""
     """Narrows down, after the router's name, when these abilities are all it has."""
 
@@ -89,6 +92,8 @@ class Abilities:
     def allow(self, traffic: Traffic) -> bool:
         """Tell whether a router with these abilities can render some traffic."""
         if traffic.mirror and not self.mirrors:
+            return False
+        if not self.splits and traffic.weight not in {0, FULL}:
             return False
         if not traffic.match:
             return True

@@ -48,6 +48,7 @@ class GatewayApiRouter:
 
     name: ClassVar[str] = "gatewayapi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
+    by_apex: ClassVar[bool] = False
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""

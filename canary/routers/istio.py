@@ -55,6 +55,7 @@ class IstioRouter:
 
     name: ClassVar[str] = "istio"
     variants: ClassVar[tuple[str, ...]] = ()
+    by_apex: ClassVar[bool] = False
     kinds: tuple[Kind, ...] = (VIRTUAL_SERVICE, DESTINATION_RULE)
 
     def __init__(self, variant: str = "") -> None:

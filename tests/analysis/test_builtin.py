@@ -14,7 +14,7 @@ from analysis.expression import metric_names, parse
 from analysis.model import Bounds
 from analysis.template import TemplateContext, render
 
-ROUTERS = ("istio", "linkerd", "smi", "gatewayapi")
+ROUTERS = ("istio", "kubernetes", "linkerd", "smi", "gatewayapi")
 SCRAPED = ("istio", "smi", "gatewayapi")
 CONTEXT = TemplateContext(
     name="the-canary",
@@ -50,6 +50,11 @@ def test_a_query_is_balanced_and_asks_for_its_namespace_and_interval(metric, rou
 @pytest.mark.parametrize("metric", UNITS)
 def test_smi_counts_with_the_proxies_of_istio(metric):
     assert builtin(metric, "smi") == builtin(metric, "istio") == builtin(metric, "smi:v1alpha2")
+
+
+@pytest.mark.parametrize("metric", UNITS)
+def test_without_a_proxy_the_pods_own_counts_are_asked_for(metric):
+    assert builtin(metric, "kubernetes") == builtin(metric, "gatewayapi")
 
 
 @pytest.mark.parametrize("router", ROUTERS)
@@ -119,8 +124,9 @@ def test_the_scraped_queries_are_of_their_language(router):
     ("arguments", "says"),
     [
         pytest.param(("requests", "istio"), "use one of: request-success-rate, request-duration", id="an unknown metric"),
-        pytest.param(("request-duration", "nginx"), "Built in for: gatewayapi, istio, linkerd, smi", id="an unknown router"),
+        pytest.param(("request-duration", "nginx"), "Built in for: gatewayapi, istio, kubernetes, linkerd, smi", id="an unknown router"),
         pytest.param(("request-duration", "linkerd", "scrape"), "Built in for: gatewayapi, istio, smi", id="a router without scraped queries"),
+        pytest.param(("request-duration", "kubernetes", "scrape"), "give it a templateRef or a query. Built in for: gatewayapi, istio, smi", id="a router without a proxy to scrape"),
         pytest.param(("request-duration", "istio", "datadog"), "use one of the providers: prometheus, scrape", id="another provider"),
         pytest.param(("../istio/request-duration", "istio"), "is not built in", id="a path"),
     ],

@@ -17,7 +17,7 @@ SAID = {
         {"provider": "nginx"},
         (
             "spec.provider: 'nginx': this version does not support it; name one of gatewayapi, istio, "
-            "linkerd, smi, or install a plug-in that brings this router"
+            "kubernetes, linkerd, smi, or install a plug-in that brings this router"
         ),
     ),
     "a version that the router does not have": (

@@ -30,8 +30,8 @@ async def test_it_says_what_is_served_which_routers_are_there_and_that_the_store
     )
     absent = "not installed: trafficsplits.split.smi-spec.io"
     assert found == (
-        f"routers: gatewayapi (installed), istio (installed), linkerd ({absent}), smi ({absent}); "
-        f"metric store: prometheus at {store.url} answers"
+        f"routers: gatewayapi (installed), istio (installed), kubernetes (installed), "
+        f"linkerd ({absent}), smi ({absent}); metric store: prometheus at {store.url} answers"
     )
 
 

@@ -25,6 +25,7 @@ from canary.api.canary import CanarySpec
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
+from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
@@ -69,7 +70,7 @@ class Journey(RuleBasedStateMachine):
         self.status = CanaryStatus()
         self.stored: Any = {}
         self.stored_by_peer: Any = {}
-        self.spec = SPECS[0]
+        self.spec = self.written = SPECS[0]
         self.analysed: set[str] = set()
         self.forced: set[str] = set()
         self.questions: set[Need] = set()
@@ -84,7 +85,7 @@ class Journey(RuleBasedStateMachine):
         recreate=st.sampled_from([False, False, True]),
     )
     def it_is_created(self, spec: Any, ready: bool, recreate: bool) -> None:
-        self.spec = spec
+        self.spec = self.written = spec
         strategy = UpdateStrategy(recreate=recreate)
         self.world.target = a_workload(uid="t", strategy=strategy)
         self.world.autoscaled = spec.autoscaler_ref is not None
@@ -117,12 +118,15 @@ class Journey(RuleBasedStateMachine):
     def names_change(self, names: tuple[str, str], really: bool) -> None:
         if really and names != self.world.names and not self.world.deleting:
             self.world.rename(names)
-            self.spec = self._named(self.spec)
+            self.spec = self._named(self.written.but(suspend=self.spec.suspend))
             self.world.generation += 1
 
     def _named(self, spec: CanarySpec) -> CanarySpec:
+        """Read a spec as the shell does, under the names of now."""
+        self.written = spec
         service, provider = self.world.names
-        return spec.with_names(service=service, provider=provider)
+        read = spec if self.world.splits else switched(spec)
+        return read.with_names(service=service, provider=provider)
 
     @rule(suspend=RARELY)
     def it_is_suspended_or_resumed(self, suspend: bool) -> None:

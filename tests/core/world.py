@@ -84,7 +84,9 @@ SPECS = (
 )
 
 
-NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"))
+SWITCHES = "kubernetes"
+"""The router that cannot split traffic."""
+NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"), ("podinfo", SWITCHES))
 """The services and routers that a spec may name."""
 
 
@@ -163,6 +165,7 @@ class World:
             restored=self.deleting and self.restored,
             drifts=(self.drift,) if self.drift else (),
             provider=self.names[1],
+            splits=self.splits,
             former=tuple(map(self._former, NAMES)),
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
@@ -183,9 +186,15 @@ class World:
             services=names[0] in self.sides and names[0] != self.names[0],
         )
 
+    @property
+    def splits(self) -> bool:
+        """Whether the router of the spec can split traffic."""
+        return self.names[1] != SWITCHES
+
     def rename(self, names: tuple[str, str]) -> None:
         """Have the spec name another service or router; what is routed stays as it is."""
-        if self.routed is not None:
+        if self.routed is not None and self.splits:
+            # The apex service is nobody's route, and stays.
             self.left[self.names] = self.routed
         self.names, self.routed, self.drift = names, self.left.pop(names, None), None
 
@@ -230,6 +239,7 @@ class World:
                     self.apex = apex or self.apex
                     self.sides.add(self.names[0])
                 case RouteTraffic(traffic=traffic, left=left):
+                    assert self.splits or traffic.weight in {0, 100}
                     if not self.obstacle and ROUTE not in left:
                         self.routed, self.restored, self.drift = seen(traffic), False, None
                 case RestoreRoutes() | RouteFormer() | GiveBack():

@@ -49,6 +49,7 @@ SHOWN = {
     "autoscaler.yaml": "spec.autoscalerRef",
     "template-variables.yaml": "spec.analysis.metrics.0.templateVariables",
     "without-traffic.yaml": "spec.analysis.metrics.0.onNoData",
+    "without-router.yaml": "spec.analysis.iterations",
 }
 
 

@@ -6,9 +6,15 @@ from typing import Any
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
+from canary.core.actions import Side
 from canary.core.traffic import Traffic
+from canary.resources.names import pod_selectors
+from canary.resources.ports import service_ports
+from canary.resources.services import apex_service, services
 from canary.routers import ROUTERS, ClusterState, Router, router_for
+from tests.resources.builders import LABEL, a_deployment
 
+SELECTORS = pod_selectors(a_deployment(), LABEL)
 #: What a router cannot do without.
 NEEDED: dict[str, dict[str, Any]] = {
     "gatewayapi": {"gatewayRefs": [{"name": "public", "namespace": "ingress"}]}
@@ -55,7 +61,7 @@ def a_cluster(
     """Build a cluster that has these objects, as an API server gives them back."""
     keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
     existing: dict[ObjectKey, Manifest] = {}
-    for obj in objects:
+    for obj in (*services_of_sides(router, canary), *objects):
         stored = deepcopy(obj)
         stored["metadata"] |= {
             "uid": f"uid-of-{stored['metadata']['name']}",
@@ -67,7 +73,32 @@ def a_cluster(
         stored["status"] = {"observed": True}
         existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
     served = {kind: version or kind.versions[0] for kind in router.kinds}
-    return ClusterState(existing=existing, served=served)
+    apex = {}
+    if router.by_apex:
+        found = existing.get(router.objects(canary)[0])
+        if found is not None and not isinstance(found["spec"], dict):
+            found = None  # No API server has it: only reading it is of interest.
+        for side in Side:
+            apex[side] = apex_service(canary, SELECTORS, ports(canary), found, side)
+    return ClusterState(existing=existing, served=served, apex=apex)
+
+
+def services_of_sides(router: Router, canary: Canary) -> tuple[Manifest, ...]:
+    """Give the services of the sides, which are there before a route, where a router reads them."""
+    if not router.by_apex:
+        return ()
+    return services(canary, SELECTORS, ports(canary), {}, None)
+
+
+def ports(canary: Canary) -> tuple[Manifest, ...]:
+    """Give the ports of the services."""
+    return service_ports(canary, a_deployment())
+
+
+def written(router: Router, canary: Canary) -> tuple[ObjectKey, ...]:
+    """Name the objects that a router writes: all that it names, or the apex service alone."""
+    keys = router.objects(canary)
+    return keys[:1] if router.by_apex else keys
 
 
 def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tuple[Manifest, ...]:

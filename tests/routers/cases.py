@@ -109,7 +109,18 @@ _GATEWAY_API: tuple[dict[str, Any], ...] = (
 )
 _SMI: tuple[dict[str, Any], ...] = ({"service": {**METADATA, "hosts": ["app.example.com"]}},)
 
-_CASES = {"istio": _ISTIO, "gatewayapi": _GATEWAY_API, "smi": _SMI, "linkerd": _SMI}
+_KUBERNETES: tuple[dict[str, Any], ...] = (
+    {"service": {**METADATA, "portDiscovery": True, "trafficDistribution": "PreferClose"}},
+    {"analysis": {"stepWeight": None, "iterations": 3}},
+)
+
+_CASES = {
+    "istio": _ISTIO,
+    "gatewayapi": _GATEWAY_API,
+    "smi": _SMI,
+    "linkerd": _SMI,
+    "kubernetes": _KUBERNETES,
+}
 
 
 def canaries(provider: str) -> tuple[Canary, ...]:

@@ -2,13 +2,14 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary.api.annotations import ORIGINAL
+from canary.api.annotations import ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS
@@ -17,7 +18,7 @@ from canary.api.traffic import HttpMatch
 from canary.core.traffic import Seen, Traffic
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
-from tests.routers.builders import a_canary, a_cluster, every_provider, the_traffic
+from tests.routers.builders import a_canary, a_cluster, every_provider, the_traffic, written
 from tests.routers.cases import canaries
 from tests.routers.published import PublishedSchemas
 
@@ -26,7 +27,10 @@ CASES = [
     for provider in every_provider()
     for index, canary in enumerate(canaries(provider))
 ]
+#: Those that have objects of their own, which CRDs describe and which go with the Canary.
+OWN_CASES = [each for each in CASES if not router_for(str(each.values[0])).by_apex]
 every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
+every_case_of_own_objects = pytest.mark.parametrize(("provider", "canary"), OWN_CASES)
 every_name = pytest.mark.parametrize("provider", every_provider())
 
 #: There are many cases, and each has these examples.
@@ -122,6 +126,11 @@ FOREIGN_SPECS: dict[str, Manifest] = {
         "hostnames": ["old.example.com"],
         "rules": [{"backendRefs": [{"name": "podinfo", "port": 80}]}],
     },
+    "Service": {
+        "clusterIP": "10.96.0.9",
+        "selector": {"app": "podinfo", "tier": "web"},
+        "ports": [{"name": "web", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+    },
 }
 
 
@@ -143,8 +152,14 @@ def foreign(router: Router, canary: Canary) -> tuple[Manifest, ...]:
             },
             "spec": deepcopy(FOREIGN_SPECS[key.kind.kind]),
         }
-        for key in router.objects(canary)
+        for key in written(router, canary)
     )
+
+
+def possible(router: Router, canary: Canary) -> list[int]:
+    """Give the weights that a step may ask of a router."""
+    abilities = router.abilities(canary)
+    return [percent for percent in range(101) if abilities.allow(the_traffic(canary, percent))]
 
 
 def shuffled(value: Any, draw: st.DrawFn) -> Any:
@@ -170,7 +185,7 @@ class TestEveryRouter:
 
     def test_reads_back_every_weight_that_it_writes(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
-        for percent in range(101):
+        for percent in possible(router, canary):
             traffic = the_traffic(canary, percent)
             rendered = router.render(canary, a_cluster(router, canary), traffic)
             seen = router.read(canary, a_cluster(router, canary, rendered))
@@ -185,10 +200,11 @@ class TestEveryRouter:
         router, asking = router_for(provider), asking_for(canary, traffic)
         able, refused = router.abilities(asking).allow(traffic), router.problems(asking)
         if not able:
-            assert refused
+            # Where traffic can only be switched, no step asks for a share of it.
+            assert refused or not router.abilities(asking).splits
         elif not canary.spec.service.match:
             assert not refused
-        if refused:
+        if refused or not able:
             return
         rendered = router.render(asking, a_cluster(router, asking), traffic)
         cluster = a_cluster(router, asking, rendered)
@@ -199,8 +215,10 @@ class TestEveryRouter:
         assert seen.carries(traffic)
         assert router.render(asking, cluster, traffic) == rendered
         removed = router.restore(asking, cluster).remove
+        # The apex service stays for its clients.
+        own = () if router.by_apex else rendered
         assert {(key.kind.kind, key.name) for key in removed} == {
-            (obj["kind"], obj["metadata"]["name"]) for obj in rendered
+            (obj["kind"], obj["metadata"]["name"]) for obj in own
         }
 
     @few
@@ -247,7 +265,8 @@ class TestEveryRouter:
     def test_repairs_an_edited_spec_with_the_current_weights(
         self, provider: str, canary: Canary, spec: object
     ) -> None:
-        router, traffic = router_for(provider), the_traffic(canary, 40)
+        router = router_for(provider)
+        traffic = the_traffic(canary, 40 if 40 in possible(router, canary) else 100)
         rendered = router.render(canary, a_cluster(router, canary), traffic)
         theirs = spec if isinstance(spec, dict) else {}
         edited = [obj | {"spec": theirs} for obj in rendered]
@@ -283,7 +302,7 @@ class TestEveryRouter:
         document = canary.as_written()
         document["spec"]["service"]["apex"] = apex
         generous = Canary.model_validate(document)
-        before = router.render(generous, a_cluster(router, canary), traffic)
+        before = router.render(generous, a_cluster(router, generous), traffic)
         del document["spec"]["service"]["apex"]
         plain = Canary.model_validate(document)
         after = router.render(plain, a_cluster(router, plain, before), traffic)
@@ -307,32 +326,6 @@ class TestEveryRouter:
         assert router.read(canary, a_cluster(router, canary)) is None
         objects = foreign(router, canary)
         assert router.read(canary, a_cluster(router, canary, objects)) is None
-
-    def test_removes_exactly_what_it_created(self, provider: str, canary: Canary) -> None:
-        router = router_for(provider)
-        assert router.restore(canary, a_cluster(router, canary)) == Restoration()
-        rendered = router.render(canary, a_cluster(router, canary), the_traffic(canary, 50))
-        restored = router.restore(canary, a_cluster(router, canary, rendered))
-        assert restored == Restoration(remove=router.objects(canary))
-
-    @few
-    @given(steps=st.lists(percents, min_size=1, max_size=3))
-    def test_puts_adopted_objects_back_exactly(
-        self, provider: str, canary: Canary, steps: list[int]
-    ) -> None:
-        router, found = router_for(provider), foreign(router_for(provider), canary)
-        objects = found
-        for percent in steps:
-            cluster = a_cluster(router, canary, objects)
-            objects = router.render(canary, cluster, the_traffic(canary, percent))
-            assert all(ORIGINAL in obj["metadata"]["annotations"] for obj in objects)
-        restored = router.restore(canary, a_cluster(router, canary, objects))
-        assert restored == Restoration(write=found)
-        # Once more, over what was restored: nothing is left to do.
-        again = router.restore(canary, a_cluster(router, canary, restored.write))
-        assert again.remove == ()
-        for obj in again.write:
-            assert obj in found
 
     def test_adopts_without_a_mark_of_ownership(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
@@ -361,7 +354,7 @@ class TestEveryRouter:
         router = router_for(provider)
         service = canary.spec.service.but(gitops=GitOps.SHARED)
         sharing = canary.but(spec=canary.spec.but(service=service))
-        cluster = a_cluster(router, canary, foreign(router, canary))
+        cluster = a_cluster(router, sharing, foreign(router, canary))
         for obj in router.render(sharing, cluster, the_traffic(sharing, 10)):
             assert GITOPS_ANNOTATIONS.keys().isdisjoint(obj["metadata"]["annotations"])
 
@@ -374,7 +367,7 @@ class TestEveryRouter:
         assert {key.kind for key in keys} == set(router.kinds)
         assert [
             (obj["kind"], obj["metadata"]["name"]) for obj in (rendered[-1], *rendered[:-1])
-        ] == [(key.kind.kind, key.name) for key in keys]
+        ] == [(key.kind.kind, key.name) for key in written(router, canary)]
         for obj in rendered:
             assert obj["metadata"]["namespace"] == canary.metadata.namespace
         other = router.render(canary, a_cluster(router, canary), the_traffic(canary, 11))
@@ -392,7 +385,7 @@ class TestEveryRouter:
 
     def test_does_not_touch_what_it_is_given(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
-        written = json.dumps(canary.as_written())
+        document = json.dumps(canary.as_written())
         for objects in (
             router.render(canary, a_cluster(router, canary), the_traffic(canary, 10)),
             foreign(router, canary),
@@ -407,7 +400,36 @@ class TestEveryRouter:
                 obj["spec"].clear()
             router.read(canary, cluster)
             assert cluster.existing == before
-        assert json.dumps(canary.as_written()) == written
+        assert json.dumps(canary.as_written()) == document
+
+
+@every_case_of_own_objects
+class TestEveryRouterWithObjectsOfItsOwn:
+    def test_removes_exactly_what_it_created(self, provider: str, canary: Canary) -> None:
+        router = router_for(provider)
+        assert router.restore(canary, a_cluster(router, canary)) == Restoration()
+        rendered = router.render(canary, a_cluster(router, canary), the_traffic(canary, 50))
+        restored = router.restore(canary, a_cluster(router, canary, rendered))
+        assert restored == Restoration(remove=router.objects(canary))
+
+    @few
+    @given(steps=st.lists(percents, min_size=1, max_size=3))
+    def test_puts_adopted_objects_back_exactly(
+        self, provider: str, canary: Canary, steps: list[int]
+    ) -> None:
+        router, found = router_for(provider), foreign(router_for(provider), canary)
+        objects = found
+        for percent in steps:
+            cluster = a_cluster(router, canary, objects)
+            objects = router.render(canary, cluster, the_traffic(canary, percent))
+            assert all(ORIGINAL in obj["metadata"]["annotations"] for obj in objects)
+        restored = router.restore(canary, a_cluster(router, canary, objects))
+        assert restored == Restoration(write=found)
+        # Once more, over what was restored: nothing is left to do.
+        again = router.restore(canary, a_cluster(router, canary, restored.write))
+        assert again.remove == ()
+        for obj in again.write:
+            assert obj in found
 
     def test_renders_what_the_published_schema_takes_and_adds_nothing_to(
         self, provider: str, canary: Canary, published: PublishedSchemas
@@ -485,7 +507,9 @@ class TestWhatIsAskedOfEveryRouter:
         router, canary = router_for(provider), a_canary(provider)
         for obj in router.render(canary, a_cluster(router, canary), the_traffic(canary, 10)):
             assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
-            assert obj["metadata"]["annotations"] == {
+            # A service also has a record of what of it is tidegate's.
+            annotations = obj["metadata"]["annotations"]
+            assert {key: annotations[key] for key in annotations if key != WRITTEN} == {
                 "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
                 "helm.toolkit.fluxcd.io/driftDetection": "disabled",
             }
@@ -518,7 +542,7 @@ class TestWhatIsAskedOfEveryRouter:
     def test_a_version_that_nobody_told_is_the_newest(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)
         cluster = a_cluster(router, canary)
-        told = type(cluster)(existing={}, served={})
+        told = replace(cluster, served={})
         traffic = the_traffic(canary, 10)
         assert router.render(canary, told, traffic) == router.render(canary, cluster, traffic)
 

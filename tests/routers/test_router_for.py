@@ -31,8 +31,8 @@ def test_a_provider_names_a_router_and_perhaps_a_version(
 @pytest.mark.parametrize(
     ("provider", "known"),
     [
-        ("isto", "name one of gatewayapi, istio, linkerd, smi, or"),
-        ("", "name one of gatewayapi, istio, linkerd, smi, or"),
+        ("isto", "name one of gatewayapi, istio, kubernetes, linkerd, smi, or"),
+        ("", "name one of gatewayapi, istio, kubernetes, linkerd, smi, or"),
         ("smi:v2", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("smi:", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("istio:v1", "name istio, or"),

@@ -44,6 +44,9 @@ gatewayapi:
 smi:
   group: split.smi-spec.io
   resources: [trafficsplits]
+# Services, which every router needs: the rules have them already.
+kubernetes:
+  resources: []
 linkerd:
   group: split.smi-spec.io
   resources: [trafficsplits]
@@ -114,7 +117,9 @@ what was asked.
 {{- if not $router }}
 {{- fail (printf "routers: %q is unknown; use %s" . (keys $kinds | sortAlpha | join ", ")) }}
 {{- end }}
+{{- if $router.group }}
 {{- $_ := set $groups $router.group $router.resources }}
+{{- end }}
 {{- end }}
 {{- range $group, $resources := $groups }}
 - apiGroups: [{{ $group }}]

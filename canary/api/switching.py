@@ -1,0 +1,49 @@
+"""What a Canary asks for where its router can switch traffic, and send no share of it: blue/green.
+
+The canary passes its analyses before any client reaches it, and then gets all traffic at once.
+"""
+
+from canary.api.analysis_spec import Analysis
+from canary.api.canary import Canary, CanarySpec
+from canary.api.shown import shown
+from canary.errors import SpecWarning
+
+ITERATIONS = 10
+"""Analyses that must pass where a Canary does not say how many; the peer's number."""
+
+_INSTEAD = "cannot send a share of the traffic: the canary passes {} without any, then gets all"
+
+
+def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, ...]]:
+    """Read a Canary as blue/green, whatever steps it asks for; `router` is its name for people."""
+    analysis = canary.spec.analysis
+    read = switched(canary.spec)
+    number = read.analysis.iterations
+    counted = f"{number} analys{'is' if number == 1 else 'es'}"
+    instead = f"{router} {_INSTEAD.format(counted)}"
+    asked = {
+        "stepWeight": (analysis.step_weight, instead),
+        "stepWeights": (analysis.step_weights, instead),
+        "stepWeightPromotion": (
+            analysis.step_weight_promotion,
+            f"{router} gives the promoted primary all traffic at once",
+        ),
+    }
+    warnings = tuple(
+        SpecWarning(f"spec.analysis.{field}", shown(value), effect)
+        for field, (value, effect) in asked.items()
+        if value
+    )
+    return canary.but(spec=read), warnings
+
+
+def switched(spec: CanarySpec) -> CanarySpec:
+    """Read a spec as blue/green."""
+    analysis = spec.analysis.but(
+        iterations=spec.analysis.iterations or ITERATIONS,
+        step_weight=None,
+        step_weights=None,
+        max_weight=Analysis.model_fields["max_weight"].default,
+        step_weight_promotion=0,
+    )
+    return spec.but(analysis=analysis)

@@ -1,0 +1,93 @@
+"""Kubernetes alone: no mesh and no gateway, but the selector of the apex service.
+
+All requests go to one side, and the switch is a single write: new connections go to the other
+side's pods from then on. Connections that are open stay where they are until they end.
+https://kubernetes.io/docs/concepts/services-networking/service/
+"""
+
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey
+from canary.api.ownership import adopted, owned
+from canary.core.actions import Side
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
+from canary.errors import Problem, SpecWarning
+from canary.routers import ClusterState, RequiredField, Restoration
+from canary.routers.abilities import Abilities, ignored, refused
+from canary.routers.shares import part
+
+_ABILITIES = Abilities(service=frozenset(), splits=False)
+
+
+class KubernetesRouter:
+    """Switch all traffic between the sides by the selector of the apex service."""
+
+    name: ClassVar[str] = "kubernetes"
+    variants: ClassVar[tuple[str, ...]] = ()
+    by_apex: ClassVar[bool] = True
+
+    def __init__(self, variant: str = "") -> None:
+        """Make the router, which has no variants."""
+        assert not variant
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The Service."""
+        return (SERVICE,)
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """All traffic to one side."""
+        return _ABILITIES
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name what a Canary asks for that would decide who reaches the canary."""
+        return tuple(refused(canary, self.name, _ABILITIES))
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks for that does no harm."""
+        return tuple(ignored(canary, self.name, _ABILITIES))
+
+    def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
+        """None: a Service has all of its fields."""
+        return ()
+
+    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+        """Name the apex service, and the services of the sides, which tell what it selects."""
+        spec, namespace = canary.spec, canary.metadata.namespace
+        names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
+        return tuple(ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
+
+    def render(
+        self, _canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
+        """Give the apex service; the canary's pods get all traffic or none.
+
+        A weight between leaves it on the primary: that is never what a step asks for.
+        """
+        apex = cluster.apex.get(Side.TARGET if traffic.weight == FULL else Side.PRIMARY)
+        return () if apex is None else (apex,)
+
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+        """Compare what the apex service selects with what the services of the sides do.
+
+        One that is not taken over yet is no route.
+        """
+        key, *sides = self.objects(canary)
+        apex = cluster.existing.get(key)
+        if apex is None or not (owned(canary, apex) or adopted(apex)):
+            return None
+        selected = part(apex, "spec", "selector")
+        for side, weight in zip(sides, (0, FULL), strict=True):
+            if selected and selected == part(cluster.existing.get(side), "spec", "selector"):
+                return Seen(weight=weight)
+        return None
+
+    def restore(self, _canary: Canary, _cluster: ClusterState) -> Restoration:
+        """Leave the apex service: it is given back with the services."""
+        return Restoration()
+
+    def refusal(self, _manifest: Manifest) -> str:
+        """Nothing rejects a Service."""
+        return ""
