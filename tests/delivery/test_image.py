@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.dockerfile import Image
+from tests.delivery.dockerfile import Image, ignored
 
 pytestmark = pytest.mark.delivery
 
@@ -60,6 +60,8 @@ def test_the_image_holds_no_installer_and_nothing_of_development(image):
 
 
 def test_the_image_holds_nothing_of_the_embedded_cluster(image):
+    assert ignored("embedded/src/tidegate_embedded/__init__.py")
+    assert not ignored("canary/__init__.py")
     # The locked packages are in site-packages of the image alone, so what is found is what is there.
     packages, *_ = image.path("/opt/tidegate/lib").glob("python*/site-packages")
     found = {each.name.partition("-")[0] for each in packages.iterdir()}
