@@ -4,11 +4,9 @@ Who fails counts towards the rollback; who gives no verdict holds the weight; wh
 as the gates allow.
 """
 
-from math import isfinite
-
-from analysis.model import Check, Memory, Report, Verdict
+from analysis.model import Report, Verdict
 from canary.api.people import WebhookType
-from canary.api.status import MetricStatus, Phase, Severity
+from canary.api.status import Phase, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.gates import (
@@ -22,6 +20,7 @@ from canary.core.gates import (
     shut,
     signalled,
 )
+from canary.core.judgements import memories, messages, record
 from canary.core.needs import Analyse
 from canary.core.plan import Gate, Step
 from canary.core.promotion import promote
@@ -146,17 +145,17 @@ def _first_look(situation: Situation) -> Turn:
 
 def _analyse(situation: Situation) -> Turn:
     run = situation.current_run
-    need = Analyse(key=f"{run.id}/{run.looks}", memories=_memories(situation))
+    need = Analyse(key=f"{run.id}/{run.looks}", memories=memories(situation))
     report = situation.facts.answers.get(need)
     if not isinstance(report, Report):
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
-    metrics = (_record(situation, check, kept.get(check.metric)) for check in report.checks)
+    metrics = (record(situation, check, kept.get(check.metric)) for check in report.checks)
     judged = situation.but(metrics=tuple(metrics))
     if report.verdict is Verdict.FAIL:
-        return _fail_check(judged, _messages(report, Verdict.FAIL))
+        return _fail_check(judged, messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
-        return _inconclusive(judged, _messages(report, Verdict.INCONCLUSIVE))
+        return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
     passed = judged.run(analysis_passed=True)
     if not passed.target_ready:
         return passed.release(why.ANALYSIS_INCONCLUSIVE).look_again()
@@ -181,40 +180,6 @@ def _release(situation: Situation) -> Situation:
     """End what held the run; a primary that is lost is one episode until it is back."""
     back = (why.PRIMARY_NOT_READY,) if situation.primary_serves else ()
     return situation.release(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
-
-
-def _memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Give what judges have kept; where a metric has another judge now, that one starts from nothing."""
-    judges = {metric.name: metric.judge for metric in situation.spec.analysis.metrics}
-    return tuple(
-        (each.name, tuple(sorted(each.memory.items())))
-        for each in situation.status.metrics
-        if each.memory and each.judge == judges.get(each.name)
-    )
-
-
-def _judge_of(situation: Situation, metric: str) -> str | None:
-    metrics = situation.spec.analysis.metrics
-    return next((each.judge for each in metrics if each.name == metric), None)
-
-
-def _record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:
-    # JSON has no word for NaN and the infinities; the message has.
-    finite = check.value is not None and isfinite(check.value)
-    return MetricStatus(
-        name=check.metric,
-        verdict=check.verdict,
-        value=check.value if finite else None,
-        bound=check.bound,
-        message=check.message,
-        at=situation.now,
-        judge=_judge_of(situation, check.metric) if memory else None,
-        memory=dict(memory) if memory else None,
-    )
-
-
-def _messages(report: Report, verdict: Verdict) -> str:
-    return "; ".join(check.message for check in report.checks if check.verdict is verdict)
 
 
 def _fail_check(situation: Situation, message: str) -> Situation:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("analysis", "canary", "embedded/src/tidegate_embedded")
 LONGEST = 300
 """Lines of a module that needs no reason."""

@@ -1,0 +1,43 @@
+"""Judgements in the status: what is recorded of a check, and what its judge remembers."""
+
+from math import isfinite
+
+from analysis.model import Check, Memory, Report, Verdict
+from canary.api.status import MetricStatus
+from canary.core.situation import Situation
+
+
+def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Give what judges have kept; where a metric has another judge now, that one starts from nothing."""
+    judges = {metric.name: metric.judge for metric in situation.spec.analysis.metrics}
+    return tuple(
+        (each.name, tuple(sorted(each.memory.items())))
+        for each in situation.status.metrics
+        if each.memory and each.judge == judges.get(each.name)
+    )
+
+
+def _judge_of(situation: Situation, metric: str) -> str | None:
+    metrics = situation.spec.analysis.metrics
+    return next((each.judge for each in metrics if each.name == metric), None)
+
+
+def record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:
+    """Give what the status keeps of a check."""
+    # JSON has no word for NaN and the infinities; the message has.
+    finite = check.value is not None and isfinite(check.value)
+    return MetricStatus(
+        name=check.metric,
+        verdict=check.verdict,
+        value=check.value if finite else None,
+        bound=check.bound,
+        message=check.message,
+        at=situation.now,
+        judge=_judge_of(situation, check.metric) if memory else None,
+        memory=dict(memory) if memory else None,
+    )
+
+
+def messages(report: Report, verdict: Verdict) -> str:
+    """Say why the checks with a verdict have it."""
+    return "; ".join(check.message for check in report.checks if check.verdict is verdict)
