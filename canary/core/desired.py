@@ -22,7 +22,7 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
-from canary.core.names import former_routes, formers_reach_canary, to_give_back
+from canary.core.names import former_routes, former_routes_left, formers_reach_canary, to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
@@ -160,8 +160,7 @@ def _route(situation: Situation) -> Iterator[Action]:
     or undone by somebody's hand, waits until the canary can take it.
     """
     routed = situation.facts.routed
-    if routed is None and situation.facts.taken and situation.status.former_names:
-        # A first route under new names could lead to the services of somebody else.
+    if routed is None and _new_names_wait(situation):
         return
     traffic, left = situation.intended, left_alone(situation)
     able = situation.target_ready or traffic.spares_primary
@@ -169,6 +168,17 @@ def _route(situation: Situation) -> Iterator[Action]:
         yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:
         yield RouteTraffic(traffic=replace(traffic, weight=0, mirror=0), left=left)
+
+
+def _new_names_wait(situation: Situation) -> bool:
+    """Tell whether a first route under new names would lead to services that are not ours, or not there.
+
+    Services are made from the target: while it is missing the former route goes on.
+    """
+    facts = situation.facts
+    if facts.target is None and former_routes_left(situation):
+        return True
+    return bool(facts.taken and situation.status.former_names)
 
 
 def _scale(situation: Situation) -> Iterator[Action]:

@@ -72,6 +72,12 @@ def former_routes(situation: Situation) -> Iterator[RouteFormer]:
             yield RouteFormer(service=former.service, provider=former.provider, traffic=traffic)
 
 
+def former_routes_left(situation: Situation) -> bool:
+    """Tell whether a route of former names is still there, or may be."""
+    seen = (_seen(situation, former) for former in situation.status.former_names)
+    return any(left is None or left.routes for left in seen)
+
+
 def formers_reach_canary(situation: Situation) -> bool:
     """Tell whether a route of former names sends requests to the canary, as far as is known."""
     return any(

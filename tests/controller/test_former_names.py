@@ -216,3 +216,24 @@ async def test_a_former_route_that_may_not_be_read_keeps_the_targets_pods(world:
 
             await until(parked, "the target is parked")
             assert await formers(world) == []
+
+
+async def test_a_target_that_is_missing_moves_no_traffic_until_it_is_there(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.patch(CANARY, "podinfo", {"spec": {"targetRef": {"name": "other"}}})
+        assert "Deployment other to exist" in await world.until_condition("Stalled", "True")
+        await until(lambda: world.events("TargetChanged"), "the change is told")
+        assert await absent(world, VIRTUAL_SERVICE, "other")
+        assert await world.weight() == 0
+        assert await leads_to(world, "podinfo-primary") == {"app": "podinfo-primary"}
+        assert await formers(world) == ["podinfo"]
+
+        await world.create_app("other")
+        await world.until_phase("Succeeded")
+        await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo"), "the former route is gone")
+        await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
+        assert await world.weight("other") == 0
+        assert await leads_to(world, "other") == {"app": "podinfo-primary"}

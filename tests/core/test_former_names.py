@@ -271,3 +271,22 @@ def test_a_former_route_that_cannot_be_read_keeps_the_targets_pods_and_is_said()
     after = decided(MOVED, decision.status, read, at(101))
     assert ScaleTarget(replicas=0) in after.actions
     assert after.status.waiting_for is None
+
+
+def test_the_former_route_goes_on_while_a_new_target_is_missing() -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,))
+    carrying = replace(LEFT, routed=Seen())
+    facts = replace(ROUTED, routed=None, former=(carrying,), target=None, revision=None)
+    first = decided(MOVED, a_status(names=OLD), replace(facts, former=()), at(0))
+    assert not any(isinstance(each, RouteTraffic) for each in first.actions)
+    missing = decided(MOVED, status, facts, at(100))
+    assert reason(missing) == waits.TARGET_MISSING
+    assert not any(isinstance(each, RouteTraffic) for each in missing.actions)
+    assert given_back(missing) == []
+    there = decided(MOVED, status, replace(facts, target=a_workload(replicas=0)), at(101))
+    assert any(isinstance(each, RouteTraffic) for each in there.actions)
+    # Where no former route is left, a route to what there is is better than none.
+    gone = replace(facts, former=(replace(LEFT, routes=False),))
+    alone = decided(MOVED, status, gone, at(100))
+    assert any(isinstance(each, RouteTraffic) for each in alone.actions)

@@ -456,6 +456,9 @@ class Journey(RuleBasedStateMachine):
             return
         if world.obstacle or world.unseen:
             return
+        if world.routed is None and world.target is None and world.left:
+            # Services are made from the target: without it the former route goes on.
+            return
         contested = world.drift is not None and any(each.contested for each in status.repairs)
         if status.phase is not Phase.INITIALIZING and not contested:
             assert world.routed is not None
