@@ -130,9 +130,11 @@ class AnyWorld:
         **spec: Any,
     ) -> Manifest:
         """Create a Canary in steps of 50 and 100 % without metrics, but for what is given."""
-        quick = {"interval": "1s", "threshold": 1, "stepWeights": [50, 100], "metrics": []}
+        given = analysis or {}
+        quick = {"interval": "1s", "threshold": 1, "metrics": []}
+        steps = {} if "iterations" in given else {"stepWeights": [50, 100]}
         manifest = manifests.canary(
-            "istio", name=name, namespace=self.namespace, analysis={**quick, **(analysis or {})}
+            "istio", name=name, namespace=self.namespace, analysis={**quick, **steps, **given}
         )
         manifest["spec"] |= spec
         manifest["apiVersion"] = kind.api_version(kind.versions[0])

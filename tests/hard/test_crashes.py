@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
+INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
 NewWorld = Callable[[Path], HardWorld]
 LANES = 3
 """So many lives are lived at a time."""
@@ -44,9 +45,8 @@ class End:
 
 async def begin(life: Life, spec: Mapping[str, Any], analysis: Mapping[str, Any]) -> None:
     await life.world.create_app()
-    await life.world.create_canary(
-        analysis={"stepWeights": [20, 60], "metrics": [METRIC], **analysis}, **spec
-    )
+    steps = {} if "iterations" in analysis else {"stepWeights": [20, 60]}
+    await life.world.create_canary(analysis={**steps, "metrics": [METRIC], **analysis}, **spec)
     await life.until_phase("Initialized")
 
 
@@ -109,6 +109,8 @@ STRATEGIES = [
         *(0, 20, 60, 30, 0),
         analysis={"stepWeightPromotion": 30},
     ),
+    strategy("A/B testing", promoted, 0, 100, 0, analysis={"iterations": 2, "match": INSIDERS}),
+    strategy("blue/green", promoted, 0, 100, 0, analysis={"iterations": 2, "mirror": True}),
     strategy("without an analysis", promoted, 0, skipAnalysis=True),
     strategy("rolled back", rolled_back, 0),
     strategy("cancelled", cancelled, 0, analysis={"webhooks": [GATE]}),
