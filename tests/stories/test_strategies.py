@@ -2,8 +2,12 @@
 
 import pytest
 
+from canary.api.kinds import DEPLOYMENT, SERVICE
+from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
 from canary.demo.manifests import APP
 from canary.demo.world import World
+from canary.errors import NotFound
 from tests.stories.conftest import Receiver
 from tests.stories.telling import SUCCESS_RATE, then_at_rest, until_told, until_waiting
 
@@ -76,12 +80,12 @@ async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: W
         assert everybody.stats().failed == 0, everybody.stats().failures
 
 
-@pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi"], indirect=True)
+@pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi", "kubernetes"], indirect=True)
 async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved(
     world: World, receiver: Receiver
 ) -> None:
     # Given a canary that is tested without traffic, with copies of requests where there are any
-    mirrors = world.router != "smi"
+    mirrors = world.router in {"istio", "gatewayapi"}
     load_test = {"type": "rollout", "name": "load-test", "url": f"{receiver.url}/load"}
     await world.create_app("1.0")
     await world.start_controller()
@@ -114,6 +118,56 @@ async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is
         assert set((await load.reaches(30)).by_version) == {"2.0"}
         assert load.stats().failed == 0, load.stats().failures
     await until_told(world, "IterationPassed", "WeightAdvanced", "Promoted")
+
+
+@pytest.mark.parametrize("world", ["kubernetes"], indirect=True)
+async def test_without_a_router_a_bad_release_meets_no_client_and_the_selector_is_given_back(
+    world: World,
+) -> None:
+    # Given an app with a Service of its own, which clients call all the while
+    await world.create_app("1.0")
+    await world.expose_app()
+    before = await world.read(SERVICE, APP)
+    assert before is not None
+    await world.until(world.answers, "the app answers")
+    async with world.traffic() as load:
+        await load.reaches(20)
+        await world.start_controller()
+        await world.create_canary(
+            analysis={"interval": "1s", "iterations": 2, "metrics": [], "webhooks": [APPROVAL]}
+        )
+        await world.until_phase("Initialized", seconds=120)
+        # When a version is released that crashes
+        await world.release("2.0", READY_AFTER="never", CRASH="after:0.1s")
+        # Then it is rolled back, and no client has met it
+        status = await world.until_phase("Failed", seconds=120)
+        assert status["history"][0]["reason"] == "CrashLoopBackOff"
+        await then_at_rest(world, "1.0")
+        # When a good one is promoted, and the Canary is deleted
+        await world.release("3.0")
+        await until_waiting(world, "PromotionGate")
+        assert set(load.stats().by_version) == {"1.0"}
+        await world.annotate("approve")
+        await world.until_phase("Succeeded", seconds=120)
+        await world.api.delete(canary_kind(GROUP), world.namespace, APP)
+        await world.until(lambda: gone(world), "the Canary and its primary are gone", seconds=120)
+        # Then the Service is as it was found, and no request has failed
+        after = await world.read(SERVICE, APP)
+        assert after is not None
+        assert after["spec"] == before["spec"]
+        assert load.stats().failed == 0, load.stats().failures
+        load.restart()
+        assert set((await load.reaches(30)).by_version) == {"3.0"}
+        assert load.stats().failed == 0, load.stats().failures
+
+
+async def gone(world: World) -> bool:
+    """Whether neither the Canary nor its primary is there."""
+    try:
+        await world.canary()
+    except NotFound:
+        return await world.read(DEPLOYMENT, f"{APP}-primary") is None
+    return False
 
 
 async def copied(world: World) -> bool:
