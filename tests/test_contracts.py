@@ -5,8 +5,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from fnmatch import fnmatch
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +43,6 @@ VIOLATIONS = [
     ("pure", "canary/targets/deployment.py", "import logging"),
     ("pure", "canary/views/status.py", "from rich.text import Text"),
     ("pure", "analysis/judges/threshold.py", "from os import environ"),
-    ("plug-ins", "canary/routers/istio.py", "import canary.routers.smi"),
-    ("plug-ins", "canary/targets/daemonset.py", "import canary.targets.deployment"),
     ("embedded", "canary/controller/apply.py", "import tidegate_embedded.process"),
     ("kopf", "canary/controller/apply.py", "import kopf"),
     ("kubernetes", "canary/controller/apply.py", "from kubernetes import client"),
@@ -132,21 +128,3 @@ def test_a_violation_in_the_embedded_cluster_breaks_its_contract(tmp_path, contr
 def test_each_contract_is_seen_to_break():
     assert {contract for contract, _, _ in VIOLATIONS} == set(CONTRACTS)
     assert {contract for contract, _, _ in EMBEDDED_VIOLATIONS} == set(EMBEDDED_CONTRACTS)
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        "analysis.judges:JUDGES",
-        "analysis.providers:PROVIDERS",
-        "canary.notifiers:NOTIFIERS",
-        "canary.routers:ROUTERS",
-        "canary.targets:TARGETS",
-    ],
-)
-def test_every_plugin_of_ours_is_held_to_independence(table):
-    package, name = table.split(":")
-    plugins = getattr(import_module(package), name)
-    modules = {plugins.load(each).__module__ for each in plugins.names()}
-    independent = CONTRACTS["plug-ins"]["modules"]
-    assert {each for each in modules if not any(fnmatch(each, i) for i in independent)} == set()

@@ -482,7 +482,7 @@ def test_a_service_monitor_finds_the_service_and_its_port(render):
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ('routers=["itsio"]', "/routers/0"),
+        ('routers=["itsio"]', 'routers: "itsio" is unknown; use gatewayapi, istio, kubernetes,'),
         ("routers=[]", "/routers"),
         ('apiGroups=["example.com"]', "/apiGroups/0"),
         ('watchNamespaces=["Shop"]', "/watchNamespaces/0"),

@@ -33,25 +33,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What each router reads and writes. A test compares it with what the routers declare. */}}
-{{- define "tidegate.routerKinds" -}}
-istio:
-  group: networking.istio.io
-  resources: [virtualservices, destinationrules]
-gatewayapi:
-  group: gateway.networking.k8s.io
-  resources: [httproutes]
-smi:
-  group: split.smi-spec.io
-  resources: [trafficsplits]
-# Services, which every router needs: the rules have them already.
-kubernetes:
-  resources: []
-linkerd:
-  group: split.smi-spec.io
-  resources: [trafficsplits]
-{{- end -}}
-
 {{/*
 The rules of the controller's role, in each namespace that it watches: what it asks for, and no
 more. What is written on a version is read again after a conflict. A test compares the rules with
@@ -110,15 +91,14 @@ what was asked.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
-{{- $kinds := include "tidegate.routerKinds" . | fromYaml }}
+{{- $kinds := .Files.Get "files/routers.yaml" | fromYaml }}
 {{- $groups := dict }}
 {{- range .Values.routers }}
-{{- $router := get $kinds . }}
-{{- if not $router }}
+{{- if not (hasKey $kinds .) }}
 {{- fail (printf "routers: %q is unknown; use %s" . (keys $kinds | sortAlpha | join ", ")) }}
 {{- end }}
-{{- if $router.group }}
-{{- $_ := set $groups $router.group $router.resources }}
+{{- range get $kinds . }}
+{{- $_ := set $groups .group (concat (get $groups .group | default list) .resources | uniq) }}
 {{- end }}
 {{- end }}
 {{- range $group, $resources := $groups }}
