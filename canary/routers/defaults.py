@@ -1,10 +1,11 @@
 """What a router of a third party need not say: what is assumed of one that does not."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.errors import Problem, SpecWarning
+from canary.routers import RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
 
 
@@ -20,7 +21,8 @@ class RouterDefaults:
     A Canary that asks for more of its route is refused, or warned where that does no harm.
     """
 
-    variants: tuple[str, ...] = ()
+    variants: ClassVar[tuple[str, ...]] = ()
+    by_apex: ClassVar[bool] = False
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""
@@ -34,7 +36,7 @@ class RouterDefaults:
         """Whatever else is beyond its abilities."""
         return tuple(ignored(canary, self.name, self.abilities(canary)))
 
-    def required_fields(self, _canary: Canary) -> tuple[()]:
+    def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
         """None: each CRD is taken to have all fields."""
         return ()
 

@@ -6,17 +6,16 @@ https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind, Manifest
 from canary.api.rules import GATEWAY_API_HAS_PARENT
 from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers import ClusterState, RequiredField, Restoration
+from canary.routers import ClusterState, RequiredField
 from canary.routers.abilities import Abilities
 from canary.routers.httproute import (
     ABILITIES,
@@ -28,41 +27,36 @@ from canary.routers.httproute import (
     timeouts,
 )
 from canary.routers.matching import canary_matches
-from canary.routers.objects import render_object, restore_objects
 from canary.routers.parents import refusal
 from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
+from canary.routers.single import SingleObjectRouter
 
 GROUP = "gateway.networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 
-#: What tidegate decides in an HTTPRoute.
-_DECIDES = frozenset({"parentRefs", "hostnames", "rules"})
 #: Where the percentage of that filter stands; without it, the filter copies every request.
 _PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
 #: What the API gives a backend without a weight.
 _DEFAULT_WEIGHT = 1
 
 
-class GatewayApiRouter:
+class GatewayApiRouter(SingleObjectRouter):
     """Split traffic by the weights of an HTTPRoute's backends."""
 
     name: ClassVar[str] = "gatewayapi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
-    by_apex: ClassVar[bool] = False
+    owns: ClassVar[frozenset[str]] = frozenset({"parentRefs", "hostnames", "rules"})
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""
-        self._kind = Kind(
-            group=GROUP,
-            versions=(variant,) if variant else VERSIONS,
-            kind="HTTPRoute",
-            plural="httproutes",
+        super().__init__(
+            Kind(
+                group=GROUP,
+                versions=(variant,) if variant else VERSIONS,
+                kind="HTTPRoute",
+                plural="httproutes",
+            )
         )
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The HTTPRoute."""
-        return (self._kind,)
 
     def abilities(self, _canary: Canary) -> Abilities:
         """What an HTTPRoute can say."""
@@ -84,52 +78,24 @@ class GatewayApiRouter:
 
     def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
         """Name what not every release of the API has: it would be dropped, and not be missed."""
-        return tuple(_required(canary, self._kind))
+        return tuple(_required(canary, self.kind))
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
-        """Name the HTTPRoute."""
-        name = canary.spec.service_name
-        return (ObjectKey(kind=self._kind, namespace=canary.metadata.namespace, name=name),)
-
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
-        """Give the HTTPRoute."""
-        (key,) = self.objects(canary)
+    def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
+        """Give the parents, the host names and the rules."""
         service = canary.spec.service
         spec: Manifest = {"parentRefs": [_parent(each) for each in service.gateway_refs]}
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
-        spec["rules"] = list(_rules(canary, _expressible(traffic, cluster)))
-        rendered = render_object(
-            canary,
-            cluster,
-            key,
-            spec,
-            metadata=service.apex,
-            ours=partial(_ours, canary),
-            decides=_DECIDES,
-        )
-        return (rendered,)
+        return spec | {"rules": list(_rules(canary, _expressible(traffic, cluster)))}
 
-    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+    def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, and the copies, of the rules that lead to a side."""
-        (key,) = self.objects(canary)
-        return _seen(canary, part(cluster.existing.get(key), "spec"))
-
-    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
-        """Give an adopted HTTPRoute its spec back, or remove the one that was created."""
-        return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
+        return route_seen(_rule_seen(canary, rule) for rule in entries(spec, "rules"))
 
     def refusal(self, manifest: Manifest) -> str:
         """Say which parent rejects the HTTPRoute, and why."""
         return refusal(manifest)
-
-
-def _ours(canary: Canary, spec: Manifest) -> bool:
-    """Tell whether a spec is one that was written for a Canary."""
-    return _seen(canary, spec) is not None
 
 
 def _expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:
@@ -219,10 +185,6 @@ def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
 
 
 # ------------------------------------------------------------------------------------- reading
-
-
-def _seen(canary: Canary, spec: object) -> Seen | None:
-    return route_seen(_rule_seen(canary, rule) for rule in entries(spec, "rules"))
 
 
 def _rule_seen(canary: Canary, rule: Manifest) -> Seen | None:

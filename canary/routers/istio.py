@@ -10,9 +10,10 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
-from canary.errors import Problem, SpecWarning
-from canary.routers import ClusterState, RequiredField, Restoration
-from canary.routers.abilities import WAYS, Abilities, ignored, refused
+from canary.errors import Problem
+from canary.routers import ClusterState, Restoration
+from canary.routers.abilities import WAYS, Abilities, refused
+from canary.routers.defaults import RouterDefaults
 from canary.routers.matching import match_problems
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import part, side_services
@@ -45,17 +46,16 @@ _TCP = Abilities(
     others="appProtocol tcp routes connections, which have no requests",
     transport=" with appProtocol tcp",
 )
-#: What tidegate decides in a VirtualService, and in a DestinationRule.
-_DECIDED_BY_ROUTES = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
-_DECIDED_BY_RULES = frozenset({"host", "trafficPolicy"})
+#: The fields that are tidegate's in a VirtualService, and in a DestinationRule.
+_ROUTE_FIELDS = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
+_RULE_FIELDS = frozenset({"host", "trafficPolicy"})
 
 
-class IstioRouter:
+class IstioRouter(RouterDefaults):
     """Split traffic by the weights of a VirtualService."""
 
     name: ClassVar[str] = "istio"
     variants: ClassVar[tuple[str, ...]] = ()
-    by_apex: ClassVar[bool] = False
     kinds: tuple[Kind, ...] = (VIRTUAL_SERVICE, DESTINATION_RULE)
 
     def __init__(self, variant: str = "") -> None:
@@ -71,14 +71,6 @@ class IstioRouter:
         if is_tcp(canary):
             return tuple(fields)
         return (*fields, *match_problems(canary), *_retry_problems(canary))
-
-    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
-        """Name what a Canary asks of Istio that it has not, and that does no harm."""
-        return tuple(ignored(canary, self.name, self.abilities(canary)))
-
-    def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
-        """None: every version of Istio's API that is still supported has all."""
-        return ()
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the VirtualService and the DestinationRules of both sides."""
@@ -102,7 +94,7 @@ class IstioRouter:
                     key,
                     _destination_rule(canary, key.name),
                     ours=partial(_ours, canary),
-                    decides=_DECIDED_BY_RULES,
+                    owns=_RULE_FIELDS,
                 )
                 for key in rules
             ),
@@ -113,7 +105,7 @@ class IstioRouter:
                 route_spec(canary, traffic),
                 metadata=canary.spec.service.apex,
                 ours=partial(_ours, canary),
-                decides=_DECIDED_BY_ROUTES,
+                owns=_ROUTE_FIELDS,
             ),
         )
 
@@ -125,10 +117,6 @@ class IstioRouter:
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted VirtualService its spec back, and remove what was created."""
         return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
-
-    def refusal(self, _manifest: Manifest) -> str:
-        """Nothing: not every installation of Istio writes a status."""
-        return ""
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:

@@ -13,15 +13,15 @@ from canary.api.ownership import adopted, owned
 from canary.core.actions import Side
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
-from canary.errors import Problem, SpecWarning
-from canary.routers import ClusterState, RequiredField, Restoration
-from canary.routers.abilities import Abilities, ignored, refused
+from canary.routers import ClusterState, Restoration
+from canary.routers.abilities import Abilities
+from canary.routers.defaults import RouterDefaults
 from canary.routers.shares import part
 
 _ABILITIES = Abilities(service=frozenset(), splits=False)
 
 
-class KubernetesRouter:
+class KubernetesRouter(RouterDefaults):
     """Switch all traffic between the sides by the selector of the apex service."""
 
     name: ClassVar[str] = "kubernetes"
@@ -40,18 +40,6 @@ class KubernetesRouter:
     def abilities(self, _canary: Canary) -> Abilities:
         """All traffic to one side."""
         return _ABILITIES
-
-    def problems(self, canary: Canary) -> tuple[Problem, ...]:
-        """Name what a Canary asks for that would decide who reaches the canary."""
-        return tuple(refused(canary, self.name, _ABILITIES))
-
-    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
-        """Name what a Canary asks for that does no harm."""
-        return tuple(ignored(canary, self.name, _ABILITIES))
-
-    def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
-        """None: a Service has all of its fields."""
-        return ()
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name the apex service, and the services of the sides, which tell what it selects."""
@@ -87,7 +75,3 @@ class KubernetesRouter:
     def restore(self, _canary: Canary, _cluster: ClusterState) -> Restoration:
         """Leave the apex service: it is given back with the services."""
         return Restoration()
-
-    def refusal(self, _manifest: Manifest) -> str:
-        """Nothing rejects a Service."""
-        return ""

@@ -31,11 +31,11 @@ def render_object(
     *,
     metadata: ServiceMetadata | None = None,
     ours: Recognise,
-    decides: frozenset[str],
+    owns: frozenset[str],
 ) -> Manifest:
     """Give an object with a spec; what others wrote into the existing one is kept.
 
-    `decides` names the fields of its spec that are tidegate's: those that `spec` lacks are taken
+    `owns` names the fields of its spec that are tidegate's: those that `spec` lacks are taken
     away. An own object also gets `metadata`, an adopted one the marks of its adoption.
     """
     existing = cluster.existing.get(key)
@@ -53,7 +53,7 @@ def render_object(
         original = original_spec(existing, taken_over=ours)
         written = adopted_metadata(existing, original, shared=shared)
     theirs = (existing.get("spec") or {}) if existing else {}
-    spec = {name: each for name, each in theirs.items() if name not in decides} | spec
+    spec = {name: each for name, each in theirs.items() if name not in owns} | spec
     return {
         "apiVersion": key.kind.api_version(cluster.version(key.kind)),
         "kind": key.kind.kind,

@@ -1,0 +1,72 @@
+"""Routers whose route is one object of their own, with the apex service's name."""
+
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.core.traffic import Seen, Traffic
+from canary.routers import ClusterState, Restoration
+from canary.routers.defaults import RouterDefaults
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import part
+
+
+class SingleObjectRouter(RouterDefaults, ABC):
+    """A router that writes a spec and reads it back; what else is done with its object is here."""
+
+    owns: ClassVar[frozenset[str]]
+    """The fields of the object's spec that are tidegate's; others keep what they have written."""
+
+    def __init__(self, kind: Kind) -> None:
+        """Make the router for a kind, in the versions that it may be written in."""
+        self.kind = kind
+
+    @abstractmethod
+    def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
+        """Give the fields of the spec that are tidegate's."""
+
+    @abstractmethod
+    def seen(self, canary: Canary, spec: object) -> Seen | None:
+        """Read what a spec does, whatever it holds; None where it leads to neither side."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The one kind."""
+        return (self.kind,)
+
+    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+        """Name the object."""
+        namespace, name = canary.metadata.namespace, canary.spec.service_name
+        return (ObjectKey(kind=self.kind, namespace=namespace, name=name),)
+
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Manifest, ...]:
+        """Give the object, with everything of others kept."""
+        (key,) = self.objects(canary)
+        rendered = render_object(
+            canary,
+            cluster,
+            key,
+            self.spec(canary, cluster, traffic),
+            metadata=canary.spec.service.apex,
+            ours=partial(self._is_ours, canary),
+            owns=self.owns,
+        )
+        return (rendered,)
+
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+        """Read what the object's spec does."""
+        (key,) = self.objects(canary)
+        return self.seen(canary, part(cluster.existing.get(key), "spec"))
+
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
+        """Give an adopted object its spec back, or remove the one that was created."""
+        keys = self.objects(canary)
+        return restore_objects(canary, cluster, keys, ours=partial(self._is_ours, canary))
+
+    def _is_ours(self, canary: Canary, spec: Manifest) -> bool:
+        """Tell whether a spec is one that was written for a Canary."""
+        return self.seen(canary, spec) is not None
