@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canary.api.kinds import CONFIG_MAP, DEPLOYMENT
+from canary.cluster import responses
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.cluster.limits import Limits, RateLimit
-from canary.controller import responses
 from canary.errors import (
     ClusterError,
     Conflict,

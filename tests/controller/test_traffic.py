@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, REPLICA_SET
-from canary.controller.records import TEMPLATE_HASH
 from canary.demo.manifests import APP
+from canary.targets.deployment import TEMPLATE_HASH
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
 PRIMARY = f"{APP}-primary"
