@@ -1,4 +1,4 @@
-"""Alerts: who is told of a notice in chat, and what.
+"""Alerts: which receivers in chat get a notice, and what it says.
 
 When an alert is sent, and sent again, belongs to `notify.py`; how a chat is spoken to, to the
 notifiers.
@@ -27,7 +27,7 @@ _LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultReceiver:
-    """Who is told of Canaries that name nobody, and of what."""
+    """The receiver for Canaries that name none, and what it gets."""
 
     kind: str
     config: NotifierConfig
@@ -38,7 +38,7 @@ Receiver = AlertReference | DefaultReceiver
 
 
 class AlertSender:
-    """Finds who is told of a notice, and tells them."""
+    """Finds the receivers of a notice, and sends it to them."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class AlertSender:
         self._multi_tenant = multi_tenant
 
     def receivers(self, record: CanaryRecord, notice: Notice) -> dict[str, Receiver]:
-        """Name who is told: those the Canary names for this severity, else the default one."""
+        """Name the receivers: those the Canary names for this severity, else the default one."""
         if not notice.alert:
             return {}
         references = record.canary.spec.analysis.alerts if record.canary else ()
@@ -129,7 +129,7 @@ class AlertSender:
 
 
 def default_receiver(settings: Settings) -> DefaultReceiver | None:
-    """Tell who is told where a Canary names nobody."""
+    """Give the receiver for a Canary that names none."""
     severity = Severity(settings.alert_severity)
     match settings.receiver:
         case "slack":

@@ -129,7 +129,7 @@ class Applier:
             return False
         wanted = [each for each in self._wanted(record, action) if each.place not in action.left]
         if any(self._store.changes.unseen(each.key) for each in wanted):
-            # Somebody has changed it since this was decided, and has woken the Canary by that.
+            # It was changed since this was decided, and the change has woken the Canary.
             return False
         written = await self._ensure(wanted)
         if not written:
@@ -168,8 +168,8 @@ class Applier:
         """Write the objects that differ, and give what the API server has made of them.
 
         Each is written whole, on the version it was rendered from: a replica that was frozen with
-        the write in hand cannot undo what another has written since, and an object that somebody
-        else has just created is not overwritten.
+        the write in hand cannot undo what another has written since, and an object that another
+        has just created is not overwritten.
         """
         written = []
         for each in objects:

@@ -10,14 +10,14 @@ from canary.controller.records import Packed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change by somebody else."""
+    """A change that tidegate did not make."""
 
     before: Packed
     """The object as it was when it was last as wanted."""
     version: str
     """Tells this change from the next one; what writes the status of an object makes no new one."""
     changed_by: str
-    """Who made it; empty where nobody knows."""
+    """Who made it; empty where that is unknown."""
 
 
 class Changes:
@@ -32,7 +32,7 @@ class Changes:
     def note(self, key: ObjectKey, before: Packed, after: Packed | None) -> None:
         """Take in what an event has told of; what another replica has written is no change.
 
-        Who only takes something away is known to nobody, but no replica takes an owner away.
+        Nothing shows who only removed something, but no replica removes an owner.
         """
         if after is None:
             version, changed_by = f"{before.resource_version} deleted", ""

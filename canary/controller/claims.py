@@ -1,4 +1,4 @@
-"""Names that are tidegate's to use, and which of them objects of somebody else have."""
+"""Names that tidegate needs, and which of them other owners' objects have."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ class Claims:
         self._store = store
 
     def taken(self, record: CanaryRecord) -> str:
-        """Say which names that are tidegate's to use are taken by objects of somebody else."""
+        """Say which names that tidegate needs are taken by other owners' objects."""
         return "; ".join(
             f"{key.kind.kind} {key.namespace}/{key.name} exists already and belongs to "
             f"{' and '.join(owners) or 'an unknown owner'}: rename or delete it, or "

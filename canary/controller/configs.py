@@ -67,7 +67,7 @@ class ConfigReader:
         return manifest if tracked(manifest) else None
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:
-        """Drop what is known of a config that is gone, or that nobody refers to."""
+        """Drop what is known of a config that is gone, or that nothing refers to."""
         self._checksums.pop((kind, namespace, name), None)
 
     async def _checksum(

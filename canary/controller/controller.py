@@ -60,7 +60,7 @@ NOTICES_END = timedelta(seconds=4)
 _LOOKUPS = frozenset({"GET", "DISCOVER"})
 """Requests to which "there is none" is an answer like any other."""
 STARTS_PER_SECOND = 50.0
-"""At most so many Canaries are looked at in a second after a start, or a change of leader."""
+"""The number of Canaries that are reconciled in a second after a start, or a change of leader."""
 
 
 class Controller:

@@ -46,7 +46,7 @@ class Copies:
         None where an original changes just now: its event is on the way.
 
         Raises:
-            NameTaken: an object of somebody else has the name of a copy.
+            NameTaken: another owner's object has the name of a copy.
             ClusterError: something could not be read or written.
         """
         names: dict[str, str] = {}

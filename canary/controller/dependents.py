@@ -28,7 +28,7 @@ class Dependents:
     def set(self, canary: CanaryKey, objects: Iterable[ObjectKey]) -> list[ObjectKey]:
         """Record all that matters to a Canary, in place of what was recorded before.
 
-        Give what matters to nobody any more.
+        Give what no longer matters to any.
         """
         after = tuple(dict.fromkeys(objects))
         before = self._objects.get(canary, ())

@@ -1,6 +1,6 @@
 """What others have changed of what a Canary keeps, and is not put back yet.
 
-Events tell of a change, with the object before and after it; what the change means is told by what
+Events tell of a change, with the object before and after it; what the change means follows from what
 the Canary renders. A change that was made while no controller ran is put back without a word.
 """
 

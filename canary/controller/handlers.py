@@ -60,7 +60,7 @@ class AdmissionServer(kopf.WebhookServer):
         self._reviewer = reviewer
 
     async def __call__(self, _: Any) -> AsyncIterator[Any]:
-        """Serve, and begin anew when the certificate's files change."""
+        """Serve, and start again when the certificate's files change."""
         # kopf names the fields of a review in its types; ours takes whatever comes.
         answer: Any = self._reviewer.review
         async for configuration in super().__call__(answer):

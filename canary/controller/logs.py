@@ -117,7 +117,7 @@ def _trace(record: logging.LogRecord) -> str:
 
 
 def printable(text: str) -> str:
-    """Keep an entry on its line, whatever somebody else's text holds."""
+    """Keep an entry on its line, whatever a text from outside holds."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

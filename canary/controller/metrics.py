@@ -39,7 +39,7 @@ class Metrics:
         router: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        # When each series began doubles the page, and is asked for by nobody.
+        # When each series began doubles the page, and has no reader.
         disable_created_metrics()
         self._registry = CollectorRegistry()
         self._born = clock()
@@ -206,7 +206,7 @@ class Metrics:
         duration.labels(label).observe(seconds)
         if not error:
             return
-        # What comes in for a Canary that is gone makes no series that nobody would take away.
+        # What comes in for a Canary that is gone makes no series, because none would be removed.
         known = place if place in self._last_runs else ("", "")
         labels = (*known, label, error)
         errors.labels(*labels).inc()

@@ -2,7 +2,7 @@
 
 A notice is in the status until it is delivered: an event on the object, calls of event and
 post-rollout hooks, and alerts. Each of them is delivered by itself, so that a receiver that is
-down delays nobody else.
+down delays no other.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Channel(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How one receiver is told of a notice, and what becomes of it where no attempt succeeds."""
+    """How one receiver gets a notice, and what becomes of it where no attempt succeeds."""
 
     deliver: Deliver
     given_up: Callable[[Exception], None] = lambda _: None
@@ -164,7 +164,7 @@ class NoticeDispatcher:
         await way()
 
     def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, _Way]]:
-        """List who is told of a notice, and how."""
+        """List the receivers of a notice, and how each gets it."""
         yield "event", _Way(partial(self._events.record, record, notice))
         for place, hook in enumerate(self._hooks_of(record, notice)):
             yield f"hook/{place}/{hook.name}", _Way(partial(self._call, record, notice, hook))

@@ -78,7 +78,7 @@ class Observer:
                 await self._caches.freshen(key)
         target, primary = self._store.target(record), self._store.primary(record)
         if primary is not None and not primary.stays_with(record.uid):
-            # It has the name, and is somebody else's, or goes with a Canary that was here before.
+            # It has the name, and belongs to another owner, or goes with a Canary that was here before.
             primary = None
         seen: Revision | None = None
         if target is not None:

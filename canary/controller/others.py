@@ -1,7 +1,7 @@
 """Other controllers that act on the same Canaries, by a Lease in another namespace or of another name.
 
 Replicas of one release share a Lease, and one of them acts. Two releases, or a release and a
-controller that somebody runs at a desk, have a Lease each: both act, and undo each other's work.
+controller on a developer's machine, have a Lease each: both act, and undo each other's work.
 """
 
 import asyncio

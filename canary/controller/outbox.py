@@ -41,19 +41,19 @@ class _Item:
 
 
 def _unheard(_error: Exception) -> None:
-    """Tell nobody."""
+    """Call nothing."""
 
 
 def _unobserved(_outcome: str, _seconds: float) -> None:
-    """Tell nobody."""
+    """Call nothing."""
 
 
 class Outbox(Generic[Key]):
     """Delivers what is submitted: every item until it is taken, or its time is over.
 
-    `on_delivered` is told of each item that need not be submitted again: it was delivered, or given
+    `on_delivered` gets each item that need not be submitted again: it was delivered, or given
     up. Items that are still here when the process ends are the submitter's to submit again.
-    `observed` is told of each attempt: `delivered`, `failed` or `given-up`, and how long it took.
+    `observed` gets each attempt: `delivered`, `failed` or `given-up`, and how long it took.
     """
 
     def __init__(
@@ -89,9 +89,10 @@ class Outbox(Generic[Key]):
     ) -> bool:
         """Take an item; tell whether it is here, be it from now on or from before.
 
-        `name` says in the log what it is, its id where left out. `given_up` is told why no attempt has succeeded.
+        `name` says in the log what it is, its id where left out. `given_up` gets the reason when no
+        attempt has succeeded.
 
-        An item is refused where too many of its key wait, or the outbox is closed: it is to be
+        An item is refused where too many of its key wait, or the outbox is closed: it must be
         submitted again later.
         """
         items = self._items.get(key, deque())

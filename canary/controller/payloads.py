@@ -1,4 +1,4 @@
-"""What hooks and event webhooks are told of a Canary."""
+"""What hooks and event webhooks learn of a Canary."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -69,7 +69,7 @@ class QueryBuilder:
         """Secrets, with the addresses that they do not name, that were warned of."""
 
     async def build(self, record: CanaryRecord) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
-        """Build every metric; those that can't be asked come back as checks that say why."""
+        """Build every metric; those that cannot be queried come back as checks that say why."""
         assert record.canary is not None
         metrics: list[Metric] = []
         unasked: list[Check] = []
@@ -211,6 +211,6 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         verdict=verdicts[NoDataPolicy(spec.on_error)],
         value=None,
         bound=_range(spec).text,
-        message=f"{spec.name} can't be asked: {reason}",
+        message=f"{spec.name} cannot be queried: {reason}",
         query="",
     )

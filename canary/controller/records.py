@@ -40,7 +40,7 @@ class Packed:
     owners: tuple[str, ...] = ()
     """Who owns it, for people."""
     changed_by: str = ""
-    """Who has written it last; empty where that is tidegate, or nobody knows."""
+    """Who has written it last; empty where that is tidegate, or unknown."""
 
     @property
     def of_tidegate(self) -> bool:

@@ -1,7 +1,7 @@
 """What a Canary refers to and cannot be used: each metric, hook and alert is tried without a call.
 
 MetricTemplates and AlertProviders are in the caches, and a change of one wakes the Canary. Secrets
-are not followed: one is read when its Canary is looked at anyway, and at most once a minute, but
+are not followed: one is read when its Canary is reconciled anyway, and at most once a minute, but
 for one that is in the way.
 """
 

@@ -42,7 +42,7 @@ class SecretContent:
         return there is not None and any(_endpoint(each) == there for each in self.send_to)
 
     def pick(self, keys: Iterable[str], *, required: bool = True) -> dict[str, str]:
-        """Give the values of these keys, for somebody outside of the cluster.
+        """Give the values of these keys, for a receiver outside of the cluster.
 
         Raises:
             InvalidSpec: the Secret is of a type that never leaves, or lacks a required key.
@@ -100,7 +100,7 @@ class SecretReader:
         return self._kept[key][1]
 
     def forget(self, namespace: str, reference: SecretReference) -> None:
-        """Read a Secret anew when it is asked for next: it was of no use as it was."""
+        """Read a Secret again when it is needed next: its content was of no use."""
         self._kept.pop((namespace, reference.name), None)
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from canary.errors import CanaryError
 
-#: Without a heartbeat for this long the process is to be started anew.
+#: Without a heartbeat for this long the process must be restarted.
 LONGEST_SILENCE_SECONDS = 60.0
 #: How long requests that are under way may take when the server stops.
 _LAST_REQUESTS_SECONDS = 2.0

@@ -86,7 +86,7 @@ class SpecReader:
 
 
 def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Keep the first problem of each field: one fault is told in one sentence."""
+    """Keep the first problem of each field: one fault is one sentence."""
     kept: dict[str, Problem] = {}
     for problem in problems:
         kept.setdefault(problem.field, problem)

@@ -31,7 +31,7 @@ class Store:
         return self._workload(record, record.target)
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
-        """Look up what has the name of a Canary's primary, whoever owns it."""
+        """Look up what has the name of a Canary's primary, whatever owns it."""
         return self._workload(record, record.canary.spec.primary_name if record.canary else "")
 
     def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:

@@ -1,7 +1,7 @@
 """What is followed for whom, and who is woken by what.
 
 A kind is followed while a Canary needs it. A change of an object wakes the Canaries that it matters
-to, and nobody else. What a change means is not known here.
+to, and to no other. What a change means is not known here.
 """
 
 from collections.abc import Callable, Iterable
@@ -242,7 +242,7 @@ class Tracker:
 
     def _depend(self, key: CanaryKey, objects: Iterable[ObjectKey]) -> None:
         for gone in self._dependents.set(key, objects):
-            # Its kind may be followed no more, and nobody tell when it is deleted.
+            # Its kind may no longer be followed, so that no event says when it is deleted.
             self.configs.forget(gone.kind, gone.namespace, gone.name)
 
     # --------------------------------------------------------------------------------------- waking

@@ -41,7 +41,7 @@ class Wanted:
     rendered: Manifest
     existing: Manifest | None
     foreign: bool = False
-    """Whether its name is taken by an object of somebody else, which is never written."""
+    """Whether its name is taken by another owner's object, which is never written."""
 
     @property
     def place(self) -> str:
@@ -230,7 +230,7 @@ class Renderer:
         return self._of_router(record, record.router.render(canary, cluster, traffic))
 
     def restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
-        """Render the routes as they were before tidegate, and name those that are to go."""
+        """Render the routes as they were before tidegate, and name those that must go."""
         writes, gone = self._restoration(record)
         for other in self._formers(record):
             more, also_gone = self._former_routes(record, other)
@@ -373,7 +373,7 @@ class Renderer:
 
 
 def _by_apex(record: CanaryRecord) -> bool:
-    """Tell whether a router writes the apex service, so that nobody else may."""
+    """Tell whether a router writes the apex service, so that nothing else may."""
     return record.router is not None and record.router.by_apex
 
 

@@ -40,13 +40,13 @@ _OURS = ("Idempotency-Key", "X-Tidegate-Attempt")
 
 
 Observed = Callable[[Webhook, HookPayload, HookResult, float], None]
-"""Told of every call: the hook, what it was told, what it said, and how many seconds it took."""
+"""Called after every call: the hook, what was sent, what it answered, and the seconds it took."""
 
 
 def _unobserved(
     _hook: Webhook, _payload: HookPayload, _result: HookResult, _seconds: float
 ) -> None:
-    """Tell nobody."""
+    """Call nothing."""
 
 
 class HookCaller:

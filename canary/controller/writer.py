@@ -1,4 +1,4 @@
-"""Writing: the one create-or-update of the project, on the version that was looked at."""
+"""Writing: the one create-or-update of the project, on the version that was read."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +21,7 @@ class Writer:
         """Write an object whole, on the version it was rendered from.
 
         Raises:
-            Conflict: it has changed since, or somebody else has just created it.
+            Conflict: it has changed since, or it was just created by another.
             ClusterError: it could not be written.
         """
         kind, rendered = wanted.key.kind, wanted.rendered

@@ -141,7 +141,7 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     paused = situation.status.paused
     if paused is None:
         return _Refusal("nothing is paused")
-    # A pause is no fault of whoever was to open a gate.
+    # A pause is no fault of those who open gates.
     resumed = situation.but(paused=None).excuse(paused.since)
     return resumed.but(waiting_for=None) if resumed.waits_for(why.PAUSED) else resumed
 

@@ -57,11 +57,11 @@ from canary.errors import Problem, SpecWarning
 __all__ = ["SOON", "Decision", "current_revision", "decide", "obstructed", "refuse"]
 
 SOON = timedelta(seconds=1)
-"""When a decision that has changed the status is looked at again: it may allow the next one, and
+"""When a Canary is decided again after its status has changed: it may allow the next one, and
 no event may come to say so."""
 
 AWAY = timedelta(seconds=5)
-"""Delay before a decision that has a deadline is looked at again while something is away."""
+"""Delay before a wait with a deadline is checked again during an outage."""
 
 
 def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
@@ -152,7 +152,7 @@ def _turn(situation: Situation) -> Turn:
     placed = undo_drifts(place(resumed))
     turn = _proceed(placed)
     # Traffic leaves a side that cannot serve before anything is asked that takes its time, and what
-    # somebody else has changed is put back.
+    # others have changed is put back.
     return turn if isinstance(turn, Situation) or placed is resumed else placed
 
 

@@ -35,7 +35,7 @@ _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
 
 
 def desired(situation: Situation) -> tuple[Action, ...]:
-    """List what must be true of the cluster, in the order in which it is to be made true."""
+    """List what must be true of the cluster, in the order in which it is made true."""
     if situation.facts.deleting:
         return tuple(_while_terminating(situation))
     if situation.spec.suspend:
@@ -137,7 +137,7 @@ def _replicas(situation: Situation) -> int:
 
 
 def _hold_size(situation: Situation) -> Iterator[Action]:
-    """Have the primary as large as it was when the run began, whoever has made it smaller."""
+    """Have the primary as large as it was when the run began, whatever has made it smaller."""
     primary, size = situation.facts.primary, primary_size(situation)
     if primary is not None and primary.replicas < size and is_held(situation):
         yield ScalePrimary(replicas=size)
@@ -157,7 +157,7 @@ def _route(situation: Situation) -> Iterator[Action]:
     """Route traffic as intended, if it may be now.
 
     Traffic that returns to the primary always may. An increase that was intended before a restart,
-    or undone by somebody's hand, waits until the canary can take it.
+    or undone by hand, waits until the canary can take it.
     """
     routed = situation.facts.routed
     if routed is None and _new_names_wait(situation):
@@ -192,7 +192,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
         if meant or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:
-            # Whoever gave the target pods meanwhile may have meant them to serve.
+            # The target may have been given pods meanwhile so that they serve.
             return
         meant_for_primary = status.target_parked and target.replicas
         if meant_for_primary and primary is not None and not situation.spec.autoscaler_ref:

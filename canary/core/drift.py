@@ -1,7 +1,7 @@
-"""The primary's pod template at rest: what somebody else changes in it is undone, and told.
+"""The primary's pod template at rest: what others change in it is undone, with an event.
 
 What the API server has made of tidegate's own write counts as promoted, with all that admission
-has added to it. A change is undone once; who changes it again soon contests it, which is told once,
+has added to it. A change is undone once; who changes it again soon contests it, which is reported once,
 and is undone only from time to time, so that two controllers do not write against each other.
 """
 
@@ -99,7 +99,7 @@ def undo_due_at(situation: Situation) -> datetime | None:
 
 
 def _changed(situation: Situation) -> Workload | None:
-    """Give the primary if somebody has changed its template since it was promoted, at rest."""
+    """Give the primary if its template was changed since it was promoted, at rest."""
     primary, status = situation.facts.primary, situation.status
     known = status.primary
     if primary is None or known is None or status.phase not in IDLE or not primary.template:

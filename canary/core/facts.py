@@ -123,12 +123,12 @@ class Workload:
 
     @property
     def given_up(self) -> bool:
-        """Whether Kubernetes has given up on bringing up what it is to run now."""
+        """Whether Kubernetes has given up on bringing up its current template."""
         return self.deadline_exceeded and self.replicas > 0 and self._observed
 
     @property
     def failing(self) -> Trouble | None:
-        """What keeps pods of what it is to run now from coming up."""
+        """What keeps pods of its current template from coming up."""
         return self.trouble if self._observed else None
 
     @property
@@ -168,7 +168,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What somebody else has changed in a route or a Service, against what the status says."""
+    """What others have changed in a route or a Service, against what the status says."""
 
     kind: str
     name: str
@@ -185,7 +185,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """An object of somebody else that stops to do its work when a primary serves."""
+    """Another owner's object that stops working when a primary serves."""
 
     kind: str
     name: str
@@ -249,7 +249,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outage:
-    """A span of time in which nobody could see, or write, what a Canary waits for."""
+    """A span of time in which the controller could not see, or write, what a Canary waits for."""
 
     start: datetime
     end: datetime
@@ -271,8 +271,8 @@ class Facts:
     routed: Seen | None = None
     """What the route does now; None where there is no route."""
     refusal: str = ""
-    """Why whoever routes by the route refuses it as it is; empty where it is taken, or where
-    nobody says."""
+    """Why the router's own controller rejects the route; empty where it accepts the route, or says
+    nothing."""
     restored: bool = False
     """The routes and the apex service are back as they were before tidegate."""
     autoscaler_minimum: int | None = None
@@ -294,9 +294,9 @@ class Facts:
     rival: str = ""
     """The Canary that is being deleted, and still has this target or service; empty without."""
     drifts: tuple[Drift, ...] = ()
-    """What somebody else has changed in routes and Services, and is not put back yet."""
+    """What others have changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None
-    """What is around the target; None where nobody has looked just now."""
+    """What is around the target; None where that was not read just now."""
     accepted_risks: frozenset[str] = frozenset()
     """The risks that a person accepts, as kind/name."""
     references: tuple[BrokenReference, ...] | None = None
@@ -313,7 +313,7 @@ class Facts:
     """Why the target and the primary may no longer be read; what is known of them is old, if
     anything is."""
     outages: tuple[Outage, ...] = ()
-    """When nobody could see or write what the Canary waits for, in order; all have ended."""
+    """When what the Canary waits for could not be seen or written, in order; all have ended."""
     away_since: datetime | None = None
     """Since when something that the Canary waits for cannot be seen or written; None where all
     can."""

@@ -58,7 +58,7 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
 
 
 def hold_for_name(situation: Situation) -> Situation:
-    """Wait for a name that an object of somebody else has, and call for help once."""
+    """Wait for a name that another owner's object has, and call for help once."""
     taken = situation.facts.taken
     held = situation.wait(why.NAME_TAKEN, taken)
     if situation.waits_for(why.NAME_TAKEN):
@@ -67,7 +67,7 @@ def hold_for_name(situation: Situation) -> Situation:
 
 
 def _pin_first(situation: Situation, revision: Revision) -> Situation:
-    """Record what the primary is to run first: what the target runs, while the target serves.
+    """Record what the primary runs first: what the target runs, while the target serves.
 
     Where a primary of ours serves already, a status was lost, or the target has moved on: what
     serves stays, and the target's revision has to pass a run of its own.
@@ -96,7 +96,7 @@ def _await(situation: Situation, reason: str, message: str) -> Situation:
     )
     failed = waiting.close_run(Outcome.ROLLED_BACK, reason, late).enter(Phase.FAILED)
     if again:
-        # It was told when it failed first, and has failed in the same way ever since.
+        # The first failure was reported, and all since are the same.
         return failed.but(history=failed.status.history[1:])
     return failed.tell("InitializationFailed", late, Severity.ERROR, alert=True)
 

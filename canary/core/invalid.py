@@ -1,6 +1,6 @@
 """A spec that has become invalid: told, and no run is frozen by it.
 
-A run goes on by the last spec that was sound. Where nobody remembers that one, because the
+A run goes on by the last spec that was sound. Where that one is no longer known, because the
 controller was restarted since, the run can no longer be judged: it is given the progress deadline,
 and rolled back.
 """
@@ -26,7 +26,7 @@ def tell_invalid(situation: Situation) -> Situation:
 
 
 def without_spec(situation: Situation) -> Situation | None:
-    """Give a run that nobody can judge its deadline, then roll it back; None for any other."""
+    """Give a run that cannot be judged its deadline, then roll it back; None for any other."""
     if not situation.facts.unguided or situation.status.phase not in _JUDGED:
         return None
     message = "waiting for a valid spec: the one that the run began with is no longer known"

@@ -1,6 +1,6 @@
-"""Waits that last: each is told once, by an event, and so is its end.
+"""Waits that last: each leaves one event, and so does its end.
 
-What is over within `LASTS` is not worth an event. That one was told is in the status, so that a
+What is over within `LASTS` is not worth an event. That there was one is in the status, so that a
 restart does not repeat it.
 """
 
@@ -12,11 +12,11 @@ from canary.core.situation import Situation
 from canary.core.waits import LASTING, WRONG
 
 LASTS = timedelta(seconds=30)
-"""A wait that has gone on for so long is told."""
+"""How long a wait goes on before it leaves an event."""
 
 
 def tell_waits(situation: Situation, before: CanaryStatus) -> Situation:
-    """Tell of a wait that has lasted, and of the end of one that was told."""
+    """Report a wait that has lasted, and the end of one that was reported."""
     wait, known = situation.status.waiting_for, before.waiting_for
     goes_on = wait is not None and known is not None and wait.reason == known.reason
     if known is not None and known.told and not goes_on:
@@ -33,7 +33,7 @@ def tell_waits(situation: Situation, before: CanaryStatus) -> Situation:
 
 
 def lasting_at(wait: Wait | None) -> datetime | None:
-    """Tell when a wait has lasted, and is told; None where it never is."""
+    """Tell when a wait has lasted and is reported; None where it never is."""
     if wait is None or wait.told or wait.reason not in LASTING:
         return None
     return wait.since + LASTS

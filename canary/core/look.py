@@ -38,7 +38,7 @@ _BETWEEN_LOOKS = (
 
 UNREADY = (why.CANARY_NOT_READY, why.TARGET_MISSING, why.REVISION_UNKNOWN)
 """What holds a run whose canary is not ready. Where it has had traffic, the hold ends with the next
-analysis that passes, so that who comes and goes is not given the deadline each time anew."""
+analysis that passes, so that a canary which comes and goes does not get the deadline again each time."""
 
 
 def look(situation: Situation) -> Turn:
@@ -77,7 +77,7 @@ def look_at_unready(situation: Situation) -> Turn:
 
 
 def _route_lags(situation: Situation) -> bool:
-    """Tell whether the canary has not yet the traffic that is to be judged."""
+    """Tell whether the canary does not have the traffic yet that must be judged."""
     routed = situation.facts.routed
     return routed is not None and not routed.carries(situation.intended)
 

@@ -19,7 +19,7 @@ from canary.core.images import listed
 from canary.core.situation import Situation
 
 FORMER_KEPT = 5
-"""So many former names are remembered at once; nobody changes them more often in one go."""
+"""The number of former names that are remembered at once; more are never under way."""
 
 
 def note_names(situation: Situation) -> Situation:
@@ -43,7 +43,7 @@ def note_names(situation: Situation) -> Situation:
 
 
 def to_give_back(situation: Situation) -> Iterator[GiveBack]:
-    """Name what is left of former names and is in nobody's way any more."""
+    """Name what is left of former names and is no longer in the way."""
     for former, due in _due(situation):
         left = _seen(situation, former)
         if due > situation.now or left is None or not _new_route_serves(situation):
@@ -140,7 +140,7 @@ def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
 
 
 def _seen(situation: Situation, former: FormerNames) -> Former | None:
-    """Find what was seen of former names; None where nobody has looked yet."""
+    """Find what was seen of former names; None where that was not read yet."""
     names = former.service, former.provider
     seen = situation.facts.former
     return next((each for each in seen if (each.service, each.provider) == names), None)

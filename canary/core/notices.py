@@ -1,4 +1,4 @@
-"""Notices: what is told of a decision once it is written."""
+"""Notices: what is sent of a decision once it is written."""
 
 from datetime import datetime
 from itertools import count
@@ -7,8 +7,8 @@ from canary.api.status import CanaryStatus, Notice, Severity
 from canary.core.images import images_told
 
 NOTICES_KEPT = 64
-"""More than are ever under way at once. Where nobody takes them, the oldest are dropped, because a
-status that grows for ever can't be written any more."""
+"""More than are ever under way at once. Where none is taken, the oldest are dropped, because a status
+that grows for ever can no longer be written."""
 
 
 def notice(

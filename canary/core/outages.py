@@ -1,4 +1,4 @@
-"""Clocks stand still while nobody could see or write what a Canary waits for.
+"""Clocks stand still while the controller cannot see or write what a Canary waits for.
 
 A deadline counts the time in which something could have happened and been seen. An outage of the
 API server, or of the controller itself, is no such time.

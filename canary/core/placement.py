@@ -37,7 +37,7 @@ def place(situation: Situation) -> Situation:
 
 
 def _untold(situation: Situation) -> bool:
-    """Tell whether a run has lost its primary, and nobody has been told."""
+    """Tell whether a run has lost its primary, and that was not reported."""
     return situation.status.phase in STEPPING and not situation.held_by(why.PRIMARY_NOT_READY)
 
 
@@ -140,7 +140,7 @@ def _is_first_loss(situation: Situation) -> bool:
 
 
 def _came_up_late(situation: Situation) -> bool:
-    """Tell whether the primary still has what it was promoted to in vain: it may be finished."""
+    """Tell whether the primary still has what it could not be promoted to: it may be finished."""
     status, primary = situation.status, situation.facts.primary
     promoted = primary is not None and primary.revision == status.last_applied_spec
     return status.phase is Phase.FAILED and promoted and _sound(situation)

@@ -1,4 +1,4 @@
-"""When pods are looked at: those of a workload that does not come up tell why.
+"""When pods are read: those of a workload that does not come up tell why.
 
 To follow the pods of a namespace costs more than all the rest of a run, and of a workload that
 comes up its counts tell everything.
@@ -12,7 +12,7 @@ from canary.core.facts import Workload
 from canary.core.situation import Situation
 
 PATIENCE = timedelta(seconds=5)
-"""So long a workload may take to come up before its pods are looked at: that a pod stays down shows
+"""How long a workload may take to come up before its pods are read: that a pod stays down shows
 seldom sooner, because its kubelet has to try again first."""
 
 _COMING_UP = (why.CANARY_NOT_READY, why.PRIMARY_NOT_READY, why.PRIMARY_UPDATING)

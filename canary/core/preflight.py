@@ -13,7 +13,7 @@ from canary.core import waits as why
 from canary.core.situation import Situation
 
 AGAIN = timedelta(seconds=60)
-"""How long a Canary that is held waits before its surroundings are looked at again."""
+"""How long a Canary that is held waits before its surroundings are read again."""
 HOLDING = (why.SELECTORS_LOST, why.WEIGHTS_IGNORED)
 RISKS_KEPT = 10
 MESSAGE_LENGTH = 500
@@ -21,7 +21,7 @@ POLICY_LENGTH = 4096
 
 
 def preflight_due(status: CanaryStatus, generation: int, now: datetime) -> bool:
-    """Tell whether the surroundings of a Canary are to be looked at."""
+    """Tell whether the surroundings of a Canary must be read."""
     known = status.preflight
     if known is None or known.generation != generation:
         return True
@@ -67,7 +67,7 @@ def note_survey(situation: Situation) -> Situation:
 
 
 def open_risks(situation: Situation) -> Iterator[RiskStatus]:
-    """Give the risks that nobody has accepted."""
+    """Give the risks that were not accepted."""
     known = situation.status.preflight
     for risk in known.risks if known else ():
         if risk.object not in situation.facts.accepted_risks:

@@ -50,7 +50,7 @@ def bring_up(situation: Situation, primary: Workload) -> Situation:
     applied = situation.status.last_applied_spec
     moved_on = revision is not None and revision.id != applied
     if moved_on and situation.status.canary_weight and primary.serves:
-        # The canary's pods are being replaced by something that nobody has looked at. Whatever the
+        # The canary's pods are being replaced by something that was not analysed. Whatever the
         # primary runs by now was analysed.
         withdrawn = withdraw_from_replaced(situation)
         share = FULL - withdrawn.status.canary_weight

@@ -1,6 +1,6 @@
-"""References: what a Canary refers to and cannot be used is told, and holds the start of a run.
+"""References: what a Canary refers to and cannot be used is reported, and holds the start of a run.
 
-It is looked at while the Canary is idle, so that nobody learns of it from a release. A run that is
+It is checked while the Canary is idle, so that no release is the first to find it. A run that is
 under way goes on: there a metric that cannot be asked gives no verdict.
 """
 
@@ -21,15 +21,15 @@ SENTENCE_BYTES = 320
 
 FIRST_AGAIN = timedelta(seconds=5)
 LAST_AGAIN = timedelta(seconds=60)
-"""How long it takes until a broken reference is looked at again, at first and later. No event tells
+"""How long it takes until a broken reference is checked again, at first and later. No event tells
 of a Secret."""
 
 _TOLD = frozenset({WebhookType.EVENT, WebhookType.POST_ROLLOUT})
-"""Hooks that are told what happens, and asked nothing."""
+"""Hooks that hear what happens, and are asked nothing."""
 
 
 def tell_references(situation: Situation) -> Situation:
-    """Tell once that a reference is broken, and once that none is any more."""
+    """Report once that a reference is broken, and once that none is."""
     found = situation.facts.references
     if found is None or found_broken(situation.status) == bool(found):
         return situation
@@ -68,7 +68,7 @@ def hold_for_references(situation: Situation) -> Situation | None:
 
 
 def references_at(situation: Situation) -> datetime | None:
-    """Tell when references that are broken are looked at again: later, the longer they have been."""
+    """Tell when broken references are checked again: later, the longer they have been broken."""
     known = situation.status.condition(REFERENCES_RESOLVED)
     if known is None or known.status != "False":
         return None
@@ -77,7 +77,7 @@ def references_at(situation: Situation) -> datetime | None:
 
 
 def _holds(situation: Situation, broken: BrokenReference) -> bool:
-    """Tell whether a run can't be judged without it: alerts are told, and asked nothing."""
+    """Tell whether a run can't be judged without it: alerts are sent, and asked nothing."""
     match broken.referrer:
         case MetricSpec(on_error=policy):
             return policy is not MetricPolicy.PASS and not situation.spec.skip_analysis

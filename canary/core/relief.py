@@ -49,7 +49,7 @@ def still_serves(situation: Situation) -> bool:
 
 
 def will_be_updated(situation: Situation) -> bool:
-    """Tell whether the primary runs something else than it is to be given now."""
+    """Tell whether the primary runs something else than what it gets now."""
     primary, wanted = situation.facts.primary, _wanted(situation)
     return bool(wanted) and primary is not None and primary.revision != wanted
 
@@ -72,7 +72,7 @@ def _endangered(situation: Situation) -> bool:
 
 
 def _wanted(situation: Situation) -> str:
-    """Give the revision that the primary is to be given, where the target is at it."""
+    """Give the revision that the primary gets now, where the target is at it."""
     status = situation.status
     if status.phase is Phase.PROMOTING:
         return status.last_applied_spec

@@ -24,7 +24,7 @@ def repaired(situation: Situation) -> Situation:
         paused=status.paused.but(since=min(status.paused.since, now)) if status.paused else None,
     )
     # A status may say two things about traffic; the weight is what counts.
-    # Who is being deleted does not begin anew, and keeps it.
+    # A Canary that is being deleted does not begin again, and keeps it.
     begins = mended.status.phase is Phase.INITIALIZING and not situation.facts.deleting
     alone = mended.status.phase is Phase.NEW or (begins and situation.facts.routed is None)
     # What another router has split is switched as a whole by one that can't.

@@ -37,7 +37,7 @@ def pin(situation: Situation, revision: Revision) -> Situation:
 
 
 def note_place(situation: Situation) -> Situation:
-    """Record anew where the revision was read, if the target still is at it.
+    """Record again where the revision was read, if the target still is at it.
 
     A scale moves the target's generation and not its revision.
     """
@@ -71,7 +71,7 @@ def _changes(status: CanaryStatus, revision: Revision) -> str:
     if images or not status.promoted_images:
         return images
     if status.last_applied_spec != status.last_promoted_spec:
-        # What else the promoted revision was made of is not remembered any more.
+        # What else the promoted revision was made of is no longer remembered.
         return "same images"
     before, after = status.tracked_configs, revision.configs
     configs = [each for each in {**before, **after} if before.get(each) != after.get(each)]

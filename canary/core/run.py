@@ -96,7 +96,7 @@ def follow_revision(situation: Situation) -> Situation | None:
 
 
 def progressing(situation: Situation) -> Turn:
-    """Progressing and WaitingPromotion: the canary is looked at, at each interval."""
+    """Progressing and WaitingPromotion: the canary is analysed at each interval."""
     followed = follow_revision(situation)
     if followed is not None:
         return followed
@@ -115,7 +115,7 @@ def progressing(situation: Situation) -> Turn:
 
 
 def _route_refused(situation: Situation) -> Situation:
-    """Hold the weight where it is: nobody would send the traffic that a higher one means."""
+    """Hold the weight where it is: the traffic that a higher one means would not come."""
     message = f"waiting for the route to be accepted: {situation.facts.refusal}"
     first = not situation.waits_for(why.ROUTE_REFUSED)
     held = situation.progress(why.ROUTE_REFUSED, message)

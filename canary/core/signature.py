@@ -1,7 +1,7 @@
 """What a command's annotation says: who gave it, by which tool, when, for which gate, and why.
 
 Written as `@<user> via <tool> at <RFC 3339> for <gate>: <reason>`, without `for` where no gate is
-meant. Any other text is taken as the reason of somebody who gives no name.
+meant. Any other text is taken as a reason without a name.
 """
 
 import re
@@ -29,7 +29,7 @@ class Signature:
     tool: str = ""
     at: str = ""
     gate: str = ""
-    """The gate that is to be opened or refused: its type, or its whole name (`gate_name`)."""
+    """The gate that the command opens or refuses: its type, or its whole name (`gate_name`)."""
     reason: str = ""
 
     @classmethod

@@ -47,7 +47,7 @@ class Decision:
     wake_at: datetime | None = None
     """When time alone may change the decision; None while only a new fact can."""
     pods_matter: bool = False
-    """Whether the pods of the workloads are to be looked at."""
+    """Whether the pods of the workloads must be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

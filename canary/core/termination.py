@@ -31,7 +31,7 @@ def terminate(situation: Situation) -> Situation:
 
 
 def replicas_to_give_back(situation: Situation) -> int:
-    """Tell how many replicas the target is to have: enough to take over from the primary."""
+    """Tell how many replicas the target must have: enough to take over from the primary."""
     facts, promoted = situation.facts, situation.status.last_promoted_spec
     own = facts.target.replicas if facts.target else 0
     # A target without replicas that was never taken over from is so because its owner wants it so.
@@ -40,7 +40,7 @@ def replicas_to_give_back(situation: Situation) -> int:
 
 
 def _target_may_serve(facts: Facts) -> bool:
-    """Tell whether the target can take over, or there is nobody to take over from."""
+    """Tell whether the target can take over, or there is no side to take over from."""
     target, primary = facts.target, facts.primary
     if primary is None or not primary.serves:
         return True
@@ -53,7 +53,7 @@ def _restore(leaving: Situation) -> Situation:
     obstacle = leaving.facts.obstacle
     stuck = obstacle and leaving.waits_for(why.RESTORING_BLOCKED)
     if stuck and leaving.waited(leaving.progress_deadline):
-        # Nobody has made it possible since help was called for: what could be done is done.
+        # It has not become possible since help was called for: what could be done is done.
         message = f"The Canary is deleted, but not everything could be given back: {obstacle}"
         return _release(leaving.tell("NotGivenBack", message, Severity.ERROR, alert=True))
     message = "waiting for traffic to return to the target"

@@ -21,7 +21,7 @@ class Traffic:
     match: tuple[HttpMatch, ...] = ()
     """The requests that take part; all of the route's where empty."""
     mirror: int = 0
-    """Percent of the requests that take part, whoever answers them, which the canary gets a copy
+    """Percent of the requests that take part, from either side, which the canary gets a copy
     of; its answers to copies are dropped."""
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 Routes, Services, the primary's autoscaler, and who owns them and the primary; its pod template is
 looked after in `drift.py`.
 
-A change is put back at once. Who changes the same object again soon contests it: that is told, and
+A change is put back at once. Who changes the same object again soon contests it: that is reported, and
 from then on the object is put back only from time to time, so that two controllers do not write
 against each other as fast as they can. A weight that is decided meanwhile is written at once.
 """
@@ -64,7 +64,7 @@ def left_alone(situation: Situation) -> frozenset[str]:
 
 
 def await_peace(situation: Situation) -> Situation | None:
-    """Say what someone keeps changing; None where nobody does."""
+    """Say what another tool keeps changing; None where none does."""
     contested = [each.object for each in situation.status.repairs if each.contested]
     if not contested:
         return None

@@ -114,7 +114,7 @@ LASTING = frozenset(
         FORMER_ROUTE_UNREADABLE,
     }
 )
-"""Waits that are told once they have lasted. Of the others, those that matter are told as they
+"""Waits that are reported once they have lasted. Of the others, those that matter are reported as they
 begin, and those that do not are over soon or last as long as they should."""
 
 WRONG = frozenset(

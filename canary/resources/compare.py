@@ -68,7 +68,7 @@ def _at(value: Any, place: tuple[str | int, ...]) -> Any:
 
 
 def _adoption_differs(rendered: Manifest, existing: Manifest) -> bool:
-    """Tell whether a mark of the adoption is to go."""
+    """Tell whether a mark of the adoption must go."""
     wanted = rendered["metadata"].get("annotations") or {}
     left = GITOPS_ANNOTATIONS.keys() & existing["metadata"]["annotations"].keys() - wanted.keys()
     return bool(left) or not adopted(rendered)

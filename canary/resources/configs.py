@@ -90,7 +90,7 @@ def config_copy(
     name: str,
     include_label_prefixes: Iterable[str] = (),
 ) -> Manifest:
-    """Give the primary's copy of a ConfigMap or Secret, whose content nobody can change."""
+    """Give the primary's copy of a ConfigMap or Secret, whose content cannot change."""
     prefixes = tuple(include_label_prefixes)
     copy: Manifest = {
         "apiVersion": "v1",

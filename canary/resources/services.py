@@ -131,7 +131,7 @@ def _managed(
 
 
 def _ports_of_others(ports: tuple[Manifest, ...], existing: Manifest | None) -> list[Manifest]:
-    """List the ports that somebody else added; without a record of ours, all of them are ours."""
+    """List the ports that others added; without a record of ours, all of them are ours."""
     ours = written_before(existing).get("ports")
     if existing is None or ours is None:
         return []

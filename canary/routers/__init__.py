@@ -1,4 +1,4 @@
-"""Routers split traffic: each turns objects into objects, and talks to nobody.
+"""Routers split traffic: each turns objects into objects, and does no I/O.
 
 The protocol every router keeps, and the table of their names. A router does not know who writes
 what it renders, and does not know the other routers.
@@ -21,7 +21,7 @@ from canary.routers.abilities import Abilities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
-    """What a router is told of the cluster."""
+    """What a router knows of the cluster."""
 
     existing: Mapping[ObjectKey, Manifest]
     """The objects of `Router.objects` that exist, whole."""
@@ -87,7 +87,7 @@ class Router(Protocol):
         """Name everything that a Canary asks of this router and that it cannot do."""
 
     def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
-        """Name what a Canary asks of this router in vain, and that does no harm.
+        """Name what a Canary asks of this router without effect or harm.
 
         Whatever decides who reaches the canary is a problem instead.
         """

@@ -56,7 +56,7 @@ ORNAMENTS = {
     "mirror_weight": "nothing is mirrored unless mirror is true",
 }
 
-#: Fields that mean nothing without another one, of which it is told already.
+#: Fields that mean nothing without another one, which is named already.
 _PART_OF = {"mirror_weight": "mirror"}
 
 

@@ -15,9 +15,9 @@ _PARENT = ("kind", "name", "sectionName", "port")
 
 
 def refusal(manifest: Manifest) -> str:
-    """Say who rejects a route and why; empty where nobody does, or nobody has looked at it yet.
+    """Say who rejects a route and why; empty where none does, or none has read it yet.
 
-    What was said of an earlier generation, or of a parent that is none any more, does not count.
+    What was said of an earlier generation, or of a former parent, does not count.
     """
     return "; ".join(dict.fromkeys(_refusals(manifest)))
 

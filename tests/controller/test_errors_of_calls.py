@@ -61,4 +61,4 @@ async def test_a_query_that_fails_names_its_canary(world: World, caplog: pytest.
         await until(lambda: series in page(controller), "the error is counted")
         assert logged(caplog, "query of request-success-rate: ")
         await world.api.delete(TEMPLATE, world.namespace, "lost")
-        await until(lambda: logged(caplog, "query of lost can't be asked: "), "it is logged")
+        await until(lambda: logged(caplog, "query of lost cannot be queried: "), "it is logged")
