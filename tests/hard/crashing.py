@@ -202,8 +202,12 @@ class Life:
         }
 
     async def events(self) -> Counter[str]:
-        """Count the events by what they say."""
-        return Counter(event["reason"] for event in await self.world.events())
+        """Count the events by what they say, but for those of time that has passed."""
+        return Counter(
+            event["reason"]
+            for event in await self.world.events()
+            if not tells_a_span(event["message"])
+        )
 
     def told(self) -> dict[str, Counter[str]]:
         """Count by path what the receiver was told, each thing once, however often it was told."""
@@ -214,10 +218,17 @@ class Life:
                 continue
             document = request.document
             about = document.get("reason") or nameless(document["metadata"]["eventMessage"])
+            if tells_a_span(about):
+                continue
             # What is said again under a key is the very same.
             said = told.setdefault(request.path, {}).setdefault(headers["idempotency-key"], about)
             assert said == about
         return {path: Counter(said.values()) for path, said in told.items()}
+
+
+def tells_a_span(message: str) -> bool:
+    """Tell whether a message only says how long something takes: each death makes it longer."""
+    return message.startswith(("Still waiting", "No longer waiting"))
 
 
 def weight_of(route: Manifest) -> int:

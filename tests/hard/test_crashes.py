@@ -44,9 +44,14 @@ class End:
 
 
 async def begin(life: Life, spec: Mapping[str, Any], analysis: Mapping[str, Any]) -> None:
+    """Set a Canary up, whose deadline no number of deaths reaches."""
     await life.world.create_app()
     steps = {} if "iterations" in analysis else {"stepWeights": [20, 60]}
-    await life.world.create_canary(analysis={**steps, "metrics": [METRIC], **analysis}, **spec)
+    await life.world.create_canary(
+        analysis={**steps, "metrics": [METRIC], **analysis},
+        progressDeadlineSeconds=24 * 3600,
+        **spec,
+    )
     await life.until_phase("Initialized")
 
 
