@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
 from canary.demo import manifests
 from tests.controller.faults import answer, proxied
@@ -237,3 +239,63 @@ async def test_a_target_that_is_missing_moves_no_traffic_until_it_is_there(world
         await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
         assert await world.weight("other") == 0
         assert await leads_to(world, "other") == {"app": "podinfo-primary"}
+
+
+async def reach(world: World, phase: str) -> None:
+    """Have a Canary in a phase, or just past it where it passes quickly."""
+    await world.create_canary(analysis={"stepWeightPromotion": 50})
+    if phase == "Initializing":
+        await world.until_phase("Initializing", "Initialized")
+        return
+    await world.until_phase("Initialized")
+    if phase == "suspended":
+        await world.patch(CANARY, "podinfo", {"spec": {"suspend": True}})
+        await until(lambda: world.events("Suspended"), "it is suspended")
+    elif phase == "Failed":
+        await world.release(tag="crash-loop")
+        await world.until_phase("Failed")
+    else:
+        await world.release()
+        await world.until_phase(phase, "Succeeded")
+
+
+@pytest.mark.parametrize(
+    "phase", ["Initializing", "Promoting", "Finalising", "Failed", "suspended"]
+)
+async def test_a_service_that_is_renamed_in_any_phase_has_one_route_in_the_end(
+    world: World, phase: str
+):
+    await world.create_app()
+    async with world.running_controller():
+        await reach(world, phase)
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"name": "shop"}}})
+        if phase == "suspended":
+            await until(lambda: world.events("NamesChanged"), "it is told")
+            assert await absent(world, VIRTUAL_SERVICE, "shop")
+            assert await world.weight() == 0
+            await world.patch(CANARY, "podinfo", {"spec": {"suspend": False}})
+        await until(lambda: world.read(VIRTUAL_SERVICE, "shop"), "the new route is there")
+        await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo"), "the former route is gone")
+        await until(lambda: absent(world, SERVICE, *SIDES), "the services of the sides are gone")
+        if phase == "Failed":
+            await world.release(tag="3")
+        await world.until_phase("Initialized", "Succeeded")
+        assert await world.weight("shop") == 0
+        assert await leads_to(world, "shop") == {"app": "podinfo-primary"}
+
+
+async def test_a_service_that_is_renamed_as_its_canary_is_deleted_leaves_nothing(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await reach(world, "Failed")
+        await world.patch(CANARY, "podinfo", {"spec": {"revertOnDeletion": True}})
+        # Its pods never become ready: the deletion waits for them.
+        await world.api.delete(CANARY, DEMO, "podinfo")
+        await world.until_phase("Terminating")
+        await world.patch(CANARY, "podinfo", {"spec": {"service": {"name": "shop"}}})
+        await world.release(tag="3")
+        await until(lambda: absent(world, CANARY, "podinfo"), "the Canary is gone")
+        await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo", "shop"), "no route is left")
+        target = await world.read(DEPLOYMENT, "podinfo")
+        assert target is not None
+        assert target["spec"]["replicas"] == 2
