@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from canary.api.annotations import PREFIX
 from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
+from canary.api.patches import difference
 from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
@@ -77,7 +78,7 @@ class Applier:
         )
 
     async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
-        """Write a status where it differs, on the version of the object it was decided on.
+        """Write what differs of a status, on the version of the object it was decided on.
 
         Raises:
             Conflict: the object has changed since.
@@ -85,7 +86,8 @@ class Applier:
         if status == record.status:
             return record
         write = write_peer_status if record.key.group == PEER_GROUP else write_status
-        patch = {"status": write(status, before=record.status)}
+        document = write(status, before=record.status)
+        patch = {"status": difference(document, record.stored_status)}
         return await self._patch_canary(record, patch, subresource="status")
 
     async def apply(self, record: CanaryRecord, actions: Iterable[Action]) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, Self
 
+import orjson
+
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, VERSION
@@ -59,6 +61,13 @@ class CanaryRecord:
     """What of the spec that is acted on is accepted but ignored or changed."""
     unguided: bool = False
     """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
+    content: bytes
+    """The object as JSON, shared with what the caches keep."""
+
+    @property
+    def stored_status(self) -> object:
+        """Decode the status as it is stored, whatever it holds."""
+        return orjson.loads(self.content).get("status")
 
     @property
     def target(self) -> str:

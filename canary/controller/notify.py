@@ -30,6 +30,7 @@ from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
 from canary.core.hooks import callable_hooks
+from canary.core.notices import forgotten_alone
 from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
 from canary.settings import Settings
@@ -94,6 +95,8 @@ class NoticeDispatcher:
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
         self._open: defaultdict[CanaryKey, dict[str, set[str]]] = defaultdict(dict)
         """The names of the channels that each notice has still to go through."""
+        self._forgotten_alone: set[CanaryKey] = set()
+        """Canaries whose notices are forgotten in a write of their own."""
 
     def notify(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
@@ -101,6 +104,10 @@ class NoticeDispatcher:
         if not notices:
             self.forget(key)
             return
+        if forgotten_alone(record.status):
+            self._forgotten_alone.add(key)
+        else:
+            self._forgotten_alone.discard(key)
         current = {notice.id for notice in notices}
         self._delivered[key] &= current
         refused = False
@@ -137,13 +144,19 @@ class NoticeDispatcher:
         if not left:
             del self._open[key][notice_id]
             self._delivered[key].add(notice_id)
-            if not self._open[key]:
-                self._wake_in(key, FORGET_SECONDS)
+            if not self._open[key] and key in self._forgotten_alone:
+                asyncio.get_running_loop().call_later(FORGET_SECONDS, self._have_forgotten, key)
+
+    def _have_forgotten(self, key: CanaryKey) -> None:
+        """Wake a Canary to forget its notices, unless another write has forgotten them since."""
+        if self._delivered.get(key) and key in self._forgotten_alone:
+            self._wake(key)
 
     def forget(self, key: CanaryKey) -> None:
         """Drop what is known of the notices of a Canary; those on their way go on."""
         self._delivered.pop(key, None)
         self._open.pop(key, None)
+        self._forgotten_alone.discard(key)
 
     async def close(self, limit: timedelta) -> None:
         """Try each notice that waits once more; what is not delivered stays in the status."""

@@ -76,7 +76,7 @@ class CanaryReader:
         if remembered is not None and remembered[0] == content:
             record = remembered[1]
         else:
-            record = self._record(manifest)
+            record = self._record(manifest, content)
         if uid:
             self._records[uid] = content, record
             self._rest(record)
@@ -91,7 +91,7 @@ class CanaryReader:
             oldest, _ = self._at_rest.popitem(last=False)
             self._drop(oldest)
 
-    def _record(self, manifest: Manifest) -> CanaryRecord:
+    def _record(self, manifest: Manifest, content: bytes) -> CanaryRecord:
         metadata = manifest["metadata"]
         group = str(manifest["apiVersion"]).partition("/")[0]
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
@@ -128,6 +128,7 @@ class CanaryReader:
             problems=problems,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
             unguided=bool(parsed.problems) and acted_on is parsed,
+            content=content,
         )
 
     def _provider(self, canary: Canary | None) -> str:

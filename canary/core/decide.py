@@ -35,7 +35,7 @@ from canary.core.invalid import tell_invalid, without_spec
 from canary.core.lasting import lasting_at, tell_waits
 from canary.core.names import given_back_at, note_names
 from canary.core.needs import Need
-from canary.core.notices import notice
+from canary.core.notices import forgotten_alone, notice
 from canary.core.outages import excused
 from canary.core.phases import IDLE, RUNNING
 from canary.core.placement import place
@@ -199,7 +199,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         state=INVALID if situation.facts.problems else str(situation.status.phase) or "New",
     )
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
-    if told and concluded.status.phase not in RUNNING:
+    if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)
     changed = concluded.status != before
     if changed:

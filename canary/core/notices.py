@@ -5,6 +5,7 @@ from itertools import count
 
 from canary.api.status import CanaryStatus, Notice, Severity
 from canary.core.images import images_told
+from canary.core.phases import RUNNING
 
 NOTICES_KEPT = 64
 """More than are ever under way at once. Where none is taken, the oldest are dropped, because a status
@@ -40,3 +41,11 @@ def notice(
         images=images_told(status),
         hook=hook,
     )
+
+
+def forgotten_alone(status: CanaryStatus) -> bool:
+    """Tell whether delivered notices are worth a write of their own.
+
+    During a run they are forgotten with the next decision.
+    """
+    return status.phase not in RUNNING

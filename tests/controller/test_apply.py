@@ -264,3 +264,22 @@ def _data(kind: Any, colour: str) -> dict[str, Any]:
 
 def _stored(kind: Any, colour: str) -> dict[str, str]:
     return {"colour": colour if kind is CONFIG_MAP else base64.b64encode(colour.encode()).decode()}
+
+
+async def test_a_status_is_written_as_what_of_it_has_changed(world: World):
+    written: list[dict[str, Any]] = []
+
+    async def noted(proxy: Proxy, request: Any) -> Any:
+        written.append(orjson.loads(await request.read())["status"])
+        return await proxy.forward(request)
+
+    await world.create_app()
+    async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        proxy.meet("PATCH .*/canaries/podinfo/status", noted, always=True)
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("Succeeded")
+    raised = next(each for each in written if each.get("canaryWeight") == 100)
+    assert raised["weights"] == {"primary": 0, "canary": 100}
+    assert not {"phase", "names", "lastPromotedSpec", "history"} & raised.keys()

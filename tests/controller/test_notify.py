@@ -1,5 +1,6 @@
 """What people are told: events, hooks and alerts, each by itself, at least once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,11 +12,11 @@ import pytest
 
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import GROUP
-from canary.api.status import CanaryStatus, Notice
+from canary.api.status import CanaryStatus, Notice, Phase
 from canary.cluster.cache import CacheSet
 from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey
-from canary.controller.notify import NoticeDispatcher
+from canary.controller.notify import FORGET_SECONDS, NoticeDispatcher
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.references import References
@@ -70,6 +71,36 @@ async def following_providers(world: World) -> AsyncIterator[CacheSet]:
         yield caches
     finally:
         await caches.close()
+
+
+def dispatching(
+    world: World, caches: CacheSet, woken: list[CanaryKey], **options: Any
+) -> tuple[NoticeDispatcher, References]:
+    """Make a dispatcher of notices with all that it needs, and tell whom it wakes."""
+    secrets, templates = SecretReader(world.api, monotonic), TemplateReader(caches)
+    alerts = AlertSender(secrets=secrets, templates=templates, default=None, cluster_name="")
+    references = References(
+        templates=templates,
+        queries=QueryBuilder(
+            templates=templates, secrets=secrets, stores=Stores(), default_router="istio"
+        ),
+        alerts=alerts,
+        secrets=secrets,
+    )
+    notifier = NoticeDispatcher(
+        cluster=world.api,
+        hooks=HookCaller(),
+        secrets=secrets,
+        alerts=alerts,
+        references=references,
+        event_webhook=None,
+        cluster_name="",
+        acts=lambda: True,
+        wake=woken.append,
+        observed=lambda _outcome, _seconds: None,
+        **options,
+    )
+    return notifier, references
 
 
 class TestEvents:
@@ -289,33 +320,9 @@ class TestAlerts:
             await world.api.create(provider("chat", chat.url), PROVIDER)
             created = await world.create_canary(analysis={"alerts": [alert("chat", "info")]})
             record = CanaryReader("istio").read(created)
-            secrets, templates = SecretReader(world.api, monotonic), TemplateReader(caches)
             await until(lambda: caches.get(PROVIDER, DEMO, "chat"), "the provider is known")
-            alerts = AlertSender(
-                secrets=secrets, templates=templates, default=None, cluster_name=""
-            )
-            references = References(
-                templates=templates,
-                queries=QueryBuilder(
-                    templates=templates, secrets=secrets, stores=Stores(), default_router="istio"
-                ),
-                alerts=alerts,
-                secrets=secrets,
-            )
             woken: list[CanaryKey] = []
-            notifier = NoticeDispatcher(
-                cluster=world.api,
-                hooks=HookCaller(),
-                secrets=secrets,
-                alerts=alerts,
-                references=references,
-                event_webhook=None,
-                cluster_name="",
-                acts=lambda: True,
-                wake=woken.append,
-                observed=lambda _outcome, _seconds: None,
-                give_up_after=timedelta(0),
-            )
+            notifier, references = dispatching(world, caches, woken, give_up_after=timedelta(0))
             told = Notice(id="1", reason="Promoted", message="m", alert=True, at=datetime.now(UTC))
             notifier.notify(replace(record, status=CanaryStatus(notices=(told,))))
             (event,) = await until(lambda: world.events("AlertNotDelivered"), "it is told")
@@ -335,6 +342,33 @@ class TestAlerts:
             count = len(chat.requests)
             async with world.running_controller(alert_webhook=chat.url):
                 await until(lambda: "Promoted" in reasons(chat)[count:], "the end is told")
+
+
+@pytest.mark.parametrize(
+    ("phase", "written_since", "wakes"),
+    [
+        (Phase.SUCCEEDED, False, True),
+        (Phase.SUCCEEDED, True, False),
+        (Phase.PROGRESSING, False, False),
+    ],
+    ids=["at rest", "at rest, and forgotten by another write", "in a run"],
+)
+async def test_a_canary_is_woken_to_forget_notices_only_where_that_is_worth_a_write(
+    world: World, phase: Phase, written_since: bool, wakes: bool
+):
+    async with following_providers(world) as caches:
+        record = CanaryReader("istio").read(await world.create_canary())
+        woken: list[CanaryKey] = []
+        notifier, _ = dispatching(world, caches, woken)
+        notice = Notice(id="1", reason="Told", message="m", at=datetime.now(UTC))
+        notifier.notify(replace(record, status=CanaryStatus(phase=phase, notices=(notice,))))
+        await until(lambda: notifier.delivered(record.key), "it is told")
+        if written_since:
+            notifier.notify(replace(record, status=CanaryStatus(phase=phase)))
+        # What the dispatcher has planned by now comes before this ends: it was planned first.
+        await asyncio.sleep(FORGET_SECONDS)
+        assert woken == [record.key] * wakes
+        await notifier.close(timedelta(0))
 
 
 class TestHooks:

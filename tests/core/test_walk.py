@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from analysis.model import Verdict
 from canary.api.annotations import VERBS
 from canary.api.canary import CanarySpec
+from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
@@ -336,9 +337,9 @@ class Journey(RuleBasedStateMachine):
 
     def _write(self, status: CanaryStatus) -> None:
         """Write the status both ways, and hold on to what comes back."""
-        patch = write_status(status, before=self.status)
+        patch = difference(write_status(status, before=self.status), self.stored)
         self.stored = merged(self.stored, patch)
-        patch = write_peer_status(status, before=self.status)
+        patch = difference(write_peer_status(status, before=self.status), self.stored_by_peer)
         self.stored_by_peer = pruned(merged(self.stored_by_peer, patch))
         assert read_peer_status(self.stored_by_peer) == status
         self.status = read_status(self.stored)
