@@ -23,13 +23,14 @@ from prometheus_client.exposition import choose_encoder
 from canary.api.status import Outcome, RunRecord
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.gauges import CanaryGauges, Place
+from canary.controller.listeners import Listener
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OF_CANARY = ("namespace", "name")
 
 
-class Metrics:
+class Metrics(Listener):
     """What the controller tells Prometheus."""
 
     def __init__(
@@ -136,11 +137,15 @@ class Metrics:
             registry=self._registry,
         )
 
-    def canary(self, record: CanaryRecord) -> None:
+    def decided(self, record: CanaryRecord) -> None:
         """Show the status of a Canary, and count the runs that have ended since the last time."""
         place = (record.key.namespace, record.key.name)
         self._gauges.show(place, record.status)
         self._count_runs(place, record.status.history)
+
+    def awaiting(self, record: CanaryRecord) -> None:
+        """Show a Canary that is met in the middle of a run, after a restart."""
+        self.decided(record)
 
     def forget(self, key: CanaryKey) -> None:
         """Drop every series of a Canary that is gone."""

@@ -24,6 +24,7 @@ from canary.cluster.connection import NotLeader
 from canary.controller.alerts import AlertSender, Receiver
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.events import EventRecorder
+from canary.controller.listeners import Listener
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References
@@ -62,7 +63,7 @@ class _Way(NamedTuple):
     given_up: Callable[[Exception], None] = lambda _: None
 
 
-class NoticeDispatcher:
+class NoticeDispatcher(Listener):
     """Delivers the notices of Canaries."""
 
     def __init__(
@@ -98,7 +99,7 @@ class NoticeDispatcher:
         self._forgotten_alone: set[CanaryKey] = set()
         """Canaries whose notices are forgotten in a write of their own."""
 
-    def notify(self, record: CanaryRecord) -> None:
+    def decided(self, record: CanaryRecord) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
         key, notices = record.key, record.status.notices
         if not notices:

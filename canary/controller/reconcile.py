@@ -1,4 +1,4 @@
-"""One reconcile: observe, decide, write the status, apply, notify. It decides nothing itself.
+"""One reconcile: observe, decide, write the status, tell, apply. It decides nothing itself.
 
 A worker never waits for a third party: a need is answered beside the queue, and its Canary is
 woken when the answer is there. So a slow hook on one Canary delays no other.
@@ -7,7 +7,7 @@ woken when the answer is there. So a slow hook on one Canary delays no other.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,8 +19,7 @@ from canary.cluster.schemas import CHECKED_AGAIN
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.controller.metrics import Metrics
-from canary.controller.notify import NoticeDispatcher
+from canary.controller.listeners import Listener
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
 from canary.controller.rivals import going_on, leaving_rival, rivalry
@@ -60,8 +59,8 @@ class Reconciler:
         observer: Observer,
         answerer: Answerer,
         applier: Applier,
-        notifier: NoticeDispatcher,
-        metrics: Metrics,
+        listeners: Sequence[Listener],
+        delivered: Callable[[CanaryKey], frozenset[str]],
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
@@ -71,8 +70,8 @@ class Reconciler:
         self._observer = observer
         self._answerer = answerer
         self._applier = applier
-        self._notifier = notifier
-        self._metrics = metrics
+        self._listeners = listeners
+        self._delivered = delivered
         self._queue = queue
         self._clock = clock
         self._acts = acts
@@ -133,15 +132,14 @@ class Reconciler:
         for task, key in self._background.items():
             if key in lost:
                 task.cancel()
-        self._notifier.stand_down(lost)
+        for listener in self._listeners:
+            listener.stand_down(lost)
         for key in lost:
             self._answers.pop(key, None)
             self._obstacles.pop(key, None)
             self._prepared.pop(key, None)
             self._observer.forget(key)
             self._tracker.look_at_pods(key, wanted=False)
-            # Who acts shows the Canaries; two who do would contradict each other.
-            self._metrics.forget(key)
 
     async def _decide(
         self, record: CanaryRecord, claimed: tuple[Problem, ...], leaving: str
@@ -151,7 +149,7 @@ class Reconciler:
         `claimed` says what another Canary has already, or the route cannot say, `leaving` which one is about to give it up.
         """
         key, canary, now = record.key, record.canary, self._clock()
-        delivered = self._notifier.delivered(key)
+        delivered = self._delivered(key)
         problems = record.problems or claimed
         running = record.status.phase in RUNNING
         goes_on = record.deleting or (running and problems is record.problems)
@@ -210,8 +208,8 @@ class Reconciler:
             self._answers.pop(key, None)
             self._tracker.look_at_pods(key, wanted=decision.pods_matter)
             self._tracker.track(record)
-            self._metrics.canary(record)
-            self._notifier.notify(record)
+            for listener in self._listeners:
+                listener.decided(record)
             self._prepare(record)
             changed = await self._applier.apply(record, decision.actions)
         except (Conflict, NotLeader):
@@ -251,7 +249,8 @@ class Reconciler:
         place = (record.key, need)
         if place not in self._asked:
             self._asked.add(place)
-            self._metrics.canary(record)
+            for listener in self._listeners:
+                listener.awaiting(record)
             self._start(self._answer(record, need), record.key)
 
     async def _answer(self, record: CanaryRecord, need: Need) -> None:
@@ -274,8 +273,8 @@ class Reconciler:
         self._obstacles.pop(key, None)
         self._prepared.pop(key, None)
         self._observer.forget(key)
-        self._notifier.forget(key)
-        self._metrics.forget(key)
+        for listener in self._listeners:
+            listener.forget(key)
         self._queue.forget(key)
         self._outages.forget(key)
 

@@ -63,8 +63,8 @@ def of_canary(metrics: Metrics, series_name: str, **labels: str) -> float | None
 class TestACanary:
     @pytest.mark.parametrize("phase", Phase)
     def test_its_phase_is_the_only_one_that_is_1(self, metrics: Metrics, phase: Phase) -> None:
-        metrics.canary(a_record(phase=Phase.PROGRESSING))
-        metrics.canary(a_record(phase=phase))
+        metrics.decided(a_record(phase=Phase.PROGRESSING))
+        metrics.decided(a_record(phase=phase))
         shown = {
             dict(labels)["phase"]: number
             for (name, labels), number in series(metrics).items()
@@ -74,7 +74,7 @@ class TestACanary:
         assert {each for each, number in shown.items() if number == 1} == {phase.value or "New"}
 
     def test_its_weights_step_failed_checks_and_last_transition(self, metrics: Metrics) -> None:
-        metrics.canary(
+        metrics.decided(
             a_record(
                 weights=Weights(primary=60, canary=40),
                 step=2,
@@ -90,7 +90,7 @@ class TestACanary:
         assert shown == BORN.timestamp()
 
     def test_each_check_has_its_value_and_its_verdict(self, metrics: Metrics) -> None:
-        metrics.canary(
+        metrics.decided(
             a_record(metrics=(MetricStatus(name="success", verdict="fail", value=87.5),))
         )
         assert of_canary(metrics, "tidegate_canary_check_value", metric="success") == 87.5
@@ -103,8 +103,8 @@ class TestACanary:
     def test_a_check_without_a_value_shows_none_and_a_check_that_is_gone_goes(
         self, metrics: Metrics
     ) -> None:
-        metrics.canary(a_record(metrics=(MetricStatus(name="a", verdict="pass", value=1),)))
-        metrics.canary(a_record(metrics=(MetricStatus(name="b", verdict="inconclusive"),)))
+        metrics.decided(a_record(metrics=(MetricStatus(name="a", verdict="pass", value=1),)))
+        metrics.decided(a_record(metrics=(MetricStatus(name="b", verdict="inconclusive"),)))
         checks = {
             (name, dict(labels)["metric"])
             for name, labels in series(metrics)
@@ -115,9 +115,9 @@ class TestACanary:
     def test_everything_of_it_goes_with_it_and_nothing_of_another(self, metrics: Metrics) -> None:
         other = CanaryKey("tidegate.dev", "test", "other")
         empty = set(series(metrics))
-        metrics.canary(a_record(other, history=(a_run(),)))
+        metrics.decided(a_record(other, history=(a_run(),)))
         before = set(series(metrics))
-        metrics.canary(
+        metrics.decided(
             a_record(
                 history=(a_run(), a_run("RolledBack")),
                 metrics=(MetricStatus(name="a", verdict="pass", value=1),),
@@ -136,9 +136,9 @@ class TestACanary:
 
 class TestRuns:
     def test_a_run_is_counted_once_when_it_ends(self, metrics: Metrics) -> None:
-        metrics.canary(a_record())
+        metrics.decided(a_record())
         for _ in range(3):
-            metrics.canary(a_record(history=(a_run(),)))
+            metrics.decided(a_record(history=(a_run(),)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
         name = "tidegate_canary_run_duration_seconds"
         assert value(metrics, f"{name}_sum", outcome="Promoted") == 90
@@ -147,38 +147,38 @@ class TestRuns:
 
     def test_runs_that_end_between_two_looks_are_all_counted(self, metrics: Metrics) -> None:
         first, second, third = a_run(), a_run("RolledBack", minutes=9), a_run(minutes=20)
-        metrics.canary(a_record(history=(first,)))
-        metrics.canary(a_record(history=(third, second, first)))
+        metrics.decided(a_record(history=(first,)))
+        metrics.decided(a_record(history=(third, second, first)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 2
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="RolledBack") == 1
 
     def test_runs_of_an_earlier_process_are_not_counted_again(self, metrics: Metrics) -> None:
         earlier = a_run(minutes=-60)
-        metrics.canary(a_record(history=(earlier,)))
+        metrics.decided(a_record(history=(earlier,)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") is None
-        metrics.canary(a_record(history=(a_run(), earlier)))
+        metrics.decided(a_record(history=(a_run(), earlier)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
 
     def test_a_run_that_ends_at_the_first_look_is_counted(self, metrics: Metrics) -> None:
-        metrics.canary(a_record(history=(a_run(minutes=-1), a_run(minutes=-60))))
+        metrics.decided(a_record(history=(a_run(minutes=-1), a_run(minutes=-60))))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") == 1
 
     def test_a_run_whose_time_is_lost_is_not_counted_at_the_first_look(
         self, metrics: Metrics
     ) -> None:
-        metrics.canary(a_record(history=(RunRecord(revision="5d8c9f", outcome="Promoted"),)))
+        metrics.decided(a_record(history=(RunRecord(revision="5d8c9f", outcome="Promoted"),)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Promoted") is None
 
     def test_an_outcome_that_was_written_by_hand_makes_no_series_of_its_own(
         self, metrics: Metrics
     ) -> None:
-        metrics.canary(a_record(history=(a_run("Wonderful"),)))
+        metrics.decided(a_record(history=(a_run("Wonderful"),)))
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Unknown") == 1
 
 
 class TestCalls:
     def test_latency_and_errors_of_each_kind_of_call(self, metrics: Metrics) -> None:
-        metrics.canary(a_record())
+        metrics.decided(a_record())
         metrics.query("prometheus", 0.2, place=PLACE)
         metrics.query("prometheus", 0.4, error="unavailable", place=PLACE)
         metrics.webhook("rollout", 0.5, error="503", place=PLACE)
@@ -210,7 +210,7 @@ class TestCalls:
             assert value(metrics, f"tidegate_{name}", **dict(labels)) == number, name
 
     def test_errors_of_queries_and_hooks_go_with_their_canary(self, metrics: Metrics) -> None:
-        metrics.canary(a_record())
+        metrics.decided(a_record())
         for error in ("unavailable", "refused", "unavailable"):
             metrics.query("prometheus", 0.1, error=error, place=PLACE)
             metrics.webhook("rollout", 0.1, error="500", place=PLACE)
@@ -220,6 +220,12 @@ class TestCalls:
         assert not [labels for _, labels in series(metrics) if ("name", "podinfo") in labels]
         nobody = {"namespace": "", "name": "", "type": "event", "reason": "500"}
         assert value(metrics, "tidegate_webhook_errors_total", **nobody) == 1
+
+    def test_a_canary_that_another_replica_acts_on_shows_no_series(self, metrics: Metrics):
+        metrics.awaiting(a_record(phase=Phase.PROGRESSING))
+        assert of_canary(metrics, "tidegate_canary_phase", phase="Progressing") == 1
+        metrics.stand_down({PODINFO})
+        assert not [labels for _, labels in series(metrics) if ("name", "podinfo") in labels]
 
     def test_depth_of_the_queue_leadership_and_share_are_asked_for_when_read(
         self, metrics: Metrics
@@ -247,7 +253,7 @@ class TestThePage:
         assert metrics.page()[1].startswith("text/plain")
 
     def test_every_name_keeps_the_conventions(self, metrics: Metrics) -> None:
-        metrics.canary(a_record(history=(a_run(),)))
+        metrics.decided(a_record(history=(a_run(),)))
         for family in text_string_to_metric_families(metrics.page()[0].decode()):
             if not family.name.startswith("tidegate_"):
                 continue
@@ -260,13 +266,13 @@ class TestThePage:
 
     def test_two_controllers_in_one_process_do_not_share_metrics(self, metrics: Metrics) -> None:
         other = Metrics(version="1", router="smi")
-        metrics.canary(a_record())
+        metrics.decided(a_record())
         assert of_canary(other, "tidegate_canary_step") is None
 
 
 def test_no_series_tells_when_another_one_began(metrics: Metrics) -> None:
     metrics.api_request("GET", "canaries", 0.1)
-    metrics.canary(a_record(history=(a_run(),)))
+    metrics.decided(a_record(history=(a_run(),)))
     assert "_created" not in metrics.page()[0].decode()
 
 

@@ -324,7 +324,7 @@ class TestAlerts:
             woken: list[CanaryKey] = []
             notifier, references = dispatching(world, caches, woken, give_up_after=timedelta(0))
             told = Notice(id="1", reason="Promoted", message="m", alert=True, at=datetime.now(UTC))
-            notifier.notify(replace(record, status=CanaryStatus(notices=(told,))))
+            notifier.decided(replace(record, status=CanaryStatus(notices=(told,))))
             (event,) = await until(lambda: world.events("AlertNotDelivered"), "it is told")
             assert event["message"].startswith("Alert chat was not delivered: ")
             assert "503" in event["message"]
@@ -361,10 +361,10 @@ async def test_a_canary_is_woken_to_forget_notices_only_where_that_is_worth_a_wr
         woken: list[CanaryKey] = []
         notifier, _ = dispatching(world, caches, woken)
         notice = Notice(id="1", reason="Told", message="m", at=datetime.now(UTC))
-        notifier.notify(replace(record, status=CanaryStatus(phase=phase, notices=(notice,))))
+        notifier.decided(replace(record, status=CanaryStatus(phase=phase, notices=(notice,))))
         await until(lambda: notifier.delivered(record.key), "it is told")
         if written_since:
-            notifier.notify(replace(record, status=CanaryStatus(phase=phase)))
+            notifier.decided(replace(record, status=CanaryStatus(phase=phase)))
         # What the dispatcher has planned by now comes before this ends: it was planned first.
         await asyncio.sleep(FORGET_SECONDS)
         assert woken == [record.key] * wakes
