@@ -5,10 +5,10 @@ from typing import Any
 
 
 def difference(wanted: Mapping[str, Any], stored: object) -> dict[str, Any]:
-    """Leave out of a merge patch what an object says already, so that applying it does the same.
+    """Leave out of a merge patch what an object says already: applying it does the same.
 
     The comparison is with the object as it is stored, not as it was read: what was read leniently
-    is written anew.
+    is written again.
     """
     known = stored if isinstance(stored, Mapping) else {}
     patch: dict[str, Any] = {}

@@ -33,7 +33,7 @@ def test_only_what_a_decision_has_changed_is_in_the_patch_of_a_status() -> None:
     assert patch == {"canaryWeight": 40, "trackedConfigs": {"a": None}}
 
 
-def test_what_was_read_leniently_is_written_anew() -> None:
+def test_what_was_read_leniently_is_written_again() -> None:
     stored = merged({}, write_status(CanaryStatus())) | {"canaryWeight": "many", "run": "none"}
     before = read_status(stored)
     patch = difference(write_status(before.but(phase=Phase.FAILED), before=before), stored)
