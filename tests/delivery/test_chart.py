@@ -10,6 +10,8 @@ import pytest
 from canary.api.kinds import (
     AUTOSCALER,
     CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DAEMON_SET,
     DEPLOYMENT,
     POD,
     REPLICA_SET,
@@ -32,6 +34,7 @@ Render = Callable[..., dict[tuple[str, str], Manifest]]
 ROUTING_GROUPS = {"networking.istio.io", "gateway.networking.k8s.io", "split.smi-spec.io"}
 FOLLOWED = ["list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
+PARKED = ["create", "get", "list", "patch", "update", "watch"]
 WRITTEN = ["create", "delete", "get", "list", "update", "watch"]
 ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
 
@@ -252,9 +255,9 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
         ("tidegate.dev", "alertproviders"): FOLLOWED,
-        (DEPLOYMENT.group, DEPLOYMENT.plural): [
-            *("create", "get", "list", "patch", "update", "watch")
-        ],
+        (DEPLOYMENT.group, DEPLOYMENT.plural): PARKED,
+        (DAEMON_SET.group, DAEMON_SET.plural): PARKED,
+        (CONTROLLER_REVISION.group, CONTROLLER_REVISION.plural): ["list"],
         (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
         (POD.group, POD.plural): FOLLOWED,
         (SERVICE.group, SERVICE.plural): WRITTEN,
