@@ -18,6 +18,7 @@ CANARY = a_canary("bare")
 def test_it_has_no_variant_and_its_api_neither_lacks_a_field_nor_refuses_anything():
     bare = Bare()
     assert bare.variants == ()
+    assert not bare.by_apex
     assert bare.required_fields(CANARY) == ()
     assert bare.refusal({}) == ""
 
