@@ -208,6 +208,11 @@ def test_origins_that_are_not_exact_are_not_allowed_and_that_is_told() -> None:
     assert "filters" not in rule, "a filter without origins would speak of all or none"
 
 
+def test_origins_that_are_exact_are_allowed_without_a_warning() -> None:
+    service = {"corsPolicy": {"allowOrigins": [{"exact": "https://example.org"}]}}
+    assert GatewayApiRouter().ignored(a_canary("gatewayapi", service=service)) == ()
+
+
 @pytest.mark.parametrize(
     ("mirror", "percent"),
     [
