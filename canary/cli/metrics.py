@@ -73,14 +73,15 @@ async def metrics(
     """
     manifest = await read_canary(cluster, place)
     record = CanaryReader(router).read(manifest)
-    templates = await _templates(cluster, place, parse_canary(manifest).spec.analysis.metrics)
+    specs = parse_canary(manifest).spec.analysis.metrics
+    templates = await _templates(cluster, place, specs)
     builder = QueryBuilder(
         templates=_Templates(templates),
         secrets=SecretReader(cluster, lambda: 0.0),
         stores=Stores(address=metrics_server),
         default_router=router,
     )
-    asked, unasked = await builder.build(record)
+    asked, unasked = await builder.build(record, specs)
     screen = Screen()
     for check in unasked:
         screen.line(check.message)

@@ -16,7 +16,6 @@ from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
-from canary.core.hooks import callable_hooks
 from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
 from canary.errors import CanaryError, Unreachable
 
@@ -55,14 +54,13 @@ class Answerer:
     async def prepare(self, record: CanaryRecord) -> None:
         """Let stores that measure differences begin to watch, before the first analysis is due."""
         if record.canary is not None:
-            metrics, _ = await self._queries.build(record)
+            metrics, _ = await self._queries.build(record, record.canary.spec.analysis.metrics)
             await self._providers.prepare(metrics)
 
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
-        """Call the hooks of a type in their order, up to the first that does not pass."""
-        assert record.canary is not None
+        """Call hooks in their order, up to the first that does not pass."""
         last = HookAnswer(passed=True)
-        for hook in callable_hooks(record.canary.spec, need.type):
+        for hook in need.hooks:
             try:
                 secret = await presented(self._secrets, record.key.namespace, hook)
             except Unreachable:
@@ -85,8 +83,7 @@ class Answerer:
         return last
 
     async def _analyse(self, need: Analyse, record: CanaryRecord) -> Report:
-        assert record.canary is not None
-        metrics, unasked = await self._queries.build(record)
+        metrics, unasked = await self._queries.build(record, need.metrics)
         for check in unasked:
             log.warning("query of %s", check.message, extra={"canary": str(record.key)})
         memories = {name: dict(memory) for name, memory in need.memories}

@@ -1,7 +1,7 @@
 """Which question each metric of a Canary is: its template, its store, its bounds."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,12 +68,13 @@ class QueryBuilder:
         self._told: set[tuple[str, str]] = set()
         """Secrets, with the addresses that they do not name, that were warned of."""
 
-    async def build(self, record: CanaryRecord) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
-        """Build every metric; those that cannot be queried come back as checks that say why."""
-        assert record.canary is not None
+    async def build(
+        self, record: CanaryRecord, specs: Iterable[MetricSpec]
+    ) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
+        """Build metrics of a Canary; those that cannot be queried come back as checks that say why."""
         metrics: list[Metric] = []
         unasked: list[Check] = []
-        for spec in record.canary.spec.analysis.metrics:
+        for spec in specs:
             try:
                 metrics.append(await self.metric(record, spec))
             except (CanaryError, AnalysisError) as error:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.errors import Busy
@@ -24,12 +23,10 @@ from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
 from canary.controller.rivals import going_on, leaving_rival, rivalry
 from canary.controller.tracker import Tracker
-from canary.core.actions import Action
 from canary.core.decide import decide, obstructed, refuse
-from canary.core.desired import desired
 from canary.core.needs import Answer, Need
 from canary.core.phases import RUNNING
-from canary.core.situation import Decision, Situation
+from canary.core.situation import Decision, Question
 from canary.errors import CanaryError, Conflict, Problem, Unreachable
 
 log = logging.getLogger(__name__)
@@ -39,14 +36,6 @@ UNANSWERED_SECONDS = 5.0
 too many questions wait for their turn."""
 DEFECT_SECONDS = 30.0
 """After so long a question is asked again that a defect of ours has left without an answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """What is missing to decide, and what must be true until it is there: what the status says."""
-
-    need: Need
-    meanwhile: tuple[Action, ...]
 
 
 class Reconciler:
@@ -143,7 +132,7 @@ class Reconciler:
 
     async def _decide(
         self, record: CanaryRecord, claimed: tuple[Problem, ...], leaving: str
-    ) -> Decision | _Question | None:
+    ) -> Decision | Question | None:
         """Decide, or name what is missing to decide: an answer, or, as None, what is not known.
 
         `claimed` says what another Canary has already, or the route cannot say, `leaving` which one is about to give it up.
@@ -192,12 +181,7 @@ class Reconciler:
             outages=self._outages.outages(sources),
             away_since=self._outages.away_since(sources),
         )
-        now = self._clock()
-        outcome = decide(canary.spec, record.status, facts, now)
-        if isinstance(outcome, Decision):
-            return outcome
-        situation = Situation(spec=canary.spec, status=record.status, facts=facts, now=now)
-        return _Question(need=outcome, meanwhile=desired(situation))
+        return decide(canary.spec, record.status, facts, self._clock())
 
     async def _carry_out(self, record: CanaryRecord, decision: Decision) -> None:
         key = record.key

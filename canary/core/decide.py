@@ -2,7 +2,8 @@
 
 Rule 1: a decision is complete. It names everything that must be true of the cluster, so that
 carrying it out again changes nothing, and a crash at any point loses nothing.
-Rule 2: a question is asked as a `Need`, and only when the decision depends on its answer.
+Rule 2: a question is asked only when the decision depends on its answer; until that is there,
+what the status says is kept true.
 Rule 3: nothing here raises, whatever a hand-edited status says.
 Rule 4: weights are intended in the status before they are routed; they move only towards a side
 that can serve.
@@ -34,7 +35,6 @@ from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.lasting import lasting_at, tell_waits
 from canary.core.names import given_back_at, note_names
-from canary.core.needs import Need
 from canary.core.notices import forgotten_alone, notice
 from canary.core.outages import excused
 from canary.core.phases import IDLE, RUNNING
@@ -47,7 +47,7 @@ from canary.core.repair import repaired
 from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
-from canary.core.situation import Decision, Situation, Turn, earliest
+from canary.core.situation import Decision, Question, Situation, Turn, earliest
 from canary.core.termination import terminate
 from canary.core.tolerance import tell_warnings
 from canary.core.unseen import seen_again, without_sight
@@ -64,11 +64,15 @@ AWAY = timedelta(seconds=5)
 """Delay before a wait with a deadline is checked again during an outage."""
 
 
-def decide(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Decision | Need:
-    """Decide what happens next, or name the one fact that is missing to decide."""
+def decide(
+    spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime
+) -> Decision | Question:
+    """Decide what happens next, or ask for the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
     turn = _turn(_noted(remember_size(replan(excused(repaired(situation))))))
-    return _conclude(turn, status) if isinstance(turn, Situation) else turn
+    if isinstance(turn, Situation):
+        return _conclude(turn, status)
+    return Question(need=turn, meanwhile=desired(situation))
 
 
 def _noted(situation: Situation) -> Situation:

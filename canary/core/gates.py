@@ -40,9 +40,11 @@ class Passed:
 
 def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed:
     """Ask the hooks of one type that can be called."""
-    if not callable_hooks(situation.spec, type_):
+    hooks = callable_hooks(situation.spec, type_)
+    if not hooks:
         return Passed()
-    need = AskHooks(type=type_, key=_key(situation, type_), subject=_subject(situation))
+    key, subject = _key(situation, type_), _subject(situation)
+    need = AskHooks(type=type_, key=key, hooks=hooks, subject=subject)
     answer = situation.facts.answers.get(need)
     if not isinstance(answer, HookAnswer):
         return need

@@ -145,7 +145,11 @@ def _first_look(situation: Situation) -> Turn:
 
 def _analyse(situation: Situation) -> Turn:
     run = situation.current_run
-    need = Analyse(key=f"{run.id}/{run.looks}", memories=memories(situation))
+    need = Analyse(
+        key=f"{run.id}/{run.looks}",
+        metrics=situation.spec.analysis.metrics,
+        memories=memories(situation),
+    )
     report = situation.facts.answers.get(need)
     if not isinstance(report, Report):
         return need

@@ -1,12 +1,14 @@
 """What is missing to decide: a need is returned instead of a decision, answered, and asked once.
 
-A need is a value and the key of its answer.
+A need is a value and the key of its answer. It carries what is asked, so that nothing else has to
+be known to answer it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis.model import Report
-from canary.api.people import WebhookType
+from canary.api.analysis_spec import MetricSpec
+from canary.api.people import Webhook, WebhookType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,19 +24,23 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskHooks:
-    """Call the hooks of one type, in their order, up to the first that does not pass."""
+    """Call hooks of one type, in their order, up to the first that does not pass."""
 
     type: WebhookType
     key: str
     """Names this very question: the same after a crash, so that receivers can drop a repeat."""
+    hooks: tuple[Webhook, ...] = field(hash=False)
+    """The hooks to call; each has a URL."""
     subject: Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analyse:
-    """Judge all metrics once."""
+    """Judge metrics once."""
 
     key: str
+    metrics: tuple[MetricSpec, ...] = field(hash=False)
+    """The metrics to judge; none is judged as passed."""
     memories: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """What the judges have kept so far, by the metric's name; as pairs, in order."""
 

@@ -51,6 +51,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is missing to decide, and what must be true until it is there."""
+
+    need: Need
+    meanwhile: tuple[Action, ...] = ()
+    """What the status asks for as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Spec, status and facts at a moment, with the status as decided so far."""
 

@@ -11,7 +11,7 @@ from canary.api.status import CanaryStatus
 from canary.core.decide import decide
 from canary.core.facts import Facts, Revision
 from canary.core.needs import Analyse, Answer, HookAnswer, Need
-from canary.core.situation import Decision
+from canary.core.situation import Decision, Question
 from tests.builders import NEW, a_report, a_workload, some_facts
 
 
@@ -37,12 +37,20 @@ def decided(
             if asked is not None:
                 asked += answers
             return outcome
-        assert outcome not in answers, "a question that was answered is asked again"
-        if isinstance(outcome, Analyse):
-            answers[outcome] = report
+        need = outcome.need
+        assert need not in answers, "a question that was answered is asked again"
+        if isinstance(need, Analyse):
+            answers[need] = report
         else:
-            passed = agree.get(outcome.type, True)
-            answers[outcome] = HookAnswer(passed=passed, hook="hook", message="said so")
+            passed = agree.get(need.type, True)
+            answers[need] = HookAnswer(passed=passed, hook="hook", message="said so")
+
+
+def asked_for(spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Need:
+    """Give what is missing to decide."""
+    outcome = decide(spec, status, facts, now)
+    assert isinstance(outcome, Question)
+    return outcome.need
 
 
 def up(**fields: Any) -> Facts:

@@ -9,7 +9,7 @@ from canary.core.facts import Revision
 from canary.core.needs import Analyse
 from canary.core.traffic import Seen
 from tests.builders import a_report, a_spec, a_status, at
-from tests.core.deciding import up
+from tests.core.deciding import asked_for, up
 
 NAME = "request-success-rate"
 KEPT = {"errors": "2", "requests": "8"}
@@ -20,7 +20,7 @@ def judging(**memory: str) -> MetricStatus:
 
 
 def a_need(status: CanaryStatus, judge: str = "threshold") -> Analyse:
-    need = decide(spec(judge), status, up(routed=Seen(weight=20)), at(60))
+    need = asked_for(spec(judge), status, up(routed=Seen(weight=20)), at(60))
     assert isinstance(need, Analyse)
     return need
 

@@ -26,7 +26,7 @@ from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Image, Revision, Trouble
 from canary.core.needs import Analyse, AskHooks, Need, Subject
 from canary.core.notices import NOTICES_KEPT
-from canary.core.situation import Decision
+from canary.core.situation import Decision, Question
 from canary.core.traffic import Seen, Traffic
 from tests.builders import (
     NEW,
@@ -39,7 +39,7 @@ from tests.builders import (
     at,
     some_facts,
 )
-from tests.core.deciding import decided, reason, up
+from tests.core.deciding import asked_for, decided, reason, up
 
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
 
@@ -111,10 +111,12 @@ class TestBeginning:
         revision = Revision(
             id=NEW, images=images, configs={"Secret/z": "c", "ConfigMap/podinfo": "b"}
         )
-        asked = decide(hooked("confirm-rollout"), status, some_facts(revision=revision), at(60))
+        spec = hooked("confirm-rollout")
+        asked = asked_for(spec, status, some_facts(revision=revision), at(60))
         assert asked == AskHooks(
             type=WebhookType.CONFIRM_ROLLOUT,
             key=f"2-{NEW}/confirm-rollout/0/0",
+            hooks=spec.analysis.webhooks,
             subject=Subject(
                 revision=NEW,
                 images="podinfo:6.1 → podinfo:6.2",
@@ -263,7 +265,7 @@ class TestLooking:
         decision = decide(a_spec(), status, up(), at(69))
         assert isinstance(decision, Decision)
         assert decision.wake_at in {at(70), at(69) + timedelta(seconds=1)}
-        assert isinstance(decide(a_spec(), status, up(), at(70)), Analyse)
+        assert isinstance(asked_for(a_spec(), status, up(), at(70)), Analyse)
 
     @pytest.mark.parametrize(
         ("threshold", "failed_before", "phase"),
@@ -495,20 +497,43 @@ class TestGates:
 class TestQuestions:
     def test_the_same_question_has_the_same_name_after_a_crash(self):
         spec = hooked("rollout")
-        first, again = (decide(spec, in_run(), up(), at(60 + late)) for late in (0, 5))
+        first, again = (asked_for(spec, in_run(), up(), at(60 + late)) for late in (0, 5))
         assert first == again
         assert isinstance(first, AskHooks)
 
     def test_another_look_asks_another_question(self):
-        first = decide(a_spec(), in_run(), up(), at(60))
+        first = asked_for(a_spec(), in_run(), up(), at(60))
         status = decided(a_spec(), in_run(), up(), at(60)).status
-        assert decide(a_spec(), status, up(), at(70)) != first
+        assert asked_for(a_spec(), status, up(), at(70)) != first
 
     def test_an_answer_of_another_kind_is_none(self):
-        need = decide(a_spec(), in_run(), up(), at(60))
+        need = asked_for(a_spec(), in_run(), up(), at(60))
         assert isinstance(need, Analyse)
         facts = up(answers={need: "yes"})
-        assert decide(a_spec(), in_run(), facts, at(60)) == need
+        assert asked_for(a_spec(), in_run(), facts, at(60)) == need
+
+    def test_a_question_carries_what_is_asked(self):
+        spec = hooked("rollback", "rollout")
+        asked: list[Need] = []
+        decided(spec, in_run(), up(), at(60), asked=asked)
+        rollback, rollout, metrics = asked
+        assert isinstance(rollback, AskHooks)
+        assert isinstance(rollout, AskHooks)
+        assert isinstance(metrics, Analyse)
+        assert rollback.hooks + rollout.hooks == spec.analysis.webhooks
+        assert metrics.metrics == spec.analysis.metrics
+
+    def test_an_edited_hook_is_another_question(self):
+        before, after = (
+            asked_for(hooked("rollout", url=url), in_run(), up(), at(60))
+            for url in ("http://a.example/", "http://b.example/")
+        )
+        assert before != after
+
+    def test_what_the_status_says_is_kept_true_until_the_answer_is_there(self):
+        question = decide(hooked("rollout"), in_run(), up(routed=Seen(weight=50)), at(60))
+        assert isinstance(question, Question)
+        assert RouteTraffic(traffic=Traffic(weight=20)) in question.meanwhile
 
 
 class TestNotices:

@@ -33,7 +33,7 @@ from canary.core.notices import NOTICES_KEPT
 from canary.core.traffic import Seen
 from canary.core.upkeep import REPAIRS_KEPT
 from tests.builders import a_spec, a_status, at
-from tests.core.deciding import up
+from tests.core.deciding import asked_for, up
 
 MOST_BYTES = 768 * 1024
 """Half of what the API server takes of an object."""
@@ -128,7 +128,7 @@ def test_what_a_store_says_at_length_is_decided_once_and_settles():
     )
     spec, status = a_spec(), a_status(Phase.PROGRESSING, weight=20)
     facts = up(routed=Seen(weight=20), obstacle="o" * 50_000)
-    need = decide(spec, status, facts, at(60))
+    need = asked_for(spec, status, facts, at(60))
     assert isinstance(need, Analyse)
     answered = up(
         routed=Seen(weight=20), obstacle="o" * 50_000, answers={need: Report(checks=(check,))}

@@ -16,7 +16,7 @@ from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE, REPAIRS_KEPT
 from canary.core.waits import CONTESTED
 from tests.builders import a_spec, a_status, a_workload, at, some_facts
-from tests.core.deciding import decided, up
+from tests.core.deciding import asked_for, decided, up
 
 SECONDS = PAUSE.total_seconds()
 WEIGHT = "spec.http[0].route[0].weight"
@@ -188,7 +188,7 @@ def test_a_change_is_put_back_before_a_hook_is_asked_that_takes_its_time():
     first = decide(spec, status, facts, at(60))
     assert isinstance(first, Decision)
     assert (told(first), left(first)) == (["RouteChanged"], NOTHING)
-    assert isinstance(decide(spec, first.status, facts, at(61)), AskHooks)
+    assert isinstance(asked_for(spec, first.status, facts, at(61)), AskHooks)
 
 
 @pytest.mark.parametrize("fields", [{"deleting": True}, {}], ids=["deleted", "suspended"])

@@ -290,16 +290,16 @@ class Journey(RuleBasedStateMachine):
 
     def _decide(self) -> Decision:
         answers: dict[Need, Answer] = {}
-        before = (self.status, self.world.snapshot())
         while True:
             outcome = decide(self.spec, self.status, self._facts(answers), self.world.now)
             if isinstance(outcome, Decision):
                 break
-            assert outcome not in answers, "a question that was answered is asked again"
-            assert outcome not in self.questions, "a question was asked in an earlier decision"
-            answers[outcome] = self._answer(outcome)
+            need = outcome.need
+            assert need not in answers, "a question that was answered is asked again"
+            assert need not in self.questions, "a question was asked in an earlier decision"
+            self.world.apply(outcome.meanwhile)
+            answers[need] = self._answer(need)
         self.answered = set(answers)
-        assert before == (self.status, self.world.snapshot())
         assert outcome.wake_at is None or outcome.wake_at > self.world.now
         assert legal(self.status.phase, outcome.status.phase)
         return outcome
