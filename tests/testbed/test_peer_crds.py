@@ -15,6 +15,7 @@ import yaml
 
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
+from canary.controller.installed import missing_plugins
 from tests.routers.published import FLAGGER
 from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import ControlPlane
@@ -173,7 +174,9 @@ def test_what_the_peer_takes_is_stored_whole_and_acted_on(api, obj):
     )
     assert created.status_code == 201, created.text
     assert created.json()["spec"] == obj["spec"]
-    assert unsupported(PARSERS[obj["kind"]](created.json())) == ()
+    parsed = PARSERS[obj["kind"]](created.json())
+    assert [*missing_plugins(parsed, default_router="istio")] == []
+    assert obj["kind"] != "Canary" or unsupported(parsed) == ()
 
 
 @pytest.mark.parametrize(("obj", "field"), REFUSED.values(), ids=REFUSED)
