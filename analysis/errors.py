@@ -19,6 +19,7 @@ _NOUNS = {
     "tidegate.notifiers": "alert type",
     "tidegate.judges": "judge",
     "tidegate.targets": "kind of workload",
+    "tidegate.scalers": "kind of autoscaler",
 }
 """The families of plug-ins, in the words of those who name one in a manifest."""
 

@@ -42,6 +42,7 @@ VIOLATIONS = [
     ("pure", "canary/api/meta.py", "import logging"),
     ("pure", "canary/resources/names.py", "from random import choice"),
     ("pure", "canary/routers/istio.py", "import httpx"),
+    ("pure", "canary/scalers/hpa.py", "import logging"),
     ("pure", "canary/targets/deployment.py", "import logging"),
     ("pure", "canary/views/status.py", "from rich.text import Text"),
     ("pure", "analysis/judges/threshold.py", "from os import environ"),

@@ -3,7 +3,6 @@
 Its status, which only the controller writes, is in `status.py`.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -33,13 +32,6 @@ from canary.api.rules import (
 from canary.api.service import Service
 
 
-class AutoscalerKind(StrEnum):
-    """The kinds of autoscaler that a Canary can name."""
-
-    HORIZONTAL_POD_AUTOSCALER = "HorizontalPodAutoscaler"
-    SCALED_OBJECT = "ScaledObject"
-
-
 class TargetReference(ApiModel):
     """The workload that the user edits."""
 
@@ -66,11 +58,18 @@ class ScalerReplicas(ApiModel):
     )
 
 
+USUAL_AUTOSCALER = "HorizontalPodAutoscaler"
+"""The kind of an autoscaler that a status remembers by its name alone."""
+
+
 class AutoscalerReference(ApiModel):
     """The autoscaler of the target; the primary gets one like it."""
 
     api_version: ApiVersion = Field(description="API group and version, such as autoscaling/v2.")
-    kind: AutoscalerKind = Field(description="Kind of the autoscaler.")
+    kind: Annotated[
+        str,
+        Form(KIND, "write the kind of an autoscaler, such as HorizontalPodAutoscaler", maximum=63),
+    ] = Field(description="Kind of the autoscaler: HorizontalPodAutoscaler or ScaledObject.")
     name: Name = Field(description="Name of the autoscaler, in the namespace of the Canary.")
     primary_scaler_queries: dict[Annotated[str, Field(strict=True, max_length=253)], LongText] = (
         Field(
@@ -82,6 +81,11 @@ class AutoscalerReference(ApiModel):
     primary_scaler_replicas: ScalerReplicas | None = Field(
         default=None, description="Bounds of the primary's autoscaler."
     )
+
+    @property
+    def remembered(self) -> str:
+        """What a status remembers it by: kind/name, or the name alone of the usual kind."""
+        return self.name if self.kind == USUAL_AUTOSCALER else f"{self.kind}/{self.name}"
 
 
 class IngressReference(ApiModel):

@@ -65,3 +65,6 @@ AUTOSCALER = Kind(
     kind="HorizontalPodAutoscaler",
     plural="horizontalpodautoscalers",
 )
+SCALED_OBJECT = Kind(
+    group="keda.sh", versions=("v1alpha1",), kind="ScaledObject", plural="scaledobjects"
+)

@@ -466,7 +466,9 @@ class CanaryStatus(StatusModel):
         description="Routes and Services that others changed lately, at most 8.",
     )
     autoscaler: str = Field(
-        default="", description="The autoscaler of which the primary was given a copy."
+        default="",
+        description="The autoscaler of which the primary was given a copy, as kind/name; a name "
+        "alone is that of a HorizontalPodAutoscaler.",
     )
     target_parked: bool = Field(
         default=False,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from analysis.durations import format_duration
 from canary.api.analysis_spec import Analysis
-from canary.api.canary import AutoscalerKind, Canary, CanarySpec
+from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.fields import go_duration
 from canary.api.people import LONGEST_CALL
 from canary.api.raw import items, part, text
@@ -57,7 +57,7 @@ def _references(spec: CanarySpec) -> Iterator[SpecWarning]:
             effect = f"{spec.provider} ignores it: it is for {routers}"
             yield SpecWarning(f"spec.{name}", shown(reference), effect)
     scaler = spec.autoscaler_ref
-    hpa = scaler is not None and scaler.kind is AutoscalerKind.HORIZONTAL_POD_AUTOSCALER
+    hpa = scaler is not None and scaler.kind == USUAL_AUTOSCALER
     if scaler is not None and hpa and scaler.primary_scaler_queries:
         yield SpecWarning(
             "spec.autoscalerRef.primaryScalerQueries",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import UnknownPlugin
-from canary.api.canary import AutoscalerKind, Canary
+from canary.api.canary import Canary
 from canary.api.shown import shown
 from canary.errors import Problem
 
@@ -71,12 +71,6 @@ def _unless_routed(canary: Canary, reference: object) -> object:
 
 
 _CANARY = (
-    _Row(
-        field="spec.autoscalerRef.kind",
-        read=lambda canary: canary.spec.autoscaler_ref and canary.spec.autoscaler_ref.kind,
-        supported=(AutoscalerKind.HORIZONTAL_POD_AUTOSCALER,),
-        instead="name a HorizontalPodAutoscaler",
-    ),
     _Row(
         field="spec.ingressRef",
         read=lambda canary: _unless_routed(canary, canary.spec.ingress_ref),

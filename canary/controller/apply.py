@@ -30,6 +30,7 @@ from canary.core.actions import (
     EnsureServices,
     GiveBack,
     HoldFinalizer,
+    PauseAutoscaler,
     RemoveAutoscaler,
     RestoreRoutes,
     RouteFormer,
@@ -38,6 +39,7 @@ from canary.core.actions import (
     ScaleTarget,
 )
 from canary.resources.revision import Hashing
+from canary.scalers import Scaler
 
 Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
 """What is made true by objects that are rendered from what the caches hold."""
@@ -114,8 +116,8 @@ class Applier:
                 return await self._primaries.ensure(record, self._target(record), action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
-            case RemoveAutoscaler(name=name):
-                return await self._remove_autoscaler(record, name), record
+            case PauseAutoscaler() | RemoveAutoscaler():
+                return await self._change_autoscaler(record, action), record
             case RestoreRoutes() | GiveBack() | RouteFormer():
                 return await self._change_routes(record, action), record
             case ScaleTarget(replicas=replicas):
@@ -180,10 +182,31 @@ class Applier:
                 self._store.changes.settle(each.key)
         return written
 
-    async def _remove_autoscaler(self, record: CanaryRecord, name: str) -> bool:
-        key = self._renderer.copy_of_autoscaler(record, name)
+    async def _pause_autoscaler(
+        self, scaler: Scaler | None, keys: tuple[ObjectKey, ...], *, paused: bool
+    ) -> bool:
+        """Have the target's autoscaler, the first of the keys, leave the target alone, or not."""
+        found = self._store.manifest(keys[0]) if keys else None
+        if scaler is None or found is None:
+            return False
+        patch = scaler.paused(found, paused=paused)
+        if patch is None:
+            return False
+        await self._writer.patch(keys[0], patch)
+        return True
+
+    async def _change_autoscaler(
+        self, record: CanaryRecord, action: PauseAutoscaler | RemoveAutoscaler
+    ) -> bool:
+        """Pause the target's autoscaler or not; or remove the copy of a former one."""
+        if isinstance(action, PauseAutoscaler):
+            return await self._pause_autoscaler(
+                record.scaler, record.autoscalers, paused=action.paused
+            )
+        key = self._renderer.copied_autoscaler(record)
         if key is None:
             return False
+        await self._pause_autoscaler(record.copied_scaler, record.copied_autoscalers, paused=False)
         await self._writer.delete(key)
         return True
 

@@ -9,13 +9,15 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest
+from canary.api.canary import USUAL_AUTOSCALER, Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
 from canary.errors import Problem, SpecWarning
+from canary.resources.names import primary_name
 from canary.routers import Router
+from canary.scalers import Scaler, installed_scaler
 from canary.targets import Target
 
 FINALIZER = f"{GROUP}/finalizer"
@@ -53,6 +55,8 @@ class CanaryRecord:
     router: Router | None
     workload: Target | None
     """How workloads of the target's kind are read and rendered; None where no kind is known."""
+    scaler: Scaler | None
+    """The same for the autoscaler; None where the spec names none, or none that is known."""
     provider: str
     """The name of the router, be it the controller's default."""
     problems: tuple[Problem, ...]
@@ -80,6 +84,31 @@ class CanaryRecord:
         return self.workload.kind if self.workload else None
 
     @property
+    def autoscalers(self) -> tuple[ObjectKey, ...]:
+        """The target's autoscaler and the primary's copy of it; none where the spec names none."""
+        reference = self.canary.spec.autoscaler_ref if self.canary else None
+        if reference is None or self.scaler is None:
+            return ()
+        return _autoscalers(self.scaler, self.key.namespace, reference.name)
+
+    @property
+    def copied_scaler(self) -> Scaler | None:
+        """The scaler of the autoscaler that the status remembers; None where there is none."""
+        kind, _, _ = self._copied
+        return installed_scaler(kind) if self.status.autoscaler else None
+
+    @property
+    def copied_autoscalers(self) -> tuple[ObjectKey, ...]:
+        """The autoscaler that the status remembers, and the primary's copy of it."""
+        scaler, (_, _, name) = self.copied_scaler, self._copied
+        return _autoscalers(scaler, self.key.namespace, name) if scaler else ()
+
+    @property
+    def _copied(self) -> tuple[str, str, str]:
+        kind, slash, name = self.status.autoscaler.rpartition("/")
+        return kind or USUAL_AUTOSCALER, slash, name
+
+    @property
     def service(self) -> str:
         """The name of the apex service; empty where it can't be read."""
         return self.canary.spec.service_name if self.canary else ""
@@ -102,6 +131,7 @@ class CanaryRecord:
             canary=other.canary,
             router=other.router,
             workload=other.workload,
+            scaler=other.scaler,
             provider=other.provider,
             problems=other.problems,
         )
@@ -148,3 +178,10 @@ class KnownCanary:
 def canary_kind(group: str) -> Kind:
     """Give the kind of the Canaries of an API group."""
     return Kind(group=group, versions=(VERSION,), kind="Canary", plural="canaries")
+
+
+def _autoscalers(scaler: Scaler, namespace: str, name: str) -> tuple[ObjectKey, ...]:
+    return tuple(
+        ObjectKey(kind=scaler.kind, namespace=namespace, name=each)
+        for each in (name, primary_name(name))
+    )

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
-from canary.api.kinds import AUTOSCALER, SERVICE, ObjectKey
+from canary.api.kinds import SERVICE, ObjectKey
 from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours, ours_or_ownerless
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import Packed
 from canary.controller.store import Store
-from canary.resources.names import primary_name
 
 _OTHER_SERVICE = "set another name in spec.service.name"
 _OTHER_TARGET = "give the target another name"
-_OTHER_NAMES = {AUTOSCALER: "give the autoscaler of spec.autoscalerRef another name"}
+_OTHER_AUTOSCALER = "give the autoscaler of spec.autoscalerRef another name"
 
 
 class Claims:
@@ -82,7 +81,7 @@ class Claims:
 def _remedy(record: CanaryRecord, key: ObjectKey) -> str:
     if key.kind == record.target_kind:
         return _OTHER_TARGET
-    return _OTHER_NAMES.get(key.kind, _OTHER_SERVICE)
+    return _OTHER_AUTOSCALER if key in record.autoscalers else _OTHER_SERVICE
 
 
 def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
@@ -95,8 +94,6 @@ def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
     spec, namespace = record.canary.spec, record.key.namespace
     for name in (spec.primary_service_name, spec.canary_service_name):
         yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
-    if spec.autoscaler_ref:
-        name = primary_name(spec.autoscaler_ref.name)
-        yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+    yield from record.autoscalers[1:]
     if record.router:
         yield from record.router.objects(record.canary)[1:]

@@ -5,7 +5,7 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 
 from collections.abc import Iterable, Iterator
 
-from canary.api.kinds import AUTOSCALER, SERVICE, Kind, ObjectKey
+from canary.api.kinds import SERVICE, Kind, ObjectKey
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.former import former_routes
@@ -72,10 +72,7 @@ def dependencies(
     for apex in record.services:
         for suffix in ("", "-primary", "-canary"):
             yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
-    if spec.autoscaler_ref:
-        for suffix in ("", "-primary"):
-            name = spec.autoscaler_ref.name + suffix
-            yield ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
+    yield from record.autoscalers
     if record.router:
         yield from record.router.objects(canary)
     yield from former_routes(record)
@@ -95,12 +92,12 @@ def needs(
     canary = record.canary
     if canary is None:
         return
-    namespace, spec = record.key.namespace, canary.spec
+    namespace = record.key.namespace
     if record.target_kind is not None:
         yield record.target_kind, namespace
     yield SERVICE, namespace
-    if spec.autoscaler_ref is not None or record.status.autoscaler:
-        yield AUTOSCALER, namespace
+    for key in record.autoscalers:
+        yield key.kind, namespace
     for key in record.router.objects(canary) if record.router else ():
         yield key.kind, key.namespace
     for reference in _references(target, primary):

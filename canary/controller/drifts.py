@@ -6,7 +6,7 @@ the Canary renders. A change that was made while no controller ran is put back w
 
 from collections.abc import Iterator
 
-from canary.api.kinds import AUTOSCALER, ObjectKey
+from canary.api.kinds import ObjectKey
 from canary.api.ownership import ownerless
 from canary.api.shown import path
 from canary.api.status import Phase
@@ -75,12 +75,11 @@ class DriftFinder:
 
     def _autoscaler(self, record: CanaryRecord, changed: list[ObjectKey]) -> list[Wanted]:
         """Render the primary's autoscaler with the lower bound that it was last given."""
-        change = next(
-            (self._store.changes.find(key) for key in changed if key.kind == AUTOSCALER), None
-        )
-        if change is None:
+        copies = (key for key in record.autoscalers[1:] if key in changed)
+        change = next((self._store.changes.find(key) for key in copies), None)
+        if change is None or record.scaler is None:
             return []
-        minimum = change.before.manifest["spec"].get("minReplicas") or 0
+        minimum = record.scaler.minimum(change.before.manifest)
         return self._renderer.autoscaler(record, minimum)
 
     def _drifts(self, objects: list[Wanted]) -> Iterator[Drift]:

@@ -15,6 +15,7 @@ from canary.api.unsupported import not_installed
 from canary.errors import Problem
 from canary.notifiers import NOTIFIERS
 from canary.routers import router_for
+from canary.scalers import SCALERS
 from canary.targets import TARGETS
 
 
@@ -36,6 +37,8 @@ def _named(
         case Canary(spec=spec):
             yield "spec.provider", spec.provider or default_router, router_for
             yield "spec.targetRef.kind", spec.target_ref.kind, TARGETS.check
+            if spec.autoscaler_ref is not None:
+                yield "spec.autoscalerRef.kind", spec.autoscaler_ref.kind, SCALERS.check
             for place, metric in enumerate(spec.analysis.metrics):
                 yield f"spec.analysis.metrics[{place}].judge", metric.judge, JUDGES.check
         case MetricTemplate(spec=template):

@@ -7,7 +7,7 @@ and the workloads while they can't be followed: a run must not fail, or go on, b
 from collections.abc import Mapping
 from datetime import datetime
 
-from canary.api.kinds import AUTOSCALER, ObjectKey
+from canary.api.kinds import ObjectKey
 from canary.cluster.cache import CacheSet
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
@@ -105,8 +105,7 @@ class Observer:
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
             autoscaler_missing=self._autoscaler_missing(record),
-            autoscaler_left=self._renderer.copy_of_autoscaler(record, record.status.autoscaler)
-            is not None,
+            autoscaler_left=self._renderer.autoscaler_left(record),
             taken=self._claims.taken(record),
             provider=record.provider,
             splits=record.router is None or record.router.abilities(canary).splits,
@@ -165,22 +164,16 @@ class Observer:
         )
 
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:
-        reference = record.canary.spec.autoscaler_ref if record.canary else None
-        if reference is None:
-            return False
-        key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
-        return self._store.packed(key) is None
+        return bool(record.autoscalers) and self._store.packed(record.autoscalers[0]) is None
 
     def _autoscaler_bounds(self, record: CanaryRecord) -> tuple[int | None, int | None]:
         """Give the target's autoscaler's least and the primary's greatest number of replicas."""
         reference = record.canary.spec.autoscaler_ref if record.canary else None
-        if reference is None:
+        if reference is None or record.scaler is None:
             return None, None
-        manifest = self._store.manifest(
-            ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=reference.name)
-        )
+        manifest = self._store.manifest(record.autoscalers[0])
         if manifest is None:
             return None, None
-        bounds, spec = reference.primary_scaler_replicas, manifest["spec"]
-        maximum = bounds.max_replicas if bounds else None
-        return int(spec.get("minReplicas") or 1), maximum or spec.get("maxReplicas")
+        bounds = reference.primary_scaler_replicas
+        most = bounds.max_replicas if bounds else None
+        return record.scaler.minimum(manifest), most or record.scaler.maximum(manifest)

@@ -124,6 +124,7 @@ class CanaryReader:
             canary=canary,
             router=acted_on.router,
             workload=workload,
+            scaler=acted_on.scaler,
             provider=self._provider(canary),
             problems=problems,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),

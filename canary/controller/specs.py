@@ -16,6 +16,7 @@ from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
+from canary.scalers import Scaler, installed_scaler
 from canary.targets import Ability, Target, installed_target
 
 
@@ -29,6 +30,8 @@ class ReadSpec:
     router: Router | None = None
     workload: Target | None = None
     """How workloads of the target's kind are read and rendered."""
+    scaler: Scaler | None = None
+    """The same for the autoscaler; None where the spec names none."""
     problems: tuple[Problem, ...] = ()
     """Why it can't be acted on; empty for a sound one."""
     warnings: tuple[SpecWarning, ...] = ()
@@ -61,6 +64,7 @@ class SpecReader:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
         workload = installed_target(canary.spec.target_ref.kind)
+        reference = canary.spec.autoscaler_ref
         refused = unsupported(canary)
         problems += refused
         if router is not None:
@@ -80,6 +84,7 @@ class SpecReader:
             canary=canary,
             router=router,
             workload=workload,
+            scaler=installed_scaler(reference.kind) if reference else None,
             problems=_one_for_each_field(problems),
             warnings=() if problems else warnings,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
 
-from canary.api.kinds import AUTOSCALER, POD, SERVICE, Kind, ObjectKey
+from canary.api.kinds import POD, SERVICE, Kind, ObjectKey
 from canary.api.status import Names
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
@@ -40,6 +40,7 @@ from canary.controller.templates import (
 from canary.errors import Problem
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
+from canary.scalers import SCALERS, installed_scaler
 from canary.targets import TARGETS, target_for
 
 
@@ -98,7 +99,9 @@ class Tracker:
         register(POD, partial(pod_record, targets), owners=lambda record: (record.workload,))
         for kind in KINDS.values():
             register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
-        for kind in (SERVICE, AUTOSCALER):
+        scalers = (installed_scaler(name) for name in SCALERS.names())
+        self._scaler_kinds = frozenset(each.kind for each in scalers if each is not None)
+        for kind in (SERVICE, *self._scaler_kinds):
             register(kind, pack)
         for kind in self._canary_kinds():
             for namespace in self._namespaces or (ALL,):
@@ -206,7 +209,7 @@ class Tracker:
         if self._tracked.recall(record.key, inputs):
             return
         self._tracked.keep(record.key, inputs, True)
-        former = {key.kind for key in former_routes(record)}
+        former = {key.kind for key in (*former_routes(record), *record.copied_autoscalers)}
         routers = (record.router, *(each.router for each in formers(record)))
         for router in filter(None, routers):
             for kind in router.kinds:
@@ -262,7 +265,7 @@ class Tracker:
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
         dependents = self._dependents.of(changed)
         # The target's autoscaler is its owner's to change.
-        kept = isinstance(before, Packed) and (kind != AUTOSCALER or before.of_tidegate)
+        kept = isinstance(before, Packed) and (kind not in self._scaler_kinds or before.of_tidegate)
         if dependents and isinstance(before, Packed) and kept:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:

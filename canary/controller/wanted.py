@@ -7,7 +7,7 @@ present ones.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from canary.api.kinds import AUTOSCALER, SERVICE, Manifest, ObjectKey
+from canary.api.kinds import SERVICE, Manifest, ObjectKey
 from canary.api.ownership import adopted, ours_or_ownerless
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
@@ -18,13 +18,11 @@ from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
 from canary.core.traffic import Traffic
 from canary.errors import InvalidSpec, Problem
-from canary.resources.autoscaler import primary_autoscaler
 from canary.resources.compare import differs
 from canary.resources.names import (
     SelectorLabel,
     Selectors,
     pod_selectors,
-    primary_name,
     selector_label,
 )
 from canary.resources.ports import service_ports
@@ -165,49 +163,45 @@ class Renderer:
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""
-        reference = record.canary.spec.autoscaler_ref if record.canary else None
-        if record.canary is None or reference is None:
+        if record.canary is None or record.scaler is None or not record.autoscalers:
             return []
-        namespace = record.key.namespace
-        source = self._store.manifest(
-            ObjectKey(kind=AUTOSCALER, namespace=namespace, name=reference.name)
-        )
+        original, key = record.autoscalers
+        source = self._store.manifest(original)
         if source is None:
             return []
-        (key,) = _autoscaler_keys(record)
         existing = self._store.manifest(key)
-        rendered = primary_autoscaler(record.canary, source, minimum=minimum, existing=existing)
+        rendered = record.scaler.primary(record.canary, source, minimum=minimum, existing=existing)
         taken = any(key == each for each, _ in self._claims.of_others(record))
         return [Wanted(key=key, rendered=rendered, existing=existing, foreign=taken)]
 
-    def copy_of_autoscaler(self, record: CanaryRecord, name: str) -> ObjectKey | None:
-        """Find the primary's copy of an autoscaler; None where there is none of ours."""
-        if record.canary is None or not name:
+    def copied_autoscaler(self, record: CanaryRecord) -> ObjectKey | None:
+        """Find the primary's copy of the autoscaler that the status remembers, if it is ours."""
+        if record.canary is None or not record.copied_autoscalers:
             return None
-        key = ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=primary_name(name))
+        _, key = record.copied_autoscalers
         packed = self._store.packed(key)
         return (
             key if packed is not None and ours_or_ownerless(record.canary, packed.owners) else None
         )
 
+    def autoscaler_left(self, record: CanaryRecord) -> bool:
+        """Tell whether the primary has, or may have, the copy that the status remembers."""
+        unknown = any(
+            self._store.unknown(each.kind, each.namespace) for each in record.copied_autoscalers
+        )
+        return unknown or self.copied_autoscaler(record) is not None
+
     def behind_autoscaler(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the primary's autoscaler is rendered from."""
-        reference = record.canary.spec.autoscaler_ref if record.canary else None
-        if reference is None:
-            return ()
-        namespace, version = record.key.namespace, record.generation or record.resource_version
-        keys = (
-            ObjectKey(kind=AUTOSCALER, namespace=namespace, name=name)
-            for name in (reference.name, primary_name(reference.name))
-        )
-        return (record.uid, version, *map(self._store.content, keys))
+        version = record.generation or record.resource_version
+        return (record.uid, version, *map(self._store.content, record.autoscalers))
 
     def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Name what is kept: services, former apex services, the route, the primary's autoscaler."""
         if record.canary is None or record.router is None:
             return ()
         route = record.router.objects(record.canary)
-        keys = (*_service_keys(record), *_former_keys(record), *route, *_autoscaler_keys(record))
+        keys = (*_service_keys(record), *_former_keys(record), *route, *record.autoscalers[1:])
         return tuple(dict.fromkeys(keys))
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
@@ -383,15 +377,6 @@ def _service_names(record: CanaryRecord) -> tuple[str, ...]:
         return ()
     spec = record.canary.spec
     return spec.service_name, spec.primary_service_name, spec.canary_service_name
-
-
-def _autoscaler_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:
-    """Name the primary's autoscaler, where the Canary names one of the target."""
-    reference = record.canary.spec.autoscaler_ref if record.canary else None
-    if reference is None:
-        return ()
-    name = primary_name(reference.name)
-    return (ObjectKey(kind=AUTOSCALER, namespace=record.key.namespace, name=name),)
 
 
 def _service_keys(record: CanaryRecord) -> tuple[ObjectKey, ...]:

@@ -60,10 +60,21 @@ class EnsureAutoscaler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAutoscaler:
+    """The target's autoscaler leaves a parked target alone, or scales it again."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveAutoscaler:
-    """The primary has no copy of an autoscaler that the Canary names no longer."""
+    """The primary has no copy of an autoscaler that the Canary names no longer.
+
+    Where that one was paused, it is no longer.
+    """
 
     name: str
+    """As the status remembers it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +138,7 @@ Action = (
     | EnsurePrimary
     | EnsureServices
     | EnsureAutoscaler
+    | PauseAutoscaler
     | RemoveAutoscaler
     | RouteTraffic
     | RouteFormer

@@ -6,7 +6,7 @@ from canary.core.situation import Situation
 def note_autoscaler(situation: Situation) -> Situation:
     """Remember the autoscaler that is copied; a former one until its copy is gone."""
     reference, known = situation.spec.autoscaler_ref, situation.status.autoscaler
-    name = reference.name if reference else ""
+    name = reference.remembered if reference else ""
     if known == name or (known and situation.facts.autoscaler_left):
         return situation
     return situation.but(autoscaler=name)
@@ -15,4 +15,4 @@ def note_autoscaler(situation: Situation) -> Situation:
 def former_autoscaler(situation: Situation) -> str:
     """Name the autoscaler that the Canary names no longer, and whose copy is still remembered."""
     reference, known = situation.spec.autoscaler_ref, situation.status.autoscaler
-    return "" if reference is not None and known == reference.name else known
+    return "" if reference is not None and known == reference.remembered else known

@@ -11,6 +11,7 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    PauseAutoscaler,
     RemoveAutoscaler,
     RestoreRoutes,
     RouteTraffic,
@@ -69,6 +70,8 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     if target is None:
         yield RestoreRoutes()
         return
+    if situation.spec.autoscaler_ref:
+        yield PauseAutoscaler(paused=False)
     replicas = replicas_to_give_back(situation)
     if target.replicas < replicas:
         yield ScaleTarget(replicas=replicas)
@@ -199,8 +202,14 @@ def _scale(situation: Situation) -> Iterator[Action]:
             # The user gave the target a new number of replicas: it is meant for who serves. A tool
             # that only writes the old one again must not shrink what serves more by now.
             yield ScalePrimary(replicas=max(target.replicas, primary.replicas))
+        if situation.spec.autoscaler_ref:
+            # It would give the target pods again.
+            yield PauseAutoscaler(paused=True)
         yield ScaleTarget(replicas=0)
-    elif target.replicas == 0:
+        return
+    if situation.spec.autoscaler_ref:
+        yield PauseAutoscaler(paused=False)
+    if target.replicas == 0:
         # As many as serve now: the canary must be able to take every weight of the plan.
         serving = max(primary.replicas if primary else 0, primary_size(situation))
         yield ScaleTarget(replicas=max(serving, facts.autoscaler_minimum or 1))

@@ -142,9 +142,9 @@ def _rolled_back(situation: Situation) -> bool:
 
 def _await_autoscaler(situation: Situation) -> Situation:
     reference = situation.spec.autoscaler_ref
-    name = reference.name if reference else ""
+    place = f"{reference.kind} {reference.name}" if reference else ""
     message = (
-        f"HorizontalPodAutoscaler {name} does not exist, so nothing scales the primary: create it, "
+        f"{place} does not exist, so nothing scales the primary: create it, "
         "or remove spec.autoscalerRef"
     )
     waiting = situation.wait(why.AUTOSCALER_MISSING, message)

@@ -49,6 +49,10 @@ OBJECTS: dict[str, JsonObject] = {
     "a StatefulSet, which this version does not act on": patched(
         a_canary(), {"targetRef/kind": "StatefulSet"}
     ),
+    "an autoscaler that is not installed": patched(
+        a_canary(),
+        {"autoscalerRef": {"apiVersion": "a.b/v1", "kind": "Autopilot", "name": "podinfo"}},
+    ),
     "an autoscaler for a DaemonSet": patched(
         a_canary(),
         {

@@ -356,7 +356,6 @@ def test_every_field_of_the_peer_exists(field):
 
 
 PEER_VALUES = {
-    "Canary.spec.autoscalerRef.kind": {"HorizontalPodAutoscaler", "ScaledObject"},
     "Canary.spec.service.trafficDistribution": {
         "PreferClose",
         "PreferSameZone",

@@ -6,11 +6,14 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    PauseAutoscaler,
     RemoveAutoscaler,
     RouteTraffic,
+    ScaleTarget,
 )
+from canary.core.facts import Revision
 from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN, RIVAL_LEAVING
-from tests.builders import a_spec, a_status, at, some_facts
+from tests.builders import NEW, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
 
 TAKEN = "Deployment test/podinfo-primary exists already and belongs to App.shop/v1 app: rename it"
@@ -78,6 +81,33 @@ def test_an_autoscaler_that_does_not_exist_is_said_once() -> None:
     ready = created.status.condition("Ready")
     assert ready is not None
     assert ready.status == "True"
+
+
+KEDA = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "scaler"}
+
+
+def test_an_autoscaler_of_another_kind_and_the_same_name_is_another_one() -> None:
+    named = decided(a_spec(autoscalerRef=REFERENCE), a_status(), some_facts(), at(0))
+    facts = some_facts(autoscaler_left=True)
+    changed = decided(a_spec(autoscalerRef=KEDA), named.status, facts, at(1))
+    assert RemoveAutoscaler(name="scaler") in changed.actions
+    after = decided(a_spec(autoscalerRef=KEDA), changed.status, some_facts(), at(2))
+    assert after.status.autoscaler == "ScaledObject/scaler"
+
+
+def test_the_targets_autoscaler_is_paused_before_the_target_is_parked() -> None:
+    actions = decided(a_spec(autoscalerRef=KEDA), a_status(), some_facts(), at(0)).actions
+    assert actions[-2:] == (PauseAutoscaler(paused=True), ScaleTarget(replicas=0))
+
+
+def test_the_targets_autoscaler_scales_again_before_the_target_gets_pods() -> None:
+    facts = some_facts(revision=Revision(id=NEW))
+    begun = decided(a_spec(autoscalerRef=KEDA), a_status(), facts, at(0))
+    actions = [*begun.actions]
+    assert actions.index(PauseAutoscaler(paused=False)) < actions.index(ScaleTarget(replicas=2))
+    leaving = some_facts(deleting=True)
+    ended = [*decided(a_spec(autoscalerRef=KEDA), a_status(), leaving, at(0)).actions]
+    assert ended.index(PauseAutoscaler(paused=False)) < ended.index(ScaleTarget(replicas=2))
 
 
 def test_the_copy_of_an_autoscaler_that_the_canary_names_no_longer_goes() -> None:

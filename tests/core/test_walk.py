@@ -535,6 +535,8 @@ class Journey(RuleBasedStateMachine):
             assert not world.left
             assert world.routed == Seen(weight=status.canary_weight)
             assert bool(status.canary_weight) == bool(world.target.replicas)
+            if world.autoscaled and not world.target.replicas:
+                assert world.paused
 
 
 TestJourney = Journey.TestCase

@@ -16,6 +16,7 @@ from canary.core.actions import (
     EnsureServices,
     GiveBack,
     HoldFinalizer,
+    PauseAutoscaler,
     RestoreRoutes,
     RouteFormer,
     RouteTraffic,
@@ -138,6 +139,8 @@ class World:
     sides: set[str] = field(default_factory=set)
     """The apex services whose sides have services of their own."""
     autoscaled: bool = False
+    paused: bool = False
+    """Whether the target's autoscaler leaves the target alone."""
     minimum: int = 0
     """Below which the primary's autoscaler does not go."""
 
@@ -255,9 +258,16 @@ class World:
                     self.primary = scaled(self.primary, replicas)
                 case ClearCommands(verbs=verbs):
                     self.commands = tuple(each for each in self.commands if each.verb not in verbs)
-                case EnsureAutoscaler(minimum=minimum):
-                    self.minimum = minimum
+                case PauseAutoscaler() | EnsureAutoscaler():
+                    self._change_autoscalers(action)
         return before != (*self.snapshot(), self.restored)
+
+    def _change_autoscalers(self, action: PauseAutoscaler | EnsureAutoscaler) -> None:
+        if isinstance(action, EnsureAutoscaler):
+            self.minimum = action.minimum
+            return
+        # What scales from none gives a parked target pods, where it is not paused first.
+        self.paused = action.paused
 
     def _change_routes(self, action: RestoreRoutes | RouteFormer | GiveBack) -> None:
         """Former names are given back when others split traffic, the route before its services."""

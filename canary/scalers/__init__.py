@@ -1,0 +1,56 @@
+"""Scalers: the kinds of autoscaler that a Canary can name. Each reads and renders, without I/O.
+
+The protocol every kind keeps, and the table of their names. A scaler does not know who writes what
+it renders, and does not know the other scalers.
+"""
+
+from typing import ClassVar, Protocol
+
+from analysis.errors import UnknownPlugin
+from analysis.plugins import PluginTable
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+
+
+class Scaler(Protocol):
+    """Read and render the autoscalers of one kind."""
+
+    kind: ClassVar[Kind]
+
+    def primary(
+        self, canary: Canary, source: Manifest, *, minimum: int, existing: Manifest | None
+    ) -> Manifest:
+        """Give the primary's autoscaler: a copy of the target's that scales the primary.
+
+        The bounds may be overridden in the Canary. The lower one is at least `minimum`, and never
+        above the upper one.
+        """
+
+    def minimum(self, manifest: Manifest) -> int:
+        """Give the fewest replicas."""
+
+    def maximum(self, manifest: Manifest) -> int | None:
+        """Give the most replicas; None where the kind has no such bound."""
+
+    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:
+        """Give the merge patch after which it leaves a parked workload at none, or scales again.
+
+        None where it does so already, and where a person has paused it.
+        """
+
+
+SCALERS: PluginTable[Scaler] = PluginTable(
+    group="tidegate.scalers",
+    builtin={
+        "HorizontalPodAutoscaler": "canary.scalers.hpa:HorizontalPodAutoscalerScaler",
+        "ScaledObject": "canary.scalers.scaledobject:ScaledObjectScaler",
+    },
+)
+
+
+def installed_scaler(kind: str) -> Scaler | None:
+    """Make the scaler that a kind's name stands for; None where no scaler has this name."""
+    try:
+        return SCALERS.load(kind)()
+    except UnknownPlugin:
+        return None

@@ -1,0 +1,69 @@
+"""HorizontalPodAutoscalers: inactive while their workload has no replicas, so never paused."""
+
+from copy import deepcopy
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import AUTOSCALER, Kind, Manifest
+from canary.api.ownership import own_metadata
+from canary.resources.names import primary_name
+
+
+class HorizontalPodAutoscalerScaler:
+    """Read and render HorizontalPodAutoscalers."""
+
+    kind: ClassVar[Kind] = AUTOSCALER
+
+    def primary(
+        self,
+        canary: Canary,
+        source: Manifest,
+        *,
+        minimum: int = 0,
+        existing: Manifest | None = None,
+    ) -> Manifest:
+        """Give the primary's HorizontalPodAutoscaler.
+
+        Metrics of every type and the behavior are the target's; a metric of the target itself
+        becomes one of the primary.
+        """
+        spec: Manifest = deepcopy(source["spec"])
+        target = canary.spec.target_ref
+        spec["scaleTargetRef"] = {
+            "apiVersion": target.api_version,
+            "kind": target.kind,
+            "name": canary.spec.primary_name,
+        }
+        for metric in spec.get("metrics") or ():
+            described = (metric.get("object") or {}).get("describedObject") or {}
+            if (described.get("kind"), described.get("name")) == (target.kind, target.name):
+                described["name"] = canary.spec.primary_name
+        reference = canary.spec.autoscaler_ref
+        bounds = reference.primary_scaler_replicas if reference else None
+        if bounds and bounds.min_replicas is not None:
+            spec["minReplicas"] = bounds.min_replicas
+        if bounds and bounds.max_replicas is not None:
+            spec["maxReplicas"] = bounds.max_replicas
+        if minimum > spec.get("minReplicas", 1):
+            spec["minReplicas"] = min(minimum, spec["maxReplicas"])
+        return {
+            "apiVersion": self.kind.api_version(self.kind.versions[0]),
+            "kind": self.kind.kind,
+            "metadata": own_metadata(
+                canary, primary_name(source["metadata"]["name"]), existing=existing
+            ),
+            "spec": spec,
+        }
+
+    def minimum(self, manifest: Manifest) -> int:
+        """Give the fewest replicas; one where none are set."""
+        return int(manifest["spec"].get("minReplicas") or 1)
+
+    def maximum(self, manifest: Manifest) -> int | None:
+        """Give the most replicas."""
+        most: int | None = manifest["spec"].get("maxReplicas")
+        return most
+
+    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:  # noqa: ARG002 - of the protocol
+        """Give nothing: it does not scale a workload without replicas."""
+        return None

@@ -1,0 +1,114 @@
+"""ScaledObjects of KEDA: paused while the target is parked, since KEDA scales from zero."""
+
+import re
+from copy import deepcopy
+from typing import ClassVar
+
+from canary.api.canary import AutoscalerReference, Canary
+from canary.api.kinds import SCALED_OBJECT, Kind, Manifest
+from canary.api.ownership import own_metadata
+from canary.resources.names import primary_name
+
+PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
+"""KEDA keeps the workload at this number, and scales nothing, while the annotation is there."""
+PAUSED = "autoscaling.keda.sh/paused"
+"""The same, at the number that the workload has."""
+
+_MINIMUM, _MAXIMUM = 0, 100
+"""KEDA's defaults."""
+
+
+class ScaledObjectScaler:
+    """Read and render ScaledObjects."""
+
+    kind: ClassVar[Kind] = SCALED_OBJECT
+
+    def primary(
+        self,
+        canary: Canary,
+        source: Manifest,
+        *,
+        minimum: int = 0,
+        existing: Manifest | None = None,
+    ) -> Manifest:
+        """Give the primary's ScaledObject.
+
+        A query that names the target or its canary asks about the primary, unless the Canary gives
+        the queries. No annotation is copied: one that pauses the target's must not pause this one.
+        """
+        spec: Manifest = deepcopy(source["spec"])
+        target, reference = canary.spec.target_ref, canary.spec.autoscaler_ref
+        spec["scaleTargetRef"] = {
+            **(spec.get("scaleTargetRef") or {}),
+            "apiVersion": target.api_version,
+            "kind": target.kind,
+            "name": canary.spec.primary_name,
+        }
+        for trigger in spec.get("triggers") or ():
+            _ask_about_primary(canary, reference, trigger)
+        config = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
+        if config.get("name"):
+            config["name"] = primary_name(config["name"])
+        bounds = reference.primary_scaler_replicas if reference else None
+        if bounds and bounds.min_replicas is not None:
+            spec["minReplicaCount"] = bounds.min_replicas
+        if bounds and bounds.max_replicas is not None:
+            spec["maxReplicaCount"] = bounds.max_replicas
+        if minimum > spec.get("minReplicaCount", _MINIMUM):
+            spec["minReplicaCount"] = min(minimum, spec.get("maxReplicaCount", _MAXIMUM))
+            # An idle primary would be smaller than its minimum.
+            spec.pop("idleReplicaCount", None)
+        return {
+            "apiVersion": self.kind.api_version(self.kind.versions[0]),
+            "kind": self.kind.kind,
+            "metadata": own_metadata(
+                canary, primary_name(source["metadata"]["name"]), existing=existing
+            ),
+            "spec": spec,
+        }
+
+    def minimum(self, manifest: Manifest) -> int:
+        """Give the fewest replicas; none where none are set."""
+        return int(manifest["spec"].get("minReplicaCount", _MINIMUM))
+
+    def maximum(self, manifest: Manifest) -> int | None:
+        """Give the most replicas."""
+        return int(manifest["spec"].get("maxReplicaCount", _MAXIMUM))
+
+    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:
+        """Set or remove the annotation that keeps the target at no replicas.
+
+        Another value is a person's, and stays.
+        """
+        annotations = manifest["metadata"].get("annotations") or {}
+        value = annotations.get(PAUSED_REPLICAS)
+        if paused and value is None and PAUSED not in annotations:
+            return {"metadata": {"annotations": {PAUSED_REPLICAS: "0"}}}
+        if not paused and value == "0":
+            return {"metadata": {"annotations": {PAUSED_REPLICAS: None}}}
+        return None
+
+
+def _ask_about_primary(
+    canary: Canary, reference: AutoscalerReference | None, trigger: Manifest
+) -> None:
+    """Give a trigger the primary's query, in place."""
+    metadata = trigger.get("metadata") or {}
+    given = reference.primary_scaler_queries if reference else {}
+    if given:
+        name = trigger.get("name", "")
+        if name in given:
+            metadata["query"] = given[name]
+    elif isinstance(metadata.get("query"), str):
+        metadata["query"] = _renamed(canary, metadata["query"])
+
+
+def _renamed(canary: Canary, query: str) -> str:
+    """Put the primary in place of the target, where its name is a whole word.
+
+    `podinfo` and `podinfo-canary` become `podinfo-primary`, and so does the beginning of a pattern
+    such as `podinfo-.*`. Other names stay: `podinfo-api`, `podinfo_requests_total`.
+    """
+    target = re.escape(canary.spec.target_ref.name)
+    word = rf"(?<![\w:.-]){target}(?:-canary)?(?![\w:]|-\w)"
+    return re.sub(word, lambda _: canary.spec.primary_name, query)

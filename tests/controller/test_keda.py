@@ -1,0 +1,150 @@
+"""A ScaledObject of KEDA: copied for the primary, paused while the target is parked."""
+
+from typing import Any
+
+from canary.api.kinds import DEPLOYMENT, SCALED_OBJECT, Manifest
+from canary.demo.embedded import CRD
+from canary.demo.manifests import APP
+from tests.controller.running import CANARY, DEMO, World, until
+
+REFERENCE = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": APP}
+GATE = {
+    "stepWeights": [50],
+    "webhooks": [{"type": "confirm-promotion", "name": "by-hand"}],
+}
+PAUSED = "autoscaling.keda.sh/paused-replicas"
+
+
+def definition() -> Manifest:
+    """Give KEDA's CRD, which keeps whatever is written."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1alpha1", "served": True, "storage": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "scaledobjects.keda.sh"},
+        "spec": {
+            "group": "keda.sh",
+            "scope": "Namespaced",
+            "names": {
+                "plural": "scaledobjects",
+                "singular": "scaledobject",
+                "kind": "ScaledObject",
+            },
+            "versions": [version | {"schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+async def scaled_object(world: World, query: str) -> None:
+    """Create the target's ScaledObject."""
+    trigger = {"type": "prometheus", "metadata": {"query": query}}
+    await world.api.create(
+        {
+            "apiVersion": "keda.sh/v1alpha1",
+            "kind": "ScaledObject",
+            "metadata": {"name": APP, "namespace": DEMO},
+            "spec": {"scaleTargetRef": {"name": APP}, "minReplicaCount": 2, "triggers": [trigger]},
+        },
+        SCALED_OBJECT,
+    )
+
+
+async def annotations(world: World, name: str) -> dict[str, Any]:
+    found = await world.read(SCALED_OBJECT, name)
+    return {} if found is None else found["metadata"].get("annotations") or {}
+
+
+async def approve(world: World) -> None:
+    """Open the gate when the run waits at it."""
+
+    async def at_the_gate() -> bool:
+        wait = (await world.status()).get("waitingFor") or {}
+        return wait.get("reason") == "PromotionGate"
+
+    await until(at_the_gate, "the run waits at its gate")
+    approval = {"metadata": {"annotations": {"tidegate.dev/approve": "tester"}}}
+    await world.patch(CANARY, APP, approval)
+
+
+async def until_paused(world: World, *, paused: bool) -> None:
+    """Wait until the target's ScaledObject is paused, or is not."""
+
+    async def there() -> bool:
+        return ((await annotations(world, APP)).get(PAUSED) == "0") == paused
+
+    await until(there, "paused" if paused else "scaling")
+
+
+async def test_is_said_to_be_missing_where_keda_is_not_installed_and_is_taken_up_when_it_is(
+    world: World,
+):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(autoscalerRef=REFERENCE)
+
+        async def said() -> bool:
+            wait = (await world.status()).get("waitingFor") or {}
+            said = "scaledobjects.keda.sh is not installed in the cluster"
+            return said in wait.get("message", "")
+
+        await until(said, "the CRD that is missing is named")
+        await world.api.create(definition(), CRD)
+        await scaled_object(world, "up")
+        await world.until_phase("Initialized")
+
+
+async def test_scales_the_primary_and_leaves_the_parked_target_alone(world: World):
+    await world.api.create(definition(), CRD)
+    await world.create_app()
+    await scaled_object(world, f'rate(requests{{app="{APP}"}}[1m])')
+    async with world.running_controller():
+        await world.create_canary(autoscalerRef=REFERENCE, revertOnDeletion=True)
+        await world.until_phase("Initialized")
+        await until_paused(world, paused=True)
+        copy = await world.read(SCALED_OBJECT, f"{APP}-primary")
+        assert copy is not None
+        (trigger,) = copy["spec"]["triggers"]
+        assert trigger["metadata"]["query"] == f'rate(requests{{app="{APP}-primary"}}[1m])'
+        assert copy["spec"]["scaleTargetRef"]["name"] == f"{APP}-primary"
+        assert PAUSED not in await annotations(world, f"{APP}-primary")
+
+        await world.api.delete(CANARY, DEMO, APP)
+
+        async def gone() -> bool:
+            return await world.read(CANARY, APP) is None
+
+        await until(gone, "the Canary is gone")
+        await until_paused(world, paused=False)
+        target = await world.read(DEPLOYMENT, APP)
+        assert target is not None
+        assert target["spec"]["replicas"] > 0
+
+
+async def test_scales_the_target_during_a_run_and_again_when_the_canary_names_it_no_longer(
+    world: World,
+):
+    await world.api.create(definition(), CRD)
+    await world.create_app()
+    await scaled_object(world, "up")
+    async with world.running_controller():
+        await world.create_canary(autoscalerRef=REFERENCE, analysis=GATE)
+        await world.until_phase("Initialized")
+        await until_paused(world, paused=True)
+        await world.release()
+        await until_paused(world, paused=False)
+        await approve(world)
+        await world.until_phase("Succeeded")
+        await until_paused(world, paused=True)
+        await world.patch(CANARY, APP, {"spec": {"autoscalerRef": None}})
+
+        async def left() -> bool:
+            return await world.read(SCALED_OBJECT, f"{APP}-primary") is None
+
+        await until(left, "the primary's goes with the reference")
+        assert PAUSED not in await annotations(world, APP)
+
+        async def forgotten() -> bool:
+            return not (await world.status()).get("autoscaler")
+
+        await until(forgotten, "nothing of it is remembered")

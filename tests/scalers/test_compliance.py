@@ -1,0 +1,94 @@
+"""What holds for every kind of autoscaler."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest
+from canary.scalers import SCALERS, Scaler, installed_scaler
+from tests.resources.builders import OWNER, a_canary
+from tests.scalers.autoscalers import AUTOSCALERS
+from tests.targets.test_compliance import merged
+
+pytestmark = pytest.mark.parametrize("kind", SCALERS.names())
+
+
+def scaler(kind: str) -> Scaler:
+    found = installed_scaler(kind)
+    assert found is not None
+    return found
+
+
+def referring(kind: str, **more: Any) -> Canary:
+    source = AUTOSCALERS[kind]
+    reference = {"apiVersion": source["apiVersion"], "kind": kind, "name": "scaler"}
+    return a_canary(autoscalerRef=reference | more)
+
+
+def primary(kind: str, *, minimum: int = 0, existing: Manifest | None = None, **more: Any) -> Any:
+    canary = referring(kind, **more)
+    return scaler(kind).primary(canary, AUTOSCALERS[kind], minimum=minimum, existing=existing)
+
+
+def bounds(kind: str, manifest: Manifest) -> tuple[int, int | None]:
+    return scaler(kind).minimum(manifest), scaler(kind).maximum(manifest)
+
+
+def test_is_found_by_the_name_of_its_kind(kind: str):
+    assert scaler(kind).kind.kind == kind
+    assert installed_scaler(f"{kind}s") is None
+
+
+def test_the_copy_scales_the_primary_and_belongs_to_the_canary(kind: str):
+    before = deepcopy(AUTOSCALERS[kind])
+    copy = primary(kind)
+    assert before == AUTOSCALERS[kind]
+    assert copy["kind"] == kind
+    assert copy["metadata"]["name"] == "scaler-primary"
+    assert copy["metadata"]["ownerReferences"] == [OWNER]
+    assert copy["spec"]["scaleTargetRef"] == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "podinfo-primary",
+    }
+    assert bounds(kind, copy) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"minReplicas": 3}, (3, 4)),
+        ({"maxReplicas": 9}, (2, 9)),
+        ({"minReplicas": 1, "maxReplicas": 1}, (1, 1)),
+    ],
+)
+def test_the_bounds_of_the_copy_may_differ(
+    kind: str, given: dict[str, int], expected: tuple[int, int]
+):
+    assert bounds(kind, primary(kind, primaryScalerReplicas=given)) == expected
+
+
+@pytest.mark.parametrize(("minimum", "expected"), [(0, (2, 4)), (3, (3, 4)), (9, (4, 4))])
+def test_the_copy_goes_no_lower_than_it_may_during_a_run(
+    kind: str, minimum: int, expected: tuple[int, int]
+):
+    assert bounds(kind, primary(kind, minimum=minimum)) == expected
+
+
+def test_a_copy_that_is_rendered_again_is_the_same(kind: str):
+    once = primary(kind)
+    assert primary(kind, existing=once) == once
+
+
+def test_pausing_and_resuming_leave_it_as_it_was_and_reach_no_copy(kind: str):
+    source = AUTOSCALERS[kind]
+    pause = scaler(kind).paused(source, paused=True)
+    paused = source if pause is None else merged(source, pause)
+    assert scaler(kind).paused(paused, paused=True) is None
+    copy = scaler(kind).primary(referring(kind), paused, minimum=0, existing=None)
+    assert copy == primary(kind)
+    resume = scaler(kind).paused(paused, paused=False)
+    assert (paused if resume is None else merged(paused, resume)) == source
+    assert scaler(kind).paused(source, paused=False) is None
