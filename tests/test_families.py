@@ -16,9 +16,17 @@ from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS
+from canary.scalers import SCALERS
 from canary.targets import TARGETS
 
-FAMILIES: tuple[PluginTable[Any], ...] = (JUDGES, NOTIFIERS, PROVIDERS, ROUTERS, TARGETS)
+FAMILIES: tuple[PluginTable[Any], ...] = (
+    JUDGES,
+    NOTIFIERS,
+    PROVIDERS,
+    ROUTERS,
+    SCALERS,
+    TARGETS,
+)
 MODULES = sorted({family.load(name).__module__ for family in FAMILIES for name in family.names()})
 
 

@@ -105,6 +105,7 @@ class Observer:
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
             autoscaler_missing=self._autoscaler_missing(record),
+            autoscaler_absent=record.scaler is not None and self._caches.absent(record.scaler.kind),
             autoscaler_left=self._renderer.autoscaler_left(record),
             taken=self._claims.taken(record),
             provider=record.provider,

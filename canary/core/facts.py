@@ -281,6 +281,8 @@ class Facts:
     """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
     autoscaler_missing: bool = False
     """The autoscaler that the Canary names does not exist."""
+    autoscaler_absent: bool = False
+    """Nor does its kind: the CRD is not installed."""
     autoscaler_left: bool = False
     """The primary still has a copy of the autoscaler that the status names."""
     taken: str = ""

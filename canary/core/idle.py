@@ -142,11 +142,11 @@ def _rolled_back(situation: Situation) -> bool:
 
 def _await_autoscaler(situation: Situation) -> Situation:
     reference = situation.spec.autoscaler_ref
-    place = f"{reference.kind} {reference.name}" if reference else ""
-    message = (
-        f"{place} does not exist, so nothing scales the primary: create it, "
-        "or remove spec.autoscalerRef"
-    )
+    kind, name = (reference.kind, reference.name) if reference else ("", "")
+    fault, remedy = f"{kind} {name} does not exist", "create it"
+    if situation.facts.autoscaler_absent:
+        fault, remedy = f"{kind} is not installed in the cluster", "install its CRD"
+    message = f"{fault}, so nothing scales the primary: {remedy}, or remove spec.autoscalerRef"
     waiting = situation.wait(why.AUTOSCALER_MISSING, message)
     if situation.waits_for(why.AUTOSCALER_MISSING):
         return waiting

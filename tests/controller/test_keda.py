@@ -76,22 +76,23 @@ async def until_paused(world: World, *, paused: bool) -> None:
     await until(there, "paused" if paused else "scaling")
 
 
-async def test_is_said_to_be_missing_where_keda_is_not_installed_and_is_taken_up_when_it_is(
+async def test_is_said_to_be_missing_without_keda_and_taken_up_when_keda_is_installed(
     world: World,
 ):
     await world.create_app()
     async with world.running_controller():
         await world.create_canary(autoscalerRef=REFERENCE)
 
-        async def said() -> bool:
-            wait = (await world.status()).get("waitingFor") or {}
-            said = "scaledobjects.keda.sh is not installed in the cluster"
-            return said in wait.get("message", "")
-
-        await until(said, "the CRD that is missing is named")
+        message = await world.until_condition("Stalled", "True")
+        assert "ScaledObject is not installed in the cluster" in message
         await world.api.create(definition(), CRD)
         await scaled_object(world, "up")
-        await world.until_phase("Initialized")
+
+        async def copied() -> bool:
+            return await world.read(SCALED_OBJECT, f"{APP}-primary") is not None
+
+        await until(copied, "the primary has a ScaledObject")
+        await world.until_condition("Stalled", "False")
 
 
 async def test_scales_the_primary_and_leaves_the_parked_target_alone(world: World):

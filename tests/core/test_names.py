@@ -83,6 +83,15 @@ def test_an_autoscaler_that_does_not_exist_is_said_once() -> None:
     assert ready.status == "True"
 
 
+def test_a_kind_of_autoscaler_that_is_not_installed_is_named() -> None:
+    facts = some_facts(autoscaler_missing=True, autoscaler_absent=True)
+    wait = decided(a_spec(autoscalerRef=KEDA), a_status(), facts, at(0)).status.waiting_for
+    assert wait is not None
+    assert wait.reason == AUTOSCALER_MISSING
+    assert "ScaledObject is not installed in the cluster" in wait.message
+    assert "install its CRD" in wait.message
+
+
 KEDA = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "scaler"}
 
 
