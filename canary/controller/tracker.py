@@ -40,7 +40,7 @@ from canary.controller.templates import (
 from canary.errors import Problem
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
-from canary.scalers import SCALERS, installed_scaler
+from canary.scalers import scaler_kinds
 from canary.targets import TARGETS, target_for
 
 
@@ -99,9 +99,7 @@ class Tracker:
         register(POD, partial(pod_record, targets), owners=lambda record: (record.workload,))
         for kind in KINDS.values():
             register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
-        scalers = (installed_scaler(name) for name in SCALERS.names())
-        self._scaler_kinds = frozenset(each.kind for each in scalers if each is not None)
-        for kind in (SERVICE, *self._scaler_kinds):
+        for kind in (SERVICE, *scaler_kinds()):
             register(kind, pack)
         for kind in self._canary_kinds():
             for namespace in self._namespaces or (ALL,):
@@ -265,7 +263,7 @@ class Tracker:
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
         dependents = self._dependents.of(changed)
         # The target's autoscaler is its owner's to change.
-        kept = isinstance(before, Packed) and (kind not in self._scaler_kinds or before.of_tidegate)
+        kept = isinstance(before, Packed) and (kind not in scaler_kinds() or before.of_tidegate)
         if dependents and isinstance(before, Packed) and kept:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:

@@ -4,6 +4,7 @@ The protocol every kind keeps, and the table of their names. A scaler does not k
 it renders, and does not know the other scalers.
 """
 
+from functools import cache
 from typing import ClassVar, Protocol
 
 from analysis.errors import UnknownPlugin
@@ -46,6 +47,12 @@ SCALERS: PluginTable[Scaler] = PluginTable(
         "ScaledObject": "canary.scalers.scaledobject:ScaledObjectScaler",
     },
 )
+
+
+@cache
+def scaler_kinds() -> frozenset[Kind]:
+    """Give the kinds of all scalers."""
+    return frozenset(SCALERS.load(name)().kind for name in SCALERS.names())
 
 
 def installed_scaler(kind: str) -> Scaler | None:
