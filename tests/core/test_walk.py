@@ -38,7 +38,7 @@ from canary.core.upkeep import PAUSE
 from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from tests.builders import a_report, a_workload, broken_metric, broken_receiver
 from tests.core.stored import merged, pruned
-from tests.core.world import NAMES, SPECS, World, examples, healed, scaled, torn_down
+from tests.core.world import NAMES, SPECS, TARGETS, World, examples, healed, scaled, torn_down
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""
@@ -122,12 +122,28 @@ class Journey(RuleBasedStateMachine):
             self.spec = self._named(self.written.but(suspend=self.spec.suspend))
             self.world.generation += 1
 
+    @precondition(lambda self: self.status.names is not None)
+    @rule(name=st.sampled_from(TARGETS), there=st.sampled_from([True, True, False]), really=RARELY)
+    def the_spec_names_another_target(self, name: str, there: bool, really: bool) -> None:
+        world = self.world
+        if really and name != world.target_name and not world.deleting:
+            strategy = world.target.strategy if world.target else UpdateStrategy()
+            world.target_name = name
+            world.target = a_workload(name=name, uid=name, strategy=strategy) if there else None
+            self.spec = self._named(self.written.but(suspend=self.spec.suspend))
+            world.generation += 1
+
     def _named(self, spec: CanarySpec) -> CanarySpec:
         """Read a spec as the shell does, under the names of now."""
         self.written = spec
         service, provider = self.world.names
         read = spec if self.world.splits else switched(spec)
-        return read.with_names(service=service, provider=provider)
+        target = read.target_ref.model_copy(update={"name": self.world.target_name})
+        moved = read.model_copy(update={"target_ref": target})
+        # The primary keeps the name that it came up with.
+        primary = self.status.names.primary if self.status.names else ""
+        named = moved.with_names(service=service, provider=provider)
+        return named.with_primary(primary)
 
     @rule(suspend=RARELY)
     def it_is_suspended_or_resumed(self, suspend: bool) -> None:
@@ -180,7 +196,9 @@ class Journey(RuleBasedStateMachine):
     @rule(really=RARELY)
     def the_target_is_deleted_or_made_again(self, really: bool) -> None:
         if really:
-            self.world.target = None if self.world.target else Workload(name="podinfo", uid="new")
+            self.world.target = (
+                None if self.world.target else Workload(name=self.world.target_name, uid="new")
+            )
 
     @rule(replicas=st.integers(0, 3), really=SOMETIMES)
     def the_primary_is_scaled_by_hand_or_by_its_autoscaler(
@@ -492,7 +510,7 @@ class Journey(RuleBasedStateMachine):
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
         world.unseen = False
-        world.target = world.target or Workload(name="podinfo", uid="new")
+        world.target = world.target or Workload(name=self.world.target_name, uid="new")
         world.commands = (Command(verb="resume"),)
         world.generation += 1
         for _ in range(RESTS_WITHIN):

@@ -91,6 +91,10 @@ NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"), ("podinfo"
 """The services and routers that a spec may name."""
 
 
+TARGETS = ("podinfo", "other")
+"""The targets that a spec may name."""
+
+
 def seen(traffic: Traffic) -> Seen:
     """Give what a route does that carries some traffic."""
     return Seen(weight=traffic.weight, mirror=traffic.mirror, matched=bool(traffic.match))
@@ -132,6 +136,8 @@ class World:
     """What somebody has changed in the route, and is not put back yet."""
     changes: int = 0
     """How often somebody has changed it."""
+    target_name: str = "podinfo"
+    """The target that the spec names."""
     names: tuple[str, str] = ("podinfo", "istio")
     """The service and the router of the spec."""
     left: dict[tuple[str, str], Seen] = field(default_factory=dict)
