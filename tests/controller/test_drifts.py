@@ -1,10 +1,12 @@
 """What someone else changes of what tidegate keeps: put back, reported once, and never a storm."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from canary.api.kinds import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, Manifest
+from canary.core.upkeep import PAUSE
 from tests.controller.running import DEMO, VIRTUAL_SERVICE, World, until
 
 
@@ -62,16 +64,18 @@ async def test_a_route_that_is_edited_is_put_back_and_told_once_and_then_contest
             "kubectl-edit changed spec.http[0].route[0].weight, spec.http[0].route[1].weight "
             "of VirtualService podinfo; it is put back"
         )
-        mark = world.mark
+        mark, began = world.mark, monotonic()
         await route_by_hand(world)
+        message = await world.until_condition("Stalled", "True")
+        assert "VirtualService podinfo to be left alone" in message
         (event,) = await until(lambda: world.events("Contested"), "the fight is told")
         assert "kubectl-edit keeps changing spec.http[0].route[0].weight" in event["message"]
         for number in range(20):
             note = {"metadata": {"labels": {"fight": str(number)}}}
             await world.patch_as("kubectl-edit", VIRTUAL_SERVICE, "podinfo", note)
-        message = await world.until_condition("Stalled", "True")
-        assert "VirtualService podinfo to be left alone" in message
-        assert writes(world, mark) == []
+        written = len(writes(world, mark))
+        # Once in every pause it is put back; none has passed here unless the machine is very busy.
+        assert written <= (monotonic() - began) // PAUSE.total_seconds()
         assert len(await world.events("RouteChanged")) == 1
 
 
