@@ -1,5 +1,7 @@
 """A plan that is edited during a run: the run goes on at the traffic that it has come to."""
 
+from canary.api.status import Phase
+from canary.core import waits as why
 from canary.core.situation import STEPPING, Situation
 
 
@@ -20,6 +22,10 @@ def replan(situation: Situation) -> Situation:
     passes = min(run.passes, step.passes) if step and number == run.step else 0
     placed = situation.run(plan=plan.digest, step=number, matched=bool(step and step.matched))
     placed = placed.run(passes=passes)
+    at_gate = placed.status.phase is Phase.WAITING_PROMOTION
+    if at_gate and step and step.passes > max(passes, 1):
+        # The new plan needs more passes before its gate than the run has.
+        placed = placed.enter(Phase.PROGRESSING).run(approvals=()).release(why.PROMOTION_GATE)
     if widened:
         placed = placed.step_to(0)
     as_planned = placed.status.canary_weight == placed.step_weight

@@ -1,0 +1,38 @@
+"""A plan that is edited at a bad moment: nothing is promoted that has not passed the new plan."""
+
+from canary.api.status import Phase
+from canary.core.facts import Command
+from tests.builders import a_spec
+from tests.core.deciding import reason
+from tests.core.test_strategies import MATCH, Journey
+
+BY_HAND = [{"name": "by hand", "type": "confirm-promotion"}]
+APPROVE = {"commands": (Command(verb="approve", value="ann"),)}
+
+
+def gated(iterations: int, **analysis: object) -> Journey:
+    """Bring a run to the gate that a person opens, after as many passes as iterations."""
+    run = Journey(a_spec(analysis=analysis | {"iterations": iterations, "webhooks": BY_HAND}))
+    while run.status.phase is not Phase.WAITING_PROMOTION:
+        run.look()
+    return run
+
+
+class TestMoreIterationsAtTheGate:
+    def test_come_before_the_switch_and_before_the_gate(self):
+        run = gated(2)
+        run.spec = a_spec(analysis={"iterations": 4, "webhooks": BY_HAND})
+        assert reason(run.look()) == "AnalysisDue"
+        assert (run.status.phase, run.status.iterations) == (Phase.PROGRESSING, 3)
+        run.facts = APPROVE
+        run.look()
+        assert "CommandRefused" in run.told
+        assert (run.status.phase, run.status.canary_weight) == (Phase.WAITING_PROMOTION, 0)
+        assert run.status.iterations == 4
+
+    def test_come_before_the_promotion_of_what_is_approved_already(self):
+        run = gated(2, match=MATCH)
+        run.spec = a_spec(analysis={"iterations": 5, "match": MATCH, "webhooks": BY_HAND})
+        run.facts = APPROVE
+        run.look()
+        assert (run.status.phase, run.status.iterations) == (Phase.PROGRESSING, 3)
