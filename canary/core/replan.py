@@ -19,7 +19,8 @@ def replan(situation: Situation) -> Situation:
     number = plan.place(now_at, matched=run.matched)
     step = plan.step(number)
     widened = run.matched and not (step and step.matched)
-    passes = min(run.passes, step.passes) if step and number == run.step else 0
+    stays = number == run.step and not widened
+    passes = min(run.passes, step.passes) if step and stays else 0
     placed = situation.run(plan=plan.digest, step=number, matched=bool(step and step.matched))
     placed = placed.run(passes=passes)
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION

@@ -36,3 +36,17 @@ class TestMoreIterationsAtTheGate:
         run.facts = APPROVE
         run.look()
         assert (run.status.phase, run.status.iterations) == (Phase.PROGRESSING, 3)
+
+
+class TestPassesOfAnotherKind:
+    def test_of_requests_that_match_are_none_without_traffic(self):
+        run = Journey(a_spec(analysis={"iterations": 3, "match": MATCH}))
+        for _ in range(3):
+            run.look()
+        assert run.status.iterations == 2
+        run.spec = a_spec(analysis={"iterations": 3})
+        run.look()
+        assert (run.status.step, run.status.iterations) == (1, 1)
+        run.look()
+        run.look()
+        assert (run.status.step, run.status.canary_weight) == (2, 100)
