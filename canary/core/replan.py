@@ -2,6 +2,7 @@
 
 from canary.api.status import Phase
 from canary.core import waits as why
+from canary.core.placement import withdraw
 from canary.core.situation import STEPPING, Situation
 
 
@@ -10,6 +11,7 @@ def replan(situation: Situation) -> Situation:
 
     That is the last step whose traffic is not above that of the run's step. What some requests had
     is not given to all: without a condition for those that take part, the canary loses its traffic.
+    A step without traffic takes back what the canary had, as far as the primary can carry it.
     A run of a release that did not count steps finds its place in the same way, without a word.
     """
     run, plan, now_at = situation.status.run, situation.plan, situation.step_weight
@@ -29,6 +31,8 @@ def replan(situation: Situation) -> Situation:
         placed = placed.enter(Phase.PROGRESSING).run(approvals=()).release(why.PROMOTION_GATE)
     if widened:
         placed = placed.step_to(0)
+    elif step and not step.weight:
+        placed = withdraw(placed)
     as_planned = placed.status.canary_weight == placed.step_weight
     placed = placed.resume(placed.step_weight) if as_planned else placed.keep_traffic()
     if not run.plan:

@@ -2,7 +2,8 @@
 
 from canary.api.status import Phase
 from canary.core.facts import Command
-from tests.builders import a_spec
+from canary.core.traffic import Seen
+from tests.builders import a_primary, a_spec
 from tests.core.deciding import reason
 from tests.core.test_strategies import MATCH, Journey
 
@@ -50,3 +51,33 @@ class TestPassesOfAnotherKind:
         run.look()
         run.look()
         assert (run.status.step, run.status.canary_weight) == (2, 100)
+
+
+class TestTrafficBeforeBlueGreen:
+    def test_is_taken_from_the_canary_that_is_tested_without_any(self):
+        run = Journey(a_spec(analysis={"stepWeights": [20, 50]}))
+        run.look()
+        run.look()
+        run.spec = a_spec(analysis={"iterations": 2})
+        run.look()
+        assert (run.status.step, run.seen) == (1, Seen())
+
+    def test_is_not_mirrored_beside_what_the_canary_answers(self):
+        run = Journey(a_spec(analysis={"stepWeights": [20, 50]}))
+        run.look()
+        run.spec = a_spec(analysis={"iterations": 2, "mirror": True})
+        run.look()
+        assert run.seen == Seen(mirror=100)
+
+    def test_stays_as_far_as_the_primary_cannot_carry_it(self):
+        run = Journey(a_spec(analysis={"stepWeights": [20, 50]}))
+        run.facts = {"primary": a_primary(replicas=10)}
+        run.look()
+        run.look()
+        run.facts = {"primary": a_primary(replicas=10, available=7, updated=10, total=10)}
+        run.spec = a_spec(analysis={"iterations": 2, "mirror": True})
+        run.look()
+        assert run.seen == Seen(weight=30)
+        run.facts = {"primary": a_primary(replicas=10)}
+        run.look()
+        assert run.seen == Seen(mirror=100)
