@@ -12,11 +12,16 @@ def replan(situation: Situation) -> Situation:
     That is the last step whose traffic is not above that of the run's step. What some requests had
     is not given to all: without a condition for those that take part, the canary loses its traffic.
     A step without traffic takes back what the canary had, as far as the primary can carry it.
+    A step that the plan does not have, as a hand may write it, is placed in the same way. Nothing is
+    placed while the Canary is suspended, or its spec cannot be read whole.
     A run of a release that did not count steps finds its place in the same way, without a word.
     """
     run, plan, now_at = situation.status.run, situation.plan, situation.step_weight
-    stepping = run is not None and situation.status.phase in STEPPING and (run.step or now_at)
-    if run is None or not stepping or run.plan == plan.digest:
+    counts = not (situation.facts.unguided or situation.spec.suspend)
+    stepping = situation.status.phase in STEPPING and run is not None and (run.step or now_at)
+    if run is None or not stepping or not counts:
+        return situation
+    if run.plan == plan.digest and run.step <= len(plan.steps):
         return situation
     number = plan.place(now_at, matched=run.matched)
     step = plan.step(number)

@@ -1,11 +1,13 @@
 """A plan that is edited at a bad moment: nothing is promoted that has not passed the new plan."""
 
-from canary.api.status import Phase
+import pytest
+
+from canary.api.status import Phase, Weights
 from canary.core.facts import Command
 from canary.core.traffic import Seen
 from tests.builders import a_primary, a_spec
 from tests.core.deciding import reason
-from tests.core.test_strategies import MATCH, Journey
+from tests.core.test_strategies import AB, MATCH, Journey
 
 BY_HAND = [{"name": "by hand", "type": "confirm-promotion"}]
 APPROVE = {"commands": (Command(verb="approve", value="ann"),)}
@@ -81,3 +83,42 @@ class TestTrafficBeforeBlueGreen:
         run.facts = {"primary": a_primary(replicas=10)}
         run.look()
         assert run.seen == Seen(mirror=100)
+
+
+@pytest.mark.parametrize("strategy", [{"iterations": 2}, {"stepWeights": [20, 50]}])
+def test_a_step_that_the_plan_does_not_have_promotes_nothing_that_was_not_analysed(strategy):
+    run = Journey(a_spec(analysis=strategy))
+    run.look()
+    assert run.status.run is not None
+    run.status = run.status.but(run=run.status.run.but(step=99))
+    run.look()
+    assert (run.status.phase, run.status.steps) == (Phase.PROGRESSING, 2)
+    assert run.analyses == 1
+
+
+class TestPlanThatDoesNotCountNow:
+    """The plan is followed again where it counts again, with the traffic of before."""
+
+    def test_of_a_spec_that_cannot_be_read_whole_loses_no_passes(self):
+        run = Journey(AB)
+        run.look()
+        run.look()
+        before, run.spec, run.facts = run.seen, a_spec(), {"unguided": True}
+        assert reason(run.look()) == "SpecInvalid"
+        assert "PlanChanged" not in run.told
+        run.spec, run.facts = AB, {}
+        run.look()
+        assert run.seen == before
+        run.look()
+        assert run.status.iterations == 2
+
+    def test_of_a_suspended_run_leaves_traffic_as_it_is(self):
+        run = Journey(AB)
+        run.look()
+        run.spec = a_spec(analysis={"iterations": 3}, suspend=True)
+        assert reason(run.look()) == "Suspended"
+        assert run.status.weights == Weights(primary=0, canary=100, matched=True)
+        assert "PlanChanged" not in run.told
+        run.spec = a_spec(analysis={"iterations": 3})
+        run.look()
+        assert run.seen == Seen()
