@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from canary.api.shown import MISSING, path, shown, shown_at
+from canary.api.status import Phase
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,7 @@ from canary.api.shown import MISSING, path, shown, shown_at
         (5, "5"),
         (2.5, "2.5"),
         (True, "True"),
+        (Phase.FAILED, "'Failed'"),
         (None, "null"),
         (timedelta(1), "something else"),
         ("a\nb", r"'a\nb'"),

@@ -107,6 +107,14 @@ class TestAB:
         assert run.status.phase is Phase.PROMOTING
         assert "confirm-traffic-increase" not in run.hooks
 
+    def test_that_waits_at_its_gate_is_judged_on_and_counts_no_further_pass(self):
+        run = Journey(a_spec(analysis={"iterations": 2, "match": MATCH, "webhooks": HOOKS}))
+        for _ in range(5):
+            run.look(confirm_promotion=False)
+        assert (run.status.phase, run.status.iterations) == (Phase.WAITING_PROMOTION, 2)
+        assert run.told.count("IterationPassed") == 2
+        assert run.analyses == 4
+
     def test_that_fails_gives_the_primary_all_requests_again(self):
         run = Journey(AB)
         run.look()
