@@ -67,7 +67,7 @@ def look_at_unready(situation: Situation) -> Turn:
     """Look at a run whose canary is not ready, if it is time: a failure counts, a pass does not.
 
     What has had traffic in this step is judged by its metrics even while it has none, and what has
-    traffic by its hooks as well.
+    traffic, or a pod that is tested without any, by its hooks as well.
     """
     due = situation.current_run.next_analysis_at
     seen = situation.begun or situation.status.canary_weight
@@ -119,7 +119,8 @@ def _judged(situation: Situation) -> bool:
 
 def _judge(situation: Situation) -> Turn:
     """Ask the hooks that run with the analysis, then the metrics."""
-    serves = situation.status.canary_weight or (situation.begun and not situation.step_weight)
+    beside = situation.begun and not situation.step_weight
+    serves = situation.status.canary_weight or (beside and situation.target_serves)
     hooks = ask(situation, WebhookType.ROLLOUT) if serves else Passed()
     if isinstance(hooks, Refused):
         return _fail_check(situation, hooks.message)

@@ -202,6 +202,19 @@ class TestBlueGreen:
         run.look()
         assert run.hooks.count("rollout") == 2
 
+    def test_does_not_ask_hooks_to_load_a_canary_without_a_pod(self):
+        run = Journey(a_spec(analysis={"iterations": 2, "webhooks": HOOKS}))
+        run.look()
+        run.facts = {"target": a_workload(available=0)}
+        for _ in range(3):
+            run.look(rollout=False)
+        assert run.status.failed_checks == 0
+        assert "rollout" not in run.hooks
+        run.facts = {"target": a_workload(available=1)}
+        run.look(rollout=False)
+        run.look(rollout=False)
+        assert run.status.phase is Phase.FAILED
+
     def test_asks_before_the_switch_alone(self):
         run = Journey(a_spec(analysis={"iterations": 1, "webhooks": HOOKS}))
         run.look()
