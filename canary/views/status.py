@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canary.api.status import CanaryStatus, MetricStatus, RunRecord
+from canary.api.status import CanaryStatus, MetricStatus, RunRecord, Weights
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
@@ -57,14 +57,22 @@ def status_view(name: str, status: CanaryStatus, now: datetime) -> StatusView:
 
 def _position(name: str, status: CanaryStatus) -> Iterator[Line]:
     yield (Styled(name, "bold"), f"  {status.state or status.phase or 'New'}")
+    iterations = f"iterations {status.iterations}  " if status.iterations else ""
     yield (
         (
-            f"primary {status.weights.primary} % / canary {status.weights.canary} %  "
-            f"step {status.step} of {status.steps}  failed checks {status.failed_checks}"
+            f"{_split(status.weights)}  step {status.step} of {status.steps}  "
+            f"{iterations}failed checks {status.failed_checks}"
         ),
     )
     if images := images_told(status):
         yield (f"images {images}",)
+
+
+def _split(weights: Weights) -> str:
+    """Say what each side gets, and of which requests."""
+    matched = " of the requests that match" if weights.matched else ""
+    mirrored = f", mirrored {weights.mirror} %" if weights.mirror else ""
+    return f"primary {weights.primary} % / canary {weights.canary} %{matched}{mirrored}"
 
 
 def _problems(status: CanaryStatus) -> Iterator[Line]:

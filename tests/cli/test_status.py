@@ -107,6 +107,25 @@ def test_a_painted_terminal_says_that_there_is_more(height, more):
     assert (" more lines" in painted) == more
 
 
+@pytest.mark.parametrize(
+    ("weights", "iterations", "said"),
+    [
+        (Weights(primary=80, canary=20), 0, "primary 80 % / canary 20 %  step 1 of 2  failed"),
+        (
+            Weights(primary=0, canary=100, matched=True),
+            2,
+            "primary 0 % / canary 100 % of the requests that match  step 1 of 2  iterations 2  f",
+        ),
+        (Weights(mirror=40), 0, "primary 100 % / canary 0 %, mirrored 40 %  step 1 of 2  failed"),
+    ],
+)
+def test_what_the_canary_gets_is_said_of_every_strategy(weights, iterations, said):
+    status = CanaryStatus(
+        phase=Phase.PROGRESSING, weights=weights, step=1, steps=2, iterations=iterations
+    )
+    assert shown(status)[1].startswith(said)
+
+
 def test_a_moment_has_its_date_where_that_is_not_todays():
     assert moment(THEN, NOW) == "03:04:14"
     assert moment(THEN + DAYS, NOW) == "2026-01-04 03:04:14"
