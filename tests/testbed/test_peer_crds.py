@@ -108,6 +108,8 @@ SERVED = {
         ],
         alerts=[{"name": "team", "severity": "error", "providerRef": {"name": "podinfo"}}],
     ),
+    "blue/green with a mirror": a_canary(iterations=10, mirror=True),
+    "A/B by cookie": a_canary(iterations=10, match=[{"headers": {"cookie": {"exact": "insider"}}}]),
     "a MetricTemplate": a_peer(
         "MetricTemplate",
         {
@@ -122,10 +124,9 @@ SERVED = {
 }
 #: The peer takes these; tidegate says of which field that it does not act on it.
 REFUSED = {
-    "A/B by iterations": (a_canary(iterations=10), "spec.analysis.iterations"),
-    "A/B by cookie": (
-        a_canary(**WEIGHTED, match=[{"headers": {"cookie": {"exact": "insider"}}}]),
-        "spec.analysis.match",
+    "sticky sessions": (
+        a_canary(**WEIGHTED, sessionAffinity={"cookieName": "insider", "maxAge": 60}),
+        "spec.analysis.sessionAffinity",
     ),
 }
 
