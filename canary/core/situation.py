@@ -29,7 +29,7 @@ from canary.core.needs import Need
 from canary.core.notices import NOTICES_KEPT, notice
 from canary.core.phases import IDLE, legal
 from canary.core.plan import Plan, Step, plan
-from canary.core.traffic import Traffic, intended
+from canary.core.traffic import Traffic, intended, some_take_part
 from canary.core.weights import FULL
 
 STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
@@ -136,7 +136,7 @@ class Situation:
         """Intend the traffic that is intended already, wherever a status says something else of it."""
         status, weight = self.status, self.status.canary_weight
         mirror = status.weights.mirror if self.step else 0
-        matched = status.weights.matched
+        matched = some_take_part(self.spec, status)
         return self._intend(weight, self._at_step(weight), mirror=mirror, matched=matched)
 
     def _at_step(self, weight: int) -> int:

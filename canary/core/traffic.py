@@ -75,8 +75,17 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
     what some requests had is not given to all.
     """
     weights, match = status.weights, spec.analysis.match
-    if not weights.matched:
+    if not some_take_part(spec, status):
         return Traffic(weight=status.canary_weight, mirror=weights.mirror)
     if not match:
         return Traffic()
     return Traffic(weight=status.canary_weight, match=match, mirror=weights.mirror)
+
+
+def some_take_part(spec: CanarySpec, status: CanaryStatus) -> bool:
+    """Tell whether only the requests that match take part.
+
+    A status that the peer has left has a weight and no weights: it does not say, and the spec does.
+    """
+    unsaid = status.weights.canary != status.canary_weight
+    return status.weights.matched or (unsaid and bool(spec.analysis.match))

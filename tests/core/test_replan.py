@@ -2,11 +2,14 @@
 
 import pytest
 
-from canary.api.status import Phase, Weights
+from canary.api.status import CanaryStatus, Phase, Weights
+from canary.core.actions import RouteTraffic
+from canary.core.decide import decide
 from canary.core.facts import Command
-from canary.core.traffic import Seen
-from tests.builders import a_primary, a_spec
-from tests.core.deciding import reason
+from canary.core.situation import Question
+from canary.core.traffic import Seen, Traffic
+from tests.builders import NEW, OLD, a_primary, a_spec, at
+from tests.core.deciding import reason, up
 from tests.core.test_strategies import AB, MATCH, Journey
 
 BY_HAND = [{"name": "by hand", "type": "confirm-promotion"}]
@@ -122,3 +125,18 @@ class TestPlanThatDoesNotCountNow:
         run.spec = a_spec(analysis={"iterations": 3})
         run.look()
         assert run.seen == Seen()
+
+
+@pytest.mark.parametrize("phase", [Phase.PROGRESSING, Phase.PROMOTING])
+def test_a_weight_that_flagger_has_left_is_of_the_requests_that_match(phase):
+    spec = a_spec(analysis={"stepWeights": [20, 50], "match": MATCH})
+    status = CanaryStatus(
+        phase=phase, canary_weight=50, last_applied_spec=NEW, last_promoted_spec=OLD
+    )
+    seen = Seen(weight=50, matched=True)
+    outcome = decide(spec, status, up(routed=seen), at(60))
+    asked_meanwhile = outcome.meanwhile if isinstance(outcome, Question) else outcome.actions
+    run = Journey(spec, status=status, seen=seen)
+    run.look()
+    assert RouteTraffic(traffic=Traffic(weight=50)) not in asked_meanwhile
+    assert run.status.weights.matched
