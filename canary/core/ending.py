@@ -23,8 +23,8 @@ def roll_back(situation: Situation, reason: str, message: str) -> Situation:
         message = f"{message}; the primary has no ready pod, so the canary serves"
     elif left:
         message = (
-            f"{message}; the primary's ready pods take {FULL - left} % of the traffic, the rest "
-            "follows as more of them become ready"
+            f"{message}; the primary's ready pods take {moved.share(FULL - left)}, the rest follows "
+            "as more of them become ready"
         )
     return _fail(moved, Outcome.ROLLED_BACK, reason, message)
 
@@ -39,7 +39,10 @@ def fail_promotion(situation: Situation, reason: str, message: str) -> Situation
     keep = analysed and situation.target_serves
     moved = situation.carry_all(step=0) if keep else withdraw_from_replaced(situation)
     stays = moved.status.canary_weight == FULL
-    where = "traffic stays on the canary" if stays else "traffic is on the primary's older pods"
+    where = "traffic is on the primary's older pods"
+    if stays:
+        had_all = situation.carries_all
+        where = "traffic stays on the canary" if had_all else "the canary serves all traffic"
     return _fail(moved, Outcome.PROMOTION_FAILED, reason, f"{message}; {where}")
 
 

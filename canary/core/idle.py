@@ -120,12 +120,12 @@ def _await_primary(kept: Situation) -> Situation:
     """
     weight, primary = kept.status.canary_weight, kept.spec.primary_name
     if not kept.primary_serves or (weight == FULL and not _rolled_back(kept)):
-        message = f"waiting for {primary} to be ready: the canary serves {weight} % of the traffic"
+        message = f"waiting for {primary} to be ready: the canary serves {kept.share(weight)}"
         return kept.wait(why.PRIMARY_NOT_READY, message)
     waiting = kept.progress(
         why.PRIMARY_SHORT,
-        f"waiting for more pods of {primary} to be ready: the canary still serves {weight} % of "
-        "the traffic",
+        f"waiting for more pods of {primary} to be ready: the canary still serves "
+        f"{kept.share(weight)}",
     )
     if not waiting.overdue:
         return waiting

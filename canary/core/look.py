@@ -85,7 +85,7 @@ def _route_lags(situation: Situation) -> bool:
 def _await_route(situation: Situation) -> Situation:
     """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
     weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
-    what = f"send {weight} % of the traffic" if weight else f"mirror {mirror} % of the requests"
+    what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
     message = f"waiting for the route to {what} to the canary"
     held = situation.progress(why.ROUTING, message)
     if held.overdue:

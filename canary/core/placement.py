@@ -118,15 +118,23 @@ def _restore_primary(situation: Situation) -> Situation:
     if will_be_updated(situation) or _came_up_late(situation):
         return situation
     if can_carry_all(situation):
-        share = "all traffic" if not step else f"{FULL - step} % of the traffic"
-        message = f"The primary is ready again and serves {share}"
+        message = f"The primary is ready again and serves {_given_back(situation)}"
         first = _is_first_loss(situation)
         return situation.resume(step).tell("TrafficReturned", message, alert=first)
     left = weight if step or _sound(situation) else _excess(situation)
     if left == weight:
         return situation
-    message = f"The primary's ready pods take {FULL - left} % of the traffic"
+    message = f"The primary's ready pods take {situation.share(FULL - left)}"
     return situation.carry(left).tell("TrafficReturning", message)
+
+
+def _given_back(situation: Situation) -> str:
+    """Say what the primary serves once the canary has no more than its step."""
+    weight, step = situation.step_weight, situation.step
+    if step is not None and step.matched:
+        some = f"all but {weight} % of the requests that match"
+        return "the requests that do not match" if weight == FULL else some
+    return f"{FULL - weight} % of the traffic" if weight else "all traffic"
 
 
 def _is_first_loss(situation: Situation) -> bool:

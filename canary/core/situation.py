@@ -187,6 +187,11 @@ class Situation:
         """Whether every request is meant for the canary."""
         return self.status.canary_weight == FULL and not self.status.weights.matched
 
+    def share(self, weight: int) -> str:
+        """Say of which requests a weight is, for people."""
+        of = "requests that match" if self.status.weights.matched else "traffic"
+        return f"{weight} % of the {of}"
+
     @property
     def above_step(self) -> bool:
         """Whether the canary carries more than its step has, for want of the primary."""

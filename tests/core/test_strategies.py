@@ -13,7 +13,7 @@ from canary.core.needs import Analyse, AskHooks, Need
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at
-from tests.core.deciding import decided, reason, up
+from tests.core.deciding import decided, message, reason, up
 
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
 HOOKS = [
@@ -384,3 +384,48 @@ def test_the_run_waits_at_a_step_for_its_next_iteration():
     assert run.status.waiting_for is not None
     assert run.status.waiting_for.message == "iteration 2 of 3"
     assert (run.status.last_promoted_spec, run.status.last_applied_spec) == (OLD, NEW)
+
+
+class TestWhatPeopleReadOfAB:
+    def short(self) -> Journey:
+        run = Journey(AB, facts={"primary": a_primary(replicas=4)})
+        run.look()
+        run.facts = {"primary": a_primary(replicas=4, available=1, updated=4, total=4)}
+        return run
+
+    def test_a_rollback_names_the_requests_that_stay(self):
+        run = self.short()
+        run.look(Verdict.FAIL)
+        decision = run.look(Verdict.FAIL)
+        said = "the primary's ready pods take 25 % of the requests that match, the rest follows"
+        assert said in run.status.history[0].message
+        assert message(decision).endswith("the canary still serves 75 % of the requests that match")
+
+    def test_the_route_is_waited_for_with_the_requests_that_it_sends(self):
+        run = Journey(AB)
+        run.look()
+        late = decided(AB, run.status, up(routed=Seen()), at(run.second + 11))
+        assert message(late) == (
+            "waiting for the route to send 100 % of the requests that match to the canary"
+        )
+
+    def test_a_primary_that_is_back_serves_all_but_what_matches(self):
+        run = Journey(AB)
+        run.look()
+        run.facts = {"primary": a_primary(available=0)}
+        run.look()
+        run.facts = {}
+        run.look()
+        said = [
+            notice.message for notice in run.status.notices if notice.reason == "TrafficReturned"
+        ]
+        assert said == ["The primary is ready again and serves the requests that do not match"]
+
+    def test_a_promotion_that_fails_says_that_the_canary_has_everybody_now(self):
+        run = Journey(a_spec(analysis={"iterations": 1, "match": MATCH}))
+        run.look()
+        run.look()
+        run.facts = {"primary": a_primary(revision=NEW, deadline_exceeded=True, available=1)}
+        run.look()
+        assert run.seen == Seen(weight=100)
+        assert run.status.history[0].message.endswith("; the canary serves all traffic")
