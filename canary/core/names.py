@@ -68,7 +68,7 @@ def former_routes(situation: Situation) -> Iterator[RouteFormer]:
         routed = left.routed if left else None
         if routed is None or routed.does(traffic):
             continue
-        if able or traffic.weight < routed.weight:
+        if able or traffic.weight <= routed.weight:
             yield RouteFormer(service=former.service, provider=former.provider, traffic=traffic)
 
 

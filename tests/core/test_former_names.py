@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, FormerNames, Names, Phase
 from canary.core import waits
@@ -200,6 +202,17 @@ def test_a_former_route_follows_the_traffic_until_it_is_given_back() -> None:
         after = decided(MOVED, status, returned, at(100))
         assert back not in after.actions
         assert ScaleTarget(replicas=0) in after.actions
+
+
+@pytest.mark.parametrize("left", [Seen(mirror=40), Seen(weight=10), Seen(weight=10, mirror=40)])
+def test_a_former_route_leaves_a_canary_that_is_not_ready(left: Seen) -> None:
+    names = FormerNames(service="podinfo", provider="istio", since=at(0))
+    status = a_status(names=OLD.but(service="shop"), former_names=(names,), step_started_at=at(0))
+    facts = replace(
+        ROUTED, former=(replace(LEFT, routed=left),), target=a_workload(replicas=2, available=0)
+    )
+    back = RouteFormer(service="podinfo", provider="istio", traffic=Traffic())
+    assert back in decided(MOVED, status, facts, at(1)).actions
 
 
 def test_a_former_route_gives_the_canary_more_only_when_it_can_take_it() -> None:
