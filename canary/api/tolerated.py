@@ -27,6 +27,7 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
     """
     yield from _durations(part(spec, "analysis"))
     yield from _weights(canary.spec.analysis)
+    yield from _mirror(canary.spec.analysis)
     yield from _metrics(canary.spec.analysis)
     yield from _hooks(canary.spec.analysis)
     yield from _references(canary.spec)
@@ -80,6 +81,17 @@ def _weights(analysis: Analysis) -> Iterator[SpecWarning]:
         yield SpecWarning(
             _MAX_WEIGHT, most, f"the last step of {step} % goes above it, to {last} %"
         )
+
+
+def _mirror(analysis: Analysis) -> Iterator[SpecWarning]:
+    if not analysis.mirror:
+        return
+    if analysis.match and analysis.iterations:
+        effect = "ignored: A/B testing sends requests to the canary, and no copies"
+        yield SpecWarning("spec.analysis.mirror", analysis.mirror, effect)
+    elif analysis.mirror_weight == 0:
+        effect = "nothing is mirrored; leave it out to mirror every request"
+        yield SpecWarning("spec.analysis.mirrorWeight", analysis.mirror_weight, effect)
 
 
 def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:

@@ -4,7 +4,7 @@ import pytest
 
 from canary.api.validation import parse_canary
 from canary.controller.reading import CanaryReader
-from tests.api.examples import GONE, a_canary, patched
+from tests.api.examples import GONE, WEIGHTED, a_canary, patched
 
 READER = CanaryReader("istio")
 TEMPLATE = {"name": "request-success-rate", "templateRef": {"name": "errors"}}
@@ -23,6 +23,7 @@ SCALER = {
 INGRESS = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo"}
 ROUTE = {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "podinfo"}
 UPSTREAM = {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "name": "podinfo"}
+INSIDERS = {"headers": {"x-insider": {"exact": "yes"}}}
 TLS = {"tls": {"mode": "ISTIO_MUTUAL"}}
 
 ACCEPTED = {
@@ -100,6 +101,21 @@ ACCEPTED = {
     "a maxWeight beside stepWeights": (
         {"analysis/stepWeight": GONE, "analysis/stepWeights": [5, 20]},
         "spec.analysis.maxWeight: 50: ignored: stepWeights end at 20 %",
+    ),
+    "copies during A/B testing": (
+        WEIGHTED
+        | {"analysis/iterations": 5, "analysis/match": [INSIDERS], "analysis/mirror": True},
+        (
+            "spec.analysis.mirror: true: ignored: A/B testing sends requests to the canary, and no "
+            "copies"
+        ),
+    ),
+    "copies of no request": (
+        {"analysis/maxWeight": GONE, "analysis/mirror": True, "analysis/mirrorWeight": 0},
+        (
+            "spec.analysis.mirrorWeight: 0: nothing is mirrored; leave it out to mirror every "
+            "request"
+        ),
     ),
     "a built-in name with a template": (
         {"analysis/metrics": [TEMPLATE | BOUND]},
