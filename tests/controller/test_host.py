@@ -216,11 +216,11 @@ class TestAdmission:
         assert "warnings" not in await ask(after, operation="DELETE", object=None, oldObject=after)
 
     async def test_refuses_what_is_not_acted_on_yet(self, ask: Any):
-        match = [{"headers": {"x-canary": {"exact": "yes"}}}]
-        analysis = {"interval": "1m", "threshold": 1, "iterations": 3, "match": match}
+        analysis = {"interval": "1m", "threshold": 1, "stepWeight": 20}
+        analysis |= {"sessionAffinity": {"cookieName": "release"}}
         response = await ask(self.canary(analysis=analysis))
         assert response["allowed"] is False
-        assert "A/B testing" in response["status"]["message"]
+        assert "session affinity" in response["status"]["message"]
 
     async def test_judges_metric_templates_and_the_peers_objects_too(self, ask: Any):
         template = {

@@ -15,6 +15,7 @@ from canary.api.kinds import (
     DEPLOYMENT,
     POD,
     REPLICA_SET,
+    SCALED_OBJECT,
     SECRET,
     SERVICE,
     Manifest,
@@ -263,9 +264,8 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         (SERVICE.group, SERVICE.plural): WRITTEN,
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
-        (AUTOSCALER.group, AUTOSCALER.plural): [
-            *("create", "delete", "get", "list", "update", "watch")
-        ],
+        (AUTOSCALER.group, AUTOSCALER.plural): WRITTEN,
+        (SCALED_OBJECT.group, SCALED_OBJECT.plural): sorted([*WRITTEN, "patch"]),
         ("", "events"): ["create"],
     }
 
