@@ -10,7 +10,7 @@ import pytest
 
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
 from tests.notifiers.cases import CASES, PATH, TOKEN, Case, an_alert
-from tests.receiver import Answer, Receiver
+from tests.receiver import Answer, Receiver, receiving
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 BRIEF = timedelta(milliseconds=150)
@@ -71,6 +71,21 @@ async def test_a_refusal_tells_the_status_and_whether_to_try_again(
     assert failure.retryable is retryable
     assert str(status) in str(failure)
     assert len(receiver.requests) == 1
+
+
+@every_case
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_says_where_to(
+    case: Case, receiver: Receiver, status: int
+) -> None:
+    async with receiving() as elsewhere:
+        elsewhere.answers(case.success)
+        location = {"Location": f"{elsewhere.url}/moved"}
+        receiver.answers(Answer(status=status, headers=location))
+        failure = await failure_of(case, receiver.url)
+        assert f"redirects to {elsewhere.url}" in str(failure)
+        assert not failure.retryable
+        assert (len(receiver.requests), elsewhere.requests) == (1, [])
 
 
 @every_case
