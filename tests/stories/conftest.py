@@ -28,16 +28,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     TrafficSplits have no data plane beside the embedded one, which in turn has no rights.
     """
-    real = world_of(config) == CONTROL_PLANE
-    kept = [item for item in items if (_router(item) in ROUTERS if real else not _speaks(item))]
+    held = _real_holds if world_of(config) == CONTROL_PLANE else _embedded_holds
+    kept = [item for item in items if held(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
 
-def _speaks(item: pytest.Item) -> bool:
-    """Tell whether a test speaks of the real control plane itself."""
+def _real_holds(item: pytest.Item) -> bool:
+    return _router(item) in ROUTERS and item.get_closest_marker("embedded") is None
+
+
+def _embedded_holds(item: pytest.Item) -> bool:
+    """Tell whether a test does not speak of the real control plane itself."""
     names = getattr(item, "fixturenames", ())
-    return "stage" in names and "world" not in names
+    return "stage" not in names or "world" in names
 
 
 def _router(item: pytest.Item) -> str:
