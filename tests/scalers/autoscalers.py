@@ -1,4 +1,7 @@
-"""An autoscaler of each kind, as its user writes it: between 2 and 4 replicas."""
+"""An autoscaler of each kind, as its user writes it: between 2 and 4 replicas.
+
+EffectiveHorizontalPodAutoscalers are of the package in `tests/thirdparty`.
+"""
 
 from collections.abc import Mapping
 
@@ -12,6 +15,12 @@ _METADATA = {
 }
 
 AUTOSCALERS: Mapping[str, Manifest] = {
+    "EffectiveHorizontalPodAutoscaler": {
+        "apiVersion": "autoscaling.crane.io/v1alpha1",
+        "kind": "EffectiveHorizontalPodAutoscaler",
+        "metadata": _METADATA,
+        "spec": {"scaleTargetRef": _TARGET, "minReplicas": 2, "maxReplicas": 4},
+    },
     "HorizontalPodAutoscaler": {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",

@@ -1,4 +1,7 @@
-"""A workload of each kind, and what its status says."""
+"""A workload of each kind, and what its status says.
+
+CloneSets are of the package in `tests/thirdparty`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,12 +30,14 @@ def _owned(kind: str, name: str, labels: Mapping[str, str], **fields: Any) -> Ma
 
 
 WORKLOADS: Mapping[str, Manifest] = {
+    "CloneSet": _workload("CloneSet", replicas=3) | {"apiVersion": "apps.kruise.io/v1alpha1"},
     "DaemonSet": _workload("DaemonSet"),
     "Deployment": _workload("Deployment", replicas=3),
 }
 """As their users write them."""
 
 RUNNING: Mapping[str, Mapping[str, Any]] = {
+    "CloneSet": {"replicas": 3, "updatedReplicas": 2, "availableReplicas": 1},
     "DaemonSet": {
         "desiredNumberScheduled": 3,
         "currentNumberScheduled": 3,
@@ -44,11 +49,16 @@ RUNNING: Mapping[str, Mapping[str, Any]] = {
 """Three pods: two of the newest template, one available."""
 
 PODS: Mapping[str, Manifest] = {
+    "CloneSet": _owned("CloneSet", "podinfo", {"controller-revision-hash": "podinfo-abc"}),
     "DaemonSet": _owned("DaemonSet", "podinfo", {"pod-template-generation": "4"}),
     "Deployment": _owned("ReplicaSet", "podinfo-abc", {"pod-template-hash": "abc"}),
 }
 
 REMEMBERED: Mapping[str, Manifest] = {
+    "CloneSet": {
+        "metadata": {"name": "x"},
+        "data": {"spec": {"template": {**TEMPLATE, "$patch": "replace"}}},
+    },
     "DaemonSet": {
         "metadata": {"name": "x"},
         "data": {
