@@ -8,6 +8,7 @@ import pytest
 
 from canary.controller.reading import CanaryReader
 from canary.errors import Problem
+from canary.routers import ROUTERS
 from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, a_canary, patched
 from tests.api.test_unsupported import REFUSED
 
@@ -16,8 +17,8 @@ SAID = {
     "a router that there is not": (
         {"provider": "nginx"},
         (
-            "spec.provider: 'nginx': this version does not support it; name one of gatewayapi, istio, "
-            "kubernetes, linkerd, smi, or install a plug-in that brings this router"
+            "spec.provider: 'nginx': this version does not support it; name one of "
+            f"{', '.join(ROUTERS.names())}, or install a plug-in that brings this router"
         ),
     ),
     "a version that the router does not have": (
@@ -63,7 +64,6 @@ SAID = {
         ),
     ),
 }
-ROUTERS = ("istio", "smi", "linkerd", "gatewayapi")
 EVERYTHING = GOOD_CANARIES["every field at once"]
 CORPUS: dict[str, dict[str, Any]] = {
     **{name: bad.obj for name, bad in BAD_CANARIES.items()},
@@ -71,12 +71,12 @@ CORPUS: dict[str, dict[str, Any]] = {
     **{name: patched(a_canary(), changes) for name, (changes, _) in SAID.items()},
     **{
         f"every field at once on {router}": patched(EVERYTHING, {"provider": router})
-        for router in ("nginx", "nowhere", *ROUTERS)
+        for router in ("nginx", "nowhere", *ROUTERS.names())
     },
     **{
         f"{name} on {router}": patched(a_canary(), changes | {"provider": router})
         for name, (changes, _, _) in REFUSED.items()
-        for router in ROUTERS
+        for router in ROUTERS.names()
     },
     **{
         f"{value!r} for {field}": patched(a_canary(), {field: value})

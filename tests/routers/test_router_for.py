@@ -3,10 +3,12 @@
 import pytest
 
 from analysis.errors import UnknownPlugin
-from canary.routers import router_for
+from canary.routers import ROUTERS, router_for
 from canary.routers.gatewayapi import GatewayApiRouter
 from canary.routers.istio import IstioRouter
 from canary.routers.smi import SmiRouter
+
+EVERY_NAME = f"name one of {', '.join(ROUTERS.names())}, or"
 
 
 @pytest.mark.parametrize(
@@ -31,8 +33,8 @@ def test_a_provider_names_a_router_and_perhaps_a_version(
 @pytest.mark.parametrize(
     ("provider", "known"),
     [
-        ("isto", "name one of gatewayapi, istio, kubernetes, linkerd, smi, or"),
-        ("", "name one of gatewayapi, istio, kubernetes, linkerd, smi, or"),
+        ("isto", EVERY_NAME),
+        ("", EVERY_NAME),
         ("smi:v2", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("smi:", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("istio:v1", "name istio, or"),
