@@ -14,7 +14,7 @@ from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import TemplateReader
+from canary.controller.templates import TemplateReader, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
 from canary.settings import Settings
@@ -105,6 +105,10 @@ class AlertSender:
             return receiver.kind, receiver.config
         reference = receiver.provider_ref
         namespace = reference.namespace or key.namespace
+        if self._templates.unknown(alert_provider_key(key, reference)):
+            # The alert of an invalid Canary may come before the list of AlertProviders.
+            told = f"AlertProvider {namespace}/{reference.name} is not known yet"
+            raise NotDelivered(told, retryable=True)
         spec = self._templates.alert_provider(key.group, namespace, reference.name).spec
         address, token = spec.address or "", ""
         secret = await self._secrets.read(namespace, spec.secret_ref)

@@ -116,6 +116,10 @@ class TemplateReader:
         """Tell whether it is known that an object exists, or that it does not."""
         return self._caches.synced(key.kind, key.namespace)
 
+    def unknown(self, key: ObjectKey) -> bool:
+        """Tell whether an object may exist that is not known yet."""
+        return not self.synced(key) and not self._caches.absent(key.kind)
+
     def record(self, key: ObjectKey) -> TemplateRecord | None:
         """Look an object up; None where there is none."""
         record = self._caches.get(key.kind, key.namespace, key.name)

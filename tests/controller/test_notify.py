@@ -27,7 +27,7 @@ from canary.controller.templates import (
     alert_provider_record,
 )
 from canary.controller.webhooks import HookCaller
-from tests.controller.faults import Proxy, answer, proxied
+from tests.controller.faults import Proxy, answer, hang, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving
 
@@ -291,6 +291,24 @@ class TestAlerts:
                 return not (await world.status()).get("notices")
 
             await until(forgotten, "the notices are given up")
+
+    async def test_to_a_provider_that_is_not_known_yet_wait_until_it_is(self, world: World):
+        """A controller that starts on an invalid Canary has not listed the AlertProviders."""
+        async with receiving() as chat, proxied(world.server.url) as proxy:
+            await world.api.create(provider("chat", chat.url), PROVIDER)
+            await world.create_app()
+            match = [{"headers": {"x-canary": {"exact": "yes"}}}]
+            await world.create_canary(
+                provider="linkerd",
+                service={"port": 80, "targetPort": 9898, "match": match},
+                analysis={"alerts": [alert("chat", "info")]},
+            )
+            proxy.meet(r"GET .*/alertproviders", hang, always=True)
+            async with world.running_controller(url=proxy.url):
+                await until(lambda: world.events("Invalid"), "the Canary is refused")
+                proxy.relent()
+                proxy.release()
+                await chat.received(1)
 
     async def test_that_no_attempt_can_deliver_are_told_on_the_canary_once_for_each_cause(
         self, world: World
