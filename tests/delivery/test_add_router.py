@@ -10,6 +10,13 @@ import pytest
 pytestmark = pytest.mark.delivery
 
 ROOT = Path(__file__).parents[2]
+#: What the tests of a router need.
+ROOMS = (
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"),
+    *("analysis", "canary", "charts", "crds", "docs", "embedded", "tests"),
+)
+#: What tools leave.
+LEFT = {"__pycache__", ".hypothesis"}
 TABLE = "canary/routers/__init__.py"
 #: Made from the tables.
 RENDERED = ("charts/tidegate/files/routers.yaml", "docs/reference.md")
@@ -26,19 +33,18 @@ SUITES = (
 
 
 def tree() -> list[str]:
-    listed = subprocess.run(
-        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
+    """List the files of the tree, without those that tools leave on this machine."""
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in ((ROOT / room).rglob("*") if (ROOT / room).is_dir() else (ROOT / room,))
+        if path.is_file() and not LEFT & set(path.parts)
     )
-    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Copy the tree, but for what belongs to git and to this machine."""
+    """Copy the tree, as far as a router has to do with it."""
     for name in tree():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
@@ -79,7 +85,7 @@ def changed(copy: Path) -> set[str]:
     there = {
         path.relative_to(copy).as_posix()
         for path in copy.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and ".hypothesis" not in path.parts
+        if path.is_file() and not LEFT & set(path.parts)
     }
     differing = {
         name for name in known & there if (ROOT / name).read_bytes() != (copy / name).read_bytes()
