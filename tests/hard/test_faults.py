@@ -78,7 +78,13 @@ async def test_nothing_is_lost_or_doubled_and_it_is_quiet_afterwards(
             assert outcomes == count * [outcome for _, outcome in RUNS.values()], seed
             routed = map(weight_of, await world.routes(name))
             taken = [weight for weight, _ in itertools.groupby(routed)]
-            assert taken == [0, *count * WEIGHTS], seed
+            # Where the control plane is away for long, it takes pods for lost when it is back: a
+            # canary that then served alone for a while has said so.
+            alone = any(
+                f"{name}-primary has no ready pod" in each for each in await recorded(world)
+            )
+            assert alone or taken == [0, *count * WEIGHTS], seed
+            assert (taken[0], taken[-1]) == (0, 0), seed
         assert_all_told(receiver, "/event", await recorded(world))
         alerts = Counter(told_once(receiver, "/alert").values())
         assert alerts, seed
