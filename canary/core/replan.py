@@ -28,8 +28,8 @@ def replan(situation: Situation) -> Situation:
     widened = run.matched and not (step and step.matched)
     stays = number == run.step and not widened
     passes = min(run.passes, step.passes) if step and stays else 0
-    placed = situation.run(plan=plan.digest, step=number, matched=bool(step and step.matched))
-    placed = placed.run(passes=passes)
+    matched = bool(step and step.matched)
+    placed = situation.run(plan=plan.digest, step=number, matched=matched, passes=passes)
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION
     if at_gate and step and step.passes > max(passes, 1):
         # The new plan needs more passes before its gate than the run has.

@@ -5,8 +5,7 @@ from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import AUTOSCALER, Kind, Manifest
-from canary.api.ownership import own_metadata
-from canary.resources.names import primary_name
+from canary.scalers.copies import primary_copy, primary_reference, set_bounds
 
 
 class HorizontalPodAutoscalerScaler:
@@ -29,31 +28,15 @@ class HorizontalPodAutoscalerScaler:
         """
         spec: Manifest = deepcopy(source["spec"])
         target = canary.spec.target_ref
-        spec["scaleTargetRef"] = {
-            "apiVersion": target.api_version,
-            "kind": target.kind,
-            "name": canary.spec.primary_name,
-        }
+        spec["scaleTargetRef"] = primary_reference(canary)
         for metric in spec.get("metrics") or ():
             described = (metric.get("object") or {}).get("describedObject") or {}
             if (described.get("kind"), described.get("name")) == (target.kind, target.name):
                 described["name"] = canary.spec.primary_name
-        reference = canary.spec.autoscaler_ref
-        bounds = reference.primary_scaler_replicas if reference else None
-        if bounds and bounds.min_replicas is not None:
-            spec["minReplicas"] = bounds.min_replicas
-        if bounds and bounds.max_replicas is not None:
-            spec["maxReplicas"] = bounds.max_replicas
+        set_bounds(canary, spec, fewest="minReplicas", most="maxReplicas")
         if minimum > spec.get("minReplicas", 1):
             spec["minReplicas"] = min(minimum, spec["maxReplicas"])
-        return {
-            "apiVersion": self.kind.api_version(self.kind.versions[0]),
-            "kind": self.kind.kind,
-            "metadata": own_metadata(
-                canary, primary_name(source["metadata"]["name"]), existing=existing
-            ),
-            "spec": spec,
-        }
+        return primary_copy(canary, self.kind, source, spec, existing)
 
     def minimum(self, manifest: Manifest) -> int:
         """Give the fewest replicas; one where none are set."""

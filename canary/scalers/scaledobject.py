@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from canary.api.canary import AutoscalerReference, Canary
 from canary.api.kinds import SCALED_OBJECT, Kind, Manifest
-from canary.api.ownership import own_metadata
 from canary.resources.names import primary_name
+from canary.scalers.copies import primary_copy, primary_reference, set_bounds
 
 PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
 """KEDA keeps the workload at this number, and scales nothing, while the annotation is there."""
@@ -37,35 +37,22 @@ class ScaledObjectScaler:
         the queries. No annotation is copied: one that pauses the target's must not pause this one.
         """
         spec: Manifest = deepcopy(source["spec"])
-        target, reference = canary.spec.target_ref, canary.spec.autoscaler_ref
+        reference = canary.spec.autoscaler_ref
         spec["scaleTargetRef"] = {
             **(spec.get("scaleTargetRef") or {}),
-            "apiVersion": target.api_version,
-            "kind": target.kind,
-            "name": canary.spec.primary_name,
+            **primary_reference(canary),
         }
         for trigger in spec.get("triggers") or ():
             _ask_about_primary(canary, reference, trigger)
         config = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
         if config.get("name"):
             config["name"] = primary_name(config["name"])
-        bounds = reference.primary_scaler_replicas if reference else None
-        if bounds and bounds.min_replicas is not None:
-            spec["minReplicaCount"] = bounds.min_replicas
-        if bounds and bounds.max_replicas is not None:
-            spec["maxReplicaCount"] = bounds.max_replicas
+        set_bounds(canary, spec, fewest="minReplicaCount", most="maxReplicaCount")
         if minimum > spec.get("minReplicaCount", _MINIMUM):
             spec["minReplicaCount"] = min(minimum, spec.get("maxReplicaCount", _MAXIMUM))
             # An idle primary would be smaller than its minimum.
             spec.pop("idleReplicaCount", None)
-        return {
-            "apiVersion": self.kind.api_version(self.kind.versions[0]),
-            "kind": self.kind.kind,
-            "metadata": own_metadata(
-                canary, primary_name(source["metadata"]["name"]), existing=existing
-            ),
-            "spec": spec,
-        }
+        return primary_copy(canary, self.kind, source, spec, existing)
 
     def minimum(self, manifest: Manifest) -> int:
         """Give the fewest replicas; none where none are set."""

@@ -136,11 +136,7 @@ class AutoscalerController:
         }
         if scaled or "lastScaleTime" in before:
             status["lastScaleTime"] = moment if scaled else before["lastScaleTime"]
-        if status != before:
-            self._cluster.objects.replace(
-                self._resource, *name_of(autoscaler), {**autoscaler, "status": status}, MANAGER,
-                subresource="status",
-            )  # fmt: skip
+        self._cluster.write_status(self._resource, autoscaler, status)
 
 
 def _condition(kind: str, status: str, reason: str, message: str) -> Object:

@@ -8,15 +8,15 @@ import hashlib
 from tidegate_embedded.apiserver.lifecycle import TEMPLATE_GENERATION, DeleteOptions
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event, Name
-from tidegate_embedded.apiserver.values import Object, at_path, child, copied, moment_of, to_json
-from tidegate_embedded.controllers.pods import NODE, PODS, is_ready, ready_since
+from tidegate_embedded.apiserver.values import Object, at_path, copied, to_json
+from tidegate_embedded.controllers.pods import NODE, PODS, available, is_ready
 from tidegate_embedded.controllers.work import (
     MANAGER,
     Cluster,
-    controller_of,
     is_dying,
     name_of,
     owner_reference,
+    pod_of,
 )
 
 DAEMON_SETS: StorageKey = ("apps", "daemonsets")
@@ -41,10 +41,8 @@ class DaemonSetController:
             self._cluster.queue.add(self.sync, name_of(event.stored.object))
         elif key == PODS:
             for stored in (event.stored, event.before):
-                owner = stored and controller_of(stored.object)
-                place = self._cluster.places.get(owner) if owner else None
-                if place is not None and place[0] == DAEMON_SETS:
-                    self._cluster.queue.add(self.sync, place[1])
+                if stored is not None:
+                    self._cluster.wake_owner(self.sync, DAEMON_SETS, stored.object)
 
     def sync(self, name: Name) -> None:
         """Take one step of a DaemonSet's rollout and write its status."""
@@ -100,53 +98,24 @@ class DaemonSetController:
             self._delete(*old)
         elif not new:
             self._create(daemon_set, digest)
-        elif self._available(daemon_set, new):
+        elif available(self._cluster, daemon_set, new, self.sync):
             self._delete(*old)
 
     def _create(self, daemon_set: Object, digest: str) -> None:
-        metadata, template = daemon_set["metadata"], daemon_set["spec"]["template"]
-        pod: Object = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "generateName": f"{metadata['name']}-",
-                "labels": {
-                    **(at_path(template, "metadata", "labels") or {}),
-                    HASH: digest,
-                    POD_GENERATION: _template_generation(daemon_set),
-                },
-                "ownerReferences": [owner_reference(daemon_set)],
-            },
-            "spec": copied(template["spec"]),
-        }
-        if annotations := at_path(template, "metadata", "annotations"):
-            child(pod, "metadata")["annotations"] = copied(annotations)
-        self._cluster.objects.create(self._pods, metadata["namespace"], pod, MANAGER)
+        labels = {HASH: digest, POD_GENERATION: _template_generation(daemon_set)}
+        namespace = daemon_set["metadata"]["namespace"]
+        self._cluster.objects.create(self._pods, namespace, pod_of(daemon_set, labels), MANAGER)
 
     def _delete(self, *pods: Object) -> None:
         for pod in pods:
             if not is_dying(pod):
                 self._cluster.objects.delete(self._pods, *name_of(pod), DeleteOptions())
 
-    def _available(self, daemon_set: Object, pods: list[Object]) -> int:
-        """Count the pods that have been ready for as long as the DaemonSet asks."""
-        least = daemon_set["spec"].get("minReadySeconds") or 0
-        moment = self._cluster.objects.clock()
-        left = [
-            least - (moment - moment_of(ready_since(pod) or "")).total_seconds()
-            for pod in pods
-            if is_ready(pod)
-        ]
-        still = [seconds for seconds in left if least and seconds > 0]
-        if still:
-            self._cluster.queue.add_later(self.sync, name_of(daemon_set), min(still))
-        return len(left) - len(still)
-
     def _write_status(self, daemon_set: Object, pods: list[Object]) -> None:
         # Of several pods on a node the oldest counts.
         wanted, counted = _fits(daemon_set), [pod for pod in pods if not is_dying(pod)][:1]
         on_node = len(pods[:1])
-        available = self._available(daemon_set, counted) if wanted else 0
+        ready = available(self._cluster, daemon_set, counted, self.sync) if wanted else 0
         status: Object = {
             "currentNumberScheduled": on_node if wanted else 0,
             "desiredNumberScheduled": int(wanted),
@@ -155,18 +124,14 @@ class DaemonSetController:
             "observedGeneration": daemon_set["metadata"]["generation"],
         }
         counts = {
-            "numberAvailable": available,
-            "numberUnavailable": int(wanted) - available,
+            "numberAvailable": ready,
+            "numberUnavailable": int(wanted) - ready,
             "updatedNumberScheduled": sum(_current(daemon_set, pod) for pod in counted)
             if wanted
             else 0,
         }
         status |= {field: count for field, count in counts.items() if count}
-        if status != daemon_set.get("status"):
-            self._cluster.objects.replace(
-                self._resource, *name_of(daemon_set), {**daemon_set, "status": status}, MANAGER,
-                subresource="status",
-            )  # fmt: skip
+        self._cluster.write_status(self._resource, daemon_set, status)
 
 
 def _fits(daemon_set: Object) -> bool:

@@ -57,18 +57,13 @@ class DeploymentController:
         if key == DEPLOYMENTS and event.change != "DELETED":
             self._cluster.queue.add(self.sync, name_of(event.stored.object))
         elif key == REPLICA_SETS:
-            self._wake_owner(event.stored.object)
+            self._cluster.wake_owner(self.sync, DEPLOYMENTS, event.stored.object)
         elif key == PODS and event.change == "DELETED":
             # `Recreate` waits until the last old pod is gone.
             owner = self._cluster.places.get(controller_of(event.stored.object) or "")
             replica_set = self._cluster.find(*owner) if owner else None
             if replica_set is not None:
-                self._wake_owner(replica_set)
-
-    def _wake_owner(self, replica_set: Object) -> None:
-        place = self._cluster.places.get(controller_of(replica_set) or "")
-        if place is not None and place[0] == DEPLOYMENTS:
-            self._cluster.queue.add(self.sync, place[1])
+                self._cluster.wake_owner(self.sync, DEPLOYMENTS, replica_set)
 
     def sync(self, name: Name) -> None:
         """Take one step of a Deployment's rollout and write its status."""
@@ -213,7 +208,6 @@ class DeploymentController:
     def _write_status(
         self, deployment: Object, new: Object | None, sets: list[Object], *, created: bool
     ) -> None:
-        before = deployment.get("status") or {}
         wanted = deployment["spec"]["replicas"]
 
         def total(field: str) -> int:
@@ -236,11 +230,7 @@ class DeploymentController:
             self._cluster.queue.add_later(
                 self.sync, name_of(deployment), conditions.seconds_left + 0.01
             )
-        if status != before:
-            self._cluster.objects.replace(
-                self._resource, *name_of(deployment), {**deployment, "status": status}, MANAGER,
-                subresource="status",
-            )  # fmt: skip
+        self._cluster.write_status(self._resource, deployment, status)
 
 
 def _replicas(replica_set: Object) -> Replicas:

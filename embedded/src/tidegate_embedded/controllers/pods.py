@@ -5,16 +5,17 @@ This is the scheduler and the kubelet of the embedded world, with one node.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from tidegate_embedded.apiserver.decoding import WriteOptions
 from tidegate_embedded.apiserver.errors import ApiError
 from tidegate_embedded.apiserver.lifecycle import DeleteOptions
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event
-from tidegate_embedded.apiserver.values import Object, timestamp
+from tidegate_embedded.apiserver.values import Object, moment_of, timestamp
 from tidegate_embedded.controllers.pod_status import pod_status
 from tidegate_embedded.controllers.runtime import PodReport, PodRuntime
-from tidegate_embedded.controllers.work import Cluster, is_dying, name_of
+from tidegate_embedded.controllers.work import Cluster, Work, is_dying, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,24 @@ def is_ready(pod: Object) -> bool:
         condition["type"] == "Ready" and condition["status"] == "True"
         for condition in (pod.get("status") or {}).get("conditions") or ()
     )
+
+
+def available(cluster: Cluster, owner: Object, pods: Iterable[Object], work: Work) -> int:
+    """Count the pods that have been ready for as long as their owner asks.
+
+    The owner is worked on again when that becomes true of another one.
+    """
+    least = owner["spec"].get("minReadySeconds") or 0
+    moment = cluster.objects.clock()
+    left = [
+        least - (moment - moment_of(ready_since(pod) or "")).total_seconds()
+        for pod in pods
+        if is_ready(pod)
+    ]
+    still = [seconds for seconds in left if least and seconds > 0]
+    if still:
+        cluster.queue.add_later(work, name_of(owner), min(still))
+    return len(left) - len(still)
 
 
 def ready_since(pod: Object) -> str | None:

@@ -13,7 +13,7 @@ from tidegate_embedded.apiserver.errors import ApiError
 from tidegate_embedded.apiserver.objects import Objects
 from tidegate_embedded.apiserver.resources import Resource, StorageKey
 from tidegate_embedded.apiserver.storage import Event, Name, Stored
-from tidegate_embedded.apiserver.values import Object
+from tidegate_embedded.apiserver.values import Object, at_path, copied
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +117,18 @@ class Cluster:
                 found.append(item)
         return found
 
+    def wake_owner(self, work: Work, kind: StorageKey, item: Object) -> None:
+        """Work on the object of a kind that controls another one, if one does."""
+        place = self.places.get(controller_of(item) or "")
+        if place is not None and place[0] == kind:
+            self.queue.add(work, place[1])
+
+    def write_status(self, resource: Resource, item: Object, status: Object) -> None:
+        """Write the status of an object, unless it has it already."""
+        if status != (item.get("status") or {}):
+            changed = {**item, "status": status}
+            self.objects.replace(resource, *name_of(item), changed, MANAGER, subresource="status")
+
     def observe(self, key: StorageKey, event: Event) -> None:
         """Follow a change."""
         metadata = event.stored.object["metadata"]
@@ -162,6 +174,24 @@ def owner_reference(owner: Object) -> Object:
         "uid": owner["metadata"]["uid"],
         "controller": True,
         "blockOwnerDeletion": True,
+    }
+
+
+def pod_of(owner: Object, labels: Object | None = None) -> Object:
+    """Return a pod by the template of an owner, which controls it, with more labels."""
+    template = owner["spec"]["template"]
+    metadata: Object = {
+        "generateName": f"{owner['metadata']['name']}-",
+        "labels": {**copied(at_path(template, "metadata", "labels") or {}), **(labels or {})},
+        "ownerReferences": [owner_reference(owner)],
+    }
+    if annotations := at_path(template, "metadata", "annotations"):
+        metadata["annotations"] = copied(annotations)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": copied(template["spec"]),
     }
 
 

@@ -1,0 +1,40 @@
+"""What the primary's autoscalers have in common, whatever their kind."""
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.api.ownership import own_metadata
+from canary.resources.names import primary_name
+
+
+def primary_reference(canary: Canary) -> Manifest:
+    """Give the reference by which an autoscaler names the primary."""
+    target = canary.spec.target_ref
+    return {
+        "apiVersion": target.api_version,
+        "kind": target.kind,
+        "name": canary.spec.primary_name,
+    }
+
+
+def set_bounds(canary: Canary, spec: Manifest, *, fewest: str, most: str) -> None:
+    """Put the bounds that a Canary overrides into fields of a spec, in place."""
+    reference = canary.spec.autoscaler_ref
+    bounds = reference.primary_scaler_replicas if reference else None
+    if bounds and bounds.min_replicas is not None:
+        spec[fewest] = bounds.min_replicas
+    if bounds and bounds.max_replicas is not None:
+        spec[most] = bounds.max_replicas
+
+
+def primary_copy(
+    canary: Canary, kind: Kind, source: Manifest, spec: Manifest, existing: Manifest | None
+) -> Manifest:
+    """Give the primary's autoscaler of a kind, named after the target's, with a spec of its own."""
+    return {
+        "apiVersion": kind.api_version(kind.versions[0]),
+        "kind": kind.kind,
+        "metadata": own_metadata(
+            canary, primary_name(source["metadata"]["name"]), existing=existing
+        ),
+        "spec": spec,
+    }
