@@ -61,13 +61,17 @@ _STEP_STYLES = ("stepWeight", "stepWeights", "iterations")
 
 
 def _step_styles(analysis: object) -> Iterator[Fault]:
-    if isinstance(analysis, Mapping) and count(analysis, _STEP_STYLES) != 1:
+    if isinstance(analysis, Mapping) and count(analysis, _STEP_STYLES) > 1:
         yield (), analysis
 
 
+#: What to do about none of them, which not every router needs, or about several.
+NAME_THE_STEPS = "set exactly one of stepWeight, stepWeights and iterations"
 ONE_STEP_STYLE = Rule(
-    cel="[has(self.stepWeight), has(self.stepWeights), has(self.iterations)].exists_one(x, x)",
-    remedy="set exactly one of stepWeight, stepWeights and iterations",
+    cel="!(has(self.stepWeight) && has(self.stepWeights)) && "
+    "!(has(self.stepWeight) && has(self.iterations)) && "
+    "!(has(self.stepWeights) && has(self.iterations))",
+    remedy=NAME_THE_STEPS,
     faults=_step_styles,
 )
 

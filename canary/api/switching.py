@@ -17,6 +17,7 @@ _INSTEAD = "cannot send a share of the traffic: the canary passes {} without any
 def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, ...]]:
     """Read a Canary as blue/green, whatever steps it asks for; `router` is its name for people."""
     analysis = canary.spec.analysis
+    unsaid = not (canary.spec.skip_analysis or says_steps(analysis))
     read = switched(canary.spec)
     number = read.analysis.iterations
     counted = f"{number} analys{'is' if number == 1 else 'es'}"
@@ -29,12 +30,19 @@ def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, .
             f"{router} gives the promoted primary all traffic at once",
         ),
     }
-    warnings = tuple(
+    warnings = [
         SpecWarning(f"spec.analysis.{field}", shown(value), effect)
         for field, (value, effect) in asked.items()
         if value
-    )
-    return canary.but(spec=read), warnings
+    ]
+    if unsaid:
+        warnings.append(SpecWarning("spec.analysis.iterations", None, instead))
+    return canary.but(spec=read), tuple(warnings)
+
+
+def says_steps(analysis: Analysis) -> bool:
+    """Tell whether a Canary says by which steps traffic moves, or how many analyses must pass."""
+    return bool(analysis.step_weight or analysis.step_weights or analysis.iterations)
 
 
 def switched(spec: CanarySpec) -> CanarySpec:

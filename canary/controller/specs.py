@@ -7,9 +7,10 @@ from analysis.errors import UnknownPlugin
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.raw import part
+from canary.api.rules import NAME_THE_STEPS
 from canary.api.salvage import salvage
 from canary.api.shown import shown
-from canary.api.switching import switching
+from canary.api.switching import says_steps, switching
 from canary.api.tolerated import tolerated
 from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
@@ -55,6 +56,7 @@ class SpecReader:
         except InvalidSpec as invalid:
             problems += invalid.problems
             canary = salvage(document)
+        whole = not problems
         generation = part(manifest.get("metadata"), "generation") or 0
         if canary is None:
             return ReadSpec(generation=generation, problems=tuple(problems))
@@ -69,6 +71,7 @@ class SpecReader:
         problems += refused
         if router is not None:
             problems += _of_others(router.problems(canary), refused)
+            problems += _without_steps(canary, router) if whole else ()
         if workload is not None:
             problems += _beyond_abilities(canary, workload)
         if self._own_namespace_only:
@@ -104,6 +107,13 @@ def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Itera
     for problem in problems:
         if not f"{problem.field}.".startswith(whole):
             yield problem
+
+
+def _without_steps(canary: Canary, router: Router) -> Iterator[Problem]:
+    """Name an analysis that says no steps, where the router does not switch all traffic at once."""
+    analysis = canary.spec.analysis
+    if router.abilities(canary).splits and not says_steps(analysis):
+        yield Problem("spec.analysis", shown(analysis), NAME_THE_STEPS)
 
 
 def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:

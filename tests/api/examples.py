@@ -669,9 +669,6 @@ BAD_CANARIES: dict[str, Bad] = {
         "write at most 234 characters",
     ),
     # rules between fields
-    "no way to step": _bad(
-        {"analysis/stepWeight": GONE}, "analysis", "an object", "set exactly one of", "rule"
-    ),
     "two ways to step": _bad(
         {"analysis/iterations": 5}, "analysis", "an object", "set exactly one of", "rule"
     ),

@@ -17,7 +17,7 @@ from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.installed import missing_plugins
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
-from tests.api.examples import BAD, JsonObject, a_canary, a_receiver, a_template, patched
+from tests.api.examples import BAD, GONE, JsonObject, a_canary, a_receiver, a_template, patched
 from tests.api.test_unsupported import REFUSED
 
 TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
@@ -40,6 +40,7 @@ OF_ANY_KIND = {
 OBJECTS: dict[str, JsonObject] = {
     # An object of another kind or version reaches no resource of ours, and is refused unread.
     **{name: bad.obj for name, bad in BAD.items() if bad.field.startswith("spec")},
+    "no way to step": patched(a_canary(), {"analysis/stepWeight": GONE}),
     "a router of a later version, which this version does not act on": patched(
         a_canary(), {"provider": "nginx"}
     ),

@@ -39,6 +39,35 @@ def test_steps_are_read_as_ten_analyses_without_traffic(field: str, value: Any, 
     )
 
 
+def test_no_steps_at_all_are_read_as_ten_analyses_without_traffic() -> None:
+    analysis, (warning,) = read()
+    assert analysis.iterations == 10
+    assert warning == (
+        "spec.analysis.iterations: not set: kubernetes cannot send a share of the traffic: the "
+        "canary passes 10 analyses without any, then gets all"
+    )
+
+
+def test_nothing_is_said_of_steps_where_no_analysis_is_made() -> None:
+    manifest = patched(a_canary(), WEIGHTED | {"provider": "kubernetes", "skipAnalysis": True})
+    assert (READER.problems(manifest), READER.warnings(manifest)) == ((), ())
+
+
+@pytest.mark.parametrize("provider", ["istio", "smi"])
+def test_a_router_of_shares_needs_to_be_told_the_steps(provider: str) -> None:
+    manifest = patched(a_canary(), WEIGHTED | {"provider": provider})
+    (problem,) = READER.problems(manifest)
+    assert str(problem) == (
+        "spec.analysis: an object: set exactly one of stepWeight, stepWeights and iterations"
+    )
+
+
+def test_steps_that_cannot_be_read_are_one_problem() -> None:
+    manifest = patched(a_canary(), {"provider": "istio", "analysis/stepWeight": "10"})
+    (problem,) = READER.problems(manifest)
+    assert problem.field == "spec.analysis.stepWeight"
+
+
 def test_a_stepped_way_back_is_one_step() -> None:
     analysis, (warning,) = read(iterations=1, stepWeightPromotion=20)
     assert analysis.step_weight_promotion == 0
