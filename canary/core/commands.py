@@ -71,12 +71,12 @@ def _carry_out(situation: Situation, command: Command) -> Turn:
     turn = _COMMANDS[command.verb](_noted(situation, command.verb, signature), signature)
     if isinstance(turn, _Refusal):
         message = f"{turn.why} (phase {situation.status.phase or 'New'}{_waiting(situation)})"
-        refused = situation.record(command.verb, command.value, refusal=message)
+        refused = situation.note_command(command.verb, command.value, refusal=message)
         told = f"{command.verb} {signature.shown} was refused: {message}"
         return refused.tell("CommandRefused", told, Severity.WARN)
     if not isinstance(turn, Situation):
         return turn
-    recorded = _noted(turn, command.verb, signature).record(command.verb, command.value)
+    recorded = _noted(turn, command.verb, signature).note_command(command.verb, command.value)
     return recorded.tell("CommandAccepted", f"{command.verb} {signature.shown}")
 
 
@@ -85,7 +85,7 @@ def _noted(situation: Situation, verb: str, signature: Signature) -> Situation:
     run, note = situation.status.run, f"{verb} by {signature.giver}"
     if run is None or note in run.commands[-1:]:
         return situation
-    return situation.run(commands=(*run.commands, note)[-_NOTED:])
+    return situation.with_run(commands=(*run.commands, note)[-_NOTED:])
 
 
 def _waiting(situation: Situation) -> str:
@@ -116,7 +116,7 @@ def _approve(situation: Situation, signature: Signature) -> Situation | _Refusal
     if isinstance(gates, _Refusal):
         return gates
     approvals = (*situation.current_run.approvals, *gates)
-    return situation.run(approvals=tuple(dict.fromkeys(approvals)))
+    return situation.with_run(approvals=tuple(dict.fromkeys(approvals)))
 
 
 def _reject(situation: Situation, signature: Signature) -> Situation | _Refusal:
@@ -142,7 +142,7 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     if paused is None:
         return _Refusal("nothing is paused")
     # A pause is no fault of those who open gates.
-    resumed = situation.but(paused=None).excuse(paused.since)
+    resumed = situation.but(paused=None).stop_clocks(paused.since)
     return resumed.but(waiting_for=None) if resumed.waits_for(why.PAUSED) else resumed
 
 
@@ -163,7 +163,7 @@ def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
 
 def _promote(situation: Situation, _: Signature) -> Situation | _Refusal:
     opened = situation.but(paused=None)
-    return _not_in_run(situation) or opened.run(
+    return _not_in_run(situation) or opened.with_run(
         full_promotion=True, approvals=tuple(GATES.values())
     )
 

@@ -36,7 +36,7 @@ from canary.core.invalid import tell_invalid, without_spec
 from canary.core.lasting import lasting_at, tell_waits
 from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice
-from canary.core.outages import excused
+from canary.core.outages import without_outages
 from canary.core.phases import IDLE, RUNNING
 from canary.core.placement import place
 from canary.core.pods import pods_matter_at
@@ -69,7 +69,7 @@ def decide(
 ) -> Decision | Question:
     """Decide what happens next, or ask for the one fact that is missing to decide."""
     situation = Situation(spec=spec, status=status, facts=facts, now=now)
-    turn = _turn(_noted(remember_size(replan(excused(repaired(situation))))))
+    turn = _turn(_noted(remember_size(replan(without_outages(repaired(situation))))))
     if isinstance(turn, Situation):
         return _conclude(turn, status)
     return Question(need=turn, meanwhile=desired(situation))
@@ -181,7 +181,7 @@ def _resumed(situation: Situation) -> Situation:
     wait = situation.status.waiting_for
     if wait is None or wait.reason != why.SUSPENDED:
         return situation
-    resumed = situation.excuse(wait.since).but(waiting_for=None)
+    resumed = situation.stop_clocks(wait.since).but(waiting_for=None)
     return resumed.tell("Resumed", "The Canary is resumed")
 
 

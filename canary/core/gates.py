@@ -81,7 +81,7 @@ def shut(situation: Situation, reason: str, message: str, *, ask_again: bool) ->
         return time_out(held)
     if first:
         held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held.spec, type_))
-    return held.look_again() if ask_again else held.run(next_analysis_at=None)
+    return held.look_again() if ask_again else held.with_run(next_analysis_at=None)
 
 
 def overdue(situation: Situation) -> bool:

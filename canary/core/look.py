@@ -43,7 +43,7 @@ analysis that passes, so that a canary which comes and goes does not get the dea
 
 def look(situation: Situation) -> Turn:
     """Look at a run whose canary is ready, if it is time."""
-    situation = situation.run() if situation.begun else situation.release(*UNREADY)
+    situation = situation.with_run() if situation.begun else situation.end_holds(*UNREADY)
     run = situation.current_run
     if run.full_promotion or situation.spec.skip_analysis:
         return promote(situation)
@@ -135,7 +135,7 @@ def _first_look(situation: Situation) -> Turn:
         return _fail_check(situation, answer.message)
     if not isinstance(answer, Passed):
         return answer
-    ready = situation.run(pre_rollout_passed=True)
+    ready = situation.with_run(pre_rollout_passed=True)
     ready = ready.tell("AnalysisStarted", f"Starting the analysis of {ready.target_name}")
     if ready.status.canary_weight:
         # The canary serves already, for want of a healthy primary: what it serves is judged before
@@ -161,9 +161,9 @@ def _analyse(situation: Situation) -> Turn:
         return _fail_check(judged, messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
-    passed = judged.run(analysis_passed=True)
+    passed = judged.with_run(analysis_passed=True)
     if not passed.target_ready:
-        return passed.release(why.ANALYSIS_INCONCLUSIVE).look_again()
+        return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
     return _count_pass(_release(passed))
 
 
@@ -173,7 +173,7 @@ def _count_pass(situation: Situation) -> Turn:
     if step.passes == 1:
         return _take_step(situation)
     passes = min(situation.current_run.passes + 1, step.passes)
-    counted = situation.run(passes=passes).but(iterations=passes)
+    counted = situation.with_run(passes=passes).but(iterations=passes)
     if passes > situation.current_run.passes:
         counted = counted.tell("IterationPassed", f"Iteration {passes} of {step.passes} passed")
     if passes == step.passes:
@@ -184,13 +184,13 @@ def _count_pass(situation: Situation) -> Turn:
 def _release(situation: Situation) -> Situation:
     """End what held the run; a primary that is lost is one episode until it is back."""
     back = (why.PRIMARY_NOT_READY,) if situation.primary_serves else ()
-    return situation.release(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
+    return situation.end_holds(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
 
 
 def _fail_check(situation: Situation, message: str) -> Situation:
     """Count a failed check, and roll back in this very decision where it reaches the threshold."""
     threshold = situation.spec.analysis.failures_to_roll_back
-    failed = situation.run(analysis_passed=False).release(why.ANALYSIS_INCONCLUSIVE)
+    failed = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
     failed = failed.but(failed_checks=situation.status.failed_checks + 1)
     count = f"{failed.status.failed_checks} of {threshold} failed checks"
     if failed.status.failed_checks >= threshold:
@@ -202,7 +202,7 @@ def _fail_check(situation: Situation, message: str) -> Situation:
 
 def _inconclusive(situation: Situation, message: str) -> Situation:
     first = not situation.held_by(why.ANALYSIS_INCONCLUSIVE)
-    held = situation.run(analysis_passed=False).hold(
+    held = situation.with_run(analysis_passed=False).hold(
         why.ANALYSIS_INCONCLUSIVE,
         f"waiting for a verdict, at the weight as it is: {message}",
         situation.progress_deadline,
@@ -231,7 +231,7 @@ def _take_step(situation: Situation) -> Turn:
             return shut(situation, why.TRAFFIC_GATE, answer.message, ask_again=again)
         if not isinstance(answer, Passed):
             return answer
-    opened = situation.release(why.TRAFFIC_GATE)
+    opened = situation.end_holds(why.TRAFFIC_GATE)
     if Gate.PROMOTION in gates:
         answer = ask_gate(opened, why.PROMOTION_GATE)
         if isinstance(answer, Refused):
@@ -243,11 +243,11 @@ def _take_step(situation: Situation) -> Turn:
 
 
 def _advance(situation: Situation, number: int, step: Step) -> Situation:
-    moved = situation.enter(Phase.PROGRESSING).take(number)
+    moved = situation.enter(Phase.PROGRESSING).take_step(number)
     if step.weight or step.mirror:
         reason = "WeightAdvanced" if step.weight else "MirroringStarted"
         moved = moved.tell(reason, _told(moved, step))
-    moved = _release(moved.run(analysis_passed=False, approvals=())).release(*GATES)
+    moved = _release(moved.with_run(analysis_passed=False, approvals=())).end_holds(*GATES)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()
 
 

@@ -22,7 +22,7 @@ def merged(outages: Iterable[Outage]) -> tuple[Outage, ...]:
     return tuple(found)
 
 
-def excused(situation: Situation) -> Situation:
+def without_outages(situation: Situation) -> Situation:
     """Take the outages that have ended out of every clock, each of them once."""
     status, counted = situation.status, situation.status.outages_until
     fresh = [each for each in situation.facts.outages if counted is None or each.end > counted]

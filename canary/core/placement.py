@@ -104,7 +104,7 @@ def _restore_canary(situation: Situation) -> Situation:
     weight = situation.step_weight
     back = f"its weight is back at {weight} %" if weight else "requests are mirrored to it again"
     message = f"{situation.target_name} is ready again: {back}"
-    restored = situation.resume(weight).run(analysis_passed=False).look_again()
+    restored = situation.resume(weight).with_run(analysis_passed=False).look_again()
     waiting = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")
     return waiting.tell("TrafficRestored", message)
 

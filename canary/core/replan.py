@@ -29,11 +29,13 @@ def replan(situation: Situation) -> Situation:
     stays = number == run.step and not widened
     passes = min(run.passes, step.passes) if step and stays else 0
     matched = bool(step and step.matched)
-    placed = situation.run(plan=plan.digest, step=number, matched=matched, passes=passes)
+    placed = situation.with_run(plan=plan.digest, step=number, matched=matched, passes=passes)
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION
     if at_gate and step and step.passes > max(passes, 1):
         # The new plan needs more passes before its gate than the run has.
-        placed = placed.enter(Phase.PROGRESSING).run(approvals=()).release(why.PROMOTION_GATE)
+        placed = (
+            placed.enter(Phase.PROGRESSING).with_run(approvals=()).end_holds(why.PROMOTION_GATE)
+        )
     if widened:
         placed = placed.step_to(0)
     elif step and not step.weight:

@@ -36,7 +36,7 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
         runs=situation.status.runs + 1,
         waiting_for=None,
     )
-    return new.run(images=changes(situation.status, revision))
+    return new.with_run(images=changes(situation.status, revision))
 
 
 def _pass_first_gate(situation: Situation) -> Turn:
@@ -76,7 +76,7 @@ def waiting(situation: Situation) -> Turn:
 def _start(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
     sized = settle_size(situation)
-    started = sized.enter(Phase.PROGRESSING).look_again().run(next_analysis_at=None, holds=())
+    started = sized.enter(Phase.PROGRESSING).look_again().with_run(next_analysis_at=None, holds=())
     changed = f" ({started.current_run.images})" if started.current_run.images else ""
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
     message = f"New revision {revision}, scaling up"
@@ -108,7 +108,7 @@ def progressing(situation: Situation) -> Turn:
     if not situation.target_ready:
         return _canary_not_ready(situation, target)
     if situation.status.paused:
-        return _pause(situation.release(*UNREADY))
+        return _pause(situation.end_holds(*UNREADY))
     if overdue(situation):
         return time_out(situation)
     return _route_refused(situation) if situation.facts.refusal else look(situation)

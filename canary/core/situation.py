@@ -106,13 +106,13 @@ class Situation:
         """Intend a weight of all traffic for the canary, and come back to no other."""
         return self.carry(weight, step=weight)
 
-    def take(self, number: int) -> Self:
+    def take_step(self, number: int) -> Self:
         """Intend the traffic of a step of the plan, by its number.
 
         Traffic that the canary has for want of the primary stays on it until the primary is ready.
         """
         step, kept, above = self.plan.steps[number - 1], self.status.canary_weight, self.above_step
-        taken = self.run(plan=self.plan.digest, step=number, matched=step.matched, passes=0)
+        taken = self.with_run(plan=self.plan.digest, step=number, matched=step.matched, passes=0)
         if not above:
             return taken.resume(step.weight)
         return taken.carry(kept if step.matched else max(step.weight, kept), step=step.weight)
@@ -158,7 +158,7 @@ class Situation:
         )
         if self.status.run is None:
             return carrying
-        return carrying.run(step_weight=None if at_step == weight else at_step)
+        return carrying.with_run(step_weight=None if at_step == weight else at_step)
 
     def _step_number(self, weight: int) -> int:
         """Give the number of the step for people: in a promotion it falls with the weight."""
@@ -244,25 +244,25 @@ class Situation:
         """Note that something holds the run, where it is not noted yet."""
         if self.held_by(reason):
             return self
-        return self.run(holds=(*self.current_run.holds, Hold(reason=reason, since=self.now)))
+        return self.with_run(holds=(*self.current_run.holds, Hold(reason=reason, since=self.now)))
 
     def look_again(self) -> Self:
         """Have the run looked at when an interval has passed."""
-        return self.run(
+        return self.with_run(
             looks=self.current_run.looks + 1,
             next_analysis_at=self.now + self.spec.analysis.interval,
         )
 
-    def release(self, *reasons: str) -> Self:
+    def end_holds(self, *reasons: str) -> Self:
         """End holds, whether there are any or not."""
         kept = tuple(hold for hold in self.current_run.holds if hold.reason not in reasons)
-        return self.run(holds=kept)
+        return self.with_run(holds=kept)
 
-    def excuse(self, since: datetime) -> Self:
+    def stop_clocks(self, since: datetime) -> Self:
         """Stop the clocks of what holds the run for the time that has passed since then."""
         if self.status.run is None:
             return self
-        return self.run(
+        return self.with_run(
             holds=tuple(
                 hold.but(since=hold.since + (self.now - max(since, hold.since)))
                 for hold in self.status.run.holds
@@ -393,7 +393,7 @@ class Situation:
         )
         return self.but(notices=(*self.status.notices, told)[-NOTICES_KEPT:])
 
-    def run(self, **changes: object) -> Self:
+    def with_run(self, **changes: object) -> Self:
         """Change the record of the run under way."""
         return self.but(run=self.current_run.but(**changes))
 
@@ -422,7 +422,7 @@ class Situation:
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)
 
-    def record(self, verb: str, value: str, *, refusal: str = "") -> Self:
+    def note_command(self, verb: str, value: str, *, refusal: str = "") -> Self:
         """Record a command as done; one whose annotation is still there is never forgotten."""
         done = CommandRecord(
             verb=verb, value=value, at=self.now, accepted=not refusal, message=refusal

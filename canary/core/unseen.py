@@ -32,4 +32,4 @@ def seen_again(situation: Situation) -> Situation:
     blind = next((each for each in run.holds if each.reason == why.OBSTACLE), None) if run else None
     if blind is None or situation.facts.unseen:
         return situation
-    return situation.excuse(blind.since).release(why.OBSTACLE)
+    return situation.stop_clocks(blind.since).end_holds(why.OBSTACLE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from canary.api.status import Hold, Phase, Wait
 from canary.core import waits
 from canary.core.facts import Outage
-from canary.core.outages import excused, merged
+from canary.core.outages import merged, without_outages
 from canary.core.situation import Situation
 from tests.builders import a_run, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided, up
@@ -27,7 +27,7 @@ def a_situation(now: int, *outages: tuple[int, int], **status: object) -> Situat
 
 
 def test_an_outage_during_a_wait_moves_its_deadline_by_as_much():
-    after = excused(a_situation(600, (200, 500))).status
+    after = without_outages(a_situation(600, (200, 500))).status
     assert after.waiting_for == WAIT.but(since=at(400), deadline=at(1000))
     assert after.run is not None
     assert after.run.holds == (GATE.but(since=at(350)),)
@@ -35,16 +35,16 @@ def test_an_outage_during_a_wait_moves_its_deadline_by_as_much():
 
 
 def test_of_an_outage_only_what_falls_into_the_wait_counts():
-    after = excused(a_situation(600, (0, 150))).status
+    after = without_outages(a_situation(600, (0, 150))).status
     assert after.waiting_for == WAIT.but(since=at(150), deadline=at(750))
     assert after.run is not None
     assert after.run.holds == (GATE.but(since=at(150)),)
 
 
 def test_an_outage_counts_once_however_often_it_is_told():
-    once = excused(a_situation(600, (200, 500)))
-    assert excused(once) is once
-    more = excused(
+    once = without_outages(a_situation(600, (200, 500)))
+    assert without_outages(once) is once
+    more = without_outages(
         a_situation(
             900,
             (200, 500),
@@ -62,7 +62,7 @@ def test_what_was_away_for_several_reasons_at_once_was_away_once():
         Outage(at(1), at(6)),
         Outage(at(8), at(9)),
     )
-    after = excused(a_situation(600, (200, 400), (300, 500))).status
+    after = without_outages(a_situation(600, (200, 400), (300, 500))).status
     assert after.waiting_for == WAIT.but(since=at(400), deadline=at(1000))
 
 
@@ -77,7 +77,7 @@ def test_what_was_away_for_several_reasons_at_once_was_away_once():
 )
 def test_where_no_clock_runs_an_outage_changes_nothing(status):
     situation = a_situation(600, (200, 500), **status)
-    assert excused(situation) is situation
+    assert without_outages(situation) is situation
 
 
 def test_while_something_is_away_no_deadline_passes_and_it_is_looked_at_again():
@@ -108,7 +108,7 @@ def test_while_something_is_away_no_deadline_passes_and_it_is_looked_at_again():
 def test_a_deadline_is_as_far_as_the_time_that_was_seen(outages, now):
     """The oracle counts second by second."""
     situation = a_situation(now, *outages)
-    wait = excused(situation).status.waiting_for
+    wait = without_outages(situation).status.waiting_for
     assert wait is not None
     assert wait.deadline is not None
     unseen = sum(any(start <= second < end for start, end in outages) for second in range(100, now))
