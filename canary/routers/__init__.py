@@ -80,6 +80,14 @@ class Router(Protocol):
         With a variant, their versions are narrowed to it, so that discovery says what is missing.
         """
 
+    @property
+    def writes(self) -> tuple[Kind, ...]:
+        """Those of its kinds that it writes: the role follows from them."""
+
+    @property
+    def reads(self) -> tuple[Kind, ...]:
+        """Those of its kinds that it reads and never writes."""
+
     def abilities(self, canary: Canary) -> Abilities:
         """Tell what it can say for a Canary; its protocol may leave less than there is."""
 

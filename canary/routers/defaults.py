@@ -3,7 +3,7 @@
 from typing import ClassVar, Protocol
 
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
+from canary.api.kinds import Kind, Manifest
 from canary.errors import Problem, SpecWarning
 from canary.routers import RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
@@ -15,6 +15,13 @@ class _Able(Protocol):
     def abilities(self, canary: Canary) -> Abilities: ...
 
 
+class _Known(Protocol):
+    @property
+    def kinds(self) -> tuple[Kind, ...]: ...
+    @property
+    def reads(self) -> tuple[Kind, ...]: ...
+
+
 class RouterDefaults:
     """Weights and nothing else, and an API without a word for a refusal.
 
@@ -23,6 +30,16 @@ class RouterDefaults:
 
     variants: ClassVar[tuple[str, ...]] = ()
     by_apex: ClassVar[bool] = False
+
+    @property
+    def writes(self: _Known) -> tuple[Kind, ...]:
+        """All kinds but those that it only reads."""
+        return tuple(kind for kind in self.kinds if kind not in self.reads)
+
+    @property
+    def reads(self) -> tuple[Kind, ...]:
+        """None."""
+        return ()
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""

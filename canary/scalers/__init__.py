@@ -14,9 +14,20 @@ from canary.api.kinds import Kind, Manifest
 
 
 class Scaler(Protocol):
-    """Read and render the autoscalers of one kind."""
+    """Read and render the autoscalers of one kind.
+
+    One of a third party may leave out what `defaults.py` has.
+    """
 
     kind: ClassVar[Kind]
+
+    @property
+    def writes(self) -> tuple[Kind, ...]:
+        """The kinds that it reads and writes: the role follows from them."""
+
+    @property
+    def reads(self) -> tuple[Kind, ...]:
+        """The kinds that it reads and never writes."""
 
     def primary(
         self, canary: Canary, source: Manifest, *, minimum: int, existing: Manifest | None
@@ -46,6 +57,7 @@ SCALERS: PluginTable[Scaler] = PluginTable(
         "HorizontalPodAutoscaler": "canary.scalers.hpa:HorizontalPodAutoscalerScaler",
         "ScaledObject": "canary.scalers.scaledobject:ScaledObjectScaler",
     },
+    defaults="canary.scalers.defaults:ScalerDefaults",
 )
 
 

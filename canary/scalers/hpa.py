@@ -6,9 +6,10 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import AUTOSCALER, Kind, Manifest
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
+from canary.scalers.defaults import ScalerDefaults
 
 
-class HorizontalPodAutoscalerScaler:
+class HorizontalPodAutoscalerScaler(ScalerDefaults):
     """Read and render HorizontalPodAutoscalers."""
 
     kind: ClassVar[Kind] = AUTOSCALER

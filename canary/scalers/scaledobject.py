@@ -8,6 +8,7 @@ from canary.api.canary import AutoscalerReference, Canary
 from canary.api.kinds import SCALED_OBJECT, Kind, Manifest
 from canary.resources.names import primary_name
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
+from canary.scalers.defaults import ScalerDefaults
 
 PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
 """KEDA keeps the workload at this number, and scales nothing, while the annotation is there."""
@@ -18,7 +19,7 @@ _MINIMUM, _MAXIMUM = 0, 100
 """KEDA's defaults."""
 
 
-class ScaledObjectScaler:
+class ScaledObjectScaler(ScalerDefaults):
     """Read and render ScaledObjects."""
 
     kind: ClassVar[Kind] = SCALED_OBJECT

@@ -63,7 +63,10 @@ class Promotion:
 
 
 class Target(Protocol):
-    """Read and render the workloads of one kind."""
+    """Read and render the workloads of one kind.
+
+    One of a third party may leave out what `defaults.py` has.
+    """
 
     kind: ClassVar[Kind]
     abilities: ClassVar[frozenset[Ability]]
@@ -71,6 +74,14 @@ class Target(Protocol):
     """The kind in which the workload's controller remembers earlier templates."""
     beside: ClassVar[tuple[Kind, ...]]
     """The kinds that tell, beside the pods, which template a pod was made from."""
+
+    @property
+    def writes(self) -> tuple[Kind, ...]:
+        """The kinds that it reads and writes: the role follows from them."""
+
+    @property
+    def reads(self) -> tuple[Kind, ...]:
+        """The kinds that it reads and never writes."""
 
     def counts(self, manifest: Manifest) -> Counts:
         """Count the pods of a workload, as its status tells."""
@@ -106,6 +117,7 @@ TARGETS: PluginTable[Target] = PluginTable(
         "DaemonSet": "canary.targets.daemonset:DaemonSetTarget",
         "Deployment": "canary.targets.deployment:DeploymentTarget",
     },
+    defaults="canary.targets.defaults:TargetDefaults",
 )
 
 

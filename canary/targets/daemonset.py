@@ -11,6 +11,7 @@ from canary.core.facts import Amount, UpdateStrategy
 from canary.resources.primary import primary
 from canary.targets import Ability, Counts, Member, Promotion
 from canary.targets.amounts import amount
+from canary.targets.defaults import TargetDefaults
 from canary.targets.owners import controller_of, label_of
 
 PARKED = "tidegate.dev/parked"
@@ -30,7 +31,7 @@ _ONE = Amount(1)
 _NONE = Amount(0)
 
 
-class DaemonSetTarget:
+class DaemonSetTarget(TargetDefaults):
     """Read and render DaemonSets."""
 
     kind: ClassVar[Kind] = DAEMON_SET

@@ -9,6 +9,7 @@ from canary.core.facts import Amount, UpdateStrategy
 from canary.resources.primary import primary
 from canary.targets import Ability, Counts, Member, Promotion
 from canary.targets.amounts import amount
+from canary.targets.defaults import TargetDefaults
 from canary.targets.owners import controller_of, label_of
 
 ROLLOUT_REVISION = "deployment.kubernetes.io/revision"
@@ -20,7 +21,7 @@ _ROLLOUT = ("strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionH
 _QUARTER = Amount(25, percent=True)
 
 
-class DeploymentTarget:
+class DeploymentTarget(TargetDefaults):
     """Read and render Deployments."""
 
     kind: ClassVar[Kind] = DEPLOYMENT

@@ -534,6 +534,10 @@ class TestWhatIsAskedOfEveryRouter:
         for canary in canaries(provider):
             assert {each.kind for each in router.required_fields(canary)} <= set(router.kinds)
 
+    def test_declares_the_kinds_that_it_reads_and_writes(self, provider: str) -> None:
+        router = router_for(provider)
+        assert sorted((*router.writes, *router.reads), key=str) == sorted(router.kinds, key=str)
+
     def test_a_variant_narrows_the_versions_that_are_asked_for(self, provider: str) -> None:
         _, _, variant = provider.partition(":")
         for kind in router_for(provider).kinds:

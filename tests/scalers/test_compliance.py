@@ -41,6 +41,10 @@ def test_is_found_by_the_name_of_its_kind(kind: str):
     assert installed_scaler(f"{kind}s") is None
 
 
+def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
+    assert (scaler(kind).writes, scaler(kind).reads) == ((scaler(kind).kind,), ())
+
+
 def test_the_copy_scales_the_primary_and_belongs_to_the_canary(kind: str):
     before = deepcopy(AUTOSCALERS[kind])
     copy = primary(kind)

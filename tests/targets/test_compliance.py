@@ -52,6 +52,12 @@ def test_is_found_by_the_name_of_its_kind(kind: str):
     assert installed_target(f"{kind}s") is None
 
 
+def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
+    target = target_for(kind)
+    assert target.writes == (target.kind,)
+    assert set(target.reads) == {*target.beside, target.history}
+
+
 def test_counts_its_pods(kind: str):
     assert target_for(kind).counts(running(kind))[:4] == (3, 3, 2, 1)
     assert target_for(kind).counts(WORKLOADS[kind] | {"status": None})[1:4] == (0, 0, 0)

@@ -1,0 +1,23 @@
+"""What a scaler need not say: what follows from the rest of it."""
+
+from typing import ClassVar, Protocol
+
+from canary.api.kinds import Kind
+
+
+class _Known(Protocol):
+    kind: ClassVar[Kind]
+
+
+class ScalerDefaults:
+    """Writes its own kind and reads no other."""
+
+    @property
+    def writes(self: _Known) -> tuple[Kind, ...]:
+        """The autoscaler's kind."""
+        return (self.kind,)
+
+    @property
+    def reads(self) -> tuple[Kind, ...]:
+        """None."""
+        return ()
