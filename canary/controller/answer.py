@@ -5,7 +5,10 @@ can't be reached is no answer of anybody.
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from analysis.asking import Providers
 from analysis.engine import analyse
@@ -16,11 +19,12 @@ from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
-from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
+from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.errors import CanaryError, Unreachable
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
 class Answerer:
     """Finds the answer to a need of a Canary."""
@@ -39,17 +43,18 @@ class Answerer:
         self._queries = queries
         self._providers = providers
         self._cluster_name = cluster_name
+        self._asking: Mapping[type[Need[Any]], Callable[[Any, CanaryRecord], Awaitable[Any]]]
+        self._asking = MappingProxyType({AskHooks: self._ask, Analyse: self._analyse})
 
-    async def answer(self, need: Need, record: CanaryRecord) -> Answer:
+    async def answer(self, need: Need[T], record: CanaryRecord) -> T:
         """Answer one need.
 
         Raises:
             Unreachable: what to ask with could not be read; ask again later.
             Busy: it could not be asked, because too many wait for their turn; ask again later.
         """
-        if isinstance(need, AskHooks):
-            return await self._ask(need, record)
-        return await self._analyse(need, record)
+        answer: T = await self._asking[type(need)](need, record)
+        return answer
 
     async def prepare(self, record: CanaryRecord) -> None:
         """Let stores that measure differences begin to watch, before the first analysis is due."""

@@ -13,7 +13,7 @@ from canary.controller.records import WorkloadRecord
 from canary.controller.templates import templates_of
 from canary.resources.configs import ConfigKind, ConfigReference
 
-Need = tuple[Kind, str]
+Needed = tuple[Kind, str]
 """A kind, and the namespace that its objects are needed of."""
 
 
@@ -87,7 +87,7 @@ def needs(
     primary: WorkloadRecord | None,
     *,
     configs: frozenset[ConfigKind],
-) -> Iterator[Need]:
+) -> Iterator[Needed]:
     """Name the kinds that must be known before anything is decided about a Canary."""
     canary = record.canary
     if canary is None:

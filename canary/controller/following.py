@@ -7,7 +7,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 from canary.api.kinds import Kind
 from canary.cluster.cache import CacheSet
 from canary.controller.canaries import CanaryKey, canary_kind
-from canary.controller.dependents import Need
+from canary.controller.dependents import Needed
 
 
 class Following:
@@ -15,14 +15,14 @@ class Following:
 
     def __init__(self, caches: CacheSet) -> None:
         self._caches = caches
-        self._needs: dict[CanaryKey, frozenset[Need]] = {}
-        self._users: defaultdict[Need, set[CanaryKey]] = defaultdict(set)
+        self._needs: dict[CanaryKey, frozenset[Needed]] = {}
+        self._users: defaultdict[Needed, set[CanaryKey]] = defaultdict(set)
         """Who needs what is followed; the namespace is that of the cache."""
-        self._followed: dict[CanaryKey, frozenset[Need]] = {}
-        self._sets: WeakKeyDictionary[frozenset[Need], ReferenceType[frozenset[Need]]]
+        self._followed: dict[CanaryKey, frozenset[Needed]] = {}
+        self._sets: WeakKeyDictionary[frozenset[Needed], ReferenceType[frozenset[Needed]]]
         self._sets = WeakKeyDictionary()
 
-    def follow(self, key: CanaryKey, needed: Iterable[Need], places: Iterable[Need]) -> None:
+    def follow(self, key: CanaryKey, needed: Iterable[Needed], places: Iterable[Needed]) -> None:
         """Follow what a Canary needs and what matters to it besides, and nothing else for it.
 
         The namespaces of `places` are those of the caches.
@@ -64,7 +64,7 @@ class Following:
             if any(kind == each for each, _ in needed | self._followed.get(key, frozenset()))
         ]
 
-    def _follow(self, key: CanaryKey, after: frozenset[Need]) -> None:
+    def _follow(self, key: CanaryKey, after: frozenset[Needed]) -> None:
         before = self._followed.get(key, frozenset())
         if before is after:
             return
@@ -81,7 +81,7 @@ class Following:
         else:
             self._followed.pop(key, None)
 
-    def _shared(self, places: Iterable[Need]) -> frozenset[Need]:
+    def _shared(self, places: Iterable[Needed]) -> frozenset[Needed]:
         """Give one and the same set to all Canaries that need the same."""
         wanted = frozenset(places)
         known = self._sets.get(wanted)

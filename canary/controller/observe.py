@@ -20,7 +20,7 @@ from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Outage, Policy, Revision, Workload
-from canary.core.needs import Answer, Need
+from canary.core.needs import Need
 from canary.resources.revision import Hashing
 from canary.targets import Ability
 
@@ -56,7 +56,7 @@ class Observer:
         self,
         record: CanaryRecord,
         *,
-        answers: Mapping[Need, Answer],
+        answers: Mapping[Need[object], object],
         delivered: frozenset[str],
         obstacle: str,
         unseen: str = "",

@@ -24,7 +24,7 @@ from canary.controller.queue import WorkQueue
 from canary.controller.rivals import going_on, leaving_rival, rivalry
 from canary.controller.tracker import Tracker
 from canary.core.decide import decide, obstructed, refuse
-from canary.core.needs import Answer, Need
+from canary.core.needs import Need
 from canary.core.phases import RUNNING
 from canary.core.situation import Decision, Question
 from canary.errors import CanaryError, Conflict, Problem, Unreachable
@@ -65,8 +65,8 @@ class Reconciler:
         self._clock = clock
         self._acts = acts
         self._outages = outages
-        self._answers: defaultdict[CanaryKey, dict[Need, Answer]] = defaultdict(dict)
-        self._asked: set[tuple[CanaryKey, Need]] = set()
+        self._answers: defaultdict[CanaryKey, dict[Need[object], object]] = defaultdict(dict)
+        self._asked: set[tuple[CanaryKey, Need[object]]] = set()
         self._prepared: dict[CanaryKey, str] = {}
         self._background: dict[asyncio.Task[None], CanaryKey] = {}
         self._obstacles: dict[CanaryKey, str] = {}
@@ -228,7 +228,7 @@ class Reconciler:
         self._background[task] = key
         task.add_done_callback(ended)
 
-    def _ask(self, record: CanaryRecord, need: Need) -> None:
+    def _ask(self, record: CanaryRecord, need: Need[object]) -> None:
         """Have a need answered beside the queue, once."""
         place = (record.key, need)
         if place not in self._asked:
@@ -237,7 +237,7 @@ class Reconciler:
                 listener.awaiting(record)
             self._start(self._answer(record, need), record.key)
 
-    async def _answer(self, record: CanaryRecord, need: Need) -> None:
+    async def _answer(self, record: CanaryRecord, need: Need[object]) -> None:
         try:
             answer = await self._answerer.answer(need, record)
         except (Unreachable, Busy) as error:

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from canary.api.analysis_spec import MetricSpec
 from canary.api.people import AlertReference, Webhook
-from canary.core.needs import Answer, Need
+from canary.core.needs import Need
 from canary.core.traffic import Seen
 from canary.errors import Problem, SpecWarning
 
 FULL_READINESS = 100
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,7 +321,13 @@ class Facts:
     away_since: datetime | None = None
     """Since when something that the Canary waits for cannot be seen or written; None where all
     can."""
-    answers: Mapping[Need, Answer] = field(default_factory=lambda: MappingProxyType({}))
+    answers: Mapping[Need[object], Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What was answered; `answer` gives each with its type."""
     delivered: frozenset[str] = frozenset()
     """Ids of the notices that have been delivered."""
     policy: Policy = Policy()
+
+    def answer(self, need: Need[T]) -> T | None:
+        """Give the answer to a need; None while there is none."""
+        answer: T | None = self.answers.get(need)
+        return answer

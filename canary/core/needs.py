@@ -1,10 +1,11 @@
 """What is missing to decide: a need is returned instead of a decision, answered, and asked once.
 
 A need is a value and the key of its answer. It carries what is asked, so that nothing else has to
-be known to answer it.
+be known to answer it, and its type says of what type the answer is.
 """
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from analysis.model import Report
 from canary.api.analysis_spec import MetricSpec
@@ -23,29 +24,6 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskHooks:
-    """Call hooks of one type, in their order, up to the first that does not pass."""
-
-    type: WebhookType
-    key: str
-    """Names this very question: the same after a crash, so that receivers can drop a repeat."""
-    hooks: tuple[Webhook, ...] = field(hash=False)
-    """The hooks to call; each has a URL."""
-    subject: Subject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analyse:
-    """Judge metrics once."""
-
-    key: str
-    metrics: tuple[MetricSpec, ...] = field(hash=False)
-    """The metrics to judge; none is judged as passed."""
-    memories: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
-    """What the judges have kept so far, by the metric's name; as pairs, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HookAnswer:
     """What the hooks of one type said."""
 
@@ -55,5 +33,32 @@ class HookAnswer:
     message: str = ""
 
 
-Need = AskHooks | Analyse
-Answer = HookAnswer | Report
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need(Generic[AnswerT_co]):
+    """What is missing to decide, by the type of its answer."""
+
+    key: str
+    """Names this very question: the same after a crash, so that receivers can drop a repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskHooks(Need[HookAnswer]):
+    """Call hooks of one type, in their order, up to the first that does not pass."""
+
+    type: WebhookType
+    hooks: tuple[Webhook, ...] = field(hash=False)
+    """The hooks to call; each has a URL."""
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyse(Need[Report]):
+    """Judge metrics once."""
+
+    metrics: tuple[MetricSpec, ...] = field(hash=False)
+    """The metrics to judge; none is judged as passed."""
+    memories: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """What the judges have kept so far, by the metric's name; as pairs, in order."""

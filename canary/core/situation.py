@@ -54,7 +54,7 @@ class Decision:
 class Question:
     """What is missing to decide, and what must be true until it is there."""
 
-    need: Need
+    need: Need[object]
     meanwhile: tuple[Action, ...] = ()
     """What the status asks for as it is."""
 
@@ -436,7 +436,7 @@ class Situation:
         return self.but(commands=kept)
 
 
-Turn = Situation | Need
+Turn = Situation | Need[object]
 """Where a decision has got to, or what is missing to go on."""
 
 

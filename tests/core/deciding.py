@@ -10,7 +10,7 @@ from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus
 from canary.core.decide import decide
 from canary.core.facts import Facts, Revision
-from canary.core.needs import Analyse, Answer, HookAnswer, Need
+from canary.core.needs import Analyse, HookAnswer, Need
 from canary.core.situation import Decision, Question
 from tests.builders import NEW, a_report, a_workload, some_facts
 
@@ -30,7 +30,7 @@ def decided(
     """
     agree = {"rollback": False} | dict(hooks or {})
     report = verdict if isinstance(verdict, Report) else a_report(verdict)
-    answers: dict[Need, Answer] = {}
+    answers: dict[Need, object] = {}
     while True:
         outcome = decide(spec, status, replace(facts, answers=answers), now)
         if isinstance(outcome, Decision):

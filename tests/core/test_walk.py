@@ -30,7 +30,7 @@ from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
-from canary.core.needs import Analyse, Answer, AskHooks, HookAnswer, Need
+from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.situation import Decision
 from canary.core.traffic import Seen
@@ -307,7 +307,7 @@ class Journey(RuleBasedStateMachine):
         raise AssertionError(f"still deciding: {self.status}")
 
     def _decide(self) -> Decision:
-        answers: dict[Need, Answer] = {}
+        answers: dict[Need, object] = {}
         while True:
             outcome = decide(self.spec, self.status, self._facts(answers), self.world.now)
             if isinstance(outcome, Decision):
@@ -322,13 +322,13 @@ class Journey(RuleBasedStateMachine):
         assert legal(self.status.phase, outcome.status.phase)
         return outcome
 
-    def _facts(self, answers: dict[Need, Answer]) -> Facts:
+    def _facts(self, answers: dict[Need, object]) -> Facts:
         """Observe; what others change is looked at where a primary serves, and nowhere else."""
         facts, status = self.world.facts(answers), self.status
         serves = status.last_promoted_spec and status.phase is not Phase.INITIALIZING
         return facts if serves and not self.world.deleting else replace(facts, drifts=())
 
-    def _answer(self, need: Need) -> Answer:
+    def _answer(self, need: Need) -> object:
         match need:
             case AskHooks(type=WebhookType.ROLLBACK):
                 return HookAnswer(passed=self.rollback_asked, hook="rollback", message="so")

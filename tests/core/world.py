@@ -34,7 +34,7 @@ from canary.core.facts import (
     Revision,
     Workload,
 )
-from canary.core.needs import Answer, Need
+from canary.core.needs import Need
 from canary.core.traffic import Seen, Traffic
 from tests.builders import T0, a_spec
 
@@ -150,7 +150,7 @@ class World:
     minimum: int = 0
     """Below which the primary's autoscaler does not go."""
 
-    def facts(self, answers: dict[Need, Answer]) -> Facts:
+    def facts(self, answers: dict[Need, object]) -> Facts:
         """Show what can be observed now."""
         facts = self._all_facts(answers)
         if not self.unseen:
@@ -160,7 +160,7 @@ class World:
             facts, target=None, primary=None, revision=None, unseen=forbidden, obstacle=forbidden
         )
 
-    def _all_facts(self, answers: dict[Need, Answer]) -> Facts:
+    def _all_facts(self, answers: dict[Need, object]) -> Facts:
         return Facts(
             generation=self.generation,
             deleting=self.deleting,
