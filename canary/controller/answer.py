@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+
 class Answerer:
     """Finds the answer to a need of a Canary."""
 

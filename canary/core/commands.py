@@ -14,8 +14,10 @@ from canary.api.status import Pause, Phase, Severity
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.facts import Command
-from canary.core.gates import GATES, held_gates
+from canary.core.gates import held_gates
+from canary.core.hooks import GATES
 from canary.core.initialisation import initialise
+from canary.core.leave import lifted
 from canary.core.phases import RUNNING
 from canary.core.references import unjudgeable
 from canary.core.revision import current_revision
@@ -141,9 +143,7 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     paused = situation.status.paused
     if paused is None:
         return _Refusal("nothing is paused")
-    # A pause is no fault of those who open gates.
-    resumed = situation.but(paused=None).stop_clocks(paused.since)
-    return resumed.but(waiting_for=None) if resumed.waits_for(why.PAUSED) else resumed
+    return lifted(situation.but(paused=None), why.PAUSED, paused.since)
 
 
 def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:

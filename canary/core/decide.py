@@ -34,6 +34,7 @@ from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.lasting import lasting_at, tell_waits
+from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice
 from canary.core.outages import without_outages
@@ -148,9 +149,9 @@ def obstructed(
 def _turn(situation: Situation) -> Turn:
     if situation.facts.deleting:
         return terminate(place(situation))
-    if situation.spec.suspend:
-        return _suspended(situation)
-    resumed = seen_again(_resumed(situation))
+    if still := stopped(situation, Stop.ALL):
+        return withhold(close_records(situation), still)
+    resumed = seen_again(unsuspended(situation))
     if resumed.facts.unseen:
         return _proceed(resumed)
     placed = undo_drifts(place(resumed))
@@ -168,21 +169,6 @@ def _proceed(situation: Situation) -> Turn:
     if not isinstance(obeyed, Situation) or obeyed.status.phase is not situation.status.phase:
         return obeyed
     return without_sight(obeyed) or _PHASES[obeyed.status.phase](obeyed)
-
-
-def _suspended(situation: Situation) -> Situation:
-    held = close_records(situation.wait(why.SUSPENDED, "waiting until spec.suspend is false"))
-    if situation.waits_for(why.SUSPENDED):
-        return held
-    return held.tell("Suspended", "The Canary is suspended; traffic stays as it is")
-
-
-def _resumed(situation: Situation) -> Situation:
-    wait = situation.status.waiting_for
-    if wait is None or wait.reason != why.SUSPENDED:
-        return situation
-    resumed = situation.stop_clocks(wait.since).but(waiting_for=None)
-    return resumed.tell("Resumed", "The Canary is resumed")
 
 
 def _promoting(situation: Situation) -> Turn:
@@ -222,9 +208,9 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
     """Tell when time alone may change the decision."""
     status, drain = situation.status, situation.facts.policy.drain
     wait, run = status.waiting_for, status.run
-    if situation.spec.suspend and not situation.facts.deleting:
+    if stopped(situation, Stop.ALL) and not situation.facts.deleting:
         return None
-    looking = run is not None and status.phase in RUNNING and status.paused is None
+    looking = run is not None and status.phase in RUNNING and not stopped(situation, Stop.LOOKS)
     away = situation.facts.away_since is not None
     parking = status.phase in IDLE | {Phase.WAITING}
     return earliest(

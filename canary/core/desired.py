@@ -23,6 +23,7 @@ from canary.core.autoscaling import former_autoscaler
 from canary.core.capacity import is_held, primary_size
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
+from canary.core.leave import Stop, stopped
 from canary.core.names import former_routes, former_routes_left, formers_reach_canary, to_give_back
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
@@ -39,7 +40,7 @@ def desired(situation: Situation) -> tuple[Action, ...]:
     """List what must be true of the cluster, in the order in which it is made true."""
     if situation.facts.deleting:
         return tuple(_while_terminating(situation))
-    if situation.spec.suspend:
+    if stopped(situation, Stop.ALL):
         return tuple(_clear_commands(situation))
     if situation.status.phase is Phase.INITIALIZING:
         return tuple(_while_initializing(situation))

@@ -1,90 +1,69 @@
-"""Asking hooks: what a gate, or a hook that may fail a check, says now."""
+"""Gates: leave that a person or a hook gives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 
 from canary.api.annotations import PREFIX
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Severity
-from canary.core import waits as why
+from canary.core.asking import Passed, Refused, ask, asked_again_at
 from canary.core.ending import roll_back
-from canary.core.hooks import callable_hooks, gate_deadline, manual_gates, muted
-from canary.core.images import images_told
-from canary.core.needs import AskHooks, HookAnswer, Subject
+from canary.core.hooks import GATES, gate_deadline, manual_gates, muted
+from canary.core.plan import Gate
 from canary.core.situation import Situation
-
-GATES: Mapping[str, WebhookType] = MappingProxyType(
-    {
-        why.ROLLOUT_GATE: WebhookType.CONFIRM_ROLLOUT,
-        why.TRAFFIC_GATE: WebhookType.CONFIRM_TRAFFIC_INCREASE,
-        why.PROMOTION_GATE: WebhookType.CONFIRM_PROMOTION,
-    }
-)
-"""The gates, by what a run waits for at them."""
+from canary.core.wishes import Granted, Leave, Withheld
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A hook does not pass; `message` says which and why."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
-    """Every hook passes, or there is none."""
-
-    hook: str = ""
-
-
-def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed:
-    """Ask the hooks of one type that can be called."""
-    hooks = callable_hooks(situation.spec, type_)
-    if not hooks:
-        return Passed()
-    key, subject = _key(situation, type_), _subject(situation)
-    need = AskHooks(type=type_, key=key, hooks=hooks, subject=subject)
-    answer = situation.facts.answers.get(need)
-    if not isinstance(answer, HookAnswer):
-        return need
-    if answer.passed:
-        return Passed(hook=answer.hook)
-    return Refused(message=f"{type_} hook {answer.hook}: {answer.message}")
-
-
-def ask_gate(situation: Situation, reason: str) -> AskHooks | Refused | Passed:
+def ask_gate(reason: str, situation: Situation, *, asked_at: Gate | None = None) -> Leave:
     """Ask the gates of one type: those with a URL first, then those that wait for a person.
 
-    What a person approved is open, whatever a hook says.
+    What a person approved is open, whatever a hook says. Gates of steps are asked where the plan
+    has them.
     """
     type_, run = GATES[reason], situation.current_run
     if run.full_promotion or type_ in run.approvals:
-        return Passed()
-    answer = ask(situation, type_)
+        return Granted()
+    if asked_at is not None and asked_at not in _next_gates(situation):
+        return Granted()
+    answer, until = ask(situation, type_), asked_again_at(situation, type_)
     waiting = manual_gates(situation.spec, type_)
-    if not isinstance(answer, Passed) or not waiting:
+    if isinstance(answer, Refused):
+        return Withheld(reason=reason, message=answer.message, until=until)
+    if not isinstance(answer, Passed):
         return answer
+    if not waiting:
+        return Granted()
     names = ", ".join(gate.name for gate in waiting)
-    return Refused(
-        message=f"{type_} gate {names} waits for a person: annotate the Canary with "
-        f"{PREFIX}approve or {PREFIX}reject"
+    message = (
+        f"{type_} gate {names} waits for a person: annotate the Canary with {PREFIX}approve or "
+        f"{PREFIX}reject"
     )
+    return Withheld(reason=reason, message=message, until=until)
 
 
-def shut(situation: Situation, reason: str, message: str, *, ask_again: bool) -> Situation:
+def _next_gates(situation: Situation) -> tuple[Gate | None, ...]:
+    """List the gates before the next step, or before the promotion."""
+    if situation.spec.skip_analysis:
+        return ()
+    plan = situation.plan
+    step = plan.step(situation.current_run.step + 1)
+    return plan.gates if step is None else (step.gate,)
+
+
+def shut(situation: Situation, withheld: Withheld) -> Situation:
     """Wait at a gate, or end the run where the gate's deadline has passed; told once."""
-    type_ = GATES[reason]
+    reason, message, type_ = withheld.reason, withheld.message, GATES[withheld.reason]
     first = not situation.held_by(reason)
     held = situation.hold(reason, message, gate_deadline(situation.spec, type_))
     if held.overdue:
         return time_out(held)
     if first:
         held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held.spec, type_))
-    return held.look_again() if ask_again else held.with_run(next_analysis_at=None)
+    if withheld.until is None:
+        return held.with_run(next_analysis_at=None)
+    return held.look_again(withheld.until)
 
 
-def overdue(situation: Situation) -> bool:
+def gate_overdue(situation: Situation) -> bool:
     """Tell whether the run waits at a gate whose deadline has passed."""
     return situation.overdue and situation.waits_for(*GATES)
 
@@ -108,32 +87,3 @@ def held_gates(status: CanaryStatus) -> Mapping[str, WebhookType]:
         for reason, type_ in GATES.items()
         if reason in reasons
     }
-
-
-def asks(situation: Situation, *types: WebhookType) -> bool:
-    """Tell whether a hook of these types is there to be asked at each interval."""
-    return any(callable_hooks(situation.spec, type_) for type_ in types)
-
-
-def signalled(situation: Situation) -> AskHooks | Situation | None:
-    """Ask the rollback hooks, and roll back where one passes; None where the run goes on."""
-    if not asks(situation, WebhookType.ROLLBACK):
-        return None
-    answer = ask(situation, WebhookType.ROLLBACK)
-    if isinstance(answer, Passed):
-        return roll_back(situation, "RollbackHook", f"Rollback hook {answer.hook} asked for it")
-    return None if isinstance(answer, Refused) else answer
-
-
-def _key(situation: Situation, type_: WebhookType) -> str:
-    run = situation.current_run
-    return f"{run.id}/{type_}/{situation.status.canary_weight}/{run.looks}"
-
-
-def _subject(situation: Situation) -> Subject:
-    status = situation.status
-    return Subject(
-        revision=status.last_applied_spec,
-        images=images_told(status),
-        configs=tuple(sorted(status.tracked_configs.items())),
-    )

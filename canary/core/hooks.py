@@ -1,4 +1,4 @@
-"""The webhook types as a table: when each is called, and what its refusal means."""
+"""The webhook types as a table: what each is to a run, and which hooks of a spec are of which type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,51 +8,53 @@ from types import MappingProxyType
 
 from canary.api.canary import CanarySpec
 from canary.api.people import Webhook, WebhookType
+from canary.core import waits as why
 
 
-class Refusal(StrEnum):
-    """What it means that a hook of a type does not pass."""
+class Role(StrEnum):
+    """What the hooks of a type are to a run."""
 
-    HOLD = "hold"
-    """Wait at the gate, and ask again at the next interval."""
-    FAILED_CHECK = "failed-check"
-    """Count a failed check, and ask again at the next interval."""
-    NOTHING = "nothing"
-    """Say so in an event."""
+    GATE = "gate"
+    """A step needs their leave; without it the run waits, and asks again at the next interval."""
+    CHECK = "check"
+    """One that does not pass is a failed check."""
+    SIGNAL = "signal"
+    """One that passes rolls the run back."""
+    LISTENER = "listener"
+    """They hear what happens, and are asked nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookRule:
-    """When the hooks of a type are called, for people, and what a refusal means."""
+    """What the hooks of a type are to a run."""
 
-    moment: str
-    refusal: Refusal
+    role: Role
+    wait: str = ""
+    """What a run waits for at a gate that is shut."""
 
 
 RULES: Mapping[WebhookType, HookRule] = MappingProxyType(
     {
-        WebhookType.CONFIRM_ROLLOUT: HookRule(
-            moment="before a new revision is scaled up", refusal=Refusal.HOLD
-        ),
-        WebhookType.PRE_ROLLOUT: HookRule(
-            moment="before the first traffic reaches the canary", refusal=Refusal.FAILED_CHECK
-        ),
-        WebhookType.ROLLOUT: HookRule(
-            moment="at each analysis, before the metrics", refusal=Refusal.FAILED_CHECK
-        ),
-        WebhookType.CONFIRM_TRAFFIC_INCREASE: HookRule(
-            moment="before each step that gives the canary more traffic", refusal=Refusal.HOLD
-        ),
-        WebhookType.CONFIRM_PROMOTION: HookRule(
-            moment="after the last analysis, before the promotion", refusal=Refusal.HOLD
-        ),
-        WebhookType.POST_ROLLOUT: HookRule(moment="after a run's end", refusal=Refusal.NOTHING),
-        WebhookType.ROLLBACK: HookRule(
-            moment="at each interval of a run; passing rolls back", refusal=Refusal.NOTHING
-        ),
-        WebhookType.EVENT: HookRule(moment="with every event", refusal=Refusal.NOTHING),
+        WebhookType.CONFIRM_ROLLOUT: HookRule(role=Role.GATE, wait=why.ROLLOUT_GATE),
+        WebhookType.PRE_ROLLOUT: HookRule(role=Role.CHECK),
+        WebhookType.ROLLOUT: HookRule(role=Role.CHECK),
+        WebhookType.CONFIRM_TRAFFIC_INCREASE: HookRule(role=Role.GATE, wait=why.TRAFFIC_GATE),
+        WebhookType.CONFIRM_PROMOTION: HookRule(role=Role.GATE, wait=why.PROMOTION_GATE),
+        WebhookType.POST_ROLLOUT: HookRule(role=Role.LISTENER),
+        WebhookType.ROLLBACK: HookRule(role=Role.SIGNAL),
+        WebhookType.EVENT: HookRule(role=Role.LISTENER),
     }
 )
+
+GATES: Mapping[str, WebhookType] = MappingProxyType(
+    {rule.wait: type_ for type_, rule in RULES.items() if rule.role is Role.GATE}
+)
+"""The gates, by what a run waits for at them."""
+
+
+def of_role(role: Role) -> tuple[WebhookType, ...]:
+    """List the types of hooks that have a role."""
+    return tuple(type_ for type_, rule in RULES.items() if rule.role is role)
 
 
 def hooks_of(spec: CanarySpec, type_: WebhookType) -> tuple[Webhook, ...]:

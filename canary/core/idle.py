@@ -6,15 +6,16 @@ from canary.core.capacity import can_carry_all
 from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
+from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.promotion import finalise
-from canary.core.references import hold_for_references, unjudgeable
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
 from canary.core.situation import Situation, Turn
 from canary.core.upkeep import await_peace
 from canary.core.weights import FULL
+from canary.core.wishes import Granted
 
 
 def rest(situation: Situation) -> Turn:
@@ -50,14 +51,12 @@ def failed(situation: Situation) -> Turn:
 
 
 def _begin(situation: Situation, revision: Revision) -> Turn:
-    """Begin a run, or hold its start where it could not be judged.
-
-    Without a primary the new revision is all that can serve.
-    """
-    if situation.facts.primary is None or not unjudgeable(situation):
+    """Begin a run, or stay at rest where it could not be judged."""
+    answer = judgeable(situation)
+    if isinstance(answer, Granted):
         return begin(situation, revision)
     kept = undo_changes(_parked(situation))
-    return _await_upkeep(kept) or hold_for_references(kept) or kept
+    return _await_upkeep(kept) or withhold(kept, answer)
 
 
 def _initialisation_failed(situation: Situation, revision: Revision) -> Situation:

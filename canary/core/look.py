@@ -4,35 +4,30 @@ Who fails counts towards the rollback; who gives no verdict holds the weight; wh
 as the gates allow.
 """
 
-from analysis.model import Report, Verdict
+from dataclasses import replace
+
+from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity
 from canary.core import waits as why
+from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.ending import roll_back
-from canary.core.gates import (
-    GATES,
-    Passed,
-    Refused,
-    ask,
-    ask_gate,
-    asks,
-    held_gates,
-    shut,
-    signalled,
-)
+from canary.core.gates import held_gates
+from canary.core.hooks import GATES
 from canary.core.judgements import memories, messages, record
+from canary.core.leave import STEP_WAITS, leave, withhold
 from canary.core.needs import Analyse
-from canary.core.plan import Gate, Step
+from canary.core.plan import Step
 from canary.core.promotion import promote
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.weights import FULL
+from canary.core.wishes import Granted, Wish, Withheld, step_wishes
 
 _BETWEEN_LOOKS = (
     why.ANALYSIS_DUE,
     why.CHECKS_FAILING,
     why.ANALYSIS_INCONCLUSIVE,
-    why.TRAFFIC_GATE,
-    why.PROMOTION_GATE,
+    *STEP_WAITS,
 )
 """What a run may wait for between two looks; anything else is over when the canary is ready."""
 
@@ -46,7 +41,7 @@ def look(situation: Situation) -> Turn:
     situation = situation.with_run() if situation.begun else situation.end_holds(*UNREADY)
     run = situation.current_run
     if run.full_promotion or situation.spec.skip_analysis:
-        return promote(situation)
+        return _move_on(situation, None)
     if _opened_by_hand(situation) and not _route_lags(situation):
         return _take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
@@ -121,20 +116,20 @@ def _judge(situation: Situation) -> Turn:
     """Ask the hooks that run with the analysis, then the metrics."""
     beside = situation.begun and not situation.step_weight
     serves = situation.status.canary_weight or (beside and situation.target_serves)
-    hooks = ask(situation, WebhookType.ROLLOUT) if serves else Passed()
-    if isinstance(hooks, Refused):
-        return _fail_check(situation, hooks.message)
-    if not isinstance(hooks, Passed):
-        return hooks
-    return _analyse(situation)
+    return (_check(situation, WebhookType.ROLLOUT) if serves else None) or _analyse(situation)
+
+
+def _check(situation: Situation, type_: WebhookType) -> Turn | None:
+    """Ask the hooks of one type, and count a failed check where one does not pass."""
+    answer = ask(situation, type_)
+    if isinstance(answer, Refused):
+        return _fail_check(situation, answer.message)
+    return None if isinstance(answer, Passed) else answer
 
 
 def _first_look(situation: Situation) -> Turn:
-    answer = ask(situation, WebhookType.PRE_ROLLOUT)
-    if isinstance(answer, Refused):
-        return _fail_check(situation, answer.message)
-    if not isinstance(answer, Passed):
-        return answer
+    if refused := _check(situation, WebhookType.PRE_ROLLOUT):
+        return refused
     ready = situation.with_run(pre_rollout_passed=True)
     ready = ready.tell("AnalysisStarted", f"Starting the analysis of {ready.target_name}")
     if ready.status.canary_weight:
@@ -151,8 +146,8 @@ def _analyse(situation: Situation) -> Turn:
         metrics=situation.spec.analysis.metrics,
         memories=memories(situation),
     )
-    report = situation.facts.answers.get(need)
-    if not isinstance(report, Report):
+    report = situation.facts.answer(need)
+    if report is None:
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
     metrics = (record(situation, check, kept.get(check.metric)) for check in report.checks)
@@ -215,34 +210,32 @@ def _inconclusive(situation: Situation, message: str) -> Situation:
 
 
 def _take_step(situation: Situation) -> Turn:
-    """Take the next step, or promote after the last one, as the gates allow."""
-    plan, number = situation.plan, situation.current_run.step + 1
-    step = plan.step(number)
-    gates = plan.gates if step is None else (step.gate,)
-    at_promotion = step is None and situation.status.phase is Phase.WAITING_PROMOTION
-    if Gate.TRAFFIC in gates and not at_promotion:
-        answer = ask_gate(situation, why.TRAFFIC_GATE)
-        if isinstance(answer, Refused):
-            # With something to judge the analysis goes on at the gate; without, it is enough to ask
-            # those who can be asked.
-            again = _judged(situation) or asks(
-                situation, WebhookType.CONFIRM_TRAFFIC_INCREASE, WebhookType.ROLLBACK
-            )
-            return shut(situation, why.TRAFFIC_GATE, answer.message, ask_again=again)
-        if not isinstance(answer, Passed):
-            return answer
-    opened = situation.end_holds(why.TRAFFIC_GATE)
-    if Gate.PROMOTION in gates:
-        answer = ask_gate(opened, why.PROMOTION_GATE)
-        if isinstance(answer, Refused):
-            held = opened.enter(Phase.WAITING_PROMOTION)
-            return shut(held, why.PROMOTION_GATE, answer.message, ask_again=True)
-        if not isinstance(answer, Passed):
-            return answer
-    return promote(opened) if step is None else _advance(opened, number, step)
+    """Take the next step, or promote after the last one, with leave."""
+    return _move_on(situation, situation.plan.step(situation.current_run.step + 1))
 
 
-def _advance(situation: Situation, number: int, step: Step) -> Situation:
+def _move_on(situation: Situation, step: Step | None) -> Turn:
+    """Take a step, or promote where there is none, with leave."""
+    for wish in step_wishes(situation, step):
+        answer = leave(wish, situation)
+        if isinstance(answer, Withheld):
+            return _stay(situation, wish, answer)
+        if not isinstance(answer, Granted):
+            return answer
+    return promote(situation) if step is None else _advance(situation, step)
+
+
+def _stay(situation: Situation, wish: Wish, withheld: Withheld) -> Situation:
+    """Wait for leave; with something to judge the analysis goes on meanwhile."""
+    if _judged(situation):
+        withheld = replace(withheld, until=situation.now + situation.spec.analysis.interval)
+    if wish is Wish.PROMOTE:
+        situation = situation.end_holds(why.TRAFFIC_GATE).enter(Phase.WAITING_PROMOTION)
+    return withhold(situation, withheld)
+
+
+def _advance(situation: Situation, step: Step) -> Situation:
+    number = situation.current_run.step + 1
     moved = situation.enter(Phase.PROGRESSING).take_step(number)
     if step.weight or step.mirror:
         reason = "WeightAdvanced" if step.weight else "MirroringStarted"

@@ -1,4 +1,4 @@
-"""References: what a Canary refers to and cannot be used is reported, and holds the start of a run.
+"""References: what a Canary refers to and cannot be used is reported, and withholds the start of a run.
 
 It is checked while the Canary is idle, so that no release is the first to find it. A run that is
 under way goes on: there a metric that cannot be asked gives no verdict.
@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from canary.api.analysis_spec import MetricPolicy, MetricSpec
-from canary.api.people import Webhook, WebhookType
+from canary.api.people import Webhook
 from canary.api.status import CanaryStatus, Severity, clip
 from canary.core import waits as why
 from canary.core.facts import BrokenReference
+from canary.core.hooks import RULES, Role
 from canary.core.situation import Situation
 
 REFERENCES_RESOLVED = "ReferencesResolved"
@@ -23,9 +24,6 @@ FIRST_AGAIN = timedelta(seconds=5)
 LAST_AGAIN = timedelta(seconds=60)
 """How long it takes until a broken reference is checked again, at first and later. No event tells
 of a Secret."""
-
-_TOLD = frozenset({WebhookType.EVENT, WebhookType.POST_ROLLOUT})
-"""Hooks that hear what happens, and are asked nothing."""
 
 
 def tell_references(situation: Situation) -> Situation:
@@ -55,18 +53,6 @@ def unjudgeable(situation: Situation) -> str:
     return told(holding)
 
 
-def hold_for_references(situation: Situation) -> Situation | None:
-    """Hold the start of a run that could not be judged, and tell of it once; None for any other."""
-    reason = unjudgeable(situation)
-    if not reason:
-        return None
-    held = situation.wait(BROKEN, f"no run is started while it could not be judged: {reason}")
-    if situation.waits_for(BROKEN):
-        return held
-    message = f"The new revision of {situation.target_name} is not started: {reason}"
-    return held.tell("RunHeld", message, Severity.WARN, alert=True)
-
-
 def references_at(situation: Situation) -> datetime | None:
     """Tell when broken references are checked again: later, the longer they have been broken."""
     known = situation.status.condition(REFERENCES_RESOLVED)
@@ -82,6 +68,6 @@ def _holds(situation: Situation, broken: BrokenReference) -> bool:
         case MetricSpec(on_error=policy):
             return policy is not MetricPolicy.PASS and not situation.spec.skip_analysis
         case Webhook(type=type_):
-            return type_ not in _TOLD
+            return RULES[type_].role is not Role.LISTENER
         case _:
             return False

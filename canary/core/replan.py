@@ -2,6 +2,7 @@
 
 from canary.api.status import Phase
 from canary.core import waits as why
+from canary.core.leave import Stop, stopped
 from canary.core.placement import withdraw
 from canary.core.situation import STEPPING, Situation
 
@@ -17,7 +18,7 @@ def replan(situation: Situation) -> Situation:
     A run of a release that did not count steps finds its place in the same way, without a word.
     """
     run, plan, now_at = situation.status.run, situation.plan, situation.step_weight
-    counts = not (situation.facts.unguided or situation.spec.suspend)
+    counts = not (situation.facts.unguided or stopped(situation, Stop.ALL))
     stepping = situation.status.phase in STEPPING and run is not None and (run.step or now_at)
     if run is None or not stepping or not counts:
         return situation

@@ -5,26 +5,25 @@ to `promotion.py`.
 """
 
 from canary.api.analysis_spec import PodFailurePolicy
-from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity
 from canary.core import waits as why
+from canary.core.asking import signalled
 from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
-from canary.core.gates import Passed, Refused, ask_gate, asks, overdue, shut, signalled, time_out
+from canary.core.gates import gate_overdue, time_out
+from canary.core.hooks import GATES
+from canary.core.leave import Stop, leave, stopped, withhold
 from canary.core.look import UNREADY, look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
-from canary.core.references import hold_for_references
 from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn, timed_out
+from canary.core.wishes import Granted, Wish, Withheld
 
 
 def begin(situation: Situation, revision: Revision) -> Turn:
     """Begin a run for a new revision, at its first gate."""
-    new = withdraw_from_replaced(_fresh(situation, revision))
-    if new.status.paused:
-        return _pause(new.enter(Phase.WAITING))
-    return _pass_first_gate(new)
+    return _start(withdraw_from_replaced(_fresh(situation, revision)))
 
 
 def _fresh(situation: Situation, revision: Revision) -> Situation:
@@ -39,19 +38,12 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
     return new.with_run(images=changes(situation.status, revision))
 
 
-def _pass_first_gate(situation: Situation) -> Turn:
-    answer = ask_gate(situation, why.ROLLOUT_GATE)
-    again = asks(situation, WebhookType.CONFIRM_ROLLOUT, WebhookType.ROLLBACK)
-    if isinstance(answer, Refused):
-        held = situation.enter(Phase.WAITING)
-        return shut(held, why.ROLLOUT_GATE, answer.message, ask_again=again)
-    if not isinstance(answer, Passed):
-        return answer
-    unjudged = hold_for_references(situation)
-    if situation.status.phase is not Phase.WAITING or unjudged is None:
-        return _start(situation)
-    due = situation.current_run.next_analysis_at
-    return unjudged.look_again() if again and (due is None or due <= situation.now) else unjudged
+def _start(situation: Situation) -> Turn:
+    """Scale the canary up, with leave to start."""
+    answer = leave(Wish.START, situation)
+    if isinstance(answer, Withheld):
+        return withhold(situation.enter(Phase.WAITING), answer)
+    return _scale_up(situation) if isinstance(answer, Granted) else answer
 
 
 def waiting(situation: Situation) -> Turn:
@@ -61,19 +53,19 @@ def waiting(situation: Situation) -> Turn:
         return cancel(situation, revision)
     if revision is not None and revision.id != situation.status.last_applied_spec:
         return begin(supersede(situation, revision), revision)
-    if situation.status.paused:
-        return _pause(situation)
-    if overdue(situation):
+    if still := stopped(situation, Stop.LOOKS):
+        return withhold(situation, still)
+    if gate_overdue(situation):
         return time_out(situation)
     run = situation.current_run
-    if WebhookType.CONFIRM_ROLLOUT in run.approvals:
-        return _pass_first_gate(situation)
+    if GATES[why.ROLLOUT_GATE] in run.approvals:
+        return _start(situation)
     if run.next_analysis_at and situation.now < run.next_analysis_at:
         return situation
-    return signalled(situation) or _pass_first_gate(situation)
+    return signalled(situation) or _start(situation)
 
 
-def _start(situation: Situation) -> Situation:
+def _scale_up(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
     sized = settle_size(situation)
     started = sized.enter(Phase.PROGRESSING).look_again().with_run(next_analysis_at=None, holds=())
@@ -90,7 +82,7 @@ def follow_revision(situation: Situation) -> Situation | None:
         return None
     if revision.id == situation.status.last_promoted_spec:
         return cancel(situation, revision)
-    # The first gate is not asked again: a person has let this run begin.
+    # Leave to start is not asked for again: the run before had it.
     new = withdraw_from_replaced(_fresh(supersede(situation, revision), revision))
     return _await_canary(new.enter(Phase.PROGRESSING))
 
@@ -107,9 +99,9 @@ def progressing(situation: Situation) -> Turn:
         return roll_back(situation, target.failing.reason, str(target.failing))
     if not situation.target_ready:
         return _canary_not_ready(situation, target)
-    if situation.status.paused:
-        return _pause(situation.end_holds(*UNREADY))
-    if overdue(situation):
+    if still := stopped(situation, Stop.LOOKS):
+        return withhold(situation.end_holds(*UNREADY), still)
+    if gate_overdue(situation):
         return time_out(situation)
     return _route_refused(situation) if situation.facts.refusal else look(situation)
 
@@ -122,12 +114,6 @@ def _route_refused(situation: Situation) -> Situation:
     if held.overdue:
         return roll_back(held, why.ROUTE_REFUSED, timed_out(message))
     return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
-
-
-def _pause(situation: Situation) -> Situation:
-    paused = situation.status.paused
-    by = f" {paused.by}" if paused and paused.by else ""
-    return situation.wait(why.PAUSED, f"the run is paused{by}; resume it to go on")
 
 
 def _await_canary(situation: Situation) -> Situation:
@@ -171,7 +157,7 @@ def _hold(situation: Situation, reason: str, message: str, *, late: tuple[str, s
         return roll_back(held, *late)
     if held.step_weight and not situation.held_by(reason):
         held = held.tell(reason, f"The run is held: {said}", Severity.WARN)
-    if held.status.paused or not situation.waits_for(reason):
+    if stopped(held, Stop.LOOKS) or not situation.waits_for(reason):
         # What is waited for is said before anything is asked that takes its time.
         return held
     judged = look_at_unready(held)

@@ -246,12 +246,10 @@ class Situation:
             return self
         return self.with_run(holds=(*self.current_run.holds, Hold(reason=reason, since=self.now)))
 
-    def look_again(self) -> Self:
-        """Have the run looked at when an interval has passed."""
-        return self.with_run(
-            looks=self.current_run.looks + 1,
-            next_analysis_at=self.now + self.spec.analysis.interval,
-        )
+    def look_again(self, at: datetime | None = None) -> Self:
+        """Have the run looked at when an interval has passed, or at a moment."""
+        next_one = at or self.now + self.spec.analysis.interval
+        return self.with_run(looks=self.current_run.looks + 1, next_analysis_at=next_one)
 
     def end_holds(self, *reasons: str) -> Self:
         """End holds, whether there are any or not."""

@@ -506,12 +506,6 @@ class TestQuestions:
         status = decided(a_spec(), in_run(), up(), at(60)).status
         assert asked_for(a_spec(), status, up(), at(70)) != first
 
-    def test_an_answer_of_another_kind_is_none(self):
-        need = asked_for(a_spec(), in_run(), up(), at(60))
-        assert isinstance(need, Analyse)
-        facts = up(answers={need: "yes"})
-        assert asked_for(a_spec(), in_run(), facts, at(60)) == need
-
     def test_a_question_carries_what_is_asked(self):
         spec = hooked("rollback", "rollout")
         asked: list[Need] = []

@@ -1,0 +1,183 @@
+"""Leave: what a step of a run needs besides its own verdict.
+
+A run wishes to start, to advance, or to promote, and asks for leave each time. Everything that may
+withhold it is a row of `RULES`, and nothing else withholds a step. Rows are asked in their order:
+the first that withholds is what people read, and no later one is asked.
+
+A rollback, a cancellation and a deletion need no leave. Whether a canary, a route or a primary is
+ready is no question of leave: see `run.py`, `look.py` and `promotion.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from types import MappingProxyType
+
+from canary.api.people import WebhookType
+from canary.api.status import Severity
+from canary.core import waits as why
+from canary.core.asking import asked_again_at
+from canary.core.gates import ask_gate, shut
+from canary.core.phases import IDLE
+from canary.core.plan import Gate
+from canary.core.references import unjudgeable
+from canary.core.situation import Situation
+from canary.core.wishes import Granted, Leave, Wish, Withheld
+
+
+class Stop(StrEnum):
+    """What stands still while a rule withholds leave."""
+
+    STEP = "step"
+    """The step; the analysis goes on."""
+    LOOKS = "looks"
+    """Hooks and metrics are not asked either; pods that fail still end the run."""
+    ALL = "all"
+    """Everything, but for a deletion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveRule:
+    """One reason to withhold leave."""
+
+    wishes: frozenset[Wish]
+    judge: Callable[[Situation], Leave]
+    wait: Callable[[Situation, Withheld], Situation]
+    """How the run waits, and what it says."""
+    stops: Stop = Stop.STEP
+
+
+def leave(wish: Wish, situation: Situation) -> Leave:
+    """Tell whether a run may do what it wishes, or ask what is missing to tell."""
+    for rule in RULES.values():
+        if wish in rule.wishes:
+            answer = rule.judge(situation)
+            if not isinstance(answer, Granted):
+                return answer
+    return Granted()
+
+
+def withhold(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for leave."""
+    return RULES[withheld.reason].wait(situation, withheld)
+
+
+def stopped(situation: Situation, stops: Stop) -> Withheld | None:
+    """Tell what makes more than a step stand still; None where nothing does."""
+    answers = (rule.judge(situation) for rule in RULES.values() if rule.stops is stops)
+    return next((answer for answer in answers if isinstance(answer, Withheld)), None)
+
+
+def lifted(situation: Situation, reason: str, since: datetime) -> Situation:
+    """Go on after a stop: the time since then counts for no clock."""
+    going_on = situation.stop_clocks(since)
+    return going_on.but(waiting_for=None) if going_on.waits_for(reason) else going_on
+
+
+# --- suspend and pause ---
+
+
+def _suspended(situation: Situation) -> Leave:
+    if not situation.spec.suspend:
+        return Granted()
+    return Withheld(reason=why.SUSPENDED, message="waiting until spec.suspend is false")
+
+
+def _suspend(situation: Situation, withheld: Withheld) -> Situation:
+    held = _wait(situation, withheld)
+    if situation.waits_for(why.SUSPENDED):
+        return held
+    return held.tell("Suspended", "The Canary is suspended; traffic stays as it is")
+
+
+def unsuspended(situation: Situation) -> Situation:
+    """Go on where the Canary is no longer suspended."""
+    wait = situation.status.waiting_for
+    if wait is None or wait.reason != why.SUSPENDED:
+        return situation
+    return lifted(situation, why.SUSPENDED, wait.since).tell("Resumed", "The Canary is resumed")
+
+
+def _paused(situation: Situation) -> Leave:
+    paused = situation.status.paused
+    if paused is None:
+        return Granted()
+    by = f" {paused.by}" if paused.by else ""
+    return Withheld(reason=why.PAUSED, message=f"the run is paused{by}; resume it to go on")
+
+
+# --- references ---
+
+
+def judgeable(situation: Situation) -> Granted | Withheld:
+    """Withhold the start of a run that could not be judged.
+
+    Without a primary the new revision is all that can serve.
+    """
+    reason = unjudgeable(situation)
+    if not reason or situation.facts.primary is None:
+        return Granted()
+    return Withheld(
+        reason=why.REFERENCE_BROKEN,
+        message=f"no run is started while it could not be judged: {reason}",
+        until=asked_again_at(situation, WebhookType.CONFIRM_ROLLOUT),
+    )
+
+
+def _hold_start(situation: Situation, withheld: Withheld) -> Situation:
+    held = _wait(situation, withheld)
+    if situation.waits_for(why.REFERENCE_BROKEN):
+        return held
+    reason = unjudgeable(situation)
+    message = f"The new revision of {situation.target_name} is not started: {reason}"
+    return held.tell("RunHeld", message, Severity.WARN, alert=True)
+
+
+# --- waiting ---
+
+
+def _wait(situation: Situation, withheld: Withheld) -> Situation:
+    held, due = situation.wait(withheld.reason, withheld.message), _due(situation)
+    if withheld.until is None or due > situation.now or situation.status.phase in IDLE:
+        return held
+    return held.look_again(withheld.until)
+
+
+def _due(situation: Situation) -> datetime:
+    return situation.current_run.next_analysis_at or situation.now
+
+
+_ALL = frozenset(Wish)
+
+RULES: Mapping[str, LeaveRule] = MappingProxyType(
+    {
+        why.SUSPENDED: LeaveRule(wishes=_ALL, judge=_suspended, wait=_suspend, stops=Stop.ALL),
+        why.PAUSED: LeaveRule(wishes=_ALL, judge=_paused, wait=_wait, stops=Stop.LOOKS),
+        why.ROLLOUT_GATE: LeaveRule(
+            wishes=frozenset({Wish.START}), judge=partial(ask_gate, why.ROLLOUT_GATE), wait=shut
+        ),
+        why.TRAFFIC_GATE: LeaveRule(
+            wishes=frozenset({Wish.ADVANCE}),
+            judge=partial(ask_gate, why.TRAFFIC_GATE, asked_at=Gate.TRAFFIC),
+            wait=shut,
+        ),
+        why.PROMOTION_GATE: LeaveRule(
+            wishes=frozenset({Wish.PROMOTE}),
+            judge=partial(ask_gate, why.PROMOTION_GATE, asked_at=Gate.PROMOTION),
+            wait=shut,
+        ),
+        why.REFERENCE_BROKEN: LeaveRule(
+            wishes=frozenset({Wish.START}), judge=judgeable, wait=_hold_start
+        ),
+    }
+)
+"""What may withhold leave, by what the run then waits for, in the order in which it is asked."""
+
+STEP_WAITS = tuple(
+    reason
+    for reason, rule in RULES.items()
+    if rule.stops is Stop.STEP and rule.wishes & {Wish.ADVANCE, Wish.PROMOTE}
+)
+"""What a run may wait for before its next step, while its analysis goes on."""

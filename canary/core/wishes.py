@@ -1,0 +1,51 @@
+"""Wishes: what a run asks leave for, and what it may be answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from canary.api.status import Phase
+from canary.core.needs import Need
+from canary.core.plan import Gate, Step
+from canary.core.situation import Situation
+
+
+class Wish(StrEnum):
+    """What a run asks leave for."""
+
+    START = "start"
+    """Scale a new revision up."""
+    ADVANCE = "advance"
+    """Give it more traffic, by a step or by its promotion."""
+    PROMOTE = "promote"
+    """Give it all traffic: promote it, or make the switch of blue/green."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The run may do what it wishes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """The run waits."""
+
+    reason: str
+    """One of `waits`, and a row of `RULES`."""
+    message: str
+    until: datetime | None = None
+    """When leave is asked for again; None where only a new fact can change the answer."""
+
+
+Leave = Granted | Withheld | Need[object]
+"""An answer to a wish, or what is missing to give it."""
+
+
+def step_wishes(situation: Situation, step: Step | None) -> tuple[Wish, ...]:
+    """Tell what a step asks leave for; None is the promotion, which follows the last one."""
+    if step is not None and step.gate is not Gate.PROMOTION:
+        return (Wish.ADVANCE,)
+    if situation.status.phase is Phase.WAITING_PROMOTION:
+        # It may advance: what it waits for is the promotion.
+        return (Wish.PROMOTE,)
+    return Wish.ADVANCE, Wish.PROMOTE
