@@ -1,5 +1,7 @@
 """What every test may ask for: golden files that can be rewritten; and which tests are slow."""
 
+from pathlib import Path
+
 import pytest
 
 #: Fixtures that start a whole world, or a program for each question: what asks for one is a story,
@@ -15,11 +17,15 @@ def world_of(config: pytest.Config) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Allow for what asyncio leaves behind of TLS, which the embedded world does not speak.
+    """Learn where cases are, and allow for what asyncio leaves behind of TLS.
 
-    Where a request is cancelled at the very moment at which its connection is made, asyncio forgets
+    The embedded world does not speak TLS. Where a request is cancelled at the very moment at which its connection is made, asyncio forgets
     to close the connection, and a warning says so when it is collected.
     """
+    if folders := config.getoption("--cases"):
+        from tests import case
+
+        case.folders.extend(map(Path, folders))
     if world_of(config) == CONTROL_PLANE:
         for what in ("unclosed transport <_SelectorSocketTransport", "unclosed <socket"):
             config.addinivalue_line("filterwarnings", f"ignore:{what}:ResourceWarning")
@@ -38,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-golden",
         action="store_true",
         help="write what is rendered now into the golden files, to be read as a diff",
+    )
+    parser.addoption(
+        "--cases",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where the cases of plug-ins of installed packages are, as in tests/cases",
     )
     parser.addoption(
         "--world",

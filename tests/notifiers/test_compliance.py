@@ -8,15 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
-from tests.notifiers.cases import CASES, PATH, TOKEN, Case, an_alert
+from canary.notifiers import NotDelivered, NotifierConfig
+from tests.case import NotifierCase, notifier_cases
+from tests.notifiers.alerts import TOKEN, an_alert
 from tests.receiver import Answer, Receiver, receiving
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_case = pytest.mark.parametrize("case", notifier_cases(), ids=lambda case: case.name)
 BRIEF = timedelta(milliseconds=150)
 
 
-async def failure_of(case: Case, url: str, **changes: object) -> NotDelivered:
+async def failure_of(case: NotifierCase, url: str, **changes: object) -> NotDelivered:
     with pytest.raises(NotDelivered) as caught:
         await case.make(url, **changes).send(an_alert())
     told = f"{caught.value} {caught.value!r}"
@@ -25,12 +26,8 @@ async def failure_of(case: Case, url: str, **changes: object) -> NotDelivered:
     return caught.value
 
 
-def test_every_notifier_has_a_case() -> None:
-    assert {case.notifier for case in CASES} == set(NOTIFIERS.names())
-
-
 @every_case
-async def test_an_answer_of_success_is_a_delivery(case: Case, receiver: Receiver) -> None:
+async def test_an_answer_of_success_is_a_delivery(case: NotifierCase, receiver: Receiver) -> None:
     receiver.answers(case.success)
     await case.make(receiver.url).send(an_alert())
     assert len(receiver.requests) == 1
@@ -38,7 +35,7 @@ async def test_an_answer_of_success_is_a_delivery(case: Case, receiver: Receiver
 
 @every_case
 async def test_an_alert_names_the_images_beside_the_revision(
-    case: Case, receiver: Receiver
+    case: NotifierCase, receiver: Receiver
 ) -> None:
     receiver.answers(case.success)
     await case.make(receiver.url).send(an_alert())
@@ -64,7 +61,7 @@ async def test_an_alert_names_the_images_beside_the_revision(
     ],
 )
 async def test_a_refusal_tells_the_status_and_whether_to_try_again(
-    case: Case, receiver: Receiver, status: int, *, retryable: bool
+    case: NotifierCase, receiver: Receiver, status: int, *, retryable: bool
 ) -> None:
     receiver.answers(Answer(status=status, body=b"not this time"))
     failure = await failure_of(case, receiver.url)
@@ -76,7 +73,7 @@ async def test_a_refusal_tells_the_status_and_whether_to_try_again(
 @every_case
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed_and_says_where_to(
-    case: Case, receiver: Receiver, status: int
+    case: NotifierCase, receiver: Receiver, status: int
 ) -> None:
     async with receiving() as elsewhere:
         elsewhere.answers(case.success)
@@ -89,7 +86,9 @@ async def test_a_redirect_is_not_followed_and_says_where_to(
 
 
 @every_case
-async def test_what_the_receiver_asks_to_wait_for_is_told(case: Case, receiver: Receiver) -> None:
+async def test_what_the_receiver_asks_to_wait_for_is_told(
+    case: NotifierCase, receiver: Receiver
+) -> None:
     receiver.answers(Answer(status=429, headers={"Retry-After": "17"}))
     failure = await failure_of(case, receiver.url)
     assert (failure.retryable, failure.retry_after) == (True, 17.0)
@@ -100,7 +99,7 @@ async def test_what_the_receiver_asks_to_wait_for_is_told(case: Case, receiver: 
     "answer", [Answer(hangs=True), Answer(trickles=True)], ids=["hangs", "trickles"]
 )
 async def test_a_slow_receiver_is_left_when_the_time_is_over(
-    case: Case, receiver: Receiver, answer: Answer
+    case: NotifierCase, receiver: Receiver, answer: Answer
 ) -> None:
     receiver.answers(answer)
     async with asyncio.timeout(60):
@@ -110,20 +109,20 @@ async def test_a_slow_receiver_is_left_when_the_time_is_over(
 
 
 @every_case
-async def test_a_cut_connection_may_be_tried_again(case: Case, receiver: Receiver) -> None:
+async def test_a_cut_connection_may_be_tried_again(case: NotifierCase, receiver: Receiver) -> None:
     receiver.answers(Answer(resets=True))
     assert (await failure_of(case, receiver.url)).retryable
 
 
 @every_case
-async def test_a_refused_connection_may_be_tried_again(case: Case) -> None:
+async def test_a_refused_connection_may_be_tried_again(case: NotifierCase) -> None:
     failure = await failure_of(case, "http://127.0.0.1:9")
     assert failure.retryable
     assert "http://127.0.0.1:9 refuses connections" in str(failure)
 
 
 @every_case
-async def test_no_http_is_a_failure(case: Case) -> None:
+async def test_no_http_is_a_failure(case: NotifierCase) -> None:
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x00\x01 this is no HTTP\r\n\r\n")
         await writer.drain()
@@ -151,7 +150,7 @@ async def test_no_http_is_a_failure(case: Case) -> None:
     ids=["bytes", "broken-json", "other-json", "long", "compressed"],
 )
 async def test_garbage_is_a_failure_of_bounded_length_without_control_characters(
-    case: Case, receiver: Receiver, answer: Answer
+    case: NotifierCase, receiver: Receiver, answer: Answer
 ) -> None:
     receiver.answers(answer)
     failure = await failure_of(case, receiver.url)
@@ -162,23 +161,23 @@ async def test_garbage_is_a_failure_of_bounded_length_without_control_characters
 
 @every_case
 async def test_an_answer_that_repeats_the_secrets_does_not_bring_them_out(
-    case: Case, receiver: Receiver
+    case: NotifierCase, receiver: Receiver
 ) -> None:
-    echo = f"you sent {case.token} to {receiver.url}{PATH}, that is to {PATH}".encode()
+    echo = f"you sent {case.token} to {receiver.url}{case.path}, that is to {case.path}".encode()
     receiver.answers(Answer(status=403, body=echo))
     await failure_of(case, receiver.url)
 
 
 @every_case
 @pytest.mark.parametrize("address", ["ftp://chat.test/x", "nowhere", "http://[::1", "http://"])
-async def test_an_address_that_is_none_is_not_tried_again(case: Case, address: str) -> None:
+async def test_an_address_that_is_none_is_not_tried_again(case: NotifierCase, address: str) -> None:
     failure = await failure_of(case, "", address=address)
     assert not failure.retryable
     assert "write it as http" in str(failure)
 
 
 @every_case
-async def test_a_proxy_that_is_none_is_a_failure(case: Case, receiver: Receiver) -> None:
+async def test_a_proxy_that_is_none_is_a_failure(case: NotifierCase, receiver: Receiver) -> None:
     failure = await failure_of(case, receiver.url, proxy="gopher://user:path-is-secret@proxy.test")
     assert not failure.retryable
     assert receiver.requests == []
@@ -186,7 +185,7 @@ async def test_a_proxy_that_is_none_is_a_failure(case: Case, receiver: Receiver)
 
 @every_case
 async def test_debug_logs_hold_no_secret(
-    case: Case, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    case: NotifierCase, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.WARNING, logger="httpx")

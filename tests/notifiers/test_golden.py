@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.notifiers.cases import ALERTS, CASES, Case
+from tests.case import NotifierCase, notifier_cases
+from tests.notifiers.alerts import ALERTS
 from tests.receiver import Receiver
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "notifiers"
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", notifier_cases(), ids=lambda case: case.name)
 async def test_sends_what_the_golden_file_holds(
-    case: Case, alert: str, receiver: Receiver, *, update_golden: bool
+    case: NotifierCase, alert: str, receiver: Receiver, *, update_golden: bool
 ) -> None:
     receiver.answers(case.success)
     await case.make(receiver.url).send(ALERTS[alert])
@@ -28,5 +29,5 @@ async def test_sends_what_the_golden_file_holds(
 
 
 def test_every_golden_file_belongs_to_a_case() -> None:
-    known = {f"{case.name}/{alert}.json" for case in CASES for alert in ALERTS}
+    known = {f"{case.name}/{alert}.json" for case in notifier_cases() for alert in ALERTS}
     assert {str(file.relative_to(GOLDEN)) for file in GOLDEN.glob("*/*")} == known

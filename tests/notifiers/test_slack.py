@@ -5,7 +5,7 @@ import pytest
 from canary.api.status import Severity
 from canary.notifiers import NotDelivered, NotifierConfig
 from canary.notifiers.slack import COLOURS, LONGEST_TEXT, SlackNotifier, message
-from tests.notifiers.cases import JSON, TOKEN, an_alert
+from tests.notifiers.alerts import JSON, TOKEN, an_alert
 from tests.receiver import Answer, Receiver
 
 

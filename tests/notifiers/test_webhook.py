@@ -4,7 +4,7 @@ import pytest
 
 from canary.notifiers import NotDelivered, NotifierConfig
 from canary.notifiers.webhook import WebhookNotifier
-from tests.notifiers.cases import TOKEN, an_alert
+from tests.notifiers.alerts import TOKEN, an_alert
 from tests.receiver import Receiver
 
 

@@ -12,13 +12,10 @@ from canary.resources.names import pod_selectors
 from canary.resources.ports import service_ports
 from canary.resources.services import apex_service, services
 from canary.routers import ROUTERS, ClusterState, Router, router_for
+from tests.case import RouterCase, case_of
 from tests.resources.builders import LABEL, a_deployment
 
 SELECTORS = pod_selectors(a_deployment(), LABEL)
-#: What a router cannot do without.
-NEEDED: dict[str, dict[str, Any]] = {
-    "gatewayapi": {"gatewayRefs": [{"name": "public", "namespace": "ingress"}]}
-}
 
 
 def every_provider() -> tuple[str, ...]:
@@ -30,6 +27,18 @@ def every_provider() -> tuple[str, ...]:
     )
 
 
+def router_case(provider: str) -> RouterCase:
+    """Give the case of the router that a provider's name stands for; of no known one, nothing."""
+    name = provider.partition(":")[0]
+    return case_of(ROUTERS, name) if name in ROUTERS.names() else RouterCase()
+
+
+def canaries(provider: str) -> tuple[Canary, ...]:
+    """Give the plain Canary, which every router must take, and those made for this one."""
+    made = (a_canary(provider, **each) for each in router_case(provider).canaries)
+    return (a_canary(provider), *made)
+
+
 def a_canary(
     provider: str = "istio",
     *,
@@ -38,7 +47,6 @@ def a_canary(
     **spec: Any,
 ) -> Canary:
     """Build a Canary of podinfo with what its router needs."""
-    needed = NEEDED.get(provider.partition(":")[0], {})
     return Canary.model_validate(
         {
             "apiVersion": "tidegate.dev/v1beta1",
@@ -47,7 +55,7 @@ def a_canary(
             "spec": {
                 "provider": provider,
                 "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
-                "service": {"port": 9898, **needed, **(service or {})},
+                "service": {"port": 9898, **router_case(provider).needed, **(service or {})},
                 "analysis": {"stepWeight": 10, **(analysis or {})},
             }
             | spec,

@@ -11,18 +11,25 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from canary.api.kinds import Kind
+from canary.routers import ROUTERS
+from tests.case import cases_of
 
 ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
 SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
 FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
-MODULES = (ISTIO, GATEWAY_API, SMI, FLAGGER)
 
-FILES = (
-    (ISTIO, "manifests/charts/base/files/crd-all.gen.yaml"),
-    (GATEWAY_API, "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
-    (SMI, "crds/split.yaml"),
-)
+
+def published_files() -> tuple[tuple[str, str], ...]:
+    """Name the files that have the CRDs of what routers write, with their modules."""
+    cases = cases_of(ROUTERS).values()
+    return tuple(dict.fromkeys(file for case in cases for file in case.published))
+
+
+def modules() -> tuple[str, ...]:
+    """Name the modules that tests read."""
+    return tuple(dict.fromkeys((*(module for module, _ in published_files()), FLAGGER)))
+
 
 #: resource.Quantity of k8s.io/apimachinery, which the Go type of v1alpha1 has for a weight.
 QUANTITY = {
@@ -80,7 +87,7 @@ class PublishedSchemas:
         }
 
     def _crds(self) -> Iterator[dict[str, Any]]:
-        for module, path in FILES:
+        for module, path in published_files():
             yield from filter(None, yaml.load_all(self._read(module, path), yaml.CSafeLoader))
 
     def _schema(self, obj: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,15 @@ from canary.api.traffic import HttpMatch
 from canary.core.traffic import Seen, Traffic
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
-from tests.routers.builders import a_canary, a_cluster, every_provider, the_traffic, written
-from tests.routers.cases import canaries
+from tests.routers.builders import (
+    a_canary,
+    a_cluster,
+    canaries,
+    every_provider,
+    router_case,
+    the_traffic,
+    written,
+)
 from tests.routers.published import PublishedSchemas
 
 CASES = [
@@ -107,35 +114,10 @@ json_values = st.recursive(
     max_leaves=20,
 )
 
-#: Specs that users wrote before tidegate came, by kind.
-FOREIGN_SPECS: dict[str, Manifest] = {
-    "VirtualService": {
-        "hosts": ["podinfo"],
-        "exportTo": ["."],
-        "http": [
-            {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}},
-            {"route": [{"destination": {"host": "podinfo", "subset": "v1"}}]},
-        ],
-    },
-    "DestinationRule": {
-        "host": "podinfo",
-        "subsets": [{"name": "v1", "labels": {"app": "podinfo"}}],
-    },
-    "TrafficSplit": {"service": "podinfo", "backends": [{"service": "podinfo", "weight": 1}]},
-    "HTTPRoute": {
-        "hostnames": ["old.example.com"],
-        "rules": [{"backendRefs": [{"name": "podinfo", "port": 80}]}],
-    },
-    "Service": {
-        "clusterIP": "10.96.0.9",
-        "selector": {"app": "podinfo", "tier": "web"},
-        "ports": [{"name": "web", "port": 80, "protocol": "TCP", "targetPort": "http"}],
-    },
-}
-
 
 def foreign(router: Router, canary: Canary) -> tuple[Manifest, ...]:
     """Make objects that were there before tidegate, whose owners are others."""
+    specs = router_case(str(canary.spec.provider)).foreign
     return tuple(
         {
             "apiVersion": key.kind.api_version(key.kind.versions[0]),
@@ -150,7 +132,7 @@ def foreign(router: Router, canary: Canary) -> tuple[Manifest, ...]:
                 ],
                 "finalizers": ["example.com/keep"],
             },
-            "spec": deepcopy(FOREIGN_SPECS[key.kind.kind]),
+            "spec": deepcopy(specs[key.kind.kind]),
         }
         for key in written(router, canary)
     )

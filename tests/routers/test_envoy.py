@@ -8,14 +8,15 @@ import pytest
 import pytest_asyncio
 
 from canary.core.traffic import Traffic
-from canary.routers import router_for
+from canary.routers import ROUTERS, router_for
+from tests.case import cases_of
 from tests.embedded.mesh_objects import PORT
 from tests.embedded.test_mesh import CANARY, HOST, PRIMARY, World, both_sides
 from tests.routers.builders import a_canary, a_cluster
 
+#: What the embedded mesh routes by the objects of, by the fields that it needs.
 SERVICES: dict[str, dict[str, Any]] = {
-    "istio": {},
-    "gatewayapi": {"gatewayRefs": [{"group": "", "kind": "Service", "name": "podinfo"}]},
+    name: case.mesh for name, case in cases_of(ROUTERS).items() if case.mesh is not None
 }
 SERVICE_MATCH = [
     {"uri": {"prefix": "/api"}},

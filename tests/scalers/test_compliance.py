@@ -8,11 +8,16 @@ import pytest
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.scalers import SCALERS, Scaler, installed_scaler
+from tests.case import ScalerCase, case_of
 from tests.resources.builders import OWNER, a_canary
-from tests.scalers.autoscalers import AUTOSCALERS
 from tests.targets.test_compliance import merged
 
 pytestmark = pytest.mark.parametrize("kind", SCALERS.names())
+
+
+def written(kind: str) -> Manifest:
+    case: ScalerCase = case_of(SCALERS, kind)
+    return case.written
 
 
 def scaler(kind: str) -> Scaler:
@@ -22,14 +27,14 @@ def scaler(kind: str) -> Scaler:
 
 
 def referring(kind: str, **more: Any) -> Canary:
-    source = AUTOSCALERS[kind]
+    source = written(kind)
     reference = {"apiVersion": source["apiVersion"], "kind": kind, "name": "scaler"}
     return a_canary(autoscalerRef=reference | more)
 
 
 def primary(kind: str, *, minimum: int = 0, existing: Manifest | None = None, **more: Any) -> Any:
     canary = referring(kind, **more)
-    return scaler(kind).primary(canary, AUTOSCALERS[kind], minimum=minimum, existing=existing)
+    return scaler(kind).primary(canary, written(kind), minimum=minimum, existing=existing)
 
 
 def bounds(kind: str, manifest: Manifest) -> tuple[int, int | None]:
@@ -46,9 +51,9 @@ def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
 
 
 def test_the_copy_scales_the_primary_and_belongs_to_the_canary(kind: str):
-    before = deepcopy(AUTOSCALERS[kind])
+    before = deepcopy(written(kind))
     copy = primary(kind)
-    assert before == AUTOSCALERS[kind]
+    assert before == written(kind)
     assert copy["kind"] == kind
     assert copy["metadata"]["name"] == "scaler-primary"
     assert copy["metadata"]["ownerReferences"] == [OWNER]
@@ -87,7 +92,7 @@ def test_a_copy_that_is_rendered_again_is_the_same(kind: str):
 
 
 def test_pausing_and_resuming_leave_it_as_it_was_and_reach_no_copy(kind: str):
-    source = AUTOSCALERS[kind]
+    source = written(kind)
     pause = scaler(kind).paused(source, paused=True)
     paused = source if pause is None else merged(source, pause)
     assert scaler(kind).paused(paused, paused=True) is None

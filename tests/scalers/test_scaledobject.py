@@ -7,8 +7,8 @@ import pytest
 
 from canary.api.kinds import Manifest
 from canary.scalers.scaledobject import PAUSED, PAUSED_REPLICAS, ScaledObjectScaler
+from tests.cases.scalers.scaledobject import CASE
 from tests.resources.builders import a_canary
-from tests.scalers.autoscalers import AUTOSCALERS
 
 SCALER = ScaledObjectScaler()
 REFERENCE = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "scaler"}
@@ -20,13 +20,13 @@ def copy_of(source: Manifest, *, minimum: int = 0, **more: Any) -> Any:
 
 
 def asking(query: object) -> Manifest:
-    manifest = deepcopy(AUTOSCALERS["ScaledObject"])
+    manifest = deepcopy(CASE.written)
     manifest["spec"]["triggers"][0]["metadata"]["query"] = query
     return manifest
 
 
 def changed(**spec: Any) -> Manifest:
-    manifest = deepcopy(AUTOSCALERS["ScaledObject"])
+    manifest = deepcopy(CASE.written)
     manifest["spec"] |= spec
     return manifest
 
@@ -50,7 +50,7 @@ def changed(**spec: Any) -> Manifest:
 def test_a_query_about_the_target_asks_about_the_primary(written: object, primary: object):
     triggers = copy_of(asking(written))["triggers"]
     assert triggers[0]["metadata"]["query"] == primary
-    assert triggers[1] == AUTOSCALERS["ScaledObject"]["spec"]["triggers"][1]
+    assert triggers[1] == CASE.written["spec"]["triggers"][1]
 
 
 def test_queries_that_are_given_are_asked_by_the_name_of_their_trigger_and_others_stay():

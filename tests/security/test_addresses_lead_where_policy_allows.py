@@ -24,7 +24,7 @@ from canary.controller.webhooks import HookCaller
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
 from tests.controller.running import World
 from tests.controller.test_notify import PROVIDER, alert, provider, run
-from tests.notifiers.cases import an_alert
+from tests.notifiers.alerts import an_alert
 from tests.receiver import Answer, Receiver, receiving
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,26 +19,22 @@ from canary.controller.logs import ConsoleFormatter, JsonFormatter
 from canary.demo.journal import lines
 from canary.demo.picture import render as render_picture
 from canary.demo.snapshot import DemoSnapshot, Happening
-from canary.notifiers import NOTIFIERS
 from canary.views.status import status_view
+from tests.case import NotifierCase, notifier_cases
 from tests.controller.running import World
 from tests.controller.test_notify import run
 from tests.demo.snapshots import NOW, a_canary
-from tests.notifiers.cases import CASES, Case, an_alert
+from tests.notifiers.alerts import an_alert
 from tests.receiver import Answer, Receiver
 from tests.security.hostile import HOSTILE
 
 EVERY = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 
 
-def test_every_notifier_has_a_case():
-    assert {case.notifier for case in CASES} == set(NOTIFIERS.names())
-
-
 @EVERY
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", notifier_cases(), ids=lambda case: case.name)
 async def test_a_notifier_sends_one_sound_message_that_mentions_nobody(
-    case: Case, text: str, receiver: Receiver
+    case: NotifierCase, text: str, receiver: Receiver
 ):
     receiver.answers(case.success)
     fields = (("Target", text), (text[:40], "value"))

@@ -9,8 +9,9 @@ from canary.api.annotations import REVISION
 from canary.api.kinds import Manifest
 from canary.resources.revision import HASHING
 from canary.targets import TARGETS, Ability, Promotion, installed_target, target_for
+from tests.case import TargetCase, case_of
 from tests.resources.builders import LABEL, OWNER, a_canary
-from tests.targets.workloads import PODS, REMEMBERED, RUNNING, TEMPLATE, WORKLOADS
+from tests.targets.workloads import TEMPLATE
 
 pytestmark = pytest.mark.parametrize("kind", TARGETS.names())
 
@@ -31,8 +32,13 @@ def merged(manifest: Manifest, patch: Any) -> Manifest:
     return result
 
 
+def case(kind: str) -> TargetCase:
+    found: TargetCase = case_of(TARGETS, kind)
+    return found
+
+
 def running(kind: str) -> Manifest:
-    return WORKLOADS[kind] | {"status": RUNNING[kind]}
+    return case(kind).written | {"status": case(kind).running}
 
 
 def scaled(kind: str, manifest: Manifest, replicas: int) -> Manifest:
@@ -60,7 +66,7 @@ def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
 
 def test_counts_its_pods(kind: str):
     assert target_for(kind).counts(running(kind))[:4] == (3, 3, 2, 1)
-    assert target_for(kind).counts(WORKLOADS[kind] | {"status": None})[1:4] == (0, 0, 0)
+    assert target_for(kind).counts(case(kind).written | {"status": None})[1:4] == (0, 0, 0)
 
 
 def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str):
@@ -89,14 +95,14 @@ def test_to_park_it_is_no_new_revision(kind: str):
 
 
 def test_its_history_has_the_template_as_its_user_wrote_it(kind: str):
-    assert target_for(kind).remembered(REMEMBERED[kind]) == TEMPLATE
+    assert target_for(kind).remembered(case(kind).remembered) == TEMPLATE
 
 
 def test_its_pods_belong_to_it_and_to_no_other_kind(kind: str):
     for other in TARGETS.names():
-        member = target_for(other).member(PODS[kind])
+        member = target_for(other).member(case(kind).pod)
         assert (member is not None) == (other == kind)
-    found = target_for(kind).member(PODS[kind])
+    found = target_for(kind).member(case(kind).pod)
     assert found is not None
     assert found.workload == "podinfo"
     assert found.version
@@ -108,7 +114,7 @@ def test_a_pod_without_an_owner_belongs_to_none(kind: str):
 
 def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     target = target_for(kind)
-    primary = promoted(kind, WORKLOADS[kind], replicas=3)
+    primary = promoted(kind, case(kind).written, replicas=3)
     assert primary["kind"] == kind
     assert primary["metadata"]["name"] == "podinfo-primary"
     assert primary["metadata"]["annotations"][REVISION] == "1-abc"
@@ -119,14 +125,14 @@ def test_its_primary_has_the_analysed_template_and_runs(kind: str):
 
 
 def test_a_primary_that_is_rendered_again_is_the_same(kind: str):
-    once = promoted(kind, WORKLOADS[kind], replicas=3)
-    assert promoted(kind, WORKLOADS[kind], existing=once) == once
+    once = promoted(kind, case(kind).written, replicas=3)
+    assert promoted(kind, case(kind).written, existing=once) == once
 
 
 def test_what_it_is_given_stays_as_it_was(kind: str):
     target, source = target_for(kind), running(kind)
-    before = deepcopy((source, REMEMBERED[kind]))
+    before = deepcopy((source, case(kind).remembered))
     promoted(kind, source)
     target.written(source)
-    target.remembered(REMEMBERED[kind])
-    assert (source, REMEMBERED[kind]) == before
+    target.remembered(case(kind).remembered)
+    assert (source, case(kind).remembered) == before

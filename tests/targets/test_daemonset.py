@@ -9,14 +9,15 @@ from canary.api.kinds import Manifest
 from canary.core.facts import Amount, UpdateStrategy
 from canary.targets import Promotion
 from canary.targets.daemonset import PARKED, PARKED_BY_PEER, DaemonSetTarget
+from tests.cases.targets.daemonset import CASE
 from tests.resources.builders import LABEL, a_canary
-from tests.targets.workloads import RUNNING, TEMPLATE, WORKLOADS
+from tests.targets.workloads import TEMPLATE
 
 TARGET = DaemonSetTarget()
 
 
 def a_daemon_set(selector: dict[str, str] | None = None, **spec: Any) -> Manifest:
-    manifest = deepcopy(WORKLOADS["DaemonSet"]) | {"status": RUNNING["DaemonSet"]}
+    manifest = deepcopy(CASE.written) | {"status": CASE.running}
     manifest["spec"] |= spec
     if selector is not None:
         manifest["spec"]["template"]["spec"]["nodeSelector"] = selector

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.routers.published import MODULES
+from tests.routers.published import modules
 from tests.testbed.tools import find_go
 
 
@@ -57,5 +57,5 @@ def module_files(module: str, prefix: str, suffix: str = "") -> Mapping[str, str
 
 
 if __name__ == "__main__":
-    for each in MODULES:
+    for each in modules():
         print(f"{each}: {module_archive(each)}", flush=True)

@@ -1,8 +1,7 @@
 """What every registered provider promises, whatever the other side does."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +21,6 @@ from analysis.model import (
 )
 from analysis.providers import PROVIDERS, Provider
 from tests.analysis.servers import (
-    Handler,
     echoes_secrets,
     hangs,
     in_turn,
@@ -30,46 +28,14 @@ from tests.analysis.servers import (
     says,
     slams,
     trickles,
-    vector,
 )
+from tests.case import ProviderCase, case_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PATIENCE = 60
 SECRETS = ("s3cr3t-token", "us3rname", "pa55word", "key-value-1", "dXMzcm5hbWU6cGE1NXdvcmQ=")
 
-
-@dataclass(frozen=True)
-class Case:
-    """How one provider is pointed at a server, and how that server speaks."""
-
-    spec: Callable[[str], ProviderSpec]
-    query: str
-    five: Handler
-    nothing: Handler
-    nan: Handler
-
-
-def text(page: str) -> Handler:
-    return says(page, media_type="text/plain")
-
-
-CASES = {
-    "prometheus": Case(
-        spec=lambda address: ProviderSpec(type="prometheus", address=address),
-        query="up",
-        five=says(vector("5")),
-        nothing=says(vector()),
-        nan=says(vector("NaN")),
-    ),
-    "scrape": Case(
-        spec=lambda address: ProviderSpec(type="scrape", targets=(f"{address}/metrics",)),
-        query="value(up)",
-        five=text("# TYPE up gauge\nup 5\n"),
-        nothing=text("# TYPE up gauge\n"),
-        nan=text("up NaN\n"),
-    ),
-}
 
 every_provider = pytest.mark.parametrize("name", PROVIDERS.names())
 
@@ -97,9 +63,9 @@ GARBAGE = {
 }  # fmt: skip
 
 
-def a_case(name: str) -> Case:
-    assert name in CASES, f"provider {name} is registered and has no case: write one"
-    return CASES[name]
+def a_case(name: str) -> ProviderCase:
+    case: ProviderCase = case_of(PROVIDERS, name)
+    return case
 
 
 def a_metric(spec: ProviderSpec, query: str) -> Metric:
@@ -124,10 +90,6 @@ async def asked_itself(spec: ProviderSpec, query: str) -> Outcome | AnalysisErro
             return error
         finally:
             await provider.close()
-
-
-def test_every_provider_has_a_case():
-    assert set(PROVIDERS.names()) == set(CASES)
 
 
 @every_provider
@@ -354,7 +316,7 @@ CREDENTIALS = {
 }
 
 
-def secretive(case: Case, address: str, credentials: str) -> ProviderSpec:
+def secretive(case: ProviderCase, address: str, credentials: str) -> ProviderSpec:
     return replace(
         case.spec(address),
         credentials=CREDENTIALS[credentials],

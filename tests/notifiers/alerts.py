@@ -1,51 +1,15 @@
-"""The ways in which each notifier is used, and alerts to be sent."""
+"""Alerts that notifiers send, and what must not come out of them."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from canary.api.status import Severity
-from canary.notifiers import NOTIFIERS, Alert, Notifier, NotifierConfig
-from tests.receiver import Answer
+from canary.notifiers import Alert
 
 TOKEN = "xoxb-1234-very-secret"
-PATH = "/services/T000/B000/path-is-secret"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One way in which a notifier is used."""
-
-    name: str
-    notifier: str
-    path: str = PATH
-    token: str = ""
-    success: Answer
-
-    def make(self, url: str, **changes: Any) -> Notifier:
-        """Make the notifier."""
-        settings: dict[str, Any] = {
-            "address": f"{url}{self.path}",
-            "token": self.token,
-            "channel": "releases",
-            "username": "tidegate",
-            "timeout": timedelta(seconds=10),
-        }
-        return NOTIFIERS.load(self.notifier)(NotifierConfig(**(settings | changes)))
 
 
 JSON = {"Content-Type": "application/json"}
-CASES = (
-    Case(name="slack-webhook", notifier="slack", success=Answer(body=b"ok")),
-    Case(
-        name="slack-bot",
-        notifier="slack",
-        path="/api/",
-        token=TOKEN,
-        success=Answer(body=b'{"ok": true, "ts": "1.2"}', headers=JSON),
-    ),
-    Case(name="webhook", notifier="webhook", token=TOKEN, success=Answer(status=202)),
-)
 
 MOMENT = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 

@@ -1,0 +1,13 @@
+"""Prometheus, asked by its API."""
+
+from analysis.model import ProviderSpec
+from tests.analysis.servers import says, vector
+from tests.case import ProviderCase
+
+CASE = ProviderCase(
+    spec=lambda address: ProviderSpec(type="prometheus", address=address),
+    query="up",
+    five=says(vector("5")),
+    nothing=says(vector()),
+    nan=says(vector("NaN")),
+)
