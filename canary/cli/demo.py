@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from canary.cli.ending import Failed
+from canary.demo.manifests import ROUTERS
 from canary.demo.story import tell
 from tidegate_embedded.process import ProgramFailed
 
@@ -15,8 +16,8 @@ from tidegate_embedded.process import ProgramFailed
 @click.command
 @click.option(
     "--router",
-    type=click.Choice(["istio", "smi", "gatewayapi"]),
-    default="istio",
+    type=click.Choice(ROUTERS),
+    default=ROUTERS[0],
     show_default=True,
     help="Whose objects split the traffic.",
 )

@@ -10,6 +10,8 @@ NAMESPACE = "demo"
 APP = "podinfo"
 PORT = 80
 CONTAINER_PORT = 9898
+ROUTERS = ("istio", "smi", "gatewayapi")
+"""The routers whose objects the embedded mesh routes by."""
 
 
 def routing_crds() -> tuple[Manifest, ...]:

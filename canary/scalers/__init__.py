@@ -20,6 +20,8 @@ class Scaler(Protocol):
     """
 
     kind: ClassVar[Kind]
+    pauses: ClassVar[bool]
+    """Whether `paused` writes into the autoscaler of a user."""
 
     @property
     def writes(self) -> tuple[Kind, ...]:

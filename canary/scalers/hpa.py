@@ -13,6 +13,7 @@ class HorizontalPodAutoscalerScaler(ScalerDefaults):
     """Read and render HorizontalPodAutoscalers."""
 
     kind: ClassVar[Kind] = AUTOSCALER
+    pauses: ClassVar[bool] = False
 
     def primary(
         self,

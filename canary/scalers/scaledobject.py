@@ -23,6 +23,7 @@ class ScaledObjectScaler(ScalerDefaults):
     """Read and render ScaledObjects."""
 
     kind: ClassVar[Kind] = SCALED_OBJECT
+    pauses: ClassVar[bool] = True
 
     def primary(
         self,

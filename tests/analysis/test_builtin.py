@@ -3,19 +3,34 @@
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 import yaml
 
-from analysis.builtin import UNITS, builtin, legacy_range, unit
+from analysis.builtin import SUCCESS_RATE, UNITS, builtin, legacy_range, unit
 from analysis.errors import QueryError
 from analysis.expression import metric_names, parse
 from analysis.model import Bounds
 from analysis.template import TemplateContext, render
+from canary.routers import ROUTERS
 
-ROUTERS = ("istio", "kubernetes", "linkerd", "smi", "gatewayapi")
-SCRAPED = ("istio", "smi", "gatewayapi")
+
+def built_in(provider: str) -> tuple[str, ...]:
+    """List the routers that there are built-in queries for."""
+    found = []
+    for name in ROUTERS.names():
+        with suppress(QueryError):
+            builtin(SUCCESS_RATE, name, provider)
+            found.append(name)
+    return tuple(found)
+
+
+QUERIED = built_in("prometheus")
+SCRAPED = built_in("scrape")
+#: Those of them whose proxies are Envoy.
+ENVOYS = tuple(name for name in SCRAPED if "envoy_" in builtin(SUCCESS_RATE, name, "scrape"))
 CONTEXT = TemplateContext(
     name="the-canary",
     namespace="test",
@@ -28,8 +43,15 @@ CONTEXT = TemplateContext(
 PROMTOOL = shutil.which("promtool")
 
 every_query = pytest.mark.parametrize(
-    ("metric", "router"), [(metric, router) for metric in UNITS for router in ROUTERS]
+    ("metric", "router"), [(metric, router) for metric in UNITS for router in QUERIED]
 )
+
+
+def test_a_router_has_queries_for_every_built_in_metric_or_for_none():
+    for provider in ("prometheus", "scrape"):
+        assert built_in(provider)
+        for router in built_in(provider):
+            assert all(builtin(metric, router, provider) for metric in UNITS)
 
 
 @every_query
@@ -57,7 +79,7 @@ def test_without_a_proxy_the_pods_own_counts_are_asked_for(metric):
     assert builtin(metric, "kubernetes") == builtin(metric, "gatewayapi")
 
 
-@pytest.mark.parametrize("router", ROUTERS)
+@pytest.mark.parametrize("router", QUERIED)
 def test_where_every_request_fails_the_success_rate_is_zero_and_not_absent(router):
     query = without_comments(builtin("request-success-rate", router))
     assert re.search(r"or vector\(0\)\s*\)\s*/", query)
@@ -98,7 +120,7 @@ def test_pods_of_the_target_are_selected_and_no_others(metric, pod, selected):
     ],
 )
 @pytest.mark.parametrize("metric", UNITS)
-@pytest.mark.parametrize("router", SCRAPED)
+@pytest.mark.parametrize("router", ENVOYS)
 def test_envoy_clusters_of_the_canary_service_are_selected_and_no_others(
     metric, router, cluster, selected
 ):
@@ -108,7 +130,7 @@ def test_envoy_clusters_of_the_canary_service_are_selected_and_no_others(
     assert all(bool(re.fullmatch(pattern, cluster)) is selected for pattern in patterns)
 
 
-@pytest.mark.parametrize("router", SCRAPED)
+@pytest.mark.parametrize("router", ENVOYS)
 def test_the_scraped_queries_are_of_their_language(router):
     names = {
         metric: metric_names(parse(render(builtin(metric, router, "scrape"), CONTEXT)))
@@ -124,9 +146,9 @@ def test_the_scraped_queries_are_of_their_language(router):
     ("arguments", "says"),
     [
         pytest.param(("requests", "istio"), "use one of: request-success-rate, request-duration", id="an unknown metric"),
-        pytest.param(("request-duration", "nginx"), "Built in for: gatewayapi, istio, kubernetes, linkerd, smi", id="an unknown router"),
-        pytest.param(("request-duration", "linkerd", "scrape"), "Built in for: gatewayapi, istio, smi", id="a router without scraped queries"),
-        pytest.param(("request-duration", "kubernetes", "scrape"), "give it a templateRef or a query. Built in for: gatewayapi, istio, smi", id="a router without a proxy to scrape"),
+        pytest.param(("request-duration", "nginx"), f"Built in for: {', '.join(QUERIED)}", id="an unknown router"),
+        pytest.param(("request-duration", "linkerd", "scrape"), f"Built in for: {', '.join(SCRAPED)}", id="a router without scraped queries"),
+        pytest.param(("request-duration", "kubernetes", "scrape"), f"give it a templateRef or a query. Built in for: {', '.join(SCRAPED)}", id="a router without a proxy to scrape"),
         pytest.param(("request-duration", "istio", "datadog"), "use one of the providers: prometheus, scrape", id="another provider"),
         pytest.param(("../istio/request-duration", "istio"), "is not built in", id="a path"),
     ],

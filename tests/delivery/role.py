@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import httpx
+import yaml
 
 from canary.api.kinds import Manifest
-from tests.delivery.helm import RELEASE, render
+from tests.delivery.helm import CHART, RELEASE, render
 from tests.testbed.audit import AuditEntry
 
 NAMESPACE = "tidegate-system"
@@ -50,6 +51,23 @@ class Place(Protocol):
         ...
 
 
+def rights(rules: Iterable[Mapping[str, Any]]) -> set[Right]:
+    """Give every right that rules hold."""
+    return {
+        Right(group, resource, verb)
+        for rule in rules
+        for group in rule.get("apiGroups") or ()
+        for resource in rule.get("resources") or ()
+        for verb in rule["verbs"]
+    }
+
+
+_FILE = yaml.safe_load((CHART / "files" / "rights.yaml").read_text())
+#: The rights that kinds of workload and of autoscaler need.
+_OF_PLUGINS = rights((*_FILE["scalers"], *_FILE["targets"]))
+#: The groups of Kubernetes' own workloads and autoscalers.
+_KUBERNETES = frozenset({"apps", "autoscaling"})
+
 #: Rights that are kept though a story may never ask for them, by what they are there for. The group
 #: of Canaries is written once for all that are served.
 KEPT: Mapping[Right, str] = {
@@ -69,10 +87,10 @@ KEPT: Mapping[Right, str] = {
     Right("networking.istio.io", "destinationrules", "update"): (
         "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),
-    **{
-        Right("keda.sh", "scaledobjects", verb): "KEDA is installed in no world of the stories"
-        for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
-    },
+    **dict.fromkeys(
+        (right for right in _OF_PLUGINS if right.group not in _KUBERNETES),
+        "kinds of others' are installed in no world of the stories",
+    ),
     **dict.fromkeys(
         (Right("", "configmaps", "patch"), Right("", "secrets", "patch")),
         "a copy of an earlier release that several Canaries use gets each of them as an owner",
@@ -197,17 +215,6 @@ def asked(entries: Iterable[AuditEntry], user: str) -> Iterator[Asked]:
         if entry.user == user and not entry.resource.startswith("/"):
             resource = "/".join(filter(None, (entry.resource, entry.subresource)))
             yield Asked(Right(entry.group, resource, entry.verb), entry.status)
-
-
-def rights(rules: Iterable[Mapping[str, Any]]) -> set[Right]:
-    """Give every right that rules hold."""
-    return {
-        Right(group, resource, verb)
-        for rule in rules
-        for group in rule.get("apiGroups") or ()
-        for resource in rule.get("resources") or ()
-        for verb in rule["verbs"]
-    }
 
 
 def used(requests: Iterable[Asked]) -> set[Right]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from canary.api.kinds import (
     AUTOSCALER,
@@ -32,7 +33,9 @@ pytestmark = pytest.mark.delivery
 
 Render = Callable[..., dict[tuple[str, str], Manifest]]
 
-ROUTING_GROUPS = {"networking.istio.io", "gateway.networking.k8s.io", "split.smi-spec.io"}
+#: Made from the tables of plug-ins: `test_chart_files.py` holds it against them.
+OF_PLUGINS = yaml.safe_load((CHART / "files" / "rights.yaml").read_text())
+ROUTING_GROUPS = {rule["group"] for rules in OF_PLUGINS["routers"].values() for rule in rules}
 FOLLOWED = ["list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
 PARKED = ["create", "get", "list", "patch", "update", "watch"]
@@ -64,11 +67,11 @@ def container(objects) -> dict[str, Any]:
     return found
 
 
-def rights(role) -> dict[tuple[str, str], list[str]]:
+def rights(rules) -> dict[tuple[str, str], list[str]]:
     """Verbs by API group and resource."""
     return {
         (group, resource): sorted(rule["verbs"])
-        for rule in role["rules"]
+        for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
@@ -240,7 +243,7 @@ def test_some_namespaces_are_watched_with_a_role_in_each_and_no_cluster_role(ren
 
 @pytest.mark.parametrize("router", ROUTERS.names())
 def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(render, router):
-    granted = rights(render(f'routers=["{router}"]')["ClusterRole", "/tidegate"])
+    granted = rights(render(f'routers=["{router}"]')["ClusterRole", "/tidegate"]["rules"])
     declared = {(kind.group, kind.plural) for kind in router_for(router).kinds}
     routes = {each for each in granted if each[0] in ROUTING_GROUPS}
     assert routes == {each for each in declared if each[0] in ROUTING_GROUPS}
@@ -249,31 +252,38 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
 
 def test_what_the_controller_writes_and_follows_and_no_more(render):
     bare = 'rbac={"preflight":false,"otherControllers":false}'
-    granted = rights(render(bare)["ClusterRole", "/tidegate"])
+    granted = rights(render(bare)["ClusterRole", "/tidegate"]["rules"])
     assert {each: verbs for each, verbs in granted.items() if each[0] not in ROUTING_GROUPS} == {
         ("tidegate.dev", "canaries"): ["get", "list", "patch", "watch"],
         ("tidegate.dev", "canaries/status"): ["patch"],
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
         ("tidegate.dev", "alertproviders"): FOLLOWED,
-        (DEPLOYMENT.group, DEPLOYMENT.plural): PARKED,
-        (DAEMON_SET.group, DAEMON_SET.plural): PARKED,
-        (CONTROLLER_REVISION.group, CONTROLLER_REVISION.plural): ["list"],
-        (REPLICA_SET.group, REPLICA_SET.plural): FOLLOWED,
+        **rights(OF_PLUGINS["targets"]),
         (POD.group, POD.plural): FOLLOWED,
         (SERVICE.group, SERVICE.plural): WRITTEN,
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
-        (AUTOSCALER.group, AUTOSCALER.plural): WRITTEN,
-        (SCALED_OBJECT.group, SCALED_OBJECT.plural): sorted([*WRITTEN, "patch"]),
+        **rights(OF_PLUGINS["scalers"]),
         ("", "events"): ["create"],
     }
+
+
+def test_a_kind_is_parked_paused_or_followed_as_its_plugin_says():
+    workloads, autoscalers = rights(OF_PLUGINS["targets"]), rights(OF_PLUGINS["scalers"])
+    assert workloads[DEPLOYMENT.group, DEPLOYMENT.plural] == PARKED
+    assert workloads[DAEMON_SET.group, DAEMON_SET.plural] == PARKED
+    assert workloads[CONTROLLER_REVISION.group, CONTROLLER_REVISION.plural] == ["list"]
+    assert workloads[REPLICA_SET.group, REPLICA_SET.plural] == FOLLOWED
+    assert autoscalers[AUTOSCALER.group, AUTOSCALER.plural] == WRITTEN
+    assert autoscalers[SCALED_OBJECT.group, SCALED_OBJECT.plural] == sorted([*WRITTEN, "patch"])
 
 
 def test_policies_may_be_listed_and_nothing_else_and_only_where_that_is_wished(render):
     role = "ClusterRole", "/tidegate"
     with_policies, without = (
-        rights(render(f'rbac={{"preflight":{wished}}}')[role]) for wished in ("true", "false")
+        rights(render(f'rbac={{"preflight":{wished}}}')[role]["rules"])
+        for wished in ("true", "false")
     )
     surveyed = {(kind.group, kind.plural) for kind in (*SELECTING, SERVICE_PROFILE)}
     assert with_policies == without | {each: ["list"] for each in surveyed}
@@ -281,7 +291,7 @@ def test_policies_may_be_listed_and_nothing_else_and_only_where_that_is_wished(r
 
 def test_configs_that_are_not_followed_need_no_right_but_to_read_secrets(render):
     objects = render("configTracking=false")
-    granted = rights(objects["ClusterRole", "/tidegate"])
+    granted = rights(objects["ClusterRole", "/tidegate"]["rules"])
     assert granted[SECRET.group, SECRET.plural] == ["get"]
     assert (CONFIG_MAP.group, CONFIG_MAP.plural) not in granted
     assert settings(objects) == Settings(config_tracking=False)
@@ -301,7 +311,7 @@ def test_secrets_are_followed_or_read_by_name_or_not_at_all(
     render, values, secrets, config_maps, followed
 ):
     objects = render(*values)
-    granted = rights(objects["ClusterRole", "/tidegate"])
+    granted = rights(objects["ClusterRole", "/tidegate"]["rules"])
     assert granted.get((SECRET.group, SECRET.plural)) == secrets
     assert granted.get((CONFIG_MAP.group, CONFIG_MAP.plural)) == config_maps
     assert settings(objects) == Settings(**followed)
@@ -321,15 +331,15 @@ def test_the_right_to_read_secrets_by_name_may_be_for_some_names_only(render):
 
 def test_a_lease_is_held_in_the_controllers_own_namespace_only(render):
     objects = render()
-    leases = rights(objects["Role", "gates/tidegate-leases"])
+    leases = rights(objects["Role", "gates/tidegate-leases"]["rules"])
     assert leases == {("coordination.k8s.io", "leases"): ["create", "get", "update"]}
-    everywhere = rights(objects["ClusterRole", "/tidegate"])
+    everywhere = rights(objects["ClusterRole", "/tidegate"]["rules"])
     assert everywhere["coordination.k8s.io", "leases"] == ["list"]
 
 
 def test_who_shares_the_canaries_lists_and_removes_leases_as_well(render):
     objects = render('shards="auto"')
-    leases = rights(objects["Role", "gates/tidegate-leases"])
+    leases = rights(objects["Role", "gates/tidegate-leases"]["rules"])
     assert leases == {
         ("coordination.k8s.io", "leases"): ["create", "delete", "get", "list", "update"]
     }
@@ -338,8 +348,8 @@ def test_who_shares_the_canaries_lists_and_removes_leases_as_well(render):
 
 def test_the_peers_objects_need_a_right_only_where_they_are_served(render):
     role = "ClusterRole", "/tidegate"
-    assert ("flagger.app", "canaries") not in rights(render()[role])
-    served = rights(render('apiGroups=["tidegate.dev","flagger.app"]')[role])
+    assert ("flagger.app", "canaries") not in rights(render()[role]["rules"])
+    served = rights(render('apiGroups=["tidegate.dev","flagger.app"]')[role]["rules"])
     assert served["flagger.app", "canaries/status"] == ["patch"]
     assert served["flagger.app", "metrictemplates"] == FOLLOWED
 

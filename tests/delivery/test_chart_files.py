@@ -1,24 +1,37 @@
-"""The chart's files that are made from tables: what each router reads and writes."""
+"""The chart's file that is made from tables: the rights that plug-ins need."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import yaml
 
-from canary.api.kinds import SERVICE
+from canary.api.kinds import POD, SERVICE, Kind
 from canary.routers import ROUTERS, router_for
+from canary.scalers import SCALERS
+from canary.targets import TARGETS, target_for
 from tests.delivery.helm import CHART
 
-#: The role has them for every router.
-GIVEN = (SERVICE,)
-FILE = CHART / "files" / "routers.yaml"
+#: The role has them whatever plug-ins there are.
+GIVEN = (POD, SERVICE)
+FILE = CHART / "files" / "rights.yaml"
 HEAD = """\
-# What each router reads and writes. Made from the routers that there are:
-# `.venv/bin/python -m pytest tests/delivery/test_chart_files.py --update-golden`
+# The rights that routers, kinds of workload and kinds of autoscaler need. Made from their tables:
+# `make generated`
 """
+LISTED, FOLLOWED = ("list",), ("list", "watch")
+#: Primaries are created and updated, the user's workload is scaled by patches, and Kubernetes
+#: removes what a Canary owns.
+SCALED = ("get", "list", "watch", "create", "update", "patch")
+WRITTEN = ("get", "list", "watch", "create", "update", "delete")
+#: Copies are written, and the user's own are paused by patches.
+PAUSED = ("get", "list", "watch", "create", "update", "patch", "delete")
+_ORDER = {verb: place for place, verb in enumerate(PAUSED)}
 
 
-def kinds_of(router: str) -> list[dict[str, Any]]:
+def of_router(router: str) -> list[dict[str, Any]]:
+    """List the kinds of a router, which are all given the same verbs, by their group."""
     declared = (kind for kind in router_for(router).kinds if kind not in GIVEN)
     kinds = sorted((kind.group, kind.plural) for kind in declared)
     return [
@@ -27,9 +40,40 @@ def kinds_of(router: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_the_file_of_routers_is_what_the_routers_declare(update_golden: bool) -> None:
-    written = HEAD + yaml.safe_dump({name: kinds_of(name) for name in ROUTERS.names()})
+def of_targets() -> Iterator[tuple[Kind, tuple[str, ...]]]:
+    for target in map(target_for, TARGETS.names()):
+        yield target.kind, SCALED
+        yield target.history, LISTED
+        yield from ((kind, FOLLOWED) for kind in target.beside)
+
+
+def of_scalers() -> Iterator[tuple[Kind, tuple[str, ...]]]:
+    for scaler in (SCALERS.load(name)() for name in SCALERS.names()):
+        yield scaler.kind, PAUSED if scaler.pauses else WRITTEN
+
+
+def rules(rights: Iterator[tuple[Kind, tuple[str, ...]]]) -> list[dict[str, Any]]:
+    """Write rights as the rules of a role: a rule for what has the same group and verbs."""
+    verbs: Mapping[Kind, set[str]] = defaultdict(set)
+    for kind, each in rights:
+        verbs[kind] |= set(each) if kind not in GIVEN else set()
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for kind in sorted(filter(verbs.get, verbs), key=lambda kind: (kind.group, kind.plural)):
+        alike[kind.group, tuple(sorted(verbs[kind], key=_ORDER.__getitem__))].append(kind.plural)
+    return [
+        {"apiGroups": [group], "resources": resources, "verbs": list(each)}
+        for (group, each), resources in alike.items()
+    ]
+
+
+def test_the_file_of_rights_is_what_the_plugins_declare(update_golden: bool) -> None:
+    written = HEAD + yaml.safe_dump(
+        {
+            "routers": {name: of_router(name) for name in ROUTERS.names()},
+            "scalers": rules(of_scalers()),
+            "targets": rules(of_targets()),
+        }
+    )
     if update_golden:
-        FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(written)
-    assert FILE.read_text() == written
+    assert FILE.read_text() == written, "stale: run `make generated`"

@@ -94,6 +94,7 @@ def test_a_copy_that_is_rendered_again_is_the_same(kind: str):
 def test_pausing_and_resuming_leave_it_as_it_was_and_reach_no_copy(kind: str):
     source = written(kind)
     pause = scaler(kind).paused(source, paused=True)
+    assert (pause is not None) == scaler(kind).pauses
     paused = source if pause is None else merged(source, pause)
     assert scaler(kind).paused(paused, paused=True) is None
     copy = scaler(kind).primary(referring(kind), paused, minimum=0, existing=None)

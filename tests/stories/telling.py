@@ -19,7 +19,6 @@ SUCCESS_RATE = {
     "onNoData": "hold",
 }
 QUICK = {"interval": "1s", "stepWeights": [20, 60], "metrics": [SUCCESS_RATE]}
-ROUTERS = ["istio", "smi", "gatewayapi"]
 
 
 async def given_a_canary(world: World, **analysis: Any) -> None:

@@ -11,14 +11,13 @@ import pytest
 from canary.api.kinds import DEPLOYMENT, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
-from canary.demo.manifests import APP
+from canary.demo.manifests import APP, ROUTERS
 from canary.demo.world import World
 from canary.errors import NotFound
 from tests.stories.conftest import Receiver
 from tests.stories.telling import (
     BY_HAND,
     QUICK,
-    ROUTERS,
     given_a_canary,
     given_a_run_at_20,
     then_at_rest,

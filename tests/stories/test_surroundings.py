@@ -7,12 +7,11 @@ import pytest
 from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
-from canary.demo.manifests import APP
+from canary.demo.manifests import APP, ROUTERS
 from canary.demo.world import World
 from tests.stories.conftest import Receiver
 from tests.stories.telling import (
     QUICK,
-    ROUTERS,
     given_a_canary,
     then_at_rest,
     then_nothing_was_lost,

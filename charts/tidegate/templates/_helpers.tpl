@@ -52,16 +52,9 @@ what was asked.
 - apiGroups: {{ toJson .Values.apiGroups }}
   resources: [metrictemplates, alertproviders]
   verbs: [list, watch]
-- apiGroups: [apps]
-  resources: [daemonsets, deployments]
-  verbs: [get, list, watch, create, update, patch]
-# The templates that a workload has had.
-- apiGroups: [apps]
-  resources: [controllerrevisions]
-  verbs: [list]
-- apiGroups: [apps]
-  resources: [replicasets]
-  verbs: [list, watch]
+{{- $rights := .Files.Get "files/rights.yaml" | fromYaml }}
+# Workloads, and what tells of their pods and of the templates that they have had.
+{{ toYaml $rights.targets }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
@@ -85,17 +78,12 @@ what was asked.
   {{- end }}
   verbs: [get]
 {{- end }}
-- apiGroups: [autoscaling]
-  resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch, create, update, delete]
-# Of KEDA, where it is installed: a parked target's is paused.
-- apiGroups: [keda.sh]
-  resources: [scaledobjects]
-  verbs: [get, list, watch, create, update, patch, delete]
+# Autoscalers; a parked target's is paused where its kind can be.
+{{ toYaml $rights.scalers }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
-{{- $kinds := .Files.Get "files/routers.yaml" | fromYaml }}
+{{- $kinds := $rights.routers }}
 {{- $groups := dict }}
 {{- range .Values.routers }}
 {{- if not (hasKey $kinds .) }}

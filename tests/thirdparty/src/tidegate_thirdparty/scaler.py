@@ -16,6 +16,7 @@ class EffectiveHorizontalPodAutoscalerScaler:
     """Does what the scaler of HorizontalPodAutoscalers does, with another kind."""
 
     kind = FORECASTING
+    pauses = False
 
     def __init__(self) -> None:
         self._autoscaler = SCALERS.load("HorizontalPodAutoscaler")()
