@@ -23,5 +23,7 @@ class Judge(Protocol):
 
 JUDGES: PluginTable[Judge] = PluginTable(
     group="tidegate.judges",
-    builtin={"threshold": "analysis.judges.threshold:ThresholdJudge"},
+    builtin={
+        "threshold": "analysis.judges.threshold:ThresholdJudge",
+    },
 )
