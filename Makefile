@@ -24,7 +24,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) --workers $(WORKERS) -- $(TEST_ARGS)
 
-.PHONY: help demo check embedded control-plane test bench image crds lock clean
+.PHONY: help demo check embedded control-plane test bench image crds generated lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ image: ## Build the controller's image with buildah, podman or docker (IMAGE, BU
 
 crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
+
+generated: crds ## Write what is made from models and tables: CRDs, rights, tables of the docs
+	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/docs/test_reference.py
 
 lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
 	@$(LOCK) pyproject.toml --all-extras --group dev -o locks/dev.txt $(LOCK_ARGS)

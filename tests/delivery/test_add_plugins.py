@@ -199,7 +199,7 @@ def changed(copy: Path) -> dict[str, tuple[int, int]]:
 def test_a_plugin_of_each_family_is_its_file_one_row_its_cases_and_its_queries(copy: Path) -> None:
     brought = {name for add in ADDED for name in add(copy)}
     run_tests(copy, "--update-golden", *RENDERERS)
-    run_tests(copy, "-n", "2", "-k", CONCERNED, *SUITES)
+    run_tests(copy, "-k", CONCERNED, *SUITES)
     done(copy, str(Path(sys.executable).parent / "lint-imports"), "--no-cache")
     diff = changed(copy)
     tables = {add.table for add in ADDED}

@@ -17,6 +17,8 @@ from analysis.providers import PROVIDERS
 from canary.api.schema import KINDS, CustomResource, structural
 from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS
+from canary.scalers import SCALERS
+from canary.targets import TARGETS
 from tests.docs.pages import DOCS, slug
 from tests.docs.probes import DURATION, acted_on, resource, routers_of
 
@@ -39,6 +41,8 @@ Durations are written like `90s`, `1m30s` or `2h`.
 #: The fields that name a plug-in.
 _FAMILIES: Mapping[tuple[str, str], PluginTable[Any]] = {
     ("Canary", "spec.provider"): ROUTERS,
+    ("Canary", "spec.targetRef.kind"): TARGETS,
+    ("Canary", "spec.autoscalerRef.kind"): SCALERS,
     ("Canary", "spec.analysis.metrics[].judge"): JUDGES,
     ("MetricTemplate", "spec.provider.type"): PROVIDERS,
     ("AlertProvider", "spec.type"): NOTIFIERS,

@@ -18,7 +18,7 @@ def test_the_page_is_what_the_models_say(written: str, update_golden: bool) -> N
         PAGE.write_text(written, encoding="utf-8")
 
     assert PAGE.read_text(encoding="utf-8") == written, (
-        "stale: run `.venv/bin/python -m pytest tests/docs/test_reference.py --update-golden`"
+        "stale: run `make generated`"
     )
 
 
