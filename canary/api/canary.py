@@ -69,7 +69,9 @@ class AutoscalerReference(ApiModel):
     kind: Annotated[
         str,
         Form(KIND, "write the kind of an autoscaler, such as HorizontalPodAutoscaler", maximum=63),
-    ] = Field(description="Kind of the autoscaler, such as HorizontalPodAutoscaler or ScaledObject.")
+    ] = Field(
+        description="Kind of the autoscaler, such as HorizontalPodAutoscaler or ScaledObject."
+    )
     name: Name = Field(description="Name of the autoscaler, in the namespace of the Canary.")
     primary_scaler_queries: dict[Annotated[str, Field(strict=True, max_length=253)], LongText] = (
         Field(

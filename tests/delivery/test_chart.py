@@ -35,7 +35,12 @@ Render = Callable[..., dict[tuple[str, str], Manifest]]
 
 #: Made from the tables of plug-ins: `test_chart_files.py` holds it against them.
 OF_PLUGINS = yaml.safe_load((CHART / "files" / "rights.yaml").read_text())
-ROUTING_GROUPS = {rule["group"] for rules in OF_PLUGINS["routers"].values() for rule in rules}
+ROUTING_GROUPS = {
+    group
+    for rules in OF_PLUGINS["routers"].values()
+    for rule in rules
+    for group in rule["apiGroups"]
+}
 FOLLOWED = ["list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
 PARKED = ["create", "get", "list", "patch", "update", "watch"]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from typing import Any
 
 import yaml
@@ -30,29 +29,30 @@ PAUSED = ("get", "list", "watch", "create", "update", "patch", "delete")
 _ORDER = {verb: place for place, verb in enumerate(PAUSED)}
 
 
-def of_router(router: str) -> list[dict[str, Any]]:
-    """List the kinds of a router, which are all given the same verbs, by their group."""
-    declared = (kind for kind in router_for(router).kinds if kind not in GIVEN)
-    kinds = sorted((kind.group, kind.plural) for kind in declared)
-    return [
-        {"group": group, "resources": [plural for _, plural in found]}
-        for group, found in groupby(kinds, key=lambda kind: kind[0])
-    ]
+Rights = Iterator[tuple[Kind, tuple[str, ...]]]
 
 
-def of_targets() -> Iterator[tuple[Kind, tuple[str, ...]]]:
+def of_router(name: str) -> Rights:
+    router = router_for(name)
+    yield from ((kind, WRITTEN) for kind in router.writes)
+    yield from ((kind, FOLLOWED) for kind in router.reads)
+
+
+def of_targets() -> Rights:
     for target in map(target_for, TARGETS.names()):
-        yield target.kind, SCALED
-        yield target.history, LISTED
-        yield from ((kind, FOLLOWED) for kind in target.beside)
+        yield from ((kind, SCALED) for kind in target.writes)
+        # Former templates are looked up, and all else is followed.
+        followed = set(target.reads) - ({target.history} - set(target.beside))
+        yield from ((kind, FOLLOWED if kind in followed else LISTED) for kind in target.reads)
 
 
-def of_scalers() -> Iterator[tuple[Kind, tuple[str, ...]]]:
+def of_scalers() -> Rights:
     for scaler in (SCALERS.load(name)() for name in SCALERS.names()):
-        yield scaler.kind, PAUSED if scaler.pauses else WRITTEN
+        yield from ((kind, PAUSED if scaler.pauses else WRITTEN) for kind in scaler.writes)
+        yield from ((kind, FOLLOWED) for kind in scaler.reads)
 
 
-def rules(rights: Iterator[tuple[Kind, tuple[str, ...]]]) -> list[dict[str, Any]]:
+def rules(rights: Rights) -> list[dict[str, Any]]:
     """Write rights as the rules of a role: a rule for what has the same group and verbs."""
     verbs: Mapping[Kind, set[str]] = defaultdict(set)
     for kind, each in rights:
@@ -69,7 +69,7 @@ def rules(rights: Iterator[tuple[Kind, tuple[str, ...]]]) -> list[dict[str, Any]
 def test_the_file_of_rights_is_what_the_plugins_declare(update_golden: bool) -> None:
     written = HEAD + yaml.safe_dump(
         {
-            "routers": {name: of_router(name) for name in ROUTERS.names()},
+            "routers": {name: rules(of_router(name)) for name in ROUTERS.names()},
             "scalers": rules(of_scalers()),
             "targets": rules(of_targets()),
         }

@@ -17,9 +17,7 @@ def test_the_page_is_what_the_models_say(written: str, update_golden: bool) -> N
     if update_golden:
         PAGE.write_text(written, encoding="utf-8")
 
-    assert PAGE.read_text(encoding="utf-8") == written, (
-        "stale: run `make generated`"
-    )
+    assert PAGE.read_text(encoding="utf-8") == written, "stale: run `make generated`"
 
 
 def test_every_field_says_what_it_is_for(written: str) -> None:

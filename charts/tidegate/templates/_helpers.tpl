@@ -83,20 +83,15 @@ what was asked.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
-{{- $kinds := $rights.routers }}
-{{- $groups := dict }}
+{{- $routing := list }}
 {{- range .Values.routers }}
-{{- if not (hasKey $kinds .) }}
-{{- fail (printf "routers: %q is unknown; use %s" . (keys $kinds | sortAlpha | join ", ")) }}
+{{- if not (hasKey $rights.routers .) }}
+{{- fail (printf "routers: %q is unknown; use %s" . (keys $rights.routers | sortAlpha | join ", ")) }}
 {{- end }}
-{{- range get $kinds . }}
-{{- $_ := set $groups .group (concat (get $groups .group | default list) .resources | uniq) }}
+{{- $routing = concat $routing (get $rights.routers .) | uniq }}
 {{- end }}
-{{- end }}
-{{- range $group, $resources := $groups }}
-- apiGroups: [{{ $group }}]
-  resources: {{ toJson $resources }}
-  verbs: [get, list, watch, create, update, delete]
+{{- with $routing }}
+{{ toYaml . }}
 {{- end }}
 {{- if .Values.rbac.preflight }}
 # Policies that may stop to cover the pods that serve: listed for a Canary that is new or changed.
