@@ -6,9 +6,11 @@ from typing import Any
 from analysis.model import Check, Report, Verdict
 from canary.api.analysis_spec import MetricSpec
 from canary.api.canary import CanarySpec
+from canary.api.meta import GROUP
 from canary.api.people import AlertReference, Webhook
-from canary.api.status import CanaryStatus, Phase, Run, Weights
+from canary.api.status import CanaryStatus, Names, Phase, Run, Weights
 from canary.core.facts import BrokenReference, Facts, Revision, Workload
+from canary.core.peers import Peer
 from canary.core.phases import RUNNING
 from canary.errors import Problem
 
@@ -133,3 +135,18 @@ def a_report(verdict: Verdict = Verdict.PASS, message: str = "as it should be") 
 def at(seconds: float) -> datetime:
     """Give a moment by its distance from the tests' beginning of time."""
     return T0 + timedelta(seconds=seconds)
+
+
+def a_peer(name: str = "other", **fields: Any) -> Peer:
+    """Build another Canary of the Deployment and the service podinfo, which holds nothing yet."""
+    rest: dict[str, Any] = {
+        "group": GROUP,
+        "namespace": "test",
+        "created": "2026-01-01T00:00:00Z",
+        "deleting": False,
+        "kind": "Deployment",
+        "target": "podinfo",
+        "services": ("podinfo",),
+        "held": Names(),
+    }
+    return Peer(name=name, **(rest | fields))

@@ -14,6 +14,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
+from canary.core.peers import Peer
 from canary.errors import Problem, SpecWarning
 from canary.resources.names import primary_name
 from canary.routers import Router
@@ -114,6 +115,21 @@ class CanaryRecord:
         return self.canary.spec.service_name if self.canary else ""
 
     @property
+    def peer(self) -> Peer:
+        """The Canary as others see it."""
+        return Peer(
+            group=self.key.group,
+            namespace=self.key.namespace,
+            name=self.key.name,
+            created=self.created,
+            deleting=self.deleting,
+            kind=self.canary.spec.target_ref.kind if self.canary else "",
+            target=self.target,
+            services=self.services,
+            held=self.held,
+        )
+
+    @property
     def held(self) -> Names:
         """The names that everything is made under; empty ones before anything is."""
         return self.status.names or Names()
@@ -155,23 +171,16 @@ class KnownCanary:
 
     key: CanaryKey
     uid: str
-    created: str
-    deleting: bool
-    target: str
+    peer: Peer
     target_kind: Kind | None
-    service: str
-    """The name of the apex service."""
-    services: tuple[str, ...]
-    """The names of the apex services: of the spec, the one held, and former ones with a rest."""
-    held: Names
-    """The names that everything is made under; empty ones before anything is."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 
     @property
     def held_service(self) -> tuple[str, ...]:
         """The service that everything of it is made under, as the caches index it."""
-        return (self.held.service,) if self.held.service else ()
+        held = self.peer.held.service
+        return (held,) if held else ()
 
 
 @cache

@@ -66,7 +66,8 @@ def dependencies(
         return
     namespace, spec = record.key.namespace, canary.spec
     if record.target_kind is not None:
-        for name in (spec.target_ref.name, spec.primary_name):
+        names = (spec.target_ref.name, spec.primary_name, record.held.target)
+        for name in dict.fromkeys(filter(None, names)):
             # Pods matter to whom their workload matters to.
             yield ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
     for apex in record.services:

@@ -1,4 +1,4 @@
-"""Canaries by the names of an earlier spec, of which something is left."""
+"""Canaries by other names than those of their newest specs: what they hold, and what is left."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +7,7 @@ from analysis.errors import UnknownPlugin
 from canary.api.kinds import ObjectKey
 from canary.api.status import FormerNames
 from canary.controller.canaries import CanaryRecord
+from canary.errors import Problem
 from canary.routers import Router, router_for
 
 
@@ -22,6 +23,18 @@ def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
     for other in formers(record):
         if other.router and other.canary:
             yield from other.router.objects(other.canary)
+
+
+def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecord:
+    """Give a Canary in a run with the names that it holds, where it asks for those of another."""
+    held = record.held
+    if record.canary is None or not held.target or not held.service:
+        return record
+    spec = record.canary.spec.with_names(service=held.service, provider=record.provider)
+    target = spec.target_ref.model_copy(update={"name": held.target})
+    spec = spec.model_copy(update={"target_ref": target}).with_primary(held.primary)
+    canary = record.canary.model_copy(update={"spec": spec})
+    return replace(record, canary=canary, problems=problems)
 
 
 def _former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:

@@ -21,6 +21,7 @@ from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
+from canary.core.peers import Peer
 from canary.resources.revision import Hashing
 from canary.targets import Ability
 
@@ -60,7 +61,7 @@ class Observer:
         delivered: frozenset[str],
         obstacle: str,
         unseen: str = "",
-        rival: str = "",
+        others: tuple[Peer, ...] = (),
         outages: tuple[Outage, ...] = (),
         away_since: datetime | None = None,
     ) -> Facts:
@@ -112,7 +113,7 @@ class Observer:
             splits=record.router is None or record.router.abilities(canary).splits,
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
-            rival=rival,
+            others=others,
             survey=await self._surroundings.survey(record),
             references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,

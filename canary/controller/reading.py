@@ -49,13 +49,8 @@ class CanaryReader:
         return KnownCanary(
             key=record.key,
             uid=record.uid,
-            created=record.created,
-            deleting=record.deleting,
-            target=record.target,
+            peer=record.peer,
             target_kind=record.target_kind,
-            service=record.service,
-            services=record.services,
-            held=record.held,
             content=content,
         )
 

@@ -18,13 +18,14 @@ from canary.cluster.schemas import CHECKED_AGAIN
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.former import going_on
 from canary.controller.listeners import Listener
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
-from canary.controller.rivals import going_on, leaving_rival, rivalry
 from canary.controller.tracker import Tracker
 from canary.core.decide import decide, obstructed, refuse
 from canary.core.needs import Need
+from canary.core.peers import Peer, rivalry
 from canary.core.phases import RUNNING
 from canary.core.situation import Decision, Question
 from canary.errors import CanaryError, Conflict, Problem, Unreachable
@@ -95,14 +96,14 @@ class Reconciler:
             self._outages.regain(key)
 
     async def _work_on(self, record: CanaryRecord) -> None:
-        rivals = self._tracker.rivals(record)
-        claimed = () if record.problems else rivalry(record, rivals)
+        others = tuple(other.peer for other in self._tracker.others(record))
+        claimed = () if record.problems else rivalry(record.peer, others)
         if not (record.problems or claimed or record.deleting):
             claimed = await self._tracker.dropped(record)
         if claimed and record.status.phase in RUNNING and not record.deleting:
             # A run ends under the names that it has, whatever the newest spec asks for.
             record = going_on(record, claimed)
-        outcome = await self._decide(record, claimed, leaving_rival(record, rivals))
+        outcome = await self._decide(record, claimed, others)
         if isinstance(outcome, Decision):
             await self._carry_out(record, outcome)
         elif outcome is not None:
@@ -131,11 +132,12 @@ class Reconciler:
             self._tracker.look_at_pods(key, wanted=False)
 
     async def _decide(
-        self, record: CanaryRecord, claimed: tuple[Problem, ...], leaving: str
+        self, record: CanaryRecord, claimed: tuple[Problem, ...], others: tuple[Peer, ...]
     ) -> Decision | Question | None:
         """Decide, or name what is missing to decide: an answer, or, as None, what is not known.
 
-        `claimed` says what another Canary has already, or the route cannot say, `leaving` which one is about to give it up.
+        `claimed` says what another Canary has already, or the route cannot say; `others` are the
+        Canaries that have, or ask for, the same.
         """
         key, canary, now = record.key, record.canary, self._clock()
         delivered = self._delivered(key)
@@ -177,7 +179,7 @@ class Reconciler:
             delivered=delivered,
             obstacle=obstacle or self._obstacles.get(key, ""),
             unseen=unseen,
-            rival=leaving,
+            others=others,
             outages=self._outages.outages(sources),
             away_since=self._outages.away_since(sources),
         )

@@ -9,7 +9,6 @@ from functools import partial
 from time import monotonic
 
 from canary.api.kinds import POD, SERVICE, Kind, ObjectKey
-from canary.api.status import Names
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
@@ -121,20 +120,21 @@ class Tracker:
             if isinstance(known, KnownCanary)
         ]
 
-    def rivals(self, record: CanaryRecord | KnownCanary) -> list[KnownCanary]:
-        """Find the other Canaries that a Canary's target, or its apex service, matters to."""
-        namespace = record.key.namespace
+    def others(self, record: CanaryRecord | KnownCanary) -> list[KnownCanary]:
+        """Find the other Canaries of the namespace that a Canary's target or service matters to."""
+        peer, namespace = record.peer, record.key.namespace
+        targets = dict.fromkeys(name for _, name in peer.targets)
         keys = dict.fromkeys(
             other
             for kind, name in (
-                *(((record.target_kind, record.target),) if record.target_kind else ()),
-                *((SERVICE, service) for service in record.services),
+                *((record.target_kind, name) for name in targets if record.target_kind),
+                *((SERVICE, service) for service in peer.services),
             )
             for other in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name))
-            if other != record.key
+            if other != record.key and other.namespace == namespace
         )
-        others = (self._known(other) for other in keys)
-        return [other for other in others if other is not None]
+        found = (self._known(other) for other in keys)
+        return [other for other in found if other is not None]
 
     async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
         """Name what a Canary asks of its route that the installed CRDs would drop without a word.
@@ -276,25 +276,20 @@ class Tracker:
 
     def _on_canary(self, known: KnownCanary, before: object, *, gone: bool) -> None:
         was = before if isinstance(before, KnownCanary) else None
-        rivals = self.rivals(was) if was is not None else []
+        others = self.others(was) if was is not None else []
         if gone:
             self._forget(known)
         else:
             if was is not None and was.uid != known.uid:
                 self._reader.forget(was)
             self.track(self._reader.recall(known))
-            rivals += self.rivals(known)
-        if gone or was is None or _claims(was) != _claims(known):
-            for rival in rivals:
-                self._wake(rival.key)
+            others += self.others(known)
+        if gone or was is None or was.peer != known.peer:
+            for other in others:
+                self._wake(other.key)
         self._wake(known.key)
 
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""
         for key in self.following.concerned(kind):
             self._wake(key)
-
-
-def _claims(known: KnownCanary) -> tuple[str, tuple[str, ...], Names, bool]:
-    """Give what makes a Canary another one's rival."""
-    return known.target, known.services, known.held, known.deleting

@@ -25,6 +25,7 @@ from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
 from canary.core.leave import Stop, stopped
 from canary.core.names import former_routes, former_routes_left, formers_reach_canary, to_give_back
+from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.situation import Situation
@@ -88,7 +89,8 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     status, spec = situation.status, situation.spec
     yield HoldFinalizer(present=spec.reverts_on_deletion)
     yield from _clear_commands(situation)
-    if not status.last_applied_spec or situation.facts.taken or situation.facts.rival:
+    rival = leaving_rival(spec, situation.facts.others)
+    if not status.last_applied_spec or situation.facts.taken or rival is not None:
         return
     # The apex service is created last: before there is a primary, its clients have a service of
     # their own, or none.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from canary.api.analysis_spec import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Need
+from canary.core.peers import Peer
 from canary.core.traffic import Seen
 from canary.errors import Problem, SpecWarning
 
@@ -295,8 +296,8 @@ class Facts:
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     former: tuple[Former, ...] = ()
     """What is left of the former names that the status remembers."""
-    rival: str = ""
-    """The Canary that is being deleted, and still has this target or service; empty without."""
+    others: tuple[Peer, ...] = ()
+    """The other Canaries that have, or ask for, this target or service."""
     drifts: tuple[Drift, ...] = ()
     """What others have changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None

@@ -3,6 +3,7 @@
 from canary.api.status import Outcome, Phase, Severity, clip
 from canary.core import waits as why
 from canary.core.facts import Revision
+from canary.core.peers import leaving_rival
 from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
@@ -14,8 +15,8 @@ SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
 def initialise(situation: Situation) -> Situation:
     """Have the primary come up, and give it the traffic when it can serve."""
     situation = situation.enter(Phase.INITIALIZING)
-    if situation.facts.rival:
-        message = f"waiting for Canary {situation.facts.rival}, which is being deleted, to be gone"
+    if rival := leaving_rival(situation.spec, situation.facts.others):
+        message = f"waiting for Canary {rival}, which is being deleted, to be gone"
         return situation.wait(why.RIVAL_LEAVING, message)
     if situation.facts.taken:
         return hold_for_name(situation)

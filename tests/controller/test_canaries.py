@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from canary.api.kinds import DEPLOYMENT
+from canary.controller.dependents import dependencies
 from canary.controller.reading import CanaryReader
 from canary.demo import manifests
 from canary.demo.embedded import CRD
@@ -235,3 +237,13 @@ class TestReader:
         assert CanaryReader("istio").problems(manifest) == ()
         (problem,) = CanaryReader("istio", own_namespace_only=True).problems(manifest)
         assert problem.field == "spec.analysis.metrics[0].templateRef.namespace"
+
+
+def test_a_target_that_everything_is_made_for_matters_while_the_spec_names_another():
+    reader = CanaryReader("istio")
+    manifest = a_canary("podinfo")
+    manifest["metadata"] |= {"uid": "1", "generation": 1, "resourceVersion": "5"}
+    names = {"kind": "Deployment", "target": "held", "primary": "held-primary"}
+    record = reader.read(manifest | {"status": {"names": names}})
+    workloads = [key.name for key in dependencies(record, None, None) if key.kind == DEPLOYMENT]
+    assert workloads == ["podinfo", "held-primary", "held"]

@@ -13,7 +13,7 @@ from canary.core.actions import (
 )
 from canary.core.facts import Revision
 from canary.core.waits import AUTOSCALER_MISSING, NAME_TAKEN, RIVAL_LEAVING
-from tests.builders import NEW, a_spec, a_status, at, some_facts
+from tests.builders import NEW, a_peer, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
 
 TAKEN = "Deployment test/podinfo-primary exists already and belongs to App.shop/v1 app: rename it"
@@ -40,7 +40,7 @@ def test_an_initialisation_is_held_while_a_name_is_taken_and_says_so_once() -> N
 
 
 def test_an_initialisation_waits_for_a_canary_of_the_same_target_that_is_being_deleted() -> None:
-    facts = some_facts(rival="test/former", taken=TAKEN, primary=None)
+    facts = some_facts(others=(a_peer("former", deleting=True),), taken=TAKEN, primary=None)
     first = decided(a_spec(), a_status(Phase.NEW, last_promoted_spec=""), facts, at(0))
     assert first.actions == (HoldFinalizer(present=True),)
     wait = first.status.waiting_for
@@ -53,7 +53,9 @@ def test_an_initialisation_waits_for_a_canary_of_the_same_target_that_is_being_d
 
 
 def test_a_canary_that_serves_is_not_held_by_another_that_is_being_deleted() -> None:
-    decision = decided(a_spec(), a_status(), some_facts(rival="test/younger"), at(0))
+    decision = decided(
+        a_spec(), a_status(), some_facts(others=(a_peer("younger", deleting=True),)), at(0)
+    )
     assert decision.status.waiting_for is None
     assert {EnsureServices, RouteTraffic} <= {type(each) for each in decision.actions}
 

@@ -1,0 +1,96 @@
+"""Peers: what a Canary knows of others, and which of them would undo its work.
+
+Two Canaries with one target, or one service, are rivals. Rule 1: a rival has what it is made under,
+whichever of the two is older; where neither has it yet, the older one gets it. Rule 2: one that is
+being deleted is waited for, until it has given back what it has.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from canary.api.canary import CanarySpec
+from canary.api.status import Names
+from canary.errors import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A Canary, as others see it: when this changes, they are woken."""
+
+    group: str
+    namespace: str
+    name: str
+    created: str
+    """metadata.creationTimestamp."""
+    deleting: bool
+    kind: str
+    """The kind of its target."""
+    target: str
+    """The name of its target; empty where it can't be read."""
+    services: tuple[str, ...]
+    """The names of its apex services: of the spec, the one held, and former ones with a rest."""
+    held: Names
+    """The names that everything is made under; empty ones before anything is."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """Its targets, by kind and name: that of the spec, and the one that it is made for."""
+        named = ((self.kind, self.target), self.held_target)
+        return tuple(dict.fromkeys(each for each in named if each[1]))
+
+    @property
+    def held_target(self) -> tuple[str, str]:
+        """The target that it is made for, by kind and name."""
+        # A status of an earlier release does not name the kind.
+        return self.held.kind or self.kind, self.held.target
+
+
+def leaving_rival(spec: CanarySpec, others: Iterable[Peer]) -> Peer | None:
+    """Find a rival that is being deleted."""
+    target = spec.target_ref.kind, spec.target_ref.name
+    return next(
+        (
+            other
+            for other in others
+            if other.deleting and (target in other.targets or spec.service_name in other.services)
+        ),
+        None,
+    )
+
+
+def rivalry(own: Peer, others: Iterable[Peer]) -> tuple[Problem, ...]:
+    """Say what a rival has already that this Canary asks for; nothing where none has."""
+    target, service = (own.kind, own.target), next(iter(own.services), "")
+    for other in others:
+        if other.deleting:
+            continue
+        if target in other.targets and _before(
+            other, own, lambda peer: 0 if peer.held_target == target else 1
+        ):
+            remedy = f"delete one of the two Canaries: {other} has this target already"
+            return (Problem("spec.targetRef.name", own.target, remedy),)
+        if service in {*other.services} - {""} and _before(
+            other, own, lambda peer: _hold_on_service(peer, service)
+        ):
+            remedy = f"name another service: that of {other} has this name already"
+            return (Problem("spec.service.name", service, remedy),)
+    return ()
+
+
+def _before(other: Peer, own: Peer, rank: Callable[[Peer], int]) -> bool:
+    """Tell whether another Canary has something before this one."""
+    return _place(other, rank(other)) < _place(own, rank(own))
+
+
+def _place(peer: Peer, rank: int) -> tuple[int, str, str, str, str]:
+    return rank, peer.created, peer.group, peer.namespace, peer.name
+
+
+def _hold_on_service(peer: Peer, name: str) -> int:
+    """Rank what is made under a name before what is left under it, and that before a wish."""
+    if peer.held.service == name:
+        return 0
+    return 1 if name in peer.services[1:] else 2
