@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from analysis.model import Check, Report, Verdict
-from canary.api.analysis_spec import MetricSpec
 from canary.api.canary import CanarySpec
 from canary.api.meta import GROUP
+from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.status import CanaryStatus, Names, Phase, Run, Weights
 from canary.core.facts import BrokenReference, Facts, Revision, Workload
@@ -32,7 +32,7 @@ def a_spec(*, analysis: dict[str, Any] | None = None, **fields: Any) -> CanarySp
         }
         | (
             {}
-            if {"stepWeights", "iterations"} & steps.keys()
+            if {"stepWeights", "iterations", "steps"} & steps.keys()
             else {"stepWeight": 20, "maxWeight": 60}
         )
         | steps,

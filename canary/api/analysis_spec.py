@@ -1,53 +1,35 @@
 """`spec.analysis` of a Canary: how far each step goes, and what healthy means.
 
-Hooks and alerts are in `people.py`; how a metric is judged is the business of package `analysis`.
+Metrics are in `metrics.py`, steps one by one in `steps.py`, hooks and alerts in `people.py`.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import (
-    PLUGIN,
-    Flag,
-    Form,
-    LongText,
-    Number,
-    Percent,
-    Share,
-    Span,
-    Text,
-    Whole,
-)
-from canary.api.meta import ApiModel, NamespacedReference
+from canary.api.fields import Flag, Form, Percent, Share, Text, Whole
+from canary.api.meta import ApiModel
+from canary.api.metrics import Interval, MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.rules import (
     COOKIES_DIFFER,
-    METRIC_HAS_BOUND,
-    METRIC_HAS_ONE_SOURCE,
-    METRIC_HAS_SOURCE,
     NAMES_ARE_UNIQUE,
+    NAMES_DIFFER_FROM_STEPS,
     ONE_STEP_STYLE,
-    RANGE_IS_ORDERED,
+    STEP_NAMES_ARE_UNIQUE,
     STEP_WEIGHTS_ASCEND,
+    STEPS_STAND_ALONE,
     rules,
 )
+from canary.api.steps import AnalysisStep
 from canary.api.traffic import HttpMatch
 
-Interval = Annotated[timedelta, Span(timedelta(seconds=1))]
 CookieName = Annotated[
     str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "write the name of a cookie", maximum=128)
 ]
-
-
-class MetricPolicy(StrEnum):
-    """What an analysis does with a metric that gave no value."""
-
-    FAIL = "fail"
-    HOLD = "hold"
-    PASS = "pass"  # noqa: S105 - a verdict
 
 
 class PodFailurePolicy(StrEnum):
@@ -63,64 +45,6 @@ class SameSite(StrEnum):
     STRICT = "Strict"
     LAX = "Lax"
     NONE = "None"
-
-
-class ThresholdRange(ApiModel):
-    """Where a value must lie; the bounds themselves pass."""
-
-    model_config = ConfigDict(json_schema_extra=rules(RANGE_IS_ORDERED))
-
-    min: Number | None = Field(default=None, description="The lowest value that passes.")
-    max: Number | None = Field(default=None, description="The highest value that passes.")
-
-
-class MetricSpec(ApiModel):
-    """One metric of an analysis."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_BOUND)
-    )
-
-    name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
-        description="Name of the metric: request-success-rate, request-duration, or any with a "
-        "templateRef or query.",
-    )
-    interval: Interval = Field(
-        default=timedelta(minutes=1), description="How far back one query looks."
-    )
-    threshold: Number | None = Field(
-        default=None,
-        description="Deprecated, use thresholdRange, beside which it is ignored. The least success "
-        "rate, or the most of any other metric, that passes.",
-    )
-    threshold_range: ThresholdRange | None = Field(
-        default=None, description="Where the value must lie."
-    )
-    query: LongText | None = Field(
-        default=None, description="A PromQL query, in place of a MetricTemplate."
-    )
-    template_ref: NamespacedReference | None = Field(
-        default=None, description="The MetricTemplate that asks for the value."
-    )
-    template_variables: dict[Text, Text] = Field(
-        default_factory=dict, max_length=64, description="Variables of the template, by name."
-    )
-    judge: Annotated[
-        str, Form(PLUGIN, "write the name of a judge, such as threshold", maximum=63)
-    ] = Field(
-        default="threshold",
-        description="The judge that says what the value means; threshold compares it with the "
-        "bounds.",
-    )
-    on_no_data: MetricPolicy = Field(
-        default=MetricPolicy.FAIL,
-        description="When the query finds nothing: fail the check, hold the weight, or pass.",
-    )
-    on_error: MetricPolicy = Field(
-        default=MetricPolicy.HOLD,
-        description="When the provider cannot be asked: fail the check, hold the weight until the "
-        "deadline, or pass.",
-    )
 
 
 class SessionAffinity(ApiModel):
@@ -150,7 +74,9 @@ class SessionAffinity(ApiModel):
 class Analysis(ApiModel):
     """How traffic moves to a new revision, and what healthy means."""
 
-    model_config = ConfigDict(json_schema_extra=rules(ONE_STEP_STYLE))
+    model_config = ConfigDict(
+        json_schema_extra=rules(ONE_STEP_STYLE, STEPS_STAND_ALONE, NAMES_DIFFER_FROM_STEPS)
+    )
 
     interval: Interval = Field(
         default=timedelta(seconds=60), description="Time between two analyses, at least 1s."
@@ -176,6 +102,16 @@ class Analysis(ApiModel):
         default=None,
         description="Percent of traffic at each step, ascending; maxWeight has no part in it.",
         json_schema_extra=rules(STEP_WEIGHTS_ASCEND),
+    )
+    steps: (
+        Annotated[
+            tuple[AnalysisStep, ...],
+            Field(min_length=1, max_length=20, json_schema_extra=rules(STEP_NAMES_ARE_UNIQUE)),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="The steps of a run, one by one, for what the shorter forms cannot say.",
     )
     step_weight_promotion: Percent = Field(
         default=0,
@@ -224,6 +160,25 @@ class Analysis(ApiModel):
     session_affinity: SessionAffinity | None = Field(
         default=None, description="A cookie that keeps a client on the side it was sent to."
     )
+
+    def placed_metrics(self) -> Iterator[tuple[str, MetricSpec]]:
+        """Go through the metrics that a run may be judged by, in whichever step, with their paths."""
+        for place, listed in self._lists("metrics"):
+            yield from ((f"{place}[{index}]", each) for index, each in enumerate(listed.metrics))
+
+    def placed_webhooks(self) -> Iterator[tuple[str, Webhook]]:
+        """Go through the hooks that a run may call, in whichever step, with their paths."""
+        for place, listed in self._lists("webhooks"):
+            yield from ((f"{place}[{index}]", each) for index, each in enumerate(listed.webhooks))
+
+    def placed_matches(self) -> Iterator[tuple[str, tuple[HttpMatch, ...]]]:
+        """Go through the conditions of the requests that take part, in whichever step."""
+        return ((place, listed.match) for place, listed in self._lists("match"))
+
+    def _lists(self, name: str) -> Iterator[tuple[str, Self | AnalysisStep]]:
+        yield f"spec.analysis.{name}", self
+        for index, step in enumerate(self.steps or ()):
+            yield f"spec.analysis.steps[{index}].{name}", step
 
     @property
     def failures_to_roll_back(self) -> int:

@@ -57,7 +57,7 @@ def rules(*each: Rule) -> dict[str, Any]:
 
 # --------------------------------------------------------------------------- the rules of a Canary
 
-_STEP_STYLES = ("stepWeight", "stepWeights", "iterations")
+_STEP_STYLES = ("stepWeight", "stepWeights", "iterations", "steps")
 
 
 def _step_styles(analysis: object) -> Iterator[Fault]:
@@ -66,13 +66,85 @@ def _step_styles(analysis: object) -> Iterator[Fault]:
 
 
 #: What to do about none of them, which not every router needs, or about several.
-NAME_THE_STEPS = "set exactly one of stepWeight, stepWeights and iterations"
+NAME_THE_STEPS = "set exactly one of stepWeight, stepWeights, iterations and steps"
 ONE_STEP_STYLE = Rule(
-    cel="!(has(self.stepWeight) && has(self.stepWeights)) && "
-    "!(has(self.stepWeight) && has(self.iterations)) && "
-    "!(has(self.stepWeights) && has(self.iterations))",
+    cel="[has(self.stepWeight), has(self.stepWeights), has(self.iterations), has(self.steps)]"
+    ".filter(x, x).size() <= 1",
     remedy=NAME_THE_STEPS,
     faults=_step_styles,
+)
+
+_SAID_BY_STEPS = ("match", "mirror", "mirrorWeight")
+
+
+def _beside_steps(analysis: object) -> Iterator[Fault]:
+    if present(analysis, "steps"):
+        for name in _SAID_BY_STEPS:
+            if part(analysis, name) not in (None, False, []):
+                yield (name,), part(analysis, name)
+
+
+STEPS_STAND_ALONE = Rule(
+    cel="!has(self.steps) || ((!has(self.match) || size(self.match) == 0) && "
+    "(!has(self.mirror) || !self.mirror) && !has(self.mirrorWeight))",
+    remedy="with steps, move match and mirror into the steps that they are for, and remove "
+    "mirrorWeight",
+    faults=_beside_steps,
+    field=".steps",
+)
+
+
+def _matched_without_weight(step: object) -> Iterator[Fault]:
+    if items(part(step, "match")) and not part(step, "weight"):
+        yield ("weight",), part(step, "weight")
+
+
+MATCHED_STEP_HAS_WEIGHT = Rule(
+    cel="!has(self.match) || size(self.match) == 0 || (has(self.weight) && self.weight > 0)",
+    remedy="say which weight the requests that match have, such as 100 for all of them",
+    faults=_matched_without_weight,
+    field=".weight",
+)
+
+
+#: The types of hooks that a step may have of its own; the empty one is `rollout`.
+STEP_HOOKS = ("confirm-traffic-increase", "rollout", "rollback")
+
+
+def _not_of_a_step(webhook: object) -> Iterator[Fault]:
+    type_ = text(webhook, "type")
+    if type_ and type_ not in STEP_HOOKS:
+        yield ("type",), type_
+
+
+HOOK_IS_FOR_A_STEP = Rule(
+    cel=f"!has(self.type) || self.type in ['', {', '.join(repr(name) for name in STEP_HOOKS)}]",
+    remedy=f"write {', '.join(STEP_HOOKS[:-1])} or {STEP_HOOKS[-1]}: a hook of any other type "
+    "belongs to the whole run, in analysis.webhooks",
+    faults=_not_of_a_step,
+    field=".type",
+    value="self.type",
+)
+
+
+def _repeated_in_steps(analysis: object) -> Iterator[Fault]:
+    for field in ("metrics", "webhooks"):
+        known = {text(each, "name") for each in items(part(analysis, field))} - {""}
+        for index, step in enumerate(items(part(analysis, "steps"))):
+            for place, each in enumerate(items(part(step, field))):
+                if text(each, "name") in known:
+                    yield ("steps", index, field, place, "name"), text(each, "name")
+
+
+NAMES_DIFFER_FROM_STEPS = Rule(
+    cel="!has(self.steps) || self.steps.all(s, "
+    "(!has(s.metrics) || !has(self.metrics) || "
+    "s.metrics.all(m, !self.metrics.exists(k, k.name == m.name))) && "
+    "(!has(s.webhooks) || !has(self.webhooks) || "
+    "s.webhooks.all(m, !self.webhooks.exists(k, k.name == m.name))))",
+    remedy="give what belongs to a step another name than what belongs to the whole run",
+    faults=_repeated_in_steps,
+    field=".steps",
 )
 
 
@@ -163,6 +235,13 @@ def _repeated(value: object) -> Iterator[Fault]:
 NAMES_ARE_UNIQUE = Rule(
     cel="self.all(x, self.exists_one(y, y.name == x.name))",
     remedy="give each entry its own name",
+    faults=_repeated,
+)
+
+
+STEP_NAMES_ARE_UNIQUE = Rule(
+    cel="self.all(x, !has(x.name) || self.exists_one(y, has(y.name) && y.name == x.name))",
+    remedy="give each step its own name, or none",
     faults=_repeated,
 )
 
@@ -356,6 +435,11 @@ BY_CEL = {
     rule.cel: rule
     for rule in (
         ONE_STEP_STYLE,
+        STEPS_STAND_ALONE,
+        MATCHED_STEP_HAS_WEIGHT,
+        STEP_NAMES_ARE_UNIQUE,
+        HOOK_IS_FOR_A_STEP,
+        NAMES_DIFFER_FROM_STEPS,
         STEP_WEIGHTS_ASCEND,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,

@@ -258,8 +258,14 @@ class Run(StatusModel):
     plan: Word = Field(
         default="", description="Digest of the plan, so that an edit during the run is noticed."
     )
+    plan_so_far: Word = Field(
+        default="", description="Digest of the steps up to this one, which an edit may leave alone."
+    )
     step: int = Field(
         default=0, ge=0, description="The step of the plan that the run is at; 0 before the first."
+    )
+    step_since: Moment | None = Field(
+        default=None, description="When this step was taken; what it lasts counts from here."
     )
     matched: bool = Field(
         default=False, description="Whether this step is for the requests that match only."

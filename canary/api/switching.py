@@ -42,11 +42,14 @@ def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, .
 
 def says_steps(analysis: Analysis) -> bool:
     """Tell whether a Canary says by which steps traffic moves, or how many analyses must pass."""
-    return bool(analysis.step_weight or analysis.step_weights or analysis.iterations)
+    styles = (analysis.step_weight, analysis.step_weights, analysis.iterations, analysis.steps)
+    return any(styles)
 
 
 def switched(spec: CanarySpec) -> CanarySpec:
-    """Read a spec as blue/green."""
+    """Read a spec as blue/green; steps that are listed say themselves what they want."""
+    if spec.analysis.steps:
+        return spec
     analysis = spec.analysis.but(
         iterations=spec.analysis.iterations or ITERATIONS,
         step_weight=None,

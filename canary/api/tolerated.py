@@ -34,18 +34,29 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
 
 
 def _durations(analysis: object) -> Iterator[SpecWarning]:
-    durations = [("interval", text(analysis, "interval"))]
+    for field, written in _durations_written(analysis):
+        if (read := go_duration(written)) != written:
+            effect = f"read as {read}, which is how to write it"
+            yield SpecWarning(f"spec.analysis.{field}", shown(written), effect)
+
+
+def _durations_written(analysis: object) -> Iterator[tuple[str, str]]:
+    yield "interval", text(analysis, "interval")
+    yield from _durations_listed(analysis)
+    for index, step in enumerate(items(part(analysis, "steps"))):
+        yield f"steps[{index}].duration", text(step, "duration")
+        for field, written in _durations_listed(step):
+            yield f"steps[{index}].{field}", written
+
+
+def _durations_listed(owner: object) -> Iterator[tuple[str, str]]:
     for listed, field in (
         ("metrics", "interval"),
         ("webhooks", "timeout"),
         ("webhooks", "deadline"),
     ):
-        for index, each in enumerate(items(part(analysis, listed))):
-            durations.append((f"{listed}[{index}].{field}", text(each, field)))
-    for field, written in durations:
-        if (read := go_duration(written)) != written:
-            effect = f"read as {read}, which is how to write it"
-            yield SpecWarning(f"spec.analysis.{field}", shown(written), effect)
+        for index, each in enumerate(items(part(owner, listed))):
+            yield f"{listed}[{index}].{field}", text(each, field)
 
 
 def _references(spec: CanarySpec) -> Iterator[SpecWarning]:
@@ -95,15 +106,16 @@ def _mirror(analysis: Analysis) -> Iterator[SpecWarning]:
 
 
 def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
-    for index, metric in enumerate(analysis.metrics):
+    for path, metric in analysis.placed_metrics():
         if metric.threshold is not None and metric.threshold_range is not None:
-            field = f"spec.analysis.metrics[{index}].threshold"
             threshold = Description(f"{metric.threshold:g}")
-            yield SpecWarning(field, threshold, "ignored: thresholdRange is the bound")
+            yield SpecWarning(
+                f"{path}.threshold", threshold, "ignored: thresholdRange is the bound"
+            )
         source = "templateRef" if metric.template_ref else "query" if metric.query else ""
         if source and metric.name in BUILT_IN_METRICS:
             yield SpecWarning(
-                f"spec.analysis.metrics[{index}].name",
+                f"{path}.name",
                 metric.name,
                 f"only its {source} is judged, and not the built-in metric of that name; to judge "
                 "both, give this one another name and add the built-in one",
@@ -111,10 +123,10 @@ def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
 
 
 def _hooks(analysis: Analysis) -> Iterator[SpecWarning]:
-    for index, hook in enumerate(analysis.webhooks):
+    for path, hook in analysis.placed_webhooks():
         if hook.timeout > LONGEST_CALL:
             yield SpecWarning(
-                f"spec.analysis.webhooks[{index}].timeout",
+                f"{path}.timeout",
                 format_duration(hook.timeout),
                 f"a call is given up after {format_duration(LONGEST_CALL)}",
             )

@@ -10,7 +10,7 @@ import click
 from analysis.errors import AnalysisError
 from analysis.model import Metric
 from analysis.providers.history import History
-from canary.api.analysis_spec import MetricSpec
+from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
@@ -73,7 +73,8 @@ async def metrics(
     """
     manifest = await read_canary(cluster, place)
     record = CanaryReader(router).read(manifest)
-    specs = parse_canary(manifest).spec.analysis.metrics
+    analysis = parse_canary(manifest).spec.analysis
+    specs = tuple(each for _, each in analysis.placed_metrics())
     templates = await _templates(cluster, place, specs)
     builder = QueryBuilder(
         templates=_Templates(templates),

@@ -60,7 +60,8 @@ class Answerer:
     async def prepare(self, record: CanaryRecord) -> None:
         """Let stores that measure differences begin to watch, before the first analysis is due."""
         if record.canary is not None:
-            metrics, _ = await self._queries.build(record, record.canary.spec.analysis.metrics)
+            asked = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
+            metrics, _ = await self._queries.build(record, asked)
             await self._providers.prepare(metrics)
 
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:

@@ -39,8 +39,8 @@ def _named(
             yield "spec.targetRef.kind", spec.target_ref.kind, TARGETS.check
             if spec.autoscaler_ref is not None:
                 yield "spec.autoscalerRef.kind", spec.autoscaler_ref.kind, SCALERS.check
-            for place, metric in enumerate(spec.analysis.metrics):
-                yield f"spec.analysis.metrics[{place}].judge", metric.judge, JUDGES.check
+            for path, metric in spec.analysis.placed_metrics():
+                yield f"{path}.judge", metric.judge, JUDGES.check
         case MetricTemplate(spec=template):
             yield "spec.provider.type", template.provider.type, PROVIDERS.check
         case AlertProvider(spec=receiver):

@@ -30,7 +30,7 @@ from canary.controller.payloads import notice_payload
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.webhooks import HookCaller, presented
-from canary.core.hooks import callable_hooks
+from canary.core.hooks import hooks_of, with_url
 from canary.core.notices import forgotten_alone
 from canary.errors import CanaryError, Unreachable
 from canary.notifiers import NotDelivered
@@ -263,7 +263,7 @@ def event_webhook(settings: Settings) -> Webhook | None:
 
 
 def _hooks(canary: Canary, type_: WebhookType) -> tuple[Webhook, ...]:
-    return callable_hooks(canary.spec, type_)
+    return with_url(hooks_of(canary.spec, type_))
 
 
 def _log(record: CanaryRecord, notice: Notice) -> None:

@@ -20,7 +20,7 @@ from analysis.model import (
 )
 from analysis.providers import SECRET_KEYS, secret_keys
 from analysis.template import TemplateContext, render
-from canary.api.analysis_spec import MetricSpec
+from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.canaries import CanaryRecord
 from canary.controller.secrets import SecretContent, SecretReader, unnamed

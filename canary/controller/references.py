@@ -14,9 +14,9 @@ from time import monotonic
 
 from analysis.errors import AnalysisError
 from analysis.providers import PROVIDERS
-from canary.api.analysis_spec import MetricSpec
 from canary.api.kinds import ObjectKey
 from canary.api.meta import NamespacedReference, SecretReference
+from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryRecord
@@ -142,15 +142,14 @@ class References:
         """List what is tried, in the order of the spec."""
         assert record.canary is not None
         key, analysis = record.key, record.canary.spec.analysis
-        for place, metric in enumerate(analysis.metrics):
+        for path, metric in analysis.placed_metrics():
             part, value = _source(key, metric)
-            field = f"spec.analysis.metrics[{place}].{part}"
-            yield _Attempt(metric, field, value, partial(self._metric, record, metric))
-        for place, hook in enumerate(analysis.webhooks):
+            asked = partial(self._metric, record, metric)
+            yield _Attempt(metric, f"{path}.{part}", value, asked)
+        for path, hook in analysis.placed_webhooks():
             if hook.secret_ref is not None:
-                field = f"spec.analysis.webhooks[{place}].secretRef"
-                attempt = partial(presented, self._secrets, key.namespace, hook)
-                yield _Attempt(hook, field, hook.secret_ref.name, attempt)
+                sent = partial(presented, self._secrets, key.namespace, hook)
+                yield _Attempt(hook, f"{path}.secretRef", hook.secret_ref.name, sent)
         for place, alert in enumerate(analysis.alerts):
             value = _named(key, alert.provider_ref)
             yield _Attempt(alert, _alert(place), value, partial(self._alerts.check, key, alert))
@@ -163,7 +162,7 @@ class References:
     ) -> Iterator[tuple[str, SecretReference]]:
         """Name the Secrets that a Canary leads to."""
         assert record.canary is not None
-        for hook in record.canary.spec.analysis.webhooks:
+        for _, hook in record.canary.spec.analysis.placed_webhooks():
             if hook.secret_ref is not None:
                 yield record.key.namespace, hook.secret_ref
         for key in keys:

@@ -128,8 +128,8 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
 def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
     analysis, own = canary.spec.analysis, canary.metadata.namespace
     references = [
-        (f"spec.analysis.metrics[{index}].templateRef.namespace", metric.template_ref)
-        for index, metric in enumerate(analysis.metrics)
+        (f"{path}.templateRef.namespace", metric.template_ref)
+        for path, metric in analysis.placed_metrics()
     ] + [
         (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
         for index, alert in enumerate(analysis.alerts)

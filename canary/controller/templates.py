@@ -42,7 +42,7 @@ def templates_of(record: CanaryRecord) -> Iterator[ObjectKey]:
     if record.canary is None:
         return
     analysis = record.canary.spec.analysis
-    for metric in analysis.metrics:
+    for _, metric in analysis.placed_metrics():
         if metric.template_ref is not None:
             yield metric_template_key(record.key, metric.template_ref)
     for alert in analysis.alerts:

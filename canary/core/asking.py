@@ -27,7 +27,7 @@ class Passed:
 
 def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed:
     """Ask the hooks of one type that can be called."""
-    hooks = callable_hooks(situation.spec, type_)
+    hooks = callable_hooks(situation, type_)
     if not hooks:
         return Passed()
     need = AskHooks(
@@ -44,7 +44,7 @@ def ask(situation: Situation, type_: WebhookType) -> AskHooks | Refused | Passed
 def asked_again_at(situation: Situation, type_: WebhookType) -> datetime | None:
     """Tell when hooks of a type, or those that roll back, are asked again; None without any."""
     types = (type_, *of_role(Role.SIGNAL))
-    if not any(callable_hooks(situation.spec, each) for each in types):
+    if not any(callable_hooks(situation, each) for each in types):
         return None
     return situation.now + situation.spec.analysis.interval
 
@@ -52,7 +52,7 @@ def asked_again_at(situation: Situation, type_: WebhookType) -> datetime | None:
 def signalled(situation: Situation) -> AskHooks | Situation | None:
     """Ask the rollback hooks, and roll back where one passes; None where the run goes on."""
     for type_ in of_role(Role.SIGNAL):
-        if not callable_hooks(situation.spec, type_):
+        if not callable_hooks(situation, type_):
             continue
         answer = ask(situation, type_)
         if isinstance(answer, Passed):

@@ -69,7 +69,7 @@ def decide(
     spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime
 ) -> Decision | Question:
     """Decide what happens next, or ask for the one fact that is missing to decide."""
-    situation = Situation(spec=spec, status=status, facts=facts, now=now)
+    situation = Situation.of(spec, status, facts, now)
     turn = _turn(_noted(remember_size(replan(without_outages(repaired(situation))))))
     if isinstance(turn, Situation):
         return _conclude(turn, status)
@@ -133,7 +133,7 @@ def obstructed(
     else is waited for.
     """
     facts = Facts(generation=generation, warnings=warnings)
-    situation = tell_warnings(Situation(spec=spec, status=status, facts=facts, now=now))
+    situation = tell_warnings(Situation.of(spec, status, facts, now))
     waiting = situation.wait(why.OBSTACLE, obstacle)
     said = situation.status.but(conditions=conditions(waiting), observed_generation=generation)
     elsewhere = status.waiting_for is not None and not situation.waits_for(why.OBSTACLE)

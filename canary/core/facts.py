@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from canary.api.analysis_spec import MetricSpec
+from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Need
 from canary.core.peers import Peer

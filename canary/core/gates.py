@@ -25,39 +25,42 @@ def ask_gate(reason: str, situation: Situation, *, asked_at: Gate | None = None)
     if asked_at is not None and asked_at not in _next_gates(situation):
         return Granted()
     answer, until = ask(situation, type_), asked_again_at(situation, type_)
-    waiting = manual_gates(situation.spec, type_)
+    waiting = manual_gates(situation, type_)
     if isinstance(answer, Refused):
         return Withheld(reason=reason, message=answer.message, until=until)
     if not isinstance(answer, Passed):
         return answer
     if not waiting:
         return Granted()
-    names = ", ".join(gate.name for gate in waiting)
     message = (
-        f"{type_} gate {names} waits for a person: annotate the Canary with {PREFIX}approve or "
+        f"{type_} gate {', '.join(waiting)} waits for a person: annotate the Canary with {PREFIX}approve or "
         f"{PREFIX}reject"
     )
     return Withheld(reason=reason, message=message, until=until)
 
 
 def _next_gates(situation: Situation) -> tuple[Gate | None, ...]:
-    """List the gates before the next step, or before the promotion."""
+    """List the gates before the next step, or before the promotion.
+
+    The end of a step that needs an approval is one, whatever comes next.
+    """
     if situation.spec.skip_analysis:
         return ()
-    plan = situation.plan
+    plan, current = situation.plan, situation.step
     step = plan.step(situation.current_run.step + 1)
-    return plan.gates if step is None else (step.gate,)
+    approval = (Gate.TRAFFIC,) if current is not None and current.approval else ()
+    return (*approval, *(plan.gates if step is None else (step.gate,)))
 
 
 def shut(situation: Situation, withheld: Withheld) -> Situation:
     """Wait at a gate, or end the run where the gate's deadline has passed; told once."""
     reason, message, type_ = withheld.reason, withheld.message, GATES[withheld.reason]
     first = not situation.held_by(reason)
-    held = situation.hold(reason, message, gate_deadline(situation.spec, type_))
+    held = situation.hold(reason, message, gate_deadline(situation, type_))
     if held.overdue:
         return time_out(held)
     if first:
-        held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held.spec, type_))
+        held = held.tell("GateBlocked", message, Severity.WARN, alert=not muted(held, type_))
     if withheld.until is None:
         return held.with_run(next_analysis_at=None)
     return held.look_again(withheld.until)

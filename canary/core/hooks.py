@@ -1,6 +1,6 @@
 """The webhook types as a table: what each is to a run, and which hooks of a spec are of which type."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from types import MappingProxyType
 from canary.api.canary import CanarySpec
 from canary.api.people import Webhook, WebhookType
 from canary.core import waits as why
+from canary.core.situation import Situation
 
 
 class Role(StrEnum):
@@ -58,25 +59,51 @@ def of_role(role: Role) -> tuple[WebhookType, ...]:
 
 
 def hooks_of(spec: CanarySpec, type_: WebhookType) -> tuple[Webhook, ...]:
-    """Pick the hooks of one type, in their order."""
+    """Pick the hooks of one type that are the run's, whatever step it is at."""
     return tuple(hook for hook in spec.analysis.webhooks if hook.type == type_)
 
 
-def callable_hooks(spec: CanarySpec, type_: WebhookType) -> tuple[Webhook, ...]:
-    """Pick the hooks of one type that have a URL to call."""
-    return tuple(hook for hook in hooks_of(spec, type_) if hook.url)
+def with_url(hooks: Iterable[Webhook]) -> tuple[Webhook, ...]:
+    """Pick the hooks that can be called."""
+    return tuple(hook for hook in hooks if hook.url)
 
 
-def manual_gates(spec: CanarySpec, type_: WebhookType) -> tuple[Webhook, ...]:
-    """Pick the gates of one type that only a person can open."""
-    return tuple(hook for hook in hooks_of(spec, type_) if not hook.url)
+def hooks_at(situation: Situation, type_: WebhookType) -> tuple[Webhook, ...]:
+    """Pick the hooks of one type that have a say now: those of the run, then those of the step.
+
+    The traffic gate of a step is asked before it is taken.
+    """
+    step = situation.step
+    if type_ is WebhookType.CONFIRM_TRAFFIC_INCREASE:
+        step = situation.plan.step(situation.current_run.step + 1)
+    own = (hook for hook in (step.hooks if step else ()) if hook.type == type_)
+    return (*hooks_of(situation.spec, type_), *own)
 
 
-def gate_deadline(spec: CanarySpec, type_: WebhookType) -> timedelta:
+def callable_hooks(situation: Situation, type_: WebhookType) -> tuple[Webhook, ...]:
+    """Pick the hooks of one type that have a say now and that can be called."""
+    return with_url(hooks_at(situation, type_))
+
+
+def manual_gates(situation: Situation, type_: WebhookType) -> tuple[str, ...]:
+    """Name the gates of one type that only a person can open.
+
+    The end of a step that needs an approval is one, in front of whatever comes next.
+    """
+    hooks = tuple(hook.name for hook in hooks_at(situation, type_) if not hook.url)
+    step = situation.step
+    if type_ is WebhookType.CONFIRM_TRAFFIC_INCREASE and step is not None and step.approval:
+        return (*hooks, f"of step {step.name or situation.current_run.step}")
+    return hooks
+
+
+def gate_deadline(situation: Situation, type_: WebhookType) -> timedelta:
     """Tell how long the gates of one type may hold: the shortest of their deadlines."""
-    return min(hook.deadline for hook in hooks_of(spec, type_))
+    deadlines = (hook.deadline for hook in hooks_at(situation, type_))
+    return min(deadlines, default=Webhook.model_fields["deadline"].default)
 
 
-def muted(spec: CanarySpec, type_: WebhookType) -> bool:
-    """Tell whether no gate of this type wants an alert."""
-    return all(hook.mute_alert for hook in hooks_of(spec, type_))
+def muted(situation: Situation, type_: WebhookType) -> bool:
+    """Tell whether there are gates of this type, and none of them wants an alert."""
+    hooks = hooks_at(situation, type_)
+    return bool(hooks) and all(hook.mute_alert for hook in hooks)

@@ -3,13 +3,20 @@
 from math import isfinite
 
 from analysis.model import Check, Memory, Report, Verdict
+from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
 from canary.core.situation import Situation
 
 
+def metrics_at(situation: Situation) -> tuple[MetricSpec, ...]:
+    """Give the metrics that are judged now: those of the run, then those of the step."""
+    step = situation.step
+    return (*situation.spec.analysis.metrics, *(step.metrics if step else ()))
+
+
 def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Give what judges have kept; where a metric has another judge now, that one starts from nothing."""
-    judges = {metric.name: metric.judge for metric in situation.spec.analysis.metrics}
+    judges = {metric.name: metric.judge for metric in metrics_at(situation)}
     return tuple(
         (each.name, tuple(sorted(each.memory.items())))
         for each in situation.status.metrics
@@ -18,7 +25,7 @@ def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ..
 
 
 def _judge_of(situation: Situation, metric: str) -> str | None:
-    metrics = situation.spec.analysis.metrics
+    metrics = metrics_at(situation)
     return next((each.judge for each in metrics if each.name == metric), None)
 
 

@@ -14,12 +14,12 @@ from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
 from canary.core.hooks import GATES
-from canary.core.judgements import memories, messages, record
+from canary.core.judgements import memories, messages, metrics_at, record
 from canary.core.leave import STEP_WAITS, leave, withhold
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.promotion import promote
-from canary.core.situation import Situation, Turn, timed_out
+from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld, step_wishes
 
@@ -143,7 +143,7 @@ def _analyse(situation: Situation) -> Turn:
     run = situation.current_run
     need = Analyse(
         key=f"{run.id}/{run.looks}",
-        metrics=situation.spec.analysis.metrics,
+        metrics=metrics_at(situation),
         memories=memories(situation),
     )
     report = situation.facts.answer(need)
@@ -163,17 +163,28 @@ def _analyse(situation: Situation) -> Turn:
 
 
 def _count_pass(situation: Situation) -> Turn:
-    """Count a pass, and go on to the next step when there are as many as this one needs."""
+    """Count a pass, and go on to the next step when this one has had its passes and its time."""
     step = situation.step or Step()
     if step.passes == 1:
-        return _take_step(situation)
+        return _take_its_time(situation, step)
     passes = min(situation.current_run.passes + 1, step.passes)
     counted = situation.with_run(passes=passes).but(iterations=passes)
     if passes > situation.current_run.passes:
         counted = counted.tell("IterationPassed", f"Iteration {passes} of {step.passes} passed")
     if passes == step.passes:
-        return _take_step(counted)
+        return _take_its_time(counted, step)
     return counted.wait(why.ANALYSIS_DUE, f"iteration {passes + 1} of {step.passes}").look_again()
+
+
+def _take_its_time(situation: Situation, step: Step) -> Turn:
+    """Take the next step, or analyse on until this one has lasted as long as it should."""
+    since = situation.current_run.step_since
+    ends = None if since is None else since + step.lasts
+    if ends is None or situation.now >= ends:
+        return _take_step(situation)
+    message = f"the next analysis; the step lasts until {ends:%Y-%m-%d %H:%M:%S} UTC"
+    looking = situation.wait(why.ANALYSIS_DUE, message).look_again()
+    return looking.with_run(next_analysis_at=earliest((looking.current_run.next_analysis_at, ends)))
 
 
 def _release(situation: Situation) -> Situation:
@@ -235,24 +246,30 @@ def _stay(situation: Situation, wish: Wish, withheld: Withheld) -> Situation:
 
 
 def _advance(situation: Situation, step: Step) -> Situation:
-    number = situation.current_run.step + 1
+    number, before = situation.current_run.step + 1, situation.step_weight
     moved = situation.enter(Phase.PROGRESSING).take_step(number)
-    if step.weight or step.mirror:
-        reason = "WeightAdvanced" if step.weight else "MirroringStarted"
-        moved = moved.tell(reason, _told(moved, step))
+    if step.weight or step.mirror or before:
+        copies = step.mirror and not step.weight
+        reason = "MirroringStarted" if copies else "WeightAdvanced"
+        moved = moved.tell(reason, _told(moved, step, before=before))
     moved = _release(moved.with_run(analysis_passed=False, approvals=())).end_holds(*GATES)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()
 
 
-def _told(situation: Situation, step: Step) -> str:
+def _told(situation: Situation, step: Step, *, before: int) -> str:
     """Say what the canary gets from now on."""
     target, carried = situation.target_name, situation.status.canary_weight
-    if step.mirror:
-        return f"{step.mirror} % of the requests are mirrored to {target}"
+    said = []
     if step.matched and step.weight == FULL:
-        message = f"{target} serves the requests that match"
-    else:
-        message = f"Weight of {target} advanced to {step.weight} %"
+        said.append(f"{target} serves the requests that match")
+    elif step.weight or before:
+        verb = "advanced" if step.weight >= before else "lowered"
+        said.append(f"Weight of {target} {verb} to {step.weight} %")
+    if step.mirror:
+        said.append(f"{step.mirror} % of the requests are mirrored to {target}")
+    message = "; ".join(said)
+    if step.name:
+        message = f"Step {step.name}: {message}"
     if not situation.above_step:
         return message
     return f"{message}; it serves {carried} % until the primary is ready"
@@ -260,6 +277,6 @@ def _told(situation: Situation, step: Step) -> str:
 
 def _where(step: Step) -> str:
     """Say at which traffic the canary is judged."""
-    if step.mirror:
-        return "of mirrored requests"
-    return f"at {step.weight} %" if step.weight else "without traffic"
+    if step.weight:
+        return f"at {step.weight} %"
+    return "of mirrored requests" if step.mirror else "without traffic"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from analysis.model import Report
-from canary.api.analysis_spec import MetricSpec
+from canary.api.metrics import MetricSpec
 from canary.api.people import Webhook, WebhookType
 
 

@@ -11,15 +11,23 @@ comes to steps, so a strategy is a list of steps and no branch elsewhere:
   promotion gate, a step with all traffic.
 - `mirror` with weights: a step in front that mirrors. With blue/green the step without traffic
   mirrors.
+- `steps`: themselves.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property
 from hashlib import blake2b
+from itertools import takewhile
 
 from canary.api.analysis_spec import Analysis
+from canary.api.metrics import MetricSpec
+from canary.api.people import Webhook
+from canary.api.steps import AnalysisStep
+from canary.api.traffic import HttpMatch
 from canary.core.weights import FULL
 
 _DIGEST_BYTES = 8
@@ -34,21 +42,43 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the canary gets, and for how long."""
+    """What the canary gets, for how long, and what must hold meanwhile."""
 
+    name: str = ""
     weight: int = 0
     """Percent of the requests that take part."""
-    matched: bool = False
-    """Whether only the requests that `analysis.match` describes take part."""
+    match: tuple[HttpMatch, ...] = ()
+    """The requests that take part; all where empty."""
     mirror: int = 0
     """Percent of the primary's requests that the canary gets a copy of."""
     passes: int = 1
     """How many analyses must pass before the next step."""
+    lasts: timedelta = timedelta(0)
+    """The shortest time between this step and the next."""
     gate: Gate | None = Gate.TRAFFIC
     """What is asked before this step."""
+    approval: bool = False
+    """Whether a person must approve the end of this step."""
+    metrics: tuple[MetricSpec, ...] = ()
+    """What is judged in this step only."""
+    hooks: tuple[Webhook, ...] = ()
+    """What is called in this step only."""
+
+    @property
+    def matched(self) -> bool:
+        """Whether only some of the requests take part."""
+        return bool(self.match)
+
+    def exceeds(self, weight: int, *, matched: bool) -> bool:
+        """Tell whether the canary gets more than this, here.
+
+        All requests are more than some requests, whatever their weights.
+        """
+        wider = matched and not self.matched
+        return self.weight > weight or (bool(self.weight) and wider)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The steps of a run, and the way back."""
 
@@ -58,10 +88,18 @@ class Plan:
     gates: tuple[Gate, ...] = (Gate.TRAFFIC, Gate.PROMOTION)
     """What is asked after the last step, before the promotion."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Tells this plan from others, so that an edit during a run is noticed."""
-        return _digest(self.steps)
+        return self.digest_to(len(self.steps))
+
+    def digest_to(self, number: int) -> str:
+        """Tell the steps up to one from those of other plans.
+
+        What a step asks of metrics and hooks is no part of it: each analysis reads that from the spec.
+        """
+        said = json.dumps([_said(step) for step in self.steps[:number]], sort_keys=True)
+        return blake2b(said.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -78,16 +116,12 @@ class Plan:
         return max(numbers, default=0)
 
     def place(self, weight: int, *, matched: bool) -> int:
-        """Find the last step whose traffic is no more than this, by its number; 0 without one.
+        """Find the last step before the first whose traffic is more than this, by its number.
 
-        All requests are more than some requests, whatever their weights.
+        0 where that is the first one.
         """
-        numbers = (
-            number
-            for number, step in enumerate(self.steps, 1)
-            if not step.weight or (step.weight <= weight and (step.matched or not matched))
-        )
-        return max(numbers, default=0)
+        reached = takewhile(lambda step: not step.exceeds(weight, matched=matched), self.steps)
+        return sum(1 for _ in reached)
 
     def back(self, weight: int) -> int:
         """Give the next weight while traffic returns to the promoted primary."""
@@ -95,15 +129,47 @@ class Plan:
 
 
 def plan(analysis: Analysis) -> Plan:
-    """Turn the shorthand of a spec into the plan of its runs."""
-    mirror = FULL if analysis.mirror_weight is None else analysis.mirror_weight
-    return _plan(
-        weights=_weights(analysis),
-        iterations=analysis.iterations or 0,
-        matched=bool(analysis.match),
-        mirror=mirror if analysis.mirror else 0,
-        way_back=analysis.step_weight_promotion or FULL,
+    """Turn the steps of a spec, or their shorthand, into the plan of its runs."""
+    way_back = analysis.step_weight_promotion or FULL
+    if analysis.steps:
+        return Plan(steps=tuple(map(_listed, analysis.steps)), way_back=way_back)
+    if not analysis.iterations:
+        return Plan(steps=tuple(_weighted(analysis)), way_back=way_back)
+    if analysis.match:
+        step = Step(weight=FULL, match=analysis.match, passes=analysis.iterations, gate=None)
+        return Plan(steps=(step,), way_back=way_back, gates=(Gate.PROMOTION,))
+    beside = Step(mirror=_mirror(analysis), passes=analysis.iterations, gate=None)
+    switch = Step(weight=FULL, gate=Gate.PROMOTION)
+    return Plan(steps=(beside, switch), way_back=way_back, gates=())
+
+
+def _listed(step: AnalysisStep) -> Step:
+    return Step(
+        name=step.name or "",
+        weight=step.weight,
+        match=step.match,
+        mirror=step.mirror,
+        passes=step.passes,
+        lasts=step.duration,
+        gate=Gate.TRAFFIC if step.weight else None,
+        approval=step.approval,
+        metrics=step.metrics,
+        hooks=step.webhooks,
     )
+
+
+def _weighted(analysis: Analysis) -> Iterator[Step]:
+    if mirror := _mirror(analysis):
+        yield Step(mirror=mirror, gate=None)
+    for weight in _weights(analysis):
+        yield Step(weight=weight, match=analysis.match)
+
+
+def _mirror(analysis: Analysis) -> int:
+    """Give the percentage of the requests that are copied before the canary gets any."""
+    if not analysis.mirror:
+        return 0
+    return FULL if analysis.mirror_weight is None else analysis.mirror_weight
 
 
 def _weights(analysis: Analysis) -> tuple[int, ...]:
@@ -121,28 +187,19 @@ def _weights(analysis: Analysis) -> tuple[int, ...]:
     return tuple(weights)
 
 
-@lru_cache(maxsize=1024)
-def _plan(
-    *, weights: tuple[int, ...], iterations: int, matched: bool, mirror: int, way_back: int
-) -> Plan:
-    if not iterations:
-        steps = _weighted(weights, matched=matched, mirror=mirror)
-        return Plan(steps=tuple(steps), way_back=way_back)
-    if matched:
-        step = Step(weight=FULL, matched=True, passes=iterations, gate=None)
-        return Plan(steps=(step,), way_back=way_back, gates=(Gate.PROMOTION,))
-    beside = Step(mirror=mirror, passes=iterations, gate=None)
-    switch = Step(weight=FULL, gate=Gate.PROMOTION)
-    return Plan(steps=(beside, switch), way_back=way_back, gates=())
-
-
-def _weighted(weights: tuple[int, ...], *, matched: bool, mirror: int) -> Iterator[Step]:
-    if mirror:
-        yield Step(mirror=mirror, gate=None)
-    for weight in weights:
-        yield Step(weight=weight, matched=matched)
-
-
-@lru_cache(maxsize=1024)
-def _digest(steps: tuple[Step, ...]) -> str:
-    return blake2b(repr(steps).encode(), digest_size=_DIGEST_BYTES).hexdigest()
+def _said(step: Step) -> dict[str, object]:
+    """Say in JSON what a step intends, without what is left at its default."""
+    said = {
+        "name": step.name,
+        "weight": step.weight,
+        "match": [
+            each.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+            for each in step.match
+        ],
+        "mirror": step.mirror,
+        "passes": step.passes,
+        "lasts": step.lasts.total_seconds(),
+        "gate": step.gate,
+        "approval": step.approval,
+    }
+    return {name: value for name, value in said.items() if value}

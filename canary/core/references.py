@@ -7,7 +7,7 @@ under way goes on: there a metric that cannot be asked gives no verdict.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from canary.api.analysis_spec import MetricPolicy, MetricSpec
+from canary.api.metrics import MetricPolicy, MetricSpec
 from canary.api.people import Webhook
 from canary.api.status import CanaryStatus, Severity, clip
 from canary.core import waits as why

@@ -10,7 +10,8 @@ from canary.core.situation import STEPPING, Situation
 def replan(situation: Situation) -> Situation:
     """Find the place of a run in a plan that is not the one it took its last step of.
 
-    That is the last step whose traffic is not above that of the run's step. What some requests had
+    Where the steps that it took are the same, that is where it is. Otherwise it is the last step
+    before the first whose traffic is above that of the run's step. What some requests had
     is not given to all: without a condition for those that take part, the canary loses its traffic.
     A step without traffic takes back what the canary had, as far as the primary can carry it.
     A step that the plan does not have, as a hand may write it, is placed in the same way. Nothing is
@@ -24,13 +25,20 @@ def replan(situation: Situation) -> Situation:
         return situation
     if run.plan == plan.digest and run.step <= len(plan.steps):
         return situation
-    number = plan.place(now_at, matched=run.matched)
+    same = 0 < run.step <= len(plan.steps) and run.plan_so_far == plan.digest_to(run.step)
+    number = run.step if same else plan.place(now_at, matched=run.matched)
     step = plan.step(number)
     widened = run.matched and not (step and step.matched)
     stays = number == run.step and not widened
     passes = min(run.passes, step.passes) if step and stays else 0
     matched = bool(step and step.matched)
-    placed = situation.with_run(plan=plan.digest, step=number, matched=matched, passes=passes)
+    placed = situation.with_run(
+        plan=plan.digest,
+        plan_so_far=plan.digest_to(number),
+        step=number,
+        matched=matched,
+        passes=passes,
+    )
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION
     if at_gate and step and step.passes > max(passes, 1):
         # The new plan needs more passes before its gate than the run has.

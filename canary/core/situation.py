@@ -67,6 +67,13 @@ class Situation:
     status: CanaryStatus
     facts: Facts
     now: datetime
+    plan: Plan
+    """The steps of a run, as the spec asks for them."""
+
+    @classmethod
+    def of(cls, spec: CanarySpec, status: CanaryStatus, facts: Facts, now: datetime) -> Self:
+        """Make the situation to begin a decision in."""
+        return cls(spec=spec, status=status, facts=facts, now=now, plan=plan(spec.analysis))
 
     def but(self, **changes: object) -> Self:
         """Change the status."""
@@ -90,11 +97,6 @@ class Situation:
         return intended(self.spec, self.status)
 
     @property
-    def plan(self) -> Plan:
-        """The steps of a run, as the spec asks for them."""
-        return plan(self.spec.analysis)
-
-    @property
     def step(self) -> Step | None:
         """The step that the run is at; None before the first one, and outside of a run."""
         run = self.status.run
@@ -112,7 +114,14 @@ class Situation:
         Traffic that the canary has for want of the primary stays on it until the primary is ready.
         """
         step, kept, above = self.plan.steps[number - 1], self.status.canary_weight, self.above_step
-        taken = self.with_run(plan=self.plan.digest, step=number, matched=step.matched, passes=0)
+        taken = self.with_run(
+            plan=self.plan.digest,
+            plan_so_far=self.plan.digest_to(number),
+            step=number,
+            step_since=self.now,
+            matched=step.matched,
+            passes=0,
+        )
         if not above:
             return taken.resume(step.weight)
         return taken.carry(kept if step.matched else max(step.weight, kept), step=step.weight)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus
 from canary.api.traffic import HttpMatch
+from canary.core.plan import plan
 from canary.core.weights import FULL
 
 
@@ -74,12 +75,19 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
     Where the conditions of the requests that take part were taken out of the spec, none take part:
     what some requests had is not given to all.
     """
-    weights, match = status.weights, spec.analysis.match
+    weights = status.weights
     if not some_take_part(spec, status):
         return Traffic(weight=status.canary_weight, mirror=weights.mirror)
+    match = _match(spec, status)
     if not match:
         return Traffic()
     return Traffic(weight=status.canary_weight, match=match, mirror=weights.mirror)
+
+
+def _match(spec: CanarySpec, status: CanaryStatus) -> tuple[HttpMatch, ...]:
+    """Give the conditions of the step that a run is at; those of all steps where there is no run."""
+    step = plan(spec.analysis).step(status.run.step) if status.run else None
+    return step.match if step else spec.analysis.match
 
 
 def some_take_part(spec: CanarySpec, status: CanaryStatus) -> bool:

@@ -124,7 +124,7 @@ def canary(
     **spec: Any,
 ) -> Manifest:
     """Give a Canary that goes 10, 20, … 50 % and judges the built-in metrics."""
-    planned = {"stepWeights", "iterations"} & (analysis or {}).keys()
+    planned = {"stepWeights", "iterations", "steps"} & (analysis or {}).keys()
     steps = {} if planned else {"stepWeight": 10, "maxWeight": 50}
     parents: dict[str, Any] = {}
     if router.partition(":")[0] == "gatewayapi":

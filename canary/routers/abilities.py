@@ -126,13 +126,28 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
         if asked not in ORNAMENTS:
             remedy = f"remove it, or name another router: {name} cannot do this"
             yield Problem(path, shown(value), remedy)
+    for path, value in _beyond_in_steps(canary, abilities):
+        remedy = f"change it, or name another router: {name} cannot do this"
+        yield Problem(path, shown(value), remedy)
     for place, matches in (
         ("spec.service.match", canary.spec.service.match if abilities.conditions else ()),
-        ("spec.analysis.match", canary.spec.analysis.match if abilities.matches else ()),
+        *(canary.spec.analysis.placed_matches() if abilities.matches else ()),
     ):
         for index, match in enumerate(matches):
             for asked in abilities.beyond(match):
                 yield _condition_problem(abilities, f"{place}[{index}]", asked, match)
+
+
+def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, object]]:
+    """Go through what steps intend beyond what a router can render: path and value."""
+    for index, step in enumerate(canary.spec.analysis.steps or ()):
+        place = f"spec.analysis.steps[{index}]"
+        if step.match and not abilities.matches:
+            yield f"{place}.match", step.match
+        if step.mirror and not abilities.mirrors:
+            yield f"{place}.mirror", step.mirror
+        if not abilities.allow(Traffic(weight=step.weight)):
+            yield f"{place}.weight", step.weight
 
 
 def _condition_problem(abilities: Abilities, place: str, asked: str, match: HttpMatch) -> Problem:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
+from canary.api.analysis_spec import Analysis
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.rules import GATEWAY_API_HAS_PARENT
@@ -105,13 +106,13 @@ def _expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:
 
 
 def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
-    analysis, service = canary.spec.analysis, canary.spec.service
-    if analysis.mirror and analysis.mirror_weight not in {None, FULL}:
+    service = canary.spec.service
+    for field, percent in _percentages(canary.spec.analysis):
         problem = Problem(
-            "spec.analysis.mirrorWeight",
-            analysis.mirror_weight,
-            "install the CRDs of Gateway API 1.3 or later, or remove it to mirror every request: "
-            "the installed HTTPRoute has no percentage, so every request would be mirrored",
+            field,
+            percent,
+            "install the CRDs of Gateway API 1.3 or later, or mirror every request: the installed "
+            "HTTPRoute has no percentage, so every request would be mirrored",
         )
         yield RequiredField(kind=kind, path=_PERCENT, problem=problem)
     for field, limit in (("timeout", service.timeout), ("backendTimeout", service.backend_timeout)):
@@ -123,6 +124,15 @@ def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
                 "HTTPRoute has no time limits, so requests would have none",
             )
             yield RequiredField(kind=kind, path=("spec", "rules", "timeouts"), problem=problem)
+
+
+def _percentages(analysis: Analysis) -> Iterator[tuple[str, int]]:
+    """Go through the shares of copies that are not all: path and percentage."""
+    if analysis.mirror and analysis.mirror_weight not in {None, FULL}:
+        yield "spec.analysis.mirrorWeight", analysis.mirror_weight
+    for index, step in enumerate(analysis.steps or ()):
+        if 0 < step.mirror < FULL:
+            yield f"spec.analysis.steps[{index}].mirror", step.mirror
 
 
 def _parent(reference: ParentReference) -> Manifest:

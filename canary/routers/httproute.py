@@ -208,7 +208,7 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     yield from match_problems(canary)
     for place, matches in (
         ("spec.service.match", canary.spec.service.match),
-        ("spec.analysis.match", canary.spec.analysis.match),
+        *canary.spec.analysis.placed_matches(),
     ):
         for index, match in enumerate(matches):
             yield from _condition_problems(f"{place}[{index}]", match)
@@ -230,15 +230,16 @@ def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
 
 def _limit_problems(canary: Canary) -> Iterator[Problem]:
     """Tell of more conditions than a rule may have; two lists make one of every pair."""
-    service, analysis = canary.spec.service.match, canary.spec.analysis.match
-    pairs = len(canary_matches(service, analysis))
-    if analysis and (pairs > _MATCHES or pairs + len(service) >= 2 * _MATCHES):
-        yield Problem(
-            "spec.analysis.match",
-            Description(f"a list of {len(analysis)}"),
-            f"write fewer conditions: with the {len(service)} of spec.service.match they make "
-            f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
-        )
+    service = canary.spec.service.match
+    for place, analysis in canary.spec.analysis.placed_matches():
+        pairs = len(canary_matches(service, analysis))
+        if analysis and (pairs > _MATCHES or pairs + len(service) >= 2 * _MATCHES):
+            yield Problem(
+                place,
+                Description(f"a list of {len(analysis)}"),
+                f"write fewer conditions: with the {len(service)} of spec.service.match they make "
+                f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
+            )
 
 
 def _mirror_problems(canary: Canary) -> Iterator[Problem]:
@@ -259,8 +260,9 @@ def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
     rewrite = canary.spec.service.rewrite
     if rewrite is None or rewrite.uri is None or rewrite.type != "ReplacePrefixMatch":
         return
-    service, analysis = canary.spec.service.match, canary.spec.analysis.match
-    for matches in (canary_matches(service, analysis), service):
+    service = canary.spec.service.match
+    conditions = (each for _, each in canary.spec.analysis.placed_matches())
+    for matches in (service, *(canary_matches(service, each) for each in conditions)):
         paths = [_path(match.uri)["type"] for match in matches or (HttpMatch(),)]
         if paths != ["PathPrefix"]:
             yield Problem(

@@ -51,21 +51,27 @@ def canary_matches(
 
 def match_problems(canary: Canary) -> Iterator[Problem]:
     """Name the pairs of conditions that cannot be merged, and conditions that nothing satisfies."""
-    service, analysis = canary.spec.service.match, canary.spec.analysis.match
+    for place, analysis in canary.spec.analysis.placed_matches():
+        yield from _match_problems(place, canary.spec.service.match, analysis)
+
+
+def _match_problems(
+    place: str, service: tuple[HttpMatch, ...], analysis: tuple[HttpMatch, ...]
+) -> Iterator[Problem]:
     satisfiable = not service or not analysis
     for (index, first), (other, second) in product(enumerate(analysis), enumerate(service)):
         pair = both(first, second)
         satisfiable = satisfiable or pair is not None
         if isinstance(pair, Inexpressible):
             yield Problem(
-                f"spec.analysis.match[{index}].{pair.field}",
+                f"{place}[{index}].{pair.field}",
                 Description("a second condition"),
                 f"spec.service.match[{other}] has a condition on the same field, and the two can't "
                 "be merged; keep one of them, and write it so that it means both",
             )
     if not satisfiable:
         yield Problem(
-            "spec.analysis.match",
+            place,
             Description(f"a list of {len(analysis)}"),
             "no request can satisfy both this and spec.service.match, so the canary would get "
             "none; change one of the two",

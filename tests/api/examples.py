@@ -242,12 +242,32 @@ _EVERY_SPEC_FIELD: JsonObject = {
     },
 }
 
+STEPS: list[JsonObject] = [
+    {"name": "smoke test", "mirror": 10, "duration": "5m"},
+    {
+        "name": "our own people",
+        "weight": 100,
+        "match": [{"headers": {"x-insider": {"exact": "yes"}}}],
+        "passes": 3,
+        "approval": True,
+    },
+    {
+        "weight": 10,
+        "metrics": [{"name": "orders", "query": "orders", "thresholdRange": {"min": 1}}],
+        "webhooks": [
+            {"name": "more load", "type": "rollout", "url": "http://hooks.test/"},
+            {"name": "may we", "type": "confirm-traffic-increase"},
+        ],
+    },
+]
+
 GOOD_CANARIES: dict[str, JsonObject] = {
     "the first Canary of a new user": a_canary(),
     "an object of the peer's group": a_canary() | {"apiVersion": "flagger.app/v1beta1"},
     "every field at once": a_canary() | {"spec": _EVERY_SPEC_FIELD},
     "A/B by iterations": patched(a_canary(), WEIGHTED | {"analysis/iterations": 10}),
     "a list of weights": patched(a_canary(), WEIGHTED | {"analysis/stepWeights": [1, 2, 100]}),
+    "steps one by one, with every field": patched(a_canary(), WEIGHTED | {"analysis/steps": STEPS}),
     "a whole number written as 10.0": patched(a_canary(), {"analysis/stepWeight": 10.0}),
     "a threshold of 0, which counts as 1": patched(a_canary(), {"analysis/threshold": 0}),
     "an interval of one second": patched(a_canary(), {"analysis/interval": "1s"}),
@@ -671,6 +691,54 @@ BAD_CANARIES: dict[str, Bad] = {
     # rules between fields
     "two ways to step": _bad(
         {"analysis/iterations": 5}, "analysis", "an object", "set exactly one of", "rule"
+    ),
+    "steps beside weights": _bad(
+        {"analysis/steps": STEPS}, "analysis", "an object", "set exactly one of", "rule"
+    ),
+    "steps beside a match for the whole run": _bad(
+        WEIGHTED | {"analysis/steps": STEPS, "analysis/match": [{"port": 80}]},
+        "analysis.match",
+        "a list of 1",
+        "move match and mirror into the steps",
+        "rule",
+    ),
+    "a match without a weight": _bad(
+        WEIGHTED | {"analysis/steps": [{"match": [{"port": 80}]}]},
+        "analysis.steps[0].weight",
+        "missing",
+        "say which weight",
+        "rule",
+    ),
+    "two steps of one name": _bad(
+        WEIGHTED | {"analysis/steps": [{"name": "few"}, {"name": "few", "weight": 10}]},
+        "analysis.steps[1].name",
+        "'few'",
+        "give each step its own name",
+        "rule",
+    ),
+    "a step's hook that is for the whole run": _bad(
+        WEIGHTED
+        | {
+            "analysis/steps": [
+                {"webhooks": [{"name": "go", "type": "pre-rollout", "url": "http://hooks.test/"}]}
+            ]
+        },
+        "analysis.steps[0].webhooks[0].type",
+        "'pre-rollout'",
+        "belongs to the whole run",
+        "rule",
+    ),
+    "a step's metric with the name of one of the run": _bad(
+        WEIGHTED
+        | {
+            "analysis/steps": [
+                {"metrics": [{"name": "request-duration", "thresholdRange": {"max": 9}}]}
+            ]
+        },
+        "analysis.steps[0].metrics[0].name",
+        "'request-duration'",
+        "another name than what belongs to the whole run",
+        "rule",
     ),
     "weights that fall": _bad(
         WEIGHTED | {"analysis/stepWeights": [10, 50, 20]},

@@ -48,6 +48,8 @@ def test_nobody_is_shown_a_regular_expression(name):
 OF_SEVERAL_FIELDS = {
     "delegation with hosts": "spec.service",
     "delegation with gateways": "spec.service",
+    "steps beside a match for the whole run": "spec.analysis.steps",
+    "a step's metric with the name of one of the run": "spec.analysis.steps",
 }
 
 

@@ -132,7 +132,7 @@ class AnyWorld:
         """Create a Canary in steps of 50 and 100 % without metrics, but for what is given."""
         given = analysis or {}
         quick = {"interval": "1s", "threshold": 1, "metrics": []}
-        steps = {} if "iterations" in given else {"stepWeights": [50, 100]}
+        steps = {} if {"iterations", "steps"} & given.keys() else {"stepWeights": [50, 100]}
         manifest = manifests.canary(
             "istio", name=name, namespace=self.namespace, analysis={**quick, **steps, **given}
         )

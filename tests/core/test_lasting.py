@@ -111,7 +111,7 @@ def test_a_wait_at_its_deadline_is_told_by_what_ends_it():
 @pytest.mark.parametrize("reason", sorted(waits.MEANINGS))
 def test_what_is_told_as_it_begins_or_is_a_matter_of_course_is_not_told_as_lasting(reason):
     status = a_status(waiting_for=Wait(reason=reason, message="waiting", since=at(0)))
-    situation = Situation(spec=a_spec(), status=status, facts=GONE, now=at(86_400))
+    situation = Situation.of(a_spec(), status, GONE, at(86_400))
     notices = tell_waits(situation, status).status.notices
     assert [each.reason for each in notices] == [reason] * (reason in waits.LASTING)
 

@@ -21,9 +21,7 @@ GATE = Hold(reason=waits.PROMOTION_GATE, since=at(50))
 def a_situation(now: int, *outages: tuple[int, int], **status: object) -> Situation:
     facts = some_facts(outages=tuple(Outage(at(start), at(end)) for start, end in outages))
     fields = {"waiting_for": WAIT, "run": a_run(holds=(GATE,))} | status
-    return Situation(
-        spec=a_spec(), status=a_status(Phase.PROGRESSING, **fields), facts=facts, now=at(now)
-    )
+    return Situation.of(a_spec(), a_status(Phase.PROGRESSING, **fields), facts, at(now))
 
 
 def test_an_outage_during_a_wait_moves_its_deadline_by_as_much():

@@ -210,7 +210,7 @@ def test_every_change_in_the_table_is_made_by_something_above_and_no_other_is():
 @pytest.mark.parametrize("after", Phase)
 @pytest.mark.parametrize("before", Phase)
 def test_a_change_that_is_not_in_the_table_can_not_be_made(before, after):
-    situation = Situation(spec=a_spec(), status=a_status(before), facts=Facts(), now=LATE)
+    situation = Situation.of(a_spec(), a_status(before), Facts(), LATE)
     if legal(before, after):
         assert situation.enter(after).status.phase is after
     else:
@@ -219,7 +219,7 @@ def test_a_change_that_is_not_in_the_table_can_not_be_made(before, after):
 
 
 def test_staying_is_no_transition():
-    situation = Situation(spec=a_spec(), status=a_status(), facts=Facts(), now=LATE)
+    situation = Situation.of(a_spec(), a_status(), Facts(), LATE)
     assert situation.enter(Phase.SUCCEEDED) is situation
 
 

@@ -2,10 +2,15 @@
 
 import pytest
 
+from canary.api.traffic import HttpMatch
 from canary.core.plan import Gate, Plan, Step, plan
 from tests.builders import a_spec
 
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
+
+
+def a_match() -> tuple[HttpMatch, ...]:
+    return a_spec(analysis={"iterations": 1, "match": MATCH}).analysis.match
 
 
 def planned(**analysis: object) -> Plan:
@@ -50,7 +55,7 @@ def test_weights_with_a_match_are_those_of_the_requests_that_match():
 
 def test_ab_testing_asks_for_nothing_but_the_promotion():
     ab = planned(iterations=5, match=MATCH)
-    assert ab.steps == (Step(weight=100, matched=True, passes=5, gate=None),)
+    assert ab.steps == (Step(weight=100, match=a_match(), passes=5, gate=None),)
     assert ab.gates == (Gate.PROMOTION,)
 
 

@@ -132,7 +132,7 @@ def test_a_status_that_was_edited_by_hand_is_decided_on_and_can_be_written(
 
 
 def mended(status: CanaryStatus, **facts: Any) -> CanaryStatus:
-    situation = Situation(spec=a_spec(), status=status, facts=some_facts(**facts), now=NOW)
+    situation = Situation.of(a_spec(), status, some_facts(**facts), NOW)
     return replan(repaired(situation)).status
 
 

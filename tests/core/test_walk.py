@@ -32,6 +32,7 @@ from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
+from canary.core.plan import plan
 from canary.core.situation import Decision
 from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE
@@ -137,7 +138,9 @@ class Journey(RuleBasedStateMachine):
         """Read a spec as the shell does, under the names of now."""
         self.written = spec
         service, provider = self.world.names
-        read = spec if self.world.splits else switched(spec)
+        # Steps one by one that a router cannot render are refused: they are never decided on.
+        refused = not self.world.splits and spec.analysis.steps
+        read = spec if self.world.splits else switched(SPECS[0] if refused else spec)
         target = read.target_ref.model_copy(update={"name": self.world.target_name})
         moved = read.model_copy(update={"target_ref": target})
         # The primary keeps the name that it came up with.
@@ -403,14 +406,21 @@ class Journey(RuleBasedStateMachine):
     def _check_widened(
         self, decision: Decision, target: Workload | None, primary_serves: bool
     ) -> None:
-        """What some requests had is given to all only where the canary can take it, and must."""
+        """What some requests had is given to all only where the canary can take it, and must.
+
+        It must where the primary cannot serve, or where the plan has such a step next.
+        """
         weights, before = decision.status.weights, self.status.weights
+        taken, run = self.status.run, decision.status.run
+        step = plan(self.spec.analysis).step(run.step) if run else None
         if before.matched and weights.canary and not weights.matched:
             assert target is not None
-            assert weights.canary == 100
+            next_ = taken is not None and run is not None and run.step == taken.step + 1
+            assert weights.canary == (step.weight if next_ and step else 100)
             assert target.ready() or not primary_serves
         stepping = decision.status.phase in {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
-        assert not weights.mirror or (stepping and not weights.canary)
+        intended = (step.weight, step.mirror) if step else (0, 0)
+        assert not weights.mirror or (stepping and (weights.canary, weights.mirror) == intended)
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""

@@ -55,6 +55,17 @@ SPECS = (
     a_spec(analysis={"iterations": 3, "match": MATCH}),
     a_spec(analysis={"iterations": 2, "mirror": True}),
     a_spec(analysis={"stepWeights": [20, 60], "match": MATCH, "mirror": True}),
+    a_spec(
+        analysis={
+            "steps": [
+                {"mirror": 20, "duration": "15s"},
+                {"weight": 100, "match": MATCH, "passes": 2},
+                {"weight": 10, "approval": True},
+                {"weight": 50, "mirror": 10},
+                {"weight": 10},
+            ]
+        }
+    ),
     a_spec(skipAnalysis=True),
     a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
     a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),

@@ -46,7 +46,7 @@ class End:
 async def begin(life: Life, spec: Mapping[str, Any], analysis: Mapping[str, Any]) -> None:
     """Set a Canary up, whose deadline no number of deaths reaches."""
     await life.world.create_app()
-    steps = {} if "iterations" in analysis else {"stepWeights": [20, 60]}
+    steps = {} if {"iterations", "steps"} & analysis.keys() else {"stepWeights": [20, 60]}
     await life.world.create_canary(
         analysis={**steps, "metrics": [METRIC], **analysis},
         progressDeadlineSeconds=24 * 3600,

@@ -80,6 +80,53 @@ async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: W
         assert everybody.stats().failed == 0, everybody.stats().failures
 
 
+@pytest.mark.parametrize("world", ["gatewayapi"], indirect=True)
+async def test_steps_give_a_version_to_insiders_until_a_person_approves_and_then_to_everyone(
+    world: World,
+) -> None:
+    # Given a canary whose first step is for insiders and ends with an approval
+    insiders_first = {
+        "name": "insiders",
+        "weight": 100,
+        "match": [{"headers": {"x-insider": {"exact": "yes"}}}],
+        "approval": True,
+    }
+    everyone = {"name": "everyone", "weight": 50, "approval": True}
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(
+        analysis={
+            "interval": "1s",
+            "steps": [insiders_first, everyone],
+            "metrics": [SUCCESS_RATE],
+        }
+    )
+    await world.until_phase("Initialized", seconds=120)
+    async with world.traffic() as everybody, world.traffic(**INSIDER) as insiders:
+        # When a version is released
+        await world.release("2.0")
+        await world.until_routed(100)
+        await until_waiting(world, "TrafficGate")
+        # Then insiders are answered by it, and nobody else
+        for load in (everybody, insiders):
+            load.restart()
+        seen = [set((await load.reaches(60)).by_version) for load in (everybody, insiders)]
+        assert seen == [{"1.0"}, {"2.0"}]
+        # And when a person approves, half of everyone's requests are
+        await world.annotate("approve")
+        await world.until_routed(50)
+        await until_waiting(world, "TrafficGate")
+        for load in (everybody, insiders):
+            load.restart()
+            assert set((await load.reaches(60)).by_version) == {"1.0", "2.0"}
+        # And when a person approves again, it is promoted
+        await world.annotate("approve", "once more")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        assert [load.stats().failed for load in (everybody, insiders)] == [0, 0]
+    await until_told(world, "GateBlocked", "WeightAdvanced", "Promoted")
+
+
 @pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi", "kubernetes"], indirect=True)
 async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved(
     world: World, receiver: Receiver

@@ -1,0 +1,88 @@
+"""One metric of an analysis: what is asked, where the value must lie, and who judges it.
+
+How a metric is judged is the business of package `analysis`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from canary.api.fields import PLUGIN, Form, LongText, Number, Span, Text
+from canary.api.meta import ApiModel, NamespacedReference
+from canary.api.rules import (
+    METRIC_HAS_BOUND,
+    METRIC_HAS_ONE_SOURCE,
+    METRIC_HAS_SOURCE,
+    RANGE_IS_ORDERED,
+    rules,
+)
+
+Interval = Annotated[timedelta, Span(timedelta(seconds=1))]
+
+
+class MetricPolicy(StrEnum):
+    """What an analysis does with a metric that gave no value."""
+
+    FAIL = "fail"
+    HOLD = "hold"
+    PASS = "pass"  # noqa: S105 - a verdict
+
+
+class ThresholdRange(ApiModel):
+    """Where a value must lie; the bounds themselves pass."""
+
+    model_config = ConfigDict(json_schema_extra=rules(RANGE_IS_ORDERED))
+
+    min: Number | None = Field(default=None, description="The lowest value that passes.")
+    max: Number | None = Field(default=None, description="The highest value that passes.")
+
+
+class MetricSpec(ApiModel):
+    """One metric of an analysis."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_BOUND)
+    )
+
+    name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
+        description="Name of the metric: request-success-rate, request-duration, or any with a "
+        "templateRef or query.",
+    )
+    interval: Interval = Field(
+        default=timedelta(minutes=1), description="How far back one query looks."
+    )
+    threshold: Number | None = Field(
+        default=None,
+        description="Deprecated, use thresholdRange, beside which it is ignored. The least success "
+        "rate, or the most of any other metric, that passes.",
+    )
+    threshold_range: ThresholdRange | None = Field(
+        default=None, description="Where the value must lie."
+    )
+    query: LongText | None = Field(
+        default=None, description="A PromQL query, in place of a MetricTemplate."
+    )
+    template_ref: NamespacedReference | None = Field(
+        default=None, description="The MetricTemplate that asks for the value."
+    )
+    template_variables: dict[Text, Text] = Field(
+        default_factory=dict, max_length=64, description="Variables of the template, by name."
+    )
+    judge: Annotated[
+        str, Form(PLUGIN, "write the name of a judge, such as threshold", maximum=63)
+    ] = Field(
+        default="threshold",
+        description="The judge that says what the value means; threshold compares it with the "
+        "bounds.",
+    )
+    on_no_data: MetricPolicy = Field(
+        default=MetricPolicy.FAIL,
+        description="When the query finds nothing: fail the check, hold the weight, or pass.",
+    )
+    on_error: MetricPolicy = Field(
+        default=MetricPolicy.HOLD,
+        description="When the provider cannot be asked: fail the check, hold the weight until the "
+        "deadline, or pass.",
+    )

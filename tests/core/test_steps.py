@@ -1,0 +1,176 @@
+"""Steps one by one: what each gives the canary, how long it lasts, and what must hold in it."""
+
+from datetime import timedelta
+
+from analysis.model import Verdict
+from canary.api.status import Phase
+from canary.core.facts import Command
+from canary.core.needs import Analyse, AskHooks
+from canary.core.traffic import Seen
+from tests.builders import a_spec
+from tests.core.deciding import message, reason
+from tests.core.test_strategies import MATCH, Journey
+
+APPROVE = {"commands": (Command(verb="approve", value="ann"),)}
+METRIC = {"name": "orders", "query": "orders", "thresholdRange": {"min": 1}}
+
+
+def a_run_of(*steps: dict[str, object], **analysis: object) -> Journey:
+    return Journey(a_spec(analysis={"steps": list(steps)} | analysis))
+
+
+class TestTraffic:
+    def test_goes_to_those_who_match_first_and_then_to_everyone(self):
+        run = a_run_of({"weight": 100, "match": MATCH}, {"weight": 10}, {"weight": 50})
+        seen = []
+        for _ in range(3):
+            run.look()
+            seen.append(run.seen)
+        assert seen == [Seen(weight=100, matched=True), Seen(weight=10), Seen(weight=50)]
+
+    def test_is_that_of_each_step_and_goes_down_where_a_step_says_so(self):
+        run = a_run_of({"mirror": 20}, {"weight": 50, "mirror": 5}, {"weight": 10}, {"passes": 2})
+        seen = []
+        for _ in range(4):
+            run.look()
+            seen.append((run.seen.weight, run.seen.mirror))
+        assert seen == [(0, 20), (50, 5), (10, 0), (0, 0)]
+        assert [notice.message for notice in run.status.notices][-3:] == [
+            "Weight of podinfo advanced to 50 %; 5 % of the requests are mirrored to podinfo",
+            "Weight of podinfo lowered to 10 %",
+            "Weight of podinfo lowered to 0 %",
+        ]
+
+    def test_is_told_with_the_name_of_its_step(self):
+        run = a_run_of({"name": "a few", "weight": 5})
+        run.look()
+        assert run.status.notices[-1].message == "Step a few: Weight of podinfo advanced to 5 %"
+
+
+class TestDuration:
+    def test_holds_a_step_that_has_passed_until_its_time_is_over(self):
+        run = a_run_of({"weight": 10, "duration": "25s"}, {"weight": 50})
+        run.look()
+        taken = run.now
+        decision = run.look()
+        assert (
+            message(decision) == "the next analysis; the step lasts until 2026-01-01 00:01:36 UTC"
+        )
+        run.look()
+        assert run.status.canary_weight == 10
+        assert run.status.run is not None
+        assert run.status.run.next_analysis_at == taken + timedelta(seconds=25)
+        run.look()
+        assert run.status.canary_weight == 50
+
+    def test_does_not_keep_a_failing_step_from_rolling_back(self):
+        run = a_run_of({"weight": 10, "duration": "1h"}, threshold=1)
+        run.look()
+        run.look(Verdict.FAIL)
+        assert run.status.phase is Phase.FAILED
+
+    def test_does_not_end_a_step_that_has_not_passed(self):
+        run = a_run_of({"weight": 10, "duration": "5s", "passes": 3}, {"weight": 50})
+        for _ in range(3):
+            run.look()
+        assert (run.status.canary_weight, run.status.iterations) == (10, 2)
+
+    def test_of_a_status_that_does_not_say_when_the_step_began_is_over(self):
+        run = a_run_of({"weight": 10, "duration": "1h"}, {"weight": 50})
+        run.look()
+        assert run.status.run is not None
+        run.status = run.status.but(run=run.status.run.but(step_since=None))
+        run.look()
+        assert run.status.canary_weight == 50
+
+
+class TestApproval:
+    def test_holds_the_weight_and_analyses_on_until_a_person_approves(self):
+        run = a_run_of({"name": "canary users", "weight": 10, "approval": True}, {"weight": 50})
+        run.look()
+        decision = run.look()
+        assert reason(decision) == "TrafficGate"
+        assert "gate of step canary users waits for a person" in message(decision)
+        before = run.analyses
+        run.look()
+        assert (run.status.canary_weight, run.analyses) == (10, before + 1)
+        run.facts = APPROVE
+        run.look()
+        assert run.status.canary_weight == 50
+
+    def test_calls_for_a_person_once_with_an_alert(self):
+        run = a_run_of({"weight": 10, "approval": True}, {"weight": 50})
+        for _ in range(4):
+            run.look()
+        assert [each.alert for each in run.status.notices if each.reason == "GateBlocked"] == [True]
+
+    def test_of_the_last_step_comes_before_the_promotion(self):
+        run = a_run_of({"weight": 10, "approval": True})
+        run.look()
+        run.look()
+        assert reason(run.look()) == "TrafficGate"
+        run.facts = APPROVE
+        run.look()
+        assert run.status.phase is Phase.PROMOTING
+
+    def test_that_nobody_gives_rolls_back_after_three_days(self):
+        run = a_run_of({"weight": 10, "approval": True}, {"weight": 50})
+        run.look()
+        run.look()
+        wait = run.status.waiting_for
+        assert wait is not None
+        assert wait.deadline == wait.since + timedelta(hours=72)
+        run.second += 72 * 3600
+        run.look()
+        assert run.status.history[0].reason == "GateDeadlineExceeded"
+
+
+class TestOwnMetricsAndHooks:
+    def test_are_judged_and_called_beside_those_of_the_run_in_their_step_alone(self):
+        hook = {"name": "load", "type": "rollout", "url": "http://hooks.example/"}
+        run = a_run_of(
+            {"weight": 10, "metrics": [METRIC], "webhooks": [hook]},
+            {"weight": 50},
+        )
+        for _ in range(3):
+            run.look()
+        judged = [
+            [each.name for each in need.metrics] for need in run.asked if isinstance(need, Analyse)
+        ]
+        called = [
+            [each.name for each in need.hooks] for need in run.asked if isinstance(need, AskHooks)
+        ]
+        assert judged == [["request-success-rate", "orders"], ["request-success-rate"]]
+        assert called == [["load"]]
+
+    def test_have_a_traffic_gate_that_is_asked_before_the_step(self):
+        gate = {"name": "ask", "type": "confirm-traffic-increase", "url": "http://hooks.example/"}
+        run = a_run_of({"weight": 10}, {"weight": 50, "webhooks": [gate]}, {"weight": 60})
+        run.look()
+        assert run.hooks == []
+        run.look(confirm_traffic_increase=False)
+        assert (run.status.canary_weight, run.hooks[-1:]) == (10, ["confirm-traffic-increase"])
+        run.look()
+        assert run.status.canary_weight == 50
+        asked = len(run.hooks)
+        run.look()
+        assert (run.status.canary_weight, len(run.hooks)) == (60, asked)
+
+
+class TestEdits:
+    def test_of_later_steps_leave_the_run_where_it_is(self):
+        first = {"weight": 100, "match": MATCH}
+        run = a_run_of(first, {"weight": 10}, {"weight": 50})
+        run.look()
+        run.look()
+        run.spec = a_spec(analysis={"steps": [first, {"weight": 10}, {"weight": 20}]})
+        run.look()
+        assert "PlanChanged" in run.told
+        assert (run.status.step, run.status.canary_weight) == (3, 20)
+
+    def test_of_earlier_steps_skip_no_step_with_more_traffic(self):
+        run = a_run_of({"weight": 10}, {"weight": 50}, {"weight": 10})
+        run.look()
+        run.spec = a_spec(analysis={"steps": [{"weight": 5}, {"weight": 50}, {"weight": 10}]})
+        run.look()
+        assert (run.status.step, run.status.canary_weight) == (2, 50)
