@@ -19,7 +19,7 @@ def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, .
     analysis = canary.spec.analysis
     unsaid = not (canary.spec.skip_analysis or says_steps(analysis))
     read = switched(canary.spec)
-    number = read.analysis.iterations
+    number = read.analysis.iterations or 0
     counted = f"{number} analys{'is' if number == 1 else 'es'}"
     instead = f"{router} {_INSTEAD.format(counted)}"
     asked = {
@@ -47,9 +47,9 @@ def says_steps(analysis: Analysis) -> bool:
 
 
 def switched(spec: CanarySpec) -> CanarySpec:
-    """Read a spec as blue/green; steps that are listed say themselves what they want."""
+    """Read a spec as blue/green; steps one by one say themselves what they want."""
     if spec.analysis.steps:
-        return spec
+        return spec.but(analysis=spec.analysis.but(step_weight_promotion=0))
     analysis = spec.analysis.but(
         iterations=spec.analysis.iterations or ITERATIONS,
         step_weight=None,

@@ -77,6 +77,23 @@ def test_a_stepped_way_back_is_one_step() -> None:
     )
 
 
+def test_steps_one_by_one_are_taken_as_they_are_written() -> None:
+    analysis, warnings = read(steps=[{"passes": 3}, {"weight": 100}])
+    assert ([step.weight for step in analysis.steps], warnings) == ([0, 100], [])
+    analysis, _ = read(steps=[{"weight": 100}], stepWeightPromotion=20)
+    assert analysis.step_weight_promotion == 0
+
+
+def test_a_step_with_a_share_of_the_traffic_is_refused() -> None:
+    steps = {"analysis/steps": [{"passes": 3}, {"weight": 50}]}
+    manifest = patched(a_canary(), WEIGHTED | {"provider": "kubernetes"} | steps)
+    (problem,) = READER.problems(manifest)
+    assert str(problem) == (
+        "spec.analysis.steps[1].weight: 50: change it, or name another router: kubernetes cannot "
+        "do this"
+    )
+
+
 def test_the_default_router_counts_where_none_is_named() -> None:
     manifest = a_canary()
     assert "provider" not in manifest["spec"]

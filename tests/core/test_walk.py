@@ -138,7 +138,7 @@ class Journey(RuleBasedStateMachine):
         """Read a spec as the shell does, under the names of now."""
         self.written = spec
         service, provider = self.world.names
-        # Steps one by one that a router cannot render are refused: they are never decided on.
+        # A router that cannot render steps one by one refuses them: nothing is decided on them.
         refused = not self.world.splits and spec.analysis.steps
         read = spec if self.world.splits else switched(SPECS[0] if refused else spec)
         target = read.target_ref.model_copy(update={"name": self.world.target_name})

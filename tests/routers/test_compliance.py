@@ -15,6 +15,7 @@ from canary.api.kinds import Manifest
 from canary.api.ownership import GITOPS_ANNOTATIONS
 from canary.api.service import GitOps
 from canary.api.traffic import HttpMatch
+from canary.core.plan import plan
 from canary.core.traffic import Seen, Traffic
 from canary.resources.compare import differs
 from canary.routers import ROUTERS, Restoration, Router, router_for
@@ -484,6 +485,25 @@ class TestWhatIsAskedOfEveryRouter:
         told = ignored if field in ORNAMENTS else refused
         assert told == ([] if done else [f"spec.{place}.{field}"])
         assert [*refused, *ignored] == told
+
+    @pytest.mark.parametrize(
+        ("field", "step"),
+        [
+            ("match", {"weight": 100, "match": [{"headers": {"x-a": {"exact": "1"}}}]}),
+            ("mirror", {"mirror": 100}),
+            ("weight", {"weight": 50}),
+        ],
+    )
+    def test_a_step_is_done_or_refused_with_the_place_of_its_field(
+        self, provider: str, field: str, step: dict[str, object]
+    ) -> None:
+        router = router_for(provider)
+        canary = a_canary(provider, analysis={"steps": [{"weight": 0}, step]})
+        _, asked = plan(canary.spec.analysis).steps
+        traffic = Traffic(weight=asked.weight, match=asked.match, mirror=asked.mirror)
+        able = router.abilities(canary).allow(traffic)
+        refused = [problem.field for problem in router.problems(canary)]
+        assert refused == ([] if able else [f"spec.analysis.steps[1].{field}"])
 
     def test_objects_carry_who_made_them(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)

@@ -248,6 +248,10 @@ def test_copies_are_read_as_the_api_means_them(mirror: object, percent: int) -> 
         ({"analysis": {"mirror": True, "mirrorWeight": 100}}, []),
         ({"analysis": {"mirrorWeight": 10}}, []),
         ({"analysis": {"mirror": True, "mirrorWeight": 10}}, ["spec.analysis.mirrorWeight"]),
+        (
+            {"analysis": {"steps": [{"mirror": 10}, {"mirror": 100}, {"weight": 10}]}},
+            ["spec.analysis.steps[0].mirror"],
+        ),
         ({"service": {"timeout": "1s"}}, ["spec.service.timeout"]),
         ({"service": {"backendTimeout": "1s"}}, ["spec.service.backendTimeout"]),
     ],
