@@ -58,7 +58,7 @@ def test_a_router_of_shares_needs_to_be_told_the_steps(provider: str) -> None:
     manifest = patched(a_canary(), WEIGHTED | {"provider": provider})
     (problem,) = READER.problems(manifest)
     assert str(problem) == (
-        "spec.analysis: an object: set exactly one of stepWeight, stepWeights and iterations"
+        "spec.analysis: an object: set exactly one of stepWeight, stepWeights, iterations and steps"
     )
 
 
