@@ -82,11 +82,14 @@ def held_gates(status: CanaryStatus) -> Mapping[str, WebhookType]:
     """List the gates that the run is held at, by their names.
 
     A name tells the gate from those of the same type that are shut later, in this run or another
-    one: `confirm-traffic-increase/41/20` is that of run 41 at 20 %.
+    one: `confirm-traffic-increase/41/2` is that of run 41 after its second step.
     """
-    reasons = {hold.reason for hold in status.run.holds} if status.run else set()
+    run = status.run
+    if run is None:
+        return {}
+    reasons = {hold.reason for hold in run.holds}
     return {
-        f"{type_}/{status.runs}/{status.canary_weight}": type_
+        f"{type_}/{status.runs}/{run.step}": type_
         for reason, type_ in GATES.items()
         if reason in reasons
     }

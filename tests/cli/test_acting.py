@@ -33,6 +33,7 @@ GATE = {
     "run": {
         "id": "41-1-new",
         "revision": "1-new",
+        "step": 2,
         "startedAt": LONG_AGO,
         "holds": [{"reason": "TrafficGate", "since": LONG_AGO}],
     },
@@ -84,7 +85,7 @@ async def test_an_approval_says_what_came_of_it(cluster: Cluster, kubeconfig: Pa
     canary = await cluster.read(CANARY, "default", "podinfo")
     signature = Signature.read(canary["metadata"]["annotations"][f"{PREFIX}approve"])
     assert signature.tool == "cli"
-    assert signature.gate == "confirm-traffic-increase/41/20"
+    assert signature.gate == "confirm-traffic-increase/41/2"
     assert signature.reason == "it is fine"
     assert f" for {signature.user};" in output
 
@@ -144,7 +145,7 @@ async def test_a_gate_is_chosen_by_its_type(cluster: Cluster, kubeconfig: Path) 
     assert named[0] == 0, named[1]
     canary = await cluster.read(CANARY, "default", "podinfo")
     value = canary["metadata"]["annotations"][f"{PREFIX}approve"]
-    assert Signature.read(value).gate == "confirm-promotion/41/20"
+    assert Signature.read(value).gate == "confirm-promotion/41/2"
 
 
 async def test_an_abort_waits_until_the_canary_has_no_traffic(

@@ -171,11 +171,11 @@ def approval(gate: str) -> Command:
 @pytest.mark.parametrize(
     ("gate", "opened"),
     [
-        ("confirm-traffic-increase/1/20", True),
+        ("confirm-traffic-increase/1/1", True),
         ("confirm-traffic-increase", True),
         ("", True),
-        ("confirm-traffic-increase/1/40", False),
-        ("confirm-traffic-increase/2/20", False),
+        ("confirm-traffic-increase/1/2", False),
+        ("confirm-traffic-increase/2/1", False),
         ("confirm-promotion", False),
     ],
 )
@@ -187,17 +187,17 @@ def test_an_approval_is_for_the_gate_that_it_names(verb, gate, opened):
     if not opened:
         assert decision.status.canary_weight == 20
         assert decision.status.commands[0].message.startswith(
-            f"the gate {gate} is not shut; shut now: confirm-traffic-increase/1/20"
+            f"the gate {gate} is not shut; shut now: confirm-traffic-increase/1/1"
         )
 
 
 def test_a_second_approval_right_after_the_first_does_not_open_the_next_gate():
     """Both were given for the gate that was shown, and the first has opened it."""
     first = decided(
-        STEPS, at_the_gate_of(20), given(approval("confirm-traffic-increase/1/20")), at(60)
+        STEPS, at_the_gate_of(20), given(approval("confirm-traffic-increase/1/1")), at(60)
     )
     assert first.status.canary_weight == 40
-    again = approval("confirm-traffic-increase/1/20")
+    again = approval("confirm-traffic-increase/1/1")
     next_gate = at_the_gate_of(40).but(commands=first.status.commands)
     later = replace(again, value=f"{again.value}, again")
     decision = decided(STEPS, next_gate, given(later), at(61))

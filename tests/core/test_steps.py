@@ -104,6 +104,18 @@ class TestApproval:
             run.look()
         assert [each.alert for each in run.status.notices if each.reason == "GateBlocked"] == [True]
 
+    def test_of_one_step_is_none_of_a_later_step_with_the_same_weight(self):
+        run = a_run_of({"weight": 10, "approval": True}, {"weight": 10, "approval": True})
+        run.look()
+        run.look()
+        value = "@ann via cli at 2026-01-01T00:00:00Z for confirm-traffic-increase/1/1"
+        run.facts = {"commands": (Command(verb="approve", value=value),)}
+        run.look()
+        assert run.status.step == 2
+        run.facts = {"commands": (Command(verb="approve", value=f"{value}: once more"),)}
+        run.look()
+        assert (run.status.step, run.status.commands[0].accepted) == (2, False)
+
     def test_of_the_last_step_comes_before_the_promotion(self):
         run = a_run_of({"weight": 10, "approval": True})
         run.look()
