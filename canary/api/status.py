@@ -360,6 +360,11 @@ class Notice(StatusModel):
     hook: Word = Field(
         default="", description="The hook type to be called with it (post-rollout), if any."
     )
+    event: bool = Field(
+        default=True,
+        description="Whether it has a Kubernetes event of its own; where not, the event of another "
+        "notice says it too.",
+    )
 
 
 class PrimaryRecord(StatusModel):

@@ -257,7 +257,9 @@ class Applier:
         if patch is None:
             return False
         key = ObjectKey(kind=target.kind, namespace=record.key.namespace, name=target.name)
-        await self._writer.patch(key, patch)
+        written = await self._writer.patch(key, patch)
+        if replicas:
+            self._primaries.remember_target(written)
         return True
 
     def _target(self, record: CanaryRecord) -> WorkloadRecord | None:

@@ -119,7 +119,8 @@ class NoticeDispatcher(Listener):
             if notice.id not in self._open[key]:
                 _log(record, notice)
                 self._open[key][notice.id] = set(ways)
-            for name in self._open[key][notice.id] & ways.keys():
+                self._close_delivered(key, notice.id)
+            for name in self._open[key].get(notice.id, set()) & ways.keys():
                 way = ways[name]
                 refused |= not self._outbox.submit(
                     Channel(key, name),
@@ -142,7 +143,11 @@ class NoticeDispatcher(Listener):
         if left is None:
             return
         left.discard(channel.name)
-        if not left:
+        self._close_delivered(key, notice_id)
+
+    def _close_delivered(self, key: CanaryKey, notice_id: str) -> None:
+        """Count a notice as delivered that has no way left to go."""
+        if not self._open[key][notice_id]:
             del self._open[key][notice_id]
             self._delivered[key].add(notice_id)
             if not self._open[key] and key in self._forgotten_alone:
@@ -179,7 +184,8 @@ class NoticeDispatcher(Listener):
 
     def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List the receivers of a notice, and how each gets it."""
-        yield "event", _Way(partial(self._events.record, record, notice))
+        if notice.event:
+            yield "event", _Way(partial(self._events.record, record, notice))
         for place, hook in enumerate(self._hooks_of(record, notice)):
             yield f"hook/{place}/{hook.name}", _Way(partial(self._call, record, notice, hook))
         for name, receiver in self._alerts.receivers(record, notice).items():

@@ -1,13 +1,13 @@
 """Primaries: brought to a revision from where the target has it, and owned by their Canary."""
 
-from canary.api.kinds import ObjectKey
+from canary.api.kinds import Manifest, ObjectKey
 from canary.api.ownership import ours_or_ownerless, own_metadata
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.copies import Copies
-from canary.controller.records import WorkloadRecord
+from canary.controller.records import WorkloadRecord, decompressed
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer, Wanted
@@ -84,6 +84,14 @@ class Primaries:
             await self.scale(record, action.replicas)
         return True
 
+    def remember_target(self, manifest: Manifest) -> None:
+        """Remember a target that was written at the start of a run: its promotion needs no read.
+
+        Its labels change without its generation, so it is read where some of them are copied.
+        """
+        if not self._label_prefixes:
+            self._sources.remember(manifest)
+
     async def scale(self, record: CanaryRecord, replicas: int) -> bool:
         """Give a primary that is ours so many replicas; tell whether anything was written.
 
@@ -109,8 +117,10 @@ class Primaries:
         configs = await self._copies.make(record.canary, source)
         if configs is None:
             return False
-        existing = None
-        if self._current(record) is not None:
+        existing, current = None, self._current(record)
+        if current is not None and current.whole:
+            existing = decompressed(current.whole)
+        elif current is not None:
             existing = await self._cluster.read(key.kind, key.namespace, key.name)
         promotion = Promotion(
             revision=action.revision,

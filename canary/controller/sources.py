@@ -8,12 +8,19 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
-from canary.controller.records import WorkloadRecord, metadata_of
+from canary.controller.records import (
+    WorkloadRecord,
+    compressed,
+    decompressed,
+    metadata_of,
+)
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import Hashing
 
 _MOST_KEPT = 64
 """Targets of which the former templates are known; they are needed only where a primary is gone."""
+_MOST_WRITTEN = 256
+"""Targets that are remembered as they were written; any other is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,13 @@ class Sources:
         self._configs = configs
         self._hashing = hashing
         self._formers: Memo[tuple[_Former, ...]] = Memo(_MOST_KEPT)
+        self._written: Memo[bytes] = Memo(_MOST_WRITTEN)
+
+    def remember(self, manifest: Manifest) -> None:
+        """Remember a target as a write of ours has left it, as long as its generation stays."""
+        metadata = metadata_of(manifest)
+        inputs = (metadata.get("generation"),)
+        self._written.keep(metadata["uid"], inputs, compressed(manifest))
 
     async def find(
         self, record: CanaryRecord, target: WorkloadRecord, wanted: str, *, former: bool
@@ -76,7 +90,11 @@ class Sources:
     ) -> tuple[Manifest, Manifest]:
         """Read the target, and its pod template as its user wrote it."""
         assert record.workload is not None
-        manifest = await self._cluster.read(target.kind, record.key.namespace, target.name)
+        written = self._written.recall(target.uid, (target.generation,))
+        if written is not None:
+            manifest = decompressed(written)
+        else:
+            manifest = await self._cluster.read(target.kind, record.key.namespace, target.name)
         return manifest, record.workload.written(manifest)
 
     async def _formers_of(

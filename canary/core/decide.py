@@ -27,9 +27,9 @@ from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid, problems_known
 from canary.core.desired import desired
-from canary.core.drift import note_template, undo_due_at
+from canary.core.drift import note_template, note_template_in_time, undo_due_at
 from canary.core.facts import Facts
-from canary.core.idle import failed, rest
+from canary.core.idle import failed, noted_at, rest
 from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
@@ -78,7 +78,7 @@ def decide(
 
 def _noted(situation: Situation) -> Situation:
     """Note what was found, and tell what is new of it."""
-    seen = note_autoscaler(note_template(note_images(note_survey(situation))))
+    seen = note_autoscaler(note_template_in_time(note_images(note_survey(situation))))
     return tell_references(tell_warnings(tell_invalid(note_names(seen))))
 
 
@@ -194,7 +194,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     changed = concluded.status != before
     if changed:
         # What is not worth a write of its own goes with the next one.
-        concluded = _forget_delivered(note_place(concluded))
+        concluded = _forget_delivered(note_template(note_place(concluded)))
     pods_at = pods_matter_at(concluded)
     return Decision(
         status=concluded.status,
@@ -230,6 +230,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             *given_back_at(situation),
             references_at(situation),
             situation.drained_at if parking else None,
+            noted_at(situation),
             undo_due_at(situation) if parking else None,
             upkeep_at(situation),
             pods_at,

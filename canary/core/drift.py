@@ -7,7 +7,7 @@ and is undone only from time to time, so that two controllers do not write again
 
 from datetime import datetime, timedelta
 
-from canary.api.status import PrimaryRecord, Severity
+from canary.api.status import Phase, PrimaryRecord, Severity
 from canary.core import waits as why
 from canary.core.facts import Workload
 from canary.core.phases import IDLE
@@ -17,8 +17,24 @@ EPISODE = timedelta(minutes=10)
 """Who changes the primary again within this time contests it."""
 
 
+def note_template_in_time(situation: Situation) -> Situation:
+    """Record the template that a primary was given, before another one takes its place.
+
+    While it is promoted this goes with the write that returns its traffic: until then it is found
+    in the primary as it was given, or is recorded as soon as someone changes it.
+    """
+    primary = situation.facts.primary
+    changed = (
+        primary is not None
+        and primary.written != ""
+        and not _same(primary.written, primary.template)
+    )
+    promoting = situation.status.phase is Phase.PROMOTING
+    return situation if promoting and not changed else note_template(situation)
+
+
 def note_template(situation: Situation) -> Situation:
-    """Record the template that a primary was given, as soon as it is there.
+    """Record the template that a primary was given.
 
     Of a primary that was made before this was recorded, by an earlier release or by the peer, it is
     the template that is found.

@@ -1,5 +1,7 @@
 """Between runs: what is there is kept as it should be, and a new revision begins a run."""
 
+from datetime import datetime
+
 from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
@@ -8,6 +10,8 @@ from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
 from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
+from canary.core.notices import forgotten_by
+from canary.core.phases import IDLE
 from canary.core.promotion import finalise
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
@@ -88,11 +92,35 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
 
 
 def _parked(situation: Situation, revision: Revision | None = None) -> Situation:
-    """Record that the target was seen without replicas; with a revision, that it is at this one."""
+    """Record that the target was seen without replicas; with a revision, that it is at this one.
+
+    At a known revision, this is recorded with the write that forgets notices, where one is due. A
+    target that has been given replicas meanwhile was parked before.
+    """
     status, target = situation.status, situation.facts.target
-    parked = status.target_parked or (target is not None and target.replicas == 0)
+    later = forgotten_by(status) if revision is not None else None
+    scaled = later is not None and _changed_while_parked(situation)
+    if later is not None and situation.now < later and not scaled:
+        return situation
+    parked = status.target_parked or scaled or (target is not None and target.replicas == 0)
     pinned = pin(situation, revision) if revision is not None else situation
     return pinned.but(target_parked=parked)
+
+
+def _changed_while_parked(situation: Situation) -> bool:
+    """Tell whether the target has replicas, and has changed since the end of a run was written."""
+    target, version = situation.facts.target, situation.status.target_version
+    return target is not None and target.replicas > 0 and version not in {"", target.version}
+
+
+def noted_at(situation: Situation) -> datetime | None:
+    """Tell when what is new of the target is recorded, if that waits for notices to be forgotten."""
+    status, target = situation.status, situation.facts.target
+    if target is None or status.phase not in IDLE:
+        return None
+    parked = status.target_parked or target.replicas == 0
+    noted = (status.target_version, status.target_parked) == (target.version, parked)
+    return None if noted else forgotten_by(status)
 
 
 def _await_upkeep(kept: Situation) -> Situation | None:

@@ -251,7 +251,9 @@ def _advance(situation: Situation, step: Step) -> Situation:
     if step.weight or step.mirror or before:
         copies = step.mirror and not step.weight
         reason = "MirroringStarted" if copies else "WeightAdvanced"
-        moved = moved.tell(reason, _told(moved, step, before=before))
+        joined = moved.without_event("AnalysisStarted")
+        starts = "" if joined is moved else "; the analysis starts"
+        moved = joined.tell(reason, f"{_told(moved, step, before=before)}{starts}")
     moved = _release(moved.with_run(analysis_passed=False, approvals=())).end_holds(*GATES)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()
 

@@ -1,6 +1,6 @@
 """Notices: what is sent of a decision once it is written."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 from canary.api.status import CanaryStatus, Notice, Severity
@@ -21,6 +21,7 @@ def notice(
     *,
     alert: bool = False,
     hook: str = "",
+    event: bool = True,
     taken: frozenset[str] = frozenset(),
 ) -> Notice:
     """Make a notice of something that happens now, with an id that is not taken."""
@@ -40,7 +41,12 @@ def notice(
         revision=status.last_applied_spec,
         images=images_told(status),
         hook=hook,
+        event=event,
     )
+
+
+FORGOTTEN_WITHIN = timedelta(seconds=30)
+"""How long what can wait for a moment waits for the write that forgets delivered notices."""
 
 
 def forgotten_alone(status: CanaryStatus) -> bool:
@@ -49,3 +55,10 @@ def forgotten_alone(status: CanaryStatus) -> bool:
     During a run they are forgotten with the next decision.
     """
     return status.phase not in RUNNING
+
+
+def forgotten_by(status: CanaryStatus) -> datetime | None:
+    """Tell until when a write that forgets delivered notices may be counted on, if any is due."""
+    if not status.notices or not forgotten_alone(status):
+        return None
+    return status.notices[-1].at + FORGOTTEN_WITHIN

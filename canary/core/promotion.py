@@ -19,7 +19,9 @@ def promote(situation: Situation) -> Situation:
     weight = situation.status.canary_weight
     promoting = situation.enter(Phase.PROMOTING).with_run(next_analysis_at=None, holds=())
     told = promoting.tell(
-        "PromotionStarted", f"Promoting revision {situation.revision_name} to the primary"
+        "PromotionStarted",
+        f"Promoting revision {situation.revision_name} to the primary",
+        event=False,
     )
     return update(told.carry(weight))
 
@@ -93,7 +95,9 @@ def finalise(situation: Situation) -> Situation:
         .but(last_promoted_spec=status.last_applied_spec, promoted_images=status.applied_images)
     )
     told = final.tell(
-        "TrafficReturned", f"The primary serves all traffic with {final.revision_name}"
+        "TrafficReturned",
+        f"The primary serves all traffic with {final.revision_name}",
+        event=False,
     )
     return _await_route(told)
 
@@ -122,4 +126,5 @@ def _complete(situation: Situation) -> Situation:
     """End a run in success."""
     message = f"Revision {situation.revision_name} of {situation.target_name} is promoted"
     ended = situation.close_run(Outcome.PROMOTED, "Promoted", message).enter(Phase.SUCCEEDED)
-    return ended.tell("Promoted", message, alert=True, hook=WebhookType.POST_ROLLOUT)
+    told = f"{message}; the primary serves all traffic"
+    return ended.tell("Promoted", told, alert=True, hook=WebhookType.POST_ROLLOUT)

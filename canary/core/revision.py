@@ -6,6 +6,7 @@ from canary.api.status import IMAGES_BYTES, CanaryStatus, clip
 from canary.core import waits as why
 from canary.core.facts import Facts, Revision
 from canary.core.images import difference, listed, recorded
+from canary.core.phases import IDLE
 from canary.core.situation import Situation
 
 
@@ -45,7 +46,12 @@ def note_place(situation: Situation) -> Situation:
     revision = current_revision(status, situation.facts)
     if target is None or revision is None or revision.id != status.last_applied_spec:
         return situation
-    return situation.but(target_version=target.version, tracked_configs=dict(revision.configs))
+    parked = status.target_parked or (status.phase in IDLE and target.replicas == 0)
+    return situation.but(
+        target_version=target.version,
+        target_parked=parked,
+        tracked_configs=dict(revision.configs),
+    )
 
 
 def note_images(situation: Situation) -> Situation:

@@ -386,8 +386,13 @@ class Situation:
         *,
         alert: bool = False,
         hook: str = "",
+        event: bool = True,
     ) -> Self:
-        """Leave a notice to be delivered after the decision."""
+        """Leave a notice to be delivered after the decision.
+
+        Without an event of its own it is for hooks and chat, and the event of a later notice says
+        what it says.
+        """
         told = notice(
             self.status,
             reason,
@@ -396,9 +401,19 @@ class Situation:
             self.now,
             alert=alert,
             hook=hook,
+            event=event,
             taken=self.facts.delivered,
         )
         return self.but(notices=(*self.status.notices, told)[-NOTICES_KEPT:])
+
+    def without_event(self, reason: str) -> Self:
+        """Leave it to another event of this decision to say what the notice for a reason says."""
+        return self.but(
+            notices=tuple(
+                each.but(event=False) if each.reason == reason and each.at == self.now else each
+                for each in self.status.notices
+            )
+        )
 
     def with_run(self, **changes: object) -> Self:
         """Change the record of the run under way."""

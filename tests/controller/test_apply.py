@@ -179,9 +179,13 @@ async def test_a_route_that_another_has_written_since_is_not_overwritten(world: 
 
 class TestPrimary:
     async def test_is_made_of_the_analysed_revision_and_no_other(self, world: World):
-        """The target changes after the decision to promote, before its template is copied."""
+        """The target changes after the decision to promote, before its template is read."""
         await world.create_app()
-        async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+        reads: dict[str, Any] = {"include_label_prefix": ("team.example",)}
+        async with (
+            proxied(world.server.url) as proxy,
+            world.running_controller(url=proxy.url, **reads),
+        ):
             await world.create_canary()
             await world.until_phase("Initialized")
             images = []
@@ -204,6 +208,29 @@ class TestPrimary:
             assert "2" not in images
             status = await world.until_phase("Succeeded")
             assert status["history"][0]["outcome"] == "Promoted"
+
+    async def test_is_made_of_what_was_analysed_without_a_read_though_the_target_has_moved_on(
+        self, world: World
+    ):
+        await world.create_app()
+        async with proxied(world.server.url) as proxy, world.running_controller(url=proxy.url):
+            await world.create_canary()
+            await world.until_phase("Initialized")
+            reads = r"GET .*/deployments/podinfo(-primary)?$"
+            written, read = [], [len(proxy.asked(reads))]
+
+            async def change_first(proxy: Proxy, request: Any) -> Any:
+                template = orjson.loads(await request.read())["spec"]["template"]
+                written.append(template["spec"]["containers"][0]["image"].rpartition(":")[2])
+                read.append(len(proxy.asked(reads)))
+                if len(written) == 1:
+                    await world.release(tag="3")
+                return await proxy.forward(request)
+
+            proxy.meet(r"PUT .*/deployments/podinfo-primary\?", *[change_first] * 2)
+            await world.release(tag="2")
+            await until(lambda: len(written) == 2, "the third revision is promoted")
+            assert (written, read[1]) == (["2", "3"], read[0])
 
     @pytest.mark.parametrize("kind", [CONFIG_MAP, SECRET], ids=["ConfigMap", "Secret"])
     async def test_has_configs_of_its_own_with_the_content_that_was_analysed(

@@ -398,6 +398,9 @@ class TestHooks:
             first = hooks.requests[0].document
             assert first["name"] == "podinfo"
             assert first["metadata"]["eventType"] == "Normal"
+            messages = [each.document["metadata"]["eventMessage"] for each in hooks.requests]
+            assert any(each.startswith("Promoting revision") for each in messages)
+            assert not await world.events("PromotionStarted")
             moment = int(first["metadata"]["timestamp"]) / 1000
             assert datetime.now(UTC).timestamp() - moment < timedelta(minutes=5).total_seconds()
 

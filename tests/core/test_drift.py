@@ -7,10 +7,10 @@ import pytest
 
 from canary.api.status import CanaryStatus, Phase, PrimaryRecord
 from canary.core.actions import EnsurePrimary
-from canary.core.facts import Workload
+from canary.core.facts import Revision, Workload
 from canary.core.situation import Decision
 from canary.core.waits import CONTESTED, PRIMARY_CHANGED
-from tests.builders import NEW, OLD, a_primary, a_spec, a_status, at, some_facts
+from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
 
 RECORD = PrimaryRecord(uid="p", revision=OLD, template="1-aa", generation=3)
@@ -27,6 +27,11 @@ def a_template(template: str = "1-aa", generation: int = 3, **fields: Any) -> Wo
 
 def decide_at(seconds: float, status: CanaryStatus, primary: Workload) -> Decision:
     return decided(a_spec(), status, some_facts(primary=primary), at(seconds))
+
+
+def decide_promoting(seconds: float, status: CanaryStatus, primary: Workload) -> Decision:
+    facts = some_facts(primary=primary, target=a_workload(), revision=Revision(id=NEW))
+    return decided(a_spec(), status, facts, at(seconds))
 
 
 def restored(decision: Decision) -> str:
@@ -52,6 +57,25 @@ def test_what_admission_makes_of_our_own_write_is_no_change() -> None:
     decision = decide_at(0, a_status(primary=RECORD), injected)
     assert decision.status.primary == RECORD.but(template="1-bb", generation=4)
     assert told(decision) == []
+
+
+def test_what_a_promotion_has_written_is_recorded_with_the_return_of_traffic() -> None:
+    status = a_status(Phase.PROMOTING, weight=60, primary=RECORD)
+    begun = decide_promoting(0, status, a_template(available=1)).status
+    new = {"revision": NEW, "written": "1-bb"}
+    updating = decide_promoting(1, begun, a_template("1-bb", 4, available=1, **new))
+    assert updating.status == begun
+    returned = decide_promoting(60, updating.status, a_template("1-bb", 4, **new))
+    recorded = RECORD.but(template="1-bb", generation=4, revision=NEW)
+    assert (returned.status.phase, returned.status.primary) == (Phase.FINALISING, recorded)
+
+
+def test_what_a_promotion_has_written_is_recorded_at_once_where_someone_changes_it() -> None:
+    status = a_status(Phase.PROMOTING, weight=60, primary=RECORD)
+    begun = decide_promoting(0, status, a_template(available=1)).status
+    changed = a_template("1-cc", 5, available=1, revision=NEW, written="1-bb")
+    decision = decide_promoting(1, begun, changed)
+    assert decision.status.primary == RECORD.but(template="1-bb", generation=0, revision=NEW)
 
 
 def test_a_change_that_came_between_the_write_and_its_record_is_one() -> None:

@@ -215,7 +215,9 @@ def test_a_run_that_is_promoted_says_what_it_was_about():
     draining = decided(a_spec(), status, facts, at(60))
     done = decided(a_spec(), draining.status, facts, at(90))
     assert done.status.history[0].images == "podinfo:6.1 → podinfo:6.2"
-    assert messages(done)["Promoted"] == "Revision 1-new (podinfo:6.2) of podinfo is promoted"
+    assert messages(done)["Promoted"] == (
+        "Revision 1-new (podinfo:6.2) of podinfo is promoted; the primary serves all traffic"
+    )
 
 
 def test_the_first_revision_is_promoted_with_its_images():

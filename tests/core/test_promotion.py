@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord
+from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Severity
 from canary.core import waits
 from canary.core.actions import EnsurePrimary, RouteTraffic, ScalePrimary, ScaleTarget
 from canary.core.facts import Facts, Revision, Trouble
+from canary.core.notices import notice
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
@@ -58,6 +59,11 @@ class TestPromoting:
         assert not any(isinstance(action, ScaleTarget) for action in held.actions)
         done = decided(a_spec(), held.status, routed, at(110))
         assert done.status.phase is Phase.SUCCEEDED
+        events = [each.reason for each in done.status.notices if each.event]
+        assert (told(done), events) == (["TrafficReturned", "Promoted"], ["Promoted"])
+        assert done.status.notices[1].message.endswith(
+            "is promoted; the primary serves all traffic"
+        )
         assert done.status.history[0].outcome == Outcome.PROMOTED
         assert done.status.history[0].duration_seconds == 110
         assert ScaleTarget(replicas=0) in done.actions
@@ -177,6 +183,32 @@ class TestBetweenRuns:
         decision = decided(a_spec(), a_status(target_parked=True), facts, at(60))
         assert {ScalePrimary(replicas=5), ScaleTarget(replicas=0)} <= set(decision.actions)
         assert decision.status.target_parked
+
+    def test_a_parked_target_is_recorded_with_the_write_that_forgets_what_was_told(self):
+        told = notice(a_status(), "Promoted", "m", Severity.INFO, at(0))
+        status = a_status(notices=(told,), target_version="uid/4")
+        running = some_facts(target=a_workload(uid="uid", generation=4))
+        waiting = decided(a_spec(), status, running, at(1))
+        assert ScaleTarget(replicas=0) in waiting.actions
+        parked = a_workload(replicas=0, uid="uid", generation=5)
+        held = decided(a_spec(), waiting.status, some_facts(target=parked), at(2))
+        assert (held.status, held.wake_at) == (waiting.status, at(30))
+        delivered = some_facts(target=parked, delivered=frozenset({told.id}))
+        forgotten = decided(a_spec(), held.status, delivered, at(3)).status
+        assert (forgotten.notices, forgotten.target_parked) == ((), True)
+        assert forgotten.target_version == "uid/5"
+        assert decided(a_spec(), forgotten, some_facts(target=parked), at(4)).status == forgotten
+        # What can't be told for long holds up nothing else.
+        late = decided(a_spec(), held.status, some_facts(target=parked), at(30)).status
+        assert late.target_parked
+
+    def test_replicas_that_come_before_a_parked_target_is_recorded_are_meant_for_the_primary(self):
+        told = notice(a_status(), "Promoted", "m", Severity.INFO, at(0))
+        status = a_status(notices=(told,), target_version="uid/4")
+        scaled = some_facts(target=a_workload(replicas=5, uid="uid", generation=6))
+        decision = decided(a_spec(), status, scaled, at(2))
+        assert decision.status.target_parked
+        assert {ScalePrimary(replicas=5), ScaleTarget(replicas=0)} <= set(decision.actions)
 
     def test_a_target_that_was_not_parked_yet_says_nothing_about_the_primary(self):
         facts = some_facts(target=a_workload(replicas=5))

@@ -236,6 +236,12 @@ class TestLooking:
         assert told(decision) == ["AnalysisStarted", "WeightAdvanced"]
         assert RouteTraffic(traffic=Traffic(weight=20)) in decision.actions
 
+    def test_that_the_analysis_starts_and_the_first_weight_are_one_event(self):
+        decision = decided(a_spec(), in_run(0), up(), at(60))
+        assert [each.event for each in decision.status.notices] == [False, True]
+        message = "Weight of podinfo advanced to 20 %; the analysis starts"
+        assert decision.status.notices[1].message == message
+
     def test_a_pre_rollout_hook_that_fails_is_a_failed_check(self):
         spec = hooked("pre-rollout")
         decision = decided(spec, in_run(0), up(), at(60), hooks={"pre-rollout": False})
