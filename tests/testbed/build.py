@@ -92,6 +92,7 @@ _ETCD = "go.etcd.io/etcd/server/v3"
 _KWOK = "sigs.k8s.io/kwok"
 _ISTIO = "istio.io/istio"
 _PROMETHEUS = "github.com/prometheus/prometheus"
+_FLAGGER = "github.com/fluxcd/flagger"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -121,6 +122,10 @@ PROGRAMS = (
         module=_ISTIO,
     ),
 )
+BESIDE = (
+    Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
+)
+"""What runs beside a control plane for measurements: made only where it is asked for by name."""
 
 
 def modules_hash(folder: Path) -> str:
@@ -151,26 +156,25 @@ def found(program: Program, environ: Mapping[str, str] = os.environ) -> Path | N
 def found_programs(
     names: Iterable[str] = (), environ: Mapping[str, str] = os.environ
 ) -> dict[str, Path] | None:
-    """Find the named programs, or all; nothing where one would have to be built."""
-    asked = set(names)
-    wanted = (each for each in PROGRAMS if not asked or each.name in asked)
+    """Find the named programs, or the control plane's; nothing where one would have to be built."""
+    wanted = _named(set(names))
     everything = {each.name: found(each, environ) for each in wanted}
     present = {name: path for name, path in everything.items() if path is not None}
     return present if len(present) == len(everything) else None
 
 
 def provide_programs(names: Iterable[str] = ()) -> dict[str, Path]:
-    """Find the named programs, or all, and fetch or build those that are missing.
+    """Find the named programs, or the control plane's; fetch or build those that are missing.
 
     Raises:
         BuildFailed: Go did not build one.
     """
     asked = set(names)
-    unknown = asked - {each.name for each in PROGRAMS}
+    unknown = asked - {each.name for each in (*PROGRAMS, *BESIDE)}
     if unknown:
-        known = ", ".join(each.name for each in PROGRAMS)
+        known = ", ".join(each.name for each in (*PROGRAMS, *BESIDE))
         raise BuildFailed(f"{', '.join(sorted(unknown))}: no such program; there are {known}")
-    wanted = [each for each in PROGRAMS if not asked or each.name in asked]
+    wanted = _named(asked)
     started = time.monotonic()
     programs = {
         program.name: _provide(program, f"{program.name} ({number} of {len(wanted)})")
@@ -178,6 +182,10 @@ def provide_programs(names: Iterable[str] = ()) -> dict[str, Path]:
     }
     _say(f"{len(wanted)} programs: {_elapsed(started)}")
     return programs
+
+
+def _named(asked: set[str]) -> list[Program]:
+    return [each for each in (*PROGRAMS, *BESIDE) if each.name in asked] or list(PROGRAMS)
 
 
 def _provide(program: Program, label: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed.build import (
+    BESIDE,
     PROGRAMS,
     BuildFailed,
     found,
@@ -16,6 +17,7 @@ from tests.testbed.build import (
 )
 
 MODULES = Path(__file__).parent
+EVERYTHING = (*PROGRAMS, *BESIDE)
 BY_NAME = {each.name: each for each in PROGRAMS}
 
 
@@ -27,7 +29,7 @@ def installed(folder: Path, name: str, says: str) -> Path:
     return program
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", EVERYTHING, ids=lambda program: program.name)
 def test_a_program_on_the_path_is_used_when_it_is_of_our_release(tmp_path, program):
     present = installed(tmp_path, program.name, f"Version: {program.oldest or program.version}")
     assert found(program, {"PATH": str(tmp_path)}) == present
@@ -66,7 +68,7 @@ def test_a_server_of_kubernetes_tells_the_release_of_its_module():
     assert f"k8s.io/component-base/version.gitMinor={minor}" in stamps
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", EVERYTHING, ids=lambda program: program.name)
 def test_the_module_of_each_program_names_its_version_and_its_tool(program):
     assert re.fullmatch(r"v\d+\.\d+\.\d+(-[\w.-]+)?", program.version)
     tools = (MODULES / program.folder / "go.mod").read_text().partition("\ntool ")[2]
@@ -103,3 +105,7 @@ def test_another_version_in_a_module_file_is_built_again(tmp_path):
     assert modules_hash(copies["etcd"]) != modules_hash(MODULES / "etcd")
     assert BY_NAME["etcd"].built.parent != BY_NAME["kwok"].built.parent
     assert BY_NAME["kube-apiserver"].built.parent == BY_NAME["kube-scheduler"].built.parent
+
+
+def test_what_is_only_measured_against_is_not_made_with_the_control_plane():
+    assert {each.name for each in BESIDE}.isdisjoint(found_programs() or {})
