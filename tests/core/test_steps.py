@@ -44,7 +44,9 @@ class TestTraffic:
     def test_is_told_with_the_name_of_its_step(self):
         run = a_run_of({"name": "a few", "weight": 5})
         run.look()
-        assert run.status.notices[-1].message == "Step a few: Weight of podinfo advanced to 5 %"
+        assert run.status.notices[-1].message == (
+            "Step a few: Weight of podinfo advanced to 5 %; the analysis starts"
+        )
 
 
 class TestDuration:
