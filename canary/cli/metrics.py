@@ -19,11 +19,12 @@ from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
+from canary.controller.canaries import BrokenCanary
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import metric_template_kind
-from canary.errors import NotFound
+from canary.errors import InvalidSpec, NotFound
 
 _CHART_WIDTH = 72
 POINTS = 240
@@ -73,6 +74,8 @@ async def metrics(
     """
     manifest = await read_canary(cluster, place)
     record = CanaryReader(router).read(manifest)
+    if isinstance(record, BrokenCanary):
+        raise InvalidSpec(record.problems)
     analysis = parse_canary(manifest).spec.analysis
     specs = tuple(each for _, each in analysis.placed_metrics())
     templates = await _templates(cluster, place, specs)

@@ -4,7 +4,7 @@ When an alert is sent, and sent again, belongs to `notify.py`; how a chat is spo
 notifiers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
@@ -12,7 +12,7 @@ from analysis.errors import UnknownPlugin
 from analysis.secrecy import origin
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
@@ -57,11 +57,13 @@ class AlertSender:
         self._egress = egress
         self._multi_tenant = multi_tenant
 
-    def receivers(self, record: CanaryRecord, notice: Notice) -> dict[str, Receiver]:
+    def receivers(self, record: CanaryObject, notice: Notice) -> dict[str, Receiver]:
         """Name the receivers: those the Canary names for this severity, else the default one."""
         if not notice.alert:
             return {}
-        references = record.canary.spec.analysis.alerts if record.canary else ()
+        references: Sequence[AlertReference] = ()
+        if isinstance(record, CanaryRecord):
+            references = record.canary.spec.analysis.alerts
         if not references and self._default is not None:
             named: dict[str, Receiver] = {"default": self._default}
         else:
@@ -73,7 +75,7 @@ class AlertSender:
             if loudness >= _LOUDNESS[receiver.severity]
         }
 
-    async def send(self, record: CanaryRecord, notice: Notice, receiver: Receiver) -> None:
+    async def send(self, record: CanaryObject, notice: Notice, receiver: Receiver) -> None:
         """Tell one receiver.
 
         Raises:
@@ -153,8 +155,8 @@ def default_receiver(settings: Settings) -> DefaultReceiver | None:
     return None
 
 
-def _alert(record: CanaryRecord, notice: Notice, cluster_name: str) -> Alert:
-    target = record.canary.spec.target_ref if record.canary else None
+def _alert(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
+    target = record.canary.spec.target_ref if isinstance(record, CanaryRecord) else None
     fields = [
         ("Images", notice.images),
         ("Revision", notice.revision),

@@ -59,10 +59,9 @@ class Answerer:
 
     async def prepare(self, record: CanaryRecord) -> None:
         """Let stores that measure differences begin to watch, before the first analysis is due."""
-        if record.canary is not None:
-            asked = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
-            metrics, _ = await self._queries.build(record, asked)
-            await self._providers.prepare(metrics)
+        asked = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
+        metrics, _ = await self._queries.build(record, asked)
+        await self._providers.prepare(metrics)
 
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
         """Call hooks in their order, up to the first that does not pass."""

@@ -13,7 +13,7 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import FINALIZER, CanaryRecord, canary_kind
+from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, CanaryRecord, canary_kind
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
@@ -79,7 +79,7 @@ class Applier:
             hashing=hashing,
         )
 
-    async def write_status(self, record: CanaryRecord, status: CanaryStatus) -> CanaryRecord:
+    async def write_status(self, record: AnyCanary, status: CanaryStatus) -> AnyCanary:
         """Write what differs of a status, on the version of the object it was decided on.
 
         Raises:
@@ -92,7 +92,7 @@ class Applier:
         patch = {"status": difference(document, record.stored_status)}
         return await self._patch_canary(record, patch, subresource="status")
 
-    async def apply(self, record: CanaryRecord, actions: Iterable[Action]) -> bool:
+    async def apply(self, record: AnyCanary, actions: Iterable[Action]) -> bool:
         """Make actions true, in their order; tell whether anything had to be written.
 
         Raises:
@@ -104,10 +104,13 @@ class Applier:
             changed |= written
         return changed
 
-    async def _apply(self, record: CanaryRecord, action: Action) -> tuple[bool, CanaryRecord]:
+    async def _apply(self, record: AnyCanary, action: Action) -> tuple[bool, AnyCanary]:
+        if isinstance(action, HoldFinalizer):
+            return await self._hold_finalizer(record, present=action.present)
+        if isinstance(record, BrokenCanary):
+            # Without a target there is nothing to act on.
+            return False, record
         match action:
-            case HoldFinalizer(present=present):
-                return await self._hold_finalizer(record, present=present)
             case ClearCommands(verbs=verbs):
                 annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
@@ -120,10 +123,8 @@ class Applier:
                 return await self._change_autoscaler(record, action), record
             case RestoreRoutes() | GiveBack() | RouteFormer():
                 return await self._change_routes(record, action), record
-            case ScaleTarget(replicas=replicas):
-                return await self._scale_target(record, replicas), record
-            case ScalePrimary(replicas=replicas):
-                return await self._primaries.scale(record, replicas), record
+            case ScaleTarget() | ScalePrimary():
+                return await self._scale(record, action), record
 
     async def _ensure_once(self, record: CanaryRecord, action: Rendered) -> bool:
         """Write what differs; nothing is rendered again where nothing has changed since."""
@@ -225,9 +226,7 @@ class Applier:
             await self._writer.delete(key)
         return bool(written or gone)
 
-    async def _hold_finalizer(
-        self, record: CanaryRecord, *, present: bool
-    ) -> tuple[bool, CanaryRecord]:
+    async def _hold_finalizer(self, record: AnyCanary, *, present: bool) -> tuple[bool, AnyCanary]:
         if (FINALIZER in record.finalizers) == present:
             return False, record
         others = [each for each in record.finalizers if each != FINALIZER]
@@ -236,8 +235,8 @@ class Applier:
         return True, await self._patch_canary(record, patch)
 
     async def _patch_canary(
-        self, record: CanaryRecord, patch: Manifest, subresource: str | None = None
-    ) -> CanaryRecord:
+        self, record: AnyCanary, patch: Manifest, subresource: str | None = None
+    ) -> AnyCanary:
         kind, namespace, name = canary_kind(record.key.group), record.key.namespace, record.key.name
         written = await self._writer.patch(
             ObjectKey(kind=kind, namespace=namespace, name=name),
@@ -246,19 +245,23 @@ class Applier:
             subresource=subresource,
         )
         found = self._reader.read(written)
+        if isinstance(found, BrokenCanary) or isinstance(record, BrokenCanary):
+            return found
         same = found.generation == record.generation and not found.problems
         return found.with_names_of(record) if record.problems and same else found
 
-    async def _scale_target(self, record: CanaryRecord, replicas: int) -> bool:
+    async def _scale(self, record: CanaryRecord, action: ScaleTarget | ScalePrimary) -> bool:
+        if isinstance(action, ScalePrimary):
+            return await self._primaries.scale(record, action.replicas)
         target = self._target(record)
         if target is None or record.workload is None:
             return False
-        patch = record.workload.scaled(target.replicas, replicas)
+        patch = record.workload.scaled(target.replicas, action.replicas)
         if patch is None:
             return False
         key = ObjectKey(kind=target.kind, namespace=record.key.namespace, name=target.name)
         written = await self._writer.patch(key, patch)
-        if replicas:
+        if action.replicas:
             self._primaries.remember_target(written)
         return True
 

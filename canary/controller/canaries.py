@@ -37,8 +37,8 @@ class CanaryKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryRecord:
-    """A Canary, parsed."""
+class CanaryObject:
+    """A Canary, whatever its spec holds."""
 
     key: CanaryKey
     uid: str
@@ -47,25 +47,9 @@ class CanaryRecord:
     generation: int
     deleting: bool
     finalizers: tuple[str, ...]
-    commands: tuple[Command, ...]
-    accepted_risks: frozenset[str]
-    """The risks that a person accepts, as kind/name."""
     status: CanaryStatus
-    canary: Canary | None
-    """None where too little of the spec can be read to know the target by."""
-    router: Router | None
-    workload: Target | None
-    """How workloads of the target's kind are read and rendered; None where no kind is known."""
-    scaler: Scaler | None
-    """The same for the autoscaler; None where the spec names none, or none that is known."""
-    provider: str
-    """The name of the router, be it the controller's default."""
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
-    warnings: tuple[SpecWarning, ...] = ()
-    """What of the spec that is acted on is accepted but ignored or changed."""
-    unguided: bool = False
-    """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
     content: bytes
     """The object as JSON, shared with what the caches keep."""
 
@@ -75,9 +59,80 @@ class CanaryRecord:
         return orjson.loads(self.content).get("status")
 
     @property
+    def held(self) -> Names:
+        """The names that everything is made under; empty ones before anything is."""
+        return self.status.names or Names()
+
+    @property
+    def target_kind(self) -> Kind | None:
+        """The kind of the target; None where none is known."""
+        return None
+
+    @property
+    def peer(self) -> Peer:
+        """The Canary as others see it."""
+        return self._as_peer()
+
+    def _as_peer(self, *, kind: str = "", target: str = "", service: str = "") -> Peer:
+        return Peer(
+            group=self.key.group,
+            namespace=self.key.namespace,
+            name=self.key.name,
+            created=self.created,
+            deleting=self.deleting,
+            kind=kind,
+            target=target,
+            services=self._services(service),
+            held=self.held,
+        )
+
+    def _services(self, service: str) -> tuple[str, ...]:
+        held = {self.held.service} - {"", service}
+        return (service, *held, *(each.service for each in self.status.former_names))
+
+    @property
+    def reference(self) -> Manifest:
+        """Refer to the Canary, as events do."""
+        return {
+            "apiVersion": f"{self.key.group}/{VERSION}",
+            "kind": "Canary",
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+            "uid": self.uid,
+            "resourceVersion": self.resource_version,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenCanary(CanaryObject):
+    """A Canary of which too little can be read to know its target by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryRecord(CanaryObject):
+    """A Canary that can be read, parsed; its spec may have problems all the same."""
+
+    commands: tuple[Command, ...]
+    accepted_risks: frozenset[str]
+    """The risks that a person accepts, as kind/name."""
+    canary: Canary
+    router: Router | None
+    """None where none of that name is installed."""
+    workload: Target | None
+    """How workloads of the target's kind are read and rendered; None where no kind is known."""
+    scaler: Scaler | None
+    """The same for the autoscaler; None where the spec names none, or none that is known."""
+    provider: str
+    """The name of the router, be it the controller's default."""
+    warnings: tuple[SpecWarning, ...] = ()
+    """What of the spec that is acted on is accepted but ignored or changed."""
+    unguided: bool = False
+    """Whether `canary` is what could be read of an unsound spec, and no sound one is known."""
+
+    @property
     def target(self) -> str:
-        """The name of the target; empty where it can't be read."""
-        return self.canary.spec.target_ref.name if self.canary else ""
+        """The name of the target."""
+        return self.canary.spec.target_ref.name
 
     @property
     def target_kind(self) -> Kind | None:
@@ -85,9 +140,25 @@ class CanaryRecord:
         return self.workload.kind if self.workload else None
 
     @property
+    def service(self) -> str:
+        """The name of the apex service."""
+        return self.canary.spec.service_name
+
+    @property
+    def peer(self) -> Peer:
+        """The Canary as others see it."""
+        kind = self.canary.spec.target_ref.kind
+        return self._as_peer(kind=kind, target=self.target, service=self.service)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the apex services: of the spec, the one held, and former ones with a rest."""
+        return self._services(self.service)
+
+    @property
     def autoscalers(self) -> tuple[ObjectKey, ...]:
         """The target's autoscaler and the primary's copy of it; none where the spec names none."""
-        reference = self.canary.spec.autoscaler_ref if self.canary else None
+        reference = self.canary.spec.autoscaler_ref
         if reference is None or self.scaler is None:
             return ()
         return _autoscalers(self.scaler, self.key.namespace, reference.name)
@@ -109,37 +180,6 @@ class CanaryRecord:
         kind, slash, name = self.status.autoscaler.rpartition("/")
         return kind or USUAL_AUTOSCALER, slash, name
 
-    @property
-    def service(self) -> str:
-        """The name of the apex service; empty where it can't be read."""
-        return self.canary.spec.service_name if self.canary else ""
-
-    @property
-    def peer(self) -> Peer:
-        """The Canary as others see it."""
-        return Peer(
-            group=self.key.group,
-            namespace=self.key.namespace,
-            name=self.key.name,
-            created=self.created,
-            deleting=self.deleting,
-            kind=self.canary.spec.target_ref.kind if self.canary else "",
-            target=self.target,
-            services=self.services,
-            held=self.held,
-        )
-
-    @property
-    def held(self) -> Names:
-        """The names that everything is made under; empty ones before anything is."""
-        return self.status.names or Names()
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The names of the apex services: of the spec, the one held, and former ones with a rest."""
-        held = {self.held.service} - {"", self.service}
-        return (self.service, *held, *(each.service for each in self.status.former_names))
-
     def with_names_of(self, other: Self) -> Self:
         """Copy with the names that another reading of this Canary goes by, and why it does."""
         return replace(
@@ -152,17 +192,8 @@ class CanaryRecord:
             problems=other.problems,
         )
 
-    @property
-    def reference(self) -> Manifest:
-        """Refer to the Canary, as events do."""
-        return {
-            "apiVersion": f"{self.key.group}/{VERSION}",
-            "kind": "Canary",
-            "namespace": self.key.namespace,
-            "name": self.key.name,
-            "uid": self.uid,
-            "resourceVersion": self.resource_version,
-        }
+
+AnyCanary = CanaryRecord | BrokenCanary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

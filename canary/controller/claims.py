@@ -30,8 +30,6 @@ class Claims:
 
     def of_others(self, record: CanaryRecord) -> Iterator[tuple[ObjectKey, tuple[str, ...]]]:
         """Find the objects of others that have names which are tidegate's to use."""
-        if record.canary is None:
-            return
         canary, namespace = record.canary, record.key.namespace
         primary = self._store.primary(record)
         if primary is not None and not (
@@ -61,7 +59,6 @@ class Claims:
 
     def _of_another(self, record: CanaryRecord, apex: Packed) -> bool:
         """Tell whether another Canary has an apex service, be it one that it has adopted."""
-        assert record.canary is not None
         namespace, name = record.key.namespace, record.canary.spec.service_name
         if ours(record.canary, apex.owners):
             return False
@@ -90,7 +87,6 @@ def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
     The apex service and the route of its name are the user's to have: they are adopted, unless
     another Canary has them.
     """
-    assert record.canary is not None
     spec, namespace = record.canary.spec, record.key.namespace
     for name in (spec.primary_service_name, spec.canary_service_name):
         yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)

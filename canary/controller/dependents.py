@@ -62,8 +62,6 @@ def dependencies(
 ) -> Iterator[ObjectKey]:
     """Name every object whose change may change what is decided about a Canary."""
     canary = record.canary
-    if canary is None:
-        return
     namespace, spec = record.key.namespace, canary.spec
     if record.target_kind is not None:
         names = (spec.target_ref.name, spec.primary_name, record.held.target)
@@ -91,8 +89,6 @@ def needs(
 ) -> Iterator[Needed]:
     """Name the kinds that must be known before anything is decided about a Canary."""
     canary = record.canary
-    if canary is None:
-        return
     namespace = record.key.namespace
     if record.target_kind is not None:
         yield record.target_kind, namespace

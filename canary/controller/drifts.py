@@ -64,8 +64,6 @@ class DriftFinder:
         self, record: CanaryRecord, target: WorkloadRecord | None, changed: list[ObjectKey]
     ) -> list[Wanted]:
         wanted = self._renderer.services(record, target, Side.PRIMARY)
-        if record.canary is None:
-            return wanted
         traffic = intended(record.canary.spec, record.status)
         return [
             *wanted,

@@ -7,7 +7,7 @@ from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.kinds import Kind
 from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import CanaryRecord
+from canary.controller.canaries import CanaryObject
 from canary.errors import Conflict, Forbidden, Invalid, NotFound
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class EventRecorder:
         self._allowed = False
         """Whether the API server has ever taken an event."""
 
-    async def record(self, record: CanaryRecord, notice: Notice) -> None:
+    async def record(self, record: CanaryObject, notice: Notice) -> None:
         """Record a Kubernetes event; its name makes a repeat harmless.
 
         Raises:
@@ -65,7 +65,7 @@ class EventRecorder:
         self._allowed = True
 
 
-def _event_name(record: CanaryRecord, notice: Notice) -> str:
+def _event_name(record: CanaryObject, notice: Notice) -> str:
     name = f"{record.key.name}.{notice.id}"
     if len(name) <= LONGEST_EVENT_NAME:
         return name

@@ -13,22 +13,20 @@ from canary.routers import Router, router_for
 
 def formers(record: CanaryRecord) -> list[CanaryRecord]:
     """Give a Canary with each of the former names of which something is left."""
-    if record.canary is None:
-        return []
     return [_former(record, names) for names in record.status.former_names]
 
 
 def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the routes under the names of earlier specs; nothing waits until they are known."""
     for other in formers(record):
-        if other.router and other.canary:
+        if other.router:
             yield from other.router.objects(other.canary)
 
 
 def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecord:
     """Give a Canary in a run with the names that it holds, where it asks for those of another."""
     held = record.held
-    if record.canary is None or not held.target or not held.service:
+    if not held.target or not held.service:
         return record
     spec = record.canary.spec.with_names(service=held.service, provider=record.provider)
     target = spec.target_ref.model_copy(update={"name": held.target})
@@ -39,7 +37,6 @@ def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecor
 
 def _former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
     """Give a Canary with the names of an earlier spec; no router where that is not known now."""
-    assert record.canary is not None
     spec = record.canary.spec.with_names(service=names.service, provider=names.provider)
     try:
         router: Router | None = router_for(names.provider)

@@ -5,16 +5,16 @@ The composition root lists them; who decides and who writes knows no names.
 
 from collections.abc import Set as AbstractSet
 
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject
 
 
 class Listener:
     """Hears of the Canaries that this replica acts on. A listener says only what it cares about."""
 
-    def decided(self, record: CanaryRecord) -> None:
+    def decided(self, record: CanaryObject) -> None:
         """Hear of a decision, with the status that is written by now, changed or not."""
 
-    def awaiting(self, record: CanaryRecord) -> None:
+    def awaiting(self, record: CanaryObject) -> None:
         """Hear that a decision waits for an answer; until then the status stays as it is."""
 
     def stand_down(self, keys: AbstractSet[CanaryKey]) -> None:

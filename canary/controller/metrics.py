@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from canary.api.status import Outcome, RunRecord
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.gauges import CanaryGauges, Place
 from canary.controller.listeners import Listener
 
@@ -137,13 +137,13 @@ class Metrics(Listener):
             registry=self._registry,
         )
 
-    def decided(self, record: CanaryRecord) -> None:
+    def decided(self, record: CanaryObject) -> None:
         """Show the status of a Canary, and count the runs that have ended since the last time."""
         place = (record.key.namespace, record.key.name)
         self._gauges.show(place, record.status)
         self._count_runs(place, record.status.history)
 
-    def awaiting(self, record: CanaryRecord) -> None:
+    def awaiting(self, record: CanaryObject) -> None:
         """Show a Canary that is met in the middle of a run, after a restart."""
         self.decided(record)
 

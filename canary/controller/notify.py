@@ -22,7 +22,7 @@ from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.controller.alerts import AlertSender, Receiver
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.events import EventRecorder
 from canary.controller.listeners import Listener
 from canary.controller.outbox import Outbox
@@ -99,7 +99,7 @@ class NoticeDispatcher(Listener):
         self._forgotten_alone: set[CanaryKey] = set()
         """Canaries whose notices are forgotten in a write of their own."""
 
-    def decided(self, record: CanaryRecord) -> None:
+    def decided(self, record: CanaryObject) -> None:
         """Have the notices of a Canary delivered that are not on their way yet."""
         key, notices = record.key, record.status.notices
         if not notices:
@@ -182,7 +182,7 @@ class NoticeDispatcher(Listener):
             raise NotLeader("another replica acts")
         await way()
 
-    def _ways(self, record: CanaryRecord, notice: Notice) -> Iterator[tuple[str, _Way]]:
+    def _ways(self, record: CanaryObject, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List the receivers of a notice, and how each gets it."""
         if notice.event:
             yield "event", _Way(partial(self._events.record, record, notice))
@@ -193,7 +193,7 @@ class NoticeDispatcher(Listener):
             given_up = partial(self._alert_given_up, record, notice, receiver)
             yield f"alert/{name}", _Way(deliver, given_up)
 
-    async def _alert(self, record: CanaryRecord, notice: Notice, receiver: Receiver) -> None:
+    async def _alert(self, record: CanaryObject, notice: Notice, receiver: Receiver) -> None:
         """Send an alert; where no attempt can succeed, an event on the Canary says why.
 
         Raises:
@@ -210,7 +210,7 @@ class NoticeDispatcher(Listener):
             self._wake(record.key)
 
     def _alert_given_up(
-        self, record: CanaryRecord, notice: Notice, receiver: Receiver, error: Exception
+        self, record: CanaryObject, notice: Notice, receiver: Receiver, error: Exception
     ) -> None:
         """Have the Canary say that a receiver could not be told."""
         if isinstance(receiver, AlertReference):
@@ -223,8 +223,8 @@ class NoticeDispatcher(Listener):
         channel = Channel(record.key, "undelivered")
         self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
 
-    def _hooks_of(self, record: CanaryRecord, notice: Notice) -> tuple[Webhook, ...]:
-        if record.canary is None:
+    def _hooks_of(self, record: CanaryObject, notice: Notice) -> tuple[Webhook, ...]:
+        if not isinstance(record, CanaryRecord):
             return ()
         events = _hooks(record.canary, WebhookType.EVENT)
         if not events and self._event_webhook is not None:
@@ -233,7 +233,7 @@ class NoticeDispatcher(Listener):
         named = (type_ for type_ in WebhookType if type_ == notice.hook)
         return (*events, *(hook for type_ in named for hook in _hooks(record.canary, type_)))
 
-    async def _call(self, record: CanaryRecord, notice: Notice, hook: Webhook) -> None:
+    async def _call(self, record: CanaryObject, notice: Notice, hook: Webhook) -> None:
         """Call a hook whose answer changes nothing; that it failed is logged.
 
         Raises:
@@ -272,14 +272,14 @@ def _hooks(canary: Canary, type_: WebhookType) -> tuple[Webhook, ...]:
     return with_url(hooks_of(canary.spec, type_))
 
 
-def _log(record: CanaryRecord, notice: Notice) -> None:
+def _log(record: CanaryObject, notice: Notice) -> None:
     level = logging.INFO if notice.severity is Severity.INFO else logging.WARNING
     place = {"canary": str(record.key), "phase": notice.phase, "reason": notice.reason}
     log.log(level, notice.message, extra=place)
 
 
 def _undelivered(
-    record: CanaryRecord, notice: Notice, receiver: Receiver, error: Exception
+    record: CanaryObject, notice: Notice, receiver: Receiver, error: Exception
 ) -> Notice:
     """Say that a receiver is broken; its name makes it one event as long as the cause is the same."""
     name = receiver.name if isinstance(receiver, AlertReference) else "of the default receiver"

@@ -71,7 +71,6 @@ class Observer:
             ClusterError: something is not known, and could not be read.
         """
         canary = record.canary
-        assert canary is not None
         namespace, spec = record.key.namespace, canary.spec
         if record.target_kind is not None:
             for name in (spec.target_ref.name, spec.primary_name):
@@ -170,7 +169,7 @@ class Observer:
 
     def _autoscaler_bounds(self, record: CanaryRecord) -> tuple[int | None, int | None]:
         """Give the target's autoscaler's least and the primary's greatest number of replicas."""
-        reference = record.canary.spec.autoscaler_ref if record.canary else None
+        reference = record.canary.spec.autoscaler_ref
         if reference is None or record.scaler is None:
             return None, None
         manifest = self._store.manifest(record.autoscalers[0])

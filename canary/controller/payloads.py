@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from canary.api.status import Notice, Severity
-from canary.controller.canaries import CanaryRecord
+from canary.controller.canaries import CanaryObject, CanaryRecord
 from canary.controller.hooks import HookPayload
 from canary.core.needs import Subject
 
@@ -29,7 +29,7 @@ def hook_payload(
 
 
 def notice_payload(
-    record: CanaryRecord, cluster_name: str, notice: Notice, metadata: Mapping[str, str]
+    record: CanaryObject, cluster_name: str, notice: Notice, metadata: Mapping[str, str]
 ) -> HookPayload:
     """Tell a hook what has happened, as it was when it happened."""
     event = {

@@ -59,7 +59,6 @@ class Primaries:
             ClusterError: something could not be read or written.
         """
         current = self._current(record)
-        assert record.canary is not None
         if target is None or (
             current is not None and not ours_or_ownerless(record.canary, current.owners)
         ):
@@ -99,7 +98,6 @@ class Primaries:
             ClusterError: it could not be written.
         """
         current = self._current(record)
-        assert record.canary is not None
         if current is None or not ours_or_ownerless(record.canary, current.owners):
             return False
         assert record.workload is not None
@@ -111,7 +109,6 @@ class Primaries:
 
     async def _make(self, record: CanaryRecord, action: EnsurePrimary, source: Source) -> bool:
         """Write a primary from its source; tell whether that could be done now."""
-        assert record.canary is not None
         assert record.workload is not None
         key, spec = _key(record), record.canary.spec
         configs = await self._copies.make(record.canary, source)
@@ -138,7 +135,6 @@ class Primaries:
 
     async def _take_ownership(self, record: CanaryRecord) -> bool:
         """Own a primary that goes with an earlier Canary of the same name, unless it has gone."""
-        assert record.canary is not None
         key = _key(record)
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         owners = own_metadata(record.canary, key.name, existing=found)["ownerReferences"]
@@ -151,7 +147,6 @@ class Primaries:
 
 
 def _key(record: CanaryRecord) -> ObjectKey:
-    assert record.canary is not None
     assert record.target_kind is not None
     name = record.canary.spec.primary_name
     return ObjectKey(kind=record.target_kind, namespace=record.key.namespace, name=name)

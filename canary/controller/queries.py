@@ -113,18 +113,15 @@ class QueryBuilder:
             return template.spec.query
         if spec.query:
             return spec.query
-        assert record.canary is not None
         provider = record.canary.spec.provider or self._default_router
         return builtin(spec.name, provider, self._store_type(record))
 
     def _store_type(self, record: CanaryRecord) -> str:
-        assert record.canary is not None
         return "prometheus" if record.canary.spec.metrics_server else self._stores.type
 
     async def _provider(
         self, record: CanaryRecord, template: MetricTemplate | None
     ) -> ProviderSpec:
-        assert record.canary is not None
         if template is None:
             if record.canary.spec.metrics_server:
                 return ProviderSpec(
@@ -185,7 +182,6 @@ def _context(
 ) -> TemplateContext:
     foreign = template is not None and template.metadata.namespace != record.key.namespace
     patterns = template.spec.variables if template is not None and foreign else {}
-    assert record.canary is not None
     canary = record.canary.spec
     return TemplateContext(
         name=record.key.name,

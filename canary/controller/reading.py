@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -14,7 +14,14 @@ from canary.api.peer import read_peer_status
 from canary.api.raw import part
 from canary.api.shown import shown
 from canary.api.status import CanaryStatus, Names, read_status
-from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary
+from canary.controller.canaries import (
+    AnyCanary,
+    BrokenCanary,
+    CanaryKey,
+    CanaryObject,
+    CanaryRecord,
+    KnownCanary,
+)
 from canary.controller.records import packed
 from canary.controller.specs import ReadSpec, SpecReader
 from canary.core.facts import Command
@@ -25,6 +32,21 @@ from canary.targets import Target, installed_target
 
 MOST_AT_REST = 64
 """So many Canaries at rest stay parsed for a while: their run may just have ended."""
+
+
+class _Read(TypedDict):
+    """What is read of every Canary."""
+
+    key: CanaryKey
+    uid: str
+    created: str
+    resource_version: str
+    generation: int
+    deleting: bool
+    finalizers: tuple[str, ...]
+    status: CanaryStatus
+    problems: tuple[Problem, ...]
+    content: bytes
 
 
 class CanaryReader:
@@ -39,7 +61,7 @@ class CanaryReader:
         self._parsed: dict[str, ReadSpec] = {}
         self._sound: dict[str, ReadSpec] = {}
         """The last sound specs of Canaries whose newest ones are not."""
-        self._records: dict[str, tuple[bytes, CanaryRecord]] = {}
+        self._records: dict[str, tuple[bytes, AnyCanary]] = {}
         self._at_rest: OrderedDict[str, None] = OrderedDict()
 
     def keep(self, manifest: Manifest) -> KnownCanary:
@@ -54,18 +76,18 @@ class CanaryReader:
             content=content,
         )
 
-    def recall(self, known: KnownCanary) -> CanaryRecord:
+    def recall(self, known: KnownCanary) -> AnyCanary:
         """Make the record of what was packed."""
         remembered = self._records.get(known.uid)
         if remembered is not None and remembered[0] == known.content:
             return remembered[1]
         return self._read(orjson.loads(known.content), known.content)
 
-    def read(self, manifest: Manifest) -> CanaryRecord:
+    def read(self, manifest: Manifest) -> AnyCanary:
         """Make the record of an object, whatever it holds."""
         return self._read(manifest, _content(manifest))
 
-    def _read(self, manifest: Manifest, content: bytes) -> CanaryRecord:
+    def _read(self, manifest: Manifest, content: bytes) -> AnyCanary:
         uid = manifest["metadata"].get("uid", "")
         remembered = self._records.get(uid)
         if remembered is not None and remembered[0] == content:
@@ -77,7 +99,7 @@ class CanaryReader:
             self._rest(record)
         return record
 
-    def _rest(self, record: CanaryRecord) -> None:
+    def _rest(self, record: CanaryObject) -> None:
         """Keep what is busy parsed, and what has come to rest last."""
         self._at_rest.pop(record.uid, None)
         if record.status.phase in IDLE:
@@ -86,7 +108,7 @@ class CanaryReader:
             oldest, _ = self._at_rest.popitem(last=False)
             self._drop(oldest)
 
-    def _record(self, manifest: Manifest, content: bytes) -> CanaryRecord:
+    def _record(self, manifest: Manifest, content: bytes) -> AnyCanary:
         metadata = manifest["metadata"]
         group = str(manifest["apiVersion"]).partition("/")[0]
         uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
@@ -105,30 +127,32 @@ class CanaryReader:
             if status.names.kind not in {"", canary.spec.target_ref.kind}:
                 problems = (*problems, _other_kind(canary, status.names.kind))
                 canary, workload = _with_kind(canary, status.names.kind)
+        read: _Read = {
+            "key": CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
+            "uid": uid,
+            "created": metadata.get("creationTimestamp", ""),
+            "resource_version": metadata.get("resourceVersion", ""),
+            "generation": generation,
+            "deleting": "deletionTimestamp" in metadata,
+            "finalizers": tuple(metadata.get("finalizers") or ()),
+            "status": status,
+            "problems": problems,
+            "content": content,
+        }
+        if canary is None:
+            return BrokenCanary(**read)
         return CanaryRecord(
-            key=CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
-            uid=uid,
-            created=metadata.get("creationTimestamp", ""),
-            resource_version=metadata.get("resourceVersion", ""),
-            generation=generation,
-            deleting="deletionTimestamp" in metadata,
-            finalizers=tuple(metadata.get("finalizers") or ()),
+            **read,
             commands=_commands(annotations),
             accepted_risks=_accepted_risks(annotations),
-            status=status,
             canary=canary,
             router=acted_on.router,
             workload=workload,
             scaler=acted_on.scaler,
-            provider=self._provider(canary),
-            problems=problems,
+            provider=canary.spec.provider or self._default_router,
             warnings=(*acted_on.warnings, *unknown_annotations(annotations)),
             unguided=bool(parsed.problems) and acted_on is parsed,
-            content=content,
         )
-
-    def _provider(self, canary: Canary | None) -> str:
-        return (canary.spec.provider if canary else None) or self._default_router
 
     def _remember_sound(self, uid: str, before: ReadSpec | None, parsed: ReadSpec) -> None:
         """Keep what was sound before: a run under way goes on by it."""
@@ -147,7 +171,7 @@ class CanaryReader:
         known = annotations if isinstance(annotations, Mapping) else {}
         return (*self._specs.read(manifest).warnings, *unknown_annotations(known))
 
-    def forget(self, record: CanaryRecord | KnownCanary) -> None:
+    def forget(self, record: CanaryObject | KnownCanary) -> None:
         """Drop what was parsed of a Canary that is gone."""
         self._at_rest.pop(record.uid, None)
         self._drop(record.uid)

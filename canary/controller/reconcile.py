@@ -17,7 +17,7 @@ from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import CHECKED_AGAIN
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import AnyCanary, BrokenCanary, CanaryKey, CanaryRecord
 from canary.controller.former import going_on
 from canary.controller.listeners import Listener
 from canary.controller.observe import Observer
@@ -95,11 +95,14 @@ class Reconciler:
                 raise
             self._outages.regain(key)
 
-    async def _work_on(self, record: CanaryRecord) -> None:
+    async def _work_on(self, record: AnyCanary) -> None:
+        if isinstance(record, BrokenCanary):
+            await self._carry_out(record, self._refuse(record, record.problems))
+            return
         others = tuple(other.peer for other in self._tracker.others(record))
         claimed = () if record.problems else rivalry(record.peer, others)
         if not (record.problems or claimed or record.deleting):
-            claimed = await self._tracker.dropped(record)
+            claimed = await self._tracker.store.dropped(record)
         if claimed and record.status.phase in RUNNING and not record.deleting:
             # A run ends under the names that it has, whatever the newest spec asks for.
             record = going_on(record, claimed)
@@ -144,17 +147,8 @@ class Reconciler:
         problems = record.problems or claimed
         running = record.status.phase in RUNNING
         goes_on = record.deleting or (running and problems is record.problems)
-        if canary is None or (problems and not goes_on):
-            return refuse(
-                record.status,
-                problems,
-                generation=record.generation,
-                deleting=record.deleting,
-                delivered=delivered,
-                now=now,
-                # What a route cannot say today it can when its CRD was upgraded.
-                wake_at=None if record.problems else now + CHECKED_AGAIN,
-            )
+        if problems and not goes_on:
+            return self._refuse(record, problems)
         following = self._tracker.following
         if following.pending(key):
             return None
@@ -185,7 +179,20 @@ class Reconciler:
         )
         return decide(canary.spec, record.status, facts, self._clock())
 
-    async def _carry_out(self, record: CanaryRecord, decision: Decision) -> None:
+    def _refuse(self, record: AnyCanary, problems: tuple[Problem, ...]) -> Decision:
+        now = self._clock()
+        return refuse(
+            record.status,
+            problems,
+            generation=record.generation,
+            deleting=record.deleting,
+            delivered=self._delivered(record.key),
+            now=now,
+            # What a route cannot say today it can when its CRD was upgraded.
+            wake_at=None if record.problems else now + CHECKED_AGAIN,
+        )
+
+    async def _carry_out(self, record: AnyCanary, decision: Decision) -> None:
         key = record.key
         _log_decision(key, decision)
         try:
@@ -196,7 +203,8 @@ class Reconciler:
             self._tracker.track(record)
             for listener in self._listeners:
                 listener.decided(record)
-            self._prepare(record)
+            if isinstance(record, CanaryRecord):
+                self._prepare(record)
             changed = await self._applier.apply(record, decision.actions)
         except (Conflict, NotLeader):
             # Something has moved since the facts were gathered: its event is on the way.

@@ -19,7 +19,7 @@ from canary.api.meta import NamespacedReference, SecretReference
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.controller.alerts import AlertSender
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.memo import Memo
 from canary.controller.queries import QueryBuilder
 from canary.controller.secrets import KEPT_SECONDS, SecretReader
@@ -87,7 +87,7 @@ class References:
         Raises:
             Unreachable: a Secret can't be read now, and no run is under way that could go on.
         """
-        if record.canary is None or record.unguided or record.deleting:
+        if record.unguided or record.deleting:
             return None
         keys = tuple(templates_of(record))
         if not all(map(self._templates.synced, keys)):
@@ -105,7 +105,7 @@ class References:
             self._known.keep(record.key, inputs, known)
         return (*known.broken, *self._not_taken(record, known.broken))
 
-    def refused(self, record: CanaryRecord, alert: AlertReference, error: Exception) -> None:
+    def refused(self, record: CanaryObject, alert: AlertReference, error: Exception) -> None:
         """Take note that an alert could not be delivered for good."""
         provider = self._provider(record.key, alert)
         self._failures[record.key][alert.name] = _Failure(provider, str(error))
@@ -140,7 +140,6 @@ class References:
 
     def _attempts(self, record: CanaryRecord) -> Iterator[_Attempt]:
         """List what is tried, in the order of the spec."""
-        assert record.canary is not None
         key, analysis = record.key, record.canary.spec.analysis
         for path, metric in analysis.placed_metrics():
             part, value = _source(key, metric)
@@ -161,7 +160,6 @@ class References:
         self, record: CanaryRecord, keys: tuple[ObjectKey, ...]
     ) -> Iterator[tuple[str, SecretReference]]:
         """Name the Secrets that a Canary leads to."""
-        assert record.canary is not None
         for _, hook in record.canary.spec.analysis.placed_webhooks():
             if hook.secret_ref is not None:
                 yield record.key.namespace, hook.secret_ref
@@ -175,7 +173,6 @@ class References:
         self, record: CanaryRecord, broken: tuple[BrokenReference, ...]
     ) -> Iterator[BrokenReference]:
         """Give the receivers that did not take the last alert, and have not changed since."""
-        assert record.canary is not None
         failures = self._failures.get(record.key)
         if not failures:
             return

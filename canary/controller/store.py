@@ -12,6 +12,7 @@ from canary.controller.pods import MemberRecord, PodRecord
 from canary.controller.records import Packed, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
+from canary.errors import Problem
 from canary.routers import ClusterState as Routes
 
 
@@ -32,7 +33,7 @@ class Store:
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up what has the name of a Canary's primary, whatever owns it."""
-        return self._workload(record, record.canary.spec.primary_name if record.canary else "")
+        return self._workload(record, record.canary.spec.primary_name)
 
     def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
         if record.target_kind is None or not name:
@@ -78,7 +79,7 @@ class Store:
     def routes(self, record: CanaryRecord) -> Routes:
         """Show a router the objects that it speaks of."""
         canary, router = record.canary, record.router
-        if canary is None or router is None:
+        if router is None:
             return Routes(existing={}, served={})
         found = {key: self.manifest(key) for key in router.objects(canary)}
         return Routes(
@@ -91,10 +92,23 @@ class Store:
         """Name the fields that the CRDs of a Canary's routes are known to lack."""
         return self._schemas.missing(record.router.kinds if record.router else ())
 
+    async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
+        """Name what a Canary asks of its route that the installed CRDs would drop without a word.
+
+        Raises:
+            Unreachable: the API server could not be asked.
+        """
+        if record.router is None:
+            return ()
+        required = record.router.required_fields(record.canary)
+        return tuple(
+            [each.problem for each in required if await self._schemas.lacks(each.kind, each.path)]
+        )
+
     def routed(self, record: CanaryRecord) -> Seen | None:
         """Read what the routes of a Canary do now."""
         canary, router = record.canary, record.router
-        if canary is None or router is None:
+        if router is None:
             return None
         inputs = self.behind_routes(record)
         known = self._seen.recall(record.key, inputs)
@@ -106,7 +120,7 @@ class Store:
     def refusal(self, record: CanaryRecord) -> str:
         """Tell why the routes of a Canary are refused as they are; empty where they are not."""
         canary, router = record.canary, record.router
-        if canary is None or router is None:
+        if router is None:
             return ""
         found = (self.packed(key) for key in router.objects(canary))
         return "; ".join(each.refusal for each in found if each is not None and each.refusal)
@@ -114,7 +128,7 @@ class Store:
     def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the routes of a Canary are rendered from, and read from."""
         canary, router = record.canary, record.router
-        if canary is None or router is None:
+        if router is None:
             return ()
         return (
             record.uid,

@@ -52,7 +52,7 @@ class Surroundings:
         """
         canary, router = record.canary, record.router
         kind = record.target_kind
-        if canary is None or router is None or kind is None or record.deleting:
+        if router is None or kind is None or record.deleting:
             return None
         if not preflight_due(record.status, record.generation, self._now()):
             return None

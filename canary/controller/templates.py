@@ -39,8 +39,6 @@ def alert_provider_key(canary: CanaryKey, reference: NamespacedReference) -> Obj
 
 def templates_of(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the MetricTemplates and AlertProviders that a Canary refers to."""
-    if record.canary is None:
-        return
     analysis = record.canary.spec.analysis
     for _, metric in analysis.placed_metrics():
         if metric.template_ref is not None:

@@ -13,7 +13,15 @@ from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import Schemas
-from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary, canary_kind
+from canary.controller.canaries import (
+    AnyCanary,
+    BrokenCanary,
+    CanaryKey,
+    CanaryObject,
+    CanaryRecord,
+    KnownCanary,
+    canary_kind,
+)
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.dependents import Dependents, dependencies, needs
 from canary.controller.following import Following
@@ -36,7 +44,6 @@ from canary.controller.templates import (
     metric_template_kind,
     metric_template_record,
 )
-from canary.errors import Problem
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.scalers import scaler_kinds
@@ -106,7 +113,7 @@ class Tracker:
 
     # ----------------------------------------------------------------------------------- looking up
 
-    def find(self, key: CanaryKey) -> CanaryRecord | None:
+    def find(self, key: CanaryKey) -> AnyCanary | None:
         """Look a Canary up."""
         known = self._known(key)
         return None if known is None else self._reader.recall(known)
@@ -120,34 +127,19 @@ class Tracker:
             if isinstance(known, KnownCanary)
         ]
 
-    def others(self, record: CanaryRecord | KnownCanary) -> list[KnownCanary]:
+    def others(self, record: CanaryObject | KnownCanary) -> list[KnownCanary]:
         """Find the other Canaries of the namespace that a Canary's target or service matters to."""
-        peer, namespace = record.peer, record.key.namespace
-        targets = dict.fromkeys(name for _, name in peer.targets)
+        peer, namespace, kind = record.peer, record.key.namespace, record.target_kind
+        named = [(SERVICE, service) for service in peer.services]
+        named += [(kind, target) for _, target in peer.targets if kind is not None]
         keys = dict.fromkeys(
             other
-            for kind, name in (
-                *((record.target_kind, name) for name in targets if record.target_kind),
-                *((SERVICE, service) for service in peer.services),
-            )
-            for other in self._dependents.of(ObjectKey(kind=kind, namespace=namespace, name=name))
+            for of, name in named
+            for other in self._dependents.of(ObjectKey(kind=of, namespace=namespace, name=name))
             if other != record.key and other.namespace == namespace
         )
         found = (self._known(other) for other in keys)
         return [other for other in found if other is not None]
-
-    async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
-        """Name what a Canary asks of its route that the installed CRDs would drop without a word.
-
-        Raises:
-            Unreachable: the API server could not be asked.
-        """
-        if record.canary is None or record.router is None:
-            return ()
-        required = record.router.required_fields(record.canary)
-        return tuple(
-            [each.problem for each in required if await self.schemas.lacks(each.kind, each.path)]
-        )
 
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
@@ -188,8 +180,11 @@ class Tracker:
         else:
             self._pods_matter.discard(key)
 
-    def track(self, record: CanaryRecord) -> None:
-        """Follow what matters to a Canary, and no more."""
+    def track(self, record: AnyCanary) -> None:
+        """Follow what matters to a Canary, and no more; nothing matters to one that can't be read."""
+        if isinstance(record, BrokenCanary):
+            self._let_go(record.key)
+            return
         target, primary = self.store.target(record), self.store.primary(record)
         pods_matter = record.key in self._pods_matter
         troubled = pods_matter and self._in_trouble(record)
@@ -225,8 +220,6 @@ class Tracker:
         self.following.follow(record.key, wanted, followed)
 
     def _in_trouble(self, record: CanaryRecord) -> bool:
-        if record.canary is None:
-            return False
         spec = record.canary.spec
         return any(
             True
@@ -236,10 +229,13 @@ class Tracker:
 
     def _forget(self, known: KnownCanary) -> None:
         self._reader.forget(known)
-        self._tracked.forget(known.key)
         self._pods_matter.discard(known.key)
-        self._depend(known.key, ())
-        self.following.forget(known.key)
+        self._let_go(known.key)
+
+    def _let_go(self, key: CanaryKey) -> None:
+        self._tracked.forget(key)
+        self._depend(key, ())
+        self.following.forget(key)
 
     def _depend(self, key: CanaryKey, objects: Iterable[ObjectKey]) -> None:
         for gone in self._dependents.set(key, objects):

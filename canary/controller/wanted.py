@@ -96,7 +96,7 @@ class Renderer:
     def _services(
         self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
     ) -> list[Wanted]:
-        if record.canary is None or target is None:
+        if target is None:
             return []
         namespace = record.key.namespace
         found = {key.name: self._store.manifest(key) for key in _service_keys(record)}
@@ -129,7 +129,6 @@ class Renderer:
 
     def _apex(self, record: CanaryRecord) -> dict[Side, Manifest]:
         """Render the apex service as it leads to each side that there is."""
-        assert record.canary is not None
         target = self._store.target(record)
         workload = target or self._primary(record)
         if workload is None:
@@ -144,7 +143,7 @@ class Renderer:
         self, record: CanaryRecord, target: WorkloadRecord | None
     ) -> tuple[object, ...]:
         """Name all that the services of a Canary are rendered from."""
-        if record.canary is None or target is None:
+        if target is None:
             return ()
         keys = (*_service_keys(record), *_former_keys(record))
         existing = (self._store.content(key) for key in keys)
@@ -153,7 +152,6 @@ class Renderer:
 
     def _primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look the primary up, where it is this Canary's."""
-        assert record.canary is not None
         primary = self._store.primary(record)
         return (
             primary
@@ -163,7 +161,7 @@ class Renderer:
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""
-        if record.canary is None or record.scaler is None or not record.autoscalers:
+        if record.scaler is None or not record.autoscalers:
             return []
         original, key = record.autoscalers
         source = self._store.manifest(original)
@@ -176,7 +174,7 @@ class Renderer:
 
     def copied_autoscaler(self, record: CanaryRecord) -> ObjectKey | None:
         """Find the primary's copy of the autoscaler that the status remembers, if it is ours."""
-        if record.canary is None or not record.copied_autoscalers:
+        if not record.copied_autoscalers:
             return None
         _, key = record.copied_autoscalers
         packed = self._store.packed(key)
@@ -198,7 +196,7 @@ class Renderer:
 
     def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Name what is kept: services, former apex services, the route, the primary's autoscaler."""
-        if record.canary is None or record.router is None:
+        if record.router is None:
             return ()
         route = record.router.objects(record.canary)
         keys = (*_service_keys(record), *_former_keys(record), *route, *record.autoscalers[1:])
@@ -215,7 +213,7 @@ class Renderer:
         return wanted
 
     def _route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
-        if record.canary is None or record.router is None:
+        if record.router is None:
             return []
         known, cluster = record.status.preflight, self._store.routes(record)
         canary = with_policy(record.canary, known.traffic_policy if known else "")
@@ -232,7 +230,7 @@ class Renderer:
         return writes, gone
 
     def _restoration(self, record: CanaryRecord) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
-        if record.canary is None or record.router is None:
+        if record.router is None:
             return [], ()
         routes = self._store.routes(record)
         restoration: Restoration = record.router.restore(record.canary, routes)
@@ -243,7 +241,6 @@ class Renderer:
         self, record: CanaryRecord, other: CanaryRecord
     ) -> tuple[list[Wanted], tuple[ObjectKey, ...]]:
         """Do the same for the names of an earlier spec, without what is in use under the new ones."""
-        assert record.canary is not None
         used = record.router.objects(record.canary) if record.router else ()
         places = {_place(key) for key in used}
         writes, gone = self._restoration(other)
@@ -286,7 +283,6 @@ class Renderer:
                 found.append(Former(service=other.service, provider=other.provider))
                 continue
             writes, gone = self._former_routes(record, other)
-            assert other.canary is not None
             keys = other.router.objects(other.canary) if other.router else ()
             unknown = other.router is None or any(
                 self._store.unknown(key.kind, key.namespace) for key in keys
@@ -307,7 +303,6 @@ class Renderer:
 
     def _former_sides(self, record: CanaryRecord, other: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Find the services of the sides under former names that are ours, and not in use."""
-        assert record.canary is not None
         used, sides = _service_names(record), _service_names(other)[1:]
         keys = (
             ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
@@ -323,7 +318,6 @@ class Renderer:
 
     def _has_apex(self, record: CanaryRecord) -> bool:
         """Tell whether an apex service exists that is own or adopted."""
-        assert record.canary is not None
         name = record.canary.spec.service_name
         key = ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
         packed = self._store.packed(key)
@@ -339,7 +333,7 @@ class Renderer:
 
     def behind_route(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the route is rendered from."""
-        if record.canary is None or record.router is None:
+        if record.router is None:
             return ()
         version = record.generation or record.resource_version
         contents = map(self._store.content, record.router.objects(record.canary))
@@ -353,7 +347,6 @@ class Renderer:
         return (*inputs, *workloads, *former)
 
     def _of_router(self, record: CanaryRecord, rendered: Iterable[Manifest]) -> list[Wanted]:
-        assert record.canary is not None
         assert record.router is not None
         keys = {(key.kind.kind, key.name): key for key in record.router.objects(record.canary)}
         taken = {key for key, _ in self._claims.of_others(record)}
@@ -373,8 +366,6 @@ def _by_apex(record: CanaryRecord) -> bool:
 
 def _service_names(record: CanaryRecord) -> tuple[str, ...]:
     """Name the services of a Canary, the apex first."""
-    if record.canary is None:
-        return ()
     spec = record.canary.spec
     return spec.service_name, spec.primary_service_name, spec.canary_service_name
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import DEPLOYMENT
+from canary.controller.canaries import BrokenCanary, CanaryRecord
 from canary.controller.dependents import dependencies
 from canary.controller.reading import CanaryReader
 from canary.demo import manifests
@@ -36,9 +37,9 @@ def test_a_target_cannot_become_one_of_another_kind():
     record = CanaryReader("istio").read(manifest)
     (problem,) = record.problems
     assert str(problem).startswith("spec.targetRef.kind: 'DaemonSet': set it back to Deployment")
+    assert isinstance(record, CanaryRecord)
     assert record.workload is not None
     assert record.workload.kind.kind == "Deployment"
-    assert record.canary is not None
     assert record.canary.spec.target_ref.kind == "Deployment"
     for names in ({}, {"names": {}}, {"names": {"kind": "DaemonSet"}}):
         assert not CanaryReader("istio").read(manifest | {"status": names}).problems
@@ -245,5 +246,18 @@ def test_a_target_that_everything_is_made_for_matters_while_the_spec_names_anoth
     manifest["metadata"] |= {"uid": "1", "generation": 1, "resourceVersion": "5"}
     names = {"kind": "Deployment", "target": "held", "primary": "held-primary"}
     record = reader.read(manifest | {"status": {"names": names}})
+    assert isinstance(record, CanaryRecord)
     workloads = [key.name for key in dependencies(record, None, None) if key.kind == DEPLOYMENT]
     assert workloads == ["podinfo", "held-primary", "held"]
+
+
+@pytest.mark.parametrize("spec", [{}, {"targetRef": None}, {"targetRef": {"kind": "Deployment"}}])
+def test_a_canary_whose_target_cannot_be_read_is_a_value_of_its_own_and_asks_for_nothing(spec):
+    manifest = a_canary("podinfo") | {"spec": spec}
+    names = {"kind": "Deployment", "target": "held", "service": "shop"}
+    record = CanaryReader("istio").read(manifest | {"status": {"names": names}})
+    assert isinstance(record, BrokenCanary)
+    assert record.problems
+    assert record.target_kind is None
+    # What it is made under is still its own.
+    assert (record.peer.targets, record.peer.services) == ((("Deployment", "held"),), ("", "shop"))
