@@ -13,7 +13,7 @@ A metric without data, or outside its bounds, is a value (`analysis.model`), nev
 
 from collections.abc import Iterable
 
-_NOUNS = {
+PLUGIN_NOUNS = {
     "tidegate.routers": "router",
     "tidegate.providers": "metric provider",
     "tidegate.notifiers": "alert type",
@@ -56,33 +56,44 @@ class ProviderUnavailable(AnalysisError):
 class UnknownPlugin(AnalysisError):
     """No plug-in of the group has this name.
 
-    `group` is the entry-point group, `name` what was asked for, `known` the names that exist, sorted.
+    `group` is the entry-point group, empty for any; `name` what was asked for; `known` the names that
+    exist and `dormant` those that installed packages bring and that are not enabled, both sorted.
     """
 
-    def __init__(self, group: str, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, group: str, name: str, known: Iterable[str], dormant: Iterable[str] = ()
+    ) -> None:
         self.group = group
         # A name may be of a type that shows itself otherwise than as text.
         self.name = f"{name}"
         self.known = tuple(sorted(known))
+        self.dormant = tuple(sorted(dormant))
         super().__init__(f"there is no {self.noun} {self.name!r}; {self.remedy}")
 
     @property
     def noun(self) -> str:
         """What the group's plug-ins are called."""
-        return _NOUNS.get(self.group, "plug-in")
+        return PLUGIN_NOUNS.get(self.group, "plug-in" if self.group else "installed plug-in")
 
     @property
     def remedy(self) -> str:
         """What to do about it."""
+        if self.name in self.dormant:
+            return f"it is installed and not enabled: add {self.name} to --plugins"
         install = f"install a plug-in that brings this {self.noun}"
-        if not self.known:
-            return install
+        if not self.group:
+            install = "install the package that brings it"
         one = "one of " if len(self.known) > 1 else ""
-        return f"name {one}{', '.join(self.known)}, or {install}"
+        known = f"name {one}{', '.join(self.known)}, or {install}" if self.known else install
+        if self.dormant:
+            return f"{known}; installed and not enabled by --plugins: {', '.join(self.dormant)}"
+        return known
 
-    def __reduce__(self) -> tuple[type["UnknownPlugin"], tuple[str, str, tuple[str, ...]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type["UnknownPlugin"], tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
         """Rebuild from the parts, so that the exception survives a process boundary."""
-        return type(self), (self.group, self.name, self.known)
+        return type(self), (self.group, self.name, self.known, self.dormant)
 
 
 def causes(error: BaseException) -> list[BaseException]:

@@ -1,18 +1,36 @@
 """The table of a plug-in family: names to classes, imported when first asked for.
 
 Our own names come first, the entry points of installed packages second, so that no package can
-take the place of a built-in plug-in. What a family's plug-ins must do does not belong here: the
+take the place of a built-in plug-in. An entry point is used only after `enable` has named it: what
+happens to be installed does not act by itself. What a family's plug-ins must do does not belong here: the
 protocol lives in the family's package, beside its table.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
-from analysis.errors import UnknownPlugin
+from analysis.errors import PLUGIN_NOUNS, UnknownPlugin
 
 Plugin = TypeVar("Plugin")
+
+_enabled: set[str] = set()
+
+
+def enable(names: Iterable[str]) -> None:
+    """Let the plug-ins of installed packages that have these names be found, for this process.
+
+    Raises:
+        UnknownPlugin: no installed package brings one of them; the exception lists what they bring.
+    """
+    named = set(names)
+    if not named:
+        return
+    installed = {entry.name for group in PLUGIN_NOUNS for entry in entry_points(group=group)}
+    for name in sorted(named - installed):
+        raise UnknownPlugin("", name, installed)
+    _enabled.update(named)
 
 
 class PluginTable(Generic[Plugin]):
@@ -32,7 +50,7 @@ class PluginTable(Generic[Plugin]):
         }
 
     def names(self) -> tuple[str, ...]:
-        """Every known name, sorted, those of installed packages included."""
+        """Every known name, sorted, those included that `enable` has named."""
         return tuple(sorted(self._known))
 
     def load(self, name: str) -> Callable[..., Plugin]:
@@ -65,12 +83,17 @@ class PluginTable(Generic[Plugin]):
 
     def _entry(self, name: str) -> EntryPoint:
         # Built-in names are looked up first also because scanning every installed package is slow.
-        entry = self._builtin.get(name) or self._known.get(name)
-        if entry is None:
-            raise UnknownPlugin(self.group, name, self._known)
-        return entry
+        known = self._builtin if name in self._builtin else self._known
+        if name not in known:
+            raise UnknownPlugin(self.group, name, known, self._installed.keys() - known.keys())
+        return known[name]
+
+    @property
+    def _known(self) -> dict[str, EntryPoint]:
+        enabled = _enabled & self._installed.keys() if _enabled else ()
+        return {name: self._installed[name] for name in enabled} | self._builtin
 
     @cached_property
-    def _known(self) -> dict[str, EntryPoint]:
-        installed = {entry.name: entry for entry in entry_points(group=self.group)}
-        return installed | self._builtin
+    def _installed(self) -> dict[str, EntryPoint]:
+        """The entry points of installed packages, enabled or not."""
+        return {entry.name: entry for entry in entry_points(group=self.group)}

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import kopf
 
 from analysis.errors import UnknownPlugin
+from analysis.plugins import enable
 from analysis.providers import PROVIDERS
 from canary.cluster.credentials import load_credentials
 from canary.controller import handlers, logs
@@ -33,12 +35,14 @@ def run(settings: Settings, *, version: str) -> None:
         CanaryError: it could not be started; says why.
     """
     logs.configure(settings.log_level, settings.log_format)
-    for flag, check, name in (
+    checks: tuple[tuple[str, Callable[[Any], object], object], ...] = (
+        ("--plugins", enable, settings.plugins),
         ("--router", router_for, settings.router),
         ("--metrics-provider", PROVIDERS.check, settings.metrics_provider),
-    ):
+    )
+    for flag, check, named in checks:
         try:
-            check(name)
+            check(named)
         except UnknownPlugin as error:
             raise CanaryError(f"{flag}: {error}") from error
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)

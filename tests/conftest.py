@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.plugins import enable
+
 #: Fixtures that start a whole world, or a program for each question: what asks for one is a story,
 #: and not part of `make check`.
 WORLDS = frozenset({"world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
@@ -22,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     The embedded world does not speak TLS. Where a request is cancelled at the very moment at which its connection is made, asyncio forgets
     to close the connection, and a warning says so when it is collected.
     """
+    enable(filter(None, config.getoption("installed").split(",")))
     if folders := config.getoption("--cases"):
         from tests import case
 
@@ -44,6 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-golden",
         action="store_true",
         help="write what is rendered now into the golden files, to be read as a diff",
+    )
+    parser.addoption(
+        "--plugins",
+        dest="installed",
+        default="",
+        metavar="NAME,…",
+        help="plug-ins of installed packages that the compliance suites hold, too",
     )
     parser.addoption(
         "--cases",

@@ -1,4 +1,7 @@
-"""The compliance suites hold the plug-ins of installed packages too: `tests/thirdparty` is one."""
+"""The compliance suites hold the plug-ins of installed packages too: `tests/thirdparty` is one.
+
+`docs/plugins.md` says how its author runs them.
+"""
 
 import os
 import subprocess
@@ -7,9 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.thirdparty.building import installed_in
+from tests.thirdparty.building import CASES, PLUGINS, installed_in
 
 ROOT = Path(__file__).parent.parent
+SUITES = (
+    "tests/analysis/judges/test_compliance.py",
+    "tests/analysis/providers/test_compliance.py",
+    "tests/notifiers/test_compliance.py",
+    "tests/routers/test_compliance.py",
+    "tests/scalers/test_compliance.py",
+    "tests/targets/test_compliance.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,21 +28,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed_in(tmp_path_factory.mktemp("thirdparty"))
 
 
-@pytest.mark.parametrize(
-    ("suite", "plugin"),
-    [("targets", "CloneSet"), ("scalers", "EffectiveHorizontalPodAutoscaler")],
-)
-def test_a_plugin_of_an_installed_package_is_found_and_keeps_what_its_family_promises(
-    site: Path, suite: str, plugin: str
-) -> None:
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", plugin)
-    # pytest fails where no test has the plug-in's name: the table did not find it.
-    ran = subprocess.run(
-        (*command, f"tests/{suite}/test_compliance.py"),
+def run_pytest(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments),
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_the_plugins_of_an_installed_package_keep_what_their_families_promise(site: Path) -> None:
+    named = ("--plugins", ",".join(PLUGINS), "--cases", str(CASES))
+    ran = run_pytest(site, *named, "-rA", "-k", " or ".join(PLUGINS), *SUITES)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert [name for name in PLUGINS if name not in ran.stdout] == []
+
+
+def test_a_plugin_that_is_not_named_is_not_found_by_a_suite(site: Path) -> None:
+    ran = run_pytest(site, "-k", " or ".join(PLUGINS), "--collect-only", *SUITES)
+    assert ran.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, ran.stdout

@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from analysis.durations import parse_duration
+from analysis.errors import UnknownPlugin
+from analysis.plugins import enable
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status
@@ -72,6 +74,25 @@ def reaching_a_cluster(command: _Command) -> _Command:
     """Offer the options that tell which cluster is meant."""
     command = click.option("--context", help="The context in the kubeconfig.")(command)
     return click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(command)
+
+
+def _enable(_context: click.Context, _parameter: click.Parameter, written: str) -> None:
+    try:
+        enable(name for each in written.split(",") if (name := each.strip()))
+    except UnknownPlugin as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def with_plugins(command: _Command) -> _Command:
+    """Offer the option that names the plug-ins of installed packages that the controller uses."""
+    return click.option(
+        "--plugins",
+        default="",
+        envvar="TIDEGATE_PLUGINS",
+        expose_value=False,
+        callback=_enable,
+        help="Plug-ins of installed packages that may be used, as for the controller.",
+    )(command)
 
 
 def connected(

@@ -14,7 +14,7 @@ from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_canary, parse_metric_template
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
-from canary.cli.connection import DurationParam, Place, canary_command
+from canary.cli.connection import DurationParam, Place, canary_command, with_plugins
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
@@ -58,6 +58,7 @@ class _Templates:
 )
 @click.option("--router", default="istio", show_default=True, help="The controller's default.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
+@with_plugins
 @canary_command
 async def metrics(
     cluster: Cluster,

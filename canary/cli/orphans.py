@@ -12,7 +12,7 @@ import click
 
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.connection import connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import CommandRefused
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
@@ -56,6 +56,7 @@ class _Orphan:
 @click.option("-n", "--namespace", default="", help="Only in this namespace; all when left out.")
 @click.option("--release", is_flag=True, help="Remove tidegate's finalizer, so that they go.")
 @click.option("--force", is_flag=True, help="Do so although something would stop serving.")
+@with_plugins
 @reaching_a_cluster
 def orphans(
     namespace: str,

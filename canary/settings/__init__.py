@@ -16,6 +16,7 @@ from canary.settings.options import (
     DNS_LABEL,
     FILE_SUFFIX,
     LABEL_KEY,
+    PLUGIN_NAME,
     Option,
     OptionType,
     checked,
@@ -60,6 +61,12 @@ class Settings:
         "Namespaces whose Canaries are served; all where none is named.",
         OptionType.LIST,
         check=names("write names of namespaces, separated by commas", DNS_LABEL, empty=True),
+    )
+    plugins: tuple[str, ...] = setting(
+        (),
+        "Plug-ins of installed packages that may be used, by name.",
+        OptionType.LIST,
+        check=names("write names of plug-ins, separated by commas", PLUGIN_NAME, empty=True),
     )
     router: str = setting(
         "istio",

@@ -170,6 +170,7 @@ def name_or_nothing(value: str) -> str:
 
 _SPACE = re.compile(r"\s")
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+PLUGIN_NAME = r"[A-Za-z]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
 

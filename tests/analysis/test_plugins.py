@@ -1,6 +1,7 @@
 """The table of a plug-in family."""
 
 import json
+import pickle
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import AnalysisError, UnknownPlugin
-from analysis.plugins import PluginTable
+from analysis.plugins import PluginTable, enable
 
 GROUP = "tidegate.experiments"
 
@@ -20,14 +21,17 @@ def table(**builtin: str) -> PluginTable[object]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[Path]:
-    """A folder of installed packages: one, whose plug-ins are `ours` and `theirs`."""
+    """A folder of installed packages: one, whose plug-ins are `ours`, `theirs` and `asleep`.
+
+    What is enabled stays so in this process; `asleep` never is.
+    """
     (tmp_path / "third_party_plugin.py").write_text("class Theirs:\n    pass\n")
     metadata = tmp_path / "third_party-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        f"[{GROUP}]\nours = third_party_plugin:Theirs\ntheirs = third_party_plugin:Theirs\n"
-    )
+    rows = "".join(f"{name} = third_party_plugin:Theirs\n" for name in ("ours", "theirs", "asleep"))
+    # What is enabled is of a family that tidegate has.
+    (metadata / "entry_points.txt").write_text(f"[{GROUP}]\n{rows}[tidegate.judges]\n{rows}")
     sys.path.insert(0, str(tmp_path))
     yield tmp_path
     sys.path.remove(str(tmp_path))
@@ -59,14 +63,52 @@ def test_an_empty_table_says_that_it_is_empty():
         table().load("istio")
 
 
-def test_a_third_party_adds_a_plugin_by_entry_point(installed):
+def test_a_third_party_adds_a_plugin_by_entry_point_and_it_is_used_once_it_is_named(installed):
+    enable(["theirs"])
     plugins = table(ours="json:JSONDecoder")
     assert plugins.names() == ("ours", "theirs")
     assert plugins.load("theirs").__name__ == "Theirs"
 
 
 def test_a_third_party_does_not_take_the_place_of_a_builtin_plugin(installed):
+    enable(["ours"])
     assert table(ours="json:JSONDecoder").load("ours") is json.JSONDecoder
+
+
+def test_a_plugin_that_is_installed_and_not_named_is_an_error_that_says_how_to_enable_it(installed):
+    plugins = table(ours="json:JSONDecoder")
+    with pytest.raises(UnknownPlugin) as raised:
+        plugins.load("asleep")
+    assert str(raised.value) == (
+        "there is no plug-in 'asleep'; it is installed and not enabled: add asleep to --plugins"
+    )
+    assert "asleep" not in plugins.names()
+
+
+def test_an_unknown_name_lists_what_is_installed_and_not_enabled(installed):
+    with pytest.raises(UnknownPlugin) as raised:
+        table(ours="json:JSONDecoder").check("nobodys")
+    assert "asleep" in raised.value.dormant
+    assert str(raised.value).endswith(
+        f"; installed and not enabled by --plugins: {', '.join(raised.value.dormant)}"
+    )
+
+
+def test_a_plugin_that_no_installed_package_brings_cannot_be_enabled(installed):
+    enable([])
+    with pytest.raises(UnknownPlugin) as raised:
+        enable(["theirs", "nobodys"])
+    assert str(raised.value) == (
+        "there is no installed plug-in 'nobodys'; name one of asleep, ours, theirs, or install the "
+        "package that brings it"
+    )
+
+
+def test_an_error_survives_a_process_boundary(installed):
+    with pytest.raises(UnknownPlugin) as raised:
+        table().load("asleep")
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.dormant) == (str(raised.value), raised.value.dormant)
 
 
 class Defaults:
@@ -77,6 +119,7 @@ class Defaults:
 
 
 def test_a_third_party_may_leave_out_what_has_a_default(installed):
+    enable(["theirs"])
     plugins: PluginTable[object] = PluginTable(
         group=GROUP,
         builtin={"ours": "json:JSONDecoder"},
@@ -87,7 +130,8 @@ def test_a_third_party_may_leave_out_what_has_a_default(installed):
     assert not hasattr(plugins.load("ours"), "later")
 
 
-def test_an_unknown_name_lists_the_plugins_of_third_parties_too(installed):
+def test_an_unknown_name_lists_the_plugins_of_third_parties_that_are_enabled_too(installed):
+    enable(["theirs"])
     with pytest.raises(UnknownPlugin, match="ours, theirs"):
         table(ours="json:JSONDecoder").load("nobodys")
 

@@ -105,7 +105,14 @@ ADDED = (
             "canary/targets/exampleset.py": f"{THIRD_PARTY}/target.py",
             "tests/cases/targets/exampleset.py": "tests/thirdparty/cases/targets/cloneset.py",
         },
-        renamed={"CloneSet": "ExampleSet", "clonesets": "examplesets", "CLONE": "EXAMPLE"},
+        renamed={
+            "class CloneSetTarget": "class ExampleSetTarget(TargetDefaults)",
+            "from canary.targets import": (
+                "from canary.targets.defaults import TargetDefaults\nfrom canary.targets import"
+            ),
+            "CloneSet": "ExampleSet",
+            "clonesets": "examplesets",
+        },
     ),
     Added(
         table="canary/scalers/__init__.py",
@@ -118,7 +125,10 @@ ADDED = (
             ),
         },
         renamed={
-            "EffectiveHorizontalPodAutoscalerScaler": "ExampleScaler",
+            "class EffectiveHorizontalPodAutoscalerScaler": "class ExampleScaler(ScalerDefaults)",
+            "from canary.scalers import": (
+                "from canary.scalers.defaults import ScalerDefaults\nfrom canary.scalers import"
+            ),
             "EffectiveHorizontalPodAutoscaler": "ExampleScaler",
             "effectivehorizontalpodautoscalers": "examplescalers",
         },

@@ -169,6 +169,7 @@ def test_values_become_settings(render):
     objects = render(
         'apiGroups=["tidegate.dev","flagger.app"]',
         'routers=["gatewayapi","istio"]',
+        'plugins=["borrowed","diary"]',
         'watchNamespaces=["shop","pay"]',
         'metricsServer="http://prometheus.monitoring:9090"',
         'logLevel="debug"',
@@ -186,6 +187,7 @@ def test_values_become_settings(render):
     ) == Settings(
         api_groups=("tidegate.dev", "flagger.app"),
         router="gatewayapi",
+        plugins=("borrowed", "diary"),
         namespaces=("shop", "pay"),
         metrics_server="http://prometheus.monitoring:9090",
         log_level="debug",
@@ -253,6 +255,13 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
     routes = {each for each in granted if each[0] in ROUTING_GROUPS}
     assert routes == {each for each in declared if each[0] in ROUTING_GROUPS}
     assert all(granted[each] == WRITTEN for each in declared)
+
+
+def test_a_router_of_a_package_is_one_that_plugins_names_too(render):
+    objects = render('routers=["borrowed"]', 'plugins=["borrowed"]')
+    assert settings(objects) == Settings(router="borrowed", plugins=("borrowed",))
+    with pytest.raises(HelmFailed, match="or name it in plugins as well"):
+        render('routers=["borrowed"]')
 
 
 def test_what_the_controller_writes_and_follows_and_no_more(render):

@@ -97,6 +97,11 @@ class Receiver:
         await asyncio.sleep(0)
         return web.Response(status=self.status, text=self.body)
 
+    async def number(self, request: web.Request) -> web.Response:
+        """Answer a query with a bare number."""
+        self.calls.append((request.path, dict(request.query), dict(request.headers)))
+        return web.Response(text=str(self.value))
+
     async def query(self, _: web.Request) -> web.Response:
         """Answer an instant query, as Prometheus does."""
         if self.status != 200:
@@ -111,6 +116,7 @@ async def _listening(receiver: Receiver) -> AsyncIterator[Receiver]:
     application = web.Application()
     for path in ("/api/v1/query", "/prometheus/api/v1/query"):
         application.router.add_route("*", path, receiver.query)
+    application.router.add_get("/store", receiver.number)
     application.router.add_post("/{path:.*}", receiver.hook)
     runner = web.AppRunner(application)
     await runner.setup()

@@ -10,13 +10,16 @@ from canary.api.meta import GROUP
 from canary.controller.templates import alert_provider_kind, metric_template_kind
 from canary.demo.world import World
 from tests.stories.conftest import Receiver
-from tests.thirdparty.building import installed_in
+from tests.thirdparty.building import PLUGINS, installed_in
 
 pytestmark = [
     pytest.mark.story,
     pytest.mark.embedded,
     pytest.mark.asyncio(loop_scope="session"),
 ]
+
+
+ENABLED = ("--plugins", ",".join(PLUGINS))
 
 
 async def given_objects(world: World, receiver: Receiver) -> None:
@@ -27,7 +30,16 @@ async def given_objects(world: World, receiver: Receiver) -> None:
             "MetricTemplate",
             metric_template_kind(GROUP),
             "orders",
-            {"spec": {"provider": {"type": "fixed", "secretRef": {"name": "store"}}, "query": "7"}},
+            {
+                "spec": {
+                    "provider": {
+                        "type": "numbers",
+                        "address": f"{receiver.url}/store",
+                        "secretRef": {"name": "store"},
+                    },
+                    "query": "orders",
+                }
+            },
         ),
         (
             "AlertProvider",
@@ -51,7 +63,7 @@ async def test_a_manifest_uses_the_plugins_of_a_package_that_is_installed_beside
     site = installed_in(tmp_path)
     await given_objects(world, receiver)
     await world.create_app("1.0")
-    await world.start_controller(python_path=site)
+    await world.start_controller(*ENABLED, python_path=site)
     metric = {
         "name": "orders",
         "interval": "2s",
@@ -75,7 +87,7 @@ async def test_a_manifest_uses_the_plugins_of_a_package_that_is_installed_beside
 
     await world.until(remembered, "the judge keeps something", seconds=60)
     await world.kill_controller()
-    await world.start_controller(python_path=site)
+    await world.start_controller(*ENABLED, python_path=site)
     # Then the judge goes on where it was, the version is promoted, and the diary says so
     status = await world.until_phase("Succeeded", seconds=120)
     after = status["metrics"][0]["memory"]
@@ -83,6 +95,10 @@ async def test_a_manifest_uses_the_plugins_of_a_package_that_is_installed_beside
     assert int(after["seen"]) >= max(3, int(before["seen"]))
 
     async def told() -> bool:
-        return {"entry": "Promoted"} in receiver.sent("/diary")
+        return any(each["entry"] == "Promoted" for each in receiver.sent("/diary"))
 
     await world.until(told, "the diary has an entry")
+    # And their store was given the key that their provider names, and no other
+    (asked, *_) = [headers for path, _, headers in receiver.calls if path == "/store"]
+    assert asked["api-key"] == "opens"
+    assert "Authorization" not in asked

@@ -6,6 +6,16 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).parent
+CASES = SOURCE / "cases"
+#: What it brings, one of each family.
+PLUGINS = (
+    "borrowed",
+    "CloneSet",
+    "EffectiveHorizontalPodAutoscaler",
+    "numbers",
+    "diary",
+    "patient",
+)
 
 
 def installed_in(directory: Path) -> Path:

@@ -85,10 +85,11 @@ what was asked.
   verbs: [create]
 {{- $routing := list }}
 {{- range .Values.routers }}
-{{- if not (hasKey $rights.routers .) }}
-{{- fail (printf "routers: %q is unknown; use %s" . (keys $rights.routers | sortAlpha | join ", ")) }}
-{{- end }}
+{{- if hasKey $rights.routers . }}
 {{- $routing = concat $routing (get $rights.routers .) | uniq }}
+{{- else if not (has . $.Values.plugins) }}
+{{- fail (printf "routers: %q is unknown; use %s, or name it in plugins as well" . (keys $rights.routers | sortAlpha | join ", ")) }}
+{{- end }}
 {{- end }}
 {{- with $routing }}
 {{ toYaml . }}

@@ -1,5 +1,8 @@
 """Notifier `diary`: posts one line an alert."""
 
+import json
+
+from analysis.errors import QueryError
 from analysis.http.posting import post
 from analysis.http.transport import guarded_client
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
@@ -14,14 +17,23 @@ class DiaryNotifier:
     async def send(self, alert: Alert) -> None:
         """Write an entry."""
         config = self._config
-        async with guarded_client(config.egress) as client:
+        entry = {"entry": alert.reason, "revision": alert.revision, "images": alert.images}
+        try:
+            client = guarded_client(config.egress, proxy=config.proxy)
+        except QueryError as error:
+            raise NotDelivered(f"diary: {error}", retryable=False) from error
+        async with client:
             reply = await post(
                 client,
                 config.address,
-                content=f'{{"entry": "{alert.reason}"}}'.encode(),
+                content=json.dumps(entry).encode(),
                 headers={"Content-Type": "application/json"},
                 limit=config.timeout,
                 secrets=config.secrets,
             )
         if not reply.succeeded:
-            raise NotDelivered(f"diary: {reply.reason}", retryable=reply.transient)
+            raise NotDelivered(
+                f"diary: {reply.reason}",
+                retryable=reply.transient,
+                retry_after=reply.retry_after,
+            )

@@ -4,6 +4,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.routers import ClusterState, Restoration, router_for
+from canary.routers.abilities import Abilities
 
 
 class BorrowedRouter:
@@ -19,6 +20,10 @@ class BorrowedRouter:
     def kinds(self) -> tuple[Kind, ...]:
         """Give Istio's kinds."""
         return self._istio.kinds
+
+    def abilities(self, canary: Canary) -> Abilities:
+        """Give those of Istio's router."""
+        return self._istio.abilities(canary)
 
     def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
         """Name Istio's objects."""
