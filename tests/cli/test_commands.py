@@ -182,6 +182,7 @@ async def test_where_no_metric_can_be_read_that_is_a_failure(
             "--metrics-provider",
             "there is no metric provider 'nope'; name one of prometheus, scrape",
         ),
+        ("--plugins", "there is no installed plug-in 'nope'; install the package that brings it"),
     ],
 )
 async def test_a_default_plugin_that_there_is_not_is_refused_with_the_known_ones(
@@ -192,6 +193,16 @@ async def test_a_default_plugin_that_there_is_not_is_refused_with_the_known_ones
     assert code == 1
     assert f"{flag}: {said}" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("command", [["orphans"], ["metrics", "podinfo"]], ids=" ".join)
+async def test_a_command_that_reads_canaries_takes_the_plugins_of_the_controller(
+    command: list[str],
+) -> None:
+    code, output = await tidegate(*command, "--plugins", "nope")
+
+    assert code == 2
+    assert "there is no installed plug-in 'nope'; install the package that brings it" in output
 
 
 async def test_a_port_in_use_is_one_sentence(server: EmbeddedApiServer, kubeconfig: Path) -> None:

@@ -23,7 +23,12 @@ ROOMS = (
 #: What tools leave.
 LEFT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 #: Made from the tables, and from the models; `make generated` writes them.
-RENDERED = ("charts/tidegate/files/rights.yaml", "docs/reference.md")
+RENDERED = (
+    "README.md",
+    "charts/tidegate/files/rights.yaml",
+    "docs/plugins.md",
+    "docs/reference.md",
+)
 RENDERERS = ("tests/delivery/test_chart_files.py", "tests/docs/test_reference.py")
 #: What holds a plug-in, and what lists plug-ins.
 SUITES = (

@@ -1,10 +1,12 @@
-"""The page of every field."""
+"""The page of every field, and what else is made from models and tables."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from canary.api.schema import KINDS
+from tests.docs.made import PAGES, made
 from tests.docs.reference import PAGE, page
 
 
@@ -18,6 +20,16 @@ def test_the_page_is_what_the_models_say(written: str, update_golden: bool) -> N
         PAGE.write_text(written, encoding="utf-8")
 
     assert PAGE.read_text(encoding="utf-8") == written, "stale: run `make generated`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_made_on_a_page_is_what_its_sources_say(page: Path, update_golden: bool) -> None:
+    again = made(page)
+    if update_golden:
+        page.write_text(again, encoding="utf-8")
+
+    assert "<!-- made: " in again
+    assert page.read_text(encoding="utf-8") == again, "stale: run `make generated`"
 
 
 def test_every_field_says_what_it_is_for(written: str) -> None:

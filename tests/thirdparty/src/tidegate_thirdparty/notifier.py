@@ -9,7 +9,7 @@ from canary.notifiers import Alert, NotDelivered, NotifierConfig
 
 
 class DiaryNotifier:
-    """Writes what happens into somebody's diary."""
+    """Writes what happens into a diary."""
 
     def __init__(self, config: NotifierConfig) -> None:
         self._config = config

@@ -1,0 +1,68 @@
+"""Parts of pages that are made from the tables of plug-ins, and from files."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import PLUGIN_NOUNS
+from analysis.judges import JUDGES
+from analysis.plugins import PluginTable
+from analysis.providers import PROVIDERS
+from canary.notifiers import NOTIFIERS
+from canary.routers import ROUTERS
+from canary.scalers import SCALERS
+from canary.targets import TARGETS
+from tests.docs.pages import DOCS, ROOT
+
+PAGES = (ROOT / "README.md", DOCS / "plugins.md")
+#: Each family, and the field that names its plug-ins.
+FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
+    (ROUTERS, "`spec.provider` of a Canary"),
+    (TARGETS, "`spec.targetRef.kind` of a Canary"),
+    (SCALERS, "`spec.autoscalerRef.kind` of a Canary"),
+    (PROVIDERS, "`spec.provider.type` of a MetricTemplate"),
+    (NOTIFIERS, "`spec.type` of an AlertProvider"),
+    (JUDGES, "`judge` of a metric"),
+)
+_MADE = re.compile(
+    r"(?P<head><!-- made: (?P<what>\S+) -->\n).*?(?P<tail><!-- end -->\n)", re.DOTALL
+)
+_LANGUAGES = {".py": "python", ".toml": "toml"}
+
+
+def made(page: Path) -> str:
+    """Give a page with its parts made again."""
+
+    def part(found: re.Match[str]) -> str:
+        return f"{found['head']}{_part(found['what'])}{found['tail']}"
+
+    return _MADE.sub(part, page.read_text(encoding="utf-8"))
+
+
+def _part(what: str) -> str:
+    if what in _TABLES:
+        return "".join(f"| {' | '.join(row)} |\n" for row in _TABLES[what]())
+    source = ROOT / what
+    return f"```{_LANGUAGES[source.suffix]}\n{source.read_text(encoding='utf-8')}```\n"
+
+
+def _families() -> Iterator[tuple[str, ...]]:
+    yield "family", "named by", "entry points", "built in"
+    yield ("---",) * 4
+    for table, field in FAMILIES:
+        yield PLUGIN_NOUNS[table.group], field, f"`{table.group}`", _names(table)
+
+
+def _built_in() -> Iterator[tuple[str, ...]]:
+    yield "named in a manifest", "built in"
+    yield ("---",) * 2
+    for table, _ in FAMILIES:
+        yield PLUGIN_NOUNS[table.group], _names(table)
+
+
+def _names(table: PluginTable[Any]) -> str:
+    return ", ".join(f"`{name}`" for name in table.names())
+
+
+_TABLES = {"families": _families, "built-in": _built_in}
