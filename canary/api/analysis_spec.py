@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Flag, Form, Percent, Share, Text, Whole
+from canary.api.fields import Flag, Form, Percent, Share, Span, Text, Whole
 from canary.api.meta import ApiModel
 from canary.api.metrics import Interval, MetricSpec
 from canary.api.people import AlertReference, Webhook
@@ -22,6 +22,7 @@ from canary.api.rules import (
     STEP_NAMES_ARE_UNIQUE,
     STEP_WEIGHTS_ASCEND,
     STEPS_STAND_ALONE,
+    WINDOW_HAS_BOUND,
     rules,
 )
 from canary.api.steps import AnalysisStep
@@ -71,6 +72,20 @@ class SessionAffinity(ApiModel):
     )
 
 
+class RollbackWindow(ApiModel):
+    """How long a revision that was promoted is known to be good."""
+
+    model_config = ConfigDict(json_schema_extra=rules(WINDOW_HAS_BOUND))
+
+    duration: Annotated[timedelta, Span(timedelta(seconds=1))] | None = Field(
+        default=None, description="The longest time since its promotion."
+    )
+    revisions: Annotated[int, Whole(1, 100)] | None = Field(
+        default=None,
+        description="How many promotions it may lie back; 1 is the one before the present.",
+    )
+
+
 class Analysis(ApiModel):
     """How traffic moves to a new revision, and what healthy means."""
 
@@ -112,6 +127,16 @@ class Analysis(ApiModel):
     ) = Field(
         default=None,
         description="The steps of a run, one by one, for what the shorter forms cannot say.",
+    )
+    bake_time: Annotated[timedelta, Span(timedelta(0))] = Field(
+        default=timedelta(0),
+        description="How long the canary stays at the traffic of its last step, and is judged, "
+        "before the promotion. Until then the primary has the old version, ready to take over.",
+    )
+    rollback_window: RollbackWindow | None = Field(
+        default=None,
+        description="Which revisions are returned to without steps: those that were promoted not "
+        "long ago.",
     )
     step_weight_promotion: Percent = Field(
         default=0,

@@ -3,6 +3,7 @@
 Its status, which only the controller writes, is in `status.py`.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -23,6 +24,7 @@ from canary.api.fields import (
 from canary.api.meta import ApiModel, ObjectMeta
 from canary.api.rules import (
     APEX_FITS,
+    DELETION_IS_SAID_ONCE,
     GATEWAY_API_HAS_PARENT,
     REPLICAS_ARE_ORDERED,
     SERVICE_IS_GIVEN,
@@ -117,11 +119,20 @@ class UpstreamReference(ApiModel):
     )
 
 
+class DeletionPolicy(StrEnum):
+    """What becomes of target, primary and routes when a Canary is deleted."""
+
+    RESTORE = "restore"
+    ORPHAN = "orphan"
+
+
 class CanarySpec(ApiModel):
     """What a user asks for."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(SERVICE_IS_GIVEN, APEX_FITS, GATEWAY_API_HAS_PARENT)
+        json_schema_extra=rules(
+            SERVICE_IS_GIVEN, APEX_FITS, GATEWAY_API_HAS_PARENT, DELETION_IS_SAID_ONCE
+        )
     )
 
     _primary: str = PrivateAttr(default="")
@@ -168,7 +179,13 @@ class CanarySpec(ApiModel):
     revert_on_deletion: Flag | None = Field(
         default=None,
         description="Whether deleting the Canary gives the target its replicas and traffic back; "
-        "true when left out.",
+        "true when left out. Flagger's name for deletionPolicy.",
+    )
+    deletion_policy: DeletionPolicy | None = Field(
+        default=None,
+        description="What deleting the Canary does: restore gives the target its replicas and "
+        "traffic back first, orphan leaves everything as it is. As revertOnDeletion says when left "
+        "out.",
     )
     suspend: Flag = Field(
         default=False, description="Whether the Canary is left as it is, weights included."
@@ -185,6 +202,8 @@ class CanarySpec(ApiModel):
     @property
     def reverts_on_deletion(self) -> bool:
         """Whether deletion gives the target its replicas and traffic back."""
+        if self.deletion_policy is not None:
+            return self.deletion_policy is DeletionPolicy.RESTORE
         return self.revert_on_deletion is not False
 
     @property

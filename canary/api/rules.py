@@ -163,6 +163,18 @@ STEP_WEIGHTS_ASCEND = Rule(
 )
 
 
+def _boundless_window(window: object) -> Iterator[Fault]:
+    if isinstance(window, Mapping) and not count(window, ("duration", "revisions")):
+        yield (), window
+
+
+WINDOW_HAS_BOUND = Rule(
+    cel="has(self.duration) || has(self.revisions)",
+    remedy="set duration, revisions or both: with both, a revision must be within both",
+    faults=_boundless_window,
+)
+
+
 def _sourceless_metric(metric: object) -> Iterator[Fault]:
     name = text(metric, "name")
     if name and name not in BUILT_IN_METRICS and not count(metric, ("templateRef", "query")):
@@ -362,6 +374,22 @@ SERVICE_IS_GIVEN = Rule(
 )
 
 
+def _deletion_said_twice(spec: object) -> Iterator[Fault]:
+    policy, reverts = text(spec, "deletionPolicy"), part(spec, "revertOnDeletion")
+    if policy and isinstance(reverts, bool) and reverts is not (policy == "restore"):
+        yield ("deletionPolicy",), policy
+
+
+DELETION_IS_SAID_ONCE = Rule(
+    cel="!has(self.deletionPolicy) || !has(self.revertOnDeletion) || "
+    "self.revertOnDeletion == (self.deletionPolicy == 'restore')",
+    remedy="remove revertOnDeletion: it says the opposite",
+    faults=_deletion_said_twice,
+    field=".deletionPolicy",
+    value="self.deletionPolicy",
+)
+
+
 def _primary_as_target(reference: object) -> Iterator[Fault]:
     name = text(reference, "name")
     if name.endswith("-primary"):
@@ -441,6 +469,8 @@ BY_CEL = {
         HOOK_IS_FOR_A_STEP,
         NAMES_DIFFER_FROM_STEPS,
         STEP_WEIGHTS_ASCEND,
+        WINDOW_HAS_BOUND,
+        DELETION_IS_SAID_ONCE,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,

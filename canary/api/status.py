@@ -252,6 +252,11 @@ class Run(StatusModel):
     commands: tuple[str, ...] = Field(
         default=(), description="The last few commands that were obeyed in it, and who gave them."
     )
+    known_good: bool = Field(
+        default=False,
+        description="Whether the revision was promoted within the rollback window, so that the "
+        "steps are skipped.",
+    )
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
     )

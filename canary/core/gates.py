@@ -44,7 +44,7 @@ def _next_gates(situation: Situation) -> tuple[Gate | None, ...]:
 
     The end of a step that needs an approval is one, whatever comes next.
     """
-    if situation.spec.skip_analysis:
+    if situation.skips_steps:
         return ()
     plan, current = situation.plan, situation.step
     step = plan.step(situation.current_run.step + 1)

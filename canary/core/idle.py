@@ -8,6 +8,7 @@ from canary.core.capacity import can_carry_all
 from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
+from canary.core.known_good import promoted_within_window
 from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
@@ -55,9 +56,12 @@ def failed(situation: Situation) -> Turn:
 
 
 def _begin(situation: Situation, revision: Revision) -> Turn:
-    """Begin a run, or stay at rest where it could not be judged."""
+    """Begin a run, or stay at rest where it could not be judged.
+
+    What is known to be good is judged by nothing but its pods.
+    """
     answer = judgeable(situation)
-    if isinstance(answer, Granted):
+    if isinstance(answer, Granted) or promoted_within_window(situation, revision.id):
         return begin(situation, revision)
     kept = undo_changes(_parked(situation))
     return _await_upkeep(kept) or withhold(kept, answer)

@@ -40,7 +40,7 @@ def look(situation: Situation) -> Turn:
     """Look at a run whose canary is ready, if it is time."""
     situation = situation.with_run() if situation.begun else situation.end_holds(*UNREADY)
     run = situation.current_run
-    if run.full_promotion or situation.spec.skip_analysis:
+    if run.full_promotion or situation.skips_steps:
         return _move_on(situation, None)
     if _opened_by_hand(situation) and not _route_lags(situation):
         return _take_step(situation)
@@ -265,8 +265,7 @@ def _told(situation: Situation, step: Step, *, before: int) -> str:
     if step.matched and step.weight == FULL:
         said.append(f"{target} serves the requests that match")
     elif step.weight or before:
-        verb = "advanced" if step.weight >= before else "lowered"
-        said.append(f"Weight of {target} {verb} to {step.weight} %")
+        said.append(f"Weight of {target} {_moved(before, step.weight)} {step.weight} %")
     if step.mirror:
         said.append(f"{step.mirror} % of the requests are mirrored to {target}")
     message = "; ".join(said)
@@ -275,6 +274,12 @@ def _told(situation: Situation, step: Step, *, before: int) -> str:
     if not situation.above_step:
         return message
     return f"{message}; it serves {carried} % until the primary is ready"
+
+
+def _moved(before: int, after: int) -> str:
+    if after == before:
+        return "stays at"
+    return "advanced to" if after > before else "lowered to"
 
 
 def _where(step: Step) -> str:

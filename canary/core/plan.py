@@ -12,11 +12,12 @@ comes to steps, so a strategy is a list of steps and no branch elsewhere:
 - `mirror` with weights: a step in front that mirrors. With blue/green the step without traffic
   mirrors.
 - `steps`: themselves.
+- `bakeTime`: a step at the end with the traffic of the last one, which lasts.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -130,6 +131,17 @@ class Plan:
 
 def plan(analysis: Analysis) -> Plan:
     """Turn the steps of a spec, or their shorthand, into the plan of its runs."""
+    planned = _without_bake(analysis)
+    if not analysis.bake_time:
+        return planned
+    last = planned.steps[-1]
+    bake = Step(
+        name="bake", weight=last.weight, match=last.match, lasts=analysis.bake_time, gate=None
+    )
+    return replace(planned, steps=(*planned.steps, bake))
+
+
+def _without_bake(analysis: Analysis) -> Plan:
     way_back = analysis.step_weight_promotion or FULL
     if analysis.steps:
         return Plan(steps=tuple(map(_listed, analysis.steps)), way_back=way_back)

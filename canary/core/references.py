@@ -66,7 +66,7 @@ def _holds(situation: Situation, broken: BrokenReference) -> bool:
     """Tell whether a run can't be judged without it: alerts are sent, and asked nothing."""
     match broken.referrer:
         case MetricSpec(on_error=policy):
-            return policy is not MetricPolicy.PASS and not situation.spec.skip_analysis
+            return policy is not MetricPolicy.PASS and not situation.skips_steps
         case Webhook(type=type_):
             return RULES[type_].role is not Role.LISTENER
         case _:

@@ -13,6 +13,7 @@ from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import gate_overdue, time_out
 from canary.core.hooks import GATES
+from canary.core.known_good import promoted_within_window
 from canary.core.leave import Stop, leave, stopped, withhold
 from canary.core.look import UNREADY, look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
@@ -35,7 +36,10 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
         runs=situation.status.runs + 1,
         waiting_for=None,
     )
-    return new.with_run(images=changes(situation.status, revision))
+    return new.with_run(
+        images=changes(situation.status, revision),
+        known_good=promoted_within_window(situation, revision.id) is not None,
+    )
 
 
 def _start(situation: Situation) -> Turn:
@@ -71,7 +75,8 @@ def _scale_up(situation: Situation) -> Situation:
     started = sized.enter(Phase.PROGRESSING).look_again().with_run(next_analysis_at=None, holds=())
     changed = f" ({started.current_run.images})" if started.current_run.images else ""
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
-    message = f"New revision {revision}, scaling up"
+    what = "Known good" if started.current_run.known_good else "New"
+    message = f"{what} revision {revision}, scaling up"
     return _await_canary(started.tell("RunStarted", message, alert=True))
 
 

@@ -104,6 +104,12 @@ class Situation:
             return None
         return self.plan.step(run.step)
 
+    @property
+    def skips_steps(self) -> bool:
+        """Whether the new revision is promoted as soon as it is ready."""
+        run = self.status.run
+        return self.spec.skip_analysis or (run is not None and run.known_good)
+
     def step_to(self, weight: int) -> Self:
         """Intend a weight of all traffic for the canary, and come back to no other."""
         return self.carry(weight, step=weight)

@@ -179,6 +179,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
     "progressDeadlineSeconds": 120,
     "skipAnalysis": True,
     "revertOnDeletion": False,
+    "deletionPolicy": "orphan",
     "suspend": True,
     "service": _EVERY_SERVICE_FIELD,
     "analysis": {
@@ -187,6 +188,8 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "maxWeight": 80,
         "stepWeights": [1, 5, 50, 100],
         "stepWeightPromotion": 50,
+        "bakeTime": "1h",
+        "rollbackWindow": {"duration": "24h", "revisions": 3},
         "mirror": True,
         "mirrorWeight": 10,
         "primaryReadyThreshold": 90,
@@ -738,6 +741,20 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.steps[0].metrics[0].name",
         "'request-duration'",
         "another name than what belongs to the whole run",
+        "rule",
+    ),
+    "a rollback window without an end": _bad(
+        {"analysis/rollbackWindow": {}},
+        "analysis.rollbackWindow",
+        "an object",
+        "set duration, revisions or both",
+        "rule",
+    ),
+    "a deletion that restores and does not": _bad(
+        {"deletionPolicy": "orphan", "revertOnDeletion": True},
+        "deletionPolicy",
+        "'orphan'",
+        "remove revertOnDeletion",
         "rule",
     ),
     "weights that fall": _bad(

@@ -75,6 +75,11 @@ class TestCanary:
         obj = patched(a_canary(), {"revertOnDeletion": written})
         assert parse_canary(obj).spec.reverts_on_deletion is reverts
 
+    @pytest.mark.parametrize(("policy", "reverts"), [("restore", True), ("orphan", False)])
+    def test_a_deletion_policy_says_the_same_in_other_words(self, policy, reverts):
+        obj = patched(a_canary(), {"deletionPolicy": policy})
+        assert parse_canary(obj).spec.reverts_on_deletion is reverts
+
     @pytest.mark.parametrize(("written", "counts"), [(0, 1), (1, 1), (5, 5)])
     def test_a_threshold_of_0_counts_as_1(self, written, counts):
         obj = patched(a_canary(), {"analysis/threshold": written})

@@ -188,3 +188,31 @@ class TestEdits:
         run.spec = a_spec(analysis={"steps": [{"weight": 5}, {"weight": 50}, {"weight": 10}]})
         run.look()
         assert (run.status.step, run.status.canary_weight) == (2, 50)
+
+
+class TestBakeTime:
+    def test_keeps_the_traffic_of_the_last_step_until_it_is_over(self):
+        run = Journey(a_spec(analysis={"stepWeights": [10, 50], "bakeTime": "25s"}))
+        for _ in range(3):
+            run.look()
+        assert (run.status.step, run.status.canary_weight) == (3, 50)
+        assert run.status.notices[-1].message == "Step bake: Weight of podinfo stays at 50 %"
+        run.look()
+        run.look()
+        assert run.status.phase is Phase.PROGRESSING
+        run.look()
+        assert run.status.phase is Phase.PROMOTING
+
+    def test_takes_all_traffic_back_from_a_release_that_fails_after_the_switch(self):
+        run = Journey(a_spec(analysis={"iterations": 1, "bakeTime": "1h", "threshold": 1}))
+        for _ in range(4):
+            run.look()
+        assert (run.status.phase, run.seen) == (Phase.PROGRESSING, Seen(weight=100))
+        run.look(Verdict.FAIL)
+        assert (run.status.phase, run.seen) == (Phase.FAILED, Seen())
+
+    def test_is_for_the_requests_that_match_where_the_last_step_is(self):
+        run = Journey(a_spec(analysis={"iterations": 1, "match": MATCH, "bakeTime": "1h"}))
+        for _ in range(3):
+            run.look()
+        assert (run.status.step, run.seen) == (2, Seen(weight=100, matched=True))

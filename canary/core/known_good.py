@@ -1,0 +1,40 @@
+"""Revisions that are known to be good: what was promoted within the rollback window."""
+
+from datetime import datetime, timedelta
+
+from canary.api.status import Outcome, RunRecord
+from canary.core.situation import Situation
+
+_LONGEST = 10 * 365 * 24 * 3600
+"""Seconds. No run took longer: a hand wrote it."""
+
+_JUDGED = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.PROMOTION_FAILED})
+"""The outcomes that say something about a revision."""
+
+
+def promoted_within_window(situation: Situation, revision: str) -> datetime | None:
+    """Tell when a revision was promoted, if that is within the window; None otherwise.
+
+    Its last run counts: what was rolled back since is not known to be good.
+    """
+    window, history = situation.spec.analysis.rollback_window, situation.status.history
+    last = next(
+        (each for each in history if each.revision == revision and each.outcome in _JUDGED), None
+    )
+    if window is None or last is None or last.outcome != Outcome.PROMOTED:
+        return None
+    at, promotions = _ended(last), _promotions_since(history, last)
+    recent = window.duration is None or (at is not None and situation.now - at <= window.duration)
+    near = window.revisions is None or promotions <= window.revisions
+    return at if recent and near else None
+
+
+def _promotions_since(history: tuple[RunRecord, ...], last: RunRecord) -> int:
+    since = history[: history.index(last)]
+    return sum(1 for each in since if each.outcome == Outcome.PROMOTED)
+
+
+def _ended(record: RunRecord) -> datetime | None:
+    if record.started_at is None:
+        return None
+    return record.started_at + timedelta(seconds=min(record.duration_seconds, _LONGEST))
