@@ -40,6 +40,31 @@ class Phase(StrEnum):
     TERMINATING = "Terminating"
 
 
+class Stage(StrEnum):
+    """How far a phase has come; `core/phases.py` says which stages a phase has."""
+
+    HELD = "Held"
+    BLOCKED = "Blocked"
+    RESOLVING = "Resolving"
+    CREATING = "Creating"
+    FILLING = "Filling"
+    PROPAGATING = "Propagating"
+    ROUTING = "Routing"
+    DRAINING = "Draining"
+    UPDATING = "Updating"
+    RETURNING = "Returning"
+    ANALYSING = "Analysing"
+    GATED = "Gated"
+    REFUSED = "Refused"
+    UNGUIDED = "Unguided"
+    OBSTRUCTED = "Obstructed"
+    UNSCALED = "Unscaled"
+    RESTORING = "Restoring"
+    RELEASING = "Releasing"
+    PAUSED = "Paused"
+    SUSPENDED = "Suspended"
+
+
 class Outcome(StrEnum):
     """How a run ended."""
 
@@ -175,8 +200,22 @@ class Weights(StatusModel):
     )
 
 
+class StageRecord(StatusModel):
+    """The stage of the phase, and its clock."""
+
+    name: Stage = Field(description="How far the phase has come.")
+    since: Moment = Field(description="When the stage began; its time is counted from here.")
+    until: Moment | None = Field(
+        default=None, description="When time alone ends the stage: a deadline, or time to drain."
+    )
+    help_at: Moment | None = Field(
+        default=None,
+        description="When it had taken too long, and someone was asked to look; it goes on.",
+    )
+
+
 class Wait(StatusModel):
-    """What a Canary is waiting for."""
+    """What a Canary is waiting for, in words for people."""
 
     reason: Word = Field(description="What is missing, in one CamelCase word.")
     message: Sentence = Field(default="", description="What is missing, for people.")
@@ -429,6 +468,10 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, description="The generation of the spec that was last decided on."
     )
     phase: Phase = Field(default=Phase.NEW, description="Where the Canary is in its life.")
+    stage: StageRecord | None = Field(
+        default=None,
+        description="How far the phase has come; absent where a phase has no more to say.",
+    )
     state: Word = Field(
         default="",
         description="What people read first: the phase, or Invalid where the spec cannot be acted "

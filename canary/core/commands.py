@@ -10,8 +10,7 @@ from types import MappingProxyType
 
 from canary.api.annotations import VERBS
 from canary.api.people import WebhookType
-from canary.api.status import Pause, Phase, Severity
-from canary.core import waits as why
+from canary.api.status import Pause, Phase, Severity, Stage
 from canary.core.ending import roll_back
 from canary.core.facts import Command
 from canary.core.gates import held_gates
@@ -24,6 +23,7 @@ from canary.core.revision import current_revision
 from canary.core.run import begin
 from canary.core.signature import Signature
 from canary.core.situation import Situation, Turn
+from canary.core.telling import reason_said
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 _NOTED = 5
@@ -91,8 +91,8 @@ def _noted(situation: Situation, verb: str, signature: Signature) -> Situation:
 
 
 def _waiting(situation: Situation) -> str:
-    wait = situation.status.waiting_for
-    return f", waiting for {wait.reason}" if wait else ""
+    reason = reason_said(situation.status)
+    return f", waiting for {reason}" if reason else ""
 
 
 def _not_in_run(situation: Situation) -> _Refusal | None:
@@ -143,7 +143,7 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     paused = situation.status.paused
     if paused is None:
         return _Refusal("nothing is paused")
-    return lifted(situation.but(paused=None), why.PAUSED, paused.since)
+    return lifted(situation.but(paused=None), Stage.PAUSED, paused.since)
 
 
 def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:

@@ -11,6 +11,7 @@ from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
 from canary.core.references import BROKEN, REFERENCES_RESOLVED, told
 from canary.core.situation import STEPPING, Situation
+from canary.core.telling import message_said, reason_said
 from canary.core.waits import CANARY_NOT_READY, PRIMARY_NOT_READY, WRONG
 from canary.errors import Problem
 
@@ -57,13 +58,13 @@ _PROMOTED = {Phase.INITIALIZED: "True", Phase.SUCCEEDED: "True", Phase.FAILED: "
 def conditions(situation: Situation) -> tuple[Condition, ...]:
     """Give the conditions that follow from a status, with their times kept where they hold on."""
     status = situation.status
-    phase, wait = status.phase, status.waiting_for
+    phase, waits_for = status.phase, reason_said(status)
     name = phase or "New"
-    reason = wait.reason if wait else name
+    reason = waits_for or name
     astray = _astray(situation)
-    wrong = phase is Phase.FAILED or bool(wait and wait.reason in WRONG) or bool(astray)
+    wrong = phase is Phase.FAILED or waits_for in WRONG or bool(astray)
     serving = phase in RESTING and _serves_promoted(situation)
-    if phase in RESTING and not serving and wait is None:
+    if phase in RESTING and not serving and not waits_for:
         reason = PRIMARY_NOT_READY
     busy = phase in RUNNING | {Phase.NEW, Phase.INITIALIZING, Phase.TERMINATING}
     if not wrong:
@@ -197,8 +198,7 @@ def _sentence(situation: Situation) -> str:
         sentence = status.history[0].message
     if astray := _astray(situation):
         sentence = f"{sentence} {_SUBSTITUTES[astray]}"
-    if status.waiting_for and status.waiting_for.message:
-        said = status.waiting_for.message
+    if said := message_said(status):
         said = f"W{said[1:]}" if said.startswith("waiting ") else f"Waiting: {said}"
         sentence = f"{sentence} {said}"
     return sentence

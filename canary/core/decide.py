@@ -15,6 +15,7 @@ What each phase does is in a module of its own: `initialisation`, `idle`, `run`,
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -33,7 +34,6 @@ from canary.core.idle import failed, noted_at, rest
 from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
-from canary.core.lasting import lasting_at, tell_waits
 from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice
@@ -49,6 +49,7 @@ from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.situation import Decision, Question, Situation, Turn, earliest
+from canary.core.telling import lasting_at, reason_said, tell_waits
 from canary.core.termination import terminate
 from canary.core.tolerance import tell_warnings
 from canary.core.unseen import seen_again, without_sight
@@ -134,16 +135,15 @@ def obstructed(
     """
     facts = Facts(generation=generation, warnings=warnings)
     situation = tell_warnings(Situation.of(spec, status, facts, now))
-    waiting = situation.wait(why.OBSTACLE, obstacle)
-    said = situation.status.but(conditions=conditions(waiting), observed_generation=generation)
-    elsewhere = status.waiting_for is not None and not situation.waits_for(why.OBSTACLE)
-    if status.phase in RUNNING or elsewhere:
-        return Decision(status=said)
-    told = tell_waits(waiting, status).status
-    return Decision(
-        status=said.but(waiting_for=told.waiting_for, notices=told.notices),
-        wake_at=lasting_at(told.waiting_for),
-    )
+    waiting = situation.say(why.OBSTACLE, obstacle)
+    said: dict[str, object] = {
+        "conditions": conditions(waiting),
+        "observed_generation": generation,
+    }
+    if status.phase in RUNNING or reason_said(status) not in {"", why.OBSTACLE}:
+        return Decision(status=situation.status.but(**said))
+    told = tell_waits(waiting.status, status, now, overdue=False, delivered=frozenset()).but(**said)
+    return Decision(status=told, wake_at=lasting_at(told))
 
 
 def _turn(situation: Situation) -> Turn:
@@ -181,7 +181,14 @@ def _promoting(situation: Situation) -> Turn:
 def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     if situation.status.canary_weight != before.canary_weight:
         situation = undo_at_once(situation)
-    situation = tell_waits(situation, before)
+    reported = tell_waits(
+        situation.status,
+        before,
+        situation.now,
+        overdue=situation.overdue,
+        delivered=situation.facts.delivered,
+    )
+    situation = replace(situation, status=reported)
     concluded = situation.but(
         observed_generation=situation.facts.generation,
         conditions=conditions(situation),
@@ -206,8 +213,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
 
 def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
     """Tell when time alone may change the decision."""
-    status, drain = situation.status, situation.facts.policy.drain
-    wait, run = status.waiting_for, status.run
+    status, stage, run = situation.status, situation.status.stage, situation.status.run
     if stopped(situation, Stop.ALL) and not situation.facts.deleting:
         return None
     looking = run is not None and status.phase in RUNNING and not stopped(situation, Stop.LOOKS)
@@ -216,15 +222,10 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
     return earliest(
         moment
         for moment in (
-            wait.deadline if wait else None,
-            lasting_at(wait),
+            stage.until if stage else None,
             # The deadline may have passed when what is away comes back.
-            situation.now + AWAY if wait and wait.deadline and away else None,
-            wait.since + drain if wait and wait.reason == why.DRAINING else None,
-            wait.since + situation.progress_deadline
-            if wait and wait.reason == why.RESTORING_BLOCKED and situation.facts.obstacle
-            else None,
-            situation.propagated_at if wait and wait.reason == why.PROPAGATING else None,
+            situation.now + AWAY if away and stage and stage.until else None,
+            lasting_at(status),
             run.next_analysis_at if run and looking else None,
             preflight_at(status),
             *given_back_at(situation),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from canary.api.status import Phase
+from canary.api.status import Phase, Stage
 from canary.core.actions import (
     Action,
     ClearCommands,
@@ -32,7 +32,6 @@ from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.traffic import Seen
 from canary.core.upkeep import left_alone
-from canary.core.waits import RELEASING, TARGET_NOT_READY, TERMINATION_BLOCKED
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
 
@@ -66,7 +65,7 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     if not situation.facts.has_finalizer:
         return
     unknown = target is None and situation.facts.obstacle
-    if situation.waits_for(RELEASING) or (target is None and not unknown):
+    if situation.stage is Stage.RELEASING or (target is None and not unknown):
         yield HoldFinalizer(present=False)
         return
     if target is None:
@@ -77,7 +76,7 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     replicas = replicas_to_give_back(situation)
     if target.replicas < replicas:
         yield ScaleTarget(replicas=replicas)
-    if situation.waits_for(TARGET_NOT_READY, TERMINATION_BLOCKED):
+    if situation.stage is Stage.FILLING:
         if situation.status.last_promoted_spec and situation.facts.routed is not None:
             yield RouteTraffic(traffic=situation.intended)
         return
@@ -97,7 +96,7 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     yield EnsurePrimary(revision=status.last_applied_spec, replicas=_replicas(situation))
     if spec.autoscaler_ref:
         yield EnsureAutoscaler()
-    switching = situation.waits_for(*SWITCHING)
+    switching = situation.stage in SWITCHING
     if situation.primary_smaller and not switching:
         yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)

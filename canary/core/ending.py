@@ -72,4 +72,4 @@ def supersede(situation: Situation, revision: Revision) -> Situation:
     new = named(revision.id, revision.images)
     message = f"{situation.target_name} changed to revision {new} during the run of {old}"
     ended = situation.close_run(Outcome.SUPERSEDED, "NewRevision", message)
-    return ended.but(waiting_for=None, paused=paused).tell("RunRestarted", message, alert=True)
+    return ended.go_on().but(paused=paused).tell("RunRestarted", message, alert=True)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from canary.api.annotations import PREFIX
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Severity
+from canary.api.status import CanaryStatus, Severity, Stage
 from canary.core.asking import Passed, Refused, ask, asked_again_at
 from canary.core.ending import roll_back
 from canary.core.hooks import GATES, gate_deadline, manual_gates, muted
 from canary.core.plan import Gate
 from canary.core.situation import Situation
+from canary.core.telling import message_said
 from canary.core.wishes import Granted, Leave, Withheld
 
 
@@ -68,13 +69,13 @@ def shut(situation: Situation, withheld: Withheld) -> Situation:
 
 def gate_overdue(situation: Situation) -> bool:
     """Tell whether the run waits at a gate whose deadline has passed."""
-    return situation.overdue and situation.waits_for(*GATES)
+    return situation.overdue and situation.stage is Stage.GATED
 
 
 def time_out(situation: Situation) -> Situation:
     """End a run whose gate was not opened in time."""
-    wait = situation.status.waiting_for
-    what = f": {wait.message}" if wait else ""
+    message = message_said(situation.status)
+    what = f": {message}" if message else ""
     return roll_back(situation, "GateDeadlineExceeded", f"The gate was not opened in time{what}")
 
 

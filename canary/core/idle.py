@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from canary.api.status import Outcome, Phase, Severity
+from canary.api.status import Outcome, Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
 from canary.core.drift import await_template, undo_changes
@@ -75,7 +75,7 @@ def _initialisation_failed(situation: Situation, revision: Revision) -> Situatio
     edited = situation.facts.generation != situation.status.observed_generation
     if changed or edited or gone or situation.primary_ready:
         return initialise(situation)
-    return situation.but(waiting_for=None)
+    return situation.go_on()
 
 
 def _await_revision(situation: Situation) -> Situation:
@@ -92,7 +92,7 @@ def _keep(situation: Situation, revision: Revision) -> Situation:
             "the primary is gone, and the target is not at the promoted revision: "
             "return the target to it, or retry",
         )
-    return _await_upkeep(kept) or kept.but(waiting_for=None)
+    return _await_upkeep(kept) or kept.go_on()
 
 
 def _parked(situation: Situation, revision: Revision | None = None) -> Situation:
@@ -179,6 +179,6 @@ def _await_autoscaler(situation: Situation) -> Situation:
         fault, remedy = f"{kind} is not installed in the cluster", "install its CRD"
     message = f"{fault}, so nothing scales the primary: {remedy}, or remove spec.autoscalerRef"
     waiting = situation.wait(why.AUTOSCALER_MISSING, message)
-    if situation.waits_for(why.AUTOSCALER_MISSING):
+    if situation.stage is Stage.UNSCALED:
         return waiting
     return waiting.tell(why.AUTOSCALER_MISSING, message, Severity.WARN, alert=True)

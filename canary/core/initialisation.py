@@ -1,6 +1,6 @@
 """Initialising: the primary comes up beside the serving target, then takes its traffic over."""
 
-from canary.api.status import Outcome, Phase, Severity, clip
+from canary.api.status import Outcome, Phase, Severity, Stage, clip
 from canary.core import waits as why
 from canary.core.facts import Revision
 from canary.core.peers import leaving_rival
@@ -8,8 +8,8 @@ from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
 
-SWITCHING = (why.ROUTING, why.ROUTING_BLOCKED, why.DRAINING)
-"""What is waited for once the primary is ready, while its clients come over from the target."""
+SWITCHING = frozenset({Stage.ROUTING, Stage.DRAINING})
+"""The stages in which clients come over from the target to a primary that is ready."""
 
 
 def initialise(situation: Situation) -> Situation:
@@ -27,13 +27,14 @@ def initialise(situation: Situation) -> Situation:
 
 
 def _take_over(situation: Situation, revision: Revision) -> Situation:
-    if not situation.waits_for(*SWITCHING):
+    switching = situation.stage in SWITCHING
+    if not switching:
         situation = _pin_first(situation, revision)
     primary, revision_id = situation.facts.primary, situation.status.last_applied_spec
     if primary is None or primary.revision != revision_id:
         message = f"waiting for the primary to receive {situation.revision_name}"
         return _await(situation, why.PRIMARY_UPDATING, message)
-    if situation.primary_smaller and not situation.waits_for(*SWITCHING):
+    if situation.primary_smaller and not switching:
         # With an autoscaler it begins with one, and would be given the load of all.
         message = "waiting for the primary to have as many replicas as the target"
         return _await(situation, why.PRIMARY_NOT_READY, message)
@@ -44,25 +45,25 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
     situation = situation.step_to(0)
     refusal, seen = situation.facts.refusal, situation.facts.routed
     routed = seen is not None and not seen.exposes_canary()
-    if not routed and not situation.waits_for(*SWITCHING) and not situation.propagated:
+    if not routed and not switching and not situation.propagated:
         # A proxy that learns of a service and of a route to it at once may fail requests.
         message = "waiting for proxies to learn of the new services"
-        return situation.wait(why.PROPAGATING, message)
+        waiting = situation.wait(why.PROPAGATING, message)
+        return waiting.at(waiting.stage, until=situation.propagated_at)
     if not routed or refusal:
         message = "waiting for the route to send all traffic to the primary"
         message += f": {refusal}" if refusal else ""
         return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
-    if not situation.waits_for(why.DRAINING):
-        message = "waiting for clients to move from the target to the primary"
-        return situation.wait(why.DRAINING, message)
-    return _complete(situation) if situation.waited(situation.facts.policy.drain) else situation
+    message = "waiting for clients to move from the target to the primary"
+    draining = situation.drain(message)
+    return _complete(draining) if draining.overdue else draining
 
 
 def hold_for_name(situation: Situation) -> Situation:
     """Wait for a name that another owner's object has, and call for help once."""
     taken = situation.facts.taken
     held = situation.wait(why.NAME_TAKEN, taken)
-    if situation.waits_for(why.NAME_TAKEN):
+    if situation.stage is Stage.BLOCKED:
         return held
     return held.tell(why.NAME_TAKEN, taken, Severity.ERROR, alert=True)
 

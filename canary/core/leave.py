@@ -16,7 +16,7 @@ from functools import partial
 from types import MappingProxyType
 
 from canary.api.people import WebhookType
-from canary.api.status import Severity
+from canary.api.status import Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import asked_again_at
 from canary.core.gates import ask_gate, shut
@@ -70,10 +70,10 @@ def stopped(situation: Situation, stops: Stop) -> Withheld | None:
     return next((answer for answer in answers if isinstance(answer, Withheld)), None)
 
 
-def lifted(situation: Situation, reason: str, since: datetime) -> Situation:
+def lifted(situation: Situation, stage: Stage, since: datetime) -> Situation:
     """Go on after a stop: the time since then counts for no clock."""
     going_on = situation.stop_clocks(since)
-    return going_on.but(waiting_for=None) if going_on.waits_for(reason) else going_on
+    return going_on.go_on() if going_on.stage is stage else going_on
 
 
 # --- suspend and pause ---
@@ -87,17 +87,17 @@ def _suspended(situation: Situation) -> Leave:
 
 def _suspend(situation: Situation, withheld: Withheld) -> Situation:
     held = _wait(situation, withheld)
-    if situation.waits_for(why.SUSPENDED):
+    if situation.stage is Stage.SUSPENDED:
         return held
     return held.tell("Suspended", "The Canary is suspended; traffic stays as it is")
 
 
 def unsuspended(situation: Situation) -> Situation:
     """Go on where the Canary is no longer suspended."""
-    wait = situation.status.waiting_for
-    if wait is None or wait.reason != why.SUSPENDED:
+    stage = situation.status.stage
+    if stage is None or stage.name is not Stage.SUSPENDED:
         return situation
-    return lifted(situation, why.SUSPENDED, wait.since).tell("Resumed", "The Canary is resumed")
+    return lifted(situation, stage.name, stage.since).tell("Resumed", "The Canary is resumed")
 
 
 def _paused(situation: Situation) -> Leave:
@@ -128,7 +128,7 @@ def judgeable(situation: Situation) -> Granted | Withheld:
 
 def _hold_start(situation: Situation, withheld: Withheld) -> Situation:
     held = _wait(situation, withheld)
-    if situation.waits_for(why.REFERENCE_BROKEN):
+    if situation.stage is Stage.HELD:
         return held
     reason = unjudgeable(situation)
     message = f"The new revision of {situation.target_name} is not started: {reason}"
@@ -174,10 +174,3 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
     }
 )
 """What may withhold leave, by what the run then waits for, in the order in which it is asked."""
-
-STEP_WAITS = tuple(
-    reason
-    for reason, rule in RULES.items()
-    if rule.stops is Stop.STEP and rule.wishes & {Wish.ADVANCE, Wish.PROMOTE}
-)
-"""What a run may wait for before its next step, while its analysis goes on."""

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from analysis.model import Verdict
 from canary.api.people import WebhookType
-from canary.api.status import Phase, Severity
+from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
 from canary.core.hooks import GATES
 from canary.core.judgements import memories, messages, metrics_at, record
-from canary.core.leave import STEP_WAITS, leave, withhold
+from canary.core.leave import leave, withhold
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.promotion import promote
@@ -23,13 +23,8 @@ from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld, step_wishes
 
-_BETWEEN_LOOKS = (
-    why.ANALYSIS_DUE,
-    why.CHECKS_FAILING,
-    why.ANALYSIS_INCONCLUSIVE,
-    *STEP_WAITS,
-)
-"""What a run may wait for between two looks; anything else is over when the canary is ready."""
+_BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED})
+"""Where a run may be between two looks; anything else is over when the canary is ready."""
 
 UNREADY = (why.CANARY_NOT_READY, why.TARGET_MISSING, why.REVISION_UNKNOWN)
 """What holds a run whose canary is not ready. Where it has had traffic, the hold ends with the next
@@ -45,7 +40,7 @@ def look(situation: Situation) -> Turn:
     if _opened_by_hand(situation) and not _route_lags(situation):
         return _take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
-    awaited = situation.waits_for(why.ROUTING)
+    awaited = situation.stage is Stage.ROUTING
     if (due or awaited) and _route_lags(situation):
         return _await_route(situation)
     if awaited:
@@ -53,7 +48,7 @@ def look(situation: Situation) -> Turn:
         return situation.look_again().wait(why.ANALYSIS_DUE, "the next analysis")
     if due:
         return _look_now(situation)
-    if situation.waits_for(*_BETWEEN_LOOKS):
+    if situation.stage in _BETWEEN_LOOKS:
         return situation
     return situation.wait(why.ANALYSIS_DUE, "the next analysis")
 

@@ -49,6 +49,11 @@ FORGOTTEN_WITHIN = timedelta(seconds=30)
 """How long what can wait for a moment waits for the write that forgets delivered notices."""
 
 
+def with_notice(status: CanaryStatus, new: Notice) -> CanaryStatus:
+    """Keep a notice until it is delivered."""
+    return status.but(notices=(*status.notices, new)[-NOTICES_KEPT:])
+
+
 def forgotten_alone(status: CanaryStatus) -> bool:
     """Tell whether delivered notices are worth a write of their own.
 

@@ -5,10 +5,13 @@ API server, or of the controller itself, is no such time.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canary.core.facts import Outage
+from canary.core.phases import TIMED
 from canary.core.situation import Situation
+from canary.core.telling import later
 
 
 def merged(outages: Iterable[Outage]) -> tuple[Outage, ...]:
@@ -34,14 +37,14 @@ def without_outages(situation: Situation) -> Situation:
         spans = (min(each.end, situation.now) - max(each.start, begin) for each in merged(fresh))
         return sum((span for span in spans if span > timedelta(0)), timedelta(0))
 
-    wait, run = status.waiting_for, status.run
-    if wait is not None and wait.deadline is not None:
-        later = lost(wait.since)
-        wait = wait.but(since=wait.since + later, deadline=wait.deadline + later)
+    stage, run = status.stage, status.run
+    if stage is not None and stage.until is not None and stage.name not in TIMED:
+        by = lost(stage.since)
+        stage = stage.but(since=stage.since + by, until=stage.until + by)
     if run is not None:
         holds = (hold.but(since=hold.since + lost(hold.since)) for hold in run.holds)
         run = run.but(holds=tuple(holds))
-    moved = situation.but(waiting_for=wait, run=run)
-    if moved is situation:
+    moved = replace(situation, status=later(status, lost)).but(stage=stage, run=run)
+    if moved.status == status:
         return situation
     return moved.but(outages_until=max(min(each.end, situation.now) for each in fresh))

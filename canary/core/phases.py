@@ -8,7 +8,7 @@ Rule 3: every phase but Terminating has a way out that needs no person.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from canary.api.status import Phase
+from canary.api.status import Phase, Stage
 
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
     {
@@ -60,6 +60,79 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         Phase.TERMINATING: frozenset(),
     }
 )
+
+_REST = frozenset(
+    {
+        Stage.RESOLVING,
+        Stage.FILLING,
+        Stage.RETURNING,
+        Stage.HELD,
+        Stage.BLOCKED,
+        Stage.UNSCALED,
+        Stage.OBSTRUCTED,
+        Stage.SUSPENDED,
+    }
+)
+_RELIEF = frozenset({Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.UPDATING})
+_ANALYSIS = frozenset(
+    {
+        Stage.RESOLVING,
+        Stage.FILLING,
+        Stage.REFUSED,
+        Stage.ROUTING,
+        Stage.ANALYSING,
+        Stage.GATED,
+        Stage.UNGUIDED,
+        Stage.OBSTRUCTED,
+        Stage.PAUSED,
+        Stage.SUSPENDED,
+    }
+)
+
+STAGES: Mapping[Phase, frozenset[Stage]] = MappingProxyType(
+    {
+        Phase.NEW: frozenset({Stage.SUSPENDED}),
+        Phase.INITIALIZING: frozenset(
+            {
+                Stage.HELD,
+                Stage.BLOCKED,
+                Stage.RESOLVING,
+                Stage.CREATING,
+                Stage.FILLING,
+                Stage.PROPAGATING,
+                Stage.ROUTING,
+                Stage.DRAINING,
+                Stage.SUSPENDED,
+            }
+        ),
+        Phase.INITIALIZED: _REST | _RELIEF,
+        Phase.WAITING: frozenset(
+            {
+                Stage.GATED,
+                Stage.HELD,
+                Stage.UNGUIDED,
+                Stage.OBSTRUCTED,
+                Stage.PAUSED,
+                Stage.SUSPENDED,
+            }
+        ),
+        Phase.PROGRESSING: _ANALYSIS,
+        Phase.WAITING_PROMOTION: _ANALYSIS,
+        Phase.PROMOTING: _RELIEF | {Stage.RETURNING, Stage.OBSTRUCTED, Stage.SUSPENDED},
+        Phase.FINALISING: frozenset(
+            {Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.SUSPENDED}
+        ),
+        Phase.SUCCEEDED: _REST | _RELIEF,
+        Phase.FAILED: _REST,
+        Phase.TERMINATING: frozenset(
+            {Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING}
+        ),
+    }
+)
+"""The stages of each phase."""
+
+TIMED = frozenset({Stage.PROPAGATING, Stage.DRAINING})
+"""Stages that time ends well, whatever can be seen of the cluster meanwhile."""
 
 RUNNING = frozenset(
     {

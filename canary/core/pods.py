@@ -6,8 +6,7 @@ comes up its counts tell everything.
 
 from datetime import datetime, timedelta
 
-from canary.api.status import Phase
-from canary.core import waits as why
+from canary.api.status import Phase, Stage
 from canary.core.facts import Workload
 from canary.core.situation import Situation
 
@@ -15,19 +14,19 @@ PATIENCE = timedelta(seconds=5)
 """How long a workload may take to come up before its pods are read: that a pod stays down shows
 seldom sooner, because its kubelet has to try again first."""
 
-_COMING_UP = (why.CANARY_NOT_READY, why.PRIMARY_NOT_READY, why.PRIMARY_UPDATING)
-"""Waits for a workload to come up."""
+_COMING_UP = frozenset({Stage.CREATING, Stage.FILLING, Stage.UPDATING})
+"""Stages in which a workload comes up."""
 
 
 def pods_matter_at(situation: Situation) -> datetime | None:
     """Tell from which moment on pods matter; None while they do not."""
-    workload, wait = _judged_by_pods(situation), situation.status.waiting_for
+    workload, stage = _judged_by_pods(situation), situation.status.stage
     if workload is None or workload.ready():
         return None
-    if wait is None or wait.reason not in _COMING_UP:
+    if stage is None or stage.name not in _COMING_UP:
         # Ready enough to be judged, and still not whole: a pod of it has failed since.
         return situation.now
-    return wait.since + PATIENCE
+    return stage.since + PATIENCE
 
 
 def _judged_by_pods(situation: Situation) -> Workload | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from canary.api.annotations import ACCEPT_RISK
-from canary.api.status import CanaryStatus, Preflight, RiskStatus, Severity
+from canary.api.status import CanaryStatus, Phase, Preflight, RiskStatus, Severity, Stage
 from canary.core import waits as why
 from canary.core.situation import Situation
 
@@ -25,16 +25,19 @@ def preflight_due(status: CanaryStatus, generation: int, now: datetime) -> bool:
     known = status.preflight
     if known is None or known.generation != generation:
         return True
-    wait = status.waiting_for
-    held = wait is not None and wait.reason in HOLDING
-    return held and not known.at <= now < known.at + AGAIN
+    return _held(status) and not known.at <= now < known.at + AGAIN
 
 
 def preflight_at(status: CanaryStatus) -> datetime | None:
     """Tell when a Canary that is held looks at its surroundings again."""
-    wait, known = status.waiting_for, status.preflight
-    held = wait is not None and wait.reason in HOLDING
-    return known.at + AGAIN if held and known is not None else None
+    known = status.preflight
+    return known.at + AGAIN if known is not None and _held(status) else None
+
+
+def _held(status: CanaryStatus) -> bool:
+    """Tell whether a Canary is held that is not initialised yet."""
+    stage = status.stage
+    return stage is not None and stage.name is Stage.HELD and status.phase is Phase.INITIALIZING
 
 
 def note_survey(situation: Situation) -> Situation:

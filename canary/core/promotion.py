@@ -110,8 +110,8 @@ def finalising(situation: Situation) -> Situation:
     routed = situation.facts.routed
     if situation.facts.refusal or (routed is not None and routed.exposes_canary()):
         return _await_route(situation)
-    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the canary to end")
-    return _complete(draining) if draining.waited(situation.facts.policy.drain) else draining
+    draining = situation.drain("waiting for requests in flight on the canary to end")
+    return _complete(draining) if draining.overdue else draining
 
 
 def _await_route(situation: Situation) -> Situation:

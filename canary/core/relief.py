@@ -1,12 +1,12 @@
 """Relief: traffic leaves the primary before an update takes its last pod, or mixes revisions.
 
-The canary serves meanwhile, as it may at a weight of 100. What is waited for tells how far it has
-come: the route turns, requests in flight end, and then the primary is updated.
+The canary serves meanwhile, as it may at a weight of 100. The stage tells how far it has come: the
+route turns, requests in flight end, and then the primary is updated.
 """
 
 from collections.abc import Callable
 
-from canary.api.status import Phase
+from canary.api.status import Phase, Stage
 from canary.core import waits as why
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
@@ -37,15 +37,14 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
     if refusal or not _routes_left(situation):
         message = "waiting for the route to send all traffic to the canary"
         return wait(situation, why.ROUTING, f"{message}: {refusal}" if refusal else message)
-    draining = situation.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
-    drained = draining.waited(draining.facts.policy.drain)
-    return _await_update(draining, wait) if drained else draining
+    draining = situation.drain("waiting for requests in flight on the primary to end")
+    return _await_update(draining, wait) if draining.overdue else draining
 
 
 def still_serves(situation: Situation) -> bool:
     """Tell whether the primary has, or has just had, traffic that its update leaves without a pod."""
     left = _routes_left(situation) and situation.carries_all
-    return _endangered(situation) and not (left and situation.waits_for(why.PRIMARY_UPDATING))
+    return _endangered(situation) and not (left and situation.stage is Stage.UPDATING)
 
 
 def will_be_updated(situation: Situation) -> bool:

@@ -4,22 +4,24 @@ Everything else in the core relies on what is established here. A status that ti
 comes out as it went in.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
-from canary.api.status import Phase, Run, Wait
-from canary.core.phases import IDLE, RUNNING
+from canary.api.status import Phase, Run, StageRecord
+from canary.core.phases import IDLE, RUNNING, STAGES
 from canary.core.situation import Situation
+from canary.core.telling import not_after, stage_said
 from canary.core.weights import FULL
 
 
 def repaired(situation: Situation) -> Situation:
     """Mend a status."""
     status, now = situation.status, situation.now
-    mended = situation.but(
+    mended = replace(situation, status=not_after(status, now)).but(
         phase=_phase(situation),
         last_transition_time=_not_after(status.last_transition_time, now),
         step_started_at=_not_after(status.step_started_at, now),
-        waiting_for=_wait(status.waiting_for, now),
+        stage=_stage(situation),
         run=_run(situation),
         paused=status.paused.but(since=min(status.paused.since, now)) if status.paused else None,
     )
@@ -59,8 +61,13 @@ def _run(situation: Situation) -> Run | None:
     )
 
 
-def _wait(wait: Wait | None, now: datetime) -> Wait | None:
-    return wait and wait.but(since=min(wait.since, now))
+def _stage(situation: Situation) -> StageRecord | None:
+    """Give the stage, or what a status of a release that recorded none says of it."""
+    status, now = situation.status, situation.now
+    known = status.stage or stage_said(status)
+    if known is None or known.name not in STAGES[_phase(situation)]:
+        return None
+    return known.but(since=min(known.since, now), help_at=_not_after(known.help_at, now))
 
 
 def _not_after(moment: datetime | None, now: datetime) -> datetime | None:

@@ -5,7 +5,7 @@ to `promotion.py`.
 """
 
 from canary.api.analysis_spec import PodFailurePolicy
-from canary.api.status import Phase, Severity
+from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import signalled
 from canary.core.capacity import settle_size
@@ -28,13 +28,12 @@ def begin(situation: Situation, revision: Revision) -> Turn:
 
 
 def _fresh(situation: Situation, revision: Revision) -> Situation:
-    new = pin(situation, revision).but(
+    new = pin(situation.go_on(), revision).but(
         failed_checks=0,
         iterations=0,
         metrics=(),
         run=None,
         runs=situation.status.runs + 1,
-        waiting_for=None,
     )
     return new.with_run(
         images=changes(situation.status, revision),
@@ -114,7 +113,7 @@ def progressing(situation: Situation) -> Turn:
 def _route_refused(situation: Situation) -> Situation:
     """Hold the weight where it is: the traffic that a higher one means would not come."""
     message = f"waiting for the route to be accepted: {situation.facts.refusal}"
-    first = not situation.waits_for(why.ROUTE_REFUSED)
+    first = situation.stage is not Stage.REFUSED
     held = situation.progress(why.ROUTE_REFUSED, message)
     if held.overdue:
         return roll_back(held, why.ROUTE_REFUSED, timed_out(message))
@@ -162,7 +161,7 @@ def _hold(situation: Situation, reason: str, message: str, *, late: tuple[str, s
         return roll_back(held, *late)
     if held.step_weight and not situation.held_by(reason):
         held = held.tell(reason, f"The run is held: {said}", Severity.WARN)
-    if stopped(held, Stop.LOOKS) or not situation.waits_for(reason):
+    if stopped(held, Stop.LOOKS) or situation.stage is not held.stage:
         # What is waited for is said before anything is asked that takes its time.
         return held
     judged = look_at_unready(held)

@@ -20,16 +20,19 @@ from canary.api.status import (
     Run,
     RunRecord,
     Severity,
-    Wait,
+    Stage,
+    StageRecord,
 )
 from canary.core.actions import Action
 from canary.core.facts import Facts
 from canary.core.images import images_told, named
 from canary.core.needs import Need
-from canary.core.notices import NOTICES_KEPT, notice
-from canary.core.phases import IDLE, legal
+from canary.core.notices import notice, with_notice
+from canary.core.phases import IDLE, STAGES, TIMED, legal
 from canary.core.plan import Plan, Step, plan
+from canary.core.telling import said
 from canary.core.traffic import Traffic, intended, some_take_part
+from canary.core.waits import DRAINING, stage_of
 from canary.core.weights import FULL
 
 STEPPING = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
@@ -87,7 +90,7 @@ class Situation:
             raise AssertionError(message)
         if phase is self.status.phase:
             return self
-        return self.but(phase=phase, last_transition_time=self.now, waiting_for=None)
+        return self.but(phase=phase, stage=None, last_transition_time=self.now, waiting_for=None)
 
     # --- traffic ---
 
@@ -224,11 +227,58 @@ class Situation:
 
     # --- waiting ---
 
-    def wait(self, reason: str, message: str, limit: timedelta | None = None) -> Self:
-        """Wait for something; the clock of a wait goes on while its reason stays."""
-        before = self.status.waiting_for
-        since = before.since if before and before.reason == reason else self.now
-        return self._wait(reason, message, since, limit)
+    @property
+    def stage(self) -> Stage | None:
+        """How far the phase has come."""
+        return self.status.stage.name if self.status.stage else None
+
+    def at(
+        self, stage: Stage | None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Self:
+        """Be at a stage of the phase; its clock goes on while it is the same."""
+        if stage is None:
+            return self.but(stage=None)
+        if stage not in STAGES[self.status.phase]:
+            message = f"{self.status.phase or 'New'} has no stage {stage}"
+            raise AssertionError(message)
+        record = self.status.stage
+        if record is None or record.name is not stage:
+            record = StageRecord(name=stage, since=self.now)
+        return self.but(stage=record.but(since=since or record.since, until=until))
+
+    def wait(
+        self,
+        reason: str,
+        message: str,
+        limit: timedelta | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> Self:
+        """Wait for something at its stage, within a limit from the beginning of the stage."""
+        stage = stage_of(reason, self.status.phase)
+        waiting = self.at(stage, since=since)
+        if waiting.status.stage is None or limit is None:
+            return waiting.say(reason, message, since=since)
+        until = waiting.status.stage.since + limit
+        deadline = None if stage in TIMED else until
+        timed = waiting.at(stage, until=until)
+        return timed.say(reason, message, since=since, deadline=deadline)
+
+    def say(
+        self,
+        reason: str,
+        message: str,
+        *,
+        since: datetime | None = None,
+        deadline: datetime | None = None,
+    ) -> Self:
+        """Say what is waited for, wherever the phase is."""
+        status = said(self.status, reason, message, self.now, since=since, deadline=deadline)
+        return replace(self, status=status)
+
+    def go_on(self) -> Self:
+        """Wait for nothing."""
+        return self.but(stage=None, waiting_for=None)
 
     def progress(self, reason: str, message: str) -> Self:
         """Wait for something within the progress deadline, and say what stands in its way."""
@@ -236,14 +286,23 @@ class Situation:
 
     def insist(self, reason: str, message: str, *, blocked: str) -> Self:
         """Wait for something that can't be given up; who waits too long calls for help, once."""
-        if not self.waits_for(blocked):
-            waiting = self.progress(reason, message)
-            if not waiting.overdue:
-                return waiting
-            help_wanted = timed_out(self.obstructed(message))
-            told = waiting.tell(blocked, help_wanted, Severity.ERROR, alert=True)
-            return told.wait(blocked, self.obstructed(message))
-        return self.wait(blocked, self.obstructed(message))
+        said = self.obstructed(message)
+        if self._called_for_help(stage_of(reason, self.status.phase)):
+            return self.wait(blocked, said)
+        waiting = self.progress(reason, message)
+        stage = waiting.status.stage
+        if stage is None or not waiting.overdue:
+            return waiting
+        told = waiting.tell(blocked, timed_out(said), Severity.ERROR, alert=True)
+        return told.but(stage=stage.but(help_at=self.now)).wait(blocked, said)
+
+    def _called_for_help(self, stage: Stage | None) -> bool:
+        record = self.status.stage
+        return record is not None and record.name is stage and record.help_at is not None
+
+    def drain(self, message: str) -> Self:
+        """Give what is in flight on a side that has lost its traffic its time to end."""
+        return self.wait(DRAINING, message, self.facts.policy.drain)
 
     def obstructed(self, message: str) -> str:
         """Add what stands in the way to what is waited for."""
@@ -253,7 +312,7 @@ class Situation:
         """Wait for something whose clock goes on whatever else is waited for meanwhile."""
         holding = self.note_hold(reason)
         since = next(each.since for each in holding.current_run.holds if each.reason == reason)
-        return holding._wait(reason, message, since, limit)  # noqa: SLF001 - of its own kind
+        return holding.wait(reason, message, limit, since=since)
 
     def note_hold(self, reason: str) -> Self:
         """Note that something holds the run, where it is not noted yet."""
@@ -282,31 +341,20 @@ class Situation:
             )
         )
 
-    def _wait(self, reason: str, message: str, since: datetime, limit: timedelta | None) -> Self:
-        deadline = since + limit if limit is not None else None
-        wait = Wait(reason=reason, message=message, since=since, deadline=deadline)
-        return self.but(waiting_for=wait)
-
-    def waits_for(self, *reasons: str) -> bool:
-        """Tell whether this is what was waited for before this decision."""
-        return self.status.waiting_for is not None and self.status.waiting_for.reason in reasons
-
     def held_by(self, reason: str) -> bool:
         """Tell whether this holds the run."""
         run = self.status.run
         return run is not None and any(hold.reason == reason for hold in run.holds)
 
-    def waited(self, span: timedelta) -> bool:
-        """Tell whether the wait has gone on for so long."""
-        wait = self.status.waiting_for
-        return wait is not None and self.now >= wait.since + span
-
     @property
     def overdue(self) -> bool:
-        """Whether the wait has passed its deadline; none passes while nothing can be seen."""
-        wait, away_since = self.status.waiting_for, self.facts.away_since
-        clock = self.now if away_since is None else min(self.now, away_since)
-        return wait is not None and wait.deadline is not None and clock >= wait.deadline
+        """Whether the stage has come to its end; no deadline passes while nothing can be seen."""
+        stage, away_since = self.status.stage, self.facts.away_since
+        if stage is None or stage.until is None:
+            return False
+        stands = away_since is not None and stage.name not in TIMED
+        clock = min(self.now, away_since) if stands and away_since else self.now
+        return clock >= stage.until
 
     @property
     def progress_deadline(self) -> timedelta:
@@ -410,7 +458,7 @@ class Situation:
             event=event,
             taken=self.facts.delivered,
         )
-        return self.but(notices=(*self.status.notices, told)[-NOTICES_KEPT:])
+        return replace(self, status=with_notice(self.status, told))
 
     def without_event(self, reason: str) -> Self:
         """Leave it to another event of this decision to say what the notice for a reason says."""

@@ -1,6 +1,8 @@
 """Terminating: the target gets its pods and its traffic back before anything is removed."""
 
-from canary.api.status import Phase, Severity
+from datetime import datetime
+
+from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.facts import Facts
 from canary.core.situation import Situation
@@ -12,16 +14,16 @@ def terminate(situation: Situation) -> Situation:
     if not facts.has_finalizer:
         return situation
     leaving = situation.enter(Phase.TERMINATING)
-    if leaving.waits_for(why.RELEASING):
+    if leaving.stage is Stage.RELEASING:
         return leaving
     if not situation.spec.reverts_on_deletion:
         return _release(leaving)
     if facts.target is None:
         # Where nothing is known of the target, it may still be there.
         return _restore(leaving) if facts.obstacle else _release(leaving)
-    if leaving.waits_for(why.DRAINING):
-        return _release(leaving) if leaving.waited(facts.policy.drain) else leaving
-    if leaving.waits_for(why.RESTORING, why.RESTORING_BLOCKED) or _target_may_serve(facts):
+    if leaving.stage is Stage.DRAINING:
+        return _drain(leaving)
+    if leaving.stage is Stage.RESTORING or _target_may_serve(facts):
         return _restore(leaving)
     message = (
         f"waiting for all pods of {facts.target.name} to be ready before traffic returns to them; "
@@ -49,15 +51,28 @@ def _target_may_serve(facts: Facts) -> bool:
 
 def _restore(leaving: Situation) -> Situation:
     if leaving.facts.restored:
-        return leaving.wait(why.DRAINING, "waiting for requests in flight on the primary to end")
-    obstacle = leaving.facts.obstacle
-    stuck = obstacle and leaving.waits_for(why.RESTORING_BLOCKED)
-    if stuck and leaving.waited(leaving.progress_deadline):
+        return _drain(leaving)
+    obstacle, given_up_at = leaving.facts.obstacle, _given_up_at(leaving)
+    if given_up_at is not None and leaving.now >= given_up_at:
         # It has not become possible since help was called for: what could be done is done.
         message = f"The Canary is deleted, but not everything could be given back: {obstacle}"
         return _release(leaving.tell("NotGivenBack", message, Severity.ERROR, alert=True))
     message = "waiting for traffic to return to the target"
-    return leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)
+    waiting = leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)
+    until = _given_up_at(waiting)
+    return waiting.at(Stage.RESTORING, until=until) if until else waiting
+
+
+def _given_up_at(leaving: Situation) -> datetime | None:
+    """Tell when what cannot be given back is given up: some time after someone was asked to look."""
+    stage = leaving.status.stage
+    asked = stage.help_at if stage and stage.name is Stage.RESTORING else None
+    return asked + leaving.progress_deadline if asked and leaving.facts.obstacle else None
+
+
+def _drain(leaving: Situation) -> Situation:
+    draining = leaving.drain("waiting for requests in flight on the primary to end")
+    return _release(draining) if draining.overdue else draining
 
 
 def _release(leaving: Situation) -> Situation:

@@ -1,7 +1,9 @@
-"""What a Canary can wait for: a reason for machines, and what it means for people."""
+"""What a Canary can wait for: a reason for machines, what it means for people, and its stage."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from canary.api.status import Phase, Stage
 
 TARGET_MISSING = "TargetMissing"
 REVISION_UNKNOWN = "RevisionUnknown"
@@ -139,3 +141,48 @@ WRONG = frozenset(
     }
 )
 """Waits that mean that something is wrong, and not only that something takes its time."""
+
+_STAGES: Mapping[str, Stage] = MappingProxyType(
+    {
+        RIVAL_LEAVING: Stage.HELD,
+        SELECTORS_LOST: Stage.HELD,
+        WEIGHTS_IGNORED: Stage.HELD,
+        REFERENCE_BROKEN: Stage.HELD,
+        NAME_TAKEN: Stage.BLOCKED,
+        TARGET_MISSING: Stage.RESOLVING,
+        REVISION_UNKNOWN: Stage.RESOLVING,
+        PRIMARY_NOT_READY: Stage.FILLING,
+        CANARY_NOT_READY: Stage.FILLING,
+        TARGET_NOT_READY: Stage.FILLING,
+        TERMINATION_BLOCKED: Stage.FILLING,
+        PROPAGATING: Stage.PROPAGATING,
+        ROUTING: Stage.ROUTING,
+        ROUTING_BLOCKED: Stage.ROUTING,
+        DRAINING: Stage.DRAINING,
+        PRIMARY_UPDATING: Stage.UPDATING,
+        PRIMARY_SHORT: Stage.RETURNING,
+        TRAFFIC_RETURNING: Stage.RETURNING,
+        ANALYSIS_DUE: Stage.ANALYSING,
+        CHECKS_FAILING: Stage.ANALYSING,
+        ANALYSIS_INCONCLUSIVE: Stage.ANALYSING,
+        ROLLOUT_GATE: Stage.GATED,
+        TRAFFIC_GATE: Stage.GATED,
+        PROMOTION_GATE: Stage.GATED,
+        ROUTE_REFUSED: Stage.REFUSED,
+        SPEC_INVALID: Stage.UNGUIDED,
+        OBSTACLE: Stage.OBSTRUCTED,
+        AUTOSCALER_MISSING: Stage.UNSCALED,
+        RESTORING: Stage.RESTORING,
+        RESTORING_BLOCKED: Stage.RESTORING,
+        RELEASING: Stage.RELEASING,
+        PAUSED: Stage.PAUSED,
+        SUSPENDED: Stage.SUSPENDED,
+    }
+)
+
+
+def stage_of(reason: str, phase: Phase) -> Stage | None:
+    """Give the stage at which something is waited for; None where it is one of no stage."""
+    if reason == PRIMARY_UPDATING and phase is Phase.INITIALIZING:
+        return Stage.CREATING
+    return _STAGES.get(reason)

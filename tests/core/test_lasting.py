@@ -6,8 +6,8 @@ from canary.api.status import CanaryStatus, Phase, Severity, Wait
 from canary.core import waits
 from canary.core.decide import obstructed
 from canary.core.facts import Facts
-from canary.core.lasting import LASTS, tell_waits
-from canary.core.situation import Decision, Situation
+from canary.core.situation import Decision
+from canary.core.telling import LASTS, tell_waits
 from tests.builders import a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
 
@@ -111,8 +111,8 @@ def test_a_wait_at_its_deadline_is_told_by_what_ends_it():
 @pytest.mark.parametrize("reason", sorted(waits.MEANINGS))
 def test_what_is_told_as_it_begins_or_is_a_matter_of_course_is_not_told_as_lasting(reason):
     status = a_status(waiting_for=Wait(reason=reason, message="waiting", since=at(0)))
-    situation = Situation.of(a_spec(), status, GONE, at(86_400))
-    notices = tell_waits(situation, status).status.notices
+    later = tell_waits(status, status, at(86_400), overdue=False, delivered=frozenset())
+    notices = later.notices
     assert [each.reason for each in notices] == [reason] * (reason in waits.LASTING)
 
 

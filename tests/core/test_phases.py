@@ -14,9 +14,9 @@ from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Wait
 from canary.core import waits
 from canary.core.conditions import SENTENCES
 from canary.core.facts import Command, Facts, Revision
-from canary.core.lasting import LASTS
 from canary.core.phases import IDLE, RUNNING, TRANSITIONS, diagram, legal
 from canary.core.situation import Situation
+from canary.core.telling import LASTS
 from canary.core.traffic import Seen
 from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
