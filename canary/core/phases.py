@@ -1,11 +1,14 @@
-"""The transition table: which phase may follow which.
+"""The transition table: which phase may follow which, and which stages each phase has.
 
-Rule 1: every change of phase is in this table; `Situation.enter` refuses any other.
-Rule 2: the diagram in the docs is drawn from it (`diagram`), and a test keeps it so.
+Rule 1: every change of phase or stage is in this table; `Situation.enter` and `Situation.at` refuse
+any other. A phase begins at no stage, and at rest there is none.
+Rule 2: the diagrams in the docs are drawn from it, and a test keeps them so.
 Rule 3: every phase but Terminating has a way out that needs no person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 from canary.api.status import Phase, Stage
@@ -61,75 +64,102 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
     }
 )
 
-_REST = frozenset(
-    {
-        Stage.RESOLVING,
-        Stage.FILLING,
-        Stage.RETURNING,
-        Stage.HELD,
-        Stage.BLOCKED,
-        Stage.UNSCALED,
-        Stage.OBSTRUCTED,
-        Stage.SUSPENDED,
-    }
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The stages of a phase: each is a state of its own."""
+
+    path: tuple[Stage, ...] = ()
+    """In the order in which the phase goes through them; any of them may be skipped."""
+    aside: tuple[Stage, ...] = ()
+    """Reached from anywhere in the phase, and left for anywhere in it."""
+    returns: bool = True
+    """Whether the phase falls back to an earlier stage when what it has come to is lost."""
+
+    def __iter__(self) -> Iterator[Stage]:
+        yield from self.path
+        yield from self.aside
+
+    def legal(self, before: Stage | None, after: Stage | None) -> bool:
+        """Tell whether one stage may follow another; None is no stage."""
+        if after is not None and after not in self:
+            return False
+        if self.returns or after is before or before not in self.path:
+            return True
+        return after in self.path and self.path.index(after) > self.path.index(before)
+
+
+_RELIEF = (Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.UPDATING, Stage.RETURNING)
+_REST = (
+    Stage.RESOLVING,
+    Stage.HELD,
+    Stage.BLOCKED,
+    Stage.UNSCALED,
+    Stage.OBSTRUCTED,
+    Stage.SUSPENDED,
 )
-_RELIEF = frozenset({Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.UPDATING})
-_ANALYSIS = frozenset(
-    {
-        Stage.RESOLVING,
-        Stage.FILLING,
-        Stage.REFUSED,
-        Stage.ROUTING,
-        Stage.ANALYSING,
-        Stage.GATED,
-        Stage.UNGUIDED,
-        Stage.OBSTRUCTED,
-        Stage.PAUSED,
-        Stage.SUSPENDED,
-    }
+_ANALYSIS = Stages(
+    path=(Stage.RESOLVING, Stage.FILLING, Stage.ROUTING, Stage.ANALYSING, Stage.GATED),
+    aside=(Stage.REFUSED, Stage.UNGUIDED, Stage.OBSTRUCTED, Stage.PAUSED, Stage.SUSPENDED),
 )
 
-STAGES: Mapping[Phase, frozenset[Stage]] = MappingProxyType(
+STAGES: Mapping[Phase, Stages] = MappingProxyType(
     {
-        Phase.NEW: frozenset({Stage.SUSPENDED}),
-        Phase.INITIALIZING: frozenset(
-            {
-                Stage.HELD,
-                Stage.BLOCKED,
-                Stage.RESOLVING,
+        Phase.NEW: Stages(aside=(Stage.SUSPENDED,)),
+        Phase.INITIALIZING: Stages(
+            path=(
                 Stage.CREATING,
                 Stage.FILLING,
                 Stage.PROPAGATING,
                 Stage.ROUTING,
                 Stage.DRAINING,
-                Stage.SUSPENDED,
-            }
+            ),
+            aside=(Stage.HELD, Stage.BLOCKED, Stage.RESOLVING, Stage.SUSPENDED),
         ),
-        Phase.INITIALIZED: _REST | _RELIEF,
-        Phase.WAITING: frozenset(
-            {
-                Stage.GATED,
-                Stage.HELD,
-                Stage.UNGUIDED,
-                Stage.OBSTRUCTED,
-                Stage.PAUSED,
-                Stage.SUSPENDED,
-            }
+        Phase.INITIALIZED: Stages(path=_RELIEF, aside=_REST),
+        Phase.WAITING: Stages(
+            path=(Stage.GATED, Stage.HELD),
+            aside=(Stage.UNGUIDED, Stage.OBSTRUCTED, Stage.PAUSED, Stage.SUSPENDED),
         ),
         Phase.PROGRESSING: _ANALYSIS,
         Phase.WAITING_PROMOTION: _ANALYSIS,
-        Phase.PROMOTING: _RELIEF | {Stage.RETURNING, Stage.OBSTRUCTED, Stage.SUSPENDED},
-        Phase.FINALISING: frozenset(
-            {Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.SUSPENDED}
+        Phase.PROMOTING: Stages(path=_RELIEF, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED)),
+        Phase.FINALISING: Stages(
+            path=(Stage.ROUTING, Stage.DRAINING), aside=(Stage.FILLING, Stage.SUSPENDED)
         ),
-        Phase.SUCCEEDED: _REST | _RELIEF,
-        Phase.FAILED: _REST,
-        Phase.TERMINATING: frozenset(
-            {Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING}
+        Phase.SUCCEEDED: Stages(path=_RELIEF, aside=_REST),
+        Phase.FAILED: Stages(path=(Stage.FILLING, Stage.RETURNING), aside=_REST),
+        Phase.TERMINATING: Stages(
+            path=(Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING), returns=False
         ),
     }
 )
-"""The stages of each phase."""
+
+STAGE_SENTENCES: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.HELD: "Nothing begins until something else is settled.",
+        Stage.BLOCKED: "A name that tidegate needs is taken.",
+        Stage.RESOLVING: "The target, or something that it needs, is missing.",
+        Stage.CREATING: "The primary is made, or given the revision of the target.",
+        Stage.FILLING: "Pods come up before traffic moves to them.",
+        Stage.PROPAGATING: "Proxies learn of new services.",
+        Stage.ROUTING: "The route is being turned.",
+        Stage.DRAINING: "Requests in flight finish on the side that has lost its traffic.",
+        Stage.UPDATING: "The pods of the primary are replaced by those of its new revision.",
+        Stage.RETURNING: "Traffic goes back to the primary.",
+        Stage.ANALYSING: "The canary is analysed at each interval.",
+        Stage.GATED: "A gate is shut.",
+        Stage.REFUSED: "The route was rejected by the gateway's controller.",
+        Stage.UNGUIDED: "No valid spec is known.",
+        Stage.OBSTRUCTED: "Something cannot be read or written.",
+        Stage.UNSCALED: "The autoscaler that scales the primary is missing.",
+        Stage.RESTORING: "Routes are put back as they were found.",
+        Stage.RELEASING: "The finalizer is being removed.",
+        Stage.PAUSED: "A person has paused the run.",
+        Stage.SUSPENDED: "`spec.suspend` is true.",
+    }
+)
+"""What each stage means, for people."""
 
 TIMED = frozenset({Stage.PROPAGATING, Stage.DRAINING})
 """Stages that time ends well, whatever can be seen of the cluster meanwhile."""
@@ -171,4 +201,20 @@ def diagram() -> str:
         for before, followers in TRANSITIONS.items()
         if before is not Phase.NEW and Phase.TERMINATING in followers
     ]
+    return "\n".join(lines) + "\n"
+
+
+def stages_diagram() -> str:
+    """Draw the stages of each phase as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2"]
+    for phase, stages in STAGES.items():
+        if phase is Phase.NEW:
+            continue
+        names = {stage: f"{phase}{stage}" for stage in stages}
+        lines += [f"    state {phase} {{"]
+        lines += [f'        state "{stage}" as {name}' for stage, name in names.items()]
+        lines += [
+            f"        {names[before]} --> {names[after]}" for before, after in pairwise(stages.path)
+        ]
+        lines += ["    }"]
     return "\n".join(lines) + "\n"

@@ -105,8 +105,9 @@ def _restore_canary(situation: Situation) -> Situation:
     back = f"its weight is back at {weight} %" if weight else "requests are mirrored to it again"
     message = f"{situation.target_name} is ready again: {back}"
     restored = situation.resume(weight).with_run(analysis_passed=False).look_again()
-    waiting = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")
-    return waiting.tell("TrafficRestored", message)
+    if restored.status.phase is not Phase.WAITING:
+        restored = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")
+    return restored.tell("TrafficRestored", message)
 
 
 def _restore_primary(situation: Situation) -> Situation:

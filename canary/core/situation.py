@@ -236,11 +236,14 @@ class Situation:
         self, stage: Stage | None, *, since: datetime | None = None, until: datetime | None = None
     ) -> Self:
         """Be at a stage of the phase; its clock goes on while it is the same."""
+        if not STAGES[self.status.phase].legal(self.stage, stage):
+            message = (
+                f"{self.status.phase or 'New'}: {self.stage or 'no stage'} cannot be followed by "
+                f"{stage or 'no stage'}"
+            )
+            raise AssertionError(message)
         if stage is None:
             return self.but(stage=None)
-        if stage not in STAGES[self.status.phase]:
-            message = f"{self.status.phase or 'New'} has no stage {stage}"
-            raise AssertionError(message)
         record = self.status.stage
         if record is None or record.name is not stage:
             record = StageRecord(name=stage, since=self.now)
@@ -278,7 +281,7 @@ class Situation:
 
     def go_on(self) -> Self:
         """Wait for nothing."""
-        return self.but(stage=None, waiting_for=None)
+        return self.at(None).but(waiting_for=None)
 
     def progress(self, reason: str, message: str) -> Self:
         """Wait for something within the progress deadline, and say what stands in its way."""

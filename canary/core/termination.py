@@ -18,11 +18,13 @@ def terminate(situation: Situation) -> Situation:
         return leaving
     if not situation.spec.reverts_on_deletion:
         return _release(leaving)
-    if facts.target is None:
-        # Where nothing is known of the target, it may still be there.
-        return _restore(leaving) if facts.obstacle else _release(leaving)
+    if facts.target is None and not facts.obstacle:
+        return _release(leaving)
     if leaving.stage is Stage.DRAINING:
         return _drain(leaving)
+    if facts.target is None:
+        # Where nothing is known of the target, it may still be there.
+        return _restore(leaving)
     if leaving.stage is Stage.RESTORING or _target_may_serve(facts):
         return _restore(leaving)
     message = (

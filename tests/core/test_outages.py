@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary.api.status import Hold, Phase, Wait
+from canary.api.status import Hold, Phase, Stage, StageRecord, Wait
 from canary.core import waits
 from canary.core.facts import Outage
 from canary.core.outages import merged, without_outages
@@ -15,18 +15,20 @@ from tests.builders import a_run, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided, up
 
 WAIT = Wait(reason=waits.CANARY_NOT_READY, since=at(100), deadline=at(700))
+STAGE = StageRecord(name=Stage.FILLING, since=at(100), until=at(700))
 GATE = Hold(reason=waits.PROMOTION_GATE, since=at(50))
 
 
 def a_situation(now: int, *outages: tuple[int, int], **status: object) -> Situation:
     facts = some_facts(outages=tuple(Outage(at(start), at(end)) for start, end in outages))
-    fields = {"waiting_for": WAIT, "run": a_run(holds=(GATE,))} | status
+    fields = {"waiting_for": WAIT, "stage": STAGE, "run": a_run(holds=(GATE,))} | status
     return Situation.of(a_spec(), a_status(Phase.PROGRESSING, **fields), facts, at(now))
 
 
 def test_an_outage_during_a_wait_moves_its_deadline_by_as_much():
     after = without_outages(a_situation(600, (200, 500))).status
     assert after.waiting_for == WAIT.but(since=at(400), deadline=at(1000))
+    assert after.stage == STAGE.but(since=at(400), until=at(1000))
     assert after.run is not None
     assert after.run.holds == (GATE.but(since=at(350)),)
     assert after.outages_until == at(500)
@@ -48,11 +50,13 @@ def test_an_outage_counts_once_however_often_it_is_told():
             (200, 500),
             (700, 800),
             waiting_for=once.status.waiting_for,
+            stage=once.status.stage,
             run=once.status.run,
             outages_until=once.status.outages_until,
         )
     )
     assert more.status.waiting_for == WAIT.but(since=at(500), deadline=at(1100))
+    assert more.status.stage == STAGE.but(since=at(500), until=at(1100))
 
 
 def test_what_was_away_for_several_reasons_at_once_was_away_once():
@@ -62,19 +66,35 @@ def test_what_was_away_for_several_reasons_at_once_was_away_once():
     )
     after = without_outages(a_situation(600, (200, 400), (300, 500))).status
     assert after.waiting_for == WAIT.but(since=at(400), deadline=at(1000))
+    assert after.stage == STAGE.but(since=at(400), until=at(1000))
 
 
 @pytest.mark.parametrize(
     "status",
     [
-        {"waiting_for": None, "run": None},
-        {"waiting_for": Wait(reason=waits.TARGET_MISSING, since=at(100)), "run": None},
-        {"waiting_for": WAIT.but(since=at(550), deadline=at(900)), "run": None},
+        {"waiting_for": None, "stage": None},
+        {
+            "waiting_for": Wait(reason=waits.TARGET_MISSING, since=at(100)),
+            "stage": STAGE.but(until=None),
+        },
+        {
+            "waiting_for": Wait(reason=waits.DRAINING, since=at(100)),
+            "stage": StageRecord(name=Stage.DRAINING, since=at(100), until=at(110)),
+        },
+        {
+            "waiting_for": WAIT.but(since=at(550), deadline=at(900)),
+            "stage": STAGE.but(since=at(550), until=at(900)),
+        },
     ],
-    ids=["no wait", "a wait without an end", "a wait that began afterwards"],
+    ids=[
+        "no wait",
+        "a wait without an end",
+        "a wait that time ends well",
+        "a wait that began afterwards",
+    ],
 )
 def test_where_no_clock_runs_an_outage_changes_nothing(status):
-    situation = a_situation(600, (200, 500), **status)
+    situation = a_situation(600, (200, 500), run=None, **status)
     assert without_outages(situation) is situation
 
 
@@ -106,9 +126,11 @@ def test_while_something_is_away_no_deadline_passes_and_it_is_looked_at_again():
 def test_a_deadline_is_as_far_as_the_time_that_was_seen(outages, now):
     """The oracle counts second by second."""
     situation = a_situation(now, *outages)
-    wait = without_outages(situation).status.waiting_for
+    after = without_outages(situation).status
+    wait, stage = after.waiting_for, after.stage
     assert wait is not None
     assert wait.deadline is not None
+    assert stage == STAGE.but(since=wait.since, until=wait.deadline)
     unseen = sum(any(start <= second < end for start, end in outages) for second in range(100, now))
     assert wait.deadline == at(700) + timedelta(seconds=unseen)
     assert wait.deadline - wait.since == timedelta(seconds=600)

@@ -10,11 +10,20 @@ import pytest
 
 from analysis.model import Verdict
 from canary.api.canary import CanarySpec
-from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Wait
+from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Stage, Wait
 from canary.core import waits
 from canary.core.conditions import SENTENCES
 from canary.core.facts import Command, Facts, Revision
-from canary.core.phases import IDLE, RUNNING, TRANSITIONS, diagram, legal
+from canary.core.phases import (
+    IDLE,
+    RUNNING,
+    STAGE_SENTENCES,
+    STAGES,
+    TRANSITIONS,
+    diagram,
+    legal,
+    stages_diagram,
+)
 from canary.core.situation import Situation
 from canary.core.telling import LASTS
 from canary.core.traffic import Seen
@@ -251,6 +260,12 @@ def _document() -> str:
     phases = "\n".join(
         f"- **{phase or 'New'}**: {SENTENCES[phase]}" for phase in Phase if phase in SENTENCES
     )
+    stages = "\n".join(f"- **{stage}**: {STAGE_SENTENCES[stage]}" for stage in Stage)
+    aside = "\n".join(
+        f"- {phase}: {', '.join(stages.aside)}"
+        for phase, stages in STAGES.items()
+        if phase and stages.aside
+    )
     meanings = "\n".join(f"- `{reason}`: {meaning}" for reason, meaning in waits.MEANINGS.items())
     lasting = ", ".join(f"`{reason}`" for reason in waits.MEANINGS if reason in waits.LASTING)
     return f"""# Phases
@@ -267,9 +282,27 @@ A change that is not in the table cannot be made.
 
 {phases}
 
+## How far a phase has come
+
+`status.stage` says how far the phase has come, since when, and until when where time ends it.
+At rest there is none.
+The arrows show the order; a stage may be skipped.
+A phase falls back to an earlier stage when what it has come to is lost, but a deletion never goes back.
+
+```mermaid
+{stages_diagram()}```
+
+These stages come from anywhere in their phase, and lead to anywhere in it:
+
+{aside}
+
+What each stage means:
+
+{stages}
+
 ## What a Canary waits for
 
-`status.waitingFor` says what is missing, since when, and until when it is waited for.
+`status.waitingFor` says in words what is missing, since when, and until when it is waited for.
 An event with the same reason tells once of a wait that has lasted {LASTS.seconds} s, and \
 `WaitEnded` of its end: {lasting}.
 Most others leave an event as they begin.

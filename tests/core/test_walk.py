@@ -25,7 +25,7 @@ from canary.api.canary import CanarySpec
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Phase, read_status, write_status
+from canary.api.status import CanaryStatus, Phase, Wait, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
 from canary.core.decide import decide
@@ -34,6 +34,7 @@ from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.plan import plan
 from canary.core.situation import Decision
+from canary.core.telling import stage_said
 from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE
 from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
@@ -320,6 +321,7 @@ class Journey(RuleBasedStateMachine):
             assert need not in self.questions, "a question was asked in an earlier decision"
             self.world.apply(outcome.meanwhile)
             answers[need] = self._answer(need)
+        self._check_words(outcome, self._facts(answers))
         self.answered = set(answers)
         assert outcome.wake_at is None or outcome.wake_at > self.world.now
         assert legal(self.status.phase, outcome.status.phase)
@@ -368,6 +370,18 @@ class Journey(RuleBasedStateMachine):
 
     # --- what holds ---
 
+    def _check_words(self, decision: Decision, facts: Facts) -> None:
+        """What is decided hangs on no words; a release without stages has meant them so."""
+        other = Wait(reason="Other", message="waiting for something else", since=self.world.now)
+        unsaid = self.status.but(waiting_for=other)
+        again = decide(self.spec, unsaid, facts, self.world.now)
+        assert isinstance(again, Decision)
+        assert _wordless(again.status) == _wordless(decision.status)
+        assert again.actions == decision.actions
+        stage, told = decision.status.stage, stage_said(decision.status.but(stage=None))
+        if decision.status.waiting_for is not None:
+            assert (told and told.name) == (stage and stage.name)
+
     def _check_promotion(self, before: Workload | None) -> None:
         """The primary gets a new revision only when that one was analysed."""
         after = self.world.primary
@@ -388,7 +402,7 @@ class Journey(RuleBasedStateMachine):
         self._check_nobody_is_stranded(decision, target_serves, primary_serves)
         weight, before = decision.status.canary_weight, self.status.canary_weight
         # Without a route the target serves by the apex service, whatever the status said.
-        unrouted = decision.status.phase is Phase.INITIALIZING and routed is None
+        unrouted = routed is None and Phase.INITIALIZING in {self.status.phase, decision.status.phase}
         if weight < before and not unrouted:
             assert primary_serves or not target_serves
         if weight > before:
@@ -565,6 +579,13 @@ class Journey(RuleBasedStateMachine):
             assert bool(status.canary_weight) == bool(world.target.replicas)
             if world.autoscaled and not world.target.replicas:
                 assert world.paused
+
+
+def _wordless(status: CanaryStatus) -> CanaryStatus:
+    """Leave out what is for people only, and what is written with any other change."""
+    records = tuple(each.but(message="") for each in status.commands)
+    spoken = {"waiting_for": None, "conditions": (), "notices": (), "history": ()}
+    return status.but(**spoken, commands=records, target_version="")
 
 
 TestJourney = Journey.TestCase
