@@ -402,7 +402,8 @@ class Journey(RuleBasedStateMachine):
         self._check_nobody_is_stranded(decision, target_serves, primary_serves)
         weight, before = decision.status.canary_weight, self.status.canary_weight
         # Without a route the target serves by the apex service, whatever the status said.
-        unrouted = routed is None and Phase.INITIALIZING in {self.status.phase, decision.status.phase}
+        phases = {self.status.phase, decision.status.phase}
+        unrouted = routed is None and Phase.INITIALIZING in phases
         if weight < before and not unrouted:
             assert primary_serves or not target_serves
         if weight > before:
