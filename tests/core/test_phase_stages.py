@@ -21,6 +21,7 @@ from canary.core.traffic import Seen
 from tests.builders import (
     NEW,
     OLD,
+    a_peer,
     a_primary,
     a_run,
     a_spec,
@@ -104,7 +105,9 @@ def _relieved(before: CanaryStatus, facts: Facts) -> Iterator[Way]:
 
 def _initializing() -> Iterator[Way]:
     new = a_status(Phase.INITIALIZING, last_promoted_spec="", last_applied_spec=OLD)
-    yield Way(before=new, facts=some_facts(rival="other"), stage=Stage.HELD)
+    yield Way(
+        before=new, facts=some_facts(others=(a_peer("former", deleting=True),)), stage=Stage.HELD
+    )
     yield Way(before=new, facts=some_facts(taken="taken"), stage=Stage.BLOCKED)
     yield Way(before=new, facts=some_facts(target=None), stage=Stage.RESOLVING)
     yield Way(before=new, facts=some_facts(primary=None), stage=Stage.CREATING)
