@@ -23,7 +23,7 @@ BUILD_LOG = ROOT / ".cache" / "build.log"
 
 #: What decides, renders or judges is covered to the last branch.
 PURE = (
-    "canary/core/*,canary/api/*,canary/resources/*,canary/routers/*,"
+    "canary/core/*,canary/api/*,canary/objects/*,canary/resources/*,canary/routers/*,"
     "canary/replicas/membership.py,canary/replicas/shares.py,canary/views/*,analysis/judges/*"
 )
 SLOW = "story or delivery"

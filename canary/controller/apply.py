@@ -19,8 +19,9 @@ from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
 from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadRecord, pack, packed
+from canary.controller.rendering import Wanted
 from canary.controller.store import Store
-from canary.controller.wanted import Renderer, Wanted
+from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import (
     Action,
@@ -149,7 +150,7 @@ class Applier:
         return True
 
     def _attempt(self, wanted: Wanted) -> tuple[object, ...]:
-        return packed(wanted.rendered), self._store.content(wanted.key)
+        return packed(wanted.render.mended(wanted.existing)), self._store.content(wanted.key)
 
     def _behind(self, record: CanaryRecord, action: Rendered) -> tuple[object, ...]:
         match action:
@@ -179,7 +180,7 @@ class Applier:
         written = []
         for each in objects:
             if each.missing and not self._made.recall(each.key, self._attempt(each)):
-                written.append((each.key, await self._writer.write(each)))
+                written.append((each.key, await self._writer.write(each.render, each.existing)))
                 self._store.changes.settle(each.key)
         return written
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from canary.api.kinds import ObjectKey
-from canary.api.ownership import ownerless
 from canary.controller.memo import Memo
 from canary.controller.records import Packed
+from canary.objects.ownership import ownerless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

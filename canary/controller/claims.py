@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from canary.api.kinds import SERVICE, ObjectKey
-from canary.api.ownership import CanaryOwner, adopted, canary_owners, ours, ours_or_ownerless
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import Packed
 from canary.controller.store import Store
+from canary.objects.ownership import CanaryOwner, adopted, canary_owners, ours, ours_or_ownerless
 
 _OTHER_SERVICE = "set another name in spec.service.name"
 _OTHER_TARGET = "give the target another name"
@@ -92,4 +92,4 @@ def _to_create(record: CanaryRecord) -> Iterator[ObjectKey]:
         yield ObjectKey(kind=SERVICE, namespace=namespace, name=name)
     yield from record.autoscalers[1:]
     if record.router:
-        yield from record.router.objects(record.canary)[1:]
+        yield from record.router.objects(record.canary).own

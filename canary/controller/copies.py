@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, ObjectKey
-from canary.api.ownership import ours, own_metadata, refers_to_canary
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.configs import KINDS, ConfigReader
 from canary.controller.records import ConfigRecord, WorkloadRecord
 from canary.controller.sources import Source
-from canary.controller.wanted import Wanted
 from canary.controller.writer import Writer
 from canary.errors import NameTaken
+from canary.objects.ownership import ours, own_metadata, refers_to_canary
 from canary.resources.configs import ConfigReference, checksum, config_copy, copy_name
 from canary.resources.names import primary_name
 
@@ -101,9 +100,10 @@ class Copies:
         found = await self._configs.read(namespace, original)
         if found is None or checksum(found) != content:
             return False
-        copy = config_copy(canary, found, name=name, include_label_prefixes=self._label_prefixes)
-        key = ObjectKey(kind=kind, namespace=namespace, name=name)
-        await self._writer.write(Wanted(key=key, rendered=copy, existing=None))
+        copy = config_copy(
+            canary, found, kind=kind, name=name, include_label_prefixes=self._label_prefixes
+        )
+        await self._writer.write(copy, None)
         return True
 
     async def _restore(

@@ -73,7 +73,7 @@ def dependencies(
             yield ObjectKey(kind=SERVICE, namespace=namespace, name=f"{apex}{suffix}")
     yield from record.autoscalers
     if record.router:
-        yield from record.router.objects(canary)
+        yield from record.router.objects(canary).all
     yield from former_routes(record)
     yield from templates_of(record)
     for reference in _references(target, primary):
@@ -95,7 +95,7 @@ def needs(
     yield SERVICE, namespace
     for key in record.autoscalers:
         yield key.kind, namespace
-    for key in record.router.objects(canary) if record.router else ():
+    for key in record.router.objects(canary).all if record.router else ():
         yield key.kind, key.namespace
     for reference in _references(target, primary):
         if reference.kind in configs:

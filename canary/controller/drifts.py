@@ -7,18 +7,18 @@ the Canary renders. A change that was made while no controller ran is put back w
 from collections.abc import Iterator
 
 from canary.api.kinds import ObjectKey
-from canary.api.ownership import ownerless
 from canary.api.shown import path
 from canary.api.status import Phase
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import WorkloadRecord
+from canary.controller.rendering import Wanted
 from canary.controller.store import Store
-from canary.controller.wanted import Renderer, Wanted
+from canary.controller.wanted import Renderer
 from canary.core.actions import Side
 from canary.core.facts import Drift
 from canary.core.traffic import intended
 from canary.errors import CanaryError
-from canary.resources.compare import changed_fields
+from canary.objects.ownership import ownerless
 
 
 class DriftFinder:
@@ -86,7 +86,7 @@ class DriftFinder:
             if change is None:
                 continue
             before = change.before.manifest
-            fields = changed_fields(before, existing, each.rendered) if existing is not None else ()
+            fields = each.render.changes(before, existing) if existing is not None else ()
             if each.missing and (fields or existing is None):
                 self._store.changes.show(each.key, change)
                 yield Drift(

@@ -20,7 +20,7 @@ def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the routes under the names of earlier specs; nothing waits until they are known."""
     for other in formers(record):
         if other.router:
-            yield from other.router.objects(other.canary)
+            yield from other.router.objects(other.canary).all
 
 
 def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecord:

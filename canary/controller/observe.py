@@ -87,6 +87,9 @@ class Observer:
             if not missing:
                 revision = self._revision(record, target, configs)
                 seen = Revision(id=revision, configs=configs, images=target.images)
+        if not record.deleting:
+            lacking = self._renderer.lacking(record)
+            obstacle = str(lacking) if lacking else obstacle
         minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
             generation=record.generation,

@@ -1,7 +1,6 @@
 """Primaries: brought to a revision from where the target has it, and owned by their Canary."""
 
 from canary.api.kinds import Manifest, ObjectKey
-from canary.api.ownership import ours_or_ownerless, own_metadata
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
@@ -10,9 +9,10 @@ from canary.controller.copies import Copies
 from canary.controller.records import WorkloadRecord, decompressed
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
-from canary.controller.wanted import Renderer, Wanted
+from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import EnsurePrimary
+from canary.objects.ownership import ours_or_ownerless, own_metadata
 from canary.resources.revision import Hashing
 from canary.targets import Promotion
 
@@ -128,7 +128,7 @@ class Primaries:
             include_label_prefixes=self._label_prefixes,
         )
         rendered = record.workload.promoted(record.canary, source.manifest, promotion)
-        written = await self._writer.write(Wanted(key=key, rendered=rendered, existing=existing))
+        written = await self._writer.write(rendered, existing)
         digest = self._hashing.template_digest(record.workload.written(written))
         self._store.templates.keep(written["metadata"]["uid"], (), digest)
         return True

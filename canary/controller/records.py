@@ -14,7 +14,9 @@ import orjson
 
 from canary.api.annotations import REVISION
 from canary.api.kinds import Kind, Manifest
-from canary.api.ownership import (
+from canary.controller.memo import Memo
+from canary.core.facts import Image, UpdateStrategy
+from canary.objects.ownership import (
     CANARY,
     MANAGED_BY,
     MANAGER,
@@ -23,8 +25,6 @@ from canary.api.ownership import (
     ownerless,
     owners,
 )
-from canary.controller.memo import Memo
-from canary.core.facts import Image, UpdateStrategy
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import HASHING, Hashing
 from canary.targets import Target

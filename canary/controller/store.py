@@ -2,7 +2,6 @@
 
 from canary.api.kinds import POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.api.ownership import CanaryOwner
 from canary.cluster.cache import CacheSet
 from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
@@ -13,6 +12,7 @@ from canary.controller.records import Packed, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
 from canary.errors import Problem
+from canary.objects.ownership import CanaryOwner
 from canary.routers import ClusterState as Routes
 
 
@@ -81,7 +81,7 @@ class Store:
         canary, router = record.canary, record.router
         if router is None:
             return Routes(existing={}, served={})
-        found = {key: self.manifest(key) for key in router.objects(canary)}
+        found = {key: self.manifest(key) for key in router.objects(canary).all}
         return Routes(
             existing={key: manifest for key, manifest in found.items() if manifest is not None},
             served=self._caches.served(router.kinds),
@@ -122,7 +122,7 @@ class Store:
         canary, router = record.canary, record.router
         if router is None:
             return ""
-        found = (self.packed(key) for key in router.objects(canary))
+        found = (self.packed(key) for key in router.objects(canary).written)
         return "; ".join(each.refusal for each in found if each is not None and each.refusal)
 
     def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
@@ -136,7 +136,7 @@ class Store:
             record.status.preflight and record.status.preflight.traffic_policy,
             *self._caches.served(router.kinds).values(),
             self.missing(record),
-            *(self.packed(key) for key in router.objects(canary)),
+            *(self.packed(key) for key in router.objects(canary).all),
         )
 
     def trouble(self, record: CanaryRecord, workload: WorkloadRecord) -> Trouble | None:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from canary.api.kinds import Manifest, ObjectKey
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
-from canary.controller.wanted import Wanted
 from canary.errors import ClusterError, Conflict, NotFound
+from canary.objects.render import Render
 
 
 class Writer:
@@ -17,23 +17,23 @@ class Writer:
         self._cluster = cluster
         self._caches = caches
 
-    async def write(self, wanted: Wanted) -> Manifest:
-        """Write an object whole, on the version it was rendered from.
+    async def write(self, render: Render, found: Manifest | None) -> Manifest:
+        """Write what is ours in an object, and the rest as it was found, on that version.
 
         Raises:
             Conflict: it has changed since, or it was just created by another.
             ClusterError: it could not be written.
         """
-        kind, rendered = wanted.key.kind, wanted.rendered
+        kind, mended = render.key.kind, render.mended(found)
         if self._caches.absent(kind):
             raise NotFound(f"{kind.resource} is not installed in the cluster")
-        async with self._current(wanted.key):
-            if wanted.existing is None:
-                written = await self._cluster.create(rendered, kind)
+        async with self._current(render.key):
+            if found is None:
+                written = await self._cluster.create(mended, kind)
             else:
-                version = wanted.existing["metadata"]["resourceVersion"]
-                metadata = rendered["metadata"] | {"resourceVersion": version}
-                written = await self._cluster.replace(rendered | {"metadata": metadata}, kind)
+                version = found["metadata"]["resourceVersion"]
+                metadata = mended["metadata"] | {"resourceVersion": version}
+                written = await self._cluster.replace(mended | {"metadata": metadata}, kind)
         self._caches.put(kind, written)
         return written
 

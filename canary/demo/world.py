@@ -215,14 +215,14 @@ class World(ABC):
         router, canary = router_for(self.router), parse_canary(await self.canary())
         existing = {
             key: manifest
-            for key in router.objects(canary)
+            for key in router.objects(canary).all
             if (manifest := await self.read(key.kind, key.name)) is not None
         }
         return router.read(canary, ClusterState(existing=existing, served={}))
 
     async def routes(self) -> tuple[ObjectKey, ...]:
         """Tell which objects the router makes for the Canary."""
-        return tuple(router_for(self.router).objects(parse_canary(await self.canary())))
+        return router_for(self.router).objects(parse_canary(await self.canary())).written
 
     async def answers(self) -> bool:
         """Tell whether the app answers who calls it, whichever of the proxy's threads takes the call.

@@ -10,8 +10,9 @@ from typing import Any
 
 from canary.api.annotations import TRACKING
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
-from canary.api.ownership import own_metadata
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.objects.render import Render, whole
+from canary.objects.taking import made
 from canary.resources.metadata import included
 
 #: Other types (service account tokens, image pull secrets, bootstrap tokens) are not the app's.
@@ -87,25 +88,26 @@ def config_copy(
     canary: Canary,
     obj: Manifest,
     *,
+    kind: Kind,
     name: str,
     include_label_prefixes: Iterable[str] = (),
-) -> Manifest:
+) -> Render:
     """Give the primary's copy of a ConfigMap or Secret, whose content cannot change."""
     prefixes = tuple(include_label_prefixes)
-    copy: Manifest = {
-        "apiVersion": "v1",
-        "kind": obj["kind"],
-        "metadata": own_metadata(
-            canary,
-            name,
-            labels=included(obj["metadata"].get("labels"), prefixes),
-            annotations=included(obj["metadata"].get("annotations"), prefixes),
-            controller=False,
-        ),
-        "immutable": True,
-    }
     content = ("type", "data", "binaryData")
-    return copy | {part: deepcopy(obj[part]) for part in content if obj.get(part) is not None}
+    body = {"immutable": True} | {
+        part: deepcopy(obj[part]) for part in content if obj.get(part) is not None
+    }
+    return made(
+        canary,
+        ObjectKey(kind=kind, namespace=canary.metadata.namespace, name=name),
+        body,
+        owns=whole(body),
+        found=None,
+        labels=included(obj["metadata"].get("labels"), prefixes),
+        annotations=included(obj["metadata"].get("annotations"), prefixes),
+        controller=False,
+    )
 
 
 def rename_references(template: Manifest, names: Mapping[str, str]) -> Manifest:

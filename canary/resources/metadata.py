@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from canary.api.ownership import LAST_APPLIED, MANAGED_BY
+from canary.objects.ownership import LAST_APPLIED, MANAGED_BY
 
 #: Flux marks what it applies with keys that contain this, and prunes what it no longer finds.
 _GITOPS = "toolkit.fluxcd.io"

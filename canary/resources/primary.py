@@ -7,8 +7,9 @@ from typing import Any
 
 from canary.api.annotations import REVISION
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest
-from canary.api.ownership import own_metadata
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.objects.render import Render, whole
+from canary.objects.taking import made
 from canary.resources.configs import rename_references
 from canary.resources.metadata import copied, included
 from canary.resources.names import SelectorLabel
@@ -27,7 +28,7 @@ def primary(
     configs: Mapping[str, str] = _NO_CONFIGS,
     existing: Manifest | None = None,
     include_label_prefixes: Iterable[str] = (),
-) -> Manifest:
+) -> Render:
     """Give the primary of a target, at a revision.
 
     `spec` is what its kind has beside the selector and the template, such as replicas.
@@ -47,21 +48,20 @@ def primary(
         **selector.get("matchLabels", {}),
     }
     metadata["annotations"] = copied(metadata.get("annotations")) | marks
-    return {
-        "apiVersion": kind.api_version(kind.versions[0]),
-        "kind": kind.kind,
-        "metadata": own_metadata(
-            canary,
-            canary.spec.primary_name,
-            labels={
-                **included(target["metadata"].get("labels"), prefixes),
-                selector_label.key: selector_label.primary,
-            },
-            annotations=included(target["metadata"].get("annotations"), prefixes) | marks,
-            existing=existing,
-        ),
-        "spec": {**deepcopy(spec), "selector": selector, "template": template},
-    }
+    body = {"spec": {**deepcopy(spec), "selector": selector, "template": template}}
+    namespace, name = canary.metadata.namespace, canary.spec.primary_name
+    return made(
+        canary,
+        ObjectKey(kind=kind, namespace=namespace, name=name),
+        body,
+        owns=whole(body),
+        found=existing,
+        labels={
+            **included(target["metadata"].get("labels"), prefixes),
+            selector_label.key: selector_label.primary,
+        },
+        annotations=included(target["metadata"].get("annotations"), prefixes) | marks,
+    )
 
 
 def _existing_selector(existing: Manifest | None) -> Manifest:

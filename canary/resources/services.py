@@ -8,23 +8,23 @@ One that tidegate created stays as well when its Canary goes: clients call it, s
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 
 from canary.api.annotations import WRITTEN
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
-from canary.api.ownership import (
-    GITOPS_ANNOTATIONS,
-    MANAGED_BY,
-    adopted_metadata,
-    original_spec,
-    own_metadata,
-    owned,
-    recorded_adoption,
-    released_metadata,
-    written_before,
-)
+from canary.api.kinds import SERVICE, Manifest, ObjectKey
 from canary.api.service import ServiceMetadata, UnmanagedMetadata
 from canary.core.actions import Side
+from canary.objects.ownership import (
+    GITOPS_ANNOTATIONS,
+    MANAGED_BY,
+    original_spec,
+    owned,
+    recorded_adoption,
+    written_before,
+)
+from canary.objects.render import Render, fields
+from canary.objects.taking import adopted_as, made, released
 from canary.resources.names import Selectors
 from canary.resources.ports import merged, port_key, to_original, with_node_ports
 
@@ -40,7 +40,7 @@ def services(
     ports: Iterable[Manifest],
     existing: Mapping[str, Manifest],
     apex: Side | None,
-) -> tuple[Manifest, ...]:
+) -> tuple[Render, ...]:
     """Give the services, the apex last; `existing` are those that exist, by name.
 
     `apex` is the side that the apex service leads to: the primary's, or the target's once it is
@@ -61,9 +61,9 @@ def services(
         rendered.append(apex_service(canary, selectors, own_ports, found, apex))
     elif apex is Side.TARGET and found and owned(canary, found):
         service = apex_service(canary, selectors, own_ports, found, apex)
-        rendered.append(_given_away(canary, service))
+        rendered.append(_given_away(service))
     elif apex is Side.TARGET and found:
-        rendered.append(_restored(selectors, own_ports, found))
+        rendered.append(_restored(canary, selectors, own_ports, found))
     return tuple(rendered)
 
 
@@ -73,7 +73,7 @@ def apex_service(
     ports: Iterable[Manifest],
     found: Manifest | None,
     side: Side,
-) -> Manifest:
+) -> Render:
     """Give the apex service, own or adopted, as it leads to the pods of a side."""
     own_ports = tuple(ports)
     pods = selectors.primary if side is Side.PRIMARY else selectors.target
@@ -94,31 +94,37 @@ def _own(
     metadata: ServiceMetadata | None,
     ports: tuple[Manifest, ...],
     existing: Manifest | None,
-) -> Manifest:
+) -> Render:
     service, wanted = canary.spec.service, metadata or ServiceMetadata()
     labels = {label: name, **wanted.labels}
     annotations = {**wanted.annotations, **GITOPS_ANNOTATIONS}
     unmanaged = service.unmanaged_metadata or UnmanagedMetadata()
     found = existing["metadata"] if existing else {}
-    rendered = own_metadata(
-        canary,
-        name,
-        labels=_managed(labels, found.get("labels"), unmanaged.labels),
-        annotations=_managed(annotations, found.get("annotations"), unmanaged.annotations),
-        existing=existing,
-        ports=map(port_key, ports),
-    )
-    spec: Manifest = deepcopy(existing["spec"]) if existing else {}
+    there = (existing["spec"].get("ports") or ()) if existing else ()
     theirs = _ports_of_others(ports, existing)
-    spec["selector"] = dict(pods)
-    spec["ports"] = [*with_node_ports(ports, spec.get("ports") or ()), *theirs]
-    # An address is given once: it can neither be taken away nor added later.
-    if service.headless and existing is None:
+    spec: Manifest = {
+        "selector": dict(pods),
+        "ports": [*with_node_ports(ports, there), *theirs],
+    }
+    if service.headless:
+        # An address is given once: it can neither be taken away nor added later.
         spec["clusterIP"] = _HEADLESS
-    spec.pop("trafficDistribution", None)
     if service.traffic_distribution:
         spec["trafficDistribution"] = service.traffic_distribution.value
-    return {"apiVersion": "v1", "kind": "Service", "metadata": rendered, "spec": spec}
+    return made(
+        canary,
+        _key(canary, name),
+        {"spec": spec},
+        owns=fields(*_TAKEN_OVER, "trafficDistribution"),
+        found=existing,
+        labels=_managed(labels, found.get("labels"), unmanaged.labels),
+        annotations=_managed(annotations, found.get("annotations"), unmanaged.annotations),
+        ports=map(port_key, ports),
+    )
+
+
+def _key(canary: Canary, name: str) -> ObjectKey:
+    return ObjectKey(kind=SERVICE, namespace=canary.metadata.namespace, name=name)
 
 
 def _managed(
@@ -139,16 +145,16 @@ def _ports_of_others(ports: tuple[Manifest, ...], existing: Manifest | None) -> 
     return [port for port in existing["spec"].get("ports") or () if port_key(port) not in known]
 
 
-def _given_away(canary: Canary, service: Manifest) -> Manifest:
-    """Let a service outlive its Canary."""
-    metadata = dict(service["metadata"])
+def _given_away(service: Render) -> Render:
+    """Let a service outlive its Canary: of what is ours in it no mark stays."""
     marks = {MANAGED_BY, WRITTEN, *GITOPS_ANNOTATIONS}
-    for part in ("labels", "annotations"):
-        metadata[part] = {key: value for key, value in metadata[part].items() if key not in marks}
-    metadata["ownerReferences"] = [
-        owner for owner in metadata["ownerReferences"] if owner["uid"] != canary.metadata.uid
-    ]
-    return {**service, "metadata": metadata}
+    metadata = {
+        part: {key: value for key, value in values.items() if key not in marks}
+        for part, values in service.manifest["metadata"].items()
+        if part in {"labels", "annotations"}
+    }
+    identity = {part: service.manifest["metadata"][part] for part in ("name", "namespace")}
+    return replace(service, manifest=service.manifest | {"metadata": identity | metadata})
 
 
 # -------------------------------------------------------------------------------- adopted services
@@ -160,30 +166,35 @@ def _adopted(
     pods: Mapping[str, str],
     ports: tuple[Manifest, ...],
     existing: Manifest,
-) -> Manifest:
+) -> Render:
     original = _original(selectors, ports, existing)
     found = existing["spec"].get("ports") or ()
     taken_over = {
         "selector": dict(pods),
         "ports": merged(ports, original.get("ports") or (), found),
     }
-    record = {"spec": original, "given": taken_over}
-    shared = canary.spec.service.shared_with_gitops
-    return _service(existing, adopted_metadata(existing, record, shared=shared), taken_over)
+    return adopted_as(
+        canary,
+        _key(canary, existing["metadata"]["name"]),
+        {"spec": taken_over},
+        owns=fields(*_TAKEN_OVER),
+        found=existing,
+        original={"spec": original, "given": taken_over},
+    )
 
 
-def _restored(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
+def _restored(
+    canary: Canary, selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest
+) -> Render:
     original = _original(selectors, ports, existing)
     if selectors.lead_to_primary(original):
         # Nothing tells what it selected before.
         original["selector"] = dict(selectors.target)
-    service = _service(existing, released_metadata(existing), original)
     recorded = recorded_adoption(existing)
-    for part in (recorded[1] or ()) if recorded else ():
-        if part not in original:
-            # It was given to a service that had none.
-            service["spec"].pop(part, None)
-    return service
+    # A part that was given to a service that had none is taken away again.
+    given = (recorded[1] or ()) if recorded else ()
+    key = _key(canary, existing["metadata"]["name"])
+    return released(key, original, owns=fields(*original, *given), found=existing)
 
 
 def _original(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manifest) -> Manifest:
@@ -209,8 +220,3 @@ def _original(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manif
             spec.get("ports") or (), given.get("ports") or (), before["ports"] or ()
         )
     return deepcopy(original)
-
-
-def _service(existing: Manifest, metadata: Manifest, changes: Manifest) -> Manifest:
-    spec = {**deepcopy(existing["spec"]), **deepcopy(changes)}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}

@@ -16,6 +16,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.actions import Side
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
+from canary.objects.render import Lacking, Render, Restoration
 from canary.routers.abilities import Abilities
 
 
@@ -24,13 +25,13 @@ class ClusterState:
     """What a router knows of the cluster."""
 
     existing: Mapping[ObjectKey, Manifest]
-    """The objects of `Router.objects` that exist, whole."""
+    """The objects of `Router.objects` that exist, whole, by where they are."""
     served: Mapping[Kind, str]
     """The version of each kind that the API server serves; without those it does not know."""
     missing: frozenset[tuple[str, ...]] = frozenset()
     """The required fields that the installed CRDs do not have: what is written there is dropped."""
-    apex: Mapping[Side, Manifest] = field(default_factory=lambda: MappingProxyType({}))
-    """The whole apex service as it leads to each side, for a router that routes by it."""
+    apex: Mapping[Side, Render] = field(default_factory=lambda: MappingProxyType({}))
+    """The apex service as it leads to each side, for a router that routes by it."""
 
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""
@@ -49,11 +50,25 @@ class RequiredField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restoration:
-    """How to put routes back as they were before tidegate."""
+class Objects:
+    """The objects that a router speaks of, for a Canary."""
 
-    write: tuple[Manifest, ...] = ()
-    remove: tuple[ObjectKey, ...] = ()
+    own: tuple[ObjectKey, ...] = ()
+    """Made by it alone: another's object of such a name is in the way."""
+    adopted: tuple[ObjectKey, ...] = ()
+    """The user's to have: made where they are missing, and taken over where they are there."""
+    read: tuple[ObjectKey, ...] = ()
+    """Followed, and never written."""
+
+    @property
+    def written(self) -> tuple[ObjectKey, ...]:
+        """What it writes, in the order in which it does; the last one holds the weights."""
+        return (*self.own, *self.adopted)
+
+    @property
+    def all(self) -> tuple[ObjectKey, ...]:
+        """What it reads, be it that it writes it as well."""
+        return (*self.written, *self.read)
 
 
 class Router(Protocol):
@@ -103,16 +118,16 @@ class Router(Protocol):
     def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
         """Name the fields of its kinds that not every installed CRD has, and a Canary needs."""
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
-        """Name the objects that it reads and writes, the one that holds the weights first."""
+    def objects(self, canary: Canary) -> Objects:
+        """Name the objects that it reads and writes."""
 
     def render(
         self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
-        """Give the whole of each object as it must be, with everything foreign kept.
+    ) -> tuple[Render, ...] | Lacking:
+        """Give each object as it must be, with what of it is ours; all else is others', and stays.
 
-        What the API server alone writes (managedFields, resourceVersion, status) is left out.
-        The weights come last, so that what they refer to is there before them.
+        The weights come last, so that what they refer to is there before them. Without an object
+        of the user that it needs, it gives that one instead.
         """
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:

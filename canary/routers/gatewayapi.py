@@ -16,6 +16,8 @@ from canary.api.traffic import HttpMatch, ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
+from canary.objects.places import Path
+from canary.objects.render import fields
 from canary.routers import ClusterState, RequiredField
 from canary.routers.abilities import Abilities
 from canary.routers.httproute import (
@@ -46,7 +48,7 @@ class GatewayApiRouter(SingleObjectRouter):
 
     name: ClassVar[str] = "gatewayapi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
-    owns: ClassVar[frozenset[str]] = frozenset({"parentRefs", "hostnames", "rules"})
+    owns: ClassVar[tuple[Path, ...]] = fields("parentRefs", "hostnames", "rules")
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""

@@ -11,7 +11,8 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
-from canary.routers import ClusterState, Restoration
+from canary.objects.render import Render, Restoration, fields
+from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, refused
 from canary.routers.defaults import RouterDefaults
 from canary.routers.matching import match_problems
@@ -46,9 +47,9 @@ _TCP = Abilities(
     others="appProtocol tcp routes connections, which have no requests",
     transport=" with appProtocol tcp",
 )
-#: The fields that are tidegate's in a VirtualService, and in a DestinationRule.
-_ROUTE_FIELDS = frozenset({"gateways", "hosts", "http", "tcp", "tls"})
-_RULE_FIELDS = frozenset({"host", "trafficPolicy"})
+#: What is tidegate's in a VirtualService, and in a DestinationRule.
+_ROUTE = fields("gateways", "hosts", "http", "tcp", "tls")
+_RULE = fields("host", "trafficPolicy")
 
 
 class IstioRouter(RouterDefaults):
@@ -72,51 +73,56 @@ class IstioRouter(RouterDefaults):
             return tuple(fields)
         return (*fields, *match_problems(canary), *_retry_problems(canary))
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
-        """Name the VirtualService and the DestinationRules of both sides."""
+    def objects(self, canary: Canary) -> Objects:
+        """Name the DestinationRules of both sides, and the VirtualService."""
         namespace, spec = canary.metadata.namespace, canary.spec
-        return (
-            ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=spec.service_name),
-            ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=spec.primary_service_name),
-            ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=spec.canary_service_name),
+        sides = (spec.primary_service_name, spec.canary_service_name)
+        return Objects(
+            own=tuple(
+                ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=name) for name in sides
+            ),
+            adopted=(ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=spec.service_name),),
         )
 
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
+    def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the DestinationRules, then the VirtualService."""
-        virtual_service, *rules = self.objects(canary)
+        objects = self.objects(canary)
+        (virtual_service,) = objects.adopted
         return (
             *(
                 render_object(
                     canary,
                     cluster,
-                    key,
+                    (key, _RULE),
                     _destination_rule(canary, key.name),
                     ours=partial(_ours, canary),
-                    owns=_RULE_FIELDS,
                 )
-                for key in rules
+                for key in objects.own
             ),
             render_object(
                 canary,
                 cluster,
-                virtual_service,
+                (virtual_service, _ROUTE),
                 route_spec(canary, traffic),
                 metadata=canary.spec.service.apex,
                 ours=partial(_ours, canary),
-                owns=_ROUTE_FIELDS,
             ),
         )
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read the weights, and the copies, of the routes that lead to a side."""
-        existing = cluster.existing.get(self.objects(canary)[0])
+        existing = cluster.existing.get(self.objects(canary).written[-1])
         return what_is_seen(canary, part(existing, "spec"))
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted VirtualService its spec back, and remove what was created."""
-        return restore_objects(canary, cluster, self.objects(canary), ours=partial(_ours, canary))
+        objects = self.objects(canary)
+        owned = (
+            # The route first, which refers to the rest.
+            *((key, _ROUTE) for key in objects.adopted),
+            *((key, _RULE) for key in objects.own),
+        )
+        return restore_objects(canary, cluster, owned, ours=partial(_ours, canary))
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:

@@ -8,12 +8,13 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 from typing import ClassVar
 
 from canary.api.canary import Canary
-from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey
-from canary.api.ownership import adopted, owned
+from canary.api.kinds import SERVICE, Kind, ObjectKey
 from canary.core.actions import Side
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
-from canary.routers import ClusterState, Restoration
+from canary.objects.ownership import adopted, owned
+from canary.objects.render import Render, Restoration
+from canary.routers import ClusterState, Objects
 from canary.routers.abilities import Abilities
 from canary.routers.defaults import RouterDefaults
 from canary.routers.shares import part
@@ -41,15 +42,16 @@ class KubernetesRouter(RouterDefaults):
         """All traffic to one side."""
         return _ABILITIES
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+    def objects(self, canary: Canary) -> Objects:
         """Name the apex service, and the services of the sides, which tell what it selects."""
         spec, namespace = canary.spec, canary.metadata.namespace
         names = (spec.service_name, spec.primary_service_name, spec.canary_service_name)
-        return tuple(ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
+        apex, *sides = (ObjectKey(kind=SERVICE, namespace=namespace, name=name) for name in names)
+        return Objects(adopted=(apex,), read=tuple(sides))
 
     def render(
         self, _canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
+    ) -> tuple[Render, ...]:
         """Give the apex service; the canary's pods get all traffic or none.
 
         A weight between leaves it on the primary: that is never what a step asks for.
@@ -62,12 +64,12 @@ class KubernetesRouter(RouterDefaults):
 
         One that is not taken over yet is no route.
         """
-        key, *sides = self.objects(canary)
-        apex = cluster.existing.get(key)
+        objects = self.objects(canary)
+        apex = cluster.existing.get(objects.written[-1])
         if apex is None or not (owned(canary, apex) or adopted(apex)):
             return None
         selected = part(apex, "spec", "selector")
-        for side, weight in zip(sides, (0, FULL), strict=True):
+        for side, weight in zip(objects.read, (0, FULL), strict=True):
             if selected and selected == part(cluster.existing.get(side), "spec", "selector"):
                 return Seen(weight=weight)
         return None

@@ -3,84 +3,64 @@
 What their specs say does not belong here.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
-from canary.api.ownership import (
-    GITOPS_ANNOTATIONS,
-    adopted,
-    adopted_metadata,
-    original_spec,
-    own_metadata,
-    owned,
-    released_metadata,
-)
 from canary.api.service import ServiceMetadata
-from canary.routers import ClusterState, Restoration
+from canary.objects.ownership import GITOPS_ANNOTATIONS, adopted, original_spec, owned
+from canary.objects.places import Path
+from canary.objects.render import Render, Restoration
+from canary.objects.taking import Recognise, adopted_as, made, released
+from canary.routers import ClusterState
 
-Recognise = Callable[[Manifest], bool]
-"""Tell whether a spec is one that tidegate, or the peer, has written for this Canary."""
+Owned = tuple[ObjectKey, tuple[Path, ...]]
+"""An object, and the places of it that are tidegate's."""
 
 
 def render_object(
     canary: Canary,
     cluster: ClusterState,
-    key: ObjectKey,
+    owned_object: Owned,
     spec: Manifest,
     *,
     metadata: ServiceMetadata | None = None,
     ours: Recognise,
-    owns: frozenset[str],
-) -> Manifest:
-    """Give an object with a spec; what others wrote into the existing one is kept.
+) -> Render:
+    """Want an object with a spec, in the places that are tidegate's.
 
-    `owns` names the fields of its spec that are tidegate's: those that `spec` lacks are taken
-    away. An own object also gets `metadata`, an adopted one the marks of its adoption.
+    An own object also gets `metadata`, an adopted one the marks of its adoption.
     """
-    existing = cluster.existing.get(key)
-    if existing is None or owned(canary, existing):
+    key, owns = owned_object
+    found, version, body = cluster.existing.get(key), cluster.version(key.kind), {"spec": spec}
+    if found is None or owned(canary, found):
         wanted = metadata or ServiceMetadata()
-        written = own_metadata(
+        return made(
             canary,
-            key.name,
+            key,
+            body,
+            owns=owns,
+            found=found,
             labels=wanted.labels,
             annotations={**wanted.annotations, **GITOPS_ANNOTATIONS},
-            existing=existing,
+            version=version,
         )
-    else:
-        shared = canary.spec.service.shared_with_gitops
-        original = original_spec(existing, taken_over=ours)
-        written = adopted_metadata(existing, original, shared=shared)
-    theirs = (existing.get("spec") or {}) if existing else {}
-    spec = {name: each for name, each in theirs.items() if name not in owns} | spec
-    return {
-        "apiVersion": key.kind.api_version(cluster.version(key.kind)),
-        "kind": key.kind.kind,
-        "metadata": written,
-        "spec": spec,
-    }
+    original = original_spec(found, taken_over=ours)
+    return adopted_as(canary, key, body, owns=owns, found=found, original=original, version=version)
 
 
 def restore_objects(
-    canary: Canary, cluster: ClusterState, keys: tuple[ObjectKey, ...], *, ours: Recognise
+    canary: Canary, cluster: ClusterState, objects: Iterable[Owned], *, ours: Recognise
 ) -> Restoration:
     """Put adopted objects back as they were found, and remove own ones."""
     write, remove = [], []
-    for key in keys:
-        existing = cluster.existing.get(key)
-        if existing is None:
+    for key, owns in objects:
+        found = cluster.existing.get(key)
+        if found is None:
             continue
-        if owned(canary, existing):
+        if owned(canary, found):
             remove.append(key)
-        elif adopted(existing) or ours(existing.get("spec") or {}):
-            original = original_spec(existing, taken_over=ours)
-            write.append(
-                {
-                    "apiVersion": key.kind.api_version(cluster.version(key.kind)),
-                    "kind": key.kind.kind,
-                    "metadata": released_metadata(existing),
-                    "spec": original,
-                }
-            )
+        elif adopted(found) or ours(found.get("spec") or {}):
+            original, version = original_spec(found, taken_over=ours), cluster.version(key.kind)
+            write.append(released(key, original, owns=owns, found=found, version=version))
     return Restoration(write=tuple(write), remove=tuple(remove))

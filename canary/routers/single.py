@@ -7,7 +7,9 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
-from canary.routers import ClusterState, Restoration
+from canary.objects.places import Path
+from canary.objects.render import Render, Restoration
+from canary.routers import ClusterState, Objects
 from canary.routers.defaults import RouterDefaults
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import part
@@ -16,8 +18,8 @@ from canary.routers.shares import part
 class SingleObjectRouter(RouterDefaults, ABC):
     """A router that writes a spec and reads it back; what else is done with its object is here."""
 
-    owns: ClassVar[frozenset[str]]
-    """The fields of the object's spec that are tidegate's; others keep what they have written."""
+    owns: ClassVar[tuple[Path, ...]]
+    """The places of the object that are tidegate's; others keep what they have written."""
 
     def __init__(self, kind: Kind) -> None:
         """Make the router for a kind, in the versions that it may be written in."""
@@ -36,36 +38,33 @@ class SingleObjectRouter(RouterDefaults, ABC):
         """The one kind."""
         return (self.kind,)
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+    def objects(self, canary: Canary) -> Objects:
         """Name the object."""
         namespace, name = canary.metadata.namespace, canary.spec.service_name
-        return (ObjectKey(kind=self.kind, namespace=namespace, name=name),)
+        return Objects(adopted=(ObjectKey(kind=self.kind, namespace=namespace, name=name),))
 
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
-        """Give the object, with everything of others kept."""
-        (key,) = self.objects(canary)
+    def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
+        """Give the object."""
+        (key,) = self.objects(canary).written
         rendered = render_object(
             canary,
             cluster,
-            key,
+            (key, self.owns),
             self.spec(canary, cluster, traffic),
             metadata=canary.spec.service.apex,
             ours=partial(self._is_ours, canary),
-            owns=self.owns,
         )
         return (rendered,)
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the object's spec does."""
-        (key,) = self.objects(canary)
+        (key,) = self.objects(canary).written
         return self.seen(canary, part(cluster.existing.get(key), "spec"))
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted object its spec back, or remove the one that was created."""
-        keys = self.objects(canary)
-        return restore_objects(canary, cluster, keys, ours=partial(self._is_ours, canary))
+        owned = ((key, self.owns) for key in self.objects(canary).written)
+        return restore_objects(canary, cluster, owned, ours=partial(self._is_ours, canary))
 
     def _is_ours(self, canary: Canary, spec: Manifest) -> bool:
         """Tell whether a spec is one that was written for a Canary."""

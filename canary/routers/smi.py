@@ -8,6 +8,8 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.traffic import Seen, Traffic
+from canary.objects.places import Path
+from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities
 from canary.routers.shares import entries, sides, weight_of
@@ -25,7 +27,7 @@ class SmiRouter(SingleObjectRouter):
 
     name: ClassVar[str] = "smi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
-    owns: ClassVar[frozenset[str]] = frozenset({"service", "backends", "matches"})
+    owns: ClassVar[tuple[Path, ...]] = fields("service", "backends", "matches")
 
     def __init__(self, variant: str = "") -> None:
         """Make the router, for one version of the API or for the newest that is served."""

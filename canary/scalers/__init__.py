@@ -11,6 +11,7 @@ from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
+from canary.objects.render import Render
 
 
 class Scaler(Protocol):
@@ -33,7 +34,7 @@ class Scaler(Protocol):
 
     def primary(
         self, canary: Canary, source: Manifest, *, minimum: int, existing: Manifest | None
-    ) -> Manifest:
+    ) -> Render:
         """Give the primary's autoscaler: a copy of the target's that scales the primary.
 
         The bounds may be overridden in the Canary. The lower one is at least `minimum`, and never

@@ -1,8 +1,9 @@
 """What the primary's autoscalers have in common, whatever their kind."""
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest
-from canary.api.ownership import own_metadata
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.objects.render import Render, whole
+from canary.objects.taking import made
 from canary.resources.names import primary_name
 
 
@@ -28,13 +29,12 @@ def set_bounds(canary: Canary, spec: Manifest, *, fewest: str, most: str) -> Non
 
 def primary_copy(
     canary: Canary, kind: Kind, source: Manifest, spec: Manifest, existing: Manifest | None
-) -> Manifest:
+) -> Render:
     """Give the primary's autoscaler of a kind, named after the target's, with a spec of its own."""
-    return {
-        "apiVersion": kind.api_version(kind.versions[0]),
-        "kind": kind.kind,
-        "metadata": own_metadata(
-            canary, primary_name(source["metadata"]["name"]), existing=existing
-        ),
-        "spec": spec,
-    }
+    key = ObjectKey(
+        kind=kind,
+        namespace=canary.metadata.namespace,
+        name=primary_name(source["metadata"]["name"]),
+    )
+    body = {"spec": spec}
+    return made(canary, key, body, owns=whole(body), found=existing)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import AUTOSCALER, Kind, Manifest
+from canary.objects.render import Render
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
 from canary.scalers.defaults import ScalerDefaults
 
@@ -22,7 +23,7 @@ class HorizontalPodAutoscalerScaler(ScalerDefaults):
         *,
         minimum: int = 0,
         existing: Manifest | None = None,
-    ) -> Manifest:
+    ) -> Render:
         """Give the primary's HorizontalPodAutoscaler.
 
         Metrics of every type and the behavior are the target's; a metric of the target itself

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from canary.api.canary import AutoscalerReference, Canary
 from canary.api.kinds import SCALED_OBJECT, Kind, Manifest
+from canary.objects.render import Render
 from canary.resources.names import primary_name
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
 from canary.scalers.defaults import ScalerDefaults
@@ -32,7 +33,7 @@ class ScaledObjectScaler(ScalerDefaults):
         *,
         minimum: int = 0,
         existing: Manifest | None = None,
-    ) -> Manifest:
+    ) -> Render:
         """Give the primary's ScaledObject.
 
         A query that names the target or its canary asks about the primary, unless the Canary gives

@@ -14,6 +14,7 @@ from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import UpdateStrategy
+from canary.objects.render import Render
 from canary.resources.names import SelectorLabel
 
 
@@ -101,7 +102,7 @@ class Target(Protocol):
     def member(self, item: Manifest) -> Member | None:
         """Tell which workload a pod, or an object of `beside`, belongs to; None for none of these."""
 
-    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
         """Give the primary of a target, which has the template of the revision."""
 
     def scaled(self, now: int, replicas: int) -> Manifest | None:

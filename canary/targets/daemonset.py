@@ -8,6 +8,7 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import CONTROLLER_REVISION, DAEMON_SET, Kind, Manifest
 from canary.core.facts import Amount, UpdateStrategy
+from canary.objects.render import Render
 from canary.resources.primary import primary
 from canary.targets import Ability, Counts, Member, Promotion
 from canary.targets.amounts import amount
@@ -82,7 +83,7 @@ class DaemonSetTarget(TargetDefaults):
         version, owner = label_of(item, POD_GENERATION), controller_of(item)
         return Member(owner["name"], version) if owner.get("kind") == self.kind.kind else None
 
-    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
         """Give the primary DaemonSet, whose pods are always replaced by its controller.
 
         With OnDelete a promotion would wait for a person to delete the pods.

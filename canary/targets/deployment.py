@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import DEPLOYMENT, REPLICA_SET, Kind, Manifest
 from canary.core.facts import Amount, UpdateStrategy
+from canary.objects.render import Render
 from canary.resources.primary import primary
 from canary.targets import Ability, Counts, Member, Promotion
 from canary.targets.amounts import amount
@@ -80,7 +81,7 @@ class DeploymentTarget(TargetDefaults):
             return Member(owner["name"].removesuffix(f"-{version}"), version)
         return None
 
-    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
         """Give the primary Deployment."""
         replicas, existing = promotion.replicas, promotion.existing
         if replicas is None and existing:

@@ -2,12 +2,12 @@
 
 from canary.api.kinds import DEPLOYMENT, SERVICE, Manifest
 from canary.api.meta import PEER_GROUP
-from canary.api.ownership import owner_reference
 from canary.api.schema import crds
 from canary.api.validation import parse_canary
 from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.demo.embedded import CRD
+from canary.objects.ownership import owner_reference
 from tests.controller.running import CANARY, DEMO, World, until
 
 

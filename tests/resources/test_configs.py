@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary.api.kinds import Manifest
+from canary.api.kinds import CONFIG_MAP, SECRET, Manifest
 from canary.resources.configs import (
     ConfigKind,
     ConfigReference,
@@ -185,15 +185,21 @@ def test_a_copy_has_the_content_and_none_of_the_history() -> None:
         "data": {"a": "MQ=="},
     }
     name = "app-podinfo-1"
-    assert config_copy(a_canary(), obj, name=name) == expected
-    with_labels = config_copy(a_canary(), obj, name=name, include_label_prefixes=["team"])
-    with_labels = with_labels["metadata"]
+    assert config_copy(a_canary(), obj, kind=SECRET, name=name).manifest == expected
+    with_labels = config_copy(
+        a_canary(), obj, kind=SECRET, name=name, include_label_prefixes=["team"]
+    ).manifest["metadata"]
     assert with_labels["labels"] == {"team": "pay", "app.kubernetes.io/managed-by": "tidegate"}
     assert with_labels["annotations"]["team"] == "1"
 
 
 def test_nobody_changes_the_content_of_a_copy_even_of_a_config_that_changes() -> None:
-    assert config_copy(a_canary(), a_config(data={"a": "1"}), name="copy")["immutable"] is True
+    assert (
+        config_copy(a_canary(), a_config(data={"a": "1"}), kind=CONFIG_MAP, name="copy").manifest[
+            "immutable"
+        ]
+        is True
+    )
 
 
 SETTINGS = ConfigReference(ConfigKind.CONFIG_MAP, "settings")

@@ -8,19 +8,23 @@ import pytest
 from canary.api.annotations import WRITTEN
 from canary.api.kinds import Manifest
 from canary.errors import Problem
-from canary.resources.compare import differs
+from canary.objects.render import Render
 from canary.resources.names import SelectorLabel, primary_name, selector_label
 from canary.targets import Promotion, target_for
 from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
 
 
-def rendered(target: Manifest, **options: Any) -> Manifest:
+def wanted(target: Manifest, **options: Any) -> Render:
     before = deepcopy(target)
     defaults = {"revision": "1-abc", "selector_label": LABEL, "configs": {}}
     promotion = Promotion(**(defaults | options))
     result = target_for("Deployment").promoted(a_canary(), target, promotion)
     assert target == before
     return result
+
+
+def rendered(target: Manifest, **options: Any) -> Manifest:
+    return wanted(target, **options).mended(options.get("existing"))
 
 
 def test_it_is_the_targets_template_under_the_primarys_label() -> None:
@@ -244,10 +248,13 @@ def test_pods_keep_their_distance_from_their_own_kind() -> None:
 def test_a_new_revision_alone_rolls_the_pods() -> None:
     target = a_deployment()
     old = rendered(target, revision="1-old", replicas=1)
-    assert not differs(
-        rendered(target) | {"metadata": old["metadata"]}, old | {"spec": rendered(target)["spec"]}
-    )
-    assert differs(rendered(target), old)
+    new = wanted(target, existing=old)
+    assert new.differs(old)
+    assert not new.differs(new.mended(old))
+    assert {place[:2] for place in new.changes({}, old)} == {
+        ("metadata", "annotations"),
+        ("spec", "template"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
 from canary.core.actions import Side
 from canary.core.traffic import Traffic
+from canary.objects.render import Lacking
 from canary.resources.names import pod_selectors
 from canary.resources.ports import service_ports
 from canary.resources.services import apex_service, services
@@ -67,7 +68,7 @@ def a_cluster(
     router: Router, canary: Canary, objects: Iterable[Manifest] = (), version: str = ""
 ) -> ClusterState:
     """Build a cluster that has these objects, as an API server gives them back."""
-    keys = {(key.kind.kind, key.name): key for key in router.objects(canary)}
+    keys = {(key.kind.kind, key.name): key for key in router.objects(canary).all}
     existing: dict[ObjectKey, Manifest] = {}
     for obj in (*services_of_sides(router, canary), *objects):
         stored = deepcopy(obj)
@@ -83,7 +84,7 @@ def a_cluster(
     served = {kind: version or kind.versions[0] for kind in router.kinds}
     apex = {}
     if router.by_apex:
-        found = existing.get(router.objects(canary)[0])
+        found = existing.get(router.objects(canary).written[-1])
         if found is not None and not isinstance(found["spec"], dict):
             found = None  # No API server has it: only reading it is of interest.
         for side in Side:
@@ -95,7 +96,8 @@ def services_of_sides(router: Router, canary: Canary) -> tuple[Manifest, ...]:
     """Give the services of the sides, which are there before a route, where a router reads them."""
     if not router.by_apex:
         return ()
-    return services(canary, SELECTORS, ports(canary), {}, None)
+    made = services(canary, SELECTORS, ports(canary), {}, None)
+    return tuple(each.mended(None) for each in made)
 
 
 def ports(canary: Canary) -> tuple[Manifest, ...]:
@@ -103,16 +105,50 @@ def ports(canary: Canary) -> tuple[Manifest, ...]:
     return service_ports(canary, a_deployment())
 
 
+def rendered(
+    router: Router, canary: Canary, cluster: ClusterState, traffic: Traffic
+) -> tuple[Manifest, ...]:
+    """Render a route, and give its objects as they are written over what exists."""
+    wanted = router.render(canary, cluster, traffic)
+    assert not isinstance(wanted, Lacking), wanted
+    return tuple(each.mended(cluster.existing.get(each.key)) for each in wanted)
+
+
+class Restored(NamedTuple):
+    """What a restoration writes, whole, and what it removes."""
+
+    write: tuple[Manifest, ...] = ()
+    remove: tuple[ObjectKey, ...] = ()
+
+
+def restored(router: Router, canary: Canary, cluster: ClusterState) -> Restored:
+    """Put a route back, and give its objects as they are written over what exists."""
+    wanted = router.restore(canary, cluster)
+    writes = tuple(each.mended(cluster.existing[each.key]) for each in wanted.write)
+    return Restored(writes, wanted.remove)
+
+
+def left_to_write(
+    router: Router, canary: Canary, cluster: ClusterState, traffic: Traffic
+) -> list[str]:
+    """Name the objects of a route that differ from what exists."""
+    wanted = router.render(canary, cluster, traffic)
+    assert not isinstance(wanted, Lacking), wanted
+    return [str(each.key) for each in wanted if each.differs(cluster.existing.get(each.key))]
+
+
 def written(router: Router, canary: Canary) -> tuple[ObjectKey, ...]:
-    """Name the objects that a router writes: all that it names, or the apex service alone."""
-    keys = router.objects(canary)
-    return keys[:1] if router.by_apex else keys
+    """Name the objects that a router writes, that with the weights first."""
+    *others, weights = router.objects(canary).written
+    return (weights, *others)
 
 
 def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tuple[Manifest, ...]:
     """Render a route with a weight over what exists."""
     router = router_for(str(canary.spec.provider))
-    return router.render(canary, a_cluster(router, canary, objects), the_traffic(canary, percent))
+    return rendered(
+        router, canary, a_cluster(router, canary, objects), the_traffic(canary, percent)
+    )
 
 
 def the_traffic(canary: Canary, percent: int) -> Traffic:

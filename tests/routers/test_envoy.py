@@ -12,7 +12,7 @@ from canary.routers import ROUTERS, router_for
 from tests.case import cases_of
 from tests.embedded.mesh_objects import PORT
 from tests.embedded.test_mesh import CANARY, HOST, PRIMARY, World, both_sides
-from tests.routers.builders import a_canary, a_cluster
+from tests.routers.builders import a_canary, a_cluster, rendered
 
 #: What the embedded mesh routes by the objects of, by the fields that it needs.
 SERVICES: dict[str, dict[str, Any]] = {
@@ -91,7 +91,7 @@ class TestABTesting:
             traffic = Traffic(weight=weight, match=canary.spec.analysis.match)
             for kind in ("VirtualService", "HTTPRoute"):
                 await shared.remove(kind)
-            await shared.put(*router.render(canary, a_cluster(router, canary), traffic))
+            await shared.put(*rendered(router, canary, a_cluster(router, canary), traffic))
             for method, path, headers, cluster in REQUESTS:
                 wanted = PRIMARY if cluster and not weight else cluster
                 answered = await answered_by(shared, method, path, headers)

@@ -9,7 +9,7 @@ import yaml
 
 from canary.api.canary import Canary
 from canary.routers import ROUTERS, ClusterState, Router, router_for
-from tests.routers.builders import a_cluster, the_traffic
+from tests.routers.builders import a_cluster, rendered, restored, the_traffic
 from tests.routers.conftest import GoldenDumper
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "routers"
@@ -25,14 +25,14 @@ def walked(case: dict[str, Any]) -> dict[str, Any]:
     for step in case["steps"]:
         cluster = _cluster(router, canary, objects, case.get("served", ""))
         traffic = replace(the_traffic(canary, step["weight"]), mirror=step.get("mirror", 0))
-        objects = list(router.render(canary, cluster, traffic))
+        objects = list(rendered(router, canary, cluster, traffic))
         steps.append(step | {"objects": objects})
-    restored = router.restore(canary, _cluster(router, canary, objects, case.get("served", "")))
+    back = restored(router, canary, _cluster(router, canary, objects, case.get("served", "")))
     return case | {
         "steps": steps,
         "restored": {
-            "write": list(restored.write),
-            "remove": [str(key) for key in restored.remove],
+            "write": list(back.write),
+            "remove": [str(key) for key in back.remove],
         },
     }
 
@@ -48,13 +48,11 @@ def _cluster(
 )
 def test_renders_as_in_the_golden_file(file: Path, *, update_golden: bool) -> None:
     case = yaml.safe_load(file.read_text(encoding="utf-8"))
-    rendered = walked(case)
+    walk = walked(case)
     if update_golden:
-        text = yaml.dump(
-            rendered, Dumper=GoldenDumper, sort_keys=False, allow_unicode=True, width=100
-        )
+        text = yaml.dump(walk, Dumper=GoldenDumper, sort_keys=False, allow_unicode=True, width=100)
         file.write_text(text, encoding="utf-8")
-    assert rendered == case or update_golden
+    assert walk == case or update_golden
     assert str(case["canary"]["spec"]["provider"]).partition(":")[0] == file.parent.name
 
 

@@ -7,7 +7,15 @@ import pytest
 from canary.api.kinds import Manifest
 from canary.core.traffic import Seen
 from canary.routers.istio import IstioRouter
-from tests.routers.builders import a_canary, a_cluster, routed, spec_of, the_traffic
+from tests.routers.builders import (
+    a_canary,
+    a_cluster,
+    rendered,
+    restored,
+    routed,
+    spec_of,
+    the_traffic,
+)
 
 
 def virtual_service(percent: int = 10, **spec: Any) -> Manifest:
@@ -189,13 +197,13 @@ def test_what_an_adopted_object_says_of_other_things_is_kept(kind: str) -> None:
             "metadata": {"name": key.name, "namespace": key.namespace},
             "spec": theirs if kind == key.kind.kind else {},
         }
-        for key in router.objects(canary)
+        for key in router.objects(canary).all
     )
     cluster = a_cluster(router, canary, found)
     for percent in (10, 40):
-        adopted = router.render(canary, cluster, the_traffic(canary, percent))
+        adopted = rendered(router, canary, cluster, the_traffic(canary, percent))
         assert spec_of(adopted, kind)["exportTo"] == ["."]
         assert ("trafficPolicy" in spec_of(adopted, kind)) == (kind == "VirtualService")
         cluster = a_cluster(router, canary, adopted)
-    restored = router.restore(canary, cluster).write
-    assert spec_of(restored, kind) == theirs
+    back = restored(router, canary, cluster).write
+    assert spec_of(back, kind) == theirs

@@ -4,7 +4,7 @@ import pytest
 
 from canary.core.traffic import Seen, Traffic
 from canary.routers.smi import SmiRouter
-from tests.routers.builders import a_canary, a_cluster
+from tests.routers.builders import a_canary, a_cluster, rendered
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_weights_are_written_as_the_served_version_takes_them(
 ) -> None:
     router, canary = SmiRouter(), a_canary("smi")
     cluster = a_cluster(router, canary, version=version)
-    (split,) = router.render(canary, cluster, Traffic(weight=20))
+    (split,) = rendered(router, canary, cluster, Traffic(weight=20))
     assert [each["weight"] for each in split["spec"]["backends"]] == weights
 
 
@@ -56,5 +56,5 @@ def test_weights_are_read_as_shares(primary: object, on_canary: object, seen: Se
 def test_the_first_host_is_what_clients_call() -> None:
     router = SmiRouter()
     canary = a_canary("smi", service={"hosts": ["a.example.com", "b.example.com"]})
-    (split,) = router.render(canary, a_cluster(router, canary), Traffic(weight=20))
+    (split,) = rendered(router, canary, a_cluster(router, canary), Traffic(weight=20))
     assert split["spec"]["service"] == "a.example.com"

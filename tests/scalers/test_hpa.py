@@ -42,7 +42,9 @@ REFERENCE = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", 
 
 def test_it_scales_the_primary_as_the_targets_scales_the_target() -> None:
     before = deepcopy(SCALER)
-    copy = HorizontalPodAutoscalerScaler().primary(a_canary(autoscalerRef=REFERENCE), SCALER)
+    copy = (
+        HorizontalPodAutoscalerScaler().primary(a_canary(autoscalerRef=REFERENCE), SCALER).manifest
+    )
     assert before == SCALER
     expected = deepcopy(SCALER["spec"])
     expected["scaleTargetRef"]["name"] = "podinfo-primary"
@@ -72,7 +74,7 @@ def test_it_scales_the_primary_as_the_targets_scales_the_target() -> None:
 )
 def test_its_bounds_may_differ(replicas: dict[str, int], bounds: tuple[int, int]) -> None:
     canary = a_canary(autoscalerRef=REFERENCE | {"primaryScalerReplicas": replicas})
-    spec = HorizontalPodAutoscalerScaler().primary(canary, SCALER)["spec"]
+    spec = HorizontalPodAutoscalerScaler().primary(canary, SCALER).manifest["spec"]
     assert (spec["minReplicas"], spec["maxReplicas"]) == bounds
 
 
@@ -80,15 +82,17 @@ def test_its_bounds_may_differ(replicas: dict[str, int], bounds: tuple[int, int]
 def test_it_goes_no_lower_than_it_may_while_a_run_goes_on(
     minimum: int, bounds: tuple[int, int]
 ) -> None:
-    spec = HorizontalPodAutoscalerScaler().primary(
-        a_canary(autoscalerRef=REFERENCE), SCALER, minimum=minimum
-    )["spec"]
+    spec = (
+        HorizontalPodAutoscalerScaler()
+        .primary(a_canary(autoscalerRef=REFERENCE), SCALER, minimum=minimum)
+        .manifest["spec"]
+    )
     assert (spec["minReplicas"], spec["maxReplicas"]) == bounds
 
 
 def test_it_may_have_no_metrics() -> None:
     spec = {key: SCALER["spec"][key] for key in ("scaleTargetRef", "maxReplicas")}
-    copy = HorizontalPodAutoscalerScaler().primary(a_canary(), SCALER | {"spec": spec})
+    copy = HorizontalPodAutoscalerScaler().primary(a_canary(), SCALER | {"spec": spec}).manifest
     assert copy["spec"] == {
         "scaleTargetRef": {
             "apiVersion": "apps/v1",

@@ -16,7 +16,7 @@ REFERENCE = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "
 
 def copy_of(source: Manifest, *, minimum: int = 0, **more: Any) -> Any:
     canary = a_canary(autoscalerRef=REFERENCE | more)
-    return SCALER.primary(canary, source, minimum=minimum)["spec"]
+    return SCALER.primary(canary, source, minimum=minimum).manifest["spec"]
 
 
 def asking(query: object) -> Manifest:

@@ -49,7 +49,8 @@ def scaled(kind: str, manifest: Manifest, replicas: int) -> Manifest:
 
 def promoted(kind: str, source: Manifest, **more: Any) -> Manifest:
     promotion = Promotion(revision="1-abc", selector_label=LABEL, configs={}, **more)
-    return target_for(kind).promoted(a_canary(), source, promotion)
+    wanted = target_for(kind).promoted(a_canary(), source, promotion)
+    return wanted.mended(promotion.existing)
 
 
 def test_is_found_by_the_name_of_its_kind(kind: str):

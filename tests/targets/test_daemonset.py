@@ -93,7 +93,7 @@ def test_an_update_leaves_none_where_all_nodes_may_be_unavailable_at_once(
 def test_the_pods_of_its_primary_are_replaced_by_a_promotion(written: Any, primary: Any):
     promotion = Promotion(revision="1-abc", selector_label=LABEL, configs={})
     source = a_daemon_set(updateStrategy=written, minReadySeconds=5)
-    spec = TARGET.promoted(a_canary(), source, promotion)["spec"]
+    spec = TARGET.promoted(a_canary(), source, promotion).manifest["spec"]
     assert spec["updateStrategy"] == primary
     assert spec["minReadySeconds"] == 5
     assert "replicas" not in spec

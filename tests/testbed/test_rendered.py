@@ -15,7 +15,7 @@ import yaml
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.routers import Router, router_for
-from tests.routers.builders import a_cluster, the_traffic
+from tests.routers.builders import a_cluster, rendered, restored, the_traffic
 from tests.routers.published import PublishedSchemas
 from tests.routers.test_compliance import CASES, foreign
 from tests.routers.test_golden import FILES
@@ -92,7 +92,7 @@ def test_what_is_new_is_taken_as_it_is(take: Take, provider: str, canary: Canary
     for version in versions(router):
         for percent in (0, 10, 100):
             cluster = a_cluster(router, canary, version=version)
-            for obj in router.render(canary, cluster, the_traffic(canary, percent)):
+            for obj in rendered(router, canary, cluster, the_traffic(canary, percent)):
                 assert take(obj)["spec"] == obj["spec"]
 
 
@@ -108,16 +108,16 @@ def test_what_is_adopted_and_put_back_is_taken_as_it_is(
         objects = found
         for percent in (10, 60):
             cluster = a_cluster(router, canary, objects, version)
-            objects = router.render(canary, cluster, the_traffic(canary, percent))
+            objects = rendered(router, canary, cluster, the_traffic(canary, percent))
             assert len(objects) == len(found)
             for obj in objects:
                 # What was there before may leave out what has a default.
                 assert take(obj)["metadata"]["annotations"] == obj["metadata"]["annotations"]
-        restored = router.restore(canary, a_cluster(router, canary, objects, version)).write
-        assert {obj["metadata"]["name"] for obj in restored} == {
+        back = restored(router, canary, a_cluster(router, canary, objects, version)).write
+        assert {obj["metadata"]["name"] for obj in back} == {
             obj["metadata"]["name"] for obj in found
         }
-        for obj in restored:
+        for obj in back:
             take(obj)
 
 

@@ -1,9 +1,10 @@
 """Router `borrowed`: routes by Istio's API; what a router may leave out it leaves out."""
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind
 from canary.core.traffic import Seen, Traffic
-from canary.routers import ClusterState, Restoration, router_for
+from canary.objects.render import Lacking, Render, Restoration
+from canary.routers import ClusterState, Objects, router_for
 from canary.routers.abilities import Abilities
 
 
@@ -25,13 +26,13 @@ class BorrowedRouter:
         """Give those of Istio's router."""
         return self._istio.abilities(canary)
 
-    def objects(self, canary: Canary) -> tuple[ObjectKey, ...]:
+    def objects(self, canary: Canary) -> Objects:
         """Name Istio's objects."""
         return self._istio.objects(canary)
 
     def render(
         self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Manifest, ...]:
+    ) -> tuple[Render, ...] | Lacking:
         """Give Istio's objects."""
         return self._istio.render(canary, cluster, traffic)
 

@@ -1,7 +1,10 @@
 """Scaler `EffectiveHorizontalPodAutoscaler`, of Crane: an autoscaler that forecasts."""
 
+from dataclasses import replace
+
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
+from canary.objects.render import Render
 from canary.scalers import SCALERS
 
 FORECASTING = Kind(
@@ -23,11 +26,16 @@ class EffectiveHorizontalPodAutoscalerScaler:
 
     def primary(
         self, canary: Canary, source: Manifest, *, minimum: int, existing: Manifest | None
-    ) -> Manifest:
+    ) -> Render:
         """Give the primary's autoscaler."""
         copy = self._autoscaler.primary(canary, source, minimum=minimum, existing=existing)
-        api_version = self.kind.api_version(self.kind.versions[0])
-        return copy | {"apiVersion": api_version, "kind": self.kind.kind}
+        identity = {
+            "apiVersion": self.kind.api_version(self.kind.versions[0]),
+            "kind": self.kind.kind,
+        }
+        return replace(
+            copy, key=replace(copy.key, kind=self.kind), manifest=copy.manifest | identity
+        )
 
     def minimum(self, manifest: Manifest) -> int:
         """Give the fewest replicas."""

@@ -1,8 +1,11 @@
 """Target `CloneSet`, of OpenKruise: pods of its own, no ReplicaSets, and templates in revisions."""
 
+from dataclasses import replace
+
 from canary.api.canary import Canary
 from canary.api.kinds import CONTROLLER_REVISION, Kind, Manifest
 from canary.core.facts import UpdateStrategy
+from canary.objects.render import Render
 from canary.targets import Ability, Counts, Member, Promotion, target_for
 
 CLONE_SET = Kind(
@@ -50,11 +53,16 @@ class CloneSetTarget:
                 return Member(owner["name"], metadata["labels"]["controller-revision-hash"])
         return None
 
-    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Manifest:
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
         """Give the primary CloneSet."""
         primary = self._deployment.promoted(canary, source, promotion)
-        api_version = self.kind.api_version(self.kind.versions[0])
-        return primary | {"apiVersion": api_version, "kind": self.kind.kind}
+        identity = {
+            "apiVersion": self.kind.api_version(self.kind.versions[0]),
+            "kind": self.kind.kind,
+        }
+        return replace(
+            primary, key=replace(primary.key, kind=self.kind), manifest=primary.manifest | identity
+        )
 
     def scaled(self, now: int, replicas: int) -> Manifest | None:
         """Give it so many replicas."""

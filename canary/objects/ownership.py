@@ -15,6 +15,10 @@ from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSIONS
+from canary.objects.places import Path, put
+from canary.objects.render import annotations as owned_annotations
+from canary.objects.render import entries, written
+from canary.objects.render import labels as owned_labels
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "tidegate"
@@ -112,6 +116,48 @@ def ours_or_ownerless(canary: Canary, owners: tuple[str, ...]) -> bool:
     return ours(canary, owners) or ownerless(owners)
 
 
+def own_marks(
+    canary: Canary,
+    *,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    existing: Manifest | None = None,
+    controller: bool = True,
+    ports: Iterable[str] = (),
+) -> tuple[Manifest, tuple[Path, ...]]:
+    """Give what the metadata of an own object must have, and the places of it that are ours.
+
+    Its Canary controls it, unless another object does already: there can be only one. A Canary of
+    the same name that it had before owns it no longer. `ports` are recorded with the labels and
+    annotations as what is tidegate's, so that what is wanted no longer is known and taken away.
+    """
+    found = existing["metadata"] if existing else {}
+    before = written_before(existing)
+    references = found.get("ownerReferences") or ()
+    own = {
+        str(each.get("uid"))
+        for each in references
+        if refers_to_canary(each) and each.get("name") == canary.metadata.name
+    } | {canary.metadata.uid}
+    others = [each for each in references if each.get("uid") not in own]
+    controls = controller and not any(each.get("controller") for each in others)
+    wanted = {"labels": dict(labels or {}), "annotations": dict(annotations or {})}
+    keys = {part: sorted(values.keys() - _CONSTANT) for part, values in wanted.items()}
+    record = {part: each for part, each in {**keys, "ports": list(ports)}.items() if each}
+    wanted["labels"][MANAGED_BY] = MANAGER
+    if record:
+        wanted["annotations"][WRITTEN] = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    owner = owner_reference(canary, controller=controls)
+    owns = (
+        *entries("metadata", "ownerReferences", field="uid", values=sorted(own)),
+        *owned_labels(*dict.fromkeys((*before.get("labels", ()), *wanted["labels"]))),
+        *owned_annotations(
+            *dict.fromkeys((*before.get("annotations", ()), *wanted["annotations"], WRITTEN))
+        ),
+    )
+    return {**wanted, "ownerReferences": [owner]}, owns
+
+
 def own_metadata(
     canary: Canary,
     name: str,
@@ -122,57 +168,35 @@ def own_metadata(
     controller: bool = True,
     ports: Iterable[str] = (),
 ) -> Manifest:
-    """Give the metadata of an own object; what others wrote into the existing one's stays.
-
-    Its Canary controls it, unless another object does already: there can be only one. A Canary of
-    the same name that it had before owns it no longer. `ports` are recorded with the labels and
-    annotations as what is tidegate's.
-    """
-    found = existing["metadata"] if existing else {}
-    before = written_before(existing)
-    others = [
-        dict(reference)
-        for reference in found.get("ownerReferences") or ()
-        if reference.get("uid") != canary.metadata.uid
-        and not (refers_to_canary(reference) and reference.get("name") == canary.metadata.name)
-    ]
-    controls = controller and not any(reference.get("controller") for reference in others)
-    wanted = {"labels": dict(labels or {}), "annotations": dict(annotations or {})}
-    keys = {part: sorted(values.keys() - _CONSTANT) for part, values in wanted.items()}
-    record = {part: each for part, each in {**keys, "ports": list(ports)}.items() if each}
-    wanted["labels"][MANAGED_BY] = MANAGER
-    if record:
-        wanted["annotations"][WRITTEN] = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    metadata: Manifest = {
-        "name": name,
-        "namespace": canary.metadata.namespace,
-        **{
-            part: {
-                key: value
-                for key, value in (found.get(part) or {}).items()
-                if key not in before.get(part, ()) and key != WRITTEN
-            }
-            | values
-            for part, values in wanted.items()
-        },
-        "ownerReferences": [*others, owner_reference(canary, controller=controls)],
-    }
-    if found.get("finalizers"):
-        metadata["finalizers"] = list(found["finalizers"])
-    return metadata
+    """Give the metadata of an own object whole; what others wrote into the existing one's stays."""
+    marks, owns = own_marks(
+        canary,
+        labels=labels,
+        annotations=annotations,
+        existing=existing,
+        controller=controller,
+        ports=ports,
+    )
+    found = {"metadata": written_metadata(existing)} if existing else {}
+    metadata: Manifest = put(found, {"metadata": marks}, owns)["metadata"]
+    return metadata | {"name": name, "namespace": canary.metadata.namespace}
 
 
 def written_before(existing: Manifest | None) -> dict[str, list[str]]:
     """Read what of an own object is tidegate's; empty where nothing is recorded."""
     annotations = (existing["metadata"].get("annotations") or {}) if existing else {}
     record = _decoded(annotations.get(WRITTEN)) or {}
-    return {part: keys for part, keys in record.items() if isinstance(keys, list)}
+    return {
+        part: [key for key in keys if isinstance(key, str)]
+        for part, keys in record.items()
+        if isinstance(keys, list)
+    }
 
 
 def written_metadata(obj: Manifest) -> Manifest:
     """Copy the metadata that people and tools write, without the API server's bookkeeping."""
-    written = ("name", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
-    return {key: deepcopy(obj["metadata"][key]) for key in written if obj["metadata"].get(key)}
+    metadata: Manifest = written(obj).get("metadata") or {}
+    return metadata
 
 
 def original_spec(existing: Manifest, *, taken_over: Callable[[Manifest], bool]) -> Manifest:
@@ -222,43 +246,30 @@ def _decoded(text: str | None) -> Manifest | None:
     return document if isinstance(document, dict) else None
 
 
-def adopted_metadata(existing: Manifest, original: Manifest, *, shared: bool = False) -> Manifest:
-    """Give the metadata of an adopted object: its own, and what it was before.
+ADOPTION: tuple[Path, ...] = owned_annotations(*GITOPS_ANNOTATIONS, ORIGINAL)
+"""What is ours in the metadata of an adopted object."""
+RELEASE: tuple[Path, ...] = (*ADOPTION, *owned_annotations(PEER_ORIGINAL))
+"""What is ours in the metadata of an object that is given back, and of the peer as well."""
 
-    It also tells GitOps tools to leave the object alone, unless it is `shared` with them.
+
+def adoption_marks(existing: Manifest, original: Manifest, *, shared: bool = False) -> Manifest:
+    """Give the annotations of an adopted object that are ours: what it was before.
+
+    They also tell GitOps tools to leave the object alone, unless it is `shared` with them.
     """
-    metadata = written_metadata(existing)
-    annotations = metadata.get("annotations", {})
-    before, record = _gitops_before(annotations), original
+    before, record = gitops_before(existing), original
     if before:
         whole = original if isinstance(original.get("spec"), dict) else {"spec": original}
         record = whole | {"metadata": {"annotations": before}}
-    metadata["annotations"] = {
-        **_without_gitops(annotations),
+    return {
         **(before if shared else GITOPS_ANNOTATIONS),
         ORIGINAL: json.dumps(record, sort_keys=True, separators=(",", ":")),
     }
-    return metadata
 
 
-def released_metadata(existing: Manifest) -> Manifest:
-    """Give the metadata of an adopted object that is put back: nothing of the adoption is left."""
-    metadata = written_metadata(existing)
-    found = metadata.pop("annotations", {})
-    annotations = {
-        key: value
-        for key, value in {**_without_gitops(found), **_gitops_before(found)}.items()
-        if key not in {ORIGINAL, PEER_ORIGINAL}
-    }
-    return metadata | ({"annotations": annotations} if annotations else {})
-
-
-def _without_gitops(annotations: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in annotations.items() if key not in GITOPS_ANNOTATIONS}
-
-
-def _gitops_before(annotations: Mapping[str, str]) -> dict[str, str]:
+def gitops_before(existing: Manifest) -> dict[str, str]:
     """Find what an object told GitOps tools before it was adopted: its owner wants that back."""
+    annotations = existing["metadata"].get("annotations") or {}
     if ORIGINAL not in annotations:
         return {key: annotations[key] for key in GITOPS_ANNOTATIONS if key in annotations}
     metadata = (_decoded(annotations[ORIGINAL]) or {}).get("metadata")

@@ -8,11 +8,14 @@ import pytest
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.api.ownership import (
+from canary.objects.ownership import (
+    ADOPTION,
     GITOPS_ANNOTATIONS,
     LAST_APPLIED,
+    RELEASE,
     adopted,
-    adopted_metadata,
+    adoption_marks,
+    gitops_before,
     original_spec,
     ours,
     ours_or_ownerless,
@@ -22,8 +25,9 @@ from canary.api.ownership import (
     ownerless,
     owners,
     refers_to_canary,
-    released_metadata,
+    written_metadata,
 )
+from canary.objects.places import put
 
 CANARY = Canary.model_validate(
     {
@@ -46,6 +50,21 @@ def an_object(spec: Any = None, **metadata: Any) -> Manifest:
 
 def taken_over(spec: Manifest) -> bool:
     return spec.get("by") == "tidegate"
+
+
+def adopted_metadata(existing: Manifest, original: Manifest, *, shared: bool = False) -> Manifest:
+    """Give the metadata of an object as it is adopted."""
+    wanted = {"metadata": {"annotations": adoption_marks(existing, original, shared=shared)}}
+    found = {"metadata": written_metadata(existing)}
+    metadata: Manifest = put(found, wanted, ADOPTION)["metadata"]
+    return metadata
+
+
+def released_metadata(existing: Manifest) -> Manifest:
+    """Give the metadata of an object as it is given back."""
+    wanted = {"metadata": {"annotations": gitops_before(existing)}}
+    metadata: Manifest = put({"metadata": written_metadata(existing)}, wanted, RELEASE)["metadata"]
+    return metadata
 
 
 def test_an_owner_is_named_in_the_api_group_that_it_is_served_in() -> None:

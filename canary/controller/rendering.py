@@ -1,0 +1,203 @@
+"""What is wanted under one set of names: the objects as they must be, beside those that are there.
+
+Which names a Canary has, those of earlier specs included, is known in `wanted.py`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from canary.api.kinds import SERVICE, Manifest, ObjectKey
+from canary.controller.canaries import CanaryRecord
+from canary.controller.claims import Claims
+from canary.controller.records import WorkloadRecord
+from canary.controller.store import Store
+from canary.core.actions import Side
+from canary.core.traffic import Traffic
+from canary.errors import InvalidSpec, Problem
+from canary.objects.ownership import adopted, ours_or_ownerless
+from canary.objects.render import Lacking, Render
+from canary.resources.names import (
+    SelectorLabel,
+    Selectors,
+    pod_selectors,
+    selector_label,
+)
+from canary.resources.ports import service_ports
+from canary.resources.preflight import with_policy
+from canary.resources.services import apex_service, services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An object as it must be, and as it is."""
+
+    render: Render
+    existing: Manifest | None
+    foreign: bool = False
+    """Whether its name is taken by another owner's object, which is never written."""
+
+    @property
+    def key(self) -> ObjectKey:
+        """Where it is."""
+        return self.render.key
+
+    @property
+    def place(self) -> str:
+        """Kind and name, as kind/name."""
+        return f"{self.key.kind.kind}/{self.key.name}"
+
+    @property
+    def missing(self) -> bool:
+        """Whether the object must be written."""
+        return not self.foreign and self.render.differs(self.existing)
+
+
+Return = tuple[list[Wanted], tuple[ObjectKey, ...]]
+"""What is put back as it was before tidegate, and what goes."""
+
+
+class Rendering:
+    """Renders what one set of names asks for from what the caches hold."""
+
+    def __init__(self, store: Store, selector_labels: tuple[str, ...]) -> None:
+        self._store = store
+        self._claims = Claims(store)
+        self._selector_labels = selector_labels
+
+    def label(self, workload: Manifest) -> SelectorLabel:
+        """Find the label that tells the target's pods from the primary's.
+
+        Raises:
+            InvalidSpec: the target has none of those that the controller looks for.
+        """
+        label = selector_label(workload, self._selector_labels)
+        if isinstance(label, Problem):
+            raise InvalidSpec([label])
+        return label
+
+    def services(
+        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
+    ) -> list[Wanted]:
+        """Render the services."""
+        if target is None:
+            return []
+        found = {key.name: self._store.manifest(key) for key in service_keys(record)}
+        existing = {name: manifest for name, manifest in found.items() if manifest is not None}
+        try:
+            selectors = self._selectors(record, target)
+        except InvalidSpec:
+            if apex is Side.TARGET:
+                # For a target without a label no service was ever made: there is none to give back.
+                return []
+            raise
+        ports = service_ports(record.canary, target.services_outline)
+        return self.beside(record, services(record.canary, selectors, ports, existing, apex))
+
+    def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
+        """Render the route, what it refers to first; nothing where an object of the user lacks."""
+        rendered = self._route(record, traffic)
+        return [] if isinstance(rendered, Lacking) else self.beside(record, rendered)
+
+    def lacking(self, record: CanaryRecord) -> Lacking | None:
+        """Find the object of the user without which there is no route."""
+        if record.router is None:
+            return None
+        if not record.router.objects(record.canary).read:
+            return None
+        rendered = self._route(record, Traffic())
+        return rendered if isinstance(rendered, Lacking) else None
+
+    def restoration(self, record: CanaryRecord) -> Return:
+        """Render the routes as they were before tidegate, and name those that must go."""
+        if record.router is None:
+            return [], ()
+        routes = self._store.routes(record)
+        restoration = record.router.restore(record.canary, routes)
+        gone = tuple(key for key in restoration.remove if key in routes.existing)
+        return self.beside(record, restoration.write), gone
+
+    def beside(self, record: CanaryRecord, rendered: Iterable[Render]) -> list[Wanted]:
+        """Put what is wanted beside what is there."""
+        taken = {key for key, _ in self._claims.of_others(record)}
+        return [
+            Wanted(render=each, existing=self._store.manifest(each.key), foreign=each.key in taken)
+            for each in rendered
+        ]
+
+    def sides(self, record: CanaryRecord, *, beside: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Find the services of the sides that are ours, and that other names have no use for."""
+        used = service_names(beside)
+        found = (
+            (key, self._store.packed(key))
+            for key in service_keys(record)[1:]
+            if key.name not in used
+        )
+        return tuple(
+            key
+            for key, each in found
+            if each is not None and ours_or_ownerless(record.canary, each.owners)
+        )
+
+    def has_apex(self, record: CanaryRecord) -> bool:
+        """Tell whether an apex service exists that is own or adopted."""
+        packed = self._store.packed(service_keys(record)[0])
+        return packed is not None and (
+            ours_or_ownerless(record.canary, packed.owners) or adopted(packed.manifest)
+        )
+
+    def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
+        """Look the primary up, where it is this Canary's."""
+        primary = self._store.primary(record)
+        return (
+            primary
+            if primary is not None and ours_or_ownerless(record.canary, primary.owners)
+            else None
+        )
+
+    def _route(self, record: CanaryRecord, traffic: Traffic) -> tuple[Render, ...] | Lacking:
+        if record.router is None:
+            return ()
+        known, cluster = record.status.preflight, self._store.routes(record)
+        canary = with_policy(record.canary, known.traffic_policy if known else "")
+        if record.router.by_apex:
+            cluster = replace(cluster, apex=self._apex(record))
+        return record.router.render(canary, cluster, traffic)
+
+    def _apex(self, record: CanaryRecord) -> dict[Side, Render]:
+        """Render the apex service as it leads to each side that there is."""
+        target = self._store.target(record)
+        workload = target or self.primary(record)
+        if workload is None:
+            return {}
+        selectors = self._selectors(record, workload)
+        ports = service_ports(record.canary, workload.services_outline)
+        found = self._store.manifest(service_keys(record)[0])
+        sides = (Side.PRIMARY, Side.TARGET) if target else (Side.PRIMARY,)
+        return {side: apex_service(record.canary, selectors, ports, found, side) for side in sides}
+
+    def _selectors(self, record: CanaryRecord, workload: WorkloadRecord) -> Selectors:
+        """Tell the pods of the sides apart, by the target's labels or by those of its primary."""
+        outline, primary = workload.services_outline, self.primary(record)
+        label = self.label(outline)
+        return pod_selectors(outline, label, primary.services_outline if primary else None)
+
+
+def routed(record: CanaryRecord) -> frozenset[ObjectKey]:
+    """Name what the router writes, so that nothing else may."""
+    if record.router is None:
+        return frozenset()
+    return frozenset(record.router.objects(record.canary).written)
+
+
+def service_names(record: CanaryRecord) -> tuple[str, ...]:
+    """Name the services of a Canary, the apex first."""
+    spec = record.canary.spec
+    return spec.service_name, spec.primary_service_name, spec.canary_service_name
+
+
+def service_keys(record: CanaryRecord, names: tuple[str, ...] = ()) -> tuple[ObjectKey, ...]:
+    """Say where services are: those of a Canary, the apex first, or those with some names."""
+    return tuple(
+        ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
+        for name in names or service_names(record)
+    )

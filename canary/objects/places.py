@@ -1,0 +1,152 @@
+"""Places in an object: how they are named, compared, filled and emptied.
+
+Objects are JSON that anybody may have edited: any value may stand anywhere.
+"""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from canary.api.kinds import Manifest
+
+
+class Prefix(NamedTuple):
+    """All names of a map that begin with a text, as the annotations of one tool do."""
+
+    text: str
+
+
+class Entry(NamedTuple):
+    """The entry of a list that has a value in a field, such as a rule with a name."""
+
+    field: str
+    value: str
+
+    def of(self, values: Any) -> list[Any]:
+        """Pick it from a list; nothing where it is not there."""
+        return [each for each in _list(values) if self.is_(each)]
+
+    def is_(self, value: Any) -> bool:
+        """Tell whether a value is this entry."""
+        return isinstance(value, dict) and value.get(self.field) == self.value
+
+
+Path = tuple[str | Prefix | Entry, ...]
+"""Leads through maps by name; a prefix or an entry of a list can only be its end."""
+
+Place = tuple[str | int, ...]
+"""Leads to one value, through maps by name and through lists by number."""
+
+
+def differences(found: Any, wanted: Any, paths: Iterable[Path]) -> Iterator[Place]:
+    """Name the places along the paths at which two objects differ, as deep as their shapes agree.
+
+    A list differs as a whole in one of its named entries. Nothing beside the paths is a difference.
+    """
+    seen: set[Place] = set()
+    for path in paths:
+        for place in _differences(found, wanted, path, ()):
+            if place not in seen:
+                seen.add(place)
+                yield place
+
+
+def put(found: Manifest, wanted: Manifest, paths: Iterable[Path]) -> Manifest:
+    """Copy an object with what another has along the paths, and with all else as it is.
+
+    What the other lacks there is taken away, and so is a map or list that has nothing left. An
+    entry of a list takes the place of the one it replaces; a new one is the last.
+    """
+    result: Any = deepcopy(found)
+    for path in paths:
+        result = _put(result, wanted, path) or {}
+    return dict(result)
+
+
+def at(value: Any, place: Place) -> Any:
+    """Look a place up; None where there is nothing."""
+    for part in place:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _differences(found: Any, wanted: Any, path: Path, place: Place) -> Iterator[Place]:
+    if not path:
+        yield from _values_differ(found, wanted, place)
+        return
+    step, rest = path[0], path[1:]
+    if isinstance(step, Entry):
+        if step.of(found) != step.of(wanted):
+            yield place
+        return
+    for name in _names(step, found, wanted):
+        inside = _differences(_get(found, name), _get(wanted, name), rest, (*place, name))
+        if found is not None or not place:
+            yield from inside
+        elif any(True for _ in inside):
+            yield place
+
+
+def _values_differ(found: Any, wanted: Any, place: Place) -> Iterator[Place]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for name in {**wanted, **found}:
+            yield from _values_differ(found.get(name), wanted.get(name), (*place, name))
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
+            yield from _values_differ(one, other, (*place, number))
+    elif found != wanted:
+        yield place
+
+
+def _put(found: Any, wanted: Any, path: Path) -> Any:
+    """Give a value with what another has along a path; None where nothing is left."""
+    if not path:
+        return deepcopy(wanted)
+    step, rest = path[0], path[1:]
+    if isinstance(step, Entry):
+        return _put_entry(found, wanted, step)
+    names = _names(step, found, wanted)
+    if not names:
+        return found
+    result = dict(_map(found))
+    for name in names:
+        value = _put(_get(found, name), _get(wanted, name), rest)
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = value
+    return result or None
+
+
+def _put_entry(found: Any, wanted: Any, entry: Entry) -> Any:
+    ours, theirs = entry.of(wanted), _list(found)
+    if not ours and not entry.of(found):
+        return found
+    others = [each for each in theirs if not entry.is_(each)]
+    index = next((index for index, each in enumerate(theirs) if entry.is_(each)), len(theirs))
+    return [*others[:index], *deepcopy(ours), *others[index:]] or None
+
+
+def _names(step: str | Prefix, *values: Any) -> list[str]:
+    """List the names that a step stands for, as far as one of the maps has them."""
+    known = dict.fromkeys(name for value in values for name in _map(value))
+    if isinstance(step, Prefix):
+        return [name for name in known if name.startswith(step.text)]
+    return [step] if step in known else []
+
+
+def _get(value: Any, name: str) -> Any:
+    return _map(value).get(name)
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
