@@ -246,37 +246,56 @@ def _decoded(text: str | None) -> Manifest | None:
     return document if isinstance(document, dict) else None
 
 
-ADOPTION: tuple[Path, ...] = owned_annotations(*GITOPS_ANNOTATIONS, ORIGINAL)
-"""What is ours in the metadata of an adopted object."""
+_GITOPS: tuple[Path, ...] = owned_annotations(*GITOPS_ANNOTATIONS)
+ADOPTION: tuple[Path, ...] = (*_GITOPS, *owned_annotations(ORIGINAL))
+"""What is ours in the metadata of every adopted object."""
 RELEASE: tuple[Path, ...] = (*ADOPTION, *owned_annotations(PEER_ORIGINAL))
 """What is ours in the metadata of an object that is given back, and of the peer as well."""
 
 
-def adoption_marks(existing: Manifest, original: Manifest, *, shared: bool = False) -> Manifest:
-    """Give the annotations of an adopted object that are ours: what it was before.
+def adoption_marks(
+    existing: Manifest,
+    original: Manifest | None,
+    *,
+    owns: tuple[Path, ...] = (),
+    shared: bool = False,
+) -> dict[str, str]:
+    """Give the annotations of every adopted object: what it was before, in the places that are ours.
 
-    They also tell GitOps tools to leave the object alone, unless it is `shared` with them.
+    `original` is the spec that it had; None where none of it is ours. They also tell GitOps tools to
+    leave the object alone, unless it is `shared` with them.
     """
-    before, record = gitops_before(existing), original
-    if before:
+    before = metadata_before(existing, owns)
+    record: Manifest = original or {}
+    if original is None:
+        record = {"metadata": before}
+    elif before:
         whole = original if isinstance(original.get("spec"), dict) else {"spec": original}
-        record = whole | {"metadata": {"annotations": before}}
+        record = whole | {"metadata": before}
+    told = before.get("annotations", {})
     return {
-        **(before if shared else GITOPS_ANNOTATIONS),
+        **(
+            {key: told[key] for key in GITOPS_ANNOTATIONS if key in told}
+            if shared
+            else GITOPS_ANNOTATIONS
+        ),
         ORIGINAL: json.dumps(record, sort_keys=True, separators=(",", ":")),
     }
 
 
-def gitops_before(existing: Manifest) -> dict[str, str]:
-    """Find what an object told GitOps tools before it was adopted: its owner wants that back."""
+def metadata_before(existing: Manifest, owns: tuple[Path, ...] = ()) -> dict[str, dict[str, str]]:
+    """Find the labels and annotations that an object had before it was adopted.
+
+    Only those in the places that are ours, and what it told GitOps tools: its owner wants that back.
+    """
     annotations = existing["metadata"].get("annotations") or {}
-    if ORIGINAL not in annotations:
-        return {key: annotations[key] for key in GITOPS_ANNOTATIONS if key in annotations}
-    metadata = (_decoded(annotations[ORIGINAL]) or {}).get("metadata")
-    before = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if not isinstance(before, dict):
-        return {}
-    return {key: str(before[key]) for key in GITOPS_ANNOTATIONS if key in before}
+    found = (_decoded(annotations[ORIGINAL]) or {}) if ORIGINAL in annotations else existing
+    places = tuple(path for path in (*_GITOPS, *owns) if path[0] == "metadata")
+    metadata = put({}, found, places).get("metadata") or {}
+    return {
+        part: {key: str(value) for key, value in values.items()}
+        for part, values in metadata.items()
+    }
 
 
 def adopted(obj: Manifest) -> bool:

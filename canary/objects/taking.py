@@ -8,7 +8,7 @@ from canary.objects.ownership import (
     ADOPTION,
     RELEASE,
     adoption_marks,
-    gitops_before,
+    metadata_before,
     own_marks,
 )
 from canary.objects.places import Path
@@ -50,18 +50,24 @@ def adopted_as(
     *,
     owns: tuple[Path, ...],
     found: Manifest,
-    original: Manifest,
+    original: Manifest | None = None,
+    annotations: Mapping[str, str] | None = None,
     version: str = "",
 ) -> Render:
-    """Want places of an object that was there before; `original` is kept for its owner."""
+    """Want places of an object that was there before; what stood in them is kept for its owner.
+
+    `original` is the spec that it had, where some of that is ours.
+    """
     shared = canary.spec.service.shared_with_gitops
-    marks = {"annotations": adoption_marks(found, original, shared=shared)}
-    return Render(key=key, manifest=_manifest(key, version, marks, body), owns=(*ADOPTION, *owns))
+    marks = adoption_marks(found, original, owns=owns, shared=shared)
+    metadata = {"annotations": {**(annotations or {}), **marks}}
+    manifest = _manifest(key, version, metadata, body)
+    return Render(key=key, manifest=manifest, owns=(*ADOPTION, *owns))
 
 
 def released(
     key: ObjectKey,
-    original: Manifest,
+    original: Manifest | None,
     *,
     owns: tuple[Path, ...],
     found: Manifest,
@@ -71,19 +77,20 @@ def released(
 
     Only what is ours is put back; a field of its spec that has got lost comes back as well.
     """
-    marks, spec = {"annotations": gitops_before(found)}, found.get("spec") or {}
-    lost = tuple(("spec", name) for name in original if name not in spec)
+    spec = found.get("spec") or {}
+    lost = tuple(("spec", name) for name in original or () if name not in spec)
+    body = {} if original is None else {"spec": original}
     return Render(
         key=key,
-        manifest=_manifest(key, version, marks, {"spec": original}),
+        manifest=_manifest(key, version, metadata_before(found, owns), body),
         owns=tuple(dict.fromkeys((*RELEASE, *owns, *lost))),
     )
 
 
-def _manifest(key: ObjectKey, version: str, marks: Manifest, body: Manifest) -> Manifest:
+def _manifest(key: ObjectKey, version: str, metadata: Manifest, body: Manifest) -> Manifest:
     return {
         "apiVersion": key.kind.api_version(version or key.kind.versions[0]),
         "kind": key.kind.kind,
-        "metadata": {"name": key.name, "namespace": key.namespace, **marks},
+        "metadata": {"name": key.name, "namespace": key.namespace, **metadata},
         **body,
     }

@@ -3,7 +3,8 @@
 What their specs say does not belong here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
@@ -14,6 +15,7 @@ from canary.objects.render import Render, Restoration
 from canary.objects.taking import Recognise, adopted_as, made, released
 from canary.routers import ClusterState
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 Owned = tuple[ObjectKey, tuple[Path, ...]]
 """An object, and the places of it that are tidegate's."""
 
@@ -25,9 +27,10 @@ def render_object(
     spec: Manifest,
     *,
     metadata: ServiceMetadata | None = None,
+    annotations: Mapping[str, str] = _NONE,
     ours: Recognise,
 ) -> Render:
-    """Want an object with a spec, in the places that are tidegate's.
+    """Want an object with a spec and some annotations, in the places that are tidegate's.
 
     An own object also gets `metadata`, an adopted one the marks of its adoption.
     """
@@ -42,11 +45,19 @@ def render_object(
             owns=owns,
             found=found,
             labels=wanted.labels,
-            annotations={**wanted.annotations, **GITOPS_ANNOTATIONS},
+            annotations={**wanted.annotations, **annotations, **GITOPS_ANNOTATIONS},
             version=version,
         )
-    original = original_spec(found, taken_over=ours)
-    return adopted_as(canary, key, body, owns=owns, found=found, original=original, version=version)
+    return adopted_as(
+        canary,
+        key,
+        body,
+        owns=owns,
+        found=found,
+        original=original_spec(found, taken_over=ours),
+        annotations=annotations,
+        version=version,
+    )
 
 
 def restore_objects(

@@ -15,7 +15,7 @@ from canary.objects.ownership import (
     RELEASE,
     adopted,
     adoption_marks,
-    gitops_before,
+    metadata_before,
     original_spec,
     ours,
     ours_or_ownerless,
@@ -62,7 +62,7 @@ def adopted_metadata(existing: Manifest, original: Manifest, *, shared: bool = F
 
 def released_metadata(existing: Manifest) -> Manifest:
     """Give the metadata of an object as it is given back."""
-    wanted = {"metadata": {"annotations": gitops_before(existing)}}
+    wanted = {"metadata": metadata_before(existing)}
     metadata: Manifest = put({"metadata": written_metadata(existing)}, wanted, RELEASE)["metadata"]
     return metadata
 
