@@ -28,6 +28,8 @@ class Changes:
         self._shown: Memo[str] = Memo()
         """The versions that a decision knows of."""
         self._owned_again: Memo[int] = Memo()
+        self._losses: Memo[int] = Memo()
+        """Which loss of an owner a decision knows of."""
 
     def note(self, key: ObjectKey, before: Packed, after: Packed | None) -> None:
         """Take in what an event has told of; what another replica has written is no change.
@@ -59,6 +61,14 @@ class Changes:
         """Tell whether an object was changed since something was decided about it."""
         change = self.find(key)
         return change is not None and change.version != self._shown.recall(key, ())
+
+    def show_loss(self, key: ObjectKey) -> None:
+        """Take in that a decision is made on an object that has lost its owner."""
+        self._losses.keep(key, (), self.times_owned_again(key))
+
+    def loss_unseen(self, key: ObjectKey) -> bool:
+        """Tell whether an object has lost its owner since something was decided about it."""
+        return self._losses.recall(key, ()) != self.times_owned_again(key)
 
     def own_again(self, key: ObjectKey) -> None:
         """Take in that an object that had lost its owner was given it back."""

@@ -32,11 +32,11 @@ class DriftFinder:
         """Find what must be put back for a Canary whose primary serves."""
         status, changes = record.status, self._store.changes
         changed = [key for key in self._renderer.kept(record) if changes.find(key)]
+        drifts = tuple(self._of_primary(record))
         if record.deleting or status.phase is Phase.INITIALIZING or not status.last_promoted_spec:
             for key in changed:
                 changes.settle(key)
             return ()
-        drifts = tuple(self._of_primary(record))
         if not changed:
             return drifts
         try:
@@ -53,6 +53,7 @@ class DriftFinder:
             return
         if ownerless(primary.owners) and not primary.leaving:
             key = ObjectKey(kind=kind, namespace=record.key.namespace, name=primary.name)
+            self._store.changes.show_loss(key)
             yield Drift(
                 kind=kind.kind,
                 name=primary.name,

@@ -12,7 +12,7 @@ from canary.controller.store import Store
 from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import EnsurePrimary
-from canary.objects.ownership import ours_or_ownerless, own_metadata
+from canary.objects.ownership import ours_or_ownerless, own_metadata, ownerless
 from canary.resources.revision import Hashing
 from canary.targets import Promotion
 
@@ -67,6 +67,9 @@ class Primaries:
             # Its place is free when it is gone.
             return False
         if current is not None and not current.belongs_to(record.uid):
+            if ownerless(current.owners) and self._store.changes.loss_unseen(_key(record)):
+                # It has lost its owner since this was decided, and that has woken the Canary.
+                return False
             return await self._take_ownership(record)
         wanted = action.revision
         at_revision = current is not None and current.revision == wanted
