@@ -1,4 +1,4 @@
-"""What marks an object as written by tidegate, and how one that was found is given back.
+"""What marks an object as written by tidegate.
 
 An object is either *own* (created by tidegate, controlled by its Canary, removed with it) or
 *adopted* (it was there before: only its spec is taken over, and the spec it had is kept in an
@@ -7,8 +7,7 @@ Which objects there are, and what their specs say, does not belong here.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
@@ -185,7 +184,7 @@ def own_metadata(
 def written_before(existing: Manifest | None) -> dict[str, list[str]]:
     """Read what of an own object is tidegate's; empty where nothing is recorded."""
     annotations = (existing["metadata"].get("annotations") or {}) if existing else {}
-    record = _decoded(annotations.get(WRITTEN)) or {}
+    record = decoded(annotations.get(WRITTEN)) or {}
     return {
         part: [key for key in keys if isinstance(key, str)]
         for part, keys in record.items()
@@ -199,106 +198,16 @@ def written_metadata(obj: Manifest) -> Manifest:
     return metadata
 
 
-def original_spec(existing: Manifest, *, taken_over: Callable[[Manifest], bool]) -> Manifest:
-    """Find the spec that an adopted object had before it was adopted.
-
-    `taken_over` tells whether a spec is one that tidegate, or the peer, has written. One that
-    is not was written by its owner, after the adoption too, and is what its owner wants back.
-    """
-    spec: Manifest = existing.get("spec") or {}
-    if taken_over(spec):
-        annotations = existing["metadata"].get("annotations") or {}
-        for key in (ORIGINAL, PEER_ORIGINAL, LAST_APPLIED):
-            recorded = _recorded(annotations.get(key))
-            if recorded is not None:
-                return recorded
-    return deepcopy(spec)
+def adopted(obj: Manifest) -> bool:
+    """Tell whether an object carries the mark of an adoption."""
+    annotations = obj["metadata"].get("annotations") or {}
+    return bool({ORIGINAL, PEER_ORIGINAL} & annotations.keys())
 
 
-def recorded_adoption(existing: Manifest) -> tuple[Manifest, Manifest | None] | None:
-    """Read what an adopted object had before, and what it was given instead, where that is kept.
-
-    None where nothing is recorded.
-    """
-    annotations = existing["metadata"].get("annotations") or {}
-    for key in (ORIGINAL, PEER_ORIGINAL):
-        recorded = _recorded(annotations.get(key))
-        if recorded is not None:
-            given = (_decoded(annotations[key]) or {}).get("given")
-            return recorded, given if isinstance(given, dict) else None
-    return None
-
-
-def _recorded(text: str | None) -> Manifest | None:
-    """Read a spec from an annotation: by itself, or in a whole object."""
-    document = _decoded(text)
-    if document is not None and isinstance(document.get("spec"), dict):
-        return dict(document["spec"])
-    return document
-
-
-def _decoded(text: str | None) -> Manifest | None:
+def decoded(text: str | None) -> Manifest | None:
     """Read a map from JSON that anybody may have edited."""
     try:
         document = json.loads(text or "")
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
-
-
-_GITOPS: tuple[Path, ...] = owned_annotations(*GITOPS_ANNOTATIONS)
-ADOPTION: tuple[Path, ...] = (*_GITOPS, *owned_annotations(ORIGINAL))
-"""What is ours in the metadata of every adopted object."""
-RELEASE: tuple[Path, ...] = (*ADOPTION, *owned_annotations(PEER_ORIGINAL))
-"""What is ours in the metadata of an object that is given back, and of the peer as well."""
-
-
-def adoption_marks(
-    existing: Manifest,
-    original: Manifest | None,
-    *,
-    owns: tuple[Path, ...] = (),
-    shared: bool = False,
-) -> dict[str, str]:
-    """Give the annotations of every adopted object: what it was before, in the places that are ours.
-
-    `original` is the spec that it had; None where none of it is ours. They also tell GitOps tools to
-    leave the object alone, unless it is `shared` with them.
-    """
-    before = metadata_before(existing, owns)
-    record: Manifest = original or {}
-    if original is None:
-        record = {"metadata": before}
-    elif before:
-        whole = original if isinstance(original.get("spec"), dict) else {"spec": original}
-        record = whole | {"metadata": before}
-    told = before.get("annotations", {})
-    return {
-        **(
-            {key: told[key] for key in GITOPS_ANNOTATIONS if key in told}
-            if shared
-            else GITOPS_ANNOTATIONS
-        ),
-        ORIGINAL: json.dumps(record, sort_keys=True, separators=(",", ":")),
-    }
-
-
-def metadata_before(existing: Manifest, owns: tuple[Path, ...] = ()) -> dict[str, dict[str, str]]:
-    """Find the labels and annotations that an object had before it was adopted.
-
-    Only those in the places that are ours, and what it told GitOps tools: its owner wants that back.
-    """
-    annotations = existing["metadata"].get("annotations") or {}
-    found = (_decoded(annotations[ORIGINAL]) or {}) if ORIGINAL in annotations else existing
-    places = tuple(path for path in (*_GITOPS, *owns) if path[0] == "metadata")
-    metadata = put({}, found, places).get("metadata") or {}
-    return {
-        part: {key: str(value) for key, value in values.items()}
-        for part, values in metadata.items()
-    }
-
-
-def adopted(obj: Manifest) -> bool:
-    """Tell whether an object carries the mark of an adoption."""
-    annotations = obj["metadata"].get("annotations") or {}
-    return bool({ORIGINAL, PEER_ORIGINAL} & annotations.keys())

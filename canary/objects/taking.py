@@ -4,13 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
-from canary.objects.ownership import (
-    ADOPTION,
-    RELEASE,
-    adoption_marks,
-    metadata_before,
-    own_marks,
-)
+from canary.objects.adoption import ADOPTION, RELEASE, adoption_marks, metadata_before
+from canary.objects.ownership import own_marks
 from canary.objects.places import Path
 from canary.objects.render import Render
 

@@ -15,14 +15,8 @@ from canary.api.canary import Canary
 from canary.api.kinds import SERVICE, Manifest, ObjectKey
 from canary.api.service import ServiceMetadata, UnmanagedMetadata
 from canary.core.actions import Side
-from canary.objects.ownership import (
-    GITOPS_ANNOTATIONS,
-    MANAGED_BY,
-    original_spec,
-    owned,
-    recorded_adoption,
-    written_before,
-)
+from canary.objects.adoption import original_spec, recorded_adoption
+from canary.objects.ownership import GITOPS_ANNOTATIONS, MANAGED_BY, owned, written_before
 from canary.objects.render import Render, fields
 from canary.objects.taking import adopted_as, made, released
 from canary.resources.names import Selectors

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
 from canary.api.service import ServiceMetadata
-from canary.objects.ownership import GITOPS_ANNOTATIONS, adopted, original_spec, owned
+from canary.objects.adoption import original_spec
+from canary.objects.ownership import GITOPS_ANNOTATIONS, adopted, owned
 from canary.objects.places import Path
 from canary.objects.render import Render, Restoration
 from canary.objects.taking import Recognise, adopted_as, made, released

@@ -8,15 +8,17 @@ import pytest
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.objects.ownership import (
+from canary.objects.adoption import (
     ADOPTION,
-    GITOPS_ANNOTATIONS,
-    LAST_APPLIED,
     RELEASE,
-    adopted,
     adoption_marks,
     metadata_before,
     original_spec,
+)
+from canary.objects.ownership import (
+    GITOPS_ANNOTATIONS,
+    LAST_APPLIED,
+    adopted,
     ours,
     ours_or_ownerless,
     own_metadata,

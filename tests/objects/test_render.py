@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from canary.api.annotations import ORIGINAL, WRITTEN
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest, ObjectKey
-from canary.objects.ownership import ADOPTION, GITOPS_ANNOTATIONS
+from canary.objects.adoption import ADOPTION
+from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.places import Entry, Path, Place, Prefix, at
 from canary.objects.render import (
     Lacking,
