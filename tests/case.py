@@ -66,6 +66,10 @@ class RouterCase:
     """Canaries that between them ask for everything it can do: their `service` and `analysis`."""
     foreign: Mapping[str, Manifest] = field(default_factory=dict)
     """A spec that users wrote before tidegate came, by each kind that it writes."""
+    read: tuple[Manifest, ...] = ()
+    """The objects of their user that it reads and cannot do without."""
+    annotations: frozenset[str] = frozenset()
+    """The annotations by which it says who is routed where."""
     published: tuple[tuple[str, str], ...] = ()
     """The Go modules, with their versions, and files in them that hold the CRDs of its kinds."""
     mesh: Mapping[str, Any] | None = None

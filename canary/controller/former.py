@@ -16,6 +16,24 @@ def formers(record: CanaryRecord) -> list[CanaryRecord]:
     return [_former(record, names) for names in record.status.former_names]
 
 
+def held(record: CanaryRecord) -> list[CanaryRecord]:
+    """Give a Canary with the names that it has, where its spec names a router that is not known."""
+    if record.router is not None or not record.held.provider:
+        return []
+    names = FormerNames(service=record.held.service, provider=record.held.provider)
+    return [_former(record, names)]
+
+
+def lost_routers(record: CanaryRecord) -> str:
+    """Say which routers have made something, and can't give it back as they are not installed."""
+    others = (*formers(record), *held(record))
+    names = sorted({each.provider for each in others if each.router is None})
+    return "; ".join(
+        f"the router {name} is not installed: install it to have its routes given back"
+        for name in names
+    )
+
+
 def former_routes(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the routes under the names of earlier specs; nothing waits until they are known."""
     for other in formers(record):

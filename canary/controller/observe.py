@@ -13,6 +13,7 @@ from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
 from canary.controller.drifts import DriftFinder
+from canary.controller.former import lost_routers
 from canary.controller.memo import Memo
 from canary.controller.records import WorkloadRecord
 from canary.controller.references import References
@@ -87,9 +88,10 @@ class Observer:
             if not missing:
                 revision = self._revision(record, target, configs)
                 seen = Revision(id=revision, configs=configs, images=target.images)
-        if not record.deleting:
-            lacking = self._renderer.lacking(record)
-            obstacle = str(lacking) if lacking else obstacle
+        if record.deleting:
+            obstacle = lost_routers(record) or obstacle
+        elif lacking := self._renderer.lacking(record):
+            obstacle = str(lacking)
         minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
             generation=record.generation,

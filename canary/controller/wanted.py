@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
-from canary.controller.former import formers
+from canary.controller.former import formers, held
 from canary.controller.memo import Memo
 from canary.controller.records import WorkloadRecord
 from canary.controller.rendering import (
@@ -150,7 +150,7 @@ class Renderer:
     def restoration(self, record: CanaryRecord) -> Return:
         """Render the routes as they were before tidegate, and name those that must go."""
         writes, gone = self._rendering.restoration(record)
-        for other in self._formers(record):
+        for other in (*self._formers(record), *held(record)):
             more, also_gone = self._former_routes(record, other)
             writes, gone = [*writes, *more], (*gone, *also_gone)
         return writes, gone

@@ -220,6 +220,29 @@ async def test_a_former_route_that_may_not_be_read_keeps_the_targets_pods(world:
             assert await formers(world) == []
 
 
+async def test_what_a_router_has_made_that_is_not_installed_is_remembered_and_told_at_the_end(
+    world: World,
+):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(progressDeadlineSeconds=5)
+        await world.until_phase("Initialized")
+        lost = [{"service": "old", "provider": "gone", "since": "2026-01-01T00:00:00Z"}]
+        await world.patch(
+            CANARY, "podinfo", {"status": {"formerNames": lost}}, subresource="status"
+        )
+        # It is not known whether anything is left, so a release leaves it as it is.
+        await world.release()
+        await world.until_phase("Succeeded")
+        assert await formers(world) == ["old"]
+        await world.api.delete(CANARY, DEMO, "podinfo")
+        await until(lambda: absent(world, CANARY, "podinfo"), "the Canary is gone")
+        (event,) = await until(lambda: world.events("NotGivenBack"), "it is told")
+        assert "the router gone is not installed: install it" in event["message"]
+        # What is known was given back.
+        assert await absent(world, VIRTUAL_SERVICE, "podinfo")
+
+
 async def test_a_target_that_is_missing_moves_no_traffic_until_it_is_there(world: World):
     await world.create_app()
     async with world.running_controller():

@@ -70,7 +70,8 @@ def a_cluster(
     """Build a cluster that has these objects, as an API server gives them back."""
     keys = {(key.kind.kind, key.name): key for key in router.objects(canary).all}
     existing: dict[ObjectKey, Manifest] = {}
-    for obj in (*services_of_sides(router, canary), *objects):
+    read = router_case(str(canary.spec.provider)).read
+    for obj in (*services_of_sides(router, canary), *read, *objects):
         stored = deepcopy(obj)
         stored["metadata"] |= {
             "uid": f"uid-of-{stored['metadata']['name']}",

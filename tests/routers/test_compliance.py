@@ -17,6 +17,7 @@ from canary.api.traffic import HttpMatch
 from canary.core.plan import plan
 from canary.core.traffic import Seen, Traffic
 from canary.objects.ownership import GITOPS_ANNOTATIONS
+from canary.objects.render import Lacking
 from canary.routers import ROUTERS, Router, router_for
 from tests.routers.builders import (
     Restored,
@@ -44,6 +45,8 @@ every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
 every_case_of_own_objects = pytest.mark.parametrize(("provider", "canary"), OWN_CASES)
 every_name = pytest.mark.parametrize("provider", every_provider())
 
+#: Groups of Kubernetes itself, whose kinds no CRD describes.
+BUILT_IN = frozenset({"", "networking.k8s.io"})
 #: There are many cases, and each has these examples.
 few = settings(max_examples=20, deadline=None)
 
@@ -238,7 +241,9 @@ class TestEveryRouter:
                     == (obj["kind"], obj["metadata"]["name"])
                 )["metadata"]
                 assert before["labels"].items() <= obj["metadata"]["labels"].items()
-                assert before["annotations"].items() <= obj["metadata"]["annotations"].items()
+                kept = before["annotations"].keys() - router_case(provider).annotations
+                for key in kept - {WRITTEN}:
+                    assert obj["metadata"]["annotations"][key] == before["annotations"][key]
                 assert before["finalizers"] == obj["metadata"]["finalizers"]
                 for owner in before["ownerReferences"]:
                     assert owner in obj["metadata"]["ownerReferences"]
@@ -317,7 +322,12 @@ class TestEveryRouter:
         for obj in adopted:
             assert obj["metadata"]["labels"] == found[0]["metadata"]["labels"]
             assert obj["metadata"]["ownerReferences"] == found[0]["metadata"]["ownerReferences"]
-            assert obj["metadata"]["annotations"].keys() == {"note", ORIGINAL, *GITOPS_ANNOTATIONS}
+            routing = router_case(provider).annotations
+            assert obj["metadata"]["annotations"].keys() == {
+                *("note", ORIGINAL),
+                *GITOPS_ANNOTATIONS,
+                *routing,
+            }
 
     def test_tells_gitops_tools_to_leave_what_it_adopts_until_it_is_given_back(
         self, provider: str, canary: Canary
@@ -367,6 +377,24 @@ class TestEveryRouter:
         once = rendered(router, canary, a_cluster(router, canary), traffic)
         other = rendered(router, data.draw(reordered(canary)), a_cluster(router, canary), traffic)
         assert other == once
+
+    def test_names_an_object_of_its_user_without_which_it_renders_nothing(
+        self, provider: str, canary: Canary
+    ) -> None:
+        router, needed = router_for(provider), router_case(provider).read
+        made = rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 10))
+        whole = a_cluster(router, canary, made)
+        for key in router.objects(canary).read:
+            known = {each: obj for each, obj in whole.existing.items() if each != key}
+            wanted = router.render(canary, replace(whole, existing=known), the_traffic(canary, 20))
+            lacks = (key.kind.kind, key.name) in {
+                (obj["kind"], obj["metadata"]["name"]) for obj in needed
+            }
+            assert isinstance(wanted, Lacking) == lacks
+            assert not lacks or str(wanted).startswith(f"{key} does not exist: ")
+            # What it has made goes all the same.
+            back = router.restore(canary, replace(whole, existing=known))
+            assert back.remove == (() if router.by_apex else router.objects(canary).written)
 
     def test_does_not_touch_what_it_is_given(self, provider: str, canary: Canary) -> None:
         router = router_for(provider)
@@ -423,9 +451,11 @@ class TestEveryRouterWithObjectsOfItsOwn:
         for version in sorted({version for kind in router.kinds for version in kind.versions}):
             cluster = a_cluster(router, canary, version=version)
             for obj in rendered(router, canary, cluster, the_traffic(canary, 10)):
-                assert obj["apiVersion"].endswith(f"/{version}")
-                assert published.faults(obj) == []
-                assert published.with_defaults(obj) == obj["spec"]
+                group, _, written = obj["apiVersion"].rpartition("/")
+                assert written == version
+                if group not in BUILT_IN:
+                    assert published.faults(obj) == []
+                    assert published.with_defaults(obj) == obj["spec"]
 
 
 #: Something to ask for in each field of the route.
@@ -513,7 +543,8 @@ class TestWhatIsAskedOfEveryRouter:
             assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
             # A service also has a record of what of it is tidegate's.
             annotations = obj["metadata"]["annotations"]
-            assert {key: annotations[key] for key in annotations if key != WRITTEN} == {
+            others = {WRITTEN, *router_case(provider).annotations}
+            assert {key: annotations[key] for key in annotations if key not in others} == {
                 "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
                 "helm.toolkit.fluxcd.io/driftDetection": "disabled",
             }

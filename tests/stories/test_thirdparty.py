@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import SECRET
+from canary.api.kinds import SECRET, Kind
 from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
 from canary.controller.templates import alert_provider_kind, metric_template_kind
+from canary.demo.manifests import APP
 from canary.demo.world import World
 from tests.stories.conftest import Receiver
 from tests.thirdparty.building import PLUGINS, installed_in
@@ -20,6 +22,7 @@ pytestmark = [
 
 
 ENABLED = ("--plugins", ",".join(PLUGINS))
+INGRESS = Kind(group="networking.k8s.io", versions=("v1",), kind="Ingress", plural="ingresses")
 
 
 async def given_objects(world: World, receiver: Receiver) -> None:
@@ -102,3 +105,42 @@ async def test_a_manifest_uses_the_plugins_of_a_package_that_is_installed_beside
     (asked, *_) = [headers for path, _, headers in receiver.calls if path == "/store"]
     assert asked["api-key"] == "opens"
     assert "Authorization" not in asked
+
+
+async def test_a_router_that_needs_an_object_of_its_user_waits_for_it_and_says_so(
+    world: World, tmp_path: Path
+) -> None:
+    # Given a Canary whose router splits by an Ingress beside the user's, and no such Ingress
+    site = installed_in(tmp_path)
+    await world.create_app("1.0")
+    await world.start_controller(*ENABLED, python_path=site)
+    await world.create_canary(provider="ingress")
+
+    async def waits() -> bool:
+        wait = (await world.status()).get("waitingFor") or {}
+        return f"Ingress {world.namespace}/podinfo does not exist: create it" in str(wait)
+
+    await world.until(waits, "the Canary says what it lacks", seconds=120)
+    # When the user creates it
+    backend = {"service": {"name": "podinfo", "port": {"number": 80}}}
+    users = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "podinfo", "namespace": world.namespace},
+        "spec": {"defaultBackend": backend},
+    }
+    before = await world.create(users, INGRESS)
+    # Then the Canary goes on, beside the Ingress that stays as it is
+    await world.until_phase("Initialized", seconds=120)
+    ours = await world.read(INGRESS, "podinfo-canary")
+    assert ours is not None
+    assert ours["spec"]["defaultBackend"]["service"]["name"] == "podinfo-canary"
+    assert await world.read(INGRESS, "podinfo") == before
+    # And it leaves nothing when it goes
+    await world.api.delete(canary_kind(GROUP), world.namespace, APP)
+
+    async def gone() -> bool:
+        return await world.read(INGRESS, "podinfo-canary") is None
+
+    await world.until(gone, "our Ingress is gone", seconds=120)
+    assert await world.read(INGRESS, "podinfo") == before

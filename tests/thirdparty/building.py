@@ -7,9 +7,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent
 CASES = SOURCE / "cases"
-#: What it brings, one of each family.
+#: What it brings, of each family.
 PLUGINS = (
     "borrowed",
+    "ingress",
     "CloneSet",
     "EffectiveHorizontalPodAutoscaler",
     "numbers",
