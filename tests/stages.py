@@ -1,24 +1,29 @@
-"""The stages of `make test`: what each runs, in which order, and where the time went.
+"""The stages of `make test`: what each runs, and in which order.
 
-`python -m tests.stages GROUP [--workers N] [-- PYTEST ARGUMENTS]` runs the stages of a group one
-after the other and ends at the first that fails, with its exit code. `test` is all groups; it
-builds the control plane at the lowest priority while the stories wait for their worlds.
+`python -m tests.stages GROUP [--workers N] [-- PYTEST ARGUMENTS]` runs the stages of a group, ends
+at the first that fails, with its exit code, and says where the time went. `test` is all groups; it
+builds the control plane at the lowest priority from the start.
 """
 
 import argparse
-import os
-import shlex
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-ROOT = Path(__file__).parent.parent
+from tests.steps import (
+    ROOT,
+    Command,
+    StageFailed,
+    Step,
+    Timetable,
+    beside,
+    run,
+    side_by_side,
+    stage,
+)
+
 BUILD_LOG = ROOT / ".cache" / "build.log"
 
 #: What decides, renders or judges is covered to the last branch.
@@ -29,52 +34,8 @@ PURE = (
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"
-#: Kills and storms mostly wait, so two run at a time.
 HARD = "tests/hard"
 STORIES, DEMO = "tests/stories", "tests/stories/test_demo.py"
-_LOWEST_PRIORITY = 19
-
-Command = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A step of a group; its commands run in their order."""
-
-    name: str
-    commands: tuple[Command, ...]
-
-
-class StageFailed(Exception):
-    """A command of a stage has failed."""
-
-    def __init__(self, stage: Stage, command: Command, code: int) -> None:
-        super().__init__(f"{stage.name} failed with exit code {code}: {shlex.join(command)}")
-        # A signal's number is negative; a shell would report it so.
-        self.code = code if code > 0 else 128 - code
-
-
-@dataclass(slots=True)
-class Timetable:
-    """How long each stage took, in seconds."""
-
-    _seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timing(self, stage: Stage) -> Iterator[None]:
-        """Announce a stage, and record how long it takes, also when it fails."""
-        print(f"\n== {stage.name}", flush=True)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._seconds[stage.name] = time.monotonic() - began
-            print(f"== {stage.name}: {self._seconds[stage.name]:.0f} s", flush=True)
-
-    def __str__(self) -> str:
-        rows = [f"{seconds:6.0f} s  {name}" for name, seconds in self._seconds.items()]
-        total = f"{sum(self._seconds.values()):6.0f} s  in all"
-        return "\n".join(["Where the time went", *rows, total])
 
 
 def module(name: str, *arguments: str) -> Command:
@@ -101,118 +62,67 @@ BUILD = (
 )
 
 
-def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Stage, ...]]:
-    """List the stages of each group; `extra` are arguments for every pytest."""
+def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
+    """List the steps of each group; `extra` are arguments for every pytest."""
 
     def pytest(*arguments: str) -> Command:
         return module("pytest", *arguments, *extra)
 
-    two_at_a_time = ("-n", "2", "--dist", "worksteal", HARD, "--durations=10")
+    quick = ("-m", f"not ({SLOW} or {APART})")
+    slow = ("-m", f"({SLOW}) and not {APART}", "--ignore", HARD)
+    apart = ("-m", APART, "tests/testbed", "tests/delivery")
     on_control_plane = ("--world", "control-plane")
+    # Stories, kills and storms mostly wait, so two run at a time, also beside others.
+    two_at_a_time = ("-n", "2", "--dist", "worksteal")
+    hard = (*two_at_a_time, HARD, "--durations=10")
+
+    contracts = (
+        tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
+        for config in ("pyproject.toml", "embedded/pyproject.toml")
+    )
+    unit = pytest(
+        *("-n", workers, "--dist", "worksteal", *quick),
+        *("--durations=10", "--cov", "--cov-report="),
+    )
+    stories = pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
     conformance = pytest("tests/conformance")
     return {
         "check": (
-            Stage("lint", (tool("ruff", "check", "."), tool("ruff", "format", "--check", "."))),
-            Stage("types", (tool("mypy"),)),
-            Stage(
-                "import contracts",
-                tuple(
-                    tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
-                    for config in ("pyproject.toml", "embedded/pyproject.toml")
-                ),
-            ),
-            Stage(
-                "unit tests",
-                (
-                    pytest(
-                        *("-n", workers, "--dist", "worksteal"),
-                        *("-m", f"not ({SLOW} or {APART})"),
-                        *("--durations=10", "--cov", "--cov-report="),
-                    ),
-                ),
-            ),
-            Stage(
+            stage("lint", tool("ruff", "check", "."), tool("ruff", "format", "--check", ".")),
+            stage("types", tool("mypy")),
+            stage("import contracts", *contracts),
+            stage("unit tests", unit),
+            stage(
                 "coverage of what is pure",
-                (tool("coverage", "report", f"--include={PURE}", "--fail-under=100"),),
+                tool("coverage", "report", f"--include={PURE}", "--fail-under=100"),
             ),
         ),
         "embedded": (
-            Stage(
-                "stories and delivery",
-                (
-                    pytest(
-                        *("-m", f"({SLOW}) and not {APART}"),
-                        *("--ignore", HARD, "--durations=25"),
-                    ),
-                ),
+            side_by_side(
+                [stage("stories and delivery", pytest(*two_at_a_time, *slow, "--durations=25"))],
+                [stage("crashes, faults and replicas", pytest(*hard))],
             ),
-            Stage("crashes, faults and replicas", (pytest(*two_at_a_time),)),
         ),
         "control-plane": (
-            Stage("network", (in_network(("true",)),)),
-            Stage("build", BUILD),
-            Stage(
-                "CRDs, objects, pods, gateway and chart",
-                (
-                    in_network(
-                        pytest("-m", APART, "tests/testbed", "tests/delivery", "--durations=10")
+            stage("network", in_network(("true",))),
+            stage("build", *BUILD),
+            # Each stage has a network of its own, so pods have their addresses to themselves.
+            side_by_side(
+                [stage("stories on the control plane", in_network(stories))],
+                [
+                    stage(
+                        "CRDs, objects, pods, gateway and chart",
+                        in_network(pytest(*apart, "--durations=10")),
                     ),
-                ),
-            ),
-            Stage("conformance", (module("tests.testbed.control_plane", *conformance),)),
-            Stage(
-                "stories on the control plane",
-                (
-                    in_network(
-                        pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
+                    stage("conformance", module("tests.testbed.control_plane", *conformance)),
+                    stage(
+                        "crashes, faults and replicas on the control plane",
+                        in_network(pytest(*hard, *on_control_plane)),
                     ),
-                ),
-            ),
-            Stage(
-                "crashes, faults and replicas on the control plane",
-                (in_network(pytest(*two_at_a_time, *on_control_plane)),),
+                ],
             ),
         ),
     }
-
-
-def run(stages: Iterable[Stage], times: Timetable) -> None:
-    """Run stages in their order.
-
-    Raises:
-        StageFailed: a command did not exit with 0; those after it are not run.
-    """
-    for stage in stages:
-        with times.timing(stage):
-            for command in stage.commands:
-                code = subprocess.run(command, cwd=ROOT, check=False).returncode
-                if code:
-                    raise StageFailed(stage, command, code)
-
-
-@contextmanager
-def beside(commands: Sequence[Command], log: Path) -> Iterator[None]:
-    """Run commands at the lowest priority meanwhile; what has not ended by then is ended.
-
-    A failure is left to the stage that runs the same commands later, in the foreground.
-    """
-    log.parent.mkdir(exist_ok=True)
-    line = " && ".join(shlex.join(command) for command in commands)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ("nice", "-n", str(_LOWEST_PRIORITY), "sh", "-c", line),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
 
 
 def split_at(words: Sequence[str], mark: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -235,10 +145,9 @@ def main() -> int:
         if arguments.group == "test":
             network, *later = stages["control-plane"]
             # A machine that refuses the network says so before an hour has gone by.
-            run([network, *stages["check"]], times)
+            run([network], times)
             with beside(BUILD, BUILD_LOG):
-                run(stages["embedded"], times)
-                run(later, times)
+                run([*stages["check"], *stages["embedded"], *later], times)
         else:
             run(stages[arguments.group], times)
     except StageFailed as failed:

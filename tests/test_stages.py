@@ -1,18 +1,31 @@
 """What orchestrates `make test`: the first failure ends it, and nothing is left behind."""
 
+import asyncio
 import fcntl
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import stages
 from tests.controller.running import until
-from tests.stages import Stage, StageFailed, Timetable
+from tests.steps import (
+    ROOT,
+    Command,
+    SideBySide,
+    StageFailed,
+    Step,
+    Timetable,
+    beside,
+    run,
+    side_by_side,
+    stage,
+)
 
 
-def python(program: str) -> stages.Command:
+def python(program: str) -> Command:
     return (sys.executable, "-c", program)
 
 
@@ -20,9 +33,9 @@ SOUND, BROKEN = python(""), python("raise SystemExit(3)")
 
 
 def test_stages_run_in_their_order_and_are_timed(capfd):
-    said = [Stage(name, (python(f"print('{name} runs')"),)) for name in ("first", "second")]
+    said = [stage(name, python(f"print('{name} runs')")) for name in ("first", "second")]
     times = Timetable()
-    stages.run(said, times)
+    run(said, times)
     shown = capfd.readouterr().out
     assert shown.index("first runs") < shown.index("second runs")
     assert [line.split()[-1] for line in str(times).splitlines()[1:]] == ["first", "second", "all"]
@@ -30,10 +43,10 @@ def test_stages_run_in_their_order_and_are_timed(capfd):
 
 def test_the_first_command_that_fails_ends_it_with_its_exit_code(tmp_path: Path):
     left = tmp_path / "left"
-    later = Stage("later", (python(f"open({str(left)!r}, 'w')"),))
+    later = stage("later", python(f"open({str(left)!r}, 'w')"))
     times = Timetable()
     with pytest.raises(StageFailed, match="broken failed with exit code 3") as failed:
-        stages.run([Stage("broken", (SOUND, BROKEN)), later], times)
+        run([stage("broken", SOUND, BROKEN), later], times)
     assert (failed.value.code, left.exists()) == (3, False)
     assert "broken" in str(times)
 
@@ -41,21 +54,78 @@ def test_the_first_command_that_fails_ends_it_with_its_exit_code(tmp_path: Path)
 def test_a_command_that_is_killed_has_failed():
     killed = python("import os; os.kill(os.getpid(), 9)")
     with pytest.raises(StageFailed) as failed:
-        stages.run([Stage("killed", (killed,))], Timetable())
+        run([stage("killed", killed)], Timetable())
     assert failed.value.code == 128 + signal.SIGKILL
 
 
 async def test_what_runs_beside_ends_with_what_it_runs_beside(tmp_path: Path):
-    held = tmp_path / "held"
-    holds = python(
-        f"import fcntl, time; file = open({str(held)!r}, 'w'); fcntl.flock(file, fcntl.LOCK_EX);"
-        "print('up', flush=True); time.sleep(600)"
-    )
-    log = tmp_path / "log"
-    with stages.beside([SOUND, holds], log):
+    held, log = tmp_path / "held", tmp_path / "log"
+    with beside([SOUND, holding(held)], log):
         await until(lambda: b"up" in log.read_bytes())
         assert not free(held)
     await until(lambda: free(held))
+
+
+def test_lanes_run_at_the_same_time_and_each_in_its_order(tmp_path: Path, capfd):
+    there, back = tmp_path / "there", tmp_path / "back"
+    # Each waits for a file of the other, so that neither could end alone.
+    one = python(f"open({str(there)!r}, 'w')\n{waiting_for(back)}")
+    other = python(f"{waiting_for(there)}\nopen({str(back)!r}, 'w')")
+    times = Timetable()
+    run(
+        [
+            side_by_side(
+                [stage("one", one, python("print('all of one')"))],
+                [stage("other", other), stage("last", python("print('all of last')"))],
+            )
+        ],
+        times,
+    )
+    shown = capfd.readouterr().out
+    assert shown.index("== one has said") < shown.index("all of one")
+    assert shown.index("== other has said") < shown.index("all of last")
+    assert {line.split()[-1] for line in str(times).splitlines()[1:-1]} == {"one", "other", "last"}
+
+
+def test_a_lane_that_fails_ends_those_beside_it_with_its_exit_code(tmp_path: Path, capfd):
+    held, left = tmp_path / "held", tmp_path / "left"
+    fails = python(f"{waiting_for(held)}\nprint('the reason'); raise SystemExit(3)")
+    later = stage("later", python(f"open({str(left)!r}, 'w')"))
+    lanes = side_by_side([stage("holds", holding(held)), later], [stage("broken", fails), later])
+    with pytest.raises(StageFailed, match="broken failed with exit code 3"):
+        run([lanes, later], Timetable())
+    assert "the reason" in capfd.readouterr().out
+    assert not left.exists()
+    assert free(held)
+
+
+async def test_lanes_end_with_what_runs_them(tmp_path: Path):
+    held, log = tmp_path / "held", tmp_path / "log"
+    program = (
+        "from tests.steps import Timetable, run, side_by_side, stage\n"
+        f"run([side_by_side([stage('holds', {holding(held)!r})])], Timetable())"
+    )
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *python(program), cwd=ROOT, stdout=output, stderr=output
+        )
+    await until(lambda: held.exists() and held.read_text() == "held")
+    process.terminate()
+    assert await process.wait() == 143, log.read_text()
+    await until(lambda: free(held))
+
+
+def waiting_for(file: Path) -> str:
+    """Give a program that ends once there is a file."""
+    return f"import os, time\nwhile not os.path.exists({str(file)!r}): time.sleep(0.01)"
+
+
+def holding(file: Path) -> Command:
+    """Give a program that locks a file, says so in it and on its output, and doesn't end."""
+    return python(
+        f"import fcntl, time; file = open({str(file)!r}, 'w'); fcntl.flock(file, fcntl.LOCK_EX);"
+        "file.write('held'); file.flush(); print('up', flush=True); time.sleep(600)"
+    )
 
 
 def free(path: Path) -> bool:
@@ -68,9 +138,17 @@ def free(path: Path) -> bool:
         return True
 
 
+def commands_of(steps: tuple[Step, ...]) -> Iterator[Command]:
+    for step in steps:
+        lanes = step.lanes if isinstance(step, SideBySide) else [[step]]
+        for lane in lanes:
+            for each in lane:
+                yield from each.commands
+
+
 def test_every_test_belongs_to_a_stage():
     known = stages.groups("auto", ())
-    commands = [each for group in known.values() for stage in group for each in stage.commands]
+    commands = [each for group in known.values() for each in commands_of(group)]
     marked = [" ".join(command) for command in commands if "pytest" in command]
     assert any(f"not ({stages.SLOW} or {stages.APART})" in each for each in marked)
     assert any(f"({stages.SLOW}) and not {stages.APART}" in each for each in marked)
@@ -79,5 +157,5 @@ def test_every_test_belongs_to_a_stage():
 
 def test_arguments_reach_every_pytest():
     known = stages.groups("2", ("-k", "some"))
-    commands = [each for group in known.values() for stage in group for each in stage.commands]
+    commands = [each for group in known.values() for each in commands_of(group)]
     assert [each for each in commands if "pytest" in each and each[-2:] != ("-k", "some")] == []
