@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 @dataclass(frozen=True, kw_only=True)

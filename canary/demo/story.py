@@ -25,7 +25,7 @@ from tidegate_embedded.outcomes import LoadStats
 
 GOOD, BAD = "6.1.0", "6.2.0"
 BAD_ERROR_RATE = "0.25"
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

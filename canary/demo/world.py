@@ -259,7 +259,7 @@ class World(ABC):
                 raise TimeoutError(f"not in {seconds:g} s: {what}; {await self._where()}")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def until_phase(self, *phases: str, seconds: float = 30.0) -> Mapping[str, Any]:
+    async def until_phase(self, *phases: str, seconds: float = 120.0) -> Mapping[str, Any]:
         """Wait until the Canary is in one of the phases; give its status."""
         found: Mapping[str, Any] = {}
 

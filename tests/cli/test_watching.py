@@ -22,7 +22,7 @@ from tidegate_embedded.apiserver import EmbeddedApiServer
 
 CANARY = canary_kind(GROUP)
 WATCH = (sys.executable, "-m", "canary", "status", "podinfo", "--watch", "--kubeconfig")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 async def set_weight(cluster: Cluster, weight: int) -> None:

@@ -57,7 +57,7 @@ class Api:
             base_url=target.url,
             headers={"User-Agent": "conformance/1.0", **target.headers},
             verify=target.verify,
-            timeout=30.0,
+            timeout=120.0,
         )
         self.namespace = namespace
 

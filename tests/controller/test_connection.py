@@ -115,7 +115,7 @@ class TestWatches:
         proxy.meet("watch=true", silence)
         async with (
             connect(limits=SOON_SILENT) as cluster,
-            asyncio.timeout(60),
+            asyncio.timeout(180),
             cluster.watch(CONFIG_MAP, "default", version) as events,
         ):
             assert [each async for each in events] == []
@@ -125,7 +125,7 @@ class TestWatches:
         self, connect: Connect, proxy: Proxy, fault: Any
     ) -> None:
         proxy.meet("watch=true", fault, always=True)
-        async with connect(limits=SHORT) as cluster, asyncio.timeout(60):
+        async with connect(limits=SHORT) as cluster, asyncio.timeout(180):
             with pytest.raises(Unreachable, match="WATCH configmaps"):
                 async with cluster.watch(CONFIG_MAP, "default", "1"):
                     pass
@@ -210,7 +210,7 @@ class TestFaults:
         self, connect: Connect, proxy: Proxy, fault: Any
     ) -> None:
         proxy.meet("GET", fault)
-        async with connect(limits=SHORT) as cluster, asyncio.timeout(60):
+        async with connect(limits=SHORT) as cluster, asyncio.timeout(180):
             with pytest.raises(Unreachable, match="does not answer in time"):
                 await cluster.read(CONFIG_MAP, "default", "a")
 

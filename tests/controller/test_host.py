@@ -85,7 +85,7 @@ class TestSignals:
             await until(host.ready, "ready")
             await until(lambda: "took leadership" in host.log, "it acts")
             host.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 assert await host.process.wait() == 0
             lease = await world.api.read(LEASE, "default", "tidegate")
             assert lease["spec"]["holderIdentity"] == ""
@@ -101,7 +101,7 @@ class TestSignals:
             await world.release()
             await hooks.received(1)
             host.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 assert await host.process.wait() == 0
             assert "Traceback" not in host.log
 

@@ -44,7 +44,7 @@ class World:
             self._changed.notify_all()
 
     async def done(self, count: int) -> None:
-        async with asyncio.timeout(60), self._changed:
+        async with asyncio.timeout(180), self._changed:
             await self._changed.wait_for(lambda: len(self.delivered) >= count)
 
 
@@ -251,7 +251,7 @@ async def test_closing_does_not_wait_for_what_rests_until_its_next_attempt(world
     outbox = Outbox[str](on_delivered=world.on_delivered, clock=world.clock, sleep=sleep)
     outbox.submit("a", "1", forever(LATER))
     await resting.wait()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await outbox.close(timedelta(hours=1))
     assert world.delivered == []
 
@@ -288,7 +288,7 @@ async def test_what_is_dropped_is_delivered_to_nobody_and_can_come_again(
     outbox.submit("a", "1", hangs)
     outbox.submit("a", "2", failing())
     outbox.submit("b", "1", failing())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await begun.wait()
     outbox.drop(lambda key: key == "a")
     # Nothing of what was dropped stands in the way of what comes under its key and id.
@@ -308,7 +308,7 @@ async def test_what_rests_until_its_next_attempt_can_be_dropped(
         raise LATER
 
     outbox.submit("a", "1", refused)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await tried.wait()
     outbox.drop(lambda _: True)
     await outbox.close(timedelta(seconds=1))

@@ -34,7 +34,7 @@ class Controller:
         if self.process.returncode is not None:
             raise ProgramFailed(f"tidegate ended: {last_lines(self.log, 20)}")
         try:
-            async with httpx.AsyncClient(timeout=30.0) as client:
+            async with httpx.AsyncClient(timeout=120.0) as client:
                 return await client.get(f"http://127.0.0.1:{self.port}{path}")
         except httpx.TransportError:
             return None

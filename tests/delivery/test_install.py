@@ -34,7 +34,7 @@ PLURALS = {
 def api(control_plane: ControlPlane) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {control_plane.token}"}
     with httpx.Client(
-        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=60.0
+        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=120.0
     ) as client:
         for name, labels in (("gates", RESTRICTED), ("shop", {}), ("pay", {})):
             created = client.post(

@@ -81,7 +81,7 @@ class Replica:
 
     async def _ask(self, path: str) -> httpx.Response | None:
         try:
-            async with httpx.AsyncClient(timeout=30) as client:
+            async with httpx.AsyncClient(timeout=120) as client:
                 return await client.get(f"http://127.0.0.1:{self.port}{path}")
         except httpx.TransportError:
             return None

@@ -58,7 +58,7 @@ async def test_changed_configs_are_released_like_a_new_image(world: World) -> No
             await world.api.delete(where, world.namespace, name)
         await given_configs(world, "new")
         # Then that is a revision of its own, and is promoted with copies for the primary
-        status = await world.until_phase("Succeeded", seconds=90)
+        status = await world.until_phase("Succeeded", seconds=120)
         assert status["history"][0]["outcome"] == "Promoted"
     primary = await world.read(DEPLOYMENT, f"{APP}-primary") or {}
     mounted = {each["name"]: each for each in primary["spec"]["template"]["spec"]["volumes"]}
@@ -107,7 +107,7 @@ async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: Wor
     assert copy["spec"]["maxReplicas"] == 4
     async with world.traffic():
         await world.release("2.0")
-        await world.until_phase("Succeeded", seconds=90)
+        await world.until_phase("Succeeded", seconds=120)
     await then_at_rest(world, "2.0")
 
 

@@ -88,7 +88,7 @@ async def test_a_manifest_uses_the_plugins_of_a_package_that_is_installed_beside
         before = next((each.get("memory") or {} for each in metrics), {})
         return bool(before)
 
-    await world.until(remembered, "the judge keeps something", seconds=60)
+    await world.until(remembered, "the judge keeps something")
     await world.kill_controller()
     await world.start_controller(*ENABLED, python_path=site)
     # Then the judge goes on where it was, the version is promoted, and the diary says so

@@ -28,7 +28,7 @@ from tidegate_embedded.process import ProgramFailed, last_lines, start_program, 
 ISTIO_NAMESPACE = "istio-system"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LOOPBACK = "127.0.0.1"
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _MESH = {

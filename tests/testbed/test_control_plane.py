@@ -51,7 +51,7 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 def api(control_plane: ControlPlane) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {control_plane.token}"}
     with httpx.Client(
-        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=30.0
+        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=120.0
     ) as client:
         yield client
 

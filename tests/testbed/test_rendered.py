@@ -45,7 +45,7 @@ def take(control_plane: ControlPlane) -> Iterator[Take]:
     """Have an object taken by an API server with the published CRDs, and give it as it would be."""
     headers = {"Authorization": f"Bearer {control_plane.token}"}
     with httpx.Client(
-        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=30.0
+        base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=120.0
     ) as client:
         published = PublishedSchemas(lambda module, path: module_files(module, path)[path])
         for crd in published.definitions(KINDS):

@@ -38,7 +38,7 @@ _PODS: StorageKey = ("", "pods")
 _LOOPBACK = "127.0.0.1"
 _PERIOD = "1s"
 _SCRAPE_SECONDS = 0.5
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 #: Envoy's metrics, and the pods'.

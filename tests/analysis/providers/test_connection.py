@@ -10,7 +10,7 @@ from analysis.model import ProviderSpec
 from analysis.providers.connection import ProviderConnection
 from tests.analysis.servers import says
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 class Store:

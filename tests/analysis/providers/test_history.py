@@ -23,7 +23,7 @@ def a_spec(address: str, **fields) -> ProviderSpec:
 
 
 async def read(spec: ProviderSpec, query: str = "up", end: datetime = END, step=STEP) -> Series:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         return await History(spec).read(query, START, end, step)
 
 
@@ -172,6 +172,6 @@ async def test_reads_run_at_the_same_time_in_threads(serve):
         return await says(MATRIX)(request)
 
     server = await serve(answer)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         history = History(a_spec(server.address))
         await asyncio.gather(*(history.read(f"q{n}", START, END, STEP) for n in range(3)))

@@ -26,7 +26,7 @@ def a_spec(address: str, **fields) -> ProviderSpec:
 
 
 async def asked(spec: ProviderSpec, query: str = "up") -> Outcome:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         provider = PrometheusProvider(spec)
         try:
             return await provider.query(query, NOW, MINUTE)

@@ -27,8 +27,8 @@ from tidegate_embedded.process import (
 )
 from tidegate_embedded.values import Manifest
 
-_START_SECONDS = 20.0
-_APPLY_SECONDS = 10.0
+_START_SECONDS = 120.0
+_APPLY_SECONDS = 120.0
 _POLL_SECONDS = 0.005
 _STOP_SECONDS = 2.0
 _CLUSTERS_VERSION = "cluster_manager.cds"
