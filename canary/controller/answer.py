@@ -17,10 +17,10 @@ from canary.api.people import Webhook
 from canary.controller.canaries import CanaryRecord
 from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
-from canary.controller.secrets import SecretReader
-from canary.controller.webhooks import HookCaller, presented
+from canary.controller.secrets import SecretReader, presented
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.errors import CanaryError, Unreachable
+from canary.hooks import HookCaller
 
 log = logging.getLogger(__name__)
 

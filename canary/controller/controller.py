@@ -27,7 +27,6 @@ from canary.controller.apply import Applier
 from canary.controller.authority import Authority
 from canary.controller.canaries import CanaryKey
 from canary.controller.configs import followed_kinds
-from canary.controller.hooks import HookPayload, HookResult
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
 from canary.controller.notify import NoticeDispatcher, event_webhook
@@ -44,9 +43,10 @@ from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
-from canary.controller.webhooks import HookCaller
 from canary.core.facts import Outage, Policy
 from canary.errors import CanaryError
+from canary.hooks.caller import HookCaller
+from canary.hooks.payload import HookPayload, HookResult
 from canary.replicas.presence import scope_of
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings

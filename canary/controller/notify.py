@@ -28,11 +28,11 @@ from canary.controller.listeners import Listener
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References
-from canary.controller.secrets import SecretReader
-from canary.controller.webhooks import HookCaller, presented
+from canary.controller.secrets import SecretReader, presented
 from canary.core.hooks import hooks_of, with_url
 from canary.core.notices import forgotten_alone
 from canary.errors import CanaryError, Unreachable
+from canary.hooks import HookCaller
 from canary.notifiers import NotDelivered
 from canary.settings import Settings
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryObject, CanaryRecord
-from canary.controller.hooks import HookPayload
 from canary.core.needs import Subject
+from canary.hooks.payload import HookPayload
 
 
 def hook_payload(

@@ -22,14 +22,13 @@ from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.memo import Memo
 from canary.controller.queries import QueryBuilder
-from canary.controller.secrets import KEPT_SECONDS, SecretReader
+from canary.controller.secrets import KEPT_SECONDS, SecretReader, presented
 from canary.controller.templates import (
     TemplateReader,
     TemplateRecord,
     alert_provider_key,
     templates_of,
 )
-from canary.controller.webhooks import presented
 from canary.core.facts import BrokenReference
 from canary.core.phases import RUNNING
 from canary.errors import CanaryError, Forbidden, InvalidSpec, NotFound, Problem, Unreachable

@@ -13,6 +13,7 @@ from analysis.secrecy import origin
 from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET, Manifest
 from canary.api.meta import SecretReference
+from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec, NotFound, Problem
 
@@ -138,3 +139,16 @@ def _endpoint(address: str) -> tuple[str, str, int] | None:
     if scheme not in _PORTS or not host:
         return None
     return scheme, host.rstrip("."), port or _PORTS[scheme]
+
+
+async def presented(secrets: SecretReader, namespace: str, hook: Webhook) -> dict[str, str] | None:
+    """Read what a hook is sent of its Secret; None where it names none.
+
+    Raises:
+        ClusterError: the Secret does not exist or can't be read.
+        InvalidSpec: the Secret may not be sent there, or lacks a key.
+    """
+    content = await secrets.read(namespace, hook.secret_ref)
+    if content is None or hook.secret_ref is None:
+        return None
+    return content.pick_for(hook.url or "", hook.secret_ref.keys)

@@ -26,7 +26,7 @@ from canary.controller.templates import (
     alert_provider_kind,
     alert_provider_record,
 )
-from canary.controller.webhooks import HookCaller
+from canary.hooks.caller import HookCaller
 from tests.controller.faults import Proxy, answer, hang, proxied
 from tests.controller.running import CANARY, DEMO, World, until
 from tests.receiver import Answer, Receiver, receiving

@@ -19,8 +19,8 @@ from analysis.errors import EgressRefused
 from analysis.http.transport import endpoints, guarded_client, resolve
 from analysis.model import Ask, Bounds, Metric, ProviderSpec, QueryFailure
 from canary.api.people import Webhook
-from canary.controller.hooks import HookPayload
-from canary.controller.webhooks import HookCaller
+from canary.hooks.caller import HookCaller
+from canary.hooks.payload import HookPayload
 from canary.notifiers import NOTIFIERS, NotDelivered, NotifierConfig
 from tests.controller.running import World
 from tests.controller.test_notify import PROVIDER, alert, provider, run

@@ -3,7 +3,7 @@
 import pytest
 
 from canary.api.people import Webhook
-from canary.controller.webhooks import HookCaller
+from canary.hooks.caller import HookCaller
 from tests.controller.running import World
 from tests.controller.test_notify import run
 from tests.receiver import Answer, Receiver

@@ -8,13 +8,13 @@ import pytest
 
 from analysis.errors import Busy
 from canary.api.people import Webhook
-from canary.controller.hooks import HookPayload, HookResult
-from canary.controller.webhooks import (
+from canary.hooks.caller import (
     CALLS_A_HOST,
     LONGEST_WAIT_SECONDS,
     WAITING_CALLS_A_HOST,
     HookCaller,
 )
+from canary.hooks.payload import HookPayload, HookResult
 from tests.certificates import server_context
 from tests.controller.running import until
 from tests.receiver import Answer, Receiver, receiving

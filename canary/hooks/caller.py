@@ -1,7 +1,4 @@
-"""Calling hooks: one hook is one POST, repeated while that may help.
-
-When a hook is called and what its answer means belongs to `core/hooks.py`.
-"""
+"""Calling hooks: one hook is one POST, repeated while that may help."""
 
 import asyncio
 import time
@@ -21,8 +18,7 @@ from analysis.http.transport import Client, guarded_client, trust
 from analysis.secrecy import origin
 from canary.api.people import Webhook
 from canary.cluster.backoff import grown
-from canary.controller.hooks import HookPayload, HookResult
-from canary.controller.secrets import SecretReader
+from canary.hooks.payload import HookPayload, HookResult
 
 #: Calls of one host that are under way at once; the others wait for their turn.
 CALLS_A_HOST = 8
@@ -200,19 +196,6 @@ class _Turn:
     @property
     def waiting(self) -> int:
         return max(0, self.users - CALLS_A_HOST)
-
-
-async def presented(secrets: SecretReader, namespace: str, hook: Webhook) -> dict[str, str] | None:
-    """Read what a hook is sent of its Secret; None where it names none.
-
-    Raises:
-        ClusterError: the Secret does not exist or can't be read.
-        InvalidSpec: the Secret may not be sent there, or lacks a key.
-    """
-    content = await secrets.read(namespace, hook.secret_ref)
-    if content is None or hook.secret_ref is None:
-        return None
-    return content.pick_for(hook.url or "", hook.secret_ref.keys)
 
 
 def _headers(hook: Webhook, key: str, secret: Mapping[str, str]) -> dict[str, str]:
