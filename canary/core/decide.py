@@ -27,11 +27,11 @@ from canary.core.autoscaling import note_autoscaler
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid, problems_known
+from canary.core.derived import with_derived
 from canary.core.desired import desired
 from canary.core.drift import note_template, note_template_in_time, undo_due_at
 from canary.core.facts import Facts
 from canary.core.idle import failed, noted_at, rest
-from canary.core.images import images_told
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.leave import Stop, stopped, unsuspended, withhold
@@ -188,13 +188,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         overdue=situation.overdue,
         delivered=situation.facts.delivered,
     )
-    situation = replace(situation, status=reported)
-    concluded = situation.but(
-        observed_generation=situation.facts.generation,
-        conditions=conditions(situation),
-        images=images_told(situation.status),
-        state=INVALID if situation.facts.problems else str(situation.status.phase) or "New",
-    )
+    concluded = with_derived(replace(situation, status=reported))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)

@@ -163,7 +163,7 @@ def _count_pass(situation: Situation) -> Turn:
     if step.passes == 1:
         return _take_its_time(situation, step)
     passes = min(situation.current_run.passes + 1, step.passes)
-    counted = situation.with_run(passes=passes).but(iterations=passes)
+    counted = situation.with_run(passes=passes)
     if passes > situation.current_run.passes:
         counted = counted.tell("IterationPassed", f"Iteration {passes} of {step.passes} passed")
     if passes == step.passes:

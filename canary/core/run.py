@@ -30,7 +30,6 @@ def begin(situation: Situation, revision: Revision) -> Turn:
 def _fresh(situation: Situation, revision: Revision) -> Situation:
     new = pin(situation.go_on(), revision).but(
         failed_checks=0,
-        iterations=0,
         metrics=(),
         run=None,
         runs=situation.status.runs + 1,

@@ -45,6 +45,33 @@ class TestMoreIterationsAtTheGate:
 
 
 class TestPassesOfAnotherKind:
+    def test_are_shown_no_more_by_a_plan_that_has_weights(self):
+        run = Journey(a_spec(analysis={"iterations": 3, "match": MATCH}))
+        for _ in range(3):
+            run.look()
+        assert run.status.iterations == 2
+        run.spec = a_spec(analysis={"stepWeights": [20, 50], "match": MATCH})
+        run.look()
+        assert (run.status.steps, run.status.iterations) == (2, 0)
+
+    def test_are_shown_until_the_end_of_the_run_and_until_the_next_one_begins(self):
+        run = Journey(a_spec(analysis={"iterations": 2}))
+        while run.status.step < 2:
+            run.look()
+        assert run.status.iterations == 2
+        while run.status.phase is not Phase.PROMOTING:
+            run.look()
+        assert run.status.iterations == 2
+
+    def test_of_other_requests_are_a_change_of_the_plan(self):
+        run = Journey(a_spec(analysis={"iterations": 3, "match": MATCH}))
+        for _ in range(3):
+            run.look()
+        other = [{"headers": {"x-canary": {"exact": "other"}}}]
+        run.spec = a_spec(analysis={"iterations": 3, "match": other})
+        run.look()
+        assert "PlanChanged" in run.told
+
     def test_of_requests_that_match_are_none_without_traffic(self):
         run = Journey(a_spec(analysis={"iterations": 3, "match": MATCH}))
         for _ in range(3):
