@@ -19,7 +19,7 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
 from canary.errors import ClusterError, NotFound
 from canary.replicas.presence import controllers
-from canary.targets import Ability, Target, installed_target
+from canary.targets import Target, installed_target
 from canary.views.moments import span
 
 NAMESPACE = Kind(
@@ -144,7 +144,7 @@ def _ready(target: Target, workload: Manifest | None) -> int:
 def _scaling(target: Target, namespace: str, name: str, replicas: int) -> str:
     """Give the command that runs a target which is parked."""
     kind = target.kind.kind.lower()
-    if Ability.SCALES in target.abilities:
+    if target.scales:
         return f"kubectl scale {kind}/{name} -n {namespace} --replicas={replicas}"
     patch = json.dumps(target.scaled(0, replicas))
     return f"kubectl patch {kind}/{name} -n {namespace} --type merge -p '{patch}'"

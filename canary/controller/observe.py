@@ -24,7 +24,6 @@ from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.resources.revision import Hashing
-from canary.targets import Ability
 
 
 class Observer:
@@ -165,7 +164,7 @@ class Observer:
             written=self._store.templates.recall(found.uid, ()) or "",
             changed_by=found.changed_by,
             strategy=found.strategy,
-            scales=record.workload is None or Ability.SCALES in record.workload.abilities,
+            scales=record.workload is None or record.workload.scales,
             trouble=self._store.trouble(record, found),
         )
 

@@ -18,7 +18,7 @@ from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
 from canary.scalers import Scaler, installed_scaler
-from canary.targets import Ability, Target, installed_target
+from canary.targets import Target, installed_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def _without_steps(canary: Canary, router: Router) -> Iterator[Problem]:
 def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
     """Name what a kind of workload cannot do and is asked for."""
     reference = canary.spec.autoscaler_ref
-    if reference is not None and Ability.SCALES not in workload.abilities:
+    if reference is not None and not workload.scales:
         kind = workload.kind.kind
         remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)

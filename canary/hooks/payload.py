@@ -55,11 +55,6 @@ class HookResult:
     """Why it did not pass, in words; the body where it did."""
 
     @property
-    def reachable(self) -> bool:
-        """Whether the hook answered at all."""
-        return self.status is not None
-
-    @property
     def broken(self) -> bool:
         """Whether the hook itself has failed, and not only said no."""
         return self.status is None or self.status >= 500

@@ -6,7 +6,6 @@ it renders, and does not know the other targets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
 from analysis.errors import UnknownPlugin
@@ -16,15 +15,6 @@ from canary.api.kinds import Kind, Manifest
 from canary.core.facts import UpdateStrategy
 from canary.objects.render import Render
 from canary.resources.names import SelectorLabel
-
-
-class Ability(StrEnum):
-    """What may be done to a kind of workload beside updating its template."""
-
-    PARKS = "parks"
-    """It can run no pods and keep its template."""
-    SCALES = "scales"
-    """It has a number of replicas, which an autoscaler can change."""
 
 
 class Counts(NamedTuple):
@@ -70,7 +60,8 @@ class Target(Protocol):
     """
 
     kind: ClassVar[Kind]
-    abilities: ClassVar[frozenset[Ability]]
+    scales: ClassVar[bool]
+    """Whether it has a number of replicas, which an autoscaler can change."""
     history: ClassVar[Kind]
     """The kind in which the workload's controller remembers earlier templates."""
     beside: ClassVar[tuple[Kind, ...]]

@@ -10,7 +10,7 @@ from canary.api.kinds import CONTROLLER_REVISION, DAEMON_SET, Kind, Manifest
 from canary.core.facts import Amount, UpdateStrategy
 from canary.objects.render import Render
 from canary.resources.primary import primary
-from canary.targets import Ability, Counts, Member, Promotion
+from canary.targets import Counts, Member, Promotion
 from canary.targets.amounts import amount
 from canary.targets.defaults import TargetDefaults
 from canary.targets.owners import controller_of, label_of
@@ -36,7 +36,7 @@ class DaemonSetTarget(TargetDefaults):
     """Read and render DaemonSets."""
 
     kind: ClassVar[Kind] = DAEMON_SET
-    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.PARKS})
+    scales: ClassVar[bool] = False
     history: ClassVar[Kind] = CONTROLLER_REVISION
     beside: ClassVar[tuple[Kind, ...]] = ()
 

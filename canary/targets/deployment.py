@@ -8,7 +8,7 @@ from canary.api.kinds import DEPLOYMENT, REPLICA_SET, Kind, Manifest
 from canary.core.facts import Amount, UpdateStrategy
 from canary.objects.render import Render
 from canary.resources.primary import primary
-from canary.targets import Ability, Counts, Member, Promotion
+from canary.targets import Counts, Member, Promotion
 from canary.targets.amounts import amount
 from canary.targets.defaults import TargetDefaults
 from canary.targets.owners import controller_of, label_of
@@ -26,7 +26,7 @@ class DeploymentTarget(TargetDefaults):
     """Read and render Deployments."""
 
     kind: ClassVar[Kind] = DEPLOYMENT
-    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.PARKS, Ability.SCALES})
+    scales: ClassVar[bool] = True
     history: ClassVar[Kind] = REPLICA_SET
     beside: ClassVar[tuple[Kind, ...]] = (REPLICA_SET,)
 

@@ -8,7 +8,7 @@ import pytest
 from canary.api.annotations import REVISION
 from canary.api.kinds import Manifest
 from canary.resources.revision import HASHING
-from canary.targets import TARGETS, Ability, Promotion, installed_target, target_for
+from canary.targets import TARGETS, Promotion, installed_target, target_for
 from tests.case import TargetCase, case_of
 from tests.resources.builders import LABEL, OWNER, a_canary
 from tests.targets.workloads import TEMPLATE
@@ -72,7 +72,6 @@ def test_counts_its_pods(kind: str):
 
 def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str):
     target = target_for(kind)
-    assert Ability.PARKS in target.abilities
     parked = scaled(kind, running(kind), 0)
     assert target.counts(parked).replicas == 0
     assert scaled(kind, parked, 0) == parked
@@ -82,7 +81,7 @@ def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str)
 def test_is_scaled_if_it_says_so_and_runs_as_many_pods_as_the_cluster_decides_otherwise(kind: str):
     target = target_for(kind)
     more = target.counts(scaled(kind, running(kind), 5)).replicas
-    assert more == (5 if Ability.SCALES in target.abilities else 3)
+    assert more == (5 if target.scales else 3)
 
 
 def test_to_park_it_is_no_new_revision(kind: str):

@@ -6,7 +6,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import CONTROLLER_REVISION, Kind, Manifest
 from canary.core.facts import UpdateStrategy
 from canary.objects.render import Render
-from canary.targets import Ability, Counts, Member, Promotion, target_for
+from canary.targets import Counts, Member, Promotion, target_for
 
 CLONE_SET = Kind(
     group="apps.kruise.io", versions=("v1alpha1",), kind="CloneSet", plural="clonesets"
@@ -17,7 +17,7 @@ class CloneSetTarget:
     """Does what the target of Deployments does, but for the pods and the history."""
 
     kind = CLONE_SET
-    abilities = frozenset({Ability.PARKS, Ability.SCALES})
+    scales = True
     history = CONTROLLER_REVISION
     beside = ()
 
