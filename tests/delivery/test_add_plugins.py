@@ -26,8 +26,10 @@ LEFT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 RENDERED = (
     "README.md",
     "charts/tidegate/files/rights.yaml",
+    "docs/metrics.md",
     "docs/plugins.md",
     "docs/reference.md",
+    "docs/routers.md",
 )
 RENDERERS = ("tests/delivery/test_chart_files.py", "tests/docs/test_reference.py")
 #: What holds a plug-in, and what lists plug-ins.

@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import PLUGIN_NOUNS
+from analysis.builtin import UNITS, builtin
+from analysis.errors import PLUGIN_NOUNS, QueryError
 from analysis.judges import JUDGES
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from canary.notifiers import NOTIFIERS
-from canary.routers import ROUTERS
+from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
 from canary.targets import TARGETS
 from tests.docs.pages import DOCS, ROOT
 
-PAGES = (ROOT / "README.md", DOCS / "plugins.md")
+PAGES = (
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("metrics", "plugins", "routers")),
+)
 #: Each family, and the field that names its plug-ins.
 FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
     (ROUTERS, "`spec.provider` of a Canary"),
@@ -61,8 +66,40 @@ def _built_in() -> Iterator[tuple[str, ...]]:
         yield PLUGIN_NOUNS[table.group], _names(table)
 
 
+def _routers() -> Iterator[tuple[str, ...]]:
+    yield "router", "what it does", "writes"
+    yield ("---",) * 3
+    for name in ROUTERS.names():
+        summary = (ROUTERS.load(name).__doc__ or "").splitlines()[0]
+        kinds = ", ".join(f"`{kind.kind}`" for kind in router_for(name).writes)
+        yield f"`{name}`", summary, kinds
+
+
+def _queries() -> Iterator[tuple[str, ...]]:
+    """Say which series the built-in metrics are computed from; alike routers share a row."""
+    yield "routers", *(f"`{metric}`" for metric in UNITS)
+    yield ("---",) * (1 + len(UNITS))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in ROUTERS.names():
+        with suppress(QueryError):
+            series = tuple(_series(builtin(metric, name)) for metric in UNITS)
+            alike.setdefault(series, []).append(f"`{name}`")
+    for series, names in alike.items():
+        yield ", ".join(names), *series
+
+
+def _series(query: str) -> str:
+    code = "\n".join(line for line in query.splitlines() if not line.startswith("#"))
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(re.findall(r"([a-z_:]+)\{", code)))
+
+
 def _names(table: PluginTable[Any]) -> str:
     return ", ".join(f"`{name}`" for name in table.names())
 
 
-_TABLES = {"families": _families, "built-in": _built_in}
+_TABLES = {
+    "families": _families,
+    "built-in": _built_in,
+    "routers": _routers,
+    "queries": _queries,
+}
