@@ -319,3 +319,9 @@ def test_what_is_said_of_a_wait_goes_into_other_words_only():
         and {name.name for name in node.names} & {"reason_said", "message_said"}
     }
     assert readers == tellers | {"decide"}
+
+
+def test_a_run_at_its_first_gate_is_not_analysed_whatever_weight_a_hand_has_written_into_it():
+    edited = a_status(Phase.WAITING, run=a_run(step_weight=20, next_analysis_at=at(3700)))
+    status = decided(gated("confirm-rollout"), edited, up(), LATE).status
+    assert (status.phase, status.canary_weight, status.stage) == (Phase.WAITING, 20, None)
