@@ -28,13 +28,13 @@ class Process:
         self._program = program
         self._port = port
 
-    async def ready(self) -> None:
+    async def ready(self, path: str = "/readyz") -> None:
         """Wait until it says that it is ready."""
 
         async def answers() -> bool:
             try:
                 async with httpx.AsyncClient() as client:
-                    answer = await client.get(f"http://127.0.0.1:{self._port}/readyz")
+                    answer = await client.get(f"http://127.0.0.1:{self._port}{path}")
             except httpx.TransportError:
                 return False
             return answer.status_code == HTTPStatus.OK
@@ -86,17 +86,28 @@ async def a_controller(
     Raises:
         ProgramFailed: it has ended by itself.
     """
-    port, log = free_port(), log or kubeconfig.with_suffix(".log")
-    program = await start_program(
-        Path(sys.executable),
+    port = free_port()
+    arguments = (
         *("-m", "canary", "run", "--kubeconfig", str(kubeconfig), "--drain", drain),
         *("--listen", f"127.0.0.1:{port}", "--lease-namespace", lease_namespace),
         *("--metrics-server", store.url, *options),
-        log=log,
     )
+    log = log or kubeconfig.with_suffix(".log")
+    async with a_process(Path(sys.executable), *arguments, port=port, log=log) as process:
+        yield process
+
+
+@asynccontextmanager
+async def a_process(program: Path, *arguments: str, port: int, log: Path) -> AsyncIterator[Process]:
+    """Run a controller that answers on a port.
+
+    Raises:
+        ProgramFailed: it has ended by itself.
+    """
+    started = await start_program(program, *arguments, log=log)
     try:
-        yield Process(program, port)
-        if program.returncode is not None:
-            raise ProgramFailed(f"the controller ended by itself:\n{last_lines(log)}")
+        yield Process(started, port)
+        if started.returncode is not None:
+            raise ProgramFailed(f"{program.name} ended by itself:\n{last_lines(log)}")
     finally:
-        await stop_program(program, grace_seconds=20)
+        await stop_program(started, grace_seconds=20)

@@ -11,41 +11,54 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import fleets, runs
+from tests.bench import beside, fleets, runs
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
 PARTS = ("runs", "rest", "crowd")
+BESIDE = "beside-flagger"
+_HOW_MANY = {"runs": "canaries", BESIDE: "beside"}
 
 
 async def main(options: argparse.Namespace) -> int:
     """Measure, print, and write where that is asked for."""
     figures: dict[str, list[Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as directory:
-        async with PLACES[options.world](Path(directory)) as place:
-            world, parts = place.world, options.parts
-            if "runs" in parts:
-                figures["runs"] = await runs.measure(place, options.canaries, options.window)
-            elif "rest" in parts:
-                await runs.prepare(place)
-            # Fleets are put into the storage of an API server, which only the embedded one allows.
-            if isinstance(world, World):
-                if "rest" in parts:
-                    figures["rest"] = [
-                        figure
-                        for count in options.at_rest
-                        for figure in await fleets.at_rest(world, count, options.window)
-                    ]
-                if "crowd" in parts:
-                    figures["crowd"] = await fleets.in_runs(world, options.in_runs)
+        if BESIDE in options.parts:
+            figures[BESIDE] = await beside.measure(Path(directory), options.beside)
+        if options.parts != [BESIDE]:
+            figures |= await in_one_place(options, Path(directory))
     for part, measured in figures.items():
-        with_how_many = f" with {options.canaries} Canaries" if part == "runs" else ""
+        how_many = getattr(options, _HOW_MANY[part]) if part in _HOW_MANY else 0
+        with_how_many = f" with {how_many} Canaries" if how_many else ""
         text = f"Measured{with_how_many} on {machine()}.\n\n{table(measured)}"
         print(f"\n{text}")
         if options.write:
             write_section(f"{options.world} {part}", text)
     return 0 if all(each.reached for part in figures.values() for each in part) else 1
+
+
+async def in_one_place(options: argparse.Namespace, directory: Path) -> dict[str, list[Figure]]:
+    """Measure what needs a controller in one world."""
+    figures: dict[str, list[Figure]] = {}
+    async with PLACES[options.world](directory) as place:
+        world, parts = place.world, options.parts
+        if "runs" in parts:
+            figures["runs"] = await runs.measure(place, options.canaries, options.window)
+        elif "rest" in parts:
+            await runs.prepare(place)
+        # Fleets are put into the storage of an API server, which only the embedded one allows.
+        if isinstance(world, World):
+            if "rest" in parts:
+                figures["rest"] = [
+                    figure
+                    for count in options.at_rest
+                    for figure in await fleets.at_rest(world, count, options.window)
+                ]
+            if "crowd" in parts:
+                figures["crowd"] = await fleets.in_runs(world, options.in_runs)
+    return figures
 
 
 if __name__ == "__main__":
@@ -54,9 +67,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=PARTS,
+        choices=(*PARTS, BESIDE),
         default=PARTS,
-        help="runs; fleets that rest; a fleet that is all in runs (both in the embedded world)",
+        help="runs; fleets that rest; a fleet that is all in runs (both in the embedded world); "
+        "CPU beside Flagger's (on the control plane)",
     )
     parser.add_argument("--canaries", type=int, default=100)
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")
@@ -68,5 +82,9 @@ if __name__ == "__main__":
         help="fleets with nothing to do",
     )
     parser.add_argument("--in-runs", type=int, default=1000, help="a fleet that is all in runs")
+    parser.add_argument("--beside", type=int, default=40, help="Canaries of each beside Flagger")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    asked = parser.parse_args()
+    if BESIDE in asked.parts and asked.world != "control-plane":
+        parser.error(f"{BESIDE} is measured with --world control-plane")
+    sys.exit(asyncio.run(main(asked)))

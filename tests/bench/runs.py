@@ -89,8 +89,8 @@ async def one_run(place: Place) -> Figure:
     return Figure(
         name="one run (3 steps, 1 metric), API requests, all counted",
         value=str(asked.total()),
-        target="≤ 30",
-        reached=asked.total() <= 30,
+        target="≤ 20",
+        reached=asked.total() <= 20,
     )
 
 
