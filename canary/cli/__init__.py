@@ -17,7 +17,12 @@ _COMMANDS = {
     "abort": ("canary.cli.commands", "Roll the run under way back."),
     "approve": ("canary.cli.commands", "Open the gate that a Canary waits at."),
     "crds": ("canary.cli.crds", "Print the CustomResourceDefinitions, or write them into folders."),
+    "completion": ("canary.cli.completion", "Print the script that completes commands in a shell."),
     "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
+    "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
+    "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
+    "history": ("canary.cli.history", "List the past runs of a Canary."),
+    "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
     "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
     "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
@@ -26,9 +31,11 @@ _COMMANDS = {
     "resume": ("canary.cli.commands", "Go on with a paused run."),
     "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
-    "status": ("canary.cli.status", "Show where a Canary is and what it waits for."),
+    "status": ("canary.cli.status", "The same as get."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""
+_ATTRIBUTES = {"list": "list_canaries"}
+"""What a command is called in its module, where that is not its name."""
 _EXTRAS = {"demo": "demo"}
 """The extra that a command needs, by the command's name."""
 INTERRUPTED = 130
@@ -53,7 +60,7 @@ class Deferred(click.Command):
                 f"{error.name} is not installed, and tidegate {self.name} needs it; install it "
                 f"with: pip install 'tidegate[{_EXTRAS[self.name]}]'"
             ) from error
-        command = getattr(module, str(self.name))
+        command = getattr(module, _ATTRIBUTES.get(str(self.name), str(self.name)))
         assert isinstance(command, click.Command)
         return command
 

@@ -45,6 +45,21 @@ class Screen:
         if not self._console.is_terminal:
             self._console.width = _UNBOUNDED
 
+    @classmethod
+    def aside(cls) -> "Screen":
+        """Talk on standard error, beside the data."""
+        return cls(Console(stderr=True))
+
+    @property
+    def has_end(self) -> bool:
+        """Tell whether a line has an end: a terminal's has, a pipe's has none."""
+        return self._console.is_terminal
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print lines, however long."""
+        for each in texts:
+            self.line(each)
+
     def line(self, *parts: Part) -> None:
         """Print one line, however long: a command in it can be copied whole."""
         self._console.print(_words(parts), soft_wrap=True)

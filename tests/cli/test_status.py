@@ -23,6 +23,7 @@ from canary.api.status import (
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
+from canary.views.blocks import Block
 from canary.views.moments import moment, span
 from canary.views.status import status_view
 from tests.cli.leases import create_lease
@@ -36,11 +37,16 @@ DAYS = timedelta(days=3)
 
 def shown(status: CanaryStatus, now: datetime = NOW, *, width: int = 0) -> list[str]:
     """Show a status in a terminal of a width, or without one."""
+    return drawn(status_view("default/podinfo", status, now).whole, width=width)
+
+
+def drawn(block: Block, *, width: int = 0) -> list[str]:
+    """Draw a block in a terminal of a width, or without one."""
     written = StringIO()
     console = Console(
         file=written, width=width or None, force_terminal=width > 0, color_system=None
     )
-    Screen(console).show(status_view("default/podinfo", status, now).whole)
+    Screen(console).show(block)
     return [line.rstrip() for line in written.getvalue().splitlines()]
 
 

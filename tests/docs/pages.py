@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -103,5 +104,7 @@ def _commands(page: Path, block: str) -> Iterator[Command]:
         # Output has no prompt, in the blocks that show some; a block without prompts has none.
         if line.startswith("$ ") or not re.search(r"^\$ ", block, re.MULTILINE):
             words = shlex.split(line.removeprefix("$ "), comments=True)
-            if words:
-                yield Command(page=page, words=tuple(words))
+            # What comes after a pipe, or names a file to write, is the shell's.
+            own = tuple(takewhile(lambda word: word not in {"|", ">"}, words))
+            if own:
+                yield Command(page=page, words=own)

@@ -15,9 +15,13 @@ from tests.controller.faults import kubeconfig
 from tests.security.hostile import HOSTILE
 from tests.security.strange_cluster import strange_cluster
 
-OWN_WORDS = {"crds", "demo", "run", "version"}
+OWN_WORDS = {"completion", "crds", "demo", "run", "version"}
 """Commands that ask no cluster themselves; the demonstration's picture is tried elsewhere."""
-ARGUMENTS = {"orphans": ("--release", "--force"), "metrics": ("podinfo", "--metrics-server")}
+ARGUMENTS = {
+    "list": (),
+    "orphans": ("--release", "--force"),
+    "metrics": ("podinfo", "--metrics-server"),
+}
 COMMANDS = sorted(set(main.list_commands(click.Context(main))) - OWN_WORDS)
 SHORT = {name: text for name, text in HOSTILE.items() if len(text) < 1000}
 EVERYTHING = " ".join(SHORT.values())
@@ -69,7 +73,11 @@ async def test_each_text_is_shown_by_status(text, tmp_path):
 
 def test_no_command_prints_past_the_screen():
     """`canary.cli.screen` and `canary.cli.ending` are the ways out; rich has its own contract."""
-    allowed = {"crds.py": {"click.echo"}, "__init__.py": {"click.echo"}}
+    allowed = {
+        "completion.py": {"click.echo"},
+        "crds.py": {"click.echo"},
+        "__init__.py": {"click.echo"},
+    }
     ways = {"click.echo", "click.secho", "click.ClickException", "print", "sys.stdout.write"}
     folder = Path(canary.cli.__file__).parent
     found = {

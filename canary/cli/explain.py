@@ -1,0 +1,33 @@
+"""`tidegate explain CANARY`: why it is where it is, and what to do."""
+
+from datetime import datetime
+
+import click
+
+from canary.cli.connection import Place, canary_command
+from canary.cli.finding import read_canary
+from canary.cli.program import called
+from canary.cli.screen import Screen
+from canary.cli.silence import silence
+from canary.cluster.cluster import Cluster
+from canary.views.blocks import Styled
+from canary.views.canary import canary_view
+from canary.views.explain import explanation
+
+_EXAMPLES = """\b
+Examples:
+  tidegate explain shop
+  kubectl canary explain shop -n web
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@canary_command
+async def explain(cluster: Cluster, place: Place) -> None:
+    """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
+    view = canary_view(await read_canary(cluster, place))
+    now = datetime.now().astimezone()
+    screen = Screen()
+    screen.show(explanation(view, now, program=called()))
+    if silent := await silence(cluster, place):
+        screen.line(Styled(silent, "yellow"))

@@ -1,0 +1,55 @@
+"""`tidegate history CANARY`: its past runs."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from canary.cli.connection import Place, canary_command
+from canary.cli.documents import as_json
+from canary.cli.finding import read_canary
+from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
+from canary.views.blocks import Line, Rows
+from canary.views.canary import PastRunView, canary_view
+from canary.views.moments import day, span
+
+_EXAMPLES = """\b
+Examples:
+  tidegate history shop --limit 3
+  tidegate history shop -o json
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest ones.")
+@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
+@canary_command
+async def history(cluster: Cluster, place: Place, *, limit: int | None, form: str | None) -> None:
+    """List the past runs of a Canary, the newest first: how each ended, and why."""
+    runs = canary_view(await read_canary(cluster, place)).history[:limit]
+    screen = Screen()
+    if form:
+        listed = [each.model_dump(mode="json", by_alias=True) for each in runs]
+        screen.lines(as_json({"history": listed}))
+        return
+    if not runs:
+        Screen.aside().line(f"{place} has no past run.")
+        return
+    now = datetime.now().astimezone()
+    screen.show(
+        (
+            Rows(
+                header=("BEGAN", "REVISION", "OUTCOME", "TOOK", "IMAGES"),
+                rows=tuple(_row(each, now) for each in runs),
+            ),
+        )
+    )
+    for each in runs:
+        hands = f" ({', '.join(each.commands)})" if each.commands else ""
+        screen.line(f"{each.revision} {each.outcome}: {each.message}{hands}")
+
+
+def _row(run: PastRunView, now: datetime) -> Line:
+    began = day(run.started_at, now) if run.started_at else "–"
+    took = span(timedelta(seconds=run.duration_seconds))
+    return (began, run.revision, run.outcome, took, run.images or "–")

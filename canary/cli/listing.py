@@ -1,0 +1,167 @@
+"""`tidegate list`: the Canaries of a namespace or of the cluster, one a line."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+
+import click
+
+from canary.api.kinds import Kind
+from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.status import Phase
+from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.documents import as_json, as_yaml
+from canary.cli.ending import Failed
+from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import canary_kind
+from canary.controller.logs import printable
+from canary.views.canary import API_VERSION, CanaryView, canary_view
+from canary.views.fleet import Columns, Selection, by_age, by_attention, header, row
+
+_PHASES = [each.value or "New" for each in Phase]
+_ORDERS = {"attention": by_attention, "since": by_age}
+
+_EXAMPLES = """\b
+Examples:
+  tidegate list -A --sort attention
+  tidegate list --held -o name
+"""
+
+
+@click.command(name="list", epilog=_EXAMPLES)
+@click.option("-n", "--namespace", help="Only this namespace; that of the context when left out.")
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces.")
+@click.option("-l", "--selector", default="", help="Only those with these labels: app=shop.")
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    type=click.Choice(_PHASES, case_sensitive=False),
+    help="Only those in this phase; may be repeated.",
+)
+@click.option("--held", is_flag=True, help="Only those at a gate, or paused.")
+@click.option("--failing", is_flag=True, help="Only failed and stuck ones, and failing runs.")
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice(["name", *_ORDERS]),
+    default="name",
+    show_default=True,
+    help="The order; attention puts first what needs a person.",
+)
+@click.option("--no-headers", is_flag=True, help="Leave out the names of the columns.")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["wide", "json", "yaml", "name"]),
+    help="More columns, or a form for programs.",
+)
+@click.option(
+    "--api-group",
+    type=click.Choice([GROUP, PEER_GROUP]),
+    help="Only this API group; both, where they are served, when left out.",
+)
+@reaching_a_cluster
+def list_canaries(
+    namespace: str | None,
+    selector: str,
+    phases: tuple[str, ...],
+    order: str,
+    form: str | None,
+    api_group: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    everywhere: bool,
+    held: bool,
+    failing: bool,
+    no_headers: bool,
+) -> None:
+    """List Canaries: where each one is, and what it waits for."""
+    if everywhere and namespace:
+        raise click.UsageError("choose one of --namespace and --all-namespaces")
+    selection = Selection(phases=frozenset(phases), held=held, failing=failing)
+    groups = (api_group,) if api_group else (GROUP, PEER_GROUP)
+
+    async def work(cluster: Cluster) -> None:
+        within = "" if everywhere else namespace or cluster.credentials.namespace
+        pages = _pages(cluster, await _served(cluster, groups), within, selector, selection)
+        if order != "name":
+            pages = _sorted(pages, order)
+        if form in {"json", "yaml"}:
+            await _document(pages, form)
+        elif form == "name":
+            async for page in pages:
+                Screen().lines(f"canary.{view.group}/{view.name}" for view in page)
+        else:
+            found = await _table(
+                pages, everywhere=everywhere, wide=form == "wide", headers=not no_headers
+            )
+            if not found:
+                where = f" in namespace {within}" if within else ""
+                Screen.aside().line(f"There is no such Canary{where}.")
+
+    connected(kubeconfig, context, work)
+
+
+async def _served(cluster: Cluster, groups: Iterable[str]) -> list[Kind]:
+    """Keep the kinds that a cluster serves.
+
+    Raises:
+        Failed: it serves none.
+    """
+    kinds = [canary_kind(group) for group in groups]
+    served = [kind for kind in kinds if await cluster.discover(kind) is not None]
+    if served:
+        return served
+    missing = " nor ".join(kind.resource for kind in kinds)
+    context = cluster.credentials.context
+    raise Failed(
+        f"the cluster does not serve {missing}: install tidegate, or choose another cluster with "
+        f"--context{f' (this is {context})' if context else ''}"
+    )
+
+
+async def _pages(
+    cluster: Cluster, kinds: Iterable[Kind], namespace: str, labels: str, selection: Selection
+) -> AsyncIterator[list[CanaryView]]:
+    for kind in kinds:
+        async for manifests, _ in cluster.pages(kind, namespace, labels=labels):
+            views = [canary_view(each) for each in manifests]
+            yield [each for each in views if selection.takes(each)]
+
+
+async def _sorted(
+    pages: AsyncIterator[list[CanaryView]], order: str
+) -> AsyncIterator[list[CanaryView]]:
+    everything = [each async for page in pages for each in page]
+    yield sorted(everything, key=_ORDERS[order])
+
+
+async def _document(pages: AsyncIterator[list[CanaryView]], form: str) -> None:
+    items = [each.document() async for page in pages for each in page]
+    document = {"apiVersion": API_VERSION, "kind": "CanaryViewList", "items": items}
+    Screen().lines(as_json(document) if form == "json" else as_yaml(document))
+
+
+async def _table(
+    pages: AsyncIterator[list[CanaryView]], *, everywhere: bool, wide: bool, headers: bool
+) -> bool:
+    """Print rows page by page, in columns as wide as the first page needs; tell if there were any."""
+    screen, columns = Screen(), None
+    now = datetime.now().astimezone()
+    names = header(everywhere=everywhere, wide=wide)
+    async for page in pages:
+        rows = [
+            tuple(map(printable, row(each, now, everywhere=everywhere, wide=wide))) for each in page
+        ]
+        if rows and columns is None:
+            width = None if wide or not screen.has_end else screen.width
+            columns = Columns.of([names, *rows], flexible=names.index("WAITING FOR"), width=width)
+            if headers:
+                screen.line(columns.line(names))
+        for each in rows:
+            assert columns is not None
+            screen.line(columns.line(each))
+    return columns is not None

@@ -1,0 +1,295 @@
+"""A Canary as everything that shows one sees it: a manifest in, one value out, with a schema.
+
+In `view.tidegate.dev/v1` fields are only ever added.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from analysis.model import Verdict
+from canary.api.kinds import Manifest
+from canary.api.meta import PEER_GROUP
+from canary.api.peer import read_peer_status
+from canary.api.status import CanaryStatus, Moment, Phase, Wait, read_status
+from canary.core.conditions import INVALID, SPEC_WARNINGS, STALLED
+from canary.core.gates import held_gates
+from canary.core.images import images_told
+from canary.core.references import REFERENCES_RESOLVED
+
+API_VERSION: Literal["view.tidegate.dev/v1"] = "view.tidegate.dev/v1"
+_NEW = "New"
+
+
+class Attention(StrEnum):
+    """What a Canary needs from a person, the most urgent first."""
+
+    GATE = "gate"
+    FAILED = "failed"
+    STUCK = "stuck"
+    INCONCLUSIVE = "inconclusive"
+    PAUSED = "paused"
+    NONE = "none"
+
+
+class ViewModel(BaseModel):
+    """A frozen part of a view, written in camel case."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class TargetView(ViewModel):
+    """The workload that is released."""
+
+    kind: str = Field(description="Its kind, such as Deployment.")
+    name: str = Field(description="Its name.")
+
+    def __str__(self) -> str:
+        """Write it as kubectl takes it."""
+        return f"{self.kind.lower()}/{self.name}" if self.name else ""
+
+
+class RevisionView(ViewModel):
+    """The revisions that a Canary knows."""
+
+    testing: str = Field(description="The one that is, or was last, analysed.")
+    promoted: str = Field(description="The one that was promoted last.")
+    images: str = Field(description="The images that tell them apart, for people.")
+
+
+class WeightsView(ViewModel):
+    """The intended split of traffic, in percent."""
+
+    asked: int = Field(description="Percent of the requests that the canary gets.")
+    mirror: int = Field(description="Percent of the primary's requests that are mirrored to it.")
+    matched: bool = Field(description="Whether only requests that match are split.")
+
+
+class StepView(ViewModel):
+    """Where in its plan a run is."""
+
+    at: int = Field(description="The step that the run is at; 0 before the first.")
+    of: int = Field(description="How many steps the plan has.")
+    since: Moment | None = Field(description="When the step began.")
+    iterations: int = Field(description="How many iterations have passed.")
+
+
+class WaitingView(ViewModel):
+    """What a Canary waits for."""
+
+    reason: str = Field(alias="for", description="What is missing, in one CamelCase word.")
+    message: str = Field(description="What is missing, in a sentence.")
+    since: Moment = Field(description="When the wait began.")
+    deadline: Moment | None = Field(description="When the wait ends by itself.")
+
+
+class PausedView(ViewModel):
+    """A pause by command."""
+
+    by: str = Field(description="Who paused the run, and why.")
+    since: Moment = Field(description="When.")
+
+
+class CheckView(ViewModel):
+    """The last judgement of a metric."""
+
+    metric: str = Field(description="The metric's name.")
+    value: float | None = Field(description="The value that was measured.")
+    bound: str = Field(description="Where the value must lie.")
+    verdict: str = Field(description="pass, fail or inconclusive.")
+    message: str = Field(description="The judgement in a sentence.")
+    at: Moment | None = Field(description="When it was judged.")
+
+
+class FailedChecksView(ViewModel):
+    """How many analyses of the run have failed."""
+
+    count: int = Field(description="So far.")
+    limit: int | None = Field(description="At how many the run is rolled back.")
+
+
+class RunView(ViewModel):
+    """The run under way."""
+
+    id: str = Field(description="Its name, unique for this Canary.")
+    number: int = Field(description="How many runs of this Canary have begun.")
+    started_at: Moment = Field(description="When it began.")
+
+
+class PastRunView(ViewModel):
+    """A run that has ended."""
+
+    revision: str = Field(description="The revision that was tested.")
+    images: str = Field(description="What it changed in the images, for people.")
+    outcome: str = Field(description="How it ended.")
+    reason: str = Field(description="Why, in one CamelCase word.")
+    message: str = Field(description="Why, in a sentence.")
+    started_at: Moment | None = Field(description="When it began.")
+    duration_seconds: int = Field(description="How long it took, in seconds.")
+    commands: tuple[str, ...] = Field(description="The commands that it obeyed, and whose.")
+
+
+class CommandView(ViewModel):
+    """A command that was given lately."""
+
+    verb: str = Field(description="What was asked.")
+    value: str = Field(description="Who asked, and why.")
+    at: Moment = Field(description="When it was carried out or refused.")
+    accepted: bool = Field(description="Whether the controller obeyed.")
+    message: str = Field(description="Why it was refused.")
+
+
+class CanaryView(ViewModel):
+    """A Canary, for programs: what `tidegate get -o json` prints."""
+
+    api_version: Literal["view.tidegate.dev/v1"] = Field(
+        default=API_VERSION, description="The version of this view."
+    )
+    kind: Literal["CanaryView"] = Field(default="CanaryView", description="The kind of this view.")
+    group: str = Field(description="The API group of the Canary.")
+    namespace: str = Field(description="The Canary's namespace.")
+    name: str = Field(description="The Canary's name.")
+    phase: str = Field(description="Where the Canary is in its life; New before it is anywhere.")
+    state: str = Field(description="The phase, or Invalid where the spec cannot be acted on.")
+    attention: Attention = Field(description="What it needs from a person.")
+    since: Moment | None = Field(description="When the wait began, or else the phase.")
+    deleting: bool = Field(description="Whether the Canary is being deleted.")
+    target: TargetView = Field(description="The workload that is released.")
+    router: str = Field(description="spec.provider; empty for the controller's default.")
+    revision: RevisionView = Field(description="The revisions that it knows.")
+    weights: WeightsView = Field(description="The intended split of traffic.")
+    step: StepView = Field(description="Where in its plan the run is.")
+    waiting: WaitingView | None = Field(description="What it waits for.")
+    gates: tuple[str, ...] = Field(description="The types of the gates that hold the run.")
+    paused: PausedView | None = Field(description="The pause that holds the run.")
+    problems: tuple[str, ...] = Field(description="What is wrong with the spec, or around it.")
+    warnings: tuple[str, ...] = Field(description="What the spec says without effect.")
+    checks: tuple[CheckView, ...] = Field(description="The last judgement of every metric.")
+    failed_checks: FailedChecksView = Field(description="How many analyses have failed.")
+    run: RunView | None = Field(description="The run under way.")
+    history: tuple[PastRunView, ...] = Field(description="Runs that have ended, the newest first.")
+    commands: tuple[CommandView, ...] = Field(description="The last commands, the newest first.")
+
+    def document(self) -> dict[str, Any]:
+        """Give it as JSON has it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def canary_view(manifest: Manifest) -> CanaryView:
+    """See a Canary of either API group; a field that cannot be read is as if it were absent."""
+    metadata = _mapping(manifest, "metadata")
+    group = str(manifest.get("apiVersion", "")).partition("/")[0]
+    spec = _mapping(manifest, "spec")
+    target = _mapping(spec, "targetRef")
+    read = read_peer_status if group == PEER_GROUP else read_status
+    status = read(manifest.get("status"))
+    limit = _mapping(spec, "analysis").get("threshold")
+    return CanaryView(
+        group=group,
+        namespace=str(metadata.get("namespace", "")),
+        name=str(metadata.get("name", "")),
+        phase=status.phase or _NEW,
+        state=status.state or status.phase or _NEW,
+        attention=_attention(status),
+        since=status.waiting_for.since if status.waiting_for else status.last_transition_time,
+        deleting="deletionTimestamp" in metadata,
+        target=TargetView(kind=str(target.get("kind", "")), name=str(target.get("name", ""))),
+        router=str(spec.get("provider") or ""),
+        revision=RevisionView(
+            testing=status.last_applied_spec,
+            promoted=status.last_promoted_spec,
+            images=images_told(status),
+        ),
+        weights=WeightsView(
+            asked=status.weights.canary,
+            mirror=status.weights.mirror,
+            matched=status.weights.matched,
+        ),
+        step=StepView(
+            at=status.step,
+            of=status.steps,
+            since=status.step_started_at,
+            iterations=status.iterations,
+        ),
+        waiting=_waiting(status.waiting_for),
+        gates=tuple(sorted(held_gates(status).values())),
+        paused=PausedView(by=status.paused.by, since=status.paused.since)
+        if status.paused
+        else None,
+        problems=(
+            *_messages(status, INVALID, "True"),
+            *_messages(status, REFERENCES_RESOLVED, "False"),
+        ),
+        warnings=_messages(status, SPEC_WARNINGS, "True"),
+        checks=tuple(
+            CheckView(
+                metric=each.name,
+                value=each.value,
+                bound=each.bound,
+                verdict=each.verdict,
+                message=each.message,
+                at=each.at,
+            )
+            for each in status.metrics
+        ),
+        failed_checks=FailedChecksView(
+            count=status.failed_checks, limit=limit if isinstance(limit, int) else None
+        ),
+        run=RunView(id=status.run.id, number=status.runs, started_at=status.run.started_at)
+        if status.run
+        else None,
+        history=tuple(
+            PastRunView.model_validate(each.model_dump(mode="python")) for each in status.history
+        ),
+        commands=tuple(
+            CommandView.model_validate(each.model_dump(mode="python")) for each in status.commands
+        ),
+    )
+
+
+def view_schema() -> dict[str, Any]:
+    """Give the JSON schema of a view."""
+    return CanaryView.model_json_schema(by_alias=True, mode="serialization")
+
+
+def _attention(status: CanaryStatus) -> Attention:
+    """Say what a person must see to, the most urgent need only."""
+    stuck = _messages(status, INVALID, "True") or _messages(status, STALLED, "True")
+    if held_gates(status):
+        return Attention.GATE
+    if status.phase is Phase.FAILED:
+        return Attention.FAILED
+    if stuck:
+        return Attention.STUCK
+    if status.run and any(each.verdict == Verdict.INCONCLUSIVE for each in status.metrics):
+        return Attention.INCONCLUSIVE
+    return Attention.PAUSED if status.paused else Attention.NONE
+
+
+def _waiting(wait: Wait | None) -> WaitingView | None:
+    if wait is None:
+        return None
+    return WaitingView.model_validate(
+        {
+            "for": wait.reason,
+            "message": wait.message,
+            "since": wait.since,
+            "deadline": wait.deadline,
+        }
+    )
+
+
+def _messages(status: CanaryStatus, type_: str, holds: str) -> tuple[str, ...]:
+    """Give the message of a condition that holds; an empty one stands for its reason."""
+    condition = status.condition(type_)
+    if condition is None or condition.status != holds:
+        return ()
+    return (condition.message or condition.reason,)
+
+
+def _mapping(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = node.get(key)
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,117 @@
+"""Why a Canary is where it is, and what a person can do about it now."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from canary.api.status import Phase
+from canary.core.conditions import RESTING, SENTENCES
+from canary.views.blocks import Block, Line, Rows, Styled
+from canary.views.canary import Attention, CanaryView, CheckView
+from canary.views.moments import moment, span
+
+_BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+_EFFECTS = {
+    "approve": "open the gate",
+    "reject": "refuse at the gate; the run is rolled back",
+    "resume": "continue the paused run",
+    "pause": "hold the run at its weight",
+    "promote": "promote now, without further analysis",
+    "abort": "roll the run back",
+    "retry": "run the failed revision again",
+}
+"""What a verb does, in the order in which the verbs are offered."""
+
+
+def possible_commands(view: CanaryView) -> tuple[str, ...]:
+    """Name the commands that the controller would obey now, as far as a status tells."""
+    running = view.run is not None and view.phase in _BEFORE_PROMOTION
+    possible = {
+        "approve": running and bool(view.gates),
+        "reject": running and bool(view.gates),
+        "resume": view.paused is not None,
+        "pause": running and view.paused is None,
+        "promote": running,
+        "abort": running,
+        "retry": view.phase == Phase.FAILED,
+    }
+    return tuple(verb for verb in _EFFECTS if possible[verb])
+
+
+def explanation(view: CanaryView, now: datetime, *, program: str) -> Block:
+    """Explain a Canary: where it is, why, until when, and the commands that would change it."""
+    return (*_place(view, now), *_reasons(view), *_checks(view), *_ways(view, program))
+
+
+def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
+    yield (
+        Styled(view.name, "bold"),
+        f" is {view.state}. {SENTENCES.get(_phase(view), '')}".rstrip(),
+    )
+    if view.paused is not None:
+        yield (f"It is paused since {moment(view.paused.since, now)} {view.paused.by}.",)
+    wait = view.waiting
+    if wait is not None:
+        lasted = span(now - wait.since)
+        yield (
+            f"It has waited since {moment(wait.since, now)} ({lasted}) for ",
+            Styled(wait.reason, "bold"),
+            f": {wait.message}" if wait.message else "",
+        )
+        if wait.deadline is not None:
+            yield (f"The wait ends by itself at {moment(wait.deadline, now)}, and the run fails.",)
+    if view.attention is Attention.FAILED and view.history:
+        last = view.history[0]
+        yield (f"The last run of {last.revision} ended as {last.outcome}: {last.message}",)
+
+
+def _phase(view: CanaryView) -> Phase:
+    return Phase.NEW if view.phase not in set(Phase) else Phase(view.phase)
+
+
+def _reasons(view: CanaryView) -> Iterator[Line]:
+    yield from ((Styled(each, "red"),) for each in view.problems)
+    yield from ((Styled(f"warning: {each}", "yellow"),) for each in view.warnings)
+    checks = view.failed_checks
+    if view.run is not None and checks.count:
+        of = f" of {checks.limit}" if checks.limit else ""
+        yield (f"Failed checks: {checks.count}{of}; at the limit the run is rolled back.",)
+
+
+def _checks(view: CanaryView) -> Iterator[Line | Rows]:
+    if view.checks:
+        yield Rows(
+            header=("metric", "value", "bound", "verdict"),
+            rows=tuple(map(_check, view.checks)),
+        )
+    yield from (
+        (f"{each.metric}: {each.message}",)
+        for each in view.checks
+        if each.verdict != "pass" and each.message
+    )
+
+
+def _check(check: CheckView) -> Line:
+    value = "–" if check.value is None else f"{check.value:g}"
+    return (check.metric, value, check.bound, check.verdict)
+
+
+def _ways(view: CanaryView, program: str) -> Iterator[Line]:
+    possible = possible_commands(view)
+    if view.problems:
+        yield ("Repair what is named above; the controller notices by itself.",)
+    elif _resting(view):
+        yield (f"A new revision of {view.target} begins a run.",)
+    elif not possible:
+        yield ("No command changes this now.",)
+    if not possible:
+        return
+    yield ("What you can do:",)
+    where = f"{view.name} -n {view.namespace}"
+    group = "" if view.group == "tidegate.dev" else f" --api-group {view.group}"
+    yield from (
+        (f"  {program} {verb} {where}{group}", f"  # {_EFFECTS[verb]}") for verb in possible
+    )
+
+
+def _resting(view: CanaryView) -> bool:
+    return view.phase in RESTING

@@ -1,0 +1,153 @@
+"""`tidegate list`, `get -o`, `explain`, `history`: against an API server, over HTTP."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from canary.api.meta import GROUP
+from canary.cli.orphans import NAMESPACE
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import canary_kind
+from canary.demo import manifests
+from canary.views.canary import view_schema
+from tests.cli.running import tidegate
+from tests.controller.faults import answer, proxied
+from tests.controller.faults import kubeconfig as write_kubeconfig
+from tests.views.fleet import MANIFESTS
+from tidegate_embedded.apiserver import EmbeddedApiServer
+
+CANARY = canary_kind(GROUP)
+
+
+@pytest.fixture
+async def fleet(cluster: Cluster, kubeconfig: Path) -> tuple[str, str]:
+    """Have all Canaries of the fleet in the namespace `web`; give how the cluster is reached."""
+    await cluster.create(manifests.namespace("web"), NAMESPACE)
+    for each in MANIFESTS:
+        await cluster.create({**each, "metadata": each["metadata"] | {"uid": ""}}, CANARY)
+        await cluster.merge_patch(
+            *(CANARY, "web", each["metadata"]["name"], {"status": each["status"]}),
+            subresource="status",
+        )
+    return ("--kubeconfig", str(kubeconfig))
+
+
+async def names(*arguments: str) -> list[str]:
+    code, output = await tidegate("list", "-o", "name", *arguments)
+    assert code == 0, output
+    return [line.removeprefix("canary.tidegate.dev/") for line in output.splitlines()]
+
+
+async def test_a_list_is_a_row_for_each_canary_of_the_namespace(fleet):
+    code, output = await tidegate("list", "-n", "web", *fleet)
+    lines = output.splitlines()
+    assert (code, lines[0].split()[:3]) == (0, ["NAME", "PHASE", "WEIGHT"])
+    assert [line.split()[0] for line in lines[1:]] == [
+        each["metadata"]["name"] for each in MANIFESTS
+    ]
+    assert "PromotionGate: the confirm-promotion gate waits for a person" in lines[1]
+
+
+async def test_the_namespace_is_the_contexts_and_all_of_them_with_a_flag(fleet):
+    assert await names(*fleet) == ["podinfo"]
+    assert await names("-A", *fleet) == [
+        "podinfo",
+        *(each["metadata"]["name"] for each in MANIFESTS),
+    ]
+    code, output = await tidegate("list", "-A", "-n", "web", *fleet)
+    assert (code, "choose one of --namespace and --all-namespaces" in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("--held",), ["cart", "paused"]),
+        (("--phase", "failed", "--phase", "New"), ["catalogue", "search"]),
+        (("-l", "app=shop"), ["shop"]),
+        (("--sort", "attention", "--failing"), ["search", "invalid", "shop"]),
+    ],
+)
+async def test_a_list_is_filtered_and_sorted(fleet, arguments, found):
+    assert await names("-n", "web", *arguments, *fleet) == found
+
+
+async def test_a_list_for_programs_is_one_document_of_views(fleet):
+    code, output = await tidegate("list", "-n", "web", "-o", "json", *fleet)
+    document = json.loads(output)
+    assert (code, document["kind"], len(document["items"])) == (0, "CanaryViewList", len(MANIFESTS))
+    for each in document["items"]:
+        jsonschema.validate(each, view_schema())
+    _, output = await tidegate("list", "-n", "web", "-o", "yaml", *fleet)
+    assert yaml.safe_load(output) == document
+
+
+async def test_where_there_is_none_that_is_said(fleet):
+    code, output = await tidegate("list", "-l", "app=none", *fleet)
+    assert (code, output) == (0, "There is no such Canary in namespace default.\n")
+
+
+async def test_a_canary_for_programs_is_its_view(fleet):
+    for command in ("get", "status"):
+        code, output = await tidegate(command, "web/shop", "-o", "json", *fleet)
+        document = json.loads(output)
+        jsonschema.validate(document, view_schema())
+        assert (code, document["name"], document["weights"]["asked"]) == (0, "shop", 20)
+    _, output = await tidegate("get", "web/shop", "-o", "yaml", *fleet)
+    assert yaml.safe_load(output) == document
+    code, output = await tidegate("get", "web/shop", "-w", "-o", "json", *fleet)
+    assert (code, "--watch has no --output" in output) == (2, True)
+
+
+async def test_an_explanation_ends_with_the_commands_that_change_it(fleet):
+    code, output = await tidegate("explain", "web/cart", *fleet)
+    assert code == 0, output
+    assert "for PromotionGate: the confirm-promotion gate waits for a person" in output
+    assert "  tidegate approve cart -n web  # open the gate" in output
+    assert "no controller is running" in output
+
+
+async def test_the_history_tells_how_runs_ended(fleet):
+    code, output = await tidegate("history", "web/search", *fleet)
+    assert code == 0, output
+    assert re.search(r"1-new +RolledBack +12m +search:6.0 → search:6.1", output)
+    assert "request-success-rate 97.1 % is below 99 %, third failure of 3" in output
+    code, output = await tidegate("history", "web/search", "-o", "json", *fleet)
+    assert [each["outcome"] for each in json.loads(output)["history"]] == ["RolledBack"]
+    code, output = await tidegate("history", "web/ticker", *fleet)
+    assert (code, output) == (0, "web/ticker has no past run.\n")
+
+
+async def test_the_first_page_is_shown_before_the_second_is_asked_for(
+    cluster: Cluster, server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    """A page holds 100: of 130 Canaries the first rows are out although the rest fails."""
+    for number in range(130):
+        await cluster.create(
+            {
+                "apiVersion": f"{GROUP}/v1beta1",
+                "kind": "Canary",
+                "metadata": {"name": f"shop-{number:03}", "namespace": "default"},
+                "spec": MANIFESTS[0]["spec"],
+            },
+            CANARY,
+        )
+    async with proxied(server.url) as proxy:
+        proxy.meet("continue=", answer(503), always=True)
+        path = write_kubeconfig(tmp_path / "config", proxy.url)
+        code, output = await tidegate("list", "--kubeconfig", str(path))
+    rows = [line for line in output.splitlines() if line.startswith("shop-")]
+    assert (code, len(rows)) == (1, 99), output[-300:]
+
+
+async def test_a_cluster_without_tidegate_is_told_with_the_remedy(
+    server: EmbeddedApiServer, kubeconfig: Path
+) -> None:
+    code, output = await tidegate("list", "--kubeconfig", str(kubeconfig))
+    assert (code, len(output.splitlines())) == (1, 1)
+    assert (
+        "does not serve canaries.tidegate.dev nor canaries.flagger.app: install tidegate" in output
+    )

@@ -1,0 +1,26 @@
+"""The page of the command line."""
+
+import re
+
+import click
+
+from tests.docs.cli_page import PAGE, commands, page
+
+
+def test_the_page_is_what_the_commands_say(update_golden):
+    written = page()
+    if update_golden:
+        PAGE.write_text(written, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == written, "stale: run `make generated`"
+
+
+def test_every_command_and_each_of_its_options_says_what_it_is_for():
+    silent = [
+        f"{command.name} {each.opts[0]}"
+        for command in commands()
+        for each in command.params
+        if isinstance(each, click.Option) and not each.help
+    ]
+    assert silent == []
+    headings = re.findall(r"^### (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == [command.name for command in commands()]

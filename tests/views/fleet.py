@@ -1,0 +1,108 @@
+"""Canaries of every kind that people see, as the API server has them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from canary.api.meta import API_VERSION
+from canary.api.status import (
+    CanaryStatus,
+    CommandRecord,
+    Condition,
+    Hold,
+    MetricStatus,
+    Outcome,
+    Pause,
+    Phase,
+    RunRecord,
+    Wait,
+    write_status,
+)
+from canary.core import waits
+from tests.builders import T0, a_run, a_status, at
+
+NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
+GATED = a_run(pre_rollout_passed=True, holds=(Hold(reason=waits.PROMOTION_GATE, since=at(30_000)),))
+SLOW = MetricStatus(
+    name="request-duration",
+    verdict="fail",
+    value=612.0,
+    bound="value ≤ 500",
+    message="request-duration 612 ms is above 500 ms",
+    at=at(32_000),
+)
+GOOD = MetricStatus(
+    name="request-success-rate", verdict="pass", value=99.98, bound="99 ≤ value", at=at(32_000)
+)
+STATUSES: dict[str, CanaryStatus] = {
+    "cart": a_status(Phase.WAITING_PROMOTION, weight=50, run=GATED, step=5, steps=5).but(
+        waiting_for=Wait(
+            reason=waits.PROMOTION_GATE,
+            message="the confirm-promotion gate waits for a person",
+            since=at(30_000),
+            deadline=at(60_000),
+        )
+    ),
+    "catalogue": CanaryStatus(),
+    "invalid": a_status().but(
+        state="Invalid",
+        conditions=(
+            Condition(
+                type="Invalid",
+                status="True",
+                reason="Invalid",
+                message="spec.provider: 'nope': name one of gatewayapi, istio",
+            ),
+        ),
+    ),
+    "paused": a_status(
+        Phase.PROGRESSING, weight=10, step=1, steps=5, paused=Pause(by="by alice: 昼休み", since=T0)
+    ),
+    "search": a_status(Phase.FAILED).but(
+        history=(
+            RunRecord(
+                revision="1-new",
+                images="search:6.0 → search:6.1",
+                outcome=Outcome.ROLLED_BACK,
+                reason="ChecksFailed",
+                message="request-success-rate 97.1 % is below 99 %, third failure of 3",
+                started_at=T0,
+                duration_seconds=720,
+            ),
+        )
+    ),
+    "shop": a_status(
+        Phase.PROGRESSING,
+        weight=20,
+        step=2,
+        steps=5,
+        failed_checks=1,
+        metrics=(GOOD, SLOW),
+    ).but(
+        waiting_for=Wait(
+            reason=waits.ANALYSIS_DUE,
+            message="waiting for the next analysis at 20 %",
+            since=NOW - timedelta(seconds=12),
+        ),
+        commands=(CommandRecord(verb="approve", value="bob: go", at=at(31_000)),),
+    ),
+    "ticker": a_status(Phase.SUCCEEDED),
+}
+
+
+def manifest(name: str, status: CanaryStatus, **spec: Any) -> dict[str, Any]:
+    """Write a Canary as an API server has it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Canary",
+        "metadata": {"name": name, "namespace": "web", "uid": name, "labels": {"app": name}},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "service": {"port": 80},
+            "analysis": {"stepWeight": 10, "maxWeight": 50, "threshold": 3},
+            **spec,
+        },
+        "status": write_status(status),
+    }
+
+
+MANIFESTS = [manifest(name, status, provider="istio") for name, status in STATUSES.items()]

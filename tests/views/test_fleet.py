@@ -1,0 +1,92 @@
+"""Canaries in rows: at every width, in every order."""
+
+from pathlib import Path
+
+import pytest
+
+from canary.views.canary import canary_view
+from canary.views.fleet import (
+    Columns,
+    Selection,
+    by_age,
+    by_attention,
+    clipped,
+    columns,
+    header,
+    row,
+)
+from tests.views.fleet import MANIFESTS, NOW
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "views"
+VIEWS = [canary_view(each) for each in MANIFESTS]
+
+
+def table(width: int | None, *, wide: bool = False) -> list[str]:
+    names = header(everywhere=True, wide=wide)
+    rows = [names, *(row(each, NOW, everywhere=True, wide=wide) for each in VIEWS)]
+    made = Columns.of(rows, flexible=names.index("WAITING FOR"), width=width)
+    return [made.line(each) for each in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "wide"),
+    [("80", 80, False), ("120", 120, False), ("pipe", None, False), ("wide", None, True)],
+)
+def test_the_table_is_as_it_was_read_over(name, width, wide, update_golden):
+    written = "\n".join(table(width, wide=wide)) + "\n"
+    path = GOLDEN / f"list-{name}.txt"
+    if update_golden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(written, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_row_is_wider_than_the_terminal_and_columns_stay_straight(width):
+    lines = table(width)
+    assert max(map(columns, lines)) <= width
+    place = columns(lines[0].partition("SINCE")[0])
+    for line in lines[1:]:
+        before = ""
+        for each in line:
+            if columns(before) == place:
+                break
+            before += each
+        assert (columns(before), before[-2:]) == (place, "  ")
+
+
+def test_where_a_line_has_no_end_nothing_is_cut():
+    assert "…" not in "".join(table(None))
+
+
+def test_wide_characters_take_two_columns_and_marks_none():
+    assert (columns("昼休み"), columns("e\u0301"), columns("shop")) == (6, 1, 4)
+    assert (clipped("昼休み", 5), clipped("shop", 4), clipped("shops", 4)) == (
+        "昼休…",
+        "shop",
+        "sho…",
+    )
+
+
+def test_by_attention_those_come_first_that_need_a_person():
+    names = [each.name for each in sorted(VIEWS, key=by_attention)]
+    assert names == ["cart", "search", "invalid", "paused", "shop", "catalogue", "ticker"]
+
+
+def test_by_age_the_longest_unchanged_comes_first_and_a_new_one_last():
+    names = [each.name for each in sorted(VIEWS, key=by_age)]
+    assert names == ["invalid", "paused", "search", "ticker", "cart", "shop", "catalogue"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        (Selection(), [each.name for each in VIEWS]),
+        (Selection(phases=frozenset({"Progressing", "New"})), ["catalogue", "paused", "shop"]),
+        (Selection(held=True), ["cart", "paused"]),
+        (Selection(failing=True), ["invalid", "search", "shop"]),
+        (Selection(failing=True, phases=frozenset({"Failed"})), ["search"]),
+    ],
+)
+def test_a_selection_takes_what_is_meant(selection, names):
+    assert [each.name for each in VIEWS if selection.takes(each)] == names
