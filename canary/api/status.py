@@ -214,6 +214,24 @@ class StageRecord(StatusModel):
     )
 
 
+class Shares(StatusModel):
+    """What the canary's weight comes to where a share is that of its ready pods, in percent."""
+
+    asked: int = Field(default=0, ge=0, le=100, description="The weight that is asked for.")
+    possible: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="What comes nearest to it with whole pods, beside the primary as it is.",
+    )
+    seen: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="What the canary's ready pods are of all that the apex Service selects.",
+    )
+
+
 class Wait(StatusModel):
     """What a Canary is waiting for, in words for people."""
 
@@ -481,6 +499,10 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, le=100, description="Percent of traffic intended for the canary."
     )
     weights: Weights = Field(default=Weights(), description="The intended split of traffic.")
+    shares: Shares | None = Field(
+        default=None,
+        description="What the canary's weight comes to; only where a share is that of the pods.",
+    )
     failed_checks: int = Field(
         default=0, ge=0, description="How many analyses of this run have failed so far."
     )

@@ -91,6 +91,9 @@ class Observer:
             obstacle = lost_routers(record) or obstacle
         elif lacking := self._renderer.lacking(record):
             obstacle = str(lacking)
+        else:
+            obstacle = obstacle or self._renderer.unshared(record)
+        abilities = record.router.abilities(canary) if record.router else None
         minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
             generation=record.generation,
@@ -113,7 +116,8 @@ class Observer:
             autoscaler_left=self._renderer.autoscaler_left(record),
             taken=self._claims.taken(record),
             provider=record.provider,
-            splits=record.router is None or record.router.abilities(canary).splits,
+            splits=abilities is None or abilities.splits,
+            by_replicas=abilities is not None and abilities.by_replicas,
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
             others=others,

@@ -20,12 +20,14 @@ from canary.objects.ownership import (
     CANARY,
     MANAGED_BY,
     MANAGER,
+    SHARED_LABEL,
     CanaryOwner,
     canary_owners,
     ownerless,
     owners,
 )
 from canary.resources.configs import ConfigReference, references
+from canary.resources.names import pod_label
 from canary.resources.revision import HASHING, Hashing
 from canary.targets import Target
 
@@ -90,7 +92,7 @@ class WorkloadRecord:
     leaving: bool
     """Whether it is being deleted."""
     outline: bytes
-    """What services are made from, as JSON: the selector, and the containers' ports."""
+    """What services are made from, as JSON: the selector, the shared label, the containers' ports."""
     whole: bytes = field(default=b"", compare=False)
     """The object, compressed, of what tidegate made: its next revision is rendered from it."""
 
@@ -272,11 +274,10 @@ def _services_outline(workload: Manifest) -> bytes:
         {"name": container["name"], "ports": container.get("ports") or []}
         for container in spec["template"]["spec"].get("containers") or ()
     ]
-    outline = {
-        "selector": spec.get("selector") or {},
-        "template": {"spec": {"containers": containers}},
-    }
-    return packed({"spec": outline})
+    template: Manifest = {"spec": {"containers": containers}}
+    if (shared := pod_label(workload, SHARED_LABEL)) is not None:
+        template["metadata"] = {"labels": {SHARED_LABEL: shared}}
+    return packed({"spec": {"selector": spec.get("selector") or {}, "template": template}})
 
 
 def config_record(manifest: Manifest) -> ConfigRecord:

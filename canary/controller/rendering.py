@@ -12,7 +12,7 @@ from canary.controller.claims import Claims
 from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.core.actions import Side
-from canary.core.traffic import Traffic
+from canary.core.traffic import Traffic, intended
 from canary.errors import InvalidSpec, Problem
 from canary.objects.ownership import adopted, ours_or_ownerless
 from canary.objects.render import Lacking, Render
@@ -21,6 +21,7 @@ from canary.resources.names import (
     Selectors,
     pod_selectors,
     selector_label,
+    shared_selector,
 )
 from canary.resources.ports import service_ports
 from canary.resources.preflight import with_policy
@@ -160,7 +161,8 @@ class Rendering:
         known, cluster = record.status.preflight, self._store.routes(record)
         canary = with_policy(record.canary, known.traffic_policy if known else "")
         if record.router.by_apex:
-            cluster = replace(cluster, apex=self._apex(record))
+            shared = self._shared_apex(record)
+            cluster = replace(cluster, apex=self._apex(record), shared_apex=shared)
         return record.router.render(canary, cluster, traffic)
 
     def _apex(self, record: CanaryRecord) -> dict[Side, Render]:
@@ -174,6 +176,30 @@ class Rendering:
         found = self._store.manifest(service_keys(record)[0])
         sides = (Side.PRIMARY, Side.TARGET) if target else (Side.PRIMARY,)
         return {side: apex_service(record.canary, selectors, ports, found, side) for side in sides}
+
+    def unshared(self, record: CanaryRecord) -> str:
+        """Say why the apex service cannot select both sides; empty where it can, or need not."""
+        if not intended(record.canary.spec, record.status).shared:
+            return ""
+        pods = self._shared_pods(record)
+        return str(pods) if isinstance(pods, Problem) else ""
+
+    def _shared_pods(self, record: CanaryRecord) -> dict[str, str] | Problem | None:
+        """Select the pods of both sides, for a router whose shares are those of the pods."""
+        target, primary, router = self._store.target(record), self.primary(record), record.router
+        if target is None or router is None or not router.abilities(record.canary).by_replicas:
+            return None
+        outline = primary.services_outline if primary else None
+        return shared_selector(record.canary.spec.service_name, target.services_outline, outline)
+
+    def _shared_apex(self, record: CanaryRecord) -> Render | None:
+        """Render the apex service as it leads to both sides; None where it cannot."""
+        target, pods = self._store.target(record), self._shared_pods(record)
+        if target is None or not isinstance(pods, dict):
+            return None
+        ports = service_ports(record.canary, target.services_outline)
+        found = self._store.manifest(service_keys(record)[0])
+        return apex_service(record.canary, self._selectors(record, target), ports, found, pods)
 
     def _selectors(self, record: CanaryRecord, workload: WorkloadRecord) -> Selectors:
         """Tell the pods of the sides apart, by the target's labels or by those of its primary."""

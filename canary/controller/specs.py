@@ -74,6 +74,8 @@ class SpecReader:
             problems += _without_steps(canary, router) if whole else ()
         if workload is not None:
             problems += _beyond_abilities(canary, workload)
+            if router is not None and router.abilities(canary).by_replicas:
+                problems += _beyond_replicas(canary, workload, router)
         if self._own_namespace_only:
             problems += _references_to_other_namespaces(canary)
         warnings: tuple[SpecWarning, ...] = ()
@@ -122,6 +124,23 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
     if reference is not None and not workload.scales:
         kind = workload.kind.kind
         remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
+        yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
+
+
+def _beyond_replicas(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
+    """Name what keeps the number of the canary's replicas from deciding its share."""
+    reference, name = canary.spec.autoscaler_ref, canary.spec.provider or router.name
+    if not workload.scales:
+        remedy = (
+            f"name another router: the shares of {name} follow from numbers of replicas, and a "
+            f"{workload.kind.kind} has none"
+        )
+        yield Problem("spec.targetRef.kind", workload.kind.kind, remedy)
+    if reference is not None:
+        remedy = (
+            f"remove it and the {reference.kind}, or name another router: {name} sets the number "
+            "of the canary's replicas for each share, and an autoscaler would change it"
+        )
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
 
 

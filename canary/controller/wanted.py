@@ -123,6 +123,10 @@ class Renderer:
                 wanted += self._rendering.route(replace(other, router=record.router), traffic)
         return wanted
 
+    def unshared(self, record: CanaryRecord) -> str:
+        """Say why the apex service cannot select both sides; empty where it can, or need not."""
+        return self._rendering.unshared(record)
+
     def lacking(self, record: CanaryRecord) -> Lacking | None:
         """Find the object of the user without which there is no route."""
         inputs = self.behind_route(record)

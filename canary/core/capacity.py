@@ -73,3 +73,45 @@ def capacity(situation: Situation) -> int:
     primary = situation.facts.primary
     available = primary.available if primary else 0
     return min(FULL, available * FULL // primary_size(situation))
+
+
+def whole_size(situation: Situation) -> int:
+    """Give how many replicas the canary needs to serve all traffic: as many as serve now."""
+    primary = situation.facts.primary
+    return max(primary.replicas if primary else 0, primary_size(situation))
+
+
+def size_for(situation: Situation, weight: int) -> int:
+    """Give how many replicas the canary needs for a weight, in percent."""
+    whole = whole_size(situation)
+    return replicas_for(whole, weight) if situation.facts.by_replicas else whole
+
+
+def sized(situation: Situation, weight: int) -> bool:
+    """Tell whether the canary has the replicas that a weight needs where these decide the share."""
+    target = situation.facts.target
+    enough = target is not None and target.replicas >= size_for(situation, weight)
+    return enough or not situation.facts.by_replicas
+
+
+def replicas_for(whole: int, weight: int) -> int:
+    """Give the replicas whose share beside a primary of so many comes nearest to a weight.
+
+    One at least, so that a small weight is exceeded; otherwise the weight is not. Never more than
+    the primary has: a weight above half is half, until the canary serves all traffic.
+    """
+    if HALF * weight >= FULL:
+        return whole
+    return max(whole * weight // (FULL - weight), 1)
+
+
+def possible_weight(whole: int, weight: int) -> int:
+    """Give the percentage that these replicas make of a weight; none and all are exact."""
+    if weight in {0, FULL}:
+        return weight
+    return share_of(replicas_for(whole, weight), whole)
+
+
+def share_of(canary: int, primary: int) -> int:
+    """Give the percentage that pods of the canary are of all; 0 where there is none."""
+    return round(FULL * canary / (canary + primary)) if canary else 0

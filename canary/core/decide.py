@@ -48,6 +48,7 @@ from canary.core.repair import repaired
 from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
+from canary.core.shares import note_shares, warn_of_shares
 from canary.core.situation import Decision, Question, Situation, Turn, earliest
 from canary.core.telling import lasting_at, reason_said, tell_waits
 from canary.core.termination import terminate
@@ -71,7 +72,8 @@ def decide(
 ) -> Decision | Question:
     """Decide what happens next, or ask for the one fact that is missing to decide."""
     situation = Situation.of(spec, status, facts, now)
-    turn = _turn(_noted(remember_size(replan(without_outages(repaired(situation))))))
+    settled = remember_size(replan(without_outages(repaired(situation))))
+    turn = _turn(_noted(warn_of_shares(settled)))
     if isinstance(turn, Situation):
         return _conclude(turn, status)
     return Question(need=turn, meanwhile=desired(situation))
@@ -188,7 +190,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         overdue=situation.overdue,
         delivered=situation.facts.delivered,
     )
-    concluded = with_derived(replace(situation, status=reported))
+    concluded = with_derived(note_shares(replace(situation, status=reported)))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)

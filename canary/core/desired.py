@@ -20,7 +20,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.autoscaling import former_autoscaler
-from canary.core.capacity import is_held, primary_size
+from canary.core.capacity import is_held, primary_size, size_for, sized
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
 from canary.core.leave import Stop, stopped
@@ -28,6 +28,7 @@ from canary.core.names import former_routes, former_routes_left, formers_reach_c
 from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
+from canary.core.shares import canary_size
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.traffic import Seen
@@ -168,7 +169,10 @@ def _route(situation: Situation) -> Iterator[Action]:
     if routed is None and _new_names_wait(situation):
         return
     traffic, left = situation.intended, left_alone(situation)
-    able = situation.target_ready or traffic.spares_primary
+    alone = traffic.spares_primary and not (
+        situation.facts.by_replicas and situation.primary_serves
+    )
+    able = alone or (situation.target_ready and sized(situation, traffic.weight))
     if able or traffic.weight <= (routed or Seen()).weight:
         yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:
@@ -194,6 +198,10 @@ def _scale(situation: Situation) -> Iterator[Action]:
     if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
         routed = facts.routed is not None and facts.routed.exposes_canary()
         meant = status.canary_weight or routed or formers_reach_canary(situation)
+        short = target.replicas and not sized(situation, status.canary_weight)
+        if meant and short and status.phase in IDLE:
+            # It serves for want of the primary, with the pods that a step had.
+            yield ScaleTarget(replicas=size_for(situation, status.canary_weight))
         if meant or facts.refusal or not situation.drained:
             return
         if not situation.primary_serves:
@@ -211,7 +219,6 @@ def _scale(situation: Situation) -> Iterator[Action]:
         return
     if situation.spec.autoscaler_ref:
         yield PauseAutoscaler(paused=False)
-    if target.replicas == 0:
-        # As many as serve now: the canary must be able to take every weight of the plan.
-        serving = max(primary.replicas if primary else 0, primary_size(situation))
-        yield ScaleTarget(replicas=max(serving, facts.autoscaler_minimum or 1))
+    size = canary_size(situation)
+    if size is not None and size != target.replicas:
+        yield ScaleTarget(replicas=size)

@@ -294,6 +294,8 @@ class Facts:
     """The name of the router that splits the traffic."""
     splits: bool = True
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
+    by_replicas: bool = False
+    """Whether a share of the requests is that of the canary's ready pods among those of both sides."""
     former: tuple[Former, ...] = ()
     """What is left of the former names that the status remembers."""
     others: tuple[Peer, ...] = ()

@@ -11,6 +11,7 @@ from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import Passed, Refused, ask, signalled
+from canary.core.capacity import sized
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
 from canary.core.hooks import GATES
@@ -19,6 +20,7 @@ from canary.core.leave import leave, withhold
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.promotion import promote
+from canary.core.shares import by_pods
 from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld, step_wishes
@@ -40,7 +42,9 @@ def look(situation: Situation) -> Turn:
     if _opened_by_hand(situation) and not _route_lags(situation):
         return _take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
-    awaited = situation.stage is Stage.ROUTING
+    # Where pods decide the share, it comes with the last of them.
+    grown = situation.facts.by_replicas and situation.stage is Stage.FILLING
+    awaited = situation.stage is Stage.ROUTING or (grown and situation.begun)
     if (due or awaited) and _route_lags(situation):
         return _await_route(situation)
     if awaited:
@@ -250,6 +254,8 @@ def _advance(situation: Situation, step: Step) -> Situation:
         starts = "" if joined is moved else "; the analysis starts"
         moved = joined.tell(reason, f"{_told(moved, step, before=before)}{starts}")
     moved = _release(moved.with_run(analysis_passed=False, approvals=())).end_holds(*GATES)
+    if not sized(moved, step.weight):
+        moved = moved.note_hold(why.CANARY_NOT_READY)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()
 
 
@@ -260,7 +266,8 @@ def _told(situation: Situation, step: Step, *, before: int) -> str:
     if step.matched and step.weight == FULL:
         said.append(f"{target} serves the requests that match")
     elif step.weight or before:
-        said.append(f"Weight of {target} {_moved(before, step.weight)} {step.weight} %")
+        moved = f"{_moved(before, step.weight)} {step.weight} %{by_pods(situation, step.weight)}"
+        said.append(f"Weight of {target} {moved}")
     if step.mirror:
         said.append(f"{step.mirror} % of the requests are mirrored to {target}")
     message = "; ".join(said)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from canary.api.status import Phase, Stage
 from canary.core import waits as why
+from canary.core.capacity import sized
 from canary.core.revision import current_revision
 from canary.core.situation import Situation
+from canary.core.weights import FULL
 
 Wait = Callable[[Situation, str, str], Situation]
 """Wait for a reason, with a message, as the phase waits."""
@@ -22,7 +24,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
     if not still_serves(situation):
         return _await_update(situation, wait)
     if not situation.carries_all:
-        if not situation.target_ready:
+        if not (situation.target_ready and sized(situation, FULL)):
             message = f"waiting for all pods of {situation.target_name} to be ready"
             return wait(situation, why.CANARY_NOT_READY, message)
         primary = situation.spec.primary_name

@@ -32,6 +32,11 @@ class Traffic:
                 raise ValueError(message)
 
     @property
+    def shared(self) -> bool:
+        """Whether both sides answer requests that take part."""
+        return 0 < self.weight < FULL
+
+    @property
     def spares_primary(self) -> bool:
         """Whether no request is meant for the primary."""
         return self.weight == FULL and not self.match

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
+from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, PREFIX, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSIONS
@@ -19,6 +19,8 @@ from canary.objects.render import annotations as owned_annotations
 from canary.objects.render import entries, written
 from canary.objects.render import labels as owned_labels
 
+#: On the pods of both sides, given by their user: the apex service, which may select them by it.
+SHARED_LABEL = f"{PREFIX}service"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "tidegate"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from canary.api.kinds import Manifest
 from canary.api.shown import shown
 from canary.errors import Problem
+from canary.objects.ownership import SHARED_LABEL
 
 PRIMARY = "-primary"
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
@@ -60,6 +61,35 @@ def pod_selectors(
     return Selectors(
         label=label, target=own, primary=(_match_labels(primary) if primary else {}) or renamed
     )
+
+
+def shared_selector(
+    service: str, target: Manifest, primary: Manifest | None
+) -> dict[str, str] | Problem:
+    """Select the pods of both sides, by the label that their user gives them for this."""
+    field = f"spec.template.metadata.labels[{SHARED_LABEL}]"
+    found = pod_label(target, SHARED_LABEL)
+    if found != service:
+        remedy = (
+            f"set it to {service!r} in the pod template of the target: the apex service selects "
+            "the pods of both sides by it"
+        )
+        return Problem(field, None if found is None else shown(found), remedy)
+    found = pod_label(primary, SHARED_LABEL) if primary else None
+    if found != service:
+        remedy = (
+            f"promote this revision with `tidegate promote`: the primary's pods need the value "
+            f"{service!r} too, so that the apex service can select the pods of both sides"
+        )
+        return Problem(field, None if found is None else shown(found), remedy)
+    return {SHARED_LABEL: service}
+
+
+def pod_label(workload: Manifest, key: str) -> str | None:
+    """Read a label of the pods that a workload makes."""
+    labels = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    value = labels.get(key)
+    return None if value is None else str(value)
 
 
 def _match_labels(workload: Manifest) -> dict[str, str]:

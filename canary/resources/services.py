@@ -66,11 +66,13 @@ def apex_service(
     selectors: Selectors,
     ports: Iterable[Manifest],
     found: Manifest | None,
-    side: Side,
+    leads_to: Side | Mapping[str, str],
 ) -> Render:
-    """Give the apex service, own or adopted, as it leads to the pods of a side."""
+    """Give the apex service, own or adopted, as it leads to the pods of a side or of some labels."""
     own_ports = tuple(ports)
-    pods = selectors.primary if side is Side.PRIMARY else selectors.target
+    if isinstance(leads_to, Side):
+        leads_to = selectors.primary if leads_to is Side.PRIMARY else selectors.target
+    pods = leads_to
     if found is not None and not owned(canary, found):
         return _adopted(canary, selectors, pods, own_ports, found)
     name, metadata = canary.spec.service_name, canary.spec.service.apex

@@ -32,6 +32,8 @@ class ClusterState:
     """The required fields that the installed CRDs do not have: what is written there is dropped."""
     apex: Mapping[Side, Render] = field(default_factory=lambda: MappingProxyType({}))
     """The apex service as it leads to each side, for a router that routes by it."""
+    shared_apex: Render | None = None
+    """The same as it leads to both sides; None where their pods have no label in common."""
 
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""
@@ -81,7 +83,7 @@ class Router(Protocol):
 
     name: ClassVar[str]
     variants: ClassVar[tuple[str, ...]]
-    """The versions of its API that a user may insist on."""
+    """The versions of its API, or the ways to route, that a user may insist on."""
     by_apex: ClassVar[bool]
     """Whether it routes by the selector of the apex service, which nothing else writes then.
 

@@ -80,6 +80,9 @@ class Abilities:
     """Whether it can have requests copied."""
     splits: bool = True
     """Whether it can send a share of the requests to each side, rather than all to one."""
+    by_replicas: bool = False
+    """Whether a share of the requests is that of the canary's ready pods among those of both sides,
+    so that the number of its replicas decides it."""
     transport: str = ""
     """Narrows down, after the router's name, when these abilities are all it has."""
 

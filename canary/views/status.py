@@ -60,7 +60,7 @@ def _position(name: str, status: CanaryStatus) -> Iterator[Line]:
     iterations = f"iterations {status.iterations}  " if status.iterations else ""
     yield (
         (
-            f"{_split(status.weights)}  step {status.step} of {status.steps}  "
+            f"{_split(status.weights)}{_by_pods(status)}  step {status.step} of {status.steps}  "
             f"{iterations}failed checks {status.failed_checks}"
         ),
     )
@@ -73,6 +73,14 @@ def _split(weights: Weights) -> str:
     matched = " of the requests that match" if weights.matched else ""
     mirrored = f", mirrored {weights.mirror} %" if weights.mirror else ""
     return f"primary {weights.primary} % / canary {weights.canary} %{matched}{mirrored}"
+
+
+def _by_pods(status: CanaryStatus) -> str:
+    """Say what a share comes to where the number of pods decides it."""
+    shares = status.shares
+    if shares is None or shares.asked == shares.possible == shares.seen:
+        return ""
+    return f" (by pods: possible {shares.possible} %, now {shares.seen} %)"
 
 
 def _problems(status: CanaryStatus) -> Iterator[Line]:

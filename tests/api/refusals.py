@@ -65,6 +65,24 @@ OBJECTS: dict[str, JsonObject] = {
             },
         },
     ),
+    "an autoscaler where replicas decide the shares": patched(
+        a_canary(),
+        {
+            "provider": "kubernetes:replicas",
+            "autoscalerRef": {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "name": "podinfo",
+            },
+        },
+    ),
+    "a DaemonSet where replicas decide the shares": patched(
+        a_canary(), {"provider": "kubernetes:replicas", "targetRef/kind": "DaemonSet"}
+    ),
+    "clients that prefer pods near them where replicas decide the shares": patched(
+        a_canary(),
+        {"provider": "kubernetes:replicas", "service/trafficDistribution": "PreferClose"},
+    ),
     **{
         f"{name}, which this version does not act on": patched(a_canary(), changes)
         for name, (changes, _, _) in REFUSED.items()

@@ -17,6 +17,7 @@ from canary.api.status import (
     Pause,
     Phase,
     RunRecord,
+    Shares,
     Wait,
     Weights,
 )
@@ -130,6 +131,20 @@ def test_what_the_canary_gets_is_said_of_every_strategy(weights, iterations, sai
         phase=Phase.PROGRESSING, weights=weights, step=1, steps=2, iterations=iterations
     )
     assert shown(status)[1].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (Shares(asked=20, possible=25, seen=20), " (by pods: possible 25 %, now 20 %)  step"),
+        (Shares(asked=20, possible=20, seen=0), " (by pods: possible 20 %, now 0 %)  step"),
+        (Shares(asked=20, possible=20, seen=20), "  step"),
+    ],
+)
+def test_what_a_share_comes_to_is_said_where_pods_decide_it(shares, said):
+    weights = Weights(primary=80, canary=20)
+    status = CanaryStatus(phase=Phase.PROGRESSING, weights=weights, shares=shares)
+    assert shown(status)[1].startswith(f"primary 80 % / canary 20 %{said}")
 
 
 def test_a_moment_has_its_date_where_that_is_not_todays():

@@ -165,6 +165,112 @@ async def test_a_route_takes_over_from_the_selector_and_hands_back(world: World)
         assert history == [PRIMARY]
 
 
+SHARED = {"tidegate.dev/service": "podinfo"}
+LABELLED = {"spec": {"replicas": 3, "template": {"metadata": {"labels": SHARED}}}}
+
+
+async def initialised_by_replicas(world: World, *, labelled: bool = True, **analysis: Any) -> None:
+    steps = {"stepWeights": [25, 50, 100]} | analysis
+    if labelled:
+        await world.patch(DEPLOYMENT, "podinfo", LABELLED)
+    await world.create_canary(provider="kubernetes:replicas", analysis=steps)
+    await world.until_phase("Initialized")
+    await world.until_condition("Ready", "True")
+
+
+@contextmanager
+def steps_of(world: World) -> Iterator[list[tuple[int, ...]]]:
+    """Note what the status says of shares, each time that the route has what was asked for."""
+    found: list[tuple[int, ...]] = []
+
+    def note(key: object, event: Event) -> None:
+        if key == ("tidegate.dev", "canaries"):
+            shares = event.stored.object.get("status", {}).get("shares") or {}
+            seen = tuple(shares.get(each, 0) for each in ("asked", "possible", "seen"))
+            if seen[1] == seen[2] and (not found or found[-1] != seen):
+                found.append(seen)
+
+    unsubscribe = world.server.storage.subscribe(note)
+    try:
+        yield found
+    finally:
+        unsubscribe()
+
+
+async def test_the_pods_of_both_sides_share_the_traffic_behind_one_selector(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await initialised_by_replicas(world)
+        with selected(world) as history, steps_of(world) as shares:
+            await world.release()
+            status = await world.until_phase("Succeeded")
+    assert status["history"][0]["outcome"] == "Promoted"
+    assert history == [SHARED, TARGET, PRIMARY]
+    assert [each for each in shares if each[0]] == [(25, 25, 25), (50, 50, 50), (100, 100, 100)]
+
+
+async def test_a_share_that_fails_is_taken_back_whole_by_the_selector(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await initialised_by_replicas(world, stepWeights=[25])
+        with selected(world) as history:
+            hook = {"name": "no", "type": "rollout", "url": "http://127.0.0.1:9/"}
+            patch = {"spec": {"analysis": {"webhooks": [hook]}}}
+            await world.patch(CANARY, "podinfo", patch)
+            await world.release()
+            await world.until_phase("Failed")
+            await until(lambda: leads_to_primary(world), "the selector leads to the primary again")
+        assert history == [SHARED, PRIMARY]
+
+
+async def test_an_edited_share_is_put_back(world: World):
+    await world.create_app()
+    gate = {"name": "by-hand", "type": "confirm-promotion"}
+    async with world.running_controller():
+        await initialised_by_replicas(world, stepWeights=[25], webhooks=[gate])
+        await world.release()
+        await world.until_phase("WaitingPromotion")
+        assert await selector(world) == SHARED
+        patch = {"spec": {"selector": {"tidegate.dev/service": None, **TARGET}}}
+        await world.patch_as("kubectl-edit", SERVICE, "podinfo", patch)
+        await until(lambda: world.events("ServiceChanged"), "it is told")
+
+        async def back() -> bool:
+            return bool(await selector(world) == SHARED)
+
+        await until(back, "the share is put back")
+
+
+async def test_a_target_without_the_shared_label_is_told_which_one_is_missing(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await initialised_by_replicas(world, labelled=False)
+        with selected(world) as history:
+            await world.release()
+
+            await until(lambda: waits(world, "set it to 'podinfo' in"), "the label is missing")
+            await world.patch(DEPLOYMENT, "podinfo", LABELLED)
+            # And a promotion without a share goes on, and gives the primary the label.
+            await until(lambda: waits(world, "promote this revision"), "the primary has no label")
+            annotations = {"metadata": {"annotations": {"tidegate.dev/promote": "me"}}}
+            await world.patch(CANARY, "podinfo", annotations)
+            await world.until_phase("Succeeded")
+        assert history == []
+        with selected(world) as history:
+            await world.release(tag="3")
+            await until(lambda: was_shared(history), "both sides share")
+            await world.until_phase("Succeeded")
+        assert history == [SHARED, TARGET, PRIMARY]
+
+
+async def waits(world: World, words: str) -> bool:
+    return words in ((await world.status()).get("waitingFor") or {}).get("message", "")
+
+
+async def was_shared(history: list[Any]) -> bool:
+    return SHARED in history
+
+
 async def leads_to_primary(world: World, name: str = "podinfo") -> bool:
     return await selector(world, name) == PRIMARY
 

@@ -28,6 +28,7 @@ from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
+from canary.core.capacity import replicas_for
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
@@ -86,12 +87,13 @@ class Journey(RuleBasedStateMachine):
         spec=st.sampled_from(SPECS),
         ready=st.sampled_from([True, True, False]),
         recreate=st.sampled_from([False, False, True]),
+        names=st.sampled_from([NAMES[0], NAMES[0], NAMES[-1]]),
     )
-    def it_is_created(self, spec: Any, ready: bool, recreate: bool) -> None:
-        self.spec = self.written = spec
+    def it_is_created(self, spec: Any, ready: bool, recreate: bool, names: tuple[str, str]) -> None:
+        self.world.names = names
+        self.spec = self._named(spec)
         strategy = UpdateStrategy(recreate=recreate)
         self.world.target = a_workload(uid="t", strategy=strategy)
-        self.world.autoscaled = spec.autoscaler_ref is not None
         self.it_settles()
         if ready:
             self.all_goes_well(steps=2)
@@ -114,7 +116,6 @@ class Journey(RuleBasedStateMachine):
             spec = spec.model_copy(update={"suspend": self.spec.suspend})
             self.spec = self._named(spec)
             self.world.generation += 1
-            self.world.autoscaled = spec.autoscaler_ref is not None
 
     @precondition(lambda self: self.status.names is not None)
     @rule(names=st.sampled_from(NAMES), really=SOMETIMES)
@@ -140,8 +141,13 @@ class Journey(RuleBasedStateMachine):
         self.written = spec
         service, provider = self.world.names
         # A router that cannot render steps one by one refuses them: nothing is decided on them.
-        refused = not self.world.splits and spec.analysis.steps
-        read = spec if self.world.splits else switched(SPECS[0] if refused else spec)
+        refused = self.world.by_apex and spec.analysis.steps
+        asked = SPECS[0] if refused else spec
+        read = asked if self.world.splits else switched(asked)
+        if self.world.by_replicas:
+            # An autoscaler beside it is refused.
+            read = read.but(autoscaler_ref=None)
+        self.world.autoscaled = read.autoscaler_ref is not None
         target = read.target_ref.model_copy(update={"name": self.world.target_name})
         moved = read.model_copy(update={"target_ref": target})
         # The primary keeps the name that it came up with.
@@ -414,6 +420,7 @@ class Journey(RuleBasedStateMachine):
             assert target is not None
             assert target.ready() or (target_serves and not primary_serves)
         self._check_widened(decision, target, primary_serves)
+        self._check_shares(decision, primary_serves)
         # A first route under new names takes on what the former ones carry.
         routes = (routed, *self.world.left.values())
         carried = max((each.weight for each in routes if each is not None), default=0)
@@ -440,6 +447,19 @@ class Journey(RuleBasedStateMachine):
         stepping = decision.status.phase in {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
         intended = (step.weight, step.mirror) if step else (0, 0)
         assert not weights.mirror or (stepping and (weights.canary, weights.mirror) == intended)
+
+    def _check_shares(self, decision: Decision, primary_serves: bool) -> None:
+        """Where pods decide a share, the canary has those of it before the route does."""
+        target, primary, routed = self.world.target, self.world.primary, self.world.routed
+        shares = decision.status.shares
+        assert (shares is not None) is self.world.by_replicas
+        if shares is None or target is None or primary is None or not primary_serves:
+            return
+        carried = routed.weight if routed else 0
+        for action in decision.actions:
+            if isinstance(action, RouteTraffic) and action.traffic.weight > carried:
+                weight = action.traffic.weight
+                assert target.replicas >= replicas_for(primary.replicas, weight)
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""

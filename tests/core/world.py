@@ -98,7 +98,15 @@ SPECS = (
 
 SWITCHES = "kubernetes"
 """The router that cannot split traffic."""
-NAMES = (("podinfo", "istio"), ("shop", "istio"), ("podinfo", "smi"), ("podinfo", SWITCHES))
+BY_REPLICAS = "kubernetes:replicas"
+"""The router whose shares are those of the pods."""
+NAMES = (
+    ("podinfo", "istio"),
+    ("shop", "istio"),
+    ("podinfo", "smi"),
+    ("podinfo", SWITCHES),
+    ("podinfo", BY_REPLICAS),
+)
 """The services and routers that a spec may name."""
 
 
@@ -186,6 +194,7 @@ class World:
             drifts=(self.drift,) if self.drift else (),
             provider=self.names[1],
             splits=self.splits,
+            by_replicas=self.by_replicas,
             former=tuple(map(self._former, NAMES)),
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
@@ -211,9 +220,19 @@ class World:
         """Whether the router of the spec can split traffic."""
         return self.names[1] != SWITCHES
 
+    @property
+    def by_replicas(self) -> bool:
+        """Whether the shares of the router of the spec are those of the pods."""
+        return self.names[1] == BY_REPLICAS
+
+    @property
+    def by_apex(self) -> bool:
+        """Whether the router of the spec routes by the apex service."""
+        return self.by_replicas or not self.splits
+
     def rename(self, names: tuple[str, str]) -> None:
         """Have the spec name another service or router; what is routed stays as it is."""
-        if self.routed is not None and self.splits:
+        if self.routed is not None and not self.by_apex:
             # The apex service is nobody's route, and stays.
             self.left[self.names] = self.routed
         self.names, self.routed, self.drift = names, self.left.pop(names, None), None
@@ -308,10 +327,16 @@ class World:
         assert self.target is not None
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
-            assert not (self.routed and self.routed.exposes_canary())
+            # Pods that decide a share go with it; those of a whole stay.
+            assert not (self.routed and self.routed.spares_primary())
+            assert self._shrinks(replicas) or not (self.routed and self.routed.exposes_canary())
             assert not any(each.exposes_canary() for each in self.left.values())
             assert self.primary is not None
             assert self.primary.serves
+
+    def _shrinks(self, replicas: int) -> bool:
+        """Whether a share is made smaller, which none is by losing all of its pods."""
+        return self.by_replicas and replicas > 0
 
     def _ensure_primary(self, revision: str, replicas: int) -> None:
         if self.target is None or revision != self.revision:

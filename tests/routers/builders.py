@@ -8,6 +8,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
 from canary.core.actions import Side
 from canary.core.traffic import Traffic
+from canary.objects.ownership import SHARED_LABEL
 from canary.objects.render import Lacking
 from canary.resources.names import pod_selectors
 from canary.resources.ports import service_ports
@@ -83,14 +84,16 @@ def a_cluster(
         stored["status"] = {"observed": True}
         existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
     served = {kind: version or kind.versions[0] for kind in router.kinds}
-    apex = {}
+    apex, shared = {}, None
     if router.by_apex:
         found = existing.get(router.objects(canary).written[-1])
         if found is not None and not isinstance(found["spec"], dict):
             found = None  # No API server has it: only reading it is of interest.
         for side in Side:
             apex[side] = apex_service(canary, SELECTORS, ports(canary), found, side)
-    return ClusterState(existing=existing, served=served, apex=apex)
+        both = {SHARED_LABEL: canary.spec.service_name}
+        shared = apex_service(canary, SELECTORS, ports(canary), found, both)
+    return ClusterState(existing=existing, served=served, apex=apex, shared_apex=shared)
 
 
 def services_of_sides(router: Router, canary: Canary) -> tuple[Manifest, ...]:

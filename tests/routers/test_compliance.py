@@ -576,9 +576,11 @@ class TestWhatIsAskedOfEveryRouter:
         assert sorted((*router.writes, *router.reads), key=str) == sorted(router.kinds, key=str)
 
     def test_a_variant_narrows_the_versions_that_are_asked_for(self, provider: str) -> None:
-        _, _, variant = provider.partition(":")
+        name, _, variant = provider.partition(":")
+        # A variant may be another way to route instead: there is one version of a Service.
+        versions = {each for kind in router_for(name).kinds for each in kind.versions}
         for kind in router_for(provider).kinds:
-            assert not variant or kind.versions == (variant,)
+            assert variant not in versions or kind.versions == (variant,)
 
     def test_a_version_that_nobody_told_is_the_newest(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)

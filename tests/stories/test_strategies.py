@@ -2,7 +2,7 @@
 
 import pytest
 
-from canary.api.kinds import DEPLOYMENT, SERVICE
+from canary.api.kinds import DEPLOYMENT, SERVICE, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
 from canary.demo.manifests import APP
@@ -13,6 +13,9 @@ from tests.stories.telling import SUCCESS_RATE, then_at_rest, until_told, until_
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
+ENDPOINT_SLICE = Kind(
+    group="discovery.k8s.io", versions=("v1",), kind="EndpointSlice", plural="endpointslices"
+)
 INSIDER = {"x-insider": "yes"}
 APPROVAL = {"type": "confirm-promotion", "name": "by-hand"}
 AB_TESTING = {
@@ -167,6 +170,41 @@ async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is
     await until_told(world, "IterationPassed", "WeightAdvanced", "Promoted")
 
 
+@pytest.mark.parametrize("world", ["kubernetes:replicas"], indirect=True)
+async def test_without_a_router_pods_of_both_sides_share_the_clients_by_their_number(
+    world: World,
+) -> None:
+    # Given three pods that carry the label of their Service
+    await world.create_app("1.0")
+    labels = {"tidegate.dev/service": APP}
+    template = {"metadata": {"labels": labels}}
+    await world.patch(DEPLOYMENT, APP, {"spec": {"replicas": 3, "template": template}})
+    await world.start_controller()
+    await world.create_canary(
+        analysis={"interval": "1s", "stepWeights": [5], "metrics": [], "webhooks": [APPROVAL]}
+    )
+    await world.until_phase("Initialized", seconds=120)
+    async with world.traffic() as load:
+        # When a version is released whose step asks for less than one pod of all
+        await world.release("2.0")
+        status = await until_waiting(world, "PromotionGate")
+        # Then the status is honest about it, and one of four pods is the canary's
+        assert status["shares"] == {"asked": 5, "possible": 25, "seen": 25}
+        await world.until(lambda: serves(world, 4), "four pods serve")
+        load.restart()
+        answered = (await load.reaches(200)).by_version
+        assert 0 < answered["2.0"] < answered["1.0"]
+        # And when a person approves it, all are answered by it, and no request has failed
+        await world.annotate("approve")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        await world.until(lambda: serves(world, 3), "three pods serve")
+        load.restart()
+        assert set((await load.reaches(30)).by_version) == {"2.0"}
+        assert load.stats().failed == 0, load.stats().failures
+    await until_told(world, "SpecWarnings", "WeightAdvanced", "Promoted")
+
+
 @pytest.mark.parametrize("world", ["kubernetes"], indirect=True)
 async def test_without_a_router_a_bad_release_meets_no_client_and_the_selector_is_given_back(
     world: World,
@@ -206,6 +244,18 @@ async def test_without_a_router_a_bad_release_meets_no_client_and_the_selector_i
         load.restart()
         assert set((await load.reaches(30)).by_version) == {"3.0"}
         assert load.stats().failed == 0, load.stats().failures
+
+
+async def serves(world: World, number: int) -> bool:
+    """Whether the apex Service leads to so many ready pods."""
+    slices = [
+        each
+        async for page, _ in world.api.pages(ENDPOINT_SLICE, world.namespace)
+        for each in page
+        if each["metadata"]["labels"]["kubernetes.io/service-name"] == APP
+    ]
+    found = [endpoint for each in slices for endpoint in each["endpoints"] or ()]
+    return sum(endpoint["conditions"]["ready"] for endpoint in found) == number
 
 
 async def gone(world: World) -> bool:

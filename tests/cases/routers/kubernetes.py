@@ -5,7 +5,7 @@ from tests.routers.vocabulary import METADATA
 
 CASE = RouterCase(
     canaries=(
-        {"service": {**METADATA, "portDiscovery": True, "trafficDistribution": "PreferClose"}},
+        {"service": {**METADATA, "name": "shop", "portDiscovery": True}},
         {"analysis": {"stepWeight": None, "iterations": 3}},
     ),
     foreign={
