@@ -429,7 +429,7 @@ def kubectl(target, api, folder):
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         said = result.stdout + result.stderr

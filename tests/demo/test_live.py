@@ -32,7 +32,7 @@ class TestLiveView:
         output = StringIO()
         console = Console(file=output, force_terminal=terminal, color_system=None, width=100)
         async with LiveView(source, console=console, refresh_seconds=0.001):
-            await asyncio.wait_for(through.wait(), 60)
+            await asyncio.wait_for(through.wait(), 180)
         return output.getvalue()
 
     async def test_without_a_terminal_every_change_is_a_line(self):
@@ -58,6 +58,6 @@ class TestLiveView:
         view = LiveView(source, console=Console(file=StringIO()), refresh_seconds=0.001)
         await view.__aenter__()
         shown = True
-        await asyncio.wait_for(failed.wait(), 60)
+        await asyncio.wait_for(failed.wait(), 180)
         with pytest.raises(RuntimeError, match="no source"):
             await view.__aexit__(None, None, None)

@@ -31,8 +31,8 @@ from tidegate_embedded.process import (
     stop_program,
 )
 
-_START_SECONDS = 60.0
-_SETTLE_SECONDS = 30.0
+_START_SECONDS = 180.0
+_SETTLE_SECONDS = 180.0
 _STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _FOLLOWED = {

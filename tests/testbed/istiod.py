@@ -156,14 +156,14 @@ async def apply(
         content=json.dumps({**item, "metadata": metadata}),
         headers={"Content-Type": "application/apply-patch+yaml"},
         params={"fieldManager": "testbed", "force": "true"},
-        timeout=30.0,
+        timeout=120.0,
     )
     if answer.is_error:
         raise ProgramFailed(f"{item['kind']} {name}: not applied: {answer.text}")
 
 
 async def _established(client: httpx.AsyncClient) -> set[str]:
-    crds = (await client.get(_CRDS, timeout=30.0)).raise_for_status().json()["items"]
+    crds = (await client.get(_CRDS, timeout=120.0)).raise_for_status().json()["items"]
     return {
         crd["metadata"]["name"]
         for crd in crds

@@ -147,7 +147,7 @@ def api(plane: ControlPlane) -> Iterator[httpx.Client]:
     """An API server that has the peer's CRDs."""
     headers = {"Authorization": f"Bearer {plane.token}"}
     with httpx.Client(
-        base_url=plane.url, headers=headers, verify=plane.tls, timeout=30.0
+        base_url=plane.url, headers=headers, verify=plane.tls, timeout=120.0
     ) as client:
         for crd in published_crds():
             created = client.post(DEFINITIONS, json=crd)
