@@ -2,7 +2,7 @@
 
 from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.people import WebhookType
-from canary.api.status import Outcome, Phase
+from canary.api.status import Outcome, Phase, Stage
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
 from canary.core.ending import fail_promotion
@@ -77,7 +77,10 @@ def _return_traffic(situation: Situation) -> Situation:
         return waiting
     routed, intended = situation.facts.routed, situation.status.canary_weight
     if routed is not None and routed.weight > intended:
-        # The last step could not be written yet: it is given its time before the next one.
+        message = f"waiting for the route to send {FULL - intended} % to the primary"
+        return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
+    if situation.stage is Stage.ROUTING:
+        # The last step was written late: it is given its time before the next one.
         return waiting.look_again()
     weight = situation.plan.back(situation.status.canary_weight)
     if not weight:

@@ -52,8 +52,13 @@ def test_a_step_back_to_the_primary_is_not_skipped_either():
     held = decided(spec, status, late, at(60))
     assert (held.status.phase, held.status.canary_weight) == (Phase.PROMOTING, 30)
     assert RouteTraffic(traffic=Traffic(weight=30)) in held.actions
+    # However long that takes, it costs no further write, which a controller that dies after each
+    # write would make instead of the route's.
+    assert decided(spec, held.status, late, at(80)).status == held.status
     routed = up(primary=a_primary(NEW), routed=Seen(weight=30))
-    gone_on = decided(spec, held.status, routed, held.status.run.next_analysis_at)
+    came = decided(spec, held.status, routed, at(81))
+    assert (came.status.canary_weight, reason(came)) == (30, waits.TRAFFIC_RETURNING)
+    gone_on = decided(spec, came.status, routed, came.status.run.next_analysis_at)
     assert gone_on.status.phase is Phase.FINALISING
 
 
