@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from analysis.plugins import enable
 
@@ -13,6 +14,11 @@ WORLDS = frozenset({"world", "mesh", "runtime", "kubeconfig", "prometheus", "tar
 EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
 
 
+# Time decides no test: neither how long an example takes, nor how long it takes to make one up.
+settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("timeless")
+
+
 def world_of(config: pytest.Config) -> str:
     """Tell in which world stories are told."""
     return str(config.getoption("--world"))
@@ -21,8 +27,9 @@ def world_of(config: pytest.Config) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Learn where cases are, and allow for what asyncio leaves behind of TLS.
 
-    The embedded world does not speak TLS. Where a request is cancelled at the very moment at which its connection is made, asyncio forgets
-    to close the connection, and a warning says so when it is collected.
+    The embedded world does not speak TLS. Where a request is cancelled at the very moment at which
+    its connection is made, asyncio forgets to close the connection, and a warning says so when it
+    is collected.
     """
     enable(filter(None, config.getoption("installed").split(",")))
     if folders := config.getoption("--cases"):

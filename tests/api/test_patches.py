@@ -18,7 +18,7 @@ VALUES = st.recursive(
 
 
 @given(wanted=st.dictionaries(KEYS, VALUES), stored=VALUES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_difference_leaves_an_object_as_the_whole_patch_does(wanted: Any, stored: Any) -> None:
     patch = difference(wanted, stored)
     assert merged(stored, patch) == merged(stored, wanted)

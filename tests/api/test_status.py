@@ -53,6 +53,6 @@ def test_a_field_that_does_not_decode_gets_its_default_and_the_others_stay():
         st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.booleans(),
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_status_is_too_damaged_to_be_read(raw):
     assert isinstance(read_status(raw), CanaryStatus)

@@ -232,7 +232,7 @@ def damaged_objects(draw: st.DrawFn) -> tuple[Any, Any]:
 
 
 @given(damaged_objects())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_damaged_object_is_read_or_refused_and_nothing_else(case):
     parse, obj = case
     problems: tuple[Problem, ...] = ()
@@ -245,7 +245,7 @@ def test_a_damaged_object_is_read_or_refused_and_nothing_else(case):
 
 
 @given(st.dictionaries(st.sampled_from(["apiVersion", "kind", "metadata", "spec"]), JSON))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_arbitrary_object_is_refused_and_nothing_else(obj):
     for parse in PARSERS.values():
         with pytest.raises(InvalidSpec):

@@ -617,7 +617,6 @@ TestJourney = Journey.TestCase
 TestJourney.settings = settings(
     max_examples=examples(100),
     stateful_step_count=40,
-    deadline=None,
     print_blob=True,
     report_multiple_bugs=False,
 )

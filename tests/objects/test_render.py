@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canary.api.annotations import ORIGINAL, WRITTEN
@@ -303,7 +303,6 @@ class TestLaws:
         back = render.restores(found).mended(mended)
         assert back["metadata"]["labels"].pop("theirs") == "new"
 
-    @settings(deadline=None)
     @given(found=anything, wanted=objects, owns=owned)
     def test_whatever_stands_somewhere_can_be_compared_and_mended(
         self, found: Any, wanted: Manifest, owns: tuple[Path, ...]

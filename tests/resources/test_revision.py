@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canary.resources.revision import HASHING, Algorithm, Hashing
@@ -69,7 +69,6 @@ def test_a_template_without_metadata_has_one() -> None:
     assert revision({"spec": {}}, {}) == revision({"metadata": None, "spec": {}}, {})
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -48,7 +48,7 @@ every_name = pytest.mark.parametrize("provider", every_provider())
 #: Groups of Kubernetes itself, whose kinds no CRD describes.
 BUILT_IN = frozenset({"", "networking.k8s.io"})
 #: There are many cases, and each has these examples.
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=20)
 
 percents = st.integers(0, 100)
 texts = st.one_of(

@@ -92,7 +92,7 @@ def holds(match: HttpMatch, request: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(first=matches, second=matches, request=requests)
 def test_a_merged_condition_holds_exactly_where_both_hold(
     first: HttpMatch, second: HttpMatch, request: dict[str, Any]
@@ -105,7 +105,6 @@ def test_a_merged_condition_holds_exactly_where_both_hold(
         assert holds(merged, request) == expected
 
 
-@settings(deadline=None)
 @given(first=matches, request=requests)
 def test_a_condition_merged_with_itself_is_the_same(
     first: HttpMatch, request: dict[str, Any]
@@ -115,7 +114,6 @@ def test_a_condition_merged_with_itself_is_the_same(
     assert holds(merged, request) == holds(first, request)
 
 
-@settings(deadline=None)
 @given(match=conditions, text=texts)
 def test_a_pattern_says_the_same_as_its_condition(match: StringMatch, text: str) -> None:
     assert (re.fullmatch(pattern(match), text) is not None) == text_holds(match, text)

@@ -39,7 +39,7 @@ every_metric = pytest.mark.parametrize(
     ],
 )
 #: A judge is asked thousands of times a day: each test has these examples.
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 samples = st.floats().map(lambda value: Sample(value=value, at=NOW))
 silences = st.builds(NoData, reason=st.just("no series"), warming_up=st.booleans())
