@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from canary.views.canary import Attention, CanaryView
 from canary.views.moments import moment, span
@@ -164,13 +165,9 @@ def clipped(text: str, width: int) -> str:
     """Shorten a text to so many columns."""
     if columns(text) <= width:
         return text
-    left, kept = width - len(_CUT), ""
-    for each in text:
-        left -= _columns(each)
-        if left < 0:
-            break
-        kept += each
-    return kept + _CUT
+    taken = accumulate(map(_columns, text))
+    kept = (each for each, total in zip(text, taken, strict=True) if total <= width - len(_CUT))
+    return "".join(kept) + _CUT
 
 
 def _columns(character: str) -> int:

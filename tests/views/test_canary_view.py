@@ -7,7 +7,9 @@ import jsonschema
 import pytest
 
 from canary.api.meta import PEER_API_VERSION
+from canary.api.status import MetricStatus
 from canary.views.canary import Attention, canary_view, view_schema
+from tests.builders import a_run
 from tests.views.fleet import MANIFESTS, STATUSES, manifest
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "canary-view.schema.json"
@@ -40,6 +42,13 @@ def test_every_view_is_as_its_schema_says(each):
 )
 def test_a_view_says_what_needs_a_person(name, attention):
     assert canary_view(manifest(name, STATUSES[name])).attention is attention
+
+
+def test_a_run_without_a_verdict_needs_a_person():
+    unsure = STATUSES["shop"].but(
+        run=a_run(), metrics=(MetricStatus(name="orders", verdict="inconclusive"),)
+    )
+    assert canary_view(manifest("shop", unsure)).attention is Attention.INCONCLUSIVE
 
 
 def test_a_view_names_the_wait_the_gates_and_the_checks():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from canary.api.status import Phase, Weights
 from canary.views.canary import canary_view
 from canary.views.fleet import (
     Columns,
@@ -15,7 +16,8 @@ from canary.views.fleet import (
     header,
     row,
 )
-from tests.views.fleet import MANIFESTS, NOW
+from tests.builders import a_status
+from tests.views.fleet import MANIFESTS, NOW, manifest
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "views"
 VIEWS = [canary_view(each) for each in MANIFESTS]
@@ -66,6 +68,12 @@ def test_wide_characters_take_two_columns_and_marks_none():
         "shop",
         "sho…",
     )
+
+
+def test_copies_of_requests_are_shown_in_place_of_a_weight():
+    mirrored = a_status(Phase.PROGRESSING).but(weights=Weights(mirror=20))
+    written = row(canary_view(manifest("shop", mirrored)), NOW, everywhere=False, wide=False)
+    assert "mirror 20 %" in written
 
 
 def test_by_attention_those_come_first_that_need_a_person():
