@@ -332,6 +332,9 @@ class Run(StatusModel):
     matched: bool = Field(
         default=False, description="Whether this step is for the requests that match only."
     )
+    requests: Word = Field(
+        default="", description="Digest of the requests that match; empty where all take part."
+    )
     passes: int = Field(default=0, ge=0, description="Analyses that have passed in this step.")
     step_weight: int | None = Field(
         default=None,

@@ -70,6 +70,11 @@ class Step:
         """Whether only some of the requests take part."""
         return bool(self.match)
 
+    @property
+    def requests(self) -> str:
+        """Tells the requests that take part from those of other steps; empty where all do."""
+        return _digest(_conditions(self)) if self.match else ""
+
     def exceeds(self, weight: int, *, matched: bool) -> bool:
         """Tell whether the canary gets more than this, here.
 
@@ -99,8 +104,7 @@ class Plan:
 
         What a step asks of metrics and hooks is no part of it: each analysis reads that from the spec.
         """
-        said = json.dumps([_said(step) for step in self.steps[:number]], sort_keys=True)
-        return blake2b(said.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+        return _digest([_said(step) for step in self.steps[:number]])
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -199,15 +203,23 @@ def _weights(analysis: Analysis) -> tuple[int, ...]:
     return tuple(weights)
 
 
+def _digest(said: object) -> str:
+    written = json.dumps(said, sort_keys=True)
+    return blake2b(written.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _conditions(step: Step) -> list[dict[str, object]]:
+    return [
+        each.model_dump(mode="json", by_alias=True, exclude_defaults=True) for each in step.match
+    ]
+
+
 def _said(step: Step) -> dict[str, object]:
     """Say in JSON what a step intends, without what is left at its default."""
     said = {
         "name": step.name,
         "weight": step.weight,
-        "match": [
-            each.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            for each in step.match
-        ],
+        "match": _conditions(step),
         "mirror": step.mirror,
         "passes": step.passes,
         "lasts": step.lasts.total_seconds(),

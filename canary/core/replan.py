@@ -13,6 +13,7 @@ def replan(situation: Situation) -> Situation:
     Where the steps that it took are the same, that is where it is. Otherwise it is the last step
     before the first whose traffic is above that of the run's step. What some requests had
     is not given to all: without a condition for those that take part, the canary loses its traffic.
+    Passes that other requests have earned do not count.
     A step without traffic takes back what the canary had, as far as the primary can carry it.
     A step that the plan does not have, as a hand may write it, is placed in the same way. Nothing is
     placed while the Canary is suspended, or its spec cannot be read whole.
@@ -30,13 +31,17 @@ def replan(situation: Situation) -> Situation:
     step = plan.step(number)
     widened = run.matched and not (step and step.matched)
     stays = number == run.step and not widened
-    passes = min(run.passes, step.passes) if step and stays else 0
+    requests = step.requests if step else ""
+    earned = stays and run.requests in {"", requests}
+    passes = min(run.passes, step.passes) if step and earned else 0
     matched = bool(step and step.matched)
     placed = situation.with_run(
         plan=plan.digest,
         plan_so_far=plan.digest_to(number),
         step=number,
+        step_since=run.step_since if stays else situation.now,
         matched=matched,
+        requests=requests,
         passes=passes,
     )
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION

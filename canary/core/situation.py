@@ -129,6 +129,7 @@ class Situation:
             step=number,
             step_since=self.now,
             matched=step.matched,
+            requests=step.requests,
             passes=0,
         )
         if not above:

@@ -85,6 +85,21 @@ class TestPassesOfAnotherKind:
         assert (run.status.step, run.status.canary_weight) == (2, 100)
 
 
+class TestPassesOfOtherRequests:
+    def test_do_not_count_for_those_that_match_now(self):
+        run = gated(3, match=MATCH)
+        others = [{"headers": {"x-beta": {"exact": "yes"}}}]
+        run.spec = a_spec(analysis={"iterations": 3, "match": others, "webhooks": BY_HAND})
+        run.look()
+        assert (run.status.phase, run.status.iterations) == (Phase.PROGRESSING, 1)
+
+    def test_count_where_only_the_number_of_passes_has_changed(self):
+        run = gated(2, match=MATCH)
+        run.spec = a_spec(analysis={"iterations": 3, "match": MATCH, "webhooks": BY_HAND})
+        run.look()
+        assert run.status.iterations == 3
+
+
 class TestTrafficBeforeBlueGreen:
     def test_is_taken_from_the_canary_that_is_tested_without_any(self):
         run = Journey(a_spec(analysis={"stepWeights": [20, 50]}))
