@@ -115,6 +115,18 @@ STRATEGIES = [
         analysis={"stepWeightPromotion": 30},
     ),
     strategy("A/B testing", promoted, 0, 100, 0, analysis={"iterations": 2, "match": INSIDERS}),
+    strategy(
+        "steps one by one",
+        promoted,
+        *(0, 100, 20, 50, 0),
+        analysis={
+            "steps": [
+                {"weight": 100, "match": INSIDERS},
+                {"weight": 20, "duration": "2s"},
+                {"weight": 50},
+            ]
+        },
+    ),
     strategy("blue/green", promoted, 0, 100, 0, analysis={"iterations": 2, "mirror": True}),
     strategy("without an analysis", promoted, 0, skipAnalysis=True),
     strategy("rolled back", rolled_back, 0),
