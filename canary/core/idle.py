@@ -8,7 +8,7 @@ from canary.core.capacity import can_carry_all
 from canary.core.drift import await_template, undo_changes
 from canary.core.facts import Revision
 from canary.core.initialisation import hold_for_name, initialise
-from canary.core.known_good import promoted_within_window
+from canary.core.known_good import is_known_good
 from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
@@ -61,7 +61,7 @@ def _begin(situation: Situation, revision: Revision) -> Turn:
     What is known to be good is judged by nothing but its pods.
     """
     answer = judgeable(situation)
-    if isinstance(answer, Granted) or promoted_within_window(situation, revision.id):
+    if isinstance(answer, Granted) or is_known_good(situation, revision.id):
         return begin(situation, revision)
     kept = undo_changes(_parked(situation))
     return _await_upkeep(kept) or withhold(kept, answer)

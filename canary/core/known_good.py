@@ -12,8 +12,8 @@ _JUDGED = frozenset({Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.PROMOTION_FA
 """The outcomes that say something about a revision."""
 
 
-def promoted_within_window(situation: Situation, revision: str) -> datetime | None:
-    """Tell when a revision was promoted, if that is within the window; None otherwise.
+def is_known_good(situation: Situation, revision: str) -> bool:
+    """Tell whether a revision was promoted within the window.
 
     Its last run counts: what was rolled back since is not known to be good.
     """
@@ -22,11 +22,10 @@ def promoted_within_window(situation: Situation, revision: str) -> datetime | No
         (each for each in history if each.revision == revision and each.outcome in _JUDGED), None
     )
     if window is None or last is None or last.outcome != Outcome.PROMOTED:
-        return None
+        return False
     at, promotions = _ended(last), _promotions_since(history, last)
-    recent = window.duration is None or (at is not None and situation.now - at <= window.duration)
-    near = window.revisions is None or promotions <= window.revisions
-    return at if recent and near else None
+    recent = at is not None and (window.duration is None or situation.now - at <= window.duration)
+    return recent and (window.revisions is None or promotions <= window.revisions)
 
 
 def _promotions_since(history: tuple[RunRecord, ...], last: RunRecord) -> int:

@@ -13,7 +13,7 @@ from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import gate_overdue, time_out
 from canary.core.hooks import GATES
-from canary.core.known_good import promoted_within_window
+from canary.core.known_good import is_known_good
 from canary.core.leave import Stop, leave, stopped, withhold
 from canary.core.look import UNREADY, look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
@@ -36,7 +36,7 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
     )
     return new.with_run(
         images=changes(situation.status, revision),
-        known_good=promoted_within_window(situation, revision.id) is not None,
+        known_good=is_known_good(situation, revision.id),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from canary.api.status import Outcome, Phase, RunRecord
 from canary.core.decide import decide
 from canary.core.facts import Revision
-from canary.core.known_good import promoted_within_window
+from canary.core.known_good import is_known_good
 from canary.core.needs import AskHooks
 from canary.core.situation import Decision, Situation
 from tests.builders import (
@@ -67,7 +67,7 @@ PROMOTED_BEFORE = (a_record(OLD, 900), a_record(NEW, 500))
 def test_a_revision_is_known_to_be_good_that_was_promoted_within_the_window(window, history, known):
     spec = a_spec(analysis={"rollbackWindow": window})
     situation = Situation.of(spec, a_status().but(history=history), some_facts(), at(1000))
-    assert (promoted_within_window(situation, NEW) is not None) is known
+    assert is_known_good(situation, NEW) is known
 
 
 def returning(**analysis: object) -> Decision:
