@@ -2,52 +2,16 @@
 
 from typing import Any
 
-from canary.api.kinds import DEPLOYMENT, SCALED_OBJECT, Manifest
+from canary.api.kinds import DEPLOYMENT, SCALED_OBJECT
 from canary.demo.embedded import CRD
 from canary.demo.manifests import APP
+from tests.controller.keda import PAUSED, REFERENCE, create_scaled_object, definition
 from tests.controller.running import CANARY, DEMO, World, until
 
-REFERENCE = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": APP}
 GATE = {
     "stepWeights": [50],
     "webhooks": [{"type": "confirm-promotion", "name": "by-hand"}],
 }
-PAUSED = "autoscaling.keda.sh/paused-replicas"
-
-
-def definition() -> Manifest:
-    """Give KEDA's CRD, which keeps whatever is written."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1alpha1", "served": True, "storage": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "scaledobjects.keda.sh"},
-        "spec": {
-            "group": "keda.sh",
-            "scope": "Namespaced",
-            "names": {
-                "plural": "scaledobjects",
-                "singular": "scaledobject",
-                "kind": "ScaledObject",
-            },
-            "versions": [version | {"schema": {"openAPIV3Schema": schema}}],
-        },
-    }
-
-
-async def scaled_object(world: World, query: str) -> None:
-    """Create the target's ScaledObject."""
-    trigger = {"type": "prometheus", "metadata": {"query": query}}
-    await world.api.create(
-        {
-            "apiVersion": "keda.sh/v1alpha1",
-            "kind": "ScaledObject",
-            "metadata": {"name": APP, "namespace": DEMO},
-            "spec": {"scaleTargetRef": {"name": APP}, "minReplicaCount": 2, "triggers": [trigger]},
-        },
-        SCALED_OBJECT,
-    )
 
 
 async def annotations(world: World, name: str) -> dict[str, Any]:
@@ -86,7 +50,7 @@ async def test_is_said_to_be_missing_without_keda_and_taken_up_when_keda_is_inst
         message = await world.until_condition("Stalled", "True")
         assert "ScaledObject is not installed in the cluster" in message
         await world.api.create(definition(), CRD)
-        await scaled_object(world, "up")
+        await create_scaled_object(world, "up")
 
         async def copied() -> bool:
             return await world.read(SCALED_OBJECT, f"{APP}-primary") is not None
@@ -98,7 +62,7 @@ async def test_is_said_to_be_missing_without_keda_and_taken_up_when_keda_is_inst
 async def test_scales_the_primary_and_leaves_the_parked_target_alone(world: World):
     await world.api.create(definition(), CRD)
     await world.create_app()
-    await scaled_object(world, f'rate(requests{{app="{APP}"}}[1m])')
+    await create_scaled_object(world, f'rate(requests{{app="{APP}"}}[1m])')
     async with world.running_controller():
         await world.create_canary(autoscalerRef=REFERENCE, revertOnDeletion=True)
         await world.until_phase("Initialized")
@@ -127,7 +91,7 @@ async def test_scales_the_target_during_a_run_and_again_when_the_canary_names_it
 ):
     await world.api.create(definition(), CRD)
     await world.create_app()
-    await scaled_object(world, "up")
+    await create_scaled_object(world, "up")
     async with world.running_controller():
         await world.create_canary(autoscalerRef=REFERENCE, analysis=GATE)
         await world.until_phase("Initialized")

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from canary.api.kinds import DEPLOYMENT, SERVICE, Manifest
+from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, Manifest
 from canary.demo.manifests import APP
 from canary.errors import NotFound
 from tests.controller.faults import Proxy, reset
@@ -26,7 +26,7 @@ from tidegate_embedded.process import start_program
 
 SECONDS = 400.0
 """A life that has not come to its end after so long will not."""
-KINDS = (CANARY, DEPLOYMENT, SERVICE)
+KINDS = (CANARY, DEPLOYMENT, DAEMON_SET, SERVICE)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _OF_ONE_LIFE = {
     "namespace",
@@ -197,7 +197,7 @@ class Life:
         """Tell what is left, without what differs from one life to the next."""
         return {
             f"{kind.kind}/{manifest['metadata']['name']}": timeless(manifest)
-            for kind in (*KINDS, *self.world.route_kinds)
+            for kind in (*KINDS, *self.world.route_kinds, *self.world.scaler_kinds)
             for manifest in await self.world.objects(kind)
         }
 
@@ -240,6 +240,9 @@ def weight_of(route: Manifest) -> int:
         case "HTTPRoute":
             backends = [each for rule in spec["rules"] for each in rule.get("backendRefs") or ()]
             named = [(each["name"], each.get("weight", 1)) for each in backends]
+        case "Service":
+            # The target's pods carry its own name, the primary's another one.
+            return 100 if spec["selector"] == {"app": route["metadata"]["name"]} else 0
         case _:
             ways = [each for http in spec["http"] for each in http["route"]]
             named = [(each["destination"]["host"], each.get("weight", 0)) for each in ways]

@@ -60,6 +60,7 @@ class PlaneWorld(HardWorld):
     """A namespace of its own, on a control plane that others had before; one at a time."""
 
     route_kinds = (VIRTUAL_SERVICE,)
+    scaler_kinds = ()
     outages = 4
     crowd = 40
 

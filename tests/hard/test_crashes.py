@@ -9,25 +9,20 @@ first write, the second, and so on, until a life ends without a kill.
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from canary.demo.manifests import APP, PORT
-from tests.controller.running import CANARY
 from tests.hard.crashing import Due, Life, always, living, never, only
+from tests.hard.strategies import STRATEGIES, WEIGHTED, Strategy
 from tests.hard.worlds import HardWorld
 from tests.receiver import receiving
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
-METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
-GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
-GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
-INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
 NewWorld = Callable[[Path], HardWorld]
 LANES = 3
 """So many lives are lived at a time."""
@@ -43,98 +38,6 @@ class End:
     told: dict[str, Counter[str]]
 
 
-async def begin(life: Life, spec: Mapping[str, Any], analysis: Mapping[str, Any]) -> None:
-    """Set a Canary up, whose deadline no number of deaths reaches."""
-    await life.world.create_app()
-    steps = {} if {"iterations", "steps"} & analysis.keys() else {"stepWeights": [20, 60]}
-    await life.world.create_canary(
-        analysis={**steps, "metrics": [METRIC], **analysis},
-        progressDeadlineSeconds=24 * 3600,
-        **spec,
-    )
-    await life.until_phase("Initialized")
-
-
-async def promoted(life: Life) -> None:
-    await life.world.release()
-    await life.until_phase("Succeeded")
-
-
-async def rolled_back(life: Life) -> None:
-    await life.world.release(tag="image-pull")
-    await life.until_phase("Failed")
-
-
-async def cancelled(life: Life) -> None:
-    await life.world.release()
-    await life.until(
-        lambda status: (status.get("waitingFor") or {}).get("reason") == "TrafficGate",
-        "held at its gate",
-    )
-    await life.world.release(tag="1")
-    await life.until_phase("Succeeded")
-
-
-async def deleted(life: Life) -> None:
-    await life.world.api.delete(CANARY, life.world.namespace, APP)
-    await life.until_gone()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Strategy:
-    """A Canary, what is done to it, and the weights that its route goes through."""
-
-    id: str
-    live: Callable[[Life], Awaitable[None]]
-    weights: list[int]
-    spec: Mapping[str, Any]
-    analysis: Mapping[str, Any]
-
-
-def strategy(
-    id_: str, live: Callable[[Life], Awaitable[None]], *weights: int, **spec: Any
-) -> Strategy:
-    analysis = spec.pop("analysis", {})
-    return Strategy(id=id_, live=live, weights=list(weights), spec=spec, analysis=analysis)
-
-
-WEIGHTED = strategy("steps of weights, with Istio", promoted, 0, 20, 60, 0)
-STRATEGIES = [
-    strategy("with SMI", promoted, 0, 20, 60, 0, provider="smi"),
-    strategy(
-        "with the Gateway API",
-        promoted,
-        *(0, 20, 60, 0),
-        provider="gatewayapi",
-        service={"port": PORT, "targetPort": 9898, **GATEWAY},
-    ),
-    strategy(
-        "promotion in steps",
-        promoted,
-        *(0, 20, 60, 30, 0),
-        analysis={"stepWeightPromotion": 30},
-    ),
-    strategy("A/B testing", promoted, 0, 100, 0, analysis={"iterations": 2, "match": INSIDERS}),
-    strategy(
-        "steps one by one",
-        promoted,
-        *(0, 100, 20, 50, 0),
-        analysis={
-            "steps": [
-                {"weight": 100, "match": INSIDERS},
-                {"weight": 20, "duration": "2s"},
-                {"weight": 50},
-            ]
-        },
-    ),
-    strategy("blue/green", promoted, 0, 100, 0, analysis={"iterations": 2, "mirror": True}),
-    strategy("without an analysis", promoted, 0, skipAnalysis=True),
-    strategy("rolled back", rolled_back, 0),
-    strategy("cancelled", cancelled, 0, analysis={"webhooks": [GATE]}),
-    strategy("deleted", deleted, 0),
-]
-
-
 async def lived(
     world: HardWorld, strategy: Strategy, due: Due, *, seen: bool = False, like: End | None = None
 ) -> tuple[End, int, int]:
@@ -146,7 +49,7 @@ async def lived(
     async with world, receiving() as receiver, living(world, receiver, due=due, seen=seen) as life:
         if strategy is not WEIGHTED:
             life.killer.due = never
-        await begin(life, strategy.spec, strategy.analysis)
+        await strategy.begin(life)
         before = 0 if strategy is WEIGHTED else len(life.killer.writes)
         life.killer.due = due
         await strategy.live(life)

@@ -12,7 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Self
 
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import SCALED_OBJECT, SERVICE, Kind, Manifest
+from canary.demo.embedded import CRD
+from tests.controller import keda
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
 from tests.testbed.audit import Audited
@@ -36,6 +38,8 @@ class HardWorld(AnyWorld, ABC):
     url: str
     """Of the API server."""
     route_kinds: tuple[Kind, ...]
+    scaler_kinds: tuple[Kind, ...]
+    """Of autoscalers that the cluster does not bring."""
     outages: int
     """In so many ways its servers can fail."""
     crowd: int
@@ -53,7 +57,10 @@ class HardWorld(AnyWorld, ABC):
 
     @abstractmethod
     async def routes(self, name: str) -> Sequence[Manifest]:
-        """Give every version that the route of an app has had, the first one first."""
+        """Give every version that the route of an app has had, the first one first.
+
+        Without any router the route is the apex Service.
+        """
 
     @abstractmethod
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
@@ -68,31 +75,32 @@ class EmbeddedHardWorld(World, HardWorld):
     """The embedded world; its API server is away as far as the proxy lets nothing through."""
 
     route_kinds = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
+    scaler_kinds = (SCALED_OBJECT,)
     outages = 2
     crowd = 60
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._routes: defaultdict[str, list[Manifest]] = defaultdict(list)
+        self._versions: defaultdict[tuple[str, str], list[Manifest]] = defaultdict(list)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         self.url = self.server.url
+        await self.api.create(keda.definition(), CRD)
         self.server.storage.subscribe(self._follow)
         return self
 
     def _follow(self, _: object, event: Event) -> None:
         manifest = event.stored.object
-        if event.change != "DELETED" and manifest.get("kind") in {
-            kind.kind for kind in self.route_kinds
-        }:
-            self._routes[manifest["metadata"]["name"]].append(manifest)
+        if event.change != "DELETED":
+            self._versions[manifest.get("kind", ""), manifest["metadata"]["name"]].append(manifest)
 
     def audit(self) -> Sequence[Audited]:
         return self.server.audit
 
     async def routes(self, name: str) -> Sequence[Manifest]:
-        return self._routes[name]
+        candidates = (self._versions[kind.kind, name] for kind in (*self.route_kinds, SERVICE))
+        return next(filter(None, candidates), [])
 
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
         return serving(proxy)

@@ -34,7 +34,9 @@ HTTP_ROUTE = Kind(
     group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
 )
 #: The routers that Istio's own control plane reads the objects of.
-ROUTERS = ("istio", "gatewayapi")
+ISTIO_ROUTERS = ("istio", "gatewayapi")
+#: Whose stories can be told here: without a router the ingress gateway leads to the apex Service.
+ROUTERS = (*ISTIO_ROUTERS, "kubernetes", "kubernetes:replicas")
 #: How long a pod that is being deleted goes on serving, until every proxy knows.
 _DRAIN_SECONDS = 2.0
 
@@ -77,7 +79,7 @@ async def a_stage(logs: Path) -> AsyncIterator[Stage]:
             gateway=gateway,
             prometheus=prometheus,
             api=api,
-            controller_kubeconfig=await role.granted(plane, logs, routers=ROUTERS),
+            controller_kubeconfig=await role.granted(plane, logs, routers=ISTIO_ROUTERS),
         )
 
 
@@ -125,6 +127,8 @@ class RealWorld(World):
         self.kubeconfig = self._stage.plane.kubeconfig
         await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
         self._stack.push_async_callback(self._leave)
+        if self.router not in ISTIO_ROUTERS:
+            await self.create(self._virtual_service("entry"), VIRTUAL_SERVICE)
 
     async def _leave(self) -> None:
         """Let the namespace go, also where no controller is left to finish its Canary."""
@@ -150,8 +154,19 @@ class RealWorld(World):
     @property
     def service(self) -> Mapping[str, Any]:
         """Fields that lead the ingress gateway to the app."""
-        if self.router == "istio":
-            return {"hosts": [self.host], "gateways": [f"{ISTIO_NAMESPACE}/{GATEWAY}"]}
+        match self.router:
+            case "istio":
+                return self._istio_entry
+            case "gatewayapi":
+                return self._gateway_entry
+        return {}
+
+    @property
+    def _istio_entry(self) -> Mapping[str, Any]:
+        return {"hosts": [self.host], "gateways": [f"{ISTIO_NAMESPACE}/{GATEWAY}"]}
+
+    @property
+    def _gateway_entry(self) -> Mapping[str, Any]:
         return {
             "hosts": [self.host],
             "gatewayRefs": [{"name": GATEWAY, "namespace": ISTIO_NAMESPACE}],
@@ -167,26 +182,29 @@ class RealWorld(World):
     async def expose_app(self) -> None:
         """Give the app a Service and a route through the gateway, as its users would."""
         await super().expose_app()
-        name, port = manifests.APP, manifests.PORT
-        metadata = {"name": name, "namespace": self.namespace}
-        if self.router == "istio":
-            destination = {"host": self.host, "port": {"number": port}}
-            route = {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "VirtualService",
-                "metadata": metadata,
-                "spec": {**self.service, "http": [{"route": [{"destination": destination}]}]},
-            }
-            await self.create(route, VIRTUAL_SERVICE)
-        else:
-            route = {
-                "apiVersion": "gateway.networking.k8s.io/v1",
-                "kind": "HTTPRoute",
-                "metadata": metadata,
-                "spec": {
-                    "hostnames": self.service["hosts"],
-                    "parentRefs": self.service["gatewayRefs"],
-                    "rules": [{"backendRefs": [{"name": name, "port": port}]}],
-                },
-            }
-            await self.create(route, HTTP_ROUTE)
+        match self.router:
+            case "istio":
+                await self.create(self._virtual_service(manifests.APP), VIRTUAL_SERVICE)
+            case "gatewayapi":
+                await self.create(self._http_route(manifests.APP), HTTP_ROUTE)
+
+    def _virtual_service(self, name: str) -> Manifest:
+        destination = {"host": self.host, "port": {"number": manifests.PORT}}
+        return {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {**self._istio_entry, "http": [{"route": [{"destination": destination}]}]},
+        }
+
+    def _http_route(self, name: str) -> Manifest:
+        return {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "hostnames": [self.host],
+                "parentRefs": self._gateway_entry["gatewayRefs"],
+                "rules": [{"backendRefs": [{"name": manifests.APP, "port": manifests.PORT}]}],
+            },
+        }
