@@ -19,7 +19,6 @@ LATER: Mapping[str, frozenset[str]] = {
         {
             "apisix",
             "appmesh",
-            "contour",
             "gloo",
             "knative",
             "kuma",

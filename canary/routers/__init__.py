@@ -148,6 +148,7 @@ class Router(Protocol):
 ROUTERS: PluginTable[Router] = PluginTable(
     group="tidegate.routers",
     builtin={
+        "contour": "canary.routers.contour:ContourRouter",
         "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",
         "istio": "canary.routers.istio:IstioRouter",
         "kubernetes": "canary.routers.kubernetes:KubernetesRouter",

@@ -6,7 +6,6 @@ Every default of the API is written out.
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import chain
 
 from analysis.durations import format_duration, parse_duration
 from canary.api.canary import Canary
@@ -24,6 +23,7 @@ from canary.api.traffic import (
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
+from canary.routers.condition_problems import path_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 
 ABILITIES = Abilities(
@@ -206,26 +206,11 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
     yield from refused(canary, router, ABILITIES)
     yield from match_problems(canary)
-    for place, matches in (
-        ("spec.service.match", canary.spec.service.match),
-        *canary.spec.analysis.placed_matches(),
-    ):
-        for index, match in enumerate(matches):
-            yield from _condition_problems(f"{place}[{index}]", match)
+    yield from path_problems(canary)
     yield from _limit_problems(canary)
     yield from _mirror_problems(canary)
     yield from _rewrite_problems(canary)
     yield from _timeout_problems(canary.spec.service)
-
-
-def _condition_problems(place: str, match: HttpMatch) -> Iterator[Problem]:
-    if match.uri:
-        how, text = way(match.uri)
-        if how in {"exact", "prefix"} and not text.startswith("/"):
-            yield Problem(f"{place}.uri.{how}", shown(text), "write a path that begins with /")
-    for name, each in chain(match.headers.items(), match.query_params.items()):
-        if not way(each)[1]:
-            yield Problem(place, name, "write at least one character to compare with")
 
 
 def _limit_problems(canary: Canary) -> Iterator[Problem]:

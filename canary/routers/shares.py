@@ -65,6 +65,27 @@ def route_seen(rules: Iterable[Seen | None]) -> Seen | None:
     return replace(next(exposing, leading[0]), matched=len(leading) > 1)
 
 
+def alternatives_seen(
+    canary: Canary, routes: Iterable[tuple[Iterable[tuple[str, object]], int]]
+) -> Seen | None:
+    """Tell what several routes do, each for some of the requests: its weights by service, its copies.
+
+    Where some name the canary and others lead to the primary alone, only some requests take part.
+    """
+    rest: list[Seen] = []
+    shared: list[Seen] = []
+    for weights, mirror in routes:
+        listed = tuple(weights)
+        weight = weight_of(canary, listed)
+        if weight is not None:
+            named = canary.spec.canary_service_name in {service for service, _ in listed}
+            (shared if named or mirror else rest).append(Seen(weight=weight, mirror=mirror))
+    if not shared:
+        return rest[0] if rest else None
+    exposing = (each for each in shared if each.exposes_canary())
+    return replace(next(exposing, shared[0]), matched=bool(rest))
+
+
 def percent_of(share: object, whole: object = FULL) -> int:
     """Read how much is copied as percent: all where that can't be read, and never a little as none."""
     part_, all_ = quantity(share), quantity(whole)

@@ -16,6 +16,7 @@ from tests.case import cases_of
 
 ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
+CONTOUR = "github.com/projectcontour/contour@v1.33.8"
 SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
 FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
 
@@ -136,6 +137,10 @@ def _strict(schema: Any) -> Any:
     }
     if schema.get("x-kubernetes-int-or-string"):
         strict["type"] = ["integer", "string"]
+    for bound in ("Maximum", "Minimum"):
+        # OpenAPI says of a bound whether it is exclusive, JSON Schema has one that is.
+        if strict.pop(f"exclusive{bound}", False):
+            strict[f"exclusive{bound}"] = strict.pop(bound.lower())
     if strict.pop("nullable", False):
         strict["type"] = [strict["type"], "null"]
     open_ended = (

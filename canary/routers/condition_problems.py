@@ -1,0 +1,68 @@
+"""What proxies ask of conditions on requests, beyond that each can be said at all."""
+
+from collections.abc import Iterator
+from itertools import chain, product
+
+from canary.api.canary import Canary
+from canary.api.shown import shown
+from canary.api.traffic import HttpMatch, StringMatch
+from canary.errors import Problem
+from canary.routers.abilities import way
+from canary.routers.matching import both
+
+
+def precedence_problems(canary: Canary) -> Iterator[Problem]:
+    """Name conditions that a proxy which prefers the most conditions takes for no more specific.
+
+    They narrow the text of a header or a query parameter of the route, and add nothing to it.
+    """
+    for place, analysis in canary.spec.analysis.placed_matches():
+        for (index, first), (other, second) in product(
+            enumerate(analysis), enumerate(canary.spec.service.match)
+        ):
+            pair = both(first, second)
+            if isinstance(pair, HttpMatch) and _ties(pair, second):
+                yield Problem(
+                    f"{place}[{index}]",
+                    shown(first.as_written()),
+                    f"add a condition on another header: it only narrows a condition of "
+                    f"spec.service.match[{other}], which the proxy takes for no more specific",
+                )
+
+
+def _ties(narrow: HttpMatch, wide: HttpMatch) -> bool:
+    """Tell whether two conditions on the same path have as many parts, and other texts."""
+    parts, others = _parts(narrow), _parts(wide)
+    return narrow.uri == wide.uri and parts.keys() == others.keys() and parts != others
+
+
+def _parts(match: HttpMatch) -> dict[tuple[str, str], StringMatch]:
+    """Give the parts of a condition, but for the path, by what each is about."""
+    named = (("header", match.headers), ("query", match.query_params))
+    parts = {(kind, name.lower()): text for kind, texts in named for name, text in texts.items()}
+    return parts | ({("method", ""): match.method} if match.method else {})
+
+
+def path_problems(canary: Canary, *, regex: bool = False) -> Iterator[Problem]:
+    """Name the paths that do not begin with a slash, and texts that match nothing.
+
+    With `regex`, those of regular expressions as well.
+    """
+    for place, matches in (
+        ("spec.service.match", canary.spec.service.match),
+        *canary.spec.analysis.placed_matches(),
+    ):
+        for index, match in enumerate(matches):
+            yield from _condition_problems(f"{place}[{index}]", match, regex=regex)
+
+
+def _condition_problems(place: str, match: HttpMatch, *, regex: bool = False) -> Iterator[Problem]:
+    """Name what a single condition has of these."""
+    if match.uri:
+        how, text = way(match.uri)
+        absolute = {"exact", "prefix", *(("regex",) if regex else ())}
+        if how in absolute and not text.startswith("/"):
+            yield Problem(f"{place}.uri.{how}", shown(text), "write a path that begins with /")
+    for name, each in chain(match.headers.items(), match.query_params.items()):
+        if not way(each)[1]:
+            yield Problem(place, name, "write at least one character to compare with")
