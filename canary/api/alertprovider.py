@@ -36,7 +36,7 @@ class AlertProviderSpec(ApiModel):
     secret_ref: SecretReference | None = Field(
         default=None,
         description="A Secret with the key `address`, which wins over the field, and `token` where "
-        "the receiver asks for a bearer token (a Slack bot).",
+        "the receiver asks for one: a bot's token, a routing key, an integration's key.",
     )
 
 

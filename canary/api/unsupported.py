@@ -43,7 +43,6 @@ LATER: Mapping[str, frozenset[str]] = {
         }
     ),
     "tidegate.targets": frozenset({"Service", "StatefulSet"}),
-    "tidegate.notifiers": frozenset({"discord", "gchat", "msteams", "rocket"}),
 }
 
 

@@ -112,7 +112,17 @@ class Notifier(Protocol):
 NOTIFIERS: PluginTable[Notifier] = PluginTable(
     group="tidegate.notifiers",
     builtin={
+        "alertmanager": "canary.notifiers.alertmanager:AlertmanagerNotifier",
+        "cloudevents": "canary.notifiers.cloudevents:CloudEventsNotifier",
+        "discord": "canary.notifiers.discord:DiscordNotifier",
+        "gchat": "canary.notifiers.gchat:GoogleChatNotifier",
+        "mattermost": "canary.notifiers.mattermost:MattermostNotifier",
+        "msteams": "canary.notifiers.msteams:TeamsNotifier",
+        "opsgenie": "canary.notifiers.opsgenie:OpsgenieNotifier",
+        "pagerduty": "canary.notifiers.pagerduty:PagerDutyNotifier",
+        "rocket": "canary.notifiers.rocket:RocketNotifier",
         "slack": "canary.notifiers.slack:SlackNotifier",
+        "telegram": "canary.notifiers.telegram:TelegramNotifier",
         "webhook": "canary.notifiers.webhook:WebhookNotifier",
     },
 )

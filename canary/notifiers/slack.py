@@ -23,12 +23,8 @@ from analysis.errors import EgressRefused
 from analysis.http.exchange import bad_address, can_be_called, failure, retry_after
 from analysis.http.transport import resolve
 from analysis.secrecy import origin, shown_text
-from canary.api.status import Severity
 from canary.notifiers import Alert, NotDelivered, NotifierConfig
-
-#: Slack cuts longer texts.
-LONGEST_TEXT = 3000
-COLOURS = {Severity.INFO: "#2eb67d", Severity.WARN: "#ecb22e", Severity.ERROR: "#e01e5a"}
+from canary.notifiers.attachments import message
 
 _POST_MESSAGE = "chat.postMessage"
 #: Errors of the API that pass by themselves (https://docs.slack.dev/reference/methods/chat.postMessage).
@@ -150,7 +146,7 @@ class SlackNotifier:
             logger=_CLIENT_LOG,
         )
         try:
-            await client.api_call(_POST_MESSAGE, json=message(alert, self._config))
+            await client.api_call(_POST_MESSAGE, json=message(alert, self._config, escape=_escaped))
         except SlackApiError as error:
             raise self._refused(error) from error
 
@@ -163,7 +159,7 @@ class SlackNotifier:
             retry_handlers=[],
             logger=_CLIENT_LOG,
         )
-        response = await client.send_dict(message(alert, self._config))
+        response = await client.send_dict(message(alert, self._config, escape=_escaped))
         if not 200 <= response.status_code < 300:
             body = shown_text(response.body, self._config.secrets)
             raise self._not_delivered(response.status_code, body, response.headers)
@@ -245,35 +241,6 @@ class _Redirected(Exception):
     """A receiver sends us elsewhere; says where to."""
 
 
-def message(alert: Alert, config: NotifierConfig) -> dict[str, Any]:
-    """Write an alert as a message with one attachment, which Slack's likes understand as well."""
-    text = _escaped(alert.message)
-    fields = [
-        {"title": _escaped(name), "value": _escaped(value), "short": True}
-        for name, value in alert.shown_fields
-    ]
-    written = {
-        "channel": config.channel,
-        "username": config.username,
-        # Shown in notifications, where attachments are not.
-        "text": _escaped(f"{alert.canary}: {alert.reason}"),
-        "attachments": [
-            {
-                "color": COLOURS[alert.severity],
-                "author_name": alert.canary,
-                "title": _escaped(alert.reason),
-                "text": text,
-                "fallback": text,
-                "fields": fields,
-                "mrkdwn_in": [],
-                "ts": int(alert.at.timestamp()),
-            }
-        ],
-    }
-    return {name: value for name, value in written.items() if value}
-
-
 def _escaped(text: str) -> str:
     """Write text so that it is neither a link nor a mention (Slack's formatting reference)."""
-    shown = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -23,66 +23,19 @@ The body:
 Any 2xx is success. A token is sent as a bearer token.
 """
 
-from datetime import UTC
+from collections.abc import Sequence
 
-import orjson
-
-from analysis.authentication import bearer
-from analysis.errors import QueryError
-from analysis.http.posting import post
-from analysis.http.transport import guarded_client, trust
-from canary.notifiers import Alert, NotDelivered, NotifierConfig
+from canary.notifiers import Alert
+from canary.notifiers.payload import payload
+from canary.notifiers.posting import Posting, PostingNotifier
 
 
-class WebhookNotifier:
+class WebhookNotifier(PostingNotifier):
     """Post alerts as JSON."""
 
-    def __init__(self, config: NotifierConfig) -> None:
-        self._config = config
+    name = "webhook"
 
-    async def send(self, alert: Alert) -> None:
-        """Post an alert."""
-        config = self._config
-        headers = {"Content-Type": "application/json", "Idempotency-Key": alert.id}
-        if config.token:
-            headers |= dict([bearer(config.token)])
-        try:
-            client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
-        except QueryError as error:
-            raise NotDelivered(f"webhook: {error}", retryable=False) from error
-        async with client:
-            reply = await post(
-                client,
-                config.address,
-                content=orjson.dumps(payload(alert)),
-                headers=headers,
-                limit=config.timeout,
-                secrets=config.secrets,
-            )
-        if not reply.succeeded:
-            raise NotDelivered(
-                f"webhook: {reply.reason}",
-                retryable=reply.transient,
-                retry_after=reply.retry_after,
-            )
-
-
-def payload(alert: Alert) -> dict[str, object]:
-    """Write an alert as receivers read it."""
-    return {
-        "id": alert.id,
-        "reason": alert.reason,
-        "severity": alert.severity.value,
-        "message": alert.message,
-        "name": alert.name,
-        "namespace": alert.namespace,
-        "target": alert.target,
-        "phase": str(alert.phase),
-        "weight": alert.weight,
-        "step": alert.step,
-        "revision": alert.revision,
-        "images": alert.images,
-        "cluster": alert.cluster,
-        "fields": [{"name": name, "value": value} for name, value in alert.fields],
-        "timestamp": alert.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+    def postings(self, alert: Alert) -> Sequence[Posting]:
+        """Post the alert as it is."""
+        address = self._config.address
+        return [Posting(address=address, document=payload(alert), headers=self.bearer)]

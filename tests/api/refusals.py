@@ -103,7 +103,6 @@ OBJECTS: dict[str, JsonObject] = {
     "an unknown metric store": patched(a_template(), {"provider/type": "promethus"}),
     "a metric store of a later version": patched(a_template(), {"provider/type": "datadog"}),
     "an unknown receiver": patched(a_receiver(), {"type": "pager"}),
-    "a receiver of a later version": patched(a_receiver(), {"type": "gchat"}),
     **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
 }
 

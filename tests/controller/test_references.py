@@ -110,7 +110,10 @@ class TestAReceiver:
         ("spec", "remedy"),
         [
             (None, f"AlertProvider {DEMO}/chat does not exist"),
-            ({"type": "msteams"}, "there is no alert type 'msteams'; name one of slack, webhook"),
+            (
+                {"type": "pager"},
+                "there is no alert type 'pager'; name one of alertmanager, cloudevents",
+            ),
             ({"secretRef": {"name": "chat"}}, f"Secret {DEMO}/chat does not exist; create it"),
             ({"secretRef": {"name": "empty"}}, "add the key address"),
         ],

@@ -19,9 +19,8 @@ async def test_sends_what_the_golden_file_holds(
 ) -> None:
     receiver.answers(case.success)
     await case.make(receiver.url).send(ALERTS[alert])
-    (request,) = receiver.requests
     file = GOLDEN / case.name / f"{alert}.json"
-    sent = {"path": request.path, "body": request.document}
+    sent = [{"path": each.path, "body": each.document} for each in receiver.requests]
     if update_golden:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(sent, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from analysis.errors import QueryError
 from analysis.template import TemplateContext, open_quote, render
-from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Wait
+from canary.api.status import CanaryStatus, MetricStatus, Pause, RunRecord, Severity, Wait
 from canary.cli.screen import Screen
 from canary.controller.events import LONGEST_EVENT_MESSAGE
 from canary.controller.logs import ConsoleFormatter, JsonFormatter
@@ -38,10 +38,11 @@ async def test_a_notifier_sends_one_sound_message_that_mentions_nobody(
 ):
     receiver.answers(case.success)
     fields = (("Target", text), (text[:40], "value"))
-    await case.make(receiver.url).send(an_alert(message=text, reason=text[:60], fields=fields))
+    alert = an_alert(message=text, reason=text[:60], fields=fields, severity=Severity.ERROR)
+    await case.make(receiver.url).send(alert)
     (sent,) = receiver.requests
     document = orjson.loads(sent.body)
-    assert isinstance(document, dict)
+    assert document
     if case.notifier == "slack":
         written = sent.body.decode()
         assert "<" not in written, "links and mentions begin so"

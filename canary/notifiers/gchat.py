@@ -1,0 +1,66 @@
+"""Notifier `gchat`: writes an alert to a space of Google Chat; a revision has one thread.
+
+The address is that of an incoming webhook, with its key and token.
+https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+
+from canary.notifiers import Alert
+from canary.notifiers.posting import Posting, PostingNotifier, shortened, with_query
+
+#: With everything else a message stays under the 32,000 bytes that a space takes.
+LONGEST_TEXT = 3000
+LONGEST_VALUE = 500
+
+
+class GoogleChatNotifier(PostingNotifier):
+    """Write alerts to a space of Google Chat."""
+
+    name = "gchat"
+
+    def postings(self, alert: Alert) -> Sequence[Posting]:
+        """Write the alert as one message, which a repeat does not write again."""
+        parameters = {
+            # Without this every message begins a thread of its own.
+            "messageReplyOption": "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD",
+            "requestId": sha256(alert.id.encode()).hexdigest(),
+        }
+        address = with_query(self._config.address, **parameters)
+        return [Posting(address=address, document=message(alert))]
+
+
+def message(alert: Alert) -> dict[str, object]:
+    """Write an alert as a message with one card."""
+    headline = f"{alert.canary}: {alert.reason}"
+    paragraph = {"textParagraph": {"text": escape(shortened(alert.message, LONGEST_TEXT))}}
+    fields = [
+        {
+            "decoratedText": {
+                "topLabel": escape(name),
+                "text": escape(_value(value)),
+                "wrapText": True,
+            }
+        }
+        for name, value in alert.shown_fields
+    ]
+    return {
+        "text": headline,
+        "fallbackText": headline,
+        "thread": {"threadKey": f"{alert.namespace}/{alert.name}/{alert.revision}"},
+        "cardsV2": [
+            {
+                "cardId": "alert",
+                "card": {
+                    "header": {"title": alert.reason, "subtitle": alert.canary},
+                    "sections": [{"widgets": [paragraph, *fields]}],
+                },
+            }
+        ],
+    }
+
+
+def _value(text: str) -> str:
+    return shortened(text, LONGEST_VALUE)

@@ -1,0 +1,56 @@
+"""Notifier `opsgenie`: alerts of Jira Service Management, and of Opsgenie as long as it lasts.
+
+An error opens an alert, a good end closes it; what only waits for people opens one of a low priority.
+The token is the key of an API integration; the address, where there is one, is Opsgenie's own
+(`https://api.opsgenie.com/v2/alerts`), which ends on 5 April 2027.
+https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v1/
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from canary.api.status import Severity
+from canary.notifiers import Alert
+from canary.notifiers.incidents import IncidentChange, change, details, key, summary
+from canary.notifiers.posting import Posting, PostingNotifier, shortened, with_query
+
+_ADDRESS = "https://api.atlassian.com/jsm/ops/integration/v2/alerts"
+LONGEST_MESSAGE, LONGEST_TEXT = 130, 15000
+_PRIORITIES = {Severity.INFO: "P5", Severity.WARN: "P4", Severity.ERROR: "P2"}
+
+
+class OpsgenieNotifier(PostingNotifier):
+    """Tell who is on call in Jira Service Management or Opsgenie."""
+
+    name = "opsgenie"
+
+    def postings(self, alert: Alert) -> Sequence[Posting]:
+        """Open an alert, or close the one of this Canary."""
+        if not self._config.token:
+            raise self.undelivered("the Secret has no key token; write the integration's key there")
+        headers = {"Authorization": f"GenieKey {self._config.token.strip()}"}
+        address = (self._config.address or _ADDRESS).rstrip("/")
+        document: dict[str, object] = {
+            "source": alert.cluster or "tidegate",
+            "note": shortened(_told(alert), LONGEST_TEXT),
+        }
+        if change(alert) is IncidentChange.ENDS:
+            address = with_query(
+                f"{address}/{quote(key(alert), safe='')}/close", identifierType="alias"
+            )
+        else:
+            document |= {
+                "message": shortened(f"{alert.canary}: {alert.reason}", LONGEST_MESSAGE),
+                "alias": key(alert),
+                "description": shortened(summary(alert), LONGEST_TEXT),
+                "priority": _PRIORITIES[alert.severity],
+                "entity": alert.target,
+                "tags": ["tidegate", alert.reason],
+                "details": details(alert),
+            }
+        return [Posting(address=address, document=document, headers=headers)]
+
+
+def _told(alert: Alert) -> str:
+    fields = (f"{name}: {value}" for name, value in alert.shown_fields)
+    return "\n".join((alert.message, *fields))

@@ -1,0 +1,113 @@
+"""What notifiers share that post JSON: how an alert is sent, and how its texts are kept harmless.
+
+A notifier of this kind says what is posted and where; every failure is reported here, under its name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import urlencode
+
+import orjson
+
+from analysis.authentication import bearer
+from analysis.errors import QueryError
+from analysis.http.posting import Reply, post
+from analysis.http.transport import guarded_client, trust
+from canary.notifiers import Alert, NotDelivered, NotifierConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One request of a delivery."""
+
+    address: str
+    document: object
+    """What is sent, as JSON."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class PostingNotifier(ABC):
+    """Post alerts as JSON. Any 2xx is success, unless the answer says otherwise in its body."""
+
+    name: ClassVar[str]
+    """As users write it in `spec.type`; it begins every message of a failure."""
+
+    def __init__(self, config: NotifierConfig) -> None:
+        self._config = config
+
+    @abstractmethod
+    def postings(self, alert: Alert) -> Sequence[Posting]:
+        """Give the requests of a delivery, in their order; all are repeated if one of them fails.
+
+        Raises:
+            NotDelivered: the config lacks something, or the receiver cannot be told at all.
+        """
+
+    @property
+    def bearer(self) -> Mapping[str, str]:
+        """The header that carries the token as a bearer token; none without a token."""
+        return dict([bearer(self._config.token)]) if self._config.token else {}
+
+    def refusal(self, body: str) -> str:  # noqa: ARG002 - for receivers that refuse with a 2xx
+        """Say why the receiver refused, from the body of a 2xx; empty where it did not."""
+        return ""
+
+    def patience(self, reply: Reply) -> float | None:
+        """Give the seconds that the receiver asked to wait for, where it did."""
+        return reply.retry_after
+
+    async def send(self, alert: Alert) -> None:
+        """Deliver an alert."""
+        postings = self.postings(alert)
+        config = self._config
+        try:
+            client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
+        except QueryError as error:
+            raise self.undelivered(str(error)) from error
+        async with client:
+            for posting in postings:
+                reply = await post(
+                    client,
+                    posting.address,
+                    content=orjson.dumps(posting.document),
+                    headers={
+                        "Content-Type": "application/json",
+                        "Idempotency-Key": alert.id,
+                        **posting.headers,
+                    },
+                    limit=config.timeout,
+                    secrets=config.secrets,
+                )
+                self._check(reply)
+
+    def _check(self, reply: Reply) -> None:
+        if not reply.succeeded:
+            raise NotDelivered(
+                f"{self.name}: {reply.reason}",
+                retryable=reply.transient,
+                retry_after=self.patience(reply),
+            )
+        if refusal := self.refusal(reply.body):
+            raise self.undelivered(refusal)
+
+    def undelivered(self, why: str) -> NotDelivered:
+        """Make the failure of an alert that must not be sent again as it is."""
+        return NotDelivered(f"{self.name}: {why}", retryable=False)
+
+
+def with_query(address: str, **parameters: str) -> str:
+    """Add parameters to an address, which may have some already."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters)}"
+
+
+def shortened(text: str, length: int) -> str:
+    """Keep the beginning of a text, and mark what is left out."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a moment in UTC, to the second (RFC 3339)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

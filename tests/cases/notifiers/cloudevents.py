@@ -1,0 +1,11 @@
+"""Any receiver of CloudEvents."""
+
+from tests.case import NotifierCase
+from tests.notifiers.alerts import TOKEN
+from tests.receiver import Answer
+
+CASE = (
+    NotifierCase(
+        name="cloudevents", notifier="cloudevents", token=TOKEN, success=Answer(status=202)
+    ),
+)

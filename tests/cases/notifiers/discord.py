@@ -1,0 +1,14 @@
+"""Discord: a webhook, as users of the peer write it."""
+
+from tests.case import NotifierCase
+from tests.notifiers.alerts import JSON
+from tests.receiver import Answer
+
+CASE = (
+    NotifierCase(
+        name="discord",
+        notifier="discord",
+        path="/api/webhooks/1/path-is-secret/slack",
+        success=Answer(body=b'{"id": "1"}', headers=JSON),
+    ),
+)

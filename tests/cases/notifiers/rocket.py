@@ -1,0 +1,20 @@
+"""Rocket.Chat: an incoming webhook, or a user."""
+
+from tests.case import NotifierCase
+from tests.notifiers.alerts import JSON, TOKEN
+from tests.receiver import Answer
+
+CASE = (
+    NotifierCase(
+        name="rocket-webhook",
+        notifier="rocket",
+        success=Answer(body=b'{"success": true}', headers=JSON),
+    ),
+    NotifierCase(
+        name="rocket-user",
+        notifier="rocket",
+        path="/",
+        token=f"U5:{TOKEN}",
+        success=Answer(body=b'{"success": true}', headers=JSON),
+    ),
+)
