@@ -24,7 +24,7 @@ from tests.hard.worlds import HardWorld
 from tests.receiver import Answer, Receiver
 from tidegate_embedded.process import start_program
 
-SECONDS = 400.0
+SECONDS = 1200.0
 """A life that has not come to its end after so long will not."""
 KINDS = (CANARY, DEPLOYMENT, DAEMON_SET, SERVICE)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
