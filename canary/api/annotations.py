@@ -11,7 +11,7 @@ PREFIX = f"{GROUP}/"
 
 # ------------------------------------------------------------------------------- on a Canary
 
-VERBS = ("abort", "reject", "pause", "resume", "approve", "retry", "promote")
+VERBS = ("abort", "reject", "pause", "resume", "approve", "skip", "retry", "promote")
 """What is asked by annotation, in the order in which it is carried out: the cautious come first, so
 that who aborts and promotes at once, aborts."""
 ACCEPT_RISK = f"{PREFIX}accept-risk"

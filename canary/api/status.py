@@ -336,6 +336,12 @@ class Run(StatusModel):
         default="", description="Digest of the requests that match; empty where all take part."
     )
     passes: int = Field(default=0, ge=0, description="Analyses that have passed in this step.")
+    next_step: int | None = Field(
+        default=None,
+        ge=1,
+        description="The step that the run goes on with, without further analysis, as soon as it "
+        "may; one more than there are steps is the promotion.",
+    )
     step_weight: int | None = Field(
         default=None,
         ge=0,

@@ -31,6 +31,7 @@ _COMMANDS = {
     "resume": ("canary.cli.commands", "Go on with a paused run."),
     "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
+    "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
     "status": ("canary.cli.status", "The same as get."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""

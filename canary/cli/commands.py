@@ -1,4 +1,4 @@
-"""`tidegate approve`, `reject`, `retry`, `abort`, `pause`, `resume`, `promote`.
+"""`tidegate approve`, `reject`, `retry`, `abort`, `pause`, `resume`, `skip`, `promote`.
 
 Each leaves an annotation on the Canary, with who asks and why; the controller acts on it, records
 it in the status, and removes it. The command waits for that record, and says what came of it.
@@ -26,6 +26,7 @@ from canary.cluster.cluster import Cluster
 from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature
+from canary.core.skips import Skip
 from canary.errors import Forbidden, NotFound
 from canary.views.moments import moment
 
@@ -58,15 +59,19 @@ def _command(verb: str, help_text: str) -> click.Command:
         wait: bool,
         yes: bool = False,
         gate: str | None = None,
+        to: str = "",
+        gates: bool = False,
     ) -> None:
         now = datetime.now().astimezone()
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
-        named = _gate(place, status, gate) if verb in _AT_GATES else ""
+        subject = _gate(place, status, gate) if verb in _AT_GATES else ""
+        if verb == "skip":
+            subject = str(Skip.of(status, gates=gates, to=to))
         if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
             click.confirm(f"{place.name}: {_ASKED_FOR[verb]} Go on?", abort=True)
         user = await _user(cluster)
-        signature = Signature.of(user, "cli", now, gate=named, reason=reason)
+        signature = Signature.of(user, "cli", now, subject=subject, reason=reason)
         await cluster.merge_patch(
             place.kind,
             place.namespace,
@@ -99,6 +104,10 @@ def _command(verb: str, help_text: str) -> click.Command:
         types = [each.value for each in WebhookType if each.is_gate]
         text = "The gate's type, where several are shut."
         give = click.option("--gate", type=click.Choice(types), help=text)(give)
+    if verb == "skip":
+        step = "The step to go on with, by its name or number; the next one when left out."
+        give = click.option("--to", default="", metavar="STEP", help=step)(give)
+        give = click.option("--gates", is_flag=True, help="Open the gates on the way.")(give)
     return click.command(name=verb, help=help_text)(give)
 
 
@@ -204,4 +213,5 @@ retry = _command("retry", "Run a failed revision again, without a change of its 
 abort = _command("abort", "Roll the run under way back.")
 pause = _command("pause", "Hold the run under way at its weight.")
 resume = _command("resume", "Go on with a paused run.")
+skip = _command("skip", "Go on from the step of the run at once, or with another step.")
 promote = _command("promote", "Promote the revision under test now, without further analysis.")

@@ -6,6 +6,7 @@ run until all traffic is back on the primary, the primary is held at no less.
 
 from canary.api.status import Phase
 from canary.core.phases import IDLE, RUNNING
+from canary.core.plan import Step
 from canary.core.situation import Situation
 from canary.core.weights import FULL
 
@@ -73,6 +74,19 @@ def capacity(situation: Situation) -> int:
     primary = situation.facts.primary
     available = primary.available if primary else 0
     return min(FULL, available * FULL // primary_size(situation))
+
+
+def beyond_primary(situation: Situation, step: Step | None) -> int:
+    """Give the percentage of all traffic that a step returns to the primary beyond its ready pods.
+
+    0 where they can carry what the step leaves them, or it gives them no more than they have.
+    """
+    weights = situation.status.weights
+    if step is None or weights.matched or situation.above_step:
+        return 0
+    left = 0 if step.matched else step.weight
+    beyond = left < weights.canary and capacity(situation) < FULL - left
+    return FULL - left if beyond else 0
 
 
 def whole_size(situation: Situation) -> int:

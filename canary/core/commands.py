@@ -11,6 +11,7 @@ from types import MappingProxyType
 from canary.api.annotations import VERBS
 from canary.api.people import WebhookType
 from canary.api.status import Pause, Phase, Severity, Stage
+from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.facts import Command
 from canary.core.gates import held_gates
@@ -23,9 +24,11 @@ from canary.core.revision import current_revision
 from canary.core.run import begin
 from canary.core.signature import Signature
 from canary.core.situation import Situation, Turn
+from canary.core.skips import FORM, Skip, step_named, steps_named
 from canary.core.telling import reason_said
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+_NEED_NO_SPEC = frozenset({"abort", "reject", "pause", "resume"})
 _NOTED = 5
 """So many commands are noted in the record of a run."""
 
@@ -70,7 +73,9 @@ def _done(situation: Situation, command: Command) -> bool:
 
 def _carry_out(situation: Situation, command: Command) -> Turn:
     signature = Signature.read(command.value)
-    turn = _COMMANDS[command.verb](_noted(situation, command.verb, signature), signature)
+    turn: Turn | _Refusal = _Refusal("no valid spec is known: repair it, or abort the run")
+    if command.verb in _NEED_NO_SPEC or not situation.facts.unguided:
+        turn = _COMMANDS[command.verb](_noted(situation, command.verb, signature), signature)
     if isinstance(turn, _Refusal):
         message = f"{turn.why} (phase {situation.status.phase or 'New'}{_waiting(situation)})"
         refused = situation.note_command(command.verb, command.value, refusal=message)
@@ -108,7 +113,7 @@ def _gates(situation: Situation, signature: Signature) -> tuple[WebhookType, ...
     gates = held_gates(situation.status)
     if situation.status.phase not in _BEFORE_PROMOTION or not gates:
         return _Refusal("no gate is shut")
-    named = signature.gate
+    named = signature.subject
     meant = tuple(type_ for name, type_ in gates.items() if named in {"", name, type_})
     return meant or _Refusal(f"the gate {named} is not shut; shut now: {', '.join(gates)}")
 
@@ -146,6 +151,45 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     return lifted(situation.but(paused=None), Stage.PAUSED, paused.since)
 
 
+def _skip(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    skip = Skip.read(signature.subject)
+    if skip is None:
+        return _Refusal(f"{signature.subject} is no step: write {FORM}")
+    if refusal := _not_in_run(situation) or _nothing_to_skip(situation, skip):
+        return refusal
+    run = situation.current_run
+    number = step_named(situation.plan, skip.to) if skip.to else run.step + 1
+    if number is None:
+        return _Refusal(f"there is no step {skip.to}; the steps are {steps_named(situation.plan)}")
+    if number == run.step:
+        return _Refusal(f"the run is at step {skip.to} already")
+    if share := beyond_primary(situation, situation.plan.step(number)):
+        primary = situation.spec.primary_name
+        return _Refusal(f"{primary} has too few ready pods for {share} % of the traffic")
+    gates = held_gates(situation.status)
+    if gates and number > run.step and not skip.gates:
+        shut = ", ".join(gates)
+        return _Refusal(f"a gate is shut: approve it, or skip step+gates; shut now: {shut}")
+    bound = situation.with_run(next_step=number, analysis_passed=True)
+    if skip.gates:
+        bound = bound.with_run(approvals=tuple(GATES.values()))
+    return bound.end_holds(*GATES).go_on() if gates else bound
+
+
+def _nothing_to_skip(situation: Situation, skip: Skip) -> _Refusal | None:
+    run = situation.current_run
+    if situation.status.phase is Phase.WAITING:
+        return _Refusal("the run has not begun")
+    if situation.skips_steps or run.full_promotion:
+        return _Refusal("the steps are skipped already")
+    if not skip.ends(situation.status.runs, run.step):
+        at = f"{situation.status.runs}/{run.step}"
+        return _Refusal(f"the run has come to step/{at}, and step/{skip.run}/{skip.step} is over")
+    if not run.step and not skip.to:
+        return _Refusal("the run has not come to its first step")
+    return None
+
+
 def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
     revision = current_revision(situation.status, situation.facts)
     if situation.status.phase is not Phase.FAILED:
@@ -175,6 +219,7 @@ _COMMANDS: Mapping[str, Callable[[Situation, Signature], Turn | _Refusal]] = Map
         "pause": _pause,
         "resume": _resume,
         "approve": _approve,
+        "skip": _skip,
         "retry": _retry,
         "promote": _promote,
     }

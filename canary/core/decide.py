@@ -164,13 +164,11 @@ def _turn(situation: Situation) -> Turn:
 
 
 def _proceed(situation: Situation) -> Turn:
-    unguided = without_spec(situation)
-    if unguided is not None:
-        return unguided
     obeyed = obey(situation)
     if not isinstance(obeyed, Situation) or obeyed.status.phase is not situation.status.phase:
         return obeyed
-    return without_sight(obeyed) or _PHASES[obeyed.status.phase](obeyed)
+    unknown = without_spec(obeyed) or without_sight(obeyed)
+    return unknown or _PHASES[obeyed.status.phase](obeyed)
 
 
 def _promoting(situation: Situation) -> Turn:

@@ -41,16 +41,17 @@ def ask_gate(reason: str, situation: Situation, *, asked_at: Gate | None = None)
 
 
 def _next_gates(situation: Situation) -> tuple[Gate | None, ...]:
-    """List the gates before the next step, or before the promotion.
+    """List the gates before the step that the run goes on with, or before the promotion.
 
-    The end of a step that needs an approval is one, whatever comes next.
+    The end of a step that needs an approval is one, whatever comes next. Steps that are skipped keep
+    their gates.
     """
     if situation.skips_steps:
         return ()
-    plan, current = situation.plan, situation.step
-    step = plan.step(situation.current_run.step + 1)
-    approval = (Gate.TRAFFIC,) if current is not None and current.approval else ()
-    return (*approval, *(plan.gates if step is None else (step.gate,)))
+    approval = (Gate.TRAFFIC,) if any(step.approval for step in situation.steps_ended) else ()
+    before = (step.gate for step in situation.steps_begun)
+    last = situation.plan.gates if situation.next_step is None else ()
+    return (*approval, *before, *last)
 
 
 def shut(situation: Situation, withheld: Withheld) -> Situation:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from canary.api.canary import CanarySpec
 from canary.api.people import Webhook, WebhookType
 from canary.core import waits as why
+from canary.core.plan import Step
 from canary.core.situation import Situation
 
 
@@ -71,12 +72,12 @@ def with_url(hooks: Iterable[Webhook]) -> tuple[Webhook, ...]:
 def hooks_at(situation: Situation, type_: WebhookType) -> tuple[Webhook, ...]:
     """Pick the hooks of one type that have a say now: those of the run, then those of the step.
 
-    The traffic gate of a step is asked before it is taken.
+    The traffic gate of a step is asked before it is taken, or skipped.
     """
-    step = situation.step
+    steps: tuple[Step, ...] = (situation.step,) if situation.step else ()
     if type_ is WebhookType.CONFIRM_TRAFFIC_INCREASE:
-        step = situation.plan.step(situation.current_run.step + 1)
-    own = (hook for hook in (step.hooks if step else ()) if hook.type == type_)
+        steps = situation.steps_begun
+    own = (hook for step in steps for hook in step.hooks if hook.type == type_)
     return (*hooks_of(situation.spec, type_), *own)
 
 
@@ -91,10 +92,11 @@ def manual_gates(situation: Situation, type_: WebhookType) -> tuple[str, ...]:
     The end of a step that needs an approval is one, in front of whatever comes next.
     """
     hooks = tuple(hook.name for hook in hooks_at(situation, type_) if not hook.url)
-    step = situation.step
-    if type_ is WebhookType.CONFIRM_TRAFFIC_INCREASE and step is not None and step.approval:
-        return (*hooks, f"of step {step.name or situation.current_run.step}")
-    return hooks
+    if type_ is not WebhookType.CONFIRM_TRAFFIC_INCREASE:
+        return hooks
+    ended = enumerate(situation.steps_ended, max(situation.current_run.step, 1))
+    approvals = (f"of step {step.name or number}" for number, step in ended if step.approval)
+    return (*hooks, *approvals)
 
 
 def gate_deadline(situation: Situation, type_: WebhookType) -> timedelta:

@@ -99,7 +99,14 @@ _REST = (
     Stage.SUSPENDED,
 )
 _ANALYSIS = Stages(
-    path=(Stage.RESOLVING, Stage.FILLING, Stage.ROUTING, Stage.ANALYSING, Stage.GATED),
+    path=(
+        Stage.RESOLVING,
+        Stage.FILLING,
+        Stage.ROUTING,
+        Stage.ANALYSING,
+        Stage.GATED,
+        Stage.RETURNING,
+    ),
     aside=(Stage.REFUSED, Stage.UNGUIDED, Stage.OBSTRUCTED, Stage.PAUSED, Stage.SUSPENDED),
 )
 

@@ -17,7 +17,9 @@ from canary.core.weights import FULL
 def promote(situation: Situation) -> Situation:
     """Copy the analysed revision to the primary, with traffic where it is until it is ready."""
     weight = situation.status.canary_weight
-    promoting = situation.enter(Phase.PROMOTING).with_run(next_analysis_at=None, holds=())
+    promoting = situation.enter(Phase.PROMOTING).with_run(
+        next_analysis_at=None, next_step=None, holds=()
+    )
     told = promoting.tell(
         "PromotionStarted",
         f"Promoting revision {situation.revision_name} to the primary",

@@ -57,8 +57,15 @@ def _run(situation: Situation) -> Run | None:
     return run.but(
         started_at=min(run.started_at, now),
         next_analysis_at=due and min(due, now + situation.spec.analysis.interval),
+        next_step=_next_step(situation, run),
         holds=tuple(hold.but(since=min(hold.since, now)) for hold in run.holds),
     )
+
+
+def _next_step(situation: Situation, run: Run) -> int | None:
+    """Give the step that the run goes on with by command, where the plan has it."""
+    known = run.next_step is not None and run.next_step <= len(situation.plan.steps) + 1
+    return run.next_step if known and run.next_step != run.step else None
 
 
 def _stage(situation: Situation) -> StageRecord | None:

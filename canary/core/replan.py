@@ -43,6 +43,7 @@ def replan(situation: Situation) -> Situation:
         matched=matched,
         requests=requests,
         passes=passes,
+        next_step=None,
     )
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION
     if at_gate and step and step.passes > max(passes, 1):

@@ -7,6 +7,7 @@ to `promotion.py`.
 from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
+from canary.core.advance import UNREADY
 from canary.core.asking import signalled
 from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
@@ -15,7 +16,7 @@ from canary.core.gates import gate_overdue, time_out
 from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
 from canary.core.leave import Stop, leave, stopped, withhold
-from canary.core.look import UNREADY, look, look_at_unready
+from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
 from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn, timed_out

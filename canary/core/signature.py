@@ -1,7 +1,7 @@
-"""What a command's annotation says: who gave it, by which tool, when, for which gate, and why.
+"""What a command's annotation says: who gave it, by which tool, when, for what, and why.
 
-Written as `@<user> via <tool> at <RFC 3339> for <gate>: <reason>`, without `for` where no gate is
-meant. Any other text is taken as a reason without a name.
+Written as `@<user> via <tool> at <RFC 3339> for <subject>: <reason>`, without `for` where the command
+needs no subject. Any other text is taken as a reason without a name.
 """
 
 import re
@@ -15,7 +15,7 @@ _LONGEST_NAME = 64
 """What a sentence shows of a user's name."""
 
 _FORM = re.compile(
-    r"@(?P<user>.+?) via (?P<tool>[a-z]+) at (?P<at>\S+?)(?: for (?P<gate>\S+?))?"
+    r"@(?P<user>.+?) via (?P<tool>[a-z]+) at (?P<at>\S+?)(?: for (?P<subject>[^:]+?))?"
     r"(?:: (?P<reason>.*))?",
     re.DOTALL,
 )
@@ -28,8 +28,9 @@ class Signature:
     user: str = ""
     tool: str = ""
     at: str = ""
-    gate: str = ""
-    """The gate that the command opens or refuses: its type, or its whole name (`gate_name`)."""
+    subject: str = ""
+    """What the command is for: a gate, by its type or its whole name (`held_gates`), or a step
+    (`Skip`)."""
     reason: str = ""
 
     @classmethod
@@ -42,19 +43,19 @@ class Signature:
 
     @classmethod
     def of(
-        cls, user: str, tool: str, moment: datetime, *, gate: str = "", reason: str = ""
+        cls, user: str, tool: str, moment: datetime, *, subject: str = "", reason: str = ""
     ) -> Self:
         """Sign a command."""
         written = moment.astimezone(UTC).isoformat(timespec="milliseconds")
         return cls(
-            user=user, tool=tool, at=written.replace("+00:00", "Z"), gate=gate, reason=reason
+            user=user, tool=tool, at=written.replace("+00:00", "Z"), subject=subject, reason=reason
         )
 
     def __str__(self) -> str:
         """Write the annotation."""
-        gate = f" for {self.gate}" if self.gate else ""
+        subject = f" for {self.subject}" if self.subject else ""
         reason = f": {self.reason}" if self.reason else ""
-        return f"@{self.user} via {self.tool} at {self.at}{gate}{reason}"[:LONGEST]
+        return f"@{self.user} via {self.tool} at {self.at}{subject}{reason}"[:LONGEST]
 
     @property
     def giver(self) -> str:

@@ -108,6 +108,34 @@ class Situation:
         return self.plan.step(run.step)
 
     @property
+    def next_number(self) -> int:
+        """The number of the step that the run goes on with; after the last it is the promotion."""
+        run = self.current_run
+        return run.step + 1 if run.next_step is None else run.next_step
+
+    @property
+    def next_step(self) -> Step | None:
+        """The step that the run goes on with; None where it is promoted."""
+        return self.plan.step(self.next_number)
+
+    @property
+    def steps_ended(self) -> tuple[Step, ...]:
+        """The steps that end when the run goes on: its own, and those that it skips; none on a way back."""
+        return self.plan.steps[max(self.current_run.step - 1, 0) : self.next_number - 1]
+
+    @property
+    def steps_begun(self) -> tuple[Step, ...]:
+        """The steps that begin when the run goes on, with those that it skips.
+
+        A way back begins one where the canary gets more traffic than it has.
+        """
+        run, following = self.current_run, self.next_step
+        if self.next_number > run.step or following is None:
+            return self.plan.steps[run.step : self.next_number]
+        more = following.exceeds(self.step_weight, matched=run.matched)
+        return (following,) if more else ()
+
+    @property
     def skips_steps(self) -> bool:
         """Whether the new revision is promoted as soon as it is ready."""
         run = self.status.run
@@ -131,6 +159,7 @@ class Situation:
             matched=step.matched,
             requests=step.requests,
             passes=0,
+            next_step=None,
         )
         if not above:
             return taken.resume(step.weight)

@@ -52,8 +52,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         PRIMARY_NOT_READY: "Not all of the primary's pods are ready. While none is, the canary "
         "serves all traffic.",
         PRIMARY_UPDATING: "The primary is being updated, and its pods are starting.",
-        PRIMARY_SHORT: "The primary has too few ready pods for all traffic; the canary keeps the "
-        "rest until more are ready, or until the progress deadline.",
+        PRIMARY_SHORT: "The primary has too few ready pods for its share of the traffic; the canary "
+        "keeps the rest until more are ready, or until the progress deadline.",
         CANARY_NOT_READY: "Not all of the canary's pods are ready. While none is, the primary "
         "serves all traffic; at the progress deadline the run is rolled back.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",

@@ -43,7 +43,8 @@ Leave = Granted | Withheld | Need[object]
 
 def step_wishes(situation: Situation, step: Step | None) -> tuple[Wish, ...]:
     """Tell what a step asks leave for; None is the promotion, which follows the last one."""
-    if step is not None and step.gate is not Gate.PROMOTION:
+    switches = any(each.gate is Gate.PROMOTION for each in situation.steps_begun)
+    if step is not None and not switches:
         return (Wish.ADVANCE,)
     if situation.status.phase is Phase.WAITING_PROMOTION:
         # It may advance: what it waits for is the promotion.

@@ -15,6 +15,7 @@ _EFFECTS = {
     "reject": "refuse at the gate; the run is rolled back",
     "resume": "continue the paused run",
     "pause": "hold the run at its weight",
+    "skip": "go on from this step now, without further analysis",
     "promote": "promote now, without further analysis",
     "abort": "roll the run back",
     "retry": "run the failed revision again",
@@ -30,11 +31,16 @@ def possible_commands(view: CanaryView) -> tuple[str, ...]:
         "reject": running and bool(view.gates),
         "resume": view.paused is not None,
         "pause": running and view.paused is None,
+        "skip": running and _at_step(view) and not view.gates,
         "promote": running,
         "abort": running,
         "retry": view.phase == Phase.FAILED,
     }
     return tuple(verb for verb in _EFFECTS if possible[verb])
+
+
+def _at_step(view: CanaryView) -> bool:
+    return view.phase != Phase.WAITING and bool(view.step.at or view.weights.asked)
 
 
 def explanation(view: CanaryView, now: datetime, *, program: str) -> Block:

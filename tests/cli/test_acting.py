@@ -85,7 +85,7 @@ async def test_an_approval_says_what_came_of_it(cluster: Cluster, kubeconfig: Pa
     canary = await cluster.read(CANARY, "default", "podinfo")
     signature = Signature.read(canary["metadata"]["annotations"][f"{PREFIX}approve"])
     assert signature.tool == "cli"
-    assert signature.gate == "confirm-traffic-increase/41/2"
+    assert signature.subject == "confirm-traffic-increase/41/2"
     assert signature.reason == "it is fine"
     assert f" for {signature.user};" in output
 
@@ -106,7 +106,7 @@ async def test_who_gives_a_command_is_who_the_api_server_says(
     assert signature.user == answer["status"]["userInfo"]["username"]
 
 
-@pytest.mark.parametrize("verb", ["abort", "pause", "promote", "resume", "retry"])
+@pytest.mark.parametrize("verb", ["abort", "pause", "promote", "resume", "retry", "skip"])
 async def test_a_command_that_is_refused_ends_in_6_and_says_why(
     cluster: Cluster, kubeconfig: Path, verb: str
 ) -> None:
@@ -115,6 +115,27 @@ async def test_a_command_that_is_refused_ends_in_6_and_says_why(
 
     assert code == 6
     assert f"podinfo: {verb} refused: no run is under way (phase Succeeded)" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "subject"),
+    [
+        ((), "step/41/2"),
+        (("--to", "canary 50", "--gates"), "step/41/2+gates to canary 50"),
+    ],
+)
+async def test_a_skip_names_the_step_that_it_ends_and_the_one_that_it_goes_to(
+    cluster: Cluster, kubeconfig: Path, options: tuple[str, ...], subject: str
+) -> None:
+    await set_status(cluster, GATE | {"step": 2})
+    code, output = await tidegate(
+        "skip", "podinfo", *options, "--kubeconfig", str(kubeconfig), "--no-wait"
+    )
+
+    assert code == 0, output
+    canary = await cluster.read(CANARY, "default", "podinfo")
+    value = canary["metadata"]["annotations"][f"{PREFIX}skip"]
+    assert Signature.read(value).subject == subject
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
@@ -145,7 +166,7 @@ async def test_a_gate_is_chosen_by_its_type(cluster: Cluster, kubeconfig: Path) 
     assert named[0] == 0, named[1]
     canary = await cluster.read(CANARY, "default", "podinfo")
     value = canary["metadata"]["annotations"][f"{PREFIX}approve"]
-    assert Signature.read(value).gate == "confirm-promotion/41/2"
+    assert Signature.read(value).subject == "confirm-promotion/41/2"
 
 
 async def test_an_abort_waits_until_the_canary_has_no_traffic(

@@ -80,6 +80,7 @@ ANYWHERE = {
     "pause": {"waiting", "in a run", "at the gate"},
     "resume": {"paused"},
     "retry": {"failed", "not initialised"},
+    "skip": {"in a run", "paused"},
     "promote": {"waiting", "in a run", "paused", "at the gate"},
 }
 STATES = {

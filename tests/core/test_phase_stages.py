@@ -15,6 +15,7 @@ from canary.api.status import CanaryStatus, Pause, Phase, Stage, StageRecord, Wa
 from canary.core import waits
 from canary.core.facts import Facts, Revision, UpdateStrategy
 from canary.core.phases import STAGE_SENTENCES, STAGES
+from canary.core.plan import plan
 from canary.core.repair import repaired
 from canary.core.situation import Situation
 from canary.core.traffic import Seen
@@ -45,6 +46,8 @@ AUTOSCALED = a_spec(
 )
 RECREATED = a_workload(strategy=UpdateStrategy(recreate=True))
 STALE = a_primary("1-stale")
+DOWN = a_spec(analysis={"steps": [{"weight": 10}, {"weight": 60}]})
+BACK_TO_FEWER = a_run(pre_rollout_passed=True, step=2, next_step=1, plan=plan(DOWN.analysis).digest)
 
 
 def gated(type_: str) -> CanarySpec:
@@ -147,6 +150,12 @@ def _running() -> Iterator[Way]:
         yield Way(before=a_status(phase, weight=60), facts=up(routed=Seen()), stage=Stage.ROUTING)
         yield Way(before=a_status(phase, weight=60), facts=up(refusal="no"), stage=Stage.REFUSED)
         yield Way(before=a_status(phase, weight=60, run=run), facts=up(), stage=Stage.ANALYSING)
+        yield Way(
+            before=a_status(phase, weight=60, primary_replicas=10, run=BACK_TO_FEWER),
+            facts=up(primary=a_primary(replicas=10, available=5)),
+            spec=DOWN,
+            stage=Stage.RETURNING,
+        )
     yield Way(
         before=a_status(Phase.PROGRESSING, weight=20),
         facts=up(),

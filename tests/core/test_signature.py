@@ -36,7 +36,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
                 user="O=Acme, CN=bob",
                 tool="slack",
                 at="2026-01-02T03:04:05Z",
-                gate="confirm-promotion/41/50",
+                subject="confirm-promotion/41/50",
                 reason="go",
             ),
         ),
@@ -52,7 +52,7 @@ def test_whatever_an_annotation_holds_it_is_read(value):
 
 
 def test_a_signature_is_read_back_as_it_was_written():
-    signed = Signature.of("alice", "cli", MOMENT, gate="confirm-promotion/1/50", reason="a: b")
+    signed = Signature.of("alice", "cli", MOMENT, subject="confirm-promotion/1/50", reason="a: b")
     assert str(signed) == (
         "@alice via cli at 2026-01-02T03:04:05.678Z for confirm-promotion/1/50: a: b"
     )
