@@ -62,8 +62,11 @@ class RouterCase:
 
     needed: Mapping[str, Any] = field(default_factory=dict)
     """The fields of `spec.service` that it cannot do without."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """The same of `spec` itself, such as `ingressRef`."""
     canaries: tuple[Mapping[str, Any], ...] = ()
-    """Canaries that between them ask for everything it can do: their `service` and `analysis`."""
+    """Canaries that between them ask for everything it can do: their `service`, their `analysis`
+    and other fields of `spec`."""
     foreign: Mapping[str, Manifest] = field(default_factory=dict)
     """A spec that users wrote before tidegate came, by each kind that it writes."""
     read: tuple[Manifest, ...] = ()

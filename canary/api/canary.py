@@ -164,6 +164,12 @@ class CanarySpec(ApiModel):
     ingress_ref: IngressReference | None = Field(
         default=None, description="The Ingress that leads to the apex service (nginx, skipper)."
     )
+    ingress_refs: tuple[IngressReference, ...] = Field(
+        default=(),
+        max_length=16,
+        description="More Ingresses that lead to the apex service; their traffic moves together "
+        "(nginx).",
+    )
     route_ref: RouteReference | None = Field(
         default=None, description="The ApisixRoute that leads to the apex service (apisix)."
     )
@@ -220,6 +226,12 @@ class CanarySpec(ApiModel):
     def canary_service_name(self) -> str:
         """The name of the service that leads to the target's own pods."""
         return f"{self.service_name}-canary"
+
+    @property
+    def ingress_names(self) -> tuple[str, ...]:
+        """The names of the Ingresses that lead to the apex service, each once."""
+        first = (self.ingress_ref,) if self.ingress_ref else ()
+        return tuple(dict.fromkeys(each.name for each in (*first, *self.ingress_refs)))
 
     @property
     def usual_primary_name(self) -> str:

@@ -30,7 +30,7 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
     yield from _mirror(canary.spec.analysis)
     yield from _metrics(canary.spec.analysis)
     yield from _hooks(canary.spec.analysis)
-    yield from _references(canary.spec)
+    yield from _scaler_queries(canary.spec)
 
 
 def _durations(analysis: object) -> Iterator[SpecWarning]:
@@ -59,15 +59,7 @@ def _durations_listed(owner: object) -> Iterator[tuple[str, str]]:
             yield f"{listed}[{index}].{field}", text(each, field)
 
 
-def _references(spec: CanarySpec) -> Iterator[SpecWarning]:
-    for name, (reference, routers) in {
-        "ingressRef": (spec.ingress_ref, "nginx and skipper"),
-        "routeRef": (spec.route_ref, "apisix"),
-        "upstreamRef": (spec.upstream_ref, "gloo"),
-    }.items():
-        if spec.provider and reference is not None:
-            effect = f"{spec.provider} ignores it: it is for {routers}"
-            yield SpecWarning(f"spec.{name}", shown(reference), effect)
+def _scaler_queries(spec: CanarySpec) -> Iterator[SpecWarning]:
     scaler = spec.autoscaler_ref
     hpa = scaler is not None and scaler.kind == USUAL_AUTOSCALER
     if scaler is not None and hpa and scaler.primary_scaler_queries:

@@ -22,7 +22,6 @@ LATER: Mapping[str, frozenset[str]] = {
             "gloo",
             "knative",
             "kuma",
-            "nginx",
             "osm",
             "skipper",
             "traefik",
@@ -60,30 +59,7 @@ class _Row:
     supported: Iterable[object] = ()
 
 
-_OTHER_ROUTER = "remove it and name a router of this version in spec.provider"
-
-
-def _unless_routed(canary: Canary, reference: object) -> object:
-    """Give a reference that another router needs; by a router that is named it is ignored."""
-    return None if canary.spec.provider else reference
-
-
 _CANARY = (
-    _Row(
-        field="spec.ingressRef",
-        read=lambda canary: _unless_routed(canary, canary.spec.ingress_ref),
-        instead=_OTHER_ROUTER,
-    ),
-    _Row(
-        field="spec.routeRef",
-        read=lambda canary: _unless_routed(canary, canary.spec.route_ref),
-        instead=_OTHER_ROUTER,
-    ),
-    _Row(
-        field="spec.upstreamRef",
-        read=lambda canary: _unless_routed(canary, canary.spec.upstream_ref),
-        instead=_OTHER_ROUTER,
-    ),
     _Row(
         field="spec.analysis.sessionAffinity",
         read=lambda canary: canary.spec.analysis.session_affinity,

@@ -120,6 +120,7 @@ class Controller:
             hashing=self._hashing,
             wake=self._queue.wake,
             outages=self._outages,
+            ingress_prefix=settings.ingress_annotations_prefix,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
         scope = scope_of(settings, self._version)

@@ -13,15 +13,19 @@ from canary.core.facts import Trouble
 from canary.core.traffic import Seen
 from canary.errors import Problem
 from canary.objects.ownership import CanaryOwner
+from canary.routers import INGRESS_PREFIX
 from canary.routers import ClusterState as Routes
 
 
 class Store:
     """Looks records up in the caches."""
 
-    def __init__(self, caches: CacheSet, schemas: Schemas) -> None:
+    def __init__(
+        self, caches: CacheSet, schemas: Schemas, *, ingress_prefix: str = INGRESS_PREFIX
+    ) -> None:
         self._caches = caches
         self._schemas = schemas
+        self._ingress_prefix = ingress_prefix
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
@@ -86,6 +90,7 @@ class Store:
             existing={key: manifest for key, manifest in found.items() if manifest is not None},
             served=self._caches.served(router.kinds),
             missing=self.missing(record),
+            ingress_prefix=self._ingress_prefix,
         )
 
     def missing(self, record: CanaryRecord) -> frozenset[Field]:

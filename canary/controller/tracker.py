@@ -46,6 +46,7 @@ from canary.controller.templates import (
 )
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
+from canary.routers import INGRESS_PREFIX
 from canary.scalers import scaler_kinds
 from canary.targets import TARGETS, target_for
 
@@ -64,6 +65,7 @@ class Tracker:
         hashing: Hashing,
         wake: Callable[[CanaryKey], None],
         outages: OutageLog | None = None,
+        ingress_prefix: str = INGRESS_PREFIX,
     ) -> None:
         self.caches = CacheSet(
             cluster,
@@ -73,7 +75,7 @@ class Tracker:
             outages=outages,
         )
         self.schemas = Schemas(cluster, monotonic)
-        self.store = Store(self.caches, self.schemas)
+        self.store = Store(self.caches, self.schemas, ingress_prefix=ingress_prefix)
         self.following = Following(self.caches)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader

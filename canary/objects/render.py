@@ -55,10 +55,12 @@ class Lacking:
     name: str
     remedy: str
     """What the user can do, as in "create it, or name another Ingress in …"."""
+    fault: str = "does not exist"
+    """What is wrong with it, where it exists."""
 
     def __str__(self) -> str:
-        """Name the object and the remedy."""
-        return f"{self.kind.kind} {self.namespace}/{self.name} does not exist: {self.remedy}"
+        """Name the object, what is wrong with it and the remedy."""
+        return f"{self.kind.kind} {self.namespace}/{self.name} {self.fault}: {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,9 @@ from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
 from canary.routers.abilities import Abilities
 
+INGRESS_PREFIX = "nginx.ingress.kubernetes.io"
+"""The prefix of the annotations by which an Ingress is routed, unless the cluster has another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
@@ -34,6 +37,9 @@ class ClusterState:
     """The apex service as it leads to each side, for a router that routes by it."""
     shared_apex: Render | None = None
     """The same as it leads to both sides; None where their pods have no label in common."""
+
+    ingress_prefix: str = INGRESS_PREFIX
+    """The prefix of the annotations that the cluster's ingress controller reads."""
 
     def version(self, kind: Kind) -> str:
         """Pick the version that a kind is written in."""
@@ -153,6 +159,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "istio": "canary.routers.istio:IstioRouter",
         "kubernetes": "canary.routers.kubernetes:KubernetesRouter",
         "linkerd": "canary.routers.smi:SmiRouter",
+        "nginx": "canary.routers.nginx:NginxRouter",
         "smi": "canary.routers.smi:SmiRouter",
     },
     defaults="canary.routers.defaults:RouterDefaults",

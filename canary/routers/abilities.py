@@ -5,12 +5,13 @@ and warnings about them, the tables of the pages and the cases of the compliance
 the abilities that each router states.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from canary.api.canary import Canary
-from canary.api.shown import shown
+from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
+from canary.core.plan import plan
 from canary.core.traffic import Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
@@ -41,6 +42,19 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
+#: The fields of `spec` that name an object of the user's by which a router routes, and those of
+#: Flagger's routers that do.
+REFERENCES = {
+    "ingress_ref": ("ingressRef", "nginx and skipper"),
+    "ingress_refs": ("ingressRefs", "nginx"),
+    "route_ref": ("routeRef", "apisix"),
+    "upstream_ref": ("upstreamRef", "gloo"),
+}
+
+#: Fields that say by which hosts and gateways requests come in. Where an object of the user's says
+#: that, they change nothing, as with the peer.
+ENTRANCES = frozenset({"hosts", "gateways", "gateway_refs", "delegation"})
+
 #: Ornaments: fields that change nothing about who is routed where, so that a router which does not
 #: understand one ignores it, as the peer does; and what a request meets then.
 ORNAMENTS = {
@@ -65,6 +79,20 @@ WAYS = frozenset({"exact", "prefix", "suffix", "regex"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """What of a list of conditions a router cannot say, though it can say conditions like each."""
+
+    path: str
+    """Its place in the list: `[0].headers.x-a`."""
+    value: object
+    remedy: str
+
+
+def _all_said(_: Sequence[HttpMatch]) -> Iterable[Unsaid]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
     """What a router can say."""
 
@@ -74,8 +102,12 @@ class Abilities:
     """What a condition may be about, by field of `HttpMatch`, and how texts may be compared."""
     others: str = ""
     """Why a condition can be about nothing else, for people."""
+    unsaid: Callable[[Sequence[HttpMatch]], Iterable[Unsaid]] = _all_said
+    """What of a list of such conditions it cannot say."""
     matches: bool = False
     """Whether only the requests that satisfy a condition may take part."""
+    splits_matched: bool = True
+    """Whether it can send a share of these to the canary, rather than all or none."""
     mirrors: bool = False
     """Whether it can have requests copied."""
     splits: bool = True
@@ -83,6 +115,10 @@ class Abilities:
     by_replicas: bool = False
     """Whether a share of the requests is that of the canary's ready pods among those of both sides,
     so that the number of its replicas decides it."""
+    references: tuple[str, ...] = ()
+    """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
+    entrance: str = ""
+    """That object, where it says by which hosts and gateways requests come in."""
     transport: str = ""
     """Narrows down, after the router's name, when these abilities are all it has."""
 
@@ -100,7 +136,9 @@ class Abilities:
             return False
         if not traffic.match:
             return True
-        return self.matches and not any(self.beyond(match) for match in traffic.match)
+        if not self.matches or (traffic.shared and not self.splits_matched):
+            return False
+        return not any(map(self.beyond, traffic.match)) and not any(self.unsaid(traffic.match))
 
     def beyond(self, match: HttpMatch) -> tuple[str, ...]:
         """Name the fields of a condition that it cannot say."""
@@ -125,20 +163,63 @@ def routed_by(canary: Canary, router: str) -> str:
 def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Problem]:
     """Name the fields that are set, that say who is routed where, and that a router can't express."""
     name = f"{routed_by(canary, router)}{abilities.transport}"
+    yield from _references(canary, abilities)
     for path, asked, value in _beyond(canary, abilities):
-        if asked not in ORNAMENTS:
+        if asked not in _harmless(abilities):
             remedy = f"remove it, or name another router: {name} cannot do this"
             yield Problem(path, shown(value), remedy)
     for path, value in _beyond_in_steps(canary, abilities):
         remedy = f"change it, or name another router: {name} cannot do this"
         yield Problem(path, shown(value), remedy)
+    if not abilities.splits_matched:
+        yield from _shares_of_matched(canary, name)
     for place, matches in (
-        ("spec.service.match", canary.spec.service.match if abilities.conditions else ()),
+        ("spec.service.match", canary.spec.service.match if _routes_by_match(abilities) else ()),
         *(canary.spec.analysis.placed_matches() if abilities.matches else ()),
     ):
         for index, match in enumerate(matches):
             for asked in abilities.beyond(match):
                 yield _condition_problem(abilities, f"{place}[{index}]", asked, match)
+        if not any(map(abilities.beyond, matches)):
+            for each in abilities.unsaid(matches):
+                yield Problem(f"{place}{each.path}", shown(each.value), each.remedy)
+
+
+def _routes_by_match(abilities: Abilities) -> bool:
+    return "match" in abilities.service
+
+
+def _harmless(abilities: Abilities) -> Iterable[str]:
+    """Name the fields that a router ignores without harm."""
+    return {*ORNAMENTS, *(ENTRANCES if abilities.entrance else ())}
+
+
+def _references(canary: Canary, abilities: Abilities) -> Iterator[Problem]:
+    """Name a reference that is missing, or that is there for another router than the default one."""
+    needed = abilities.references
+    if needed and not any(getattr(canary.spec, each) for each in needed):
+        remedy = f"name the object that leads to Service {canary.spec.service_name}"
+        yield Problem(f"spec.{REFERENCES[needed[0]][0]}", None, remedy)
+    for asked, (written, _) in REFERENCES.items():
+        reference = getattr(canary.spec, asked)
+        if reference and asked not in needed and not canary.spec.provider:
+            remedy = "name the router that uses it in spec.provider, or remove it"
+            yield Problem(f"spec.{written}", shown(reference), remedy)
+
+
+def _shares_of_matched(canary: Canary, name: str) -> Iterator[Problem]:
+    """Name what asks for a share of the requests that match, where all of them go to one side."""
+    analysis = canary.spec.analysis
+    shared = any(step.match and 0 < step.weight < FULL for step in plan(analysis).steps)
+    if analysis.steps or not analysis.match:
+        return
+    whole = f"{name} sends all requests that match to the canary, or none"
+    if shared:
+        remedy = f"set iterations and remove the weights: {whole}"
+        yield Problem("spec.analysis.match", Description("a list"), remedy)
+    elif analysis.step_weight_promotion:
+        remedy = f"remove it: {whole}"
+        yield Problem("spec.analysis.stepWeightPromotion", analysis.step_weight_promotion, remedy)
 
 
 def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, object]]:
@@ -149,7 +230,8 @@ def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str
             yield f"{place}.match", step.match
         if step.mirror and not abilities.mirrors:
             yield f"{place}.mirror", step.mirror
-        if not abilities.allow(Traffic(weight=step.weight)):
+        shared = step.match and not abilities.splits_matched and 0 < step.weight < FULL
+        if shared or not abilities.allow(Traffic(weight=step.weight)):
             yield f"{place}.weight", step.weight
 
 
@@ -168,9 +250,15 @@ def _condition_problem(abilities: Abilities, place: str, asked: str, match: Http
 def ignored(canary: Canary, router: str, abilities: Abilities) -> Iterator[SpecWarning]:
     """Name the ornaments that are set and that a router does not act on."""
     name = f"{routed_by(canary, router)}{abilities.transport}"
+    for asked, (written, routers) in REFERENCES.items():
+        reference = getattr(canary.spec, asked)
+        if reference and asked not in abilities.references:
+            effect = f"{name} ignores it: it is for {routers}"
+            yield SpecWarning(f"spec.{written}", shown(reference), effect)
     for path, asked, value in _beyond(canary, abilities):
-        if asked in ORNAMENTS:
-            yield SpecWarning(path, shown(value), f"{name} ignores it: {ORNAMENTS[asked]}")
+        if asked in _harmless(abilities):
+            said = ORNAMENTS.get(asked) or f"{abilities.entrance} says how requests come in"
+            yield SpecWarning(path, shown(value), f"{name} ignores it: {said}")
 
 
 def _beyond(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, str, object]]:

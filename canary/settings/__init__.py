@@ -19,6 +19,7 @@ from canary.settings.options import (
     PLUGIN_NAME,
     Option,
     OptionType,
+    annotation_prefix,
     checked,
     egress_rules,
     given,
@@ -72,6 +73,11 @@ class Settings:
         "istio",
         "The router of Canaries that name none.",
         check=lambda value: "" if value else "write the name of a router, such as istio",
+    )
+    ingress_annotations_prefix: str = setting(
+        "nginx.ingress.kubernetes.io",
+        "Prefix of the annotations that the ingress controller reads (router nginx).",
+        check=annotation_prefix,
     )
     metrics_server: str = setting(
         "http://prometheus:9090",

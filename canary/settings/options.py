@@ -168,8 +168,15 @@ def name_or_nothing(value: str) -> str:
     return "" if sound else "write lower-case letters, digits and hyphens"
 
 
+def annotation_prefix(value: str) -> str:
+    """Check what stands before the slash in the names of annotations."""
+    sound = re.fullmatch(DNS_SUBDOMAIN, value)
+    return "" if sound else "write it without a slash, such as nginx.ingress.kubernetes.io"
+
+
 _SPACE = re.compile(r"\s")
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+DNS_SUBDOMAIN = rf"(?=.{{1,253}}$){DNS_LABEL}(\.{DNS_LABEL})*"
 PLUGIN_NAME = r"[A-Za-z]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 LABEL_KEY = r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 

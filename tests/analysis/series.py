@@ -34,6 +34,18 @@ def envoy(canary: str, primary: str) -> Series:
     )
 
 
+def ingress_nginx(canary: str, primary: str) -> Series:
+    """Give the series of ingress-nginx."""
+    return Series(
+        canary=canary,
+        primary=primary,
+        status=("status", "200", "503"),
+        counter="nginx_ingress_controller_requests",
+        buckets="nginx_ingress_controller_response_duration_seconds_bucket",
+        milliseconds=1000,
+    )
+
+
 _OUTBOUND = {
     True: (
         "outbound|80||front-canary.test.svc.cluster.local",
@@ -66,6 +78,7 @@ CLUSTERS = {
     "istio": _OUTBOUND,
     "smi": _OUTBOUND,
 }
+#: By the name of the router, and the shape where there are several.
 SERIES = {
     "contour": envoy("test_front-canary_80", "test_front-primary_80"),
     "istio": Series(
@@ -91,5 +104,13 @@ SERIES = {
         counter="http_request_duration_seconds_count",
         buckets="http_request_duration_seconds_bucket",
         milliseconds=1000,
+    ),
+    "nginx": ingress_nginx(
+        canary='namespace="test",ingress="web",service="front",canary="test-front-canary-80"',
+        primary='namespace="test",ingress="web",service="front",canary=""',
+    ),
+    "nginx under the namespace of its controller": ingress_nginx(
+        canary='namespace="nginx",exported_namespace="test",canary="test-front-canary-http"',
+        primary='namespace="nginx",exported_namespace="prod",canary="prod-front-canary-http"',
     ),
 }

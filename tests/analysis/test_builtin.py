@@ -136,8 +136,16 @@ def test_every_router_with_scraped_envoys_says_how_these_name_clusters():
     assert set(ENVOYS) == CLUSTERS.keys()
 
 
+@pytest.mark.parametrize("router", SCRAPED)
+@pytest.mark.parametrize("metric", UNITS)
+def test_a_scraped_query_is_of_its_language_and_about_the_canary_service(router, metric):
+    template = builtin(metric, router, "scrape")
+    assert metric_names(parse(render(template, CONTEXT)))
+    assert "{{ service }}-canary" in template
+
+
 @pytest.mark.parametrize("router", ENVOYS)
-def test_the_scraped_queries_are_of_their_language(router):
+def test_envoys_pages_are_asked_for_requests_and_their_times(router):
     names = {
         metric: metric_names(parse(render(builtin(metric, router, "scrape"), CONTEXT)))
         for metric in UNITS
@@ -152,7 +160,7 @@ def test_the_scraped_queries_are_of_their_language(router):
     ("arguments", "says"),
     [
         pytest.param(("requests", "istio"), "use one of: request-success-rate, request-duration", id="an unknown metric"),
-        pytest.param(("request-duration", "nginx"), f"Built in for: {', '.join(QUERIED)}", id="an unknown router"),
+        pytest.param(("request-duration", "appmesh"), f"Built in for: {', '.join(QUERIED)}", id="an unknown router"),
         pytest.param(("request-duration", "linkerd", "scrape"), f"Built in for: {', '.join(SCRAPED)}", id="a router without scraped queries"),
         pytest.param(("request-duration", "kubernetes", "scrape"), f"give it a templateRef or a query. Built in for: {', '.join(SCRAPED)}", id="a router without a proxy to scrape"),
         pytest.param(("request-duration", "istio", "datadog"), "use one of the providers: prometheus, scrape", id="another provider"),
@@ -179,14 +187,14 @@ def test_an_older_threshold_is_the_least_success_rate_and_the_most_of_all_else()
 
 def test_every_router_with_queries_has_series_that_they_are_tried_on():
     assert {builtin(SUCCESS_RATE, router) for router in QUERIED} == {
-        builtin(SUCCESS_RATE, router) for router in SERIES
+        builtin(SUCCESS_RATE, shape.partition(" ")[0]) for shape in SERIES
     }
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on the PATH")
-@pytest.mark.parametrize("router", SERIES)
-def test_prometheus_itself_evaluates_the_queries(router, tmp_path):
-    series = SERIES[router]
+@pytest.mark.parametrize("shape", SERIES)
+def test_prometheus_itself_evaluates_the_queries(shape, tmp_path):
+    series, router = SERIES[shape], shape.partition(" ")[0]
     target, primary, (label, good, bad) = series.canary, series.primary, series.status
     counter, buckets, factor = series.counter, series.buckets, series.milliseconds
     steady = "+{}x10".format

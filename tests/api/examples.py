@@ -169,6 +169,9 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "primaryScalerReplicas": {"minReplicas": 2, "maxReplicas": 8},
     },
     "ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo"},
+    "ingressRefs": [
+        {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo-admin"}
+    ],
     "routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "podinfo"},
     "upstreamRef": {
         "apiVersion": "gloo.solo.io/v1",

@@ -42,7 +42,7 @@ OBJECTS: dict[str, JsonObject] = {
     **{name: bad.obj for name, bad in BAD.items() if bad.field.startswith("spec")},
     "no way to step": patched(a_canary(), {"analysis/stepWeight": GONE}),
     "a router of a later version, which this version does not act on": patched(
-        a_canary(), {"provider": "nginx"}
+        a_canary(), {"provider": "knative"}
     ),
     "a router of an old version of Gateway API, which this version does not act on": patched(
         a_canary(), {"provider": "gatewayapi:v1alpha2", "service/gatewayRefs": [{"name": "g"}]}

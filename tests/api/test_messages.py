@@ -15,9 +15,9 @@ from tests.api.test_unsupported import REFUSED
 MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
 SAID = {
     "a router that there is not": (
-        {"provider": "nginx"},
+        {"provider": "knative"},
         (
-            "spec.provider: 'nginx': this version does not support it; name one of "
+            "spec.provider: 'knative': this version does not support it; name one of "
             f"{', '.join(ROUTERS.names())}, or install a plug-in that brings this router"
         ),
     ),
@@ -71,7 +71,7 @@ CORPUS: dict[str, dict[str, Any]] = {
     **{name: patched(a_canary(), changes) for name, (changes, _) in SAID.items()},
     **{
         f"every field at once on {router}": patched(EVERYTHING, {"provider": router})
-        for router in ("nginx", "nowhere", *ROUTERS.names())
+        for router in ("knative", "nowhere", *ROUTERS.names())
     },
     **{
         f"{name} on {router}": patched(a_canary(), changes | {"provider": router})

@@ -199,7 +199,7 @@ def test_what_is_neither_ignored_nor_changed_is_not_warned_of(changes):
 def test_a_reference_of_another_router_is_refused_where_no_router_is_named():
     """The peer may have routed by the Ingress: its default router is not ours."""
     (problem,) = READER.problems(patched(a_canary(), {"ingressRef": INGRESS}))
-    assert "name a router of this version in spec.provider" in problem.remedy
+    assert problem.remedy == "name the router that uses it in spec.provider, or remove it"
 
 
 def test_what_is_refused_is_not_warned_of_as_well():
@@ -207,7 +207,7 @@ def test_what_is_refused_is_not_warned_of_as_well():
     obj = patched(a_canary(), sticky)
     assert [each.field for each in READER.problems(obj)] == ["spec.analysis.sessionAffinity"]
     assert READER.warnings(obj) == ()
-    assert READER.warnings(patched(a_canary(), {"provider": "nginx", "ingressRef": INGRESS})) == ()
+    assert READER.warnings(patched(a_canary(), {"provider": "apisix", "routeRef": ROUTE})) == ()
     assert READER.warnings({"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary"}) == ()
 
 

@@ -18,21 +18,6 @@ from tests.api.examples import (
 )
 
 REFUSED = {
-    "an Ingress": (
-        {"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "a"}},
-        "spec.ingressRef",
-        "an object",
-    ),
-    "a route of Apisix": (
-        {"routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "a"}},
-        "spec.routeRef",
-        "an object",
-    ),
-    "an upstream of Gloo": (
-        {"upstreamRef": {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "name": "a"}},
-        "spec.upstreamRef",
-        "an object",
-    ),
     "sticky sessions": (
         {"analysis/sessionAffinity": {"cookieName": "c"}},
         "spec.analysis.sessionAffinity",

@@ -11,7 +11,7 @@ from canary.api.schema import KINDS, CustomResource, spec_schema
 from canary.api.unsupported import unsupported
 from canary.errors import Problem, SpecWarning
 from canary.routers import ROUTERS, router_for
-from canary.routers.abilities import ANALYSIS_FIELDS, SERVICE_FIELDS
+from canary.routers.abilities import ANALYSIS_FIELDS, REFERENCES, SERVICE_FIELDS
 
 #: The least that an object of each kind has.
 _LEAST: Mapping[str, dict[str, Any]] = {
@@ -28,7 +28,8 @@ _LEAST: Mapping[str, dict[str, Any]] = {
 }
 #: The fields that say how requests are routed, and what is below them.
 _ROUTED = re.compile(
-    rf"spec\.(service\.({'|'.join(SERVICE_FIELDS.values())})"
+    rf"spec\.({'|'.join(name for name, _ in REFERENCES.values())}"
+    rf"|service\.({'|'.join(SERVICE_FIELDS.values())})"
     rf"|analysis\.({'|'.join(ANALYSIS_FIELDS.values())}))\b"
 )
 #: A condition or change of headers deeper than this is the same object wherever it stands.
@@ -68,17 +69,21 @@ def routers_of(kind: str, path: str, node: Mapping[str, Any]) -> str:
         return _NOT_YET
     if not _ROUTED.match(path) or path.count(".") > _DEEPEST:
         return ""
-    acts, ignores = [], []
+    acts: list[str] = []
+    others: set[str] = set()
     for router in ROUTERS.names():
         probe = Canary.model_validate(_object("Canary", path, value, provider=router))
         if _names(router_for(router).problems(probe), path):
-            continue
-        (ignores if _names(router_for(router).ignored(probe), path) else acts).append(router)
+            others.add("refuse")
+        elif _names(router_for(router).ignored(probe), path):
+            others.add("ignore")
+        else:
+            acts.append(router)
     if len(acts) == len(ROUTERS.names()):
         return ""
     if not acts:
-        return "*ignored*" if ignores else _NOT_YET
-    return f"{', '.join(acts)}; others {'ignore' if ignores else 'refuse'} it"
+        return "*ignored*" if "ignore" in others else _NOT_YET
+    return f"{', '.join(acts)}; others {' or '.join(sorted(others))} it"
 
 
 def _names(said: Iterable[Problem | SpecWarning], path: str) -> bool:

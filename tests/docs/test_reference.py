@@ -50,7 +50,8 @@ def test_every_object_is_described_once(written: str) -> None:
     ("field", "acts", "said"),
     [
         ("retries", {"istio"}, "others ignore it"),
-        ("gateways", {"istio"}, "others refuse it"),
+        ("gateways", {"istio"}, "others ignore or refuse it"),
+        ("ingressRef", {"nginx"}, "others ignore it"),
         ("timeout", {"gatewayapi", "istio"}, "others ignore it"),
         ("sessionAffinity", set(), "*not acted on yet*"),
         ("meshName", set(), "*ignored*"),

@@ -59,6 +59,7 @@ def a_canary(
                 "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
                 "service": {"port": 9898, **router_case(provider).needed, **(service or {})},
                 "analysis": {"stepWeight": 10, **(analysis or {})},
+                **router_case(provider).spec,
             }
             | spec,
         }
@@ -71,7 +72,8 @@ def a_cluster(
     """Build a cluster that has these objects, as an API server gives them back."""
     keys = {(key.kind.kind, key.name): key for key in router.objects(canary).all}
     existing: dict[ObjectKey, Manifest] = {}
-    read = router_case(str(canary.spec.provider)).read
+    needed = router_case(str(canary.spec.provider)).read
+    read = (each for each in needed if (each["kind"], each["metadata"]["name"]) in keys)
     for obj in (*services_of_sides(router, canary), *read, *objects):
         stored = deepcopy(obj)
         stored["metadata"] |= {
