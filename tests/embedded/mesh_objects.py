@@ -13,6 +13,7 @@ KEYS = {
     "DestinationRule": ("networking.istio.io", "destinationrules"),
     "TrafficSplit": ("split.smi-spec.io", "trafficsplits"),
     "HTTPRoute": ("gateway.networking.k8s.io", "httproutes"),
+    "Ingress": ("networking.k8s.io", "ingresses"),
 }
 
 Manifest = dict[str, Any]

@@ -28,6 +28,7 @@ FOLLOWED: frozenset[StorageKey] = frozenset({
     ("networking.istio.io", "destinationrules"),
     ("split.smi-spec.io", "trafficsplits"),
     ("gateway.networking.k8s.io", "httproutes"),
+    ("networking.k8s.io", "ingresses"),
 })  # fmt: skip
 #: Changes that come together are rendered together.
 _GATHER_SECONDS = 0.01

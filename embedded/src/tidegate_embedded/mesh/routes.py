@@ -7,7 +7,7 @@ Reading each kind of routing object belongs to the module of its name.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tidegate_embedded.mesh import clusters, httproute, trafficsplit, virtualservice
+from tidegate_embedded.mesh import clusters, httproute, ingress, trafficsplit, virtualservice
 from tidegate_embedded.mesh.claim import ANY_HOST
 from tidegate_embedded.mesh.world import (
     World,
@@ -23,7 +23,7 @@ INGRESS = "ingress"
 #: Tells a caller which cluster answered.
 CLUSTER_HEADER = "x-upstream-cluster"
 
-_READERS = (virtualservice, trafficsplit, httproute)
+_READERS = (virtualservice, trafficsplit, httproute, ingress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ VIRTUAL_SERVICE = "VirtualService"
 DESTINATION_RULE = "DestinationRule"
 TRAFFIC_SPLIT = "TrafficSplit"
 HTTP_ROUTE = "HTTPRoute"
+INGRESS = "Ingress"
 
 DOMAIN = "svc.cluster.local"
 _SERVICE_NAME = "kubernetes.io/service-name"

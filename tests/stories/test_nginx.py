@@ -1,0 +1,78 @@
+"""The story of an app behind ingress-nginx, told by a small reader of its annotations."""
+
+import pytest
+
+from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
+from canary.demo.manifests import APP, PORT
+from canary.demo.world import World
+from canary.routers.ingresses import INGRESS
+from tests.stories.telling import QUICK, then_nothing_was_lost
+
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.embedded,
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+REFERENCE = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "web"}
+#: The proxy of this world is Envoy, whose page has no series of ingress-nginx.
+CLUSTER = 'envoy_cluster_name=~"outbound.*{{ service }}-canary[.]{{ namespace }}[.].*"'
+SUCCESSES = {
+    "name": "successes",
+    "interval": "2s",
+    "thresholdRange": {"min": 99},
+    "onNoData": "hold",
+    "query": (
+        f'ratio(envoy_cluster_upstream_rq{{{CLUSTER},envoy_response_code!~"5.."}}, '
+        f"envoy_cluster_upstream_rq{{{CLUSTER}}}) * 100"
+    ),
+}
+
+
+async def test_behind_an_ingress_releases_are_promoted_rolled_back_and_given_up_without_a_lost_request(
+    world: World,
+) -> None:
+    # Given an app behind its Ingress, and then under a Canary
+    await world.create_app("1.0")
+    await world.expose_app()
+    backend = {"service": {"name": APP, "port": {"number": PORT}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    host = f"{APP}.{world.namespace}.svc.cluster.local"
+    manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": world.namespace},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": host, "http": {"paths": [path]}}]},
+    }
+    users = await world.create(manifest, INGRESS)
+    await world.until(world.answers, "the app answers", seconds=120)
+    async with world.traffic() as load:
+        await world.start_controller()
+        await world.create_canary(
+            provider="nginx", ingressRef=REFERENCE, analysis=QUICK | {"metrics": [SUCCESSES]}
+        )
+        await world.until_phase("Initialized", seconds=120)
+        # When a good version is released, then it is promoted
+        await world.release("2.0")
+        status = await world.until_phase("Succeeded", seconds=120)
+        assert status["history"][0]["outcome"] == "Promoted"
+        # When a bad version is released, then it is rolled back
+        await world.release("3.0", ERROR_RATE="0.5")
+        status = await world.until_phase("Failed", seconds=120)
+        assert status["history"][0]["outcome"] == "RolledBack"
+        beside = await world.read(INGRESS, "web-canary") or {}
+        annotations = beside["metadata"]["annotations"]
+        assert annotations["nginx.ingress.kubernetes.io/canary-weight"] == "0"
+        # When the Canary is deleted, then its Ingress goes, and the app serves by itself
+        await world.release("2.0")
+        await world.api.delete(canary_kind(GROUP), world.namespace, APP)
+
+        async def gone() -> bool:
+            return await world.read(INGRESS, "web-canary") is None
+
+        await world.until(gone, "the Ingress of the canary is gone", seconds=120)
+        await load.reaches(100)
+        then_nothing_was_lost(load)
+    assert await world.read(INGRESS, "web") == users
+    assert load.stats().by_version.keys() == {"1.0", "2.0", "3.0"}
