@@ -7,16 +7,18 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import ceil
 from types import TracebackType
 from typing import Self, TypeVar
 
-from analysis.errors import AnalysisError, Busy, ProviderUnavailable, QueryError, UnknownPlugin
+from analysis.errors import AnalysisError, Busy, ProviderUnavailable, Throttled
 from analysis.model import Ask, Metric, Outcome, ProviderSpec, QueryFailure, Sample
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, Provider
 from analysis.secrecy import shown_address
+from analysis.throttling import Throttle
 
 #: Queries that one provider answers at the same time; the others wait for their turn.
 CONCURRENCY = 8
@@ -40,6 +42,7 @@ class _Open:
 
     provider: Provider
     slots: asyncio.Semaphore
+    throttle: Throttle = field(default_factory=Throttle)
     used_at: float = 0.0
     asking: int = 0
     waiting: int = 0
@@ -173,24 +176,31 @@ class Providers:
     ) -> Result | QueryFailure:
         """Call a provider within the time limit, and turn whatever it raises into a value."""
         try:
-            async with self._slot(spec) as provider, asyncio.timeout(spec.timeout.total_seconds()):
-                return await call(provider)
+            async with self._slot(spec) as opened, asyncio.timeout(spec.timeout.total_seconds()):
+                if (left := opened.throttle.left(_now())) > 0:
+                    raise Throttled(
+                        f"{_where(spec)} is throttled: no query for {ceil(left)} s more"
+                    )
+                try:
+                    answer = await call(opened.provider)
+                except Throttled as error:
+                    opened.throttle.begin(_now(), error.retry_after)
+                    raise
+                opened.throttle.end()
+                return answer
         except Busy:
             raise
         except TimeoutError:
-            where = shown_address(spec.address) or f"provider {spec.type!r}"
             limit = spec.timeout.total_seconds()
-            return QueryFailure(reason=f"{where} did not answer within {limit:g} s")
-        except (QueryError, UnknownPlugin) as error:
-            return QueryFailure(reason=spec.redact(str(error)), retryable=False)
+            return QueryFailure(reason=f"{_where(spec)} did not answer within {limit:g} s")
         except AnalysisError as error:
-            return QueryFailure(reason=spec.redact(str(error)))
+            return QueryFailure(reason=spec.redact(str(error)), kind=error.kind)
         except Exception as error:  # noqa: BLE001 - a provider may be anybody's
             reason = f"provider {spec.type!r} failed: {type(error).__name__}: {error}"
             return QueryFailure(reason=spec.redact(reason))
 
     @asynccontextmanager
-    async def _slot(self, spec: ProviderSpec) -> AsyncIterator[Provider]:
+    async def _slot(self, spec: ProviderSpec) -> AsyncIterator[_Open]:
         """Hold one of the questions that the spec's provider answers at the same time."""
         if self._closed:
             raise ProviderUnavailable("the providers are closed: tidegate is shutting down")
@@ -199,8 +209,7 @@ class Providers:
             made = self._table.load(spec.type)(spec)
             opened = self._open[spec] = _Open(made, asyncio.Semaphore(self._concurrency))
         if opened.waiting >= self._most_waiting:
-            where = shown_address(spec.address) or f"provider {spec.type!r}"
-            raise Busy(f"{where}: {opened.waiting} queries wait for their turn already")
+            raise Busy(f"{_where(spec)}: {opened.waiting} queries wait for their turn already")
         opened.asking += 1
         try:
             opened.waiting += 1
@@ -209,7 +218,7 @@ class Providers:
             finally:
                 opened.waiting -= 1
             try:
-                yield opened.provider
+                yield opened
             finally:
                 opened.slots.release()
         finally:
@@ -253,6 +262,10 @@ def _redacted(outcome: Outcome, spec: ProviderSpec) -> Outcome:
     if isinstance(outcome, Sample):
         return replace(outcome, warnings=tuple(spec.redact(each) for each in outcome.warnings))
     return replace(outcome, reason=spec.redact(outcome.reason))
+
+
+def _where(spec: ProviderSpec) -> str:
+    return shown_address(spec.address) or f"provider {spec.type!r}"
 
 
 def _being_cancelled() -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from analysis.asking import Providers
-from analysis.errors import Busy
+from analysis.errors import Busy, FailureKind
 from analysis.judges import JUDGES, Judge
 from analysis.model import (
     MEMORY_BYTES,
@@ -84,7 +84,7 @@ def _judge(
         # A metric that could not be judged is an outage of the judge, for which the metric has a
         # policy. Our own judge takes any outcome.
         reason = metric.provider.redact(f"judge {metric.judge!r} gave no verdict: {error!r}")
-        failure = QueryFailure(reason=reason, retryable=False)
+        failure = QueryFailure(reason=reason, kind=FailureKind.QUERY)
         own = JUDGES.load("threshold")().judge(metric, dict.fromkeys(metric.asks, failure), {})
         return replace(own, memory=memory)
     return judgement

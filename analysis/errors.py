@@ -3,15 +3,21 @@
     Exception
     └── AnalysisError
         ├── QueryError             the provider answered, and refused the query
+        │   ├── LoginRefused       it refused the credentials
+        │   ├── Ambiguous          the query gives several values where one is expected
         │   └── EgressRefused      no request may go to this address
         ├── Busy                   it was not asked: too many wait for their turn before it
         ├── ProviderUnavailable    the provider could not be asked, or did not answer in time
+        │   ├── Throttled          it wants to be asked later
+        │   └── Partial            it answered with a part of the data
         └── UnknownPlugin          no router, provider, notifier or judge has this name
 
 A metric without data, or outside its bounds, is a value (`analysis.model`), never an exception.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import ClassVar
 
 PLUGIN_NOUNS = {
     "tidegate.routers": "router",
@@ -24,12 +30,44 @@ PLUGIN_NOUNS = {
 """The families of plug-ins, in the words of those who name one in a manifest."""
 
 
+class FailureKind(StrEnum):
+    """Why a question got no answer, in a word for metrics."""
+
+    QUERY = "query"
+    REFUSED = "refused"
+    AMBIGUOUS = "ambiguous"
+    UNAVAILABLE = "unavailable"
+    THROTTLED = "throttled"
+    PARTIAL = "partial"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same question may be answered later."""
+        return self in {FailureKind.UNAVAILABLE, FailureKind.THROTTLED, FailureKind.PARTIAL}
+
+
 class AnalysisError(Exception):
     """Anything the analysis engine raises."""
+
+    kind: ClassVar[FailureKind] = FailureKind.UNAVAILABLE
 
 
 class QueryError(AnalysisError):
     """A provider answered, and refused the query; asking again as it is will not help."""
+
+    kind = FailureKind.QUERY
+
+
+class LoginRefused(QueryError):
+    """A provider refused the credentials, or they lack a right."""
+
+    kind = FailureKind.REFUSED
+
+
+class Ambiguous(QueryError):
+    """A query gives several values where one is expected."""
+
+    kind = FailureKind.AMBIGUOUS
 
 
 class EgressRefused(QueryError):
@@ -53,12 +91,34 @@ class ProviderUnavailable(AnalysisError):
     """A provider could not be asked, or did not answer in time; asking again may help."""
 
 
+class Throttled(ProviderUnavailable):
+    """A provider has been asked too often; `retry_after` are the seconds that it wants to wait."""
+
+    kind = FailureKind.THROTTLED
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type["Throttled"], tuple[str, float | None]]:
+        """Rebuild from the parts, so that the exception survives a process boundary."""
+        return type(self), (str(self), self.retry_after)
+
+
+class Partial(ProviderUnavailable):
+    """A provider answered with a part of the data, which says nothing about the rest."""
+
+    kind = FailureKind.PARTIAL
+
+
 class UnknownPlugin(AnalysisError):
     """No plug-in of the group has this name.
 
     `group` is the entry-point group, empty for any; `name` what was asked for; `known` the names that
     exist and `dormant` those that installed packages bring and that are not enabled, both sorted.
     """
+
+    kind = FailureKind.QUERY
 
     def __init__(
         self, group: str, name: str, known: Iterable[str], dormant: Iterable[str] = ()

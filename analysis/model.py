@@ -13,6 +13,7 @@ from math import isnan
 
 from analysis.authentication import user_and_password
 from analysis.egress import UNRESTRICTED, EgressPolicy
+from analysis.errors import FailureKind
 from analysis.secrecy import HIDDEN, hide, shown_address, userinfo
 
 
@@ -101,6 +102,10 @@ class ProviderSpec:
     ca_bundle: str | None = None
     timeout: timedelta = timedelta(seconds=5)
     targets: tuple[str, ...] = ()
+    region: str = ""
+    """Where the store keeps its data, for stores that have regions."""
+    options: tuple[tuple[str, str], ...] = ()
+    """What else the provider must know, as name and value; each provider names what it reads."""
     egress: EgressPolicy = UNRESTRICTED
     """Where its addresses may lead, if they were not named by the administrator."""
 
@@ -113,7 +118,7 @@ class ProviderSpec:
             f"headers=({headers}), credentials={self.credentials!r}, "
             f"insecure_skip_verify={self.insecure_skip_verify}, "
             f"ca_bundle={'given' if self.ca_bundle else None}, timeout={self.timeout}, "
-            f"targets=({targets}))"
+            f"targets=({targets}), region={self.region!r}, options={self.options!r})"
         )
 
     __str__ = __repr__
@@ -199,10 +204,15 @@ class NoData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryFailure:
-    """The provider gave no answer; `retryable` where the same question may be answered later."""
+    """The provider gave no answer."""
 
     reason: str
-    retryable: bool = True
+    kind: FailureKind = FailureKind.UNAVAILABLE
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same question may be answered later."""
+        return self.kind.retryable
 
 
 Outcome = Sample | NoData | QueryFailure

@@ -7,21 +7,31 @@ and `_` for `-`. A plug-in of an installed package has its case in a folder of t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from analysis.model import Metric, ProviderSpec
+from analysis.errors import FailureKind
+from analysis.model import Credentials, Metric, ProviderSpec
 from analysis.plugins import PluginTable
+from analysis.providers import PROVIDERS
 from canary.api.kinds import Manifest
 from canary.notifiers import NOTIFIERS, Notifier, NotifierConfig
 from tests.analysis.servers import Handler
 from tests.receiver import Answer
 
+#: When the compliance suite of providers asks.
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 #: Where cases are looked for, in this order.
 folders = [Path(__file__).parent / "cases"]
+
+
+def minutes(count: int) -> timedelta:
+    """Give a time."""
+    return timedelta(minutes=count)
 
 
 @cache
@@ -49,6 +59,15 @@ def case_of(family: PluginTable[Any], name: str) -> Any:
 def cases_of(family: PluginTable[Any]) -> dict[str, Any]:
     """Load the case of each plug-in of a family."""
     return {name: case_of(family, name) for name in family.names()}
+
+
+def provider_cases() -> dict[str, "ProviderCase"]:
+    """Load the cases of all providers, those of their other languages and versions included."""
+    return {
+        f"{name} {way}".strip(): each
+        for name, case in cases_of(PROVIDERS).items()
+        for way, each in (("", case), *case.also.items())
+    }
 
 
 def notifier_cases() -> tuple["NotifierCase", ...]:
@@ -105,14 +124,61 @@ class ScalerCase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Login:
+    """Credentials, with the headers in which they are sent."""
+
+    credentials: Credentials
+    sent: Mapping[str, str]
+
+
+LOGINS: Mapping[str, Login] = {
+    "token": Login(
+        credentials=Credentials(token="s3cr3t-token"),
+        sent={"Authorization": "Bearer s3cr3t-token"},
+    ),
+    "password": Login(
+        credentials=Credentials(username="us3rname", password="pa55word"),
+        sent={"Authorization": "Basic dXMzcm5hbWU6cGE1NXdvcmQ="},
+    ),
+}
+"""Secrets in these words alone: tests look for them in everything that is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request, with its parameters and what it posts as JSON or as text."""
+
+    method: str = "GET"
+    path: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    content: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderCase:
     """How a provider is pointed at a server, and how that server speaks."""
 
     spec: Callable[[str], ProviderSpec]
+    """The spec for a server, with the credentials that it cannot do without."""
     query: str
     five: Handler
     nothing: Handler
     nan: Handler
+    logins: Mapping[str, Login] = field(default_factory=lambda: LOGINS)
+    answers: frozenset[int] = frozenset({200})
+    """The statuses that are no failure."""
+    asked: Asked | None = None
+    """The first request of the query about the minute before `tests.case.NOW`."""
+    lag: timedelta = timedelta(0)
+    """How far before the moment of a question its window ends at the most."""
+    values: Mapping[str, tuple[Handler, float]] = field(default_factory=dict)
+    """Answers in their documented form that are values."""
+    no_data: Mapping[str, Handler] = field(default_factory=dict)
+    """Answers in their documented form that say that there is no value."""
+    failures: Mapping[str, tuple[Handler, FailureKind, str]] = field(default_factory=dict)
+    """Answers that are none, with a part of what is told of them."""
+    also: Mapping[str, "ProviderCase"] = field(default_factory=dict)
+    """Other languages and versions of the store, of which only the documented answers are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,9 @@ import httpx
 from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.secrecy import shown_text
 
+#: A longer time than this is no time to wait: it is a moment, in seconds since 1970.
+_EPOCH = 1e9
+
 
 class Unsendable(QueryError):
     """A request cannot be sent as it is."""
@@ -179,16 +182,37 @@ def failure(error: BaseException, where: str, secrets: Iterable[str] = ()) -> st
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how long a server asks to wait, in seconds (RFC 9110, section 10.2.3)."""
+    """Read how long a server asks to wait, in seconds (RFC 9110, section 10.2.3).
+
+    Where it does not say, it is until a limit that is used up is reset.
+    """
     text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
+    if _digits(text):
         return float(text[:9])
     try:
         # Both moments are the server's own, so its clock may be wrong.
         moments = [parsedate_to_datetime(each) for each in (text, headers.get("Date", ""))]
         return max(0.0, (moments[0] - moments[1]).total_seconds())
     except (ValueError, TypeError):
+        return _until_reset(headers)
+
+
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    """Read when a limit that is used up is reset: in a number of seconds, or at a Unix time."""
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    if headers.get("X-RateLimit-Remaining", "").strip() != "0" or not _digits(reset):
         return None
+    seconds = float(reset[:12])
+    if seconds < _EPOCH:
+        return seconds
+    try:
+        return max(0.0, seconds - parsedate_to_datetime(headers.get("Date", "")).timestamp())
+    except (ValueError, TypeError):
+        return None
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _named(cause: BaseException, where: str) -> str:

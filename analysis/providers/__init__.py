@@ -4,15 +4,19 @@ The protocol every provider keeps, and the table of their names. Providers do no
 what those that speak HTTP share is in `connection.py`.
 """
 
+import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from analysis.errors import QueryError
-from analysis.model import Outcome
+from analysis.model import Outcome, ProviderSpec
 from analysis.plugins import PluginTable
 
 #: What a provider is given of a Secret, where it names no keys of its own.
 SECRET_KEYS = ("token", "username", "password")
+
+_REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 
 
 class Provider(Protocol):
@@ -22,7 +26,10 @@ class Provider(Protocol):
     in what is answered or raised.
 
     A provider may name the keys that it is given of its template's Secret, as a tuple
-    `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster.
+    `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster. It may
+    have a `home`, the address of a store that templates need not name, in which `{region}` stands
+    for the template's region, and a class method `check` that raises a `QueryError` for a spec
+    that it cannot work with.
     """
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
@@ -45,7 +52,7 @@ class Provider(Protocol):
 
 
 class ProviderDefaults:
-    """What a provider of a third party may leave out: nothing is prepared, and nothing is open."""
+    """What a provider may leave out: nothing is prepared, and nothing is open."""
 
     async def prepare(self, _query: str, _interval: timedelta) -> None:
         """Do nothing."""
@@ -58,6 +65,11 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
     group="tidegate.providers",
     defaults="analysis.providers:ProviderDefaults",
     builtin={
+        "datadog": "analysis.providers.datadog:DatadogProvider",
+        "dynatrace": "analysis.providers.dynatrace:DynatraceProvider",
+        "graphite": "analysis.providers.graphite:GraphiteProvider",
+        "influxdb": "analysis.providers.influxdb:InfluxProvider",
+        "newrelic": "analysis.providers.newrelic:NewRelicProvider",
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",
     },
@@ -71,8 +83,44 @@ def secret_keys(name: str) -> tuple[str, ...]:
         UnknownPlugin: no provider has this name.
         QueryError: its package cannot be loaded.
     """
+    return tuple(getattr(_loaded(name), "secret_keys", SECRET_KEYS))
+
+
+def address_of(spec: ProviderSpec) -> str:
+    """Give the address of a spec, or that of its provider's store; empty where it must be named.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: its package cannot be loaded, or it needs a region.
+    """
+    home = str(getattr(_loaded(spec.type), "home", ""))
+    if spec.address or "{region}" not in home:
+        return spec.address or home
+    if _REGION.fullmatch(spec.region) is None:
+        raise QueryError(
+            f"provider.region: {spec.region[:63]!r} is none of {spec.type}; write one such as "
+            "us-east-1"
+        )
+    return home.replace("{region}", spec.region)
+
+
+def check(spec: ProviderSpec) -> None:
+    """Find out whether a provider can work with a spec, without asking anything.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: it cannot; says what to write.
+    """
+    checks = getattr(_loaded(spec.type), "check", None)
+    if checks is not None:
+        checks(spec)
+    elif spec.options:
+        name = min(dict(spec.options))
+        raise QueryError(f"provider.options.{name}: provider {spec.type} reads no options")
+
+
+def _loaded(name: str) -> Callable[..., Provider]:
     try:
-        provider = PROVIDERS.load(name)
+        return PROVIDERS.load(name)
     except (ImportError, AttributeError) as error:
         raise QueryError(f"provider {name!r} cannot be loaded: {error}") from error
-    return tuple(getattr(provider, "secret_keys", SECRET_KEYS))

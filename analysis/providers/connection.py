@@ -7,25 +7,38 @@ import ssl
 from collections.abc import Mapping
 from functools import partial
 
-from analysis.authentication import AUTHORIZATION, basic, bearer
+from analysis.authentication import basic, bearer
 from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.http import exchange
 from analysis.http.clients import Clients
 from analysis.http.exchange import HttpAnswer, HttpRequest, Unanswered, Unsendable
 from analysis.http.transport import guarded_client
-from analysis.model import ProviderSpec
+from analysis.model import Credentials, ProviderSpec
 from analysis.secrecy import shown_address
 
 #: A longer answer is no answer to a query of one value, nor a page of one process's metrics.
 MOST_BYTES = 64 * 1024 * 1024
 
+Headers = tuple[tuple[str, str], ...]
+
 
 class ProviderConnection:
-    """The way to the addresses of one spec; `connections` are kept for exchanges to come."""
+    """The way to the addresses of one spec; `connections` are kept for exchanges to come.
 
-    def __init__(self, spec: ProviderSpec, *, connections: int = 8, proxies: bool = True) -> None:
+    `presented` are the headers that carry the credentials, of a store that takes neither a bearer
+    token nor a password.
+    """
+
+    def __init__(
+        self,
+        spec: ProviderSpec,
+        *,
+        connections: int = 8,
+        proxies: bool = True,
+        presented: Headers | None = None,
+    ) -> None:
         self._spec = spec
-        self._headers = headers_of(spec)
+        self._headers = headers_of(spec, presented)
         self._clients = Clients(
             partial(guarded_client, spec.egress, verify=tls_context(spec), proxies=proxies),
             kept=connections,
@@ -37,10 +50,11 @@ class ProviderConnection:
         *,
         parameters: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> HttpAnswer:
-        """Get an address, or post a form to it, whatever the status; all within the time limit.
+        """Get an address, or post a form or content to it, whatever the status, in time.
 
         Raises:
             QueryError: the address cannot be asked as it is written.
@@ -54,6 +68,7 @@ class ProviderConnection:
             where=where,
             parameters=parameters,
             form=form,
+            content=content,
             headers=(*self._headers, *(headers or {}).items()),
             seconds=self._spec.timeout.total_seconds() if seconds is None else seconds,
             most_bytes=MOST_BYTES,
@@ -75,24 +90,28 @@ class ProviderConnection:
         await self._clients.close()
 
 
-def headers_of(spec: ProviderSpec) -> tuple[tuple[str, str], ...]:
+def headers_of(spec: ProviderSpec, presented: Headers | None = None) -> Headers:
     """Give the headers that a spec asks for, with its credentials; these win over its headers.
 
     Raises:
         QueryError: HTTP cannot carry one of them.
     """
+    if presented is None:
+        presented = _presented(spec.credentials)
+    presented = tuple((name, header_text("credentials", value)) for name, value in presented)
     headers = tuple(
         (header_text("name", name), header_text(name, value)) for name, value in spec.headers
     )
-    credentials = spec.credentials
+    taken = {name.lower() for name, _ in presented}
+    return (*(each for each in headers if each[0].lower() not in taken), *presented)
+
+
+def _presented(credentials: Credentials) -> Headers:
     if credentials.token:
-        authorization = bearer(header_text("credentials", credentials.token))
-    elif credentials.username:
-        authorization = basic(credentials.username, credentials.password or "")
-    else:
-        return headers
-    others = (each for each in headers if each[0].lower() != AUTHORIZATION.lower())
-    return (*others, authorization)
+        return (bearer(credentials.token),)
+    if credentials.username:
+        return (basic(credentials.username, credentials.password or ""),)
+    return ()
 
 
 def tls_context(spec: ProviderSpec) -> ssl.SSLContext:

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 
-from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
+from analysis.errors import Ambiguous, AnalysisError, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
+from analysis.providers import refusals
 from analysis.providers.connection import ProviderConnection, bad_address
 from analysis.secrecy import shown_address, shown_text
 
@@ -20,6 +21,8 @@ from analysis.secrecy import shown_address, shown_text
 LONGEST_IN_ADDRESS = 4000
 #: How many warnings a sample carries.
 MOST_WARNINGS = 5
+#: What its address must be.
+ROOT = "the root of a Prometheus API"
 
 
 class PrometheusProvider:
@@ -69,36 +72,15 @@ class PrometheusProvider:
 
 def refusal(answer: HttpAnswer, where: str, spec: ProviderSpec) -> AnalysisError:
     """Name a status other than 200, with the server's own words where it has any."""
-    words = shown_text(_own_words(answer), spec.secrets)
-    told = f"{where} answers {answer.status}" + (f" ({words})" if words else "")
-    match answer.status:
-        case 401 | 403:
-            return QueryError(f"{told}: check the credentials")
-        case 404:
-            return QueryError(f"{told}: check that the address is the root of a Prometheus API")
-        case status if 300 <= status < 400:
-            leads = f" to {shown_address(answer.location)}" if answer.location else ""
-            return QueryError(
-                f"{told}: it redirects{leads}, and redirects are not followed; "
-                "write the final address"
-            )
-        case 400 | 405 | 413 | 414 | 422:
-            return QueryError(f"{told}: correct the query")
+    return refusals.refusal(answer, where, words=_words, secrets=spec.secrets, root=ROOT)
+
+
+def _words(payload: Any) -> str:
+    match payload:
+        case {"errorType": str(kind), "error": str(text)}:
+            return f"{kind}: {text}"
         case _:
-            return ProviderUnavailable(told)
-
-
-def _own_words(answer: HttpAnswer) -> str:
-    """Give what Prometheus says of an error; of any other page only what it is, and how long."""
-    try:
-        match orjson.loads(answer.body):
-            case {"errorType": str(kind), "error": str(text)}:
-                return f"{kind}: {text}"
-    except orjson.JSONDecodeError:
-        pass
-    if not answer.body:
-        return ""
-    return f"{len(answer.body)} bytes of {answer.media_type or 'no media type'}"
+            return ""
 
 
 def _payload(answer: HttpAnswer, where: str) -> dict[str, Any]:
@@ -107,7 +89,7 @@ def _payload(answer: HttpAnswer, where: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise QueryError(
             f"{where} answers with {answer.media_type or 'something'} that is no JSON; check that "
-            "the address is the root of a Prometheus API"
+            f"the address is {ROOT}"
         ) from error
     if not isinstance(payload, dict) or payload.get("status") != "success":
         raise unexpected(where)
@@ -126,7 +108,7 @@ def _outcome(data: Any, at: datetime, warnings: tuple[str, ...], where: str) -> 
                 "such as with histogram_quantile()"
             )
         case {"resultType": "vector", "result": [_, _, *_] as series}:
-            raise QueryError(
+            raise Ambiguous(
                 f"the query gives {len(series)} series where one is expected; aggregate them, "
                 "such as with sum()"
             )
@@ -161,6 +143,5 @@ def _remarked(reason: str, warnings: tuple[str, ...]) -> str:
 def unexpected(where: str) -> QueryError:
     """Say that what came back is not what this API answers."""
     return QueryError(
-        f"{where} answers with JSON that is no answer of Prometheus; check that the address is the "
-        "root of a Prometheus API"
+        f"{where} answers with JSON that is no answer of Prometheus; check that the address is {ROOT}"
     )

@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import PLUGIN, Flag, Form, HeaderName, HeaderValue, Span, Text, Url
+from canary.api.fields import (
+    PLUGIN,
+    Flag,
+    Form,
+    HeaderName,
+    HeaderValue,
+    Span,
+    Text,
+    Url,
+)
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
 from canary.api.rules import PROMETHEUS_HAS_ADDRESS, rules
 
@@ -18,7 +27,7 @@ class MetricProvider(ApiModel):
     type: Annotated[
         str, Form(PLUGIN, "write the name of a metric provider, such as prometheus", maximum=63)
     ] = Field(
-        description="The metric provider that asks the store, such as prometheus or scrape.",
+        description="The metric provider that asks the store, such as prometheus or datadog.",
     )
     address: Url | None = Field(default=None, description="Address of the metric store.")
     headers: dict[
@@ -31,9 +40,15 @@ class MetricProvider(ApiModel):
     secret_ref: SecretReference | None = Field(
         default=None,
         description="A Secret in the template's namespace. The provider is given `token`, or "
-        "`username` and `password`, or the keys that a plug-in names instead.",
+        "`username` and `password`, or the keys that it names instead, such as `datadog_api_key`.",
     )
     region: Text | None = Field(default=None, description="Region of the store (CloudWatch).")
+    options: dict[Text, Annotated[str, Field(strict=True, min_length=1, max_length=1024)]] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="What else the provider must know, such as `reduce: sum`. Each provider names "
+        "the options that it reads, and refuses others.",
+    )
     insecure_skip_verify: Flag = Field(
         default=False, description="Whether the certificate of the address is accepted unseen."
     )

@@ -30,13 +30,8 @@ LATER: Mapping[str, frozenset[str]] = {
     "tidegate.providers": frozenset(
         {
             "cloudwatch",
-            "datadog",
-            "dynatrace",
             "externalmetrics",
-            "graphite",
-            "influxdb",
             "keptn",
-            "newrelic",
             "splunk",
             "stackdriver",
         }

@@ -355,7 +355,7 @@ class Controller:
     def _observe_query(self, metric: Metric, seconds: float, outcome: Outcome) -> None:
         error = ""
         if isinstance(outcome, QueryFailure):
-            error = "unavailable" if outcome.retryable else "refused"
+            error = outcome.kind.value
             place = {"canary": metric.asked_by}
             log.warning("query of %s: %s", metric.name, outcome.reason, extra=place)
         namespace, _, name = metric.asked_by.partition("/")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from analysis.builtin import builtin, legacy_range, unit
@@ -18,7 +18,7 @@ from analysis.model import (
     ProviderSpec,
     Verdict,
 )
-from analysis.providers import SECRET_KEYS, secret_keys
+from analysis.providers import SECRET_KEYS, address_of, check, secret_keys
 from analysis.template import TemplateContext, render
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
@@ -133,28 +133,43 @@ class QueryBuilder:
                 type=self._stores.type, address=self._stores.address, targets=self._stores.targets
             )
         provider = template.spec.provider
-        address = provider.address or ""
-        secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
-        values: Mapping[str, str] = {}
-        if secret is not None:
-            values = self._presented(record, secret, address, secret_keys(provider.type))
-        return ProviderSpec(
+        spec = ProviderSpec(
             type=provider.type,
-            address=address,
+            address=provider.address or "",
             headers=tuple(
                 (name, value) for name, values in provider.headers.items() for value in values
-            ),
-            credentials=Credentials(
-                token=values.get("token"),
-                username=values.get("username"),
-                password=values.get("password"),
-                others=tuple((k, v) for k, v in values.items() if k not in SECRET_KEYS),
             ),
             insecure_skip_verify=provider.insecure_skip_verify,
             ca_bundle=provider.ca_bundle,
             timeout=provider.timeout,
-            targets=(provider.address,) if provider.address else self._stores.targets,
-            egress=self._egress if provider.address else UNRESTRICTED,
+            region=provider.region or "",
+            options=tuple(sorted(provider.options.items())),
+        )
+        address = address_of(spec)
+        spec = replace(
+            spec,
+            address=address,
+            credentials=await self._credentials(record, template, address),
+            targets=(address,) if address else self._stores.targets,
+            egress=self._egress if address else UNRESTRICTED,
+        )
+        check(spec)
+        return spec
+
+    async def _credentials(
+        self, record: CanaryRecord, template: MetricTemplate, address: str
+    ) -> Credentials:
+        """Read what a store is presented."""
+        provider = template.spec.provider
+        secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
+        if secret is None:
+            return Credentials()
+        values = self._presented(record, secret, address, secret_keys(provider.type))
+        return Credentials(
+            token=values.get("token"),
+            username=values.get("username"),
+            password=values.get("password"),
+            others=tuple((k, v) for k, v in values.items() if k not in SECRET_KEYS),
         )
 
     def _presented(

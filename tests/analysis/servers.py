@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -22,6 +22,7 @@ class FakeServer:
     address: str = ""
     requests: list[web.Request] = field(default_factory=list)
     parameters: list[dict[str, str]] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
     _runner: web.AppRunner | None = None
 
     async def start(self, *, tls: bool = False) -> None:
@@ -48,19 +49,25 @@ class FakeServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        self.contents.append(await request.read())
         form = await request.post() if request.method == "POST" else {}
         self.parameters.append({**request.query, **{key: str(form[key]) for key in form}})
         return await self.handler(request)
 
 
-def says(body: object, status: int = 200, media_type: str = "application/json") -> Handler:
+def says(
+    body: object,
+    status: int = 200,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> Handler:
     """Answer with a body: text or bytes as they are, all else as JSON."""
     if isinstance(body, str):
         body = body.encode()
     payload = body if isinstance(body, bytes) else orjson.dumps(body)
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=payload, status=status, content_type=media_type)
+        return web.Response(body=payload, status=status, content_type=media_type, headers=headers)
 
     return answer
 

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.errors import Busy, ProviderUnavailable, QueryError
+from analysis.errors import Busy, FailureKind, ProviderUnavailable, QueryError
 from analysis.model import (
     Ask,
     Bounds,
@@ -328,7 +328,7 @@ async def test_preparing_tells_providers_and_gives_what_stands_against_it(provid
     script = a_script(raises(QueryError("no query")))
     failures = await providers.prepare([a_metric(script, "fine"), a_metric(script, "refused")])
     assert sorted(script.prepared) == ["fine", "refused"]
-    assert failures == (QueryFailure(reason="no query", retryable=False),)
+    assert failures == (QueryFailure(reason="no query", kind=FailureKind.QUERY),)
 
 
 async def test_closing_closes_every_provider_once():

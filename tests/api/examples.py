@@ -347,6 +347,7 @@ GOOD_TEMPLATES: dict[str, JsonObject] = {
                 "insecureSkipVerify": True,
                 "caBundle": PEM + PEM,
                 "timeout": "10s",
+                "options": {"reduce": "sum", "settle": "2m"},
             }
         },
     ),
@@ -994,6 +995,9 @@ BAD_TEMPLATES: dict[str, Bad] = {
         "provider.headers.X-Scope-OrgID",
         "(hidden)",
         "write a list",
+    ),
+    "an option that is no text": _bad_template(
+        {"provider/options": {"reduce": 1}}, "provider.options.reduce", "1", "write text"
     ),
     "a time limit of no time": Bad(
         obj=patched(a_template(), {"provider/timeout": "0s"}),

@@ -58,7 +58,7 @@ def test_a_metric_store_of_a_later_version_is_told_so(name):
     template = parse_metric_template(patched(a_template(), {"provider/type": name}))
     (problem,) = missing_plugins(template)
     assert str(problem).startswith(
-        f"spec.provider.type: {name!r}: this version does not support it; name one of prometheus,"
+        f"spec.provider.type: {name!r}: this version does not support it; name one of "
     )
 
 

@@ -180,7 +180,7 @@ async def test_where_no_metric_can_be_read_that_is_a_failure(
         ("--router", "there is no router 'nope'; name one of gatewayapi, istio,"),
         (
             "--metrics-provider",
-            "there is no metric provider 'nope'; name one of prometheus, scrape",
+            "there is no metric provider 'nope'; name one of ",
         ),
         ("--plugins", "there is no installed plug-in 'nope'; install the package that brings it"),
     ],

@@ -66,9 +66,9 @@ async def test_a_template_is_told_as_it_breaks_and_a_release_waits_until_it_is_m
         assert (await world.status())["phase"] == "Initialized"
         assert await waits(world) == "ReferenceBroken"
 
-        await world.api.create(template(type="influxdb"), TEMPLATE)
+        await world.api.create(template(type="promethoos"), TEMPLATE)
         for spec, remedy in (
-            (None, "there is no metric provider 'influxdb'; name one of prometheus, scrape"),
+            (None, "there is no metric provider 'promethoos'; name one of "),
             (template('{{ printf "%s" name }}')["spec"], "printf"),
             (template(secretRef={"name": "store"})["spec"], f"Secret {DEMO}/store does not exist"),
         ):

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.builtin import UNITS, builtin
+from analysis.durations import format_duration
 from analysis.errors import PLUGIN_NOUNS, QueryError
 from analysis.judges import JUDGES
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
+from analysis.providers.store import OPTIONS, StoreProvider
 from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
@@ -75,6 +77,26 @@ def _routers() -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", summary, kinds
 
 
+def _stores() -> Iterator[tuple[str, ...]]:
+    """Say what each store that answers queries over HTTP must know, and what it can be told."""
+    yield "type", "address", "keys of the Secret", "options", "settle"
+    yield ("---",) * 5
+    for name in PROVIDERS.names():
+        provider: Any = PROVIDERS.load(name)
+        if issubclass(provider, StoreProvider):
+            keys = (
+                f"**`{k}`**" if k in provider.required else f"`{k}`" for k in provider.secret_keys
+            )
+            options = sorted(set(provider.options) - set(OPTIONS))
+            yield (
+                f"`{name}`",
+                f"`{provider.home}`" if provider.home else "must be given",
+                ", ".join(keys),
+                ", ".join(f"`{each}`" for each in options),
+                format_duration(provider.settle),
+            )
+
+
 def _queries() -> Iterator[tuple[str, ...]]:
     """Say which series the built-in metrics are computed from; alike routers share a row."""
     yield "routers", *(f"`{metric}`" for metric in UNITS)
@@ -102,4 +124,5 @@ _TABLES = {
     "built-in": _built_in,
     "routers": _routers,
     "queries": _queries,
+    "stores": _stores,
 }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.errors import FailureKind
 from analysis.judges import JUDGES
 from analysis.judges.threshold import ThresholdJudge
 from analysis.model import (
@@ -111,10 +112,10 @@ def test_no_data_takes_the_verdict_of_on_no_data(outcome, says, policy, verdict)
     ("policy", "verdict"),
     [(NoDataPolicy.FAIL, FAIL), (NoDataPolicy.HOLD, INCONCLUSIVE), (NoDataPolicy.PASS, PASS)],
 )
-@pytest.mark.parametrize("retryable", [True, False])
-def test_an_outage_takes_the_verdict_of_on_error(policy, verdict, retryable):
+@pytest.mark.parametrize("kind", FailureKind)
+def test_an_outage_takes_the_verdict_of_on_error(policy, verdict, kind):
     metric = a_metric(1, on_error=policy, on_no_data=NoDataPolicy.FAIL)
-    check = judged(metric, QueryFailure(reason="refused", retryable=retryable))
+    check = judged(metric, QueryFailure(reason="refused", kind=kind))
     assert (check.verdict, check.value) == (verdict, None)
     assert check.message == f"request success rate could not be asked: refused (onError: {policy})"
 
@@ -176,7 +177,7 @@ def test_the_number_in_a_message_lies_where_the_value_lies(value, bound):
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(a_sample, values),
     st.builds(NoData, reason=st.text(), warming_up=st.booleans()),
-    st.builds(QueryFailure, reason=st.text(), retryable=st.booleans()),
+    st.builds(QueryFailure, reason=st.text(), kind=st.sampled_from(FailureKind)),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
+from analysis.errors import AnalysisError, LoginRefused, ProviderUnavailable, QueryError
 from analysis.model import Ask, Bounds, Metric, NoData, Outcome, ProviderSpec, Sample, Verdict
 from analysis.providers.prometheus import PrometheusProvider
 from tests.analysis.servers import data, overflows, says, vector
@@ -137,8 +137,8 @@ async def test_an_answer_that_is_no_value_is_refused_by_name(answer, says_so, se
     [
         pytest.param(400, {"status": "error", "errorType": "bad_data", "error": "1:5: parse error"}, QueryError, "400 (bad_data: 1:5: parse error): correct the query", id="a query that cannot be parsed"),
         pytest.param(422, {"status": "error", "errorType": "execution", "error": "too many"}, QueryError, "422 (execution: too many)", id="a query that cannot be executed"),
-        pytest.param(401, "who are you?", QueryError, "401 (12 bytes of application/json): check the credentials", id="no credentials"),
-        pytest.param(403, "", QueryError, "403: check the credentials", id="wrong credentials"),
+        pytest.param(401, "who are you?", LoginRefused, "401 (12 bytes of application/json): check the credentials", id="no credentials"),
+        pytest.param(403, "", LoginRefused, "403: check the credentials", id="wrong credentials"),
         pytest.param(404, "404 page not found", QueryError, "root of a Prometheus API", id="another API"),
         pytest.param(302, "", QueryError, "redirects are not followed", id="a redirect"),
         pytest.param(503, {"status": "error", "errorType": "timeout", "error": "query timed out"}, ProviderUnavailable, "503 (timeout: query timed out)", id="a query that took too long"),

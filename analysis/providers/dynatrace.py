@@ -1,0 +1,63 @@
+"""Provider `dynatrace`: one value from a metric selector of Dynatrace's Metrics API v2."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from analysis.errors import Partial
+from analysis.providers.connection import Headers
+from analysis.providers.series import Point, Series, number
+from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.windows import Window
+
+
+class DynatraceProvider(StoreProvider):
+    """Ask an environment for one value over the window: at resolution `Inf`."""
+
+    required: ClassVar[tuple[str, ...]] = ("dynatrace_token",)
+    secret_keys = required
+    root = "that of a Dynatrace environment, such as https://ENVIRONMENT.live.dynatrace.com"
+    settle = timedelta(seconds=120)
+    bucket = timedelta(seconds=60)
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give the token."""
+        return (("Authorization", f"Api-Token {keys['dynatrace_token']}"),)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask over the window."""
+        return Request(
+            path="/api/v2/metrics/query",
+            parameters={
+                "metricSelector": query.strip(),
+                "resolution": "Inf",
+                "from": str(int(window.start.timestamp()) * 1000),
+                "to": str(int(window.end.timestamp()) * 1000),
+            },
+        )
+
+    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - a value over it
+        """Read the series of every metric that the selector has found."""
+        if payload.get("nextPageKey"):
+            raise Partial(f"{self._where} answers with more than a page of series; aggregate them")
+        found = payload["result"]
+        return Reading(
+            series=[_series(each["values"]) for metric in found for each in metric["data"]],
+            warnings=tuple(text for metric in found for text in metric.get("warnings") or ()),
+        )
+
+    def words(self, payload: Any) -> str:
+        """Find the message, and what it says of each part of the request."""
+        match payload:
+            case {"error": {"message": str(message), "constraintViolations": [*violations]}}:
+                return "; ".join((message, *(str(each["message"]) for each in violations)))
+            case {"error": {"message": str(message)}}:
+                return message
+            case _:
+                return ""
+
+
+def _series(values: Any) -> Series:
+    """Read values, oldest first; their times are the ends of slots, the last of which may be late."""
+    known = [value for value in map(number, values) if value is not None]
+    return (Point(known[-1]),) if known else ()

@@ -1,0 +1,76 @@
+"""Provider `graphite`: one value from Graphite's render API, or from what speaks it.
+
+A query is what stands behind the `?` of an address of that API: `target=sumSeries(a.*)`.
+"""
+
+import json
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from analysis.errors import QueryError
+from analysis.http.exchange import HttpAnswer
+from analysis.providers.series import Point, Series, number
+from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.windows import Window
+
+
+class GraphiteProvider(StoreProvider):
+    """Ask Graphite for the newest point of the window, unless the query has a `from` of its own."""
+
+    root = "the root of a Graphite server"
+    settle = timedelta(seconds=60)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Post the query as a form, for targets may be long."""
+        # Queries are broken into lines for people; Graphite reads a blank where a line ends.
+        asked = parse_qsl(" ".join(query.split()), keep_blank_values=True)
+        named = {name for name, _ in asked}
+        if "target" not in named:
+            raise QueryError(
+                "the query has no target; write it as target=..., such as target=sumSeries(a.*)"
+            )
+        ours = {
+            "from": str(int(window.start.timestamp())),
+            "until": str(int(window.end.timestamp())),
+            "format": "json",
+        }
+        form = [(name, value.strip()) for name, value in asked if name != "format"]
+        form += [(name, value) for name, value in ours.items() if name not in named - {"format"}]
+        return Request(
+            path="/render",
+            content=urlencode(form).encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+
+    def decode(self, answer: HttpAnswer) -> Any:
+        """Decode JSON in which infinity is written as 1e9999."""
+        return json.loads(answer.body)
+
+    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - it was asked for
+        """Read a list of series."""
+        if isinstance(payload, dict) and (said := self.words(payload)):
+            raise QueryError(f"{self._where} refuses the query: {self.shown(said)}")
+        return Reading(series=[_series(each["datapoints"]) for each in _listed(payload)])
+
+    def words(self, payload: Any) -> str:
+        """Find the one error that what speaks Graphite's API says in JSON."""
+        match payload:
+            case {"error": str(text)}:
+                return text
+            case _:
+                return ""
+
+
+def _listed(payload: Any) -> list[Any]:
+    if not isinstance(payload, list):
+        raise TypeError("Graphite answers with a list")
+    return payload
+
+
+def _series(points: Any) -> Series:
+    """Read points, oldest first; each stands for the time until the next one."""
+    times = [float(at) for _, at in points]
+    step = min((later - earlier for earlier, later in pairwise(times)), default=0.0)
+    return tuple(Point(number(value), float(at), max(step, 0.0)) for value, at in points)

@@ -1,0 +1,208 @@
+"""Provider `influxdb`: one value from InfluxDB, in Flux (2), InfluxQL (1, 3) or SQL (3).
+
+The option `language` says which; Flux where there is none. Flux looks back from the end of the
+window: `range(start: -1m)`. In InfluxQL and SQL the window is `$start` and `$end`:
+`WHERE time >= $start AND time < $end`.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from analysis.authentication import AUTHORIZATION, basic
+from analysis.errors import ProviderUnavailable, QueryError
+from analysis.http.exchange import HttpAnswer
+from analysis.model import ProviderSpec
+from analysis.providers.connection import Headers
+from analysis.providers.series import Point, Series, number
+from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.windows import Window
+
+_NUMBERS = ("double", "long", "unsignedLong")
+_JSON = {"Content-Type": "application/json"}
+_NOT_A_COUNT = "SELECT a single number: an aggregate such as SUM(requests)"
+
+
+class InfluxProvider(StoreProvider):
+    """Ask InfluxDB with a token, or in version 1 with a user and a password."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("token", "org", "username", "password")
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "database", "language", "org")
+    root = "the root of an InfluxDB server"
+    settle = timedelta(seconds=20)
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out whether what its language needs is there."""
+        super().check(spec)
+        options = dict(spec.options)
+        language = options.get("language", "flux")
+        if language not in {"flux", "influxql", "sql"}:
+            raise QueryError("provider.options.language: write flux, influxql or sql")
+        if language == "flux" and not (options.get("org") or secret_of(spec).get("org")):
+            raise QueryError(
+                "provider influxdb needs an organization: add the key org to the Secret, or write "
+                "the option org"
+            )
+        if language != "flux" and not options.get("database"):
+            raise QueryError(f"provider.options.database: {language} needs one; write its name")
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give the token as version 2 takes it, which version 3 takes, too."""
+        if keys.get("token"):
+            return ((AUTHORIZATION, f"Token {keys['token']}"),)
+        if keys.get("username"):
+            return (basic(keys["username"], keys.get("password", "")),)
+        return ()
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask in the language of the query."""
+        match self._options.get("language", "flux"):
+            case "influxql":
+                return self._influxql(query, window)
+            case "sql":
+                asked = {"db": self._options["database"], "q": query, "format": "json"}
+                content = orjson.dumps(asked | {"params": _bound(query, window)})
+                return Request(path="/api/v3/query_sql", content=content, headers=_JSON)
+            case _:
+                return self._flux(query, window)
+
+    def _flux(self, query: str, window: Window) -> Request:
+        asked = {
+            "query": query,
+            "type": "flux",
+            "now": window.end.isoformat(),
+            "dialect": {"annotations": ["datatype"], "header": True},
+        }
+        return Request(
+            path="/api/v2/query",
+            parameters={"org": self._options.get("org") or self._keys["org"]},
+            content=orjson.dumps(asked),
+            headers={**_JSON, "Accept": "application/csv"},
+        )
+
+    def _influxql(self, query: str, window: Window) -> Request:
+        parameters = {"db": self._options["database"], "q": query, "epoch": "ms"}
+        if bound := _bound(query, window):
+            parameters["params"] = orjson.dumps(bound).decode()
+        return Request(path="/query", parameters=parameters)
+
+    def decode(self, answer: HttpAnswer) -> Any:
+        """Decode the tables of Flux, which are CSV; all else is JSON."""
+        if self._options.get("language", "flux") != "flux":
+            return orjson.loads(answer.body)
+        text = answer.body.decode()
+        try:
+            return list(csv.reader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+
+    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - it was asked for
+        """Read what the language answers with."""
+        match self._options.get("language", "flux"):
+            case "influxql":
+                return Reading(series=list(self._statements(payload)))
+            case "sql":
+                return Reading(series=[(_only(row),) for row in _rows(payload)])
+            case _:
+                return Reading(series=list(self._tables(payload)))
+
+    def _tables(self, lines: list[list[str]]) -> Iterator[Series]:
+        """Read annotated CSV: blocks of tables, each block with a header of its own."""
+        tables: dict[tuple[int, str, str], list[Point]] = {}
+        types: list[str] = []
+        header: list[str] = []
+        block = 0
+        for line in lines:
+            if not any(line):
+                header, block = [], block + 1
+            elif line[0].startswith("#"):
+                types = line
+            elif not header:
+                header = line
+                if "error" not in header and "_value" not in header:
+                    raise ValueError("no table of Flux")
+            else:
+                row = dict(zip(header, line, strict=False))
+                self._fail_with(row)
+                kind = dict(zip(header, types, strict=False)).get("_value", "double")
+                if kind not in _NUMBERS:
+                    raise QueryError(
+                        f"the query gives values of the type {self.shown(kind)} where numbers are "
+                        "expected; convert them, such as with toFloat()"
+                    )
+                key = (block, row.get("result", ""), row.get("table", ""))
+                tables.setdefault(key, []).append(_point(row))
+        yield from (_in_order(points) for points in tables.values())
+
+    def _fail_with(self, row: Mapping[str, str]) -> None:
+        """Raise what went wrong while a query was answered with status 200."""
+        if row.get("error"):
+            raise ProviderUnavailable(
+                f"{self._where} gave up in the middle of its answer: {self.shown(row['error'])}"
+            )
+
+    def _statements(self, payload: Any) -> Iterator[Series]:
+        """Read the series of statements; a statement that failed says so with status 200."""
+        for result in payload["results"]:
+            if "error" in result:
+                raise QueryError(f"{self._where} refuses the query: {self.shown(result['error'])}")
+            for each in result.get("series") or ():
+                if len(each["columns"]) != 2:
+                    raise QueryError(
+                        f"the query gives {len(each['columns']) - 1} fields; {_NOT_A_COUNT}"
+                    )
+                yield _in_order([Point(number(value), at / 1000) for at, value in each["values"]])
+
+    def words(self, payload: Any) -> str:
+        """Find what any of the versions says."""
+        match payload:
+            case {"code": str(code), "message": str(message)}:
+                return f"{code}: {message}"
+            case {"error": str(text)}:
+                return text
+            case _:
+                return ""
+
+
+def _bound(query: str, window: Window) -> dict[str, str]:
+    """Bind the parameters that a query uses."""
+    bounds = {"start": window.start, "end": window.end}
+    return {
+        name: moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for name, moment in bounds.items()
+        if re.search(rf"\${name}\b", query)
+    }
+
+
+def _rows(payload: Any) -> list[Any]:
+    """Give the rows of SQL."""
+    if not isinstance(payload, list):
+        raise TypeError("SQL is answered with a list of rows")
+    return payload
+
+
+def _only(row: Mapping[str, Any]) -> Point:
+    """Read the one number of a row; what is text, and its time, tells what it is about."""
+    values = [v for key, v in row.items() if key != "time" and not isinstance(v, str)]
+    if len(values) != 1:
+        raise QueryError(f"the query gives {len(values)} numbers a row; {_NOT_A_COUNT}")
+    return Point(number(values[0]))
+
+
+def _point(row: Mapping[str, str]) -> Point:
+    time = row.get("_time") or row.get("_stop")
+    at = datetime.fromisoformat(time).timestamp() if time else None
+    return Point(float(row["_value"]) if row["_value"] else None, at)
+
+
+def _in_order(points: list[Point]) -> Series:
+    """Give the newest point that has a value; which times it may have, the query has said."""
+    known = [each for each in points if each.value is not None]
+    newest = max(known, key=lambda each: each.at or 0.0, default=None)
+    return (Point(newest.value),) if newest is not None else ()
