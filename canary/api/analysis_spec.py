@@ -159,6 +159,12 @@ class Analysis(ApiModel):
         description="Pods that crash, or whose image cannot be pulled, roll back at once (fast) or "
         "when the progress deadline ends (deadline).",
     )
+    hold_timeout: Annotated[timedelta, Span(timedelta(seconds=1))] | None = Field(
+        default=None,
+        description="How long anything but a gate or a person may hold a run before it is rolled "
+        "back: a missing verdict, a route that is late or rejected, pods that are lost; "
+        "progressDeadlineSeconds when left out.",
+    )
     match: tuple[HttpMatch, ...] = Field(
         default=(),
         max_length=64,

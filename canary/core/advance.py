@@ -45,7 +45,7 @@ def _await_primary(situation: Situation, share: int) -> Situation:
         f"waiting for more pods of {situation.spec.primary_name} to be ready: it has too few for "
         f"{share} % of the traffic"
     )
-    held = situation.hold(why.PRIMARY_SHORT, message, situation.progress_deadline)
+    held = situation.hold(why.PRIMARY_SHORT, message, situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.PRIMARY_SHORT, timed_out(message))
     return held.look_again()

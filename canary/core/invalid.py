@@ -30,7 +30,7 @@ def without_spec(situation: Situation) -> Situation | None:
     if not situation.facts.unguided or situation.status.phase not in _JUDGED:
         return None
     message = "waiting for a valid spec: the one that the run began with is no longer known"
-    held = situation.hold(why.SPEC_INVALID, message, situation.progress_deadline)
+    held = situation.hold(why.SPEC_INVALID, message, situation.hold_timeout)
     if not held.overdue:
         return held
     return roll_back(held, INVALID, timed_out(message))

@@ -16,14 +16,15 @@ from functools import partial
 from types import MappingProxyType
 
 from canary.api.people import WebhookType
-from canary.api.status import Severity, Stage
+from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import asked_again_at
+from canary.core.ending import roll_back
 from canary.core.gates import ask_gate, shut
 from canary.core.phases import IDLE
 from canary.core.plan import Gate
 from canary.core.references import unjudgeable
-from canary.core.situation import Situation
+from canary.core.situation import Situation, timed_out
 from canary.core.wishes import Granted, Leave, Wish, Withheld
 
 
@@ -128,6 +129,10 @@ def judgeable(situation: Situation) -> Granted | Withheld:
 
 def _hold_start(situation: Situation, withheld: Withheld) -> Situation:
     held = _wait(situation, withheld)
+    if situation.status.phase is Phase.WAITING:
+        held = held.hold(withheld.reason, withheld.message, situation.hold_timeout)
+    if held.overdue:
+        return roll_back(held, withheld.reason, timed_out(withheld.message))
     if situation.stage is Stage.HELD:
         return held
     reason = unjudgeable(situation)

@@ -70,7 +70,7 @@ def _await_route(situation: Situation) -> Situation:
     weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
     what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
     message = f"waiting for the route to {what} to the canary"
-    held = situation.progress(why.ROUTING, message)
+    held = situation.wait(why.ROUTING, situation.obstructed(message), situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))
     return held
@@ -197,7 +197,7 @@ def _inconclusive(situation: Situation, message: str) -> Situation:
     held = situation.with_run(analysis_passed=False).hold(
         why.ANALYSIS_INCONCLUSIVE,
         f"waiting for a verdict, at the weight as it is: {message}",
-        situation.progress_deadline,
+        situation.hold_timeout,
     )
     if held.overdue:
         return roll_back(held, "AnalysisInconclusive", f"No verdict in time: {message}")

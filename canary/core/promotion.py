@@ -111,7 +111,7 @@ def finalising(situation: Situation) -> Situation:
     """Finalising: the route turns, what is in flight ends, and the run is over."""
     if situation.status.canary_weight:
         message = "waiting for the primary to be ready again: the canary serves"
-        return situation.wait(why.PRIMARY_NOT_READY, message)
+        return situation.insist(why.PRIMARY_NOT_READY, message, blocked=why.PRIMARY_NOT_READY)
     routed = situation.facts.routed
     if situation.facts.refusal or (routed is not None and routed.exposes_canary()):
         return _await_route(situation)

@@ -4,6 +4,8 @@ What is done with a canary that is ready belongs to `look.py`, what follows a pa
 to `promotion.py`.
 """
 
+from datetime import timedelta
+
 from canary.api.analysis_spec import PodFailurePolicy
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
@@ -114,7 +116,7 @@ def _route_refused(situation: Situation) -> Situation:
     """Hold the weight where it is: the traffic that a higher one means would not come."""
     message = f"waiting for the route to be accepted: {situation.facts.refusal}"
     first = situation.stage is not Stage.REFUSED
-    held = situation.progress(why.ROUTE_REFUSED, message)
+    held = situation.wait(why.ROUTE_REFUSED, situation.obstructed(message), situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.ROUTE_REFUSED, timed_out(message))
     return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
@@ -135,14 +137,19 @@ def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
     if target.given_up:
         message = f"{target.name} did not progress within its own deadline{trouble}"
         return roll_back(situation, "ProgressDeadlineExceeded", message)
-    deadline = situation.spec.progress_deadline_seconds
-    late = situation.obstructed(f"{target.name} was not ready within {deadline} s{trouble}")
+    limit = _limit(situation).total_seconds()
+    late = situation.obstructed(f"{target.name} was not ready within {limit:.0f} s{trouble}")
     return _hold(
         situation,
         why.CANARY_NOT_READY,
         _unready(situation),
         late=("ProgressDeadlineExceeded", late),
     )
+
+
+def _limit(situation: Situation) -> timedelta:
+    """How long a canary may take to come up, or to come back once it has taken a step."""
+    return situation.hold_timeout if situation.begun else situation.progress_deadline
 
 
 def _target_missing(situation: Situation) -> Turn:
@@ -155,7 +162,7 @@ def _hold(situation: Situation, reason: str, message: str, *, late: tuple[str, s
 
     What has had traffic is judged meanwhile, as often as if it were ready, but only to fail.
     """
-    said, limit = situation.obstructed(message), situation.progress_deadline
+    said, limit = situation.obstructed(message), _limit(situation)
     held = situation.hold(reason, said, limit)
     if held.overdue:
         return roll_back(held, *late)

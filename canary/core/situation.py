@@ -394,6 +394,11 @@ class Situation:
         """How long anything but a gate may take."""
         return timedelta(seconds=self.spec.progress_deadline_seconds)
 
+    @property
+    def hold_timeout(self) -> timedelta:
+        """How long anything but a gate or a person may hold a run."""
+        return self.spec.analysis.hold_timeout or self.progress_deadline
+
     # --- health ---
 
     @property

@@ -1,6 +1,6 @@
 """Workloads that the controller may no longer read: nothing is decided on what they were.
 
-A run holds its weight, and is rolled back at the progress deadline; a promotion is given up. What
+A run holds its weight, and is rolled back at `holdTimeout`; a promotion is given up. What
 is at rest waits. An outage is something else: it passes, and stops every clock.
 """
 
@@ -18,7 +18,7 @@ def without_sight(situation: Situation) -> Situation | None:
         return None
     message = f"waiting until {situation.target_name} and the primary can be read: {facts.unseen}"
     if phase in STEPPING:
-        held = situation.hold(why.OBSTACLE, message, situation.progress_deadline)
+        held = situation.hold(why.OBSTACLE, message, situation.hold_timeout)
         return roll_back(held, why.OBSTACLE, timed_out(message)) if held.overdue else held
     if phase is Phase.PROMOTING:
         held = situation.wait(why.OBSTACLE, message, situation.progress_deadline)

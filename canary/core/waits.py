@@ -53,15 +53,15 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "serves all traffic.",
         PRIMARY_UPDATING: "The primary is being updated, and its pods are starting.",
         PRIMARY_SHORT: "The primary has too few ready pods for its share of the traffic; the canary "
-        "keeps the rest until more are ready, or until the progress deadline.",
+        "keeps the rest until more are ready, or until the deadline.",
         CANARY_NOT_READY: "Not all of the canary's pods are ready. While none is, the primary "
-        "serves all traffic; at the progress deadline the run is rolled back.",
+        "serves all traffic; at the deadline the run is rolled back.",
         TARGET_NOT_READY: "The Canary is being deleted, and the target is not ready to serve.",
         TERMINATION_BLOCKED: "The deletion has waited too long; someone needs to look.",
         ANALYSIS_DUE: "The next analysis comes at the end of the interval.",
         CHECKS_FAILING: "The last analysis has failed; the next one may roll back.",
         ANALYSIS_INCONCLUSIVE: "The metrics give no verdict; the weight is held until they do, or "
-        "until the progress deadline.",
+        "until `holdTimeout`.",
         ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
@@ -76,9 +76,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ROUTING: "The route does not split traffic as it should yet.",
         ROUTING_BLOCKED: "The route could not be written in time; someone needs to look.",
         ROUTE_REFUSED: "The route was rejected by the gateway's controller: no weight is moved until "
-        "it is accepted, or until the progress deadline.",
+        "it is accepted, or until `holdTimeout`.",
         SPEC_INVALID: "The spec has become invalid, and the controller was restarted since: the run "
-        "is rolled back at the progress deadline unless the spec is corrected.",
+        "is rolled back at `holdTimeout` unless the spec is corrected.",
         TRAFFIC_RETURNING: "Traffic goes back to the promoted primary, step by step.",
         RESTORING: "The routes are being put back as they were found.",
         RESTORING_BLOCKED: "The routes could not be put back in time; someone needs to look.",

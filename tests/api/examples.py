@@ -198,6 +198,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "primaryReadyThreshold": 90,
         "canaryReadyThreshold": 80,
         "onPodFailure": "deadline",
+        "holdTimeout": "30m",
         "match": [{"headers": {"cookie": {"regex": "canary=always"}}}],
         "metrics": [
             {"name": "request-success-rate", "threshold": 99.5, "interval": "1m"},

@@ -38,7 +38,18 @@ from canary.core.situation import Decision
 from canary.core.telling import stage_said
 from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE
-from canary.core.waits import LASTING, PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
+from canary.core.waits import (
+    ANALYSIS_DUE,
+    CHECKS_FAILING,
+    DRAINING,
+    LASTING,
+    PAUSED,
+    PROMOTION_GATE,
+    ROLLOUT_GATE,
+    SUSPENDED,
+    TRAFFIC_GATE,
+    TRAFFIC_RETURNING,
+)
 from tests.builders import a_report, a_workload, broken_metric, broken_receiver
 from tests.core.stored import merged, pruned
 from tests.core.world import NAMES, SPECS, TARGETS, World, examples, healed, scaled, torn_down
@@ -65,6 +76,12 @@ SIGNED = [
 ]
 """Commands that name the step that the run goes on with; others name nothing that is there."""
 
+FORGOTTEN_FOR = 24 * 14
+"""Hours after which a run that is left alone is over, each of its gates after three days."""
+
+WORKING = frozenset({ANALYSIS_DUE, CHECKS_FAILING, TRAFFIC_RETURNING, DRAINING, PAUSED, SUSPENDED})
+"""What a run waits for that ends by itself soon, with the next look, or that a person asked for."""
+
 BROKEN_METRIC, BROKEN_RECEIVER = broken_metric(), broken_receiver()
 
 SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
@@ -88,15 +105,20 @@ class Journey(RuleBasedStateMachine):
         self.hook_answers = True
         self.rollback_asked = False
         self.verdict = Verdict.PASS
+        self.forgotten = False
 
     @initialize(
         spec=st.sampled_from(SPECS),
         ready=st.sampled_from([True, True, False]),
         recreate=st.sampled_from([False, False, True]),
         names=st.sampled_from([NAMES[0], NAMES[0], NAMES[-1]]),
+        forgotten=st.booleans(),
     )
-    def it_is_created(self, spec: Any, ready: bool, recreate: bool, names: tuple[str, str]) -> None:
+    def it_is_created(
+        self, spec: Any, ready: bool, recreate: bool, names: tuple[str, str], forgotten: bool
+    ) -> None:
         self.world.names = names
+        self.forgotten = forgotten
         self.spec = self._named(spec)
         strategy = UpdateStrategy(recreate=recreate)
         self.world.target = a_workload(uid="t", strategy=strategy)
@@ -365,6 +387,7 @@ class Journey(RuleBasedStateMachine):
         self._check_begun(decision)
         self._check_told(decision)
         self._check_fights(decision)
+        self._check_held(decision)
         self._write(decision.status)
         self.questions |= self.answered
         primary = self.world.primary
@@ -398,6 +421,13 @@ class Journey(RuleBasedStateMachine):
         stage, said = decision.status.stage, stage_said(decision.status.but(stage=None))
         if decision.status.waiting_for is not None:
             assert (said and said.name) == (stage and stage.name)
+
+    def _check_held(self, decision: Decision) -> None:
+        """Whatever holds a run is shown with its end, or has called for help."""
+        wait, stage = decision.status.waiting_for, decision.status.stage
+        if decision.status.phase in RUNNING and wait is not None and wait.reason not in WORKING:
+            helped = stage is not None and stage.help_at is not None
+            assert wait.deadline is not None or helped, wait
 
     def _check_promotion(self, before: Workload | None) -> None:
         """The primary gets a new revision only when that one was analysed."""
@@ -562,6 +592,8 @@ class Journey(RuleBasedStateMachine):
         Here nobody looks at it but when something has changed, or at the time it asked for.
         """
         world = self.world
+        if self.forgotten:
+            self._time_alone_ends_the_run()
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
@@ -583,6 +615,28 @@ class Journey(RuleBasedStateMachine):
         else:
             raise AssertionError(f"never at rest: {self.status}")
         self._check_rest()
+
+    def _time_alone_ends_the_run(self) -> None:
+        """A run in which nothing else happens comes to an end, or calls for help, or a person holds it.
+
+        No pod comes up, and what hooks and metrics say stays. The controller looks once an hour, or
+        later where it sees no reason to.
+        """
+        self.world.commands = ()
+        for _ in range(FORGOTTEN_FOR):
+            if self.status.phase not in RUNNING or self._held_by_a_person():
+                return
+            decision = self._decide()
+            self._carry_out(decision)
+            stage = decision.status.stage
+            if stage is not None and stage.help_at is not None:
+                return
+            hour = self.world.now + timedelta(hours=1)
+            self.world.now = max(decision.wake_at or hour, hour)
+        raise AssertionError(f"held for ever: {self.status}")
+
+    def _held_by_a_person(self) -> bool:
+        return self.spec.suspend or self.world.deleting or self.status.paused is not None
 
     def _opens_a_gate(self) -> bool:
         wait, given = self.status.waiting_for, bool(self.world.commands)
