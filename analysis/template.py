@@ -1,6 +1,7 @@
 """Query templates: text in which `{{ name }}` and its like stand for what is analysed.
 
 The subset of Go's text/template that queries use, and nothing more: a function without arguments,
+`symbol FUNCTION` (its value with `_` for what is no letter or digit, as some proxies write names),
 `variables.KEY`, `index variables "KEY"`, a comment, and `-` beside the braces, which trims white
 space. Whatever else stands in braces is an error that says what may stand there.
 """
@@ -36,6 +37,7 @@ _ACTION = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SYMBOL = re.compile(rf"symbol\s+(?P<name>{'|'.join(FUNCTIONS[:-1])})")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FIELD = re.compile(r"variables\s*\.(?P<key>[^\W\d]\w*)")
 _INDEX = re.compile(r"index\s+variables\s+(?:\"(?P<key>[^\"\\\n]*)\"|`(?P<raw>[^`]*)`)")
@@ -116,6 +118,8 @@ def _value(body: str, context: TemplateContext) -> str:
         return prometheus_duration(context.interval)
     if expression in FUNCTIONS:
         return str(getattr(context, expression))
+    if symbol := _SYMBOL.fullmatch(expression):
+        return re.sub(r"\W", "_", getattr(context, symbol["name"]))
     variable = _FIELD.fullmatch(expression) or _INDEX.fullmatch(expression)
     if variable is None:
         raise _unknown(expression)

@@ -18,11 +18,7 @@ LATER: Mapping[str, frozenset[str]] = {
     "tidegate.routers": frozenset(
         {
             "apisix",
-            "appmesh",
-            "gloo",
             "knative",
-            "kuma",
-            "osm",
             "skipper",
             "traefik",
         }
@@ -37,6 +33,14 @@ LATER: Mapping[str, frozenset[str]] = {
         }
     ),
     "tidegate.targets": frozenset({"Service", "StatefulSet"}),
+}
+
+
+#: What Flagger's manifests name and no version will bring, with the reason and the way out.
+ENDED: Mapping[str, Mapping[str, str]] = {
+    "tidegate.routers": {
+        "appmesh": "AWS ended App Mesh on 30 September 2026: move to istio, or to gatewayapi",
+    },
 }
 
 
@@ -80,6 +84,7 @@ def unsupported(canary: Canary) -> tuple[Problem, ...]:
 
 def not_installed(field: str, unknown: UnknownPlugin) -> Problem:
     """Say that no plug-in has the name that a field holds; one of Flagger's is no mistyped one."""
-    known = unknown.name.partition(":")[0] in LATER.get(unknown.group, ())
-    later = "this version does not support it; " if known else ""
-    return Problem(field, shown(unknown.name), f"{later}{unknown.remedy}")
+    name = unknown.name.partition(":")[0]
+    known = name in LATER.get(unknown.group, ())
+    why = "this version does not support it" if known else ENDED.get(unknown.group, {}).get(name)
+    return Problem(field, shown(unknown.name), "; ".join(filter(None, (why, unknown.remedy))))

@@ -1,12 +1,15 @@
 """Routers whose route is one object of their own, with the apex service's name."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.service import ServiceMetadata
 from canary.core.traffic import Seen, Traffic
+from canary.objects.ownership import owned
 from canary.objects.places import Path
 from canary.objects.render import Render, Restoration
 from canary.routers import ClusterState, Objects
@@ -20,6 +23,8 @@ class SingleObjectRouter(RouterDefaults, ABC):
 
     owns: ClassVar[tuple[Path, ...]]
     """The places of the object that are tidegate's; others keep what they have written."""
+    owns_of_own: ClassVar[tuple[Path, ...]] = ()
+    """More places, of an object that tidegate has made itself."""
 
     def __init__(self, kind: Kind) -> None:
         """Make the router for a kind, in the versions that it may be written in."""
@@ -32,6 +37,14 @@ class SingleObjectRouter(RouterDefaults, ABC):
     @abstractmethod
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read what a spec does, whatever it holds; None where it leads to neither side."""
+
+    def metadata(self, canary: Canary) -> ServiceMetadata:
+        """Give the labels and annotations of an object that tidegate makes."""
+        return canary.spec.service.apex or ServiceMetadata()
+
+    def annotations(self, _canary: Canary) -> Mapping[str, str]:
+        """Give the annotations by which requests are routed, of any object."""
+        return {}
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -46,12 +59,15 @@ class SingleObjectRouter(RouterDefaults, ABC):
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the object."""
         (key,) = self.objects(canary).written
+        found = cluster.existing.get(key)
+        own = found is None or owned(canary, found)
         rendered = render_object(
             canary,
             cluster,
-            (key, self.owns),
+            (key, (*self.owns, *(self.owns_of_own if own else ()))),
             self.spec(canary, cluster, traffic),
-            metadata=canary.spec.service.apex,
+            metadata=self.metadata(canary),
+            annotations=self.annotations(canary),
             ours=partial(self._is_ours, canary),
         )
         return (rendered,)
@@ -63,8 +79,8 @@ class SingleObjectRouter(RouterDefaults, ABC):
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted object its spec back, or remove the one that was created."""
-        owned = ((key, self.owns) for key in self.objects(canary).written)
-        return restore_objects(canary, cluster, owned, ours=partial(self._is_ours, canary))
+        places = ((key, self.owns) for key in self.objects(canary).written)
+        return restore_objects(canary, cluster, places, ours=partial(self._is_ours, canary))
 
     def _is_ours(self, canary: Canary, spec: Manifest) -> bool:
         """Tell whether a spec is one that was written for a Canary."""

@@ -17,9 +17,13 @@ class Series:
     status: tuple[str, str, str]
     """The label that tells how a request was answered, with a good and a bad value."""
     counter: str
-    buckets: str
-    milliseconds: int
-    """How many milliseconds the unit of the buckets' bounds has."""
+    buckets: str = ""
+    mean: str = ""
+    """The mean duration, where there is no histogram."""
+    idle: str = ""
+    """The labels of another pod of the canary's, for a mean."""
+    milliseconds: int = 1
+    """How many milliseconds the unit of the durations has."""
 
 
 def envoy(canary: str, primary: str) -> Series:
@@ -30,7 +34,24 @@ def envoy(canary: str, primary: str) -> Series:
         status=("envoy_response_code", "200", "503"),
         counter="envoy_cluster_upstream_rq",
         buckets="envoy_cluster_upstream_rq_time_bucket",
-        milliseconds=1,
+    )
+
+
+def _openshift(prefix: str) -> Series:
+    """Give the series of OpenShift's router, whose own labels may have a prefix."""
+
+    def labels(pod: str, service: str) -> str:
+        named = {"namespace": "test", "pod": pod, "service": service}
+        given = ",".join(f'{prefix}{name}="{value}"' for name, value in named.items())
+        return f'instance="10.0.0.1:1936",route="front",server="10.1.0.1:80",{given}'
+
+    return Series(
+        canary=labels("app-1", "front-canary"),
+        idle=labels("app-2", "front-canary"),
+        primary=labels("app-primary-1", "front-primary"),
+        status=("code", "2xx", "5xx"),
+        counter="haproxy_server_http_responses_total",
+        mean="haproxy_server_http_average_response_latency_milliseconds",
     )
 
 
@@ -74,20 +95,74 @@ CLUSTERS = {
             "test_front-canary_80_more",
         ),
     },
+    "emissary": {
+        True: ("test__front__canary",),
+        False: (
+            "test__front__primary",
+            "test__app__canary",
+            "prod__front__canary",
+            "test__big_front__canary",
+            "cluster_front_9898_test",
+        ),
+    },
     "gatewayapi": _OUTBOUND,
+    "gloo": {
+        True: (
+            "kube-svc_test-front-canary-9898_test_test_front-canary_9898",
+            "kube-upstream_test-front-canary-9898_test_test_front-canary_9898",
+            "kube-svc:test-front-canary-9898_test",
+            "test-front-canary-9898_gloo-system",
+        ),
+        False: (
+            "kube-svc_test-front-primary-9898_test_test_front-primary_9898",
+            "kube-svc_prod-front-canary-9898_prod_prod_front-canary_9898",
+            "kube-svc:test-front-primary-9898_test",
+            "test-big-front-canary-9898_gloo-system",
+            "gateway_proxy-front-canary",
+        ),
+    },
     "istio": _OUTBOUND,
+    "kuma": {
+        True: (
+            "front-canary_test_svc_9898",
+            "default_front-canary_test_zone-1_msvc_9898",
+            "kri_msvc_default_zone-1_test_front-canary_http",
+        ),
+        False: (
+            "front-primary_test_svc_9898",
+            "front-canary_prod_svc_9898",
+            "big-front-canary_test_svc_9898",
+            "default_front-primary_test_zone-1_msvc_9898",
+            "kri_msvc_default_zone-1_prod_front-canary_http",
+            "localhost_9898",
+        ),
+    },
     "smi": _OUTBOUND,
 }
 #: By the name of the router, and the shape where there are several.
 SERIES = {
     "contour": envoy("test_front-canary_80", "test_front-primary_80"),
+    "emissary": envoy("test__front__canary", "test__front__primary"),
+    "gloo": envoy(
+        "kube-svc_test-front-canary-80_test_test_front-canary_80",
+        "kube-svc_test-front-primary-80_test_test_front-primary_80",
+    ),
     "istio": Series(
         canary='reporter="destination",destination_workload_namespace="test",destination_workload="app"',
         primary='reporter="destination",destination_workload_namespace="test",destination_workload="app-primary"',
         status=("response_code", "200", "503"),
         counter="istio_requests_total",
         buckets="istio_request_duration_milliseconds_bucket",
-        milliseconds=1,
+    ),
+    "kuma": envoy("front-canary_test_svc_80", "front-primary_test_svc_80"),
+    "openshift": _openshift(""),
+    "openshift in its own monitoring": _openshift("exported_"),
+    "osm": Series(
+        canary='destination_namespace="test",destination_kind="Deployment",destination_name="app"',
+        primary='destination_namespace="test",destination_kind="Deployment",destination_name="app-primary"',
+        status=("response_code", "200", "503"),
+        counter="osm_request_total",
+        buckets="osm_request_duration_ms_bucket",
     ),
     "linkerd": Series(
         canary='namespace="test",deployment="app",direction="inbound"',
@@ -95,7 +170,6 @@ SERIES = {
         status=("classification", "success", "failure"),
         counter="response_total",
         buckets="response_latency_ms_bucket",
-        milliseconds=1,
     ),
     "gatewayapi": Series(
         canary='kubernetes_namespace="test",kubernetes_pod_name="app-6d4f8b9c7d-x2x9z"',

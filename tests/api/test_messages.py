@@ -14,6 +14,14 @@ from tests.api.test_unsupported import REFUSED
 
 MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
 SAID = {
+    "a mesh that has ended": (
+        {"provider": "appmesh"},
+        (
+            "spec.provider: 'appmesh': AWS ended App Mesh on 30 September 2026: move to "
+            "istio, or to gatewayapi; name one of "
+            f"{', '.join(ROUTERS.names())}, or install a plug-in that brings this router"
+        ),
+    ),
     "a router that there is not": (
         {"provider": "knative"},
         (

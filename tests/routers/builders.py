@@ -21,12 +21,17 @@ SELECTORS = pod_selectors(a_deployment(), LABEL)
 
 
 def every_provider() -> tuple[str, ...]:
-    """List every registered router's name, and its variants."""
+    """List every registered router's name, and the variants of each once, whatever its names."""
+    first = {ROUTERS.load(name): name for name in reversed(ROUTERS.names())}
     return tuple(
         f"{name}{suffix}"
         for name in ROUTERS.names()
-        for suffix in ("", *(f":{each}" for each in router_for(name).variants))
+        for suffix in ("", *_variants(name, first[ROUTERS.load(name)]))
     )
+
+
+def _variants(name: str, first: str) -> tuple[str, ...]:
+    return tuple(f":{each}" for each in router_for(name).variants) if name == first else ()
 
 
 def router_case(provider: str) -> RouterCase:

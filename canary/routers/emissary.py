@@ -1,0 +1,124 @@
+"""Emissary (Ambassador): a Mapping beside the user's, with a weight.
+
+The user's Mapping is named like the apex service, leads to it, and has no weight of its own: it
+keeps the share that the one beside it leaves.
+https://emissary-ingress.dev/docs/3.10/topics/using/canary/
+"""
+
+import re
+from functools import partial
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, ObjectKey
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
+from canary.objects.places import Path
+from canary.objects.render import Lacking, Render, Restoration, fields
+from canary.routers import ClusterState, Objects
+from canary.routers.defaults import RouterDefaults
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import part, quantity
+
+MAPPING = Kind(group="getambassador.io", versions=("v3alpha1",), kind="Mapping", plural="mappings")
+#: What one Mapping says for itself.
+_ALONE = ("service", "weight", "stats_name", "shadow")
+#: What a Mapping says of requests, and of how they are passed on: the one beside it says the same.
+_SHARED = (
+    *("add_linkerd_headers", "add_request_headers", "add_response_headers", "allow_upgrade"),
+    *("ambassador_id", "auth_context_extensions", "auto_host_rewrite", "bypass_auth"),
+    *("bypass_error_response_overrides", "case_sensitive", "circuit_breakers"),
+    *("cluster_idle_timeout_ms", "cluster_max_connection_lifetime_ms", "connect_timeout_ms"),
+    *("cors", "dns_type", "docs", "enable_ipv4", "enable_ipv6", "envoy_override"),
+    *("error_response_overrides", "grpc", "headers", "health_checks", "host", "host_regex"),
+    *("host_rewrite", "hostname", "idle_timeout_ms", "keepalive", "labels", "load_balancer"),
+    *("method", "method_regex", "modules", "precedence", "prefix", "prefix_exact"),
+    *("prefix_regex", "prefix_regex_rewrite", "priority", "query_parameters", "regex_headers"),
+    *("regex_query_parameters", "regex_rewrite", "remove_request_headers"),
+    *("remove_response_headers", "resolver", "respect_dns_ttl", "retry_policy", "rewrite"),
+    *("timeout_ms", "tls", "use_websocket", "v2BoolHeaders", "v2BoolQueryParameters"),
+    "v2ExplicitTLS",
+)
+_OWNS: tuple[Path, ...] = fields(*_ALONE, *_SHARED)
+
+
+class EmissaryRouter(RouterDefaults):
+    """Split traffic by the weight of a second Mapping."""
+
+    name: ClassVar[str] = "emissary"
+    kinds: ClassVar[tuple[Kind, ...]] = (MAPPING,)
+
+    def __init__(self, _variant: str = "") -> None:
+        """Make the router; its API has one version that every release serves."""
+
+    def objects(self, canary: Canary) -> Objects:
+        """Name the user's Mapping, and the one beside it."""
+        namespace, apex = canary.metadata.namespace, canary.spec.service_name
+        users, ours = (
+            ObjectKey(kind=MAPPING, namespace=namespace, name=name)
+            for name in (apex, canary.spec.canary_service_name)
+        )
+        return Objects(own=(ours,), read=(users,))
+
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Render, ...] | Lacking:
+        """Give the Mapping beside the user's, for the same requests, with the weight."""
+        objects = self.objects(canary)
+        (ours,), (users,) = objects.own, objects.read
+        found = cluster.existing.get(users)
+        if found is None:
+            return Lacking(
+                kind=MAPPING,
+                namespace=users.namespace,
+                name=users.name,
+                remedy=f"create it without a weight, with service: {users.name}",
+            )
+        theirs = found.get("spec") or {}
+        shared = {name: theirs[name] for name in _SHARED if name in theirs}
+        rendered = render_object(
+            canary,
+            cluster,
+            (ours, _OWNS),
+            {
+                **shared,
+                "service": _address(canary),
+                "stats_name": _counted_as(canary),
+                "weight": traffic.weight,
+            },
+            metadata=canary.spec.service.apex,
+            ours=partial(_leads_to_canary, canary),
+        )
+        return (rendered,)
+
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+        """Read the weight; without one the canary shares evenly with the user's Mapping."""
+        (ours,) = self.objects(canary).own
+        spec = part(cluster.existing.get(ours), "spec")
+        if not _leads_to_canary(canary, spec):
+            return None
+        weight = part(spec, "weight")
+        share = FULL // 2 if weight is None else quantity(weight)
+        if share is None:
+            return None
+        return Seen(weight=min(max(round(share), 1 if share else 0), FULL))
+
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
+        """Remove the Mapping, or give it back where it was there before."""
+        owned = ((key, _OWNS) for key in self.objects(canary).own)
+        return restore_objects(canary, cluster, owned, ours=partial(_leads_to_canary, canary))
+
+
+def _address(canary: Canary) -> str:
+    spec = canary.spec
+    return f"{spec.canary_service_name}.{canary.metadata.namespace}:{spec.service.port}"
+
+
+def _counted_as(canary: Canary) -> str:
+    """Name the cluster in Envoy's metrics, which know letters, digits and underscores only."""
+    parts = (canary.metadata.namespace, canary.spec.service_name)
+    return "__".join(re.sub(r"\W", "_", each) for each in (*parts, "canary"))
+
+
+def _leads_to_canary(canary: Canary, spec: object) -> bool:
+    return bool(part(spec, "service") == _address(canary))
