@@ -12,14 +12,15 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.raw import text
 from canary.api.service import Service
+from canary.api.shown import shown
 from canary.api.traffic import HttpMatch, Retries, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
-from canary.routers.abilities import WAYS, Abilities, refused, way
+from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
 from canary.routers.condition_problems import path_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
@@ -63,6 +64,17 @@ class GlooRouter(SingleObjectRouter):
             *match_problems(canary),
             *path_problems(canary),
         )
+
+    def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks of a RouteTable without effect, such as the peer's Upstreams."""
+        reference = canary.spec.upstream_ref
+        effect = (
+            "not copied: requests go to the Services of both sides, for which Gloo makes Upstreams "
+            "of its own"
+        )
+        others = ignored(canary.but(spec=canary.spec.but(upstream_ref=None)), self.name, _ABILITIES)
+        named = (SpecWarning("spec.upstreamRef", shown(reference), effect),) if reference else ()
+        return (*named, *others)
 
     def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the route of the split and, where only some requests take part, that of the others."""

@@ -43,6 +43,9 @@ CONTEXT = TemplateContext(
 )
 PROMTOOL = shutil.which("promtool")
 
+#: How a query names the service of the canary.
+OF_CANARY = re.compile(r"{{ service }}-canary|{{ symbol service }}_+canary")
+
 every_query = pytest.mark.parametrize(
     ("metric", "router"), [(metric, router) for metric in UNITS for router in QUERIED]
 )
@@ -60,7 +63,7 @@ def test_a_query_is_balanced_and_asks_for_its_namespace_and_interval(metric, rou
     template = builtin(metric, router)
     assert re.search(r"{{ (symbol )?namespace }}", template)
     assert "{{ interval }}" in template
-    assert re.search(r"{{ target }}|{{ service }}-canary|{{ symbol service }}_+canary", template)
+    assert "{{ target }}" in template or OF_CANARY.search(template)
     query = without_comments(render(template, CONTEXT))
     outside = re.sub(r'"[^"]*"', "", query)
     for opening, closing in ("()", "[]", "{}"):
@@ -141,7 +144,7 @@ def test_every_router_with_scraped_envoys_says_how_these_name_clusters():
 def test_a_scraped_query_is_of_its_language_and_about_the_canary_service(router, metric):
     template = builtin(metric, router, "scrape")
     assert metric_names(parse(render(template, CONTEXT)))
-    assert "{{ service }}-canary" in template
+    assert OF_CANARY.search(template)
 
 
 @pytest.mark.parametrize("router", ENVOYS)

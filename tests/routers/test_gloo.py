@@ -90,6 +90,12 @@ def test_destinations_are_read_as_gloo_shares_them(
     assert GlooRouter().seen(a_canary("gloo"), spec) == seen
 
 
+def test_an_upstream_that_is_not_copied_is_told() -> None:
+    upstream = {"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "name": "podinfo"}
+    (warning,) = GlooRouter().ignored(a_canary("gloo", upstreamRef=upstream))
+    assert str(warning).startswith("spec.upstreamRef: an object: not copied: requests go to")
+
+
 @pytest.mark.parametrize(
     ("status", "says"),
     [
