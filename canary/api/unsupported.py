@@ -20,7 +20,6 @@ LATER: Mapping[str, frozenset[str]] = {
             "apisix",
             "knative",
             "skipper",
-            "traefik",
         }
     ),
     "tidegate.providers": frozenset(

@@ -166,6 +166,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "openshift": "canary.routers.openshift:OpenShiftRouter",
         "osm": "canary.routers.smi:SmiRouter",
         "smi": "canary.routers.smi:SmiRouter",
+        "traefik": "canary.routers.traefik:TraefikRouter",
     },
     defaults="canary.routers.defaults:RouterDefaults",
 )

@@ -110,6 +110,8 @@ class Abilities:
     """Whether it can send a share of these to the canary, rather than all or none."""
     mirrors: bool = False
     """Whether it can have requests copied."""
+    mirrors_shares: bool = True
+    """Whether it can do that while the canary answers requests itself."""
     splits: bool = True
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
@@ -130,7 +132,7 @@ class Abilities:
 
     def allow(self, traffic: Traffic) -> bool:
         """Tell whether a router with these abilities can render some traffic."""
-        if traffic.mirror and not self.mirrors:
+        if traffic.mirror and not self.copies(traffic):
             return False
         if not self.splits and traffic.weight not in {0, FULL}:
             return False
@@ -139,6 +141,10 @@ class Abilities:
         if not self.matches or (traffic.shared and not self.splits_matched):
             return False
         return not any(map(self.beyond, traffic.match)) and not any(self.unsaid(traffic.match))
+
+    def copies(self, traffic: Traffic) -> bool:
+        """Tell whether requests can be copied beside what the canary answers."""
+        return self.mirrors and (self.mirrors_shares or not traffic.weight)
 
     def beyond(self, match: HttpMatch) -> tuple[str, ...]:
         """Name the fields of a condition that it cannot say."""
@@ -228,7 +234,8 @@ def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str
         place = f"spec.analysis.steps[{index}]"
         if step.match and not abilities.matches:
             yield f"{place}.match", step.match
-        if step.mirror and not abilities.mirrors:
+        copies = Traffic(weight=step.weight, mirror=step.mirror)
+        if step.mirror and not abilities.copies(copies):
             yield f"{place}.mirror", step.mirror
         shared = step.match and not abilities.splits_matched and 0 < step.weight < FULL
         if shared or not abilities.allow(Traffic(weight=step.weight)):

@@ -67,6 +67,18 @@ def ingress_nginx(canary: str, primary: str) -> Series:
     )
 
 
+def traefik(canary: str, primary: str) -> Series:
+    """Give the series of Traefik."""
+    return Series(
+        canary=f'service="{canary}"',
+        primary=f'service="{primary}"',
+        status=("code", "200", "503"),
+        counter="traefik_service_requests_total",
+        buckets="traefik_service_request_duration_seconds_bucket",
+        milliseconds=1000,
+    )
+
+
 _OUTBOUND = {
     True: (
         "outbound|80||front-canary.test.svc.cluster.local",
@@ -186,5 +198,13 @@ SERIES = {
     "nginx under the namespace of its controller": ingress_nginx(
         canary='namespace="nginx",exported_namespace="test",canary="test-front-canary-http"',
         primary='namespace="nginx",exported_namespace="prod",canary="prod-front-canary-http"',
+    ),
+    "traefik": traefik(
+        canary="test-front-canary-80@kubernetescrd",
+        primary="test-front-primary-80@kubernetescrd",
+    ),
+    "traefik with a service of a like name": traefik(
+        canary="test-front-canary-80@kubernetescrd",
+        primary="test-front-canary-api-80@kubernetescrd",
     ),
 }

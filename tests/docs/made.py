@@ -112,7 +112,7 @@ def _queries() -> Iterator[tuple[str, ...]]:
 
 def _series(query: str) -> str:
     code = "\n".join(line for line in query.splitlines() if not line.startswith("#"))
-    return ", ".join(f"`{name}`" for name in dict.fromkeys(re.findall(r"([a-z_:]+)\{", code)))
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(re.findall(r"([a-z_:]+)\{(?!\{)", code)))
 
 
 def _names(table: PluginTable[Any]) -> str:

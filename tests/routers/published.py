@@ -19,6 +19,7 @@ ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
 CONTOUR = "github.com/projectcontour/contour@v1.33.8"
 SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
+TRAEFIK = "github.com/traefik/traefik/v3@v3.7.13"
 FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
 
 #: Where no module has the CRDs of a project: files beside this one, written for these tests.

@@ -1,0 +1,98 @@
+"""Traefik: a TraefikService, to which the user's IngressRoutes lead.
+
+https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/http/traefikservice/
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.core.traffic import Seen, Traffic
+from canary.objects.places import Path
+from canary.objects.render import fields
+from canary.routers import ClusterState
+from canary.routers.abilities import Abilities
+from canary.routers.shares import entries, part, percent_of, sides, weight_of
+from canary.routers.single import SingleObjectRouter
+
+#: What Traefik gives a service without a weight.
+_DEFAULT_WEIGHT = 1
+_ABILITIES = Abilities(
+    service=frozenset(), mirrors=True, mirrors_shares=False, entrance="the IngressRoute"
+)
+
+
+class TraefikRouter(SingleObjectRouter):
+    """Split traffic by the weights of a TraefikService."""
+
+    name: ClassVar[str] = "traefik"
+    #: A TraefikService is one of these.
+    owns: ClassVar[tuple[Path, ...]] = fields(
+        "weighted", "mirroring", "highestRandomWeight", "failover"
+    )
+
+    def __init__(self, _variant: str = "") -> None:
+        """Make the router."""
+        super().__init__(
+            Kind(
+                group="traefik.io",
+                versions=("v1alpha1",),
+                kind="TraefikService",
+                plural="traefikservices",
+            )
+        )
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """Weights, or copies while the canary answers nothing itself."""
+        return _ABILITIES
+
+    def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
+        """Give the sides that get requests; one that gets none is left out.
+
+        Traefik serves nothing at all where one of the services that stand here has no endpoints.
+        """
+        if traffic.mirror and not traffic.weight:
+            copies = _service(canary, canary.spec.canary_service_name)
+            return {
+                "mirroring": {
+                    **_service(canary, canary.spec.primary_service_name),
+                    "mirrors": [{**copies, "percent": traffic.mirror}],
+                }
+            }
+        services = [
+            {**_service(canary, service), "weight": weight}
+            for service, weight in sides(canary, traffic.weight)
+            if weight
+        ]
+        return {"weighted": {"services": services}}
+
+    def seen(self, canary: Canary, spec: object) -> Seen | None:
+        """Read the weights, or who is copied to."""
+        mirroring = part(spec, "mirroring")
+        listed = (
+            [mirroring] if isinstance(mirroring, dict) else entries(spec, "weighted", "services")
+        )
+        weight = weight_of(
+            canary,
+            ((str(each.get("name")), each.get("weight", _DEFAULT_WEIGHT)) for each in listed),
+        )
+        if weight is None:
+            return None
+        return Seen(weight=weight, mirror=max(_copied(canary, mirroring), default=0))
+
+
+def _copied(canary: Canary, mirroring: object) -> Iterator[int]:
+    """Read how many requests the canary gets copies of, in percent."""
+    for each in entries(mirroring, "mirrors"):
+        if each.get("name") == canary.spec.canary_service_name:
+            yield percent_of(each.get("percent", 0))
+
+
+def _service(canary: Canary, name: str) -> Manifest:
+    return {
+        "kind": "Service",
+        "name": name,
+        "namespace": canary.metadata.namespace,
+        "port": canary.spec.service.port,
+    }
