@@ -5,7 +5,8 @@ those who need it. What is kept of an object is up to its `trim`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import monotonic
 
@@ -149,6 +150,14 @@ class CacheSet:
         """List the records of a kind that belong to an owner."""
         for informer in self._of(kind, namespace):
             yield from informer.ledger.owned.get((namespace, owner), {}).values()
+
+    @contextmanager
+    def writing(self, key: ObjectKey) -> Iterator[None]:
+        """Write an object, and `put` the answer: the event of the write itself wakes no listener."""
+        with ExitStack() as stack:
+            for informer in self._of(key.kind, key.namespace):
+                stack.enter_context(informer.ledger.writing((key.namespace, key.name)))
+            yield
 
     def put(self, kind: Kind, manifest: Manifest) -> None:
         """Take in what a write of our own has answered, before its event comes back."""

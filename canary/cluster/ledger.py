@@ -6,7 +6,9 @@ here.
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from canary.api.kinds import Kind, Manifest
@@ -21,6 +23,16 @@ OnChange = Callable[[Kind, str, str, object | None, object | None], None]
 """Called with kind, namespace, name, the record before and the record after."""
 Place = tuple[str, str]
 """Namespace and name."""
+
+
+@dataclass(slots=True)
+class _Write:
+    """A write of our own that is under way."""
+
+    own: set[int] = field(default_factory=set)
+    """The versions that it has made."""
+    held: list[tuple[int, object, object]] = field(default_factory=list)
+    """What events have changed meanwhile: the version, the record before and the record after."""
 
 
 class Ledger:
@@ -39,6 +51,8 @@ class Ledger:
         self._versions: dict[Place, int] = {}
         self._own: set[int] = set()
         """The versions that our own writes made, and whose events are still to come."""
+        self._writes: dict[Place, _Write] = {}
+        """The writes of our own that are under way."""
         self._newest = 0
         """The newest version that the server has told of by itself."""
         self._complete = 0
@@ -82,11 +96,31 @@ class Ledger:
 
     # ------------------------------------------------------------------------- told by an answer
 
+    @contextmanager
+    def writing(self, place: Place) -> Iterator[None]:
+        """Write an object: no listener hears of our own write, though its event may come first.
+
+        Listeners hear of what others have changed meanwhile when the answer is there.
+        """
+        if place in self._writes:
+            yield
+            return
+        write = self._writes[place] = _Write()
+        try:
+            yield
+        finally:
+            del self._writes[place]
+            for version, before, after in write.held:
+                if version not in write.own:
+                    self._tell(place, before, after)
+
     def put(self, manifest: Manifest) -> None:
         """Take in the answer to a write of our own; no listener is called."""
-        version = _number(manifest["metadata"].get("resourceVersion", ""))
+        place, version = _place(manifest), _number(manifest["metadata"].get("resourceVersion", ""))
         if version > self._newest:
             self._own.add(version)
+        if version and (write := self._writes.get(place)):
+            write.own.add(version)
         if not self._deleted_since(manifest):
             self._take(manifest, quiet=True)
 
@@ -127,7 +161,11 @@ class Ledger:
             log.exception("%s %s: cannot be read", self._kind.resource, "/".join(place))
             return
         self._keep(place, after)
-        if before != after and not quiet:
+        if before == after or quiet:
+            return
+        if write := self._writes.get(place):
+            write.held.append((version, before, after))
+        else:
             self._tell(place, before, after)
 
     def _remove(self, place: Place, *, quiet: bool = False) -> None:

@@ -20,6 +20,7 @@ from canary.controller.references import References
 from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
+from canary.controller.workloads import as_fact
 from canary.core.facts import Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
 from canary.core.peers import Peer
@@ -152,25 +153,8 @@ class Observer:
     def _workload(self, record: CanaryRecord, found: WorkloadRecord | None) -> Workload | None:
         if found is None:
             return None
-        return Workload(
-            name=found.name,
-            uid=found.uid,
-            generation=found.generation,
-            observed_generation=found.observed_generation,
-            replicas=found.replicas,
-            total=found.total,
-            updated=found.updated,
-            available=found.available,
-            deadline_exceeded=found.deadline_exceeded,
-            revision=found.revision,
-            template=found.template,
-            images=found.images,
-            written=self._store.templates.recall(found.uid, ()) or "",
-            changed_by=found.changed_by,
-            strategy=found.strategy,
-            scales=record.workload is None or record.workload.scales,
-            trouble=self._store.trouble(record, found),
-        )
+        written = self._store.templates.recall(found.uid, ()) or ""
+        return as_fact(record, found, written=written, trouble=self._store.trouble(record, found))
 
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:
         return bool(record.autoscalers) and self._store.packed(record.autoscalers[0]) is None

@@ -213,7 +213,7 @@ class Reconciler:
             self._answers.pop(key, None)
             self._obstacles[key] = str(error)
             raise
-        if self._obstacles.pop(key, None) is not None or changed:
+        if self._obstacles.pop(key, None) is not None or (changed and not decision.settled):
             self._queue.wake(key)
         wake_at = decision.wake_at
         delay = None if wake_at is None else (wake_at - self._clock()).total_seconds()

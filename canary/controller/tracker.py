@@ -44,6 +44,7 @@ from canary.controller.templates import (
     metric_template_kind,
     metric_template_record,
 )
+from canary.controller.workloads import matters
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
@@ -269,6 +270,8 @@ class Tracker:
                 # The target may refer to other configs now, or a pod be in trouble.
                 canary = self.find(key)
                 if canary is not None:
+                    if key not in self._pods_matter and not matters(canary, before, after):
+                        continue
                     self.track(canary)
             self._wake(key)
 

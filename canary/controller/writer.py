@@ -34,7 +34,7 @@ class Writer:
                 version = found["metadata"]["resourceVersion"]
                 metadata = mended["metadata"] | {"resourceVersion": version}
                 written = await self._cluster.replace(mended | {"metadata": metadata}, kind)
-        self._caches.put(kind, written)
+            self._caches.put(kind, written)
         return written
 
     async def patch(
@@ -60,7 +60,7 @@ class Writer:
                 subresource=subresource,
                 resource_version=resource_version,
             )
-        self._caches.put(key.kind, written)
+            self._caches.put(key.kind, written)
         return written
 
     async def change_owners(
@@ -100,7 +100,8 @@ class Writer:
         conflict.
         """
         try:
-            yield
+            with self._caches.writing(key):
+                yield
         except Conflict:
             # The conflict is what is wrong; a failure to look must not hide it.
             with suppress(ClusterError):

@@ -48,6 +48,7 @@ from canary.core.repair import repaired
 from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
+from canary.core.settled import settled
 from canary.core.shares import note_shares, warn_of_shares
 from canary.core.situation import Decision, Question, Situation, Turn, earliest
 from canary.core.telling import lasting_at, reason_said, tell_waits
@@ -196,11 +197,14 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     if changed:
         # What is not worth a write of its own goes with the next one.
         concluded = _forget_delivered(note_template(note_place(concluded)))
-    pods_at = pods_matter_at(concluded)
+    pods_at, rests = pods_matter_at(concluded), changed and settled(concluded, before)
+    # After a change of phase the Canary is decided again all the same.
+    soon = changed and not (rests and concluded.status.phase is before.phase)
     return Decision(
         status=concluded.status,
         actions=desired(concluded),
-        wake_at=situation.now + SOON if changed else _wake_at(concluded, pods_at),
+        wake_at=situation.now + SOON if soon else _wake_at(concluded, pods_at),
+        settled=rests,
         pods_matter=pods_at is not None and pods_at <= situation.now,
     )
 

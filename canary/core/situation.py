@@ -49,6 +49,8 @@ class Decision:
     actions: tuple[Action, ...] = ()
     wake_at: datetime | None = None
     """When time alone may change the decision; None while only a new fact can."""
+    settled: bool = False
+    """Whether its own writes leave nothing to decide: nothing but time and others can."""
     pods_matter: bool = False
     """Whether the pods of the workloads must be read."""
 

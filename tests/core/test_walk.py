@@ -29,6 +29,7 @@ from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
 from canary.core.capacity import replicas_for
+from canary.core.counts import counts_matter
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
@@ -257,6 +258,36 @@ class Journey(RuleBasedStateMachine):
                 self.world.primary, available=0, deadline_exceeded=exceeded
             )
 
+    @rule(
+        side=st.sampled_from(["target", "primary"]),
+        seen=st.booleans(),
+        updated=st.integers(0, 3),
+        old=st.integers(0, 2),
+        available=st.integers(0, 4),
+    )
+    def counts_that_do_not_matter_change_no_decision(
+        self, side: str, seen: bool, updated: int, old: int, available: int
+    ) -> None:
+        """Of the many counts of a roll-out only those are told that something hangs on."""
+        self.it_settles()
+        before = getattr(self.world, side)
+        if before is None:
+            return
+        after = replace(
+            before,
+            observed_generation=before.generation - (not seen),
+            updated=updated,
+            total=updated + old,
+            available=available,
+        )
+        if not counts_matter(self.spec, self.status, before, after):
+            facts = self._facts({})
+            then = replace(facts, **{side: None if self.world.unseen else after})
+            decided = [
+                decide(self.spec, self.status, each, self.world.now) for each in (facts, then)
+            ]
+            assert decided[0] == decided[1]
+
     @rule(available=st.integers(0, 2))
     def the_primary_loses_some_of_its_pods(self, available: int) -> None:
         primary = self.world.primary
@@ -332,12 +363,18 @@ class Journey(RuleBasedStateMachine):
 
     @rule()
     def it_settles(self) -> None:
-        """Nothing is decided for ever at one moment: the decision becomes its own successor."""
+        """Nothing is decided for ever at one moment: the decision becomes its own successor.
+
+        At once where it says so.
+        """
+        settled = False
         for _ in range(SETTLES_WITHIN):
             if self.world.gone:
                 return
             before = (self.status, self.world.snapshot())
             decision = self._decide()
+            assert not settled or decision.status == self.status, "its own writes have allowed more"
+            settled = decision.settled
             self._carry_out(decision)
             if (self.status, self.world.snapshot()) == before:
                 self._check_route()

@@ -1,0 +1,67 @@
+"""Decisions that no other follows: their own writes allow nothing that was not decided already."""
+
+import pytest
+
+from canary.api.status import Hold, Notice, Phase, Severity, Stage
+from canary.core import waits as why
+from canary.core.facts import Command, Facts, Revision
+from tests.builders import NEW, T0, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
+from tests.core.deciding import decided, up
+
+PARKED = a_workload(replicas=0, total=0, updated=0, available=0)
+STEPPING = a_status(Phase.PROGRESSING, weight=20)
+
+
+def test_a_step_that_is_taken_is_looked_at_again_when_its_analysis_is_due():
+    taken = decided(a_spec(), STEPPING, up(), at(60))
+    assert taken.status.canary_weight == 40
+    assert taken.settled
+    assert taken.wake_at == at(70)
+
+
+def test_a_canary_that_gets_its_first_pods_is_waited_for():
+    begun = decided(a_spec(), a_status(), some_facts(target=PARKED, revision=Revision(id=NEW)), T0)
+    assert begun.status.stage.name is Stage.FILLING
+    assert begun.settled
+
+
+def test_a_primary_that_gets_its_revision_is_waited_for():
+    promoting = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
+    assert promoting.status.stage.name is Stage.UPDATING
+    assert promoting.settled
+
+
+def test_a_notice_that_is_forgotten_allows_nothing():
+    told = Notice(id="1", reason="Promoted", message="so", severity=Severity.INFO, at=T0)
+    before = decided(a_spec(), a_status(), some_facts(), T0).status
+    facts = some_facts(delivered=frozenset({"1"}))
+    forgotten = decided(a_spec(), before.but(notices=(told,)), facts, at(1))
+    assert forgotten.status.notices == ()
+    assert (forgotten.settled, forgotten.wake_at) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(up(commands=(Command(verb="pause"),)), id="a command is cleared"),
+        pytest.param(up(by_replicas=True), id="shares follow from replicas"),
+        pytest.param(up(primary=a_primary(available=1)), id="the primary is not ready"),
+    ],
+)
+def test_a_step_is_looked_at_again_at_once_where(facts: Facts):
+    assert not decided(a_spec(), STEPPING, facts, at(60)).settled
+
+
+def test_the_route_back_is_what_the_end_of_a_run_waits_for():
+    status = a_status(Phase.PROMOTING, weight=60, run=a_run(step=3))
+    final = decided(a_spec(), status, up(primary=a_primary(NEW)), at(60))
+    assert final.status.phase is Phase.FINALISING
+    assert not final.settled
+
+
+def test_a_canary_that_has_pods_already_may_be_ready_at_once():
+    held = a_run(holds=(Hold(reason=why.CANARY_NOT_READY, since=T0),))
+    before = a_status(Phase.PROGRESSING, run=held)
+    down = decided(a_spec(), before, up(target=a_workload(available=0)), T0)
+    assert down.status.stage.name is Stage.FILLING
+    assert not down.settled
