@@ -12,6 +12,7 @@ from canary.api.status import CanaryStatus, Names, Phase, Run, Weights
 from canary.core.facts import BrokenReference, Facts, Revision, Workload
 from canary.core.peers import Peer
 from canary.core.phases import RUNNING
+from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -150,3 +151,15 @@ def a_peer(name: str = "other", **fields: Any) -> Peer:
         "held": Names(),
     }
     return Peer(name=name, **(rest | fields))
+
+
+def seen(traffic: Traffic) -> Seen:
+    """Give what a route does that carries some traffic."""
+    cookies = traffic.cookies
+    return Seen(
+        weight=traffic.weight,
+        mirror=traffic.mirror,
+        matched=bool(traffic.match),
+        keeps_canary=cookies.canary is not None,
+        keeps_primary=bool(cookies.primary or cookies.expired),
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import Flag, Form, Percent, Share, Span, Text, Whole
+from canary.api.fields import Flag, Form, Percent, Share, Span, Whole
 from canary.api.meta import ApiModel
 from canary.api.metrics import Interval, MetricSpec
 from canary.api.people import AlertReference, Webhook
@@ -29,7 +29,24 @@ from canary.api.steps import AnalysisStep
 from canary.api.traffic import HttpMatch
 
 CookieName = Annotated[
-    str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "write the name of a cookie", maximum=128)
+    str,
+    # Without `%`, by which proxies know a variable.
+    Form(r"[!#$&'*+.^_`|~0-9A-Za-z-]+", "write the name of a cookie, without %", maximum=128),
+]
+CookieDomain = Annotated[
+    str,
+    Form(
+        r"(\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?",
+        "write a domain such as example.com, or leave it out for the host that is asked",
+    ),
+]
+CookiePath = Annotated[
+    str,
+    Form(
+        r"(/[!#$&-:<-~]*)?",
+        'write a path that begins with /, without blanks, semicolons, " and %',
+        maximum=255,
+    ),
 ]
 
 
@@ -57,10 +74,14 @@ class SessionAffinity(ApiModel):
     primary_cookie_name: CookieName | None = Field(
         default=None, description="Name of the primary's cookie; without it only the canary sticks."
     )
-    domain: Text | None = Field(default=None, description="Domain attribute of the cookie.")
-    path: Text | None = Field(default=None, description="Path attribute of the cookie.")
+    domain: CookieDomain | None = Field(
+        default=None, description="Domain attribute of the cookies."
+    )
+    path: CookiePath | None = Field(default=None, description="Path attribute of the cookies.")
     max_age: Annotated[int, Whole(1)] = Field(
-        default=86400, description="Lifetime of the cookie, in seconds."
+        default=86400,
+        description="Lifetime of the canary's cookie, in seconds. The primary's lasts for one "
+        "interval of the analysis, so that its clients may meet the canary after that.",
     )
     http_only: Flag = Field(default=False, description="Whether scripts cannot read the cookie.")
     secure: Flag = Field(default=False, description="Whether the cookie is sent over TLS only.")
@@ -70,6 +91,22 @@ class SessionAffinity(ApiModel):
     same_site: SameSite | None = Field(
         default=None, description="With which requests of other sites the cookie is sent."
     )
+
+    @property
+    def attributes(self) -> str:
+        """The attributes of a cookie but its lifetime, as in `Domain=example.com; Secure`."""
+        valued = (("Domain", self.domain), ("Path", self.path), ("SameSite", self.same_site))
+        flags = (
+            ("HttpOnly", self.http_only),
+            ("Secure", self.secure),
+            ("Partitioned", self.partitioned),
+        )
+        return "; ".join(
+            [
+                *(f"{name}={value}" for name, value in valued if value),
+                *(name for name, asked in flags if asked),
+            ]
+        )
 
 
 class RollbackWindow(ApiModel):

@@ -351,6 +351,66 @@ class Run(StatusModel):
     )
 
 
+class Cookie(StatusModel):
+    """A cookie that keeps clients on a side."""
+
+    name: str = Field(
+        pattern=r"^[!#$&'*+.^_`|~0-9A-Za-z-]+$", max_length=128, description="Its name."
+    )
+    value: str = Field(
+        pattern="^[0-9]+-[0-9a-f]{16}$", max_length=64, description="Its value, of one run only."
+    )
+    max_age: int = Field(ge=0, description="Its lifetime in the browser, in seconds.")
+    attributes: str = Field(
+        default="",
+        # Printable, and without the sign by which proxies know a variable.
+        pattern="^[ -$&-~]*$",
+        max_length=640,
+        description="Its other attributes, as in `Domain=example.com; Secure`.",
+    )
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What tells it from others; its lifetime may change."""
+        return self.name, self.value, self.attributes
+
+    @property
+    def set_text(self) -> str:
+        """The Set-Cookie header that gives it to a client."""
+        return self._text(self.value, self.max_age)
+
+    @property
+    def expire_text(self) -> str:
+        """The Set-Cookie header that takes it from a client."""
+        return self._text("", 0)
+
+    def _text(self, value: str, max_age: int) -> str:
+        rest = f"; {self.attributes}" if self.attributes else ""
+        return f"{self.name}={value}; Max-Age={max_age}{rest}"
+
+
+class ExpiredCookie(Cookie):
+    """A cookie of an ended run, which is taken from clients that still send it."""
+
+    until: Moment = Field(description="Until when it is taken from them.")
+
+
+class Cookies(StatusModel):
+    """The cookies of session affinity."""
+
+    run: Word = Field(default="", description="The run that has had cookies last.")
+    canary: Cookie | None = Field(
+        default=None,
+        description="Keeps clients on the canary; absent once both sides are the same.",
+    )
+    primary: Cookie | None = Field(
+        default=None, description="Keeps clients on the primary for an interval."
+    )
+    expired: tuple[ExpiredCookie, ...] = Field(
+        default=(), description="Those of ended runs, the newest first, at most 4."
+    )
+
+
 class Pause(StatusModel):
     """A pause by command."""
 
@@ -508,6 +568,9 @@ class CanaryStatus(StatusModel):
         default=0, ge=0, le=100, description="Percent of traffic intended for the canary."
     )
     weights: Weights = Field(default=Weights(), description="The intended split of traffic.")
+    cookies: Cookies | None = Field(
+        default=None, description="The cookies of spec.analysis.sessionAffinity."
+    )
     shares: Shares | None = Field(
         default=None,
         description="What the canary's weight comes to; only where a share is that of the pods.",

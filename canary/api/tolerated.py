@@ -1,13 +1,13 @@
 """What Flagger's users write, and that is accepted but ignored or changed: each with a warning.
 
-What would change who gets the traffic, or whether a gate holds, is refused instead: see `rules.py`
-and `unsupported.py`. What a router ignores is said by the router.
+What would change who gets the traffic, or whether a gate holds, is refused instead: see `rules.py`.
+What a router ignores is said by the router.
 """
 
 from collections.abc import Iterator
 
 from analysis.durations import format_duration
-from canary.api.analysis_spec import Analysis
+from canary.api.analysis_spec import Analysis, SameSite, SessionAffinity
 from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.fields import go_duration
 from canary.api.people import LONGEST_CALL
@@ -28,6 +28,7 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
     yield from _durations(part(spec, "analysis"))
     yield from _weights(canary.spec.analysis)
     yield from _mirror(canary.spec.analysis)
+    yield from _cookies(canary.spec.analysis.session_affinity)
     yield from _metrics(canary.spec.analysis)
     yield from _hooks(canary.spec.analysis)
     yield from _scaler_queries(canary.spec)
@@ -95,6 +96,29 @@ def _mirror(analysis: Analysis) -> Iterator[SpecWarning]:
     elif analysis.mirror_weight == 0:
         effect = "nothing is mirrored; leave it out to mirror every request"
         yield SpecWarning("spec.analysis.mirrorWeight", analysis.mirror_weight, effect)
+
+
+def _cookies(affinity: SessionAffinity | None) -> Iterator[SpecWarning]:
+    """Name what makes browsers drop a cookie, so that its clients do not stay."""
+    if affinity is None:
+        return
+    place, effect = (
+        "spec.analysis.sessionAffinity",
+        "browsers drop such a cookie unless secure is true",
+    )
+    if affinity.same_site is SameSite.NONE and not affinity.secure:
+        yield SpecWarning(f"{place}.sameSite", affinity.same_site, effect)
+    if affinity.partitioned and not affinity.secure:
+        yield SpecWarning(f"{place}.partitioned", affinity.partitioned, effect)
+    for field, name in (
+        ("cookieName", affinity.cookie_name),
+        ("primaryCookieName", affinity.primary_cookie_name or ""),
+    ):
+        if name.startswith(("__Secure-", "__Host-")) and not affinity.secure:
+            yield SpecWarning(f"{place}.{field}", name, effect)
+        elif name.startswith("__Host-") and (affinity.domain or affinity.path != "/"):
+            effect = "browsers drop such a cookie unless path is / and domain is left out"
+            yield SpecWarning(f"{place}.{field}", name, effect)
 
 
 def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:

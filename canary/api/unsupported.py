@@ -1,14 +1,8 @@
-"""What the schema has and this version does not act on yet: one row each, until it does.
+"""What Flagger's manifests name and no plug-in of this version brings."""
 
-A row is deleted by the change that makes its field work.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from analysis.errors import UnknownPlugin
-from canary.api.canary import Canary
 from canary.api.shown import shown
 from canary.errors import Problem
 
@@ -41,44 +35,6 @@ ENDED: Mapping[str, Mapping[str, str]] = {
         "appmesh": "AWS ended App Mesh on 30 September 2026: move to istio, or to gatewayapi",
     },
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """A field that has no effect yet."""
-
-    field: str
-    instead: str
-    """What to do about it, after "this version does not support …"."""
-    read: Callable[[Any], object]
-    what: str = "this"
-    """What the field asks for, where its name does not say so."""
-    #: The values that do have an effect, beside "not set".
-    supported: Iterable[object] = ()
-
-
-_CANARY = (
-    _Row(
-        field="spec.analysis.sessionAffinity",
-        read=lambda canary: canary.spec.analysis.session_affinity,
-        what="session affinity",
-        instead="remove it, or leave this workload to Flagger for now",
-    ),
-)
-
-
-def unsupported(canary: Canary) -> tuple[Problem, ...]:
-    """Name everything that a Canary asks for and that this version does not act on."""
-    values = [(row, row.read(canary)) for row in _CANARY]
-    return tuple(
-        Problem(
-            row.field,
-            shown(value),
-            f"this version does not support {row.what}; {row.instead}",
-        )
-        for row, value in values
-        if value not in (None, False, (), {}) and value not in row.supported
-    )
 
 
 def not_installed(field: str, unknown: UnknownPlugin) -> Problem:

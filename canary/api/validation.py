@@ -1,7 +1,7 @@
 """Reading what users wrote: typed models, or every problem at once.
 
-What a field may hold is said by the models, what holds between fields by `rules.py`, what has no
-effect yet by `unsupported.py`. No message of this module contains a secret.
+What a field may hold is said by the models, and what holds between fields by `rules.py`. No message
+of this module contains a secret.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,9 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.api.rules import BY_CEL
 from canary.api.schema import spec_schema
 from canary.api.shown import MISSING, path, shown_at
-from canary.api.unsupported import unsupported
 from canary.errors import InvalidSpec, Problem
 
-__all__ = ["parse_alert_provider", "parse_canary", "parse_metric_template", "unsupported"]
+__all__ = ["parse_alert_provider", "parse_canary", "parse_metric_template"]
 
 #: More than these do not help, and a hostile object could have a million.
 MOST_PROBLEMS = 100

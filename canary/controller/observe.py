@@ -97,6 +97,7 @@ class Observer:
         abilities = record.router.abilities(canary) if record.router else None
         minimum, maximum = self._autoscaler_bounds(record)
         return Facts(
+            uid=record.uid,
             generation=record.generation,
             deleting=record.deleting,
             has_finalizer=FINALIZER in record.finalizers,

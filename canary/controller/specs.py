@@ -12,7 +12,6 @@ from canary.api.salvage import salvage
 from canary.api.shown import shown
 from canary.api.switching import says_steps, switching
 from canary.api.tolerated import tolerated
-from canary.api.unsupported import unsupported
 from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
@@ -67,10 +66,8 @@ class SpecReader:
         problems += missing_plugins(canary, default_router=self._default_router)
         workload = installed_target(canary.spec.target_ref.kind)
         reference = canary.spec.autoscaler_ref
-        refused = unsupported(canary)
-        problems += refused
         if router is not None:
-            problems += _of_others(router.problems(canary), refused)
+            problems += router.problems(canary)
             problems += _without_steps(canary, router) if whole else ()
         if workload is not None:
             problems += _beyond_abilities(canary, workload)
@@ -101,14 +98,6 @@ def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     for problem in problems:
         kept.setdefault(problem.field, problem)
     return tuple(kept.values())
-
-
-def _of_others(problems: Iterable[Problem], refused: Iterable[Problem]) -> Iterator[Problem]:
-    """Leave out what a router says of fields, or parts of fields, that are refused already."""
-    whole = tuple(f"{each.field}{end}" for each in refused for end in ".[")
-    for problem in problems:
-        if not f"{problem.field}.".startswith(whole):
-            yield problem
 
 
 def _without_steps(canary: Canary, router: Router) -> Iterator[Problem]:

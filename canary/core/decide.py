@@ -27,6 +27,7 @@ from canary.core.autoscaling import note_autoscaler
 from canary.core.capacity import remember_size
 from canary.core.commands import close_records, obey
 from canary.core.conditions import INVALID, conditions, invalid, problems_known
+from canary.core.cookies import cookies_at, keep_cookies
 from canary.core.derived import with_derived
 from canary.core.desired import desired
 from canary.core.drift import note_template, note_template_in_time, undo_due_at
@@ -189,7 +190,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         overdue=situation.overdue,
         delivered=situation.facts.delivered,
     )
-    concluded = with_derived(note_shares(replace(situation, status=reported)))
+    concluded = with_derived(keep_cookies(note_shares(replace(situation, status=reported))))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)
@@ -232,6 +233,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             noted_at(situation),
             undo_due_at(situation) if parking else None,
             upkeep_at(situation),
+            cookies_at(status),
             pods_at,
         )
         if moment is not None and moment > situation.now

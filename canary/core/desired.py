@@ -1,7 +1,6 @@
 """What must be true of the cluster, as a function of spec, status and facts."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from canary.api.status import Phase, Stage
 from canary.core.actions import (
@@ -176,7 +175,7 @@ def _route(situation: Situation) -> Iterator[Action]:
     if able or traffic.weight <= (routed or Seen()).weight:
         yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:
-        yield RouteTraffic(traffic=replace(traffic, weight=0, mirror=0), left=left)
+        yield RouteTraffic(traffic=traffic.without_canary(), left=left)
 
 
 def _new_names_wait(situation: Situation) -> bool:

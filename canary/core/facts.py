@@ -262,6 +262,8 @@ class Outage:
 class Facts:
     """Everything a decision depends on besides spec, status and time."""
 
+    uid: str = ""
+    """metadata.uid of the Canary."""
     generation: int = 1
     """metadata.generation of the Canary."""
     deleting: bool = False

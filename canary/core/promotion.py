@@ -5,6 +5,7 @@ from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase, Stage
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all
+from canary.core.cookies import let_go
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
 from canary.core.placement import withdraw_from_replaced
@@ -73,6 +74,7 @@ def bring_up(situation: Situation, primary: Workload) -> Situation:
 
 def _return_traffic(situation: Situation) -> Situation:
     """Move traffic from the canary to the promoted primary, by steps where they are asked for."""
+    situation = let_go(situation)
     waiting = situation.wait(why.TRAFFIC_RETURNING, "the next step back to the primary")
     due = situation.current_run.next_analysis_at
     if due is not None and situation.now < due:

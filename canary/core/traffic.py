@@ -4,13 +4,25 @@ What is intended is decided by the core and rendered by a router; what a route d
 its router, and is a fact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canary.api.canary import CanarySpec
-from canary.api.status import CanaryStatus
+from canary.api.status import CanaryStatus, Cookie
 from canary.api.traffic import HttpMatch
 from canary.core.plan import plan
 from canary.core.weights import FULL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stickiness:
+    """The cookies by which clients stay on a side, whatever the weight."""
+
+    canary: Cookie | None = None
+    """Given with each answer of the canary; those who send it stay there."""
+    primary: Cookie | None = None
+    """Given with each answer of the primary; those who send it stay there."""
+    expired: tuple[Cookie, ...] = ()
+    """Taken from those who still send them; they lead to no side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +36,8 @@ class Traffic:
     mirror: int = 0
     """Percent of the requests that take part, from either side, which the canary gets a copy
     of; its answers to copies are dropped."""
+    cookies: Stickiness = Stickiness()
+    """How clients among these requests stay on a side."""
 
     def __post_init__(self) -> None:
         for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
@@ -41,6 +55,10 @@ class Traffic:
         """Whether no request is meant for the primary."""
         return self.weight == FULL and not self.match
 
+    def without_canary(self) -> "Traffic":
+        """Give the same without a request for the canary."""
+        return replace(self, weight=0, mirror=0, cookies=Stickiness())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -52,6 +70,10 @@ class Seen:
     """Percent of the requests that take part which the canary gets a copy of."""
     matched: bool = False
     """Whether only some of the route's requests take part; the primary answers the others."""
+    keeps_canary: bool = False
+    """Whether clients with a cookie stay on the canary, whatever the weight."""
+    keeps_primary: bool = False
+    """Whether clients with a cookie stay on the primary, whatever the weight."""
 
     def carries(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets at least what is intended, so that it may be judged."""
@@ -63,15 +85,16 @@ class Seen:
     def does(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets what is intended, and no more."""
         exact = (self.weight, self.mirror) == (traffic.weight, traffic.mirror)
-        return exact and self.carries(traffic)
+        kept = self.keeps_canary and not traffic.weight
+        return exact and not kept and self.carries(traffic)
 
     def exposes_canary(self) -> bool:
         """Tell whether any request reaches the canary, so that it must keep its pods."""
-        return bool(self.weight or self.mirror)
+        return bool(self.weight or self.mirror or self.keeps_canary)
 
     def spares_primary(self) -> bool:
         """Tell whether no request reaches the primary, so that it may lose its pods."""
-        return self.weight == FULL and not self.matched
+        return self.weight == FULL and not self.matched and not self.keeps_primary
 
 
 def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
@@ -80,13 +103,26 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
     Where the conditions of the requests that take part were taken out of the spec, none take part:
     what some requests had is not given to all.
     """
-    weights = status.weights
-    if not some_take_part(spec, status):
-        return Traffic(weight=status.canary_weight, mirror=weights.mirror)
-    match = _match(spec, status)
-    if not match:
-        return Traffic()
-    return Traffic(weight=status.canary_weight, match=match, mirror=weights.mirror)
+    match = _match(spec, status) if some_take_part(spec, status) else None
+    if match == ():
+        return Traffic(cookies=_stickiness(status, 0, 0))
+    weight, mirror = status.canary_weight, status.weights.mirror
+    cookies = _stickiness(status, weight, mirror)
+    return Traffic(weight=weight, match=match or (), mirror=mirror, cookies=cookies)
+
+
+def _stickiness(status: CanaryStatus, weight: int, mirror: int) -> Stickiness:
+    """Keep clients on a side that has requests, and expire cookies while the canary gets none.
+
+    A side without requests may have no pods. While both have some, an answer sets a cookie of the
+    run, and routes have no room for a second one.
+    """
+    cookies = status.cookies
+    if cookies is None:
+        return Stickiness()
+    if not weight:
+        return Stickiness(expired=() if mirror else cookies.expired)
+    return Stickiness(canary=cookies.canary, primary=cookies.primary if weight < FULL else None)
 
 
 def _match(spec: CanarySpec, status: CanaryStatus) -> tuple[HttpMatch, ...]:

@@ -12,7 +12,7 @@ from canary.api.canary import Canary
 from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.plan import plan
-from canary.core.traffic import Traffic
+from canary.core.traffic import Stickiness, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 
@@ -112,6 +112,8 @@ class Abilities:
     """Whether it can have requests copied."""
     mirrors_shares: bool = True
     """Whether it can do that while the canary answers requests itself."""
+    affinity: bool = False
+    """Whether a cookie can keep clients on a side."""
     splits: bool = True
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
@@ -127,12 +129,18 @@ class Abilities:
     @property
     def analysis(self) -> frozenset[str]:
         """The fields of `spec.analysis` that it acts on."""
-        asked = (("match", self.matches), ("mirror", self.mirrors))
+        asked = (
+            ("match", self.matches),
+            ("mirror", self.mirrors),
+            ("session_affinity", self.affinity),
+        )
         return frozenset(name for name, able in asked if able)
 
     def allow(self, traffic: Traffic) -> bool:
         """Tell whether a router with these abilities can render some traffic."""
         if traffic.mirror and not self.copies(traffic):
+            return False
+        if traffic.cookies != Stickiness() and not self.affinity:
             return False
         if not self.splits and traffic.weight not in {0, FULL}:
             return False

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from itertools import chain, product
 
 from canary.api.canary import Canary
-from canary.api.shown import shown
+from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.errors import Problem
 from canary.routers.abilities import way
 from canary.routers.matching import both
+from canary.routers.rules import COOKIE_HEADER
 
 
 def precedence_problems(canary: Canary) -> Iterator[Problem]:
@@ -66,3 +67,21 @@ def _condition_problems(place: str, match: HttpMatch, *, regex: bool = False) ->
     for name, each in chain(match.headers.items(), match.query_params.items()):
         if not way(each)[1]:
             yield Problem(place, name, "write at least one character to compare with")
+
+
+def cookie_problems(canary: Canary) -> Iterator[Problem]:
+    """Name the conditions on cookies beside which no route can tell who stays on a side."""
+    if canary.spec.analysis.session_affinity is None:
+        return
+    for place, matches in (
+        ("spec.service.match", canary.spec.service.match),
+        *canary.spec.analysis.placed_matches(),
+    ):
+        for index, match in enumerate(matches):
+            if any(name.lower() == COOKIE_HEADER for name in match.headers):
+                yield Problem(
+                    f"{place}[{index}].headers.{COOKIE_HEADER}",
+                    Description("a second condition"),
+                    "remove it, or remove spec.analysis.sessionAffinity, which needs a condition "
+                    "on this header: a route has room for one",
+                )

@@ -25,13 +25,22 @@ from canary.routers.httproute import (
     filters,
     http_match,
     mirror_filter,
+    response_filter,
     route_problems,
     route_warnings,
     timeouts,
 )
-from canary.routers.matching import canary_matches
 from canary.routers.parents import refusal
-from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
+from canary.routers.rules import (
+    COOKIE_HEADER,
+    SET_COOKIE,
+    Backend,
+    RouteRule,
+    keeps,
+    kept_seen,
+    rules,
+)
+from canary.routers.shares import entries, part, percent_of, route_seen, weight_of
 from canary.routers.single import SingleObjectRouter
 
 GROUP = "gateway.networking.k8s.io"
@@ -90,7 +99,8 @@ class GatewayApiRouter(SingleObjectRouter):
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
-        return spec | {"rules": list(_rules(canary, _expressible(traffic, cluster)))}
+        expressible = _expressible(traffic, cluster)
+        return spec | {"rules": [_rule(canary, each) for each in rules(canary, expressible)]}
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, and the copies, of the rules that lead to a side."""
@@ -152,38 +162,23 @@ def _parent(reference: ParentReference) -> Manifest:
     return parent
 
 
-def _rules(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
-    """Give the rule of the split and, where only some requests take part, that of the others."""
-    backends = [
-        _backend(canary, service, weight) for service, weight in sides(canary, traffic.weight)
-    ]
-    matches = canary_matches(canary.spec.service.match, traffic.match)
-    yield _rule(canary, matches, backends, mirror=traffic.mirror)
-    if traffic.match:
-        primary = _backend(canary, canary.spec.primary_service_name, FULL)
-        yield _rule(canary, canary.spec.service.match, [primary])
-
-
-def _rule(
-    canary: Canary,
-    matches: tuple[HttpMatch, ...],
-    backends: list[Manifest],
-    *,
-    mirror: int = 0,
-) -> Manifest:
-    rule: Manifest = {
-        "matches": [http_match(match) for match in matches or (HttpMatch(),)],
-        "backendRefs": backends,
+def _rule(canary: Canary, rule: RouteRule) -> Manifest:
+    written: Manifest = {
+        "matches": [http_match(match) for match in rule.matches or (HttpMatch(),)],
+        "backendRefs": [_backend(canary, each) for each in rule.backends],
     }
-    if changes := [*filters(canary.spec.service), *_copies(canary, mirror)]:
-        rule["filters"] = changes
+    if changes := [*filters(canary.spec.service), *_copies(canary, rule.mirror)]:
+        written["filters"] = changes
     if limits := timeouts(canary.spec.service):
-        rule["timeouts"] = limits
-    return rule
+        written["timeouts"] = limits
+    return written
 
 
-def _backend(canary: Canary, service: str, weight: int) -> Manifest:
-    return {**_service(canary, service), "weight": weight}
+def _backend(canary: Canary, backend: Backend) -> Manifest:
+    written = {**_service(canary, backend.service), "weight": backend.weight}
+    if not backend.set_cookie:
+        return written
+    return written | {"filters": [response_filter({SET_COOKIE: backend.set_cookie})]}
 
 
 def _service(canary: Canary, name: str) -> Manifest:
@@ -208,7 +203,15 @@ def _rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
     if weight is None:
         return None
     copies = (_copied(canary, each.get("requestMirror")) for each in entries(rule, "filters"))
-    return Seen(weight=weight, mirror=max(copies, default=0))
+    seen = Seen(weight=weight, mirror=max(copies, default=0))
+    cookies = (_cookie_condition(match) for match in entries(rule, "matches"))
+    return kept_seen(seen) if keeps(cookies) else seen
+
+
+def _cookie_condition(match: Manifest) -> object:
+    """Read the condition on cookies; None without one."""
+    named = (each for each in entries(match, "headers") if each.get("name") == COOKIE_HEADER)
+    return part(next(named, None), "value")
 
 
 def _copied(canary: Canary, mirror: object) -> int:

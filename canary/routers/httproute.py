@@ -4,14 +4,14 @@ Every default of the API is written out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from analysis.durations import format_duration, parse_duration
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.service import Service
-from canary.api.shown import Description, shown
+from canary.api.shown import shown
 from canary.api.traffic import (
     BackendReference,
     CorsPolicy,
@@ -23,7 +23,8 @@ from canary.api.traffic import (
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
-from canary.routers.condition_problems import path_problems
+from canary.routers.condition_problems import cookie_problems, path_problems
+from canary.routers.httproute_limits import limit_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 
 ABILITIES = Abilities(
@@ -48,11 +49,10 @@ ABILITIES = Abilities(
     others="an HTTPRoute matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,
+    affinity=True,
 )
 #: The filter that copies requests.
 MIRROR = "RequestMirror"
-#: How many conditions a rule may have; all rules have fewer than twice as many.
-_MATCHES = 64
 #: A duration as the API takes it (GEP-2257).
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 #: The seconds that the API gives a CORS filter without maxAge.
@@ -126,6 +126,12 @@ def mirror_filter(backend: Manifest, percent: int = FULL) -> Manifest:
     """Write that requests are copied; without a percentage, all of them are."""
     share = {"percent": percent} if percent < FULL else {}
     return {"type": MIRROR, "requestMirror": {"backendRef": backend, **share}}
+
+
+def response_filter(added: Mapping[str, str]) -> Manifest:
+    """Write that headers are added to the answers."""
+    changes = [{"name": name, "value": value} for name, value in sorted(added.items())]
+    return {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": changes}}
 
 
 def _backend(reference: BackendReference) -> Manifest:
@@ -207,24 +213,11 @@ def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
     yield from refused(canary, router, ABILITIES)
     yield from match_problems(canary)
     yield from path_problems(canary)
-    yield from _limit_problems(canary)
+    yield from cookie_problems(canary)
+    yield from limit_problems(canary)
     yield from _mirror_problems(canary)
     yield from _rewrite_problems(canary)
     yield from _timeout_problems(canary.spec.service)
-
-
-def _limit_problems(canary: Canary) -> Iterator[Problem]:
-    """Tell of more conditions than a rule may have; two lists make one of every pair."""
-    service = canary.spec.service.match
-    for place, analysis in canary.spec.analysis.placed_matches():
-        pairs = len(canary_matches(service, analysis))
-        if analysis and (pairs > _MATCHES or pairs + len(service) >= 2 * _MATCHES):
-            yield Problem(
-                place,
-                Description(f"a list of {len(analysis)}"),
-                f"write fewer conditions: with the {len(service)} of spec.service.match they make "
-                f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
-            )
 
 
 def _mirror_problems(canary: Canary) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from canary.errors import Problem
 from canary.objects.render import Render, Restoration, fields
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, refused
+from canary.routers.condition_problems import cookie_problems
 from canary.routers.defaults import RouterDefaults
 from canary.routers.matching import match_problems
 from canary.routers.objects import render_object, restore_objects
@@ -40,6 +41,7 @@ _HTTP = Abilities(
     conditions=dict.fromkeys((*_OF_CONNECTIONS, *_OF_REQUESTS), WAYS),
     matches=True,
     mirrors=True,
+    affinity=True,
 )
 _TCP = Abilities(
     service=_ANY_PROTOCOL,
@@ -71,7 +73,12 @@ class IstioRouter(RouterDefaults):
         fields = refused(canary, self.name, self.abilities(canary))
         if is_tcp(canary):
             return tuple(fields)
-        return (*fields, *match_problems(canary), *_retry_problems(canary))
+        return (
+            *fields,
+            *match_problems(canary),
+            *cookie_problems(canary),
+            *_retry_problems(canary),
+        )
 
     def objects(self, canary: Canary) -> Objects:
         """Name the DestinationRules of both sides, and the VirtualService."""

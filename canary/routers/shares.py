@@ -56,13 +56,20 @@ def weight_of(canary: Canary, weights: Iterable[tuple[str, object]]) -> int | No
 def route_seen(rules: Iterable[Seen | None]) -> Seen | None:
     """Tell what a route does from each of its rules; None for a rule that leads to neither side.
 
-    Of several, one is for the requests that take part, and the others are for the rest.
+    Some are for clients who stay on a side. Of several others, one is for the requests that take
+    part, and the rest are for those that do not.
     """
     leading = [rule for rule in rules if rule is not None]
     if not leading:
         return None
-    exposing = (rule for rule in leading if rule.exposes_canary())
-    return replace(next(exposing, leading[0]), matched=len(leading) > 1)
+    split = [rule for rule in leading if not (rule.keeps_canary or rule.keeps_primary)]
+    exposing = (rule for rule in split if rule.exposes_canary())
+    return replace(
+        next(exposing, split[0] if split else Seen()),
+        matched=len(split) > 1,
+        keeps_canary=any(rule.keeps_canary for rule in leading),
+        keeps_primary=any(rule.keeps_primary for rule in leading),
+    )
 
 
 def alternatives_seen(

@@ -3,7 +3,6 @@
 https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from canary.api.canary import Canary
@@ -12,7 +11,16 @@ from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.routers.abilities import way
-from canary.routers.matching import canary_matches, pattern
+from canary.routers.matching import pattern
+from canary.routers.rules import (
+    COOKIE_HEADER,
+    SET_COOKIE,
+    Backend,
+    RouteRule,
+    keeps,
+    kept_seen,
+    rules,
+)
 from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
 
 #: The name that Istio gives to all sidecars.
@@ -36,27 +44,15 @@ def route_spec(canary: Canary, traffic: Traffic) -> Manifest:
     if is_tcp(canary):
         spec["tcp"] = [_tcp_route(canary, traffic)]
     else:
-        spec["http"] = list(_http_routes(canary, traffic))
+        spec["http"] = [_http_route(canary, rule) for rule in rules(canary, traffic)]
     return spec
 
 
-def _http_routes(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
-    """Give the route of the split and, where only some requests take part, that of the others."""
-    matches = canary_matches(canary.spec.service.match, traffic.match)
-    copies = _copies(canary, traffic.mirror)
-    yield _http_route(canary, matches, _destinations(canary, traffic)) | copies
-    if traffic.match:
-        primary = _destination(canary, canary.spec.primary_service_name, FULL)
-        yield _http_route(canary, canary.spec.service.match, [primary])
-
-
-def _http_route(
-    canary: Canary, matches: tuple[HttpMatch, ...], destinations: list[Manifest]
-) -> Manifest:
+def _http_route(canary: Canary, rule: RouteRule) -> Manifest:
     service = canary.spec.service
-    route: Manifest = {"route": destinations}
-    if matches:
-        route["match"] = [_http_match(match) for match in matches]
+    route: Manifest = {"route": [_destination(canary, each) for each in rule.backends]}
+    if rule.matches:
+        route["match"] = [_http_match(match) for match in rule.matches]
     if service.rewrite and (service.rewrite.uri or service.rewrite.authority):
         route["rewrite"] = _written(uri=service.rewrite.uri, authority=service.rewrite.authority)
     if service.timeout:
@@ -67,11 +63,12 @@ def _http_route(
         route["headers"] = service.headers.as_written()
     if service.cors_policy:
         route["corsPolicy"] = _cors(service.cors_policy)
-    return route
+    return route | _copies(canary, rule.mirror)
 
 
 def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
-    route: Manifest = {"route": _destinations(canary, traffic)}
+    split = (Backend(service=side, weight=each) for side, each in sides(canary, traffic.weight))
+    route: Manifest = {"route": [_destination(canary, each) for each in split]}
     matches = [
         _written(
             port=match.port,
@@ -84,14 +81,14 @@ def _tcp_route(canary: Canary, traffic: Traffic) -> Manifest:
     return route | ({"match": matches} if matches else {})
 
 
-def _destinations(canary: Canary, traffic: Traffic) -> list[Manifest]:
-    return [
-        _destination(canary, service, weight) for service, weight in sides(canary, traffic.weight)
-    ]
-
-
-def _destination(canary: Canary, host: str, weight: int) -> Manifest:
-    return {"destination": _host(canary, host), "weight": weight}
+def _destination(canary: Canary, backend: Backend) -> Manifest:
+    written: Manifest = {
+        "destination": _host(canary, backend.service),
+        "weight": backend.weight,
+    }
+    if not backend.set_cookie:
+        return written
+    return written | {"headers": {"response": {"add": {SET_COOKIE: backend.set_cookie}}}}
 
 
 def _copies(canary: Canary, percent: int) -> Manifest:
@@ -177,7 +174,11 @@ def _rule_seen(canary: Canary, route: Manifest) -> Seen | None:
             for each in destinations
         ),
     )
-    return None if weight is None else Seen(weight=weight, mirror=_copied(canary, route))
+    if weight is None:
+        return None
+    seen = Seen(weight=weight, mirror=_copied(canary, route))
+    cookies = (part(each, "headers", COOKIE_HEADER, "regex") for each in entries(route, "match"))
+    return kept_seen(seen) if keeps(cookies) else seen
 
 
 def _copied(canary: Canary, route: Manifest) -> int:

@@ -846,6 +846,27 @@ BAD_CANARIES: dict[str, Bad] = {
         "only a confirm-* gate waits",
         "rule",
     ),
+    "a cookie with a variable for its proxy": _bad(
+        {"analysis/sessionAffinity": {"cookieName": "c%PATH%"}},
+        "analysis.sessionAffinity.cookieName",
+        "'c%PATH%'",
+        "write the name of a cookie, without %",
+        "rule",
+    ),
+    "a cookie's path that ends the attribute": _bad(
+        {"analysis/sessionAffinity": {"cookieName": "c", "path": "/; Secure"}},
+        "analysis.sessionAffinity.path",
+        "'/; Secure'",
+        "write a path that begins with /",
+        "rule",
+    ),
+    "a cookie's domain that is none": _bad(
+        {"analysis/sessionAffinity": {"cookieName": "c", "domain": "example.com; Secure"}},
+        "analysis.sessionAffinity.domain",
+        "'example.com; Secure'",
+        "write a domain such as example.com",
+        "rule",
+    ),
     "two cookies of one name": _bad(
         {"analysis/sessionAffinity": {"cookieName": "c", "primaryCookieName": "c"}},
         "analysis.sessionAffinity.primaryCookieName",

@@ -18,7 +18,6 @@ from canary.controller.installed import missing_plugins
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
 from tests.api.examples import BAD, GONE, JsonObject, a_canary, a_receiver, a_template, patched
-from tests.api.test_unsupported import REFUSED
 
 TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
 API_SERVER, TIDEGATE = "api server", "tidegate"
@@ -83,10 +82,6 @@ OBJECTS: dict[str, JsonObject] = {
         a_canary(),
         {"provider": "kubernetes:replicas", "service/trafficDistribution": "PreferClose"},
     ),
-    **{
-        f"{name}, which this version does not act on": patched(a_canary(), changes)
-        for name, (changes, _, _) in REFUSED.items()
-    },
     "a judge that is not installed": patched(
         a_canary(),
         {

@@ -10,7 +10,6 @@ from canary.controller.reading import CanaryReader
 from canary.errors import Problem
 from canary.routers import ROUTERS
 from tests.api.examples import BAD_CANARIES, GOOD_CANARIES, a_canary, patched
-from tests.api.test_unsupported import REFUSED
 
 MATCH = [{"headers": {"x-user": {"exact": "insider"}}}]
 SAID = {
@@ -36,11 +35,11 @@ SAID = {
             "smi:v1alpha4, or install a plug-in that brings this router"
         ),
     ),
-    "sticky sessions": (
-        {"analysis/sessionAffinity": {"cookieName": "c"}},
+    "sticky sessions by a router that has none": (
+        {"provider": "linkerd", "analysis/sessionAffinity": {"cookieName": "c"}},
         (
-            "spec.analysis.sessionAffinity: an object: this version does not support session affinity; "
-            "remove it, or leave this workload to Flagger for now"
+            "spec.analysis.sessionAffinity: an object: remove it, or name another router: linkerd "
+            "cannot do this"
         ),
     ),
     "a field that the router of the manifest does not understand": (
@@ -75,16 +74,10 @@ SAID = {
 EVERYTHING = GOOD_CANARIES["every field at once"]
 CORPUS: dict[str, dict[str, Any]] = {
     **{name: bad.obj for name, bad in BAD_CANARIES.items()},
-    **{name: patched(a_canary(), changes) for name, (changes, _, _) in REFUSED.items()},
     **{name: patched(a_canary(), changes) for name, (changes, _) in SAID.items()},
     **{
         f"every field at once on {router}": patched(EVERYTHING, {"provider": router})
         for router in ("knative", "nowhere", *ROUTERS.names())
-    },
-    **{
-        f"{name} on {router}": patched(a_canary(), changes | {"provider": router})
-        for name, (changes, _, _) in REFUSED.items()
-        for router in ROUTERS.names()
     },
     **{
         f"{value!r} for {field}": patched(a_canary(), {field: value})

@@ -27,6 +27,42 @@ INSIDERS = {"headers": {"x-insider": {"exact": "yes"}}}
 TLS = {"tls": {"mode": "ISTIO_MUTUAL"}}
 
 ACCEPTED = {
+    "a cookie for other sites that is sent over any connection": (
+        {"analysis/sessionAffinity": {"cookieName": "c", "sameSite": "None"}},
+        (
+            "spec.analysis.sessionAffinity.sameSite: 'None': browsers drop such a cookie unless "
+            "secure is true"
+        ),
+    ),
+    "a partitioned cookie that is sent over any connection": (
+        {"analysis/sessionAffinity": {"cookieName": "c", "partitioned": True}},
+        (
+            "spec.analysis.sessionAffinity.partitioned: true: browsers drop such a cookie unless "
+            "secure is true"
+        ),
+    ),
+    "a cookie that is secure by its name alone": (
+        {"analysis/sessionAffinity": {"cookieName": "__Secure-c"}},
+        (
+            "spec.analysis.sessionAffinity.cookieName: '__Secure-c': browsers drop such a cookie "
+            "unless secure is true"
+        ),
+    ),
+    "a cookie of a host, with a domain": (
+        {
+            "analysis/sessionAffinity": {
+                "cookieName": "c",
+                "primaryCookieName": "__Host-p",
+                "secure": True,
+                "path": "/",
+                "domain": "example.com",
+            }
+        },
+        (
+            "spec.analysis.sessionAffinity.primaryCookieName: '__Host-p': browsers drop such a "
+            "cookie unless path is / and domain is left out"
+        ),
+    ),
     "the trafficPolicy that the podinfo chart always writes, on linkerd": (
         {"provider": "linkerd", "service/trafficPolicy": TLS},
         (
@@ -203,9 +239,9 @@ def test_a_reference_of_another_router_is_refused_where_no_router_is_named():
 
 
 def test_what_is_refused_is_not_warned_of_as_well():
-    sticky = {"analysis/sessionAffinity": {"cookieName": "c"}, "analysis/maxWeight": 0}
-    obj = patched(a_canary(), sticky)
-    assert [each.field for each in READER.problems(obj)] == ["spec.analysis.sessionAffinity"]
+    refused = {"ingressRef": INGRESS, "analysis/maxWeight": 0}
+    obj = patched(a_canary(), refused)
+    assert [each.field for each in READER.problems(obj)] == ["spec.ingressRef"]
     assert READER.warnings(obj) == ()
     assert READER.warnings(patched(a_canary(), {"provider": "apisix", "routeRef": ROUTE})) == ()
     assert READER.warnings({"apiVersion": "tidegate.dev/v1beta1", "kind": "Canary"}) == ()

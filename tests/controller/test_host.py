@@ -215,12 +215,13 @@ class TestAdmission:
         assert "warnings" not in await ask(before, operation="UPDATE", oldObject=after)
         assert "warnings" not in await ask(after, operation="DELETE", object=None, oldObject=after)
 
-    async def test_refuses_what_is_not_acted_on_yet(self, ask: Any):
+    async def test_refuses_what_the_router_cannot_do(self, ask: Any):
         analysis = {"interval": "1m", "threshold": 1, "stepWeight": 20}
         analysis |= {"sessionAffinity": {"cookieName": "release"}}
-        response = await ask(self.canary(analysis=analysis))
+        response = await ask(self.canary(provider="linkerd", analysis=analysis))
         assert response["allowed"] is False
-        assert "session affinity" in response["status"]["message"]
+        assert "spec.analysis.sessionAffinity" in response["status"]["message"]
+        assert "linkerd cannot do this" in response["status"]["message"]
 
     async def test_judges_metric_templates_and_the_peers_objects_too(self, ask: Any):
         template = {

@@ -12,7 +12,7 @@ from canary.core.facts import Facts
 from canary.core.needs import Analyse, AskHooks, Need
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
-from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at
+from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, seen
 from tests.core.deciding import decided, message, reason, up
 
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
@@ -36,6 +36,7 @@ class Journey:
     )
     second: int = 60
     seen: Seen = field(default_factory=Seen)
+    traffic: Traffic = field(default_factory=Traffic)
     asked: list[Need] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -56,12 +57,8 @@ class Journey:
             self.status = decision.status
             for action in decision.actions:
                 if isinstance(action, RouteTraffic):
-                    traffic = action.traffic
-                    self.seen = Seen(
-                        weight=traffic.weight,
-                        mirror=traffic.mirror,
-                        matched=bool(traffic.match),
-                    )
+                    self.traffic = action.traffic
+                    self.seen = seen(action.traffic)
             if self.status == before:
                 return decision
 

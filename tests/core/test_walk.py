@@ -103,6 +103,7 @@ class Journey(RuleBasedStateMachine):
         self.forced: set[str] = set()
         self.questions: set[Need] = set()
         self.approvals = 0
+        self.cookies: dict[str, str] = {}
         self.hook_answers = True
         self.rollback_asked = False
         self.verdict = Verdict.PASS
@@ -169,8 +170,9 @@ class Journey(RuleBasedStateMachine):
         """Read a spec as the shell does, under the names of now."""
         self.written = spec
         service, provider = self.world.names
-        # A router that cannot render steps one by one refuses them: nothing is decided on them.
-        refused = self.world.by_apex and spec.analysis.steps
+        # A router that cannot render it refuses it: nothing is decided on that.
+        asks = spec.analysis.steps or spec.analysis.session_affinity
+        refused = self.world.by_apex and asks
         asked = SPECS[0] if refused else spec
         read = asked if self.world.splits else switched(asked)
         if self.world.by_replicas:
@@ -613,6 +615,16 @@ class Journey(RuleBasedStateMachine):
         weights = self.status.weights
         assert weights.primary + weights.canary == 100
         assert weights.canary == self.status.canary_weight
+
+    @invariant()
+    def no_two_runs_share_a_cookie(self) -> None:
+        cookies = self.status.cookies
+        if cookies is not None and cookies.canary is not None:
+            assert self.cookies.setdefault(cookies.canary.value, cookies.run) == cookies.run
+            assert cookies.canary.value not in {
+                each.value for each in cookies.expired if each.name == cookies.canary.name
+            }
+            assert self.status.run is not None
 
     @invariant()
     def conditions_agree_with_each_other(self) -> None:

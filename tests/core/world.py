@@ -35,8 +35,8 @@ from canary.core.facts import (
     Workload,
 )
 from canary.core.needs import Need
-from canary.core.traffic import Seen, Traffic
-from tests.builders import T0, a_spec
+from canary.core.traffic import Seen
+from tests.builders import T0, a_spec, seen
 
 ROUTE = "VirtualService/podinfo"
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
@@ -64,6 +64,12 @@ SPECS = (
                 {"weight": 50, "mirror": 10},
                 {"weight": 10},
             ]
+        }
+    ),
+    a_spec(
+        analysis={
+            "sessionAffinity": {"cookieName": "stick", "primaryCookieName": "stay"},
+            "stepWeightPromotion": 30,
         }
     ),
     a_spec(skipAnalysis=True),
@@ -112,11 +118,6 @@ NAMES = (
 
 TARGETS = ("podinfo", "other")
 """The targets that a spec may name."""
-
-
-def seen(traffic: Traffic) -> Seen:
-    """Give what a route does that carries some traffic."""
-    return Seen(weight=traffic.weight, mirror=traffic.mirror, matched=bool(traffic.match))
 
 
 def examples(number: int) -> int:
@@ -279,6 +280,9 @@ class World:
                     self.sides.add(self.names[0])
                 case RouteTraffic(traffic=traffic, left=left):
                     assert self.splits or traffic.weight in {0, 100}
+                    # A client stays on a side that has requests, and so has pods.
+                    assert traffic.weight or not traffic.cookies.canary
+                    assert traffic.weight < 100 or not traffic.cookies.primary
                     if not self.obstacle and ROUTE not in left:
                         self.routed, self.restored, self.drift = seen(traffic), False, None
                 case RestoreRoutes() | RouteFormer() | GiveBack():

@@ -8,7 +8,6 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.fields import KIND
 from canary.api.schema import KINDS, CustomResource, spec_schema
-from canary.api.unsupported import unsupported
 from canary.errors import Problem, SpecWarning
 from canary.routers import ROUTERS, router_for
 from canary.routers.abilities import ANALYSIS_FIELDS, REFERENCES, SERVICE_FIELDS
@@ -51,22 +50,11 @@ def resource(kind: str) -> CustomResource:
     return next(each for each in KINDS if each.name == kind)
 
 
-def acted_on(kind: str, path: str, value: object) -> bool:
-    """Tell whether a value of a field is acted on in this version."""
-    # Rules between fields do not matter here.
-    probe: Any = resource(kind).model.model_validate(_object(kind, path, value))
-    if not isinstance(probe, Canary):
-        return True
-    return not any(path.startswith(each.field) for each in unsupported(probe))
-
-
 def routers_of(kind: str, path: str, node: Mapping[str, Any]) -> str:
     """Name the routers that act on a field, where not all of them do."""
     if kind != "Canary" or not path.startswith("spec."):
         return ""
     value = _sample(node)
-    if "enum" not in node and not acted_on(kind, path, value):
-        return _NOT_YET
     if not _ROUTED.match(path) or path.count(".") > _DEEPEST:
         return ""
     acts: list[str] = []
@@ -143,10 +131,12 @@ def _sample(node: Mapping[str, Any]) -> Any:
 
 
 def _text(node: Mapping[str, Any]) -> str:
-    """Make a text of the form that a field asks for: a duration, a kind, an address, a name."""
+    """Make a text of the form that a field asks for: a duration, a kind, a path, an address, a name."""
     rules = " ".join(each["rule"] for each in node.get("x-kubernetes-validations", ()))
     if DURATION in rules:
         return "5s"
     if KIND in rules:
         return "DaemonSet"
+    if "'^(/" in rules or '"^(/' in rules:
+        return "/v1"
     return "https://shop.example.com" if "https?" in rules else "v1"

@@ -20,7 +20,7 @@ from canary.routers import ROUTERS
 from canary.scalers import SCALERS
 from canary.targets import TARGETS
 from tests.docs.pages import DOCS, slug
-from tests.docs.probes import DURATION, acted_on, resource, routers_of
+from tests.docs.probes import DURATION, resource, routers_of
 
 PAGE = DOCS / "reference.md"
 _INTRODUCTION = """\
@@ -174,7 +174,7 @@ def _type(section: _Section, node: Mapping[str, Any], path: str) -> str:
     if "properties" in node:
         return f"[object](#{slug(_heading_of(section, path))})"
     if "enum" in node:
-        return _choices(section, node, path)
+        return _choices(node)
     if (family := _FAMILIES.get((section.kind, path))) is not None:
         return f"{', '.join(f'`{each}`' for each in family.names())}, or a plug-in's name"
     return _plain_type(node)
@@ -206,15 +206,9 @@ def _bounds(least: int | None, most: int | None) -> str:
     return f", {least} to {most}" if bounded else f", at least {least}"
 
 
-def _choices(section: _Section, node: Mapping[str, Any], path: str) -> str:
-    """List the values, those apart that are not acted on yet."""
-    values = [each for each in node["enum"] if each != ""]
-    asked = section.path.startswith("spec")
-    later = [each for each in values if asked and not acted_on(section.kind, path, each)]
-    works = ", ".join(f"`{each}`" for each in values if each not in later)
-    if not later or not works:
-        return works or ", ".join(f"`{each}`" for each in values)
-    return f"{works}; not acted on yet: {', '.join(f'`{each}`' for each in later)}"
+def _choices(node: Mapping[str, Any]) -> str:
+    """List the values."""
+    return ", ".join(f"`{each}`" for each in node["enum"] if each != "")
 
 
 def _heading_of(section: _Section, path: str) -> str:

@@ -53,7 +53,7 @@ def test_every_object_is_described_once(written: str) -> None:
         ("gateways", {"istio"}, "others ignore or refuse it"),
         ("ingressRef", {"nginx"}, "others ignore it"),
         ("timeout", {"gatewayapi", "istio"}, "others ignore it"),
-        ("sessionAffinity", set(), "*not acted on yet*"),
+        ("sessionAffinity", {"istio", "gatewayapi"}, "others refuse it"),
         ("meshName", set(), "*ignored*"),
         ("targetPort", set(), ""),
     ],

@@ -6,14 +6,19 @@ from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
+from canary.api.status import CanaryStatus, Run
 from canary.core.actions import Side
-from canary.core.traffic import Traffic
+from canary.core.cookies import keep_cookies, let_go
+from canary.core.facts import Facts
+from canary.core.situation import Situation
+from canary.core.traffic import Stickiness, Traffic
 from canary.objects.ownership import SHARED_LABEL
 from canary.objects.render import Lacking
 from canary.resources.names import pod_selectors
 from canary.resources.ports import service_ports
 from canary.resources.services import apex_service, services
 from canary.routers import ROUTERS, ClusterState, Router, router_for
+from tests.builders import T0
 from tests.case import RouterCase, case_of
 from tests.resources.builders import LABEL, a_deployment
 
@@ -163,11 +168,23 @@ def routed(canary: Canary, percent: int, objects: Iterable[Manifest] = ()) -> tu
 
 
 def the_traffic(canary: Canary, percent: int) -> Traffic:
-    """Give the traffic of a step at a weight, among the requests that the Canary names."""
+    """Give the traffic of a step at a weight, among the requests that the Canary names.
+
+    At none, it is that of a run that has ended.
+    """
     analysis = canary.spec.analysis
     share = 100 if analysis.mirror_weight is None else int(analysis.mirror_weight)
     mirror = share if analysis.mirror else 0
-    return Traffic(weight=percent, match=analysis.match, mirror=mirror)
+    cookies = _cookies(canary, percent)
+    return Traffic(weight=percent, match=analysis.match, mirror=mirror, cookies=cookies)
+
+
+def _cookies(canary: Canary, percent: int) -> Stickiness:
+    run = Run(id="1-6f", revision="6f", started_at=T0)
+    status = CanaryStatus(canary_weight=percent or 1, run=run, runs=1)
+    facts = Facts(uid=canary.metadata.uid)
+    given = keep_cookies(Situation.of(canary.spec, status, facts, T0))
+    return (given if percent else let_go(given).but(canary_weight=0)).intended.cookies
 
 
 def spec_of(rendered: Iterable[Manifest], kind: str) -> Manifest:

@@ -13,12 +13,14 @@ from canary.api.annotations import ORIGINAL, WRITTEN
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.service import GitOps
+from canary.api.status import Cookie
 from canary.api.traffic import HttpMatch
 from canary.core.plan import plan
-from canary.core.traffic import Seen, Traffic
+from canary.core.traffic import Seen, Stickiness, Traffic
 from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.render import Lacking
 from canary.routers import ROUTERS, Router, router_for
+from tests.builders import seen as what_is_seen
 from tests.routers.builders import (
     Restored,
     a_canary,
@@ -33,6 +35,7 @@ from tests.routers.builders import (
     written,
 )
 from tests.routers.published import PublishedSchemas
+from tests.routers.vocabulary import AFFINITY
 
 CASES = [
     pytest.param(provider, canary, id=f"{provider}-{index}")
@@ -75,12 +78,34 @@ conditions = st.fixed_dictionaries(
         "ignoreUriCase": st.just(True),
     },
 )
-traffics = st.builds(
-    Traffic,
-    weight=percents,
-    match=st.lists(conditions.map(HttpMatch.model_validate), max_size=3).map(tuple),
-    mirror=st.just(0) | percents,
-)
+
+
+@st.composite
+def traffics(draw: st.DrawFn) -> Traffic:
+    """Give any traffic that a run may intend."""
+    match = draw(st.lists(conditions.map(HttpMatch.model_validate), max_size=3))
+    return Traffic(
+        weight=draw(percents),
+        match=tuple(match),
+        mirror=draw(st.just(0) | percents),
+    )
+
+
+def a_cookie(name: str = "stick", value: str = "1-0123456789abcdef", **fields: Any) -> Cookie:
+    return Cookie(name=name, value=value, **({"max_age": 60} | fields))
+
+
+@st.composite
+def kept_traffics(draw: st.DrawFn) -> Traffic:
+    """Give any traffic of which clients stay on a side, or have stayed on one."""
+    traffic = draw(traffics())
+    match = tuple(each for each in traffic.match if "cookie" not in each.headers)
+    if not traffic.weight:
+        expired = tuple(draw(st.lists(st.builds(a_cookie, st.sampled_from("ab")), max_size=4)))
+        return Traffic(match=match, cookies=Stickiness(expired=expired))
+    primary = draw(st.booleans()) and traffic.weight < 100
+    cookies = Stickiness(canary=a_cookie(), primary=a_cookie("old") if primary else None)
+    return replace(traffic, match=match, cookies=cookies)
 
 
 def asking_for(canary: Canary, traffic: Traffic) -> Canary:
@@ -94,6 +119,9 @@ def asking_for(canary: Canary, traffic: Traffic) -> Canary:
     if traffic.match and not traffic.shared:
         # A/B testing: all requests that match, or none.
         document["spec"]["analysis"] |= {"iterations": 1, "stepWeight": None}
+    cookies = {"cookieName": "stick", "primaryCookieName": "old"}
+    asked = cookies if traffic.cookies != Stickiness() else None
+    document["spec"]["analysis"]["sessionAffinity"] = asked
     return Canary.model_validate(document)
 
 
@@ -153,6 +181,16 @@ def named(obj: Manifest) -> tuple[str, str]:
     return (obj["kind"], obj["metadata"]["name"])
 
 
+def assert_does(seen: Seen | None, traffic: Traffic) -> None:
+    """What is read back is what was written."""
+    assert seen is not None
+    assert seen.does(traffic)
+    wanted = what_is_seen(traffic)
+    assert (seen.keeps_canary, seen.keeps_primary) == (wanted.keeps_canary, wanted.keeps_primary)
+    # Where the canary gets nothing, nothing tells apart who would take part.
+    assert seen.matched == bool(traffic.match) or not seen.exposes_canary()
+
+
 def possible(router: Router, canary: Canary) -> list[int]:
     """Give the weights that a step may ask of a router."""
     abilities = router.abilities(canary)
@@ -186,13 +224,10 @@ class TestEveryRouter:
             traffic = the_traffic(canary, percent)
             made = rendered(router, canary, a_cluster(router, canary), traffic)
             seen = router.read(canary, a_cluster(router, canary, made))
-            assert seen is not None
-            assert seen.does(traffic)
-            # Where the canary gets nothing, nothing tells apart who would take part.
-            assert seen.matched == bool(traffic.match) or not seen.exposes_canary()
+            assert_does(seen, traffic)
 
     @few
-    @given(traffic=traffics)
+    @given(traffic=traffics() | kept_traffics())
     def test_reads_back_all_traffic_that_it_is_able_to_say_and_refuses_the_rest(
         self, provider: str, canary: Canary, traffic: Traffic
     ) -> None:
@@ -211,9 +246,7 @@ class TestEveryRouter:
         made = rendered(router, asking, a_cluster(router, asking), traffic)
         cluster = a_cluster(router, asking, made)
         seen = router.read(asking, cluster)
-        assert seen is not None
-        assert seen.does(traffic)
-        assert seen.matched == bool(traffic.match) or not seen.exposes_canary()
+        assert_does(seen, traffic)
         assert rendered(router, asking, cluster, traffic) == made
         removed = restored(router, asking, cluster).remove
         # The apex service stays for its clients.
@@ -559,6 +592,41 @@ class TestWhatIsAskedOfEveryRouter:
         able = router.abilities(canary).allow(traffic)
         refused = [problem.field for problem in router.problems(canary)]
         assert refused == ([] if able else [f"spec.analysis.steps[1].{field}"])
+
+    @pytest.mark.parametrize("place", ["service", "analysis"])
+    def test_a_condition_on_cookies_beside_session_affinity_is_refused_with_its_place(
+        self, provider: str, place: str
+    ) -> None:
+        router = router_for(provider)
+        on_cookies = {"match": [{"headers": {"x-a": {"exact": "1"}, "Cookie": {"exact": "a=b"}}}]}
+        fields = {"analysis": {"sessionAffinity": {"cookieName": "stick"}}}
+        fields[place] = fields.get(place, {}) | on_cookies
+        refused = [problem.field for problem in router.problems(a_canary(provider, **fields))]
+        able = router.abilities(a_canary(provider)).affinity
+        wanted = (
+            f"spec.{place}.match[0].headers.cookie" if able else "spec.analysis.sessionAffinity"
+        )
+        assert wanted in refused
+
+    @pytest.mark.parametrize("field", sorted(AFFINITY))
+    def test_every_attribute_of_a_cookie_is_written_and_taken_back_or_refused(
+        self, provider: str, field: str
+    ) -> None:
+        router = router_for(provider)
+        asked = {"cookieName": "stick", field: AFFINITY[field]}
+        canary = a_canary(provider, analysis={"sessionAffinity": asked})
+        if not router.abilities(canary).affinity:
+            refused = [problem.field for problem in router.problems(canary)]
+            assert refused == ["spec.analysis.sessionAffinity"]
+            return
+        assert router.problems(canary) == ()
+        cookie = the_traffic(canary, 10).cookies.canary
+        assert cookie is not None
+        given = str(rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 10)))
+        taken = str(rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 0)))
+        assert cookie.set_text in given
+        assert cookie.expire_text in taken
+        assert cookie.set_text not in taken
 
     def test_objects_carry_who_made_them(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)

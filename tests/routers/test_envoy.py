@@ -9,10 +9,12 @@ import pytest_asyncio
 
 from canary.core.traffic import Traffic
 from canary.routers import ROUTERS, router_for
+from tests.browser import Browser
 from tests.case import cases_of
 from tests.embedded.mesh_objects import PORT
 from tests.embedded.test_mesh import CANARY, HOST, PRIMARY, World, both_sides
-from tests.routers.builders import a_canary, a_cluster, rendered
+from tests.routers.builders import a_canary, a_cluster, rendered, the_traffic
+from tests.routers.vocabulary import AFFINITY
 
 #: What the embedded mesh routes by the objects of, by the fields that it needs.
 SERVICES: dict[str, dict[str, Any]] = {
@@ -72,6 +74,93 @@ async def answered_by(world: World, method: str, path: str, headers: dict[str, s
     ):
         await answer.read()
         return answer.headers.get("x-upstream-cluster") or None
+
+
+def a_browser(world: World, **headers: str) -> Browser:
+    return Browser(world.mesh.url, host=HOST, headers=headers)
+
+
+async def clients_of_both_sides(world: World, **headers: str) -> dict[str | None, Browser]:
+    """Have clients come until each side has one; among so many, each side has surely answered."""
+    found: dict[str | None, Browser] = {}
+    for _ in range(80):
+        client = a_browser(world, **headers)
+        found.setdefault(await client.ask(), client)
+    return found
+
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestSessionAffinity:
+    @pytest.mark.parametrize("matched", [False, True], ids=["everyone", "with a match"])
+    @pytest.mark.parametrize("provider", SERVICES)
+    async def test_a_client_stays_where_it_was_until_its_run_ends(
+        self, shared: World, provider: str, *, matched: bool
+    ) -> None:
+        headers = {"x-beta": "1"} if matched else {}
+        match = [{"headers": {"x-beta": {"exact": "1"}}}] if matched else []
+        canary = a_canary(
+            provider,
+            # What the app's own route does with answers is kept beside it.
+            service={
+                **SERVICES[provider],
+                "port": PORT,
+                "headers": {"response": {"add": {"x-served-by": "podinfo"}}},
+            },
+            analysis={"match": match, "sessionAffinity": AFFINITY},
+        )
+        router = router_for(provider)
+        if router.problems(canary):
+            assert not router.abilities(canary).affinity
+            return
+
+        async def shift(weight: int) -> None:
+            for kind in ("VirtualService", "HTTPRoute"):
+                await shared.remove(kind)
+            traffic = the_traffic(canary, weight)
+            await shared.put(*rendered(router, canary, a_cluster(router, canary), traffic))
+
+        # Given both sides share the requests: each gives its clients a cookie
+        await shift(50)
+        clients = await clients_of_both_sides(shared, **headers)
+        on_canary, on_primary = clients[CANARY], clients[PRIMARY]
+        for client, name in ((on_canary, "stick"), (on_primary, "stick-primary")):
+            (told,) = client.told
+            assert told.startswith(f"{name}=1-")
+            assert told.endswith(
+                "; Domain=.example.com; Path=/shop; SameSite=None; HttpOnly; Secure; Partitioned"
+            )
+        # Then they stay, whatever the weight, and are not told again
+        for weight in (50, 1, 99):
+            await shift(weight)
+            assert await on_canary.stays() == {CANARY}
+            assert await on_primary.stays() == {PRIMARY}
+            assert not on_canary.told
+        # And no longer once one side has everything
+        await shift(100)
+        assert await on_primary.stays() == {CANARY}
+        # And another run's cookie says nothing
+        await shift(1)
+        strangers = [a_browser(shared, **headers) for _ in range(20)]
+        for each in strangers:
+            others = {"stick": "2-0123456789abcdef", "not-stick": on_canary.cookies["stick"]}
+            each.cookies = others
+        assert PRIMARY in {await each.ask() for each in strangers}
+        if matched:
+            other = a_browser(shared)
+            other.cookies = dict(on_canary.cookies)
+            assert await other.stays() == {PRIMARY}
+        # When the run ends, then the primary answers everyone, and takes the cookies back
+        await shift(0)
+        assert await on_canary.ask() == PRIMARY
+        (taken,) = on_canary.told
+        assert taken == (
+            "stick=; Max-Age=0; Domain=.example.com; Path=/shop; SameSite=None; HttpOnly; Secure; "
+            "Partitioned"
+        )
+        assert "stick" not in on_canary.cookies
+        newcomer = a_browser(shared, **headers)
+        assert await newcomer.stays() == {PRIMARY}
+        assert newcomer.told == []
 
 
 @pytest.mark.asyncio(loop_scope="class")

@@ -290,3 +290,28 @@ def test_a_canary_that_names_no_parent_is_refused_also_where_it_names_no_provide
     (problem,) = GatewayApiRouter().problems(bare)
     assert problem.field == "spec.service.gatewayRefs"
     assert "name at least one Gateway" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_analysis", "refused"),
+    [
+        (25, 0, []),
+        (26, 0, ["spec.analysis.sessionAffinity"]),
+        (1, 42, []),
+        (1, 43, ["spec.analysis.sessionAffinity"]),
+    ],
+)
+def test_conditions_that_every_cookie_repeats_are_counted(
+    of_service: int, of_analysis: int, refused: list[str]
+) -> None:
+    service, analysis = (
+        [{"headers": {f"x-{kind}": {"exact": str(each)}}} for each in range(count)]
+        for kind, count in (("service", of_service), ("analysis", of_analysis))
+    )
+    affinity = {"cookieName": "stick", "primaryCookieName": "stay"}
+    assert (
+        problem_fields(
+            service={"match": service}, analysis={"match": analysis, "sessionAffinity": affinity}
+        )
+        == refused
+    )

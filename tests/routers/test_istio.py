@@ -207,3 +207,11 @@ def test_what_an_adopted_object_says_of_other_things_is_kept(kind: str) -> None:
         cluster = a_cluster(router, canary, adopted)
     back = restored(router, canary, cluster).write
     assert spec_of(back, kind) == theirs
+
+
+def test_who_stays_only_by_rules_without_a_split_is_seen() -> None:
+    canary = a_canary("istio", analysis={"sessionAffinity": {"cookieName": "stick"}})
+    router = IstioRouter()
+    made = rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 40))
+    del made[-1]["spec"]["http"][1:]
+    assert router.read(canary, a_cluster(router, canary, made)) == Seen(keeps_canary=True)

@@ -36,3 +36,14 @@ CORS = {
     "allowCredentials": False,
     "maxAge": "24h",
 }
+AFFINITY = {
+    "cookieName": "stick",
+    "primaryCookieName": "stick-primary",
+    "domain": ".example.com",
+    "path": "/shop",
+    "maxAge": 3600,
+    "httpOnly": True,
+    "secure": True,
+    "partitioned": True,
+    "sameSite": "None",
+}

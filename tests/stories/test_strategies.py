@@ -8,8 +8,9 @@ from canary.controller.canaries import canary_kind
 from canary.demo.manifests import APP
 from canary.demo.world import World
 from canary.errors import NotFound
+from tests.browser import VERSION, Browser
 from tests.stories.conftest import Receiver
-from tests.stories.telling import SUCCESS_RATE, then_at_rest, until_told, until_waiting
+from tests.stories.telling import BY_HAND, SUCCESS_RATE, then_at_rest, until_told, until_waiting
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
@@ -81,6 +82,84 @@ async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: W
         insiders.restart()
         assert set((await insiders.reaches(30)).by_version) == {"1.0"}
         assert everybody.stats().failed == 0, everybody.stats().failures
+
+
+@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+async def test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_run_ends(
+    world: World,
+) -> None:
+    # Given a canary with session affinity, whose every step is approved by hand
+    affinity = {"cookieName": "release", "path": "/", "maxAge": 3600, "httpOnly": True}
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(
+        analysis={
+            "interval": "1s",
+            "stepWeights": [50, 80],
+            "sessionAffinity": affinity,
+            "metrics": [SUCCESS_RATE],
+            "webhooks": [BY_HAND],
+        }
+    )
+    await world.until_phase("Initialized", seconds=120)
+    async with world.traffic() as load:
+        # When a version has half of the traffic
+        await step_to(world, "2.0", 50)
+        clients = await clients_of(world, "1.0", "2.0")
+        (told,) = clients["2.0"].told
+        assert told.endswith("; Max-Age=3600; Path=/; HttpOnly")
+        # Then who has met it stays with it, also as it gets more
+        assert await clients["2.0"].stays(VERSION) == {"2.0"}
+        await world.annotate("approve", "more")
+        await world.until_routed(80)
+        await until_waiting(world, "TrafficGate")
+        assert await clients["2.0"].stays(VERSION) == {"2.0"}
+        # And once it is promoted the primary answers everyone, and takes the cookie back
+        first = clients["2.0"].cookies["release"]
+        await world.annotate("approve", "promote it")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_the_cookie_is_taken(world, clients["2.0"], "2.0")
+        # When the next version is aborted
+        await step_to(world, "3.0", 50)
+        clients = await clients_of(world, "2.0", "3.0")
+        assert clients["3.0"].cookies["release"] != first
+        await world.annotate("abort")
+        await world.until_phase("Failed", seconds=120)
+        # Then who has met it is back on the primary, without a cookie
+        await then_the_cookie_is_taken(world, clients["3.0"], "2.0")
+        assert load.stats().failed == 0, load.stats().failures
+
+
+async def step_to(world: World, tag: str, weight: int) -> None:
+    """Release a version, and approve its first step."""
+    await world.release(tag)
+    await until_waiting(world, "TrafficGate")
+    await world.annotate("approve", f"start {tag}")
+    await world.until_routed(weight)
+    await until_waiting(world, "TrafficGate")
+
+
+async def clients_of(world: World, *versions: str) -> dict[str | None, Browser]:
+    """Have clients come until each version has answered one of them."""
+    host = f"{APP}.{world.namespace}.svc.cluster.local"
+    found: dict[str | None, Browser] = {}
+
+    async def each_has_one() -> bool:
+        client = Browser(world.mesh.url, host=host)
+        found.setdefault(await client.ask(VERSION), client)
+        return set(versions) <= found.keys()
+
+    await world.until(each_has_one, f"clients of {' and '.join(versions)}")
+    return found
+
+
+async def then_the_cookie_is_taken(world: World, client: Browser, tag: str) -> None:
+    """A client is answered by a version, and has no cookie any longer."""
+    await world.until_routed(0)
+    assert await client.ask(VERSION) == tag
+    assert client.told == ["release=; Max-Age=0; Path=/; HttpOnly"]
+    assert await client.stays(VERSION) == {tag}
+    assert client.told == []
 
 
 @pytest.mark.parametrize("world", ["gatewayapi"], indirect=True)

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from canary.api.unsupported import unsupported
 from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
 from canary.controller.installed import missing_plugins
 from tests.routers.published import FLAGGER
@@ -108,6 +107,9 @@ SERVED = {
         ],
         alerts=[{"name": "team", "severity": "error", "providerRef": {"name": "podinfo"}}],
     ),
+    "sticky sessions": a_canary(
+        **WEIGHTED, sessionAffinity={"cookieName": "insider", "maxAge": 60}
+    ),
     "blue/green with a mirror": a_canary(iterations=10, mirror=True),
     "A/B by cookie": a_canary(iterations=10, match=[{"headers": {"cookie": {"exact": "insider"}}}]),
     "a MetricTemplate": a_peer(
@@ -120,13 +122,6 @@ SERVED = {
     "an AlertProvider": a_peer(
         "AlertProvider",
         {"type": "slack", "channel": "releases", "secretRef": {"name": "slack"}},
-    ),
-}
-#: The peer takes these; tidegate says of which field that it does not act on it.
-REFUSED = {
-    "sticky sessions": (
-        a_canary(**WEIGHTED, sessionAffinity={"cookieName": "insider", "maxAge": 60}),
-        "spec.analysis.sessionAffinity",
     ),
 }
 
@@ -177,19 +172,6 @@ def test_what_the_peer_takes_is_stored_whole_and_acted_on(api, obj):
     assert created.json()["spec"] == obj["spec"]
     parsed = PARSERS[obj["kind"]](created.json())
     assert [*missing_plugins(parsed, default_router="istio")] == []
-    assert obj["kind"] != "Canary" or unsupported(parsed) == ()
-
-
-@pytest.mark.parametrize(("obj", "field"), REFUSED.values(), ids=REFUSED)
-def test_what_the_peer_takes_and_tidegate_does_not_is_said_in_words(api, obj, field):
-    created = api.post(
-        path_of(obj), json=obj, params={"dryRun": "All", "fieldValidation": "Strict"}
-    )
-    assert created.status_code == 201, created.text
-    problem = next(
-        each for each in unsupported(parse_canary(created.json())) if each.field == field
-    )
-    assert "this version does not support " in str(problem)
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=[each["phase"] for each in STATUSES])

@@ -2,7 +2,7 @@
 
 from tests.case import RouterCase
 from tests.routers.published import GATEWAY_API
-from tests.routers.vocabulary import CORS, HEADERS, MATCH, METADATA
+from tests.routers.vocabulary import AFFINITY, CORS, HEADERS, MATCH, METADATA
 
 CASE = RouterCase(
     needed={"gatewayRefs": [{"name": "public", "namespace": "ingress"}]},
@@ -55,6 +55,14 @@ CASE = RouterCase(
             "analysis": {"mirror": True},
         },
         {"service": {"headers": HEADERS}, "analysis": {"mirror": True, "mirrorWeight": 10}},
+        {"analysis": {"sessionAffinity": AFFINITY}},
+        {
+            "service": {"match": MATCH[1:], "headers": HEADERS},
+            "analysis": {
+                "match": [{"headers": {"x-canary": {"exact": "1"}}}],
+                "sessionAffinity": {"cookieName": "stick"},
+            },
+        },
     ),
     foreign={
         "HTTPRoute": {

@@ -2,7 +2,7 @@
 
 from tests.case import RouterCase
 from tests.routers.published import ISTIO
-from tests.routers.vocabulary import CORS, HEADERS, MATCH, MESH_MATCH, METADATA
+from tests.routers.vocabulary import AFFINITY, CORS, HEADERS, MATCH, MESH_MATCH, METADATA
 
 CASE = RouterCase(
     canaries=(
@@ -33,6 +33,14 @@ CASE = RouterCase(
         {
             "service": {"gateways": ["public"], "portDiscovery": True, "match": MATCH[1:]},
             "analysis": {"mirror": True, "mirrorWeight": 10},
+        },
+        {"analysis": {"sessionAffinity": AFFINITY}},
+        {
+            "service": {"match": MATCH[1:], "headers": HEADERS},
+            "analysis": {
+                "match": [{"headers": {"x-canary": {"exact": "1"}}}],
+                "sessionAffinity": {"cookieName": "stick"},
+            },
         },
     ),
     foreign={

@@ -33,6 +33,7 @@ _RULE = frozenset({"name", "matches", "filters", "backendRefs", "timeouts"})
 _FILTERS = frozenset(
     {"RequestHeaderModifier", "ResponseHeaderModifier", "URLRewrite", "RequestMirror"}
 )
+_OF_BACKENDS = frozenset({"RequestHeaderModifier", "ResponseHeaderModifier"})
 #: What the API gives a backend without a weight, and a condition without a path.
 _DEFAULT_WEIGHT = 1
 _DEFAULT_PATH = {"type": "PathPrefix", "value": "/"}
@@ -57,6 +58,8 @@ def unsupported(world: World) -> Iterator[str]:
             found = unknown(rule, _RULE, place)
             for each in rule.get("filters") or ():
                 found += unknown((each["type"],), _FILTERS, f"{place}.filters")
+            for backend in rule.get("backendRefs") or ():
+                found += unknown(_filters(backend), _OF_BACKENDS, f"{place}.backendRefs.filters")
             yield from (f"{shown_name(item)}: {field}" for field in found)
 
 
@@ -70,11 +73,8 @@ def _hosts(spec: Manifest, namespace: str) -> Iterator[str]:
 
 def _routes(world: World, namespace: str, rule: Manifest) -> Iterator[Manifest]:
     shares = [_share(world, namespace, each) for each in rule.get("backendRefs") or ()]
-    filters = {each["type"]: each for each in rule.get("filters") or ()}
-    changes = header_changes(
-        request=_changes(filters.get("RequestHeaderModifier"), "requestHeaderModifier"),
-        response=_changes(filters.get("ResponseHeaderModifier"), "responseHeaderModifier"),
-    )
+    filters = _filters(rule)
+    changes = _all_changes(filters)
     conditions: list[Manifest] = rule.get("matches") or [{}]
     for match in conditions:
         action = destination(shares)
@@ -102,7 +102,19 @@ def _share(world: World, namespace: str, backend: Manifest) -> Share:
     return Share(
         cluster=cluster_name(service, port),
         weight=backend.get("weight", _DEFAULT_WEIGHT),
-        changes={},
+        changes=_all_changes(_filters(backend)),
+    )
+
+
+def _filters(owner: Manifest) -> Manifest:
+    """Give the filters of a rule, or of one of its backends, by type."""
+    return {each["type"]: each for each in owner.get("filters") or ()}
+
+
+def _all_changes(filters: Manifest) -> Manifest:
+    return header_changes(
+        request=_changes(filters.get("RequestHeaderModifier"), "requestHeaderModifier"),
+        response=_changes(filters.get("ResponseHeaderModifier"), "responseHeaderModifier"),
     )
 
 
