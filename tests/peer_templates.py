@@ -99,4 +99,64 @@ TEMPLATES: Mapping[str, Template] = {
         secret={"dynatrace_token": "t0ken"},
         address="https://abc12345.live.dynatrace.com",
     ),
+    "cloudwatch": Template(
+        provider={"type": "cloudwatch", "region": "eu-west-1"},
+        query="""
+            [
+              {"id": "e1", "expression": "m1 / m2", "label": "ErrorRate"},
+              {
+                "id": "m1",
+                "metricStat": {
+                  "metric": {
+                    "namespace": "Shop",
+                    "metricName": "Errors",
+                    "dimensions": [{"name": "appName", "value": "{{ name }}.{{ namespace }}"}]
+                  },
+                  "period": 60, "stat": "Sum", "unit": "Count"
+                },
+                "returnData": false
+              }
+            ]
+        """,
+        address="https://monitoring.eu-west-1.amazonaws.com",
+    ),
+    "stackdriver": Template(
+        provider={"type": "stackdriver"},
+        query="""
+            fetch k8s_container
+            | metric 'istio.io/service/server/request_count'
+            | filter (metric.destination_service_name == '{{ service }}-canary')
+            | align rate(1m)
+            | every 1m
+            | group_by [], [sum(val())]
+        """,
+        secret={"project": "shop-1"},
+        address="https://monitoring.googleapis.com",
+    ),
+    "splunk": Template(
+        provider={"type": "splunk", "address": "https://api.us1.signalfx.com"},
+        query="""
+            total = data('requests', filter=filter('service', '{{ target }}')).sum().publish(enable=False)
+            bad = data('errors', filter=filter('service', '{{ target }}')).sum().publish(enable=False)
+            (bad / total * 100).publish()
+        """,
+        secret={"sf_token_key": "t0ken"},
+        address="https://api.us1.signalfx.com",
+    ),
+    "externalmetrics": Template(
+        provider={"type": "externalmetrics"},
+        query="{{ namespace }}/queue?labelSelector=app={{ target }}",
+        address="https://10.0.0.1:443",
+    ),
+    "externalmetrics of an adapter": Template(
+        provider={"type": "externalmetrics", "address": "https://adapter.monitoring"},
+        query="{{ namespace }}/queue",
+        secret={"token": "t0ken"},
+        address="https://adapter.monitoring",
+    ),
+    "keptn": Template(
+        provider={"type": "keptn"},
+        query="keptnmetric/{{ namespace }}/errors",
+        address="https://10.0.0.1:443",
+    ),
 }

@@ -58,6 +58,7 @@ VIOLATIONS = [
     ("prometheus", "analysis/engine.py", "import prometheus_api_client"),
     ("httpx", "canary/notifiers/webhook.py", "import httpx"),
     ("tenacity", "canary/core/hooks.py", "import tenacity"),
+    ("clouds", "analysis/providers/cloudwatch.py", "import botocore"),
 ]
 
 

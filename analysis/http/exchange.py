@@ -6,7 +6,7 @@ What is asked, what the answer means and whether it is asked again belongs to th
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -30,6 +30,20 @@ class Unanswered(ProviderUnavailable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request as it is sent, but for what says who sends it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+Signer = Callable[[Outgoing], Awaitable[Mapping[str, str]]]
+"""Gives the headers that say who sends a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """What is sent: a GET where it has neither a form nor content, else a POST."""
 
@@ -49,6 +63,7 @@ class HttpRequest:
     """Whether the answer may be compressed. One that is not cannot grow while it is read."""
     secrets: tuple[str, ...] = ()
     """What no message may hold."""
+    sign: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +91,8 @@ async def exchange(client: httpx.AsyncClient, request: HttpRequest) -> HttpAnswe
     try:
         async with asyncio.timeout(request.seconds):
             built = _built(client, request)
+            if request.sign is not None:
+                built.headers.update(await request.sign(_outgoing(built)))
             # Credentials that are given win over those that the address holds.
             auth = httpx.Auth() if "Authorization" in built.headers else httpx.USE_CLIENT_DEFAULT
             response = await client.send(built, stream=True, follow_redirects=False, auth=auth)
@@ -124,6 +141,12 @@ def _built(client: httpx.AsyncClient, request: HttpRequest) -> httpx.Request:
         data=request.form,
         content=request.content,
         headers=[(name.encode(), value.encode()) for name, value in headers],
+    )
+
+
+def _outgoing(built: httpx.Request) -> Outgoing:
+    return Outgoing(
+        method=built.method, url=str(built.url), headers=dict(built.headers), content=built.content
     )
 
 

@@ -28,8 +28,8 @@ class Provider(Protocol):
     A provider may name the keys that it is given of its template's Secret, as a tuple
     `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster. It may
     have a `home`, the address of a store that templates need not name, in which `{region}` stands
-    for the template's region, and a class method `check` that raises a `QueryError` for a spec
-    that it cannot work with.
+    for the template's region, or `asks_cluster`, for one that the cluster's API server answers for.
+    A class method `check` may raise a `QueryError` for a spec that it cannot work with.
     """
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
@@ -65,13 +65,24 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
     group="tidegate.providers",
     defaults="analysis.providers:ProviderDefaults",
     builtin={
+        "azuremonitor": "analysis.providers.azuremonitor:AzureMonitorProvider",
+        "cloudwatch": "analysis.providers.cloudwatch:CloudWatchProvider",
+        "custommetrics": "analysis.providers.custommetrics:CustomMetricsProvider",
         "datadog": "analysis.providers.datadog:DatadogProvider",
         "dynatrace": "analysis.providers.dynatrace:DynatraceProvider",
+        "elasticsearch": "analysis.providers.elasticsearch:ElasticsearchProvider",
+        "externalmetrics": "analysis.providers.externalmetrics:ExternalMetricsProvider",
         "graphite": "analysis.providers.graphite:GraphiteProvider",
         "influxdb": "analysis.providers.influxdb:InfluxProvider",
+        "keptn": "analysis.providers.keptn:KeptnProvider",
+        "loki": "analysis.providers.loki:LokiProvider",
         "newrelic": "analysis.providers.newrelic:NewRelicProvider",
+        "opensearch": "analysis.providers.opensearch:OpenSearchProvider",
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",
+        "splunk": "analysis.providers.splunk:SplunkProvider",
+        "stackdriver": "analysis.providers.stackdriver:StackdriverProvider",
+        "web": "analysis.providers.web:WebProvider",
     },
 )
 
@@ -102,6 +113,16 @@ def address_of(spec: ProviderSpec) -> str:
             "us-east-1"
         )
     return home.replace("{region}", spec.region)
+
+
+def asks_cluster(name: str) -> bool:
+    """Tell whether a provider asks the API server of the cluster where no address is named.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: its package cannot be loaded.
+    """
+    return bool(getattr(_loaded(name), "asks_cluster", False))
 
 
 def check(spec: ProviderSpec) -> None:

@@ -11,7 +11,7 @@ from analysis.authentication import basic, bearer
 from analysis.errors import ProviderUnavailable, QueryError, causes
 from analysis.http import exchange
 from analysis.http.clients import Clients
-from analysis.http.exchange import HttpAnswer, HttpRequest, Unanswered, Unsendable
+from analysis.http.exchange import HttpAnswer, HttpRequest, Signer, Unanswered, Unsendable
 from analysis.http.transport import guarded_client
 from analysis.model import Credentials, ProviderSpec
 from analysis.secrecy import shown_address
@@ -26,7 +26,7 @@ class ProviderConnection:
     """The way to the addresses of one spec; `connections` are kept for exchanges to come.
 
     `presented` are the headers that carry the credentials, of a store that takes neither a bearer
-    token nor a password.
+    token nor a password, and `sign` gives those that each request needs.
     """
 
     def __init__(
@@ -36,9 +36,11 @@ class ProviderConnection:
         connections: int = 8,
         proxies: bool = True,
         presented: Headers | None = None,
+        sign: Signer | None = None,
     ) -> None:
         self._spec = spec
         self._headers = headers_of(spec, presented)
+        self._sign = sign
         self._clients = Clients(
             partial(guarded_client, spec.egress, verify=tls_context(spec), proxies=proxies),
             kept=connections,
@@ -73,6 +75,7 @@ class ProviderConnection:
             seconds=self._spec.timeout.total_seconds() if seconds is None else seconds,
             most_bytes=MOST_BYTES,
             secrets=self._spec.secrets,
+            sign=self._sign,
         )
         try:
             async with self._clients.lend(address) as client:

@@ -76,7 +76,7 @@ class DatadogProvider(StoreProvider):
             ) from error
         return {key: asked[key] for key in ("queries", "formulas") if key in asked}
 
-    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - answers hold their times
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read points of version 1, or columns of version 2."""
         if "data" in payload:
             return self._columns(payload)

@@ -36,7 +36,7 @@ class DynatraceProvider(StoreProvider):
             },
         )
 
-    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - a value over it
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read the series of every metric that the selector has found."""
         if payload.get("nextPageKey"):
             raise Partial(f"{self._where} answers with more than a page of series; aggregate them")

@@ -48,7 +48,7 @@ class GraphiteProvider(StoreProvider):
         """Decode JSON in which infinity is written as 1e9999."""
         return json.loads(answer.body)
 
-    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - it was asked for
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read a list of series."""
         if isinstance(payload, dict) and (said := self.words(payload)):
             raise QueryError(f"{self._where} refuses the query: {self.shown(said)}")

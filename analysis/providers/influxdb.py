@@ -19,7 +19,7 @@ from analysis.errors import ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.series import Point, Series, number
+from analysis.providers.series import Point, Series, newest, number
 from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
 from analysis.providers.windows import Window
 
@@ -102,7 +102,7 @@ class InfluxProvider(StoreProvider):
         except csv.Error as error:
             raise ValueError(str(error)) from error
 
-    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - it was asked for
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read what the language answers with."""
         match self._options.get("language", "flux"):
             case "influxql":
@@ -138,7 +138,7 @@ class InfluxProvider(StoreProvider):
                     )
                 key = (block, row.get("result", ""), row.get("table", ""))
                 tables.setdefault(key, []).append(_point(row))
-        yield from (_in_order(points) for points in tables.values())
+        yield from (newest(points) for points in tables.values())
 
     def _fail_with(self, row: Mapping[str, str]) -> None:
         """Raise what went wrong while a query was answered with status 200."""
@@ -157,7 +157,7 @@ class InfluxProvider(StoreProvider):
                     raise QueryError(
                         f"the query gives {len(each['columns']) - 1} fields; {_NOT_A_COUNT}"
                     )
-                yield _in_order([Point(number(value), at / 1000) for at, value in each["values"]])
+                yield newest([Point(number(value), at / 1000) for at, value in each["values"]])
 
     def words(self, payload: Any) -> str:
         """Find what any of the versions says."""
@@ -199,10 +199,3 @@ def _point(row: Mapping[str, str]) -> Point:
     time = row.get("_time") or row.get("_stop")
     at = datetime.fromisoformat(time).timestamp() if time else None
     return Point(float(row["_value"]) if row["_value"] else None, at)
-
-
-def _in_order(points: list[Point]) -> Series:
-    """Give the newest point that has a value; which times it may have, the query has said."""
-    known = [each for each in points if each.value is not None]
-    newest = max(known, key=lambda each: each.at or 0.0, default=None)
-    return (Point(newest.value),) if newest is not None else ()

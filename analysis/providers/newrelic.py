@@ -80,7 +80,7 @@ class NewRelicProvider(StoreProvider):
             headers={"Content-Type": "application/json"},
         )
 
-    def read(self, payload: Any, window: Window) -> Reading:  # noqa: ARG002 - a value over it
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read the numbers of a result, whatever they are called."""
         if payload.get("errors"):
             self._refuse(payload["errors"])

@@ -39,7 +39,7 @@ class PrometheusProvider:
         self,
         query: str,
         at: datetime,
-        interval: timedelta,  # noqa: ARG002 - PromQL holds its windows itself
+        interval: timedelta,
     ) -> Outcome:
         """Evaluate PromQL at a moment."""
         parameters = {

@@ -1,6 +1,6 @@
 """One value out of what a store answers: the newest of a series, and of several only if told how."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
@@ -59,6 +59,13 @@ def outcome(
     if isnan(value):
         return _no_data("the value is NaN, as of 0 / 0: probably there were no requests", warnings)
     return Sample(value=value, at=window.end, warnings=warnings)
+
+
+def newest(points: Iterable[Point]) -> Series:
+    """Give the newest point that has a value, where the request has said which times count."""
+    known = [each for each in points if each.value is not None]
+    found = max(known, key=lambda each: each.at or 0.0, default=None)
+    return (Point(found.value),) if found is not None else ()
 
 
 def number(value: object) -> float | None:

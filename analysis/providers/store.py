@@ -6,22 +6,23 @@ there, refusals and what is made of several series are the same for all of them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import orjson
 
 from analysis.durations import parse_duration
-from analysis.errors import QueryError
-from analysis.http.exchange import HttpAnswer
+from analysis.errors import AnalysisError, QueryError
+from analysis.http.exchange import HttpAnswer, Signer
+from analysis.identities.tokens import TokenSigner
 from analysis.model import Outcome, ProviderSpec
 from analysis.providers import SECRET_KEYS, ProviderDefaults, address_of
 from analysis.providers.connection import Headers, ProviderConnection, bad_address
 from analysis.providers.refusals import refusal
 from analysis.providers.series import REDUCTIONS, Series, outcome
 from analysis.providers.windows import Window, closed
-from analysis.secrecy import shown_address, shown_text
+from analysis.secrecy import hide_suspicious, shown_address, shown_text
 
 #: What every store can be told: what becomes of several series, how long data take to be whole,
 #: and how far back a query looks, where that is not the metric's interval.
@@ -76,7 +77,12 @@ class StoreProvider(ProviderDefaults, ABC):
         self._keys = secret_of(spec)
         self._address = address_of(spec).rstrip("/")
         self._where = shown_address(self._address)
-        self._connection = ProviderConnection(spec, presented=self.presented(self._keys))
+        # Tokens come from elsewhere: what a template's headers say is not for there.
+        self._tokens = ProviderConnection(replace(spec, headers=()), connections=1, presented=())
+        self._sign = self.signer()
+        self._connection = ProviderConnection(
+            spec, presented=self.presented(self._keys), sign=self._sign
+        )
 
     @classmethod
     def check(cls, spec: ProviderSpec) -> None:
@@ -95,8 +101,12 @@ class StoreProvider(ProviderDefaults, ABC):
         if not address_of(spec):
             raise bad_address("")
 
-    def presented(self, keys: Mapping[str, str]) -> Headers | None:  # noqa: ARG002 - for others
+    def presented(self, keys: Mapping[str, str]) -> Headers | None:
         """Give the headers that carry the credentials; None for a token or a password as such."""
+        return None
+
+    def signer(self) -> Signer | None:
+        """Give what signs each request, or presents a token that expires; None for neither."""
         return None
 
     @abstractmethod
@@ -108,7 +118,7 @@ class StoreProvider(ProviderDefaults, ABC):
         """
 
     @abstractmethod
-    def read(self, payload: Any, window: Window) -> Reading:
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
         """Read an answer. One of another shape may raise what reading it raises.
 
         Raises:
@@ -133,7 +143,7 @@ class StoreProvider(ProviderDefaults, ABC):
 
     async def ask(self, query: str, window: Window) -> Reading:
         """Put a question, and read what comes."""
-        return self.understood(await self.send(self.request(query, window)), window)
+        return self.understood(await self.send(self.request(query, window)), query, window)
 
     async def send(self, request: Request) -> HttpAnswer:
         """Send a request, and give its answer where that is one.
@@ -150,21 +160,39 @@ class StoreProvider(ProviderDefaults, ABC):
             headers=request.headers,
         )
         if not self.answers(answer):
-            raise refusal(
-                answer,
-                self._where,
-                words=self.words,
-                secrets=self._spec.secrets,
-                root=self.root,
-                login=f"{', '.join(self._keys) or 'the keys'} of the Secret",
-            )
+            raise self.refused(answer)
         return answer
+
+    def refused(self, answer: HttpAnswer) -> AnalysisError:
+        """Tell what kind of refusal an answer is."""
+        if answer.status == 401 and isinstance(self._sign, TokenSigner):
+            self._sign.renew()
+        return refusal(
+            answer,
+            self._where,
+            # What was fetched to be presented is no secret of the spec, and could be repeated.
+            words=lambda payload: hide_suspicious(self.words(payload)),
+            secrets=self._spec.secrets,
+            root=self.root,
+            login=f"{', '.join(self._keys)} of the Secret" if self._keys else "the credentials",
+        )
+
+    async def post(
+        self, address: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
+        """Post a form where tokens come from.
+
+        Raises:
+            QueryError: the address cannot be asked as it is written.
+            ProviderUnavailable: it gives no answer.
+        """
+        return await self._tokens.fetch(address, form=form, headers=headers)
 
     def answers(self, answer: HttpAnswer) -> bool:
         """Tell whether what came is an answer, and no refusal."""
         return answer.status == 200
 
-    def understood(self, answer: HttpAnswer, window: Window) -> Reading:
+    def understood(self, answer: HttpAnswer, query: str, window: Window) -> Reading:
         """Read an answer, whatever it holds.
 
         Raises:
@@ -178,7 +206,7 @@ class StoreProvider(ProviderDefaults, ABC):
                 f"read; check that the address is {self.root}"
             ) from error
         try:
-            return self.read(payload, window)
+            return self.read(payload, query, window)
         except _MISREAD as error:
             raise QueryError(
                 f"{self._where} answers otherwise than it should; check that the address is "
@@ -201,6 +229,7 @@ class StoreProvider(ProviderDefaults, ABC):
     async def close(self) -> None:
         """Close every connection."""
         await self._connection.close()
+        await self._tokens.close()
 
 
 def check_options(spec: ProviderSpec, known: tuple[str, ...]) -> None:

@@ -16,15 +16,6 @@ LATER: Mapping[str, frozenset[str]] = {
             "skipper",
         }
     ),
-    "tidegate.providers": frozenset(
-        {
-            "cloudwatch",
-            "externalmetrics",
-            "keptn",
-            "splunk",
-            "stackdriver",
-        }
-    ),
     "tidegate.targets": frozenset({"Service", "StatefulSet"}),
 }
 

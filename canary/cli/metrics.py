@@ -85,6 +85,7 @@ async def metrics(
         secrets=SecretReader(cluster, lambda: 0.0),
         stores=Stores(address=metrics_server),
         default_router=router,
+        api_server=cluster.credentials,
     )
     asked, unasked = await builder.build(record, specs)
     screen = Screen()

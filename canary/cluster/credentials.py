@@ -68,6 +68,26 @@ class ClusterCredentials:
         """The name in the server's certificate, where it is not that of its address."""
         return getattr(self.configuration, "tls_server_name", None)
 
+    @property
+    def verified(self) -> bool:
+        """Whether the server's certificate is verified."""
+        return bool(self.configuration.verify_ssl)
+
+    @property
+    def authority(self) -> str | None:
+        """The certificates that the server's is verified with, as PEM text; None for the system's.
+
+        Raises:
+            Forbidden: they cannot be read.
+        """
+        file = self.configuration.ssl_ca_cert
+        try:
+            return Path(file).read_text(encoding="ascii") if file else None
+        except (OSError, UnicodeError) as error:
+            raise Forbidden(
+                f"the certificates for {self.server} cannot be read: {error}"
+            ) from error
+
     def ssl_context(self) -> ssl.SSLContext:
         """Make the TLS context: whom to trust, and the client's certificate.
 

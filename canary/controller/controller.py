@@ -281,6 +281,7 @@ class Controller:
             default_router=settings.router,
             egress=self._egress,
             multi_tenant=settings.multi_tenant,
+            api_server=cluster.credentials,
         )
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secrets

@@ -18,10 +18,11 @@ from analysis.model import (
     ProviderSpec,
     Verdict,
 )
-from analysis.providers import SECRET_KEYS, address_of, check, secret_keys
+from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, secret_keys
 from analysis.template import TemplateContext, render
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
+from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
 from canary.controller.secrets import SecretContent, SecretReader, unnamed
 from canary.errors import CanaryError
@@ -58,6 +59,7 @@ class QueryBuilder:
         default_router: str,
         egress: EgressPolicy = UNRESTRICTED,
         multi_tenant: bool = False,
+        api_server: ApiServer | None = None,
     ) -> None:
         self._templates = templates
         self._secrets = secrets
@@ -65,6 +67,7 @@ class QueryBuilder:
         self._default_router = default_router
         self._egress = egress
         self._multi_tenant = multi_tenant
+        self._api_server = api_server
         self._told: set[tuple[str, str]] = set()
         """Secrets, with the addresses that they do not name, that were warned of."""
 
@@ -153,6 +156,8 @@ class QueryBuilder:
             targets=(address,) if address else self._stores.targets,
             egress=self._egress if address else UNRESTRICTED,
         )
+        if not address and self._api_server is not None and asks_cluster(spec.type):
+            spec = await asked_there(spec, self._api_server)
         check(spec)
         return spec
 

@@ -96,7 +96,6 @@ OBJECTS: dict[str, JsonObject] = {
         },
     ),
     "an unknown metric store": patched(a_template(), {"provider/type": "promethus"}),
-    "a metric store of a later version": patched(a_template(), {"provider/type": "keptn"}),
     "an unknown receiver": patched(a_receiver(), {"type": "pager"}),
     **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
 }

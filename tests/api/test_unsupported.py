@@ -17,15 +17,6 @@ from tests.api.examples import (
 )
 
 
-@pytest.mark.parametrize("name", sorted(LATER["tidegate.providers"]))
-def test_a_metric_store_of_a_later_version_is_told_so(name):
-    template = parse_metric_template(patched(a_template(), {"provider/type": name}))
-    (problem,) = missing_plugins(template)
-    assert str(problem).startswith(
-        f"spec.provider.type: {name!r}: this version does not support it; name one of "
-    )
-
-
 def test_what_is_installed_is_not_told_of():
     assert not [*missing_plugins(parse_metric_template(a_template()))]
     assert not [*missing_plugins(parse_alert_provider(a_receiver()))]

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import QueryError
-from analysis.providers import PROVIDERS, check
+from analysis.model import Credentials
+from analysis.providers import check
 from analysis.providers.store import secret_of
 from canary.api.kinds import Kind
 from canary.api.metrics import MetricSpec
@@ -16,8 +17,9 @@ from canary.api.validation import parse_metric_template
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
-from canary.errors import CanaryError, InvalidSpec
-from tests.api.examples import JsonObject, a_canary, a_template, patched
+from canary.errors import CanaryError, Forbidden, InvalidSpec
+from tests.api.examples import GONE, JsonObject, a_canary, a_template, patched
+from tests.certificates import authority_pem
 from tests.peer_templates import TEMPLATES
 
 POLICY = EgressPolicy(deny=("10.0.0.0/8",))
@@ -58,6 +60,20 @@ class Templates:
         return parse_metric_template(self.manifest)
 
 
+class ApiServer:
+    """Where the controller reaches the cluster, with a token."""
+
+    server = "https://10.0.0.1:443"
+    verified = True
+    authority = authority_pem()
+
+    def __init__(self, authorization: str = "Bearer own-t0ken") -> None:
+        self._authorization = authorization
+
+    async def authorization(self) -> str:
+        return self._authorization
+
+
 async def built(manifest: JsonObject, secret: Mapping[str, str], **options):
     builder = QueryBuilder(
         templates=Templates(manifest),
@@ -65,7 +81,7 @@ async def built(manifest: JsonObject, secret: Mapping[str, str], **options):
         stores=Stores(targets=("http://proxy:9901/stats",)),
         default_router="istio",
         egress=POLICY,
-        **options,
+        **{"api_server": ApiServer(), **options},
     )
     record = CanaryReader("istio").read(a_canary())
     return await builder.metric(record, MetricSpec.model_validate(METRIC))
@@ -76,11 +92,19 @@ async def test_a_template_of_flagger_works_unedited(template):
     metric = await built(template.manifest, template.secret)
     check(metric.provider)
     assert metric.provider.address == template.address
-    assert secret_of(metric.provider) == template.secret
+    own = {"token": "own-t0ken"} if metric.provider.address == ApiServer.server else {}
+    assert secret_of(metric.provider) == {**template.secret, **own}
     assert "{{" not in metric.query
 
 
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(template, id=name)
+        for name, template in TEMPLATES.items()
+        if template.address != ApiServer.server
+    ],
+)
 async def test_where_a_store_of_its_own_address_may_be_asked_is_the_administrator_s_say(template):
     assert (await built(template.manifest, template.secret)).provider.egress == POLICY
 
@@ -111,6 +135,15 @@ async def test_a_secret_goes_to_a_store_of_its_own_address_only_if_it_says_so():
         ({"type": "graphite", "address": "http://a", "options": {"settle": "soon"}}, {}, "provider.options.settle: 'soon' is no duration"),
         ({"type": "graphite"}, {}, "write it as http://host:port"),
         ({"type": "influxdb", "address": "http://a"}, {"token": "t"}, "add the key org to the Secret"),
+        ({"type": "cloudwatch", "region": "evil.example/#"}, {}, "provider.region: 'evil.example/#' is none of cloudwatch"),
+        ({"type": "stackdriver"}, {}, "needs a project: add the key project to the Secret"),
+        ({"type": "stackdriver", "address": "https://evil.example"}, {"project": "shop-1"}, "is for https://*.googleapis.com"),
+        ({"type": "azuremonitor"}, {}, "provider.options.workspace: azuremonitor needs one"),
+        ({"type": "azuremonitor", "address": "https://evil.example", "options": {"workspace": "1" * 36}}, {}, "is for https://*.azure.com"),
+        ({"type": "azuremonitor", "options": {"workspace": "1" * 36}}, {"tenant_id": "a"}, "the Secret has no key client_id"),
+        ({"type": "elasticsearch", "address": "http://a"}, {}, "provider.options.index: a search needs one"),
+        ({"type": "opensearch", "address": "http://a", "options": {"language": "esql"}}, {}, "write one of dsl, ppl, sql"),
+        ({"type": "web", "address": "http://a", "options": {"body": "{}"}}, {}, "a GET has none"),
     ],
 )  # fmt: skip
 async def test_what_a_store_cannot_work_with_is_known_before_it_is_asked(provider, secret, told):
@@ -122,6 +155,33 @@ async def test_what_a_store_cannot_work_with_is_known_before_it_is_asked(provide
     assert told in str(refused.value)
 
 
-def test_every_type_of_flagger_that_is_built_in_has_a_template_here():
-    peers = {template.provider["type"] for template in TEMPLATES.values()}
-    assert peers <= {*PROVIDERS.names()}
+@pytest.mark.parametrize("name", ["externalmetrics", "keptn"])
+async def test_the_api_server_is_asked_with_the_controller_s_token_and_under_no_policy(name):
+    spec = (await built(TEMPLATES[name].manifest, {})).provider
+    assert (spec.address, spec.ca_bundle) == (ApiServer.server, ApiServer.authority)
+    assert spec.egress == UNRESTRICTED
+    assert not spec.insecure_skip_verify
+
+
+async def test_the_controller_s_token_never_goes_to_an_address_of_a_template():
+    template = TEMPLATES["externalmetrics of an adapter"]
+    spec = (await built(patched(template.manifest, {"provider/secretRef": GONE}), {})).provider
+    assert spec.credentials == Credentials()
+    assert spec.egress == POLICY
+
+
+async def test_where_the_controller_has_no_token_the_secret_must_have_one():
+    template = patched(
+        TEMPLATES["externalmetrics"].manifest, {"provider/secretRef": {"name": "login"}}
+    )
+    spec = (await built(template, {"token": "t0ken"}, api_server=ApiServer(""))).provider
+    assert spec.credentials.token == "t0ken"
+    with pytest.raises(Forbidden, match="write the key token into the Secret"):
+        await built(template, {}, api_server=ApiServer(""))
+
+
+def test_every_type_of_flagger_has_a_template_here():
+    assert {template.provider["type"] for template in TEMPLATES.values()} == {
+        *("cloudwatch", "datadog", "dynatrace", "externalmetrics", "graphite", "influxdb"),
+        *("keptn", "newrelic", "prometheus", "splunk", "stackdriver"),
+    }

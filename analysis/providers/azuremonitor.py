@@ -1,0 +1,87 @@
+"""Provider `azuremonitor`: one value from a query in KQL over a Log Analytics workspace."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from analysis.errors import Partial, QueryError
+from analysis.http.exchange import HttpAnswer, Signer
+from analysis.identities import entra
+from analysis.identities.tokens import TokenSigner
+from analysis.model import ProviderSpec
+from analysis.providers import search
+from analysis.providers.connection import Headers
+from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.windows import Window
+
+_WORKSPACE = re.compile("[0-9a-fA-F-]{36}")
+#: The resource that tokens are for.
+RESOURCE = "https://api.loganalytics.io"
+
+
+class AzureMonitorProvider(StoreProvider):
+    """Ask a workspace, as the application of the Secret or of the controller's service account."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = (*entra.KEYS, "token")
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "workspace")
+    home = "https://api.loganalytics.azure.com"
+    root = "that of Azure's API for logs; leave it out"
+    settle = timedelta(seconds=180)
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out which workspace is asked, and as whom."""
+        super().check(spec)
+        if _WORKSPACE.fullmatch(dict(spec.options).get("workspace", "")) is None:
+            raise QueryError(
+                "provider.options.workspace: azuremonitor needs one; write its id, a GUID"
+            )
+        keys = secret_of(spec)
+        if not keys.get("token"):
+            entra.check(keys, spec.address or cls.home)
+
+    def presented(self, keys: Mapping[str, str]) -> Headers | None:
+        """Give a token of the Secret, where there is one."""
+        return None if keys.get("token") else ()
+
+    def signer(self) -> Signer | None:
+        """Fetch tokens, where the Secret has none."""
+        if self._keys.get("token"):
+            return None
+        return TokenSigner(entra.source(self._keys, RESOURCE, self.post))
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask about the window."""
+        timespan = f"{window.start.isoformat()}/{window.end.isoformat()}"
+        return Request(
+            path=f"/v1/workspaces/{self._options['workspace']}/query",
+            content=orjson.dumps({"query": query, "timespan": timespan}),
+            headers=search.JSON,
+        )
+
+    def answers(self, answer: HttpAnswer) -> bool:
+        """Take 204 for an answer: the workspace is empty."""
+        return answer.status in {200, 204}
+
+    def understood(self, answer: HttpAnswer, query: str, window: Window) -> Reading:
+        """Read an answer; 204 says that there is none."""
+        return Reading() if answer.status == 204 else super().understood(answer, query, window)
+
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read the first table."""
+        if "error" in payload:
+            said = self.shown(self.words(payload))
+            raise Partial(f"{self._where} answers with a part of the data: {said}")
+        table = payload["tables"][0]
+        return search.numbers(table["rows"], len(table["columns"]))
+
+    def words(self, payload: Any) -> str:
+        """Find the code of an error, and its message."""
+        match payload:
+            case {"error": {"code": str(code), "message": str(message)}}:
+                return f"{code}: {message}"
+            case _:
+                return ""

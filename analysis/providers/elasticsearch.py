@@ -1,0 +1,61 @@
+"""Provider `elasticsearch`: one value from a search, or from ES|QL with `language: esql`.
+
+In ES|QL the window is `?start` and `?end`: `WHERE @timestamp >= ?start AND @timestamp < ?end`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from analysis.errors import Partial
+from analysis.model import ProviderSpec
+from analysis.providers import search
+from analysis.providers.connection import Headers
+from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
+from analysis.providers.windows import Window
+
+
+class ElasticsearchProvider(StoreProvider):
+    """Ask Elasticsearch about the documents of the window."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "index", "language", "timeField")
+    root = "the root of an Elasticsearch server"
+    settle = timedelta(seconds=30)
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out whether the language exists, and what it needs is there."""
+        super().check(spec)
+        search.check(spec, ("dsl", "esql"))
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give what the Secret has."""
+        return search.presented(keys)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask in the query's language."""
+        if self._options.get("language", "dsl") == "dsl":
+            return search.search(query, window, self._options)
+        bounds = {"start": window.start.isoformat(), "end": window.end.isoformat()}
+        params = [{k: v} for k, v in bounds.items() if re.search(rf"\?{k}\b", query)]
+        return Request(
+            path="/_query?allow_partial_results=false",
+            content=orjson.dumps({"query": query, "params": params}),
+            headers=search.JSON,
+        )
+
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read what the language answers with."""
+        if self._options.get("language", "dsl") == "dsl":
+            return search.found(payload, self._where)
+        if payload.get("is_partial"):
+            raise Partial(f"{self._where} answers with a part of the data")
+        return search.numbers(payload["values"], len(payload["columns"]))
+
+    def words(self, payload: Any) -> str:
+        """Find the type of an error, and its reason."""
+        return search.words(payload)

@@ -1,0 +1,53 @@
+"""APIs that Kubernetes serves metrics by: what providers of them share.
+
+Where a template names no address, the one who made the spec has named the API server, with the
+credentials for it. To this package it is a store like any other.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from analysis.providers.store import StoreProvider
+from analysis.providers.windows import Window
+
+_SUFFIXES = {
+    **{suffix: Decimal(10) ** -(3 * power) for power, suffix in enumerate("mun", 1)},
+    **{suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate("kMGTPE", 1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
+}
+
+
+class KubernetesApiProvider(StoreProvider):
+    """Ask an API server, which answers with the newest value that it has."""
+
+    asks_cluster: ClassVar[bool] = True
+    root = "that of an API server"
+    settle = timedelta(0)
+
+    def words(self, payload: Any) -> str:
+        """Find what a Status says."""
+        match payload:
+            case {"kind": "Status", "message": str(message)}:
+                return message
+            case _:
+                return ""
+
+
+def fresh(timestamp: str, window: Window) -> bool:
+    """Tell whether a value is no older than two windows."""
+    taken = datetime.fromisoformat(timestamp)
+    return taken >= window.end - 2 * (window.end - window.start)
+
+
+def quantity(text: str) -> float:
+    """Read a quantity of Kubernetes: `812500m`, `93012Ki`, `1e3`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    suffix = next((each for each in _SUFFIXES if text.endswith(each)), "")
+    number = text.removesuffix(suffix) if suffix else text
+    if not number or not set(number) <= set("+-.eE0123456789"):
+        raise ValueError("no quantity")
+    return float(Decimal(number) * (_SUFFIXES[suffix] if suffix else 1))

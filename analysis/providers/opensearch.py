@@ -1,0 +1,56 @@
+"""Provider `opensearch`: one value from a search, or from PPL or SQL with `language`.
+
+PPL and SQL say themselves how far they look back.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from analysis.model import ProviderSpec
+from analysis.providers import search
+from analysis.providers.connection import Headers
+from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
+from analysis.providers.windows import Window
+
+
+class OpenSearchProvider(StoreProvider):
+    """Ask OpenSearch about the documents of the window."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "index", "language", "timeField")
+    root = "the root of an OpenSearch server"
+    settle = timedelta(seconds=30)
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out whether the language exists, and what it needs is there."""
+        super().check(spec)
+        search.check(spec, ("dsl", "ppl", "sql"))
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give what the Secret has."""
+        return search.presented(keys)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask in the query's language."""
+        language = self._options.get("language", "dsl")
+        if language == "dsl":
+            return search.search(query, window, self._options)
+        return Request(
+            path=f"/_plugins/_{language}",
+            content=orjson.dumps({"query": query}),
+            headers=search.JSON,
+        )
+
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read what the language answers with."""
+        if self._options.get("language", "dsl") == "dsl":
+            return search.found(payload, self._where)
+        return search.numbers(payload["datarows"], len(payload["schema"]))
+
+    def words(self, payload: Any) -> str:
+        """Find the type of an error, and its reason."""
+        return search.words(payload)

@@ -1,0 +1,107 @@
+"""Provider `splunk`: one value from a SignalFlow program of Splunk Observability (SignalFx).
+
+The program's stream ends by itself, because the window is over.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from analysis.errors import Partial, ProviderUnavailable, QueryError
+from analysis.http.exchange import HttpAnswer
+from analysis.model import ProviderSpec
+from analysis.providers.connection import Headers
+from analysis.providers.series import Point, newest, number
+from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.windows import Window
+
+_API = re.compile(r"^(https?://)api\.", re.IGNORECASE)
+
+
+class SplunkProvider(StoreProvider):
+    """Run a program over the window, at the realm of its address."""
+
+    required: ClassVar[tuple[str, ...]] = ("sf_token_key",)
+    secret_keys = required
+    root = "that of your realm, such as https://api.us1.signalfx.com"
+    settle = timedelta(seconds=30)
+    bucket = timedelta(seconds=10)
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        super().__init__(spec)
+        # Programs run beside the API that an address may name.
+        self._address = _API.sub(r"\1stream.", self._address)
+
+    def presented(self, keys: Mapping[str, str]) -> Headers:
+        """Give the token."""
+        return (("X-SF-Token", keys["sf_token_key"]),)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Post the program."""
+        start, end = (round(each.timestamp() * 1000) for each in (window.start, window.end))
+        asked = {"start": start, "stop": end, "resolution": end - start, "immediate": "true"}
+        return Request(
+            path="/v2/signalflow/execute?" + "&".join(f"{k}={v}" for k, v in asked.items()),
+            content=query.encode(),
+            headers={"Content-Type": "text/plain", "Accept": "text/event-stream"},
+        )
+
+    def decode(self, answer: HttpAnswer) -> Any:
+        """Decode a stream of events: the kind of each, with what it says as JSON."""
+        return list(_events(answer.body.decode()))
+
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read the data of each time series, and whether the stream is whole."""
+        found: dict[str, list[Point]] = {}
+        ended = False
+        for kind, said in payload:
+            match kind, said:
+                case "data", {"logicalTimestampMs": at, "data": data}:
+                    for each in data:
+                        point = Point(number(each["value"]), at / 1000)
+                        found.setdefault(each["tsId"], []).append(point)
+                case "error", _:
+                    raise QueryError(f"{self._where} refuses the program: {self._said(said)}")
+                case "control-message", {"event": "CHANNEL_ABORT"}:
+                    told = self.shown((said.get("abortInfo") or {}).get("sf_job_abortReason", ""))
+                    raise ProviderUnavailable(f"{self._where} has ended the program: {told}")
+                case "control-message", {"event": "END_OF_CHANNEL"}:
+                    ended = True
+        if not ended:
+            raise Partial(f"{self._where} gave no whole answer: the stream has no end")
+        return Reading(series=[newest(points) for points in found.values()])
+
+    def _said(self, error: Any) -> str:
+        return self.shown(self.words(error) or "it does not say why")
+
+    def words(self, payload: Any) -> str:
+        """Find the message of an error, before the stream or in it."""
+        match payload:
+            case {"message": str(message)}:
+                return message
+            case {"errors": [{"message": str(message)}, *_]}:
+                return message
+            case _:
+                return ""
+
+
+def _events(text: str) -> Iterator[tuple[str, Any]]:
+    """Read server-sent events, each ended by an empty line."""
+    kind, data = "message", ""
+    lines = text.replace("\r\n", "\n").split("\n")
+    if ":" not in text:
+        raise ValueError("no stream of events")
+    for line in lines:
+        name, _, value = line.partition(":")
+        match name:
+            case "":
+                if data:
+                    yield kind, orjson.loads(data)
+                kind, data = "message", ""
+            case "event":
+                kind = value.strip()
+            case "data":
+                data += value

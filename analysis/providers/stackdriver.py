@@ -1,0 +1,118 @@
+"""Provider `stackdriver`: one value from Google Cloud Monitoring, in MQL or in PromQL.
+
+MQL is deprecated by Google; the option `language: promql` asks in PromQL.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import orjson
+
+from analysis.errors import Partial, QueryError
+from analysis.http.exchange import Signer
+from analysis.identities import google
+from analysis.identities.tokens import TokenSigner
+from analysis.model import ProviderSpec
+from analysis.providers.connection import Headers
+from analysis.providers.series import Point, newest, number
+from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.vectors import vector
+from analysis.providers.windows import Window
+
+_PROJECT = re.compile("[a-z][a-z0-9:.-]{1,100}")
+#: Google's hosts, where alone the controller's own account is known.
+_GOOGLE = ".googleapis.com"
+
+
+class StackdriverProvider(StoreProvider):
+    """Ask a project, with the key of a service account or the controller's own account."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("project", "serviceAccountKey", "token")
+    options: ClassVar[tuple[str, ...]] = (*OPTIONS, "language", "project")
+    home = "https://monitoring.googleapis.com"
+    root = "that of Google's monitoring API; leave it out"
+    settle = timedelta(seconds=240)
+    bucket = timedelta(seconds=60)
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Also find out which project is asked, and as whom."""
+        super().check(spec)
+        keys, options = secret_of(spec), dict(spec.options)
+        if _PROJECT.fullmatch(options.get("project") or keys.get("project") or "") is None:
+            raise QueryError(
+                "provider stackdriver needs a project: add the key project to the Secret, or write "
+                "the option project"
+            )
+        if options.get("language", "mql") not in {"mql", "promql"}:
+            raise QueryError("provider.options.language: write mql or promql")
+        if keys.get("token"):
+            return
+        google.check()
+        host = urlsplit(spec.address or cls.home)
+        if not keys.get("serviceAccountKey") and not (
+            host.scheme == "https" and (host.hostname or "").endswith(_GOOGLE)
+        ):
+            raise QueryError(
+                f"the controller's own account is for https://*{_GOOGLE}; leave the address out, "
+                "or give serviceAccountKey in the Secret"
+            )
+
+    def presented(self, keys: Mapping[str, str]) -> Headers | None:
+        """Give a token of the Secret, where there is one."""
+        return None if keys.get("token") else ()
+
+    def signer(self) -> Signer | None:
+        """Fetch tokens, where the Secret has none."""
+        if self._keys.get("token"):
+            return None
+        if key := self._keys.get("serviceAccountKey"):
+            return TokenSigner(google.of_key(key, self.post))
+        return TokenSigner(google.own)
+
+    def request(self, query: str, window: Window) -> Request:
+        """Ask in the query's language."""
+        project = self._options.get("project") or self._keys["project"]
+        if self._options.get("language") == "promql":
+            return Request(
+                path=f"/v1/projects/{project}/location/global/prometheus/api/v1/query",
+                form={"query": query, "time": f"{window.end.timestamp():.3f}"},
+            )
+        return Request(
+            path=f"/v3/projects/{project}/timeSeries:query",
+            content=orjson.dumps({"query": query}),
+            headers={"Content-Type": "application/json"},
+        )
+
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read time series, or a vector of PromQL."""
+        if self._options.get("language") == "promql":
+            return Reading(
+                series=vector(payload["data"]), warnings=tuple(payload.get("warnings") or ())
+            )
+        if errors := payload.get("partialErrors"):
+            said = self.shown(errors[0].get("message", ""))
+            raise Partial(f"{self._where} answers with a part of the data: {said}")
+        # A query that finds nothing is answered with the description of nothing.
+        found = payload.get("timeSeriesData") or (payload["timeSeriesDescriptor"] and ())
+        return Reading(series=[newest(map(_point, each["pointData"])) for each in found or ()])
+
+    def words(self, payload: Any) -> str:
+        """Find Google's message, or Prometheus's."""
+        match payload:
+            case {"error": {"message": str(message), "status": str(status)}}:
+                return f"{status}: {message}"
+            case {"errorType": str(kind), "error": str(text)}:
+                return f"{kind}: {text}"
+            case _:
+                return ""
+
+
+def _point(point: Any) -> Point:
+    """Read a point of MQL, whose query says itself how far it looks back."""
+    (value,) = point["values"]
+    at = datetime.fromisoformat(point["timeInterval"]["endTime"]).timestamp()
+    return Point(number(value.get("doubleValue", value.get("int64Value"))), at)

@@ -1,0 +1,102 @@
+"""Splunk Observability, whose programs answer with a stream of events."""
+
+import orjson
+
+from analysis.errors import FailureKind
+from analysis.model import Credentials, ProviderSpec
+from tests.analysis.servers import Handler, says
+from tests.case import Asked, Login, ProviderCase, minutes
+
+TOKEN = Credentials(others=(("sf_token_key", "s3cr3t-token"),))
+PROGRAM = "data('errors', filter=filter('service', 'pay'), rollup='sum').sum().publish()"
+#: The window ends half a minute before midnight.
+END = 1767225570
+
+
+def event(kind: str, **said: object) -> str:
+    """Give an event of the stream."""
+    return f"event: {kind}\ndata: {orjson.dumps(said).decode()}\n\n"
+
+
+def data(at: int, **values: object) -> str:
+    """Give the event with the values of a moment, by time series."""
+    found = [{"tsId": name, "value": value} for name, value in values.items()]
+    return event("data", logicalTimestampMs=at * 1000, data=found)
+
+
+START = event("control-message", event="STREAM_START") + event(
+    "control-message", event="JOB_START", handle="F1"
+)
+META = event("metadata", tsId="A", properties={"sf_streamLabel": "errors"})
+STOP = event("control-message", event="END_OF_CHANNEL")
+
+
+def stream(*events: str, end: str = STOP) -> Handler:
+    """Answer as POST /v2/signalflow/execute does."""
+    return says("".join((START, META, *events, end)), media_type="text/event-stream")
+
+
+CASE = ProviderCase(
+    spec=lambda address: ProviderSpec(type="splunk", address=address, credentials=TOKEN),
+    query=PROGRAM,
+    lag=minutes(1),
+    logins={"token": Login(credentials=TOKEN, sent={"X-SF-Token": "s3cr3t-token"})},
+    asked=Asked(
+        method="POST",
+        path="/v2/signalflow/execute",
+        parameters={
+            "start": str((END - 60) * 1000),
+            "stop": str(END * 1000),
+            "resolution": "60000",
+            "immediate": "true",
+        },
+        content=PROGRAM,
+    ),
+    five=stream(data(END - 60, A=5.0)),
+    nothing=stream(),
+    nan=stream(data(END - 60, A=None)),
+    values={
+        "an integer": (stream(data(END - 60, A=5)), 5),
+        "the newest": (stream(data(END - 60, A=4.0), data(END - 30, A=5.0)), 5),
+        "a newer gap": (stream(data(END - 60, A=5.0), data(END - 30, A=None)), 5),
+        "NaN is text": (stream(data(END - 60, A="5.0")), 5),
+    },
+    no_data={"gaps": stream(data(END - 60, A=None)), "no data": stream(data(END - 60))},
+    failures={
+        "several series": (stream(data(END, A=5.0, B=6.0)), FailureKind.AMBIGUOUS, "2 series"),
+        "truncated": (stream(data(END, A=5.0), end=""), FailureKind.PARTIAL, "no end"),
+        "a job that was ended": (
+            stream(
+                data(END, A=5.0),
+                event(
+                    "control-message",
+                    event="CHANNEL_ABORT",
+                    abortInfo={"sf_job_abortReason": "too many series"},
+                ),
+            ),
+            FailureKind.UNAVAILABLE,
+            "too many series",
+        ),
+        "an error with status 200": (
+            stream(event("error", errors=[{"code": "ANALYTICS", "message": "no such function"}])),
+            FailureKind.QUERY,
+            "no such function",
+        ),
+        "a bad query": (
+            says({"code": 400, "message": "Unexpected token"}, status=400),
+            FailureKind.QUERY,
+            "Unexpected token",
+        ),
+        "refused": (
+            says({"code": 401, "message": "Unauthorized"}, status=401),
+            FailureKind.REFUSED,
+            "check sf_token_key of the Secret",
+        ),
+        "throttled": (says("", status=429), FailureKind.THROTTLED, "429"),
+        "a value that is no number": (
+            stream(data(END, A=[5])),
+            FailureKind.QUERY,
+            "otherwise than it should",
+        ),
+    },
+)
