@@ -29,7 +29,8 @@ class Provider(Protocol):
     `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster. It may
     have a `home`, the address of a store that templates need not name, in which `{region}` stands
     for the template's region, or `asks_cluster`, for one that the cluster's API server answers for.
-    A class method `check` may raise a `QueryError` for a spec that it cannot work with.
+    A class method `places` may name every address that is presented something of the Secret, where
+    that is not the store's alone. A class method `check` may raise a `QueryError` for a spec that it cannot work with.
     """
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
@@ -123,6 +124,17 @@ def asks_cluster(name: str) -> bool:
         QueryError: its package cannot be loaded.
     """
     return bool(getattr(_loaded(name), "asks_cluster", False))
+
+
+def places(spec: ProviderSpec) -> tuple[str, ...]:
+    """Name the addresses that are presented something of a spec's Secret.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: its package cannot be loaded.
+    """
+    named = getattr(_loaded(spec.type), "places", None)
+    return tuple(named(spec)) if named is not None else (spec.address,)
 
 
 def check(spec: ProviderSpec) -> None:

@@ -51,7 +51,7 @@ class AzureMonitorProvider(StoreProvider):
         """Fetch tokens, where the Secret has none."""
         if self._keys.get("token"):
             return None
-        return TokenSigner(entra.source(self._keys, RESOURCE, self.post))
+        return TokenSigner(entra.source(self._keys, RESOURCE, self._tokens.post))
 
     def request(self, query: str, window: Window) -> Request:
         """Ask about the window."""

@@ -5,7 +5,9 @@ What is asked and what the answer means belongs to the providers.
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from tempfile import NamedTemporaryFile
 
 from analysis.authentication import basic, bearer
 from analysis.errors import ProviderUnavailable, QueryError, causes
@@ -93,6 +95,29 @@ class ProviderConnection:
         await self._clients.close()
 
 
+class TokenConnection:
+    """The way to where tokens come from; what a template's headers say is not for there."""
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        elsewhere = replace(spec, headers=(), ca_bundle=None, insecure_skip_verify=False)
+        self._connection = ProviderConnection(elsewhere, connections=1, presented=())
+
+    async def post(
+        self, address: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
+        """Post a form.
+
+        Raises:
+            QueryError: the address cannot be asked as it is written.
+            ProviderUnavailable: it gives no answer.
+        """
+        return await self._connection.fetch(address, form=form, headers=headers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connection.close()
+
+
 def headers_of(spec: ProviderSpec, presented: Headers | None = None) -> Headers:
     """Give the headers that a spec asks for, with its credentials; these win over its headers.
 
@@ -120,9 +145,34 @@ def _presented(credentials: Credentials) -> Headers:
 def tls_context(spec: ProviderSpec) -> ssl.SSLContext:
     """Make the trust that a spec asks for: a bundle of its own, the system's, or none.
 
+    A certificate of the Secret, with its key, is presented where the server asks for one.
+
     Raises:
-        QueryError: the bundle is no PEM text.
+        QueryError: the bundle is no PEM text, or the certificate and its key are none.
     """
+    context = _trust(spec)
+    keys = dict(spec.credentials.others)
+    if keys.get("tls.crt") or keys.get("tls.key"):
+        _identify(context, keys.get("tls.crt", ""), keys.get("tls.key", ""))
+    return context
+
+
+def _identify(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Present a certificate of our own."""
+    # OpenSSL takes it from a file alone.
+    with NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(f"{certificate}\n{key}\n")
+        file.flush()
+        try:
+            context.load_cert_chain(file.name, password="")
+        except (ssl.SSLError, ValueError) as error:
+            raise QueryError(
+                "tls.crt and tls.key of the Secret are no certificate with its key; write both as "
+                "PEM text"
+            ) from error
+
+
+def _trust(spec: ProviderSpec) -> ssl.SSLContext:
     if spec.insecure_skip_verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

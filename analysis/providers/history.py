@@ -47,6 +47,8 @@ class History:
     def __init__(self, spec: ProviderSpec) -> None:
         if not spec.address.lower().startswith(("http://", "https://")):
             raise bad_address(spec.address)
+        if dict(spec.options).get("auth"):
+            raise QueryError("the past is not read with the option auth; it is for queries alone")
         self._spec = spec
         self._context = tls_context(spec)
         self._headers = dict(headers_of(spec))

@@ -5,15 +5,17 @@ Range data for charts and replays is in `history.py`.
 
 from datetime import datetime, timedelta
 from math import isnan
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
-from analysis.errors import Ambiguous, AnalysisError, QueryError
+from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
+from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
-from analysis.providers import refusals
-from analysis.providers.connection import ProviderConnection, bad_address
+from analysis.providers import SECRET_KEYS, logins, refusals
+from analysis.providers.connection import ProviderConnection, TokenConnection, bad_address
+from analysis.providers.store import check_options
 from analysis.secrecy import shown_address, shown_text
 
 #: Longer queries are posted: servers and proxies cut long request lines, and some proxies let
@@ -21,6 +23,8 @@ from analysis.secrecy import shown_address, shown_text
 LONGEST_IN_ADDRESS = 4000
 #: How many warnings a sample carries.
 MOST_WARNINGS = 5
+#: The types of errors that are no fault of the query.
+_OVERLOADED = ("canceled", "internal", "timeout", "unavailable")
 #: What its address must be.
 ROOT = "the root of a Prometheus API"
 
@@ -28,12 +32,35 @@ ROOT = "the root of a Prometheus API"
 class PrometheusProvider:
     """Ask a server that speaks Prometheus's HTTP API: Prometheus, Thanos, Mimir, and their like."""
 
+    secret_keys: ClassVar[tuple[str, ...]] = (*SECRET_KEYS, *logins.KEYS)
+    options: ClassVar[tuple[str, ...]] = logins.OPTIONS
+
     def __init__(self, spec: ProviderSpec) -> None:
         if not spec.address:
             raise bad_address(spec.address)
+        self.check(spec)
         self._spec = spec
         self._address = f"{spec.address.rstrip('/')}/api/v1/query"
-        self._connection = ProviderConnection(spec)
+        self._tokens = TokenConnection(spec)
+        self._sign = logins.login(spec, self._tokens.post)
+        self._connection = ProviderConnection(
+            spec, presented=() if self._sign is not None else None, sign=self._sign
+        )
+
+    @classmethod
+    def check(cls, spec: ProviderSpec) -> None:
+        """Find out whether a spec says how it is let in, and nothing that is not read.
+
+        Raises:
+            QueryError: it does not; says what to write.
+        """
+        check_options(spec, cls.options)
+        logins.check_login(spec)
+
+    @classmethod
+    def places(cls, spec: ProviderSpec) -> tuple[str, ...]:
+        """Name the addresses that are presented something of the Secret."""
+        return logins.places(spec)
 
     async def query(
         self,
@@ -53,6 +80,8 @@ class PrometheusProvider:
             answer = await self._connection.fetch(self._address, parameters=parameters)
         where = shown_address(self._spec.address)
         if answer.status != 200:
+            if answer.status == 401 and isinstance(self._sign, TokenSigner):
+                self._sign.renew()
             raise refusal(answer, where, self._spec)
         payload = _payload(answer, where)
         warnings = tuple(
@@ -68,11 +97,23 @@ class PrometheusProvider:
     async def close(self) -> None:
         """Close every connection."""
         await self._connection.close()
+        await self._tokens.close()
 
 
 def refusal(answer: HttpAnswer, where: str, spec: ProviderSpec) -> AnalysisError:
     """Name a status other than 200, with the server's own words where it has any."""
+    if answer.status == 422 and _kind(answer) in _OVERLOADED:
+        # Some servers refuse with this status what they had no time for.
+        told = f"{where} answers 422 ({shown_text(_kind(answer), spec.secrets)})"
+        return ProviderUnavailable(told)
     return refusals.refusal(answer, where, words=_words, secrets=spec.secrets, root=ROOT)
+
+
+def _kind(answer: HttpAnswer) -> str:
+    try:
+        return str(orjson.loads(answer.body)["errorType"])
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return ""
 
 
 def _words(payload: Any) -> str:

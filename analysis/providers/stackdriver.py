@@ -70,7 +70,7 @@ class StackdriverProvider(StoreProvider):
         if self._keys.get("token"):
             return None
         if key := self._keys.get("serviceAccountKey"):
-            return TokenSigner(google.of_key(key, self.post))
+            return TokenSigner(google.of_key(key, self._tokens.post))
         return TokenSigner(google.own)
 
     def request(self, query: str, window: Window) -> Request:

@@ -6,7 +6,7 @@ there, refusals and what is made of several series are the same for all of them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from analysis.http.exchange import HttpAnswer, Signer
 from analysis.identities.tokens import TokenSigner
 from analysis.model import Outcome, ProviderSpec
 from analysis.providers import SECRET_KEYS, ProviderDefaults, address_of
-from analysis.providers.connection import Headers, ProviderConnection, bad_address
+from analysis.providers.connection import Headers, ProviderConnection, TokenConnection, bad_address
 from analysis.providers.refusals import refusal
 from analysis.providers.series import REDUCTIONS, Series, outcome
 from analysis.providers.windows import Window, closed
@@ -77,8 +77,7 @@ class StoreProvider(ProviderDefaults, ABC):
         self._keys = secret_of(spec)
         self._address = address_of(spec).rstrip("/")
         self._where = shown_address(self._address)
-        # Tokens come from elsewhere: what a template's headers say is not for there.
-        self._tokens = ProviderConnection(replace(spec, headers=()), connections=1, presented=())
+        self._tokens = TokenConnection(spec)
         self._sign = self.signer()
         self._connection = ProviderConnection(
             spec, presented=self.presented(self._keys), sign=self._sign
@@ -176,17 +175,6 @@ class StoreProvider(ProviderDefaults, ABC):
             root=self.root,
             login=f"{', '.join(self._keys)} of the Secret" if self._keys else "the credentials",
         )
-
-    async def post(
-        self, address: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
-    ) -> HttpAnswer:
-        """Post a form where tokens come from.
-
-        Raises:
-            QueryError: the address cannot be asked as it is written.
-            ProviderUnavailable: it gives no answer.
-        """
-        return await self._tokens.fetch(address, form=form, headers=headers)
 
     def answers(self, answer: HttpAnswer) -> bool:
         """Tell whether what came is an answer, and no refusal."""

@@ -18,7 +18,7 @@ from analysis.model import (
     ProviderSpec,
     Verdict,
 )
-from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, secret_keys
+from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
 from analysis.template import TemplateContext, render
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
@@ -152,7 +152,9 @@ class QueryBuilder:
         spec = replace(
             spec,
             address=address,
-            credentials=await self._credentials(record, template, address),
+            credentials=await self._credentials(
+                record, template, places(replace(spec, address=address))
+            ),
             targets=(address,) if address else self._stores.targets,
             egress=self._egress if address else UNRESTRICTED,
         )
@@ -162,14 +164,17 @@ class QueryBuilder:
         return spec
 
     async def _credentials(
-        self, record: CanaryRecord, template: MetricTemplate, address: str
+        self, record: CanaryRecord, template: MetricTemplate, addresses: tuple[str, ...]
     ) -> Credentials:
         """Read what a store is presented."""
         provider = template.spec.provider
         secret = await self._secrets.read(template.metadata.namespace, provider.secret_ref)
         if secret is None:
             return Credentials()
-        values = self._presented(record, secret, address, secret_keys(provider.type))
+        keys = secret_keys(provider.type)
+        values: Mapping[str, str] = {}
+        for address in addresses:
+            values = self._presented(record, secret, address, keys)
         return Credentials(
             token=values.get("token"),
             username=values.get("username"),

@@ -12,12 +12,15 @@ Serve = Callable[..., Awaitable[FakeServer]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Start servers, each with a handler, over TLS if asked to; all are stopped afterwards."""
+    """Start servers, each with a handler, over TLS if asked to; all are stopped afterwards.
+
+    One that is `mutual` lets in who has a certificate.
+    """
     started: list[FakeServer] = []
 
-    async def start(handler: Handler, *, tls: bool = False) -> FakeServer:
+    async def start(handler: Handler, *, tls: bool = False, mutual: bool = False) -> FakeServer:
         server = FakeServer(handler)
-        await server.start(tls=tls)
+        await server.start(tls=tls, mutual=mutual)
         started.append(server)
         return server
 

@@ -25,14 +25,14 @@ class FakeServer:
     contents: list[bytes] = field(default_factory=list)
     _runner: web.AppRunner | None = None
 
-    async def start(self, *, tls: bool = False) -> None:
+    async def start(self, *, tls: bool = False, mutual: bool = False) -> None:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(
             application, handler_cancellation=True, shutdown_timeout=0.05, access_log=None
         )
         await self._runner.setup()
-        context = server_context() if tls else None
+        context = server_context(mutual=mutual) if tls else None
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context).start()
         port = self._runner.addresses[0][1]
         self.address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"

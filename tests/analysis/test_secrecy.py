@@ -52,4 +52,4 @@ def test_the_values_of_keys_that_a_provider_names_are_secrets_too():
 
 
 def test_a_provider_that_names_no_keys_gets_those_of_prometheus():
-    assert secret_keys("prometheus") == ("token", "username", "password")
+    assert secret_keys("scrape") == ("token", "username", "password")

@@ -1,7 +1,5 @@
 """What Flagger's manifests name and no plug-in brings is said, never silently ignored."""
 
-import pytest
-
 from analysis.providers import PROVIDERS
 from canary.api.unsupported import LATER
 from canary.api.validation import parse_alert_provider, parse_canary, parse_metric_template
@@ -13,7 +11,6 @@ from tests.api.examples import (
     a_canary,
     a_receiver,
     a_template,
-    patched,
 )
 
 

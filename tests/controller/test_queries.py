@@ -125,12 +125,29 @@ async def test_a_secret_goes_to_a_store_of_its_own_address_only_if_it_says_so():
         await built(template.manifest, template.secret, multi_tenant=True)
 
 
+async def test_a_client_s_secret_goes_where_tokens_come_from_only_if_it_says_so():
+    provider = {
+        "type": "prometheus",
+        "address": "https://mimir.example",
+        "secretRef": {"name": "s"},
+        "options": {"auth": "oauth2", "tokenUrl": "https://issuer.example/token"},
+    }
+    manifest = patched(a_template(), {"provider": provider})
+    client = {"client_id": "shop", "client_secret": "s3cr3t"}
+    both = "https://mimir.example, https://issuer.example"
+    metric = await built(manifest, client, multi_tenant=True, send_to=both)
+    assert secret_of(metric.provider) == client
+    with pytest.raises(InvalidSpec, match=r"send-to: https://issuer\.example"):
+        await built(manifest, client, multi_tenant=True, send_to="https://mimir.example")
+
+
 @pytest.mark.parametrize(
     ("provider", "secret", "told"),
     [
         ({"type": "datadog"}, {}, "needs the key datadog_api_key of a Secret"),
         ({"type": "datadog", "options": {"language": "x"}}, {}, "provider.options.language: provider datadog reads no such option; it reads aggregator, api, reduce, settle, window"),
-        ({"type": "prometheus", "address": "http://a", "options": {"a": "b"}}, {}, "provider prometheus reads no"),
+        ({"type": "prometheus", "address": "http://a", "options": {"a": "b"}}, {}, "provider prometheus reads no such option"),
+        ({"type": "scrape", "options": {"a": "b"}}, {}, "provider scrape reads no options"),
         ({"type": "graphite", "address": "http://a", "options": {"reduce": "mean"}}, {}, "'mean' is none; write one of first, last, sum"),
         ({"type": "graphite", "address": "http://a", "options": {"settle": "soon"}}, {}, "provider.options.settle: 'soon' is no duration"),
         ({"type": "graphite"}, {}, "write it as http://host:port"),

@@ -137,6 +137,7 @@ async def test_an_answer_that_is_no_value_is_refused_by_name(answer, says_so, se
     [
         pytest.param(400, {"status": "error", "errorType": "bad_data", "error": "1:5: parse error"}, QueryError, "400 (bad_data: 1:5: parse error): correct the query", id="a query that cannot be parsed"),
         pytest.param(422, {"status": "error", "errorType": "execution", "error": "too many"}, QueryError, "422 (execution: too many)", id="a query that cannot be executed"),
+        pytest.param(422, {"status": "error", "errorType": "timeout", "error": "expanding series"}, ProviderUnavailable, "422 (timeout)", id="a query that there was no time for"),
         pytest.param(401, "who are you?", LoginRefused, "401 (12 bytes of application/json): check the credentials", id="no credentials"),
         pytest.param(403, "", LoginRefused, "403: check the credentials", id="wrong credentials"),
         pytest.param(404, "404 page not found", QueryError, "root of a Prometheus API", id="another API"),
