@@ -33,6 +33,7 @@ _COMMANDS = {
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
     "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
     "status": ("canary.cli.status", "The same as get."),
+    "wait": ("canary.cli.wait", "Wait until a release is promoted, or ends otherwise."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""
 _ATTRIBUTES = {"list": "list_canaries"}

@@ -13,6 +13,18 @@ class Failed(click.ClickException):
         return printable(self.message)
 
 
+class AnsweredNo(Failed):
+    """It was done, and the answer is no."""
+
+    exit_code = 3
+
+
+class PersonNeeded(Failed):
+    """It goes on only when a person has done something."""
+
+    exit_code = 5
+
+
 class TooLate(Failed):
     """The time is up."""
 

@@ -1,0 +1,228 @@
+"""`tidegate wait CANARY`: until its release is promoted, or another end; for scripts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+import click
+
+from analysis.errors import UnknownPlugin
+from canary.api.kinds import Manifest
+from canary.api.status import CanaryStatus, Phase
+from canary.cli.connection import (
+    DurationParam,
+    Place,
+    canary_command,
+    read_canary_status,
+    with_plugins,
+)
+from canary.cli.ending import AnsweredNo, Failed, PersonNeeded, TooLate
+from canary.cli.finding import read_canary
+from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
+from canary.errors import NotFound, Unreachable
+from canary.resources.revision import HASHING
+from canary.targets import target_for
+from canary.views.awaited import (
+    Answer,
+    Ending,
+    Goal,
+    Release,
+    answer,
+    condition_holds,
+    person_needed,
+    phase_reached,
+)
+from canary.views.canary import canary_view
+from canary.views.fleet import cause
+
+_LOOK_SECONDS = 2.0
+_PHASES = {each.value.casefold(): each for each in Phase if each.value}
+_DELETED = "deleted"
+_HELP = """
+Wait until what the target is at now has been promoted, and say how it ended.
+
+The success of an earlier release is no answer: the controller must have seen the target as it is
+when the wait begins. Exit codes: 0 yes, 3 no (rolled back, failed), 4 not in time, 5 held for a
+person (with --fail-when-held).
+"""
+_EXAMPLES = """\b
+Examples:
+  kubectl set image deployment/shop app=$IMAGE && tidegate wait shop --timeout 30m
+  tidegate wait shop --for held --timeout 10m
+  tidegate wait shop --for condition=Ready
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What is waited for, as it was written, and how a status is asked for it."""
+
+    written: str
+    asked: Callable[[CanaryStatus, Release], Answer | None]
+
+
+Look = Callable[[], Awaitable[tuple[str, Answer | None]]]
+"""Gives where the Canary is, in a line, and the answer where there is one."""
+
+
+class AwaitedParam(click.ParamType[Awaited]):
+    """What is waited for: an end by its name, a phase, or a condition."""
+
+    name = "what"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Awaited:
+        """Read what is waited for."""
+        if isinstance(value, Awaited):
+            return value
+        awaited = _read(str(value))
+        if awaited is None:
+            known = ", ".join([*Goal, _DELETED, "phase=PHASE", "condition=TYPE"])
+            self.fail(f"{value!r} is nothing to wait for; write one of {known}", param, ctx)
+        return awaited
+
+
+def _read(written: str) -> Awaited | None:
+    what, equals, name = written.partition("=")
+    if what == "phase" and name.casefold() in _PHASES:
+        phase = _PHASES[name.casefold()]
+        return Awaited(written, lambda status, _: phase_reached(status, phase))
+    if what == "condition" and name:
+        return Awaited(written, lambda status, _: condition_holds(status, name))
+    if equals:
+        return None
+    if what == _DELETED:
+        return Awaited(written, lambda *_: None)
+    if what in set(Goal):
+        goal = Goal(what)
+        return Awaited(written, lambda status, release: answer(status, release, goal))
+    return None
+
+
+@click.command(help=_HELP, epilog=_EXAMPLES)
+@click.option(
+    "--for",
+    "awaited",
+    type=AwaitedParam(),
+    default=Goal.PROMOTED.value,
+    show_default=True,
+    help="What to wait for: promoted, settled (promoted or failed), held, initialized, deleted, "
+    "phase=PHASE or condition=TYPE.",
+)
+@click.option(
+    "--timeout",
+    "limit",
+    type=DurationParam(),
+    default="1h",
+    show_default=True,
+    help="How long to wait; 0s for as long as it takes.",
+)
+@click.option("--fail-when-held", is_flag=True, help="End as soon as a person is needed.")
+@with_plugins
+@canary_command
+async def wait(
+    cluster: Cluster, place: Place, *, awaited: Awaited, limit: timedelta, fail_when_held: bool
+) -> None:
+    """Wait for an end, and report changes on standard error meanwhile."""
+    if awaited.written == _DELETED:
+        look = _until_deleted(cluster, place)
+    else:
+        look = await _until(cluster, place, awaited, fail_when_held=fail_when_held)
+    deadline = monotonic() + limit.total_seconds() if limit else None
+    shown = ""
+    while True:
+        try:
+            line, found = await look()
+        except Unreachable as error:
+            line, found = f"{error.reason}; retrying", None
+        if found is not None:
+            _end(place, found)
+            return
+        if line != shown:
+            Screen.aside().line(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
+            shown = line
+        if deadline is not None and monotonic() >= deadline:
+            raise TooLate(f"{place.name}: not {awaited.written} in time; {shown}")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _until(cluster: Cluster, place: Place, awaited: Awaited, *, fail_when_held: bool) -> Look:
+    """Look for an answer about the target as it is now.
+
+    Raises:
+        Failed: there is no such Canary, or no target.
+    """
+    release = await _release(cluster, place, await read_canary(cluster, place))
+
+    async def look() -> tuple[str, Answer | None]:
+        manifest = await read_canary(cluster, place)
+        status = read_canary_status(place, manifest)
+        found = awaited.asked(status, release)
+        if found is None and fail_when_held:
+            found = person_needed(status, release)
+        if not release.seen_by(status):
+            return f"{place.name}  waiting for the controller to see the target", found
+        return _progress(manifest), found
+
+    return look
+
+
+def _until_deleted(cluster: Cluster, place: Place) -> Look:
+    async def look() -> tuple[str, Answer | None]:
+        try:
+            manifest = await cluster.read(place.kind, place.namespace, place.name)
+        except NotFound:
+            return "", Answer(ending=Ending.YES, message="deleted")
+        return _progress(manifest), None
+
+    return look
+
+
+async def _release(cluster: Cluster, place: Place, manifest: Manifest) -> Release:
+    """Read the target of a Canary, and which revision it is at.
+
+    Raises:
+        Failed: there is no such target, or no installed plug-in reads its kind.
+    """
+    view = canary_view(manifest)
+    try:
+        target = target_for(view.target.kind)
+        found = await cluster.read(target.kind, place.namespace, view.target.name)
+    except (NotFound, UnknownPlugin) as error:
+        raise Failed(f"{place.name}: its target cannot be read: {error}") from error
+    status = read_canary_status(place, manifest)
+    digest = HASHING.template_digest(target.written(found))
+    return Release(
+        uid=found["metadata"]["uid"],
+        generation=found["metadata"]["generation"],
+        revision=HASHING.revision_of(digest, status.tracked_configs, [status.last_applied_spec]),
+    )
+
+
+def _progress(manifest: Manifest) -> str:
+    """Say in a line where a Canary is."""
+    view = canary_view(manifest)
+    step = f"  {view.step.at}/{view.step.of}" if view.step.of else ""
+    told = f"  {reason}" if (reason := cause(view)) else ""
+    return f"{view.name}  {view.state}  {view.weights.asked} %{step}{told}"
+
+
+def _end(place: Place, found: Answer) -> None:
+    """Print the answer, and end as it says.
+
+    Raises:
+        AnsweredNo: the answer is no.
+        PersonNeeded: a person must do something first.
+    """
+    message = f"{place.name}: {found.message}"
+    match found.ending:
+        case Ending.YES:
+            Screen().line(message)
+        case Ending.NO:
+            raise AnsweredNo(message)
+        case Ending.HELD:
+            raise PersonNeeded(message)
