@@ -27,9 +27,9 @@ from canary.resources.revision import HASHING
 from canary.targets import target_for
 from canary.views.awaited import (
     Answer,
-    Ending,
     Goal,
     Release,
+    WaitEnd,
     answer,
     condition_holds,
     person_needed,
@@ -176,7 +176,7 @@ def _until_deleted(cluster: Cluster, place: Place) -> Look:
         try:
             manifest = await cluster.read(place.kind, place.namespace, place.name)
         except NotFound:
-            return "", Answer(ending=Ending.YES, message="deleted")
+            return "", Answer(ending=WaitEnd.YES, message="deleted")
         return _progress(manifest), None
 
     return look
@@ -220,9 +220,9 @@ def _end(place: Place, found: Answer) -> None:
     """
     message = f"{place.name}: {found.message}"
     match found.ending:
-        case Ending.YES:
+        case WaitEnd.YES:
             Screen().line(message)
-        case Ending.NO:
+        case WaitEnd.NO:
             raise AnsweredNo(message)
-        case Ending.HELD:
+        case WaitEnd.HELD:
             raise PersonNeeded(message)

@@ -1,4 +1,4 @@
-"""What somebody waits for of a Canary, and whether it has come: an old success is no answer.
+"""What is waited for of a Canary, and whether it has come: an old success is no answer.
 
 Whether a status speaks of the release that is waited for follows from the target as it was when the
 wait began: the status must have read it at that generation or a later one, or be at the revision
@@ -26,7 +26,7 @@ class Goal(StrEnum):
     INITIALIZED = "initialized"
 
 
-class Ending(StrEnum):
+class WaitEnd(StrEnum):
     """How a wait ends."""
 
     YES = "yes"
@@ -55,7 +55,7 @@ class Release:
 class Answer:
     """How a wait has ended, and why, in a sentence."""
 
-    ending: Ending
+    ending: WaitEnd
     message: str
 
 
@@ -69,14 +69,14 @@ def person_needed(status: CanaryStatus, release: Release) -> Answer | None:
     held = _held(status)
     if not held or not release.seen_by(status):
         return None
-    return Answer(ending=Ending.HELD, message=held)
+    return Answer(ending=WaitEnd.HELD, message=held)
 
 
 def phase_reached(status: CanaryStatus, phase: Phase) -> Answer | None:
     """Say whether a Canary is in a phase."""
     if status.phase is not phase:
         return None
-    return Answer(ending=Ending.YES, message=f"the phase is {phase}")
+    return Answer(ending=WaitEnd.YES, message=f"the phase is {phase}")
 
 
 def condition_holds(status: CanaryStatus, type_: str) -> Answer | None:
@@ -85,46 +85,46 @@ def condition_holds(status: CanaryStatus, type_: str) -> Answer | None:
     if condition is None or condition.status != "True":
         return None
     told = f": {condition.message}" if condition.message else ""
-    return Answer(ending=Ending.YES, message=f"{type_} is True{told}")
+    return Answer(ending=WaitEnd.YES, message=f"{type_} is True{told}")
 
 
 def _promoted(status: CanaryStatus) -> Answer | None:
     at_promoted = status.last_applied_spec == status.last_promoted_spec
     if status.phase in _SERVING and at_promoted:
-        return Answer(ending=Ending.YES, message=_success(status))
+        return Answer(ending=WaitEnd.YES, message=_success(status))
     return _never(status)
 
 
 def _settled(status: CanaryStatus) -> Answer | None:
     ended = _promoted(status)
     if ended is not None and status.phase is Phase.FAILED:
-        return Answer(ending=Ending.YES, message=ended.message)
+        return Answer(ending=WaitEnd.YES, message=ended.message)
     return ended
 
 
 def _at_a_gate(status: CanaryStatus) -> Answer | None:
     """A run that has ended is held at nothing."""
     if held := _held(status):
-        return Answer(ending=Ending.YES, message=held)
+        return Answer(ending=WaitEnd.YES, message=held)
     ended = _settled(status)
-    return None if ended is None else Answer(ending=Ending.NO, message=ended.message)
+    return None if ended is None else Answer(ending=WaitEnd.NO, message=ended.message)
 
 
 def _initialized(status: CanaryStatus) -> Answer | None:
     if status.phase in _BEFORE:
         return None
     if status.last_promoted_spec and status.phase is not Phase.TERMINATING:
-        return Answer(ending=Ending.YES, message=f"initialized; the phase is {status.phase}")
+        return Answer(ending=WaitEnd.YES, message=f"initialized; the phase is {status.phase}")
     return _never(status)
 
 
 def _never(status: CanaryStatus) -> Answer | None:
-    """Say why it will not come without somebody's doing."""
+    """Say why it will not come unless a person acts."""
     match status.phase:
         case Phase.FAILED:
-            return Answer(ending=Ending.NO, message=_failure(status))
+            return Answer(ending=WaitEnd.NO, message=_failure(status))
         case Phase.TERMINATING:
-            return Answer(ending=Ending.NO, message="the Canary is being deleted")
+            return Answer(ending=WaitEnd.NO, message="the Canary is being deleted")
     return None
 
 

@@ -5,9 +5,9 @@ import pytest
 from canary.api.status import CanaryStatus, Condition, Hold, Outcome, Pause, Phase, RunRecord
 from canary.views.awaited import (
     Answer,
-    Ending,
     Goal,
     Release,
+    WaitEnd,
     answer,
     condition_holds,
     person_needed,
@@ -38,46 +38,46 @@ GOING = a_canary(Phase.TERMINATING, promoted=NEW)
 UNINITIALIZED = a_canary(Phase.FAILED, promoted="")
 
 ENDINGS = [
-    (Goal.PROMOTED, SUCCEEDED, Ending.YES, "promoted app:1 → app:2"),
-    (Goal.PROMOTED, a_canary(Phase.INITIALIZED, promoted=NEW), Ending.YES, "serving 1-new"),
+    (Goal.PROMOTED, SUCCEEDED, WaitEnd.YES, "promoted app:1 → app:2"),
+    (Goal.PROMOTED, a_canary(Phase.INITIALIZED, promoted=NEW), WaitEnd.YES, "serving 1-new"),
     (
         Goal.PROMOTED,
         a_canary(Phase.SUCCEEDED, promoted=NEW, images="app:2"),
-        Ending.YES,
+        WaitEnd.YES,
         "serving app:2",
     ),
-    (Goal.PROMOTED, ROLLED_BACK, Ending.NO, "RolledBack: errors 4, at most 1"),
-    (Goal.PROMOTED, a_canary(Phase.FAILED, history=(BEFORE,)), Ending.NO, "the phase is Failed"),
-    (Goal.PROMOTED, GOING, Ending.NO, "the Canary is being deleted"),
+    (Goal.PROMOTED, ROLLED_BACK, WaitEnd.NO, "RolledBack: errors 4, at most 1"),
+    (Goal.PROMOTED, a_canary(Phase.FAILED, history=(BEFORE,)), WaitEnd.NO, "the phase is Failed"),
+    (Goal.PROMOTED, GOING, WaitEnd.NO, "the Canary is being deleted"),
     (Goal.PROMOTED, UNDER_WAY, None, ""),
     (Goal.PROMOTED, HELD, None, ""),
     # Seen, and not begun yet.
     (Goal.PROMOTED, a_canary(Phase.SUCCEEDED), None, ""),
-    (Goal.SETTLED, SUCCEEDED, Ending.YES, "promoted app:1 → app:2"),
-    (Goal.SETTLED, ROLLED_BACK, Ending.YES, "RolledBack: errors 4, at most 1"),
-    (Goal.SETTLED, GOING, Ending.NO, "the Canary is being deleted"),
+    (Goal.SETTLED, SUCCEEDED, WaitEnd.YES, "promoted app:1 → app:2"),
+    (Goal.SETTLED, ROLLED_BACK, WaitEnd.YES, "RolledBack: errors 4, at most 1"),
+    (Goal.SETTLED, GOING, WaitEnd.NO, "the Canary is being deleted"),
     (Goal.SETTLED, UNDER_WAY, None, ""),
     (
         Goal.HELD,
         HELD,
-        Ending.YES,
+        WaitEnd.YES,
         "held at the gate confirm-traffic-increase: approve or reject it",
     ),
-    (Goal.HELD, PAUSED, Ending.YES, "paused by bob: resume it"),
+    (Goal.HELD, PAUSED, WaitEnd.YES, "paused by bob: resume it"),
     (Goal.HELD, UNDER_WAY, None, ""),
-    (Goal.HELD, SUCCEEDED, Ending.NO, "promoted app:1 → app:2"),
-    (Goal.HELD, ROLLED_BACK, Ending.NO, "RolledBack: errors 4, at most 1"),
+    (Goal.HELD, SUCCEEDED, WaitEnd.NO, "promoted app:1 → app:2"),
+    (Goal.HELD, ROLLED_BACK, WaitEnd.NO, "RolledBack: errors 4, at most 1"),
     (Goal.INITIALIZED, a_canary(Phase.NEW, promoted=""), None, ""),
     (Goal.INITIALIZED, a_canary(Phase.INITIALIZING, promoted=""), None, ""),
-    (Goal.INITIALIZED, UNDER_WAY, Ending.YES, "initialized; the phase is Progressing"),
-    (Goal.INITIALIZED, UNINITIALIZED, Ending.NO, "the phase is Failed"),
-    (Goal.INITIALIZED, GOING, Ending.NO, "the Canary is being deleted"),
+    (Goal.INITIALIZED, UNDER_WAY, WaitEnd.YES, "initialized; the phase is Progressing"),
+    (Goal.INITIALIZED, UNINITIALIZED, WaitEnd.NO, "the phase is Failed"),
+    (Goal.INITIALIZED, GOING, WaitEnd.NO, "the Canary is being deleted"),
 ]
 
 
 @pytest.mark.parametrize(("goal", "status", "ending", "message"), ENDINGS)
 def test_a_wait_ends_when_it_is_answered(
-    goal: Goal, status: CanaryStatus, ending: Ending | None, message: str
+    goal: Goal, status: CanaryStatus, ending: WaitEnd | None, message: str
 ) -> None:
     expected = None if ending is None else Answer(ending=ending, message=message)
     assert answer(status, RELEASE, goal) == expected
@@ -105,7 +105,7 @@ def test_a_release_is_seen_where_the_target_was_read_since(version: str) -> None
     )
     found = answer(status, RELEASE, Goal.PROMOTED)
     assert found is not None
-    assert found.ending is Ending.YES
+    assert found.ending is WaitEnd.YES
 
 
 def test_a_revision_that_cannot_be_told_is_seen_by_its_generation_alone() -> None:
@@ -118,14 +118,14 @@ def test_a_person_is_needed_at_a_gate_and_in_a_pause() -> None:
     for status in (HELD, PAUSED):
         found = person_needed(status, RELEASE)
         assert found is not None
-        assert found.ending is Ending.HELD
+        assert found.ending is WaitEnd.HELD
     assert person_needed(UNDER_WAY, RELEASE) is None
 
 
 def test_a_phase_is_an_answer_where_it_is_reached() -> None:
     assert phase_reached(SUCCEEDED, Phase.FAILED) is None
     assert phase_reached(SUCCEEDED, Phase.SUCCEEDED) == Answer(
-        ending=Ending.YES, message="the phase is Succeeded"
+        ending=WaitEnd.YES, message="the phase is Succeeded"
     )
 
 
@@ -143,5 +143,5 @@ def test_a_condition_is_an_answer_where_it_is_true(value: str, message: str, tol
     assert condition_holds(with_condition("False"), "Ready") is None
     assert condition_holds(with_condition(value), "Other") is None
     assert condition_holds(with_condition(value), "Ready") == Answer(
-        ending=Ending.YES, message=told
+        ending=WaitEnd.YES, message=told
     )
