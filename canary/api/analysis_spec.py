@@ -25,6 +25,7 @@ from canary.api.rules import (
     WINDOW_HAS_BOUND,
     rules,
 )
+from canary.api.scale import CanaryScale
 from canary.api.steps import AnalysisStep
 from canary.api.traffic import HttpMatch
 
@@ -164,6 +165,11 @@ class Analysis(ApiModel):
     ) = Field(
         default=None,
         description="The steps of a run, one by one, for what the shorter forms cannot say.",
+    )
+    canary_scale: CanaryScale | None = Field(
+        default=None,
+        description="How many replicas the canary has in a run; never fewer than its weight needs. "
+        "As many as the primary when left out.",
     )
     bake_time: Annotated[timedelta, Span(timedelta(0))] = Field(
         default=timedelta(0),

@@ -17,6 +17,7 @@ from canary.api.raw import count, descending, items, numbers, part, present, tex
 #: Where below the object the fault is, and the faulty value.
 Fault = tuple[tuple[str | int, ...], object]
 
+
 #: Metrics that need neither a template nor a query.
 BUILT_IN_METRICS = ("request-success-rate", "request-duration")
 
@@ -172,6 +173,22 @@ WINDOW_HAS_BOUND = Rule(
     cel="has(self.duration) || has(self.revisions)",
     remedy="set duration, revisions or both: with both, a revision must be within both",
     faults=_boundless_window,
+)
+
+
+def _not_one_scale(scale: object) -> Iterator[Fault]:
+    if not isinstance(scale, Mapping):
+        return
+    matched = scale.get("matchTrafficWeight") is True
+    if count(scale, ("replicas", "percent")) + matched != 1:
+        yield (), scale
+
+
+ONE_SCALE = Rule(
+    cel="(has(self.replicas) ? 1 : 0) + (has(self.percent) ? 1 : 0) + "
+    "(has(self.matchTrafficWeight) && self.matchTrafficWeight ? 1 : 0) == 1",
+    remedy="set one of replicas, percent and matchTrafficWeight: true",
+    faults=_not_one_scale,
 )
 
 
@@ -470,6 +487,7 @@ BY_CEL = {
         NAMES_DIFFER_FROM_STEPS,
         STEP_WEIGHTS_ASCEND,
         WINDOW_HAS_BOUND,
+        ONE_SCALE,
         DELETION_IS_SAID_ONCE,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,

@@ -15,6 +15,7 @@ from canary.api.rules import (
     NAMES_ARE_UNIQUE,
     rules,
 )
+from canary.api.scale import CanaryScale
 from canary.api.traffic import HttpMatch
 
 StepName = Annotated[
@@ -55,6 +56,11 @@ class AnalysisStep(ApiModel):
     )
     mirror: Percent = Field(
         default=0, description="Percent of the requests that the canary gets a copy of."
+    )
+    scale: CanaryScale | None = Field(
+        default=None,
+        description="How many replicas the canary has in this step, in place of "
+        "analysis.canaryScale; never fewer than its weight needs.",
     )
     passes: Annotated[int, Whole(1, 1000)] = Field(
         default=1, description="How many analyses must pass before the step ends."

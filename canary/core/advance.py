@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from canary.api.status import Phase
 from canary.core import waits as why
-from canary.core.capacity import beyond_primary, sized
+from canary.core.capacity import beyond_primary, size_at, sized, sized_at
 from canary.core.ending import roll_back
 from canary.core.hooks import GATES
 from canary.core.leave import leave, withhold
@@ -35,8 +35,24 @@ def move_on(situation: Situation, step: Step | None) -> Turn:
             return answer
     if step is None:
         return promote(situation)
+    if not sized_at(situation, step):
+        return _await_size(situation, step)
     short_of = beyond_primary(situation, step)
     return _await_primary(situation, short_of) if short_of else _advance(situation, step)
+
+
+def _await_size(situation: Situation, step: Step) -> Situation:
+    """Have the canary scaled for a step that it has leave for, and remember both until it is ready."""
+    run, number = situation.current_run, situation.next_number
+    bound = situation.end_holds(*GATES).with_run(next_step=number, approvals=tuple(GATES.values()))
+    if run.next_step is None or not run.next_analysis_at or situation.now >= run.next_analysis_at:
+        bound = bound.look_again()
+    message = (
+        f"waiting for {size_at(situation, step)} ready pods of {situation.target_name}, as many as "
+        f"step {step.name or number} needs"
+    )
+    held = bound.hold(why.CANARY_NOT_READY, message, situation.hold_timeout)
+    return roll_back(held, why.CANARY_NOT_READY, timed_out(message)) if held.overdue else held
 
 
 def _await_primary(situation: Situation, share: int) -> Situation:

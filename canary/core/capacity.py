@@ -95,17 +95,49 @@ def whole_size(situation: Situation) -> int:
     return max(primary.replicas if primary else 0, primary_size(situation))
 
 
+def scales_canary(situation: Situation) -> bool:
+    """Tell whether the plan says how many replicas the canary has, and nothing else decides it."""
+    target, plan = situation.facts.target, situation.plan
+    decided = situation.facts.by_replicas or situation.spec.autoscaler_ref is not None
+    return plan.scaled and not decided and (target is None or target.scales)
+
+
 def size_for(situation: Situation, weight: int) -> int:
-    """Give how many replicas the canary needs for a weight, in percent."""
+    """Give how many replicas the canary needs for a weight of all traffic, in percent."""
     whole = whole_size(situation)
-    return replicas_for(whole, weight) if situation.facts.by_replicas else whole
+    if situation.facts.by_replicas:
+        return replicas_for(whole, weight)
+    return part_of(whole, weight) if scales_canary(situation) else whole
+
+
+def size_at(situation: Situation, step: Step) -> int:
+    """Give how many replicas the canary has at a step: as it says, and no fewer than it needs."""
+    whole, scale = whole_size(situation), step.scale
+    if scale is None or not scales_canary(situation):
+        return whole
+    percent = step.weight if scale.match_traffic_weight else scale.percent or 0
+    return max(scale.replicas or part_of(whole, percent), part_of(whole, step.share))
 
 
 def sized(situation: Situation, weight: int) -> bool:
-    """Tell whether the canary has the replicas that a weight needs where these decide the share."""
+    """Tell whether the canary has the replicas that a weight needs, where tidegate scales it."""
+    return _has(situation, size_for(situation, weight))
+
+
+def sized_at(situation: Situation, step: Step) -> bool:
+    """Tell whether the canary has the replicas of a step, where its plan says how many."""
+    return situation.facts.by_replicas or _has(situation, size_at(situation, step))
+
+
+def _has(situation: Situation, replicas: int) -> bool:
     target = situation.facts.target
-    enough = target is not None and target.replicas >= size_for(situation, weight)
-    return enough or not situation.facts.by_replicas
+    enough = target is not None and target.replicas >= replicas
+    return enough or not (situation.facts.by_replicas or scales_canary(situation))
+
+
+def part_of(whole: int, percent: int) -> int:
+    """Give the replicas that a percentage of so many comes to, rounded up, and one at least."""
+    return max(-(-whole * percent // FULL), 1)
 
 
 def replicas_for(whole: int, weight: int) -> int:

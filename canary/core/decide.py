@@ -49,6 +49,7 @@ from canary.core.repair import repaired
 from canary.core.replan import replan
 from canary.core.revision import current_revision, note_images, note_place
 from canary.core.run import follow_revision, progressing, waiting
+from canary.core.scale import warn_of_scale
 from canary.core.settled import settled
 from canary.core.shares import note_shares, warn_of_shares
 from canary.core.situation import Decision, Question, Situation, Turn, earliest
@@ -75,7 +76,7 @@ def decide(
     """Decide what happens next, or ask for the one fact that is missing to decide."""
     situation = Situation.of(spec, status, facts, now)
     settled = remember_size(replan(without_outages(repaired(situation))))
-    turn = _turn(_noted(warn_of_shares(settled)))
+    turn = _turn(_noted(warn_of_scale(warn_of_shares(settled))))
     if isinstance(turn, Situation):
         return _conclude(turn, status)
     return Question(need=turn, meanwhile=desired(situation))

@@ -19,7 +19,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.autoscaling import former_autoscaler
-from canary.core.capacity import is_held, primary_size, size_for, sized
+from canary.core.capacity import is_held, primary_size, scales_canary, size_for, sized
 from canary.core.drift import template_to_restore
 from canary.core.initialisation import SWITCHING
 from canary.core.leave import Stop, stopped
@@ -27,7 +27,7 @@ from canary.core.names import former_routes, former_routes_left, formers_reach_c
 from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
-from canary.core.shares import canary_size
+from canary.core.scale import canary_size
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.traffic import Seen
@@ -168,10 +168,11 @@ def _route(situation: Situation) -> Iterator[Action]:
     if routed is None and _new_names_wait(situation):
         return
     traffic, left = situation.intended, left_alone(situation)
-    alone = traffic.spares_primary and not (
-        situation.facts.by_replicas and situation.primary_serves
-    )
-    able = alone or (situation.target_ready and sized(situation, traffic.weight))
+    sizes = situation.facts.by_replicas or scales_canary(situation)
+    alone = traffic.spares_primary and not (sizes and situation.primary_serves)
+    # How many requests match is not known: there the canary has what its step says.
+    share = 0 if traffic.match else traffic.weight
+    able = alone or (situation.target_ready and sized(situation, share))
     if able or traffic.weight <= (routed or Seen()).weight:
         yield RouteTraffic(traffic=traffic, left=left)
     elif routed is None:

@@ -85,7 +85,8 @@ def _opened_by_hand(situation: Situation) -> bool:
 
 def _goes_on(situation: Situation) -> bool:
     """Tell whether the run goes on without another analysis; at a gate it is asked at each interval."""
-    bound = situation.current_run.next_step is not None and situation.begun
+    run = situation.current_run
+    bound = run.next_step is not None and (situation.begun or run.pre_rollout_passed)
     short = beyond_primary(situation, situation.next_step)
     return bound and situation.stage is not Stage.GATED and not short
 

@@ -13,6 +13,7 @@ comes to steps, so a strategy is a list of steps and no branch elsewhere:
   mirrors.
 - `steps`: themselves.
 - `bakeTime`: a step at the end with the traffic of the last one, which lasts.
+- `canaryScale`: the replicas of every step that names none.
 """
 
 import json
@@ -27,6 +28,7 @@ from itertools import takewhile
 from canary.api.analysis_spec import Analysis
 from canary.api.metrics import MetricSpec
 from canary.api.people import Webhook
+from canary.api.scale import CanaryScale
 from canary.api.steps import AnalysisStep
 from canary.api.traffic import HttpMatch
 from canary.core.weights import FULL
@@ -60,6 +62,8 @@ class Step:
     """What is asked before this step."""
     approval: bool = False
     """Whether a person must approve the end of this step."""
+    scale: CanaryScale | None = None
+    """How many replicas the canary has; as many as the primary where that is open."""
     metrics: tuple[MetricSpec, ...] = ()
     """What is judged in this step only."""
     hooks: tuple[Webhook, ...] = ()
@@ -74,6 +78,14 @@ class Step:
     def requests(self) -> str:
         """Tells the requests that take part from those of other steps; empty where all do."""
         return _digest(_conditions(self)) if self.match else ""
+
+    @property
+    def share(self) -> int:
+        """Percent of all traffic that the canary gets, with copies; 0 where only some take part.
+
+        How many requests match is not known.
+        """
+        return 0 if self.match else min(self.weight + self.mirror, FULL)
 
     def exceeds(self, weight: int, *, matched: bool) -> bool:
         """Tell whether the canary gets more than this, here.
@@ -102,9 +114,15 @@ class Plan:
     def digest_to(self, number: int) -> str:
         """Tell the steps up to one from those of other plans.
 
-        What a step asks of metrics and hooks is no part of it: each analysis reads that from the spec.
+        What a step asks of metrics, hooks and replicas is no part of it: that is read from the spec
+        whenever it matters.
         """
         return _digest([_said(step) for step in self.steps[:number]])
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the canary has other replicas than the primary in any step."""
+        return any(step.scale for step in self.steps)
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -136,13 +154,20 @@ class Plan:
 def plan(analysis: Analysis) -> Plan:
     """Turn the steps of a spec, or their shorthand, into the plan of its runs."""
     planned = _without_bake(analysis)
-    if not analysis.bake_time:
-        return planned
-    last = planned.steps[-1]
-    bake = Step(
-        name="bake", weight=last.weight, match=last.match, lasts=analysis.bake_time, gate=None
-    )
-    return replace(planned, steps=(*planned.steps, bake))
+    steps, last = planned.steps, planned.steps[-1]
+    if analysis.bake_time:
+        bake = Step(
+            name="bake",
+            weight=last.weight,
+            match=last.match,
+            lasts=analysis.bake_time,
+            gate=None,
+            scale=last.scale,
+        )
+        steps = (*steps, bake)
+    if analysis.canary_scale:
+        steps = tuple(replace(step, scale=step.scale or analysis.canary_scale) for step in steps)
+    return replace(planned, steps=steps)
 
 
 def _without_bake(analysis: Analysis) -> Plan:
@@ -165,6 +190,7 @@ def _listed(step: AnalysisStep) -> Step:
         weight=step.weight,
         match=step.match,
         mirror=step.mirror,
+        scale=step.scale,
         passes=step.passes,
         lasts=step.duration,
         gate=Gate.TRAFFIC if step.weight else None,

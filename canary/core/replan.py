@@ -44,6 +44,7 @@ def replan(situation: Situation) -> Situation:
         requests=requests,
         passes=passes,
         next_step=None,
+        approvals=run.approvals if run.next_step is None else (),
     )
     at_gate = placed.status.phase is Phase.WAITING_PROMOTION
     if at_gate and step and step.passes > max(passes, 1):

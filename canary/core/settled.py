@@ -40,9 +40,10 @@ def _is_parked(situation: Situation) -> bool:
 
 
 def _awaits_analysis(situation: Situation) -> bool:
-    """Tell whether the traffic is that of the step, and both sides can serve."""
-    due = situation.current_run.next_analysis_at
-    moves = situation.above_step or situation.below_step
+    """Tell whether the traffic is that of the step, no other step is bound, and both sides serve."""
+    run = situation.current_run
+    due = run.next_analysis_at
+    moves = situation.above_step or situation.below_step or run.next_step is not None
     ready = situation.target_ready and situation.primary_ready
     return ready and not moves and due is not None and situation.now < due
 

@@ -6,35 +6,20 @@ The primary keeps its size, and the canary gets the replicas that a weight needs
 from dataclasses import replace
 
 from canary.api.shown import shown
-from canary.api.status import Phase, Shares
+from canary.api.status import Shares
 from canary.core.capacity import possible_weight, share_of, size_for, whole_size
-from canary.core.relief import still_serves
 from canary.core.situation import Situation
 from canary.core.traffic import Seen
 from canary.core.weights import FULL
 from canary.errors import SpecWarning
 
-_STEPS = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 
-
-def canary_size(situation: Situation) -> int | None:
-    """Give how many replicas the canary must have now; None where it may keep those that it has."""
-    status, facts = situation.status, situation.facts
-    parked = facts.target is None or not facts.target.replicas
-    if not facts.by_replicas:
-        # It must be able to take every weight of the plan.
-        return max(whole_size(situation), facts.autoscaler_minimum or 1) if parked else None
-    if still_serves(situation):
-        return whole_size(situation)
-    shares = status.phase in _STEPS or (status.phase is Phase.PROMOTING and status.canary_weight)
-    return size_for(situation, _weight(situation)) if parked or shares else None
-
-
-def _weight(situation: Situation) -> int:
-    """Give the weight that the canary must be able to take: that of its step, or of the next one."""
+def size_of_share(situation: Situation) -> int:
+    """Give how many replicas make the share of the canary's step, or of the next one."""
     weight = max(situation.status.canary_weight, situation.step_weight)
     steps = situation.plan.steps[situation.current_run.step :]
-    return weight or next((step.weight for step in steps if step.weight), FULL)
+    following = next((step.weight for step in steps if step.weight), FULL)
+    return size_for(situation, weight or following)
 
 
 def by_pods(situation: Situation, weight: int) -> str:

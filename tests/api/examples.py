@@ -199,6 +199,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "canaryReadyThreshold": 80,
         "onPodFailure": "deadline",
         "holdTimeout": "30m",
+        "canaryScale": {"percent": 50},
         "match": [{"headers": {"cookie": {"regex": "canary=always"}}}],
         "metrics": [
             {"name": "request-success-rate", "threshold": 99.5, "interval": "1m"},
@@ -257,6 +258,7 @@ STEPS: list[JsonObject] = [
         "match": [{"headers": {"x-insider": {"exact": "yes"}}}],
         "passes": 3,
         "approval": True,
+        "scale": {"matchTrafficWeight": True},
     },
     {
         "weight": 10,
@@ -753,6 +755,20 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.rollbackWindow",
         "an object",
         "set duration, revisions or both",
+        "rule",
+    ),
+    "a scale that says nothing": _bad(
+        {"analysis/canaryScale": {"matchTrafficWeight": False}},
+        "analysis.canaryScale",
+        "an object",
+        "set one of replicas, percent and matchTrafficWeight",
+        "rule",
+    ),
+    "a scale of a step that says two things": _bad(
+        WEIGHTED | {"analysis/steps": [{"weight": 10, "scale": {"replicas": 2, "percent": 50}}]},
+        "analysis.steps[0].scale",
+        "an object",
+        "set one of replicas, percent and matchTrafficWeight",
         "rule",
     ),
     "a deletion that restores and does not": _bad(

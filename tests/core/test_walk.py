@@ -28,7 +28,7 @@ from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
-from canary.core.capacity import replicas_for
+from canary.core.capacity import part_of, replicas_for
 from canary.core.counts import counts_matter
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
@@ -525,17 +525,21 @@ class Journey(RuleBasedStateMachine):
         assert not weights.mirror or (stepping and (weights.canary, weights.mirror) == intended)
 
     def _check_shares(self, decision: Decision, primary_serves: bool) -> None:
-        """Where pods decide a share, the canary has those of it before the route does."""
+        """The canary has the pods of a share before the route sends it, where tidegate scales it."""
         target, primary, routed = self.world.target, self.world.primary, self.world.routed
-        shares = decision.status.shares
-        assert (shares is not None) is self.world.by_replicas
-        if shares is None or target is None or primary is None or not primary_serves:
+        by_replicas = self.world.by_replicas
+        assert (decision.status.shares is not None) is by_replicas
+        if target is None or primary is None or not primary_serves:
             return
         carried = routed.weight if routed else 0
+        sizes = plan(self.spec.analysis).scaled and not self.world.autoscaled
         for action in decision.actions:
             if isinstance(action, RouteTraffic) and action.traffic.weight > carried:
                 weight = action.traffic.weight
-                assert target.replicas >= replicas_for(primary.replicas, weight)
+                if by_replicas:
+                    assert target.replicas >= replicas_for(primary.replicas, weight)
+                elif sizes and not action.traffic.match:
+                    assert target.replicas >= part_of(primary.replicas, weight)
 
     def _check_begun(self, decision: Decision) -> None:
         """No run is begun that could not be judged, as long as there is something else to serve."""

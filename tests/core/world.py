@@ -72,6 +72,18 @@ SPECS = (
             "stepWeightPromotion": 30,
         }
     ),
+    a_spec(
+        analysis={
+            "canaryScale": {"matchTrafficWeight": True},
+            "steps": [
+                {"weight": 100, "match": MATCH, "scale": {"replicas": 1}},
+                {"weight": 20, "approval": True},
+                {"weight": 70},
+                {"weight": 30},
+            ],
+        }
+    ),
+    a_spec(analysis={"iterations": 2, "canaryScale": {"percent": 30}}),
     a_spec(skipAnalysis=True),
     a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
     a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
