@@ -26,6 +26,13 @@ _SAME_AS = {
     "scrape": {"smi": "istio"},
 }
 
+#: Routers whose proxies count the requests of both sides in one series: that is no measure of the
+#: canary.
+_MIXED = {
+    "apisix": "APISIX counts both sides of a route together",
+    "kong": "Kong counts both sides of a route together",
+}
+
 
 def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
     """Read the query template of a built-in metric.
@@ -47,6 +54,11 @@ def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
         )
     name = router.partition(":")[0]
     templates, same = _templates(_ENDINGS[provider]), _SAME_AS[_ENDINGS[provider]]
+    if name in _MIXED:
+        raise QueryError(
+            f"metric {metric!r} is not built in for router {name!r}: {_MIXED[name]}; give it a "
+            "templateRef or a query that counts at the canary's pods, or in a mesh"
+        )
     key = (same.get(name, name), metric)
     if key not in templates:
         known = {folder for folder, _ in templates}

@@ -11,9 +11,7 @@ from canary.errors import Problem
 LATER: Mapping[str, frozenset[str]] = {
     "tidegate.routers": frozenset(
         {
-            "apisix",
             "knative",
-            "skipper",
         }
     ),
     "tidegate.targets": frozenset({"Service", "StatefulSet"}),

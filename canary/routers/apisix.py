@@ -1,0 +1,207 @@
+"""APISIX: an ApisixRoute beside the user's, whose rules are preferred to those that they copy.
+
+https://apisix.apache.org/docs/ingress-controller/concepts/apisix_route/
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.traffic import HttpMatch, StringMatch
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
+from canary.objects.places import Path
+from canary.objects.render import Lacking, Render, Restoration, fields
+from canary.routers import ClusterState, Objects
+from canary.routers.abilities import WAYS, Abilities, way
+from canary.routers.accepted import rejection
+from canary.routers.defaults import RouterDefaults
+from canary.routers.matching import pattern
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import entries, part, percent_of, sides, weight_of
+
+ROUTE = Kind(group="apisix.apache.org", versions=("v2",), kind="ApisixRoute", plural="apisixroutes")
+_OWNS: tuple[Path, ...] = fields("http", "ingressClassName")
+#: What the API gives a backend without a weight.
+_DEFAULT_WEIGHT = 100
+#: The plug-in that copies requests.
+_MIRROR = "proxy-mirror"
+#: In the name of a rule that only takes the requests that take part.
+_MATCHED = "-matched-"
+_ABILITIES = Abilities(
+    service=frozenset(),
+    # `name` is for people, and is left out.
+    conditions=dict.fromkeys(("name", "uri", "method", "headers", "query_params"), WAYS),
+    others="an ApisixRoute matches on path, method, headers and query parameters",
+    matches=True,
+    mirrors=True,
+    references=("route_ref",),
+    entrance="the ApisixRoute",
+)
+
+
+class ApisixRouter(RouterDefaults):
+    """Split traffic by the weights of a second ApisixRoute's backends."""
+
+    name: ClassVar[str] = "apisix"
+    kinds: ClassVar[tuple[Kind, ...]] = (ROUTE,)
+
+    def __init__(self, _variant: str = "") -> None:
+        """Make the router; its API has one version that is served."""
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """What an ApisixRoute can say, beside what the user's says already."""
+        return _ABILITIES
+
+    def objects(self, canary: Canary) -> Objects:
+        """Name the user's ApisixRoute, and the one beside it."""
+        reference = canary.spec.route_ref
+        if reference is None:
+            return Objects()
+        namespace, apex = canary.metadata.namespace, canary.spec.service_name
+        users, ours = (
+            ObjectKey(kind=ROUTE, namespace=namespace, name=name)
+            for name in (reference.name, f"{reference.name}-{apex}-canary")
+        )
+        return Objects(own=(ours,), read=(users,))
+
+    def render(
+        self, canary: Canary, cluster: ClusterState, traffic: Traffic
+    ) -> tuple[Render, ...] | Lacking:
+        """Give the ApisixRoute beside the user's: its rules that lead to the app, with both sides."""
+        objects = self.objects(canary)
+        (ours,), (users,) = objects.own, objects.read
+        found = cluster.existing.get(users)
+        rules = [rule for rule in entries(found, "spec", "http") if _leads(canary, rule)]
+        if not rules:
+            return _lacking(canary, users, exists=found is not None)
+        given = part(found, "spec", "ingressClassName")
+        spec = {"http": [each for rule in rules for each in _rules(canary, rule, traffic)]}
+        rendered = render_object(
+            canary,
+            cluster,
+            (ours, _OWNS),
+            spec | ({"ingressClassName": given} if given else {}),
+            metadata=canary.spec.service.apex,
+            ours=partial(_is_ours, canary),
+        )
+        return (rendered,)
+
+    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+        """Read the weights and copies of the rules; that rule counts which gives the canary most."""
+        return max(
+            (
+                seen
+                for key in self.objects(canary).own
+                for rule in entries(cluster.existing.get(key), "spec", "http")
+                if (seen := _seen(canary, rule)) is not None
+            ),
+            key=lambda seen: (seen.weight, seen.mirror),
+            default=None,
+        )
+
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
+        """Remove the ApisixRoute, or give it back where it was there before."""
+        owned = ((key, _OWNS) for key in self.objects(canary).own)
+        return restore_objects(canary, cluster, owned, ours=partial(_is_ours, canary))
+
+    def refusal(self, manifest: Manifest) -> str:
+        """Say why APISIX does not take the ApisixRoute."""
+        return rejection(manifest, "Accepted", "APISIX")
+
+
+def _lacking(canary: Canary, users: ObjectKey, *, exists: bool) -> Lacking:
+    service = canary.spec.service_name
+    remedy = f"write a rule whose only backend is Service {service}"
+    missing = Lacking(kind=ROUTE, namespace=users.namespace, name=users.name, remedy=remedy)
+    return replace(missing, fault=f"has no rule for Service {service} alone") if exists else missing
+
+
+def _leads(canary: Canary, rule: Manifest) -> bool:
+    """Tell whether a rule's only backend is the apex service."""
+    services = [each.get("serviceName") for each in entries(rule, "backends")]
+    return services == [canary.spec.service_name]
+
+
+def _rules(canary: Canary, rule: Manifest, traffic: Traffic) -> Iterator[Manifest]:
+    """Copy a rule with both sides behind it, for each of the conditions; preferred to the rule."""
+    (backend,) = entries(rule, "backends")
+    backends = [
+        backend | {"serviceName": name, "weight": weight}
+        for name, weight in sides(canary, traffic.weight)
+    ]
+    copy = rule | {"backends": backends, "priority": _priority(rule) + 1}
+    if traffic.mirror:
+        others = (each for each in entries(rule, "plugins") if each.get("name") != _MIRROR)
+        copy["plugins"] = [*others, _copies(canary, backend, traffic.mirror)]
+    for index, match in enumerate(traffic.match):
+        exprs = [*entries(rule, "match", "exprs"), *_exprs(match)]
+        name = f"{rule.get('name')}{_MATCHED}{index}"
+        yield copy | {"name": name, "match": {**(part(rule, "match") or {}), "exprs": exprs}}
+    if not traffic.match:
+        yield copy
+
+
+def _priority(rule: Manifest) -> int:
+    given = rule.get("priority")
+    return given if isinstance(given, int) else 0
+
+
+def _copies(canary: Canary, backend: Manifest, percent: int) -> Manifest:
+    host = f"{canary.spec.canary_service_name}.{canary.metadata.namespace}.svc"
+    config = {"host": f"http://{host}:{_port(canary, backend)}", "sample_ratio": percent / FULL}
+    return {"name": _MIRROR, "enable": True, "config": config}
+
+
+def _port(canary: Canary, backend: Manifest) -> int:
+    """Give the number of a backend's port, which may be named."""
+    port = backend.get("servicePort")
+    return port if isinstance(port, int) else canary.spec.service.port
+
+
+def _exprs(match: HttpMatch) -> Iterator[Manifest]:
+    """Write a condition; all of its parts must hold."""
+    variables = (("uri", match.uri), ("request_method", match.method))
+    subjects: tuple[tuple[str, Mapping[str, StringMatch]], ...] = (
+        ("Variable", {name: each for name, each in variables if each}),
+        ("Header", {name.lower(): each for name, each in match.headers.items()}),
+        ("Query", match.query_params),
+    )
+    for scope, texts in subjects:
+        for name, text in sorted(texts.items()):
+            how, value = way(text)
+            exact = how == "exact"
+            yield {
+                "subject": {"scope": scope, "name": name},
+                "op": "Equal" if exact else "RegexMatch",
+                "value": value if exact else f"^(?:{pattern(text)})$",
+            }
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+def _is_ours(canary: Canary, spec: Manifest) -> bool:
+    return any(_seen(canary, rule) for rule in entries(spec, "http"))
+
+
+def _seen(canary: Canary, rule: Manifest) -> Seen | None:
+    """Read what a rule does; None where it leads to neither side."""
+    backends = entries(rule, "backends")
+    weight = weight_of(
+        canary,
+        ((str(each.get("serviceName")), each.get("weight", _DEFAULT_WEIGHT)) for each in backends),
+    )
+    if weight is None:
+        return None
+    host = f"http://{canary.spec.canary_service_name}."
+    copies = (
+        percent_of(part(each, "config", "sample_ratio") or 0, 1)
+        for each in entries(rule, "plugins")
+        if str(part(each, "config", "host")).startswith(host) and each.get("enable")
+    )
+    matched = _MATCHED in str(rule.get("name"))
+    return Seen(weight=weight, mirror=max(copies, default=0), matched=matched)

@@ -1,0 +1,25 @@
+"""Skipper: an Ingress beside the user's, with both sides."""
+
+from tests.case import RouterCase
+from tests.cases.routers.nginx import ingress, reference
+from tests.routers.vocabulary import METADATA
+
+USERS = ingress("web", ingressClassName="skipper")
+USERS["metadata"]["annotations"] |= {
+    "zalando.org/skipper-filter": "compress()",
+    "zalando.org/skipper-predicate": 'Host("app")',
+}
+CASE = RouterCase(
+    spec={"ingressRef": reference("web")},
+    canaries=({"service": METADATA},),
+    foreign={"Ingress": {"defaultBackend": {"service": {"name": "old", "port": {"number": 80}}}}},
+    read=(USERS,),
+    annotations=frozenset(
+        {
+            "kubernetes.io/ingress.class",
+            "zalando.org/backend-weights",
+            "zalando.org/skipper-filter",
+            "zalando.org/skipper-predicate",
+        }
+    ),
+)
