@@ -96,11 +96,23 @@ class ProviderConnection:
 
 
 class TokenConnection:
-    """The way to where tokens come from; what a template's headers say is not for there."""
+    """The way to where tokens come from, which the system's certificates vouch for.
+
+    What a template says of its store, by headers and certificates, is not for there.
+    """
 
     def __init__(self, spec: ProviderSpec) -> None:
-        elsewhere = replace(spec, headers=(), ca_bundle=None, insecure_skip_verify=False)
-        self._connection = ProviderConnection(elsewhere, connections=1, presented=())
+        others = ((k, v) for k, v in spec.credentials.others if not k.startswith("tls."))
+        self._spec = replace(
+            spec,
+            address="https://",
+            headers=(),
+            credentials=replace(spec.credentials, others=tuple(others)),
+            ca_bundle=None,
+            insecure_skip_verify=False,
+        )
+        self._connection: ProviderConnection | None = None
+        self._closed = False
 
     async def post(
         self, address: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
@@ -111,11 +123,18 @@ class TokenConnection:
             QueryError: the address cannot be asked as it is written.
             ProviderUnavailable: it gives no answer.
         """
+        if self._closed:
+            raise ProviderUnavailable(f"the connection to {shown_address(address)} is closed")
+        if self._connection is None:
+            # Most stores need no tokens, and reading the system's certificates takes long.
+            self._connection = ProviderConnection(self._spec, connections=1, presented=())
         return await self._connection.fetch(address, form=form, headers=headers)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._connection.close()
+        self._closed = True
+        if self._connection is not None:
+            await self._connection.close()
 
 
 def headers_of(spec: ProviderSpec, presented: Headers | None = None) -> Headers:

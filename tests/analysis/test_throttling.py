@@ -1,7 +1,9 @@
 """How long a store that has been asked too often is left alone."""
 
+import httpx
 import pytest
 
+from analysis.http.exchange import retry_after
 from analysis.throttling import LONGEST, Throttle
 
 
@@ -39,3 +41,25 @@ def test_a_shorter_wish_does_not_end_a_longer_throttle():
     throttle.begin(0, 30)
     throttle.begin(1, 2)
     assert throttle.left(1) == 29
+
+
+NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "30"}, 30),
+        ({"Retry-After": "Thu, 01 Jan 2026 12:00:30 GMT", "Date": NOON}, 30),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, 30),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767268830", "Date": NOON}, 30),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767268770", "Date": NOON}, 0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767268830"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "30"}, None),
+        ({"Retry-After": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, 5),
+        ({}, None),
+    ],
+)
+def test_a_server_says_when_to_come_back_in_one_of_several_ways(headers, seconds):
+    assert retry_after(httpx.Headers(headers)) == seconds

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.errors import AnalysisError, LoginRefused, QueryError
+from analysis.errors import AnalysisError, LoginRefused, ProviderUnavailable, QueryError
 from analysis.model import Credentials, Outcome, ProviderSpec, Sample
 from analysis.providers import check, places
 from analysis.providers.history import History
@@ -73,6 +73,19 @@ async def test_where_no_token_is_given_the_store_is_not_asked(serve):
     (outcome,) = await asked(spec)
     assert isinstance(outcome, LoginRefused)
     assert "invalid_client" in str(outcome)
+    assert not store.requests
+
+
+async def test_where_tokens_come_from_the_certificates_of_the_store_count_for_nothing(serve):
+    store, issuer = await serve(says(vector("5"))), await serve(TOKEN, tls=True)
+    spec = a_spec(store.address, CLIENT, auth="oauth2", tokenUrl=issuer.address)
+    for each in (
+        replace(spec, insecure_skip_verify=True),
+        replace(spec, ca_bundle=authority_pem()),
+    ):
+        (outcome,) = await asked(each)
+        assert isinstance(outcome, ProviderUnavailable)
+        assert "is not trusted" in str(outcome)
     assert not store.requests
 
 
