@@ -195,6 +195,15 @@ def can_be_called(address: str) -> bool:
         return False
 
 
+def secure_host(address: str) -> str:
+    """Give the host of an https address; empty for any other."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return parts.hostname or "" if parts.scheme.lower() == "https" else ""
+
+
 def failure(error: BaseException, where: str, secrets: Iterable[str] = ()) -> str:
     """Name what kept an address from answering, by the causes of an error."""
     for cause in causes(error):

@@ -9,16 +9,15 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from analysis.errors import LoginRefused, ProviderUnavailable, QueryError
-from analysis.http.exchange import Outgoing
+from analysis.http.exchange import Outgoing, secure_host
 
 #: The keys of a Secret that hold credentials of AWS.
 KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
-#: Where the controller's own credentials may go.
-_AWS = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
+#: Where the controller's own credentials may go. Other names below amazonaws.com are customers'.
+_AWS = re.compile(r"(aps-workspaces|monitoring)\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 #: What is signed, besides what SigV4 adds.
 _SIGNED = ("content-type", "x-amz-target")
 
@@ -41,13 +40,12 @@ class AwsSigner:
             ProviderUnavailable: the controller's own cannot be read now.
         """
         self.check()
-        if not self._keys.get(KEYS[0]):
-            parts = urlsplit(request.url)
-            if parts.scheme != "https" or not _AWS.fullmatch(parts.hostname or ""):
-                raise QueryError(
-                    f"the controller's own credentials of AWS are for https://*.amazonaws.com; "
-                    f"write such an address, or give {KEYS[0]} and {KEYS[1]} in a Secret"
-                )
+        if not self._keys.get(KEYS[0]) and not _AWS.fullmatch(secure_host(request.url)):
+            raise QueryError(
+                "the controller's own credentials of AWS are for CloudWatch and Managed Prometheus; "
+                "write https://monitoring.REGION.amazonaws.com or "
+                f"https://aps-workspaces.REGION.amazonaws.com, or give {KEYS[0]} and {KEYS[1]} in a Secret"
+            )
         # Roles are assumed over the network, and again before their end.
         return await asyncio.to_thread(self._sign, request)
 

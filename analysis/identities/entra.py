@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from analysis.errors import LoginRefused, ProviderUnavailable, QueryError
+from analysis.http.exchange import secure_host
 from analysis.identities.oauth2 import Post
 from analysis.identities.tokens import Token, read_token
 
@@ -21,8 +21,10 @@ KEYS = ("tenant_id", "client_id", "client_secret")
 AUTHORITY = "https://login.microsoftonline.com"
 _FEDERATED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TENANT = re.compile("[A-Za-z0-9.-]{1,128}")
-#: Where tokens of the controller's own application may go.
-_AZURE = (".azure.com", "api.loganalytics.io")
+#: Where tokens of the controller's own application may go. Other names below azure.com are customers'.
+_AZURE = re.compile(
+    r"[a-z0-9.-]+\.prometheus\.monitor\.azure\.com|api\.loganalytics\.(azure\.com|io)"
+)
 
 
 def check(keys: Mapping[str, str], address: str) -> None:
@@ -37,11 +39,11 @@ def check(keys: Mapping[str, str], address: str) -> None:
         if _TENANT.fullmatch(keys["tenant_id"]) is None:
             raise QueryError("tenant_id of the Secret is no tenant; write its GUID or its domain")
         return
-    parts = urlsplit(address)
-    if parts.scheme != "https" or not (parts.hostname or "").endswith(_AZURE):
+    if not _AZURE.fullmatch(secure_host(address)):
         raise QueryError(
-            "the controller's own application is for https://*.azure.com; leave the address out, "
-            f"or give {', '.join(KEYS)} in a Secret"
+            "the controller's own application is for https://*.prometheus.monitor.azure.com and "
+            "https://api.loganalytics.azure.com; write one of them, or "
+            f"give {', '.join(KEYS)} in a Secret"
         )
 
 

@@ -17,6 +17,8 @@ from analysis.identities.tokens import Token, read_token
 
 #: Where keys are turned into tokens. A key names a place of its own, which its author chose.
 TOKEN_ADDRESS = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+#: Where tokens of the controller's own account may go.
+HOST = "monitoring.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/monitoring.read"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 

@@ -4,10 +4,8 @@ The option `auth` of a template names the way, and the Secret holds what it need
 controller's own identity asks, and goes to hosts of its cloud alone.
 """
 
-from urllib.parse import urlsplit
-
 from analysis.errors import QueryError
-from analysis.http.exchange import Signer, can_be_called
+from analysis.http.exchange import Signer, can_be_called, secure_host
 from analysis.identities import aws, entra, google, oauth2
 from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
@@ -30,7 +28,6 @@ def check_login(spec: ProviderSpec) -> None:
     """
     options, keys = dict(spec.options), dict(spec.credentials.others)
     way = options.get("auth", "")
-    parts = urlsplit(spec.address)
     match way:
         case "":
             if unused := sorted(set(options) & set(OPTIONS)):
@@ -49,10 +46,10 @@ def check_login(spec: ProviderSpec) -> None:
             aws.AwsSigner.check()
         case "google":
             google.check()
-            ours = parts.scheme == "https" and (parts.hostname or "").endswith(".googleapis.com")
+            ours = secure_host(spec.address) == google.HOST
             if not keys.get("serviceAccountKey") and not ours:
                 raise QueryError(
-                    "the controller's own account is for https://*.googleapis.com; write such an "
+                    f"the controller's own account is for https://{google.HOST}; write such an "
                     "address, or give serviceAccountKey in a Secret"
                 )
         case "azure":

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import orjson
 
 from analysis.errors import Partial, QueryError
-from analysis.http.exchange import Signer
+from analysis.http.exchange import Signer, secure_host
 from analysis.identities import google
 from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
@@ -23,8 +22,6 @@ from analysis.providers.vectors import vector
 from analysis.providers.windows import Window
 
 _PROJECT = re.compile("[a-z][a-z0-9:.-]{1,100}")
-#: Google's hosts, where alone the controller's own account is known.
-_GOOGLE = ".googleapis.com"
 
 
 class StackdriverProvider(StoreProvider):
@@ -52,12 +49,10 @@ class StackdriverProvider(StoreProvider):
         if keys.get("token"):
             return
         google.check()
-        host = urlsplit(spec.address or cls.home)
-        if not keys.get("serviceAccountKey") and not (
-            host.scheme == "https" and (host.hostname or "").endswith(_GOOGLE)
-        ):
+        ours = secure_host(spec.address or cls.home) == google.HOST
+        if not keys.get("serviceAccountKey") and not ours:
             raise QueryError(
-                f"the controller's own account is for https://*{_GOOGLE}; leave the address out, "
+                f"the controller's own account is for https://{google.HOST}; leave the address out, "
                 "or give serviceAccountKey in the Secret"
             )
 
