@@ -13,6 +13,9 @@ from analysis.model import Bounds
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
 
+#: The file of the queries that count requests, which are no metric of their own.
+REQUESTS = "requests"
+
 #: The built-in metrics and the units of their values.
 UNITS = {SUCCESS_RATE: "%", DURATION: "ms"}
 
@@ -47,25 +50,51 @@ def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
             f"metric {metric!r} is not built in; give it a templateRef or a query, or use one of: "
             f"{', '.join(UNITS)}"
         )
+    asked, name = f"metric {metric!r}", router.partition(":")[0]
+    if provider in _ENDINGS and name in _MIXED:
+        raise QueryError(
+            f"{asked} is not built in for router {name!r}: {_MIXED[name]}; give it a templateRef or "
+            "a query that counts at the canary's pods, or in a mesh"
+        )
+    return _template(metric, asked, router, provider, remedy="give it a templateRef or a query")
+
+
+def request_count(router: str, provider: str = "prometheus") -> str:
+    """Read the query template of how many requests one side has had.
+
+    `target` and `service` in it are that side's workload and Service.
+
+    Raises:
+        QueryError: it is not known for this router and provider; lists for what it is.
+    """
+    asked = "the number of requests of each side"
+    return _template(REQUESTS, asked, router, provider, remedy="remove verifyTraffic")
+
+
+def counts_requests(router: str) -> bool:
+    """Tell whether the requests of both sides are counted for a router, by any provider."""
+    name = router.partition(":")[0]
+    return any(
+        (_SAME_AS[ending].get(name, name), REQUESTS) in _templates(ending)
+        for ending in _ENDINGS.values()
+    )
+
+
+def _template(file: str, asked: str, router: str, provider: str, *, remedy: str) -> str:
     if provider not in _ENDINGS:
         raise QueryError(
-            f"metric {metric!r} is not built in for provider {provider!r}; give it a templateRef, "
+            f"{asked} is not built in for provider {provider!r}; {remedy}, "
             f"or use one of the providers: {', '.join(_ENDINGS)}"
         )
     name = router.partition(":")[0]
     templates, same = _templates(_ENDINGS[provider]), _SAME_AS[_ENDINGS[provider]]
-    if name in _MIXED:
-        raise QueryError(
-            f"metric {metric!r} is not built in for router {name!r}: {_MIXED[name]}; give it a "
-            "templateRef or a query that counts at the canary's pods, or in a mesh"
-        )
-    key = (same.get(name, name), metric)
+    key = (same.get(name, name), file)
     if key not in templates:
-        known = {folder for folder, _ in templates}
+        known = {folder for folder, each in templates if each == file}
         known |= {alias for alias, folder in same.items() if folder in known}
         raise QueryError(
-            f"metric {metric!r} is not built in for router {name!r} with provider {provider!r}; "
-            f"give it a templateRef or a query. Built in for: {', '.join(sorted(known))}"
+            f"{asked} is not built in for router {name!r} with provider {provider!r}; "
+            f"{remedy}. Built in for: {', '.join(sorted(known))}"
         )
     return templates[key]
 

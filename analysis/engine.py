@@ -36,10 +36,12 @@ async def analyse(
     *,
     memories: Mapping[str, Memory] = NOTHING_KEPT,
     judges: PluginTable[Judge] = JUDGES,
+    requests: Metric | None = None,
 ) -> Report:
     """Ask all questions of all metrics at one moment, and judge each metric by its answers.
 
-    `memories` are those of the report before, by the metric's name.
+    `memories` are those of the report before, by the metric's name. `requests` asks for the number
+    of requests of each side, which is not judged.
 
     Raises:
         Busy: something could not be asked, because too many queries wait for its store.
@@ -55,6 +57,11 @@ async def analyse(
         asked = [
             {ask: group.create_task(put(metric, ask)) for ask in metric.asks} for metric in metrics
         ]
+        counting = [
+            (ask, group.create_task(put(each, ask)))
+            for each in ((requests,) if requests else ())
+            for ask in each.asks
+        ]
     judgements = []
     for metric, tasks in zip(metrics, asked, strict=True):
         answers = {ask: _answered(task.result()) for ask, task in tasks.items()}
@@ -64,6 +71,7 @@ async def analyse(
         memories={
             metric.name: each.memory for metric, each in zip(metrics, judgements, strict=True)
         },
+        requests={ask.arm: _answered(task.result()) for ask, task in counting},
     )
 
 

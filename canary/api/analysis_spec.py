@@ -110,6 +110,24 @@ class SessionAffinity(ApiModel):
         )
 
 
+class VerifyTraffic(ApiModel):
+    """When a share of the requests counts as the one that was asked."""
+
+    tolerance: Annotated[int, Whole(1, 50)] = Field(
+        default=10,
+        description="How many percentage points the canary's share may be off. Each side needs at "
+        "least half of what it is meant to get, however small that is.",
+    )
+    min_requests: Annotated[int, Whole(1)] = Field(
+        default=100,
+        description="How many requests to both sides tell the share; with fewer the step waits.",
+    )
+    interval: Interval = Field(
+        default=timedelta(seconds=60),
+        description="Time over which requests are counted; it does not reach back before the step.",
+    )
+
+
 class RollbackWindow(ApiModel):
     """How long a revision that was promoted is known to be good."""
 
@@ -230,6 +248,11 @@ class Analysis(ApiModel):
         max_length=50,
         description="Calls made at certain points of a run, in this order.",
         json_schema_extra=rules(NAMES_ARE_UNIQUE),
+    )
+    verify_traffic: VerifyTraffic | None = Field(
+        default=None,
+        description="Whether a pass counts only if the canary's share of the requests is as asked, "
+        "by the router's own metrics; {} asks for it with the defaults.",
     )
     session_affinity: SessionAffinity | None = Field(
         default=None, description="A cookie that keeps a client on the side it was sent to."

@@ -29,6 +29,7 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
     yield from _weights(canary.spec.analysis)
     yield from _mirror(canary.spec.analysis)
     yield from _cookies(canary.spec.analysis.session_affinity)
+    yield from _unverified(canary.spec.analysis)
     yield from _metrics(canary.spec.analysis)
     yield from _hooks(canary.spec.analysis)
     yield from _scaler_queries(canary.spec)
@@ -119,6 +120,16 @@ def _cookies(affinity: SessionAffinity | None) -> Iterator[SpecWarning]:
         elif name.startswith("__Host-") and (affinity.domain or affinity.path != "/"):
             effect = "browsers drop such a cookie unless path is / and domain is left out"
             yield SpecWarning(f"{place}.{field}", name, effect)
+
+
+def _unverified(analysis: Analysis) -> Iterator[SpecWarning]:
+    """Name the steps whose share of the requests cannot be told from metrics."""
+    if analysis.verify_traffic is None:
+        return
+    for place, matches in analysis.placed_matches():
+        if matches:
+            effect = "its traffic is not verified: no metric tells which requests match"
+            yield SpecWarning(place, Description(f"a list of {len(matches)}"), effect)
 
 
 def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:

@@ -6,13 +6,15 @@ can't be reached is no answer of anybody.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.model import Report
+from analysis.errors import AnalysisError
+from analysis.model import Metric, Report
 from canary.api.people import Webhook
 from canary.controller.canaries import CanaryRecord
 from canary.controller.payloads import hook_payload
@@ -61,6 +63,9 @@ class Answerer:
         """Let stores that measure differences begin to watch, before the first analysis is due."""
         asked = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
         metrics, _ = await self._queries.build(record, asked)
+        verify = record.canary.spec.analysis.verify_traffic
+        if requests := await self._counting(record, verify.interval if verify else None):
+            metrics = (*metrics, requests)
         await self._providers.prepare(metrics)
 
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
@@ -93,11 +98,30 @@ class Answerer:
         for check in unasked:
             log.warning("query of %s", check.message, extra={"canary": str(record.key)})
         memories = {name: dict(memory) for name, memory in need.memories}
-        report = await analyse(metrics, self._providers, datetime.now(UTC), memories=memories)
+        report = await analyse(
+            metrics,
+            self._providers,
+            datetime.now(UTC),
+            memories=memories,
+            requests=await self._counting(record, need.count_over),
+        )
         checks = (*unasked, *report.checks)
         for check in checks:
             log.debug("judged: %s", check, extra={"canary": str(record.key)})
-        return Report(checks=checks, memories=report.memories)
+        return replace(report, checks=checks)
+
+    async def _counting(self, record: CanaryRecord, over: timedelta | None) -> Metric | None:
+        """Build the question after the requests of both sides; None where it can't be put.
+
+        Without an answer nothing is verified: what is missing is known before a run begins.
+        """
+        if over is None:
+            return None
+        try:
+            return await self._queries.requests(record, over)
+        except (CanaryError, AnalysisError) as error:
+            log.warning("requests: %s", error, extra={"canary": str(record.key)})
+            return None
 
 
 def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:

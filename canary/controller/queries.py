@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import builtin, legacy_range, unit
+from analysis.builtin import builtin, legacy_range, request_count, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
 from analysis.model import (
+    Arm,
     Ask,
     Bounds,
     Check,
@@ -100,7 +102,7 @@ class QueryBuilder:
         text = self._text(record, spec, template)
         return Metric(
             name=spec.name,
-            asks=(Ask(query=render(text, _context(record, spec, template))),),
+            asks=(Ask(query=render(text, _context_of(record, spec, template))),),
             provider=await self._provider(record, template),
             interval=spec.interval,
             threshold_range=_range(spec),
@@ -108,6 +110,32 @@ class QueryBuilder:
             on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
             judge=spec.judge,
+            asked_by=str(record.key),
+        )
+
+    async def requests(self, record: CanaryRecord, over: timedelta) -> Metric:
+        """Build the question how many requests each side has had over a time.
+
+        Raises:
+            CanaryError: the store can't be used.
+            AnalysisError: there is no query for the router and the store.
+        """
+        spec = record.canary.spec
+        text = request_count(spec.provider or self._default_router, self._store_type(record))
+        context = _context(record, over)
+        sides = (
+            (Arm.CANARY, spec.target_ref.name, spec.canary_service_name),
+            (Arm.PRIMARY, spec.primary_name, spec.primary_service_name),
+        )
+        return Metric(
+            name="requests",
+            asks=tuple(
+                Ask(query=render(text, replace(context, target=target, service=service)), arm=arm)
+                for arm, target, service in sides
+            ),
+            provider=await self._provider(record, None),
+            interval=over,
+            threshold_range=Bounds(),
             asked_by=str(record.key),
         )
 
@@ -202,11 +230,20 @@ def _range(spec: MetricSpec) -> Bounds:
     return legacy_range(spec.name, spec.threshold or 0.0)
 
 
-def _context(
+def _context_of(
     record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
 ) -> TemplateContext:
     foreign = template is not None and template.metadata.namespace != record.key.namespace
     patterns = template.spec.variables if template is not None and foreign else {}
+    return replace(
+        _context(record, spec.interval),
+        variables=spec.template_variables,
+        patterns={name: variable.pattern for name, variable in patterns.items()},
+        confined=foreign,
+    )
+
+
+def _context(record: CanaryRecord, interval: timedelta) -> TemplateContext:
     canary = record.canary.spec
     return TemplateContext(
         name=record.key.name,
@@ -215,10 +252,7 @@ def _context(
         service=canary.service_name,
         ingress=canary.ingress_ref.name if canary.ingress_ref else canary.target_ref.name,
         route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
-        interval=spec.interval,
-        variables=spec.template_variables,
-        patterns={name: variable.pattern for name, variable in patterns.items()},
-        confined=foreign,
+        interval=interval,
     )
 
 

@@ -14,6 +14,7 @@ from time import monotonic
 
 from analysis.errors import AnalysisError
 from analysis.providers import PROVIDERS
+from canary.api.analysis_spec import VerifyTraffic
 from canary.api.kinds import ObjectKey
 from canary.api.meta import NamespacedReference, SecretReference
 from canary.api.metrics import MetricSpec
@@ -39,7 +40,7 @@ BROKEN_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    referrer: MetricSpec | Webhook | AlertReference
+    referrer: MetricSpec | Webhook | AlertReference | VerifyTraffic
     field: str
     value: str
     make: Callable[[], Awaitable[object]]
@@ -144,6 +145,10 @@ class References:
             part, value = _source(key, metric)
             asked = partial(self._metric, record, metric)
             yield _Attempt(metric, f"{path}.{part}", value, asked)
+        if verify := analysis.verify_traffic:
+            counted = partial(self._queries.requests, record, verify.interval)
+            field, router = "spec.analysis.verifyTraffic", record.provider
+            yield _Attempt(verify, field, f"by {router}", counted)
         for path, hook in analysis.placed_webhooks():
             if hook.secret_ref is not None:
                 sent = partial(presented, self._secrets, key.namespace, hook)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analysis.builtin import counts_requests
 from analysis.errors import UnknownPlugin
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
@@ -69,6 +70,7 @@ class SpecReader:
         if router is not None:
             problems += router.problems(canary)
             problems += _without_steps(canary, router) if whole else ()
+            problems += _uncounted(canary, router)
         if workload is not None:
             problems += _beyond_abilities(canary, workload)
             if router is not None and router.abilities(canary).by_replicas:
@@ -98,6 +100,14 @@ def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     for problem in problems:
         kept.setdefault(problem.field, problem)
     return tuple(kept.values())
+
+
+def _uncounted(canary: Canary, router: Router) -> Iterator[Problem]:
+    """Refuse to verify traffic whose shares nothing counts."""
+    verify, name = canary.spec.analysis.verify_traffic, canary.spec.provider or router.name
+    if verify is not None and not counts_requests(name):
+        remedy = f"remove it, or name another router: no metrics of {name} count both sides"
+        yield Problem("spec.analysis.verifyTraffic", shown(verify), remedy)
 
 
 def _without_steps(canary: Canary, router: Router) -> Iterator[Problem]:

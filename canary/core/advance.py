@@ -75,7 +75,7 @@ def judged(situation: Situation) -> bool:
 def release(situation: Situation) -> Situation:
     """End what held the run; a primary that is lost is one episode until it is back."""
     back = (why.PRIMARY_NOT_READY,) if situation.primary_serves else ()
-    return situation.end_holds(why.ANALYSIS_INCONCLUSIVE, *UNREADY, *back)
+    return situation.end_holds(why.ANALYSIS_INCONCLUSIVE, why.TRAFFIC_UNVERIFIED, *UNREADY, *back)
 
 
 def _stay(situation: Situation, wish: Wish, withheld: Withheld) -> Situation:

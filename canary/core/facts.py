@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from canary.api.analysis_spec import VerifyTraffic
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Need
@@ -234,7 +235,7 @@ class Former:
 class BrokenReference:
     """Something that a Canary refers to and that is missing, or can't be used as it is."""
 
-    referrer: MetricSpec | Webhook | AlertReference
+    referrer: MetricSpec | Webhook | AlertReference | VerifyTraffic
     """What refers to it."""
     problem: Problem
 

@@ -17,6 +17,7 @@ from canary.core.judgements import memories, messages, metrics_at, record
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.situation import Situation, Turn, earliest, timed_out
+from canary.core.verified import counted_over, share_check
 
 _BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED, Stage.RETURNING})
 """Where a run may be between two looks; anything else is over when the canary is ready."""
@@ -136,17 +137,22 @@ def _analyse(situation: Situation) -> Turn:
         key=f"{run.id}/{run.looks}",
         metrics=metrics_at(situation),
         memories=memories(situation),
+        count_over=counted_over(situation),
     )
     report = situation.facts.answer(need)
     if report is None:
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
-    metrics = (record(situation, check, kept.get(check.metric)) for check in report.checks)
+    share = share_check(situation, report.requests)
+    checks = (*report.checks, *((share,) if share else ()))
+    metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
     if report.verdict is Verdict.FAIL:
         return _fail_check(judged, messages(report, Verdict.FAIL))
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
+    if share is not None and share.verdict is not Verdict.PASS:
+        return _unverified(judged, share.message)
     passed = judged.with_run(analysis_passed=True)
     if not passed.target_ready:
         return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
@@ -191,6 +197,19 @@ def _fail_check(situation: Situation, message: str) -> Situation:
     told = failed.tell("CheckFailed", f"{count}: {message}", Severity.WARN)
     waiting = f"the next analysis, after {count}: {message}"
     return told.wait(why.CHECKS_FAILING, waiting).look_again()
+
+
+def _unverified(situation: Situation, message: str) -> Situation:
+    """Hold the weight: what the step is judged by is not the traffic that it asks for."""
+    first = not situation.held_by(why.TRAFFIC_UNVERIFIED)
+    held = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
+    waiting = f"waiting for the canary's share of the requests: {message}"
+    held = held.hold(why.TRAFFIC_UNVERIFIED, waiting, situation.hold_timeout)
+    if held.overdue:
+        return roll_back(held, why.TRAFFIC_UNVERIFIED, timed_out(waiting))
+    if first:
+        held = held.tell(why.TRAFFIC_UNVERIFIED, f"Holding: {message}", Severity.WARN)
+    return held.look_again()
 
 
 def _inconclusive(situation: Situation, message: str) -> Situation:

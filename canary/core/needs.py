@@ -5,6 +5,7 @@ be known to answer it, and its type says of what type the answer is.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from analysis.model import Report
@@ -62,3 +63,5 @@ class Analyse(Need[Report]):
     """The metrics to judge; none is judged as passed."""
     memories: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """What the judges have kept so far, by the metric's name; as pairs, in order."""
+    count_over: timedelta | None = None
+    """Over which time the requests of both sides are counted as well; None for not at all."""

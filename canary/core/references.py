@@ -7,6 +7,7 @@ under way goes on: there a metric that cannot be asked gives no verdict.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from canary.api.analysis_spec import VerifyTraffic
 from canary.api.metrics import MetricPolicy, MetricSpec
 from canary.api.people import Webhook
 from canary.api.status import CanaryStatus, Severity, clip
@@ -67,6 +68,8 @@ def _holds(situation: Situation, broken: BrokenReference) -> bool:
     match broken.referrer:
         case MetricSpec(on_error=policy):
             return policy is not MetricPolicy.PASS and not situation.skips_steps
+        case VerifyTraffic():
+            return not situation.skips_steps
         case Webhook(type=type_):
             return RULES[type_].role is not Role.LISTENER
         case _:

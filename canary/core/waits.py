@@ -17,6 +17,7 @@ TERMINATION_BLOCKED = "TerminationBlocked"
 ANALYSIS_DUE = "AnalysisDue"
 CHECKS_FAILING = "ChecksFailing"
 ANALYSIS_INCONCLUSIVE = "AnalysisInconclusive"
+TRAFFIC_UNVERIFIED = "TrafficUnverified"
 ROLLOUT_GATE = "RolloutGate"
 TRAFFIC_GATE = "TrafficGate"
 PROMOTION_GATE = "PromotionGate"
@@ -62,6 +63,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         CHECKS_FAILING: "The last analysis has failed; the next one may roll back.",
         ANALYSIS_INCONCLUSIVE: "The metrics give no verdict; the weight is held until they do, or "
         "until `holdTimeout`.",
+        TRAFFIC_UNVERIFIED: "The canary's share of the requests is not the one that is asked, or too "
+        "few requests tell; the weight is held until it is, or until `holdTimeout`.",
         ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
@@ -165,6 +168,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         ANALYSIS_DUE: Stage.ANALYSING,
         CHECKS_FAILING: Stage.ANALYSING,
         ANALYSIS_INCONCLUSIVE: Stage.ANALYSING,
+        TRAFFIC_UNVERIFIED: Stage.ANALYSING,
         ROLLOUT_GATE: Stage.GATED,
         TRAFFIC_GATE: Stage.GATED,
         PROMOTION_GATE: Stage.GATED,

@@ -4,12 +4,21 @@ import re
 import shutil
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import yaml
 
-from analysis.builtin import SUCCESS_RATE, UNITS, builtin, legacy_range, unit
+from analysis.builtin import (
+    SUCCESS_RATE,
+    UNITS,
+    builtin,
+    counts_requests,
+    legacy_range,
+    request_count,
+    unit,
+)
 from analysis.errors import QueryError
 from analysis.expression import metric_names, parse
 from analysis.model import Bounds
@@ -175,6 +184,57 @@ def test_what_is_not_built_in_is_refused_with_what_is(arguments, says):
     with pytest.raises(QueryError) as refused:
         builtin(*arguments)
     assert says in str(refused.value)
+
+
+SERVICES = ("contour", "gloo", "istio", "kuma", "smi", "traefik")
+#: The providers, and the routers whose metrics count the requests of both sides there.
+COUNTED = [
+    *(("prometheus", name) for name in ROUTERS.names() if name in {*SERVICES, "linkerd", "osm"}),
+    *(("scrape", name) for name in (*SERVICES, "gatewayapi")),
+]
+SIDE = replace(CONTEXT, target="app-primary", service="front-primary")
+
+
+@pytest.mark.parametrize(("provider", "router"), COUNTED)
+def test_requests_are_counted_of_the_side_that_is_named_and_of_no_other(provider, router):
+    assert counts_requests(router)
+    canary, primary = (
+        without_comments(render(request_count(router, provider), context))
+        for context in (replace(CONTEXT, service="front-canary"), SIDE)
+    )
+    assert "primary" not in canary
+    swapped = primary.replace("app-primary", "app").replace("front-primary", "front-canary")
+    assert swapped == canary
+    assert "test" in canary
+    if provider == "scrape":
+        assert metric_names(parse(canary)) <= {
+            "envoy_cluster_upstream_rq",
+            "traefik_service_requests_total",
+        }
+    else:
+        assert "[1m]" in canary
+
+
+@pytest.mark.parametrize(("provider", "router"), COUNTED)
+def test_requests_are_counted_as_the_success_rate_counts_them(provider, router):
+    """The series of the canary are those that its success rate is the share of."""
+    count = without_comments(
+        render(request_count(router, provider), replace(CONTEXT, service="front-canary"))
+    )
+    rate = without_comments(render(builtin(SUCCESS_RATE, router, provider), CONTEXT))
+    (selected,) = re.findall(r"(\w+\{[^}]*\})", re.sub(r"\s+", "", count))
+    assert selected in re.sub(r"\s+", "", rate)
+
+
+def test_requests_that_nothing_counts_are_refused_with_what_is_counted():
+    assert not counts_requests("kubernetes:replicas")
+    with pytest.raises(
+        QueryError, match=r"remove verifyTraffic\. Built in for: contour, gloo, istio"
+    ) as said:
+        request_count("gatewayapi")
+    assert "'gatewayapi' with provider 'prometheus'" in str(said.value)
+    with pytest.raises(QueryError, match=r"remove verifyTraffic, or use one of the providers"):
+        request_count("istio", "datadog")
 
 
 def test_built_in_metrics_have_units():

@@ -11,6 +11,7 @@ from analysis.asking import Providers
 from analysis.engine import analyse
 from analysis.errors import Busy, FailureKind, ProviderUnavailable, QueryError
 from analysis.model import (
+    Arm,
     Ask,
     Bounds,
     Credentials,
@@ -93,6 +94,24 @@ async def test_all_metrics_of_an_analysis_are_asked_at_the_same_time(providers):
 
     one, other = a_script(answer), a_script(answer)
     await analyse([a_metric(one, "a"), a_metric(one, "b"), a_metric(other, "a")], providers, NOW)
+
+
+async def test_requests_of_both_sides_are_counted_at_the_same_time_and_not_judged(providers):
+    together = asyncio.Barrier(3)
+
+    async def answer(query: str) -> Sample:
+        await together.wait()
+        return Sample(value=len(query), at=NOW)
+
+    script = a_script(answer)
+    asks = (Ask(query="of", arm=Arm.CANARY), Ask(query="others", arm=Arm.PRIMARY))
+    requests = a_metric(script, asks=asks, name="requests")
+    report = await analyse([a_metric(script)], providers, NOW, requests=requests)
+    assert [check.metric for check in report.checks] == ["metric-q"]
+    assert {arm: each.value for arm, each in report.requests.items()} == {
+        Arm.CANARY: 2,
+        Arm.PRIMARY: 6,
+    }
 
 
 async def test_equal_questions_within_a_tick_are_asked_once(providers):

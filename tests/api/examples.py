@@ -236,6 +236,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
                 "secretRef": {"name": "hook-token"},
             },
         ],
+        "verifyTraffic": {"tolerance": 5, "minRequests": 500, "interval": "2m"},
         "sessionAffinity": {
             "cookieName": "canary",
             "primaryCookieName": "primary",

@@ -35,6 +35,13 @@ SAID = {
             "smi:v1alpha4, or install a plug-in that brings this router"
         ),
     ),
+    "a share of the requests that nothing counts": (
+        {"provider": "kubernetes:replicas", "analysis/verifyTraffic": {}},
+        (
+            "spec.analysis.verifyTraffic: an object: remove it, or name another router: no metrics "
+            "of kubernetes:replicas count both sides"
+        ),
+    ),
     "sticky sessions by a router that has none": (
         {"provider": "linkerd", "analysis/sessionAffinity": {"cookieName": "c"}},
         (

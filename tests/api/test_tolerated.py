@@ -27,6 +27,16 @@ INSIDERS = {"headers": {"x-insider": {"exact": "yes"}}}
 TLS = {"tls": {"mode": "ISTIO_MUTUAL"}}
 
 ACCEPTED = {
+    "a share among requests that match": (
+        {
+            "analysis/verifyTraffic": {},
+            "analysis/match": [INSIDERS],
+        },
+        (
+            "spec.analysis.match: a list of 1: its traffic is not verified: no metric tells which "
+            "requests match"
+        ),
+    ),
     "a cookie for other sites that is sent over any connection": (
         {"analysis/sessionAffinity": {"cookieName": "c", "sameSite": "None"}},
         (

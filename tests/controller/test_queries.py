@@ -2,12 +2,13 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import QueryError
-from analysis.model import Credentials
+from analysis.model import Arm, Credentials
 from analysis.providers import check
 from analysis.providers.store import secret_of
 from canary.api.kinds import Kind
@@ -85,6 +86,25 @@ async def built(manifest: JsonObject, secret: Mapping[str, str], **options):
     )
     record = CanaryReader("istio").read(a_canary())
     return await builder.metric(record, MetricSpec.model_validate(METRIC))
+
+
+async def test_requests_are_counted_of_the_workloads_of_both_sides():
+    builder = QueryBuilder(
+        templates=Templates({}),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=Stores(address="http://prometheus"),
+        default_router="istio",
+    )
+    record = CanaryReader("istio").read(a_canary())
+    metric = await builder.requests(record, timedelta(seconds=30))
+    asked = {ask.arm: ask.query for ask in metric.asks}
+    assert (metric.interval, metric.provider.address) == (
+        timedelta(seconds=30),
+        "http://prometheus",
+    )
+    assert 'destination_workload="podinfo"' in asked[Arm.CANARY]
+    assert 'destination_workload="podinfo-primary"' in asked[Arm.PRIMARY]
+    assert all("[30s]" in query for query in asked.values())
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)

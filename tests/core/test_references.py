@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from canary.api.analysis_spec import VerifyTraffic
 from canary.api.canary import CanarySpec
 from canary.api.status import MESSAGE_BYTES, CanaryStatus, Condition, Phase, Severity
 from canary.core.decide import obstructed
@@ -11,6 +12,7 @@ from canary.core.facts import BrokenReference, Command, Facts, Revision
 from canary.core.references import LAST_AGAIN
 from canary.core.situation import Decision
 from canary.core.waits import AUTOSCALER_MISSING, PRIMARY_MISSING, REFERENCE_BROKEN, ROLLOUT_GATE
+from canary.errors import Problem
 from tests.builders import (
     NEW,
     a_spec,
@@ -25,6 +27,9 @@ from tests.builders import (
 from tests.core.deciding import decided, reason
 
 METRIC, RECEIVER = broken_metric(), broken_receiver()
+UNCOUNTED = BrokenReference(
+    referrer=VerifyTraffic(), problem=Problem("spec.analysis.verifyTraffic", "by smi", "remove it")
+)
 SAID = "spec.analysis.metrics[0].templateRef: 'test/latency': create it"
 IDLE = [Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED]
 
@@ -109,7 +114,7 @@ class TestWhileIdle:
 
 class TestTheStartOfARun:
     @pytest.mark.parametrize("phase", IDLE)
-    @pytest.mark.parametrize("broken", [METRIC, broken_hook(), broken_hook("rollback")])
+    @pytest.mark.parametrize("broken", [METRIC, broken_hook(), broken_hook("rollback"), UNCOUNTED])
     def test_is_held_where_it_could_not_be_judged_and_goes_on_by_itself(self, phase, broken):
         held = decided(a_spec(), a_status(phase), released(broken), at(0))
         assert held.status.phase is phase
@@ -136,8 +141,12 @@ class TestTheStartOfARun:
             (a_spec(), broken_hook("post-rollout")),
             (a_spec(), broken_metric(onError="pass")),
             (a_spec(skipAnalysis=True), METRIC),
+            (a_spec(skipAnalysis=True), UNCOUNTED),
         ],
-        ids=["a receiver", "an event hook", "a post-rollout hook", "it may be passed", "skipped"],
+        ids=[
+            *("a receiver", "an event hook", "a post-rollout hook", "it may be passed"),
+            *("skipped", "no share to verify"),
+        ],
     )
     def test_is_not_held_by_what_judges_nothing(self, spec: CanarySpec, broken: BrokenReference):
         begun = decided(spec, a_status(), released(broken), at(0))

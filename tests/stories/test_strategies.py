@@ -162,6 +162,39 @@ async def then_the_cookie_is_taken(world: World, client: Browser, tag: str) -> N
     assert client.told == []
 
 
+@pytest.mark.embedded
+@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+async def test_a_step_counts_only_once_the_canary_has_had_its_share_of_the_requests(
+    world: World,
+) -> None:
+    # Given a canary whose traffic is verified, and no client
+    await world.create_app("1.0")
+    await world.start_controller()
+    await world.create_canary(
+        analysis={
+            "interval": "1s",
+            "stepWeights": [50],
+            "verifyTraffic": {"tolerance": 40, "minRequests": 40, "interval": "3s"},
+            "metrics": [],
+        }
+    )
+    await world.until_phase("Initialized", seconds=120)
+    # When a version is released
+    await world.release("2.0")
+    # Then its weight is held, whatever the metrics say
+    status = await until_waiting(world, "TrafficUnverified")
+    assert (status["canaryWeight"], status["metrics"][0]["name"]) == (50, "request-share")
+    assert "50 % of the requests asked" in status["waitingFor"]["message"]
+    # And once clients come, of whom half meet it, it is promoted
+    async with world.traffic() as load:
+        await world.until_phase("Succeeded", seconds=120)
+        assert load.stats().failed == 0, load.stats().failures
+    status = dict(await world.status())
+    (share,) = status["metrics"]
+    assert (share["verdict"], 10 <= share["value"] <= 90) == ("pass", True)
+    await until_told(world, "TrafficUnverified", "Promoted")
+
+
 @pytest.mark.parametrize("world", ["gatewayapi"], indirect=True)
 async def test_steps_give_a_version_to_insiders_until_a_person_approves_and_then_to_everyone(
     world: World,
