@@ -106,13 +106,13 @@ class TargetCase:
     """A workload of a kind, made of what is in `tests/targets/workloads.py`."""
 
     written: Manifest
-    """As its user writes it: with `SELECTOR` and `TEMPLATE`, for three pods."""
-    running: Mapping[str, Any]
-    """Its status with three pods: two of the newest template, one available."""
-    pod: Manifest
+    """As its user writes it: with `SELECTOR` and `TEMPLATE`, for three pods, if it has any."""
+    running: Mapping[str, Any] | None = None
+    """Its status with three pods: two of the newest template, one available; None without pods."""
+    pod: Manifest | None = None
     """A pod of it."""
-    remembered: Manifest
-    """What the history holds of its template."""
+    remembered: Manifest | None = None
+    """What the history holds of its template; None without a history."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ LATER: Mapping[str, frozenset[str]] = {
             "knative",
         }
     ),
-    "tidegate.targets": frozenset({"Service", "StatefulSet"}),
+    "tidegate.targets": frozenset({"StatefulSet"}),
 }
 
 

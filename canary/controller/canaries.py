@@ -140,6 +140,13 @@ class CanaryRecord(CanaryObject):
         return self.workload.kind if self.workload else None
 
     @property
+    def sides(self) -> tuple[ObjectKey, ...]:
+        """The target and the primary; none where the target's kind is not known."""
+        kind, namespace = self.target_kind, self.key.namespace
+        names = (self.target, self.canary.spec.primary_name) if kind else ()
+        return tuple(ObjectKey(kind=kind, namespace=namespace, name=each) for each in names if kind)
+
+    @property
     def service(self) -> str:
         """The name of the apex service."""
         return self.canary.spec.service_name

@@ -45,6 +45,8 @@ class Claims:
         if found is not None and self._of_another(record, found):
             yield apex, found.owners
         for key in dict.fromkeys(_to_create(record)):
+            if key in record.sides:
+                continue
             packed = self._store.packed(key)
             # What an earlier release has adopted is given back as it was.
             if (

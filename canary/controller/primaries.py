@@ -13,6 +13,7 @@ from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import EnsurePrimary
 from canary.objects.ownership import ours_or_ownerless, own_metadata, ownerless
+from canary.resources.names import NO_LABEL
 from canary.resources.revision import Hashing
 from canary.targets import Promotion
 
@@ -122,9 +123,10 @@ class Primaries:
             existing = decompressed(current.whole)
         elif current is not None:
             existing = await self._cluster.read(key.kind, key.namespace, key.name)
+        serves = record.workload.serves
         promotion = Promotion(
             revision=action.revision,
-            selector_label=self._renderer.label(source.manifest),
+            selector_label=NO_LABEL if serves else self._renderer.label(source.manifest),
             configs=configs,
             replicas=None if spec.autoscaler_ref else action.replicas,
             existing=existing,

@@ -127,6 +127,11 @@ class CanaryReader:
             if status.names.kind not in {"", canary.spec.target_ref.kind}:
                 problems = (*problems, _other_kind(canary, status.names.kind))
                 canary, workload = _with_kind(canary, status.names.kind)
+            if workload is not None and workload.serves and status.last_promoted_spec:
+                renamed = _renamed(canary, status.names.target)
+                if renamed is not None:
+                    problems = (*problems, renamed)
+                    canary = _with_target(canary, status.names.target)
         read: _Read = {
             "key": CanaryKey(group, metadata.get("namespace", ""), metadata["name"]),
             "uid": uid,
@@ -200,6 +205,27 @@ def _other_kind(canary: Canary, kind: str) -> Problem:
         shown(canary.spec.target_ref.kind),
         f"set it back to {kind}, or delete the Canary and create it again: a target cannot become "
         "one of another kind",
+    )
+
+
+def _with_target(canary: Canary, name: str) -> Canary:
+    """Give a Canary with the target that serves under its own name."""
+    target = canary.spec.target_ref.model_copy(update={"name": name})
+    service = canary.spec.service.model_copy(update={"name": None})
+    spec = canary.spec.model_copy(update={"target_ref": target, "service": service})
+    return canary.model_copy(update={"spec": spec})
+
+
+def _renamed(canary: Canary, name: str) -> Problem | None:
+    """Refuse another name of a target that serves: clients would go on to call the former one."""
+    target = canary.spec.target_ref
+    if name in {"", target.name}:
+        return None
+    return Problem(
+        "spec.targetRef.name",
+        shown(target.name),
+        f"set it back to {name}, or delete the Canary and create it again: a target of kind "
+        f"{target.kind} keeps its name",
     )
 
 

@@ -92,7 +92,10 @@ class WorkloadRecord:
     leaving: bool
     """Whether it is being deleted."""
     outline: bytes
-    """What services are made from, as JSON: the selector, the shared label, the containers' ports."""
+    """What services are made from, as JSON: the selector, the shared label, the containers' ports.
+
+    Empty for one that serves itself.
+    """
     whole: bytes = field(default=b"", compare=False)
     """The object, compressed, of what tidegate made: its next revision is rendered from it."""
 
@@ -183,12 +186,16 @@ class WorkloadReader:
         annotations = metadata.get("annotations") or {}
         counts, outline = self._target.counts(manifest), self._outline(manifest)
         revision = annotations.get(REVISION, "")
+        generation, observed = metadata.get("generation", 0), status.get("observedGeneration", 0)
+        if self._target.serves:
+            # A Service has no generations, and no controller that catches up with them.
+            generation = observed = zlib.crc32(outline.template.encode())
         return WorkloadRecord(
             kind=self._target.kind,
             name=metadata["name"],
             uid=metadata.get("uid", ""),
-            generation=metadata.get("generation", 0),
-            observed_generation=status.get("observedGeneration", 0),
+            generation=generation,
+            observed_generation=observed,
             replicas=counts.replicas,
             total=counts.total,
             updated=counts.updated,
@@ -220,7 +227,7 @@ class WorkloadReader:
                 references=references(template),
                 changed_by=_changed_by(metadata),
                 strategy=self._target.strategy(manifest),
-                services=_services_outline(manifest),
+                services=b"" if self._target.serves else _services_outline(manifest),
             )
             if uid:
                 self._outlines.keep(uid, (generation,), known)

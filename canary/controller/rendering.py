@@ -84,6 +84,8 @@ class Rendering:
             return []
         found = {key.name: self._store.manifest(key) for key in service_keys(record)}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
+        if record.workload is not None and record.workload.serves:
+            return self.beside(record, record.workload.services(record.canary, existing))
         try:
             selectors = self._selectors(record, target)
         except InvalidSpec:
@@ -169,7 +171,7 @@ class Rendering:
         """Render the apex service as it leads to each side that there is."""
         target = self._store.target(record)
         workload = target or self.primary(record)
-        if workload is None:
+        if workload is None or not workload.outline:
             return {}
         selectors = self._selectors(record, workload)
         ports = service_ports(record.canary, workload.services_outline)
@@ -188,6 +190,8 @@ class Rendering:
         """Select the pods of both sides, for a router whose shares are those of the pods."""
         target, primary, router = self._store.target(record), self.primary(record), record.router
         if target is None or router is None or not router.abilities(record.canary).by_replicas:
+            return None
+        if not target.outline:
             return None
         outline = primary.services_outline if primary else None
         return shared_selector(record.canary.spec.service_name, target.services_outline, outline)

@@ -131,6 +131,8 @@ class Sources:
         """Read the templates that the target has had, as its user wrote them."""
         assert record.workload is not None
         kind = record.workload.history
+        if kind is None:
+            return
         async for items, _ in self._cluster.pages(kind, record.key.namespace):
             for item in items:
                 owners = metadata_of(item).get("ownerReferences") or ()

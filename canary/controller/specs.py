@@ -72,7 +72,9 @@ class SpecReader:
             problems += _without_steps(canary, router) if whole else ()
             problems += _uncounted(canary, router)
         if workload is not None:
-            problems += _beyond_abilities(canary, workload)
+            problems += (*_beyond_abilities(canary, workload), *workload.problems(canary))
+            if router is not None and router.by_apex and workload.serves:
+                problems.append(_switched(canary, workload, router))
             if router is not None and router.abilities(canary).by_replicas:
                 problems += _beyond_replicas(canary, workload, router)
         if self._own_namespace_only:
@@ -124,6 +126,16 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
         kind = workload.kind.kind
         remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
+
+
+def _switched(canary: Canary, workload: Target, router: Router) -> Problem:
+    """Refuse to write into a target that is the service which clients call."""
+    name, kind = canary.spec.provider or router.name, workload.kind.kind
+    remedy = (
+        f"name another router: {name} writes into the service that clients call, and a target of "
+        f"kind {kind} is that service"
+    )
+    return Problem("spec.provider", shown(name), remedy)
 
 
 def _beyond_replicas(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:

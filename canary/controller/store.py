@@ -1,5 +1,7 @@
 """What the caches hold, looked up by what it is."""
 
+from dataclasses import replace
+
 from canary.api.kinds import POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cluster.cache import CacheSet
@@ -8,24 +10,33 @@ from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
-from canary.controller.records import Packed, WorkloadRecord
+from canary.controller.records import Packed, WorkloadReader, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
 from canary.errors import Problem
 from canary.objects.ownership import CanaryOwner
+from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
 from canary.routers import ClusterState as Routes
+from canary.targets import Target
 
 
 class Store:
     """Looks records up in the caches."""
 
     def __init__(
-        self, caches: CacheSet, schemas: Schemas, *, ingress_prefix: str = INGRESS_PREFIX
+        self,
+        caches: CacheSet,
+        schemas: Schemas,
+        hashing: Hashing,
+        *,
+        ingress_prefix: str = INGRESS_PREFIX,
     ) -> None:
         self._caches = caches
         self._schemas = schemas
+        self._hashing = hashing
         self._ingress_prefix = ingress_prefix
+        self._serving: Memo[WorkloadRecord] = Memo()
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
@@ -43,7 +54,20 @@ class Store:
         if record.target_kind is None or not name:
             return None
         found = self._caches.get(record.target_kind, record.key.namespace, name)
+        if isinstance(found, Packed) and record.workload is not None:
+            return self._read_serving(record.workload, found, (record.key.namespace, name))
         return found if isinstance(found, WorkloadRecord) else None
+
+    def _read_serving(
+        self, target: Target, found: Packed, place: tuple[str, str]
+    ) -> WorkloadRecord:
+        """Read a target that is a service: like all services it is kept whole."""
+        known = self._serving.recall(place, (found,))
+        if known is None:
+            read = WorkloadReader(target, self._hashing).read(found.manifest)
+            known = replace(read, changed_by=found.changed_by)
+            self._serving.keep(place, (found,), known)
+        return known
 
     def gone(self, owner: CanaryOwner, namespace: str) -> bool:
         """Tell whether a Canary that owns something in a namespace is known to exist no more."""

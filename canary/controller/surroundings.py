@@ -14,7 +14,7 @@ from canary.controller.canaries import CanaryRecord
 from canary.core.facts import Survey
 from canary.core.preflight import preflight_due
 from canary.errors import Forbidden, NotFound, Problem
-from canary.resources.names import selector_label
+from canary.resources.names import NO_LABEL, selector_label
 from canary.resources.preflight import survey, surveyed_kinds
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class Surroundings:
             target = await self._cluster.read(kind, namespace, record.target)
         except NotFound:
             return None
-        label = selector_label(target, self._selector_labels)
+        serves = record.workload is not None and record.workload.serves
+        label = NO_LABEL if serves else selector_label(target, self._selector_labels)
         if isinstance(label, Problem):
             return None
         found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.name)}

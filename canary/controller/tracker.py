@@ -76,7 +76,7 @@ class Tracker:
             outages=outages,
         )
         self.schemas = Schemas(cluster, monotonic)
-        self.store = Store(self.caches, self.schemas, ingress_prefix=ingress_prefix)
+        self.store = Store(self.caches, self.schemas, hashing, ingress_prefix=ingress_prefix)
         self.following = Following(self.caches)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
@@ -100,7 +100,8 @@ class Tracker:
             register(alert_provider_kind(group), alert_provider_record)
         targets = [target_for(name) for name in TARGETS.names()]
         for target in targets:
-            register(target.kind, WorkloadReader(target, self._hashing).read)
+            if not target.serves:
+                register(target.kind, WorkloadReader(target, self._hashing).read)
             for kind in target.beside:
                 register(
                     kind, partial(member_record, targets), owners=lambda record: (record.workload,)

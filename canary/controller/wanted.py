@@ -108,12 +108,17 @@ class Renderer:
         return (record.uid, version, *map(self._store.content, record.autoscalers))
 
     def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
-        """Name what is kept: services, former apex services, the route, the primary's autoscaler."""
+        """Name what is kept: services, former apex services, the route, the primary's autoscaler.
+
+        Neither target nor primary is among them: the one is its user's, the other has a record of
+        its own.
+        """
         if record.router is None:
             return ()
         route = record.router.objects(record.canary).written
         keys = (*service_keys(record), *_apex_keys(record), *route, *record.autoscalers[1:])
-        return tuple(dict.fromkeys(keys))
+        sides = record.sides
+        return tuple(key for key in dict.fromkeys(keys) if key not in sides)
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first; with former apex services, where it is these."""

@@ -104,7 +104,8 @@ def _tell_change(situation: Situation, drift: Drift) -> Situation:
         if drift.fields
         else f"{who} deleted {what}; it is made again"
     )
-    of_primary = drift.kind == situation.spec.target_ref.kind
+    spec = situation.spec
+    of_primary = (drift.kind, drift.name) == (spec.target_ref.kind, spec.primary_name)
     reason = "PrimaryChanged" if of_primary else _CHANGED.get(drift.kind, "RouteChanged")
     return situation.tell(reason, message, Severity.WARN, alert=True)
 

@@ -33,6 +33,10 @@ class SelectorLabel:
         return primary_name(self.value)
 
 
+NO_LABEL = SelectorLabel("", "")
+"""For what has no pods of its own that a label could tell apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selectors:
     """The labels by which services select the pods of each side."""

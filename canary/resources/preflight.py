@@ -12,7 +12,7 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
-from canary.resources.names import SelectorLabel
+from canary.resources.names import NO_LABEL, SelectorLabel
 from canary.resources.selecting import (
     cilium_selectors,
     istio_selectors,
@@ -85,7 +85,7 @@ def survey(
     ignored = rules[1:] if policy and fits else rules
     return Survey(
         risks=(
-            *risks(canary, target, label, found),
+            *(risks(canary, target, label, found) if label != NO_LABEL else ()),
             *(_profiles(canary, found) if router in _UNDER_PROFILES else ()),
             *(_ignored(canary, rule) for rule in ignored),
         ),

@@ -13,6 +13,7 @@ from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import UpdateStrategy
+from canary.errors import Problem
 from canary.objects.render import Render
 from canary.resources.names import SelectorLabel
 
@@ -62,8 +63,10 @@ class Target(Protocol):
     kind: ClassVar[Kind]
     scales: ClassVar[bool]
     """Whether it has a number of replicas, which an autoscaler can change."""
-    history: ClassVar[Kind]
-    """The kind in which the workload's controller remembers earlier templates."""
+    serves: ClassVar[bool]
+    """Whether it is the service that clients call, rather than pods behind one: it is never parked."""
+    history: ClassVar[Kind | None]
+    """The kind in which the workload's controller remembers earlier templates; None without any."""
     beside: ClassVar[tuple[Kind, ...]]
     """The kinds that tell, beside the pods, which template a pod was made from."""
 
@@ -74,6 +77,15 @@ class Target(Protocol):
     @property
     def reads(self) -> tuple[Kind, ...]:
         """The kinds that it reads and never writes."""
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name what a Canary asks for and a target of this kind cannot do."""
+
+    def services(self, canary: Canary, existing: Mapping[str, Manifest]) -> tuple[Render, ...]:
+        """Give the services that one which `serves` needs beside itself and its primary.
+
+        `existing` are the services of the Canary's names that exist, by name.
+        """
 
     def counts(self, manifest: Manifest) -> Counts:
         """Count the pods of a workload, as its status tells."""
@@ -108,6 +120,7 @@ TARGETS: PluginTable[Target] = PluginTable(
     builtin={
         "DaemonSet": "canary.targets.daemonset:DaemonSetTarget",
         "Deployment": "canary.targets.deployment:DeploymentTarget",
+        "Service": "canary.targets.service:ServiceTarget",
     },
     defaults="canary.targets.defaults:TargetDefaults",
 )

@@ -37,7 +37,7 @@ class DaemonSetTarget(TargetDefaults):
 
     kind: ClassVar[Kind] = DAEMON_SET
     scales: ClassVar[bool] = False
-    history: ClassVar[Kind] = CONTROLLER_REVISION
+    history: ClassVar[Kind | None] = CONTROLLER_REVISION
     beside: ClassVar[tuple[Kind, ...]] = ()
 
     def counts(self, manifest: Manifest) -> Counts:

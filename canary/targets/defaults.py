@@ -1,18 +1,24 @@
 """What a target need not say: what follows from the rest of it."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
-from canary.api.kinds import Kind
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.errors import Problem
+from canary.objects.render import Render
 
 
 class _Known(Protocol):
     kind: ClassVar[Kind]
-    history: ClassVar[Kind]
+    history: ClassVar[Kind | None]
     beside: ClassVar[tuple[Kind, ...]]
 
 
 class TargetDefaults:
-    """Writes its own kind, and reads what tells templates and pods apart."""
+    """Has pods, writes its own kind, and reads what tells templates and pods apart."""
+
+    serves: ClassVar[bool] = False
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:
@@ -22,4 +28,17 @@ class TargetDefaults:
     @property
     def reads(self: _Known) -> tuple[Kind, ...]:
         """The kinds beside the workload, and its history."""
-        return tuple(dict.fromkeys((*self.beside, self.history)))
+        history = () if self.history is None else (self.history,)
+        return tuple(dict.fromkeys((*self.beside, *history)))
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:  # noqa: ARG002 - of the protocol
+        """None."""
+        return ()
+
+    def services(
+        self,
+        canary: Canary,  # noqa: ARG002 - of the protocol
+        existing: Mapping[str, Manifest],  # noqa: ARG002 - of the protocol
+    ) -> tuple[Render, ...]:
+        """None: its services lead to its pods."""
+        return ()

@@ -27,7 +27,7 @@ class DeploymentTarget(TargetDefaults):
 
     kind: ClassVar[Kind] = DEPLOYMENT
     scales: ClassVar[bool] = True
-    history: ClassVar[Kind] = REPLICA_SET
+    history: ClassVar[Kind | None] = REPLICA_SET
     beside: ClassVar[tuple[Kind, ...]] = (REPLICA_SET,)
 
     def counts(self, manifest: Manifest) -> Counts:

@@ -49,6 +49,22 @@ OBJECTS: dict[str, JsonObject] = {
     "a StatefulSet, which this version does not act on": patched(
         a_canary(), {"targetRef/kind": "StatefulSet"}
     ),
+    "a Service of Knative as a target": patched(
+        a_canary(),
+        {"targetRef/kind": "Service", "targetRef/apiVersion": "serving.knative.dev/v1"},
+    ),
+    "a target that is a Service, and another apex service": patched(
+        a_canary(),
+        {"targetRef/kind": "Service", "targetRef/apiVersion": "v1", "service/name": "web"},
+    ),
+    "a target that is a Service, with a router that is the apex service": patched(
+        a_canary(),
+        {
+            "targetRef/kind": "Service",
+            "targetRef/apiVersion": "v1",
+            "provider": "kubernetes",
+        },
+    ),
     "an autoscaler that is not installed": patched(
         a_canary(),
         {"autoscalerRef": {"apiVersion": "a.b/v1", "kind": "Autopilot", "name": "podinfo"}},

@@ -13,7 +13,13 @@ from tests.case import TargetCase, case_of
 from tests.resources.builders import LABEL, OWNER, a_canary
 from tests.targets.workloads import TEMPLATE
 
-pytestmark = pytest.mark.parametrize("kind", TARGETS.names())
+#: Those that have pods, which are counted, parked and told apart, and those that serve themselves.
+WITH_PODS = [kind for kind in TARGETS.names() if not target_for(kind).serves]
+SERVING = [kind for kind in TARGETS.names() if target_for(kind).serves]
+
+of_every_kind = pytest.mark.parametrize("kind", TARGETS.names())
+with_pods = pytest.mark.parametrize("kind", WITH_PODS)
+serving = pytest.mark.parametrize("kind", SERVING)
 
 
 def merged(manifest: Manifest, patch: Any) -> Manifest:
@@ -53,23 +59,27 @@ def promoted(kind: str, source: Manifest, **more: Any) -> Manifest:
     return wanted.mended(promotion.existing)
 
 
+@of_every_kind
 def test_is_found_by_the_name_of_its_kind(kind: str):
     assert target_for(kind).kind.kind == kind
     assert installed_target(kind) is not None
     assert installed_target(f"{kind}s") is None
 
 
+@of_every_kind
 def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
     target = target_for(kind)
     assert target.writes == (target.kind,)
-    assert set(target.reads) == {*target.beside, target.history}
+    assert {*target.reads, target.history} == {*target.beside, target.history}
 
 
+@with_pods
 def test_counts_its_pods(kind: str):
     assert target_for(kind).counts(running(kind))[:4] == (3, 3, 2, 1)
     assert target_for(kind).counts(case(kind).written | {"status": None})[1:4] == (0, 0, 0)
 
 
+@with_pods
 def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str):
     target = target_for(kind)
     parked = scaled(kind, running(kind), 0)
@@ -78,12 +88,14 @@ def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str)
     assert scaled(kind, parked, 3) == running(kind)
 
 
+@with_pods
 def test_is_scaled_if_it_says_so_and_runs_as_many_pods_as_the_cluster_decides_otherwise(kind: str):
     target = target_for(kind)
     more = target.counts(scaled(kind, running(kind), 5)).replicas
     assert more == (5 if target.scales else 3)
 
 
+@with_pods
 def test_to_park_it_is_no_new_revision(kind: str):
     target = target_for(kind)
     written, parked = (
@@ -94,24 +106,32 @@ def test_to_park_it_is_no_new_revision(kind: str):
     assert target.written(running(kind)) == TEMPLATE
 
 
+@with_pods
 def test_its_history_has_the_template_as_its_user_wrote_it(kind: str):
-    assert target_for(kind).remembered(case(kind).remembered) == TEMPLATE
+    remembered = case(kind).remembered
+    assert remembered is not None
+    assert target_for(kind).remembered(remembered) == TEMPLATE
 
 
+@with_pods
 def test_its_pods_belong_to_it_and_to_no_other_kind(kind: str):
+    pod = case(kind).pod
+    assert pod is not None
     for other in TARGETS.names():
-        member = target_for(other).member(case(kind).pod)
+        member = target_for(other).member(pod)
         assert (member is not None) == (other == kind)
-    found = target_for(kind).member(case(kind).pod)
+    found = target_for(kind).member(pod)
     assert found is not None
     assert found.workload == "podinfo"
     assert found.version
 
 
+@of_every_kind
 def test_a_pod_without_an_owner_belongs_to_none(kind: str):
     assert target_for(kind).member({"metadata": {"name": "x"}}) is None
 
 
+@with_pods
 def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     target = target_for(kind)
     primary = promoted(kind, case(kind).written, replicas=3)
@@ -124,15 +144,47 @@ def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     assert target.counts(primary).replicas > 0
 
 
+@of_every_kind
 def test_a_primary_that_is_rendered_again_is_the_same(kind: str):
     once = promoted(kind, case(kind).written, replicas=3)
     assert promoted(kind, case(kind).written, existing=once) == once
 
 
+@of_every_kind
 def test_what_it_is_given_stays_as_it_was(kind: str):
     target, source = target_for(kind), running(kind)
     before = deepcopy((source, case(kind).remembered))
     promoted(kind, source)
     target.written(source)
-    target.remembered(case(kind).remembered)
+    target.remembered(case(kind).remembered or source)
     assert (source, case(kind).remembered) == before
+
+
+@serving
+def test_one_that_serves_is_ready_at_once_and_neither_parked_nor_scaled(kind: str):
+    target, written = target_for(kind), case(kind).written
+    assert target.counts(written)[:4] == (1, 1, 1, 1)
+    assert not target.scales
+    assert [target.scaled(1, replicas) for replicas in (0, 1, 3)] == [None] * 3
+    assert not target.strategy(written).leaves_none(1)
+
+
+@serving
+def test_one_that_serves_has_a_primary_and_a_canary_that_lead_where_it_leads(kind: str):
+    target, written = target_for(kind), case(kind).written
+    primary = promoted(kind, written)
+    assert primary["metadata"]["name"] == "podinfo-primary"
+    assert primary["metadata"]["annotations"][REVISION] == "1-abc"
+    (canary,) = (each.mended(None) for each in target.services(a_canary(), {"podinfo": written}))
+    assert canary["metadata"]["name"] == "podinfo-canary"
+    assert (
+        canary["metadata"]["ownerReferences"] == [OWNER] == primary["metadata"]["ownerReferences"]
+    )
+    assert target.written(primary) == target.written(canary) == target.written(written)
+    assert target.services(a_canary(), {}) == ()
+
+
+@with_pods
+def test_one_with_pods_makes_no_service_by_itself_and_refuses_no_canary(kind: str):
+    assert target_for(kind).services(a_canary(), {"podinfo": case(kind).written}) == ()
+    assert target_for(kind).problems(a_canary()) == ()
