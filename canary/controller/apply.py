@@ -185,13 +185,13 @@ class Applier:
         return written
 
     async def _pause_autoscaler(
-        self, scaler: Scaler | None, keys: tuple[ObjectKey, ...], *, paused: bool
+        self, scaler: Scaler | None, keys: tuple[ObjectKey, ...], replicas: int | None
     ) -> bool:
         """Have the target's autoscaler, the first of the keys, leave the target alone, or not."""
         found = self._store.manifest(keys[0]) if keys else None
         if scaler is None or found is None:
             return False
-        patch = scaler.paused(found, paused=paused)
+        patch = scaler.paused(found, replicas=replicas)
         if patch is None:
             return False
         await self._writer.patch(keys[0], patch)
@@ -202,13 +202,11 @@ class Applier:
     ) -> bool:
         """Pause the target's autoscaler or not; or remove the copy of a former one."""
         if isinstance(action, PauseAutoscaler):
-            return await self._pause_autoscaler(
-                record.scaler, record.autoscalers, paused=action.paused
-            )
+            return await self._pause_autoscaler(record.scaler, record.autoscalers, action.replicas)
         key = self._renderer.copied_autoscaler(record)
         if key is None:
             return False
-        await self._pause_autoscaler(record.copied_scaler, record.copied_autoscalers, paused=False)
+        await self._pause_autoscaler(record.copied_scaler, record.copied_autoscalers, None)
         await self._writer.delete(key)
         return True
 

@@ -95,7 +95,8 @@ class Observer:
         else:
             obstacle = obstacle or self._renderer.unshared(record)
         abilities = record.router.abilities(canary) if record.router else None
-        minimum, maximum = self._autoscaler_bounds(record)
+        minimum, target_rests = self._target_autoscaler(record)
+        maximum, primary_rests = self._renderer.primary_bounds(record)
         return Facts(
             uid=record.uid,
             generation=record.generation,
@@ -113,6 +114,8 @@ class Observer:
             restored=record.deleting and not obstacle and self._renderer.restored(record, target),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
+            target_rests=target_rests,
+            primary_rests=primary_rests,
             autoscaler_missing=self._autoscaler_missing(record),
             autoscaler_absent=record.scaler is not None and self._caches.absent(record.scaler.kind),
             autoscaler_left=self._renderer.autoscaler_left(record),
@@ -160,14 +163,9 @@ class Observer:
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:
         return bool(record.autoscalers) and self._store.packed(record.autoscalers[0]) is None
 
-    def _autoscaler_bounds(self, record: CanaryRecord) -> tuple[int | None, int | None]:
-        """Give the target's autoscaler's least and the primary's greatest number of replicas."""
-        reference = record.canary.spec.autoscaler_ref
-        if reference is None or record.scaler is None:
-            return None, None
-        manifest = self._store.manifest(record.autoscalers[0])
-        if manifest is None:
-            return None, None
-        bounds = reference.primary_scaler_replicas
-        most = bounds.max_replicas if bounds else None
-        return record.scaler.minimum(manifest), most or record.scaler.maximum(manifest)
+    def _target_autoscaler(self, record: CanaryRecord) -> tuple[int | None, bool]:
+        """Give the target's autoscaler's least number, and whether it takes all of an idle one's."""
+        manifest = self._store.manifest(record.autoscalers[0]) if record.autoscalers else None
+        if record.scaler is None or manifest is None:
+            return None, False
+        return record.scaler.minimum(manifest), record.scaler.rests(manifest)

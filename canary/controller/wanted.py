@@ -34,6 +34,7 @@ class Renderer:
         self._store = store
         self._rendering = Rendering(store, selector_labels)
         self._lacking: Memo[tuple[Lacking | None]] = Memo()
+        self._bounds: Memo[tuple[int | None, bool]] = Memo()
 
     def label(self, workload: Manifest) -> SelectorLabel:
         """Find the label that tells the target's pods from the primary's.
@@ -84,6 +85,22 @@ class Renderer:
         existing = self._store.manifest(key)
         rendered = record.scaler.primary(record.canary, source, minimum=minimum, existing=existing)
         return self._rendering.beside(record, (rendered,))
+
+    def primary_bounds(self, record: CanaryRecord) -> tuple[int | None, bool]:
+        """Give the most replicas that the primary's autoscaler allows outside of a run.
+
+        And whether it takes all pods of an idle primary.
+        """
+        inputs = self.behind_autoscaler(record)
+        known = self._bounds.recall(record.key, inputs)
+        if known is None:
+            copy = next(iter(self.autoscaler(record, minimum=0)), None)
+            known = (None, False)
+            if record.scaler is not None and copy is not None:
+                manifest = copy.render.manifest
+                known = record.scaler.maximum(manifest), record.scaler.rests(manifest)
+            self._bounds.keep(record.key, inputs, known)
+        return known
 
     def copied_autoscaler(self, record: CanaryRecord) -> ObjectKey | None:
         """Find the primary's copy of the autoscaler that the status remembers, if it is ours."""

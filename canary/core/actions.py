@@ -61,9 +61,9 @@ class EnsureAutoscaler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseAutoscaler:
-    """The target's autoscaler leaves a parked target alone, or scales it again."""
+    """The target's autoscaler keeps the target at this many replicas; without a number it scales."""
 
-    paused: bool
+    replicas: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,9 +99,13 @@ def _references(situation: Situation) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _serves_promoted(situation: Situation) -> bool:
-    """Tell whether the primary has a pod to serve with, and was given what was promoted."""
+    """Tell whether the primary has a pod to serve with, and was given what was promoted.
+
+    One that its autoscaler has put to sleep gets a pod when there is something to do.
+    """
     primary, promoted = situation.facts.primary, situation.status.last_promoted_spec
-    return primary is not None and primary.serves and primary.revision == promoted
+    able = situation.primary_serves or situation.primary_sleeps
+    return primary is not None and able and primary.revision == promoted
 
 
 def _at_risk(situation: Situation) -> Iterator[tuple[str, str, str, str]]:

@@ -65,15 +65,19 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
     if not situation.facts.has_finalizer:
         return
     unknown = target is None and situation.facts.obstacle
+    reverts, former = situation.spec.reverts_on_deletion, former_autoscaler(situation)
+    if reverts and former:
+        yield RemoveAutoscaler(name=former)
     if situation.stage is Stage.RELEASING or (target is None and not unknown):
+        if reverts:
+            yield from _pause_autoscaler(situation, None)
         yield HoldFinalizer(present=False)
         return
     if target is None:
         yield RestoreRoutes()
         return
-    if situation.spec.autoscaler_ref:
-        yield PauseAutoscaler(paused=False)
     replicas = replicas_to_give_back(situation)
+    yield from _keep_pods(situation, replicas)
     if target.replicas < replicas:
         yield ScaleTarget(replicas=replicas)
     if situation.stage is Stage.FILLING:
@@ -94,9 +98,11 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
     # The apex service is created last: before there is a primary, its clients have a service of
     # their own, or none.
     yield EnsurePrimary(revision=status.last_applied_spec, replicas=_replicas(situation))
-    if spec.autoscaler_ref:
-        yield EnsureAutoscaler()
     switching = situation.stage in SWITCHING
+    if spec.autoscaler_ref:
+        # It neither undoes what the primary begins with, nor puts to sleep what has no traffic yet.
+        held = not switching or situation.facts.primary_rests
+        yield EnsureAutoscaler(minimum=_replicas(situation) if held else 0)
     if situation.primary_smaller and not switching:
         yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
@@ -138,7 +144,8 @@ def _replicas(situation: Situation) -> int:
     facts = situation.facts
     wanted = facts.target.replicas if facts.target else 0
     serving = facts.primary.replicas if facts.primary else 0
-    return max(wanted, serving, situation.status.primary_replicas, 1)
+    size = max(wanted, serving, situation.status.primary_replicas, 1)
+    return min(size, facts.autoscaler_maximum or size)
 
 
 def _hold_size(situation: Situation) -> Iterator[Action]:
@@ -212,13 +219,24 @@ def _scale(situation: Situation) -> Iterator[Action]:
             # The user gave the target a new number of replicas: it is meant for who serves. A tool
             # that only writes the old one again must not shrink what serves more by now.
             yield ScalePrimary(replicas=max(target.replicas, primary.replicas))
-        if situation.spec.autoscaler_ref:
-            # It would give the target pods again.
-            yield PauseAutoscaler(paused=True)
+        # It would give the target pods again.
+        yield from _pause_autoscaler(situation, 0)
         yield ScaleTarget(replicas=0)
         return
-    if situation.spec.autoscaler_ref:
-        yield PauseAutoscaler(paused=False)
+    if situation.primary_wakes and not target.replicas:
+        # It comes first: a canary that is ready before it would have all traffic.
+        return
     size = canary_size(situation)
+    yield from _keep_pods(situation, target.replicas if size is None else size)
     if size is not None and size != target.replicas:
         yield ScaleTarget(replicas=size)
+
+
+def _keep_pods(situation: Situation, replicas: int) -> Iterator[Action]:
+    """Let the target's autoscaler scale it, but not take its last pods before it has traffic."""
+    yield from _pause_autoscaler(situation, replicas if situation.facts.target_rests else None)
+
+
+def _pause_autoscaler(situation: Situation, replicas: int | None) -> Iterator[Action]:
+    if situation.spec.autoscaler_ref:
+        yield PauseAutoscaler(replicas=replicas)

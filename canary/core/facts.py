@@ -285,6 +285,10 @@ class Facts:
     """The target's autoscaler's least number of replicas; None without an autoscaler."""
     autoscaler_maximum: int | None = None
     """The primary's autoscaler's greatest number of replicas; None without an autoscaler."""
+    target_rests: bool = False
+    """The target's autoscaler takes all pods of a target that has nothing to do."""
+    primary_rests: bool = False
+    """The primary's does so with the primary, outside of a run."""
     autoscaler_missing: bool = False
     """The autoscaler that the Canary names does not exist."""
     autoscaler_absent: bool = False

@@ -420,7 +420,22 @@ class Situation:
         """Whether the primary has fewer replicas than it needs to take over from the target."""
         primary, target = self.facts.primary, self.facts.target
         least = max(target.replicas, 1) if target else 1
-        return primary is not None and primary.replicas < least
+        most = self.facts.autoscaler_maximum or least
+        return primary is not None and primary.replicas < min(least, most)
+
+    @property
+    def primary_sleeps(self) -> bool:
+        """Whether the primary's autoscaler has taken all of its pods, as there is nothing to do."""
+        primary = self.facts.primary
+        return primary is not None and self.facts.primary_rests and not primary.replicas
+
+    @property
+    def primary_wakes(self) -> bool:
+        """Whether a primary that may sleep has no ready pod, and nothing shows that it gets none."""
+        primary = self.facts.primary
+        if primary is None or primary.serves or not self.facts.primary_rests:
+            return False
+        return primary.failing is None and not primary.given_up
 
     @property
     def target_serves(self) -> bool:

@@ -37,8 +37,8 @@ class Scaler(Protocol):
     ) -> Render:
         """Give the primary's autoscaler: a copy of the target's that scales the primary.
 
-        The bounds may be overridden in the Canary. The lower one is at least `minimum`, and never
-        above the upper one.
+        The bounds may be overridden in the Canary; an overridden one moves the other, if that stood
+        in its way. The lower one is at least `minimum`, and never above the upper one.
         """
 
     def minimum(self, manifest: Manifest) -> int:
@@ -47,10 +47,14 @@ class Scaler(Protocol):
     def maximum(self, manifest: Manifest) -> int | None:
         """Give the most replicas; None where the kind has no such bound."""
 
-    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:
-        """Give the merge patch after which it leaves a parked workload at none, or scales again.
+    def rests(self, manifest: Manifest) -> bool:
+        """Tell whether it takes all pods of a workload that has nothing to do."""
 
-        None where it does so already, and where a person has paused it.
+    def paused(self, manifest: Manifest, *, replicas: int | None) -> Manifest | None:
+        """Give the merge patch after which it keeps its workload at this many replicas.
+
+        Without a number it scales again. None where it does so already, and where a person has
+        paused it.
         """
 
 

@@ -18,13 +18,21 @@ def primary_reference(canary: Canary) -> Manifest:
 
 
 def set_bounds(canary: Canary, spec: Manifest, *, fewest: str, most: str) -> None:
-    """Put the bounds that a Canary overrides into fields of a spec, in place."""
+    """Put the bounds that a Canary overrides into fields of a spec, in place.
+
+    An API server refuses a least number above the greatest one: of the two, the one that the Canary
+    says holds.
+    """
     reference = canary.spec.autoscaler_ref
     bounds = reference.primary_scaler_replicas if reference else None
     if bounds and bounds.min_replicas is not None:
         spec[fewest] = bounds.min_replicas
+        if most in spec:
+            spec[most] = max(spec[most], spec[fewest])
     if bounds and bounds.max_replicas is not None:
         spec[most] = bounds.max_replicas
+        if fewest in spec:
+            spec[fewest] = min(spec[most], spec[fewest])
 
 
 def primary_copy(

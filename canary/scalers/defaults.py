@@ -2,11 +2,13 @@
 
 from typing import ClassVar, Protocol
 
-from canary.api.kinds import Kind
+from canary.api.kinds import Kind, Manifest
 
 
 class _Known(Protocol):
     kind: ClassVar[Kind]
+
+    def minimum(self, manifest: Manifest) -> int: ...
 
 
 class ScalerDefaults:
@@ -21,3 +23,7 @@ class ScalerDefaults:
     def reads(self) -> tuple[Kind, ...]:
         """None."""
         return ()
+
+    def rests(self: _Known, manifest: Manifest) -> bool:
+        """Say so where its fewest replicas are none."""
+        return self.minimum(manifest) == 0

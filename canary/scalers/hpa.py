@@ -43,13 +43,14 @@ class HorizontalPodAutoscalerScaler(ScalerDefaults):
 
     def minimum(self, manifest: Manifest) -> int:
         """Give the fewest replicas; one where none are set."""
-        return int(manifest["spec"].get("minReplicas") or 1)
+        fewest = manifest["spec"].get("minReplicas")
+        return 1 if fewest is None else int(fewest)
 
     def maximum(self, manifest: Manifest) -> int | None:
         """Give the most replicas."""
         most: int | None = manifest["spec"].get("maxReplicas")
         return most
 
-    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:  # noqa: ARG002 - of the protocol
+    def paused(self, manifest: Manifest, *, replicas: int | None) -> Manifest | None:  # noqa: ARG002 - of the protocol
         """Give nothing: it does not scale a workload without replicas."""
         return None

@@ -15,6 +15,8 @@ PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
 """KEDA keeps the workload at this number, and scales nothing, while the annotation is there."""
 PAUSED = "autoscaling.keda.sh/paused"
 """The same, at the number that the workload has."""
+HELD = "tidegate.dev/held-replicas"
+"""Marks the number of a pause as tidegate's: while another one is there, a person has paused it."""
 
 _MINIMUM, _MAXIMUM = 0, 100
 """KEDA's defaults."""
@@ -51,6 +53,9 @@ class ScaledObjectScaler(ScalerDefaults):
         if config.get("name"):
             config["name"] = primary_name(config["name"])
         set_bounds(canary, spec, fewest="minReplicaCount", most="maxReplicaCount")
+        if spec.get("idleReplicaCount", 0) >= spec.get("minReplicaCount", _MINIMUM):
+            # KEDA refuses it: the bounds of the primary leave no room for it.
+            spec.pop("idleReplicaCount", None)
         if minimum > spec.get("minReplicaCount", _MINIMUM):
             spec["minReplicaCount"] = min(minimum, spec.get("maxReplicaCount", _MAXIMUM))
             # An idle primary would be smaller than its minimum.
@@ -65,18 +70,26 @@ class ScaledObjectScaler(ScalerDefaults):
         """Give the most replicas."""
         return int(manifest["spec"].get("maxReplicaCount", _MAXIMUM))
 
-    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:
-        """Set or remove the annotation that keeps the target at no replicas.
+    def rests(self, manifest: Manifest) -> bool:
+        """Say so where its fewest replicas, or those of an idle workload, are none."""
+        return self.minimum(manifest) == 0 or manifest["spec"].get("idleReplicaCount") == 0
 
-        Another value is a person's, and stays.
+    def paused(self, manifest: Manifest, *, replicas: int | None) -> Manifest | None:
+        """Set or remove the annotation that keeps the target at a number of replicas.
+
+        Another value than tidegate's own is a person's, and stays.
         """
         annotations = manifest["metadata"].get("annotations") or {}
-        value = annotations.get(PAUSED_REPLICAS)
-        if paused and value is None and PAUSED not in annotations:
-            return {"metadata": {"annotations": {PAUSED_REPLICAS: "0"}}}
-        if not paused and value == "0":
-            return {"metadata": {"annotations": {PAUSED_REPLICAS: None}}}
-        return None
+        found, held = annotations.get(PAUSED_REPLICAS), annotations.get(HELD)
+        if found is None and replicas is not None and PAUSED in annotations:
+            return None
+        if found not in {None, "0", held}:
+            return None
+        # None at all needs no mark: no person pauses a workload that is parked.
+        mark = str(replicas) if replicas else None
+        wanted = {PAUSED_REPLICAS: None if replicas is None else str(replicas), HELD: mark}
+        changed = {key: value for key, value in wanted.items() if annotations.get(key) != value}
+        return {"metadata": {"annotations": changed}} if changed else None
 
 
 def _ask_about_primary(

@@ -113,3 +113,28 @@ async def test_scales_the_target_during_a_run_and_again_when_the_canary_names_it
             return not (await world.status()).get("autoscaler")
 
         await until(forgotten, "nothing of it is remembered")
+
+
+async def test_one_that_takes_idle_pods_keeps_the_canary_at_its_size_until_it_is_parked(
+    world: World,
+):
+    await world.api.create(definition(), CRD)
+    await world.create_app()
+    await create_scaled_object(world, "up")
+    await world.patch(SCALED_OBJECT, APP, {"spec": {"minReplicaCount": 0}})
+    async with world.running_controller():
+        await world.create_canary(autoscalerRef=REFERENCE, analysis=GATE)
+        await world.until_phase("Initialized")
+        await until_paused(world, paused=True)
+        await world.release()
+
+        async def kept() -> bool:
+            target = await world.read(DEPLOYMENT, APP) or {}
+            held = (await annotations(world, APP)).get(PAUSED)
+            return held not in {None, "0"} and held == str(target["spec"]["replicas"])
+
+        await until(kept, "it keeps the canary's pods")
+        await approve(world)
+        await world.until_phase("Succeeded")
+        await until_paused(world, paused=True)
+        assert await annotations(world, APP) == {PAUSED: "0"}

@@ -108,17 +108,17 @@ def test_an_autoscaler_of_another_kind_and_the_same_name_is_another_one() -> Non
 
 def test_the_targets_autoscaler_is_paused_before_the_target_is_parked() -> None:
     actions = decided(a_spec(autoscalerRef=KEDA), a_status(), some_facts(), at(0)).actions
-    assert actions[-2:] == (PauseAutoscaler(paused=True), ScaleTarget(replicas=0))
+    assert actions[-2:] == (PauseAutoscaler(replicas=0), ScaleTarget(replicas=0))
 
 
 def test_the_targets_autoscaler_scales_again_before_the_target_gets_pods() -> None:
     facts = some_facts(revision=Revision(id=NEW))
     begun = decided(a_spec(autoscalerRef=KEDA), a_status(), facts, at(0))
     actions = [*begun.actions]
-    assert actions.index(PauseAutoscaler(paused=False)) < actions.index(ScaleTarget(replicas=2))
+    assert actions.index(PauseAutoscaler(replicas=None)) < actions.index(ScaleTarget(replicas=2))
     leaving = some_facts(deleting=True)
     ended = [*decided(a_spec(autoscalerRef=KEDA), a_status(), leaving, at(0)).actions]
-    assert ended.index(PauseAutoscaler(paused=False)) < ended.index(ScaleTarget(replicas=2))
+    assert ended.index(PauseAutoscaler(replicas=None)) < ended.index(ScaleTarget(replicas=2))
 
 
 def test_the_copy_of_an_autoscaler_that_the_canary_names_no_longer_goes() -> None:

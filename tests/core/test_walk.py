@@ -241,6 +241,11 @@ class Journey(RuleBasedStateMachine):
                 None if self.world.target else Workload(name=self.world.target_name, uid="new")
             )
 
+    @rule(rests=st.booleans(), really=RARELY)
+    def the_autoscalers_may_take_all_pods_or_no_longer(self, rests: bool, really: bool) -> None:
+        if really:
+            self.world.rests = rests
+
     @rule(replicas=st.integers(0, 3), really=SOMETIMES)
     def the_primary_is_scaled_by_hand_or_by_its_autoscaler(
         self, replicas: int, really: bool
@@ -717,7 +722,7 @@ class Journey(RuleBasedStateMachine):
             assert world.routed == Seen(weight=status.canary_weight)
             assert bool(status.canary_weight) == bool(world.target.replicas)
             if world.autoscaled and not world.target.replicas:
-                assert world.paused
+                assert world.paused == 0
 
 
 def _wordless(status: CanaryStatus) -> CanaryStatus:

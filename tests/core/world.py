@@ -177,8 +177,10 @@ class World:
     sides: set[str] = field(default_factory=set)
     """The apex services whose sides have services of their own."""
     autoscaled: bool = False
-    paused: bool = False
-    """Whether the target's autoscaler leaves the target alone."""
+    rests: bool = False
+    """Whether the autoscalers take all pods of a side that has nothing to do."""
+    paused: int | None = None
+    """The number at which the target's autoscaler keeps the target; None where it scales."""
     minimum: int = 0
     """Below which the primary's autoscaler does not go."""
 
@@ -211,6 +213,8 @@ class World:
             former=tuple(map(self._former, NAMES)),
             autoscaler_minimum=1 if self.autoscaled else None,
             autoscaler_maximum=5 if self.autoscaled else None,
+            target_rests=self.autoscaled and self.rests,
+            primary_rests=self.autoscaled and self.rests,
             obstacle=self.obstacle,
             references=self.references,
             answers=answers,
@@ -319,7 +323,7 @@ class World:
             self.minimum = action.minimum
             return
         # What scales from none gives a parked target pods, where it is not paused first.
-        self.paused = action.paused
+        self.paused = action.replicas
 
     def _change_routes(self, action: RestoreRoutes | RouteFormer | GiveBack) -> None:
         """Former names are given back when others split traffic, the route before its services."""

@@ -92,14 +92,50 @@ def test_a_copy_that_is_rendered_again_is_the_same(kind: str):
     assert primary(kind, existing=once) == once
 
 
-def test_pausing_and_resuming_leave_it_as_it_was_and_reach_no_copy(kind: str):
+@pytest.mark.parametrize(
+    ("given", "expected"), [({"minReplicas": 9}, (9, 9)), ({"maxReplicas": 1}, (1, 1))]
+)
+def test_a_bound_of_the_copy_that_is_given_moves_the_other_one_where_it_would_be_refused(
+    kind: str, given: dict[str, int], expected: tuple[int, int]
+):
+    assert bounds(kind, primary(kind, primaryScalerReplicas=given)) == expected
+
+
+def test_it_says_whether_it_takes_the_pods_of_what_has_nothing_to_do(kind: str):
+    assert not scaler(kind).rests(written(kind))
+    assert not scaler(kind).rests(primary(kind, primaryScalerReplicas={"minReplicas": 1}))
+
+
+def test_a_change_of_the_users_reaches_the_copy_and_one_of_the_copy_is_undone(kind: str):
+    once = primary(kind)
+    edited = deepcopy(once)
+    edited["spec"] |= {"added": True}
+    changed = written(kind) | {"spec": written(kind)["spec"] | {"behavior": {"x": 1}}}
+    wanted = scaler(kind).primary(referring(kind), changed, minimum=0, existing=edited)
+    assert wanted.differs(once)
+    assert wanted.mended(edited)["spec"] == once["spec"] | {"behavior": {"x": 1}}
+
+
+@pytest.mark.parametrize("replicas", [0, 3])
+def test_pausing_and_resuming_leave_it_as_it_was_and_reach_no_copy(kind: str, replicas: int):
     source = written(kind)
-    pause = scaler(kind).paused(source, paused=True)
+    pause = scaler(kind).paused(source, replicas=replicas)
     assert (pause is not None) == scaler(kind).pauses
     paused = source if pause is None else merged(source, pause)
-    assert scaler(kind).paused(paused, paused=True) is None
+    assert scaler(kind).paused(paused, replicas=replicas) is None
     copy = scaler(kind).primary(referring(kind), paused, minimum=0, existing=None)
     assert copy.mended(None) == primary(kind)
-    resume = scaler(kind).paused(paused, paused=False)
+    resume = scaler(kind).paused(paused, replicas=None)
     assert (paused if resume is None else merged(paused, resume)) == source
-    assert scaler(kind).paused(source, paused=False) is None
+    assert scaler(kind).paused(source, replicas=None) is None
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 3), (3, 0), (3, 4)])
+def test_it_is_kept_at_another_number_as_it_is_kept_there_at_once(
+    kind: str, before: int, after: int
+):
+    def kept(source: Manifest, replicas: int) -> Manifest:
+        patch = scaler(kind).paused(source, replicas=replicas)
+        return source if patch is None else merged(source, patch)
+
+    assert kept(kept(written(kind), before), after) == kept(written(kind), after)

@@ -101,3 +101,9 @@ def test_it_may_have_no_metrics() -> None:
         },
         "maxReplicas": 4,
     }
+
+
+@pytest.mark.parametrize(("fewest", "rests"), [({}, False), ({"minReplicas": 0}, True)])
+def test_it_rests_at_none_only_where_it_says_so(fewest: dict[str, int], rests: bool) -> None:
+    spec = {"scaleTargetRef": {}, "maxReplicas": 4} | fewest
+    assert HorizontalPodAutoscalerScaler().rests({"spec": spec}) is rests

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import Manifest
-from canary.scalers.scaledobject import PAUSED, PAUSED_REPLICAS, ScaledObjectScaler
+from canary.scalers.scaledobject import HELD, PAUSED, PAUSED_REPLICAS, ScaledObjectScaler
 from tests.cases.scalers.scaledobject import CASE
 from tests.resources.builders import a_canary
 
@@ -86,9 +86,26 @@ def test_an_idle_primary_stays_as_large_as_a_run_needs_it():
     assert "idleReplicaCount" not in copy_of(idle, minimum=3)
 
 
-@pytest.mark.parametrize("own", [{PAUSED_REPLICAS: "3"}, {PAUSED: "true"}])
-def test_what_a_person_has_paused_stays_paused(own: dict[str, str]):
+def test_one_without_room_below_its_primarys_bounds_has_no_idle_number():
+    idle = changed(minReplicaCount=3, idleReplicaCount=1)
+    assert "idleReplicaCount" not in copy_of(idle, primaryScalerReplicas={"minReplicas": 1})
+
+
+@pytest.mark.parametrize(
+    "spec", [{"minReplicaCount": 0}, {"minReplicaCount": 2, "idleReplicaCount": 0}]
+)
+def test_it_rests_at_none_by_its_fewest_replicas_or_by_its_idle_ones(spec: dict[str, int]):
+    assert SCALER.rests(changed(**spec))
+    assert SCALER.rests({"spec": copy_of(changed(**spec))})
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{PAUSED_REPLICAS: "3"}, {PAUSED: "true"}, {PAUSED_REPLICAS: "4", HELD: "3"}],
+    ids=["kept at a number", "kept as it is", "another number than tidegate's"],
+)
+@pytest.mark.parametrize("replicas", [0, 3, None])
+def test_what_a_person_has_paused_stays_paused(own: dict[str, str], replicas: int | None):
     manifest = changed()
     manifest["metadata"] = manifest["metadata"] | {"annotations": own}
-    assert SCALER.paused(manifest, paused=True) is None
-    assert SCALER.paused(manifest, paused=False) is None
+    assert SCALER.paused(manifest, replicas=replicas) is None

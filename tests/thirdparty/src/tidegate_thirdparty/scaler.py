@@ -45,6 +45,6 @@ class EffectiveHorizontalPodAutoscalerScaler:
         """Give the most replicas."""
         return self._autoscaler.maximum(manifest)
 
-    def paused(self, manifest: Manifest, *, paused: bool) -> Manifest | None:
+    def paused(self, manifest: Manifest, *, replicas: int | None) -> Manifest | None:
         """Give nothing, as for a HorizontalPodAutoscaler."""
-        return self._autoscaler.paused(manifest, paused=paused)
+        return self._autoscaler.paused(manifest, replicas=replicas)
