@@ -59,6 +59,9 @@ POD = Kind(group="", versions=("v1",), kind="Pod", plural="pods")
 SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
 CONFIG_MAP = Kind(group="", versions=("v1",), kind="ConfigMap", plural="configmaps")
 SECRET = Kind(group="", versions=("v1",), kind="Secret", plural="secrets")
+BUDGET = Kind(
+    group="policy", versions=("v1",), kind="PodDisruptionBudget", plural="poddisruptionbudgets"
+)
 AUTOSCALER = Kind(
     group="autoscaling",
     versions=("v2",),

@@ -13,6 +13,7 @@ from canary.api.peer import write_peer_status
 from canary.api.status import CanaryStatus, write_status
 from canary.cluster.cache import CacheSet
 from canary.cluster.cluster import Cluster
+from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, CanaryRecord, canary_kind
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
@@ -27,6 +28,7 @@ from canary.core.actions import (
     Action,
     ClearCommands,
     EnsureAutoscaler,
+    EnsureBudgets,
     EnsurePrimary,
     EnsureServices,
     GiveBack,
@@ -57,12 +59,14 @@ class Applier:
         store: Store,
         configs: ConfigReader,
         renderer: Renderer,
+        budgets: Budgets,
         reader: CanaryReader,
         label_prefixes: tuple[str, ...],
         hashing: Hashing,
     ) -> None:
         self._store = store
         self._renderer = renderer
+        self._budgets = budgets
         self._reader = reader
         self._as_wanted: Memo[bool] = Memo()
         """What was found to be as it must be, with what that was judged by."""
@@ -122,8 +126,8 @@ class Applier:
                 return await self._ensure_once(record, action), record
             case PauseAutoscaler() | RemoveAutoscaler():
                 return await self._change_autoscaler(record, action), record
-            case RestoreRoutes() | GiveBack() | RouteFormer():
-                return await self._change_routes(record, action), record
+            case RestoreRoutes() | GiveBack() | RouteFormer() | EnsureBudgets():
+                return await self._write_and_remove(record, action), record
             case ScaleTarget() | ScalePrimary():
                 return await self._scale(record, action), record
 
@@ -210,16 +214,24 @@ class Applier:
         await self._writer.delete(key)
         return True
 
-    async def _change_routes(
-        self, record: CanaryRecord, action: RestoreRoutes | GiveBack | RouteFormer
+    async def _write_and_remove(
+        self, record: CanaryRecord, action: RestoreRoutes | GiveBack | RouteFormer | EnsureBudgets
     ) -> bool:
+        writes: Iterable[Wanted]
         gone: tuple[ObjectKey, ...] = ()
-        if isinstance(action, RouteFormer):
-            writes = self._renderer.former_route(record, action)
-        elif isinstance(action, GiveBack):
-            writes, gone = self._renderer.give_back(record, action)
-        else:
-            writes, gone = self._renderer.restoration(record)
+        match action:
+            case EnsureBudgets(left=left):
+                found = self._budgets.find(record)
+                writes = [each for each in found.wanted if each.place not in left]
+                gone = found.gone
+                if any(self._store.changes.unseen(each.key) for each in writes):
+                    return False
+            case RouteFormer():
+                writes = self._renderer.former_route(record, action)
+            case GiveBack():
+                writes, gone = self._renderer.give_back(record, action)
+            case RestoreRoutes():
+                writes, gone = self._renderer.restoration(record)
         written = await self._ensure(writes)
         for key in gone:
             await self._writer.delete(key)

@@ -25,6 +25,7 @@ from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.authority import Authority
+from canary.controller.budgets import Budgets
 from canary.controller.canaries import CanaryKey
 from canary.controller.configs import followed_kinds
 from canary.controller.introduction import introduce
@@ -118,6 +119,7 @@ class Controller:
             namespaces=settings.namespaces,
             configs=followed_kinds(settings),
             hashing=self._hashing,
+            selector_labels=settings.selector_labels,
             wake=self._queue.wake,
             outages=self._outages,
             ingress_prefix=settings.ingress_annotations_prefix,
@@ -262,6 +264,7 @@ class Controller:
         secrets = SecretReader(cluster, monotonic)
         templates = TemplateReader(caches)
         renderer = Renderer(store, settings.selector_labels)
+        budgets = Budgets(caches, store, settings.selector_labels)
         alerts = AlertSender(
             secrets=secrets,
             templates=templates,
@@ -305,6 +308,7 @@ class Controller:
                 store=store,
                 configs=configs,
                 renderer=renderer,
+                budgets=budgets,
                 surroundings=Surroundings(
                     cluster,
                     selector_labels=settings.selector_labels,
@@ -327,6 +331,7 @@ class Controller:
                 store=store,
                 configs=configs,
                 renderer=renderer,
+                budgets=budgets,
                 reader=reader,
                 label_prefixes=settings.include_label_prefix,
                 hashing=self._hashing,

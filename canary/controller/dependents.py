@@ -6,12 +6,14 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 from collections.abc import Iterable, Iterator
 
 from canary.api.kinds import SERVICE, Kind, ObjectKey
+from canary.controller.budgets import budget_places
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.configs import KINDS
 from canary.controller.former import former_routes
 from canary.controller.records import WorkloadRecord
 from canary.controller.templates import templates_of
 from canary.resources.configs import ConfigKind, ConfigReference
+from canary.resources.names import SelectorLabel
 
 Needed = tuple[Kind, str]
 """A kind, and the namespace that its objects are needed of."""
@@ -58,7 +60,10 @@ class Dependents:
 
 
 def dependencies(
-    record: CanaryRecord, target: WorkloadRecord | None, primary: WorkloadRecord | None
+    record: CanaryRecord,
+    target: WorkloadRecord | None,
+    primary: WorkloadRecord | None,
+    label: SelectorLabel | None,
 ) -> Iterator[ObjectKey]:
     """Name every object whose change may change what is decided about a Canary."""
     canary = record.canary
@@ -78,6 +83,8 @@ def dependencies(
     yield from templates_of(record)
     for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
+    if label is not None:
+        yield from budget_places(label, namespace)
 
 
 def needs(

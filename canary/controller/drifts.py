@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from canary.api.kinds import ObjectKey
 from canary.api.shown import path
 from canary.api.status import Phase
+from canary.controller.budgets import Budgets
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import WorkloadRecord
 from canary.controller.rendering import Wanted
@@ -24,14 +25,17 @@ from canary.objects.ownership import ownerless
 class DriftFinder:
     """Compares what others have changed with what a Canary's status says."""
 
-    def __init__(self, store: Store, renderer: Renderer) -> None:
+    def __init__(self, store: Store, renderer: Renderer, budgets: Budgets) -> None:
         self._store = store
         self._renderer = renderer
+        self._budgets = budgets
 
     def find(self, record: CanaryRecord, target: WorkloadRecord | None) -> tuple[Drift, ...]:
         """Find what must be put back for a Canary whose primary serves."""
         status, changes = record.status, self._store.changes
-        changed = [key for key in self._renderer.kept(record) if changes.find(key)]
+        budgets = self._budgets.find(record).wanted
+        kept = (*self._renderer.kept(record), *(each.key for each in budgets if not each.foreign))
+        changed = [key for key in kept if changes.find(key)]
         drifts = tuple(self._of_primary(record))
         if record.deleting or status.phase is Phase.INITIALIZING or not status.last_promoted_spec:
             for key in changed:
@@ -40,7 +44,7 @@ class DriftFinder:
         if not changed:
             return drifts
         try:
-            wanted = self._wanted(record, target, changed)
+            wanted = [*self._wanted(record, target, changed), *budgets]
         except CanaryError:
             # The write fails in the same way, and reports it.
             return drifts

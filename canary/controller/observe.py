@@ -9,6 +9,7 @@ from datetime import datetime
 
 from canary.api.kinds import ObjectKey
 from canary.cluster.cache import CacheSet
+from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
@@ -37,6 +38,7 @@ class Observer:
         store: Store,
         configs: ConfigReader,
         renderer: Renderer,
+        budgets: Budgets,
         surroundings: Surroundings,
         references: References,
         policy: Policy,
@@ -46,8 +48,9 @@ class Observer:
         self._store = store
         self._configs = configs
         self._renderer = renderer
+        self._budgets = budgets
         self._claims = Claims(store)
-        self._drifts = DriftFinder(store, renderer)
+        self._drifts = DriftFinder(store, renderer, budgets)
         self._surroundings = surroundings
         self._references = references
         self._policy = policy
@@ -95,6 +98,7 @@ class Observer:
         else:
             obstacle = obstacle or self._renderer.unshared(record)
         abilities = record.router.abilities(canary) if record.router else None
+        budgets = self._budgets.find(record)
         minimum, target_rests = self._target_autoscaler(record)
         maximum, primary_rests = self._renderer.primary_bounds(record)
         return Facts(
@@ -119,7 +123,8 @@ class Observer:
             autoscaler_missing=self._autoscaler_missing(record),
             autoscaler_absent=record.scaler is not None and self._caches.absent(record.scaler.kind),
             autoscaler_left=self._renderer.autoscaler_left(record),
-            taken=self._claims.taken(record),
+            budgeted=bool(budgets.wanted or budgets.gone),
+            taken="; ".join(filter(None, (self._claims.taken(record), budgets.taken))),
             provider=record.provider,
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,

@@ -20,14 +20,13 @@ from canary.objects.ownership import (
     CANARY,
     MANAGED_BY,
     MANAGER,
-    SHARED_LABEL,
     CanaryOwner,
     canary_owners,
     ownerless,
     owners,
 )
 from canary.resources.configs import ConfigReference, references
-from canary.resources.names import pod_label
+from canary.resources.names import pod_labels
 from canary.resources.revision import HASHING, Hashing
 from canary.targets import Target
 
@@ -92,7 +91,7 @@ class WorkloadRecord:
     leaving: bool
     """Whether it is being deleted."""
     outline: bytes
-    """What services are made from, as JSON: the selector, the shared label, the containers' ports.
+    """What services are made from, as JSON: the selector, the labels of its pods, their ports.
 
     Empty for one that serves itself.
     """
@@ -282,8 +281,8 @@ def _services_outline(workload: Manifest) -> bytes:
         for container in spec["template"]["spec"].get("containers") or ()
     ]
     template: Manifest = {"spec": {"containers": containers}}
-    if (shared := pod_label(workload, SHARED_LABEL)) is not None:
-        template["metadata"] = {"labels": {SHARED_LABEL: shared}}
+    if labels := pod_labels(workload):
+        template["metadata"] = {"labels": labels}
     return packed({"spec": {"selector": spec.get("selector") or {}, "template": template}})
 
 

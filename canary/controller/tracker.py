@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
 
-from canary.api.kinds import POD, SERVICE, Kind, ObjectKey
+from canary.api.kinds import BUDGET, POD, SERVICE, Kind, ObjectKey
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import Schemas
+from canary.controller.budgets import places, side_label
 from canary.controller.canaries import (
     AnyCanary,
     BrokenCanary,
@@ -45,6 +46,7 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.controller.workloads import matters
+from canary.resources.budgets import label_places
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
@@ -64,6 +66,7 @@ class Tracker:
         namespaces: tuple[str, ...],
         configs: frozenset[ConfigKind],
         hashing: Hashing,
+        selector_labels: tuple[str, ...],
         wake: Callable[[CanaryKey], None],
         outages: OutageLog | None = None,
         ingress_prefix: str = INGRESS_PREFIX,
@@ -85,6 +88,7 @@ class Tracker:
         self._namespaces = namespaces
         self._followed_configs = configs
         self._hashing = hashing
+        self._selector_labels = selector_labels
         self._wake = wake
         self._dependents = Dependents()
         self._pods_matter: set[CanaryKey] = set()
@@ -111,6 +115,7 @@ class Tracker:
             register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
         for kind in (SERVICE, *scaler_kinds()):
             register(kind, pack)
+        register(BUDGET, pack, owners=lambda packed: label_places(packed.manifest))
         for kind in self._canary_kinds():
             for namespace in self._namespaces or (ALL,):
                 self.caches.require(kind, namespace)
@@ -197,6 +202,7 @@ class Tracker:
             record.generation or record.resource_version,
             target.references if target else None,
             primary.references if primary else None,
+            target.outline if target else None,
             record.status.autoscaler,
             record.status.names,
             record.status.former_names,
@@ -214,13 +220,17 @@ class Tracker:
         wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
         followed = {(kind, place if self._namespaces else ALL) for kind, place in namespaced}
+        label = side_label(target, self._selector_labels)
+        if label is not None:
+            # It may have budgets; a controller that may not read them goes on without.
+            followed.add((BUDGET, record.key.namespace if self._namespaces else ALL))
         if pods_matter:
             followed.add((POD, record.key.namespace))
             if troubled:
                 # They tell whether a pod in trouble is of the current template.
                 beside = record.workload.beside if record.workload else ()
                 followed |= {(kind, record.key.namespace) for kind in beside}
-        self._depend(record.key, dependencies(record, target, primary))
+        self._depend(record.key, dependencies(record, target, primary, label))
         self.following.follow(record.key, wanted, followed)
 
     def _in_trouble(self, record: CanaryRecord) -> bool:
@@ -261,9 +271,11 @@ class Tracker:
         if isinstance(record, ConfigRecord) and after is None:
             self.configs.forget(kind, namespace, name)
         changed = ObjectKey(kind=kind, namespace=namespace, name=name)
-        dependents = self._dependents.of(changed)
-        # The target's autoscaler is its owner's to change.
-        kept = isinstance(before, Packed) and (kind not in scaler_kinds() or before.of_tidegate)
+        keys = (changed,) if kind != BUDGET else places(self.caches, changed, before, after)
+        dependents = tuple(dict.fromkeys(each for key in keys for each in self._dependents.of(key)))
+        # The target's autoscaler, and its budget, are their owner's to change.
+        theirs = kind == BUDGET or kind in scaler_kinds()
+        kept = isinstance(before, Packed) and (not theirs or before.of_tidegate)
         if dependents and isinstance(before, Packed) and kept:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:

@@ -60,6 +60,14 @@ class EnsureAutoscaler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureBudgets:
+    """The primary has a PodDisruptionBudget for each of the target's, and no other of ours."""
+
+    left: frozenset[str] = frozenset()
+    """The objects, as kind/name, that are left for now as someone else changed them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PauseAutoscaler:
     """The target's autoscaler keeps the target at this many replicas; without a number it scales."""
 
@@ -138,6 +146,7 @@ Action = (
     | EnsurePrimary
     | EnsureServices
     | EnsureAutoscaler
+    | EnsureBudgets
     | PauseAutoscaler
     | RemoveAutoscaler
     | RouteTraffic

@@ -7,6 +7,7 @@ from canary.core.actions import (
     Action,
     ClearCommands,
     EnsureAutoscaler,
+    EnsureBudgets,
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
@@ -103,6 +104,8 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
         # It neither undoes what the primary begins with, nor puts to sleep what has no traffic yet.
         held = not switching or situation.facts.primary_rests
         yield EnsureAutoscaler(minimum=_replicas(situation) if held else 0)
+    if situation.facts.budgeted:
+        yield EnsureBudgets()
     if situation.primary_smaller and not switching:
         yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
@@ -134,6 +137,8 @@ def _while_served(situation: Situation) -> Iterator[Action]:
         yield EnsureAutoscaler(minimum=minimum, left=left)
     if former := former_autoscaler(situation):
         yield RemoveAutoscaler(name=former)
+    if situation.facts.budgeted:
+        yield EnsureBudgets(left=left)
     yield from _hold_size(situation)
     yield from _scale(situation)
     yield from to_give_back(situation)

@@ -295,6 +295,8 @@ class Facts:
     """Nor does its kind: the CRD is not installed."""
     autoscaler_left: bool = False
     """The primary still has a copy of the autoscaler that the status names."""
+    budgeted: bool = False
+    """A PodDisruptionBudget covers the target's pods, or the primary has one that goes with none."""
     taken: str = ""
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     provider: str = ""

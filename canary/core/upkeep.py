@@ -10,7 +10,7 @@ against each other as fast as they can. A weight that is decided meanwhile is wr
 
 from datetime import datetime, timedelta
 
-from canary.api.kinds import AUTOSCALER, SERVICE
+from canary.api.kinds import AUTOSCALER, BUDGET, SERVICE
 from canary.api.status import Repair, Severity
 from canary.core import waits as why
 from canary.core.drift import EPISODE
@@ -26,6 +26,7 @@ REPAIRS_KEPT = 8
 _CHANGED = {
     SERVICE.kind: "ServiceChanged",
     AUTOSCALER.kind: "AutoscalerChanged",
+    BUDGET.kind: "BudgetChanged",
 }
 
 

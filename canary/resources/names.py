@@ -91,9 +91,16 @@ def shared_selector(
 
 def pod_label(workload: Manifest, key: str) -> str | None:
     """Read a label of the pods that a workload makes."""
-    labels = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    value = labels.get(key)
+    value = pod_labels(workload).get(key)
     return None if value is None else str(value)
+
+
+def pod_labels(workload: Manifest) -> Mapping[str, str]:
+    """Read the labels of the pods that a workload makes."""
+    labels: Mapping[str, str] = (workload["spec"]["template"].get("metadata") or {}).get(
+        "labels"
+    ) or {}
+    return labels
 
 
 def _match_labels(workload: Manifest) -> dict[str, str]:

@@ -38,7 +38,9 @@ def primary(
     """
     prefixes = tuple(include_label_prefixes)
     marks = {REVISION: revision}
-    selector = _existing_selector(existing) or _renamed(target["spec"]["selector"], selector_label)
+    selector = _existing_selector(existing) or primary_selector(
+        target["spec"]["selector"], selector_label
+    )
     template = _template(target["spec"]["template"], selector_label, configs)
     metadata = template.setdefault("metadata", {})
     metadata["labels"] = {
@@ -76,7 +78,7 @@ def _template(template: Manifest, label: SelectorLabel, configs: Mapping[str, st
     renamed["metadata"] = kept | ({"labels": copied(kept["labels"])} if "labels" in kept else {})
     for term in _pod_selectors(renamed.get("spec") or {}):
         if term.get("labelSelector"):
-            term["labelSelector"] = _renamed(term["labelSelector"], label)
+            term["labelSelector"] = primary_selector(term["labelSelector"], label)
     return renamed
 
 
@@ -91,7 +93,7 @@ def _pod_selectors(spec: Manifest) -> Iterator[Manifest]:
             yield weighted["podAffinityTerm"]
 
 
-def _renamed(selector: Manifest, label: SelectorLabel) -> Manifest:
+def primary_selector(selector: Manifest, label: SelectorLabel) -> Manifest:
     """Copy a label selector, with the primary's value in place of the target's."""
     renamed: dict[str, Any] = deepcopy(selector)
     labels = renamed.get("matchLabels") or {}

@@ -1,5 +1,6 @@
-"""Autoscalers: none is fought for a number of replicas, and none is left without its target."""
+"""Autoscalers are not fought for replicas, nor left without their target; budgets have twins."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,13 +8,14 @@ import pytest
 from canary.api.status import CanaryStatus, Phase
 from canary.core.actions import (
     EnsureAutoscaler,
+    EnsureBudgets,
     HoldFinalizer,
     PauseAutoscaler,
     RemoveAutoscaler,
     ScalePrimary,
     ScaleTarget,
 )
-from canary.core.facts import Facts, Revision, Trouble, Workload
+from canary.core.facts import Drift, Facts, Revision, Trouble, Workload
 from canary.core.situation import Decision
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, reason, up
@@ -148,3 +150,25 @@ class TestDeletion:
         named = a_status(autoscaler="ScaledObject/former")
         facts = some_facts(deleting=True, autoscaler_left=True)
         assert decided(spec, named, facts, at(0)).actions == (HoldFinalizer(present=False),)
+
+
+class TestBudgets:
+    def test_the_primary_has_its_own_from_the_beginning_and_while_it_serves(self):
+        fresh = some_facts(primary=a_primary(), routed=None, budgeted=True)
+        assert EnsureBudgets() in decided(a_spec(), CanaryStatus(), fresh, at(0)).actions
+        rest = some_facts(budgeted=True)
+        assert EnsureBudgets() in decided(a_spec(), a_status(), rest, at(0)).actions
+        assert EnsureBudgets() in decided(a_spec(), in_run(20), up(budgeted=True), at(60)).actions
+
+    def test_one_that_someone_keeps_changing_is_left_alone_for_a_while(self):
+        name = "PodDisruptionBudget/podinfo-primary"
+        edited = Drift(
+            kind="PodDisruptionBudget", name="podinfo-primary", fields=("spec",), version="1"
+        )
+        first = decided(a_spec(), a_status(), some_facts(budgeted=True, drifts=(edited,)), at(0))
+        assert [each.reason for each in first.status.notices] == ["BudgetChanged"]
+        assert EnsureBudgets() in first.actions
+        again = replace(edited, version="2")
+        facts = some_facts(budgeted=True, drifts=(again,))
+        left = decided(a_spec(), first.status, facts, at(1))
+        assert EnsureBudgets(left=frozenset({name})) in left.actions

@@ -111,6 +111,7 @@ KEPT: Mapping[Right, str] = {
             Right("tidegate.dev", "canaries", "get"),
             Right("", "services", "get"),
             Right("autoscaling", "horizontalpodautoscalers", "get"),
+            Right("policy", "poddisruptionbudgets", "get"),
             Right("networking.istio.io", "virtualservices", "get"),
             Right("networking.istio.io", "destinationrules", "get"),
             Right("gateway.networking.k8s.io", "httproutes", "get"),

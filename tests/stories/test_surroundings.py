@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
+from canary.api.kinds import AUTOSCALER, BUDGET, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
 from canary.demo.manifests import APP, ROUTERS
@@ -91,6 +91,17 @@ async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: Wor
         },
         AUTOSCALER,
     )
+    # And a budget of disruptions
+    selector = {"matchLabels": {"app": APP}}
+    await world.create(
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": APP, "namespace": world.namespace},
+            "spec": {"selector": selector, "minAvailable": 1},
+        },
+        BUDGET,
+    )
     await world.create_app("1.0")
     await world.start_controller()
     autoscaler = {
@@ -109,6 +120,19 @@ async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: Wor
         await world.release("2.0")
         await world.until_phase("Succeeded", seconds=120)
     await then_at_rest(world, "2.0")
+    # And its budget follows that of the app
+    for amount in ("50%", "40%"):
+        await world.patch(BUDGET, APP, {"spec": {"minAvailable": amount}})
+        await world.until(lambda amount=amount: budget_is(world, amount), f"it has {amount}")
+    await world.api.delete(BUDGET, world.namespace, APP)
+    await world.until(lambda: budget_is(world, None), "it goes with that of the app")
+
+
+async def budget_is(world: World, amount: str | None) -> bool:
+    """Tell whether the primary's budget has an amount, or is not there."""
+    budget = await world.read(BUDGET, f"{APP}-primary")
+    found = budget["spec"]["minAvailable"] if budget else None
+    return bool(found == amount)
 
 
 async def test_the_end_of_a_run_is_told_to_whom_an_alert_provider_names(

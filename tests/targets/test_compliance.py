@@ -144,6 +144,32 @@ def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     assert target.counts(primary).replicas > 0
 
 
+@with_pods
+def test_the_pods_of_its_primary_spread_and_avoid_each_other_as_those_of_the_target_do(kind: str):
+    def spread(value: str) -> Manifest:
+        selector = {"matchLabels": {"app": value}, "matchExpressions": [_among(value)]}
+        term = {"topologyKey": "zone", "labelSelector": selector}
+        rules = {
+            "requiredDuringSchedulingIgnoredDuringExecution": [term],
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 1, "podAffinityTerm": term}
+            ],
+        }
+        return {
+            "affinity": {"podAffinity": rules, "podAntiAffinity": rules},
+            "topologySpreadConstraints": [{"maxSkew": 1, **term}],
+        }
+
+    source = deepcopy(case(kind).written)
+    source["spec"]["template"]["spec"] |= spread("podinfo")
+    written = target_for(kind).written(promoted(kind, source))["spec"]
+    assert {key: written[key] for key in spread("")} == spread("podinfo-primary")
+
+
+def _among(value: str) -> Manifest:
+    return {"key": "app", "operator": "In", "values": ["other", value]}
+
+
 @of_every_kind
 def test_a_primary_that_is_rendered_again_is_the_same(kind: str):
     once = promoted(kind, case(kind).written, replicas=3)

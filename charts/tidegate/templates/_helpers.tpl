@@ -78,6 +78,10 @@ what was asked.
   {{- end }}
   verbs: [get]
 {{- end }}
+# The primary gets a twin of each PodDisruptionBudget of its target.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, update, delete]
 # Autoscalers; a parked target's is paused where its kind can be.
 {{ toYaml $rights.scalers }}
 - apiGroups: [""]
