@@ -60,6 +60,8 @@ class UpdateStrategy:
     """All pods end before the first new one begins."""
     max_unavailable: Amount = Amount(25, percent=True)
     max_surge: Amount = Amount(25, percent=True)
+    at_once: bool = False
+    """There is no pod to replace: a change holds as soon as it is written."""
     rounds_up: bool = False
     """Whether a percentage that may be unavailable is rounded up."""
 

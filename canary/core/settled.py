@@ -51,4 +51,6 @@ def _awaits_analysis(situation: Situation) -> bool:
 def _will_roll(situation: Situation) -> bool:
     """Tell whether the primary is still to be given the revision, so that its pods are replaced."""
     primary = situation.facts.primary
-    return primary is not None and primary.revision != situation.status.last_applied_spec
+    if primary is None or primary.strategy.at_once:
+        return False
+    return primary.revision != situation.status.last_applied_spec

@@ -39,7 +39,7 @@ _COPIED = (
     "trafficDistribution",
 )
 _ALWAYS_READY = Counts(replicas=1, total=1, updated=1, available=1)
-_REPLACED_AT_ONCE = UpdateStrategy(max_unavailable=Amount(0), max_surge=Amount(1))
+_AT_ONCE = UpdateStrategy(at_once=True, max_unavailable=Amount(0), max_surge=Amount(1))
 
 
 class ServiceTarget(TargetDefaults):
@@ -57,7 +57,7 @@ class ServiceTarget(TargetDefaults):
 
     def strategy(self, manifest: Manifest) -> UpdateStrategy:  # noqa: ARG002 - of the protocol
         """Say that it changes at once, and leads somewhere at any moment."""
-        return _REPLACED_AT_ONCE
+        return _AT_ONCE
 
     def rollout(self, manifest: Manifest) -> str:  # noqa: ARG002 - of the protocol
         """Give nothing: a Service has no rollouts."""

@@ -4,7 +4,7 @@ import pytest
 
 from canary.api.status import Hold, Notice, Phase, Severity, Stage
 from canary.core import waits as why
-from canary.core.facts import Command, Facts, Revision
+from canary.core.facts import Command, Facts, Revision, UpdateStrategy
 from tests.builders import NEW, T0, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
 
@@ -29,6 +29,14 @@ def test_a_primary_that_gets_its_revision_is_waited_for():
     promoting = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
     assert promoting.status.stage.name is Stage.UPDATING
     assert promoting.settled
+
+
+def test_a_primary_without_pods_has_its_revision_at_once():
+    primary = a_primary(strategy=UpdateStrategy(at_once=True))
+    before = a_status(Phase.PROGRESSING, weight=60)
+    promoting = decided(a_spec(), before, up(primary=primary), at(60))
+    assert promoting.status.stage.name is Stage.UPDATING
+    assert not promoting.settled
 
 
 def test_a_notice_that_is_forgotten_allows_nothing():
