@@ -26,8 +26,8 @@ from canary.objects.ownership import (
     owners,
 )
 from canary.resources.configs import ConfigReference, references
-from canary.resources.names import pod_labels
 from canary.resources.revision import HASHING, Hashing
+from canary.resources.services import services_outline
 from canary.targets import Target
 
 
@@ -226,7 +226,7 @@ class WorkloadReader:
                 references=references(template),
                 changed_by=_changed_by(metadata),
                 strategy=self._target.strategy(manifest),
-                services=b"" if self._target.serves else _services_outline(manifest),
+                services=b"" if self._target.serves else packed(services_outline(manifest)),
             )
             if uid:
                 self._outlines.keep(uid, (generation,), known)
@@ -272,18 +272,6 @@ def _last_writer(metadata: Mapping[str, Any]) -> str:
     ours = written.pop(MANAGER, "")
     time, manager = max(((time, manager) for manager, time in written.items()), default=("", ""))
     return intern(manager) if time >= ours else ""
-
-
-def _services_outline(workload: Manifest) -> bytes:
-    spec = workload["spec"]
-    containers = [
-        {"name": container["name"], "ports": container.get("ports") or []}
-        for container in spec["template"]["spec"].get("containers") or ()
-    ]
-    template: Manifest = {"spec": {"containers": containers}}
-    if labels := pod_labels(workload):
-        template["metadata"] = {"labels": labels}
-    return packed({"spec": {"selector": spec.get("selector") or {}, "template": template}})
 
 
 def config_record(manifest: Manifest) -> ConfigRecord:

@@ -23,19 +23,18 @@ from canary.controller.canaries import (
     KnownCanary,
     canary_kind,
 )
-from canary.controller.configs import KINDS, ConfigReader
+from canary.controller.configs import ConfigReader
 from canary.controller.dependents import Dependents, dependencies, needs
 from canary.controller.following import Following
 from canary.controller.former import former_routes, formers
+from canary.controller.kept import register_kept
 from canary.controller.memo import Memo
-from canary.controller.pods import MemberRecord, PodRecord, member_record, pod_record
+from canary.controller.pods import MemberRecord, PodRecord
 from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
     Packed,
-    WorkloadReader,
     WorkloadRecord,
-    config_record,
     pack,
 )
 from canary.controller.store import Store
@@ -46,12 +45,10 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.controller.workloads import matters
-from canary.resources.budgets import label_places
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
 from canary.scalers import scaler_kinds
-from canary.targets import TARGETS, target_for
 
 
 class Tracker:
@@ -102,20 +99,7 @@ class Tracker:
             register(canary_kind(group), self._reader.keep, owners=lambda each: each.held_service)
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
-        targets = [target_for(name) for name in TARGETS.names()]
-        for target in targets:
-            if not target.serves:
-                register(target.kind, WorkloadReader(target, self._hashing).read)
-            for kind in target.beside:
-                register(
-                    kind, partial(member_record, targets), owners=lambda record: (record.workload,)
-                )
-        register(POD, partial(pod_record, targets), owners=lambda record: (record.workload,))
-        for kind in KINDS.values():
-            register(kind, config_record, metadata_only=True, owners=lambda record: record.copy_of)
-        for kind in (SERVICE, *scaler_kinds()):
-            register(kind, pack)
-        register(BUDGET, pack, owners=lambda packed: label_places(packed.manifest))
+        register_kept(self.caches, self._hashing)
         for kind in self._canary_kinds():
             for namespace in self._namespaces or (ALL,):
                 self.caches.require(kind, namespace)

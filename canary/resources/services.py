@@ -19,7 +19,7 @@ from canary.objects.adoption import original_spec, recorded_adoption
 from canary.objects.ownership import GITOPS_ANNOTATIONS, MANAGED_BY, owned, written_before
 from canary.objects.render import Render, fields
 from canary.objects.taking import adopted_as, made, released
-from canary.resources.names import Selectors
+from canary.resources.names import Selectors, pod_labels
 from canary.resources.ports import merged, port_key, to_original, with_node_ports
 
 #: `clusterIP` of a service without one.
@@ -59,6 +59,19 @@ def services(
     elif apex is Side.TARGET and found:
         rendered.append(_restored(canary, selectors, own_ports, found))
     return tuple(rendered)
+
+
+def services_outline(workload: Manifest) -> Manifest:
+    """Give the part of a workload that services are made from."""
+    spec = workload["spec"]
+    containers = [
+        {"name": container["name"], "ports": container.get("ports") or []}
+        for container in spec["template"]["spec"].get("containers") or ()
+    ]
+    template: Manifest = {"spec": {"containers": containers}}
+    if labels := pod_labels(workload):
+        template["metadata"] = {"labels": labels}
+    return {"spec": {"selector": spec.get("selector") or {}, "template": template}}
 
 
 def apex_service(
