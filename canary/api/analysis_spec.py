@@ -220,6 +220,10 @@ class Analysis(ApiModel):
         description="Pods that crash, or whose image cannot be pulled, roll back at once (fast) or "
         "when the progress deadline ends (deadline).",
     )
+    scale_down_delay: Annotated[timedelta, Span(timedelta(0))] = Field(
+        default=timedelta(0),
+        description="How long the canary keeps its pods after a run, whatever its end.",
+    )
     hold_timeout: Annotated[timedelta, Span(timedelta(seconds=1))] | None = Field(
         default=None,
         description="How long anything but a gate or a person may hold a run before it is rolled "

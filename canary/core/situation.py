@@ -454,15 +454,20 @@ class Situation:
 
     @property
     def drained(self) -> bool:
-        """Whether what was in flight when traffic last moved has had its time to end."""
+        """Whether the canary may lose its pods: what was in flight on it has had its time to end."""
         until = self.drained_at
         return until is None or self.now >= until
 
     @property
     def drained_at(self) -> datetime | None:
-        """When what was in flight when traffic last moved has had its time to end."""
-        moved = self.status.step_started_at
-        return None if moved is None else moved + self.facts.policy.drain
+        """When the canary may lose its pods; between runs not before `scaleDownDelay` is over."""
+        status, delay = self.status, self.spec.analysis.scale_down_delay
+        moved = status.step_started_at
+        drained = None if moved is None else moved + self.facts.policy.drain
+        ended = status.last_transition_time if status.phase in IDLE else None
+        if not delay or ended is None:
+            return drained
+        return max(ended + delay, drained or ended)
 
     @property
     def propagated(self) -> bool:

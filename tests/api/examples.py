@@ -199,6 +199,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "canaryReadyThreshold": 80,
         "onPodFailure": "deadline",
         "holdTimeout": "30m",
+        "scaleDownDelay": "15m",
         "canaryScale": {"percent": 50},
         "match": [{"headers": {"cookie": {"regex": "canary=always"}}}],
         "metrics": [

@@ -85,7 +85,13 @@ SPECS = (
     ),
     a_spec(analysis={"iterations": 2, "canaryScale": {"percent": 30}}),
     a_spec(skipAnalysis=True),
-    a_spec(analysis={"stepWeights": [1, 50, 100], "stepWeightPromotion": 40}),
+    a_spec(
+        analysis={
+            "stepWeights": [1, 50, 100],
+            "stepWeightPromotion": 40,
+            "scaleDownDelay": "5m",
+        }
+    ),
     a_spec(revertOnDeletion=False, progressDeadlineSeconds=60),
     a_spec(
         autoscalerRef={
