@@ -42,6 +42,7 @@ _ABILITIES = Abilities(
     others="an HTTPProxy matches on path, method, headers and query parameters",
     matches=True,
     mirrors=True,
+    entrance="the HTTPProxy that includes it",
 )
 
 

@@ -16,6 +16,7 @@ from canary.core.weights import FULL
 from canary.objects.places import Path
 from canary.objects.render import Lacking, Render, Restoration, fields
 from canary.routers import ClusterState, Objects
+from canary.routers.abilities import Abilities
 from canary.routers.defaults import RouterDefaults
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import part, quantity
@@ -41,6 +42,8 @@ _SHARED = (
 )
 _OWNS: tuple[Path, ...] = fields(*_ALONE, *_SHARED)
 
+_ABILITIES = Abilities(service=frozenset(), entrance="the Mapping")
+
 
 class EmissaryRouter(RouterDefaults):
     """Split traffic by the weight of a second Mapping."""
@@ -50,6 +53,10 @@ class EmissaryRouter(RouterDefaults):
 
     def __init__(self, _variant: str = "") -> None:
         """Make the router; its API has one version that every release serves."""
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """Weights alone."""
+        return _ABILITIES
 
     def objects(self, canary: Canary) -> Objects:
         """Name the user's Mapping, and the one beside it."""

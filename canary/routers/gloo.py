@@ -38,6 +38,7 @@ _ABILITIES = Abilities(
     others="a RouteTable matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,
+    entrance="the VirtualService",
 )
 
 

@@ -42,6 +42,7 @@ _ABILITIES = Abilities(
     others="a MeshHTTPRoute matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,
+    entrance="the mesh",
 )
 
 

@@ -4,6 +4,8 @@ from tests.case import RouterCase
 from tests.cases.routers.nginx import AB, ingress, reference
 from tests.routers.vocabulary import METADATA
 
+USERS = ingress("web", ingressClassName="haproxy")
+USERS["metadata"]["annotations"]["kubernetes.io/ingress.class"] = "haproxy"
 CANARYS = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -23,6 +25,6 @@ CASE = RouterCase(
         "Ingress": {"defaultBackend": {"service": {"name": "old", "port": {"number": 80}}}},
         "Service": {"ports": [{"port": 80}], "selector": {"app": "old"}},
     },
-    read=(ingress("web", ingressClassName="haproxy"), CANARYS),
+    read=(USERS, CANARYS),
     annotations=frozenset({"kubernetes.io/ingress.class", "haproxy.org/route-acl"}),
 )

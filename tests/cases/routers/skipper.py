@@ -6,6 +6,7 @@ from tests.routers.vocabulary import METADATA
 
 USERS = ingress("web", ingressClassName="skipper")
 USERS["metadata"]["annotations"] |= {
+    "kubernetes.io/ingress.class": "skipper",
     "zalando.org/skipper-filter": "compress()",
     "zalando.org/skipper-predicate": 'Host("app")',
 }
