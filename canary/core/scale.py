@@ -17,6 +17,7 @@ from canary.core.names import formers_reach_canary
 from canary.core.relief import still_serves
 from canary.core.shares import size_of_share
 from canary.core.situation import Situation
+from canary.core.traffic import Seen
 from canary.errors import SpecWarning
 
 _STEPS = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
@@ -29,7 +30,9 @@ def canary_size(situation: Situation) -> int | None:
     scales = scales_canary(situation)
     if not facts.by_replicas and not scales:
         return _whole_from_the_start(situation) if parked else None
-    keeps = scales or formers_reach_canary(situation)
+    # What serves all traffic loses no pod, even where its user gave it more than a step needs.
+    alone = situation.intended.spares_primary or (facts.routed or Seen()).spares_primary()
+    keeps = scales or alone or formers_reach_canary(situation)
     present = facts.target.replicas if facts.target and keeps else 0
     if still_serves(situation):
         return max(whole_size(situation), present)

@@ -245,6 +245,14 @@ class TestTheCanary:
         run.settle()
         assert (run.seen, run.target.replicas) == (Seen(weight=100), 4)
 
+    def test_loses_no_pod_that_its_user_gave_it_while_it_serves_alone(self) -> None:
+        run = Sharing()
+        run.look()
+        run.target = a_workload(replicas=6, total=6, updated=6, available=6)
+        run.primary = four(available=0)
+        run.settle()
+        assert (run.seen, run.target.replicas) == (Seen(weight=100), 6)
+
     def test_that_serves_after_its_run_for_want_of_the_primary_gets_more_pods(self) -> None:
         run = Sharing(
             status=a_status(Phase.FAILED, weight=100, primary_replicas=4),
