@@ -9,8 +9,8 @@ from canary.api.meta import GROUP
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.status import CanaryStatus, Names, Phase, Run, Weights
-from canary.core.facts import BrokenReference, Facts, Revision, Workload
-from canary.core.peers import Peer
+from canary.core.facts import BrokenReference, Dependency, Facts, Revision, Workload
+from canary.core.peers import CanaryName, Peer, Progress
 from canary.core.phases import RUNNING
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
@@ -136,6 +136,17 @@ def a_report(verdict: Verdict = Verdict.PASS, message: str = "as it should be") 
 def at(seconds: float) -> datetime:
     """Give a moment by its distance from the tests' beginning of time."""
     return T0 + timedelta(seconds=seconds)
+
+
+def a_progress(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> Progress:
+    """Build the progress of another Canary, by default at rest with all promoted."""
+    rest = phase in {Phase.INITIALIZED, Phase.SUCCEEDED}
+    return Progress(**({"phase": phase, "settled": rest, "passed_all": rest, "since": T0} | fields))
+
+
+def a_dependency(peer: Peer | None, name: str = "db") -> Dependency:
+    """Build a Canary that must have promoted first."""
+    return Dependency(CanaryName("test", name), peer)
 
 
 def a_peer(name: str = "other", **fields: Any) -> Peer:

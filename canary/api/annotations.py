@@ -21,6 +21,8 @@ ACCEPT_RISK = f"{PREFIX}accept-risk"
 
 #: On a ConfigMap or Secret: `disabled` leaves it to both sides as it is.
 TRACKING = (f"{PREFIX}config-tracking", "flagger.app/config-tracking")
+#: On a target: the release that its revision belongs to, the same on all targets of the release.
+RELEASE = f"{PREFIX}release"
 #: On a Secret: the addresses that it may be sent to, separated by commas.
 SEND_TO = f"{PREFIX}send-to"
 

@@ -21,7 +21,8 @@ from canary.api.fields import (
     Url,
     Whole,
 )
-from canary.api.meta import ApiModel, ObjectMeta
+from canary.api.meta import ApiModel, NamespacedReference, ObjectMeta
+from canary.api.ordering import CanaryGroup
 from canary.api.rules import (
     APEX_FITS,
     DELETION_IS_SAID_ONCE,
@@ -195,6 +196,16 @@ class CanarySpec(ApiModel):
     )
     suspend: Flag = Field(
         default=False, description="Whether the Canary is left as it is, weights included."
+    )
+    depends_on: tuple[NamespacedReference, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Canaries that must have promoted their new revisions before a run starts.",
+    )
+    group: CanaryGroup | None = Field(
+        default=None,
+        description="The Canaries that take their steps together, where their targets carry the "
+        "same tidegate.dev/release.",
     )
     service: Service = Field(
         default_factory=lambda: Service(port=80),

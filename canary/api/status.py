@@ -40,6 +40,10 @@ class Phase(StrEnum):
     TERMINATING = "Terminating"
 
 
+INVALID_STATE = "Invalid"
+"""What stands in `state` instead of the phase where the spec cannot be acted on."""
+
+
 class Stage(StrEnum):
     """How far a phase has come; `core/phases.py` says which stages a phase has."""
 
@@ -63,6 +67,7 @@ class Stage(StrEnum):
     RELEASING = "Releasing"
     PAUSED = "Paused"
     SUSPENDED = "Suspended"
+    WITHHELD = "Withheld"
 
 
 class Outcome(StrEnum):
@@ -241,6 +246,9 @@ class Wait(StatusModel):
     deadline: Moment | None = Field(
         default=None, description="When the wait ends by itself, with the run's failure."
     )
+    until: Moment | None = Field(
+        default=None, description="When time alone may end the wait well; absent where none does."
+    )
     told: bool = Field(default=False, description="Whether an event was recorded for it.")
 
 
@@ -341,6 +349,12 @@ class Run(StatusModel):
         ge=1,
         description="The step that the run goes on with, without further analysis, as soon as it "
         "may; one more than there are steps is the promotion.",
+    )
+    passed_step: int | None = Field(
+        default=None,
+        ge=0,
+        description="The step after which the run waits for its group, 0 for a canary that is "
+        "ready; absent while it has not waited for one.",
     )
     step_weight: int | None = Field(
         default=None,
@@ -589,6 +603,11 @@ class CanaryStatus(StatusModel):
         default="", description="The revision that is being, or was last, analysed."
     )
     last_promoted_spec: str = Field(default="", description="The revision that was last promoted.")
+    release: Word = Field(
+        default="",
+        description="The target's annotation tidegate.dev/release, as it was on the revision in "
+        "lastAppliedSpec.",
+    )
     images: ImagesText = Field(
         default="",
         description="What people read: the promoted images, and those of a revision that is, or "

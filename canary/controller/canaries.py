@@ -14,7 +14,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
-from canary.core.peers import Peer
+from canary.core.peers import CanaryName, Peer, Progress
 from canary.errors import Problem, SpecWarning
 from canary.resources.names import primary_name
 from canary.routers import Router
@@ -84,6 +84,7 @@ class CanaryObject:
             target=target,
             services=self._services(service),
             held=self.held,
+            progress=Progress.of(self.status),
         )
 
     def _services(self, service: str) -> tuple[str, ...]:
@@ -154,8 +155,16 @@ class CanaryRecord(CanaryObject):
     @property
     def peer(self) -> Peer:
         """The Canary as others see it."""
-        kind = self.canary.spec.target_ref.kind
-        return self._as_peer(kind=kind, target=self.target, service=self.service)
+        spec = self.canary.spec
+        peer = self._as_peer(kind=spec.target_ref.kind, target=self.target, service=self.service)
+        return replace(
+            peer,
+            depends_on=tuple(
+                CanaryName(each.namespace or self.key.namespace, each.name)
+                for each in spec.depends_on
+            ),
+            member_of=spec.group.name if spec.group else "",
+        )
 
     @property
     def services(self) -> tuple[str, ...]:

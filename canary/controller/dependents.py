@@ -6,17 +6,26 @@ How they are followed, and who is woken, belongs to `tracker.py`.
 from collections.abc import Iterable, Iterator
 
 from canary.api.kinds import SERVICE, Kind, ObjectKey
+from canary.api.meta import GROUP, PEER_GROUP
 from canary.controller.budgets import budget_places
-from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryRecord, canary_kind
 from canary.controller.configs import KINDS
 from canary.controller.former import former_routes
 from canary.controller.records import WorkloadRecord
 from canary.controller.templates import templates_of
+from canary.core.peers import Peer
 from canary.resources.configs import ConfigKind, ConfigReference
 from canary.resources.names import SelectorLabel
 
 Needed = tuple[Kind, str]
 """A kind, and the namespace that its objects are needed of."""
+
+
+_GROUPS = {
+    group: Kind(group=group, versions=(), kind="CanaryGroup", plural="canary groups")
+    for group in (GROUP, PEER_GROUP)
+}
+"""What the members of a group have in common; there is no object of it."""
 
 
 class Dependents:
@@ -81,10 +90,27 @@ def dependencies(
         yield from record.router.objects(canary).all
     yield from former_routes(record)
     yield from templates_of(record)
+    yield from relations(record.key, record.peer)
     for reference in _references(target, primary):
         yield ObjectKey(kind=KINDS[reference.kind], namespace=namespace, name=reference.name)
     if label is not None:
         yield from budget_places(label, namespace)
+
+
+def relations(key: CanaryKey, peer: Peer) -> Iterator[ObjectKey]:
+    """Name the Canaries that one waits for, and the group by which its members find each other."""
+    for place in peer.depends_on:
+        yield ObjectKey(kind=canary_kind(key.group), namespace=place.namespace, name=place.name)
+    if of_group := group_key(key, peer):
+        yield of_group
+
+
+def group_key(key: CanaryKey, peer: Peer) -> ObjectKey | None:
+    """Give what the members of a Canary's group find each other by; None without a group."""
+    if not peer.member_of:
+        return None
+    kind = _GROUPS[key.group]
+    return ObjectKey(kind=kind, namespace=key.namespace, name=peer.member_of)
 
 
 def needs(
@@ -100,6 +126,8 @@ def needs(
     if record.target_kind is not None:
         yield record.target_kind, namespace
     yield SERVICE, namespace
+    if canary.spec.group is not None:
+        yield canary_kind(record.key.group), namespace
     for key in record.autoscalers:
         yield key.kind, namespace
     for key in record.router.objects(canary).all if record.router else ():

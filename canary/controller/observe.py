@@ -7,7 +7,9 @@ and the workloads while they can't be followed: a run must not fail, or go on, b
 from collections.abc import Mapping
 from datetime import datetime
 
+from canary.api.annotations import RELEASE
 from canary.api.kinds import ObjectKey
+from canary.api.shown import shown
 from canary.cluster.cache import CacheSet
 from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
@@ -22,9 +24,10 @@ from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.controller.workloads import as_fact
-from canary.core.facts import Facts, Outage, Policy, Revision, Workload
+from canary.core.facts import Dependency, Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
 from canary.core.peers import Peer
+from canary.errors import SpecWarning
 from canary.resources.revision import Hashing
 
 
@@ -66,6 +69,8 @@ class Observer:
         obstacle: str,
         unseen: str = "",
         others: tuple[Peer, ...] = (),
+        dependencies: tuple[Dependency, ...] = (),
+        members: tuple[Peer, ...] = (),
         outages: tuple[Outage, ...] = (),
         away_since: datetime | None = None,
     ) -> Facts:
@@ -114,7 +119,7 @@ class Observer:
             refusal=self._store.refusal(record),
             problems=record.problems,
             unguided=record.unguided,
-            warnings=record.warnings,
+            warnings=(*record.warnings, *_ungrouped(record, target)),
             restored=record.deleting and not obstacle and self._renderer.restored(record, target),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
@@ -131,6 +136,8 @@ class Observer:
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
             others=others,
+            dependencies=dependencies,
+            members=members,
             survey=await self._surroundings.survey(record),
             references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,
@@ -174,3 +181,12 @@ class Observer:
         if record.scaler is None or manifest is None:
             return None, False
         return record.scaler.minimum(manifest), record.scaler.rests(manifest)
+
+
+def _ungrouped(record: CanaryRecord, target: WorkloadRecord | None) -> tuple[SpecWarning, ...]:
+    """Say that a group has no effect without a release."""
+    group = record.canary.spec.group
+    if group is None or target is None or target.release:
+        return ()
+    effect = f"no effect: {target.kind.kind} {target.name} has no annotation {RELEASE}"
+    return (SpecWarning("spec.group.name", shown(group.name), effect),)

@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from analysis.errors import Busy
 from canary.api.status import Phase
@@ -25,7 +26,7 @@ from canary.controller.queue import WorkQueue
 from canary.controller.tracker import Tracker
 from canary.core.decide import decide, obstructed, refuse
 from canary.core.needs import Need
-from canary.core.peers import Peer, rivalry
+from canary.core.peers import Peer, cyclic, rivalry
 from canary.core.phases import RUNNING
 from canary.core.situation import Decision, Question
 from canary.errors import CanaryError, Conflict, Problem, Unreachable
@@ -100,7 +101,7 @@ class Reconciler:
             await self._carry_out(record, self._refuse(record, record.problems))
             return
         others = tuple(other.peer for other in self._tracker.others(record))
-        claimed = () if record.problems else rivalry(record.peer, others)
+        claimed = () if record.problems else self._claimed(record, others)
         if not (record.problems or claimed or record.deleting):
             claimed = await self._tracker.store.dropped(record)
         if claimed and record.status.phase in RUNNING and not record.deleting:
@@ -112,6 +113,12 @@ class Reconciler:
         elif outcome is not None:
             self._ask(record, outcome.need)
             await self._applier.apply(record, outcome.meanwhile)
+
+    def _claimed(self, record: CanaryRecord, others: tuple[Peer, ...]) -> tuple[Problem, ...]:
+        """Say what of a sound spec other Canaries make impossible."""
+        peer = record.peer
+        rivals = rivalry(peer, others)
+        return rivals or cyclic(peer, partial(self._tracker.relations.peer, record.key.group))
 
     async def close(self) -> None:
         """Let go of what is being asked; it is asked again, under the same key, by who is next."""
@@ -174,6 +181,8 @@ class Reconciler:
             obstacle=obstacle or self._obstacles.get(key, ""),
             unseen=unseen,
             others=others,
+            dependencies=self._tracker.relations.dependencies(record),
+            members=self._tracker.relations.members(record),
             outages=self._outages.outages(sources),
             away_since=self._outages.away_since(sources),
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from canary.api.annotations import REVISION
+from canary.api.annotations import RELEASE, REVISION
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
 from canary.core.facts import Image, UpdateStrategy
@@ -76,7 +76,7 @@ class WorkloadRecord:
     template: str
     """Digest of the pod template."""
     images: tuple[Image, ...]
-    """The images of the pod template, in its order."""
+    release: str
     rollout: str
     """Its newest rollout."""
     references: tuple[ConfigReference, ...]
@@ -89,7 +89,6 @@ class WorkloadRecord:
     canaries: tuple[CanaryOwner, ...]
     """The Canaries among its owners."""
     leaving: bool
-    """Whether it is being deleted."""
     outline: bytes
     """What services are made from, as JSON: the selector, the labels of its pods, their ports.
 
@@ -203,6 +202,7 @@ class WorkloadReader:
             revision=revision,
             template=outline.template,
             images=outline.images,
+            release=intern(str(annotations.get(RELEASE, ""))),
             rollout=self._target.rollout(manifest),
             references=outline.references,
             changed_by=outline.changed_by,

@@ -164,6 +164,10 @@ def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
         (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
         for index, alert in enumerate(analysis.alerts)
     ]
+    references += [
+        (f"spec.dependsOn[{index}].namespace", each)
+        for index, each in enumerate(canary.spec.depends_on)
+    ]
     for field, reference in references:
         if reference is not None and reference.namespace not in {None, own}:
             remedy = (

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from canary.api.kinds import POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.status import WORD_BYTES, clip
 from canary.cluster.cache import CacheSet
 from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
@@ -49,6 +50,14 @@ class Store:
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up what has the name of a Canary's primary, whatever owns it."""
         return self._workload(record, record.canary.spec.primary_name)
+
+    def release(self, known: KnownCanary) -> str:
+        """Tell which release the target of a Canary carries now; empty where none, or unknown."""
+        kind, peer = known.target_kind, known.peer
+        if kind is None or not peer.target:
+            return ""
+        found = self._caches.get(kind, known.key.namespace, peer.target)
+        return clip(found.release, WORD_BYTES) if isinstance(found, WorkloadRecord) else ""
 
     def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
         if record.target_kind is None or not name:

@@ -37,6 +37,7 @@ from canary.controller.records import (
     WorkloadRecord,
     pack,
 )
+from canary.controller.relations import Relations
 from canary.controller.store import Store
 from canary.controller.templates import (
     alert_provider_kind,
@@ -88,6 +89,7 @@ class Tracker:
         self._selector_labels = selector_labels
         self._wake = wake
         self._dependents = Dependents()
+        self.relations = Relations(self._dependents, self.store, self._known)
         self._pods_matter: set[CanaryKey] = set()
         self._tracked: Memo[bool] = Memo()
         """Who is followed for already, and by what that was judged."""
@@ -203,7 +205,11 @@ class Tracker:
                 self.caches.register(kind, partial(pack, refusal=router.refusal))
         wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
-        followed = {(kind, place if self._namespaces else ALL) for kind, place in namespaced}
+        followed = {
+            (kind, place if self._namespaces else ALL)
+            for kind, place in namespaced
+            if kind not in self._canary_kinds()  # they are followed for all
+        }
         label = side_label(target, self._selector_labels)
         if label is not None:
             # It may have budgets; a controller that may not read them goes on without.
@@ -274,17 +280,19 @@ class Tracker:
 
     def _on_canary(self, known: KnownCanary, before: object, *, gone: bool) -> None:
         was = before if isinstance(before, KnownCanary) else None
-        others = self.others(was) if was is not None else []
+        others = [other.key for other in self.others(was)] if was is not None else []
+        others += self.relations.of(was) if was is not None else ()
         if gone:
             self._forget(known)
         else:
             if was is not None and was.uid != known.uid:
                 self._reader.forget(was)
             self.track(self._reader.recall(known))
-            others += self.others(known)
+            others += [other.key for other in self.others(known)]
+            others += self.relations.of(known)
         if gone or was is None or was.peer != known.peer:
             for other in others:
-                self._wake(other.key)
+                self._wake(other)
         self._wake(known.key)
 
     def _on_standing(self, kind: Kind) -> None:

@@ -29,6 +29,7 @@ def as_fact(
         revision=found.revision,
         template=found.template,
         images=found.images,
+        release=found.release,
         written=written,
         changed_by=found.changed_by,
         strategy=found.strategy,

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from canary.api.people import WebhookType
 from canary.api.status import Phase
 from canary.core import waits as why
+from canary.core.asking import asked_again_at
 from canary.core.capacity import beyond_primary, size_at, sized, sized_at
 from canary.core.ending import roll_back
 from canary.core.hooks import GATES
-from canary.core.leave import leave, withhold
+from canary.core.leave import FLEET, RULES, leave, leave_of_fleet, withhold
 from canary.core.plan import Step
 from canary.core.promotion import promote
 from canary.core.shares import by_pods
@@ -39,6 +41,15 @@ def move_on(situation: Situation, step: Step | None) -> Turn:
         return _await_size(situation, step)
     short_of = beyond_primary(situation, step)
     return _await_primary(situation, short_of) if short_of else _advance(situation, step)
+
+
+def kept_by_fleet(situation: Situation) -> Situation | None:
+    """Wait where a rule of the fleet withholds the next step; None where none does."""
+    for wish in step_wishes(situation, situation.next_step):
+        answer = leave_of_fleet(wish, situation)
+        if isinstance(answer, Withheld):
+            return _stay(situation, wish, answer)
+    return None
 
 
 def _await_size(situation: Situation, step: Step) -> Situation:
@@ -82,6 +93,8 @@ def _stay(situation: Situation, wish: Wish, withheld: Withheld) -> Situation:
     """Wait for leave; with something to judge the analysis goes on meanwhile."""
     if judged(situation):
         withheld = replace(withheld, until=situation.now + situation.spec.analysis.interval)
+    elif RULES[withheld.reason].of_fleet:
+        withheld = replace(withheld, until=asked_again_at(situation, WebhookType.ROLLBACK))
     if wish is Wish.PROMOTE:
         situation = situation.end_holds(why.TRAFFIC_GATE).enter(Phase.WAITING_PROMOTION)
     return withhold(situation, withheld)
@@ -97,7 +110,7 @@ def _advance(situation: Situation, step: Step) -> Situation:
         starts = "" if joined is moved else "; the analysis starts"
         moved = joined.tell(reason, f"{_told(moved, step, before=before)}{starts}")
     moved = release(moved.with_run(analysis_passed=False, approvals=()))
-    moved = moved.end_holds(*GATES, why.PRIMARY_SHORT)
+    moved = moved.end_holds(*GATES, *FLEET, why.PRIMARY_SHORT)
     if not sized(moved, step.weight):
         moved = moved.note_hold(why.CANARY_NOT_READY)
     return moved.wait(why.ANALYSIS_DUE, f"the analysis {_where(step)}").look_again()

@@ -5,7 +5,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from canary.api.status import MESSAGE_BYTES, WORD_BYTES, CanaryStatus, Condition, Phase, clip
+from canary.api.status import (
+    INVALID_STATE,
+    MESSAGE_BYTES,
+    WORD_BYTES,
+    CanaryStatus,
+    Condition,
+    Phase,
+    clip,
+)
 from canary.core.facts import Facts
 from canary.core.phases import RUNNING
 from canary.core.preflight import open_risks
@@ -19,7 +27,7 @@ READY = "Ready"
 PROGRESSING = "Progressing"
 STALLED = "Stalled"
 PROMOTED = "Promoted"
-INVALID = "Invalid"
+INVALID = INVALID_STATE
 AT_RISK = "AtRisk"
 SPEC_WARNINGS = "SpecWarnings"
 

@@ -47,7 +47,7 @@ from canary.core.promotion import bring_up, finalising, update
 from canary.core.references import references_at, tell_references
 from canary.core.repair import repaired
 from canary.core.replan import replan
-from canary.core.revision import current_revision, note_images, note_place
+from canary.core.revision import current_revision, note_images, note_place, note_release
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.scale import warn_of_scale
 from canary.core.settled import settled
@@ -84,7 +84,7 @@ def decide(
 
 def _noted(situation: Situation) -> Situation:
     """Note what was found, and tell what is new of it."""
-    seen = note_autoscaler(note_template_in_time(note_images(note_survey(situation))))
+    seen = note_autoscaler(note_template_in_time(note_release(note_images(note_survey(situation)))))
     return tell_references(tell_warnings(tell_invalid(note_names(seen))))
 
 

@@ -14,7 +14,7 @@ from canary.api.analysis_spec import VerifyTraffic
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.core.needs import Need
-from canary.core.peers import Peer
+from canary.core.peers import CanaryName, Peer
 from canary.core.traffic import Seen
 from canary.errors import Problem, SpecWarning
 
@@ -108,6 +108,8 @@ class Workload:
     """Digest of the pod template."""
     images: tuple[Image, ...] = ()
     """The images of the pod template, in its order."""
+    release: str = ""
+    """The release that it says it belongs to."""
     written: str = ""
     """The same, as the API server answered our own last write; empty where that is not known."""
     changed_by: str = ""
@@ -242,6 +244,15 @@ class BrokenReference:
     problem: Problem
 
 
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A Canary that must have promoted first."""
+
+    name: CanaryName
+    peer: Peer | None
+    """None where there is no such Canary, or none that this controller follows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
@@ -311,6 +322,10 @@ class Facts:
     """What is left of the former names that the status remembers."""
     others: tuple[Peer, ...] = ()
     """The other Canaries that have, or ask for, this target or service."""
+    dependencies: tuple[Dependency, ...] = ()
+    """The Canaries that spec.dependsOn names."""
+    members: tuple[Peer, ...] = ()
+    """The other Canaries of its group."""
     drifts: tuple[Drift, ...] = ()
     """What others have changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None

@@ -8,9 +8,9 @@ A rollback, a cancellation and a deletion need no leave. Whether a canary, a rou
 ready is no question of leave: see `run.py`, `look.py` and `promotion.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
@@ -19,8 +19,11 @@ from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import asked_again_at
+from canary.core.dependency import ask_dependencies
 from canary.core.ending import roll_back
 from canary.core.gates import ask_gate, shut
+from canary.core.group import ask_group, show_passed
+from canary.core.hooks import GATES
 from canary.core.phases import IDLE
 from canary.core.plan import Gate
 from canary.core.references import unjudgeable
@@ -48,11 +51,23 @@ class LeaveRule:
     wait: Callable[[Situation, Withheld], Situation]
     """How the run waits, and what it says."""
     stops: Stop = Stop.STEP
+    of_fleet: bool = False
+    """Whether it lies outside of the run: it is asked before any hook is called, and a newer revision
+    asks for it again."""
 
 
 def leave(wish: Wish, situation: Situation) -> Leave:
     """Tell whether a run may do what it wishes, or ask what is missing to tell."""
-    for rule in RULES.values():
+    return _ask(wish, situation, RULES.values())
+
+
+def leave_of_fleet(wish: Wish, situation: Situation) -> Leave:
+    """Tell whether what lies outside of a run lets it do what it wishes."""
+    return _ask(wish, situation, [rule for rule in RULES.values() if rule.of_fleet])
+
+
+def _ask(wish: Wish, situation: Situation, rules: Iterable[LeaveRule]) -> Leave:
+    for rule in rules:
         if wish in rule.wishes:
             answer = rule.judge(situation)
             if not isinstance(answer, Granted):
@@ -150,16 +165,39 @@ def _wait(situation: Situation, withheld: Withheld) -> Situation:
     return held.look_again(withheld.until)
 
 
+def stand_by(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for a rule of the fleet. The gates are asked after it, so their clocks begin then.
+
+    It is given up after `holdTimeout` where that is written, and otherwise after a long time.
+    """
+    held = _wait(situation.end_holds(*GATES).note_hold(withheld.reason), withheld)
+    limit = situation.spec.analysis.hold_timeout or PATIENCE
+    waiting = held.await_leave(withheld.reason, withheld.message, limit, opens_at=withheld.opens_at)
+    if not waiting.overdue:
+        return waiting
+    return roll_back(waiting, withheld.reason, timed_out(withheld.message))
+
+
+def _stand_by_group(situation: Situation, withheld: Withheld) -> Situation:
+    return show_passed(stand_by(situation, withheld))
+
+
 def _due(situation: Situation) -> datetime:
     return situation.current_run.next_analysis_at or situation.now
 
 
 _ALL = frozenset(Wish)
 
+PATIENCE = timedelta(days=7)
+"""How long a run waits for a rule of the fleet, where `holdTimeout` is not written."""
+
 RULES: Mapping[str, LeaveRule] = MappingProxyType(
     {
         why.SUSPENDED: LeaveRule(wishes=_ALL, judge=_suspended, wait=_suspend, stops=Stop.ALL),
         why.PAUSED: LeaveRule(wishes=_ALL, judge=_paused, wait=_wait, stops=Stop.LOOKS),
+        why.DEPENDENCY: LeaveRule(
+            wishes=frozenset({Wish.START}), judge=ask_dependencies, wait=stand_by, of_fleet=True
+        ),
         why.ROLLOUT_GATE: LeaveRule(
             wishes=frozenset({Wish.START}), judge=partial(ask_gate, why.ROLLOUT_GATE), wait=shut
         ),
@@ -176,6 +214,15 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
         why.REFERENCE_BROKEN: LeaveRule(
             wishes=frozenset({Wish.START}), judge=judgeable, wait=_hold_start
         ),
+        why.GROUP: LeaveRule(
+            wishes=frozenset({Wish.JOIN}),
+            judge=ask_group,
+            wait=_stand_by_group,
+            of_fleet=True,
+        ),
     }
 )
 """What may withhold leave, by what the run then waits for, in the order in which it is asked."""
+
+FLEET = tuple(reason for reason, rule in RULES.items() if rule.of_fleet)
+"""What a run waits for at a rule of the fleet."""

@@ -8,7 +8,7 @@ from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Severity, Stage
 from canary.core import waits as why
-from canary.core.advance import UNREADY, judged, move_on, release, take_step
+from canary.core.advance import UNREADY, judged, kept_by_fleet, move_on, release, take_step
 from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
@@ -19,8 +19,11 @@ from canary.core.plan import Step
 from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.verified import counted_over, share_check
 
-_BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED, Stage.RETURNING})
+_BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED, Stage.RETURNING, Stage.WITHHELD})
 """Where a run may be between two looks; anything else is over when the canary is ready."""
+
+_HELD_BACK = frozenset({Stage.GATED, Stage.WITHHELD})
+"""Where leave is missing, which has a question of its own."""
 
 
 def look(situation: Situation) -> Turn:
@@ -29,7 +32,8 @@ def look(situation: Situation) -> Turn:
     run = situation.current_run
     if run.full_promotion or situation.skips_steps:
         return move_on(situation, None)
-    if (_opened_by_hand(situation) or _goes_on(situation)) and not _route_lags(situation):
+    opened = _opened_by_hand(situation) or _opened_by_fleet(situation)
+    if (opened or _goes_on(situation)) and not _route_lags(situation):
         return take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
     # Where pods decide the share, it comes with the last of them.
@@ -79,23 +83,38 @@ def _await_route(situation: Situation) -> Situation:
 
 def _opened_by_hand(situation: Situation) -> bool:
     """Tell whether a gate was opened at which nothing but the gate holds the run."""
-    run = situation.current_run
-    passed = run.analysis_passed or not judged(situation)
-    return passed and any(gate in run.approvals for gate in held_gates(situation.status).values())
+    approvals = situation.current_run.approvals
+    held = held_gates(situation.status).values()
+    return _passed(situation) and any(gate in approvals for gate in held)
+
+
+def _passed(situation: Situation) -> bool:
+    """Tell whether there is nothing to judge before the next step, or that has passed."""
+    return situation.current_run.analysis_passed or not judged(situation)
+
+
+def _opened_by_fleet(situation: Situation) -> bool:
+    """Tell whether a run that only a rule of the fleet has held has its leave by now."""
+    ready = situation.current_run.pre_rollout_passed and _passed(situation)
+    return situation.stage is Stage.WITHHELD and ready and kept_by_fleet(situation) is None
 
 
 def _goes_on(situation: Situation) -> bool:
-    """Tell whether the run goes on without another analysis; at a gate it is asked at each interval."""
+    """Tell whether the run goes on without another analysis; held back, it asks for leave first."""
     run = situation.current_run
     bound = run.next_step is not None and (situation.begun or run.pre_rollout_passed)
     short = beyond_primary(situation, situation.next_step)
-    return bound and situation.stage is not Stage.GATED and not short
+    return bound and situation.stage not in _HELD_BACK and not short
 
 
 def _look_now(situation: Situation) -> Turn:
     signal = signalled(situation)
     if signal is not None:
         return signal
+    kept = None if judged(situation) else kept_by_fleet(situation)
+    if kept is not None:
+        # No hook is called for a step that does not come.
+        return kept
     if not situation.current_run.pre_rollout_passed:
         return _first_look(situation)
     if not judged(situation):

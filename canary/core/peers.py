@@ -1,16 +1,73 @@
 """Peers: what a Canary knows of others, and which of them would undo its work.
 
-Two Canaries with one target, or one service, are rivals. Rule 1: a rival has what it is made under,
+What waits for others is in `dependency.py` and `group.py`. Two Canaries with one target, or one service, are rivals. Rule 1: a rival has what it is made under,
 whichever of the two is older; where neither has it yet, the older one gets it. Rule 2: one that is
 being deleted is waited for, until it has given back what it has.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from canary.api.canary import CanarySpec
-from canary.api.status import Names
+from canary.api.status import INVALID_STATE, CanaryStatus, Names, Phase, Stage
 from canary.errors import Problem
+
+_AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED})
+_BEYOND = _AT_REST | {Phase.PROMOTING, Phase.FINALISING}
+"""The phases of a Canary that has passed all its steps."""
+_UNSURE = frozenset({Stage.HELD, Stage.SUSPENDED})
+"""Stages at which a Canary at rest may have a new revision that it does not start."""
+
+
+class CanaryName(NamedTuple):
+    """How a Canary is named by another one."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a Canary has come, as others see it."""
+
+    phase: Phase = Phase.NEW
+    since: datetime | None = None
+    """Since when it is in this phase."""
+    release: str = ""
+    """The release of the revision that it tests, or tested last."""
+    settled: bool = False
+    """At rest, with all that is known of its target promoted."""
+    invalid: bool = False
+    """Its spec can't be acted on."""
+    passed: int = -1
+    """The step that it has passed, 0 where its canary is ready; -1 before that."""
+    passed_all: bool = False
+
+    @classmethod
+    def of(cls, status: CanaryStatus) -> "Progress":
+        """Read the progress of a Canary from its status."""
+        run, phase = status.run, status.phase
+        invalid = status.state == INVALID_STATE
+        at_rest = phase in _AT_REST and status.last_applied_spec == status.last_promoted_spec
+        unsure = status.stage is not None and status.stage.name in _UNSURE
+        passed = -1
+        if run is not None and phase in {Phase.PROGRESSING, Phase.WAITING_PROMOTION}:
+            waits = -1 if run.passed_step is None else run.passed_step
+            passed = max(waits, run.step - 1)
+        return cls(
+            phase=phase,
+            since=status.last_transition_time,
+            release=status.release,
+            settled=at_rest and not unsure and not invalid,
+            invalid=invalid,
+            passed=passed,
+            passed_all=phase in _BEYOND or 0 < status.steps <= passed,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +88,13 @@ class Peer:
     """The names of its apex services: of the spec, the one held, and former ones with a rest."""
     held: Names
     """The names that everything is made under; empty ones before anything is."""
+    progress: Progress = Progress()
+    coming: str = ""
+    """The release that its target carries now; empty where none, or where that is not known."""
+    depends_on: tuple[CanaryName, ...] = ()
+    """The Canaries that must have promoted before it starts."""
+    member_of: str = ""
+    """The name of its group; empty without one."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -46,6 +110,24 @@ class Peer:
         """The target that it is made for, by kind and name."""
         # A status of an earlier release does not name the kind.
         return self.held.kind or self.kind, self.held.target
+
+
+def cyclic(own: Peer, find: Callable[[CanaryName], Peer | None]) -> tuple[Problem, ...]:
+    """Say by which way a Canary depends on itself; nothing where it does not."""
+    here = CanaryName(own.namespace, own.name)
+    ways: list[tuple[CanaryName, ...]] = [(here, each) for each in own.depends_on]
+    seen: set[CanaryName] = set()
+    while ways:
+        way = ways.pop(0)
+        last = way[-1]
+        if last == here:
+            remedy = "no run of these Canaries could start: remove one of the dependencies"
+            return (Problem("spec.dependsOn", " → ".join(map(str, way)), remedy),)
+        if last not in seen:
+            seen.add(last)
+            found = find(last)
+            ways += [(*way, each) for each in (found.depends_on if found else ())]
+    return ()
 
 
 def leaving_rival(spec: CanarySpec, others: Iterable[Peer]) -> Peer | None:

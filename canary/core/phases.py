@@ -23,6 +23,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         ),
         Phase.PROGRESSING: frozenset(
             {
+                Phase.WAITING,
                 Phase.WAITING_PROMOTION,
                 Phase.PROMOTING,
                 Phase.SUCCEEDED,
@@ -32,6 +33,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         ),
         Phase.WAITING_PROMOTION: frozenset(
             {
+                Phase.WAITING,
                 Phase.PROGRESSING,
                 Phase.PROMOTING,
                 Phase.SUCCEEDED,
@@ -41,6 +43,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         ),
         Phase.PROMOTING: frozenset(
             {
+                Phase.WAITING,
                 Phase.PROGRESSING,
                 Phase.FINALISING,
                 Phase.SUCCEEDED,
@@ -107,7 +110,14 @@ _ANALYSIS = Stages(
         Stage.GATED,
         Stage.RETURNING,
     ),
-    aside=(Stage.REFUSED, Stage.UNGUIDED, Stage.OBSTRUCTED, Stage.PAUSED, Stage.SUSPENDED),
+    aside=(
+        Stage.REFUSED,
+        Stage.UNGUIDED,
+        Stage.OBSTRUCTED,
+        Stage.PAUSED,
+        Stage.SUSPENDED,
+        Stage.WITHHELD,
+    ),
 )
 
 STAGES: Mapping[Phase, Stages] = MappingProxyType(
@@ -126,7 +136,13 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
         Phase.INITIALIZED: Stages(path=_RELIEF, aside=_REST),
         Phase.WAITING: Stages(
             path=(Stage.GATED, Stage.HELD),
-            aside=(Stage.UNGUIDED, Stage.OBSTRUCTED, Stage.PAUSED, Stage.SUSPENDED),
+            aside=(
+                Stage.UNGUIDED,
+                Stage.OBSTRUCTED,
+                Stage.PAUSED,
+                Stage.SUSPENDED,
+                Stage.WITHHELD,
+            ),
         ),
         Phase.PROGRESSING: _ANALYSIS,
         Phase.WAITING_PROMOTION: _ANALYSIS,
@@ -164,6 +180,7 @@ STAGE_SENTENCES: Mapping[Stage, str] = MappingProxyType(
         Stage.RELEASING: "The finalizer is being removed.",
         Stage.PAUSED: "A person has paused the run.",
         Stage.SUSPENDED: "`spec.suspend` is true.",
+        Stage.WITHHELD: "A rule of the fleet withholds leave.",
     }
 )
 """What each stage means, for people."""

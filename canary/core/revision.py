@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from canary.api.status import IMAGES_BYTES, CanaryStatus, clip
+from canary.api.status import IMAGES_BYTES, WORD_BYTES, CanaryStatus, clip
 from canary.core import waits as why
 from canary.core.facts import Facts, Revision
 from canary.core.images import difference, listed, recorded
@@ -31,6 +31,7 @@ def pin(situation: Situation, revision: Revision) -> Situation:
     return situation.but(
         last_applied_spec=revision.id,
         applied_images=recorded(revision.images),
+        release=clip(target.release, WORD_BYTES) if target else "",
         tracked_configs=dict(revision.configs),
         target_version=target.version if target else "",
         target_parked=False,
@@ -52,6 +53,15 @@ def note_place(situation: Situation) -> Situation:
         target_parked=parked,
         tracked_configs=dict(revision.configs),
     )
+
+
+def note_release(situation: Situation) -> Situation:
+    """Record the release of what was applied, which may be named without another revision."""
+    status, target = situation.status, situation.facts.target
+    revision = current_revision(status, situation.facts)
+    if target is None or revision is None or revision.id != status.last_applied_spec:
+        return situation
+    return situation.but(release=clip(target.release, WORD_BYTES))
 
 
 def note_images(situation: Situation) -> Situation:

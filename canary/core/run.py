@@ -15,9 +15,10 @@ from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
 from canary.core.gates import gate_overdue, time_out
+from canary.core.group import fail_with_group
 from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
-from canary.core.leave import Stop, leave, stopped, withhold
+from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
 from canary.core.revision import changes, current_revision, no_revision, pin
@@ -58,11 +59,22 @@ def waiting(situation: Situation) -> Turn:
         return cancel(situation, revision)
     if revision is not None and revision.id != situation.status.last_applied_spec:
         return begin(supersede(situation, revision), revision)
-    if still := stopped(situation, Stop.LOOKS):
-        return withhold(situation, still)
+    if failed := fail_with_group(situation):
+        return failed
+    still = stopped(situation, Stop.LOOKS)
+    return withhold(situation, still) if still else _await_leave(situation)
+
+
+def _await_leave(situation: Situation) -> Turn:
+    """Wait for leave to start: of the fleet first, so that no hook is called before there is that."""
+    answer = leave_of_fleet(Wish.START, situation)
+    if not isinstance(answer, Granted):
+        return withhold(situation, answer) if isinstance(answer, Withheld) else answer
     if gate_overdue(situation):
         return time_out(situation)
     run = situation.current_run
+    if situation.stage is Stage.WITHHELD:
+        return _start(situation.end_holds(*FLEET))
     if GATES[why.ROLLOUT_GATE] in run.approvals:
         return _start(situation)
     if run.next_analysis_at and situation.now < run.next_analysis_at:
@@ -81,23 +93,26 @@ def _scale_up(situation: Situation) -> Situation:
     return _await_canary(started.tell("RunStarted", message, alert=True))
 
 
-def follow_revision(situation: Situation) -> Situation | None:
+def follow_revision(situation: Situation) -> Turn | None:
     """Restart or cancel where the target has moved on; None where the run goes on."""
     revision = current_revision(situation.status, situation.facts)
     if revision is None or revision.id == situation.status.last_applied_spec:
         return None
     if revision.id == situation.status.last_promoted_spec:
         return cancel(situation, revision)
-    # Leave to start is not asked for again: the run before had it.
+    # The gate is not asked again: the run before had its leave.
     new = withdraw_from_replaced(_fresh(supersede(situation, revision), revision))
-    return _await_canary(new.enter(Phase.PROGRESSING))
+    answer = leave_of_fleet(Wish.START, new)
+    if isinstance(answer, Withheld):
+        return withhold(new.enter(Phase.WAITING), answer)
+    return _await_canary(new.enter(Phase.PROGRESSING)) if isinstance(answer, Granted) else answer
 
 
 def progressing(situation: Situation) -> Turn:
     """Progressing and WaitingPromotion: the canary is analysed at each interval."""
-    followed = follow_revision(situation)
-    if followed is not None:
-        return followed
+    ended = follow_revision(situation) or fail_with_group(situation)
+    if ended is not None:
+        return ended
     target = situation.facts.target
     if target is None:
         return _target_missing(situation)

@@ -311,6 +311,20 @@ class Situation:
         status = said(self.status, reason, message, self.now, since=since, deadline=deadline)
         return replace(self, status=status)
 
+    def await_leave(
+        self, reason: str, message: str, limit: timedelta, *, opens_at: datetime | None
+    ) -> Self:
+        """Wait for what time may bring by itself, and no longer than a limit from its hold on.
+
+        The stage ends with whichever comes first.
+        """
+        since = next(each.since for each in self.current_run.holds if each.reason == reason)
+        deadline = since + limit
+        stage = stage_of(reason, self.status.phase)
+        waiting = self.at(stage, until=earliest((opens_at, deadline)))
+        said_so = said(waiting.status, reason, message, self.now, deadline=deadline, until=opens_at)
+        return replace(waiting, status=said_so)
+
     def go_on(self) -> Self:
         """Wait for nothing."""
         return self.at(None).but(waiting_for=None)

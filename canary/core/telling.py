@@ -29,12 +29,13 @@ def said(
     *,
     since: datetime | None = None,
     deadline: datetime | None = None,
+    until: datetime | None = None,
 ) -> CanaryStatus:
     """Say what is waited for; a wait goes on while its reason stays."""
     before = status.waiting_for
     goes_on = before is not None and before.reason == reason
     began = since or (before.since if before is not None and goes_on else now)
-    wait = Wait(reason=reason, message=message, since=began, deadline=deadline)
+    wait = Wait(reason=reason, message=message, since=began, deadline=deadline, until=until)
     return status.but(waiting_for=wait)
 
 

@@ -23,6 +23,8 @@ TRAFFIC_GATE = "TrafficGate"
 PROMOTION_GATE = "PromotionGate"
 PAUSED = "Paused"
 SUSPENDED = "Suspended"
+DEPENDENCY = "Dependency"
+GROUP = "Group"
 DRAINING = "Draining"
 PROPAGATING = "Propagating"
 ROUTING = "Routing"
@@ -68,6 +70,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
+        DEPENDENCY: "A Canary in `spec.dependsOn` has not promoted its new revision: the run does "
+        "not start.",
+        GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
         PAUSED: "A person has paused the run; pods that fail still roll it back.",
         SELECTORS_LOST: "A policy selects the target's pods but would not select the primary's; a "
         "new Canary is not initialised until that is settled or accepted.",
@@ -181,6 +186,8 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         RELEASING: Stage.RELEASING,
         PAUSED: Stage.PAUSED,
         SUSPENDED: Stage.SUSPENDED,
+        DEPENDENCY: Stage.WITHHELD,
+        GROUP: Stage.WITHHELD,
     }
 )
 

@@ -19,6 +19,9 @@ class Wish(StrEnum):
     """Give it more traffic, by a step or by its promotion."""
     PROMOTE = "promote"
     """Give it all traffic: promote it, or make the switch of blue/green."""
+    JOIN = "join"
+    """Take a step together with others; wished last, so a run that waits for them has passed its own
+    gates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Withheld:
     message: str
     until: datetime | None = None
     """When leave is asked for again; None where only a new fact can change the answer."""
+    opens_at: datetime | None = None
+    """When a rule of the fleet may give it without a new fact."""
 
 
 Leave = Granted | Withheld | Need[object]
@@ -45,8 +50,8 @@ def step_wishes(situation: Situation, step: Step | None) -> tuple[Wish, ...]:
     """Tell what a step asks leave for; None is the promotion, which follows the last one."""
     switches = any(each.gate is Gate.PROMOTION for each in situation.steps_begun)
     if step is not None and not switches:
-        return (Wish.ADVANCE,)
+        return Wish.ADVANCE, Wish.JOIN
     if situation.status.phase is Phase.WAITING_PROMOTION:
         # It may advance: what it waits for is the promotion.
-        return (Wish.PROMOTE,)
-    return Wish.ADVANCE, Wish.PROMOTE
+        return Wish.PROMOTE, Wish.JOIN
+    return Wish.ADVANCE, Wish.PROMOTE, Wish.JOIN

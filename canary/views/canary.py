@@ -84,6 +84,7 @@ class WaitingView(ViewModel):
     message: str = Field(description="What is missing, in a sentence.")
     since: Moment = Field(description="When the wait began.")
     deadline: Moment | None = Field(description="When the wait ends by itself.")
+    until: Moment | None = Field(description="When time alone may let the run go on.")
 
 
 class PausedView(ViewModel):
@@ -278,6 +279,7 @@ def _waiting(wait: Wait | None) -> WaitingView | None:
             "message": wait.message,
             "since": wait.since,
             "deadline": wait.deadline,
+            "until": wait.until,
         }
     )
 

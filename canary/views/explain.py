@@ -65,6 +65,8 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
         )
         if wait.deadline is not None:
             yield (f"The wait ends by itself at {moment(wait.deadline, now)}, and the run fails.",)
+        if wait.until is not None:
+            yield (f"It may go on by itself at {moment(wait.until, now)}.",)
     if view.attention is Attention.FAILED and view.history:
         last = view.history[0]
         yield (f"The last run of {last.revision} ended as {last.outcome}: {last.message}",)

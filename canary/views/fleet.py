@@ -58,7 +58,7 @@ def header(*, everywhere: bool, wide: bool) -> tuple[str, ...]:
         *("NAME", "PHASE", "WEIGHT", "STEP"),
         *(("FAILED",) if wide else ()),
         *("WAITING FOR", "SINCE"),
-        *(("DEADLINE", "TARGET", "ROUTER", "REVISION", "LAST RUN") if wide else ()),
+        *(("UNTIL", "TARGET", "ROUTER", "REVISION", "LAST RUN") if wide else ()),
     )
 
 
@@ -104,9 +104,9 @@ def _failed(view: CanaryView) -> str:
 
 
 def _more(view: CanaryView, now: datetime) -> tuple[str, ...]:
-    deadline = view.waiting.deadline if view.waiting else None
+    until = (view.waiting.deadline or view.waiting.until) if view.waiting else None
     return (
-        moment(deadline, now) if deadline else NOTHING,
+        moment(until, now) if until else NOTHING,
         str(view.target) or NOTHING,
         view.router or NOTHING,
         view.revision.testing or NOTHING,

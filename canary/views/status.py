@@ -98,7 +98,8 @@ def _problems(status: CanaryStatus) -> Iterator[Line]:
 def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
     wait, paused = status.waiting_for, status.paused
     if wait is not None:
-        until = f", until {moment(wait.deadline, now)}" if wait.deadline else ""
+        ends = wait.deadline or wait.until
+        until = f", until {moment(ends, now)}" if ends else ""
         yield (
             f"waiting since {moment(wait.since, now)}{until}: ",
             Styled(wait.reason, "bold"),

@@ -184,6 +184,8 @@ _EVERY_SPEC_FIELD: JsonObject = {
     "revertOnDeletion": False,
     "deletionPolicy": "orphan",
     "suspend": True,
+    "dependsOn": [{"name": "db"}, {"name": "auth", "namespace": "platform"}],
+    "group": {"name": "checkout", "onFailure": "Alone"},
     "service": _EVERY_SERVICE_FIELD,
     "analysis": {
         "interval": "1m30s",

@@ -41,6 +41,7 @@ STEPPING = {
     Stage.RETURNING: RUN,
     Stage.REFUSED: RUN,
     Stage.OBSTRUCTED: RUN,
+    Stage.WITHHELD: RUN,
     Stage.GATED: AT_A_GATE,
     Stage.PAUSED: PAUSED,
     Stage.UNGUIDED: WITHOUT_SPEC,

@@ -20,6 +20,9 @@ from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.situation import Decision
 from tests.builders import (
     NEW,
+    a_dependency,
+    a_peer,
+    a_progress,
     a_report,
     a_run,
     a_spec,
@@ -66,6 +69,17 @@ class Case:
 CASES = {
     waits.SUSPENDED: Case(spec=a_spec(suspend=True), status=in_run()),
     waits.PAUSED: Case(status=in_run(paused=PAUSE)),
+    waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
+    waits.GROUP: Case(
+        spec=a_spec(group={"name": "shop"}),
+        status=in_run(release="r2"),
+        facts=up(
+            target=a_workload(release="r2"),
+            members=(
+                a_peer(progress=a_progress(Phase.PROGRESSING, release="r2", passed_all=False)),
+            ),
+        ),
+    ),
     waits.ROLLOUT_GATE: Case(spec=hooked("confirm-rollout"), status=waiting()),
     waits.TRAFFIC_GATE: Case(spec=hooked("confirm-traffic-increase"), status=in_run()),
     waits.PROMOTION_GATE: Case(spec=hooked("confirm-promotion"), status=in_run(60)),
@@ -128,6 +142,38 @@ def test_a_broken_reference_behind_a_gate_by_webhook_is_looked_at_at_each_interv
     again = decided(hooked("confirm-rollout"), approved, facts, at(61))
     assert again.status.run is not None
     assert (again.status.run.next_analysis_at, again.status.run.looks) == (at(70), 1)
+
+
+def test_no_hook_is_called_for_a_run_that_a_rule_of_the_fleet_keeps_from_starting():
+    asked: list[Need] = []
+    spec = hooked("confirm-rollout", "pre-rollout", "rollback")
+    facts = up(dependencies=(a_dependency(None),))
+    begun = decided(spec, a_status(), facts, at(60), asked=asked)
+    later = decided(spec, begun.status, facts, at(120), asked=asked)
+    assert (later.status.phase, reason(later), asked) == (Phase.WAITING, waits.DEPENDENCY, [])
+
+
+def test_the_clock_of_a_gate_begins_when_a_rule_of_the_fleet_lets_the_run_come_to_it():
+    shut = {"confirm-rollout": False}
+    spec, early = hooked("confirm-rollout"), at(60)
+    gated = decided(spec, waiting(), up(), early, hooks=shut)
+    kept = decided(spec, gated.status, up(dependencies=(a_dependency(None),)), at(100), hooks=shut)
+    assert reason(kept) == waits.DEPENDENCY
+    late = at(80 * 3600)
+    again = decided(spec, kept.status, up(), late, hooks=shut)
+    assert (again.status.phase, reason(again)) == (Phase.WAITING, waits.ROLLOUT_GATE)
+    assert again.status.run is not None
+    assert [hold.since for hold in again.status.run.holds] == [late]
+
+
+def test_a_newer_revision_asks_the_fleet_again_and_no_gate():
+    spec = hooked("confirm-rollout")
+    newer = {"revision": Revision(id="1-newer")}
+    free = decided(spec, in_run(), up(**newer), at(60), hooks={"confirm-rollout": False})
+    assert free.status.phase is Phase.PROGRESSING
+    kept = decided(spec, in_run(), up(dependencies=(a_dependency(None),), **newer), at(60))
+    assert (kept.status.phase, reason(kept)) == (Phase.WAITING, waits.DEPENDENCY)
+    assert (kept.status.canary_weight, kept.status.last_applied_spec) == (0, "1-newer")
 
 
 def test_only_leave_and_its_gates_ask_whether_a_canary_is_suspended_or_held_at_a_gate():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from canary.api.status import Names
-from canary.core.peers import Peer, leaving_rival, rivalry
+from canary.core.peers import CanaryName, Peer, cyclic, leaving_rival, rivalry
 from tests.builders import a_peer, a_spec
 
 MADE = Names(kind="Deployment", target="podinfo", primary="podinfo-primary", service="podinfo")
@@ -77,3 +77,28 @@ def test_the_problem_names_the_other_and_what_to_do():
 )
 def test_one_that_is_being_deleted_is_waited_for_until_it_has_given_back_what_it_has(other, waits):
     assert (leaving_rival(a_spec(), [other]) is other) is waits
+
+
+def waiting_for(*names: str) -> dict[str, Any]:
+    return {"depends_on": tuple(CanaryName("test", name) for name in names)}
+
+
+def cycle(**peers: tuple[str, ...]) -> list[str]:
+    """Say what is wrong with the first of these, by what they depend on."""
+    known = {name: a_peer(name, **waiting_for(*others)) for name, others in peers.items()}
+    first = next(iter(known.values()))
+    problems = cyclic(first, lambda name: known.get(name.name))
+    return [f"{problem.field}: {problem.value}" for problem in problems]
+
+
+def test_a_canary_that_depends_on_itself_by_any_way_is_told_the_way():
+    assert cycle(a=("a",)) == ["spec.dependsOn: test/a → test/a"]
+    assert cycle(a=("b", "c"), b=(), c=("d",), d=("a",)) == [
+        "spec.dependsOn: test/a → test/c → test/d → test/a"
+    ]
+
+
+def test_a_canary_beside_a_cycle_or_with_two_ways_to_one_depends_on_itself_by_none():
+    assert cycle(a=("b",), b=("c",), c=("b",)) == []
+    assert cycle(a=("b", "c"), b=("d",), c=("d",), d=(), e=("a",)) == []
+    assert cycle(a=("missing",)) == []

@@ -22,6 +22,7 @@ from canary.core.traffic import Seen
 from tests.builders import (
     NEW,
     OLD,
+    a_dependency,
     a_peer,
     a_primary,
     a_run,
@@ -134,6 +135,18 @@ def _running() -> Iterator[Way]:
         facts=up(references=(broken_metric(),)),
         stage=Stage.HELD,
     )
+    yield Way(
+        before=a_status(Phase.WAITING),
+        facts=up(dependencies=(a_dependency(None),)),
+        stage=Stage.WITHHELD,
+    )
+    for phase in STEPPING:
+        yield Way(
+            before=a_status(phase, weight=60, release="r2"),
+            facts=up(target=a_workload(release="r2"), members=(a_peer(coming="r2"),)),
+            spec=a_spec(group={"name": "shop"}),
+            stage=Stage.WITHHELD,
+        )
     for phase in RUN_UP:
         yield Way(before=a_status(phase), facts=up(unguided=True), stage=Stage.UNGUIDED)
         yield Way(before=a_status(phase), facts=up(unseen="403"), stage=Stage.OBSTRUCTED)

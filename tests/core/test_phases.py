@@ -27,12 +27,23 @@ from canary.core.phases import (
 from canary.core.situation import Situation
 from canary.core.telling import LASTS
 from canary.core.traffic import Seen
-from tests.builders import NEW, OLD, a_primary, a_spec, a_status, a_workload, at, some_facts
+from tests.builders import (
+    NEW,
+    OLD,
+    a_dependency,
+    a_primary,
+    a_spec,
+    a_status,
+    a_workload,
+    at,
+    some_facts,
+)
 from tests.core.deciding import decided
 
 DOCS = Path(__file__).parents[2] / "docs" / "phases.md"
 UP = {"target": a_workload(), "revision": Revision(id=NEW)}
 BACK = {"target": a_workload(), "revision": Revision(id=OLD)}
+NEWER_WAITS = UP | {"revision": Revision(id="1-newer"), "dependencies": (a_dependency(None),)}
 GATED = a_spec(
     analysis={
         "webhooks": [
@@ -98,6 +109,15 @@ CHANGES = {
     ),
     "a run that waits is aborted": Change(
         before=a_status(Phase.WAITING), after=Phase.FAILED, facts={**UP, **command("abort")}
+    ),
+    "a newer revision during a run waits for what it depends on": Change(
+        before=a_status(Phase.PROGRESSING, weight=20), after=Phase.WAITING, facts=NEWER_WAITS
+    ),
+    "a newer revision at the promotion gate waits for what it depends on": Change(
+        before=a_status(Phase.WAITING_PROMOTION, weight=60), after=Phase.WAITING, facts=NEWER_WAITS
+    ),
+    "a newer revision before the primary is written waits for what it depends on": Change(
+        before=a_status(Phase.PROMOTING, weight=60), after=Phase.WAITING, facts=NEWER_WAITS
     ),
     "the last step passes and its gate is shut": Change(
         before=a_status(Phase.PROGRESSING, weight=60),

@@ -25,7 +25,7 @@ from canary.api.canary import CanarySpec
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Phase, read_status, write_status
+from canary.api.status import CanaryStatus, Phase, Stage, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
 from canary.core.capacity import part_of, replicas_for
@@ -51,9 +51,27 @@ from canary.core.waits import (
     TRAFFIC_GATE,
     TRAFFIC_RETURNING,
 )
-from tests.builders import a_report, a_workload, broken_metric, broken_receiver
+from tests.builders import (
+    a_dependency,
+    a_peer,
+    a_progress,
+    a_report,
+    a_workload,
+    broken_metric,
+    broken_receiver,
+)
 from tests.core.stored import merged, pruned
-from tests.core.world import NAMES, SPECS, TARGETS, World, examples, healed, scaled, torn_down
+from tests.core.world import (
+    NAMES,
+    RELEASE,
+    SPECS,
+    TARGETS,
+    World,
+    examples,
+    healed,
+    scaled,
+    torn_down,
+)
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""
@@ -77,8 +95,9 @@ SIGNED = [
 ]
 """Commands that name the step that the run goes on with; others name nothing that is there."""
 
-FORGOTTEN_FOR = 24 * 14
-"""Hours after which a run that is left alone is over, each of its gates after three days."""
+FORGOTTEN_FOR = 24 * 28
+"""Hours after which a run that is left alone is over, each of its gates after three days and
+what it waits for of others after seven."""
 
 WORKING = frozenset({ANALYSIS_DUE, CHECKS_FAILING, TRAFFIC_RETURNING, DRAINING, PAUSED, SUSPENDED})
 """What a run waits for that ends by itself soon, with the next look, or that a person asked for."""
@@ -323,6 +342,20 @@ class Journey(RuleBasedStateMachine):
     def references_break_or_are_repaired(self, references: Any) -> None:
         self.world.references = references
 
+    @rule(phase=st.sampled_from([None, Phase.SUCCEEDED, Phase.PROGRESSING, Phase.FAILED]))
+    def what_it_depends_on_comes_or_goes(self, phase: Phase | None) -> None:
+        progress = None if phase is None else a_progress(phase)
+        peer = a_peer("db", progress=progress) if progress else None
+        self.world.dependencies = (a_dependency(peer),)
+
+    @rule(
+        phase=st.sampled_from([Phase.SUCCEEDED, Phase.PROGRESSING, Phase.FAILED]),
+        passed=st.integers(-1, 5),
+    )
+    def another_of_its_group_moves(self, phase: Phase, passed: int) -> None:
+        progress = a_progress(phase, release=RELEASE, passed=passed, since=self.world.now)
+        self.world.members = (a_peer("cart", progress=progress, coming=RELEASE),)
+
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
@@ -429,6 +462,7 @@ class Journey(RuleBasedStateMachine):
             self.forced.add(decision.status.last_applied_spec)
         self._check_traffic(decision)
         self._check_begun(decision)
+        self._check_withheld(decision)
         self._check_told(decision)
         self._check_fights(decision)
         self._check_held(decision)
@@ -552,6 +586,20 @@ class Journey(RuleBasedStateMachine):
         unjudged = BROKEN_METRIC in (self.world.references or ()) and not self.spec.skip_analysis
         assert not (begun and unjudged and self.world.primary and self.status.last_promoted_spec)
 
+    def _check_withheld(self, decision: Decision) -> None:
+        """Who waits for leave of the fleet gets no more traffic for it, and keeps the run."""
+        before, after, world = self.status, decision.status, self.world
+        if after.stage is None or after.stage.name is not Stage.WITHHELD:
+            return
+        assert after.run is not None
+        if before.run is not None and before.run.revision == after.run.revision:
+            assert after.run.id == before.run.id
+            assert after.run.step == before.run.step or before.run.plan != after.run.plan
+        serves = world.primary is not None and world.primary.serves
+        risen = after.canary_weight > before.canary_weight
+        # What a side that could not serve has lost for a while comes back to it.
+        assert not risen or not serves or after.canary_weight <= _step_weight(before)
+
     def _check_nobody_is_stranded(
         self, decision: Decision, target_serves: bool, primary_serves: bool
     ) -> None:
@@ -656,6 +704,13 @@ class Journey(RuleBasedStateMachine):
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
         world.unseen = False
+        # What the others do leads out of every wait for them.
+        world.dependencies = tuple(
+            replace(each, peer=a_peer("db", progress=a_progress())) for each in world.dependencies
+        )
+        world.members = tuple(
+            replace(each, progress=a_progress(release=RELEASE)) for each in world.members
+        )
         world.target = world.target or Workload(name=self.world.target_name, uid="new")
         world.commands = (Command(verb="resume"),)
         world.generation += 1
@@ -723,6 +778,12 @@ class Journey(RuleBasedStateMachine):
             assert bool(status.canary_weight) == bool(world.target.replicas)
             if world.autoscaled and not world.target.replicas:
                 assert world.paused == 0
+
+
+def _step_weight(status: CanaryStatus) -> int:
+    """Give the weight that a run comes back to."""
+    run = status.run
+    return run.step_weight if run and run.step_weight is not None else status.canary_weight
 
 
 def _wordless(status: CanaryStatus) -> CanaryStatus:

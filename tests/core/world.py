@@ -27,6 +27,7 @@ from canary.core.actions import (
 from canary.core.facts import (
     BrokenReference,
     Command,
+    Dependency,
     Drift,
     Facts,
     Former,
@@ -35,10 +36,13 @@ from canary.core.facts import (
     Workload,
 )
 from canary.core.needs import Need
+from canary.core.peers import Peer
 from canary.core.traffic import Seen
 from tests.builders import T0, a_spec, seen
 
 ROUTE = "VirtualService/podinfo"
+RELEASE = "r2"
+"""The release that every target says it belongs to."""
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
 
 
@@ -109,6 +113,7 @@ SPECS = (
             + [{"name": "by hand", "type": "confirm-promotion", "deadline": "5m"}],
         }
     ),
+    a_spec(group={"name": "shop"}),
     a_spec(
         analysis={
             "webhooks": [
@@ -169,6 +174,8 @@ class World:
     unseen: bool = False
     """Deployments may not be read, and nobody remembers what they were."""
     references: tuple[BrokenReference, ...] | None = ()
+    dependencies: tuple[Dependency, ...] = ()
+    members: tuple[Peer, ...] = ()
     delivered: frozenset[str] = frozenset()
     drift: Drift | None = None
     """What somebody has changed in the route, and is not put back yet."""
@@ -206,7 +213,7 @@ class World:
             deleting=self.deleting,
             has_finalizer=self.finalizer,
             commands=self.commands,
-            target=self.target,
+            target=replace(self.target, release=RELEASE) if self.target else None,
             primary=self.primary,
             revision=self._seen_revision(),
             routed=self.routed,
@@ -223,6 +230,8 @@ class World:
             primary_rests=self.autoscaled and self.rests,
             obstacle=self.obstacle,
             references=self.references,
+            dependencies=self.dependencies,
+            members=self.members,
             answers=answers,
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),

@@ -57,6 +57,14 @@ STATUSES: dict[str, CanaryStatus] = {
     "paused": a_status(
         Phase.PROGRESSING, weight=10, step=1, steps=5, paused=Pause(by="by alice: 昼休み", since=T0)
     ),
+    "prices": a_status(Phase.WAITING).but(
+        waiting_for=Wait(
+            reason=waits.DEPENDENCY,
+            message="waiting for 10 s in case web/db has a new revision too",
+            since=at(32_000),
+            until=at(32_010),
+        )
+    ),
     "search": a_status(Phase.FAILED).but(
         history=(
             RunRecord(

@@ -78,12 +78,12 @@ def test_copies_of_requests_are_shown_in_place_of_a_weight():
 
 def test_by_attention_those_come_first_that_need_a_person():
     names = [each.name for each in sorted(VIEWS, key=by_attention)]
-    assert names == ["cart", "search", "invalid", "paused", "shop", "catalogue", "ticker"]
+    assert names == ["cart", "search", "invalid", "paused", "prices", "shop", "catalogue", "ticker"]
 
 
 def test_by_age_the_longest_unchanged_comes_first_and_a_new_one_last():
     names = [each.name for each in sorted(VIEWS, key=by_age)]
-    assert names == ["invalid", "paused", "search", "ticker", "cart", "shop", "catalogue"]
+    assert names == ["invalid", "paused", "search", "ticker", "cart", "prices", "shop", "catalogue"]
 
 
 @pytest.mark.parametrize(
