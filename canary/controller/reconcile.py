@@ -100,7 +100,7 @@ class Reconciler:
         if isinstance(record, BrokenCanary):
             await self._carry_out(record, self._refuse(record, record.problems))
             return
-        others = tuple(other.peer for other in self._tracker.others(record))
+        others = tuple(other.peer for other in self._tracker.relations.rivals(record))
         claimed = () if record.problems else self._claimed(record, others)
         if not (record.problems or claimed or record.deleting):
             claimed = await self._tracker.store.dropped(record)
@@ -205,7 +205,8 @@ class Reconciler:
         key = record.key
         _log_decision(key, decision)
         try:
-            record = await self._applier.write_status(record, decision.status)
+            before, record = record, await self._applier.write_status(record, decision.status)
+            self._tracker.wake_others(before, record)
             # What was answered is in the status now.
             self._answers.pop(key, None)
             self._tracker.look_at_pods(key, wanted=decision.pods_matter)

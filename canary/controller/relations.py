@@ -1,10 +1,16 @@
-"""How Canaries stand to each other: who waits for whom, and who goes together."""
+"""How Canaries stand to each other: rivals, those that wait for others, and those that go together."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from canary.api.kinds import ObjectKey
-from canary.controller.canaries import CanaryKey, CanaryRecord, KnownCanary, canary_kind
+from canary.api.kinds import SERVICE, ObjectKey
+from canary.controller.canaries import (
+    CanaryKey,
+    CanaryObject,
+    CanaryRecord,
+    KnownCanary,
+    canary_kind,
+)
 from canary.controller.dependents import Dependents, group_key
 from canary.controller.store import Store
 from canary.core.facts import Dependency
@@ -12,7 +18,7 @@ from canary.core.peers import CanaryName, Peer
 
 
 class Relations:
-    """Looks up the Canaries that one waits for, or goes with."""
+    """Looks up the Canaries that matter to one."""
 
     def __init__(
         self,
@@ -23,6 +29,20 @@ class Relations:
         self._dependents = dependents
         self._store = store
         self._known = known
+
+    def rivals(self, record: CanaryObject | KnownCanary) -> list[KnownCanary]:
+        """Find the other Canaries of the namespace that a Canary's target or service matters to."""
+        peer, namespace, kind = record.peer, record.key.namespace, record.target_kind
+        named = [(SERVICE, service) for service in peer.services]
+        named += [(kind, target) for _, target in peer.targets if kind is not None]
+        keys = dict.fromkeys(
+            other
+            for of, name in named
+            for other in self._dependents.of(ObjectKey(kind=of, namespace=namespace, name=name))
+            if other != record.key and other.namespace == namespace
+        )
+        found = (self._known(other) for other in keys)
+        return [other for other in found if other is not None]
 
     def dependencies(self, record: CanaryRecord) -> tuple[Dependency, ...]:
         """Look up the Canaries that one waits for, with the releases that their targets carry now."""
@@ -41,11 +61,12 @@ class Relations:
         known = self._known(_key(group, name))
         return known.peer if known else None
 
-    def of(self, known: KnownCanary) -> tuple[CanaryKey, ...]:
-        """Find the Canaries that wait for one, or go with it."""
-        key = known.key
+    def concerned(self, record: CanaryObject | KnownCanary) -> set[CanaryKey]:
+        """Find the Canaries to which one matters: its rivals, and those that wait for it or go with it."""
+        key = record.key
         this = ObjectKey(kind=canary_kind(key.group), namespace=key.namespace, name=key.name)
-        return (*self._dependents.of(this), *self._members(key, known.peer))
+        rivals = {other.key for other in self.rivals(record)}
+        return rivals.union(self._dependents.of(this), self._members(key, record.peer))
 
     def _members(self, key: CanaryKey, peer: Peer) -> tuple[CanaryKey, ...]:
         of_group = group_key(key, peer)

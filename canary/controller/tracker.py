@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
 
-from canary.api.kinds import BUDGET, POD, SERVICE, Kind, ObjectKey
+from canary.api.kinds import BUDGET, POD, Kind, ObjectKey
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
@@ -121,20 +121,6 @@ class Tracker:
             for known in self.caches.values(kind)
             if isinstance(known, KnownCanary)
         ]
-
-    def others(self, record: CanaryObject | KnownCanary) -> list[KnownCanary]:
-        """Find the other Canaries of the namespace that a Canary's target or service matters to."""
-        peer, namespace, kind = record.peer, record.key.namespace, record.target_kind
-        named = [(SERVICE, service) for service in peer.services]
-        named += [(kind, target) for _, target in peer.targets if kind is not None]
-        keys = dict.fromkeys(
-            other
-            for of, name in named
-            for other in self._dependents.of(ObjectKey(kind=of, namespace=namespace, name=name))
-            if other != record.key and other.namespace == namespace
-        )
-        found = (self._known(other) for other in keys)
-        return [other for other in found if other is not None]
 
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
@@ -280,20 +266,26 @@ class Tracker:
 
     def _on_canary(self, known: KnownCanary, before: object, *, gone: bool) -> None:
         was = before if isinstance(before, KnownCanary) else None
-        others = [other.key for other in self.others(was)] if was is not None else []
-        others += self.relations.of(was) if was is not None else ()
+        concerned = self.relations.concerned(was) if was is not None else set()
         if gone:
             self._forget(known)
         else:
             if was is not None and was.uid != known.uid:
                 self._reader.forget(was)
             self.track(self._reader.recall(known))
-            others += [other.key for other in self.others(known)]
-            others += self.relations.of(known)
+            concerned |= self.relations.concerned(known)
         if gone or was is None or was.peer != known.peer:
-            for other in others:
-                self._wake(other)
+            self._wake_all(concerned)
         self._wake(known.key)
+
+    def wake_others(self, before: CanaryObject, after: CanaryObject) -> None:
+        """Wake those to whom a Canary matters, where our own write has changed what they see of it."""
+        if before.peer != after.peer:
+            self._wake_all(self.relations.concerned(after))
+
+    def _wake_all(self, keys: Iterable[CanaryKey]) -> None:
+        for key in keys:
+            self._wake(key)
 
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""

@@ -301,6 +301,7 @@ class Journey(RuleBasedStateMachine):
             return
         after = replace(
             before,
+            release=RELEASE if side == "target" else before.release,
             observed_generation=before.generation - (not seen),
             updated=updated,
             total=updated + old,
