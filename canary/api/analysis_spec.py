@@ -203,6 +203,11 @@ class Analysis(ApiModel):
         default=0,
         description="Percent by which traffic returns to the promoted primary; 0 in one step.",
     )
+    step_weight_rollback: Percent = Field(
+        default=0,
+        description="Percent by which traffic returns to the primary at each interval after a run "
+        "is rolled back on a verdict; 0 at once. An abort and pods that fail return it at once.",
+    )
     mirror: Flag = Field(
         default=False, description="Whether the canary first gets copies of requests only."
     )

@@ -134,7 +134,8 @@ def _reject(situation: Situation, signature: Signature) -> Situation | _Refusal:
 
 
 def _abort(situation: Situation, signature: Signature) -> Situation | _Refusal:
-    return _not_in_run(situation) or roll_back(situation, "Aborted", f"Aborted {signature.shown}")
+    message = f"Aborted {signature.shown}"
+    return _not_in_run(situation) or roll_back(situation, "Aborted", message, at_once=True)
 
 
 def _pause(situation: Situation, signature: Signature) -> Situation | _Refusal:

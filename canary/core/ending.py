@@ -7,20 +7,28 @@ from canary.api.people import WebhookType
 from canary.api.status import Outcome, Phase, Severity
 from canary.core.facts import Revision
 from canary.core.images import named
-from canary.core.placement import withdraw, withdraw_from_replaced
+from canary.core.placement import retreat, withdraw, withdraw_from_replaced
 from canary.core.revision import current_revision, pin
 from canary.core.situation import Situation
 from canary.core.weights import FULL
 
 
-def roll_back(situation: Situation, reason: str, message: str) -> Situation:
-    """End a run in failure, with as much traffic on the primary as it can carry."""
-    moved = withdraw(situation)
-    left = moved.status.canary_weight
+def roll_back(
+    situation: Situation, reason: str, message: str, *, at_once: bool = False
+) -> Situation:
+    """End a run in failure, with as much traffic on the primary as it can carry.
+
+    On a verdict it returns as fast as the plan says.
+    """
+    moved = withdraw(situation) if at_once else retreat(situation)
+    left, due = moved.status.canary_weight, withdraw(situation).status.canary_weight
     if left == FULL and situation.primary_serves:
         message = f"{message}; the canary serves until enough pods of the primary are ready"
     elif left == FULL:
         message = f"{message}; the primary has no ready pod, so the canary serves"
+    elif left > due:
+        share, by = moved.share(FULL - left), situation.plan.retreat
+        message = f"{message}; the primary serves {share}, and {by} % more at each interval"
     elif left:
         message = (
             f"{message}; the primary's ready pods take {moved.share(FULL - left)}, the rest follows "

@@ -13,6 +13,7 @@ from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
 from canary.core.phases import IDLE
+from canary.core.placement import retreat_due, rolled_back
 from canary.core.promotion import finalise
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
@@ -150,7 +151,13 @@ def _await_primary(kept: Situation) -> Situation:
     What a run that failed has left on the canary does not stay there for ever for want of pods.
     """
     weight, primary = kept.status.canary_weight, kept.spec.primary_name
-    if not kept.primary_serves or (weight == FULL and not _rolled_back(kept)):
+    due = retreat_due(kept)
+    if due is not None and due > kept.now:
+        message = (
+            f"the next part of the traffic back to {primary}: it serves {kept.share(FULL - weight)}"
+        )
+        return kept.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
+    if not kept.primary_serves or (weight == FULL and not rolled_back(kept)):
         message = f"waiting for {primary} to be ready: the canary serves {kept.share(weight)}"
         return kept.wait(why.PRIMARY_NOT_READY, message)
     waiting = kept.progress(
@@ -162,13 +169,6 @@ def _await_primary(kept: Situation) -> Situation:
         return waiting
     message = f"{primary} was not ready in time: the pods it has serve all traffic"
     return waiting.step_to(0).tell("TrafficReturned", message, Severity.WARN, alert=True)
-
-
-def _rolled_back(situation: Situation) -> bool:
-    """Tell whether the canary runs what was rolled back, and has traffic for want of another side."""
-    status = situation.status
-    ended = status.history[0].outcome if status.history else ""
-    return status.phase is Phase.FAILED and ended == Outcome.ROLLED_BACK
 
 
 def _await_autoscaler(situation: Situation) -> Situation:

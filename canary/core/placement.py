@@ -6,6 +6,8 @@ Rule 3: a rollback moves at once what the primary's ready pods can carry, and th
 them become ready. Whatever else goes to a side waits until that side is ready.
 """
 
+from datetime import datetime
+
 from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
@@ -48,6 +50,39 @@ def withdraw(situation: Situation, *, replaced: bool = False) -> Situation:
     stays follows as the primary's pods become ready.
     """
     return situation.carry(_left(situation, replaced=replaced), step=0)
+
+
+def retreat(situation: Situation) -> Situation:
+    """Withdraw from a canary that was judged sick, as fast as the plan says."""
+    left = _left(situation, replaced=False)
+    part = _after_retreat(situation) if _in_parts(situation) else 0
+    return situation.carry(max(left, part), step=0)
+
+
+def retreat_due(situation: Situation) -> datetime | None:
+    """Tell when the next part of the traffic returns after a rollback; None where all may at once."""
+    moved = situation.status.step_started_at
+    retreats = rolled_back(situation) and situation.status.canary_weight and _in_parts(situation)
+    return moved + situation.spec.analysis.interval if moved and retreats else None
+
+
+def rolled_back(situation: Situation) -> bool:
+    """Tell whether the canary runs what was rolled back, and has traffic for want of another side."""
+    status = situation.status
+    ended = status.history[0].outcome if status.history else ""
+    return status.phase is Phase.FAILED and ended == Outcome.ROLLED_BACK
+
+
+def _in_parts(situation: Situation) -> bool:
+    """Tell whether traffic returns in parts: the plan says so, both sides serve, and no pod fails."""
+    target = situation.facts.target
+    sound = target is not None and target.serves and target.failing is None
+    splits = situation.facts.splits and situation.plan.retreat < FULL
+    return sound and splits and situation.primary_serves
+
+
+def _after_retreat(situation: Situation) -> int:
+    return max(situation.status.canary_weight - situation.plan.retreat, 0)
 
 
 def withdraw_from_replaced(situation: Situation) -> Situation:
@@ -118,6 +153,9 @@ def _restore_primary(situation: Situation) -> Situation:
     weight, step = situation.status.canary_weight, situation.step_weight
     if will_be_updated(situation) or _came_up_late(situation):
         return situation
+    due = retreat_due(situation)
+    if due is not None:
+        return _go_on_retreating(situation) if situation.now >= due else situation
     if can_carry_all(situation):
         message = f"The primary is ready again and serves {_given_back(situation)}"
         first = _is_first_loss(situation)
@@ -126,6 +164,14 @@ def _restore_primary(situation: Situation) -> Situation:
     if left == weight:
         return situation
     message = f"The primary's ready pods take {situation.share(FULL - left)}"
+    return situation.carry(left).tell("TrafficReturning", message)
+
+
+def _go_on_retreating(situation: Situation) -> Situation:
+    left = max(_excess(situation), _after_retreat(situation))
+    if left == situation.status.canary_weight:
+        return situation
+    message = f"Weight of the primary advanced to {FULL - left} % after the rollback"
     return situation.carry(left).tell("TrafficReturning", message)
 
 

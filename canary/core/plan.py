@@ -103,6 +103,8 @@ class Plan:
     steps: tuple[Step, ...]
     way_back: int = FULL
     """Percent by which traffic returns to the promoted primary."""
+    retreat: int = FULL
+    """Percent by which traffic returns to the primary after a rollback."""
     gates: tuple[Gate, ...] = (Gate.TRAFFIC, Gate.PROMOTION)
     """What is asked after the last step, before the promotion."""
 
@@ -167,7 +169,7 @@ def plan(analysis: Analysis) -> Plan:
         steps = (*steps, bake)
     if analysis.canary_scale:
         steps = tuple(replace(step, scale=step.scale or analysis.canary_scale) for step in steps)
-    return replace(planned, steps=steps)
+    return replace(planned, steps=steps, retreat=analysis.step_weight_rollback or FULL)
 
 
 def _without_bake(analysis: Analysis) -> Plan:

@@ -202,6 +202,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "onPodFailure": "deadline",
         "holdTimeout": "30m",
         "scaleDownDelay": "15m",
+        "stepWeightRollback": 25,
         "canaryScale": {"percent": 50},
         "match": [{"headers": {"cookie": {"regex": "canary=always"}}}],
         "metrics": [

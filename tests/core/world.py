@@ -93,6 +93,7 @@ SPECS = (
         analysis={
             "stepWeights": [1, 50, 100],
             "stepWeightPromotion": 40,
+            "stepWeightRollback": 30,
             "scaleDownDelay": "5m",
         }
     ),
