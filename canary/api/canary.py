@@ -252,7 +252,9 @@ class CanarySpec(ApiModel):
     @property
     def primary_name(self) -> str:
         """The name of the primary workload."""
-        return self._primary or self.usual_primary_name
+        # As an attribute pydantic finds it a hundred times more slowly, and it is read all the time.
+        private = self.__pydantic_private__ or {}
+        return private["_primary"] or self.usual_primary_name
 
     def with_primary(self, name: str) -> Self:
         """Copy for a primary that came up under a name, be it of another target than now."""

@@ -164,9 +164,11 @@ class StatusModel(BaseModel):
 
     def but(self, **changes: object) -> Self:
         """Copy with changes; give itself where they change nothing."""
-        if [getattr(self, name) for name in changes] == list(changes.values()):
-            return self
-        return self.model_copy(update=changes)
+        kept = self.__dict__
+        for name, value in changes.items():
+            if kept[name] is not value and kept[name] != value:
+                return self.model_copy(update=changes)
+        return self
 
 
 class Condition(StatusModel):

@@ -148,10 +148,19 @@ class Applier:
         # What admission makes of a write may differ from it still: to write the same once more
         # would change nothing.
         made = {key for key, each in written if self._store.content(key) == pack(each).content}
-        for each in self._wanted(record, action):
-            if each.missing and each.key in made:
+        missing = [each for each in self._wanted(record, action) if each.missing]
+        for each in missing:
+            if each.key in made:
                 self._made.keep(each.key, self._attempt(each), True)
+        if not missing:
+            self._as_wanted.keep(place, (action, *self._behind(record, action)), True)
         return True
+
+    def _is_made(self, wanted: Wanted) -> bool:
+        """Tell whether a write would make no more of an object than the last one has."""
+        if wanted.key not in self._made:
+            return False
+        return bool(self._made.recall(wanted.key, self._attempt(wanted)))
 
     def _attempt(self, wanted: Wanted) -> tuple[object, ...]:
         return packed(wanted.render.mended(wanted.existing)), self._store.content(wanted.key)
@@ -183,7 +192,7 @@ class Applier:
         """
         written = []
         for each in objects:
-            if each.missing and not self._made.recall(each.key, self._attempt(each)):
+            if each.missing and not self._is_made(each):
                 written.append((each.key, await self._writer.write(each.render, each.existing)))
                 self._store.changes.settle(each.key)
         return written

@@ -16,6 +16,10 @@ class Memo(Generic[Value]):
         self._most = most
         self._kept: OrderedDict[Hashable, tuple[tuple[object, ...], Value]] = OrderedDict()
 
+    def __contains__(self, place: Hashable) -> bool:
+        """Tell whether anything is kept at a place."""
+        return place in self._kept
+
     def recall(self, place: Hashable, inputs: tuple[object, ...]) -> Value | None:
         """Give what was computed from equal inputs; None where that is not known."""
         kept = self._kept.get(place)

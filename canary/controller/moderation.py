@@ -9,7 +9,7 @@ import selectors
 import time
 from collections.abc import Callable
 
-MODERATION_SECONDS = 0.06
+MODERATION_SECONDS = 0.1
 """The least time between two wake-ups. What is asked of the cluster comes at most so much later."""
 
 

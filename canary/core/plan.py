@@ -34,6 +34,7 @@ from canary.api.traffic import HttpMatch
 from canary.core.weights import FULL
 
 _DIGEST_BYTES = 8
+_PLANS_KEPT = 128
 
 
 class Gate(StrEnum):
@@ -153,8 +154,23 @@ class Plan:
         return max(weight - self.way_back, 0)
 
 
+_PLANS: dict[int, tuple[Analysis, Plan]] = {}
+"""The plans of the specs that are decided on now: a decision asks for its plan several times."""
+
+
 def plan(analysis: Analysis) -> Plan:
     """Turn the steps of a spec, or their shorthand, into the plan of its runs."""
+    known = _PLANS.get(id(analysis))
+    if known is not None and known[0] is analysis:
+        return known[1]
+    if len(_PLANS) == _PLANS_KEPT:
+        _PLANS.clear()
+    made = _planned(analysis)
+    _PLANS[id(analysis)] = analysis, made
+    return made
+
+
+def _planned(analysis: Analysis) -> Plan:
     planned = _without_bake(analysis)
     steps, last = planned.steps, planned.steps[-1]
     if analysis.bake_time:

@@ -134,10 +134,11 @@ def _put_entry(found: Any, wanted: Any, entry: Entry) -> Any:
 
 def _names(step: str | Prefix, *values: Any) -> list[str]:
     """List the names that a step stands for, as far as one of the maps has them."""
-    known = dict.fromkeys(name for value in values for name in _map(value))
-    if isinstance(step, Prefix):
-        return [name for name in known if name.startswith(step.text)]
-    return [step] if step in known else []
+    maps = [_map(value) for value in values]
+    if isinstance(step, str):
+        return [step] if any(step in each for each in maps) else []
+    known = dict.fromkeys(name for each in maps for name in each)
+    return [name for name in known if name.startswith(step.text)]
 
 
 def _get(value: Any, name: str) -> Any:

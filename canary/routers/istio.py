@@ -4,7 +4,7 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -82,14 +82,7 @@ class IstioRouter(RouterDefaults):
 
     def objects(self, canary: Canary) -> Objects:
         """Name the DestinationRules of both sides, and the VirtualService."""
-        namespace, spec = canary.metadata.namespace, canary.spec
-        sides = (spec.primary_service_name, spec.canary_service_name)
-        return Objects(
-            own=tuple(
-                ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=name) for name in sides
-            ),
-            adopted=(ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=spec.service_name),),
-        )
+        return _objects(canary.metadata.namespace, canary.spec.service_name)
 
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the DestinationRules, then the VirtualService."""
@@ -130,6 +123,17 @@ class IstioRouter(RouterDefaults):
             *((key, _RULE) for key in objects.own),
         )
         return restore_objects(canary, cluster, owned, ours=partial(_ours, canary))
+
+
+@lru_cache(maxsize=1024)
+def _objects(namespace: str, service: str) -> Objects:
+    sides = (f"{service}-primary", f"{service}-canary")
+    return Objects(
+        own=tuple(
+            ObjectKey(kind=DESTINATION_RULE, namespace=namespace, name=name) for name in sides
+        ),
+        adopted=(ObjectKey(kind=VIRTUAL_SERVICE, namespace=namespace, name=service),),
+    )
 
 
 def _ours(canary: Canary, spec: Manifest) -> bool:
