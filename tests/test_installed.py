@@ -22,6 +22,9 @@ SUITES = (
     "tests/targets/test_compliance.py",
 )
 
+#: It runs suites in processes of their own.
+pytestmark = pytest.mark.delivery
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

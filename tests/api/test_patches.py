@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from canary.api.patches import difference
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from tests.core.stored import merged
+from tests.core.world import examples
 
 KEYS = st.sampled_from("abc")
 VALUES = st.recursive(
@@ -18,7 +19,7 @@ VALUES = st.recursive(
 
 
 @given(wanted=st.dictionaries(KEYS, VALUES), stored=VALUES)
-@settings(max_examples=500)
+@settings(max_examples=examples(150))
 def test_a_difference_leaves_an_object_as_the_whole_patch_does(wanted: Any, stored: Any) -> None:
     patch = difference(wanted, stored)
     assert merged(stored, patch) == merged(stored, wanted)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary.api.status import CanaryStatus, Condition, Phase, Run, read_status, write_status
+from tests.core.world import examples
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -53,6 +54,6 @@ def test_a_field_that_does_not_decode_gets_its_default_and_the_others_stay():
         st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.booleans(),
     )
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 def test_no_status_is_too_damaged_to_be_read(raw):
     assert isinstance(read_status(raw), CanaryStatus)

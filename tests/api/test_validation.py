@@ -28,6 +28,7 @@ from tests.api.examples import (
     a_template,
     patched,
 )
+from tests.core.world import examples
 
 PARSERS = {
     "Canary": parse_canary,
@@ -232,7 +233,7 @@ def damaged_objects(draw: st.DrawFn) -> tuple[Any, Any]:
 
 
 @given(damaged_objects())
-@settings(max_examples=400)
+@settings(max_examples=examples(150))
 def test_a_damaged_object_is_read_or_refused_and_nothing_else(case):
     parse, obj = case
     problems: tuple[Problem, ...] = ()
@@ -245,7 +246,7 @@ def test_a_damaged_object_is_read_or_refused_and_nothing_else(case):
 
 
 @given(st.dictionaries(st.sampled_from(["apiVersion", "kind", "metadata", "spec"]), JSON))
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 def test_an_arbitrary_object_is_refused_and_nothing_else(obj):
     for parse in PARSERS.values():
         with pytest.raises(InvalidSpec):

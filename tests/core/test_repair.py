@@ -120,7 +120,7 @@ FACTS = st.builds(
     verdict=st.sampled_from(list(Verdict)),
     agree=st.booleans(),
 )
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(120))
 def test_a_status_that_was_edited_by_hand_is_decided_on_and_can_be_written(
     raw, facts, spec, verdict, agree
 ):

@@ -21,6 +21,7 @@ from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.render import Lacking
 from canary.routers import ROUTERS, Router, router_for
 from tests.builders import seen as what_is_seen
+from tests.core.world import examples
 from tests.routers.builders import (
     Restored,
     a_canary,
@@ -51,7 +52,7 @@ every_name = pytest.mark.parametrize("provider", every_provider())
 #: Groups of Kubernetes itself, whose kinds no CRD describes.
 BUILT_IN = frozenset({"", "networking.k8s.io"})
 #: There are many cases, and each has these examples.
-few = settings(max_examples=20)
+few = settings(max_examples=examples(6))
 
 percents = st.integers(0, 100)
 texts = st.one_of(

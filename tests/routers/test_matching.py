@@ -16,6 +16,7 @@ from canary.routers.matching import (
     match_problems,
     pattern,
 )
+from tests.core.world import examples
 from tests.routers.builders import a_canary
 
 texts = st.text("aB", max_size=3)
@@ -92,7 +93,7 @@ def holds(match: HttpMatch, request: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(150))
 @given(first=matches, second=matches, request=requests)
 def test_a_merged_condition_holds_exactly_where_both_hold(
     first: HttpMatch, second: HttpMatch, request: dict[str, Any]

@@ -28,6 +28,7 @@ from analysis.model import (
     memory_bytes,
 )
 from tests.case import cases_of
+from tests.core.world import examples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 every_metric = pytest.mark.parametrize(
@@ -39,7 +40,7 @@ every_metric = pytest.mark.parametrize(
     ],
 )
 #: A judge is asked thousands of times a day: each test has these examples.
-few = settings(max_examples=40)
+few = settings(max_examples=examples(15))
 
 samples = st.floats().map(lambda value: Sample(value=value, at=NOW))
 silences = st.builds(NoData, reason=st.just("no series"), warming_up=st.booleans())
