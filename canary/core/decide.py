@@ -199,9 +199,10 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     if changed:
         # What is not worth a write of its own goes with the next one.
         concluded = _forget_delivered(note_template(note_place(concluded)))
-    pods_at, rests = pods_matter_at(concluded), changed and settled(concluded, before)
-    # After a change of phase the Canary is decided again all the same.
-    soon = changed and not (rests and concluded.status.phase is before.phase)
+    pods_at, rests = pods_matter_at(concluded), changed and settled(concluded)
+    # What is told or forgotten allows nothing; a change of phase is followed up in any case.
+    moved = concluded.status.but(notices=before.notices) != before
+    soon = moved and not (rests and concluded.status.phase is before.phase)
     return Decision(
         status=concluded.status,
         actions=desired(concluded),

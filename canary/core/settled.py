@@ -5,16 +5,13 @@ While pods must come up first, or the next analysis is not due, it allows nothin
 the Canary, or the clock does.
 """
 
-from canary.api.status import CanaryStatus, Phase, Stage
+from canary.api.status import Phase, Stage
 from canary.core.situation import Situation
 
 
-def settled(situation: Situation, before: CanaryStatus) -> bool:
+def settled(situation: Situation) -> bool:
     """Tell whether only time, or what is not written here, can change what was decided."""
     status, facts = situation.status, situation.facts
-    if status.but(notices=before.notices) == before:
-        # Notices that were delivered are forgotten.
-        return True
     if facts.deleting or facts.commands or facts.drifts or facts.by_replicas or _leaves(situation):
         return False
     match status.phase, situation.stage:

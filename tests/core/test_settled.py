@@ -45,7 +45,7 @@ def test_a_notice_that_is_forgotten_allows_nothing():
     facts = some_facts(delivered=frozenset({"1"}))
     forgotten = decided(a_spec(), before.but(notices=(told,)), facts, at(1))
     assert forgotten.status.notices == ()
-    assert (forgotten.settled, forgotten.wake_at) == (True, None)
+    assert forgotten.wake_at is None
 
 
 @pytest.mark.parametrize(
