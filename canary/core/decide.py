@@ -199,13 +199,14 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
     if changed:
         # What is not worth a write of its own goes with the next one.
         concluded = _forget_delivered(note_template(note_place(concluded)))
-    pods_at, rests = pods_matter_at(concluded), changed and settled(concluded)
-    # What is told or forgotten allows nothing; a change of phase is followed up in any case.
+    pods_at, actions = pods_matter_at(concluded), desired(concluded)
+    rests = changed and settled(concluded, actions)
+    # Notices allow nothing; a change of phase is followed by another decision in any case.
     moved = concluded.status.but(notices=before.notices) != before
     soon = moved and not (rests and concluded.status.phase is before.phase)
     return Decision(
         status=concluded.status,
-        actions=desired(concluded),
+        actions=actions,
         wake_at=situation.now + SOON if soon else _wake_at(concluded, pods_at),
         settled=rests,
         pods_matter=pods_at is not None and pods_at <= situation.now,

@@ -2,19 +2,33 @@
 
 After a write the Canary is otherwise decided again at once, as the write may allow the next step.
 While pods must come up first, or the next analysis is not due, it allows nothing: their events wake
-the Canary, or the clock does.
+the Canary, or the clock does. That is said only where all else is as it should be.
 """
 
+from collections.abc import Sequence
+
 from canary.api.status import Phase, Stage
+from canary.core.actions import (
+    Action,
+    EnsureAutoscaler,
+    EnsurePrimary,
+    EnsureServices,
+    HoldFinalizer,
+    PauseAutoscaler,
+    RouteTraffic,
+    ScaleTarget,
+)
+from canary.core.capacity import can_carry_all
 from canary.core.situation import Situation
 
+_ALLOWS_NOTHING = EnsureAutoscaler | EnsureServices | HoldFinalizer | PauseAutoscaler | RouteTraffic
 
-def settled(situation: Situation) -> bool:
+
+def settled(situation: Situation, actions: Sequence[Action]) -> bool:
     """Tell whether only time, or what is not written here, can change what was decided."""
-    status, facts = situation.status, situation.facts
-    if facts.deleting or facts.commands or facts.drifts or facts.by_replicas or _leaves(situation):
+    if not _is_sound(situation) or not all(_allows_nothing(situation, each) for each in actions):
         return False
-    match status.phase, situation.stage:
+    match situation.status.phase, situation.stage:
         case Phase.PROGRESSING, Stage.FILLING:
             return _is_parked(situation)
         case Phase.PROGRESSING, Stage.ANALYSING:
@@ -25,9 +39,22 @@ def settled(situation: Situation) -> bool:
             return False
 
 
-def _leaves(situation: Situation) -> bool:
-    """Tell whether anything is left under former names: it goes in writes that follow each other."""
-    return bool(situation.status.former_names)
+def _is_sound(situation: Situation) -> bool:
+    """Tell whether the primary serves, and nothing stands in the way or was changed by others."""
+    facts, status = situation.facts, situation.status
+    odd = facts.obstacle or facts.refusal or facts.drifts or status.repairs or status.former_names
+    special = facts.deleting or facts.by_replicas or facts.routed is None
+    return can_carry_all(situation) and not odd and not special
+
+
+def _allows_nothing(situation: Situation, action: Action) -> bool:
+    """Tell whether a write leaves all that is decided as it is; to resize what has pods may not."""
+    primary = situation.facts.primary
+    if isinstance(action, ScaleTarget):
+        return _is_parked(situation)
+    if isinstance(action, EnsurePrimary):
+        return primary is not None and action.replicas == primary.replicas
+    return isinstance(action, _ALLOWS_NOTHING)
 
 
 def _is_parked(situation: Situation) -> bool:
@@ -37,12 +64,11 @@ def _is_parked(situation: Situation) -> bool:
 
 
 def _awaits_analysis(situation: Situation) -> bool:
-    """Tell whether the traffic is that of the step, no other step is bound, and both sides serve."""
+    """Tell whether the traffic is that of the step, no other step is bound, and the canary is ready."""
     run = situation.current_run
     due = run.next_analysis_at
     moves = situation.above_step or situation.below_step or run.next_step is not None
-    ready = situation.target_ready and situation.primary_ready
-    return ready and not moves and due is not None and situation.now < due
+    return situation.target_ready and not moves and due is not None and situation.now < due
 
 
 def _will_roll(situation: Situation) -> bool:

@@ -4,29 +4,33 @@ import pytest
 
 from canary.api.status import Hold, Notice, Phase, Severity, Stage
 from canary.core import waits as why
-from canary.core.facts import Command, Facts, Revision, UpdateStrategy
+from canary.core.facts import Command, Facts, UpdateStrategy
+from canary.core.traffic import Seen
 from tests.builders import NEW, T0, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
 
 PARKED = a_workload(replicas=0, total=0, updated=0, available=0)
 STEPPING = a_status(Phase.PROGRESSING, weight=20)
+ROUTED = Seen(weight=20)
 
 
 def test_a_step_that_is_taken_is_looked_at_again_when_its_analysis_is_due():
-    taken = decided(a_spec(), STEPPING, up(), at(60))
+    taken = decided(a_spec(), STEPPING, up(routed=ROUTED), at(60))
     assert taken.status.canary_weight == 40
     assert taken.settled
     assert taken.wake_at == at(70)
 
 
 def test_a_canary_that_gets_its_first_pods_is_waited_for():
-    begun = decided(a_spec(), a_status(), some_facts(target=PARKED, revision=Revision(id=NEW)), T0)
+    begun = decided(a_spec(), a_status(), up(routed=Seen(), target=PARKED), T0)
     assert begun.status.stage.name is Stage.FILLING
     assert begun.settled
 
 
 def test_a_primary_that_gets_its_revision_is_waited_for():
-    promoting = decided(a_spec(), a_status(Phase.PROGRESSING, weight=60), up(), at(60))
+    promoting = decided(
+        a_spec(), a_status(Phase.PROGRESSING, weight=60), up(routed=Seen(weight=60)), at(60)
+    )
     assert promoting.status.stage.name is Stage.UPDATING
     assert promoting.settled
 
@@ -34,7 +38,7 @@ def test_a_primary_that_gets_its_revision_is_waited_for():
 def test_a_primary_without_pods_has_its_revision_at_once():
     primary = a_primary(strategy=UpdateStrategy(at_once=True))
     before = a_status(Phase.PROGRESSING, weight=60)
-    promoting = decided(a_spec(), before, up(primary=primary), at(60))
+    promoting = decided(a_spec(), before, up(routed=Seen(weight=60), primary=primary), at(60))
     assert promoting.status.stage.name is Stage.UPDATING
     assert not promoting.settled
 
@@ -51,9 +55,16 @@ def test_a_notice_that_is_forgotten_allows_nothing():
 @pytest.mark.parametrize(
     "facts",
     [
-        pytest.param(up(commands=(Command(verb="pause"),)), id="a command is cleared"),
-        pytest.param(up(by_replicas=True), id="shares follow from replicas"),
-        pytest.param(up(primary=a_primary(available=1)), id="the primary is not ready"),
+        pytest.param(
+            up(routed=ROUTED, commands=(Command(verb="pause"),)), id="a command is cleared"
+        ),
+        pytest.param(up(routed=ROUTED, primary=None), id="the primary is gone"),
+        pytest.param(up(routed=ROUTED, target=a_workload(replicas=3)), id="the primary would grow"),
+        pytest.param(up(), id="there is no route"),
+        pytest.param(up(routed=ROUTED, by_replicas=True), id="shares follow from replicas"),
+        pytest.param(
+            up(routed=ROUTED, primary=a_primary(available=1)), id="the primary is not ready"
+        ),
     ],
 )
 def test_a_step_is_looked_at_again_at_once_where(facts: Facts):
