@@ -157,6 +157,14 @@ class TestAHold:
         assert passed.status.canary_weight == 40
         assert passed.status.run.holds == ()
 
+    def test_is_told_once_however_long_it_lasts(self):
+        held = looked(counts(0, 100))
+        report = replace(a_report(), requests=counts(1, 99))
+        spec, facts = a_spec(analysis={"verifyTraffic": {}}), up(routed=Seen(weight=20))
+        later = decided(spec, held.status, facts, at(71), report)
+        assert "1 % of 100 seen" in message(later)
+        assert [each.reason for each in later.status.notices] == [waits.TRAFFIC_UNVERIFIED]
+
     def test_ends_the_run_at_its_deadline(self):
         status = looked(counts(0, 100), holdTimeout="5m").status
         spec = a_spec(analysis={"verifyTraffic": {}, "holdTimeout": "5m"})
