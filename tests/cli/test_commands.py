@@ -177,7 +177,7 @@ async def test_where_no_metric_can_be_read_that_is_a_failure(
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--router", "there is no router 'nope'; name one of gatewayapi, istio,"),
+        ("--router", "there is no router 'nope'; name one of "),
         (
             "--metrics-provider",
             "there is no metric provider 'nope'; name one of ",
