@@ -64,9 +64,9 @@ def test_an_autoscaler_is_not_paused_before():
     spec = a_spec(analysis=LATER, autoscalerRef=reference)
     status = a_status(Phase.FAILED, step_started_at=at(0))
     early = decided(spec, status, ENDS[Phase.FAILED], at(60))
-    assert PauseAutoscaler(paused=True) not in early.actions
+    assert PauseAutoscaler(replicas=0) not in early.actions
     late = decided(spec, status, ENDS[Phase.FAILED], at(900))
-    assert PauseAutoscaler(paused=True) in late.actions
+    assert PauseAutoscaler(replicas=0) in late.actions
 
 
 def test_a_run_that_is_suspended_is_told_once_and_goes_on_at_the_same_weight():
