@@ -12,6 +12,7 @@ from canary.core.actions import (
     HoldFinalizer,
     PauseAutoscaler,
     RemoveAutoscaler,
+    RouteTraffic,
     ScalePrimary,
     ScaleTarget,
 )
@@ -172,3 +173,14 @@ class TestBudgets:
         facts = some_facts(budgeted=True, drifts=(again,))
         left = decided(a_spec(), first.status, facts, at(1))
         assert EnsureBudgets(left=frozenset({name})) in left.actions
+
+
+def test_a_route_that_is_made_anew_does_not_lead_to_a_target_that_is_gone():
+    promoting = a_status(Phase.PROMOTING, weight=100, run=a_run(step=3))
+    facts = some_facts(target=None, primary=a_primary(available=0), routed=None, revision=None)
+    routes = [
+        each.traffic.weight
+        for each in decided(a_spec(), promoting, facts, at(60)).actions
+        if isinstance(each, RouteTraffic)
+    ]
+    assert routes == [0]
