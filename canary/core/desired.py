@@ -181,7 +181,7 @@ def _route(situation: Situation) -> Iterator[Action]:
         return
     traffic, left = situation.intended, left_alone(situation)
     sizes = situation.facts.by_replicas or scales_canary(situation)
-    # A target that is gone takes nothing: a route that is made anew leads to the primary.
+    # A target that is gone takes nothing: a route that is made again leads to the primary.
     there = situation.facts.target is not None
     alone = there and traffic.spares_primary and not (sizes and situation.primary_serves)
     # How many requests match is not known: there the canary has what its step says.

@@ -175,7 +175,7 @@ class TestBudgets:
         assert EnsureBudgets(left=frozenset({name})) in left.actions
 
 
-def test_a_route_that_is_made_anew_does_not_lead_to_a_target_that_is_gone():
+def test_a_route_that_is_made_again_does_not_lead_to_a_target_that_is_gone():
     promoting = a_status(Phase.PROMOTING, weight=100, run=a_run(step=3))
     facts = some_facts(target=None, primary=a_primary(available=0), routed=None, revision=None)
     routes = [
