@@ -7,6 +7,7 @@ from canary.api.kinds import Kind, Manifest
 from canary.errors import Problem, SpecWarning
 from canary.routers import RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
+from canary.routers.condition_problems import cookie_problems
 
 
 class _Able(Protocol):
@@ -46,8 +47,13 @@ class RouterDefaults:
         return Abilities(service=frozenset())
 
     def problems(self: _Able, canary: Canary) -> tuple[Problem, ...]:
-        """Whatever decides who reaches the canary and is beyond its abilities."""
-        return tuple(refused(canary, self.name, self.abilities(canary)))
+        """Whatever decides who reaches the canary and is beyond its abilities.
+
+        Beside session affinity no condition on cookies can be said.
+        """
+        abilities = self.abilities(canary)
+        beside = cookie_problems(canary) if abilities.affinity else ()
+        return (*refused(canary, self.name, abilities), *beside)
 
     def ignored(self: _Able, canary: Canary) -> tuple[SpecWarning, ...]:
         """Whatever else is beyond its abilities."""
