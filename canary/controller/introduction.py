@@ -4,18 +4,19 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from analysis.asking import Providers
+from analysis.errors import UnknownPlugin
 from analysis.model import Ask, Bounds, Metric, ProviderSpec, QueryFailure
 from analysis.secrecy import shown_address
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
-from canary.routers import ROUTERS, router_for
+from canary.routers import router_for
 from canary.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 async def introduce(cluster: Cluster, settings: Settings, version: str) -> None:
-    """Log what is served, and then what was found of routers and of the metric store."""
+    """Log what is served, and then what was found of the default router and of the metric store."""
     log.info(
         "tidegate %s serves the Canaries of %s in %s, with the router %s where they name none",
         version,
@@ -23,22 +24,19 @@ async def introduce(cluster: Cluster, settings: Settings, version: str) -> None:
         ", ".join(settings.namespaces) or "all namespaces",
         settings.router,
     )
-    log.info("routers: %s; metric store: %s", await _routers(cluster), await _store(settings))
+    router = await _router(cluster, settings.router)
+    log.info("router: %s; metric store: %s", router, await _store(settings))
 
 
-async def _routers(cluster: Cluster) -> str:
-    """Say of each router which of the kinds that it writes are not installed."""
-    said = []
-    for name in ROUTERS.names():
-        try:
-            kinds = router_for(name).kinds
-            missing = [kind.resource for kind in kinds if await cluster.discover(kind) is None]
-        except ClusterError as error:
-            said.append(f"{name} (not known: {error})")
-        else:
-            found = f"not installed: {', '.join(missing)}" if missing else "installed"
-            said.append(f"{name} ({found})")
-    return ", ".join(said)
+async def _router(cluster: Cluster, name: str) -> str:
+    """Say of the default router which of its kinds are not installed; others may never be used."""
+    try:
+        kinds = router_for(name).kinds
+        missing = [kind.resource for kind in kinds if await cluster.discover(kind) is None]
+    except (ClusterError, UnknownPlugin) as error:
+        return f"{name} (not known: {error})"
+    found = f"not installed: {', '.join(missing)}" if missing else "installed"
+    return f"{name} ({found})"
 
 
 async def _store(settings: Settings) -> str:
