@@ -90,6 +90,8 @@ class RouterCase:
     """A spec that users wrote before tidegate came, by each kind that it writes."""
     read: tuple[Manifest, ...] = ()
     """The objects of their user that it reads and cannot do without."""
+    edits: bool = False
+    """Whether it writes into objects of its user alone, and makes none."""
     annotations: frozenset[str] = frozenset()
     """The annotations by which it says who is routed where."""
     published: tuple[tuple[str, str], ...] = ()

@@ -105,7 +105,8 @@ class Rendering:
         """Find the object of the user without which there is no route."""
         if record.router is None:
             return None
-        if not record.router.objects(record.canary).read:
+        objects = record.router.objects(record.canary)
+        if not (objects.read or objects.edited):
             return None
         rendered = self._route(record, Traffic())
         return rendered if isinstance(rendered, Lacking) else None

@@ -65,13 +65,15 @@ class Objects:
     """Made by it alone: another's object of such a name is in the way."""
     adopted: tuple[ObjectKey, ...] = ()
     """The user's to have: made where they are missing, and taken over where they are there."""
+    edited: tuple[ObjectKey, ...] = ()
+    """The user's, written into where they are there, and never made."""
     read: tuple[ObjectKey, ...] = ()
     """Followed, and never written."""
 
     @property
     def written(self) -> tuple[ObjectKey, ...]:
         """What it writes, in the order in which it does; the last one holds the weights."""
-        return (*self.own, *self.adopted)
+        return (*self.own, *self.adopted, *self.edited)
 
     @property
     def all(self) -> tuple[ObjectKey, ...]:
@@ -90,6 +92,8 @@ class Router(Protocol):
     name: ClassVar[str]
     variants: ClassVar[tuple[str, ...]]
     """The versions of its API, or the ways to route, that a user may insist on."""
+    names_mesh: ClassVar[bool]
+    """Whether the name of a mesh may follow the variant, as the peer writes it, without effect."""
     by_apex: ClassVar[bool]
     """Whether it routes by the selector of the apex service, which nothing else writes then.
 
@@ -154,10 +158,13 @@ class Router(Protocol):
 ROUTERS: PluginTable[Router] = PluginTable(
     group="tidegate.routers",
     builtin={
+        "alb": "canary.routers.alb:AlbRouter",
         "apisix": "canary.routers.apisix:ApisixRouter",
         "contour": "canary.routers.contour:ContourRouter",
         "emissary": "canary.routers.emissary:EmissaryRouter",
         "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",
+        "gatewayapi-tcp": "canary.routers.streamroutes:TcpRouter",
+        "gatewayapi-tls": "canary.routers.streamroutes:TlsRouter",
         "gloo": "canary.routers.gloo:GlooRouter",
         "haproxy": "canary.routers.haproxy:HaproxyRouter",
         "istio": "canary.routers.istio:IstioRouter",
@@ -166,6 +173,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "kuma": "canary.routers.kuma:KumaRouter",
         "linkerd": "canary.routers.smi:SmiRouter",
         "nginx": "canary.routers.nginx:NginxRouter",
+        "nginx-f5": "canary.routers.nginx_f5:NginxF5Router",
         "openshift": "canary.routers.openshift:OpenShiftRouter",
         "osm": "canary.routers.smi:SmiRouter",
         "skipper": "canary.routers.skipper:SkipperRouter",
@@ -179,13 +187,16 @@ ROUTERS: PluginTable[Router] = PluginTable(
 def router_for(provider: str) -> Router:
     """Make the router that a provider's name stands for: `istio`, `smi:v1alpha2`.
 
+    The peer's users also write the mesh, as in `smi:v1alpha2:linkerd`.
+
     Raises:
         UnknownPlugin: no router has this name or variant; the exception lists the known ones.
     """
-    name, colon, variant = provider.partition(":")
+    name, colon, rest = provider.partition(":")
     make = ROUTERS.load(name)
     variants: tuple[str, ...] = getattr(make, "variants", ())
-    if colon and variant not in variants:
+    variant, _, mesh = rest.partition(":")
+    if (colon and variant not in variants) or (mesh and not getattr(make, "names_mesh", False)):
         known = (name, *(f"{name}:{each}" for each in variants))
         raise UnknownPlugin(ROUTERS.group, provider, known)
     return make(variant)

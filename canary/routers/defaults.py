@@ -30,6 +30,7 @@ class RouterDefaults:
     """
 
     variants: ClassVar[tuple[str, ...]] = ()
+    names_mesh: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
 
     @property

@@ -12,7 +12,7 @@ from canary.api.analysis_spec import Analysis
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.rules import GATEWAY_API_HAS_PARENT
-from canary.api.traffic import HttpMatch, ParentReference
+from canary.api.traffic import HttpMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
@@ -30,7 +30,7 @@ from canary.routers.httproute import (
     route_warnings,
     timeouts,
 )
-from canary.routers.parents import refusal
+from canary.routers.parents import parent_reference, refusal
 from canary.routers.rules import (
     COOKIE_HEADER,
     SET_COOKIE,
@@ -95,7 +95,7 @@ class GatewayApiRouter(SingleObjectRouter):
     def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the parents, the host names and the rules."""
         service = canary.spec.service
-        spec: Manifest = {"parentRefs": [_parent(each) for each in service.gateway_refs]}
+        spec: Manifest = {"parentRefs": [parent_reference(each) for each in service.gateway_refs]}
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
@@ -145,21 +145,6 @@ def _percentages(analysis: Analysis) -> Iterator[tuple[str, int]]:
     for index, step in enumerate(analysis.steps or ()):
         if 0 < step.mirror < FULL:
             yield f"spec.analysis.steps[{index}].mirror", step.mirror
-
-
-def _parent(reference: ParentReference) -> Manifest:
-    parent: Manifest = {
-        "group": "" if reference.group == "core" else reference.group,
-        "kind": reference.kind,
-        "name": reference.name,
-    }
-    if reference.namespace:
-        parent["namespace"] = reference.namespace
-    if reference.section_name:
-        parent["sectionName"] = reference.section_name
-    if reference.port:
-        parent["port"] = reference.port
-    return parent
 
 
 def _rule(canary: Canary, rule: RouteRule) -> Manifest:

@@ -27,6 +27,7 @@ class SmiRouter(SingleObjectRouter):
 
     name: ClassVar[str] = "smi"
     variants: ClassVar[tuple[str, ...]] = VERSIONS
+    names_mesh: ClassVar[bool] = True
     owns: ClassVar[tuple[Path, ...]] = fields("service", "backends", "matches")
 
     def __init__(self, variant: str = "") -> None:

@@ -224,4 +224,12 @@ SERIES = {
         canary="test-front-canary-80@kubernetescrd",
         primary="test-front-canary-api-80@kubernetescrd",
     ),
+    "nginx-f5": Series(
+        canary='resource_namespace="test",service="front-canary"',
+        primary='resource_namespace="test",service="front-primary"',
+        status=("code", "200", "503"),
+        counter="nginx_ingress_controller_upstream_server_response_latency_ms_count",
+        buckets="nginx_ingress_controller_upstream_server_response_latency_ms_bucket",
+        milliseconds=1,
+    ),
 }

@@ -43,9 +43,12 @@ CASES = [
     for provider in every_provider()
     for index, canary in enumerate(canaries(provider))
 ]
+#: Those that make their objects, rather than write into those of their user.
+MADE_CASES = [each for each in CASES if not router_case(str(each.values[0])).edits]
 #: Those that have objects of their own, which CRDs describe and which go with the Canary.
-OWN_CASES = [each for each in CASES if not router_for(str(each.values[0])).by_apex]
+OWN_CASES = [each for each in MADE_CASES if not router_for(str(each.values[0])).by_apex]
 every_case = pytest.mark.parametrize(("provider", "canary"), CASES)
+every_case_of_made_objects = pytest.mark.parametrize(("provider", "canary"), MADE_CASES)
 every_case_of_own_objects = pytest.mark.parametrize(("provider", "canary"), OWN_CASES)
 every_name = pytest.mark.parametrize("provider", every_provider())
 
@@ -250,8 +253,9 @@ class TestEveryRouter:
         assert_does(seen, traffic)
         assert rendered(router, asking, cluster, traffic) == made
         removed = restored(router, asking, cluster).remove
-        # The apex service stays for its clients.
-        own = () if router.by_apex else made
+        # The apex service stays for its clients, and so do objects of the user.
+        stay = router.by_apex or router_case(provider).edits
+        own = () if stay else made
         assert {(key.kind.kind, key.name) for key in removed} == {
             (obj["kind"], obj["metadata"]["name"]) for obj in own
         }
@@ -294,27 +298,6 @@ class TestEveryRouter:
                 for owner in before["ownerReferences"]:
                     assert owner in obj["metadata"]["ownerReferences"]
 
-    @few
-    @given(spec=json_values)
-    def test_repairs_an_edited_spec_with_the_current_weights(
-        self, provider: str, canary: Canary, spec: object
-    ) -> None:
-        router = router_for(provider)
-        weights = possible(router, canary)
-        traffic = the_traffic(canary, 40 if 40 in weights else weights[-1])
-        made = rendered(router, canary, a_cluster(router, canary), traffic)
-        theirs = spec if isinstance(spec, dict) else {}
-        edited = [obj | {"spec": theirs} for obj in made]
-        cluster = a_cluster(router, canary, edited)
-        for obj, mended in zip(made, rendered(router, canary, cluster, traffic), strict=True):
-            assert obj["spec"].items() <= mended["spec"].items()
-            assert (mended["spec"].keys() - obj["spec"].keys()) <= theirs.keys()
-            assert mended | {"spec": obj["spec"]} == obj
-        mended_cluster = a_cluster(router, canary, rendered(router, canary, cluster, traffic))
-        seen = router.read(canary, mended_cluster)
-        assert seen is not None
-        assert seen.does(traffic)
-
     def test_leaves_a_field_that_somebody_else_has_added(
         self, provider: str, canary: Canary
     ) -> None:
@@ -325,23 +308,6 @@ class TestEveryRouter:
             obj["metadata"]["labels"]["mutated"] = "by admission"
         cluster = a_cluster(router, canary, made)
         assert left_to_write(router, canary, cluster, traffic) == []
-
-    def test_takes_back_labels_and_annotations_that_the_canary_gives_no_longer(
-        self, provider: str, canary: Canary
-    ) -> None:
-        router, traffic = router_for(provider), the_traffic(canary, 40)
-        apex = {"labels": {"given": "1"}, "annotations": {"given": "1"}}
-        document = canary.as_written()
-        document["spec"]["service"]["apex"] = apex
-        generous = Canary.model_validate(document)
-        before = rendered(router, generous, a_cluster(router, generous), traffic)
-        del document["spec"]["service"]["apex"]
-        plain = Canary.model_validate(document)
-        cluster = a_cluster(router, plain, before)
-        after = rendered(router, plain, cluster, traffic)
-        assert "given" in str(before)
-        assert "given" not in str(after)
-        assert str(written(router, plain)[0]) in left_to_write(router, plain, cluster, traffic)
 
     @few
     @given(spec=json_values)
@@ -466,6 +432,47 @@ class TestEveryRouter:
             router.read(canary, cluster)
             assert cluster.existing == before
         assert json.dumps(canary.as_written()) == document
+
+
+@every_case_of_made_objects
+class TestEveryRouterThatMakesItsObjects:
+    @few
+    @given(spec=json_values)
+    def test_repairs_an_edited_spec_with_the_current_weights(
+        self, provider: str, canary: Canary, spec: object
+    ) -> None:
+        router = router_for(provider)
+        weights = possible(router, canary)
+        traffic = the_traffic(canary, 40 if 40 in weights else weights[-1])
+        made = rendered(router, canary, a_cluster(router, canary), traffic)
+        theirs = spec if isinstance(spec, dict) else {}
+        edited = [obj | {"spec": theirs} for obj in made]
+        cluster = a_cluster(router, canary, edited)
+        for obj, mended in zip(made, rendered(router, canary, cluster, traffic), strict=True):
+            assert obj["spec"].items() <= mended["spec"].items()
+            assert (mended["spec"].keys() - obj["spec"].keys()) <= theirs.keys()
+            assert mended | {"spec": obj["spec"]} == obj
+        mended_cluster = a_cluster(router, canary, rendered(router, canary, cluster, traffic))
+        seen = router.read(canary, mended_cluster)
+        assert seen is not None
+        assert seen.does(traffic)
+
+    def test_takes_back_labels_and_annotations_that_the_canary_gives_no_longer(
+        self, provider: str, canary: Canary
+    ) -> None:
+        router, traffic = router_for(provider), the_traffic(canary, 40)
+        apex = {"labels": {"given": "1"}, "annotations": {"given": "1"}}
+        document = canary.as_written()
+        document["spec"]["service"]["apex"] = apex
+        generous = Canary.model_validate(document)
+        before = rendered(router, generous, a_cluster(router, generous), traffic)
+        del document["spec"]["service"]["apex"]
+        plain = Canary.model_validate(document)
+        cluster = a_cluster(router, plain, before)
+        after = rendered(router, plain, cluster, traffic)
+        assert "given" in str(before)
+        assert "given" not in str(after)
+        assert str(written(router, plain)[0]) in left_to_write(router, plain, cluster, traffic)
 
 
 @every_case_of_own_objects
@@ -630,9 +637,12 @@ class TestWhatIsAskedOfEveryRouter:
         assert cookie.expire_text in taken
         assert cookie.set_text not in taken
 
-    def test_objects_carry_who_made_them(self, provider: str) -> None:
+    def test_objects_carry_who_made_them_or_stay_their_users(self, provider: str) -> None:
         router, canary = router_for(provider), a_canary(provider)
         for obj in rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 10)):
+            if router_case(provider).edits:
+                assert ORIGINAL in obj["metadata"]["annotations"]
+                continue
             assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
             # A service also has a record of what of it is tidegate's.
             annotations = obj["metadata"]["annotations"]

@@ -40,6 +40,16 @@ REFUSED = {
         a_route(a_parent(a_condition("ResolvedRefs", reason="InvalidKind"))),
         "reports ResolvedRefs=False for parent public: InvalidKind: no such listener",
     ),
+    "as some of its rules are left out": (
+        a_route(
+            a_parent(a_condition("PartiallyInvalid", status="True", reason="UnsupportedValue"))
+        ),
+        "reports PartiallyInvalid=True for parent public: UnsupportedValue: no such listener",
+    ),
+    "as no proxy took it": (
+        a_route(a_parent(a_condition("Programmed", reason="Invalid"))),
+        "reports Programmed=False for parent public: Invalid: no such listener",
+    ),
     "where another parent takes it": (
         a_route(a_parent(a_condition(status="True"), ref=SERVICE), a_parent(a_condition())),
         WORDS,
@@ -64,7 +74,11 @@ TAKEN = {
     "as the parent is none any more": a_route(
         a_parent(a_condition(), ref=GATEWAY | {"name": "old"})
     ),
-    "as another condition has another meaning": a_route(a_parent(a_condition("PartiallyInvalid"))),
+    "as all of its rules are valid": a_route(a_parent(a_condition("PartiallyInvalid"))),
+    "as another condition has another meaning": a_route(a_parent(a_condition("Overlapping"))),
+    "as no proxy has had the time to take it": a_route(
+        a_parent(a_condition("Programmed", reason="Pending"))
+    ),
     "as what is said makes no sense": a_route("no", {"parentRef": 7}, a_parent("no", 7)),
     "as it is of another kind": {"metadata": {"generation": 1}, "status": {"parents": "none"}},
 }

@@ -17,6 +17,7 @@ EVERY_NAME = f"name one of {', '.join(ROUTERS.names())}, or"
         ("istio", IstioRouter, ("v1", "v1beta1")),
         ("smi", SmiRouter, ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")),
         ("smi:v1alpha2", SmiRouter, ("v1alpha2",)),
+        ("smi:v1alpha2:istio", SmiRouter, ("v1alpha2",)),
         ("linkerd", SmiRouter, ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")),
         ("gatewayapi", GatewayApiRouter, ("v1", "v1beta1")),
         ("gatewayapi:v1", GatewayApiRouter, ("v1",)),
@@ -38,6 +39,7 @@ def test_a_provider_names_a_router_and_perhaps_a_version(
         ("smi:v2", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("smi:", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("istio:v1", "name istio, or"),
+        ("gatewayapi:v1:linkerd", "name one of gatewayapi, gatewayapi:v1, gatewayapi:v1beta1, or"),
     ],
 )
 def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(

@@ -1,0 +1,153 @@
+"""F5 NGINX Ingress Controller: a VirtualServerRoute, to which the user's VirtualServer leads.
+
+https://docs.nginx.com/nginx-ingress-controller/configuration/virtualserver-and-virtualserverroute-resources/
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from canary.api.canary import Canary
+from canary.api.kinds import Kind, Manifest
+from canary.api.raw import text
+from canary.api.shown import shown
+from canary.api.traffic import HttpMatch, StringMatch
+from canary.core.traffic import Seen, Traffic
+from canary.core.weights import FULL
+from canary.errors import Problem
+from canary.objects.places import Path
+from canary.objects.render import fields
+from canary.routers import ClusterState
+from canary.routers.abilities import WAYS, Abilities, Unsaid, refused, way
+from canary.routers.matching import pattern
+from canary.routers.shares import entries, part, route_seen, side_services, sides, weight_of
+from canary.routers.single import SingleObjectRouter
+
+#: The path of the user's VirtualServer that leads to the route.
+_PATH = "/"
+_HEADER = re.compile(r"[-A-Za-z0-9]+")
+#: A value stands in quotes in the configuration.
+_QUOTABLE = re.compile(r'([^"\\]|\\.)+')
+
+
+class NginxF5Router(SingleObjectRouter):
+    """Split traffic by the splits of a VirtualServerRoute."""
+
+    name: ClassVar[str] = "nginx-f5"
+    owns: ClassVar[tuple[Path, ...]] = fields("host", "upstreams", "subroutes")
+
+    def __init__(self, _variant: str = "") -> None:
+        """Make the router; its API has one version."""
+        super().__init__(
+            Kind(
+                group="k8s.nginx.org",
+                versions=("v1",),
+                kind="VirtualServerRoute",
+                plural="virtualserverroutes",
+            )
+        )
+
+    def abilities(self, _canary: Canary) -> Abilities:
+        """Weights, among all requests or among those with some headers."""
+        return _ABILITIES
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name everything that a Canary asks of the route and that it cannot say."""
+        return (*refused(canary, self.name, _ABILITIES), *_host_problems(canary))
+
+    def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
+        """Give the upstreams of both sides and the route; a split of 0 stays, as there must be two."""
+        splits = [
+            {"weight": weight, "action": {"pass": service}}
+            for service, weight in sides(canary, traffic.weight)
+        ]
+        port = canary.spec.service.port
+        return {
+            "host": canary.spec.service.hosts[0],
+            "upstreams": [
+                {"name": service, "service": service, "port": port}
+                for service, _ in sides(canary, 0)
+            ],
+            "subroutes": [{"path": _PATH, **_routed(canary, traffic.match, splits)}],
+        }
+
+    def seen(self, canary: Canary, spec: object) -> Seen | None:
+        """Read the splits; those of matches are for the requests that take part."""
+        services = {
+            text(each, "name"): text(each, "service") for each in entries(spec, "upstreams")
+        }
+        routes = entries(spec, "subroutes")
+        rules = [each for route in routes for each in (*entries(route, "matches"), route)]
+        return route_seen(_rule_seen(canary, services, rule) for rule in rules)
+
+    def refusal(self, manifest: Manifest) -> str:
+        """Say why the controller does not take the route; it names no generation."""
+        status = manifest.get("status")
+        if text(status, "state") != "Invalid":
+            return ""
+        return (
+            f"the controller reports Invalid: {text(status, 'reason')}: {text(status, 'message')}"
+        )
+
+
+def _routed(canary: Canary, matches: Sequence[HttpMatch], splits: list[Manifest]) -> Manifest:
+    """Give the splits, or those of each match beside the primary for all other requests."""
+    if not matches:
+        return {"splits": splits}
+    conditions = [
+        [
+            {"header": name, "value": _value(condition)}
+            for name, condition in sorted(match.headers.items())
+        ]
+        for match in matches
+    ]
+    return {
+        "matches": [{"conditions": each, "splits": splits} for each in conditions],
+        "action": {"pass": canary.spec.primary_service_name},
+    }
+
+
+def _value(condition: StringMatch) -> str:
+    """Write a condition for the whole text; as plain text, upper and lower case would be the same."""
+    return f"~^(?:{pattern(condition)})$"
+
+
+def _rule_seen(canary: Canary, services: dict[str, str], rule: Manifest) -> Seen | None:
+    """Read a rule that splits, or passes all to one side."""
+    passed = text(part(rule, "action"), "pass")
+    shares = [
+        (services.get(text(part(each, "action"), "pass"), ""), each.get("weight", 0))
+        for each in entries(rule, "splits")
+    ] or [(services.get(passed, ""), FULL)]
+    weight = weight_of(canary, (each for each in shares if each[0] in side_services(canary)))
+    return None if weight is None else Seen(weight=weight)
+
+
+def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
+    """Name the conditions that do not fit into the configuration."""
+    for index, match in enumerate(matches):
+        if not match.headers:
+            remedy = "name a header: a match has at least one condition"
+            yield Unsaid(path=f"[{index}].headers", value=None, remedy=remedy)
+        for name, condition in match.headers.items():
+            if not (_HEADER.fullmatch(name) and _QUOTABLE.fullmatch(_value(condition))):
+                remedy = 'use letters, digits and hyphens in the name, and escape " in the value'
+                path = f"[{index}].headers.{name}"
+                yield Unsaid(path=path, value=way(condition)[1], remedy=remedy)
+
+
+def _host_problems(canary: Canary) -> Iterator[Problem]:
+    hosts = canary.spec.service.hosts
+    if len(hosts) != 1 or "*" in hosts:
+        value = shown(list(hosts)) if hosts else None
+        remedy = "write one host, that of the VirtualServer which leads to the route"
+        yield Problem("spec.service.hosts", value, remedy)
+
+
+_ABILITIES = Abilities(
+    service=frozenset({"hosts"}),
+    conditions={"name": WAYS, "headers": WAYS},
+    others="the conditions of a VirtualServerRoute are written for headers only",
+    unsaid=_unsaid,
+    matches=True,
+)

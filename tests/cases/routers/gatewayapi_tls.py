@@ -1,0 +1,22 @@
+"""The Gateway API: TLSRoutes."""
+
+from tests.case import RouterCase
+from tests.routers.published import GATEWAY_API
+from tests.routers.vocabulary import METADATA
+
+CASE = RouterCase(
+    needed={
+        "hosts": ["tls.example.com"],
+        "gatewayRefs": [{"name": "public", "namespace": "ingress"}],
+    },
+    canaries=(
+        {"service": {**METADATA, "gatewayRefs": [{"name": "public", "sectionName": "tls"}]}},
+    ),
+    foreign={
+        "TLSRoute": {
+            "hostnames": ["old.example.com"],
+            "rules": [{"backendRefs": [{"name": "podinfo", "port": 80}]}],
+        }
+    },
+    published=((GATEWAY_API, "config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml"),),
+)
