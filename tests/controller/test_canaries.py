@@ -247,7 +247,9 @@ def test_a_target_that_everything_is_made_for_matters_while_the_spec_names_anoth
     names = {"kind": "Deployment", "target": "held", "primary": "held-primary"}
     record = reader.read(manifest | {"status": {"names": names}})
     assert isinstance(record, CanaryRecord)
-    workloads = [key.name for key in dependencies(record, None, None) if key.kind == DEPLOYMENT]
+    workloads = [
+        key.name for key in dependencies(record, None, None, None) if key.kind == DEPLOYMENT
+    ]
     assert workloads == ["podinfo", "held-primary", "held"]
 
 
