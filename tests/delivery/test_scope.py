@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from canary.api.kinds import AUTOSCALER, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
+from canary.api.kinds import AUTOSCALER, BUDGET, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
 from canary.api.meta import API_VERSION, GROUP
 from canary.demo import manifests
 from canary.demo.manifests import APP
@@ -61,7 +61,7 @@ async def given_configs(place: AppNamespace, content: str) -> None:
 async def given_an_app_with_everything(
     place: AppNamespace, third_party: Receiver
 ) -> dict[str, Any]:
-    """An app with configs, an autoscaler and a Service, and a Canary that uses every kind."""
+    """An app with configs, an autoscaler, a budget and a Service, and a Canary that uses every kind."""
     metadata = {"namespace": place.namespace}
     await given_configs(place, "old")
     await place.create_app("1.0")
@@ -93,6 +93,15 @@ async def given_an_app_with_everything(
             },
         },
         AUTOSCALER,
+    )
+    await place.create(
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": APP, **metadata},
+            "spec": {"selector": {"matchLabels": {"app": APP}}, "minAvailable": 1},
+        },
+        BUDGET,
     )
     await place.create(
         {
@@ -198,6 +207,19 @@ async def kubectl_sees_it_promoted(plane: ControlPlane, place: AppNamespace) -> 
     assert process.returncode == 0, said.decode()
 
 
+async def budget_follows(place: AppNamespace) -> None:
+    """Change the app's budget, and take it away: the primary's does the same."""
+
+    async def there(amount: str | None) -> bool:
+        budget = await place.read(BUDGET, f"{APP}-primary")
+        return (budget["spec"]["minAvailable"] if budget else None) == amount
+
+    await place.patch(BUDGET, APP, {"spec": {"minAvailable": "50%"}})
+    await place.until(lambda: there("50%"), "the primary's budget is changed")
+    await place.api.delete(BUDGET, place.namespace, APP)
+    await place.until(lambda: there(None), "the primary's budget has gone")
+
+
 async def replicas(place: AppNamespace, name: str = APP) -> int:
     deployment = await place.read(DEPLOYMENT, name)
     return -1 if deployment is None else int(deployment["spec"]["replicas"])
@@ -261,6 +283,7 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
                     if each["metadata"]["name"].startswith(f"{name}-{APP}-")
                 ]
                 assert original["data"] in copies
+            await budget_follows(shop)
             # And rolls back what is bad: what a metric shows to be, and tells so
             third_party.answers(measured(50))
             await shop.release("2.0")

@@ -6,6 +6,8 @@ dropped or filled in. Writes are dry runs, for the owners of the objects are not
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -36,8 +38,38 @@ def custom(provider: str) -> bool:
 CUSTOM = [case for case in CASES if custom(case.values[0])]
 GOLDEN = [file for file in FILES if custom(file.parent.name)]
 KINDS = {kind for case in CUSTOM for kind in router_for(case.values[0]).kinds}
-Take = Callable[[Manifest], Manifest]
 every_case = pytest.mark.parametrize(("provider", "canary"), CUSTOM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Has the API server take an object, and gives it as it would be."""
+
+    taken: Callable[[Manifest], Manifest]
+    served: frozenset[tuple[str, str, str]]
+    """The versions that the published CRDs serve, by group and plural."""
+
+    def __call__(self, obj: Manifest) -> Manifest:
+        return self.taken(obj)
+
+    def versions(self, router: Router) -> list[str]:
+        """List the versions of a router's kinds that can be written."""
+        return sorted(
+            {
+                version
+                for kind in router.kinds
+                for version in kind.versions
+                if (kind.group, kind.plural, version) in self.served
+            }
+        )
+
+
+def versions_of(crd: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Name the versions that a CRD serves."""
+    spec = crd["spec"]
+    for version in spec["versions"]:
+        if version["served"]:
+            yield spec["group"], spec["names"]["plural"], version["name"]
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +80,14 @@ def take(control_plane: ControlPlane) -> Iterator[Take]:
         base_url=control_plane.url, headers=headers, verify=control_plane.tls, timeout=120.0
     ) as client:
         published = PublishedSchemas(lambda module, path: module_files(module, path)[path])
-        for crd in published.definitions(KINDS):
+        definitions = list(published.definitions(KINDS))
+        for crd in definitions:
             install(client, crd).raise_for_status()
-        for kind in KINDS:
-            for version in kind.versions:
-                path = f"/apis/{kind.group}/{version}/{kind.plural}"
-                eventually(lambda path=path: client.get(path).status_code == 200, path)
+        served = frozenset(chain.from_iterable(map(versions_of, definitions)))
+        assert {(kind.group, kind.plural) for kind in KINDS} == {each[:2] for each in served}
+        for group, plural, version in served:
+            path = f"/apis/{group}/{version}/{plural}"
+            eventually(lambda path=path: client.get(path).status_code == 200, path)
         client.post("/api/v1/namespaces", json={"metadata": {"name": NAMESPACE}}).raise_for_status()
         plurals = {kind.kind: kind.plural for kind in KINDS}
 
@@ -67,11 +101,7 @@ def take(control_plane: ControlPlane) -> Iterator[Take]:
             assert answer.headers.get_list("Warning") == []
             return answer.json()
 
-        yield taken
-
-
-def versions(router: Router) -> list[str]:
-    return sorted({version for kind in router.kinds for version in kind.versions})
+        yield Take(taken=taken, served=served)
 
 
 def theirs(router: Router, canary: Canary, version: str) -> tuple[Manifest, ...]:
@@ -89,7 +119,7 @@ def theirs(router: Router, canary: Canary, version: str) -> tuple[Manifest, ...]
 @every_case
 def test_what_is_new_is_taken_as_it_is(take: Take, provider: str, canary: Canary) -> None:
     router = router_for(provider)
-    for version in versions(router):
+    for version in take.versions(router):
         for percent in (0, 10, 100):
             cluster = a_cluster(router, canary, version=version)
             for obj in rendered(router, canary, cluster, the_traffic(canary, percent)):
@@ -101,7 +131,7 @@ def test_what_is_adopted_and_put_back_is_taken_as_it_is(
     take: Take, provider: str, canary: Canary
 ) -> None:
     router = router_for(provider)
-    for version in versions(router):
+    for version in take.versions(router):
         found = theirs(router, canary, version)
         for obj in found:
             take(obj)
