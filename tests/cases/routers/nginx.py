@@ -62,7 +62,7 @@ CASE = RouterCase(
         {"analysis": {**AB, "match": [{"headers": {"user-agent": {"regex": ".*Firefox.*"}}}]}},
     ),
     foreign={"Ingress": {"defaultBackend": {"service": {"name": "old", "port": {"number": 80}}}}},
-    read=(ingress("web"), ingress("admin", ingressClassName="internal")),
+    read=(ingress("web"), ingress("admin", ingressClassName="nginx")),
     annotations=frozenset(
         {
             f"{PREFIX}/canary",
