@@ -10,6 +10,7 @@ import yaml
 
 from canary.api.kinds import (
     AUTOSCALER,
+    BUDGET,
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DAEMON_SET,
@@ -281,6 +282,7 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
         **rights(OF_PLUGINS["scalers"]),
+        (BUDGET.group, BUDGET.plural): WRITTEN,
         ("", "events"): ["create"],
     }
 

@@ -184,7 +184,7 @@ async def test_a_step_counts_only_once_the_canary_has_had_its_share_of_the_reque
     # Then its weight is held, whatever the metrics say
     status = await until_waiting(world, "TrafficUnverified")
     assert (status["canaryWeight"], status["metrics"][0]["name"]) == (50, "request-share")
-    assert "50 % of the requests asked" in status["waitingFor"]["message"]
+    await world.until(lambda: tells_the_share_asked_for(world), "the requests are counted")
     # And once clients come, of whom half meet it, it is promoted
     async with world.traffic() as load:
         await world.until_phase("Succeeded", seconds=120)
@@ -356,6 +356,12 @@ async def test_without_a_router_a_bad_release_meets_no_client_and_the_selector_i
         load.restart()
         assert set((await load.reaches(30)).by_version) == {"3.0"}
         assert load.stats().failed == 0, load.stats().failures
+
+
+async def tells_the_share_asked_for(world: World) -> bool:
+    """Whether the wait says which share is asked for: not before two counts have been read."""
+    wait = (await world.status()).get("waitingFor") or {}
+    return "50 % of the requests asked" in wait.get("message", "")
 
 
 async def serves(world: World, number: int) -> bool:
