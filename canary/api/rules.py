@@ -177,10 +177,9 @@ WINDOW_HAS_BOUND = Rule(
 
 
 def _not_one_scale(scale: object) -> Iterator[Fault]:
-    if not isinstance(scale, Mapping):
-        return
-    matched = scale.get("matchTrafficWeight") is True
-    if count(scale, ("replicas", "percent")) + matched != 1:
+    if isinstance(scale, Mapping) and (
+        count(scale, ("replicas", "percent")) + (scale.get("matchTrafficWeight") is True) != 1
+    ):
         yield (), scale
 
 

@@ -68,9 +68,10 @@ def services_outline(workload: Manifest) -> Manifest:
         {"name": container["name"], "ports": container.get("ports") or []}
         for container in spec["template"]["spec"].get("containers") or ()
     ]
-    template: Manifest = {"spec": {"containers": containers}}
-    if labels := pod_labels(workload):
-        template["metadata"] = {"labels": labels}
+    template = {
+        "metadata": {"labels": pod_labels(workload)},
+        "spec": {"containers": containers},
+    }
     return {"spec": {"selector": spec.get("selector") or {}, "template": template}}
 
 
