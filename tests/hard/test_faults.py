@@ -103,7 +103,14 @@ async def live(world: HardWorld, name: str, failed: asyncio.Event) -> int:
     """Initialise; promote, roll back, promote, until all has failed that can; count the rounds."""
     await insistently(lambda: created(world.create_app(name)))
     await insistently(
-        lambda: created(world.create_canary(name, analysis={"stepWeights": [20, 60]}))
+        lambda: created(
+            world.create_canary(
+                name,
+                analysis={"stepWeights": [20, 60]},
+                # Controllers of the cluster take their time after an outage, and more under load.
+                progressDeadlineSeconds=600,
+            )
+        )
     )
     await ended(world, name, "Initialized", runs=0)
     rounds, runs = 0, itertools.count(1)
