@@ -30,6 +30,15 @@ SUCCESSES = {
 }
 
 
+async def weighs_nothing(world: World) -> bool:
+    """Whether the Ingress of the canary has no weight: the phase is written before it is."""
+    beside = await world.read(INGRESS, "web-canary") or {"metadata": {"annotations": {}}}
+    weight: object = beside["metadata"]["annotations"].get(
+        "nginx.ingress.kubernetes.io/canary-weight"
+    )
+    return weight == "0"
+
+
 async def test_behind_an_ingress_releases_are_promoted_rolled_back_and_given_up_without_a_lost_request(
     world: World,
 ) -> None:
@@ -61,9 +70,7 @@ async def test_behind_an_ingress_releases_are_promoted_rolled_back_and_given_up_
         await world.release("3.0", ERROR_RATE="0.5")
         status = await world.until_phase("Failed", seconds=120)
         assert status["history"][0]["outcome"] == "RolledBack"
-        beside = await world.read(INGRESS, "web-canary") or {}
-        annotations = beside["metadata"]["annotations"]
-        assert annotations["nginx.ingress.kubernetes.io/canary-weight"] == "0"
+        await world.until(lambda: weighs_nothing(world), "no client meets it any longer")
         # When the Canary is deleted, then its Ingress goes, and the app serves by itself
         await world.release("2.0")
         await world.api.delete(canary_kind(GROUP), world.namespace, APP)
