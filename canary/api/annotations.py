@@ -14,6 +14,8 @@ PREFIX = f"{GROUP}/"
 VERBS = ("abort", "reject", "pause", "resume", "approve", "skip", "retry", "promote")
 """What is asked by annotation, in the order in which it is carried out: the cautious come first, so
 that who aborts and promotes at once, aborts."""
+AT_GATES = frozenset({"approve", "reject"})
+"""What answers a gate, and nothing else: the verbs of people who only approve."""
 ACCEPT_RISK = f"{PREFIX}accept-risk"
 """Names risks that a person accepts, as kind/name with commas between them."""
 

@@ -439,6 +439,14 @@ class CommandRecord(StatusModel):
 
     verb: Word = Field(description="What was asked.")
     value: str = Field(default="", max_length=1024, description="Who asked, and why.")
+    user: Word = Field(default="", description="Who signed for it; empty where nobody did.")
+    tool: Word = Field(default="", description="By which tool, as the signature says.")
+    reason: Sentence = Field(default="", description="Why, in the words of who asked.")
+    verified: bool = Field(
+        default=False,
+        description="Whether the API server has checked that the user signed it: true only with "
+        "--verified-commands.",
+    )
     at: Moment = Field(description="When it was carried out.")
     accepted: bool = Field(default=True, description="Whether it applied at that moment.")
     message: Sentence = Field(default="", description="Why it was refused, in a sentence.")

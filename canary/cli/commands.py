@@ -13,7 +13,7 @@ from time import monotonic
 
 import click
 
-from canary.api.annotations import PREFIX
+from canary.api.annotations import AT_GATES, PREFIX
 from canary.api.kinds import Kind, Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
@@ -37,7 +37,6 @@ REVIEW = Kind(
     plural="selfsubjectreviews",
     namespaced=False,
 )
-_AT_GATES = frozenset({"approve", "reject"})
 _ASKED_FOR = {
     "abort": "The run is rolled back now: the primary gets all traffic.",
     "promote": "The revision is promoted now, without the steps, gates and analyses that are left.",
@@ -65,7 +64,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         now = datetime.now().astimezone()
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
-        subject = _gate(place, status, gate) if verb in _AT_GATES else ""
+        subject = _gate(place, status, gate) if verb in AT_GATES else ""
         if verb == "skip":
             subject = str(Skip.of(status, gates=gates, to=to))
         if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
@@ -100,7 +99,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         give = option(give)
     if verb in _ASKED_FOR:
         give = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(give)
-    if verb in _AT_GATES:
+    if verb in AT_GATES:
         types = [each.value for each in WebhookType if each.is_gate]
         text = "The gate's type, where several are shut."
         give = click.option("--gate", type=click.Choice(types), help=text)(give)

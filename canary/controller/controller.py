@@ -315,7 +315,11 @@ class Controller:
                     now=lambda: datetime.now(UTC),
                 ),
                 references=references,
-                policy=Policy(drain=settings.drain, history=settings.history),
+                policy=Policy(
+                    drain=settings.drain,
+                    history=settings.history,
+                    verified_commands=settings.verified_commands,
+                ),
                 hashing=self._hashing,
             ),
             answerer=Answerer(

@@ -262,6 +262,8 @@ class Policy:
     long proxies have to learn of new services before traffic goes to them."""
     history: int = 5
     """How many past runs a status keeps."""
+    verified_commands: bool = False
+    """Whether the API server lets nobody sign a command for another."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

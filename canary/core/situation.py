@@ -30,6 +30,7 @@ from canary.core.needs import Need
 from canary.core.notices import notice, with_notice
 from canary.core.phases import IDLE, STAGES, TIMED, legal
 from canary.core.plan import Plan, Step, plan
+from canary.core.signature import Signature
 from canary.core.telling import said
 from canary.core.traffic import Traffic, intended, some_take_part
 from canary.core.waits import DRAINING, stage_of
@@ -574,8 +575,17 @@ class Situation:
 
     def note_command(self, verb: str, value: str, *, refusal: str = "") -> Self:
         """Record a command as done; one whose annotation is still there is never forgotten."""
+        signature = Signature.read(value)
         done = CommandRecord(
-            verb=verb, value=value, at=self.now, accepted=not refusal, message=refusal
+            verb=verb,
+            value=value,
+            user=signature.user,
+            tool=signature.tool,
+            reason=signature.reason,
+            verified=self.facts.policy.verified_commands and bool(signature.user),
+            at=self.now,
+            accepted=not refusal,
+            message=refusal,
         )
         records = (done, *self.status.commands)
         kept = tuple(

@@ -131,6 +131,12 @@ class Settings:
         "that resources name are refused.",
         form=OptionType.FLAG,
     )
+    verified_commands: bool = setting(
+        default=False,
+        text="Record who signed a command as verified; set it only where the API server enforces the "
+        "chart's policy on commands.",
+        form=OptionType.FLAG,
+    )
     egress_allow: tuple[str, ...] = setting(
         (),
         "Hosts (*.example.com) and networks (10.0.0.0/8) that addresses in resources may lead to; "

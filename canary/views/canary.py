@@ -138,6 +138,10 @@ class CommandView(ViewModel):
 
     verb: str = Field(description="What was asked.")
     value: str = Field(description="Who asked, and why.")
+    user: str = Field(description="Who signed for it; empty where nobody did.")
+    tool: str = Field(description="By which tool, as the signature says.")
+    reason: str = Field(description="Why, in the words of who asked.")
+    verified: bool = Field(description="Whether the API server has checked who signed it.")
     at: Moment = Field(description="When it was carried out or refused.")
     accepted: bool = Field(description="Whether the controller obeyed.")
     message: str = Field(description="Why it was refused.")

@@ -133,7 +133,8 @@ def role_objects(
     *values: str, release: str = RELEASE, namespace: str = NAMESPACE
 ) -> list[Manifest]:
     """Render the account, its roles and what binds them, as `helm install` would create them."""
-    objects = render(*values, release=release, namespace=namespace)
+    own = "rbac.people=false"  # the roles of people are bound to nobody
+    objects = render(*values, own, release=release, namespace=namespace)
     return [each for each in objects if each["kind"] in _PATHS]
 
 

@@ -162,8 +162,14 @@ def settings(objects, **environ: str) -> Settings:
     return Settings.read(environ, flags)
 
 
+def of_the_chart(**fields: Any) -> Settings:
+    """Settings that the chart leaves as they are, but for its policy on commands."""
+    return Settings(verified_commands=True, **fields)
+
+
 def test_the_controller_takes_the_defaults_of_the_chart_for_its_own(render):
-    assert settings(render()) == Settings()
+    assert settings(render()) == of_the_chart()
+    assert settings(render('commandPolicy={"enabled":false}')) == Settings()
 
 
 def test_values_become_settings(render):
@@ -185,7 +191,7 @@ def test_values_become_settings(render):
         TIDEGATE_SLACK_URL="https://chat.example/hook",
         TIDEGATE_SLACK_TOKEN="a-token",
         TIDEGATE_SLACK_CHANNEL="releases",
-    ) == Settings(
+    ) == of_the_chart(
         api_groups=("tidegate.dev", "flagger.app"),
         router="gatewayapi",
         plugins=("borrowed", "diary"),
@@ -206,7 +212,7 @@ def test_values_become_settings(render):
 def test_pages_of_metrics_take_the_place_of_a_prometheus(render):
     pages = ("http://one:15090/stats/prometheus", "http://two:15090/stats/prometheus")
     made = settings(render(f"scrapeTargets={json.dumps(pages)}"))
-    assert made == Settings(metrics_provider="scrape", scrape_targets=pages)
+    assert made == of_the_chart(metrics_provider="scrape", scrape_targets=pages)
 
 
 def test_secrets_of_slack_are_referred_to_and_never_written(render):
@@ -224,13 +230,15 @@ def test_every_namespace_is_watched_with_a_cluster_role(render):
     objects = render()
     kinds = sorted(kind for kind, _ in objects)
     assert kinds == [
-        "ClusterRole",
+        *["ClusterRole"] * 4,  # the controller's, and those of people
         "ClusterRoleBinding",
         "Deployment",
         "Role",
         "RoleBinding",
         "Service",
         "ServiceAccount",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     ]
     account = [{"kind": "ServiceAccount", "name": "tidegate", "namespace": "gates"}]
     assert objects["ClusterRoleBinding", "/tidegate"]["subjects"] == account
@@ -262,7 +270,7 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
 
 def test_a_router_of_a_package_is_one_that_plugins_names_too(render):
     objects = render('routers=["borrowed"]', 'plugins=["borrowed"]')
-    assert settings(objects) == Settings(router="borrowed", plugins=("borrowed",))
+    assert settings(objects) == of_the_chart(router="borrowed", plugins=("borrowed",))
     with pytest.raises(HelmFailed, match="or name it in plugins as well"):
         render('routers=["borrowed"]')
 
@@ -312,7 +320,7 @@ def test_configs_that_are_not_followed_need_no_right_but_to_read_secrets(render)
     granted = rights(objects["ClusterRole", "/tidegate"]["rules"])
     assert granted[SECRET.group, SECRET.plural] == ["get"]
     assert (CONFIG_MAP.group, CONFIG_MAP.plural) not in granted
-    assert settings(objects) == Settings(config_tracking=False)
+    assert settings(objects) == of_the_chart(config_tracking=False)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +340,7 @@ def test_secrets_are_followed_or_read_by_name_or_not_at_all(
     granted = rights(objects["ClusterRole", "/tidegate"]["rules"])
     assert granted.get((SECRET.group, SECRET.plural)) == secrets
     assert granted.get((CONFIG_MAP.group, CONFIG_MAP.plural)) == config_maps
-    assert settings(objects) == Settings(**followed)
+    assert settings(objects) == of_the_chart(**followed)
 
 
 def test_the_right_to_read_secrets_by_name_may_be_for_some_names_only(render):
@@ -361,7 +369,7 @@ def test_who_shares_the_canaries_lists_and_removes_leases_as_well(render):
     assert leases == {
         ("coordination.k8s.io", "leases"): ["create", "delete", "get", "list", "update"]
     }
-    assert settings(objects) == Settings(shards="auto")
+    assert settings(objects) == of_the_chart(shards="auto")
 
 
 def test_the_peers_objects_need_a_right_only_where_they_are_served(render):

@@ -1,4 +1,4 @@
-"""The chart's file that is made from tables: the rights that plug-ins need."""
+"""The chart's file that is made from tables: the rights that plug-ins and commands need."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from canary.api.annotations import AT_GATES, VERBS
 from canary.api.kinds import POD, SERVICE, Kind
 from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
@@ -16,8 +17,8 @@ from tests.delivery.helm import CHART
 GIVEN = (POD, SERVICE)
 FILE = CHART / "files" / "rights.yaml"
 HEAD = """\
-# The rights that routers, kinds of workload and kinds of autoscaler need. Made from their tables:
-# `make generated`
+# The rights that routers, kinds of workload, kinds of autoscaler and commands need. Made from their
+# tables: `make generated`
 """
 LISTED, FOLLOWED = ("list",), ("list", "watch")
 #: Primaries are created and updated, the user's workload is scaled by patches, and Kubernetes
@@ -69,6 +70,7 @@ def rules(rights: Rights) -> list[dict[str, Any]]:
 def test_the_file_of_rights_is_what_the_plugins_declare(update_golden: bool) -> None:
     written = HEAD + yaml.safe_dump(
         {
+            "commands": {"all": sorted(VERBS), "gates": sorted(AT_GATES)},
             "routers": {name: rules(of_router(name)) for name in ROUTERS.names()},
             "scalers": rules(of_scalers()),
             "targets": rules(of_targets()),

@@ -27,6 +27,7 @@ PLURALS = {
     "ClusterRoleBinding": "clusterrolebindings",
     "NetworkPolicy": "networkpolicies",
     "PodDisruptionBudget": "poddisruptionbudgets",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
 }
 
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
+from tests.testbed.users import PEOPLE, TIDEGATE
 
 
 def programs() -> dict[str, Path]:
@@ -23,5 +24,6 @@ def programs() -> dict[str, Path]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     """Start one."""
-    async with ControlPlane(programs(), logs=tmp_path_factory.mktemp("control-plane")) as plane:
+    logs = tmp_path_factory.mktemp("control-plane")
+    async with ControlPlane(programs(), logs=logs, users=(TIDEGATE, *PEOPLE)) as plane:
         yield plane

@@ -31,6 +31,12 @@ def tester() -> User:
 
 #: Whom the chart gives its roles to, by default.
 TIDEGATE = service_account("tidegate-system", "tidegate")
+#: People with a role each, or with none: what may be commanded is tried with them.
+STRANGER, VIEWER, OPERATOR, APPROVER = (
+    User(name=f"{each}@example.com", groups=("people",))
+    for each in ("stranger", "viewer", "operator", "approver")
+)
+PEOPLE = (STRANGER, VIEWER, OPERATOR, APPROVER)
 
 
 def tokens(users: Iterable[User]) -> str:

@@ -33,6 +33,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- define "tidegate.commandPolicy" -}}
+{{- printf "%s.%s.commands.tidegate.dev" (include "tidegate.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
 {{/*
 The rules of the controller's role, in each namespace that it watches: what it asks for, and no
 more. What is written on a version is read again after a conflict. A test compares the rules with
