@@ -102,6 +102,7 @@ def _plausible(moment: datetime) -> datetime:
 
 
 MESSAGE_BYTES = 1024
+ANSWER_BYTES = 512
 WORD_BYTES = 256
 IMAGES_BYTES = 192
 _CUT, _ESCAPED = "…", 4
@@ -135,12 +136,18 @@ def _word(text: str) -> str:
     return clip(text, WORD_BYTES)
 
 
+def _answer(text: str) -> str:
+    return clip(text, ANSWER_BYTES)
+
+
 def _images(text: str) -> str:
     return clip(text, IMAGES_BYTES)
 
 
 Sentence = Annotated[str, AfterValidator(clip)]
 """Text for people, of whatever length it was made with."""
+Answer = Annotated[str, AfterValidator(_answer)]
+"""What is said to one person, of whose like many are kept."""
 Word = Annotated[str, AfterValidator(_word)]
 """A name, a reason, a bound."""
 ImagesText = Annotated[str, AfterValidator(_images)]
@@ -439,9 +446,9 @@ class CommandRecord(StatusModel):
 
     verb: Word = Field(description="What was asked.")
     value: str = Field(default="", max_length=1024, description="Who asked, and why.")
-    user: Word = Field(default="", description="Who signed for it; empty where nobody did.")
+    user: Word = Field(default="", description="Who signed for it; empty where it is not signed.")
     tool: Word = Field(default="", description="By which tool, as the signature says.")
-    reason: Sentence = Field(default="", description="Why, in the words of who asked.")
+    reason: Word = Field(default="", description="Why, in the words of who asked.")
     verified: bool = Field(
         default=False,
         description="Whether the API server has checked that the user signed it: true only with "
@@ -449,7 +456,7 @@ class CommandRecord(StatusModel):
     )
     at: Moment = Field(description="When it was carried out.")
     accepted: bool = Field(default=True, description="Whether it applied at that moment.")
-    message: Sentence = Field(default="", description="Why it was refused, in a sentence.")
+    message: Answer = Field(default="", description="Why it was refused, in a sentence.")
     cleared: bool = Field(default=False, description="Whether its annotation is gone again.")
 
 

@@ -263,7 +263,7 @@ class Policy:
     history: int = 5
     """How many past runs a status keeps."""
     verified_commands: bool = False
-    """Whether the API server lets nobody sign a command for another."""
+    """Whether the API server has checked who signs a command."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,6 +1,7 @@
 """A Canary as everything that shows one sees it: a manifest in, one value out, with a schema.
 
 In `view.tidegate.dev/v1` fields are only ever added.
+Long because it is one schema: each field is a line.
 """
 
 from collections.abc import Mapping
@@ -138,7 +139,7 @@ class CommandView(ViewModel):
 
     verb: str = Field(description="What was asked.")
     value: str = Field(description="Who asked, and why.")
-    user: str = Field(description="Who signed for it; empty where nobody did.")
+    user: str = Field(description="Who signed for it; empty where it is not signed.")
     tool: str = Field(description="By which tool, as the signature says.")
     reason: str = Field(description="Why, in the words of who asked.")
     verified: bool = Field(description="Whether the API server has checked who signed it.")

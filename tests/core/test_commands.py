@@ -12,6 +12,7 @@ from canary.api.status import CanaryStatus, CommandRecord, Hold, Pause, Phase, W
 from canary.core import waits
 from canary.core.actions import ClearCommands
 from canary.core.facts import Command, Facts, Policy, Revision
+from canary.core.signature import Signature
 from canary.core.situation import Decision
 from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided
@@ -42,11 +43,26 @@ def test_a_command_is_recorded_and_its_annotation_cleared():
     command = Command(verb="abort", value="bob: wrong image")
     decision = decided(a_spec(), in_run(), given(command), at(60))
     assert decision.status.commands == (
-        CommandRecord(verb="abort", value="bob: wrong image", at=at(60)),
+        CommandRecord(verb="abort", value="bob: wrong image", reason="bob: wrong image", at=at(60)),
     )
     assert ClearCommands(verbs=("abort",)) in decision.actions
     assert decision.status.history[0].message == "Aborted by annotation: bob: wrong image"
     assert told(decision) == ["RolledBack", "CommandAccepted"]
+
+
+@pytest.mark.parametrize("policed", [True, False])
+def test_who_signed_a_command_is_verified_where_nobody_signs_for_another(policed):
+    signed = Command(verb="pause", value=str(Signature.of("bob", "cli", at(50), reason="lunch")))
+    unsigned = Command(verb="pause", value="bob: lunch")
+    policy = Policy(verified_commands=policed)
+    for command, user, tool, reason, verified in (
+        (signed, "bob", "cli", "lunch", policed),
+        (unsigned, "", "", "bob: lunch", False),
+    ):
+        facts = given(command, policy=policy)
+        (record,) = decided(a_spec(), in_run(), facts, at(60)).status.commands
+        assert (record.user, record.tool, record.reason) == (user, tool, reason)
+        assert record.verified is verified
 
 
 def test_a_command_whose_annotation_is_still_there_is_not_carried_out_again():

@@ -92,7 +92,15 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
             for _ in range(HISTORY)
         ),
         commands=tuple(
-            CommandRecord(verb=text, value=text[:200], message=text, at=at(0), accepted=True)
+            CommandRecord(
+                verb=text,
+                value=text[:200],
+                user=text[:64],
+                reason=text[:136],  # they are parts of the value
+                message=text,
+                at=at(0),
+                accepted=True,
+            )
             for _ in range(HISTORY)
         ),
         notices=tuple(

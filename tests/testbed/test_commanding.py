@@ -358,7 +358,7 @@ class TestSigning:
     def test_nobody_signs_for_another(self, cluster: Cluster, value: str):
         refused = cluster.patch(OPERATOR, annotated("promote", value))
         assert refused.status_code == 403
-        assert "nobody signs a command for another" in refused.json()["message"]
+        assert "may not sign a command as another user" in refused.json()["message"]
 
     def test_nor_does_who_may_do_everything(self, cluster: Cluster):
         assert (
