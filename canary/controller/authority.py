@@ -6,13 +6,16 @@ begins, a task of its own included, acts for the Canary of the reconcile.
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 
 from canary.cluster.cluster import Cluster
+from canary.cluster.outages import EVERYTHING
 from canary.controller.canaries import CanaryKey
-from canary.replicas.leases import Elector, LeaseTimes, OnAbsence
+from canary.core.facts import Outage
+from canary.replicas.leases import Elector, LeaseTimes
 from canary.replicas.presence import Scope
 from canary.replicas.shares import Share
 from canary.replicas.sharing import Membership
@@ -20,6 +23,8 @@ from canary.settings import Settings
 
 OnChange = Callable[[list[CanaryKey], list[CanaryKey]], None]
 """Called with the Canaries that this replica acts on from now on, and those that it does not."""
+OnOutage = Callable[[Hashable, Outage], None]
+"""Called with the Canary, or `EVERYTHING`, on which no replica has acted for a while."""
 
 _subject: ContextVar[CanaryKey | None] = ContextVar("subject", default=None)
 """The Canary that is being worked on."""
@@ -36,10 +41,13 @@ class Authority:
         canaries: Callable[[], list[CanaryKey]],
         on_change: OnChange,
         scope: Scope,
-        on_absence: OnAbsence,
+        on_outage: OnOutage,
+        now: Callable[[], datetime],
     ) -> None:
         self._canaries = canaries
         self._on_change = on_change
+        self._on_outage = on_outage
+        self._now = now
         self._in_work: set[CanaryKey] = set()
         self._elector: Elector | None = None
         self._membership: Membership | None = None
@@ -71,7 +79,7 @@ class Authority:
                 identity=identity,
                 times=times,
                 on_change=self._on_leadership,
-                on_absence=on_absence,
+                on_absence=lambda start, end: on_outage(EVERYTHING, Outage(start, end)),
                 mark=scope.metadata,
             )
 
@@ -146,6 +154,14 @@ class Authority:
             match name in before, name in after:
                 case False, True:
                     gained.append(key)
+                    self._tell_absence(key)
                 case True, False:
                     lost.append(key)
         self._on_change(gained, lost)
+
+    def _tell_absence(self, key: CanaryKey) -> None:
+        """Give the span of time in which the last owner of a Canary was gone."""
+        assert self._membership is not None
+        since = self._membership.absent_since(str(key))
+        if since is not None:
+            self._on_outage(key, Outage(since, self._now()))

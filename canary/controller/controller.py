@@ -20,7 +20,7 @@ from analysis.http.transport import endpoints
 from analysis.model import Metric, Outcome, QueryFailure
 from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
-from canary.cluster.outages import EVERYTHING, OutageLog
+from canary.cluster.outages import OutageLog
 from canary.controller.alerts import AlertSender, default_receiver
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
@@ -44,7 +44,7 @@ from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
-from canary.core.facts import Outage, Policy
+from canary.core.facts import Policy
 from canary.errors import CanaryError
 from canary.hooks.caller import HookCaller
 from canary.hooks.payload import HookPayload, HookResult
@@ -132,7 +132,8 @@ class Controller:
             canaries=self._tracker.canaries,
             on_change=self._on_change,
             scope=scope,
-            on_absence=lambda start, end: self._outages.add(EVERYTHING, Outage(start, end)),
+            on_outage=self._outages.add,
+            now=_now,
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         self._others = OtherControllers(cluster, lease=authority.lease, scope=scope)

@@ -20,8 +20,10 @@ All moments are seconds of the member's own monotonic clock. Nothing here asks o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from canary.replicas.absences import Predecessors
 from canary.replicas.shares import NO_MEMBERS, Members, Share
 
 NEVER = float("-inf")
@@ -43,6 +45,8 @@ class Agreement:
     """The identity of the Lease that says so: generations count within it."""
     generation: int
     members: Members
+    after: datetime | None = None
+    """When a single controller has last renewed the Lease, until the members have settled."""
 
     def acknowledged_by(self, other: Acknowledgement | None) -> bool:
         """Tell whether who says this goes by this agreement or a newer one."""
@@ -58,6 +62,8 @@ class MemberLease:
     version: str
     lease_seconds: float
     acknowledged: Acknowledgement = Acknowledgement()
+    renewed: datetime | None = None
+    """When it was last renewed, by its member's clock; None where it does not say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,8 @@ class SharedLease:
     holder: str
     agreement: Agreement | None
     """What the members agree on; None while a single controller holds the Lease, or none does."""
+    renewed: datetime | None = None
+    """When it was last renewed, by its holder's clock; None where it does not say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +119,8 @@ class Standing:
     """Those known since the last that everybody had acknowledged, the agreement's at the end."""
     shared: Unchanged | None = None
     members: Mapping[str, Unchanged] = field(default_factory=dict)
+    predecessors: Predecessors = field(default_factory=Predecessors)
+    """Who acted on the Canaries before the members settled on the agreement."""
 
     # -------------------------------------------------------------------------------- what may be
 
@@ -148,6 +158,27 @@ class Standing:
             return present if present != self.agreement.members else None
         free = self.shared is None or self.shared.expired(now)
         return present if free else None
+
+    def agreement_due(self, now: float, *, generation: int) -> Agreement | None:
+        """Say what to write into the shared Lease, after this generation; None where none is due.
+
+        The epoch is the Lease's own.
+        """
+        members = self.proposal(now)
+        if members is not None:
+            after = None if self.settled else self.predecessors.single
+            return Agreement(epoch="", generation=generation + 1, members=members, after=after)
+        if self.agreement is None or not self.shared_due:
+            return None
+        return replace(self.agreement, after=None) if self.settled else self.agreement
+
+    def absent_since(self, canary: str) -> datetime | None:
+        """Tell since when a Canary that this member takes over has had no owner.
+
+        None where another member hands it over, or its last owner is not known.
+        """
+        members = self.agreement.members if self.agreement is not None else NO_MEMBERS
+        return self.predecessors.absent_since(canary, members)
 
     # ------------------------------------------------------------------------------- what happened
 
@@ -202,22 +233,48 @@ class Standing:
 
     def _agreed(self, snapshot: LeaseSnapshot) -> dict[str, Any]:
         """Look at what is agreed on, and whether everybody goes by it."""
-        before, agreement = self.agreement, snapshot.shared.agreement if snapshot.shared else None
-        if agreement is None:
-            return {"agreement": None, "memberships": ()}
+        shared, before = snapshot.shared, self.agreement
+        agreement = shared.agreement if shared is not None else None
+        if shared is None or agreement is None:
+            single = Predecessors(single=shared.renewed if shared is not None else None)
+            return {"agreement": None, "memberships": (), "predecessors": single}
         memberships = self.memberships
         if before is None or before.epoch != agreement.epoch or not memberships:
             # Nothing is kept: what everybody else did until now is not known.
             memberships = (NO_MEMBERS, agreement.members)
         elif agreement.generation > before.generation:
             memberships = (*memberships, agreement.members)
+        predecessors = self._predecessors(memberships, agreement.after, snapshot)
         if all(
             name in snapshot.members
             and agreement.acknowledged_by(snapshot.members[name].acknowledged)
             for name in agreement.members
         ):
             memberships = (agreement.members,)
-        return {"agreement": agreement, "memberships": memberships}
+        return {
+            "agreement": agreement,
+            "memberships": memberships,
+            "predecessors": predecessors,
+        }
+
+    def _predecessors(
+        self, memberships: tuple[Members, ...], after: datetime | None, snapshot: LeaseSnapshot
+    ) -> Predecessors:
+        """Look at who acts until everybody goes by the newest of these memberships."""
+        if after is not None and NO_MEMBERS in memberships:
+            return Predecessors(single=after)
+        oldest = next(each for each in memberships if each or each is memberships[-1])
+        seen = {
+            name: lease.renewed
+            for name, lease in snapshot.members.items()
+            if lease.renewed is not None
+        }
+        kept = {
+            name: moment
+            for name, moment in self.predecessors.renewed.items()
+            if any(name in each for each in memberships)
+        }
+        return Predecessors(members=oldest, renewed=kept | seen)
 
 
 _NOT_SHARED: Mapping[str, Any] = {"shared_version": "", "shared_until": NEVER, "shared_due": False}

@@ -9,9 +9,9 @@ import orjson
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
-from canary.replicas.leases import LeaseTimes, holder_of, marked, now_written, spec_of
+from canary.replicas.leases import LeaseTimes, holder_of, marked, now_written, read_moment, spec_of
 from canary.replicas.membership import Acknowledgement, Agreement, MemberLease, SharedLease
-from canary.replicas.shares import Members
+from canary.replicas.shares import NO_MEMBERS
 
 LABEL = f"{GROUP}/shares"
 """On all Leases of a group; its value is the name of the shared one."""
@@ -37,6 +37,7 @@ def member_lease(lease: Manifest, times: LeaseTimes) -> MemberLease:
     return MemberLease(
         version=lease["metadata"]["resourceVersion"],
         lease_seconds=_lease_seconds(lease, times),
+        renewed=read_moment(spec_of(lease).get("renewTime")),
         acknowledged=(
             Acknowledgement(epoch=epoch, generation=int(generation))
             if generation.isdecimal()
@@ -48,24 +49,43 @@ def member_lease(lease: Manifest, times: LeaseTimes) -> MemberLease:
 def shared_lease(lease: Manifest, times: LeaseTimes) -> SharedLease:
     """Read the Lease that all members share."""
     holder = holder_of(lease)
-    generation, members = agreed(lease)
-    agreement = Agreement(epoch=lease["metadata"]["uid"], generation=generation, members=members)
     return SharedLease(
         version=lease["metadata"]["resourceVersion"],
         lease_seconds=_lease_seconds(lease, times),
+        renewed=read_moment(spec_of(lease).get("renewTime")),
         holder=holder,
-        agreement=agreement if holder == HOLDER else None,
+        agreement=last_agreement(lease) if holder == HOLDER else None,
     )
 
 
-def agreed(lease: Manifest) -> tuple[int, Members]:
-    """Read the generation and the members of the last agreement; a person may have edited it."""
-    written = ((lease.get("metadata") or {}).get("annotations") or {}).get(AGREEMENT, "")
+def last_agreement(lease: Manifest) -> Agreement:
+    """Read the last agreement, also of a Lease that is shared no more; a person may have edited it.
+
+    One that can't be read has the generation 0, and no members.
+    """
+    metadata = lease["metadata"]
+    written = (metadata.get("annotations") or {}).get(AGREEMENT, "")
     try:
         agreement = orjson.loads(written)
-        return int(agreement["generation"]), frozenset(map(str, agreement["members"]))
+        return Agreement(
+            epoch=metadata["uid"],
+            generation=int(agreement["generation"]),
+            members=frozenset(map(str, agreement["members"])),
+            after=read_moment(agreement.get("after")),
+        )
     except (ValueError, TypeError, KeyError):
-        return 0, frozenset()
+        return Agreement(epoch=metadata["uid"], generation=0, members=NO_MEMBERS)
+
+
+def agreement_annotations(agreement: Agreement) -> dict[str, str]:
+    """Write an agreement, as the annotations of the Lease that it is in."""
+    written: Manifest = {
+        "generation": agreement.generation,
+        "members": sorted(agreement.members),
+    }
+    if agreement.after is not None:
+        written["after"] = agreement.after.isoformat()
+    return {AGREEMENT: orjson.dumps(written).decode()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,10 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
-import orjson
-
-from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
+from canary.api.annotations import ACKNOWLEDGED
 from canary.api.kinds import Manifest
 from canary.cluster.backoff import jittered
 from canary.cluster.cluster import Cluster
@@ -24,7 +23,8 @@ from canary.replicas.share_leases import (
     HOLDER,
     LABEL,
     GroupLeases,
-    agreed,
+    agreement_annotations,
+    last_agreement,
     lease_name,
     member_lease,
     shared_lease,
@@ -104,6 +104,13 @@ class Membership:
     def settled(self) -> bool:
         """Tell whether every member goes by the same agreement."""
         return self._standing.settled
+
+    def absent_since(self, canary: str) -> datetime | None:
+        """Tell since when a Canary had no owner that this member has just taken over.
+
+        None where another member handed it over, or its last owner is not known.
+        """
+        return self._standing.absent_since(canary)
 
     # --------------------------------------------------------------------------------- taking part
 
@@ -195,14 +202,11 @@ class Membership:
     async def _agree(self, found: _Found) -> None:
         """Renew the shared Lease where that is due, or write who the members are from now on."""
         standing, started = self._standing, self._clock()
-        members = standing.proposal(started)
-        if members is None and not (standing.agreement and standing.shared_due):
+        generation = last_agreement(found.shared).generation if found.shared is not None else 0
+        agreement = standing.agreement_due(started, generation=generation)
+        if agreement is None:
             return
-        annotations = {}
-        if members is not None:
-            generation, _ = agreed(found.shared or {})
-            agreement = {"generation": generation + 1, "members": sorted(members)}
-            annotations = {AGREEMENT: orjson.dumps(agreement).decode()}
+        annotations = agreement_annotations(agreement)
         try:
             if found.shared is None:
                 new = self._leases.new(self._name, holder=HOLDER, annotations=annotations)
@@ -219,8 +223,8 @@ class Membership:
                 metadata = self._leases.marked(lease["metadata"], {})
                 await self._cluster.replace({**lease, "metadata": metadata}, LEASE)
             return
-        if members is not None:
-            log.info("%s is shared by %s", self._name, ", ".join(sorted(members)))
+        if agreement.generation > generation:
+            log.info("%s is shared by %s", self._name, ", ".join(sorted(agreement.members)))
         version = written["metadata"]["resourceVersion"]
         self._stand(standing.shared_written(version, started=started))
 

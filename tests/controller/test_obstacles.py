@@ -3,7 +3,11 @@
 import pytest
 
 from canary.api.kinds import DEPLOYMENT, SERVICE
-from canary.demo.embedded import CRD
+from canary.controller.canaries import FINALIZER
+from canary.demo import manifests
+from canary.demo.embedded import CRD, NAMESPACE
+from canary.errors import NotFound
+from tests.cli.running import tidegate
 from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
@@ -201,6 +205,32 @@ class TestDeletion:
                 return await world.read(CANARY, "podinfo") is None
 
             await until(gone, "the Canary has gone")
+
+    async def test_without_the_role_that_went_with_the_namespace_holds_up_no_other(
+        self, world: World
+    ):
+        await world.api.create(manifests.namespace("shop"), NAMESPACE)
+        async with proxied(world.server.url) as proxy:
+            async with world.running_controller(url=proxy.url, namespaces=(DEMO, "shop")):
+                for namespace in ("shop", DEMO):
+                    world.namespace = namespace
+                    await world.create_app()
+                    await world.create_canary()
+                    await world.until_phase("Initialized")
+                proxy.meet("/namespaces/shop/", FORBIDDEN, always=True)
+                proxy.cut()
+                await world.api.delete(CANARY, "shop", "podinfo")
+                await world.release()
+                await world.until_phase("Succeeded")
+            # What it asks for in vain, it asks for less and less often.
+            assert len(proxy.asked("PATCH .*/namespaces/shop/canaries")) < 50
+        left = await world.api.read(CANARY, "shop", "podinfo")
+        assert left["metadata"]["finalizers"] == [FINALIZER]
+        release = ("orphans", "--release", "--force", "-n", "shop")
+        code, output = await tidegate(*release, "--kubeconfig", str(world.kubeconfig))
+        assert (code, output.splitlines()[-1]) == (0, "shop/podinfo is released")
+        with pytest.raises(NotFound):
+            await world.api.read(CANARY, "shop", "podinfo")
 
     async def test_restores_the_routes_that_were_there_before(self, world: World):
         await world.create_app()

@@ -6,6 +6,7 @@ Clocks are virtual; that the rules are safe is shown with the core's (`replicas/
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,26 @@ import pytest
 from aiohttp import web
 
 from canary.api.annotations import ACKNOWLEDGED, AGREEMENT
+from canary.api.meta import GROUP
 from canary.cluster.cluster import Cluster
+from canary.controller.authority import Authority
+from canary.controller.canaries import CanaryKey
+from canary.core.facts import Outage
 from canary.errors import NotFound
-from canary.replicas.leases import LEASE, LeaseTimes
+from canary.replicas.leases import LEASE, LeaseTimes, read_moment
+from canary.replicas.presence import Scope
 from canary.replicas.share_leases import HOLDER, LABEL
 from canary.replicas.shares import Share
 from canary.replicas.sharing import Membership
+from canary.settings import Settings
 from tests.controller.faults import Proxy, hang, kubeconfig, lose_answer, proxied
+from tests.controller.running import until
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 TIMES = LeaseTimes(lease_seconds=15, renew_seconds=10, retry_seconds=2)
 IMPATIENT = LeaseTimes(lease_seconds=15, renew_seconds=1, retry_seconds=0.2)
 CANARIES = tuple(f"shop/app-{number}" for number in range(30))
+LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class Member:
@@ -224,14 +233,85 @@ async def test_the_lease_of_one_that_died_is_deleted_after_its_time(
     await member.rounds(6)
     name = first.membership.identity
     member.all.remove(first)
-    kept = second.owned()
+    kept, orphans = second.owned(), first.owned()
+    renewed = read_moment((await leases(cluster))[name]["spec"]["renewTime"])
     for _ in range(6):
         assert await second.after(2) == kept
     assert name in await leases(cluster)
-    for _ in range(5):
+    while second.owned() == kept:
         await second.after(2)
     assert name not in await leases(cluster)
     assert second.owned() == set(CANARIES)
+    # Who takes over knows for how long nobody has acted.
+    assert {second.membership.absent_since(canary) for canary in orphans} == {renewed}
+    assert {second.membership.absent_since(canary) for canary in kept} == {None}
+
+
+async def test_since_when_nobody_had_acted_is_written_until_the_members_go_by_it(
+    member: Members, cluster: Cluster
+):
+    lease: dict[str, Any] = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "tidegate", "namespace": "default"},
+        "spec": {"holderIdentity": "", "renewTime": LONG_AGO.isoformat()},
+    }
+    cluster.guard(lambda: True)
+    await cluster.create(lease, LEASE)
+
+    async def written() -> Any:
+        metadata = (await cluster.read(LEASE, "default", "tidegate"))["metadata"]
+        return orjson.loads(metadata.get("annotations", {}).get(AGREEMENT, "{}")).get("after")
+
+    first, seen = await member("a"), set[Any]()
+    while not first.owned():
+        await first.after(0.5)
+        seen.add(await written())
+    assert LONG_AGO.isoformat() in seen
+    assert {first.membership.absent_since(canary) for canary in CANARIES} == {LONG_AGO}
+    await first.after(2)
+    assert await written() is None
+
+
+async def test_what_a_replica_takes_over_had_an_outage_for_as_long_as_it_had_no_owner(
+    cluster: Cluster,
+):
+    keys = [CanaryKey(GROUP, "shop", f"app-{number}") for number in range(8)]
+    outages: list[tuple[object, Outage]] = []
+
+    def replica() -> Authority:
+        return Authority(
+            Settings(
+                shards="auto",
+                lease_namespace="default",
+                lease_duration=timedelta(seconds=2),
+                lease_renew_deadline=timedelta(seconds=1.5),
+                lease_retry_period=timedelta(seconds=0.2),
+            ),
+            cluster,
+            canaries=lambda: keys,
+            on_change=lambda _gained, _lost: None,
+            scope=Scope(version="1", groups=frozenset({GROUP}), namespaces=frozenset()),
+            on_outage=lambda source, outage: outages.append((source, outage)),
+            now=lambda: datetime.now(UTC),
+        )
+
+    first = replica()
+    running = asyncio.create_task(first.run())
+    await until(lambda: first.owned() == len(keys), "the first acts on all")
+    assert not outages
+    # It ends without a word.
+    running.cancel()
+    await asyncio.wait({running})
+    died = datetime.now(UTC)
+    second = replica()
+    running = asyncio.create_task(second.run())
+    await until(lambda: second.owned() == len(keys), "the second acts on all")
+    await second.release()
+    running.cancel()
+    await asyncio.wait({running})
+    assert [source for source, _ in outages] == keys
+    assert all(outage.start <= died <= outage.end for _, outage in outages)
 
 
 async def test_one_that_hears_nothing_stops_on_time_and_comes_back_under_another_name(

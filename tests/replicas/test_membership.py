@@ -5,8 +5,9 @@ sent, served and answered at three moments, between which anything may happen. A
 are those of the product; the model only carries requests.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -26,6 +27,7 @@ from tests.core.world import examples
 
 LEASE, RENEW, RETRY = 15.0, 10.0, 2.0
 CANARIES = tuple(f"shop/app-{number}" for number in range(8))
+START = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 @dataclass(kw_only=True)
@@ -37,8 +39,11 @@ class Server:
     epoch: int = 0
     members: dict[str, MemberLease] = field(default_factory=dict)
     holder: str = ""
-    shared: tuple[str, int, frozenset[str]] | None = None
-    """Version, generation and members."""
+    shared: SharedLease | None = None
+
+    @property
+    def moment(self) -> datetime:
+        return START + timedelta(seconds=self.now)
 
     def next(self) -> str:
         self.version += 1
@@ -49,7 +54,12 @@ class Server:
         before = self.members.get(name)
         if (before.version if before else "") != version:
             return None
-        lease = MemberLease(version=self.next(), lease_seconds=LEASE, acknowledged=acknowledged)
+        lease = MemberLease(
+            version=self.next(),
+            lease_seconds=LEASE,
+            acknowledged=acknowledged,
+            renewed=self.moment,
+        )
         self.members[name] = lease
         return lease.version
 
@@ -58,30 +68,35 @@ class Server:
             del self.members[name]
 
     def list(self) -> LeaseSnapshot:
-        shared = None
-        if self.shared is not None:
-            version, generation, members = self.shared
-            agreement = Agreement(epoch=str(self.epoch), generation=generation, members=members)
-            shared = SharedLease(
-                version=version,
-                lease_seconds=LEASE,
-                holder=self.holder,
-                agreement=agreement if self.holder == "members" else None,
-            )
+        shared = self.shared
+        if shared is not None and shared.holder != "members":
+            shared = replace(shared, agreement=None)
         return LeaseSnapshot(shared=shared, members=dict(self.members))
 
-    def share(self, version: str, holder: str, members: frozenset[str] | None) -> str | None:
-        """Write the shared Lease on a version, with new members where they are given."""
+    @property
+    def generation(self) -> int:
+        """The generation of the last agreement, also where a single controller has come since."""
+        return self.shared.agreement.generation if self.shared and self.shared.agreement else 0
+
+    def share(self, version: str, holder: str, agreement: Agreement | None) -> str | None:
+        """Write the shared Lease on a version, with a new agreement where one is given."""
         before = self.shared
-        if (before[0] if before else "") != version:
+        if (before.version if before else "") != version:
             return None
         if before is None:
             self.epoch += 1
-        generation, known = (before[1], before[2]) if before else (0, frozenset())
-        if members is not None:
-            generation, known = generation + 1, members
-        self.holder, self.shared = holder, (self.next(), generation, known)
-        return self.shared[0]
+        if agreement is not None:
+            agreement = replace(agreement, epoch=str(self.epoch))
+        elif before is not None:
+            agreement = before.agreement
+        self.shared = SharedLease(
+            version=self.next(),
+            lease_seconds=LEASE,
+            holder=holder,
+            agreement=agreement,
+            renewed=self.moment,
+        )
+        return self.shared.version
 
 
 class Controller:
@@ -156,14 +171,13 @@ class Controller:
             self.standing = self.standing.renewed(written, started=started, now=self.clock)
 
     def agree(self, snapshot: LeaseSnapshot) -> Iterator[None]:
-        started = self.clock
-        members = self.standing.proposal(started)
-        if members is None and not (self.standing.agreement and self.standing.shared_due):
+        started, generation = self.clock, self.server.generation
+        agreement = self.standing.agreement_due(started, generation=generation)
+        if agreement is None:
             return
         yield
-        written = self.server.share(
-            snapshot.shared.version if snapshot.shared else "", "members", members
-        )
+        version = snapshot.shared.version if snapshot.shared else ""
+        written = self.server.share(version, "members", agreement)
         yield
         if written is not None and not self.lost():
             self.standing = self.standing.shared_written(written, started=started)
@@ -198,7 +212,7 @@ class Single(Controller):
     def leave(self) -> None:
         self.until = float("-inf")
         if self.server.shared and self.server.holder == self.name:
-            self.server.share(self.server.shared[0], "", None)
+            self.server.share(self.server.shared.version, "", None)
 
 
 @dataclass(kw_only=True)
@@ -209,7 +223,11 @@ class Play:
     retry: float = RETRY
     server: Server = field(default_factory=Server)
     living: list[Controller] = field(default_factory=list)
-    acted: set[str] = field(default_factory=set)
+    acted: dict[str, float] = field(default_factory=dict)
+    """When somebody was last seen to act on each Canary."""
+    actors: dict[str, str] = field(default_factory=dict)
+    absences: dict[str, datetime | None] = field(default_factory=dict)
+    """Since when nobody had acted on each Canary, as who took it over last has said."""
     born: int = 0
 
     def birth(self, kind: type[Controller] = Controller) -> None:
@@ -245,10 +263,24 @@ class Play:
 
     def check(self) -> None:
         for canary in CANARIES:
-            actors = [each.name for each in self.living if each.acts(canary)]
-            assert len(actors) <= 1, f"{actors} act on {canary}"
-            if actors:
-                self.acted.add(canary)
+            actors = [each for each in self.living if each.acts(canary)]
+            assert len(actors) <= 1, f"{[each.name for each in actors]} act on {canary}"
+            if not actors:
+                self.actors.pop(canary, None)
+                continue
+            if self.actors.get(canary) != actors[0].name:
+                self.taken_over(canary, actors[0])
+            self.actors[canary] = actors[0].name
+            self.acted[canary] = self.server.now
+
+    def taken_over(self, canary: str, by: Controller) -> None:
+        """See that no time in which somebody has acted is told as an absence."""
+        since = by.standing.absent_since(canary)
+        self.absences[canary] = since
+        if since is not None:
+            # The last owner goes on for as long after its last renewal as it may, by its own clock.
+            acted = self.acted.get(canary, float("-inf")) - RENEW / 0.9 - 1
+            assert (since - START).total_seconds() >= acted
 
     def until_settled(self) -> int:
         """Let everybody who lives go on; give the seconds until every Canary has its owner."""
@@ -347,6 +379,66 @@ def test_what_one_leaves_in_order_is_taken_over_without_waiting_for_its_lease(se
 def test_what_one_leaves_by_its_death_is_taken_over_after_its_lease(settled: Play):
     settled.living.pop(0)
     assert settled.until_settled() <= LEASE + 5 * RETRY
+
+
+class TestTheTimeInWhichACanaryHadNoOwner:
+    """Begins with the last renewal of who acted on it, and ends when it is taken over."""
+
+    def seconds(self, play: Play, canaries: Iterable[str]) -> list[float]:
+        spans = [play.absences[canary] for canary in canaries]
+        return [(since - START).total_seconds() for since in spans if since is not None]
+
+    def let_another_take_over(self, play: Play) -> None:
+        play.birth()
+        play.absences.clear()
+        while not any(play.living[-1].acts(canary) for canary in CANARIES):
+            for each in play.living:
+                next(each.steps)
+            play.server.now += 0.05
+            play.check()
+        assert play.absences
+
+    def test_is_known_when_one_of_several_dies(self, settled: Play):
+        orphans = [name for name, one in owners(settled).items() if one == "c1"]
+        died, _ = settled.server.now, settled.living.pop(0)
+        settled.absences.clear()
+        settled.until_settled()
+        assert settled.absences.keys() == set(orphans)
+        assert len(self.seconds(settled, orphans)) == len(orphans)
+        assert all(died - 2 * RETRY <= each <= died for each in self.seconds(settled, orphans))
+
+    def test_is_known_when_all_die_and_others_come_much_later(self, settled: Play):
+        died = settled.server.now
+        settled.living.clear()
+        settled.server.now += 3600
+        settled.birth()
+        settled.birth()
+        settled.until_settled()
+        known = self.seconds(settled, CANARIES)
+        assert len(known) == len(CANARIES)
+        assert all(died - 2 * RETRY <= each <= died for each in known)
+
+    @pytest.mark.parametrize("births", [1, 2, 3])
+    def test_is_known_when_all_leave_in_order_and_others_come_much_later(
+        self, settled: Play, births: int
+    ):
+        left = settled.server.now
+        settled.living.clear()
+        settled.server.members.clear()
+        assert settled.server.shared is not None
+        settled.server.share(settled.server.shared.version, "", None)
+        settled.server.now += 3600
+        for _ in range(births):
+            settled.birth()
+        settled.until_settled()
+        assert self.seconds(settled, CANARIES) == pytest.approx([left] * len(CANARIES))
+        # And it is told once: who comes later takes over from these.
+        self.let_another_take_over(settled)
+        assert self.seconds(settled, settled.absences) == []
+
+    def test_is_none_where_the_last_owner_hands_over(self, settled: Play):
+        self.let_another_take_over(settled)
+        assert self.seconds(settled, settled.absences) == []
 
 
 def test_who_was_frozen_for_longer_than_its_lease_never_acts_under_its_name_again(settled: Play):
