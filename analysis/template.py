@@ -7,7 +7,7 @@ space. Whatever else stands in braces is an error that says what may stand there
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -86,6 +86,43 @@ def render(template: str, context: TemplateContext) -> str:
     if not rendered.strip():
         raise QueryError(f"query: {_shown(template)} renders to nothing; write a query")
     return rendered
+
+
+class _EveryVariable(Mapping[str, str]):
+    """Variables of any name."""
+
+    def __getitem__(self, key: str) -> str:
+        return key
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_ANYTHING = TemplateContext(
+    name="name",
+    namespace="namespace",
+    target="target",
+    service="service",
+    ingress="ingress",
+    route="route",
+    interval=timedelta(minutes=1),
+    variables=_EveryVariable(),
+)
+
+
+def check(template: str) -> None:
+    """Find out whether a template can be rendered, whatever variables it is given.
+
+    Raises:
+        QueryError: it holds more than the subset; says what may stand there.
+    """
+    render(template, _ANYTHING)
 
 
 def prometheus_duration(duration: timedelta) -> str:

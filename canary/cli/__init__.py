@@ -22,6 +22,7 @@ _COMMANDS = {
     "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
     "history": ("canary.cli.history", "List the past runs of a Canary."),
+    "lint": ("canary.cli.lint", "Name everything that is wrong with manifests in files."),
     "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
     "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
     "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),

@@ -175,24 +175,24 @@ class Cluster:
 
     # ------------------------------------------------------------------------------------ writing
 
-    async def replace(self, obj: Manifest, kind: Kind) -> Manifest:
+    async def replace(self, obj: Manifest, kind: Kind, *, dry_run: bool = False) -> Manifest:
         """Replace an object as a whole, on the resource version it holds."""
         metadata = obj["metadata"]
         return await self._connection.request(
             "PUT",
             self.path(kind, metadata.get("namespace", ""), metadata["name"]),
             kind.plural,
-            query={"fieldManager": FIELD_MANAGER},
+            query=_written(dry_run=dry_run),
             body=obj,
         )
 
-    async def create(self, obj: Manifest, kind: Kind) -> Manifest:
+    async def create(self, obj: Manifest, kind: Kind, *, dry_run: bool = False) -> Manifest:
         """Create an object."""
         return await self._connection.request(
             "POST",
             self.path(kind, obj["metadata"].get("namespace", "")),
             kind.plural,
-            query={"fieldManager": FIELD_MANAGER},
+            query=_written(dry_run=dry_run),
             body=obj,
         )
 
@@ -245,6 +245,11 @@ class Cluster:
             parts += ["namespaces", namespace]
         parts += [kind.plural, name, subresource or ""]
         return "/" + "/".join(part for part in parts if part)
+
+
+def _written(*, dry_run: bool) -> dict[str, str]:
+    """Say who writes, and whether anything is kept of it."""
+    return {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
 
 
 def _accept(list_: str = "", *, metadata_only: bool) -> str:

@@ -5,21 +5,19 @@ ignored or changed comes back as warnings, which kubectl prints. How the questio
 (HTTPS) is kopf's; see `handlers.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import WORD_BYTES, clip
-from canary.api.validation import parse_alert_provider, parse_metric_template
-from canary.controller.installed import missing_plugins
 from canary.controller.reading import CanaryReader
-from canary.errors import InvalidSpec, Problem, SpecWarning
+from canary.controller.validator import CANARIES, Validator
+from canary.errors import SpecWarning
 
 Review = Mapping[str, Any]
 """An AdmissionReview of admission.k8s.io/v1."""
 
 REFUSED = 422
-_CANARIES = "canaries"
 _JUDGED = frozenset({"CREATE", "UPDATE"})
 
 
@@ -27,12 +25,7 @@ class Reviewer:
     """Answers admission reviews."""
 
     def __init__(self, reader: CanaryReader) -> None:
-        self._reader = reader
-        self._judges: Mapping[str, Callable[[dict[str, Any]], Iterable[Problem]]] = {
-            _CANARIES: reader.problems,
-            "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
-            "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
-        }
+        self._validator = Validator(reader)
 
     async def review(self, review: Review, **_: Any) -> dict[str, Any]:
         """Answer one review; a question that makes no sense is answered with a refusal."""
@@ -55,28 +48,25 @@ class Reviewer:
         manifest = request.get("object")
         if not isinstance(request.get("resource"), Mapping):
             return "not an AdmissionReview: request.resource is missing"
-        judge = self._judges.get(_judged(request))
-        if judge is None:
+        plural = _judged(request)
+        if not self._validator.reads(plural):
             return ""
         if not isinstance(manifest, Mapping):
             return "not an AdmissionReview: request.object is missing"
         if _leaves_spec_alone(manifest, request.get("oldObject")):
             return ""
-        try:
-            problems = tuple(judge(dict(manifest)))
-        except InvalidSpec as invalid:
-            problems = invalid.problems
+        problems = self._validator.problems(plural, dict(manifest))
         return "; ".join(str(problem) for problem in problems)
 
     def _warnings(self, request: Mapping[str, Any]) -> Iterator[SpecWarning]:
         """Give the warnings; where the spec is left alone, only those that are new."""
         manifest, before = request.get("object"), request.get("oldObject")
-        if _judged(request) != _CANARIES or not isinstance(manifest, Mapping):
+        if _judged(request) != CANARIES or not isinstance(manifest, Mapping):
             return
         known: tuple[SpecWarning, ...] = ()
         if isinstance(before, Mapping) and _leaves_spec_alone(manifest, before):
-            known = self._reader.warnings(dict(before))
-        for each in self._reader.warnings(dict(manifest)):
+            known = self._validator.warnings(CANARIES, dict(before))
+        for each in self._validator.warnings(CANARIES, dict(manifest)):
             if each not in known:
                 yield each
 

@@ -26,7 +26,7 @@ from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
-from canary.controller.secrets import SecretContent, SecretReader, unnamed
+from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.errors import CanaryError
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class QueryBuilder:
         self,
         *,
         templates: Templates,
-        secrets: SecretReader,
+        secrets: Secrets,
         stores: Stores,
         default_router: str,
         egress: EgressPolicy = UNRESTRICTED,

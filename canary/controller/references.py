@@ -129,7 +129,7 @@ class References:
             except Unreachable:
                 raise
             except (CanaryError, AnalysisError) as error:
-                problem = Problem(attempt.field, attempt.value, _remedy(error, attempt.value))
+                problem = Problem(attempt.field, attempt.value, remedy_of(error, attempt.value))
                 broken.append(BrokenReference(referrer=attempt.referrer, problem=problem))
         secrets = tuple(self._secrets_of(record, keys))
         if not broken:
@@ -142,7 +142,7 @@ class References:
         """List what is tried, in the order of the spec."""
         key, analysis = record.key, record.canary.spec.analysis
         for path, metric in analysis.placed_metrics():
-            part, value = _source(key, metric)
+            part, value = source(key, metric)
             asked = partial(self._metric, record, metric)
             yield _Attempt(metric, f"{path}.{part}", value, asked)
         if verify := analysis.verify_traffic:
@@ -154,8 +154,10 @@ class References:
                 sent = partial(presented, self._secrets, key.namespace, hook)
                 yield _Attempt(hook, f"{path}.secretRef", hook.secret_ref.name, sent)
         for place, alert in enumerate(analysis.alerts):
-            value = _named(key, alert.provider_ref)
-            yield _Attempt(alert, _alert(place), value, partial(self._alerts.check, key, alert))
+            value = named(key, alert.provider_ref)
+            yield _Attempt(
+                alert, alert_field(place), value, partial(self._alerts.check, key, alert)
+            )
 
     async def _metric(self, record: CanaryRecord, metric: MetricSpec) -> None:
         PROVIDERS.check((await self._queries.metric(record, metric)).provider.type)
@@ -189,29 +191,33 @@ class References:
                 del failures[alert.name]
                 continue
             remedy = f"the last alert was not delivered: {failure.error}"
-            value = _named(record.key, alert.provider_ref)
-            yield BrokenReference(referrer=alert, problem=Problem(_alert(place), value, remedy))
+            value = named(record.key, alert.provider_ref)
+            yield BrokenReference(
+                referrer=alert, problem=Problem(alert_field(place), value, remedy)
+            )
 
     def _provider(self, key: CanaryKey, alert: AlertReference) -> TemplateRecord | None:
         return self._templates.record(alert_provider_key(key, alert.provider_ref))
 
 
-def _source(key: CanaryKey, metric: MetricSpec) -> tuple[str, str]:
+def source(key: CanaryKey, metric: MetricSpec) -> tuple[str, str]:
     """Name the field that says where a metric comes from, and its value."""
     if metric.template_ref is not None:
-        return "templateRef", _named(key, metric.template_ref)
+        return "templateRef", named(key, metric.template_ref)
     return ("query", metric.query) if metric.query else ("name", metric.name)
 
 
-def _named(key: CanaryKey, reference: NamespacedReference) -> str:
+def named(key: CanaryKey, reference: NamespacedReference) -> str:
+    """Write what a Canary refers to, with its namespace."""
     return f"{reference.namespace or key.namespace}/{reference.name}"
 
 
-def _alert(place: int) -> str:
+def alert_field(place: int) -> str:
+    """Name the field that says where an alert goes."""
     return f"spec.analysis.alerts[{place}].providerRef"
 
 
-def _remedy(error: Exception, value: str) -> str:
+def remedy_of(error: Exception, value: str) -> str:
     """Say what is wrong, and what to do where the error itself does not."""
     if isinstance(error, InvalidSpec):
         # Who names a Secret is not told its name twice.

@@ -7,6 +7,7 @@ does not read it at every interval and a rotated one is soon used.
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from analysis.secrecy import origin
@@ -71,6 +72,17 @@ class SecretContent:
         if not self.names(address):
             raise InvalidSpec([Problem("secretRef.name", self.name, unnamed(address))])
         return self.pick(keys, required=required)
+
+
+class Secrets(Protocol):
+    """Finds what objects present to others."""
+
+    async def read(self, namespace: str, reference: SecretReference | None) -> SecretContent | None:
+        """Read a Secret; None where none is referred to.
+
+        Raises:
+            CanaryError: the Secret does not exist or can't be read.
+        """
 
 
 class SecretReader:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import QueryError
-from analysis.template import TemplateContext, prometheus_duration, render
+from analysis.template import TemplateContext, check, prometheus_duration, render
 
 CONTEXT = TemplateContext(
     name="podinfo",
@@ -83,6 +83,12 @@ def test_refuses(template, says):
     with pytest.raises(QueryError) as refused:
         render(template, CONTEXT)
     assert says in str(refused.value)
+
+
+def test_a_template_is_checked_whatever_variables_it_is_given():
+    check('{{ variables.anything }} {{ index variables "and more" }}')
+    with pytest.raises(QueryError, match="write target without the dot"):
+        check("{{ variables.anything }} {{ .target }}")
 
 
 def test_an_error_shows_a_bounded_part_of_the_template():

@@ -15,7 +15,7 @@ from tests.controller.faults import kubeconfig
 from tests.security.hostile import HOSTILE
 from tests.security.strange_cluster import strange_cluster
 
-OWN_WORDS = {"completion", "crds", "demo", "run", "version"}
+OWN_WORDS = {"completion", "crds", "demo", "lint", "run", "version"}
 """Commands that ask no cluster themselves; the demonstration's picture is tried elsewhere."""
 ARGUMENTS = {
     "list": (),

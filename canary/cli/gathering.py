@@ -1,0 +1,73 @@
+"""The objects of some files, and which of them is meant by a name."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from canary.api.kinds import Kind
+from canary.api.metrictemplate import MetricTemplate
+from canary.api.validation import parse_metric_template
+from canary.cli.manifests import Document
+from canary.controller.canaries import canary_kind
+from canary.controller.templates import alert_provider_kind, metric_template_kind
+from canary.errors import InvalidSpec, NotFound
+from canary.scalers import scaler_kinds
+from canary.targets import TARGETS
+
+
+def kinds_named() -> frozenset[str]:
+    """Name the kinds of others' objects that ours refer to."""
+    return frozenset({*(each.kind for each in scaler_kinds()), *TARGETS.names()})
+
+
+def kind_of(document: Document) -> Kind | None:
+    """Tell which of our kinds a document is; None for any other."""
+    if not document.ours:
+        return None
+    for make in (canary_kind, metric_template_kind, alert_provider_kind):
+        kind = make(document.group)
+        if kind.kind == document.kind:
+            return kind
+    return None
+
+
+class Files:
+    """The objects of some files."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._named: defaultdict[tuple[str, str], list[Document]] = defaultdict(list)
+        for each in documents:
+            self._named[each.kind, each.name].append(each)
+
+    def find(self, kind: str, namespace: str, name: str) -> Document | None:
+        """Find an object; what names no namespace may be in any."""
+        found = self._named.get((kind, name), [])
+        exact = (each for each in found if each.namespace == namespace)
+        return next(exact, None) or next(
+            (each for each in found if not (each.namespace and namespace)), None
+        )
+
+    def nearest(self, kind: str, name: str) -> str:
+        """Name an object of a kind whose name is much like another; empty without one."""
+        names = [each for of_kind, each in self._named if of_kind == kind and each]
+        return next(iter(get_close_matches(name, names, 1, 0.75)), "")
+
+    def of_kind(self, kind: str, namespace: str) -> Iterator[Document]:
+        """Give the objects of a kind that are, or may be, in a namespace."""
+        for (each, _), found in self._named.items():
+            if each == kind:
+                yield from (one for one in found if one.namespace in {"", namespace})
+
+    def metric_template(self, group: str, namespace: str, name: str) -> MetricTemplate:
+        """Find a template that can be used.
+
+        Raises:
+            NotFound: there is none; what is wrong with one is said where it is.
+        """
+        document = self.find("MetricTemplate", namespace, name)
+        if document is not None and document.group == group:
+            try:
+                return parse_metric_template(document.obj)
+            except InvalidSpec as invalid:
+                raise NotFound(str(invalid)) from invalid
+        raise NotFound(f"MetricTemplate {namespace}/{name} does not exist")
