@@ -3,6 +3,7 @@
 Its status, which only the controller writes, is in `status.py`.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -16,13 +17,19 @@ from canary.api.fields import (
     Form,
     LongText,
     Name,
-    Namespace,
     TargetName,
     Url,
     Whole,
 )
 from canary.api.meta import ApiModel, NamespacedReference, ObjectMeta
 from canary.api.ordering import CanaryGroup
+from canary.api.route_references import (
+    IngressReference,
+    RouteReference,
+    UpstreamReference,
+    named_references,
+    referring,
+)
 from canary.api.rules import (
     APEX_FITS,
     DELETION_IS_SAID_ONCE,
@@ -91,33 +98,6 @@ class AutoscalerReference(ApiModel):
     def remembered(self) -> str:
         """What a status remembers it by: kind/name, or the name alone of the usual kind."""
         return self.name if self.kind == USUAL_AUTOSCALER else f"{self.kind}/{self.name}"
-
-
-class IngressReference(ApiModel):
-    """The Ingress that leads to the apex service."""
-
-    api_version: ApiVersion = Field(description="API group and version: networking.k8s.io/v1.")
-    kind: Literal["Ingress"] = Field(description="Kind of the object.")
-    name: Name = Field(description="Name of the Ingress, in the namespace of the Canary.")
-
-
-class RouteReference(ApiModel):
-    """The ApisixRoute that leads to the apex service."""
-
-    api_version: ApiVersion = Field(description="API group and version: apisix.apache.org/v2.")
-    kind: Literal["ApisixRoute"] = Field(description="Kind of the object.")
-    name: Name = Field(description="Name of the ApisixRoute, in the namespace of the Canary.")
-
-
-class UpstreamReference(ApiModel):
-    """The Gloo Upstream whose configuration the generated ones take over."""
-
-    api_version: ApiVersion = Field(description="API group and version: gloo.solo.io/v1.")
-    kind: Literal["Upstream"] = Field(description="Kind of the object.")
-    name: Name = Field(description="Name of the Upstream.")
-    namespace: Namespace | None = Field(
-        default=None, description="Its namespace; that of the Canary when left out."
-    )
 
 
 class DeletionPolicy(StrEnum):
@@ -269,10 +249,17 @@ class CanarySpec(ApiModel):
         target = self.target_ref.model_copy(update={"kind": kind})
         return self.model_copy(update={"target_ref": target})
 
-    def with_names(self, *, service: str, provider: str) -> Self:
-        """Copy with the names of an earlier spec."""
+    def references(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Name the user's objects that some fields refer to, each as field/name."""
+        return tuple(
+            named for field in fields for named in named_references(field, getattr(self, field))
+        )
+
+    def with_names(self, *, service: str, provider: str, references: tuple[str, ...] = ()) -> Self:
+        """Copy with the names of an earlier spec; without references it keeps its own."""
         former = self.service.model_copy(update={"name": service})
-        return self.model_copy(update={"service": former, "provider": provider})
+        referred = referring(references) if references else {}
+        return self.model_copy(update={"service": former, "provider": provider, **referred})
 
 
 class Canary(ApiModel):

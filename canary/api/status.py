@@ -557,6 +557,11 @@ class Names(StatusModel):
     )
     service: Word = Field(default="", description="The apex service.")
     provider: Word = Field(default="", description="The router.")
+    references: tuple[Word, ...] = Field(
+        default=(),
+        description="The user's objects that it routes by, at most 17, each as field/name, such as "
+        "ingressRef/web.",
+    )
 
 
 class FormerNames(StatusModel):
@@ -564,6 +569,10 @@ class FormerNames(StatusModel):
 
     service: Word = Field(default="", description="The apex service.")
     provider: Word = Field(default="", description="The router.")
+    references: tuple[Word, ...] = Field(
+        default=(),
+        description="The user's objects that it routed by, at most 17, each as field/name.",
+    )
     since: Moment = Field(description="When they were left.")
     restored_at: Moment | None = Field(
         default=None, description="When the routes were seen as they were before tidegate, or gone."

@@ -125,6 +125,8 @@ class CanaryRecord(CanaryObject):
     """The same for the autoscaler; None where the spec names none, or none that is known."""
     provider: str
     """The name of the router, be it the controller's default."""
+    references: tuple[str, ...] = ()
+    """The user's objects that an earlier spec named, each as field/name; none for the newest one."""
     warnings: tuple[SpecWarning, ...] = ()
     """What of the spec that is acted on is accepted but ignored or changed."""
     unguided: bool = False

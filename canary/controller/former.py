@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from analysis.errors import UnknownPlugin
 from canary.api.kinds import ObjectKey
-from canary.api.status import FormerNames
 from canary.controller.canaries import CanaryRecord
+from canary.core.names import HasRouteNames
 from canary.errors import Problem
 from canary.routers import Router, router_for
 
@@ -20,8 +20,7 @@ def held(record: CanaryRecord) -> list[CanaryRecord]:
     """Give a Canary with the names that it has, where its spec names a router that is not known."""
     if record.router is not None or not record.held.provider:
         return []
-    names = FormerNames(service=record.held.service, provider=record.held.provider)
-    return [_former(record, names)]
+    return [_former(record, record.held)]
 
 
 def lost_routers(record: CanaryRecord) -> str:
@@ -46,16 +45,20 @@ def going_on(record: CanaryRecord, problems: tuple[Problem, ...]) -> CanaryRecor
     held = record.held
     if not held.target or not held.service:
         return record
-    spec = record.canary.spec.with_names(service=held.service, provider=record.provider)
+    spec = record.canary.spec.with_names(
+        service=held.service, provider=record.provider, references=held.references
+    )
     target = spec.target_ref.model_copy(update={"name": held.target})
     spec = spec.model_copy(update={"target_ref": target}).with_primary(held.primary)
     canary = record.canary.model_copy(update={"spec": spec})
     return replace(record, canary=canary, problems=problems)
 
 
-def _former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
+def _former(record: CanaryRecord, names: HasRouteNames) -> CanaryRecord:
     """Give a Canary with the names of an earlier spec; no router where that is not known now."""
-    spec = record.canary.spec.with_names(service=names.service, provider=names.provider)
+    spec = record.canary.spec.with_names(
+        service=names.service, provider=names.provider, references=names.references
+    )
     try:
         router: Router | None = router_for(names.provider)
     except UnknownPlugin:
@@ -65,4 +68,5 @@ def _former(record: CanaryRecord, names: FormerNames) -> CanaryRecord:
         canary=record.canary.model_copy(update={"spec": spec}),
         router=router,
         provider=names.provider,
+        references=names.references,
     )

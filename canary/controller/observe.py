@@ -131,6 +131,7 @@ class Observer:
             budgeted=bool(budgets.wanted or budgets.gone),
             taken="; ".join(filter(None, (self._claims.taken(record), budgets.taken))),
             provider=record.provider,
+            routed_by=canary.spec.references(abilities.references) if abilities else (),
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,
             former=self._renderer.left(record),

@@ -21,6 +21,7 @@ from canary.controller.rendering import (
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
+from canary.core.names import route_names
 from canary.core.traffic import Traffic
 from canary.objects.ownership import ours_or_ownerless
 from canary.objects.render import Lacking
@@ -192,7 +193,7 @@ class Renderer:
         writes: list[Wanted] = []
         gone: tuple[ObjectKey, ...] = ()
         for other in self._formers(record):
-            if (other.service, other.provider) == (action.service, action.provider):
+            if route_names(other) == route_names(action):
                 writes, gone = self._former_routes(record, other)
                 if action.services:
                     gone += self._rendering.sides(other, beside=record)
@@ -201,7 +202,7 @@ class Renderer:
     def former_route(self, record: CanaryRecord, action: RouteFormer) -> list[Wanted]:
         """Render the route under former names that is not given back yet."""
         for other in self._formers(record):
-            if (other.service, other.provider) == (action.service, action.provider):
+            if route_names(other) == route_names(action):
                 return self.route(other, action.traffic)
         return []
 
@@ -212,7 +213,9 @@ class Renderer:
     def _left(self, record: CanaryRecord, other: CanaryRecord) -> Former:
         if self._store.held_by_another(record, other.service):
             # Whatever the status says, it is the other's.
-            return Former(service=other.service, provider=other.provider)
+            return Former(
+                service=other.service, provider=other.provider, references=other.references
+            )
         writes, gone = self._former_routes(record, other)
         # What a router that is not installed has made can't be known, so it is not forgotten.
         keys = other.router.objects(other.canary).all if other.router else ()
@@ -223,6 +226,7 @@ class Renderer:
         return Former(
             service=other.service,
             provider=other.provider,
+            references=other.references,
             unknown=unknown,
             routes=unknown or to_restore,
             routed=self._store.routed(other) if to_restore else None,

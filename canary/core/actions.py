@@ -105,6 +105,7 @@ class RouteFormer:
 
     service: str
     provider: str
+    references: tuple[str, ...] = ()
     traffic: Traffic
 
 
@@ -117,6 +118,7 @@ class GiveBack:
 
     service: str
     provider: str
+    references: tuple[str, ...] = ()
     services: bool
 
 

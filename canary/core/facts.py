@@ -223,6 +223,8 @@ class Former:
 
     service: str
     provider: str
+    references: tuple[str, ...] = ()
+    """The user's objects that it routed by, each as field/name."""
     unknown: bool = False
     """Its routes can't be read: they may still send requests to either side."""
     routes: bool = False
@@ -316,6 +318,8 @@ class Facts:
     """Which names that are tidegate's to use are taken by objects of others, and what to do."""
     provider: str = ""
     """The name of the router that splits the traffic."""
+    routed_by: tuple[str, ...] = ()
+    """The user's objects that it routes by, each as field/name."""
     splits: bool = True
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     by_replicas: bool = False

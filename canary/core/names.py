@@ -2,14 +2,15 @@
 
 The primary keeps the name it came up with: where `spec.targetRef` names another workload, that is a
 new revision of the same app, and has to pass its run against the primary that serves.
-Where the service or the router changes, the new services and the new route come up first. The
-former route goes when the new one splits traffic, the services of its sides when requests on it
+Where the service, the router or the user's objects that it routes by change, the new services and
+the new route come up first. The former route goes when the new one splits traffic, the services of its sides when requests on it
 have had their time to end. The former apex service leads to the primary as long as the Canary
 lives: its clients may call it still, and the target has no pods.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Protocol
 
 from canary.api.status import FormerNames, Names, Severity
 from canary.core import waits as why
@@ -22,6 +23,34 @@ FORMER_KEPT = 5
 """The number of former names that are remembered at once; more are never under way."""
 
 
+REFERENCES_KEPT = 17
+"""The number of the user's objects that are remembered with them: a spec can name no more."""
+
+RouteNames = tuple[str, str, tuple[str, ...]]
+"""What tells routes apart: the service, the router, and the user's objects that it routes by."""
+
+
+class HasRouteNames(Protocol):
+    """Whatever speaks of a route by its names."""
+
+    @property
+    def service(self) -> str:
+        """The apex service."""
+
+    @property
+    def provider(self) -> str:
+        """The router."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The user's objects that it routes by, each as field/name."""
+
+
+def route_names(each: HasRouteNames) -> RouteNames:
+    """Give the names that a route is known by."""
+    return each.service, each.provider, each.references
+
+
 def note_names(situation: Situation) -> Situation:
     """Remember under which names everything is made, and the former ones until nothing is left."""
     before = situation.status.names
@@ -29,8 +58,13 @@ def note_names(situation: Situation) -> Situation:
     noted = situation.but(names=names, former_names=tuple(_left(situation, names))[:FORMER_KEPT])
     if before is None or before == names:
         return noted
-    if (before.service, before.provider) != (names.service, names.provider):
-        former = FormerNames(service=before.service, provider=before.provider, since=situation.now)
+    if _moves(before, names):
+        former = FormerNames(
+            service=before.service,
+            provider=before.provider,
+            references=before.references[:REFERENCES_KEPT],
+            since=situation.now,
+        )
         kept = (former, *noted.status.former_names)[:FORMER_KEPT]
         noted = noted.but(former_names=kept).tell("NamesChanged", _moved(before, names))
     if before.target != names.target and situation.status.last_promoted_spec:
@@ -52,6 +86,7 @@ def to_give_back(situation: Situation) -> Iterator[GiveBack]:
             yield GiveBack(
                 service=former.service,
                 provider=former.provider,
+                references=former.references,
                 services=former.restored_at is not None,
             )
 
@@ -69,7 +104,10 @@ def former_routes(situation: Situation) -> Iterator[RouteFormer]:
         if routed is None or routed.does(traffic):
             continue
         if able or traffic.weight <= routed.weight:
-            yield RouteFormer(service=former.service, provider=former.provider, traffic=traffic)
+            service, provider, references = route_names(former)
+            yield RouteFormer(
+                service=service, provider=provider, references=references, traffic=traffic
+            )
 
 
 def former_routes_left(situation: Situation) -> bool:
@@ -88,11 +126,7 @@ def formers_reach_canary(situation: Situation) -> bool:
 
 def await_former_routes(situation: Situation) -> Situation | None:
     """Say which former routes can't be read, so that the target keeps its pods; None for none."""
-    unread = [
-        f"service {each.service}" + (f" by {each.provider}" if each.provider else "")
-        for each in situation.facts.former
-        if each.unknown
-    ]
+    unread = [_way(each) for each in situation.facts.former if each.unknown]
     if not unread:
         return None
     message = (
@@ -121,6 +155,14 @@ def _names(situation: Situation, before: Names | None) -> Names:
         primary=primary,
         service=spec.service_name,
         provider=situation.facts.provider,
+        references=situation.facts.routed_by,
+    )
+
+
+def _moves(before: Names, names: Names) -> bool:
+    """Tell whether the route is another one; what earlier releases wrote names no references."""
+    return route_names(before.but(references=before.references or names.references)) != route_names(
+        names
     )
 
 
@@ -128,7 +170,7 @@ def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
     """Keep those former names of which something is left, with when their routes were given back."""
     for former in situation.status.former_names:
         left = _seen(situation, former)
-        if (former.service, former.provider) == (names.service, names.provider):
+        if route_names(former) == route_names(names):
             continue
         if not former.service:
             # Nothing is ever made under an empty name: the status was edited by hand.
@@ -141,9 +183,8 @@ def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:
 
 def _seen(situation: Situation, former: FormerNames) -> Former | None:
     """Find what was seen of former names; None where that was not read yet."""
-    names = former.service, former.provider
-    seen = situation.facts.former
-    return next((each for each in seen if (each.service, each.provider) == names), None)
+    names = route_names(former)
+    return next((each for each in situation.facts.former if route_names(each) == names), None)
 
 
 def _due(situation: Situation) -> Iterator[tuple[FormerNames, datetime]]:
@@ -159,10 +200,14 @@ def _new_route_serves(situation: Situation) -> bool:
 
 
 def _moved(before: Names, names: Names) -> str:
-    ways = [
-        f"service {each.service}" + (f" by {each.provider}" if each.provider else "")
-        for each in (before, names)
-    ]
+    ways = [_way(each) for each in (before, names)]
     return (
         f"Traffic moves from {ways[0]} to {ways[1]}; the former route goes when the new one serves"
     )
+
+
+def _way(each: HasRouteNames) -> str:
+    """Name a route for people."""
+    by = f" by {each.provider}" if each.provider else ""
+    through = f" through {', '.join(each.references)}" if each.references else ""
+    return f"service {each.service}{by}{through}"

@@ -4,6 +4,7 @@ What is intended is decided by the core and rendered by a router; what a route d
 its router, and is a fact.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from canary.api.canary import CanarySpec
@@ -74,19 +75,22 @@ class Seen:
     """Whether clients with a cookie stay on the canary, whatever the weight."""
     keeps_primary: bool = False
     """Whether clients with a cookie stay on the primary, whatever the weight."""
+    uneven: bool = False
+    """Whether some of several routes do less than the rest: what is said is what the canary gets
+    at most."""
 
     def carries(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets at least what is intended, so that it may be judged."""
         if not traffic.weight and not traffic.mirror:
             return True
-        same = self.matched is bool(traffic.match)
+        same = self.matched is bool(traffic.match) and not self.uneven
         return same and self.weight >= traffic.weight and self.mirror >= traffic.mirror
 
     def does(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets what is intended, and no more."""
         exact = (self.weight, self.mirror) == (traffic.weight, traffic.mirror)
         kept = self.keeps_canary and not traffic.weight
-        return exact and not kept and self.carries(traffic)
+        return exact and not kept and not self.uneven and self.carries(traffic)
 
     def exposes_canary(self) -> bool:
         """Tell whether any request reaches the canary, so that it must keep its pods."""
@@ -94,7 +98,30 @@ class Seen:
 
     def spares_primary(self) -> bool:
         """Tell whether no request reaches the primary, so that it may lose its pods."""
-        return self.weight == FULL and not self.matched and not self.keeps_primary
+        some = self.matched or self.keeps_primary or self.uneven
+        return self.weight == FULL and not some
+
+
+def together(seen: Iterable[Seen | None]) -> Seen | None:
+    """Tell what several routes do that are meant to do the same; None where none can be read.
+
+    The canary has what any of them gives it, the primary too.
+    """
+    routes = tuple(seen)
+    known = [each for each in routes if each is not None]
+    if not known:
+        return None
+    first = known[0]
+    if all(each == first for each in routes):
+        return first
+    return Seen(
+        weight=max(each.weight for each in known),
+        mirror=max(each.mirror for each in known),
+        matched=any(each.matched for each in known),
+        keeps_canary=any(each.keeps_canary for each in known),
+        keeps_primary=any(each.keeps_primary for each in known),
+        uneven=True,
+    )
 
 
 def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:

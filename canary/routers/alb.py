@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.core.traffic import Seen, Traffic
+from canary.core.traffic import Seen, Traffic, together
 from canary.objects.adoption import metadata_before
 from canary.objects.ownership import adopted, decoded
 from canary.objects.render import Lacking, Render, Restoration, annotations
@@ -80,10 +80,10 @@ class AlbRouter(RouterDefaults):
         return tuple(renders)
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
-        """Read the weights; where Ingresses differ, that counts which gives the canary most."""
-        found = (cluster.existing.get(key) for key in self.objects(canary).edited)
-        weights = [weight for each in found if (weight := _weight(canary, each)) is not None]
-        return Seen(weight=max(weights)) if weights else None
+        """Read what the actions of all Ingresses do together."""
+        found = map(cluster.existing.get, self.objects(canary).edited)
+        weights = (_weight(canary, each) for each in found)
+        return together(None if each is None else Seen(weight=each) for each in weights)
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give the Ingresses their own action back."""

@@ -3,24 +3,22 @@
 https://apisix.apache.org/docs/ingress-controller/concepts/apisix_route/
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.traffic import HttpMatch, StringMatch
-from canary.core.traffic import Seen, Traffic
+from canary.core.traffic import Seen, Traffic, together
 from canary.core.weights import FULL
 from canary.objects.places import Path
-from canary.objects.render import Lacking, Render, Restoration, fields
-from canary.routers import ClusterState, Objects
+from canary.objects.render import Lacking, fields
+from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, way
 from canary.routers.accepted import rejection
-from canary.routers.defaults import RouterDefaults
+from canary.routers.beside import Beside, BesideRouter
 from canary.routers.matching import pattern
-from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import entries, part, percent_of, sides, weight_of
 
 ROUTE = Kind(group="apisix.apache.org", versions=("v2",), kind="ApisixRoute", plural="apisixroutes")
@@ -43,70 +41,46 @@ _ABILITIES = Abilities(
 )
 
 
-class ApisixRouter(RouterDefaults):
+class ApisixRouter(BesideRouter):
     """Split traffic by the weights of a second ApisixRoute's backends."""
 
     name: ClassVar[str] = "apisix"
-    kinds: ClassVar[tuple[Kind, ...]] = (ROUTE,)
-
-    def __init__(self, _variant: str = "") -> None:
-        """Make the router; its API has one version that is served."""
+    kind: ClassVar[Kind] = ROUTE
 
     def abilities(self, _canary: Canary) -> Abilities:
         """What an ApisixRoute can say, beside what the user's says already."""
         return _ABILITIES
 
-    def objects(self, canary: Canary) -> Objects:
+    def pairs(self, canary: Canary) -> Iterable[tuple[str, str]]:
         """Name the user's ApisixRoute, and the one beside it."""
-        reference = canary.spec.route_ref
-        if reference is None:
-            return Objects()
-        namespace, apex = canary.metadata.namespace, canary.spec.service_name
-        users, ours = (
-            ObjectKey(kind=ROUTE, namespace=namespace, name=name)
-            for name in (reference.name, f"{reference.name}-{apex}-canary")
-        )
-        return Objects(own=(ours,), read=(users,))
+        reference, apex = canary.spec.route_ref, canary.spec.service_name
+        if reference:
+            yield reference.name, f"{reference.name}-{apex}-canary"
 
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Render, ...] | Lacking:
-        """Give the ApisixRoute beside the user's: its rules that lead to the app, with both sides."""
-        objects = self.objects(canary)
-        (ours,), (users,) = objects.own, objects.read
+    def owns(self, _cluster: ClusterState) -> tuple[Path, ...]:
+        """The rules, and the class."""
+        return _OWNS
+
+    def beside(
+        self, canary: Canary, cluster: ClusterState, users: ObjectKey, traffic: Traffic
+    ) -> Beside | Lacking:
+        """Copy the rules that lead to the app, with both sides behind each."""
         found = cluster.existing.get(users)
         rules = [rule for rule in entries(found, "spec", "http") if _leads(canary, rule)]
         if not rules:
             return _lacking(canary, users, exists=found is not None)
         given = part(found, "spec", "ingressClassName")
         spec = {"http": [each for rule in rules for each in _rules(canary, rule, traffic)]}
-        rendered = render_object(
-            canary,
-            cluster,
-            (ours, _OWNS),
-            spec | ({"ingressClassName": given} if given else {}),
-            metadata=canary.spec.service.apex,
-            ours=partial(_is_ours, canary),
-        )
-        return (rendered,)
+        return Beside(spec=spec | ({"ingressClassName": given} if given else {}))
 
-    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
-        """Read the weights and copies of the rules; that rule counts which gives the canary most."""
-        return max(
-            (
-                seen
-                for key in self.objects(canary).own
-                for rule in entries(cluster.existing.get(key), "spec", "http")
-                if (seen := _seen(canary, rule)) is not None
-            ),
-            key=lambda seen: (seen.weight, seen.mirror),
-            default=None,
-        )
+    def seen(self, canary: Canary, _cluster: ClusterState, found: Manifest) -> Seen | None:
+        """Read the weights and copies of the rules that lead to a side."""
+        rules = (_seen(canary, rule) for rule in entries(found, "spec", "http"))
+        return together(rule for rule in rules if rule is not None)
 
-    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
-        """Remove the ApisixRoute, or give it back where it was there before."""
-        owned = ((key, _OWNS) for key in self.objects(canary).own)
-        return restore_objects(canary, cluster, owned, ours=partial(_is_ours, canary))
+    def is_ours(self, canary: Canary, spec: Manifest) -> bool:
+        """Tell whether a rule leads to a side."""
+        return any(_seen(canary, rule) for rule in entries(spec, "http"))
 
     def refusal(self, manifest: Manifest) -> str:
         """Say why APISIX does not take the ApisixRoute."""
@@ -182,10 +156,6 @@ def _exprs(match: HttpMatch) -> Iterator[Manifest]:
 
 
 # ------------------------------------------------------------------------------------- reading
-
-
-def _is_ours(canary: Canary, spec: Manifest) -> bool:
-    return any(_seen(canary, rule) for rule in entries(spec, "http"))
 
 
 def _seen(canary: Canary, rule: Manifest) -> Seen | None:

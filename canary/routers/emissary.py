@@ -6,19 +6,18 @@ https://emissary-ingress.dev/docs/3.10/topics/using/canary/
 """
 
 import re
-from functools import partial
+from collections.abc import Iterable
 from typing import ClassVar
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, ObjectKey
+from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.objects.places import Path
-from canary.objects.render import Lacking, Render, Restoration, fields
-from canary.routers import ClusterState, Objects
+from canary.objects.render import Lacking, fields
+from canary.routers import ClusterState
 from canary.routers.abilities import Abilities
-from canary.routers.defaults import RouterDefaults
-from canary.routers.objects import render_object, restore_objects
+from canary.routers.beside import Beside, BesideRouter
 from canary.routers.shares import part, quantity
 
 MAPPING = Kind(group="getambassador.io", versions=("v3alpha1",), kind="Mapping", plural="mappings")
@@ -45,34 +44,28 @@ _OWNS: tuple[Path, ...] = fields(*_ALONE, *_SHARED)
 _ABILITIES = Abilities(service=frozenset(), entrance="the Mapping")
 
 
-class EmissaryRouter(RouterDefaults):
+class EmissaryRouter(BesideRouter):
     """Split traffic by the weight of a second Mapping."""
 
     name: ClassVar[str] = "emissary"
-    kinds: ClassVar[tuple[Kind, ...]] = (MAPPING,)
-
-    def __init__(self, _variant: str = "") -> None:
-        """Make the router; its API has one version that every release serves."""
+    kind: ClassVar[Kind] = MAPPING
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""
         return _ABILITIES
 
-    def objects(self, canary: Canary) -> Objects:
+    def pairs(self, canary: Canary) -> Iterable[tuple[str, str]]:
         """Name the user's Mapping, and the one beside it."""
-        namespace, apex = canary.metadata.namespace, canary.spec.service_name
-        users, ours = (
-            ObjectKey(kind=MAPPING, namespace=namespace, name=name)
-            for name in (apex, canary.spec.canary_service_name)
-        )
-        return Objects(own=(ours,), read=(users,))
+        yield canary.spec.service_name, canary.spec.canary_service_name
 
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Render, ...] | Lacking:
-        """Give the Mapping beside the user's, for the same requests, with the weight."""
-        objects = self.objects(canary)
-        (ours,), (users,) = objects.own, objects.read
+    def owns(self, _cluster: ClusterState) -> tuple[Path, ...]:
+        """All that a Mapping says."""
+        return _OWNS
+
+    def beside(
+        self, canary: Canary, cluster: ClusterState, users: ObjectKey, traffic: Traffic
+    ) -> Beside | Lacking:
+        """Take the same requests as the user's Mapping, with the weight."""
         found = cluster.existing.get(users)
         if found is None:
             return Lacking(
@@ -82,27 +75,19 @@ class EmissaryRouter(RouterDefaults):
                 remedy=f"create it without a weight, with service: {users.name}",
             )
         theirs = found.get("spec") or {}
-        shared = {name: theirs[name] for name in _SHARED if name in theirs}
-        rendered = render_object(
-            canary,
-            cluster,
-            (ours, _OWNS),
-            {
-                **shared,
+        return Beside(
+            spec={
+                **{name: theirs[name] for name in _SHARED if name in theirs},
                 "service": _address(canary),
                 "stats_name": _counted_as(canary),
                 "weight": traffic.weight,
-            },
-            metadata=canary.spec.service.apex,
-            ours=partial(_leads_to_canary, canary),
+            }
         )
-        return (rendered,)
 
-    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
+    def seen(self, canary: Canary, _cluster: ClusterState, found: Manifest) -> Seen | None:
         """Read the weight; without one the canary shares evenly with the user's Mapping."""
-        (ours,) = self.objects(canary).own
-        spec = part(cluster.existing.get(ours), "spec")
-        if not _leads_to_canary(canary, spec):
+        spec = part(found, "spec")
+        if not self.is_ours(canary, spec):
             return None
         weight = part(spec, "weight")
         share = FULL // 2 if weight is None else quantity(weight)
@@ -110,10 +95,9 @@ class EmissaryRouter(RouterDefaults):
             return None
         return Seen(weight=min(max(round(share), 1 if share else 0), FULL))
 
-    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
-        """Remove the Mapping, or give it back where it was there before."""
-        owned = ((key, _OWNS) for key in self.objects(canary).own)
-        return restore_objects(canary, cluster, owned, ours=partial(_leads_to_canary, canary))
+    def is_ours(self, canary: Canary, spec: Manifest) -> bool:
+        """Tell whether a Mapping leads to the canary."""
+        return bool(part(spec, "service") == _address(canary))
 
 
 def _address(canary: Canary) -> str:
@@ -125,7 +109,3 @@ def _counted_as(canary: Canary) -> str:
     """Name the cluster in Envoy's metrics, which know letters, digits and underscores only."""
     parts = (canary.metadata.namespace, canary.spec.service_name)
     return "__".join(re.sub(r"\W", "_", each) for each in (*parts, "canary"))
-
-
-def _leads_to_canary(canary: Canary, spec: object) -> bool:
-    return bool(part(spec, "service") == _address(canary))

@@ -21,18 +21,25 @@ from canary.objects.render import Lacking, Render, Restoration, annotations, fie
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, Unsaid, way
 from canary.routers.defaults import RouterDefaults
-from canary.routers.ingresses import INGRESS, leads_to, led_instead, users_ingress
+from canary.routers.ingresses import (
+    INGRESS,
+    KEPT,
+    kept_annotations,
+    kept_spec,
+    leads_to,
+    led_instead,
+    users_ingress,
+)
 from canary.routers.matching import pattern
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import part
 
 ACL = "haproxy.org/route-acl"
-_CLASS = "kubernetes.io/ingress.class"
 _CHANCE = re.compile(r"rand\(100\) lt ([0-9]{1,3})")
 #: What would end a line of HAProxy's configuration, or a condition in it.
 _BREAKS = re.compile(r"[\s{}#\"'\\]")
 _WAYS = {"exact": "str", "prefix": "beg", "suffix": "end", "regex": "reg"}
-_INGRESS: tuple[Path, ...] = (*fields("rules", "ingressClassName", "tls"), *annotations(_CLASS))
+_INGRESS: tuple[Path, ...] = (*fields("rules"), *KEPT)
 _SERVICE: tuple[Path, ...] = (*fields("ports", "selector"), *annotations(ACL))
 
 
@@ -123,17 +130,13 @@ def _beside(canary: Canary) -> str:
 
 def _ingress(canary: Canary, cluster: ClusterState, key: ObjectKey, users: Manifest) -> Render:
     led = led_instead(users["spec"], canary.spec.service_name, _beside(canary))
-    kept = {
-        name: users["spec"][name] for name in ("ingressClassName", "tls") if name in users["spec"]
-    }
-    given = users["metadata"].get("annotations") or {}
     return render_object(
         canary,
         cluster,
         (key, _INGRESS),
-        {"rules": led.get("rules", []), **kept},
+        {"rules": led.get("rules", []), **kept_spec(users)},
         metadata=canary.spec.service.apex,
-        annotations={name: given[name] for name in (_CLASS,) if name in given},
+        annotations=kept_annotations(users),
         ours=partial(_is_ours, canary),
     )
 

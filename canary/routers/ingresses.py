@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.objects.render import Lacking
+from canary.objects.places import Path
+from canary.objects.render import Lacking, annotations, fields
 from canary.routers import ClusterState
 from canary.routers.shares import entries, part
 
 INGRESS = Kind(group="networking.k8s.io", versions=("v1",), kind="Ingress", plural="ingresses")
+#: The class of an Ingress from before `spec.ingressClassName`.
+_CLASS = "kubernetes.io/ingress.class"
+#: What an Ingress says of itself rather than of a path.
+_OF_ITSELF = ("ingressClassName", "tls")
+KEPT: tuple[Path, ...] = (*fields(*_OF_ITSELF), *annotations(_CLASS))
+"""Where an Ingress beside the user's says what that one says of itself."""
 
 
 def users_ingress(canary: Canary, cluster: ClusterState, key: ObjectKey) -> Manifest | Lacking:
@@ -27,6 +34,20 @@ def users_ingress(canary: Canary, cluster: ClusterState, key: ObjectKey) -> Mani
     return Lacking(
         kind=key.kind, namespace=key.namespace, name=key.name, remedy=remedy, fault=fault
     )
+
+
+def kept_spec(users: Manifest) -> Manifest:
+    """Pick what the spec of an Ingress says of itself."""
+    spec = users["spec"]
+    return {name: spec[name] for name in _OF_ITSELF if name in spec}
+
+
+def kept_annotations(users: Manifest, *prefixes: str) -> dict[str, str]:
+    """Pick the annotation with the class of an Ingress, and those with some prefixes."""
+    given = users["metadata"].get("annotations") or {}
+    return {
+        name: value for name, value in given.items() if name == _CLASS or name.startswith(prefixes)
+    }
 
 
 def leads_to(spec: object, service: str) -> bool:

@@ -6,9 +6,7 @@ https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annota
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -18,13 +16,20 @@ from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.objects.places import Path, Prefix
-from canary.objects.render import Lacking, Render, Restoration, annotations, fields
-from canary.routers import ClusterState, Objects
+from canary.objects.render import Lacking, annotations, fields
+from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, Unsaid, way
-from canary.routers.defaults import RouterDefaults
-from canary.routers.ingresses import INGRESS, leads_to, led_instead, users_ingress
+from canary.routers.beside import Beside, BesideRouter
+from canary.routers.ingresses import (
+    INGRESS,
+    KEPT,
+    kept_annotations,
+    kept_spec,
+    leads_to,
+    led_instead,
+    users_ingress,
+)
 from canary.routers.matching import pattern
-from canary.routers.objects import Owned, render_object, restore_objects
 from canary.routers.shares import part, quantity
 
 #: What the controller lets stand in a value, and in a regular expression. What has other characters
@@ -41,8 +46,6 @@ _OF_PODS = (
     "session-cookie-",
     "upstream-hash-by",
 )
-#: The class of an Ingress from before `spec.ingressClassName`.
-_CLASS = "kubernetes.io/ingress.class"
 _COOKIE = "cookie"
 _ONE = "an Ingress has a condition on one header, and on one cookie"
 _CHARACTERS = (
@@ -51,95 +54,52 @@ _CHARACTERS = (
 )
 
 
-class NginxRouter(RouterDefaults):
+class NginxRouter(BesideRouter):
     """Split traffic by the canary annotations of a second Ingress."""
 
     name: ClassVar[str] = "nginx"
-    kinds: ClassVar[tuple[Kind, ...]] = (INGRESS,)
-
-    def __init__(self, _variant: str = "") -> None:
-        """Make the router."""
+    kind: ClassVar[Kind] = INGRESS
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights, or all requests with a header or a cookie."""
         return _ABILITIES
 
-    def objects(self, canary: Canary) -> Objects:
+    def pairs(self, canary: Canary) -> Iterable[tuple[str, str]]:
         """Name the user's Ingresses, and the one beside each."""
-        namespace, names = canary.metadata.namespace, canary.spec.ingress_names
-        users, ours = (
-            tuple(ObjectKey(kind=INGRESS, namespace=namespace, name=name) for name in each)
-            for each in (names, [f"{name}-canary" for name in names])
+        return ((name, f"{name}-canary") for name in canary.spec.ingress_names)
+
+    def owns(self, cluster: ClusterState) -> tuple[Path, ...]:
+        """The rules, and the annotations with the prefix that the cluster has."""
+        ours = annotations(Prefix(f"{cluster.ingress_prefix}/"))
+        return (*fields("rules", "defaultBackend"), *ours, *KEPT)
+
+    def beside(
+        self, canary: Canary, cluster: ClusterState, users: ObjectKey, traffic: Traffic
+    ) -> Beside | Lacking:
+        """Copy the hosts and paths that lead to the app, with the canary behind them."""
+        found, spec, prefix = (
+            users_ingress(canary, cluster, users),
+            canary.spec,
+            cluster.ingress_prefix,
         )
-        return Objects(own=ours, read=users)
+        if isinstance(found, Lacking):
+            return found
+        led = led_instead(found["spec"], spec.service_name, spec.canary_service_name)
+        return Beside(
+            spec=led | kept_spec(found),
+            annotations={
+                **kept_annotations(found, *(f"{prefix}/{name}" for name in _OF_PODS)),
+                **{f"{prefix}/{name}": value for name, value in _chosen(traffic).items()},
+            },
+        )
 
-    def render(
-        self, canary: Canary, cluster: ClusterState, traffic: Traffic
-    ) -> tuple[Render, ...] | Lacking:
-        """Give the Ingress beside each of the user's, with those hosts and paths that lead to the app."""
-        objects, renders = self.objects(canary), []
-        for ours, users in zip(objects.own, objects.read, strict=True):
-            found = users_ingress(canary, cluster, users)
-            if isinstance(found, Lacking):
-                return found
-            renders.append(_beside(canary, cluster, ours, found, traffic))
-        return tuple(renders)
+    def seen(self, canary: Canary, cluster: ClusterState, found: Manifest) -> Seen | None:
+        """Read the annotations."""
+        return _seen(cluster, found) if self.is_ours(canary, part(found, "spec")) else None
 
-    def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
-        """Read the annotations; where Ingresses differ, that counts which gives the canary most."""
-        found = (cluster.existing.get(key) for key in self.objects(canary).own)
-        known = [seen for each in found if (seen := _seen(canary, cluster, each)) is not None]
-        if not known:
-            return None
-        most = max(known, key=lambda seen: seen.weight)
-        return replace(most, matched=any(seen.matched for seen in known))
-
-    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
-        """Remove the Ingresses beside the user's."""
-        owned: list[Owned] = [(key, _owns(cluster)) for key in self.objects(canary).own]
-        return restore_objects(canary, cluster, owned, ours=partial(_leads_to_canary, canary))
-
-
-def _beside(
-    canary: Canary, cluster: ClusterState, key: ObjectKey, users: Manifest, traffic: Traffic
-) -> Render:
-    """Give the Ingress beside one of the user's."""
-    spec, prefix = canary.spec, cluster.ingress_prefix
-    led = led_instead(users["spec"], spec.service_name, spec.canary_service_name)
-    kept = {name: users["spec"][name] for name in _KEPT if name in users["spec"]}
-    return render_object(
-        canary,
-        cluster,
-        (key, _owns(cluster)),
-        led | kept,
-        metadata=spec.service.apex,
-        annotations={
-            **_of_pods(users, prefix),
-            **{f"{prefix}/{name}": value for name, value in _chosen(traffic).items()},
-        },
-        ours=partial(_leads_to_canary, canary),
-    )
-
-
-#: What an Ingress says of itself rather than of a path.
-_KEPT = ("ingressClassName", "tls")
-
-
-def _owns(cluster: ClusterState) -> tuple[Path, ...]:
-    return (
-        *fields("rules", "defaultBackend", *_KEPT),
-        *annotations(Prefix(f"{cluster.ingress_prefix}/"), _CLASS),
-    )
-
-
-def _of_pods(users: Manifest, prefix: str) -> dict[str, str]:
-    """Pick the annotations of the user's Ingress that the one beside it needs."""
-    wanted = tuple(f"{prefix}/{name}" for name in _OF_PODS)
-    return {
-        name: value
-        for name, value in (users["metadata"].get("annotations") or {}).items()
-        if name == _CLASS or name.startswith(wanted)
-    }
+    def is_ours(self, canary: Canary, spec: Manifest) -> bool:
+        """Tell whether an Ingress leads to the canary."""
+        return leads_to(spec, canary.spec.canary_service_name)
 
 
 def _chosen(traffic: Traffic) -> dict[str, str]:
@@ -209,18 +169,14 @@ def _takes(name: str, condition: StringMatch) -> bool:
 # ---------------------------------------------------------------------------------------- reading
 
 
-def _leads_to_canary(canary: Canary, spec: Manifest) -> bool:
-    return leads_to(spec, canary.spec.canary_service_name)
-
-
-def _seen(canary: Canary, cluster: ClusterState, found: Manifest | None) -> Seen | None:
-    """Read what an Ingress beside a user's does; None where it is not one, or says nothing clear."""
+def _seen(cluster: ClusterState, found: Manifest) -> Seen | None:
+    """Read what an Ingress that leads to the canary does; None where it says nothing clear."""
     given = part(found, "metadata", "annotations") or {}
     said = {
         name.removeprefix(f"{cluster.ingress_prefix}/canary"): value
         for name, value in given.items()
     }
-    if not leads_to(part(found, "spec"), canary.spec.canary_service_name) or said.get("") != "true":
+    if said.get("") != "true":
         return None
     if said.keys() & {"-by-header", "-by-cookie"}:
         return Seen(weight=FULL, matched=True)

@@ -19,3 +19,24 @@ def test_a_spec_is_read_by_the_names_of_an_earlier_one() -> None:
     assert (former.service_name, former.provider) == ("shop", "istio")
     assert former.primary_service_name == "shop-primary"
     assert former.primary_name == "podinfo-primary"
+
+
+def test_a_spec_is_read_with_the_references_of_an_earlier_one() -> None:
+    fields = ("ingress_ref", "ingress_refs", "route_ref")
+    spec = a_spec(
+        ingressRef=_reference("networking.k8s.io/v1", "Ingress", "web"),
+        ingressRefs=[_reference("networking.k8s.io/v1", "Ingress", "admin")],
+        routeRef=_reference("apisix.apache.org/v2", "ApisixRoute", "shop"),
+    )
+    named = spec.references(fields)
+    assert named == ("ingressRef/web", "ingressRefs/admin", "routeRef/shop")
+    former = a_spec().with_names(service="podinfo", provider="nginx", references=named)
+    assert [getattr(former, each) for each in fields] == [getattr(spec, each) for each in fields]
+    odd = a_spec().with_names(service="", provider="", references=("x", "ingressRef/No Name"))
+    assert odd.ingress_names == ("No Name",)
+    kept = spec.with_names(service="podinfo", provider="nginx")
+    assert kept.references(fields) == named
+
+
+def _reference(api_version: str, kind: str, name: str) -> dict[str, str]:
+    return {"apiVersion": api_version, "kind": kind, "name": name}

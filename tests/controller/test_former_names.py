@@ -6,6 +6,7 @@ import pytest
 
 from canary.api.kinds import DEPLOYMENT, SERVICE, Kind, Manifest
 from canary.demo import manifests
+from canary.routers.ingresses import INGRESS
 from tests.controller.faults import answer, proxied
 from tests.controller.running import CANARY, DEMO, VIRTUAL_SERVICE, World, until
 
@@ -97,6 +98,41 @@ async def test_a_former_service_that_is_deleted_is_forgotten(world: World):
 
         await until(forgotten, "nothing is left of the former name")
         assert await absent(world, SERVICE, "podinfo")
+
+
+def users_ingress(name: str) -> Manifest:
+    backend = {"service": {"name": "podinfo", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": DEMO},
+        "spec": {"rules": [{"host": f"{name}.example.com", "http": {"paths": [path]}}]},
+    }
+
+
+def referring(name: str) -> Manifest:
+    reference = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": name}
+    return {"provider": "nginx", "ingressRef": reference}
+
+
+async def test_another_ingress_takes_over_and_the_one_beside_the_former_goes(world: World):
+    await world.create_app()
+    for name in ("web", "shop"):
+        await world.api.create(users_ingress(name), INGRESS)
+    async with world.running_controller():
+        await world.create_canary(**referring("web"))
+        await world.until_phase("Initialized")
+        assert not await absent(world, INGRESS, "web-canary")
+        await world.patch(CANARY, "podinfo", {"spec": referring("shop")})
+        await until(lambda: absent(world, INGRESS, "web-canary"), "the former one is gone")
+        assert not await absent(world, INGRESS, "shop-canary")
+
+        async def forgotten() -> bool:
+            return not await formers(world)
+
+        await until(forgotten, "nothing is left of the former Ingress")
+    assert not await absent(world, INGRESS, "web", "shop")
 
 
 async def test_another_router_takes_over_and_the_former_route_goes(world: World):

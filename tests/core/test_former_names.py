@@ -73,6 +73,39 @@ def test_a_router_that_changes_leaves_a_route_as_well() -> None:
     assert decision.status.names == OLD.but(provider="gatewayapi:v1")
 
 
+def test_a_user_s_object_that_changes_leaves_a_route_that_goes_when_the_new_one_serves() -> None:
+    facts = replace(ROUTED, provider="nginx", routed_by=("ingressRef/shop",))
+    web = OLD.but(provider="nginx", references=("ingressRef/web",))
+    first = decided(a_spec(), a_status(names=web), facts, at(0))
+    assert first.status.names == web.but(references=("ingressRef/shop",))
+    assert [each.references for each in first.status.former_names] == [("ingressRef/web",)]
+    assert "podinfo by nginx through ingressRef/web" in first.status.notices[0].message
+    left = Former(
+        service="podinfo",
+        provider="nginx",
+        references=("ingressRef/web",),
+        routes=True,
+        routed=Seen(weight=20),
+    )
+    route = replace(facts, former=(left,))
+    moved = decided(a_spec(), first.status, route, at(1))
+    back = RouteFormer(
+        service="podinfo", provider="nginx", references=("ingressRef/web",), traffic=Traffic()
+    )
+    assert back in moved.actions
+    due = decided(a_spec(), moved.status, route, at(10))
+    assert [each.references for each in given_back(due)] == [("ingressRef/web",)]
+    gone = replace(facts, former=(replace(left, routes=False, routed=None),))
+    assert decided(a_spec(), due.status, gone, at(11)).status.former_names == ()
+
+
+def test_references_that_an_earlier_release_did_not_remember_are_those_of_the_spec() -> None:
+    facts = replace(ROUTED, provider="nginx", routed_by=("ingressRef/web",))
+    decision = decided(a_spec(), a_status(names=OLD.but(provider="nginx")), facts, at(0))
+    assert decision.status.names == OLD.but(provider="nginx", references=("ingressRef/web",))
+    assert decision.status.former_names == ()
+
+
 def test_the_former_route_goes_when_the_new_one_serves_and_its_services_when_it_has_drained() -> (
     None
 ):

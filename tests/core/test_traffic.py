@@ -3,7 +3,7 @@
 import pytest
 
 from canary.api.traffic import HttpMatch
-from canary.core.traffic import Seen, Traffic
+from canary.core.traffic import Seen, Traffic, together
 
 BETA = (HttpMatch.model_validate({"headers": {"x-beta": {"exact": "1"}}}),)
 
@@ -43,3 +43,39 @@ def test_a_route_carries_at_least_what_is_intended(
 )
 def test_a_copy_of_a_request_needs_the_canary_as_well(seen: Seen, *, exposes: bool) -> None:
     assert seen.exposes_canary() is exposes
+
+
+@pytest.mark.parametrize(
+    ("routes", "seen"),
+    [
+        ((), None),
+        ((None, None), None),
+        ((Seen(weight=20), Seen(weight=20)), Seen(weight=20)),
+        ((Seen(), Seen(weight=20)), Seen(weight=20, uneven=True)),
+        ((Seen(weight=100), None), Seen(weight=100, uneven=True)),
+        (
+            (Seen(weight=5, keeps_canary=True), Seen(mirror=9, matched=True, keeps_primary=True)),
+            Seen(
+                weight=5,
+                mirror=9,
+                matched=True,
+                keeps_canary=True,
+                keeps_primary=True,
+                uneven=True,
+            ),
+        ),
+    ],
+)
+def test_several_routes_give_the_canary_what_any_of_them_does(
+    routes: tuple[Seen | None, ...], seen: Seen | None
+) -> None:
+    assert together(routes) == seen
+
+
+def test_routes_that_differ_carry_no_step_and_spare_neither_side() -> None:
+    seen = together([Seen(weight=100), Seen(weight=20)])
+    assert seen is not None
+    assert not seen.carries(Traffic(weight=20))
+    assert not seen.does(Traffic(weight=100))
+    assert seen.exposes_canary()
+    assert not seen.spares_primary()

@@ -32,6 +32,7 @@ from canary.core.capacity import part_of, replicas_for
 from canary.core.counts import counts_matter
 from canary.core.decide import decide
 from canary.core.facts import Command, Facts, Trouble, UpdateStrategy, Workload
+from canary.core.names import RouteNames
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.plan import plan
@@ -136,7 +137,7 @@ class Journey(RuleBasedStateMachine):
         forgotten=st.booleans(),
     )
     def it_is_created(
-        self, spec: Any, ready: bool, recreate: bool, names: tuple[str, str], forgotten: bool
+        self, spec: Any, ready: bool, recreate: bool, names: RouteNames, forgotten: bool
     ) -> None:
         self.world.names = names
         self.forgotten = forgotten
@@ -168,7 +169,7 @@ class Journey(RuleBasedStateMachine):
 
     @precondition(lambda self: self.status.names is not None)
     @rule(names=st.sampled_from(NAMES), really=SOMETIMES)
-    def names_change(self, names: tuple[str, str], really: bool) -> None:
+    def names_change(self, names: RouteNames, really: bool) -> None:
         if really and names != self.world.names and not self.world.deleting:
             self.world.rename(names)
             self.spec = self._named(self.written.but(suspend=self.spec.suspend))
@@ -188,7 +189,7 @@ class Journey(RuleBasedStateMachine):
     def _named(self, spec: CanarySpec) -> CanarySpec:
         """Read a spec as the shell does, under the names of now."""
         self.written = spec
-        service, provider = self.world.names
+        service, provider, _ = self.world.names
         # A router that cannot render it refuses it: nothing is decided on that.
         asks = spec.analysis.steps or spec.analysis.session_affinity
         refused = self.world.by_apex and asks

@@ -35,6 +35,7 @@ from canary.core.facts import (
     Revision,
     Workload,
 )
+from canary.core.names import RouteNames, route_names
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.core.traffic import Seen
@@ -130,14 +131,16 @@ SWITCHES = "kubernetes"
 """The router that cannot split traffic."""
 BY_REPLICAS = "kubernetes:replicas"
 """The router whose shares are those of the pods."""
-NAMES = (
-    ("podinfo", "istio"),
-    ("shop", "istio"),
-    ("podinfo", "smi"),
-    ("podinfo", SWITCHES),
-    ("podinfo", BY_REPLICAS),
+NAMES: tuple[RouteNames, ...] = (
+    ("podinfo", "istio", ()),
+    ("shop", "istio", ()),
+    ("podinfo", "smi", ()),
+    ("podinfo", "nginx", ("ingressRef/web",)),
+    ("podinfo", "nginx", ("ingressRef/shop",)),
+    ("podinfo", SWITCHES, ()),
+    ("podinfo", BY_REPLICAS, ()),
 )
-"""The services and routers that a spec may name."""
+"""The services and routers that a spec may name, and the user's objects that they route by."""
 
 
 TARGETS = ("podinfo", "other")
@@ -184,7 +187,7 @@ class World:
     """How often somebody has changed it."""
     target_name: str = "podinfo"
     """The target that the spec names."""
-    names: tuple[str, str] = ("podinfo", "istio")
+    names: RouteNames = NAMES[0]
     """The service and the router of the spec."""
     left: dict[tuple[str, str], Seen] = field(default_factory=dict)
     """The routes under other names, and what they do."""
@@ -222,6 +225,7 @@ class World:
             restored=self.deleting and self.restored,
             drifts=(self.drift,) if self.drift else (),
             provider=self.names[1],
+            routed_by=self.names[2],
             splits=self.splits,
             by_replicas=self.by_replicas,
             former=tuple(map(self._former, NAMES)),
@@ -238,11 +242,12 @@ class World:
             policy=Policy(drain=timedelta(seconds=5)),
         )
 
-    def _former(self, names: tuple[str, str]) -> Former:
+    def _former(self, names: RouteNames) -> Former:
         routed = self.left.get(names)
         return Former(
             service=names[0],
             provider=names[1],
+            references=names[2],
             routes=routed is not None,
             routed=routed,
             services=names[0] in self.sides and names[0] != self.names[0],
@@ -263,7 +268,7 @@ class World:
         """Whether the router of the spec routes by the apex service."""
         return self.by_replicas or not self.splits
 
-    def rename(self, names: tuple[str, str]) -> None:
+    def rename(self, names: RouteNames) -> None:
         """Have the spec name another service or router; what is routed stays as it is."""
         if self.routed is not None and not self.by_apex:
             # The apex service is nobody's route, and stays.
@@ -347,7 +352,7 @@ class World:
             self.left.clear()
             self.routed, self.restored, self.drift = None, True, None
             return
-        names = action.service, action.provider
+        names = route_names(action)
         if isinstance(action, RouteFormer):
             self.left[names] = seen(action.traffic)
             return

@@ -226,13 +226,17 @@ def test_annotations_are_read_as_the_controller_reads_them(
     assert ROUTER.read(canary, a_cluster(ROUTER, canary, [made])) == seen
 
 
-def test_of_several_ingresses_the_one_that_gives_the_canary_most_counts() -> None:
+def test_ingresses_that_differ_give_the_canary_the_most_and_carry_no_step() -> None:
     canary = a_canary("nginx", ingressRefs=[reference("admin")])
     cluster = a_cluster(ROUTER, canary)
     web, _ = rendered(ROUTER, canary, cluster, Traffic(weight=30))
     _, admin = rendered(ROUTER, canary, cluster, Traffic(weight=10))
-    assert ROUTER.read(canary, a_cluster(ROUTER, canary, [web, admin])) == Seen(weight=30)
-    assert ROUTER.read(canary, a_cluster(ROUTER, canary, [admin])) == Seen(weight=10)
+    seen = ROUTER.read(canary, a_cluster(ROUTER, canary, [web, admin]))
+    assert seen == Seen(weight=30, uneven=True)
+    assert not seen.carries(Traffic(weight=10))
+    assert seen.exposes_canary()
+    alone = ROUTER.read(canary, a_cluster(ROUTER, canary, [admin]))
+    assert alone == Seen(weight=10, uneven=True)
 
 
 def test_where_the_ingress_says_how_requests_come_in_hosts_and_gateways_are_ignored() -> None:

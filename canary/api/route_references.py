@@ -1,0 +1,72 @@
+"""The user's objects that a route is made from, and the texts by which a status remembers them."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+from pydantic.alias_generators import to_camel
+
+from canary.api.fields import ApiVersion, Name, Namespace
+from canary.api.meta import ApiModel
+
+
+class IngressReference(ApiModel):
+    """The Ingress that leads to the apex service."""
+
+    api_version: ApiVersion = Field(description="API group and version: networking.k8s.io/v1.")
+    kind: Literal["Ingress"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the Ingress, in the namespace of the Canary.")
+
+    @classmethod
+    def to(cls, name: str) -> "IngressReference":
+        """Refer to the Ingress with a name, whatever that is."""
+        return cls.model_construct(api_version="networking.k8s.io/v1", kind="Ingress", name=name)
+
+
+class RouteReference(ApiModel):
+    """The ApisixRoute that leads to the apex service."""
+
+    api_version: ApiVersion = Field(description="API group and version: apisix.apache.org/v2.")
+    kind: Literal["ApisixRoute"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the ApisixRoute, in the namespace of the Canary.")
+
+    @classmethod
+    def to(cls, name: str) -> "RouteReference":
+        """Refer to the ApisixRoute with a name, whatever that is."""
+        return cls.model_construct(
+            api_version="apisix.apache.org/v2", kind="ApisixRoute", name=name
+        )
+
+
+class UpstreamReference(ApiModel):
+    """The Gloo Upstream whose configuration the generated ones take over."""
+
+    api_version: ApiVersion = Field(description="API group and version: gloo.solo.io/v1.")
+    kind: Literal["Upstream"] = Field(description="Kind of the object.")
+    name: Name = Field(description="Name of the Upstream.")
+    namespace: Namespace | None = Field(
+        default=None, description="Its namespace; that of the Canary when left out."
+    )
+
+
+Reference = IngressReference | RouteReference | UpstreamReference
+
+
+def named_references(field: str, value: Reference | tuple[Reference, ...] | None) -> Iterator[str]:
+    """Name the objects that a field refers to, each as field/name."""
+    listed = value if isinstance(value, tuple) else (value,)
+    return (f"{to_camel(field)}/{each.name}" for each in listed if each is not None)
+
+
+def referring(references: tuple[str, ...]) -> dict[str, object]:
+    """Give the fields of a spec that refer to objects, each named as field/name."""
+    named: dict[str, list[str]] = {}
+    for each in references:
+        field, _, name = each.partition("/")
+        named.setdefault(field, []).append(name)
+    ingresses, routes = named.get("ingressRef", ()), named.get("routeRef", ())
+    return {
+        "ingress_ref": next(map(IngressReference.to, ingresses), None),
+        "ingress_refs": tuple(map(IngressReference.to, named.get("ingressRefs", ()))),
+        "route_ref": next(map(RouteReference.to, routes), None),
+    }
