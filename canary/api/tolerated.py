@@ -36,13 +36,14 @@ def tolerated(canary: Canary, spec: object) -> Iterator[SpecWarning]:
 
 
 def _durations(analysis: object) -> Iterator[SpecWarning]:
-    for field, written in _durations_written(analysis):
+    for field, written in durations_written(analysis):
         if (read := go_duration(written)) != written:
             effect = f"read as {read}, which is how to write it"
             yield SpecWarning(f"spec.analysis.{field}", shown(written), effect)
 
 
-def _durations_written(analysis: object) -> Iterator[tuple[str, str]]:
+def durations_written(analysis: object) -> Iterator[tuple[str, str]]:
+    """Give every duration of an analysis as raw JSON: the field below it, and what is written."""
     yield "interval", text(analysis, "interval")
     yield from _durations_listed(analysis)
     for index, step in enumerate(items(part(analysis, "steps"))):

@@ -25,6 +25,10 @@ _COMMANDS = {
     "lint": ("canary.cli.lint", "Name everything that is wrong with manifests in files."),
     "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
     "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
+    "migrate": (
+        "canary.cli.migrate",
+        "Turn Flagger's objects into tidegate's, and say what differs.",
+    ),
     "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
     "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),

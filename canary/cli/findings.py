@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from canary.cli.manifests import Unreadable
 from canary.views.blocks import Line, Styled
 
 
 class Level(StrEnum):
-    """How much a finding matters. The names are those of GitHub's annotations."""
+    """How much a finding matters; the first three by the names of GitHub's annotations."""
 
     ERROR = "error"
     """It is refused, or no run could be judged."""
@@ -18,9 +19,19 @@ class Level(StrEnum):
     """It is accepted, and does something else than what is written."""
     NOTICE = "notice"
     """It cannot be told from the files."""
+    CHANGE = "change"
+    """It is written otherwise."""
+    DIFFERENCE = "differs"
+    """It stays as it is, and does something else."""
 
 
-_STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.NOTICE: "dim"}
+_STYLES = {
+    Level.ERROR: "bold red",
+    Level.WARNING: "yellow",
+    Level.NOTICE: "dim",
+    Level.CHANGE: "green",
+    Level.DIFFERENCE: "cyan",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,13 @@ class Finding:
             "field": self.field,
             "message": self.message,
         }
+
+
+def unreadable(document: Unreadable) -> Finding:
+    """Say of a document that it cannot be read."""
+    return Finding(
+        level=Level.ERROR, file=document.file, line=document.line, message=document.message
+    )
 
 
 def in_order(found: Iterable[Finding], files: Iterable[str]) -> list[Finding]:

@@ -12,7 +12,7 @@ from canary.cli.connection import connected, reaching_a_cluster, with_plugins
 from canary.cli.documents import as_json
 from canary.cli.dry_runs import dry_runs
 from canary.cli.ending import AnsweredNo, Failed
-from canary.cli.findings import Finding, Level, counted, in_order, number_of
+from canary.cli.findings import Finding, Level, counted, in_order, number_of, unreadable
 from canary.cli.gathering import kinds_named
 from canary.cli.manifests import Document, Text, Unreadable, documents, from_files, texts
 from canary.cli.screen import Screen
@@ -137,13 +137,6 @@ def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
         documents=tuple(objects),
         found=tuple(found),
         router=router,
-    )
-
-
-def unreadable(document: Unreadable) -> Finding:
-    """Say of a document that it cannot be read."""
-    return Finding(
-        level=Level.ERROR, file=document.file, line=document.line, message=document.message
     )
 
 

@@ -52,6 +52,8 @@ class Document:
     """The same with its places, which are counted from `above`."""
     above: int = 0
     """How many lines of the file come before."""
+    start: int = 0
+    """How many characters of the file come before."""
     repeated: tuple[tuple[str, int], ...] = ()
     """The fields that are written more than once, with the line of the second time."""
 
@@ -109,6 +111,10 @@ class Document:
             here = _below(here, part)[1] if here is not None else None
         return here
 
+    def key_of(self, field: str) -> yaml.Node | None:
+        """Find the key of a field; None where it is not written."""
+        return self._found(field)[0] if self.value_of(field) is not None else None
+
     def _found(self, field: str) -> tuple[yaml.Node | None, yaml.Node]:
         key: yaml.Node | None = None
         here: yaml.Node = self.node
@@ -135,6 +141,12 @@ class Text:
 
     file: str
     content: str
+
+    @property
+    def below(self) -> Path:
+        """Its path below another folder."""
+        path = Path(self.file)
+        return Path(*(each for each in path.parts if each not in {path.anchor, ".."}))
 
 
 _Command = Callable[..., None]
@@ -165,7 +177,7 @@ def texts(names: Iterable[str]) -> Iterator[Text]:
             continue
         for path in _files(Path(name)):
             try:
-                yield Text(file=str(path), content=path.read_text(encoding="utf-8-sig"))
+                yield Text(file=str(path), content=path.read_bytes().decode("utf-8-sig"))
             except UnicodeDecodeError as error:
                 raise Failed(f"{path}: it is no text in UTF-8") from error
 
@@ -189,12 +201,13 @@ def documents(
     `command` is the one that reads them, for what to run where it is a template.
     """
     wanted = {*others, *_LISTED}
-    for above, part in _split(text.content):
+    for start, part in _split(text.content):
+        above = text.content.count("\n", 0, start)
         ours = _OURS.search(part) is not None
         if not ours and wanted.isdisjoint(_KIND.findall(part)):
             continue
         try:
-            yield from _read(text.file, above, part)
+            yield from _read(text.file, start, above, part)
         except yaml.YAMLError as error:
             if ours:
                 yield _unreadable(text.file, above, part, error, command)
@@ -203,22 +216,24 @@ def documents(
 
 
 def _split(content: str) -> Iterator[tuple[int, str]]:
-    """Cut a file into its documents, each with the number of lines before it."""
+    """Cut a file into its documents, each with the number of characters before it."""
     start = 0
     for match in _SEPARATOR.finditer(content):
-        yield content.count("\n", 0, start), content[start : match.start()]
+        yield start, content[start : match.start()]
         start = match.end()
-    yield content.count("\n", 0, start), content[start:]
+    yield start, content[start:]
 
 
-def _read(file: str, above: int, part: str) -> Iterator[Document]:
+def _read(file: str, start: int, above: int, part: str) -> Iterator[Document]:
     loader = _Loader(part)
     try:
         for node in _objects(loader.get_single_node()):
             # Looked for first: what is made of a node has the keys that it merges in as well.
             repeated = tuple((field, above + line) for field, line in _repeated(node, ""))
             obj = loader.construct_document(node)
-            yield Document(file=file, obj=obj, node=node, above=above, repeated=repeated)
+            yield Document(
+                file=file, obj=obj, node=node, above=above, start=start, repeated=repeated
+            )
     except (TypeError, ValueError) as error:
         # A key that is a mapping, as in {{ value }}, or a number that is none.
         raise yaml.YAMLError(str(error)) from error
