@@ -193,6 +193,10 @@ class NotifierCase:
     token: str = ""
     success: Answer
     """How a receiver answers that takes an alert."""
+    ref: str = ""
+    """How the message is named that comes of it; empty where it can be neither answered nor edited."""
+    gone: Answer | None = None
+    """How a receiver answers an edit of a message that was deleted; None where none is edited."""
 
     def make(self, url: str, **changes: Any) -> Notifier:
         """Make the notifier."""

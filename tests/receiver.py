@@ -20,6 +20,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def document(self) -> Any:
@@ -51,6 +52,8 @@ class Receiver:
         self.most_at_once = 0
         self.arrived = asyncio.Condition()
         self.url = ""
+        self.answers_by_path: dict[str, Answer] = {}
+        """What is answered wherever a path begins so, whatever `answers` says."""
         self._answers = [Answer()]
         self._at_once = 0
         self._released = asyncio.Event()
@@ -79,10 +82,15 @@ class Receiver:
         body = await request.read()
         async with self.arrived:
             self.requests.append(
-                Request(path=request.path_qs, headers=dict(request.headers), body=body)
+                Request(
+                    path=request.path_qs,
+                    headers=dict(request.headers),
+                    body=body,
+                    method=request.method,
+                )
             )
             self.arrived.notify_all()
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self._next(request.path)
         if answer.resets:
             assert request.transport is not None
             request.transport.abort()
@@ -94,6 +102,12 @@ class Receiver:
             return await self._trickle(request, answer.status)
         headers = {"Content-Type": "text/plain", **answer.headers}
         return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+    def _next(self, path: str) -> Answer:
+        for beginning, answer in self.answers_by_path.items():
+            if path.startswith(beginning):
+                return answer
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
     async def _trickle(self, request: web.Request, status: int) -> web.StreamResponse:
         response = web.StreamResponse(status=status)

@@ -45,8 +45,9 @@ Signer = Callable[[Outgoing], Awaitable[Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What is sent: a GET where it has neither a form nor content, else a POST."""
+    """What is sent; without a method a GET where it has neither a form nor content, else a POST."""
 
+    method: str = ""
     address: str
     where: str
     """The address as messages show it."""
@@ -134,8 +135,9 @@ def _built(client: httpx.AsyncClient, request: HttpRequest) -> httpx.Request:
     plain = () if request.compressed else (("Accept-Encoding", "identity"),)
     named = {name.lower() for name, _ in request.headers}
     headers = (*(each for each in plain if each[0].lower() not in named), *request.headers)
+    implied = "GET" if request.form is None and request.content is None else "POST"
     return client.build_request(
-        "GET" if request.form is None and request.content is None else "POST",
+        request.method or implied,
         _url(request.address),
         params=request.parameters,
         data=request.form,

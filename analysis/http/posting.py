@@ -4,7 +4,7 @@ What is posted, what the answer means and whether it is posted again belongs to 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -36,6 +36,8 @@ class Reply:
     """Whether the same request may succeed later."""
     retry_after: float | None = None
     """What the receiver asked to wait for, in seconds."""
+    content: bytes = field(default=b"", repr=False)
+    """The answer's body as it came; it may hold secrets."""
 
     @property
     def succeeded(self) -> bool:
@@ -52,6 +54,7 @@ async def post(
     limit: timedelta,
     secrets: Iterable[str] = (),
     shown: bool = True,
+    method: str = "POST",
 ) -> Reply:
     """Post once, and read the answer to its end, all within the time limit.
 
@@ -63,6 +66,7 @@ async def post(
         if name.lower() in (each.lower() for each in headers):
             return _unsent(f"the header {name} is set by the call itself; remove it")
     request = HttpRequest(
+        method=method,
         address=address,
         where=origin(address),
         content=content,
@@ -101,6 +105,7 @@ def _answered(answer: HttpAnswer, body: str, where: str) -> Reply:
         reason=body if 200 <= status < 300 else told,
         transient=status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500,
         retry_after=answer.retry_after,
+        content=answer.body,
     )
 
 

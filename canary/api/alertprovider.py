@@ -38,6 +38,11 @@ class AlertProviderSpec(ApiModel):
         description="A Secret with the key `address`, which wins over the field, and `token` where "
         "the receiver asks for one: a bot's token, a routing key, an integration's key.",
     )
+    threads: bool = Field(
+        default=False,
+        description="Whether a run is one thread: its first alert is edited as the run goes, where "
+        "the receiver allows that, and later alerts are replies.",
+    )
 
 
 class AlertProvider(ApiModel):

@@ -105,6 +105,7 @@ MESSAGE_BYTES = 1024
 ANSWER_BYTES = 512
 WORD_BYTES = 256
 IMAGES_BYTES = 192
+REFERENCE_LENGTH = 512
 _CUT, _ESCAPED = "…", 4
 """The longest texts that a status holds. What it can come to in all is in docs/operations.md."""
 
@@ -527,6 +528,19 @@ class Notice(StatusModel):
         description="Whether it has a Kubernetes event of its own; where not, the event of another "
         "notice says it too.",
     )
+    run: int = Field(
+        default=0, description="The number of the run that it tells of; 0 outside of a run."
+    )
+
+
+class Thread(StatusModel):
+    """A run's thread in a chat: where the replies to its first message belong."""
+
+    receiver: Word = Field(description="The alert, as its place in spec.analysis.alerts and name.")
+    run: int = Field(description="The number of the run.")
+    ref: str = Field(
+        max_length=REFERENCE_LENGTH, description="The first message, as the receiver names it."
+    )
 
 
 class PrimaryRecord(StatusModel):
@@ -706,6 +720,11 @@ class CanaryStatus(StatusModel):
     )
     notices: tuple[Notice, ...] = Field(
         default=(), description="What is still to be delivered, the oldest first."
+    )
+    threads: tuple[Thread, ...] = Field(
+        default=(),
+        description="The threads of this run and the last, at most 32, of AlertProviders with "
+        "spec.threads.",
     )
     conditions: tuple[Condition, ...] = Field(
         default=(),

@@ -6,18 +6,21 @@ notifiers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
 from analysis.secrecy import origin
+from canary.api.alertprovider import AlertProviderSpec
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
-from canary.notifiers import NOTIFIERS, Alert, NotDelivered, NotifierConfig
+from canary.notifiers import NOTIFIERS, Alert, NotDelivered, Notifier, NotifierConfig
 from canary.settings import Settings
+from canary.views.thread import RunMessage
 
 SLACK = "https://slack.com"
 """Where Slack's API is: a token of a bot is Slack's own, and may be sent there."""
@@ -57,37 +60,101 @@ class AlertSender:
         self._egress = egress
         self._multi_tenant = multi_tenant
 
-    def receivers(self, record: CanaryObject, notice: Notice) -> dict[str, Receiver]:
-        """Name the receivers: those the Canary names for this severity, else the default one."""
-        if not notice.alert:
-            return {}
+    def named(self, record: CanaryObject) -> dict[str, Receiver]:
+        """Name the receivers that a Canary names, else the default one."""
         references: Sequence[AlertReference] = ()
         if isinstance(record, CanaryRecord):
             references = record.canary.spec.analysis.alerts
         if not references and self._default is not None:
-            named: dict[str, Receiver] = {"default": self._default}
-        else:
-            named = {f"{place}/{each.name}": each for place, each in enumerate(references)}
+            return {"default": self._default}
+        return {f"{place}/{each.name}": each for place, each in enumerate(references)}
+
+    def receivers(self, record: CanaryObject, notice: Notice) -> dict[str, Receiver]:
+        """Name those of them that a notice is for."""
+        if not notice.alert:
+            return {}
         loudness = _LOUDNESS[notice.severity]
         return {
             name: receiver
-            for name, receiver in named.items()
+            for name, receiver in self.named(record).items()
             if loudness >= _LOUDNESS[receiver.severity]
         }
 
-    async def send(self, record: CanaryObject, notice: Notice, receiver: Receiver) -> None:
-        """Tell one receiver.
+    def threaded(self, key: CanaryKey, receiver: Receiver) -> bool:
+        """Tell whether a receiver has a thread for each run."""
+        notifier = self._threading(key, receiver)
+        return notifier is not None and (notifier.threads or notifier.edits)
+
+    def edited(self, key: CanaryKey, receiver: Receiver) -> bool:
+        """Tell whether the first message of a run's thread is edited as the run goes.
+
+        It is where the receiver hears of everything: elsewhere an alert is the first message.
+        """
+        notifier = self._threading(key, receiver)
+        return notifier is not None and notifier.edits and receiver.severity is Severity.INFO
+
+    def _threading(self, key: CanaryKey, receiver: Receiver) -> Notifier | None:
+        """Make what tells a receiver that asks for threads, to see what it can do."""
+        if isinstance(receiver, DefaultReceiver):
+            return None
+        try:
+            spec = self._provider(key, receiver)
+            return NOTIFIERS.load(spec.type)(NotifierConfig()) if spec.threads else None
+        except (NotFound, InvalidSpec, UnknownPlugin, NotDelivered):
+            return None  # The alert itself says what is wrong.
+
+    async def send(
+        self,
+        record: CanaryObject,
+        notice: Notice,
+        receiver: Receiver,
+        *,
+        thread: str | None = None,
+    ) -> str | None:
+        """Tell one receiver, in a thread where one is given; give the message's reference.
 
         Raises:
+            MessageGone: the thread is not there.
             NotDelivered: it was not taken; says whether it may be later.
             ClusterError: the receiver's secret can't be read now.
         """
+        notifier = await self._notifier(record.key, receiver)
+        alert = _alert(record, notice, self._cluster_name)
+        if thread is None or not notifier.threads:
+            # A plug-in that knows no threads may have been written before there were any.
+            return await notifier.send(alert)
+        return await notifier.send(alert, thread)
+
+    async def show(
+        self,
+        record: CanaryObject,
+        message: RunMessage,
+        receiver: Receiver,
+        *,
+        run: int,
+        at: datetime,
+        thread: str | None = None,
+    ) -> str | None:
+        """Show how a run goes, in place of a message where one is given; give its reference.
+
+        Raises:
+            MessageGone: the message is not there.
+            NotDelivered: it was not taken.
+            ClusterError: the receiver's secret can't be read now.
+        """
+        notifier = await self._notifier(record.key, receiver)
+        alert = _progress(record, message, run, at, self._cluster_name)
+        if thread is None:
+            return await notifier.send(alert)
+        await notifier.update(alert, thread)
+        return thread
+
+    async def _notifier(self, key: CanaryKey, receiver: Receiver) -> Notifier:
         try:
-            kind, config = await self._resolve(record.key, receiver)
-            notifier = NOTIFIERS.load(kind)(config)
+            kind, config = await self._resolve(key, receiver)
+            return NOTIFIERS.load(kind)(config)
         except (NotFound, InvalidSpec, UnknownPlugin) as error:
             raise NotDelivered(str(error), retryable=False) from error
-        await notifier.send(_alert(record, notice, self._cluster_name))
 
     async def check(self, key: CanaryKey, receiver: AlertReference) -> None:
         """Find out whether a receiver could be told, without telling it anything.
@@ -105,13 +172,8 @@ class AlertSender:
     async def _resolve(self, key: CanaryKey, receiver: Receiver) -> tuple[str, NotifierConfig]:
         if isinstance(receiver, DefaultReceiver):
             return receiver.kind, receiver.config
-        reference = receiver.provider_ref
-        namespace = reference.namespace or key.namespace
-        if self._templates.unknown(alert_provider_key(key, reference)):
-            # The alert of an invalid Canary may come before the list of AlertProviders.
-            told = f"AlertProvider {namespace}/{reference.name} is not known yet"
-            raise NotDelivered(told, retryable=True)
-        spec = self._templates.alert_provider(key.group, namespace, reference.name).spec
+        namespace = receiver.provider_ref.namespace or key.namespace
+        spec = self._provider(key, receiver)
         address, token = spec.address or "", ""
         secret = await self._secrets.read(namespace, spec.secret_ref)
         if secret is not None:
@@ -132,6 +194,15 @@ class AlertSender:
             proxy=spec.proxy or "",
             egress=self._egress,
         )
+
+    def _provider(self, key: CanaryKey, receiver: AlertReference) -> AlertProviderSpec:
+        reference = receiver.provider_ref
+        namespace = reference.namespace or key.namespace
+        if self._templates.unknown(alert_provider_key(key, reference)):
+            # The alert of an invalid Canary may come before the list of AlertProviders.
+            told = f"AlertProvider {namespace}/{reference.name} is not known yet"
+            raise NotDelivered(told, retryable=True)
+        return self._templates.alert_provider(key.group, namespace, reference.name).spec
 
 
 def default_receiver(settings: Settings) -> DefaultReceiver | None:
@@ -155,17 +226,21 @@ def default_receiver(settings: Settings) -> DefaultReceiver | None:
     return None
 
 
+def destination(key: CanaryKey, receiver: Receiver) -> str:
+    """Name where alerts to a receiver go, whichever Canary they are of."""
+    if isinstance(receiver, DefaultReceiver):
+        return "the default receiver"
+    reference = receiver.provider_ref
+    return f"{key.group}/{reference.namespace or key.namespace}/{reference.name}"
+
+
 def _alert(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
-    target = record.canary.spec.target_ref if isinstance(record, CanaryRecord) else None
     fields = [
         ("Images", notice.images),
         ("Revision", notice.revision),
         ("Phase", str(notice.phase)),
+        ("Weight", f"{notice.weight} %" if notice.weight else ""),
     ]
-    if target is not None:
-        fields.insert(0, ("Target", f"{target.kind}/{target.name}.{record.key.namespace}"))
-    if notice.weight:
-        fields.append(("Weight", f"{notice.weight} %"))
     return Alert(
         id=f"{record.uid}/{notice.id}",
         reason=notice.reason,
@@ -173,13 +248,54 @@ def _alert(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
         message=notice.message,
         name=record.key.name,
         namespace=record.key.namespace,
-        target=target.name if target else "",
+        target=_target_name(record),
         phase=notice.phase,
         weight=notice.weight,
         step=notice.step,
         revision=notice.revision,
         images=notice.images,
         cluster=cluster_name,
-        fields=tuple((name, value) for name, value in fields if value),
+        run=notice.run,
+        fields=_fields(record, *fields),
         at=notice.at,
     )
+
+
+def _progress(
+    record: CanaryObject, message: RunMessage, run: int, at: datetime, cluster_name: str
+) -> Alert:
+    """Write how a run goes as an alert; all of one run have one id."""
+    status = record.status
+    return Alert(
+        id=f"{record.uid}/run/{run}",
+        reason=message.reason,
+        severity=message.severity,
+        message=message.message,
+        name=record.key.name,
+        namespace=record.key.namespace,
+        target=_target_name(record),
+        phase=status.phase,
+        weight=status.canary_weight,
+        step=status.step,
+        revision=message.revision,
+        images=message.images,
+        cluster=cluster_name,
+        run=run,
+        fields=_fields(
+            record, ("Images", message.images), ("Revision", message.revision), *message.fields
+        ),
+        at=at,
+    )
+
+
+def _target_name(record: CanaryObject) -> str:
+    return record.canary.spec.target_ref.name if isinstance(record, CanaryRecord) else ""
+
+
+def _fields(record: CanaryObject, *fields: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Put the target before what there is to say."""
+    target = ("Target", "")
+    if isinstance(record, CanaryRecord):
+        reference = record.canary.spec.target_ref
+        target = ("Target", f"{reference.kind}/{reference.name}.{record.key.namespace}")
+    return tuple((name, value) for name, value in (target, *fields) if value)

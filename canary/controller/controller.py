@@ -42,6 +42,7 @@ from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
 from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
+from canary.controller.threads import RunThreads
 from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
 from canary.core.facts import Policy
@@ -169,6 +170,7 @@ class Controller:
         work = {task for task in self._tasks if task.get_name() == "queue"}
         if work:
             await asyncio.wait(work, timeout=WORK_ENDS.total_seconds())
+            await self._threads.close()
             await self._notifier.close(NOTICES_END)
         await self._end()
 
@@ -290,11 +292,13 @@ class Controller:
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secrets
         )
+        self._threads = RunThreads(alerts=alerts, acts=self.acts)
         self._notifier = NoticeDispatcher(
             cluster=cluster,
             hooks=hooks,
             secrets=secrets,
             alerts=alerts,
+            threads=self._threads,
             references=references,
             event_webhook=event_webhook(settings),
             cluster_name=settings.cluster_name,
@@ -341,8 +345,9 @@ class Controller:
                 label_prefixes=settings.include_label_prefix,
                 hashing=self._hashing,
             ),
-            listeners=(self._metrics, self._notifier),
+            listeners=(self._metrics, self._threads, self._notifier),
             delivered=self._notifier.delivered,
+            threads=self._threads.opened,
             queue=self._queue,
             clock=_now,
             acts=self.acts,

@@ -16,12 +16,13 @@ from functools import partial
 from typing import NamedTuple
 
 from analysis.errors import Busy
+from analysis.secrecy import origin
 from canary.api.canary import Canary
 from canary.api.people import AlertReference, Webhook, WebhookType
 from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
-from canary.controller.alerts import AlertSender, Receiver
+from canary.controller.alerts import AlertSender, Receiver, destination
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.events import EventRecorder
 from canary.controller.listeners import Listener
@@ -29,6 +30,7 @@ from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader, presented
+from canary.controller.threads import RunThreads
 from canary.core.hooks import hooks_of, with_url
 from canary.core.notices import forgotten_alone
 from canary.errors import CanaryError, Unreachable
@@ -60,6 +62,7 @@ class _Way(NamedTuple):
     """How one receiver gets a notice, and what becomes of it where no attempt succeeds."""
 
     deliver: Deliver
+    destination: str
     given_up: Callable[[Exception], None] = lambda _: None
 
 
@@ -73,6 +76,7 @@ class NoticeDispatcher(Listener):
         hooks: HookCaller,
         secrets: SecretReader,
         alerts: AlertSender,
+        threads: RunThreads,
         references: References,
         event_webhook: Webhook | None,
         cluster_name: str,
@@ -88,6 +92,7 @@ class NoticeDispatcher(Listener):
         self._hooks = hooks
         self._secrets = secrets
         self._alerts = alerts
+        self._threads = threads
         self._references = references
         self._event_webhook = event_webhook
         self._cluster_name = cluster_name
@@ -127,6 +132,7 @@ class NoticeDispatcher(Listener):
                     notice.id,
                     partial(self._deliver, way.deliver),
                     name=f"{notice.reason} to {name}",
+                    destination=way.destination,
                     given_up=way.given_up,
                 )
         if refused:
@@ -185,15 +191,18 @@ class NoticeDispatcher(Listener):
     def _ways(self, record: CanaryObject, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List the receivers of a notice, and how each gets it."""
         if notice.event:
-            yield "event", _Way(partial(self._events.record, record, notice))
+            yield "event", _Way(partial(self._events.record, record, notice), "events")
         for place, hook in enumerate(self._hooks_of(record, notice)):
-            yield f"hook/{place}/{hook.name}", _Way(partial(self._call, record, notice, hook))
+            call = partial(self._call, record, notice, hook)
+            yield f"hook/{place}/{hook.name}", _Way(call, origin(hook.url or ""))
         for name, receiver in self._alerts.receivers(record, notice).items():
-            deliver = partial(self._alert, record, notice, receiver)
+            deliver = partial(self._alert, record, notice, name, receiver)
             given_up = partial(self._alert_given_up, record, notice, receiver)
-            yield f"alert/{name}", _Way(deliver, given_up)
+            yield f"alert/{name}", _Way(deliver, destination(record.key, receiver), given_up)
 
-    async def _alert(self, record: CanaryObject, notice: Notice, receiver: Receiver) -> None:
+    async def _alert(
+        self, record: CanaryObject, notice: Notice, name: str, receiver: Receiver
+    ) -> None:
         """Send an alert; where no attempt can succeed, an event on the Canary says why.
 
         Raises:
@@ -201,7 +210,7 @@ class NoticeDispatcher(Listener):
             ClusterError: the receiver's secret can't be read, or the event not be written, now.
         """
         try:
-            await self._alerts.send(record, notice, receiver)
+            await self._threads.tell(record, notice, name, receiver)
         except NotDelivered as error:
             if not error.retryable:
                 await self._events.record(record, _undelivered(record, notice, receiver, error))

@@ -10,6 +10,7 @@ from datetime import datetime
 from canary.api.annotations import RELEASE
 from canary.api.kinds import ObjectKey
 from canary.api.shown import shown
+from canary.api.status import Thread
 from canary.cluster.cache import CacheSet
 from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
@@ -66,6 +67,7 @@ class Observer:
         *,
         answers: Mapping[Need[object], object],
         delivered: frozenset[str],
+        threads: tuple[Thread, ...],
         obstacle: str,
         unseen: str = "",
         others: tuple[Peer, ...] = (),
@@ -148,6 +150,7 @@ class Observer:
             away_since=away_since,
             answers=answers,
             delivered=delivered,
+            threads=threads,
             policy=self._policy,
         )
 

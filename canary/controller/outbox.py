@@ -7,10 +7,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
@@ -25,16 +27,37 @@ Deliver = Callable[[], Awaitable[None]]
 
 #: How many items of one key wait at most.
 CAPACITY = 100
-#: How many deliveries are under way at once.
-DELIVERIES = 64
+#: How many deliveries are under way at once, and how many of them to one destination.
+DELIVERIES, DELIVERIES_OF_ONE = 64, 8
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 300.0
+
+
+class Places:
+    """How many deliveries are under way at once: in all, and to one destination.
+
+    So a destination that is slow keeps no place from the others.
+    """
+
+    def __init__(self, *, in_all: int, of_one: int) -> None:
+        self._in_all = asyncio.Semaphore(in_all)
+        self._of_one = of_one
+        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def taken(self, destination: str) -> AsyncIterator[None]:
+        """Wait for a place, and keep it meanwhile."""
+        # It is kept here for as long as it is waited for or used.
+        of_this = self._of.setdefault(destination, asyncio.Semaphore(self._of_one))
+        async with of_this, self._in_all:
+            yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     id: str
     name: str
+    destination: str
     deliver: Deliver
     given_up: Callable[[Exception], None]
     deadline: float
@@ -75,7 +98,7 @@ class Outbox(Generic[Key]):
         self._items: dict[Key, deque[_Item]] = {}
         self._workers: dict[Key, asyncio.Task[None]] = {}
         self._resting: set[Key] = set()
-        self._places = asyncio.Semaphore(DELIVERIES)
+        self._places = Places(in_all=DELIVERIES, of_one=DELIVERIES_OF_ONE)
         self._closed = False
 
     def submit(
@@ -85,12 +108,14 @@ class Outbox(Generic[Key]):
         deliver: Deliver,
         *,
         name: str = "",
+        destination: str = "",
         given_up: Callable[[Exception], None] = _unheard,
     ) -> bool:
         """Take an item; tell whether it is here, be it from now on or from before.
 
-        `name` says in the log what it is, its id where left out. `given_up` gets the reason when no
-        attempt has succeeded.
+        `name` says in the log what it is, its id where left out; `destination` where it goes, so
+        that one that is slow holds up no other. `given_up` gets the reason when no attempt has
+        succeeded.
 
         An item is refused where too many of its key wait, or the outbox is closed: it must be
         submitted again later.
@@ -105,6 +130,7 @@ class Outbox(Generic[Key]):
             _Item(
                 id=item_id,
                 name=name or item_id,
+                destination=destination,
                 deliver=deliver,
                 given_up=given_up,
                 deadline=deadline,
@@ -186,7 +212,7 @@ class Outbox(Generic[Key]):
         return True
 
     async def _attempt(self, key: Key, item: _Item) -> None:
-        async with self._places:
+        async with self._places.taken(item.destination):
             started = self._clock()
             try:
                 await item.deliver()

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from analysis.errors import Busy
-from canary.api.status import Phase
+from canary.api.status import Phase, Thread
 from canary.cluster.connection import NotLeader
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import CHECKED_AGAIN
@@ -52,6 +52,7 @@ class Reconciler:
         applier: Applier,
         listeners: Sequence[Listener],
         delivered: Callable[[CanaryKey], frozenset[str]],
+        threads: Callable[[CanaryKey], tuple[Thread, ...]],
         queue: WorkQueue[CanaryKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
@@ -63,6 +64,7 @@ class Reconciler:
         self._applier = applier
         self._listeners = listeners
         self._delivered = delivered
+        self._threads = threads
         self._queue = queue
         self._clock = clock
         self._acts = acts
@@ -178,6 +180,7 @@ class Reconciler:
             record,
             answers=self._answers.get(key, {}),
             delivered=delivered,
+            threads=self._threads(key),
             obstacle=obstacle or self._obstacles.get(key, ""),
             unseen=unseen,
             others=others,

@@ -37,7 +37,7 @@ from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
 from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
-from canary.core.notices import forgotten_alone, notice
+from canary.core.notices import forgotten_alone, notice, with_threads
 from canary.core.outages import without_outages
 from canary.core.phases import IDLE, RUNNING
 from canary.core.placement import place
@@ -246,7 +246,8 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
 def _forget_delivered(situation: Situation) -> Situation:
     delivered = situation.facts.delivered
     kept = tuple(each for each in situation.status.notices if each.id not in delivered)
-    return situation.but(notices=kept)
+    status = with_threads(situation.status, situation.facts.threads)
+    return replace(situation, status=status.but(notices=kept))
 
 
 _PHASES: Mapping[Phase, Callable[[Situation], Turn]] = MappingProxyType(

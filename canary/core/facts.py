@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from canary.api.analysis_spec import VerifyTraffic
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
+from canary.api.status import Thread
 from canary.core.needs import Need
 from canary.core.peers import CanaryName, Peer
 from canary.core.traffic import Seen
@@ -360,6 +361,8 @@ class Facts:
     """What was answered; `answer` gives each with its type."""
     delivered: frozenset[str] = frozenset()
     """Ids of the notices that have been delivered."""
+    threads: tuple[Thread, ...] = ()
+    """Threads that receivers have opened since the status was written."""
     policy: Policy = Policy()
 
     def answer(self, need: Need[T]) -> T | None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from canary.api.status import CanaryStatus, Notice, Severity
+from canary.api.status import CanaryStatus, Notice, Severity, Thread
 from canary.core.images import images_told
 from canary.core.phases import RUNNING
 
@@ -42,7 +42,19 @@ def notice(
         images=images_told(status),
         hook=hook,
         event=event,
+        run=_run_told(status, now),
     )
+
+
+def _run_told(status: CanaryStatus, now: datetime) -> int:
+    """Number the run that something tells of: the one under way, or the one that ends now."""
+    if status.run is not None:
+        return status.runs
+    last = next(iter(status.history), None)
+    if last is None or last.started_at is None:
+        return 0
+    ended = last.started_at + timedelta(seconds=last.duration_seconds)
+    return status.runs if now - ended < timedelta(seconds=1) else 0
 
 
 FORGOTTEN_WITHIN = timedelta(seconds=30)
@@ -52,6 +64,18 @@ FORGOTTEN_WITHIN = timedelta(seconds=30)
 def with_notice(status: CanaryStatus, new: Notice) -> CanaryStatus:
     """Keep a notice until it is delivered."""
     return status.but(notices=(*status.notices, new)[-NOTICES_KEPT:])
+
+
+THREADS_KEPT = 32
+
+
+def with_threads(status: CanaryStatus, opened: tuple[Thread, ...]) -> CanaryStatus:
+    """Keep threads that receivers have opened, of this run and the last; a newer one wins."""
+    if not opened:
+        return status
+    known = {(each.receiver, each.run): each for each in (*status.threads, *opened)}
+    kept = (each for each in known.values() if status.runs - 1 <= each.run <= status.runs)
+    return status.but(threads=tuple(sorted(kept, key=lambda each: each.run))[-THREADS_KEPT:])
 
 
 def forgotten_alone(status: CanaryStatus) -> bool:

@@ -7,7 +7,7 @@ that post over HTTP share is in `analysis.http`.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.plugins import PluginTable
@@ -25,6 +25,13 @@ class NotDelivered(CanaryError):
         super().__init__(reason)
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+class MessageGone(NotDelivered):
+    """The message that was to be answered or edited is not there, or can't be edited any longer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retryable=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,8 @@ class Alert:
     """The images of the revision, or what it changes in them, for people: `app:6.1 → app:6.2`."""
     cluster: str
     """Empty where the cluster has no name."""
+    run: int = 0
+    """The number of the run that it tells of; 0 outside of a run."""
     fields: tuple[tuple[str, str], ...]
     """What else people read: names with values, in their order."""
     at: datetime
@@ -98,13 +107,31 @@ class NotifierConfig:
 class Notifier(Protocol):
     """Tell one receiver. Made with a `NotifierConfig`; holds no connection between two alerts.
 
-    No secret of the config may be in what is raised.
+    No secret of the config may be in what is raised. What a plug-in leaves out is in `defaults.py`;
+    one without threads is never given one.
     """
 
-    async def send(self, alert: Alert) -> None:
-        """Deliver an alert, within the time limit.
+    threads: ClassVar[bool]
+    """Whether an alert can be a reply to another."""
+    edits: ClassVar[bool]
+    """Whether an alert that was sent can be changed."""
+
+    async def send(self, alert: Alert, thread: str | None = None) -> str | None:
+        """Deliver an alert, as a reply where a thread is given, within the time limit.
+
+        Gives the reference by which `thread` and `update` name the message, of at most 512
+        characters and no secret; None where it can be neither answered nor edited.
 
         Raises:
+            MessageGone: the thread is not there.
+            NotDelivered: the receiver did not take it.
+        """
+
+    async def update(self, alert: Alert, thread: str) -> None:
+        """Change the message that a reference names into this alert, within the time limit.
+
+        Raises:
+            MessageGone: the message is not there, or can't be changed any longer.
             NotDelivered: the receiver did not take it.
         """
 
@@ -125,4 +152,5 @@ NOTIFIERS: PluginTable[Notifier] = PluginTable(
         "telegram": "canary.notifiers.telegram:TelegramNotifier",
         "webhook": "canary.notifiers.webhook:WebhookNotifier",
     },
+    defaults="canary.notifiers.defaults:NotifierDefaults",
 )

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import orjson
@@ -16,7 +17,8 @@ from analysis.authentication import bearer
 from analysis.errors import QueryError
 from analysis.http.posting import Reply, post
 from analysis.http.transport import guarded_client, trust
-from canary.notifiers import Alert, NotDelivered, NotifierConfig
+from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
+from canary.notifiers.defaults import NotifierDefaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,13 @@ class Posting:
     """One request of a delivery."""
 
     address: str
-    document: object
+    document: Any
     """What is sent, as JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
 
 
-class PostingNotifier(ABC):
+class PostingNotifier(NotifierDefaults, ABC):
     """Post alerts as JSON. Any 2xx is success, unless the answer says otherwise in its body."""
 
     name: ClassVar[str]
@@ -59,10 +62,31 @@ class PostingNotifier(ABC):
         """Give the seconds that the receiver asked to wait for, where it did."""
         return reply.retry_after
 
-    async def send(self, alert: Alert) -> None:
+    def gone(self, reply: Reply) -> bool:
+        """Tell whether a refusal says that the message that was named is not there."""
+        return reply.status == HTTPStatus.NOT_FOUND
+
+    def settled(self, reply: Reply) -> bool:  # noqa: ARG002 - for receivers that refuse what is so
+        """Tell whether a refusal says that there is nothing to do."""
+        return False
+
+    async def send(self, alert: Alert, thread: str | None = None) -> str | None:  # noqa: ARG002 - see `threaded`
         """Deliver an alert."""
-        postings = self.postings(alert)
-        config = self._config
+        await self.post(self.postings(alert), alert)
+        return None
+
+    async def post(
+        self, postings: Sequence[Posting], alert: Alert, *, refers: bool = False
+    ) -> Reply | None:
+        """Send requests one after the other; give the last answer.
+
+        `refers` says that they name a message of before, which may be gone.
+
+        Raises:
+            MessageGone: the message is not there.
+            NotDelivered: one of them was not taken.
+        """
+        config, reply = self._config, None
         try:
             client = guarded_client(config.egress, verify=trust(), proxy=config.proxy)
         except QueryError as error:
@@ -80,18 +104,24 @@ class PostingNotifier(ABC):
                     },
                     limit=config.timeout,
                     secrets=config.secrets,
+                    method=posting.method,
                 )
-                self._check(reply)
+                self._check(reply, refers=refers)
+        return reply
 
-    def _check(self, reply: Reply) -> None:
-        if not reply.succeeded:
-            raise NotDelivered(
-                f"{self.name}: {reply.reason}",
-                retryable=reply.transient,
-                retry_after=self.patience(reply),
-            )
-        if refusal := self.refusal(reply.body):
+    def _check(self, reply: Reply, *, refers: bool) -> None:
+        refusal = self.refusal(reply.body) if reply.succeeded else reply.reason
+        if not refusal or self.settled(reply):
+            return
+        if refers and self.gone(reply):
+            raise MessageGone(f"{self.name}: {refusal}")
+        if reply.succeeded:
             raise self.undelivered(refusal)
+        raise NotDelivered(
+            f"{self.name}: {refusal}",
+            retryable=reply.transient,
+            retry_after=self.patience(reply),
+        )
 
     def undelivered(self, why: str) -> NotDelivered:
         """Make the failure of an alert that must not be sent again as it is."""

@@ -6,6 +6,7 @@ is that of the API. Without a token the address is that of an incoming webhook.
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,10 +24,11 @@ from analysis.errors import EgressRefused
 from analysis.http.exchange import bad_address, can_be_called, failure, retry_after
 from analysis.http.transport import resolve
 from analysis.secrecy import origin, shown_text
-from canary.notifiers import Alert, NotDelivered, NotifierConfig
-from canary.notifiers.attachments import message
+from canary.api.status import Severity
+from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
+from canary.notifiers.attachments import content, message
 
-_POST_MESSAGE = "chat.postMessage"
+_POST_MESSAGE, _UPDATE = "chat.postMessage", "chat.update"
 #: Errors of the API that pass by themselves (https://docs.slack.dev/reference/methods/chat.postMessage).
 _TRANSIENT = frozenset(
     {
@@ -39,6 +41,18 @@ _TRANSIENT = frozenset(
         "team_added_to_org",
     }
 )
+#: The message that is to be answered or edited is gone, or can't be edited any longer.
+_GONE = frozenset(
+    {
+        "cannot_reply_to_message",
+        "cant_update_message",
+        "edit_window_closed",
+        "invalid_thread_ts",
+        "message_not_found",
+        "thread_not_found",
+    }
+)
+_REFERENCE = re.compile(r"[A-Z0-9]{1,64}/\d{1,20}\.\d{1,20}")
 _REMEDIES = {
     "account_inactive": "renew the token",
     "channel_is_archived": "name another channel",
@@ -61,19 +75,50 @@ _CLIENT_LOG.setLevel(logging.WARNING)
 class SlackNotifier:
     """Write alerts to a Slack channel."""
 
+    threads = True
+    edits = True
+
     def __init__(self, config: NotifierConfig) -> None:
         self._config = config
 
-    async def send(self, alert: Alert) -> None:
-        """Write an alert as one message."""
+    async def send(self, alert: Alert, thread: str | None = None) -> str | None:
+        """Write an alert as one message, as a reply where a thread is given.
+
+        The message of a bot is named by its channel and its moment, one of a webhook by nothing.
+        """
         self._check()
+        document = message(alert, self._config, escape=_escaped)
+        async with self._speaking() as session:
+            if not self._config.token:
+                await self._send_to_webhook(document, session)
+                return None
+            if thread is not None:
+                _, first = _parts(thread)
+                document |= {"thread_ts": first}
+                document |= {"reply_broadcast": True} if alert.severity is Severity.ERROR else {}
+            return await self._call(_POST_MESSAGE, document, session)
+
+    async def update(self, alert: Alert, thread: str) -> None:
+        """Change the message of a bot; what is left out of a change would stay."""
+        self._check()
+        channel, moment = _parts(thread)
+        document = {"channel": channel, "ts": moment, **content(alert, escape=_escaped)}
+        async with self._speaking() as session:
+            await self._call(_UPDATE, document, session)
+
+    @asynccontextmanager
+    async def _speaking(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Open connections for one delivery, and report every failure of it.
+
+        Raises:
+            NotDelivered: it was not taken, or not within the time limit.
+        """
         try:
-            async with asyncio.timeout(self._config.timeout.total_seconds()):
-                async with self._session() as session:
-                    if self._config.token:
-                        await self._send_as_bot(alert, session)
-                    else:
-                        await self._send_to_webhook(alert, session)
+            async with (
+                asyncio.timeout(self._config.timeout.total_seconds()),
+                self._session() as session,
+            ):
+                yield session
         except TimeoutError as error:
             seconds = self._config.timeout.total_seconds()
             raise NotDelivered(
@@ -134,11 +179,17 @@ class SlackNotifier:
         async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
             yield session
 
-    async def _send_as_bot(self, alert: Alert, session: aiohttp.ClientSession) -> None:
+    async def _call(
+        self, method: str, document: dict[str, Any], session: aiohttp.ClientSession
+    ) -> str | None:
+        """Call a method of the API; give the reference of the message that it speaks of."""
+        address = self._config.address
+        for each in (_POST_MESSAGE, _UPDATE):
+            # Users of the peer give the address of the method.
+            address = address.removesuffix(each)
         client = AsyncWebClient(
             token=self._config.token.strip(),
-            # Users of the peer give the address of the method.
-            base_url=self._config.address.removesuffix(_POST_MESSAGE) or AsyncWebClient.BASE_URL,
+            base_url=address or AsyncWebClient.BASE_URL,
             timeout=self._whole_seconds,
             proxy=self._config.proxy or None,
             session=session,
@@ -146,11 +197,15 @@ class SlackNotifier:
             logger=_CLIENT_LOG,
         )
         try:
-            await client.api_call(_POST_MESSAGE, json=message(alert, self._config, escape=_escaped))
+            response = await client.api_call(method, json=document)
         except SlackApiError as error:
             raise self._refused(error) from error
+        reference = f"{response.get('channel')}/{response.get('ts')}"
+        return reference if _REFERENCE.fullmatch(reference) else None
 
-    async def _send_to_webhook(self, alert: Alert, session: aiohttp.ClientSession) -> None:
+    async def _send_to_webhook(
+        self, document: dict[str, Any], session: aiohttp.ClientSession
+    ) -> None:
         client = AsyncWebhookClient(
             self._config.address,
             timeout=self._whole_seconds,
@@ -159,7 +214,7 @@ class SlackNotifier:
             retry_handlers=[],
             logger=_CLIENT_LOG,
         )
-        response = await client.send_dict(message(alert, self._config, escape=_escaped))
+        response = await client.send_dict(document)
         if not 200 <= response.status_code < 300:
             body = shown_text(response.body, self._config.secrets)
             raise self._not_delivered(response.status_code, body, response.headers)
@@ -176,6 +231,8 @@ class SlackNotifier:
                 retryable=True,
             )
         said = shown_text(code if isinstance(code, str) else "", self._config.secrets)
+        if said in _GONE:
+            return MessageGone(f"slack: {self._where} answers {said}")
         return self._not_delivered(status, said, headers)
 
     def _not_delivered(
@@ -244,3 +301,15 @@ class _Redirected(Exception):
 def _escaped(text: str) -> str:
     """Write text so that it is neither a link nor a mention (Slack's formatting reference)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _parts(thread: str) -> tuple[str, str]:
+    """Take a reference apart into channel and moment.
+
+    Raises:
+        MessageGone: it is not of Slack's form.
+    """
+    if not _REFERENCE.fullmatch(thread):
+        raise MessageGone("slack: the thread's reference is not of Slack's form")
+    channel, _, moment = thread.partition("/")
+    return channel, moment

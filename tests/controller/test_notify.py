@@ -26,6 +26,7 @@ from canary.controller.templates import (
     alert_provider_kind,
     alert_provider_record,
 )
+from canary.controller.threads import RunThreads
 from canary.hooks.caller import HookCaller
 from tests.controller.faults import Proxy, answer, hang, proxied
 from tests.controller.running import CANARY, DEMO, World, until
@@ -92,6 +93,7 @@ def dispatching(
         hooks=HookCaller(),
         secrets=secrets,
         alerts=alerts,
+        threads=RunThreads(alerts=alerts, acts=lambda: True),
         references=references,
         event_webhook=None,
         cluster_name="",

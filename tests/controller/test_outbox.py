@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS
-from canary.controller.outbox import LONGEST_WAIT_SECONDS, Outbox
+from canary.controller.outbox import DELIVERIES, LONGEST_WAIT_SECONDS, Outbox
 from canary.errors import Unreachable
 from canary.notifiers import NotDelivered
 
@@ -314,3 +314,21 @@ async def test_what_rests_until_its_next_attempt_can_be_dropped(
     await outbox.close(timedelta(seconds=1))
     assert world.delivered == []
     assert len(outbox) == 0
+
+
+async def test_a_destination_that_hangs_keeps_no_place_from_another(
+    outbox: Outbox[str], world: World
+) -> None:
+    """More hang than can be under way at once."""
+    release = asyncio.Event()
+
+    async def hang() -> None:
+        await release.wait()
+
+    for place in range(2 * DELIVERIES):
+        outbox.submit(f"slow {place}", "1", hang, destination="slow")
+    outbox.submit("quick", "1", failing(), destination="quick")
+    await world.done(1)
+    assert world.delivered == [("quick", "1")]
+    release.set()
+    await world.done(2 * DELIVERIES + 1)

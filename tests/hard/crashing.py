@@ -18,6 +18,7 @@ from aiohttp import web
 from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, Manifest
 from canary.demo.manifests import APP
 from canary.errors import NotFound
+from tests.controller.chat import create_chat, is_edit
 from tests.controller.faults import Proxy, reset
 from tests.controller.running import CANARY
 from tests.hard.worlds import HardWorld
@@ -164,6 +165,10 @@ class Life:
         self.killer = killer
         self._receiver = receiver
 
+    async def create_chat(self) -> None:
+        """Create the AlertProvider `chat`: the receiver as a Mattermost, where runs have threads."""
+        await create_chat(self.world, self._receiver)
+
     async def routed(self) -> list[int]:
         """Give the canary's weight in each version that the route has had."""
         return [weight_of(each) for each in await self.world.routes(APP)]
@@ -217,7 +222,12 @@ class Life:
             if request.path.startswith("/metrics"):
                 continue
             document = request.document
-            about = document.get("reason") or nameless(document["metadata"]["eventMessage"])
+            if request.path.startswith("/api/v4/posts"):
+                if is_edit(request):
+                    continue
+                about = document["message"]
+            else:
+                about = document.get("reason") or nameless(document["metadata"]["eventMessage"])
             if tells_a_span(about):
                 continue
             # What is said again under a key is the very same.

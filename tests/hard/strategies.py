@@ -79,10 +79,14 @@ class Strategy:
     """Creates what the Canary names."""
     analysis: Mapping[str, Any] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    before: Callable[[Life], Awaitable[None]] | None = None
+    """Creates what else there is before the Canary."""
 
     async def begin(self, life: Life) -> None:
         """Set the Canary up, whose deadline no number of deaths reaches."""
         await self.workload(life.world)
+        if self.before is not None:
+            await self.before(life)
         steps = {} if {"iterations", "steps"} & self.analysis.keys() else {"stepWeights": [20, 60]}
         await life.world.create_canary(
             analysis={**steps, "metrics": [METRIC], **self.analysis},
@@ -94,6 +98,13 @@ class Strategy:
 
 WEIGHTED = Strategy(id="steps of weights, with Istio", live=promoted, weights=[0, 20, 60, 0])
 STRATEGIES = (
+    Strategy(
+        id="told in threads",
+        live=promoted,
+        weights=[0, 20, 60, 0],
+        before=Life.create_chat,
+        analysis={"alerts": [{"name": "chat", "providerRef": {"name": "chat"}}]},
+    ),
     Strategy(id="with SMI", live=promoted, weights=[0, 20, 60, 0], spec={"provider": "smi"}),
     Strategy(
         id="with the Gateway API",

@@ -40,6 +40,27 @@ def an_alert(**changes: Any) -> Alert:
     return Alert(**(values | changes))
 
 
+ROOT = an_alert(id="0b5e/6-RunStarted", reason="RunStarted", message="New revision 5d8c9f", run=7)
+REPLY = an_alert(
+    id="0b5e/8-RolledBack",
+    reason="RolledBack",
+    severity=Severity.ERROR,
+    message="podinfo is rolled back: request-success-rate is 87.5, and must be ≥ 99",
+    phase="Failed",
+    weight=40,
+    step=2,
+    run=7,
+)
+EDIT = an_alert(
+    id="0b5e/run/7",
+    reason="Progressing",
+    message="request-success-rate: 98.2, at least 99; waiting for the next analysis",
+    phase="Progressing",
+    weight=20,
+    step=2,
+    run=7,
+    fields=(("Weight", "20 %"), ("Step", "2 of 5")),
+)
 ALERTS = {
     "promoted": an_alert(),
     "rolled-back": an_alert(

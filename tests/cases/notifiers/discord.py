@@ -9,6 +9,10 @@ CASE = (
         name="discord",
         notifier="discord",
         path="/api/webhooks/1/path-is-secret/slack",
-        success=Answer(body=b'{"id": "1"}', headers=JSON),
+        success=Answer(body=b'{"id": "1153"}', headers=JSON),
+        ref="1153",
+        gone=Answer(
+            status=404, body=b'{"message": "Unknown Message", "code": 10008}', headers=JSON
+        ),
     ),
 )

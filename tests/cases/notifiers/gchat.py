@@ -10,5 +10,6 @@ CASE = (
         notifier="gchat",
         path="/v1/spaces/A/messages?key=path-is-secret",
         success=Answer(body=b'{"name": "spaces/A/messages/1"}', headers=JSON),
+        ref="test/podinfo/7-5d8c9f",
     ),
 )

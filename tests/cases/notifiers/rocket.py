@@ -15,6 +15,15 @@ CASE = (
         notifier="rocket",
         path="/",
         token=f"U5:{TOKEN}",
-        success=Answer(body=b'{"success": true}', headers=JSON),
+        success=Answer(
+            body=b'{"success": true, "message": {"_id": "jC9chsFddTvsbFQG7", "rid": "GENERAL"}}',
+            headers=JSON,
+        ),
+        ref="GENERAL/jC9chsFddTvsbFQG7",
+        gone=Answer(
+            status=400,
+            body=b'{"success": false, "error": "No message found with the id of \\"jC9\\"."}',
+            headers=JSON,
+        ),
     ),
 )

@@ -11,6 +11,10 @@ CASE = (
         notifier="slack",
         path="/api/",
         token=TOKEN,
-        success=Answer(body=b'{"ok": true, "ts": "1.2"}', headers=JSON),
+        success=Answer(
+            body=b'{"ok": true, "channel": "C024", "ts": "1503435956.000247"}', headers=JSON
+        ),
+        ref="C024/1503435956.000247",
+        gone=Answer(body=b'{"ok": false, "error": "message_not_found"}', headers=JSON),
     ),
 )

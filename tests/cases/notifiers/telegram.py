@@ -9,6 +9,12 @@ CASE = (
         name="telegram",
         notifier="telegram",
         token=TOKEN,
-        success=Answer(body=b'{"ok": true}', headers=JSON),
+        success=Answer(body=b'{"ok": true, "result": {"message_id": 42}}', headers=JSON),
+        ref="42",
+        gone=Answer(
+            status=400,
+            body=b'{"ok": false, "description": "Bad Request: message to edit not found"}',
+            headers=JSON,
+        ),
     ),
 )
