@@ -105,7 +105,8 @@ MESSAGE_BYTES = 1024
 ANSWER_BYTES = 512
 WORD_BYTES = 256
 IMAGES_BYTES = 192
-REFERENCE_LENGTH = 512
+REFERENCE = r"^[A-Za-z0-9_.:/@=+-]{1,512}$"
+"""The form of a reference to a message of a chat."""
 _CUT, _ESCAPED = "…", 4
 """The longest texts that a status holds. What it can come to in all is in docs/operations.md."""
 
@@ -538,9 +539,7 @@ class Thread(StatusModel):
 
     receiver: Word = Field(description="The alert, as its place in spec.analysis.alerts and name.")
     run: int = Field(description="The number of the run.")
-    ref: str = Field(
-        max_length=REFERENCE_LENGTH, description="The first message, as the receiver names it."
-    )
+    ref: str = Field(pattern=REFERENCE, description="The first message, as the receiver names it.")
 
 
 class PrimaryRecord(StatusModel):
@@ -723,7 +722,7 @@ class CanaryStatus(StatusModel):
     )
     threads: tuple[Thread, ...] = Field(
         default=(),
-        description="The threads of this run and the last, at most 32, of AlertProviders with "
+        description="The threads of this run and the last, at most 16, of AlertProviders with "
         "spec.threads.",
     )
     conditions: tuple[Condition, ...] = Field(

@@ -15,10 +15,11 @@ from canary.api.alertprovider import AlertProviderSpec
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
+from canary.controller.messages import alert_of, progress_of
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
-from canary.notifiers import NOTIFIERS, Alert, NotDelivered, Notifier, NotifierConfig
+from canary.notifiers import NOTIFIERS, NotDelivered, Notifier, NotifierConfig
 from canary.settings import Settings
 from canary.views.thread import RunMessage
 
@@ -119,7 +120,7 @@ class AlertSender:
             ClusterError: the receiver's secret can't be read now.
         """
         notifier = await self._notifier(record.key, receiver)
-        alert = _alert(record, notice, self._cluster_name)
+        alert = alert_of(record, notice, self._cluster_name)
         if thread is None or not notifier.threads:
             # A plug-in that knows no threads may have been written before there were any.
             return await notifier.send(alert)
@@ -143,7 +144,7 @@ class AlertSender:
             ClusterError: the receiver's secret can't be read now.
         """
         notifier = await self._notifier(record.key, receiver)
-        alert = _progress(record, message, run, at, self._cluster_name)
+        alert = progress_of(record, message, run, at, self._cluster_name)
         if thread is None:
             return await notifier.send(alert)
         await notifier.update(alert, thread)
@@ -232,70 +233,3 @@ def destination(key: CanaryKey, receiver: Receiver) -> str:
         return "the default receiver"
     reference = receiver.provider_ref
     return f"{key.group}/{reference.namespace or key.namespace}/{reference.name}"
-
-
-def _alert(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
-    fields = [
-        ("Images", notice.images),
-        ("Revision", notice.revision),
-        ("Phase", str(notice.phase)),
-        ("Weight", f"{notice.weight} %" if notice.weight else ""),
-    ]
-    return Alert(
-        id=f"{record.uid}/{notice.id}",
-        reason=notice.reason,
-        severity=notice.severity,
-        message=notice.message,
-        name=record.key.name,
-        namespace=record.key.namespace,
-        target=_target_name(record),
-        phase=notice.phase,
-        weight=notice.weight,
-        step=notice.step,
-        revision=notice.revision,
-        images=notice.images,
-        cluster=cluster_name,
-        run=notice.run,
-        fields=_fields(record, *fields),
-        at=notice.at,
-    )
-
-
-def _progress(
-    record: CanaryObject, message: RunMessage, run: int, at: datetime, cluster_name: str
-) -> Alert:
-    """Write how a run goes as an alert; all of one run have one id."""
-    status = record.status
-    return Alert(
-        id=f"{record.uid}/run/{run}",
-        reason=message.reason,
-        severity=message.severity,
-        message=message.message,
-        name=record.key.name,
-        namespace=record.key.namespace,
-        target=_target_name(record),
-        phase=status.phase,
-        weight=status.canary_weight,
-        step=status.step,
-        revision=message.revision,
-        images=message.images,
-        cluster=cluster_name,
-        run=run,
-        fields=_fields(
-            record, ("Images", message.images), ("Revision", message.revision), *message.fields
-        ),
-        at=at,
-    )
-
-
-def _target_name(record: CanaryObject) -> str:
-    return record.canary.spec.target_ref.name if isinstance(record, CanaryRecord) else ""
-
-
-def _fields(record: CanaryObject, *fields: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """Put the target before what there is to say."""
-    target = ("Target", "")
-    if isinstance(record, CanaryRecord):
-        reference = record.canary.spec.target_ref
-        target = ("Target", f"{reference.kind}/{reference.name}.{record.key.namespace}")
-    return tuple((name, value) for name, value in (target, *fields) if value)

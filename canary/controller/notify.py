@@ -6,7 +6,6 @@ down delays no other.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,6 +25,7 @@ from canary.controller.alerts import AlertSender, Receiver, destination
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.events import EventRecorder
 from canary.controller.listeners import Listener
+from canary.controller.messages import undelivered
 from canary.controller.outbox import Outbox
 from canary.controller.payloads import notice_payload
 from canary.controller.references import References
@@ -213,7 +213,9 @@ class NoticeDispatcher(Listener):
             await self._threads.tell(record, notice, name, receiver)
         except NotDelivered as error:
             if not error.retryable:
-                await self._events.record(record, _undelivered(record, notice, receiver, error))
+                await self._events.record(
+                    record, undelivered(record, notice, _name(receiver), error)
+                )
             raise
         if isinstance(receiver, AlertReference) and self._references.taken(record.key, receiver):
             self._wake(record.key)
@@ -227,7 +229,7 @@ class NoticeDispatcher(Listener):
             self._wake(record.key)
         if isinstance(error, NotDelivered) and not error.retryable:
             return  # The attempt itself has recorded the event.
-        told = _undelivered(record, notice, receiver, error)
+        told = undelivered(record, notice, _name(receiver), error)
         record_event = partial(self._deliver, partial(self._events.record, record, told))
         channel = Channel(record.key, "undelivered")
         self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
@@ -287,17 +289,5 @@ def _log(record: CanaryObject, notice: Notice) -> None:
     log.log(level, notice.message, extra=place)
 
 
-def _undelivered(
-    record: CanaryObject, notice: Notice, receiver: Receiver, error: Exception
-) -> Notice:
-    """Say that a receiver is broken; its name makes it one event as long as the cause is the same."""
-    name = receiver.name if isinstance(receiver, AlertReference) else "of the default receiver"
-    cause = f"{record.uid}/{name}/{error}"
-    return notice.model_copy(
-        update={
-            "id": hashlib.sha256(cause.encode()).hexdigest()[:16],
-            "reason": "AlertNotDelivered",
-            "message": f"Alert {name} was not delivered: {error}",
-            "severity": Severity.WARN,
-        }
-    )
+def _name(receiver: Receiver) -> str:
+    return receiver.name if isinstance(receiver, AlertReference) else "of the default receiver"

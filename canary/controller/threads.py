@@ -5,6 +5,7 @@ which it came to be. If that is lost, the next alert begins another thread: no a
 """
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
-from canary.api.status import REFERENCE_LENGTH, Notice, Thread
+from canary.api.status import REFERENCE, Notice, Thread
 from canary.controller.alerts import AlertSender, Receiver, destination
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.edits import PAUSE_SECONDS, Edits
@@ -24,7 +25,7 @@ from canary.views.thread import RunMessage, run_message
 log = logging.getLogger(__name__)
 
 REPLACEMENTS = 3
-"""How often the first message of a run is written anew: a receiver may lose every one of them."""
+"""How often the first message of a run is written again: a receiver may lose every one of them."""
 
 
 class _Place(NamedTuple):
@@ -142,7 +143,7 @@ class RunThreads(Listener):
         message: RunMessage,
         at: datetime,
     ) -> None:
-        """Edit the first message of a thread; one that is gone is written anew.
+        """Edit the first message of a thread; one that is gone is written again.
 
         Raises:
             NotDelivered: it was not taken; the next change is another edit.
@@ -165,7 +166,7 @@ class RunThreads(Listener):
 
     def _open(self, place: _Place, ref: str | None) -> None:
         """Keep in mind where a thread is, if the receiver has said so."""
-        if ref is None or len(ref) > REFERENCE_LENGTH:
+        if ref is None or not re.fullmatch(REFERENCE, ref):
             return
         opened = Thread(receiver=place.receiver, run=place.run, ref=ref)
         self._opened[place.canary] = (*self.opened(place.canary), opened)
@@ -186,5 +187,5 @@ class RunThreads(Listener):
             self._opened.pop(key, None)
 
     async def close(self) -> None:
-        """Edit nothing any more."""
+        """Edit nothing from now on."""
         await self._edits.close()

@@ -7,7 +7,7 @@ from canary.api.status import CanaryStatus, Notice, Severity, Thread
 from canary.core.images import images_told
 from canary.core.phases import RUNNING
 
-NOTICES_KEPT = 64
+NOTICES_KEPT = 56
 """More than are ever under way at once. Where none is taken, the oldest are dropped, because a status
 that grows for ever can no longer be written."""
 
@@ -66,7 +66,8 @@ def with_notice(status: CanaryStatus, new: Notice) -> CanaryStatus:
     return status.but(notices=(*status.notices, new)[-NOTICES_KEPT:])
 
 
-THREADS_KEPT = 32
+THREADS_KEPT = 16
+"""Eight receivers, of two runs. A thread that is forgotten begins again."""
 
 
 def with_threads(status: CanaryStatus, opened: tuple[Thread, ...]) -> CanaryStatus:

@@ -119,8 +119,8 @@ class Notifier(Protocol):
     async def send(self, alert: Alert, thread: str | None = None) -> str | None:
         """Deliver an alert, as a reply where a thread is given, within the time limit.
 
-        Gives the reference by which `thread` and `update` name the message, of at most 512
-        characters and no secret; None where it can be neither answered nor edited.
+        Gives the reference by which `thread` and `update` name the message: at most 512 letters,
+        digits and `_.:/@=+-`, and no secret; None where it can be neither answered nor edited.
 
         Raises:
             MessageGone: the thread is not there.

@@ -7,26 +7,22 @@ is that of the API. Without a token the address is that of an incoming webhook.
 import asyncio
 import logging
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from analysis.egress import EgressPolicy
 from analysis.errors import EgressRefused
 from analysis.http.exchange import bad_address, can_be_called, failure, retry_after
-from analysis.http.transport import resolve
 from analysis.secrecy import origin, shown_text
 from canary.api.status import Severity
 from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
 from canary.notifiers.attachments import content, message
+from canary.notifiers.sessions import Redirected, guarded_session
 
 _POST_MESSAGE, _UPDATE = "chat.postMessage", "chat.update"
 #: Errors of the API that pass by themselves (https://docs.slack.dev/reference/methods/chat.postMessage).
@@ -41,7 +37,7 @@ _TRANSIENT = frozenset(
         "team_added_to_org",
     }
 )
-#: The message that is to be answered or edited is gone, or can't be edited any longer.
+#: The message that a reply or an edit names is gone, or can't be edited any longer.
 _GONE = frozenset(
     {
         "cannot_reply_to_message",
@@ -116,7 +112,7 @@ class SlackNotifier:
         try:
             async with (
                 asyncio.timeout(self._config.timeout.total_seconds()),
-                self._session() as session,
+                guarded_session(self._config) as session,
             ):
                 yield session
         except TimeoutError as error:
@@ -127,7 +123,7 @@ class SlackNotifier:
         except (SlackClientError, aiohttp.ClientError, OSError) as error:
             told = failure(error, self._where, self._config.secrets)
             raise NotDelivered(f"slack: {told}", retryable=True) from error
-        except _Redirected as error:
+        except Redirected as error:
             told = f"{self._where} {error}; redirects are not followed, write that address"
             raise NotDelivered(f"slack: {told}", retryable=False) from error
         except EgressRefused as error:
@@ -159,25 +155,6 @@ class SlackNotifier:
     @property
     def _where(self) -> str:
         return origin(self._config.address or AsyncWebClient.BASE_URL)
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """Open connections that follow no redirect, and lead only where the policy allows.
-
-        Raises:
-            EgressRefused: the address, or the proxy, may not be connected to.
-        """
-        for address in (self._config.proxy, self._config.address):
-            parts = urlsplit(address)
-            if parts.hostname:
-                # aiohttp resolves no host that is an address already.
-                port = parts.port or (443 if parts.scheme == "https" else 80)
-                self._config.egress.check_host(parts.hostname, port)
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_redirect.append(_refuse_redirect)
-        connector = aiohttp.TCPConnector(resolver=_Resolver(self._config.egress))
-        async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
-            yield session
 
     async def _call(
         self, method: str, document: dict[str, Any], session: aiohttp.ClientSession
@@ -254,48 +231,6 @@ class SlackNotifier:
     def _whole_seconds(self) -> int:
         """The client's own limit, never shorter than ours."""
         return int(self._config.timeout.total_seconds()) + 1
-
-
-class _Resolver(AbstractResolver):
-    """Resolves names to the addresses that a policy allows."""
-
-    def __init__(self, egress: EgressPolicy) -> None:
-        self._egress = egress
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the protocol has it
-    ) -> list[ResolveResult]:
-        """Resolve a name."""
-        addresses = await resolve(self._egress, host, port)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """Hold nothing, and so close nothing."""
-
-
-async def _refuse_redirect(
-    _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
-) -> None:
-    response = params.response
-    where_to = origin(urljoin(str(params.url), response.headers.get("Location", "")))
-    raise _Redirected(f"answers {response.status} and redirects to {where_to}")
-
-
-class _Redirected(Exception):
-    """A receiver sends us elsewhere; says where to."""
 
 
 def _escaped(text: str) -> str:

@@ -20,6 +20,7 @@ from canary.api.status import (
     Repair,
     RunRecord,
     Severity,
+    Thread,
     Wait,
     clip,
     read_status,
@@ -29,7 +30,7 @@ from canary.core.decide import decide
 from canary.core.facts import Image
 from canary.core.images import recorded
 from canary.core.needs import Analyse
-from canary.core.notices import NOTICES_KEPT
+from canary.core.notices import NOTICES_KEPT, THREADS_KEPT
 from canary.core.traffic import Seen
 from canary.core.upkeep import REPAIRS_KEPT
 from tests.builders import a_spec, a_status, at
@@ -112,8 +113,12 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
                 at=at(0),
                 revision=text,
                 images=text,
+                run=1_000_000,
             )
             for _ in range(NOTICES_KEPT)
+        ),
+        threads=tuple(
+            Thread(receiver=text, run=1_000_000, ref="x" * 512) for _ in range(THREADS_KEPT)
         ),
         conditions=tuple(
             Condition(type=text, status="True", reason=text, message=text) for _ in range(6)

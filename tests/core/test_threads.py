@@ -89,7 +89,13 @@ def test_threads_are_bounded_and_the_newest_stay():
 
 
 @pytest.mark.parametrize(
-    "threads", [[{"ref": "x"}], "x", [{"receiver": "0", "run": 1, "ref": "x" * 513}]]
+    "threads",
+    [
+        [{"ref": "x"}],
+        "x",
+        [{"receiver": "0", "run": 1, "ref": "a b"}],
+        [{"receiver": "0", "run": 1, "ref": "x" * 513}],
+    ],
 )
 def test_threads_that_cannot_be_read_are_forgotten(threads: object):
     assert read_status({"threads": threads, "runs": 3}) == CanaryStatus(runs=3)

@@ -1,0 +1,90 @@
+"""What alerts say: a notice, how a run goes, and that a receiver could not be told."""
+
+import hashlib
+from datetime import datetime
+
+from canary.api.status import Notice, Severity
+from canary.controller.canaries import CanaryObject, CanaryRecord
+from canary.notifiers import Alert
+from canary.views.thread import RunMessage
+
+
+def alert_of(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
+    """Write a notice as an alert."""
+    fields = [
+        ("Images", notice.images),
+        ("Revision", notice.revision),
+        ("Phase", str(notice.phase)),
+        ("Weight", f"{notice.weight} %" if notice.weight else ""),
+    ]
+    return Alert(
+        id=f"{record.uid}/{notice.id}",
+        reason=notice.reason,
+        severity=notice.severity,
+        message=notice.message,
+        name=record.key.name,
+        namespace=record.key.namespace,
+        target=_target_name(record),
+        phase=notice.phase,
+        weight=notice.weight,
+        step=notice.step,
+        revision=notice.revision,
+        images=notice.images,
+        cluster=cluster_name,
+        run=notice.run,
+        fields=_fields(record, *fields),
+        at=notice.at,
+    )
+
+
+def progress_of(
+    record: CanaryObject, message: RunMessage, run: int, at: datetime, cluster_name: str
+) -> Alert:
+    """Write how a run goes as an alert; all of one run have one id."""
+    status = record.status
+    return Alert(
+        id=f"{record.uid}/run/{run}",
+        reason=message.reason,
+        severity=message.severity,
+        message=message.message,
+        name=record.key.name,
+        namespace=record.key.namespace,
+        target=_target_name(record),
+        phase=status.phase,
+        weight=status.canary_weight,
+        step=status.step,
+        revision=message.revision,
+        images=message.images,
+        cluster=cluster_name,
+        run=run,
+        fields=_fields(
+            record, ("Images", message.images), ("Revision", message.revision), *message.fields
+        ),
+        at=at,
+    )
+
+
+def _target_name(record: CanaryObject) -> str:
+    return record.canary.spec.target_ref.name if isinstance(record, CanaryRecord) else ""
+
+
+def _fields(record: CanaryObject, *fields: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Put the target before what there is to say."""
+    target = ("Target", "")
+    if isinstance(record, CanaryRecord):
+        reference = record.canary.spec.target_ref
+        target = ("Target", f"{reference.kind}/{reference.name}.{record.key.namespace}")
+    return tuple((name, value) for name, value in (target, *fields) if value)
+
+
+def undelivered(record: CanaryObject, notice: Notice, name: str, error: Exception) -> Notice:
+    """Say that a receiver is broken; its name makes it one event as long as the cause is the same."""
+    cause = f"{record.uid}/{name}/{error}"
+    return notice.model_copy(
+        update={
+            "id": hashlib.sha256(cause.encode()).hexdigest()[:16],
+            "reason": "AlertNotDelivered",
+            "message": f"Alert {name} was not delivered: {error}",
+            "severity": Severity.WARN,
+        }
+    )
