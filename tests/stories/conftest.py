@@ -30,8 +30,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     TrafficSplits have no data plane beside the embedded one, which in turn has no rights.
     """
     held = _real_holds if world_of(config) == CONTROL_PLANE else _embedded_holds
-    kept = [item for item in items if FOLDER not in item.path.parents or held(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        (kept if FOLDER not in item.path.parents or held(item) else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
 
