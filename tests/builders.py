@@ -5,11 +5,19 @@ from typing import Any
 
 from analysis.model import Check, Report, Verdict
 from canary.api.canary import CanarySpec
+from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.meta import GROUP
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.status import CanaryStatus, Names, Phase, Run, Weights
-from canary.core.facts import BrokenReference, Dependency, Facts, Revision, Workload
+from canary.core.facts import (
+    BindingPolicy,
+    BrokenReference,
+    Dependency,
+    Facts,
+    Revision,
+    Workload,
+)
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.core.phases import RUNNING
 from canary.core.traffic import Seen, Traffic
@@ -147,6 +155,13 @@ def a_progress(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> Progress:
 def a_dependency(peer: Peer | None, name: str = "db") -> Dependency:
     """Build a Canary that must have promoted first."""
     return Dependency(CanaryName("test", name), peer)
+
+
+def a_policy(*, name: str = "ops/stop", unreadable: str = "", **spec: Any) -> BindingPolicy:
+    """Build a DeliveryPolicy that binds the Canary."""
+    return BindingPolicy(
+        name=name, spec=DeliveryPolicySpec.model_validate(spec), unreadable=unreadable
+    )
 
 
 def a_peer(name: str = "other", **fields: Any) -> Peer:

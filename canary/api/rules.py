@@ -474,6 +474,23 @@ HAS_ADDRESS = Rule(
     field=".address",
 )
 
+
+# ------------------------------------------------------------------- the rules of a DeliveryPolicy
+
+
+def _expression_without_values(expression: object) -> Iterator[Fault]:
+    compares = text(expression, "operator") in {"In", "NotIn"}
+    if text(expression, "operator") and compares != bool(items(part(expression, "values"))):
+        yield ("values",), part(expression, "values")
+
+
+EXPRESSION_HAS_VALUES = Rule(
+    cel="(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+    remedy="give values to In and NotIn, and none to Exists and DoesNotExist",
+    faults=_expression_without_values,
+    field=".values",
+)
+
 #: Every rule by its CEL text, which is how a schema names it.
 BY_CEL = {
     rule.cel: rule
@@ -505,5 +522,6 @@ BY_CEL = {
         ONE_WAY_TO_MATCH,
         PROMETHEUS_HAS_ADDRESS,
         HAS_ADDRESS,
+        EXPRESSION_HAS_VALUES,
     )
 }

@@ -1,12 +1,17 @@
-"""Reading what can be read of a broken Canary, so that it can still be deleted safely."""
+"""Reading what can be read of a broken object.
+
+Of a Canary, so that it can still be deleted safely; of a DeliveryPolicy, whom it may bind.
+"""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 from pydantic import ValidationError
 
 from canary.api.canary import Canary
+from canary.api.deliverypolicy import DeliveryPolicySpec
 
 _Path = tuple[int | str, ...]
 
@@ -25,6 +30,17 @@ def salvage(document: Mapping[str, Any]) -> Canary | None:
             if paths == {()}:
                 return None
             _remove(remaining, paths)
+
+
+def salvage_reach(document: Mapping[str, Any]) -> DeliveryPolicySpec:
+    """Read which Canaries a DeliveryPolicy binds: all of them where that is what is broken."""
+    written, reach = document.get("spec"), DeliveryPolicySpec()
+    spec = written if isinstance(written, Mapping) else {}
+    for name in ("namespaces", "selector"):
+        with suppress(ValidationError):
+            read = DeliveryPolicySpec.model_validate({name: spec.get(name)})
+            reach = reach.but(**{name: getattr(read, name)})
+    return reach
 
 
 def _have_analysis(document: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ is here. Writing files is the business of `tidegate crds`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -15,11 +14,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from analysis.durations import format_duration
-from canary.api.alertprovider import AlertProvider, AlertProviderSpec
-from canary.api.canary import Canary, CanarySpec
 from canary.api.meta import GROUP, VERSION
-from canary.api.metrictemplate import MetricTemplate, MetricTemplateSpec
-from canary.api.status import CanaryStatus
+from canary.api.resources import KINDS, CustomResource
 
 _HEADER = "# Made from canary/api by `make crds`: change the models, not this file.\n"
 
@@ -45,85 +41,6 @@ _KEPT = (
 _DROPPED = ("title", "additionalProperties", "propertyNames", "patternProperties", "default")
 _TRANSLATED = ("$ref", "$defs", "allOf", "anyOf", "const", "items", "properties", "required")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column of `kubectl get`."""
-
-    name: str
-    path: str
-    type: str = "string"
-    wide: bool = False
-
-    def render(self) -> dict[str, Any]:
-        """Write the column as a CRD holds it."""
-        return {
-            "name": self.name,
-            "type": self.type,
-            "jsonPath": self.path,
-            "priority": int(self.wide),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomResource:
-    """A kind of ours: its names, models and columns."""
-
-    model: type[BaseModel]
-    spec: type[BaseModel]
-    status: type[BaseModel] | None = None
-    plural: str
-    short_name: str
-    columns: tuple[Column, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the kind."""
-        return self.model.__name__
-
-
-_ANALYSIS = ".spec.analysis"
-KINDS = (
-    CustomResource(
-        model=Canary,
-        spec=CanarySpec,
-        status=CanaryStatus,
-        plural="canaries",
-        short_name="cn",
-        columns=(
-            Column(name="Status", path=".status.state"),
-            Column(name="Weight", path=".status.canaryWeight", type="integer"),
-            Column(name="Step", path=".status.step", type="integer"),
-            Column(name="Waiting", path=".status.waitingFor.reason"),
-            Column(name="Age", path=".metadata.creationTimestamp", type="date"),
-            Column(name="Images", path=".status.images", wide=True),
-            Column(name="Phase", path=".status.phase", wide=True),
-            Column(name="Steps", path=".status.steps", type="integer", wide=True),
-            Column(name="Suspended", path=".spec.suspend", type="boolean", wide=True),
-            Column(name="FailedChecks", path=".status.failedChecks", type="integer", wide=True),
-            Column(name="Interval", path=f"{_ANALYSIS}.interval", wide=True),
-            Column(name="Mirror", path=f"{_ANALYSIS}.mirror", type="boolean", wide=True),
-            Column(name="StepWeight", path=f"{_ANALYSIS}.stepWeight", type="integer", wide=True),
-            Column(name="StepWeights", path=f"{_ANALYSIS}.stepWeights", wide=True),
-            Column(name="MaxWeight", path=f"{_ANALYSIS}.maxWeight", type="integer", wide=True),
-            Column(name="LastTransitionTime", path=".status.lastTransitionTime", wide=True),
-        ),
-    ),
-    CustomResource(
-        model=MetricTemplate,
-        spec=MetricTemplateSpec,
-        plural="metrictemplates",
-        short_name="mt",
-        columns=(Column(name="Provider", path=".spec.provider.type"),),
-    ),
-    CustomResource(
-        model=AlertProvider,
-        spec=AlertProviderSpec,
-        plural="alertproviders",
-        short_name="ap",
-        columns=(Column(name="Type", path=".spec.type"),),
-    ),
-)
 
 #: Lists whose items have a key, so that several writers can each own theirs.
 _KEYED_LISTS = {"conditions": ["type"]}

@@ -13,13 +13,19 @@ from pydantic import BaseModel, ValidationError
 
 from canary.api.alertprovider import AlertProvider
 from canary.api.canary import Canary
+from canary.api.deliverypolicy import DeliveryPolicy
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.rules import BY_CEL
 from canary.api.schema import spec_schema
 from canary.api.shown import MISSING, path, shown_at
 from canary.errors import InvalidSpec, Problem
 
-__all__ = ["parse_alert_provider", "parse_canary", "parse_metric_template"]
+__all__ = [
+    "parse_alert_provider",
+    "parse_canary",
+    "parse_delivery_policy",
+    "parse_metric_template",
+]
 
 #: More than these do not help, and a hostile object could have a million.
 MOST_PROBLEMS = 100
@@ -64,6 +70,11 @@ def parse_metric_template(obj: Mapping[str, Any]) -> MetricTemplate:
 def parse_alert_provider(obj: Mapping[str, Any]) -> AlertProvider:
     """Read an AlertProvider; InvalidSpec names every problem."""
     return _parse(obj, AlertProvider)
+
+
+def parse_delivery_policy(obj: Mapping[str, Any]) -> DeliveryPolicy:
+    """Read a DeliveryPolicy; InvalidSpec names every problem."""
+    return _parse(obj, DeliveryPolicy)
 
 
 def _parse(obj: object, model: type[_Model]) -> _Model:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
     "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
+    "go": ("canary.cli.stopping", "Let Canaries go on that stop has stopped."),
     "history": ("canary.cli.history", "List the past runs of a Canary."),
     "lint": ("canary.cli.lint", "Name everything that is wrong with manifests in files."),
     "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
@@ -38,6 +39,7 @@ _COMMANDS = {
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
     "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
     "status": ("canary.cli.status", "The same as get."),
+    "stop": ("canary.cli.stopping", "Stop all Canaries, or those of a namespace, with one write."),
     "wait": ("canary.cli.wait", "Wait until a release is promoted, or ends otherwise."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""

@@ -5,7 +5,6 @@ it in the status, and removes it. The command waits for that record, and says wh
 """
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from time import monotonic
 import click
 
 from canary.api.annotations import AT_GATES, PREFIX
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
 from canary.cli.connection import DurationParam, Place, canary_command, read_canary_status
@@ -22,21 +21,14 @@ from canary.cli.ending import CommandRefused, TooLate
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
+from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
 from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature
 from canary.core.skips import Skip
-from canary.errors import Forbidden, NotFound
 from canary.views.moments import moment
 
-REVIEW = Kind(
-    group="authentication.k8s.io",
-    versions=("v1",),
-    kind="SelfSubjectReview",
-    plural="selfsubjectreviews",
-    namespaced=False,
-)
 _ASKED_FOR = {
     "abort": "The run is rolled back now: the primary gets all traffic.",
     "promote": "The revision is promoted now, without the steps, gates and analyses that are left.",
@@ -69,7 +61,7 @@ def _command(verb: str, help_text: str) -> click.Command:
             subject = str(Skip.of(status, gates=gates, to=to))
         if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
             click.confirm(f"{place.name}: {_ASKED_FOR[verb]} Go on?", abort=True)
-        user = await _user(cluster)
+        user = await user_of(cluster)
         signature = Signature.of(user, "cli", now, subject=subject, reason=reason)
         await cluster.merge_patch(
             place.kind,
@@ -126,25 +118,6 @@ def _gate(place: Place, status: CanaryStatus, type_: str | None) -> str:
         types = ", ".join(sorted(shut.values()))
         raise click.UsageError(f"several gates are shut ({types}); name one with --gate")
     return meant[0]
-
-
-async def _user(cluster: Cluster) -> str:
-    """Ask the API server who we are; where it does not say, it is who is logged in here."""
-    review: Manifest = {"apiVersion": "authentication.k8s.io/v1", "kind": REVIEW.kind}
-    try:
-        answer = await cluster.create({**review, "metadata": {}}, REVIEW)
-    except (NotFound, Forbidden):
-        return _here()
-    user = (answer.get("status") or {}).get("userInfo") or {}
-    return str(user.get("username") or _here())
-
-
-def _here() -> str:
-    """Name who is logged in on this machine; a container may know no user."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 async def _outcome(

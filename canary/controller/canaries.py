@@ -3,6 +3,7 @@
 A parsed Canary takes ten times the memory of a packed one, and most Canaries rest most of the time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, Self
@@ -113,6 +114,8 @@ class BrokenCanary(CanaryObject):
 class CanaryRecord(CanaryObject):
     """A Canary that can be read, parsed; its spec may have problems all the same."""
 
+    labels: Mapping[str, str]
+    """Of its metadata, which may change without its spec."""
     commands: tuple[Command, ...]
     accepted_risks: frozenset[str]
     """The risks that a person accepts, as kind/name."""

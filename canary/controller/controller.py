@@ -124,6 +124,7 @@ class Controller:
             wake=self._queue.wake,
             outages=self._outages,
             ingress_prefix=settings.ingress_annotations_prefix,
+            home=settings.lease_namespace or cluster.credentials.namespace,
         )
         self._stack.push_async_callback(self._tracker.caches.close)
         scope = scope_of(settings, self._version)

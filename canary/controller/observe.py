@@ -25,7 +25,7 @@ from canary.controller.store import Store
 from canary.controller.surroundings import Surroundings
 from canary.controller.wanted import Renderer
 from canary.controller.workloads import as_fact
-from canary.core.facts import Dependency, Facts, Outage, Policy, Revision, Workload
+from canary.core.facts import BindingPolicy, Dependency, Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.errors import SpecWarning
@@ -73,6 +73,7 @@ class Observer:
         others: tuple[Peer, ...] = (),
         dependencies: tuple[Dependency, ...] = (),
         members: tuple[Peer, ...] = (),
+        policies: tuple[BindingPolicy, ...] = (),
         outages: tuple[Outage, ...] = (),
         away_since: datetime | None = None,
     ) -> Facts:
@@ -141,6 +142,7 @@ class Observer:
             others=others,
             dependencies=dependencies,
             members=members,
+            policies=policies,
             survey=await self._surroundings.survey(record),
             references=await self._references.broken(record),
             accepted_risks=record.accepted_risks,

@@ -148,6 +148,7 @@ class CanaryReader:
             return BrokenCanary(**read)
         return CanaryRecord(
             **read,
+            labels=metadata.get("labels") or {},
             commands=_commands(annotations),
             accepted_risks=_accepted_risks(annotations),
             canary=canary,

@@ -159,7 +159,7 @@ class Reconciler:
         if problems and not goes_on:
             return self._refuse(record, problems)
         following = self._tracker.following
-        if following.pending(key):
+        if following.pending(key) or self._tracker.policies.pending():
             return None
         obstacle, unseen = following.obstacle(key), self._tracker.unseen(record)
         if not following.known(key):
@@ -186,6 +186,7 @@ class Reconciler:
             others=others,
             dependencies=self._tracker.relations.dependencies(record),
             members=self._tracker.relations.members(record),
+            policies=self._tracker.policies.binding(record),
             outages=self._outages.outages(sources),
             away_since=self._outages.away_since(sources),
         )

@@ -2,9 +2,10 @@
 
 A kind is followed while a Canary needs it. A change of an object wakes the Canaries that it matters
 to, and to no other. What a change means is not known here.
+Long because each kind that matters to Canaries in a way of its own is followed and heard of here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
 
@@ -30,6 +31,7 @@ from canary.controller.former import former_routes, formers
 from canary.controller.kept import register_kept
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
+from canary.controller.policies import DELIVERY_POLICY, Policies, PolicyRecord
 from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
@@ -46,6 +48,7 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.controller.workloads import matters
+from canary.core.phases import IDLE
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
@@ -68,6 +71,7 @@ class Tracker:
         wake: Callable[[CanaryKey], None],
         outages: OutageLog | None = None,
         ingress_prefix: str = INGRESS_PREFIX,
+        home: str = "",
     ) -> None:
         self.caches = CacheSet(
             cluster,
@@ -79,6 +83,7 @@ class Tracker:
         self.schemas = Schemas(cluster, monotonic)
         self.store = Store(self.caches, self.schemas, hashing, ingress_prefix=ingress_prefix)
         self.following = Following(self.caches)
+        self.policies = Policies(self.caches, home=home, namespaces=namespaces)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
         self._groups = groups
@@ -102,6 +107,7 @@ class Tracker:
             register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
         register_kept(self.caches, self._hashing)
+        self.policies.start()
         for kind in self._canary_kinds():
             for namespace in self._namespaces or (ALL,):
                 self.caches.require(kind, namespace)
@@ -242,6 +248,9 @@ class Tracker:
         if isinstance(record, KnownCanary):
             self._on_canary(record, before, gone=after is None)
             return
+        if isinstance(record, PolicyRecord):
+            self._on_policy(before, after)
+            return
         if isinstance(record, PodRecord | MemberRecord):
             kind, name = record.kind, record.workload
         if isinstance(record, ConfigRecord) and after is None:
@@ -278,6 +287,20 @@ class Tracker:
             self._wake_all(concerned)
         self._wake(known.key)
 
+    def _on_policy(self, *versions: object) -> None:
+        """Wake the Canaries that a policy may bind, or bound before; at rest nothing is withheld."""
+        self.policies.changed()
+        policies = [each for each in versions if isinstance(each, PolicyRecord)]
+        for key in self._underway():
+            if any(self.policies.reaches(each, key.namespace) for each in policies):
+                self._wake(key)
+
+    def _underway(self) -> Iterator[CanaryKey]:
+        for kind in self._canary_kinds():
+            for known in self.caches.values(kind):
+                if isinstance(known, KnownCanary) and known.peer.progress.phase not in IDLE:
+                    yield known.key
+
     def wake_others(self, before: CanaryObject, after: CanaryObject) -> None:
         """Wake those to whom a Canary matters, where our own write has changed what they see of it."""
         if before.peer != after.peer:
@@ -289,5 +312,8 @@ class Tracker:
 
     def _on_standing(self, kind: Kind) -> None:
         """Look at everybody again whom it matters to whether this kind is known."""
+        if kind == DELIVERY_POLICY:
+            self.policies.changed()
+            self._wake_all(self.canaries())
         for key in self.following.concerned(kind):
             self._wake(key)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from canary.api.kinds import Manifest
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.installed import missing_plugins
+from canary.controller.policies import DELIVERY_POLICY, policy_problems
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem, SpecWarning
 
@@ -20,6 +21,7 @@ class Validator:
             CANARIES: reader.problems,
             "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
             "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
+            DELIVERY_POLICY.plural: policy_problems,
         }
 
     def reads(self, plural: str) -> bool:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from canary.api.analysis_spec import VerifyTraffic
+from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
 from canary.api.status import Thread
@@ -257,6 +258,17 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingPolicy:
+    """A DeliveryPolicy that binds this Canary."""
+
+    name: str
+    """Written as namespace/name."""
+    spec: DeliveryPolicySpec
+    unreadable: str = ""
+    """Why it cannot be acted on: then what it would withhold is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Settings of the controller that decisions depend on."""
 
@@ -333,6 +345,8 @@ class Facts:
     """The Canaries that spec.dependsOn names."""
     members: tuple[Peer, ...] = ()
     """The other Canaries of its group."""
+    policies: tuple[BindingPolicy, ...] = ()
+    """The DeliveryPolicies that bind it, in the order in which they are asked."""
     drifts: tuple[Drift, ...] = ()
     """What others have changed in routes and Services, and is not put back yet."""
     survey: Survey | None = None

@@ -7,6 +7,7 @@ from canary.core.peers import leaving_rival
 from canary.core.preflight import hold_for_risk
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.situation import Situation
+from canary.core.stop import hold_initialisation
 
 SWITCHING = frozenset({Stage.ROUTING, Stage.DRAINING})
 """The stages in which clients come over from the target to a primary that is ready."""
@@ -20,6 +21,10 @@ def initialise(situation: Situation) -> Situation:
         return situation.wait(why.RIVAL_LEAVING, message)
     if situation.facts.taken:
         return hold_for_name(situation)
+    # Clients that are on their way to the primary arrive there.
+    held = None if situation.stage in SWITCHING else hold_initialisation(situation)
+    if held is not None:
+        return held
     revision = current_revision(situation.status, situation.facts)
     if revision is None:
         return _await(situation, *no_revision(situation))

@@ -28,6 +28,7 @@ from canary.core.phases import IDLE
 from canary.core.plan import Gate
 from canary.core.references import unjudgeable
 from canary.core.situation import Situation, timed_out
+from canary.core.stop import ask_readable, ask_stop
 from canary.core.wishes import Granted, Leave, Wish, Withheld
 
 
@@ -165,17 +166,35 @@ def _wait(situation: Situation, withheld: Withheld) -> Situation:
     return held.look_again(withheld.until)
 
 
-def stand_by(situation: Situation, withheld: Withheld) -> Situation:
+def stand_by(situation: Situation, withheld: Withheld, *, limited: bool = True) -> Situation:
     """Wait for a rule of the fleet. The gates are asked after it, so their clocks begin then.
 
-    It is given up after `holdTimeout` where that is written, and otherwise after a long time.
+    It is given up after `holdTimeout` where that is written, and otherwise after a long time; what
+    a person has stopped waits for a person.
     """
     held = _wait(situation.end_holds(*GATES).note_hold(withheld.reason), withheld)
-    limit = situation.spec.analysis.hold_timeout or PATIENCE
+    limit = situation.spec.analysis.hold_timeout or PATIENCE if limited else None
     waiting = held.await_leave(withheld.reason, withheld.message, limit, opens_at=withheld.opens_at)
     if not waiting.overdue:
         return waiting
     return roll_back(waiting, withheld.reason, timed_out(withheld.message))
+
+
+def _stand_still(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for the end of a stop, which has no deadline; told once."""
+    waiting = stand_by(situation, withheld, limited=False)
+    return waiting if situation.held_by(why.STOPPED) else _told(waiting, withheld, Severity.INFO)
+
+
+def _stand_by_unread(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for a policy to be readable; told once."""
+    waiting = stand_by(situation, withheld)
+    first = not situation.held_by(withheld.reason) and not waiting.overdue
+    return _told(waiting, withheld, Severity.WARN) if first else waiting
+
+
+def _told(waiting: Situation, withheld: Withheld, severity: Severity) -> Situation:
+    return waiting.tell(withheld.reason, withheld.message, severity)
 
 
 def _stand_by_group(situation: Situation, withheld: Withheld) -> Situation:
@@ -187,6 +206,7 @@ def _due(situation: Situation) -> datetime:
 
 
 _ALL = frozenset(Wish)
+_STEPS = _ALL - {Wish.JOIN}
 
 PATIENCE = timedelta(days=7)
 """How long a run waits for a rule of the fleet, where `holdTimeout` is not written."""
@@ -195,6 +215,10 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
     {
         why.SUSPENDED: LeaveRule(wishes=_ALL, judge=_suspended, wait=_suspend, stops=Stop.ALL),
         why.PAUSED: LeaveRule(wishes=_ALL, judge=_paused, wait=_wait, stops=Stop.LOOKS),
+        why.STOPPED: LeaveRule(wishes=_STEPS, judge=ask_stop, wait=_stand_still, of_fleet=True),
+        why.POLICY_UNREADABLE: LeaveRule(
+            wishes=_STEPS, judge=ask_readable, wait=_stand_by_unread, of_fleet=True
+        ),
         why.DEPENDENCY: LeaveRule(
             wishes=frozenset({Wish.START}), judge=ask_dependencies, wait=stand_by, of_fleet=True
         ),

@@ -131,7 +131,13 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
                 Stage.ROUTING,
                 Stage.DRAINING,
             ),
-            aside=(Stage.HELD, Stage.BLOCKED, Stage.RESOLVING, Stage.SUSPENDED),
+            aside=(
+                Stage.HELD,
+                Stage.BLOCKED,
+                Stage.RESOLVING,
+                Stage.SUSPENDED,
+                Stage.WITHHELD,
+            ),
         ),
         Phase.INITIALIZED: Stages(path=_RELIEF, aside=_REST),
         Phase.WAITING: Stages(

@@ -23,6 +23,7 @@ from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
 from canary.core.revision import changes, current_revision, no_revision, pin
 from canary.core.situation import Situation, Turn, timed_out
+from canary.core.stop import end_for_stop
 from canary.core.wishes import Granted, Wish, Withheld
 
 
@@ -110,7 +111,7 @@ def follow_revision(situation: Situation) -> Turn | None:
 
 def progressing(situation: Situation) -> Turn:
     """Progressing and WaitingPromotion: the canary is analysed at each interval."""
-    ended = follow_revision(situation) or fail_with_group(situation)
+    ended = follow_revision(situation) or end_for_stop(situation) or fail_with_group(situation)
     if ended is not None:
         return ended
     target = situation.facts.target

@@ -313,14 +313,14 @@ class Situation:
         return replace(self, status=status)
 
     def await_leave(
-        self, reason: str, message: str, limit: timedelta, *, opens_at: datetime | None
+        self, reason: str, message: str, limit: timedelta | None, *, opens_at: datetime | None
     ) -> Self:
         """Wait for what time may bring by itself, and no longer than a limit from its hold on.
 
         The stage ends with whichever comes first.
         """
         since = next(each.since for each in self.current_run.holds if each.reason == reason)
-        deadline = since + limit
+        deadline = None if limit is None else since + limit
         stage = stage_of(reason, self.status.phase)
         waiting = self.at(stage, until=earliest((opens_at, deadline)))
         said_so = said(waiting.status, reason, message, self.now, deadline=deadline, until=opens_at)

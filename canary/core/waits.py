@@ -23,6 +23,8 @@ TRAFFIC_GATE = "TrafficGate"
 PROMOTION_GATE = "PromotionGate"
 PAUSED = "Paused"
 SUSPENDED = "Suspended"
+STOPPED = "Stopped"
+POLICY_UNREADABLE = "PolicyUnreadable"
 DEPENDENCY = "Dependency"
 GROUP = "Group"
 DRAINING = "Draining"
@@ -70,6 +72,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",
         TRAFFIC_GATE: "A `confirm-traffic-increase` gate is shut: the weight stays.",
         PROMOTION_GATE: "A `confirm-promotion` gate is shut: the analysis goes on.",
+        STOPPED: "A person has stopped deliveries with a DeliveryPolicy: no run starts, gets more "
+        "traffic or is promoted; the analysis goes on.",
+        POLICY_UNREADABLE: "A DeliveryPolicy may bind this Canary and cannot be read: no run starts, "
+        "gets more traffic or is promoted until it can.",
         DEPENDENCY: "A Canary in `spec.dependsOn` has not promoted its new revision: the run does "
         "not start.",
         GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
@@ -130,6 +136,7 @@ begin, and those that do not are over soon or last as long as they should."""
 WRONG = frozenset(
     {
         SPEC_INVALID,
+        POLICY_UNREADABLE,
         TARGET_MISSING,
         REVISION_UNKNOWN,
         PRIMARY_MISSING,
@@ -186,6 +193,8 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         RELEASING: Stage.RELEASING,
         PAUSED: Stage.PAUSED,
         SUSPENDED: Stage.SUSPENDED,
+        STOPPED: Stage.WITHHELD,
+        POLICY_UNREADABLE: Stage.WITHHELD,
         DEPENDENCY: Stage.WITHHELD,
         GROUP: Stage.WITHHELD,
     }

@@ -58,6 +58,20 @@ def a_receiver() -> JsonObject:
     }
 
 
+def a_delivery_policy() -> JsonObject:
+    """Build a DeliveryPolicy that stops some Canaries."""
+    return {
+        "apiVersion": "tidegate.dev/v1beta1",
+        "kind": "DeliveryPolicy",
+        "metadata": {"name": "incident", "namespace": "tidegate-system"},
+        "spec": {
+            "namespaces": ["shop-*"],
+            "selector": {"matchLabels": {"tier": "one"}},
+            "stop": {"mode": "Hold", "reason": "INC-4711"},
+        },
+    }
+
+
 def patched(obj: JsonObject, changes: Mapping[str, object]) -> JsonObject:
     """Copy an object with values set at paths below its spec; GONE removes one."""
     copy = deepcopy(obj)
@@ -1089,5 +1103,74 @@ BAD_RECEIVERS: dict[str, Bad] = {
     ),
 }
 
-GOOD = {**GOOD_CANARIES, **GOOD_TEMPLATES, **GOOD_RECEIVERS}
-BAD = {**BAD_CANARIES, **BAD_TEMPLATES, **BAD_RECEIVERS}
+GOOD_POLICIES: dict[str, JsonObject] = {
+    "a policy that stops some Canaries": a_delivery_policy(),
+    "a policy that says nothing": a_delivery_policy() | {"spec": {}},
+    "every other field of a policy": patched(
+        a_delivery_policy(),
+        {
+            "namespaces": ["*", "shop"],
+            "selector/matchExpressions": [
+                {"key": "example.com/team", "operator": "In", "values": ["a", ""]},
+                {"key": "tier", "operator": "NotIn", "values": ["three"]},
+                {"key": "team", "operator": "Exists"},
+                {"key": "old", "operator": "DoesNotExist", "values": []},
+            ],
+            "stop": {"mode": "RollBack", "reason": "x", "by": "alice"},
+        },
+    ),
+}
+
+
+def _bad_policy(
+    changes: Mapping[str, object],
+    field: str,
+    value: str,
+    remedy: str,
+    refused: Literal["schema", "rule", "unknown", "parse"] = "rule",
+) -> Bad:
+    obj = patched(a_delivery_policy(), changes)
+    return Bad(obj=obj, field=f"spec.{field}", value=value, remedy=remedy, refused=refused)
+
+
+BAD_POLICIES: dict[str, Bad] = {
+    "a stop without a reason": _bad_policy(
+        {"stop": {"mode": "Hold"}}, "stop.reason", "missing", "add this field", "schema"
+    ),
+    "a stop with an empty reason": _bad_policy(
+        {"stop/reason": ""}, "stop.reason", "''", "write at least 1 character", "schema"
+    ),
+    "a stop of another mode": _bad_policy(
+        {"stop/mode": "Pause"}, "stop.mode", "'Pause'", "write 'Hold' or 'RollBack'", "schema"
+    ),
+    "a namespace that is none": _bad_policy(
+        {"namespaces": ["Shop"]}, "namespaces[0]", "'Shop'", "with * for any part of it"
+    ),
+    "a label's key that is none": _bad_policy(
+        {"selector/matchExpressions": [{"key": "-", "operator": "Exists"}]},
+        "selector.matchExpressions[0].key",
+        "'-'",
+        "write the key of a label",
+    ),
+    "a label's value that is none": _bad_policy(
+        {"selector/matchLabels": {"tier": "one two"}},
+        "selector.matchLabels.tier",
+        "'one two'",
+        "write the value of a label",
+    ),
+    "no values to compare a label with": _bad_policy(
+        {"selector/matchExpressions": [{"key": "tier", "operator": "In"}]},
+        "selector.matchExpressions[0].values",
+        "missing",
+        "give values to In and NotIn",
+    ),
+    "values where only the label counts": _bad_policy(
+        {"selector/matchExpressions": [{"key": "tier", "operator": "Exists", "values": ["one"]}]},
+        "selector.matchExpressions[0].values",
+        "a list of 1",
+        "give values to In and NotIn",
+    ),
+}
+
+GOOD = {**GOOD_CANARIES, **GOOD_TEMPLATES, **GOOD_RECEIVERS, **GOOD_POLICIES}
+BAD = {**BAD_CANARIES, **BAD_TEMPLATES, **BAD_RECEIVERS, **BAD_POLICIES}

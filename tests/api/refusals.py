@@ -15,6 +15,7 @@ import yaml
 
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.controller.installed import missing_plugins
+from canary.controller.policies import policy_problems
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
 from tests.api.examples import BAD, GONE, JsonObject, a_canary, a_receiver, a_template, patched
@@ -27,6 +28,7 @@ _JUDGES: Mapping[str, Callable[[JsonObject], Iterable[Problem]]] = {
     "Canary": CanaryReader("istio").problems,
     "MetricTemplate": lambda obj: missing_plugins(parse_metric_template(obj)),
     "AlertProvider": lambda obj: missing_plugins(parse_alert_provider(obj)),
+    "DeliveryPolicy": policy_problems,
 }
 
 #: What an API server says of any object, whatever its kind.

@@ -1,8 +1,9 @@
-"""Of a broken Canary everything is read that can be, so that it can be deleted safely."""
+"""Of a broken object everything is read that can be: whom it is for, so that it can be deleted safely."""
 
 import pytest
 
-from canary.api.salvage import salvage
+from canary.api.deliverypolicy import DeliveryPolicySpec
+from canary.api.salvage import salvage, salvage_reach
 from tests.api.examples import BAD_CANARIES, GONE, a_canary, patched
 
 
@@ -58,3 +59,17 @@ def test_a_deletion_needs_no_analysis(analysis):
 @pytest.mark.parametrize("document", [{}, {"spec": 7}, {"kind": "Deployment"}])
 def test_what_is_no_canary_is_nothing(document):
     assert salvage(document) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "reach"),
+    [
+        (None, {}),
+        ("no object", {}),
+        ({"stop": 1, "namespaces": ["shop"]}, {"namespaces": ["shop"]}),
+        ({"namespaces": ["Shop!"], "selector": {}}, {"selector": {}}),
+        ({"namespaces": ["shop"], "selector": 1}, {"namespaces": ["shop"]}),
+    ],
+)
+def test_whom_a_broken_policy_binds_is_read_as_far_as_it_can_be(spec, reach):
+    assert salvage_reach({"spec": spec}) == DeliveryPolicySpec.model_validate(reach)

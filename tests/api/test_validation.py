@@ -11,15 +11,18 @@ from canary.api.validation import (
     MOST_PROBLEMS,
     parse_alert_provider,
     parse_canary,
+    parse_delivery_policy,
     parse_metric_template,
 )
 from canary.errors import InvalidSpec, Problem
 from tests.api.examples import (
     BAD,
     BAD_CANARIES,
+    BAD_POLICIES,
     BAD_RECEIVERS,
     BAD_TEMPLATES,
     GOOD_CANARIES,
+    GOOD_POLICIES,
     GOOD_RECEIVERS,
     GOOD_TEMPLATES,
     Bad,
@@ -34,6 +37,7 @@ PARSERS = {
     "Canary": parse_canary,
     "MetricTemplate": parse_metric_template,
     "AlertProvider": parse_alert_provider,
+    "DeliveryPolicy": parse_delivery_policy,
 }
 
 
@@ -53,6 +57,11 @@ def test_a_good_metric_template_is_read(obj):
     assert parse_metric_template(obj).spec.query == obj["spec"]["query"]
 
 
+@pytest.mark.parametrize("obj", GOOD_POLICIES.values(), ids=GOOD_POLICIES)
+def test_a_good_policy_is_read(obj):
+    assert parse_delivery_policy(obj).as_written() == obj
+
+
 @pytest.mark.parametrize("obj", GOOD_RECEIVERS.values(), ids=GOOD_RECEIVERS)
 def test_a_good_alert_provider_is_read(obj):
     assert parse_alert_provider(obj).spec.type == obj["spec"]["type"]
@@ -64,6 +73,7 @@ def test_a_good_alert_provider_is_read(obj):
         *((bad, parse_canary) for bad in BAD_CANARIES.values()),
         *((bad, parse_metric_template) for bad in BAD_TEMPLATES.values()),
         *((bad, parse_alert_provider) for bad in BAD_RECEIVERS.values()),
+        *((bad, parse_delivery_policy) for bad in BAD_POLICIES.values()),
     ],
     ids=BAD,
 )
@@ -220,6 +230,7 @@ def damaged_objects(draw: st.DrawFn) -> tuple[Any, Any]:
                 (parse_canary, GOOD_CANARIES["every field at once"]),
                 (parse_metric_template, a_template()),
                 (parse_alert_provider, a_receiver()),
+                (parse_delivery_policy, GOOD_POLICIES["every other field of a policy"]),
             ]
         )
     )

@@ -15,7 +15,7 @@ from canary.api.annotations import PREFIX, VERBS
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
 from canary.cli import commands
-from canary.cli.commands import REVIEW
+from canary.cli.who import REVIEW
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.core.signature import Signature

@@ -22,6 +22,7 @@ from tests.builders import (
     NEW,
     a_dependency,
     a_peer,
+    a_policy,
     a_progress,
     a_report,
     a_run,
@@ -69,6 +70,12 @@ class Case:
 CASES = {
     waits.SUSPENDED: Case(spec=a_spec(suspend=True), status=in_run()),
     waits.PAUSED: Case(status=in_run(paused=PAUSE)),
+    waits.STOPPED: Case(
+        status=in_run(), facts=up(policies=(a_policy(stop={"reason": "INC-4711"}),))
+    ),
+    waits.POLICY_UNREADABLE: Case(
+        status=in_run(), facts=up(policies=(a_policy(unreadable="waiting for it"),))
+    ),
     waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
     waits.GROUP: Case(
         spec=a_spec(group={"name": "shop"}),

@@ -24,6 +24,7 @@ from tests.builders import (
     OLD,
     a_dependency,
     a_peer,
+    a_policy,
     a_primary,
     a_run,
     a_spec,
@@ -120,6 +121,8 @@ def _initializing() -> Iterator[Way]:
     yield Way(before=new, facts=some_facts(routed=None), stage=Stage.ROUTING)
     yield Way(before=new, facts=some_facts(routed=Seen()), stage=Stage.DRAINING)
     yield Way(before=new, spec=SUSPENDED, stage=Stage.SUSPENDED)
+    stopped = some_facts(policies=(a_policy(stop={"reason": "INC-4711"}),))
+    yield Way(before=new, facts=stopped, stage=Stage.WITHHELD)
 
 
 def _running() -> Iterator[Way]:

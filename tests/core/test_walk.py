@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from analysis.model import Verdict
 from canary.api.annotations import VERBS
 from canary.api.canary import CanarySpec
+from canary.api.deliverypolicy import StopMode
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
@@ -36,7 +37,7 @@ from canary.core.names import RouteNames
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE, RUNNING, legal
 from canary.core.plan import plan
-from canary.core.situation import Decision
+from canary.core.situation import STEPPING, Decision
 from canary.core.telling import stage_said
 from canary.core.traffic import Seen
 from canary.core.upkeep import PAUSE
@@ -48,6 +49,7 @@ from canary.core.waits import (
     PAUSED,
     PROMOTION_GATE,
     ROLLOUT_GATE,
+    STOPPED,
     SUSPENDED,
     TRAFFIC_GATE,
     TRAFFIC_RETURNING,
@@ -55,6 +57,7 @@ from canary.core.waits import (
 from tests.builders import (
     a_dependency,
     a_peer,
+    a_policy,
     a_progress,
     a_report,
     a_workload,
@@ -100,7 +103,9 @@ FORGOTTEN_FOR = 24 * 28
 """Hours after which a run that is left alone is over, each of its gates after three days and
 what it waits for of others after seven."""
 
-WORKING = frozenset({ANALYSIS_DUE, CHECKS_FAILING, TRAFFIC_RETURNING, DRAINING, PAUSED, SUSPENDED})
+WORKING = frozenset(
+    {ANALYSIS_DUE, CHECKS_FAILING, TRAFFIC_RETURNING, DRAINING, PAUSED, SUSPENDED, STOPPED}
+)
 """What a run waits for that ends by itself soon, with the next look, or that a person asked for."""
 
 BROKEN_METRIC, BROKEN_RECEIVER = broken_metric(), broken_receiver()
@@ -358,6 +363,13 @@ class Journey(RuleBasedStateMachine):
         progress = a_progress(phase, release=RELEASE, passed=passed, since=self.world.now)
         self.world.members = (a_peer("cart", progress=progress, coming=RELEASE),)
 
+    @rule(mode=st.sampled_from([None, None, None, *StopMode, "unreadable"]))
+    def a_policy_stops_everything_or_no_longer(self, mode: str | None) -> None:
+        unreadable = "waiting for a policy" if mode == "unreadable" else ""
+        stop = {"mode": mode, "reason": "INC-1"} if mode and not unreadable else None
+        policy = a_policy(stop=stop, unreadable=unreadable)
+        self.world.policies = (policy,) if mode else ()
+
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
@@ -591,12 +603,23 @@ class Journey(RuleBasedStateMachine):
     def _check_withheld(self, decision: Decision) -> None:
         """Who waits for leave of the fleet gets no more traffic for it, and keeps the run."""
         before, after, world = self.status, decision.status, self.world
+        if world.policies and not world.deleting:
+            # Nothing begins, is promoted, or is taken over from a target that serves by itself.
+            assert after.phase not in _STOPPED_BEFORE - {before.phase}
+            if after.phase in STEPPING:
+                self._check_not_risen(decision)
         if after.stage is None or after.stage.name is not Stage.WITHHELD:
+            return
+        if after.phase is Phase.INITIALIZING:
             return
         assert after.run is not None
         if before.run is not None and before.run.revision == after.run.revision:
             assert after.run.id == before.run.id
             assert after.run.step == before.run.step or before.run.plan != after.run.plan
+        self._check_not_risen(decision)
+
+    def _check_not_risen(self, decision: Decision) -> None:
+        before, after, world = self.status, decision.status, self.world
         serves = world.primary is not None and world.primary.serves
         risen = after.canary_weight > before.canary_weight
         # What a side that could not serve has lost for a while comes back to it.
@@ -705,7 +728,7 @@ class Journey(RuleBasedStateMachine):
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
-        world.unseen = False
+        world.unseen, world.policies = False, ()
         # What the others do leads out of every wait for them.
         world.dependencies = tuple(
             replace(each, peer=a_peer("db", progress=a_progress())) for each in world.dependencies
@@ -751,7 +774,8 @@ class Journey(RuleBasedStateMachine):
         raise AssertionError(f"held for ever: {self.status}")
 
     def _held_by_a_person(self) -> bool:
-        return self.spec.suspend or self.world.deleting or self.status.paused is not None
+        stopped = any(each.spec.stop for each in self.world.policies)
+        return stopped or self.spec.suspend or self.world.deleting or self.status.paused is not None
 
     def _opens_a_gate(self) -> bool:
         wait, given = self.status.waiting_for, bool(self.world.commands)
@@ -780,6 +804,10 @@ class Journey(RuleBasedStateMachine):
             assert bool(status.canary_weight) == bool(world.target.replicas)
             if world.autoscaled and not world.target.replicas:
                 assert world.paused == 0
+
+
+_STOPPED_BEFORE = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
+"""The phases that a run comes to with leave alone."""
 
 
 def _step_weight(status: CanaryStatus) -> int:

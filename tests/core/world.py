@@ -25,6 +25,7 @@ from canary.core.actions import (
     Side,
 )
 from canary.core.facts import (
+    BindingPolicy,
     BrokenReference,
     Command,
     Dependency,
@@ -180,6 +181,7 @@ class World:
     references: tuple[BrokenReference, ...] | None = ()
     dependencies: tuple[Dependency, ...] = ()
     members: tuple[Peer, ...] = ()
+    policies: tuple[BindingPolicy, ...] = ()
     delivered: frozenset[str] = frozenset()
     drift: Drift | None = None
     """What somebody has changed in the route, and is not put back yet."""
@@ -237,6 +239,7 @@ class World:
             references=self.references,
             dependencies=self.dependencies,
             members=self.members,
+            policies=self.policies,
             answers=answers,
             delivered=self.delivered,
             policy=Policy(drain=timedelta(seconds=5)),

@@ -15,7 +15,7 @@ ROLES = ("view", "operate", "approve")
 AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-"
 SEEN = {
     Right("tidegate.dev", resource, verb)
-    for resource in ("canaries", "metrictemplates", "alertproviders")
+    for resource in ("canaries", "metrictemplates", "alertproviders", "deliverypolicies")
     for verb in ("get", "list", "watch")
 }
 WRITTEN = {

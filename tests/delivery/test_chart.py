@@ -255,6 +255,10 @@ def test_some_namespaces_are_watched_with_a_role_in_each_and_no_cluster_role(ren
         assert role["rules"] == rules
         assert leases["resources"] == ["leases"]
         assert objects["RoleBinding", f"{namespace}/tidegate"]["roleRef"]["kind"] == "Role"
+    # Policies of the controller's own namespace bind all that it watches.
+    policies = ("tidegate.dev", "deliverypolicies")
+    assert rights(objects["Role", "gates/tidegate-leases"]["rules"])[policies] == FOLLOWED
+    assert policies not in rights(everywhere["Role", "gates/tidegate-leases"]["rules"])
 
 
 @pytest.mark.parametrize("router", ROUTERS.names())
@@ -284,6 +288,7 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
         ("tidegate.dev", "alertproviders"): FOLLOWED,
+        ("tidegate.dev", "deliverypolicies"): FOLLOWED,
         **rights(OF_PLUGINS["targets"]),
         (POD.group, POD.plural): FOLLOWED,
         (SERVICE.group, SERVICE.plural): WRITTEN,
@@ -420,7 +425,12 @@ def test_the_webhook_leads_to_the_port_that_the_controller_answers_on(render):
     (webhook,) = objects["ValidatingWebhookConfiguration", "/gates-tidegate"]["webhooks"]
     (rule,) = webhook["rules"]
     assert webhook["failurePolicy"] == "Ignore"
-    assert rule["resources"] == ["canaries", "metrictemplates", "alertproviders"]
+    assert rule["resources"] == [
+        "canaries",
+        "metrictemplates",
+        "alertproviders",
+        "deliverypolicies",
+    ]
     service = webhook["clientConfig"]["service"]
     assert (service["namespace"], service["name"]) == ("gates", "tidegate")
     ports = {each["port"]: each["targetPort"] for each in service_ports(objects)}

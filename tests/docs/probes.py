@@ -7,7 +7,8 @@ from typing import Any
 
 from canary.api.canary import Canary
 from canary.api.fields import KIND
-from canary.api.schema import KINDS, CustomResource, spec_schema
+from canary.api.resources import KINDS, CustomResource
+from canary.api.schema import spec_schema
 from canary.errors import Problem, SpecWarning
 from canary.routers import ROUTERS, router_for
 from canary.routers.abilities import ANALYSIS_FIELDS, REFERENCES, SERVICE_FIELDS

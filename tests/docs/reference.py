@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from analysis.judges import JUDGES
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
-from canary.api.schema import KINDS, CustomResource, structural
+from canary.api.resources import KINDS, CustomResource
+from canary.api.schema import structural
 from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS
 from canary.scalers import SCALERS

@@ -36,6 +36,7 @@ DEFAULT_ROUTER = "istio"
 #: What the admission webhook is asked of each kind.
 PLURALS = {
     "AlertProvider": "alertproviders",
+    "DeliveryPolicy": "deliverypolicies",
     "Canary": "canaries",
     "MetricTemplate": "metrictemplates",
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from canary.api.schema import KINDS
+from canary.api.resources import KINDS
 from tests.docs.made import PAGES, made
 from tests.docs.reference import PAGE, page
 

@@ -56,6 +56,9 @@ what was asked.
 - apiGroups: {{ toJson .Values.apiGroups }}
   resources: [metrictemplates, alertproviders]
   verbs: [list, watch]
+- apiGroups: [tidegate.dev]
+  resources: [deliverypolicies]
+  verbs: [list, watch]
 {{- $rights := .Files.Get "files/rights.yaml" | fromYaml }}
 # Workloads, and what tells of their pods and of the templates that they have had.
 {{ toYaml $rights.targets }}

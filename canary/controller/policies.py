@@ -1,0 +1,141 @@
+"""DeliveryPolicies as the shell keeps them, and which of them bind a Canary.
+
+A policy in the controller's own namespace binds Canaries of all namespaces, or of those that it
+names; one in any other namespace binds those of its own, so that no team can stop another one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from canary.api.deliverypolicy import DeliveryPolicySpec
+from canary.api.kinds import Kind, Manifest
+from canary.api.meta import GROUP, VERSION
+from canary.api.salvage import salvage_reach
+from canary.api.validation import parse_delivery_policy
+from canary.cluster.cache import ALL, CacheSet
+from canary.controller.canaries import CanaryRecord
+from canary.core.facts import BindingPolicy
+from canary.errors import InvalidSpec, Problem
+from canary.resources.selecting import selects
+
+DELIVERY_POLICY = Kind(
+    group=GROUP, versions=(VERSION,), kind="DeliveryPolicy", plural="deliverypolicies"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRecord:
+    """A parsed DeliveryPolicy; of one that cannot be acted on, only what it binds."""
+
+    namespace: str
+    name: str
+    spec: DeliveryPolicySpec
+    invalid: str = ""
+
+    def binds(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether it is for Canaries with these labels."""
+        selector = self.spec.selector
+        return selector is None or selects(selector.as_written(), labels)
+
+    @property
+    def binding(self) -> BindingPolicy:
+        """The policy as a decision reads it."""
+        name = f"{self.namespace}/{self.name}"
+        unreadable = (
+            f"waiting for DeliveryPolicy {name} to be corrected or deleted, as it may stop this "
+            f"Canary: {self.invalid}"
+        )
+        return BindingPolicy(
+            name=name, spec=self.spec, unreadable=unreadable if self.invalid else ""
+        )
+
+
+def policy_record(manifest: Manifest) -> PolicyRecord:
+    """Read a DeliveryPolicy, whatever it holds."""
+    metadata = manifest["metadata"]
+    place = {"namespace": metadata.get("namespace", ""), "name": metadata["name"]}
+    try:
+        return PolicyRecord(**place, spec=parse_delivery_policy(manifest).spec)
+    except InvalidSpec as invalid:
+        return PolicyRecord(**place, spec=salvage_reach(manifest), invalid=str(invalid))
+
+
+def policy_problems(manifest: Manifest) -> tuple[Problem, ...]:
+    """Name what is wrong with a DeliveryPolicy."""
+    try:
+        parse_delivery_policy(manifest)
+    except InvalidSpec as invalid:
+        return invalid.problems
+    return ()
+
+
+class Policies:
+    """Knows the DeliveryPolicies."""
+
+    def __init__(self, caches: CacheSet, *, home: str, namespaces: tuple[str, ...]) -> None:
+        self._caches = caches
+        self._home = home
+        """The controller's own namespace."""
+        self._places = tuple(dict.fromkeys((*namespaces, home))) if namespaces else (ALL,)
+        self._by_namespace: Mapping[str, tuple[PolicyRecord, ...]] | None = None
+
+    def start(self) -> None:
+        """Follow the policies from now on."""
+        self._caches.register(DELIVERY_POLICY, policy_record)
+        for place in self._places:
+            self._caches.require(DELIVERY_POLICY, place)
+
+    def changed(self) -> None:
+        """Take note that a policy has changed."""
+        self._by_namespace = None
+
+    def pending(self) -> bool:
+        """Tell whether there may be policies that are neither known nor known to be out of reach."""
+        return not all(
+            self._caches.synced(DELIVERY_POLICY, place)
+            or self._caches.obstacle(DELIVERY_POLICY, place)
+            for place in self._places
+        )
+
+    def reaches(self, policy: PolicyRecord, namespace: str) -> bool:
+        """Tell whether a policy may bind Canaries of a namespace."""
+        if policy.namespace != self._home:
+            return policy.namespace == namespace
+        patterns = policy.spec.namespaces
+        return not patterns or any(fnmatchcase(namespace, each) for each in patterns)
+
+    def binding(self, record: CanaryRecord) -> tuple[BindingPolicy, ...]:
+        """Give the policies that bind a Canary: those of the controller's namespace come first."""
+        return (*self._out_of_reach(record.key.namespace), *self._binding(record))
+
+    def _binding(self, record: CanaryRecord) -> Iterator[BindingPolicy]:
+        namespace, labels = record.key.namespace, record.labels
+        known = self._known()
+        for place in dict.fromkeys((self._home, namespace)):
+            for policy in known.get(place, ()):
+                if self.reaches(policy, namespace) and policy.binds(labels):
+                    yield policy.binding
+
+    def _out_of_reach(self, namespace: str) -> Iterator[BindingPolicy]:
+        """Say which policies may not be read: there may be a stop among them."""
+        for place in dict.fromkeys((self._home, namespace)):
+            if why := self._caches.obstacle(DELIVERY_POLICY, place):
+                message = f"waiting for DeliveryPolicies to be readable: {why}"
+                yield BindingPolicy(
+                    name=f"{place}/*", spec=DeliveryPolicySpec(), unreadable=message
+                )
+                return
+
+    def _known(self) -> Mapping[str, tuple[PolicyRecord, ...]]:
+        if self._by_namespace is None:
+            found = defaultdict(list)
+            for record in self._caches.values(DELIVERY_POLICY):
+                if isinstance(record, PolicyRecord):
+                    found[record.namespace].append(record)
+            self._by_namespace = {
+                namespace: tuple(sorted(records, key=lambda each: each.name))
+                for namespace, records in found.items()
+            }
+        return self._by_namespace
