@@ -32,6 +32,7 @@ _COMMANDS = {
     ),
     "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
+    "plan": ("canary.cli.plan", "Show what a run would be, before there is one."),
     "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),
     "reject": ("canary.cli.commands", "Refuse at the gate, and roll the run back."),
     "resume": ("canary.cli.commands", "Go on with a paused run."),

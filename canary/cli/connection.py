@@ -159,7 +159,7 @@ def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
         context: str | None,
         **options: Any,
     ) -> None:
-        within, name = _named(name, namespace)
+        within, name = named_canary(name, namespace)
 
         async def on_canary(cluster: Cluster) -> None:
             place = Place(
@@ -172,7 +172,7 @@ def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
     return command
 
 
-def _named(written: str, namespace: str | None) -> tuple[str | None, str]:
+def named_canary(written: str, namespace: str | None) -> tuple[str | None, str]:
     """Read a Canary as people write it: `name`, `canary/name` or `namespace/name`.
 
     Raises:

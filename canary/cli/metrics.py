@@ -1,7 +1,6 @@
 """`tidegate metrics CANARY`: what its gate would have seen, each metric with its bound."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,39 +9,23 @@ import click
 from analysis.errors import AnalysisError
 from analysis.model import Metric
 from analysis.providers.history import History
-from canary.api.metrics import MetricSpec
-from canary.api.metrictemplate import MetricTemplate
-from canary.api.validation import parse_canary, parse_metric_template
+from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
 from canary.cli.connection import DurationParam, Place, canary_command, with_plugins
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
+from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import BrokenCanary
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import metric_template_kind
-from canary.errors import InvalidSpec, NotFound
+from canary.errors import InvalidSpec
 
 _CHART_WIDTH = 72
 POINTS = 240
 """How many values of a metric are asked for."""
-
-
-class _Templates:
-    """The templates that a Canary refers to, read beforehand."""
-
-    def __init__(self, found: dict[tuple[str, str], MetricTemplate]) -> None:
-        self._found = found
-
-    def metric_template(self, _group: str, namespace: str, name: str) -> MetricTemplate:
-        """Find a template."""
-        try:
-            return self._found[namespace, name]
-        except KeyError:
-            raise NotFound(f"MetricTemplate {namespace}/{name} does not exist") from None
 
 
 @click.command
@@ -79,9 +62,9 @@ async def metrics(
         raise InvalidSpec(record.problems)
     analysis = parse_canary(manifest).spec.analysis
     specs = tuple(each for _, each in analysis.placed_metrics())
-    templates = await _templates(cluster, place, specs)
+    templates = await stored_templates(cluster, place, specs)
     builder = QueryBuilder(
-        templates=_Templates(templates),
+        templates=KnownTemplates(templates),
         secrets=SecretReader(cluster, lambda: 0.0),
         stores=Stores(address=metrics_server),
         default_router=router,
@@ -107,22 +90,6 @@ async def metrics(
         screen.line(f"saved {png}")
     if not drawn and (read or unasked):
         raise Failed("no metric could be read")
-
-
-async def _templates(
-    cluster: Cluster, place: Place, metrics: tuple[MetricSpec, ...]
-) -> dict[tuple[str, str], MetricTemplate]:
-    kind = metric_template_kind(place.group)
-    found: dict[tuple[str, str], MetricTemplate] = {}
-    for metric in metrics:
-        if metric.template_ref is None:
-            continue
-        key = (metric.template_ref.namespace or place.namespace, metric.template_ref.name)
-        if key not in found:
-            # What is missing is reported with the metric that needs it.
-            with suppress(NotFound):
-                found[key] = parse_metric_template(await cluster.read(kind, *key))
-    return found
 
 
 async def _read(metric: Metric, start: datetime, end: datetime) -> Drawn | str:

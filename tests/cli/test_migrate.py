@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 import yaml
 from click.testing import CliRunner
 
@@ -12,7 +11,6 @@ from canary.cli import main
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.demo.embedded import CRD
-from canary.views.migration import DIFFERENCES, differences
 from tests.api.examples import a_canary, a_receiver, a_template, patched
 from tests.cli.running import tidegate
 from tests.controller.test_peer import peer_crd
@@ -167,37 +165,6 @@ def test_nothing_of_ours_is_no_success(tmp_path):
     assert migrated("-f", tmp_path)[0] == 1
     assert migrated()[0] == 2
     assert migrated("-f", tmp_path, "--cluster")[0] == 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "spec", "says"),
-    [
-        ("Canary", {}, "deleting a Canary leaves the target at zero pods"),
-        ("Canary", {"analysis": {"alerts": [{"name": "x"}]}}, "an alert without `severity` is never sent"),
-        ("Canary", {"analysis": {"interval": "5s"}}, "an `interval` of the analysis below 10 s"),
-        ("Canary", {"analysis": {"webhooks": [{"url": "http://127.0.0.1/"}]}}, "hooks, metric stores and chat"),
-        ("Canary", {"analysis": {"webhooks": [{"type": "rollback"}]}}, "the rollback hook is not asked"),
-        ("Canary", {"analysis": {"iterations": 3, "mirror": True}}, "blue/green: mirrors"),
-        ("Canary", {"analysis": {"iterations": 3, "match": [{}]}, "service": {"match": [{}]}}, "A/B testing"),
-        ("Canary", {"analysis": {"metrics": [{"templateVariables": {"a": "b"}}]}}, "a template variable"),
-        ("Canary", {"autoscalerRef": {"kind": "ScaledObject"}}, "KEDA takes the pods"),
-        ("Canary", {"targetRef": {"kind": "Service"}}, "with a target of kind Service"),
-        ("MetricTemplate", {"provider": {"type": "influxdb"}}, "an empty answer of InfluxDB is 0"),
-        ("AlertProvider", {"type": "gchat"}, "`gchat` and `discord` post the old cards"),
-    ],
-)  # fmt: skip
-def test_a_difference_is_told_of_the_objects_that_it_concerns(kind, spec, says):
-    said = [str(each) for _, each in differences({"kind": kind, "spec": spec})]
-    assert [each for each in said if each.startswith(f"Flagger: {says}")]
-
-
-@pytest.mark.parametrize("value", [None, 1, "text", [], [None], {"a": None}])
-@pytest.mark.parametrize("kind", sorted({each.kind for each in DIFFERENCES}))
-def test_any_object_can_be_compared(kind, value):
-    for spec in (value, {"analysis": value}, {"analysis": {"webhooks": value, "interval": value}}):
-        list(differences({"kind": kind, "spec": spec}))
-    url = {"analysis": {"webhooks": [{"url": "http://[broken"}], "interval": "soon"}}
-    list(differences({"kind": kind, "spec": url}))
 
 
 async def test_the_objects_of_a_cluster_are_written_as_a_person_would(

@@ -1,0 +1,175 @@
+"""What a run of a Canary would meet in a cluster: found out by reading, and by asking each query."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from analysis.asking import Providers
+from analysis.errors import Busy
+from analysis.model import Metric, NoData, QueryFailure, Sample
+from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.metrictemplate import MetricTemplate
+from canary.cli.connection import Place
+from canary.cli.rights import may
+from canary.cli.templates import KnownTemplates, stored_templates
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import CanaryRecord
+from canary.controller.queries import QueryBuilder, Stores
+from canary.controller.references import alert_field, named, remedy_of
+from canary.controller.rendering import service_keys, service_names
+from canary.controller.secrets import SecretReader, presented
+from canary.controller.templates import alert_provider_key
+from canary.errors import CanaryError, Forbidden, NotFound, Problem
+from canary.views.outlook import Outlook, outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """A run as it would be, and what would keep it from being so."""
+
+    place: Place
+    record: CanaryRecord
+    run: Outlook
+    target: Manifest | None
+    """None where it is not there."""
+    writes: tuple[ObjectKey, ...]
+    """What is made, or written into."""
+    problems: tuple[Problem, ...]
+    """Why it could not be acted on."""
+    answers: tuple[str, ...]
+    """What each query answers now."""
+    missing: tuple[str, ...]
+    """The rights that the caller has not and may need."""
+
+
+async def foresee(
+    cluster: Cluster,
+    place: Place,
+    record: CanaryRecord,
+    *,
+    stores: Stores,
+    default_router: str,
+    templates: Mapping[tuple[str, str], MetricTemplate],
+    target: Manifest | None,
+) -> Foreseen:
+    """Find out what a run would be; templates and target of the files come before the cluster's.
+
+    Raises:
+        ClusterError: the cluster cannot be asked.
+    """
+    run = outlook(record.canary)
+    problems = [*record.problems, *[each async for each in _not_served(cluster, record)]]
+    if target is None and record.workload is not None:
+        try:
+            target = await cluster.read(record.workload.kind, place.namespace, record.target)
+        except NotFound:
+            kind = record.canary.spec.target_ref.kind
+            remedy = f"{kind} {place.namespace}/{record.target} does not exist; create it"
+            problems.append(Problem("spec.targetRef.name", record.target, remedy))
+    answers: list[str] = []
+    if not record.problems:
+        specs = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
+        stored = await stored_templates(cluster, place, specs)
+        builder = QueryBuilder(
+            templates=KnownTemplates({**stored, **templates}),
+            secrets=SecretReader(cluster, lambda: 0.0),
+            stores=stores,
+            default_router=default_router,
+            api_server=cluster.credentials,
+        )
+        problems += [each async for each in _broken(cluster, record)]
+        async with Providers() as providers:
+            for path, spec in record.canary.spec.analysis.placed_metrics():
+                (metrics, unasked) = await builder.build(record, (spec,))
+                problems += (Problem(path, spec.name, each.message) for each in unasked)
+                for metric in metrics:
+                    answers += [each async for each in _answers(providers, metric)]
+    return Foreseen(
+        place=place,
+        record=record,
+        run=run,
+        target=target,
+        writes=tuple(written_by(record)),
+        problems=tuple(problems),
+        answers=tuple(answers),
+        missing=tuple([each async for each in _missing(cluster, place, run)]),
+    )
+
+
+async def _not_served(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Problem]:
+    """Name the kinds that the router and the autoscaler need and the cluster does not serve."""
+    kinds: list[tuple[str, object, Kind]] = []
+    if record.router is not None:
+        kinds += [("spec.provider", record.provider, each) for each in record.router.writes]
+    if record.scaler is not None:
+        reference = record.canary.spec.autoscaler_ref
+        kinds.append(("spec.autoscalerRef.kind", reference and reference.kind, record.scaler.kind))
+    for field, value, kind in kinds:
+        if await cluster.discover(kind) is None:
+            yield Problem(field, value, f"the cluster does not serve {kind.resource}; install it")
+
+
+async def _broken(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Problem]:
+    """Name the receivers and Secrets that cannot be used; what may not be read is not known."""
+    secrets = SecretReader(cluster, lambda: 0.0)
+    analysis = record.canary.spec.analysis
+    for path, hook in analysis.placed_webhooks():
+        if hook.secret_ref is not None:
+            try:
+                await presented(secrets, record.key.namespace, hook)
+            except Forbidden:
+                continue
+            except CanaryError as error:
+                name = hook.secret_ref.name
+                yield Problem(f"{path}.secretRef", name, remedy_of(error, name))
+    for number, alert in enumerate(analysis.alerts):
+        key = alert_provider_key(record.key, alert.provider_ref)
+        try:
+            await cluster.read(key.kind, key.namespace, key.name)
+        except NotFound:
+            remedy = "there is no such AlertProvider; create it, or name another"
+            yield Problem(alert_field(number), named(record.key, alert.provider_ref), remedy)
+
+
+async def _answers(providers: Providers, metric: Metric) -> AsyncIterator[str]:
+    """Ask each question of a metric once, and say what came of it."""
+    for ask in metric.asks:
+        try:
+            outcome = await providers.ask(metric, datetime.now(UTC), ask)
+        except Busy as busy:
+            yield f"{metric.name}: {busy}"
+            continue
+        name = metric.name if len(metric.asks) == 1 else f"{metric.name} ({ask.arm})"
+        match outcome:
+            case Sample():
+                bound = (
+                    f" (passes with {metric.threshold_range.text})"
+                    if metric.threshold_range.text
+                    else ""
+                )
+                yield f"{name}: {outcome.value:g}{bound}"
+            case NoData():
+                yield f"{name}: no data now: {outcome.reason}"
+            case QueryFailure():
+                yield f"{name}: no answer to this machine: {outcome.reason}"
+
+
+async def _missing(cluster: Cluster, place: Place, run: Outlook) -> AsyncIterator[str]:
+    """Name the rights that the caller has not: to give commands, and to open the gates."""
+    verbs = ("patch", "abort", *(("approve", "reject") if run.people else ()))
+    for verb in verbs:
+        if await may(cluster, verb, place.kind, place.namespace) is False:
+            yield f"{verb} on {place.kind.resource} in namespace {place.namespace}"
+
+
+def written_by(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the objects that are made for a Canary or written into, each once."""
+    keys: list[ObjectKey] = [*record.sides[1:]]
+    if record.workload is not None and record.workload.serves:
+        keys += (each.key for each in record.workload.services(record.canary, {}))
+    else:
+        keys += service_keys(record, service_names(record))
+    keys += record.autoscalers[1:]
+    if record.router is not None:
+        keys += record.router.objects(record.canary).written
+    yield from dict.fromkeys(keys)

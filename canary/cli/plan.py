@@ -1,0 +1,240 @@
+"""`tidegate plan`: what a run would be, before there is one."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import click
+
+from canary.api.kinds import Manifest, ObjectKey
+from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.metrictemplate import MetricTemplate
+from canary.api.raw import part, text
+from canary.cli.connection import Place, connected, named_canary, reaching_a_cluster, with_plugins
+from canary.cli.documents import as_json
+from canary.cli.ending import AnsweredNo, Failed
+from canary.cli.finding import read_canary
+from canary.cli.findings import number_of
+from canary.cli.foreseeing import Foreseen, foresee
+from canary.cli.gathering import Files, kinds_named
+from canary.cli.images import pictured
+from canary.cli.manifests import Document, Unreadable, documents, texts
+from canary.cli.program import called
+from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import BrokenCanary
+from canary.controller.queries import Stores
+from canary.controller.reading import CanaryReader
+from canary.errors import InvalidSpec, NotFound
+from canary.views.blocks import Styled
+from canary.views.outlook import shown
+
+_HELP = """
+Show what a run would be: its steps and their earliest times, who is asked, what is called and what
+is written. Each query is asked once, and its answer shown; what is missing in the cluster, and the
+rights that you may need, are named.
+
+Reads the Canary of the cluster, or with -f those of files, and changes nothing. Exit codes: 0 it
+can be acted on, 3 it cannot.
+"""
+_EXAMPLES = """\b
+Examples:
+  tidegate plan shop
+  tidegate plan shop --image app=registry.example/shop:6.1
+  tidegate plan -f canary.yaml -n shop
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A Canary to be planned for, with what the files hold beside it."""
+
+    place: Place
+    manifest: Manifest
+    target: Manifest | None = None
+    files: Files
+
+
+@click.command(help=_HELP, epilog=_EXAMPLES)
+@click.argument("name", metavar="[CANARY]", required=False)
+@click.option(
+    "-f", "--filename", "names", multiple=True, metavar="FILE", help="Plan for Canaries in files."
+)
+@click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
+@click.option(
+    "--api-group",
+    type=click.Choice([GROUP, PEER_GROUP]),
+    default=GROUP,
+    show_default=True,
+    help="The API group of the Canary.",
+)
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="[CONTAINER=]IMAGE",
+    help="An image that the release would have; may be repeated.",
+)
+@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@click.option(
+    "--metrics-server",
+    default="http://prometheus:9090",
+    show_default=True,
+    envvar="TIDEGATE_METRICS_SERVER",
+    help="The store of metrics that name none.",
+)
+@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
+@with_plugins
+@reaching_a_cluster
+def plan(
+    name: str | None,
+    names: tuple[str, ...],
+    *,
+    namespace: str | None,
+    api_group: str,
+    images: tuple[str, ...],
+    router: str,
+    metrics_server: str,
+    form: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Show what a run would be."""
+    if name is None and not names:
+        raise click.UsageError("name a Canary, or files with -f")
+    within, name = named_canary(name, namespace) if name is not None else (namespace, None)
+    read = tuple(_documents(names))
+    foreseen: list[Foreseen] = []
+
+    async def work(cluster: Cluster) -> None:
+        space = within or cluster.credentials.namespace
+        if names:
+            asked = tuple(_in_files(read, space, name))
+        else:
+            place = Place(namespace=space, name=name or "", group=api_group)
+            manifest = await read_canary(cluster, place)
+            asked = (_Question(place=place, manifest=manifest, files=Files(())),)
+        for each in asked:
+            record = CanaryReader(router).read(each.manifest)
+            if isinstance(record, BrokenCanary):
+                raise InvalidSpec(record.problems)
+            foreseen.append(
+                await foresee(
+                    cluster,
+                    each.place,
+                    record,
+                    stores=Stores(address=metrics_server),
+                    default_router=router,
+                    templates=_templates(each),
+                    target=each.target,
+                )
+            )
+
+    connected(kubeconfig, context, work)
+    _show(foreseen, images, form)
+    if problems := sum(len(each.problems) for each in foreseen):
+        raise AnsweredNo(f"{number_of('problem', problems)}: it could not be acted on")
+
+
+def _documents(names: Iterable[str]) -> Iterator[Document]:
+    for file in texts(names):
+        for each in documents(file, "plan", kinds_named()):
+            if isinstance(each, Unreadable):
+                raise Failed(f"{each.file}:{each.line}: {each.message}")
+            yield each
+
+
+def _in_files(read: tuple[Document, ...], namespace: str, name: str | None) -> Iterator[_Question]:
+    """Give the Canaries of files, or the one that is named.
+
+    Raises:
+        Failed: there is none.
+    """
+    within = tuple(each.within(namespace) for each in read)
+    files = Files(within)
+    found = [
+        each for each in within if each.ours and each.kind == "Canary" and name in {None, each.name}
+    ]
+    if not found:
+        raise Failed(f"no Canary{f' {name}' if name else ''} is in the files")
+    for each in found:
+        spec = part(each.obj, "spec")
+        target = part(spec, "targetRef")
+        there = files.find(text(target, "kind"), each.namespace, text(target, "name"))
+        yield _Question(
+            place=Place(namespace=each.namespace, name=each.name, group=each.group),
+            manifest=each.obj,
+            target=there.obj if there else None,
+            files=files,
+        )
+
+
+def _templates(question: _Question) -> dict[tuple[str, str], MetricTemplate]:
+    """Give the templates of the files, by namespace and name."""
+    found = {}
+    for each in question.files.of_kind("MetricTemplate", question.place.namespace):
+        with suppress(NotFound):
+            template = question.files.metric_template(each.group, each.namespace, each.name)
+            found[each.namespace, each.name] = template
+    return found
+
+
+def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -> None:
+    screen = Screen()
+    if form:
+        screen.lines(as_json({"plans": [_document(each, images) for each in foreseen]}))
+        return
+    for each in foreseen:
+        spec = each.record.canary.spec.target_ref
+        screen.line(
+            Styled(str(each.place), "bold"),
+            f"  {spec.kind.lower()}/{spec.name}  {each.record.provider}",
+        )
+        screen.lines(pictured(each.target, images))
+        screen.show(shown(each.run))
+        screen.line(f"writes {_written(each.writes)}")
+        screen.lines(f"asked now: {answer}" for answer in each.answers)
+        for warning in each.record.warnings:
+            screen.line(Styled(f"warning: {warning}", "yellow"))
+        for right in each.missing:
+            screen.line(Styled(f"you have no right to {right}", "yellow"))
+        for problem in each.problems:
+            screen.line(Styled(f"problem: {problem}", "red"))
+        if not each.problems:
+            where = f"{each.place.name} -n {each.place.namespace}"
+            Screen.aside().line(
+                f"Nothing stands in the way; next: release, then {called()} wait {where}"
+            )
+
+
+def _written(keys: Iterable[ObjectKey]) -> str:
+    """Name objects, those of a kind together."""
+    by_kind: dict[str, list[str]] = {}
+    for key in keys:
+        by_kind.setdefault(key.kind.kind, []).append(key.name)
+    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in by_kind.items())
+
+
+def _document(each: Foreseen, images: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "canary": str(each.place),
+        "changes": list(pictured(each.target, images)),
+        "gates": list(each.run.gates),
+        "steps": [
+            {
+                "name": step.name,
+                "traffic": step.traffic,
+                "pods": step.pods,
+                "earliestSeconds": step.earliest.total_seconds(),
+                "gates": list(step.gates),
+            }
+            for step in each.run.steps
+        ],
+        "judged": each.run.judged,
+        "hooks": list(each.run.hooks),
+        "writes": [f"{key.kind.kind}/{key.name}" for key in each.writes],
+        "answers": list(each.answers),
+        "warnings": [str(warning) for warning in each.record.warnings],
+        "missingRights": list(each.missing),
+        "problems": [str(problem) for problem in each.problems],
+    }

@@ -1,0 +1,172 @@
+"""`tidegate plan`: what a run would be, of the cluster's Canary or of those in files."""
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from canary.api.kinds import DEPLOYMENT
+from canary.api.meta import GROUP
+from canary.cli.images import pictured
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import canary_kind
+from tests.api.examples import a_template, patched
+from tests.cli.conftest import CANARY
+from tests.cli.running import tidegate
+from tests.controller.test_controller import sample
+from tests.receiver import receiving
+
+CONTAINERS = [{"name": "app", "image": "shop:1"}, {"name": "proxy", "image": "proxy:1"}]
+DEPLOYED: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "podinfo", "namespace": "default"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "podinfo"}},
+        "template": {
+            "metadata": {"labels": {"app": "podinfo"}},
+            "spec": {"containers": CONTAINERS},
+        },
+    },
+}
+BLUE_GREEN = {
+    "provider": "kubernetes",
+    "analysis/stepWeight": None,
+    "analysis/iterations": 2,
+    "analysis/metrics": [
+        {"name": "orders", "query": "sum(orders)", "thresholdRange": {"max": 500}},
+    ],
+}
+
+
+def changed(changes: Mapping[str, object]) -> dict[str, Any]:
+    return patched(deepcopy(CANARY), changes)
+
+
+async def planned(kubeconfig: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    code, output = await tidegate("plan", *arguments, "--kubeconfig", str(kubeconfig), "-o", "json")
+    (plan,) = json.loads(output.splitlines()[0])["plans"]
+    return code, plan
+
+
+async def test_a_sound_canary_is_planned_with_its_steps_objects_and_answers(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    await cluster.merge_patch(
+        canary_kind(GROUP), "default", "podinfo", {"spec": changed(BLUE_GREEN)["spec"]}
+    )
+    async with receiving() as store:
+        store.answers(sample(412))
+        code, plan = await planned(kubeconfig, "podinfo", "--metrics-server", store.url)
+    assert (code, plan["problems"]) == (0, [])
+    assert [(each["name"], each["earliestSeconds"]) for each in plan["steps"]] == [
+        ("1", 0),
+        ("2", 120),
+        ("promotion", 180),
+    ]
+    assert plan["writes"] == [
+        "Deployment/podinfo-primary",
+        "Service/podinfo",
+        "Service/podinfo-primary",
+        "Service/podinfo-canary",
+    ]
+    assert plan["answers"] == ["orders: 412 (passes with value ≤ 500)"]
+    assert plan["missingRights"] == []
+
+
+async def test_everything_that_is_missing_is_a_problem(cluster: Cluster, kubeconfig: Path) -> None:
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert code == 3
+    assert plan["problems"] == [
+        *(
+            f"spec.provider: 'istio': the cluster does not serve {kind}.networking.istio.io; "
+            "install it"
+            for kind in ("virtualservices", "destinationrules")
+        ),
+        "spec.targetRef.name: 'podinfo': Deployment default/podinfo does not exist; create it",
+        (
+            "spec.analysis.metrics[1]: 'orders': orders cannot be queried: MetricTemplate "
+            "default/orders does not exist"
+        ),
+    ]
+    assert plan["answers"][0].startswith("request-success-rate: no answer to this machine: ")
+
+
+async def test_files_are_planned_beside_what_the_cluster_has(
+    cluster: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    metrics = [{"name": "x", "templateRef": {"name": "errors"}, "thresholdRange": {"max": 1}}]
+    alerts = [{"name": "chat", "providerRef": {"name": "nowhere"}}]
+    canary = changed(BLUE_GREEN | {"analysis/metrics": metrics, "analysis/alerts": alerts})
+    canary["metadata"] = {"name": "podinfo"}
+    path = tmp_path / "all.yaml"
+    async with receiving() as store:
+        store.answers(sample(0.5))
+        provider = {"type": "prometheus", "address": store.url}
+        template = patched(a_template(), {"provider": provider})
+        template["metadata"] = {"name": "errors"}
+        deployed = deepcopy(DEPLOYED) | {"metadata": {"name": "podinfo"}}
+        path.write_text(yaml.safe_dump_all([canary, template, deployed]))
+        code, plan = await planned(kubeconfig, "-f", str(path), "--image", "app=shop:2")
+    assert (code, plan["changes"]) == (3, ["image app: shop:1 → shop:2"])
+    assert plan["answers"] == ["x: 0.5 (passes with value ≤ 1)"]
+    assert plan["problems"] == [
+        (
+            "spec.analysis.alerts[0].providerRef: 'default/nowhere': there is no such AlertProvider; "
+            "create it, or name another"
+        )
+    ]
+    code, output = await tidegate("plan", "other", "-f", str(path), "--kubeconfig", str(kubeconfig))
+    assert (code, output) == (1, "Error: no Canary other is in the files\n")
+
+
+async def test_people_read_the_plan_as_a_table(cluster: Cluster, kubeconfig: Path) -> None:
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    await cluster.merge_patch(
+        canary_kind(GROUP), "default", "podinfo", {"spec": changed(BLUE_GREEN)["spec"]}
+    )
+    async with receiving() as store:
+        store.answers(sample(412))
+        options = ("--metrics-server", store.url, "--kubeconfig", str(kubeconfig))
+        code, output = await tidegate("plan", "podinfo", *options)
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    assert code == 0
+    assert lines == [
+        "default/podinfo deployment/podinfo kubernetes",
+        "STEP TRAFFIC EARLIEST ASKED BEFORE",
+        "1 none 0s –",
+        "2 100 % 2m –",
+        "promotion – 3m –",
+        "judged every 1m: orders; a failed check rolls back",
+        "writes Deployment podinfo-primary; Service podinfo, podinfo-primary, podinfo-canary",
+        "asked now: orders: 412 (passes with value ≤ 500)",
+        "Nothing stands in the way; next: release, then tidegate wait podinfo -n default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ((), []),
+        (("app=shop:2",), ["image app: shop:1 → shop:2"]),
+        (("app=shop:1",), ["no run would begin: the target has this image already"]),
+    ],
+)
+def test_the_images_of_a_release_are_shown_beside_those_of_the_target(asked, says):
+    assert list(pictured(DEPLOYED, asked)) == says
+
+
+async def test_who_names_nothing_or_no_container_is_told(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    assert (await tidegate("plan"))[0] == 2
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    code, output = await tidegate(
+        "plan", "podinfo", "--image", "shop:2", "--kubeconfig", str(kubeconfig)
+    )
+    assert (code, "name one of the target's containers: app, proxy" in output) == (2, True)
