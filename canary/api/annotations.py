@@ -39,6 +39,8 @@ STEP = f"{PREFIX}step"
 #: What of an own object is tidegate's, as JSON: the keys of its labels and annotations, its ports.
 #: What is in there and no longer wanted is taken away; everything else belongs to others.
 WRITTEN = f"{PREFIX}written"
+#: On a route of the Gateway API: `Any` where one of its parents is enough.
+ACCEPTANCE = f"{PREFIX}acceptance"
 #: The spec that an adopted object had, as JSON.
 ORIGINAL = f"{PREFIX}original-configuration"
 #: The same, left by the peer that had adopted the object before.

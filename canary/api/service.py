@@ -51,6 +51,13 @@ class TrafficDistribution(StrEnum):
     PREFER_SAME_NODE = "PreferSameNode"
 
 
+class Acceptance(StrEnum):
+    """How many of a route's parents must accept it."""
+
+    ALL = "All"
+    ANY = "Any"
+
+
 class GitOps(StrEnum):
     """What GitOps tools may do with objects that are adopted."""
 
@@ -127,6 +134,11 @@ class Service(ApiModel):
         default=(),
         max_length=32,
         description="Gateways, or Services inside a mesh, that the HTTPRoute attaches to.",
+    )
+    acceptance: Acceptance | None = Field(
+        default=None,
+        description="How many of gatewayRefs must accept the route before its traffic counts: `All` "
+        "(when left out) or `Any` (Gateway API).",
     )
     hosts: tuple[Host, ...] = Field(
         default=(), max_length=_ENTRIES, description="Host names that the route answers to."

@@ -122,7 +122,11 @@ class Observer:
             refusal=self._store.refusal(record),
             problems=record.problems,
             unguided=record.unguided,
-            warnings=(*record.warnings, *_ungrouped(record, target)),
+            warnings=(
+                *record.warnings,
+                *self._store.left_out(record),
+                *_ungrouped(record, target),
+            ),
             restored=record.deleting and not obstacle and self._renderer.restored(record, target),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,

@@ -14,7 +14,7 @@ from canary.controller.pods import MemberRecord, PodRecord
 from canary.controller.records import Packed, WorkloadReader, WorkloadRecord
 from canary.core.facts import Trouble
 from canary.core.traffic import Seen
-from canary.errors import Problem
+from canary.errors import Problem, SpecWarning
 from canary.objects.ownership import CanaryOwner
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
@@ -139,9 +139,17 @@ class Store:
         if record.router is None:
             return ()
         required = record.router.required_fields(record.canary)
-        return tuple(
-            [each.problem for each in required if await self._schemas.lacks(each.kind, each.path)]
-        )
+        lacking = [
+            each.problem for each in required if await self._schemas.lacks(each.kind, each.path)
+        ]
+        return tuple(each for each in lacking if isinstance(each, Problem))
+
+    def left_out(self, record: CanaryRecord) -> tuple[SpecWarning, ...]:
+        """Name what a Canary asks of its route that the router leaves out for the installed CRDs."""
+        missing = self.missing(record)
+        required = record.router.required_fields(record.canary) if missing and record.router else ()
+        warnings = (each.problem for each in required if each.path in missing)
+        return tuple(each for each in warnings if isinstance(each, SpecWarning))
 
     def routed(self, record: CanaryRecord) -> Seen | None:
         """Read what the routes of a Canary do now."""

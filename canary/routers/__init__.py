@@ -53,8 +53,8 @@ class RequiredField:
     kind: Kind
     path: tuple[str, ...]
     """Its place in an object, lists left out: `("spec", "rules", "timeouts")`."""
-    problem: Problem
-    """What to say of a CRD without it."""
+    problem: Problem | SpecWarning
+    """What to say of a CRD without it; where that is a warning, the router leaves the field out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "contour": "canary.routers.contour:ContourRouter",
         "emissary": "canary.routers.emissary:EmissaryRouter",
         "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",
+        "gatewayapi-grpc": "canary.routers.grpcroute:GrpcRouter",
         "gatewayapi-tcp": "canary.routers.streamroutes:TcpRouter",
         "gatewayapi-tls": "canary.routers.streamroutes:TlsRouter",
         "gloo": "canary.routers.gloo:GlooRouter",

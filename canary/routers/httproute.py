@@ -1,13 +1,11 @@
-"""The parts of an HTTPRoute's rule: conditions, filters and time limits, and what they can't say.
+"""The parts of an HTTPRoute's rule: conditions and filters, and what they can't say.
 
 Every default of the API is written out.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
-from analysis.durations import format_duration, parse_duration
+from analysis.durations import parse_duration
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.service import Service
@@ -22,9 +20,10 @@ from canary.api.traffic import (
 )
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
+from canary.routers.abilities import WAYS, Abilities, ignored, way
 from canary.routers.condition_problems import cookie_problems, path_problems
 from canary.routers.httproute_limits import limit_problems
+from canary.routers.httproute_retries import retry_warnings, timeout_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 
 ABILITIES = Abilities(
@@ -34,8 +33,10 @@ ABILITIES = Abilities(
             "backend_timeout",
             "gateway_refs",
             "hosts",
+            "acceptance",
             "match",
             "rewrite",
+            "retries",
             "headers",
             "mirror",
             "cors_policy",
@@ -53,8 +54,6 @@ ABILITIES = Abilities(
 )
 #: The filter that copies requests.
 MIRROR = "RequestMirror"
-#: A duration as the API takes it (GEP-2257).
-_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 #: The seconds that the API gives a CORS filter without maxAge.
 _DEFAULT_MAX_AGE = 5
 
@@ -68,9 +67,9 @@ def http_match(match: HttpMatch) -> Manifest:
     if match.method:
         written["method"] = match.method.exact
     if match.headers:
-        written["headers"] = _named(match.headers)
+        written["headers"] = named_conditions(match.headers)
     if match.query_params:
-        written["queryParams"] = _named(match.query_params)
+        written["queryParams"] = named_conditions(match.query_params)
     return written
 
 
@@ -90,7 +89,7 @@ def _expression(match: StringMatch) -> str:
     return text if how == "regex" else f"^{pattern(match)}$"
 
 
-def _named(conditions: dict[str, StringMatch]) -> list[Manifest]:
+def named_conditions(conditions: dict[str, StringMatch]) -> list[Manifest]:
     """Write conditions by name, in the order of the names."""
     return [
         {
@@ -187,37 +186,18 @@ def _origins(policy: CorsPolicy) -> tuple[str, ...]:
     return (*policy.allow_origin, *(origin for origin in exact if origin is not None))
 
 
-# ----------------------------------------------------------------------------------- time limits
-
-
-def timeouts(service: Service) -> Manifest:
-    """Write the time limits of a request and of one call to a pod."""
-    limits = (("request", service.timeout), ("backendRequest", service.backend_timeout))
-    return {name: _duration(text) for name, text in limits if text}
-
-
-def _duration(text: str) -> str:
-    """Write a Go duration as the API takes it, to the millisecond; 0 means none."""
-    if _DURATION.fullmatch(text):
-        return text
-    seconds = parse_duration(text)
-    rest = max(round(seconds * 1000), 1 if seconds else 0)
-    return format_duration(timedelta(milliseconds=rest))
-
-
 # -------------------------------------------------------------------------------------- problems
 
 
-def route_problems(canary: Canary, router: str) -> Iterator[Problem]:
-    """Name everything that a Canary asks of an HTTPRoute and that it cannot say."""
-    yield from refused(canary, router, ABILITIES)
+def route_problems(canary: Canary) -> Iterator[Problem]:
+    """Name everything that a Canary asks of a route and that it cannot say, field by field."""
     yield from match_problems(canary)
     yield from path_problems(canary)
     yield from cookie_problems(canary)
     yield from limit_problems(canary)
     yield from _mirror_problems(canary)
     yield from _rewrite_problems(canary)
-    yield from _timeout_problems(canary.spec.service)
+    yield from timeout_problems(canary.spec.service)
 
 
 def _mirror_problems(canary: Canary) -> Iterator[Problem]:
@@ -252,21 +232,10 @@ def _rewrite_problems(canary: Canary) -> Iterator[Problem]:
             return
 
 
-def _timeout_problems(service: Service) -> Iterator[Problem]:
-    if not service.timeout or not service.backend_timeout:
-        return
-    limit = parse_duration(service.timeout)
-    if limit and parse_duration(service.backend_timeout) > limit:
-        yield Problem(
-            "spec.service.backendTimeout",
-            service.backend_timeout,
-            f"write at most {service.timeout}, the timeout of the whole request",
-        )
-
-
 def route_warnings(canary: Canary, router: str) -> Iterator[SpecWarning]:
     """Name what a Canary asks of an HTTPRoute that it cannot say, and that does no harm."""
     yield from ignored(canary, router, ABILITIES)
+    yield from retry_warnings(canary.spec.service)
     policy = canary.spec.service.cors_policy
     for index, origin in enumerate(policy.allow_origins if policy else ()):
         if origin.exact is None:

@@ -28,7 +28,7 @@ def _pair_problems(canary: Canary) -> Iterator[Problem]:
                 place,
                 Description(f"a list of {len(analysis)}"),
                 f"write fewer conditions: with the {len(service)} of spec.service.match they make "
-                f"{pairs} pairs, and a rule of an HTTPRoute has at most {_MATCHES} conditions",
+                f"{pairs} pairs, and a rule of a route has at most {_MATCHES} conditions",
             )
 
 
@@ -47,5 +47,5 @@ def _affinity_problems(canary: Canary) -> Iterator[Problem]:
             "spec.analysis.sessionAffinity",
             shown(affinity),
             "remove it, or write fewer conditions in match: each is repeated for every cookie, "
-            f"and an HTTPRoute has at most {2 * _MATCHES} conditions",
+            f"and a route has at most {2 * _MATCHES} conditions",
         )

@@ -8,18 +8,18 @@ from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
-from canary.api.raw import items, part, text
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
 from canary.routers import ClusterState, Objects, RequiredField, router_for
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.defaults import RouterDefaults
+from canary.routers.heeded import heeded
 
 #: Kong gives each pod a share of its side's weight as a whole number, and takes 65,535 at most.
 _FINER = 100
 #: What an HTTPRoute can say and Kong does not do.
-_BEYOND = frozenset({"timeout", "cors_policy", "mirror"})
+_BEYOND = frozenset({"timeout", "retries", "cors_policy", "mirror"})
 
 
 class KongRouter(RouterDefaults):
@@ -54,7 +54,7 @@ class KongRouter(RouterDefaults):
 
     def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
         """Name what not every release of the API has, of what Kong does."""
-        return self._routes.required_fields(_within(canary))
+        return self._routes.required_fields(heeded(canary, self.abilities(canary)))
 
     def objects(self, canary: Canary) -> Objects:
         """Name the HTTPRoute."""
@@ -65,7 +65,9 @@ class KongRouter(RouterDefaults):
     ) -> tuple[Render, ...] | Lacking:
         """Give the HTTPRoute with finer weights, and without copies or cookies."""
         wanted = self._routes.render(
-            _within(canary), cluster, Traffic(weight=traffic.weight, match=traffic.match)
+            heeded(canary, self.abilities(canary)),
+            cluster,
+            Traffic(weight=traffic.weight, match=traffic.match),
         )
         return (
             wanted
@@ -83,23 +85,7 @@ class KongRouter(RouterDefaults):
 
     def refusal(self, manifest: Manifest) -> str:
         """Say who rejects the HTTPRoute, or that Kong's proxies have not taken it."""
-        generation = part(manifest.get("metadata"), "generation")
-        taken = (
-            f"{text(parent, 'controllerName')} reports Programmed=False: {text(said, 'message')}"
-            for parent in items(part(manifest.get("status"), "parents"))
-            for said in items(part(parent, "conditions"))
-            if (text(said, "type"), text(said, "status")) == ("Programmed", "False")
-            and part(said, "observedGeneration") == generation
-            # Kong says so too of one that it has not come to yet.
-            and text(said, "reason") not in {"Pending", "Unknown"}
-        )
-        return "; ".join(filter(None, (self._routes.refusal(manifest), *taken)))
-
-
-def _within(canary: Canary) -> Canary:
-    """Leave out what Kong does not do."""
-    service = canary.spec.service.but(timeout=None, cors_policy=None, mirror=())
-    return canary.but(spec=canary.spec.but(service=service))
+        return self._routes.refusal(manifest)
 
 
 def _finer(manifest: Manifest) -> Manifest:

@@ -6,9 +6,16 @@ https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeparentstatus
 from collections.abc import Iterator
 from typing import Any
 
+from canary.api.annotations import ACCEPTANCE
+from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.raw import items, part, text
+from canary.api.rules import GATEWAY_API_HAS_PARENT
+from canary.api.service import Acceptance
 from canary.api.traffic import ParentReference
+from canary.errors import Problem
+from canary.objects.places import Path
+from canary.objects.render import annotations, fields
 
 #: The statuses that reject a route, by condition. With PartiallyInvalid some of its rules are left
 #: out, or an earlier state of it is kept; Programmed is False where no proxy took it.
@@ -18,22 +25,49 @@ _REJECTS = {
     "Programmed": "False",
     "ResolvedRefs": "False",
 }
-#: The reason of a condition that nothing was found out about yet.
-_NOT_YET = "Pending"
+#: The reasons of a condition that nothing was found out about yet.
+_NOT_YET = {"Pending", "Unknown"}
+_Parent = tuple[Any, ...]
+OWNED: tuple[Path, ...] = (
+    *fields("parentRefs", "hostnames", "rules"),
+    *annotations(ACCEPTANCE),
+)
+"""The places of a route that are tidegate's."""
 #: What tells the parents of a route apart; the rest may be left out, or filled in.
 _PARENT = ("kind", "name", "sectionName", "port")
+
+
+def acceptance(canary: Canary) -> dict[str, str]:
+    """Write onto a route that one parent is enough, for those who read its status."""
+    any_ = canary.spec.service.acceptance is Acceptance.ANY
+    return {ACCEPTANCE: Acceptance.ANY} if any_ else {}
+
+
+def parent_problems(canary: Canary) -> Iterator[Problem]:
+    """Tell of a route without a parent."""
+    if not canary.spec.service.gateway_refs:
+        yield Problem("spec.service.gatewayRefs", None, GATEWAY_API_HAS_PARENT.remedy)
 
 
 def refusal(manifest: Manifest) -> str:
     """Say who rejects a route and why; empty where none does, or none has read it yet.
 
-    What was said of an earlier generation, or of a former parent, does not count.
+    What was said of an earlier generation, or of a former parent, does not count. Where one parent
+    is enough, a route is rejected that all of them reject.
     """
-    return "; ".join(dict.fromkeys(_refusals(manifest)))
+    parents = tuple(
+        dict.fromkeys(_parent(each) for each in items(part(manifest.get("spec"), "parentRefs")))
+    )
+    refusals = tuple(_refusals(manifest, parents))
+    given = part(manifest.get("metadata"), "annotations")
+    enough = text(given, ACCEPTANCE) == Acceptance.ANY
+    if enough and len({parent for parent, _ in refusals}) < len(parents):
+        return ""
+    return "; ".join(dict.fromkeys(said for _, said in refusals))
 
 
-def _refusals(manifest: Manifest) -> Iterator[str]:
-    parents = [_parent(each) for each in items(part(manifest.get("spec"), "parentRefs"))]
+def _refusals(manifest: Manifest, parents: tuple[_Parent, ...]) -> Iterator[tuple[_Parent, str]]:
+    """Go through what rejects a route: the parent, and its controller's words."""
     generation = part(manifest.get("metadata"), "generation")
     for said in items(part(manifest.get("status"), "parents")):
         parent = part(said, "parentRef")
@@ -42,15 +76,15 @@ def _refusals(manifest: Manifest) -> Iterator[str]:
         for condition in items(part(said, "conditions")):
             name, status, reason = (text(condition, each) for each in ("type", "status", "reason"))
             current = part(condition, "observedGeneration") in {generation, None}
-            if status and _REJECTS.get(name) == status and reason != _NOT_YET and current:
-                yield (
+            if status and _REJECTS.get(name) == status and reason not in _NOT_YET and current:
+                says = (
                     f"{text(said, 'controllerName')} reports {name}={status} for parent "
-                    f"{text(parent, 'name')}: {reason}: "
-                    f"{text(condition, 'message')}"
+                    f"{text(parent, 'name')}: {reason}: {text(condition, 'message')}"
                 )
+                yield _parent(parent), says
 
 
-def _parent(reference: object) -> tuple[Any, ...]:
+def _parent(reference: object) -> _Parent:
     return tuple(part(reference, name) for name in _PARENT)
 
 

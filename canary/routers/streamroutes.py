@@ -4,20 +4,24 @@ https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
-from canary.api.rules import GATEWAY_API_HAS_PARENT
 from canary.api.shown import shown
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
 from canary.objects.places import Path
-from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities, refused
-from canary.routers.parents import parent_reference, refusal
+from canary.routers.parents import (
+    OWNED,
+    acceptance,
+    parent_problems,
+    parent_reference,
+    refusal,
+)
 from canary.routers.shares import entries, sides, weight_of
 from canary.routers.single import SingleObjectRouter
 
@@ -30,7 +34,7 @@ class StreamRouter(SingleObjectRouter):
     """Split connections by the weights of a route's backends."""
 
     name: ClassVar[str]
-    owns: ClassVar[tuple[Path, ...]] = fields("parentRefs", "hostnames", "rules")
+    owns: ClassVar[tuple[Path, ...]] = OWNED
 
     @abstractmethod
     def hosts(self, canary: Canary) -> Manifest:
@@ -38,9 +42,12 @@ class StreamRouter(SingleObjectRouter):
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of the route and that it cannot say."""
-        missing = (Problem("spec.service.gatewayRefs", None, GATEWAY_API_HAS_PARENT.remedy),)
         given = refused(canary, self.name, self.abilities(canary))
-        return (*(() if canary.spec.service.gateway_refs else missing), *given)
+        return (*parent_problems(canary), *given)
+
+    def annotations(self, canary: Canary) -> Mapping[str, str]:
+        """Say how many of the parents must accept the route."""
+        return acceptance(canary)
 
     def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the parents, the host names and the one rule that such a route has."""
@@ -83,7 +90,7 @@ class TcpRouter(StreamRouter):
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""
-        return Abilities(service=frozenset({"gateway_refs"}))
+        return Abilities(service=frozenset({"gateway_refs", "acceptance"}))
 
     def hosts(self, _canary: Canary) -> Manifest:
         """Give nothing: a TCP connection names no host."""
@@ -102,7 +109,7 @@ class TlsRouter(StreamRouter):
 
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights, for some hosts."""
-        return Abilities(service=frozenset({"gateway_refs", "hosts"}))
+        return Abilities(service=frozenset({"gateway_refs", "hosts", "acceptance"}))
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of the route and that it cannot say, and missing hosts."""

@@ -208,6 +208,14 @@ SERIES = {
         buckets="http_request_duration_seconds_bucket",
         milliseconds=1000,
     ),
+    "gatewayapi-grpc": Series(
+        canary='kubernetes_namespace="test",kubernetes_pod_name="app-6d4f8b9c7d-x2x9z"',
+        primary='kubernetes_namespace="test",kubernetes_pod_name="app-primary-6d4f8b9c7d-x2x9z"',
+        status=("grpc_code", "OK", "Unavailable"),
+        counter="grpc_server_handled_total",
+        buckets="grpc_server_handling_seconds_bucket",
+        milliseconds=1000,
+    ),
     "nginx": ingress_nginx(
         canary='namespace="test",ingress="web",service="front",canary="test-front-canary-80"',
         primary='namespace="test",ingress="web",service="front",canary=""',

@@ -84,13 +84,13 @@ ACCEPTED = {
         {"provider": "smi:v1alpha2", "service/timeout": "15s"},
         "spec.service.timeout: '15s': smi:v1alpha2 ignores it: the route sets no time limit",
     ),
-    "retries that an HTTPRoute has not": (
+    "retries that a GRPCRoute has not": (
         {
-            "provider": "gatewayapi:v1",
+            "provider": "gatewayapi-grpc",
             "service/gatewayRefs": [{"name": "public"}],
             "service/retries": {"attempts": 3},
         },
-        "spec.service.retries: an object: gatewayapi:v1 ignores it: the route does not retry requests",
+        "spec.service.retries: an object: gatewayapi-grpc ignores it: the route does not retry requests",
     ),
     "what the default router ignores": (
         {"service/backendTimeout": "1s"},

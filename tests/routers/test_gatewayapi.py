@@ -1,13 +1,16 @@
 """What is the Gateway API's own: parents, conditions, filters, durations, and its limits."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from canary.api.annotations import ACCEPTANCE
 from canary.api.kinds import Manifest
-from canary.core.traffic import Seen
+from canary.core.traffic import Seen, Traffic
+from canary.errors import SpecWarning
 from canary.routers.gatewayapi import GatewayApiRouter
-from tests.routers.builders import a_canary, a_cluster, routed, spec_of
+from tests.routers.builders import a_canary, a_cluster, rendered, routed, spec_of
 
 
 def route(percent: int = 10, **spec: Any) -> Manifest:
@@ -69,6 +72,63 @@ def test_paths_are_written_by_type(uri: dict[str, str] | None, path: dict[str, s
 def test_durations_are_written_as_the_api_takes_them(written: str, duration: str) -> None:
     (rule,) = route(service={"timeout": written})["rules"]
     assert rule["timeouts"] == {"request": duration}
+
+
+@pytest.mark.parametrize(
+    ("retries", "written"),
+    [
+        ({"attempts": 3}, {"attempts": 3}),
+        ({"attempts": 0, "retryOn": "5xx"}, None),
+        ({"retryOn": "5xx"}, None),
+        ({"attempts": 2, "retryOn": "connect-failure, refused-stream"}, {"attempts": 2}),
+        (
+            {"attempts": 2, "retryOn": "gateway-error,retriable-4xx,500,strange"},
+            {"attempts": 2, "codes": [409, 500, 502, 503, 504]},
+        ),
+    ],
+)
+def test_retries_are_written_by_status(retries: Manifest, written: Manifest | None) -> None:
+    (rule,) = route(service={"retries": retries})["rules"]
+    assert rule.get("retry") == written
+
+
+@pytest.mark.parametrize(
+    ("service", "timeouts"),
+    [
+        ({}, {"backendRequest": "2s"}),
+        ({"backendTimeout": "1s"}, {"backendRequest": "1s"}),
+        ({"timeout": "5s"}, {"request": "5s", "backendRequest": "2s"}),
+        ({"timeout": "1s"}, {"request": "1s"}),
+        ({"timeout": "0s"}, {"request": "0s", "backendRequest": "2s"}),
+    ],
+)
+def test_the_time_limit_of_an_attempt_is_that_of_a_call(
+    service: Manifest, timeouts: Manifest
+) -> None:
+    asked = {"retries": {"attempts": 3, "perTryTimeout": "2s"}}
+    (rule,) = route(service=asked | service)["rules"]
+    assert rule["timeouts"] == timeouts
+
+
+def test_retries_are_left_out_with_a_warning_where_the_crd_has_none() -> None:
+    canary = a_canary("gatewayapi", service={"retries": {"attempts": 3, "retryOn": "strange"}})
+    router = GatewayApiRouter()
+    (field,) = router.required_fields(canary)
+    assert field.path == ("spec", "rules", "retry")
+    assert isinstance(field.problem, SpecWarning)
+    cluster = replace(a_cluster(router, canary), missing=frozenset({field.path}))
+    (made,) = rendered(router, canary, cluster, Traffic())
+    assert "retry" not in made["spec"]["rules"][0]
+    (warning,) = router.ignored(canary)
+    assert (warning.field, warning.value) == ("spec.service.retries.retryOn", "strange")
+
+
+def test_one_parent_that_is_enough_is_written_onto_the_route_and_taken_back() -> None:
+    canary = a_canary("gatewayapi", service={"acceptance": "Any"})
+    made = routed(canary, 10)
+    assert made[0]["metadata"]["annotations"][ACCEPTANCE] == "Any"
+    (again,) = routed(a_canary("gatewayapi", service={"acceptance": "All"}), 10, made)
+    assert ACCEPTANCE not in again["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,10 @@ def test_what_kong_does_not_do_is_refused_or_ignored_once() -> None:
 @pytest.mark.parametrize(
     ("condition", "says"),
     [
-        ({}, "kong reports Programmed=False: no such plugin"),
+        ({}, "kong reports Programmed=False for parent public: TranslationError: no such plugin"),
         ({"observedGeneration": 2}, ""),
         ({"reason": "Pending"}, ""),
+        ({"reason": "Unknown"}, ""),
         ({"status": "True"}, ""),
     ],
 )
@@ -58,6 +59,11 @@ def test_a_route_that_the_proxies_did_not_take_is_refused(condition: Manifest, s
         "message": "no such plugin",
         "observedGeneration": 3,
     }
-    parents = [{"controllerName": "kong", "conditions": [said | condition]}]
-    route = {"metadata": {"generation": 3}, "spec": {}, "status": {"parents": parents}}
+    parent = {"kind": "Gateway", "name": "public"}
+    parents = [{"parentRef": parent, "controllerName": "kong", "conditions": [said | condition]}]
+    route = {
+        "metadata": {"generation": 3},
+        "spec": {"parentRefs": [parent]},
+        "status": {"parents": parents},
+    }
     assert ROUTER.refusal(route) == says

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from canary.api.annotations import ACCEPTANCE
 from canary.routers.parents import refusal
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
@@ -101,3 +102,13 @@ def test_what_two_say_alike_is_told_once_and_what_they_say_apart_together():
         f"{WORDS}NoMatchingParent: no such listener; {CONTROLLER} reports Accepted=False for "
         "parent podinfo: NoMatchingParent: no hosts in common"
     )
+
+
+def test_where_one_parent_is_enough_a_route_is_refused_that_all_reject() -> None:
+    rejected = a_parent(a_condition()), a_parent(a_condition(), ref=SERVICE)
+    enough = {"annotations": {ACCEPTANCE: "Any"}}
+    for parents, refused in ((rejected, True), (rejected[:1], False)):
+        route = a_route(*parents)
+        assert refusal(route)
+        any_ = route | {"metadata": route["metadata"] | enough}
+        assert bool(refusal(any_)) is refused
