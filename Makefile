@@ -27,7 +27,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) --workers $(WORKERS) -- $(TEST_ARGS)
 
-.PHONY: help demo check embedded control-plane test bench image crds generated lock clean
+.PHONY: help demo check coverage embedded control-plane test bench image crds generated lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,13 +38,16 @@ demo: .venv/.demo ## Watch a good release promoted and a bad one rolled back (DE
 check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two minutes
 	@$(call stages,check)
 
+coverage: .venv/.dev ## The unit tests, traced: they reach every branch of what is pure
+	@$(call stages,coverage)
+
 embedded: .venv/.dev ## Stories in the embedded world, delivery, and what is hard to survive
 	@$(call stages,embedded)
 
 control-plane: .venv/.dev ## Build a real control plane with Istio, once, and prove everything on it
 	@$(call stages,control-plane)
 
-test: .venv/.dev ## Everything: `check`, `embedded`, `control-plane`; ends with where the time went
+test: .venv/.dev ## Everything: `check`, `coverage`, `embedded`, `control-plane`; says where the time went
 	@$(call stages,test)
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)

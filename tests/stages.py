@@ -1,8 +1,8 @@
 """The stages of `make test`: what each runs, and in which order.
 
 `python -m tests.stages GROUP [--workers N] [-- PYTEST ARGUMENTS]` runs the stages of a group, ends
-at the first that fails, with its exit code, and says where the time went. `test` is all groups; it
-builds the control plane at the lowest priority from the start.
+at the first that fails, with its exit code, and says where the time went. `test` is all groups, its
+unit tests traced; it builds the control plane at the lowest priority from the start.
 """
 
 import argparse
@@ -29,6 +29,8 @@ BUILD_LOG = ROOT / ".cache" / "build.log"
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"
+#: What `test` runs while the control plane is built; `coverage` holds what `check` adds to `static`.
+BEFORE_THE_BUILD = ("static", "coverage", "embedded")
 HARD = "tests/hard"
 STORIES, DEMO = "tests/stories", "tests/stories/test_demo.py"
 
@@ -75,18 +77,20 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
         tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
         for config in ("pyproject.toml", "embedded/pyproject.toml")
     )
-    unit = pytest(
-        *("-n", workers, "--dist", "worksteal", *quick),
-        *("--durations=10", "--cov", "--cov-report="),
+    unit = ("-n", workers, "--dist", "worksteal", *quick, "--durations=10")
+    traced = pytest(*unit, "--cov", "--cov-report=")
+    static = (
+        stage("lint", tool("ruff", "check", "."), tool("ruff", "format", "--check", ".")),
+        stage("types", tool("mypy")),
+        stage("import contracts", *contracts),
     )
     stories = pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
     conformance = pytest("tests/conformance")
     return {
-        "check": (
-            stage("lint", tool("ruff", "check", "."), tool("ruff", "format", "--check", ".")),
-            stage("types", tool("mypy")),
-            stage("import contracts", *contracts),
-            stage("unit tests", unit),
+        "static": static,
+        "check": (*static, stage("unit tests", pytest(*unit))),
+        "coverage": (
+            stage("unit tests", traced),
             stage(
                 "coverage of what is pure",
                 tool("coverage", "report", "--fail-under=100"),
@@ -129,7 +133,8 @@ def split_at(words: Sequence[str], mark: str) -> tuple[Sequence[str], Sequence[s
 def main() -> int:
     """Run the stages that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.stages")
-    parser.add_argument("group", choices=("check", "embedded", "control-plane", "test"))
+    choices = ("static", "check", "coverage", "embedded", "control-plane", "test")
+    parser.add_argument("group", choices=choices)
     parser.add_argument("--workers", default="auto", help="processes of the unit tests")
     # argparse takes no positional arguments after an option once it has seen the group.
     own, extra = split_at(sys.argv[1:], "--")
@@ -142,7 +147,8 @@ def main() -> int:
             # A machine that refuses the network says so before an hour has gone by.
             run([network], times)
             with beside(BUILD, BUILD_LOG):
-                run([*stages["check"], *stages["embedded"], *later], times)
+                earlier = [step for name in BEFORE_THE_BUILD for step in stages[name]]
+                run([*earlier, *later], times)
         else:
             run(stages[arguments.group], times)
     except StageFailed as failed:

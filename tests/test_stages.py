@@ -155,6 +155,15 @@ def test_every_test_belongs_to_a_stage():
     assert any(f"-m {stages.APART}" in each for each in marked)
 
 
+def test_what_ci_runs_leaves_no_group_out():
+    known = stages.groups("auto", ())
+    assert {*stages.BEFORE_THE_BUILD, "control-plane", "check"} == known.keys()
+    *static, untraced = commands_of(known["check"])
+    assert static == list(commands_of(known["static"]))
+    traced, _ = commands_of(known["coverage"])
+    assert [each for each in traced if not each.startswith("--cov")] == list(untraced)
+
+
 def test_arguments_reach_every_pytest():
     known = stages.groups("2", ("-k", "some"))
     commands = [each for group in known.values() for each in commands_of(group)]
