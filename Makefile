@@ -69,6 +69,7 @@ lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_A
 	@$(LOCK) pyproject.toml --extra demo --group build -c locks/dev.txt -o locks/demo.txt
 	@$(LOCK) pyproject.toml --extra aws --extra google -c locks/dev.txt -o locks/runtime.txt
 	@$(LOCK) --group build -c locks/dev.txt -o locks/build.txt
+	@$(LOCK) --group browser -o locks/browser.txt $(LOCK_ARGS)
 	@$(LOCK) --group go -o locks/go.txt $(LOCK_ARGS)
 	@$(LOCK) --group pip-oldest -o locks/pip-oldest.txt
 	@$(LOCK) --group pip-newest -o locks/pip-newest.txt $(LOCK_ARGS)

@@ -18,6 +18,7 @@ _COMMANDS = {
     "approve": ("canary.cli.commands", "Open the gate that a Canary waits at."),
     "crds": ("canary.cli.crds", "Print the CustomResourceDefinitions, or write them into folders."),
     "completion": ("canary.cli.completion", "Print the script that completes commands in a shell."),
+    "dashboard": ("canary.cli.dashboard", "Watch Canaries in a browser, and act on them."),
     "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
     "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),

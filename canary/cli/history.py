@@ -1,6 +1,6 @@
 """`tidegate history CANARY`: its past runs."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
@@ -9,9 +9,8 @@ from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
-from canary.views.blocks import Line, Rows
-from canary.views.canary import PastRunView, canary_view
-from canary.views.moments import day, span
+from canary.views.canary import canary_view
+from canary.views.history import run_rows, run_told
 
 _EXAMPLES = """\b
 Examples:
@@ -35,21 +34,6 @@ async def history(cluster: Cluster, place: Place, *, limit: int | None, form: st
     if not runs:
         Screen.aside().line(f"{place} has no past run.")
         return
-    now = datetime.now().astimezone()
-    screen.show(
-        (
-            Rows(
-                header=("BEGAN", "REVISION", "OUTCOME", "TOOK", "IMAGES"),
-                rows=tuple(_row(each, now) for each in runs),
-            ),
-        )
-    )
+    screen.show((run_rows(runs, datetime.now().astimezone()),))
     for each in runs:
-        hands = f" ({', '.join(each.commands)})" if each.commands else ""
-        screen.line(f"{each.revision} {each.outcome}: {each.message}{hands}")
-
-
-def _row(run: PastRunView, now: datetime) -> Line:
-    began = day(run.started_at, now) if run.started_at else "–"
-    took = span(timedelta(seconds=run.duration_seconds))
-    return (began, run.revision, run.outcome, took, run.images or "–")
+        screen.line(run_told(each))

@@ -114,17 +114,25 @@ class Cluster:
         return version, await self._connection.request("GET", path, kind.plural, verb="DISCOVER")
 
     async def pages(
-        self, kind: Kind, namespace: str, *, metadata_only: bool = False, labels: str = ""
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        metadata_only: bool = False,
+        labels: str = "",
+        fields: str = "",
     ) -> AsyncIterator[tuple[list[Manifest], str]]:
         """List objects, a page at a time, with the list's resource version; "" is all namespaces.
 
-        All pages show one moment, which is not before the request. `labels` is a selector.
+        All pages show one moment, which is not before the request. `labels` and `fields` are
+        selectors.
 
         Raises:
             Gone: the list took so long that the server has forgotten its version.
         """
         token = ""
-        selector = {"labelSelector": labels} if labels else {}
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        selector = {name: text for name, text in selectors.items() if text}
         while True:
             query = {"limit": str(self._limits.page_size)} | selector
             page = await self._connection.request(

@@ -65,6 +65,10 @@ class WeightsView(ViewModel):
     """The intended split of traffic, in percent."""
 
     asked: int = Field(description="Percent of the requests that the canary gets.")
+    seen: int | None = Field(
+        description="Percent that it gets now, as far as the status tells; only where a share is "
+        "that of the pods."
+    )
     mirror: int = Field(description="Percent of the primary's requests that are mirrored to it.")
     matched: bool = Field(description="Whether only requests that match are split.")
 
@@ -211,6 +215,7 @@ def canary_view(manifest: Manifest) -> CanaryView:
         ),
         weights=WeightsView(
             asked=status.weights.canary,
+            seen=status.shares.seen if status.shares else None,
             mirror=status.weights.mirror,
             matched=status.weights.matched,
         ),

@@ -1,0 +1,105 @@
+"""`tidegate dashboard`: the Canaries in a browser, on this machine, with one's own rights."""
+
+import asyncio
+import sys
+import webbrowser
+
+import click
+
+from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.ending import Failed
+from canary.cli.screen import Screen
+from canary.cli.who import user_of
+from canary.cluster.cluster import Cluster
+from canary.dashboard.fleet import Fleet
+from canary.dashboard.process import Laptop, on_laptop
+
+_LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 30.0
+_EXAMPLES = """\b
+Examples:
+  tidegate dashboard
+  tidegate dashboard -n shop --port 8099 --no-open
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    help="Only this namespace; all of them when left out. May be repeated.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8099,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes any that is free.",
+)
+@click.option(
+    "--open/--no-open",
+    "opens",
+    default=None,
+    help="Whether to open a browser; on a terminal it is opened when left out.",
+)
+@reaching_a_cluster
+def dashboard(
+    namespaces: tuple[str, ...],
+    port: int,
+    kubeconfig: str | None,
+    context: str | None,
+    *,
+    opens: bool | None,
+) -> None:
+    """Watch Canaries in a browser.
+
+    It listens on this machine alone, and reads with your own rights. The address that it prints
+    lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
+    """
+
+    async def work(cluster: Cluster) -> None:
+        user = await user_of(cluster)
+        async with on_laptop(cluster, user=user, namespaces=namespaces, port=port) as laptop:
+            await _listed(laptop.fleet)
+            await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
+
+    connected(kubeconfig, context, work)
+
+
+async def _listed(fleet: Fleet) -> None:
+    """Wait until the Canaries are listed, or for so long that the page itself can say why not.
+
+    Raises:
+        Failed: they may not be read.
+    """
+    waited = 0.0
+    while not fleet.synced and waited < _PATIENCE_SECONDS:
+        if fleet.forbidden:
+            raise Failed(f"{fleet.forbidden}; name a namespace that you may read with --namespace")
+        await asyncio.sleep(_LOOK_SECONDS)
+        waited += _LOOK_SECONDS
+
+
+async def _invite(laptop: Laptop, *, opens: bool) -> None:
+    """Print an address, and a new one for each Enter, until Ctrl-C."""
+    again = asyncio.Event()
+    again.set()
+    if sys.stdin.isatty():
+        asyncio.get_running_loop().add_reader(sys.stdin, _entered, again)
+    while True:
+        await again.wait()
+        again.clear()
+        address = laptop.invitation()
+        Screen().line(address)
+        if opens:
+            await asyncio.to_thread(webbrowser.open, address)
+            opens = False
+
+
+def _entered(again: asyncio.Event) -> None:
+    if sys.stdin.readline():
+        again.set()
+    else:
+        asyncio.get_running_loop().remove_reader(sys.stdin)

@@ -1,0 +1,65 @@
+"""The dashboard as a process: it follows the Canaries, and serves them while it is open."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+from canary.cluster.cluster import Cluster
+from canary.dashboard.doors import LaptopDoor
+from canary.dashboard.fleet import Fleet
+from canary.dashboard.pages import Renderer
+from canary.dashboard.server import application, serving
+from canary.dashboard.sessions import OneTimeKey, Sessions
+from canary.dashboard.site import Site
+from canary.dashboard.viewers import Viewer
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laptop:
+    """A dashboard on the machine of the person who looks."""
+
+    address: str
+    key: OneTimeKey
+    fleet: Fleet
+
+    def invitation(self) -> str:
+        """Give an address that lets one browser in, once, within a minute."""
+        return f"{self.address}/?key={self.key.make()}"
+
+
+@asynccontextmanager
+async def on_laptop(
+    cluster: Cluster,
+    *,
+    user: str,
+    namespaces: Sequence[str] = (),
+    port: int = 0,
+    read_only: bool = False,
+) -> AsyncIterator[Laptop]:
+    """Serve on loopback, with the rights of the cluster's own credentials.
+
+    Raises:
+        CanaryError: the port can't be listened on.
+    """
+    sessions, key = Sessions(monotonic), OneTimeKey(monotonic)
+    door = LaptopDoor(sessions, Viewer(cluster=cluster, user=user), key)
+    async with Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet:
+        site = Site(
+            fleet=fleet,
+            sessions=sessions,
+            renderer=Renderer(""),
+            clock=_now,
+            cluster_name=cluster.credentials.context or cluster.credentials.server,
+            read_only=read_only,
+        )
+        async with serving(application(site, door), host=LOOPBACK, port=port) as (host, found):
+            door.listens_at(host, found)
+            yield Laptop(address=f"http://{host}:{found}", key=key, fleet=fleet)
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()

@@ -1,0 +1,212 @@
+"""The pages that can be read, their streams, and the same for programs."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from canary.dashboard.happened import events_context
+from canary.dashboard.kept import KeptCanary
+from canary.dashboard.pages import STATIC
+from canary.dashboard.parts import (
+    CANARY_PARTS,
+    EVENTS_PARTS,
+    FLEET_PARTS,
+    GATES_PARTS,
+    canary_context,
+    fleet_context,
+    gates_context,
+)
+from canary.dashboard.query import Query, search
+from canary.dashboard.site import SESSION, SITE
+from canary.dashboard.streams import stream
+from canary.views.canary import API_VERSION
+
+_THEMES = frozenset({"light", "dark"})
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def readable() -> list[web.RouteDef]:
+    """Give everything that can be read."""
+    return [
+        web.get("/", fleet_page),
+        web.get("/gates", gates_page),
+        web.get("/c/{namespace}/{name}", canary_page),
+        web.get("/live/fleet", fleet_stream),
+        web.get("/live/gates", gates_stream),
+        web.get("/live/c/{namespace}/{name}", canary_stream),
+        web.get("/api/v1/canaries", list_api),
+        web.get("/api/v1/canaries/{namespace}/{name}", canary_api),
+    ]
+
+
+def open_to_all() -> list[web.RouteDef]:
+    """Give what needs no login: it says nothing of any Canary."""
+    return [web.get("/healthz", healthz), web.get("/static/{file}", static)]
+
+
+# -------------------------------------------------------------------------------------- pages
+
+
+def page(request: web.Request, template: str, *, live: str = "", **context: Any) -> web.Response:
+    """Render a whole page for the person who asks."""
+    site = request.app[SITE]
+    session = request.get(SESSION)
+    theme = request.cookies.get("tidegate-theme", "")
+    html = site.renderer.render(
+        template,
+        theme=theme if theme in _THEMES else "",
+        live=f"{site.root_path}{live}" if live else "",
+        user=session.viewer.user if session else "",
+        form_token=session.form_token if session else "",
+        logout=False,
+        cluster=site.cluster_name if session else "",
+        zone=site.clock().tzname() or "UTC",
+        **({"here": ""} | context),
+    )
+    return web.Response(text=html, content_type="text/html")
+
+
+async def fleet_page(request: web.Request) -> web.Response:
+    """List Canaries, those first that need a person."""
+    query = Query.read(request.query)
+    context = fleet_context(request.app[SITE], query, await _seen(request))
+    parts = request.app[SITE].renderer.parts(FLEET_PARTS, **context)
+    live = f"/live/fleet{query.address()}"
+    return page(request, "fleet.html", here="fleet", live=live, parts=parts, **context)
+
+
+async def fleet_stream(request: web.Request) -> web.StreamResponse:
+    """Keep a list of Canaries as it is."""
+    site, query = request.app[SITE], Query.read(request.query)
+
+    async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
+        context = fleet_context(site, query, await _seen(request))
+        return site.renderer.parts(FLEET_PARTS, **context)
+
+    return await stream(request, None, render)
+
+
+async def gates_page(request: web.Request) -> web.Response:
+    """List what waits for a person."""
+    context = gates_context(request.app[SITE], await _seen(request))
+    parts = request.app[SITE].renderer.parts(GATES_PARTS, **context)
+    return page(request, "gates.html", here="gates", live="/live/gates", parts=parts)
+
+
+async def gates_stream(request: web.Request) -> web.StreamResponse:
+    """Keep the list of gates as it is."""
+    site = request.app[SITE]
+
+    async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
+        context = gates_context(site, await _seen(request))
+        return site.renderer.parts(GATES_PARTS, **context)
+
+    return await stream(request, None, render)
+
+
+async def canary_page(request: web.Request) -> web.Response:
+    """Show one Canary."""
+    site, kept = request.app[SITE], await found(request)
+    context = canary_context(site, kept)
+    happened = await events_context(request[SESSION].viewer, kept.key, site.clock())
+    parts = site.renderer.parts(CANARY_PARTS, **context)
+    parts |= site.renderer.parts(EVENTS_PARTS, **happened)
+    return page(request, "canary.html", live=f"/live{_path(kept)}", parts=parts, **context)
+
+
+async def canary_stream(request: web.Request) -> web.StreamResponse:
+    """Keep the page of one Canary as it is, until there is no such Canary any more."""
+    site, viewer = request.app[SITE], request[SESSION].viewer
+    key = (await found(request)).key
+    happened: dict[str, Any] = {}
+
+    async def render(fresh: bool) -> Mapping[str, str] | None:  # noqa: FBT001 - a callback
+        nonlocal happened
+        kept = site.fleet.find(key.namespace, key.name, key.group)
+        seen = await _seen(request)
+        if kept is None or (seen is not None and key.namespace not in seen):
+            return None
+        if fresh:
+            happened = await events_context(viewer, key, site.clock())
+        parts = site.renderer.parts(CANARY_PARTS, **canary_context(site, kept))
+        return parts | site.renderer.parts(EVENTS_PARTS, **happened)
+
+    return await stream(request, key, render)
+
+
+# ---------------------------------------------------------------------------------- programs
+
+
+async def list_api(request: web.Request) -> web.Response:
+    """Give Canaries as `tidegate list -o json` does, a page of them at a time."""
+    query = Query.read(request.query)
+    result = search(request.app[SITE].fleet, query, await _seen(request))
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "CanaryViewList",
+        "items": [each.view.document() for each in result.rows],
+        "page": result.page,
+        "pages": result.pages,
+    }
+    return web.json_response(document)
+
+
+async def canary_api(request: web.Request) -> web.Response:
+    """Give one Canary as `tidegate get -o json` does."""
+    return web.json_response((await found(request)).view.document())
+
+
+# ---------------------------------------------------------------------------------- for anyone
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Tell whether the process serves what it has listed."""
+    fleet = request.app[SITE].fleet
+    if fleet.synced:
+        return web.Response(text="ok\n")
+    told = "\n".join(fleet.obstacles) or "the Canaries are being listed"
+    return web.Response(status=503, text=f"{told}\n")
+
+
+async def static(request: web.Request) -> web.StreamResponse:
+    """Give a file of our own; there are no folders."""
+    file = next(
+        (each for each in STATIC.iterdir() if each.name == request.match_info["file"]), None
+    )
+    if file is None:
+        raise web.HTTPNotFound(text="There is no such file.")
+    return web.Response(
+        body=file.read_bytes(),
+        content_type=_TYPES[file.suffix],
+        charset="utf-8",
+        headers={"Cache-Control": _FOREVER},
+    )
+
+
+# -------------------------------------------------------------------------------------- finding
+
+
+async def found(request: web.Request) -> KeptCanary:
+    """Find the Canary of an address.
+
+    Raises:
+        HTTPNotFound: there is none that this person may see.
+    """
+    namespace, name = request.match_info["namespace"], request.match_info["name"]
+    kept = request.app[SITE].fleet.find(namespace, name, request.query.get("group", ""))
+    seen = await _seen(request)
+    if kept is None or (seen is not None and namespace not in seen):
+        raise web.HTTPNotFound(text=f"There is no Canary {namespace}/{name}.")
+    return kept
+
+
+async def _seen(_request: web.Request) -> Collection[str] | None:
+    """Name the namespaces that the person may see; None where that is all that is followed."""
+    return None
+
+
+def _path(kept: KeptCanary) -> str:
+    group, namespace, name = kept.key
+    return f"/c/{namespace}/{name}?group={group}"

@@ -1,0 +1,105 @@
+"""The web server: who is let in, what every answer carries, and how a refusal looks."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from canary.dashboard import routes
+from canary.dashboard.doors import Door
+from canary.dashboard.safety import protect
+from canary.dashboard.site import SESSION, SITE, Site
+from canary.errors import CanaryError, ClusterError
+
+log = logging.getLogger(__name__)
+
+_LAST_REQUESTS_SECONDS = 1.0
+"""How long answers that are under way may take when the server stops; streams have no end."""
+_LONGEST_FORM = 16 * 1024
+_TITLES = {403: "Refused", 404: "Not found", 429: "Too many", 503: "The cluster does not answer"}
+
+
+def application(site: Site, door: Door) -> web.Application:
+    """Make the application of a site behind a door."""
+    root = web.Application(
+        client_max_size=_LONGEST_FORM, middlewares=[refusals, _guard(site, door)]
+    )
+    root[SITE] = site
+    root.on_response_prepare.append(protect)
+    for route in (*routes.open_to_all(), *door.routes(), *routes.readable()):
+        root.router.add_route(route.method, site.root_path + route.path, route.handler)
+    return root
+
+
+@asynccontextmanager
+async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Listen on an address while the context is open; give the host and the port.
+
+    Raises:
+        CanaryError: the address can't be listened on.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_REQUESTS_SECONDS)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CanaryError(
+                f"{host}:{port} cannot be listened on: {error.strerror or error}; choose another "
+                "port with --port"
+            ) from error
+        yield host, int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+def _guard(site: Site, door: Door) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Let in who has a session; all others are shown the door."""
+    free = {site.root_path + each.path for each in (*routes.open_to_all(), *door.routes())}
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        door.check_host(request)
+        session = door.session(request)
+        if session is not None:
+            request[SESSION] = session
+        resource = request.match_info.route.resource
+        if session is None and (resource is None or resource.canonical not in free):
+            return await door.turn_away(request)
+        return await handler(request)
+
+    return guard
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Say in a page why something was not done."""
+    try:
+        return await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as refused:
+        response = _refusal(request, refused.status, refused.text or refused.reason)
+        response.headers.update(
+            {
+                name: refused.headers[name]
+                for name in ("Allow", "Retry-After")
+                if name in refused.headers
+            }
+        )
+        return response
+    except ClusterError as error:
+        return _refusal(request, 503, str(error))
+    except Exception:
+        # Whatever goes wrong with one page must not end the process, nor be shown to the browser.
+        log.exception("%s %s: a defect of the dashboard", request.method, request.path)
+        return _refusal(request, 500, "This page could not be made; the dashboard's log has more.")
+
+
+def _refusal(request: web.Request, status: int, message: str) -> web.Response:
+    title = _TITLES.get(status, "It was not done")
+    response = routes.page(request, "refusal.html", title=title, message=message)
+    response.set_status(status)
+    return response

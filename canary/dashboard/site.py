@@ -1,0 +1,30 @@
+"""What every answer of the dashboard is made of: the fleet, the sessions, the templates, the time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from canary.dashboard.fleet import Fleet
+from canary.dashboard.pages import Renderer
+from canary.dashboard.sessions import Session, Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The dashboard of one cluster."""
+
+    fleet: Fleet
+    sessions: Sessions
+    renderer: Renderer
+    clock: Callable[[], datetime]
+    """Gives the moment, in the zone in which moments are shown."""
+    cluster_name: str
+    """What the cluster is called, for people."""
+    root_path: str = ""
+    read_only: bool = False
+
+
+SITE: web.AppKey[Site] = web.AppKey("site", Site)
+SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)

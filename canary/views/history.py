@@ -1,0 +1,30 @@
+"""Past runs as people read them: a row each, and how each ended in a sentence."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from canary.views.blocks import Line, Rows
+from canary.views.canary import PastRunView
+from canary.views.moments import day, span
+
+_NOTHING = "–"
+
+
+def run_rows(runs: Iterable[PastRunView], now: datetime) -> Rows:
+    """Put past runs in rows, in their order."""
+    return Rows(
+        header=("BEGAN", "REVISION", "OUTCOME", "TOOK", "IMAGES"),
+        rows=tuple(_row(each, now) for each in runs),
+    )
+
+
+def run_told(run: PastRunView) -> str:
+    """Say how a run ended, and who had a hand in it."""
+    hands = f" ({', '.join(run.commands)})" if run.commands else ""
+    return f"{run.revision} {run.outcome}: {run.message}{hands}"
+
+
+def _row(run: PastRunView, now: datetime) -> Line:
+    began = day(run.started_at, now) if run.started_at else _NOTHING
+    took = span(timedelta(seconds=run.duration_seconds))
+    return (began, run.revision, run.outcome, took, run.images or _NOTHING)

@@ -1,0 +1,87 @@
+"""A dashboard on a laptop, over real HTTP, beside a cluster with Canaries of every kind."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from canary.api.meta import GROUP
+from canary.api.schema import crds
+from canary.api.status import CanaryStatus, write_status
+from canary.cluster.cluster import Cluster
+from canary.controller.canaries import canary_kind
+from canary.dashboard.process import Laptop, on_laptop
+from canary.demo import manifests
+from canary.demo.embedded import CRD, NAMESPACE
+from tests.controller.running import until
+from tests.views.fleet import MANIFESTS
+from tidegate_embedded.apiserver import EmbeddedApiServer
+
+CANARY = canary_kind(GROUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A dashboard, the cluster that it shows, and a browser that was let in."""
+
+    laptop: Laptop
+    cluster: Cluster
+    browser: aiohttp.ClientSession
+
+    async def get(self, path: str, **options: object) -> aiohttp.ClientResponse:
+        return await self.browser.get(f"{self.laptop.address}{path}", **options)
+
+    async def read(self, path: str) -> str:
+        answer = await self.get(path)
+        assert answer.status == 200, await answer.text()
+        return await answer.text()
+
+    async def change(self, name: str, status: CanaryStatus) -> None:
+        """Have the controller write another status."""
+        patch = {"status": write_status(status)}
+        await self.cluster.merge_patch(CANARY, "web", name, patch, subresource="status")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedApiServer]:
+    async with EmbeddedApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def kubeconfig(server: EmbeddedApiServer, tmp_path: Path) -> Path:
+    return server.kubeconfig(tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
+    """A cluster with all Canaries of the fleet in the namespace `web`."""
+    async with Cluster.connect(kubeconfig=str(kubeconfig)) as cluster:
+        for crd in crds().values():
+            await cluster.create(crd, CRD)
+        await cluster.create(manifests.namespace("web"), NAMESPACE)
+        for each in MANIFESTS:
+            await cluster.create({**each, "metadata": each["metadata"] | {"uid": ""}}, CANARY)
+            await cluster.merge_patch(
+                *(CANARY, "web", each["metadata"]["name"], {"status": each["status"]}),
+                subresource="status",
+            )
+        yield cluster
+
+
+@pytest.fixture
+async def laptop(cluster: Cluster) -> AsyncIterator[Laptop]:
+    async with on_laptop(cluster, user="alice") as laptop:
+        await until(lambda: laptop.fleet.synced)
+        yield laptop
+
+
+@pytest.fixture
+async def opened(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+        async with browser.get(laptop.invitation()) as answer:
+            assert answer.status == 200, await answer.text()
+        yield Opened(laptop=laptop, cluster=cluster, browser=browser)

@@ -1,0 +1,147 @@
+"""The pages in a real browser: sound in every width and colour, live, and for everyone to use."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canary.api.status import MetricStatus, Phase
+from canary.dashboard.process import Laptop
+from tests.builders import a_status
+from tests.controller.running import until
+from tests.dashboard.browsing import FLAGS, find_chromium, use_packages
+from tests.dashboard.conftest import CANARY, Opened
+from tests.views.fleet import NOW
+
+pytestmark = pytest.mark.story
+
+WIDTHS = {"desk": (1280, 900), "phone": (375, 812), "narrow": (320, 640)}
+LOOKS = (
+    ("desk", "light"),
+    ("desk", "dark"),
+    ("phone", "light"),
+    ("phone", "dark"),
+    ("narrow", "light"),
+)
+#: What axe cannot tell by itself: the contrast of every pair of colours is tested without it.
+UNSURE = ("color-contrast",)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Tab:
+    """A tab of the browser, and what its console said."""
+
+    page: Any
+    address: str
+    axe: str
+    said: list[str] = field(default_factory=list)
+
+    async def show(self, path: str) -> None:
+        """Show a page, until it is live."""
+        await self.page.goto(f"{self.address}{path}")
+        await self.page.get_by_role("status").get_by_text("live", exact=True).wait_for()
+
+    async def barriers(self) -> list[str]:
+        """Look for what keeps people out."""
+        await self.page.evaluate(self.axe)
+        found = await self.page.evaluate(
+            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+        )
+        return [
+            f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
+            for kind in ("violations", "incomplete")
+            for rule in found[kind]
+            if kind == "violations" or rule["id"] not in UNSURE
+            for node in rule["nodes"]
+        ]
+
+    async def overflow(self) -> int:
+        """Tell by how many pixels the page is wider than the window."""
+        element = "document.documentElement"
+        wider = int(await self.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth"))
+        return max(wider, 0)
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Any]:
+    use_packages()
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=list(FLAGS)
+        )
+        yield browser
+        await browser.close()
+
+
+async def tab(chromium: Any, laptop: Laptop, *, width: str = "desk", colours: str = "light") -> Tab:
+    """Open a tab that is let in."""
+    across, down = WIDTHS[width]
+    context = await chromium.new_context(
+        viewport={"width": across, "height": down}, color_scheme=colours, reduced_motion="reduce"
+    )
+    page = await context.new_page()
+    made = Tab(page=page, address=laptop.address, axe=use_packages().read_text("utf-8"))
+    page.on("console", lambda message: made.said.append(message.text))
+    page.on("pageerror", lambda error: made.said.append(str(error)))
+    await page.goto(laptop.invitation())
+    return made
+
+
+async def go_on(opened: Opened, steps: int = 4) -> None:
+    """Let the run of `shop` go on, with values of its metrics; some of them fail."""
+    bounds = {"request-success-rate": {"min": 99}, "request-duration": {"max": 500}}
+    judged = [{"name": name, "thresholdRange": each} for name, each in bounds.items()]
+    patch = {"spec": {"analysis": {"metrics": judged}}}
+    await opened.cluster.merge_patch(CANARY, "web", "shop", patch)
+    for number in range(1, steps + 1):
+        at = NOW + timedelta(minutes=number)
+        bad = number == 3
+        metrics = (
+            MetricStatus(
+                name="request-success-rate", verdict="pass", value=99.5 + number / 10,
+                bound="99 ≤ value", at=at,
+            ),
+            MetricStatus(
+                name="request-duration", verdict="fail" if bad else "pass",
+                value=612.0 if bad else 300.0 + 20 * number, bound="value ≤ 500",
+                message="request-duration 612 ms is above 500 ms" if bad else "", at=at,
+            ),
+        )  # fmt: skip
+        status = a_status(
+            Phase.PROGRESSING, weight=10 * number, step=number, steps=5,
+            failed_checks=int(number >= 3), metrics=metrics,
+        )  # fmt: skip
+        await opened.change("shop", status)
+
+        def seen(weight: int = 10 * number) -> bool:
+            kept = opened.laptop.fleet.find("web", "shop")
+            return kept is not None and kept.view.weights.asked == weight
+
+        await until(seen)
+
+
+async def test_every_page_is_sound_in_every_width_and_colour(
+    opened: Opened, chromium: Any, tmp_path: Path
+):
+    await go_on(opened)
+    wrong: dict[str, Any] = {}
+    for width, colours in LOOKS:
+        shown = await tab(chromium, opened.laptop, width=width, colours=colours)
+        for path in ("/", "/gates", "/c/web/shop", "/c/web/cart", "/c/web/search"):
+            await shown.show(path)
+            name = f"{path.strip('/').replace('/', '-') or 'fleet'}-{width}-{colours}"
+            await shown.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+            found = {
+                "barriers": await shown.barriers(),
+                "overflow": await shown.overflow(),
+                "said": shown.said,
+            }
+            wrong |= {name: found} if any(found.values()) else {}
+        await shown.page.context.close()
+    assert wrong == {}
