@@ -53,6 +53,7 @@ def in_network(command: Command) -> Command:
 #: Everything that the control plane's tests need from Go modules and packages; what is needed
 #: first comes first. Its network leads nowhere, so this runs outside of it.
 BUILD = (
+    module("tests.dashboard.browsing"),
     module("tests.delivery.helm"),
     module("tests.testbed.build"),
     module("tests.testbed.modules"),

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import webbrowser
+from contextlib import suppress
 
 import click
 
@@ -65,7 +66,8 @@ def dashboard(
             await _listed(laptop.fleet)
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
 
-    connected(kubeconfig, context, work)
+    with suppress(KeyboardInterrupt):
+        connected(kubeconfig, context, work)
 
 
 async def _listed(fleet: Fleet) -> None:

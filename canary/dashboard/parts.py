@@ -32,6 +32,8 @@ CANARY_PARTS = {
 }
 EVENTS_PARTS = {"events": "parts/events.html"}
 _MOST_NAMESPACES = 200
+_OUTCOMES = 5
+"""So many past runs are in a row of the fleet."""
 
 
 def fleet_context(site: Site, query: Query, seen: Collection[str] | None) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
 def _row(kept: KeptCanary, now: datetime) -> dict[str, Any]:
     view = kept.view
     namespace, name, *cells = row(view, now, everywhere=True, wide=False)
-    outcomes = [each.outcome for each in view.history]
+    outcomes = [each.outcome for each in view.history[:_OUTCOMES]]
     return {
         "namespace": namespace,
         "name": name,

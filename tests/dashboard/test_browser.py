@@ -1,5 +1,6 @@
 """The pages in a real browser: sound in every width and colour, live, and for everyone to use."""
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from tests.builders import a_status
 from tests.controller.running import until
 from tests.dashboard.browsing import FLAGS, find_chromium, use_packages
 from tests.dashboard.conftest import CANARY, Opened
+from tests.docs.pages import DOCS
 from tests.views.fleet import NOW
 
 pytestmark = pytest.mark.story
@@ -127,7 +129,7 @@ async def go_on(opened: Opened, steps: int = 4) -> None:
 
 
 async def test_every_page_is_sound_in_every_width_and_colour(
-    opened: Opened, chromium: Any, tmp_path: Path
+    opened: Opened, chromium: Any, tmp_path: Path, update_golden: bool
 ):
     await go_on(opened)
     wrong: dict[str, Any] = {}
@@ -145,3 +147,58 @@ async def test_every_page_is_sound_in_every_width_and_colour(
             wrong |= {name: found} if any(found.values()) else {}
         await shown.page.context.close()
     assert wrong == {}
+    if update_golden:
+        shutil.copy(tmp_path / "c-web-shop-desk-light.png", DOCS / "dashboard.png")
+    assert (DOCS / "dashboard.png").is_file()
+
+
+async def test_an_open_page_changes_by_itself_and_leaves_what_is_open_and_focused(
+    opened: Opened, chromium: Any
+):
+    await go_on(opened, steps=1)
+    shown = await tab(chromium, opened.laptop)
+    await shown.show("/c/web/shop")
+    values = shown.page.locator("#metric-1-values")
+    await values.locator("summary").click()
+    await go_on(opened, steps=2)
+    await shown.page.get_by_text("20 % asked").first.wait_for()
+    assert await values.evaluate("each => each.open")
+    assert await shown.page.evaluate("document.activeElement.closest('details').id") == (
+        "metric-1-values"
+    )
+    await opened.change("shop", a_status(Phase.SUCCEEDED))
+    await shown.page.locator("#head").get_by_text("Succeeded").wait_for()
+    assert shown.said == []
+
+
+async def test_a_search_that_is_being_written_is_left_alone(opened: Opened, chromium: Any):
+    shown = await tab(chromium, opened.laptop)
+    await shown.show("/")
+    await shown.page.keyboard.press("/")
+    await shown.page.keyboard.type("sho")
+    await go_on(opened, steps=1)
+    await shown.page.get_by_role("row").filter(has_text="shop").get_by_text("10 %").wait_for()
+    assert await shown.page.evaluate("document.activeElement.id") == "search"
+    await shown.page.keyboard.press("Enter")
+    await shown.page.get_by_text("1 found").wait_for()
+
+
+async def test_keys_lead_to_the_pages_and_the_colours_are_remembered(opened: Opened, chromium: Any):
+    shown = await tab(chromium, opened.laptop, colours="light")
+    await shown.show("/")
+    await shown.page.get_by_role("button", name="Dark or light").click()
+    await shown.page.keyboard.press("g")
+    await shown.page.get_by_role("heading", name="Gates", level=1).wait_for()
+    assert await shown.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    await shown.page.keyboard.press("?")
+    await shown.page.get_by_text("search ·").wait_for()
+    assert shown.said == []
+
+
+async def test_a_page_can_be_read_without_a_script(opened: Opened, chromium: Any):
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(opened.laptop.invitation())
+    await page.get_by_role("link", name="web/cart").click()
+    await page.get_by_text("the confirm-promotion gate waits for a person").first.wait_for()
+    await context.close()

@@ -1,7 +1,55 @@
-"""The pages as a browser gets them: what they show, and to whom."""
+"""The pages over HTTP: what they show, to whom, and what every answer carries."""
 
-from tests.dashboard.conftest import Opened
-from tests.views.fleet import STATUSES
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import escape
+from itertools import product
+from typing import Any
+
+import aiohttp
+
+from canary.api.meta import API_VERSION
+from canary.api.status import MetricStatus, Phase, Wait
+from canary.controller.events import EVENT
+from canary.dashboard.process import Laptop
+from canary.dashboard.streams import MOST_OF_A_SESSION
+from tests.builders import T0, a_status
+from tests.controller.running import until
+from tests.dashboard.conftest import CANARY, Opened
+from tests.views.fleet import NOW, STATUSES
+from tidegate_embedded.apiserver import EmbeddedApiServer
+
+PAGES = ("/", "/gates", "/c/web/shop", "/c/web/none", "/api/v1/canaries", "/healthz", "/nowhere")
+PAGES = (*PAGES, "/static/style.css", "/static/nothing")
+CONFINED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "tidegate",
+}
+#: What an event of `shop` is about.
+SHOP = {"apiVersion": API_VERSION, "kind": "Canary", "namespace": "web", "name": "shop"}
+HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'`{{7*7}}{% raw %}\u202e\x07"""
+
+
+async def fragments(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, str]]:
+    """Read the parts that a stream sends."""
+    async for line in answer.content:
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+@asynccontextmanager
+async def streaming(opened: Opened, path: str) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    answer = await opened.get(f"/live{path}")
+    assert answer.status == 200, await answer.text()
+    assert answer.content_type == "text/event-stream"
+    try:
+        yield fragments(answer)
+    finally:
+        answer.close()
 
 
 async def test_the_fleet_lists_those_first_that_need_a_person(opened: Opened):
@@ -11,9 +59,191 @@ async def test_the_fleet_lists_those_first_that_need_a_person(opened: Opened):
     assert all(f"/c/web/{name}" in page for name in STATUSES)
 
 
-async def test_the_page_of_a_canary(opened: Opened):
-    for name in STATUSES:
-        page = await opened.read(f"/c/web/{name}")
-        print(len(page))
-    print(page)
-    assert (await opened.read("/gates")).count("confirm-promotion") >= 1
+async def test_the_fleet_is_searched(opened: Opened):
+    page = await opened.read("/?search=sho&namespace=web")
+    assert ("/c/web/shop" in page, "/c/web/cart" in page) == (True, False)
+    assert "No Canary was found." in await opened.read("/?search=nothing")
+
+
+async def test_the_page_of_a_canary_says_what_explain_says(opened: Opened):
+    page = await opened.read("/c/web/search")
+    for said in ("RolledBack", "third failure of 3", "search:6.0 → search:6.1", "tidegate retry"):
+        assert said in page
+
+
+async def test_the_gates_name_what_is_waited_for(opened: Opened):
+    page = await opened.read("/gates")
+    assert ("confirm-promotion" in page, "/c/web/cart" in page) == (True, True)
+    assert "/c/web/shop" not in page
+
+
+async def test_programs_get_what_get_and_list_print(opened: Opened):
+    listed = json.loads(await opened.read("/api/v1/canaries?standing=gate"))
+    assert [each["name"] for each in listed["items"]] == ["cart"]
+    one = json.loads(await opened.read("/api/v1/canaries/web/cart"))
+    assert (one["kind"], one["attention"]) == ("CanaryView", "gate")
+
+
+async def test_a_canary_that_is_not_there_is_not_found(opened: Opened):
+    answer = await opened.get("/c/web/none")
+    assert answer.status == 404
+    assert "There is no Canary web/none." in await answer.text()
+
+
+async def test_every_answer_is_confined(opened: Opened):
+    for path in PAGES:
+        answer = await opened.get(path)
+        kept = path.startswith("/static") and answer.status == 200
+        caching = answer.headers["Cache-Control"]
+        assert caching.startswith("public" if kept else "no-store"), path
+        assert {name: answer.headers.get(name) for name in CONFINED} == CONFINED, path
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, path
+        assert "frame-ancestors 'none'" in policy, path
+        assert "unsafe" not in policy, path
+
+
+async def test_a_name_that_leads_here_from_elsewhere_is_refused(opened: Opened):
+    for host, path in product(("evil.example", "localhost:1", "", "127.0.0.1"), PAGES):
+        answer = await opened.get(path, headers={"Host": host})
+        assert answer.status in {400, 403}, (host, path)
+        assert "cart" not in await answer.text()
+
+
+async def test_who_has_no_cookie_sees_nothing_but_how_to_come_in(laptop: Laptop):
+    async with aiohttp.ClientSession() as stranger:
+        for path in PAGES:
+            answer = await stranger.get(f"{laptop.address}{path}")
+            said = await answer.text()
+            assert (answer.status, "web/" in said) == (
+                (200, False) if path in {"/healthz", "/static/style.css"} else
+                (404, False) if path == "/static/nothing" else (403, False)
+            ), path  # fmt: skip
+
+
+async def test_the_address_that_is_printed_lets_one_browser_in(laptop: Laptop):
+    address = laptop.invitation()
+    async with aiohttp.ClientSession() as first, aiohttp.ClientSession() as second:
+        answer = await first.get(address, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        cookie = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert (await second.get(address)).status == 403
+
+
+async def test_what_others_wrote_is_text(opened: Opened):
+    hostile = a_status(
+        Phase.PROGRESSING,
+        weight=10,
+        waiting_for=Wait(reason="Reason", message=HOSTILE, since=T0),
+        metrics=(
+            MetricStatus(name=HOSTILE[:60], verdict="fail", value=1.0, message=HOSTILE, at=NOW),
+            MetricStatus(
+                name="fine", verdict=HOSTILE[:60], value=1e300, bound=HOSTILE[:60], at=NOW
+            ),
+        ),
+    )
+    await opened.change("shop", hostile)
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "hostile", "namespace": "web"},
+        "involvedObject": SHOP,
+        "reason": "Reason",
+        "message": HOSTILE,
+        "lastTimestamp": "not a time",
+    }
+    await opened.cluster.create(event, EVENT)
+
+    async def seen() -> bool:
+        return "onerror" in await opened.read("/c/web/shop")
+
+    await until(seen)
+    for path in ("/", "/c/web/shop", "/gates"):
+        page = await opened.read(path)
+        assert "<script>alert" not in page
+        assert "<img" not in page
+        assert "\u202e" not in page
+        assert "\x07" not in page
+    shop = await opened.read("/c/web/shop")
+    assert escape("<script>alert(1)</script>") in shop
+    assert "{{7*7}}" in shop
+
+
+async def test_events_are_shown_the_newest_first(opened: Opened):
+    for number in (1, 2):
+        event: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"e{number}", "namespace": "web"},
+            "involvedObject": SHOP,
+            "reason": f"Reason{number}",
+            "message": "it went on",
+            "lastTimestamp": f"2026-01-01T0{number}:00:00Z",
+        }
+        await opened.cluster.create(event, EVENT)
+    page = await opened.read("/c/web/shop")
+    assert page.index("Reason2") < page.index("Reason1")
+    assert "Reason1" not in await opened.read("/c/web/cart")
+
+
+async def test_an_open_page_changes_with_the_cluster(opened: Opened):
+    async with streaming(opened, "/c/web/shop?group=tidegate.dev") as sent:
+        first = {(await anext(sent))["id"] for _ in range(7)}
+        assert first == {"head", "steps", "why", "share", "checks", "history", "events"}
+        await opened.change("shop", a_status(Phase.PROGRESSING, weight=40, step=4, steps=5))
+        async for part in sent:
+            if part["id"] == "head":
+                assert "40 % asked" in part["html"]
+                break
+
+
+async def test_the_open_fleet_changes_with_the_cluster(opened: Opened):
+    async with streaming(opened, "/fleet?search=shop") as sent:
+        assert "20 %" in (await anext(sent))["html"]
+        await opened.change("shop", a_status(Phase.PROGRESSING, weight=40, step=4, steps=5))
+        async for part in sent:
+            assert "/c/web/cart" not in part["html"]
+            if "40 %" in part["html"]:
+                break
+
+
+async def test_the_stream_of_a_canary_that_is_gone_ends(opened: Opened):
+    async with streaming(opened, "/c/web/shop") as sent:
+        await anext(sent)
+        await opened.cluster.delete(CANARY, "web", "shop")
+        async for _ in sent:
+            pass
+    assert (await opened.get("/live/c/web/shop")).status == 404
+
+
+async def test_a_session_has_so_many_streams_and_a_place_is_free_again(opened: Opened):
+    held = [await opened.get("/live/gates") for _ in range(MOST_OF_A_SESSION)]
+    assert {each.status for each in held} == {200}
+    refused = await opened.get("/live/gates")
+    assert (refused.status, "Retry-After" in refused.headers) == (429, True)
+    held.pop().close()
+
+    async def free() -> bool:
+        answer = await opened.get("/live/gates")
+        held.append(answer)
+        return answer.status == 200
+
+    # That a page was left is seen when it is written to.
+    await opened.change("cart", STATUSES["cart"].but(failed_checks=1))
+    await until(free)
+    for each in held:
+        each.close()
+
+
+async def test_a_fleet_that_is_looked_at_costs_the_cluster_nothing(
+    opened: Opened, server: EmbeddedApiServer
+):
+    before = len(server.audit)
+    for path in ("/fleet", "/gates"):
+        async with streaming(opened, path) as sent:
+            await anext(sent)
+    # The watch goes on, and a group that is not installed is looked for now and then.
+    others = {each.resource for each in server.audit[before:] if "canaries" not in each.resource}
+    assert {each for each in others if not each.startswith("/apis/flagger.app")} == set()
