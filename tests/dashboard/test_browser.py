@@ -28,6 +28,7 @@ LOOKS = (
     ("phone", "dark"),
     ("narrow", "light"),
 )
+PATIENCE_MS = 180_000
 #: What axe cannot tell by itself: the contrast of every pair of colours is tested without it.
 UNSURE = ("color-contrast",)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -88,6 +89,7 @@ async def tab(chromium: Any, laptop: Laptop, *, width: str = "desk", colours: st
         viewport={"width": across, "height": down}, color_scheme=colours, reduced_motion="reduce"
     )
     page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     made = Tab(page=page, address=laptop.address, axe=use_packages().read_text("utf-8"))
     page.on("console", lambda message: made.said.append(message.text))
     page.on("pageerror", lambda error: made.said.append(str(error)))
@@ -198,6 +200,7 @@ async def test_keys_lead_to_the_pages_and_the_colours_are_remembered(opened: Ope
 async def test_a_page_can_be_read_without_a_script(opened: Opened, chromium: Any):
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     await page.goto(opened.laptop.invitation())
     await page.get_by_role("link", name="web/cart").click()
     await page.get_by_text("the confirm-promotion gate waits for a person").first.wait_for()
