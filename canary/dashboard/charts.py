@@ -6,7 +6,7 @@ from datetime import datetime
 from math import isfinite
 
 from analysis.model import Bounds
-from canary.dashboard.recent import Point, Share
+from canary.dashboard.recent import SeenShare, SeenValue
 from canary.views.moments import moment
 
 WIDTH, HEIGHT = 360, 150
@@ -21,7 +21,7 @@ _LISTED = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Gridline:
     """A horizontal line with its value."""
 
     y: float
@@ -42,8 +42,8 @@ class Chart:
     doubts: str
     """Diamonds at the values that were inconclusive."""
     last: tuple[float, float]
-    bounds: tuple[Level, ...]
-    levels: tuple[Level, ...]
+    bounds: tuple[Gridline, ...]
+    levels: tuple[Gridline, ...]
     """The ends of the scale."""
     begins: str
     ends: str
@@ -53,7 +53,7 @@ class Chart:
 
 
 def metric_chart(
-    name: str, points: Iterable[Point], bounds: Bounds, *, bound: str, now: datetime
+    name: str, points: Iterable[SeenValue], bounds: Bounds, *, bound: str, now: datetime
 ) -> Chart | None:
     """Draw the values of a metric against its bounds, which `bound` says; None without a value."""
     shown = [each for each in points if _drawable(each.value)]
@@ -73,10 +73,10 @@ def metric_chart(
         fails="".join(_cross(x, y) for x, y, each in placed if each.verdict == "fail"),
         doubts="".join(_diamond(x, y) for x, y, each in placed if each.verdict == "inconclusive"),
         last=(placed[-1][0], placed[-1][1]),
-        bounds=tuple(Level(y=scale.y(each), text=f"{each:g}") for each in limits),
+        bounds=tuple(Gridline(y=scale.y(each), text=f"{each:g}") for each in limits),
         levels=(
-            Level(y=scale.y(low), text=f"{low:.4g}"),
-            Level(y=scale.y(high), text=f"{high:.4g}"),
+            Gridline(y=scale.y(low), text=f"{low:.4g}"),
+            Gridline(y=scale.y(high), text=f"{high:.4g}"),
         ),
         begins=moment(shown[0].at, now),
         ends=moment(last.at, now),
@@ -88,7 +88,7 @@ def metric_chart(
     )
 
 
-def share_chart(seen_shares: Iterable[Share], now: datetime) -> Chart | None:
+def share_chart(seen_shares: Iterable[SeenShare], now: datetime) -> Chart | None:
     """Draw the canary's share of the traffic, asked and seen, up to now; None without one."""
     shares = tuple(seen_shares)
     if not shares:
@@ -107,7 +107,7 @@ def share_chart(seen_shares: Iterable[Share], now: datetime) -> Chart | None:
         doubts="",
         last=(scale.x(now), scale.y(last.asked)),
         bounds=(),
-        levels=(Level(y=scale.y(0), text="0 %"), Level(y=scale.y(100), text="100 %")),
+        levels=(Gridline(y=scale.y(0), text="0 %"), Gridline(y=scale.y(100), text="100 %")),
         begins=moment(shares[0].at, now),
         ends=moment(now, now),
         header=("at", "asked", "seen"),

@@ -10,8 +10,8 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryKey, canary_kind
-from canary.dashboard.changes import Changes
 from canary.dashboard.kept import KeptCanary
+from canary.dashboard.open_pages import OpenPages
 from canary.dashboard.recent import Recent
 
 KINDS = (canary_kind(GROUP), canary_kind(PEER_GROUP))
@@ -26,7 +26,7 @@ class Fleet:
         self._clock = clock
         self._namespaces = tuple(namespaces) or (ALL,)
         self._caches = CacheSet(cluster, on_change=self._on_change, on_synced=lambda _: None)
-        self.changes = Changes()
+        self.open_pages = OpenPages()
         self.recent = Recent()
 
     @classmethod
@@ -95,4 +95,4 @@ class Fleet:
             self.recent.see(key, after.view, self._clock())
         else:
             self.recent.forget(key)
-        self.changes.tell(key)
+        self.open_pages.tell(key)

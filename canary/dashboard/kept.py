@@ -11,7 +11,7 @@ from canary.api.kinds import Manifest
 from canary.controller.canaries import CanaryKey
 from canary.views.canary import CanaryView, canary_view
 from canary.views.fleet import by_attention
-from canary.views.standing import Standing, standing
+from canary.views.standing import CanaryStanding, standing
 
 _FASTEST = 1
 _NEVER = float("inf")
@@ -22,7 +22,7 @@ class KeptCanary:
     """A Canary as the dashboard keeps it."""
 
     key: CanaryKey
-    standing: Standing
+    standing: CanaryStanding
     phase: str
     order: tuple[int, bool, str, str]
     """Those first that need a person."""

@@ -18,7 +18,7 @@ LONGEST_TEXT = 2_000
 """The characters that are shown of a text."""
 
 
-class Renderer:
+class PageRenderer:
     """Renders templates for a site that is at a path of its host; empty for the root."""
 
     def __init__(self, root_path: str) -> None:

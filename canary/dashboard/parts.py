@@ -23,7 +23,7 @@ from canary.views.fleet import cause, header, row
 from canary.views.history import run_rows, run_told
 from canary.views.journey import journey
 from canary.views.moments import moment, span
-from canary.views.standing import Standing, standing
+from canary.views.standing import CanaryStanding, standing
 
 FLEET_PARTS = {"fleet": "parts/fleet.html"}
 GATES_PARTS = {"gates": "parts/gates.html"}
@@ -44,7 +44,7 @@ def fleet_context(site: Site, query: Query, seen: Collection[str] | None) -> dic
         "found": found,
         "header": header(everywhere=True, wide=False),
         "rows": [_row(each, now) for each in found.rows],
-        "standings": [(each, found.counts[each]) for each in Standing],
+        "standings": [(each, found.counts[each]) for each in CanaryStanding],
         "namespaces": found.namespaces[:_MOST_NAMESPACES],
         "problems": site.fleet.problems,
     }
@@ -56,7 +56,7 @@ def gates_context(site: Site, seen: Collection[str] | None) -> dict[str, Any]:
     held = [
         each
         for each in site.fleet
-        if each.standing is Standing.GATE and (seen is None or each.key.namespace in seen)
+        if each.standing is CanaryStanding.GATE and (seen is None or each.key.namespace in seen)
     ]
     gates = []
     for kept in sorted(held, key=attrgetter("deadline", "key")):

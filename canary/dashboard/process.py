@@ -9,7 +9,7 @@ from time import monotonic
 from canary.cluster.cluster import Cluster
 from canary.dashboard.doors import LaptopDoor
 from canary.dashboard.fleet import Fleet
-from canary.dashboard.pages import Renderer
+from canary.dashboard.pages import PageRenderer
 from canary.dashboard.server import application, serving
 from canary.dashboard.sessions import OneTimeKey, Sessions
 from canary.dashboard.site import Site
@@ -51,7 +51,7 @@ async def on_laptop(
         site = Site(
             fleet=fleet,
             sessions=sessions,
-            renderer=Renderer(""),
+            renderer=PageRenderer(""),
             clock=_now,
             cluster_name=cluster.credentials.context or cluster.credentials.server,
             read_only=read_only,

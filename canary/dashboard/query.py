@@ -6,7 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from canary.dashboard.kept import KeptCanary
-from canary.views.standing import Standing
+from canary.views.standing import CanaryStanding
 
 ROWS = 100
 """The rows of a page."""
@@ -65,7 +65,7 @@ class Found:
     """How many were found."""
     page: int
     pages: int
-    counts: Mapping[Standing, int]
+    counts: Mapping[CanaryStanding, int]
     """How all that the viewer may see stand, whatever is asked for."""
     namespaces: tuple[str, ...]
 
@@ -73,7 +73,7 @@ class Found:
 def search(fleet: Iterable[KeptCanary], query: Query, seen: Collection[str] | None) -> Found:
     """Find what a query asks for among the namespaces that the viewer sees; None for all."""
     visible = [each for each in fleet if seen is None or each.key.namespace in seen]
-    counts = dict.fromkeys(Standing, 0)
+    counts = dict.fromkeys(CanaryStanding, 0)
     for each in visible:
         counts[each.standing] += 1
     found = sorted(filter(query.takes, visible), key=lambda kept: (kept.order, kept.key))

@@ -13,7 +13,7 @@ MOST_METRICS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SeenValue:
     """A value at a moment."""
 
     at: datetime
@@ -22,7 +22,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SeenShare:
     """The canary's share of the traffic at a moment, in percent."""
 
     at: datetime
@@ -30,7 +30,7 @@ class Share:
     seen: int | None
 
 
-def _points() -> deque[Point]:
+def _points() -> deque[SeenValue]:
     return deque(maxlen=MOST_POINTS)
 
 
@@ -41,20 +41,20 @@ class Track:
     run: str
     since: datetime
     """When the dashboard saw it first."""
-    shares: deque[Share] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
-    metrics: dict[str, deque[Point]] = field(default_factory=dict)
+    shares: deque[SeenShare] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
+    metrics: dict[str, deque[SeenValue]] = field(default_factory=dict)
 
     def see(self, view: CanaryView, now: datetime) -> None:
         """Note where the run is."""
         share = (view.weights.asked, view.weights.seen)
         if not self.shares or (self.shares[-1].asked, self.shares[-1].seen) != share:
-            self.shares.append(Share(now, *share))
+            self.shares.append(SeenShare(now, *share))
         for check in view.checks[:MOST_METRICS]:
             if check.value is None or check.at is None:
                 continue
             points = self.metrics.setdefault(check.metric, _points())
             if not points or points[-1].at < check.at:
-                points.append(Point(check.at, check.value, check.verdict))
+                points.append(SeenValue(check.at, check.value, check.verdict))
 
 
 class Recent:

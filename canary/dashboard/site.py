@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from canary.dashboard.fleet import Fleet
-from canary.dashboard.pages import Renderer
+from canary.dashboard.pages import PageRenderer
 from canary.dashboard.sessions import Session, Sessions
 
 
@@ -17,7 +17,7 @@ class Site:
 
     fleet: Fleet
     sessions: Sessions
-    renderer: Renderer
+    renderer: PageRenderer
     clock: Callable[[], datetime]
     """Gives the moment, in the zone in which moments are shown."""
     cluster_name: str

@@ -33,7 +33,7 @@ the stream."""
 async def stream(request: web.Request, key: CanaryKey | None, render: Render) -> web.StreamResponse:
     """Send the parts of a page, and each again when it has changed, until either side ends it."""
     site, session = request.app[SITE], request[SESSION]
-    if len(site.fleet.changes) >= MOST_STREAMS or session.streams >= MOST_OF_A_SESSION:
+    if len(site.fleet.open_pages) >= MOST_STREAMS or session.streams >= MOST_OF_A_SESSION:
         raise web.HTTPTooManyRequests(
             text="Too many pages are live: close some, or load this one again by hand.",
             headers={"Retry-After": "60"},
@@ -57,14 +57,14 @@ async def _send(
     site, session = request.app[SITE], request[SESSION]
     sent: dict[str, str] = {}
     fresh, seconds = True, LATE_SECONDS
-    with site.fleet.changes.waiting(key) as waiting:
+    with site.fleet.open_pages.listening(key) as open_page:
         while not site.sessions.ended(session):
             parts = await render(fresh)
             if parts is None:
                 return
             await response.write(_written(parts, sent))
             sent.update(parts)
-            changed = await waiting.changed(seconds=seconds)
+            changed = await open_page.changed(seconds=seconds)
             fresh = changed or seconds == LATE_SECONDS
             seconds = LATE_SECONDS if changed else QUIET_SECONDS
             if changed:

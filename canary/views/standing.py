@@ -6,7 +6,7 @@ from enum import StrEnum
 from canary.views.canary import Attention, CanaryView
 
 
-class Standing(StrEnum):
+class CanaryStanding(StrEnum):
     """How a Canary stands, the most urgent first."""
 
     GATE = "gate"
@@ -23,19 +23,19 @@ class Standing(StrEnum):
         return _SIGNS[self]
 
 
-_SIGNS: Mapping[Standing, str] = {
-    Standing.GATE: "◆",
-    Standing.FAILED: "✘",
-    Standing.STUCK: "■",
-    Standing.INCONCLUSIVE: "?",
-    Standing.PAUSED: "‖",
-    Standing.RUNNING: "▸",
-    Standing.QUIET: "·",
+_SIGNS: Mapping[CanaryStanding, str] = {
+    CanaryStanding.GATE: "◆",
+    CanaryStanding.FAILED: "✘",
+    CanaryStanding.STUCK: "■",
+    CanaryStanding.INCONCLUSIVE: "?",
+    CanaryStanding.PAUSED: "‖",
+    CanaryStanding.RUNNING: "▸",
+    CanaryStanding.QUIET: "·",
 }
 
 
-def standing(view: CanaryView) -> Standing:
+def standing(view: CanaryView) -> CanaryStanding:
     """Say how a Canary stands."""
     if view.attention is not Attention.NONE:
-        return Standing(view.attention)
-    return Standing.RUNNING if view.run is not None else Standing.QUIET
+        return CanaryStanding(view.attention)
+    return CanaryStanding.RUNNING if view.run is not None else CanaryStanding.QUIET

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.model import Bounds
 from canary.dashboard.charts import HEIGHT, WIDTH, Chart, metric_chart, share_chart
-from canary.dashboard.recent import Point, Share
+from canary.dashboard.recent import SeenShare, SeenValue
 from tests.views.fleet import NOW
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -20,8 +20,8 @@ ODD = {
 }
 
 
-def points(values: list[float], verdict: str = "pass") -> list[Point]:
-    return [Point(NOW + timedelta(minutes=n), each, verdict) for n, each in enumerate(values)]
+def points(values: list[float], verdict: str = "pass") -> list[SeenValue]:
+    return [SeenValue(NOW + timedelta(minutes=n), each, verdict) for n, each in enumerate(values)]
 
 
 def drawn(values: list[float], bounds: Bounds | None = None, verdict: str = "pass") -> Chart:
@@ -73,7 +73,7 @@ def test_what_failed_and_what_is_unsure_differ_in_shape():
 
 
 def test_a_share_holds_until_the_next_one():
-    shares = [Share(NOW, 10, None), Share(NOW + timedelta(minutes=5), 50, None)]
+    shares = [SeenShare(NOW, 10, None), SeenShare(NOW + timedelta(minutes=5), 50, None)]
     chart = share_chart(shares, NOW + timedelta(minutes=10))
     assert chart is not None
     (_, first), (corner, held), (_, second), (end, last) = places(chart.lines[0])
@@ -82,7 +82,7 @@ def test_a_share_holds_until_the_next_one():
 
 
 def test_a_share_that_is_seen_is_a_line_of_its_own():
-    chart = share_chart([Share(NOW, 50, 33)], NOW)
+    chart = share_chart([SeenShare(NOW, 50, 33)], NOW)
     assert chart is not None
     assert (len(chart.lines), chart.description) == (2, "50 % asked, 33 % seen")
     assert share_chart([], NOW) is None

@@ -11,7 +11,7 @@ from canary.dashboard.kept import KeptCanary
 from canary.dashboard.query import ROWS, Query, search
 from canary.dashboard.recent import MOST_CANARIES, MOST_POINTS, Recent
 from canary.views.canary import CanaryView, canary_view
-from canary.views.standing import Standing
+from canary.views.standing import CanaryStanding
 from tests.builders import a_run, a_status
 from tests.views.fleet import MANIFESTS, NOW, manifest
 
@@ -70,7 +70,7 @@ def test_a_long_list_has_pages_and_none_is_past_the_last():
     many = [KeptCanary.of(manifest(f"c{n:04}", a_status())) for n in range(ROWS + 1)]
     last = search(many, Query(page=99), None)
     assert (len(last.rows), last.page, last.pages, last.number) == (1, 2, 2, ROWS + 1)
-    assert last.counts[Standing.QUIET] == ROWS + 1
+    assert last.counts[CanaryStanding.QUIET] == ROWS + 1
 
 
 @pytest.mark.parametrize("page", ["", "0", "-1", "9" * 99, "x", "²"])

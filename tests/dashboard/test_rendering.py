@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from canary.dashboard.pages import LONGEST_TEXT, Renderer, paragraphs
+from canary.dashboard.pages import LONGEST_TEXT, PageRenderer, paragraphs
 from canary.views.blocks import Rows, Styled
 
 CONTEXT: dict[str, Any] = {
@@ -15,7 +15,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def refusal(message: str) -> str:
-    return Renderer("").render("refusal.html", title="Refused", message=message, **CONTEXT)
+    return PageRenderer("").render("refusal.html", title="Refused", message=message, **CONTEXT)
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def test_a_text_is_shown_to_a_length():
 
 def test_a_template_that_lacks_something_is_no_page():
     with pytest.raises(UndefinedError):
-        Renderer("").render("refusal.html", title="Refused", **CONTEXT)
+        PageRenderer("").render("refusal.html", title="Refused", **CONTEXT)
 
 
 def test_every_address_is_below_the_root_path():
-    page = Renderer("/gate").render("refusal.html", title="x", message="y", **CONTEXT)
+    page = PageRenderer("/gate").render("refusal.html", title="x", message="y", **CONTEXT)
     addresses = [each.split('"')[0] for each in page.split('href="')[1:] + page.split('src="')[1:]]
     assert [each for each in addresses if not each.startswith(("/gate/", "#"))] == []
 

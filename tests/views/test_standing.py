@@ -1,18 +1,18 @@
 """How a Canary stands, in one word."""
 
 from canary.views.canary import canary_view
-from canary.views.standing import Standing, standing
+from canary.views.standing import CanaryStanding, standing
 from tests.views.fleet import STATUSES, manifest
 
 STANDINGS = {
-    "cart": Standing.GATE,
-    "catalogue": Standing.QUIET,
-    "invalid": Standing.STUCK,
-    "paused": Standing.PAUSED,
-    "prices": Standing.RUNNING,
-    "search": Standing.FAILED,
-    "shop": Standing.RUNNING,
-    "ticker": Standing.QUIET,
+    "cart": CanaryStanding.GATE,
+    "catalogue": CanaryStanding.QUIET,
+    "invalid": CanaryStanding.STUCK,
+    "paused": CanaryStanding.PAUSED,
+    "prices": CanaryStanding.RUNNING,
+    "search": CanaryStanding.FAILED,
+    "shop": CanaryStanding.RUNNING,
+    "ticker": CanaryStanding.QUIET,
 }
 
 
@@ -22,4 +22,4 @@ def test_a_canary_stands_as_what_it_needs_or_else_as_its_run():
 
 
 def test_every_standing_has_a_sign_of_its_own():
-    assert len({each.sign for each in Standing}) == len(Standing)
+    assert len({each.sign for each in CanaryStanding}) == len(CanaryStanding)

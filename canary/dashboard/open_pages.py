@@ -7,35 +7,35 @@ from contextlib import contextmanager, suppress
 from canary.controller.canaries import CanaryKey
 
 
-class Changes:
-    """Who waits for changes, of one Canary or of any."""
+class OpenPages:
+    """The pages that are live, each of one Canary or of any."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Event, CanaryKey | None] = {}
 
     def __len__(self) -> int:
-        """Count those who wait."""
+        """Count them."""
         return len(self._waiting)
 
     def tell(self, key: CanaryKey) -> None:
-        """Wake those who wait for a change of this Canary."""
+        """Tell those of this Canary, and those of any, that it has changed."""
         for event, wanted in self._waiting.items():
             if wanted is None or wanted == key:
                 event.set()
 
     @contextmanager
-    def waiting(self, key: CanaryKey | None) -> Iterator["Waiting"]:
-        """Wait for changes of a Canary, or of any where it is None, from now on."""
+    def listening(self, key: CanaryKey | None) -> Iterator["OpenPage"]:
+        """Listen for changes of a Canary, or of any where it is None, from now on."""
         event = asyncio.Event()
         self._waiting[event] = key
         try:
-            yield Waiting(event)
+            yield OpenPage(event)
         finally:
             del self._waiting[event]
 
 
-class Waiting:
-    """One who waits."""
+class OpenPage:
+    """A page that is live."""
 
     def __init__(self, event: asyncio.Event) -> None:
         self._event = event
