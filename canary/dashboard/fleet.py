@@ -1,4 +1,4 @@
-"""The Canaries that the dashboard follows: one watch for each API group, whoever looks at them."""
+"""The Canaries that the dashboard follows: one watch for each API group, however many look."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager

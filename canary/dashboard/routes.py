@@ -117,7 +117,7 @@ async def canary_page(request: web.Request) -> web.Response:
 
 
 async def canary_stream(request: web.Request) -> web.StreamResponse:
-    """Keep the page of one Canary as it is, until there is no such Canary any more."""
+    """Keep the page of one Canary as it is, until there is no such Canary."""
     site, viewer = request.app[SITE], request[SESSION].viewer
     key = (await found(request)).key
     happened: dict[str, Any] = {}

@@ -12,11 +12,11 @@ from canary.dashboard.site import SESSION, SITE
 MOST_STREAMS = 200
 MOST_OF_A_SESSION = 10
 QUIET_SECONDS = 15.0
-"""After so long without a change everything is rendered again: moments go by."""
+"""Without a change everything is rendered again after this delay: moments go by."""
 LATE_SECONDS = 2.0
-"""So long after a change is looked once more: events are recorded after the status is written."""
+"""The delay of a second look after a change: events are recorded after the status is written."""
 TOGETHER_SECONDS = 0.25
-"""Changes that come within so long are sent as one."""
+"""The delay in which changes are gathered, and then sent as one."""
 LONGEST_SECONDS = 1_800.0
 _HEADERS = {
     "Content-Type": "text/event-stream",
