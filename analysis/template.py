@@ -7,7 +7,7 @@ space. Whatever else stands in braces is an error that says what may stand there
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -67,25 +67,57 @@ def render(template: str, context: TemplateContext) -> str:
     Raises:
         QueryError: the template asks for what does not exist, or holds more than the subset.
     """
+
+    def value(body: str, before: str) -> str:
+        return _enclosed(_value(body, context), open_quote(before))
+
+    rendered = _filled(template, value, what="query")
+    if not rendered.strip():
+        raise QueryError(f"query: {_shown(template)} renders to nothing; write a query")
+    return rendered
+
+
+def fill(template: str, values: Mapping[str, str], *, what: str) -> str:
+    """Put values into a text for people, by their names; `what` begins every error.
+
+    Raises:
+        QueryError: the template asks for what does not exist, or holds more than the subset.
+    """
+
+    def value(body: str, _before: str) -> str:
+        expression = body.strip()
+        if _COMMENT.fullmatch(expression):
+            return ""
+        if expression not in values:
+            known = ", ".join(values)
+            raise QueryError(
+                f"{what}: {{{{ {_shown(expression)} }}}} cannot be rendered. Known names: {known}"
+            )
+        return values[expression]
+
+    return _filled(template, value, what=what)
+
+
+def _filled(template: str, value: Callable[[str, str], str], *, what: str) -> str:
+    """Put in place of each action its value, which may depend on the text before it."""
     parts: list[str] = []
     end, trim_after = 0, False
     while (start := template.find("{{", end)) >= 0:
         action = _ACTION.match(template, start)
         if action is None:
-            raise QueryError(f"query: {_shown(template[start:])} is not closed; close it with }}}}")
+            raise QueryError(
+                f"{what}: {_shown(template[start:])} is not closed; close it with }}}}"
+            )
         body = action["body"]
         trim_before = body[:1] == "-" and body[1:2].isspace()
         literal = template[end:start].lstrip() if trim_after else template[end:start]
         parts.append(literal.rstrip() if trim_before else literal)
         trim_after = body[-1:] == "-" and body[-2:-1].isspace()
-        value = _value(body[int(trim_before) : len(body) - int(trim_after)], context)
-        parts.append(_enclosed(value, open_quote("".join(parts))))
+        expression = body[int(trim_before) : len(body) - int(trim_after)]
+        parts.append(value(expression, "".join(parts)))
         end = action.end()
     parts.append(template[end:].lstrip() if trim_after else template[end:])
-    rendered = "".join(parts)
-    if not rendered.strip():
-        raise QueryError(f"query: {_shown(template)} renders to nothing; write a query")
-    return rendered
+    return "".join(parts)
 
 
 class _EveryVariable(Mapping[str, str]):

@@ -2,11 +2,67 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from canary.api.fields import PLUGIN, Form, Text, Url
+from analysis.errors import QueryError
+from analysis.template import fill
+from canary.api.fields import PLUGIN, Form, Text, Url, wrong
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
 from canary.api.rules import HAS_ADDRESS, rules
+
+WORDS = (
+    "reason",
+    "message",
+    "severity",
+    "name",
+    "namespace",
+    "target",
+    "revision",
+    "images",
+    "phase",
+    "weight",
+    "step",
+    "run",
+    "cluster",
+)
+"""What a template of alerts can name."""
+_NOTHING = dict.fromkeys(WORDS, "")
+
+
+def _template(text: str) -> str:
+    try:
+        fill(text, _NOTHING, what="template")
+    except QueryError as error:
+        raise wrong(str(error).removeprefix("template: ")) from error
+    return text
+
+
+Template = Annotated[Text, AfterValidator(_template)]
+"""Text with `{{ reason }}` and its like."""
+
+
+FieldName = Annotated[
+    str,
+    Form(
+        r"[^\s{}]([^{}]*[^\s{}])?",
+        "write a name of up to 40 characters, without braces",
+        maximum=40,
+    ),
+]
+
+
+class AlertTemplate(ApiModel):
+    """The words of an alert; what is left out is as without a template."""
+
+    title: Template | None = Field(
+        default=None, description="The headline, such as '{{ name }}: {{ reason }}'."
+    )
+    message: Template | None = Field(default=None, description="What happened, in a sentence.")
+    fields: dict[FieldName, Template] = Field(
+        default_factory=dict,
+        max_length=10,
+        description="What stands below it, by name; one that comes to nothing is left out.",
+    )
 
 
 class AlertProviderSpec(ApiModel):
@@ -42,6 +98,18 @@ class AlertProviderSpec(ApiModel):
         default=False,
         description="Whether a run is one thread: its first alert is edited as the run goes, where "
         "the receiver allows that, and later alerts are replies.",
+    )
+    reasons: tuple[
+        Annotated[str, Form("[A-Z][A-Za-z0-9]*", "write a reason, such as RolledBack", maximum=63)],
+        ...,
+    ] = Field(
+        default=(),
+        max_length=32,
+        description="The only reasons that are sent to it, such as RolledBack; all when left out.",
+    )
+    template: AlertTemplate | None = Field(
+        default=None,
+        description="Other words for its alerts, with {{ reason }}, {{ message }} and the like.",
     )
 
 

@@ -7,17 +7,19 @@ notifiers.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
 from analysis.secrecy import origin
-from canary.api.alertprovider import AlertProviderSpec
+from canary.api.alertprovider import AlertProvider, AlertProviderSpec, AlertTemplate
+from canary.api.kinds import ObjectKey
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
-from canary.controller.messages import alert_of, progress_of
+from canary.controller.messages import alert_of, progress_of, worded
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import TemplateReader, alert_provider_key
+from canary.controller.templates import alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, NotDelivered, Notifier, NotifierConfig
 from canary.settings import Settings
@@ -40,6 +42,38 @@ class DefaultReceiver:
 
 Receiver = AlertReference | DefaultReceiver
 
+_BEGINS = "RunStarted"
+"""The alert whose message is edited as the run goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """What tells a receiver, of what, and in which words."""
+
+    notifier: Notifier
+    reasons: tuple[str, ...] = ()
+    """The only ones that it gets; all if there are none."""
+    template: AlertTemplate | None = None
+
+    def hears(self, reason: str) -> bool:
+        """Tell whether the receiver gets alerts of a reason."""
+        return not self.reasons or reason in self.reasons
+
+
+class AlertProviders(Protocol):
+    """Where AlertProviders are found."""
+
+    def alert_provider(self, group: str, namespace: str, name: str) -> AlertProvider:
+        """Find an AlertProvider.
+
+        Raises:
+            NotFound: there is none of this name.
+            InvalidSpec: it can't be used as it is.
+        """
+
+    def unknown(self, key: ObjectKey) -> bool:
+        """Tell whether an object may exist that is not known yet."""
+
 
 class AlertSender:
     """Finds the receivers of a notice, and sends it to them."""
@@ -48,7 +82,7 @@ class AlertSender:
         self,
         *,
         secrets: SecretReader,
-        templates: TemplateReader,
+        templates: AlertProviders,
         default: DefaultReceiver | None,
         cluster_name: str,
         egress: EgressPolicy = UNRESTRICTED,
@@ -83,24 +117,32 @@ class AlertSender:
 
     def threaded(self, key: CanaryKey, receiver: Receiver) -> bool:
         """Tell whether a receiver has a thread for each run."""
-        notifier = self._threading(key, receiver)
-        return notifier is not None and (notifier.threads or notifier.edits)
+        threading = self._threading(key, receiver)
+        return threading is not None and (threading.notifier.threads or threading.notifier.edits)
 
     def edited(self, key: CanaryKey, receiver: Receiver) -> bool:
         """Tell whether the first message of a run's thread is edited as the run goes.
 
         It is where the receiver hears of everything: elsewhere an alert is the first message.
         """
-        notifier = self._threading(key, receiver)
-        return notifier is not None and notifier.edits and receiver.severity is Severity.INFO
+        threading = self._threading(key, receiver)
+        return (
+            threading is not None
+            and threading.notifier.edits
+            and threading.hears(_BEGINS)
+            and receiver.severity is Severity.INFO
+        )
 
-    def _threading(self, key: CanaryKey, receiver: Receiver) -> Notifier | None:
+    def _threading(self, key: CanaryKey, receiver: Receiver) -> Speaker | None:
         """Make what tells a receiver that asks for threads, to see what it can do."""
         if isinstance(receiver, DefaultReceiver):
             return None
         try:
             spec = self._provider(key, receiver)
-            return NOTIFIERS.load(spec.type)(NotifierConfig()) if spec.threads else None
+            if not spec.threads:
+                return None
+            notifier = NOTIFIERS.load(spec.type)(NotifierConfig())
+            return Speaker(notifier=notifier, reasons=spec.reasons, template=spec.template)
         except (NotFound, InvalidSpec, UnknownPlugin, NotDelivered):
             return None  # The alert itself says what is wrong.
 
@@ -119,8 +161,11 @@ class AlertSender:
             NotDelivered: it was not taken; says whether it may be later.
             ClusterError: the receiver's secret can't be read now.
         """
-        notifier = await self._notifier(record.key, receiver)
-        alert = alert_of(record, notice, self._cluster_name)
+        speaker = await self.speaker(record.key, receiver)
+        if not speaker.hears(notice.reason):
+            return None
+        alert = worded(alert_of(record, notice, self._cluster_name), speaker.template)
+        notifier = speaker.notifier
         if thread is None or not notifier.threads:
             # A plug-in that knows no threads may have been written before there were any.
             return await notifier.send(alert)
@@ -143,19 +188,30 @@ class AlertSender:
             NotDelivered: it was not taken.
             ClusterError: the receiver's secret can't be read now.
         """
-        notifier = await self._notifier(record.key, receiver)
+        speaker = await self.speaker(record.key, receiver)
         alert = progress_of(record, message, run, at, self._cluster_name)
+        written = worded(alert, speaker.template)
         if thread is None:
-            return await notifier.send(alert)
-        await notifier.update(alert, thread)
+            return await speaker.notifier.send(written)
+        await speaker.notifier.update(written, thread)
         return thread
 
-    async def _notifier(self, key: CanaryKey, receiver: Receiver) -> Notifier:
+    async def speaker(self, key: CanaryKey, receiver: Receiver) -> Speaker:
+        """Make what tells a receiver.
+
+        Raises:
+            NotDelivered: it can't be told as it is set up, or its AlertProvider is not known yet.
+            ClusterError: its secret can't be read now.
+        """
         try:
             kind, config = await self._resolve(key, receiver)
-            return NOTIFIERS.load(kind)(config)
+            notifier = NOTIFIERS.load(kind)(config)
         except (NotFound, InvalidSpec, UnknownPlugin) as error:
             raise NotDelivered(str(error), retryable=False) from error
+        if isinstance(receiver, DefaultReceiver):
+            return Speaker(notifier=notifier)
+        spec = self._provider(key, receiver)
+        return Speaker(notifier=notifier, reasons=spec.reasons, template=spec.template)
 
     async def check(self, key: CanaryKey, receiver: AlertReference) -> None:
         """Find out whether a receiver could be told, without telling it anything.

@@ -1,8 +1,11 @@
 """What alerts say: a notice, how a run goes, and that a receiver could not be told."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
+from analysis.template import fill
+from canary.api.alertprovider import AlertTemplate
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryObject, CanaryRecord
 from canary.notifiers import Alert
@@ -75,6 +78,42 @@ def _fields(record: CanaryObject, *fields: tuple[str, str]) -> tuple[tuple[str, 
         reference = record.canary.spec.target_ref
         target = ("Target", f"{reference.kind}/{reference.name}.{record.key.namespace}")
     return tuple((name, value) for name, value in (target, *fields) if value)
+
+
+def worded(alert: Alert, template: AlertTemplate | None) -> Alert:
+    """Write an alert in the words of its receiver.
+
+    Raises:
+        QueryError: the template is none; it was checked when its AlertProvider was read.
+    """
+    if template is None:
+        return alert
+    words = {
+        "reason": alert.reason,
+        "message": alert.message,
+        "severity": alert.severity.value,
+        "name": alert.name,
+        "namespace": alert.namespace,
+        "target": alert.target,
+        "revision": alert.revision,
+        "images": alert.images,
+        "phase": str(alert.phase),
+        "weight": str(alert.weight),
+        "step": str(alert.step),
+        "run": str(alert.run or ""),
+        "cluster": alert.cluster,
+    }
+
+    def told(text: str) -> str:
+        return fill(text, words, what="template").strip()
+
+    fields = tuple((name, told(text)) for name, text in template.fields.items())
+    return replace(
+        alert,
+        title=told(template.title or ""),
+        message=told(template.message or "") or alert.message,
+        fields=tuple(each for each in fields if each[1]) or alert.fields,
+    )
 
 
 def undelivered(record: CanaryObject, notice: Notice, name: str, error: Exception) -> Notice:

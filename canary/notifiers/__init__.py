@@ -57,6 +57,8 @@ class Alert:
     """The images of the revision, or what it changes in them, for people: `app:6.1 → app:6.2`."""
     cluster: str
     """Empty where the cluster has no name."""
+    title: str = ""
+    """A headline of the receiver's own; empty where it has none."""
     run: int = 0
     """The number of the run that it tells of; 0 outside of a run."""
     fields: tuple[tuple[str, str], ...]
@@ -67,6 +69,11 @@ class Alert:
     def canary(self) -> str:
         """The Canary, as people write it."""
         return f"{self.name}.{self.namespace}"
+
+    @property
+    def headline(self) -> str:
+        """What people read first."""
+        return self.title or f"{self.canary}: {self.reason}"
 
     @property
     def shown_fields(self) -> tuple[tuple[str, str], ...]:

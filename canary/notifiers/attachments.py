@@ -39,12 +39,12 @@ def content(alert: Alert, *, escape: Escape) -> dict[str, Any]:
     ]
     return {
         # Shown in notifications, where attachments are not.
-        "text": _written(f"{alert.canary}: {alert.reason}", escape),
+        "text": _written(alert.headline, escape),
         "attachments": [
             {
                 "color": COLOURS[alert.severity],
                 "author_name": alert.canary,
-                "title": _written(alert.reason, escape),
+                "title": _written(alert.title or alert.reason, escape),
                 "text": text,
                 "fallback": text,
                 "fields": fields,

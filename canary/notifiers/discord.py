@@ -73,7 +73,7 @@ def message(alert: Alert, username: str) -> dict[str, object]:
         **({"username": username} if username else {}),
         "embeds": [
             {
-                "title": _escaped(f"{alert.canary}: {alert.reason}", LONGEST_TITLE),
+                "title": _escaped(alert.headline, LONGEST_TITLE),
                 "description": _escaped(alert.message, LONGEST_TEXT),
                 "color": COLOURS[alert.severity],
                 "fields": fields,

@@ -48,7 +48,7 @@ class GoogleChatNotifier(ThreadedNotifier):
 
 def message(alert: Alert) -> dict[str, object]:
     """Write an alert as a message with one card."""
-    headline = f"{alert.canary}: {alert.reason}"
+    headline = alert.headline
     paragraph = {"textParagraph": {"text": escape(shortened(alert.message, LONGEST_TEXT))}}
     fields = [
         {
@@ -68,7 +68,7 @@ def message(alert: Alert) -> dict[str, object]:
             {
                 "cardId": "alert",
                 "card": {
-                    "header": {"title": alert.reason, "subtitle": alert.canary},
+                    "header": {"title": alert.title or alert.reason, "subtitle": alert.canary},
                     "sections": [{"widgets": [paragraph, *fields]}],
                 },
             }

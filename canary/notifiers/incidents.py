@@ -32,7 +32,7 @@ def key(alert: Alert) -> str:
 
 def summary(alert: Alert) -> str:
     """Say in one line what happened."""
-    return f"{alert.canary}: {alert.reason}: {alert.message}"
+    return f"{alert.headline}: {alert.message}"
 
 
 def details(alert: Alert) -> Mapping[str, str]:

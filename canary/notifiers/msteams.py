@@ -38,7 +38,7 @@ class TeamsNotifier(PostingNotifier):
 
 def message(alert: Alert) -> dict[str, object]:
     """Write an alert as a card as wide as the channel. Text runs know no links and no mentions."""
-    headline = _run(f"{alert.canary}: {alert.reason}", weight="Bolder", size="Medium")
+    headline = _run(alert.headline, weight="Bolder", size="Medium")
     headline["color"] = COLOURS[alert.severity]
     facts = [
         _block(_run(f"{name}: ", weight="Bolder"), _run(shortened(value, LONGEST_VALUE)))

@@ -40,7 +40,7 @@ class OpsgenieNotifier(PostingNotifier):
             )
         else:
             document |= {
-                "message": shortened(f"{alert.canary}: {alert.reason}", LONGEST_MESSAGE),
+                "message": shortened(alert.headline, LONGEST_MESSAGE),
                 "alias": key(alert),
                 "description": shortened(summary(alert), LONGEST_TEXT),
                 "priority": _PRIORITIES[alert.severity],

@@ -21,7 +21,7 @@ from canary.notifiers.threaded import ThreadedNotifier, text_of
 
 _ADDRESS = "https://api.telegram.org"
 #: Telegram refuses more than 4,096 characters, of which entities count as one.
-LONGEST_TEXT, LONGEST_VALUE = 2000, 150
+LONGEST_TITLE, LONGEST_TEXT, LONGEST_VALUE = 500, 2000, 150
 _GONE = (b"message to edit not found", b"message can't be edited", b"MESSAGE_ID_INVALID")
 _UNCHANGED = b"message is not modified"
 
@@ -82,7 +82,7 @@ class TelegramNotifier(ThreadedNotifier):
 def message(alert: Alert, channel: str) -> dict[str, object]:
     """Write an alert in Telegram's HTML."""
     chat, _, topic = channel.partition(":")
-    headline = f"<b>{escape(alert.canary)}: {escape(alert.reason)}</b>"
+    headline = f"<b>{escape(shortened(alert.headline, LONGEST_TITLE))}</b>"
     fields = [
         f"<b>{escape(name)}</b>: {escape(shortened(value, LONGEST_VALUE))}"
         for name, value in alert.shown_fields

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import QueryError
-from analysis.template import TemplateContext, check, prometheus_duration, render
+from analysis.template import TemplateContext, check, fill, prometheus_duration, render
 
 CONTEXT = TemplateContext(
     name="podinfo",
@@ -140,3 +140,26 @@ def test_durations_are_written_as_prometheus_does(duration, text):
 def test_a_duration_that_is_no_time_is_refused(duration):
     with pytest.raises(QueryError, match="no time"):
         prometheus_duration(duration)
+
+
+VALUES = {"reason": "RolledBack", "weight": "20"}
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("{{ reason }} at {{weight}} %", "RolledBack at 20 %"),
+        ('say "{{ reason }}"', 'say "RolledBack"'),
+        ("{{- /* a remark */ -}} {{ reason -}} .", "RolledBack."),
+        ("no braces", "no braces"),
+        ("", ""),
+    ],
+)
+def test_words_for_people_are_filled_as_they_are(template: str, filled: str):
+    assert fill(template, VALUES, what="template") == filled
+
+
+@pytest.mark.parametrize("template", ["{{ colour }}", "{{ reason | upper }}", "{{ reason"])
+def test_words_that_cannot_be_filled_say_what_can(template: str):
+    with pytest.raises(QueryError, match=r"template: .*(Known names: reason, weight|close it)"):
+        fill(template, VALUES, what="template")

@@ -391,6 +391,13 @@ GOOD_RECEIVERS: dict[str, JsonObject] = {
             "channel": "releases",
             "username": "gate",
             "proxy": "socks5://proxy.example.com:1080",
+            "threads": True,
+            "reasons": ["Promoted", "RolledBack"],
+            "template": {
+                "title": "{{ name }}: {{ reason }}",
+                "message": "{{- /* for people */}}{{ message }} ({{ weight }} %)",
+                "fields": {"Runbook": "https://wiki.example.com/{{ name }}"},
+            },
         },
     ),
 }
@@ -1073,6 +1080,27 @@ BAD_TEMPLATES: dict[str, Bad] = {
 }
 
 BAD_RECEIVERS: dict[str, Bad] = {
+    "a reason that is none": Bad(
+        obj=patched(a_receiver(), {"reasons": ["rolled back"]}),
+        field="spec.reasons[0]",
+        value="'rolled back'",
+        remedy="such as RolledBack",
+        refused="rule",
+    ),
+    "a template that names what no alert has": Bad(
+        obj=patched(a_receiver(), {"template": {"title": "{{ colour }}"}}),
+        field="spec.template.title",
+        value="'{{ colour }}'",
+        remedy="Known names: reason, message",
+        refused="parse",
+    ),
+    "a template that is not closed": Bad(
+        obj=patched(a_receiver(), {"template": {"fields": {"Run": "{{ run"}}}),
+        field="spec.template.fields.Run",
+        value="'{{ run'",
+        remedy="close it with }}",
+        refused="parse",
+    ),
     "a receiver with a name that is none": Bad(
         obj=patched(a_receiver(), {"type": "Slack!"}),
         field="spec.type",

@@ -5,6 +5,7 @@ from typing import Any
 from canary.api.annotations import SEND_TO
 from canary.api.kinds import SECRET
 from canary.api.meta import GROUP
+from canary.cluster.cluster import Cluster
 from canary.controller.templates import alert_provider_kind
 from tests.controller.running import AnyWorld
 from tests.receiver import Answer, Receiver, Request
@@ -16,15 +17,20 @@ TAKEN = Answer(body=f'{{"id": "{POST_ID}"}}'.encode(), headers=JSON)
 
 async def create_chat(world: AnyWorld, chat: Receiver, **spec: Any) -> None:
     """Have a receiver answer as a Mattermost, and create the AlertProvider `chat` that knows it."""
+    await create_chat_in(world.api, world.namespace, chat, **spec)
+
+
+async def create_chat_in(cluster: Cluster, namespace: str, chat: Receiver, **spec: Any) -> None:
+    """Do so in a namespace of a cluster."""
     chat.answers_by_path["/api/v4/posts"] = TAKEN
-    metadata = {"name": "chat", "namespace": world.namespace}
+    metadata = {"name": "chat", "namespace": namespace}
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": metadata | {"annotations": {SEND_TO: chat.url}},
         "stringData": {"token": "t0ken"},
     }
-    await world.api.create(secret, SECRET)
+    await cluster.create(secret, SECRET)
     given = {
         "type": "mattermost",
         "address": chat.url,
@@ -38,7 +44,7 @@ async def create_chat(world: AnyWorld, chat: Receiver, **spec: Any) -> None:
         "metadata": metadata,
         "spec": given | spec,
     }
-    await world.api.create(provider, alert_provider_kind(GROUP))
+    await cluster.create(provider, alert_provider_kind(GROUP))
 
 
 def is_edit(request: Request) -> bool:

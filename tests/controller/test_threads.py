@@ -233,3 +233,37 @@ async def test_a_receiver_without_threads_gets_messages_and_no_reference(world: 
         await chats.tell("Promoted")
         assert len(chats.chat.requests) == 2
         assert chats.threads.opened(chats.record.key) == ()
+
+
+class TestReasons:
+    async def test_are_all_that_a_receiver_is_told_of(self, world: World):
+        async with chatting(world, reasons=["Promoted", "RolledBack"]) as chats:
+            await chats.tell("RunStarted")
+            await chats.tell("Promoted")
+            assert [said(each) for each in posted(chats.chat)] == ["Promoted"]
+
+    async def test_without_the_start_leave_the_first_message_as_it_was(self, world: World):
+        async with chatting(world, reasons=["GateBlocked"]) as chats:
+            await chats.tell("GateBlocked", severity=Severity.WARN)
+            chats.decide(going(10))
+            await chats.settle()
+            assert edited(chats.chat) == []
+
+
+async def test_a_template_gives_alerts_and_edits_their_words(world: World):
+    template = {
+        "title": "{{ name }} {{ reason }}",
+        "message": "({{ severity }}) {{ message }}",
+        "fields": {"Revision": "r-{{ revision }}", "Nothing": "{{ images }}"},
+    }
+    async with chatting(world, template=template) as chats:
+        await chats.tell("RunStarted")
+        chats.decide(going(10))
+        await until(lambda: edited(chats.chat), "it is edited")
+        (first,), (edit,) = posted(chats.chat), edited(chats.chat)
+        for request, reason in ((first, "RunStarted"), (edit, "Progressing")):
+            (attachment,) = request.document["props"]["attachments"]
+            assert request.document["message"] == f"podinfo {reason}"
+            assert attachment["title"] == f"podinfo {reason}"
+            assert attachment["text"].startswith("(info) ")
+            assert {each["title"] for each in attachment["fields"]} == {"Revision"}

@@ -1,0 +1,173 @@
+"""`tidegate notify test PROVIDER`: sends an alert as the controller would, to see whether it comes."""
+
+from datetime import UTC, datetime
+from time import monotonic
+
+import click
+
+from canary.api.alertprovider import AlertProvider
+from canary.api.kinds import ObjectKey
+from canary.api.meta import GROUP, PEER_GROUP, NamespacedReference
+from canary.api.people import AlertReference
+from canary.api.status import Severity
+from canary.api.validation import parse_alert_provider
+from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.ending import Failed
+from canary.cli.screen import Screen
+from canary.cluster.cluster import Cluster
+from canary.controller.alerts import AlertSender, Speaker
+from canary.controller.canaries import CanaryKey
+from canary.controller.messages import worded
+from canary.controller.secrets import SecretReader
+from canary.controller.templates import alert_provider_kind
+from canary.notifiers import Alert, NotDelivered
+
+_SEVERITIES = {
+    "RolledBack": Severity.ERROR,
+    "PromotionFailed": Severity.ERROR,
+    "InitializationFailed": Severity.ERROR,
+    "Invalid": Severity.ERROR,
+    "GateBlocked": Severity.WARN,
+}
+"""How loud the reasons are that are no mere news."""
+_BEGINS = "RunStarted"
+_TEAMS = (
+    "Teams accepts a message before its workflow has run: see in the channel whether there is a "
+    "card; if not, open the workflow's run history"
+)
+
+_EXAMPLES = """\b
+Examples:
+  tidegate notify test on-call -n shop
+  tidegate notify test on-call --reason GateBlocked
+"""
+
+
+class _Provider:
+    """The one AlertProvider that is tried."""
+
+    def __init__(self, found: AlertProvider) -> None:
+        self._found = found
+
+    def alert_provider(self, _group: str, _namespace: str, _name: str) -> AlertProvider:
+        """Give it."""
+        return self._found
+
+    def unknown(self, _key: ObjectKey) -> bool:
+        """Tell that it is known."""
+        return False
+
+
+@click.group
+def notify() -> None:
+    """Try out the receivers of alerts."""
+
+
+@notify.command("test", epilog=_EXAMPLES)
+@click.argument("provider", metavar="PROVIDER")
+@click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
+@click.option(
+    "--reason", default="RolledBack", show_default=True, help="The reason that the alert gives."
+)
+@click.option(
+    "--api-group",
+    type=click.Choice([GROUP, PEER_GROUP]),
+    default=GROUP,
+    show_default=True,
+    help="The API group of the AlertProvider.",
+)
+@with_plugins
+@reaching_a_cluster
+def try_out(
+    provider: str,
+    namespace: str | None,
+    reason: str,
+    api_group: str,
+    kubeconfig: str | None,
+    context: str | None,
+) -> None:
+    """Send a test alert to the receiver of an AlertProvider, from this machine.
+
+    With spec.threads it is a reply to another one, which is edited where the receiver allows that.
+    Needs the rights to read the AlertProvider and its Secret.
+    """
+
+    async def work(cluster: Cluster) -> None:
+        within = namespace or cluster.credentials.namespace
+        manifest = await cluster.read(alert_provider_kind(api_group), within, provider)
+        found = parse_alert_provider(manifest)
+        sender = AlertSender(
+            secrets=SecretReader(cluster, monotonic),
+            templates=_Provider(found),
+            default=None,
+            cluster_name="",
+        )
+        reference = AlertReference(name=provider, provider_ref=NamespacedReference(name=provider))
+        key = CanaryKey(group=api_group, namespace=within, name="test")
+        try:
+            speaker = await sender.speaker(key, reference)
+            told = await _send(speaker, reason, within, threads=found.spec.threads)
+        except NotDelivered as error:
+            raise Failed(f"{within}/{provider} was not told: {error}") from error
+        screen = Screen()
+        screen.line(f"{within}/{provider} has taken {told}")
+        if found.spec.type == "msteams":
+            screen.line(_TEAMS)
+
+    connected(kubeconfig, context, work)
+
+
+async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool) -> str:
+    """Send what a receiver gets of a run; say what it was.
+
+    Raises:
+        Failed: the receiver does not get this reason.
+        NotDelivered: it was not taken.
+    """
+    if not speaker.hears(reason):
+        heard = ", ".join(speaker.reasons)
+        raise Failed(f"spec.reasons leaves {reason} out; give one of these with --reason: {heard}")
+
+    def alert(of: str) -> Alert:
+        return worded(_alert(of, namespace), speaker.template)
+
+    notifier = speaker.notifier
+    thread = None
+    if threads and (notifier.threads or notifier.edits):
+        thread = await notifier.send(alert(_BEGINS))
+    if thread is None:
+        await notifier.send(alert(reason))
+        return f"the alert {reason}"
+    said = [f"the alert {_BEGINS}"]
+    if notifier.threads:
+        await notifier.send(alert(reason), thread)
+        said.append(f"the reply {reason}")
+    else:
+        await notifier.send(alert(reason))
+        said.append(f"the alert {reason}")
+    if notifier.edits:
+        await notifier.update(alert(reason), thread)
+        said.append("an edit of the first")
+    return ", ".join(said)
+
+
+def _alert(reason: str, namespace: str) -> Alert:
+    now = datetime.now(UTC)
+    return Alert(
+        id=f"test/{now.timestamp()}/{reason}",
+        reason=reason,
+        severity=_SEVERITIES.get(reason, Severity.INFO),
+        message="This is a test by tidegate notify test: nothing has happened.",
+        name="test",
+        namespace=namespace,
+        target="test",
+        phase="Progressing",
+        weight=20,
+        step=2,
+        revision="test",
+        images="app:1.0 → app:1.1",
+        cluster="",
+        run=1,
+        fields=(("Images", "app:1.0 → app:1.1"), ("Revision", "test"), ("Weight", "20 %")),
+        at=now,
+    )

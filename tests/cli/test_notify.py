@@ -1,0 +1,80 @@
+"""`tidegate notify test`: what it sends, and what it says when that does not come."""
+
+from pathlib import Path
+
+import pytest
+
+from canary.cluster.cluster import Cluster
+from tests.cli.running import tidegate
+from tests.controller.chat import POST_ID, create_chat_in, edited, posted
+from tests.receiver import Answer, receiving
+
+
+async def tried(kubeconfig: Path, *options: str) -> tuple[int, str]:
+    return await tidegate("notify", "test", "chat", "--kubeconfig", str(kubeconfig), *options)
+
+
+async def test_an_alert_is_sent_as_the_controller_would(cluster: Cluster, kubeconfig: Path) -> None:
+    async with receiving() as chat:
+        await create_chat_in(cluster, "default", chat, threads=False)
+        code, output = await tried(kubeconfig)
+        assert (code, output) == (0, "default/chat has taken the alert RolledBack\n")
+        (request,) = posted(chat)
+        assert request.document["message"] == "test.default: RolledBack"
+        assert "nothing has happened" in str(request.document)
+
+
+async def test_with_threads_a_reply_and_an_edit_are_tried_as_well(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with receiving() as chat:
+        await create_chat_in(cluster, "default", chat, template={"title": "{{ reason }}!"})
+        code, output = await tried(kubeconfig, "--reason", "Promoted")
+        assert code == 0, output
+        assert output == (
+            "default/chat has taken the alert RunStarted, the reply Promoted, "
+            "an edit of the first\n"
+        )
+        first, reply = posted(chat)
+        assert "root_id" not in first.document
+        assert (reply.document["root_id"], reply.document["message"]) == (POST_ID, "Promoted!")
+        assert len(edited(chat)) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "said"),
+    [
+        ({"reasons": ["Promoted"]}, (), "leaves RolledBack out; give one of these"),
+        ({"type": "pager"}, (), "pager"),
+        ({"secretRef": {"name": "missing"}}, (), "missing"),
+    ],
+)
+async def test_a_receiver_that_could_not_be_told_is_a_sentence(
+    cluster: Cluster, kubeconfig: Path, spec: dict[str, object], options: tuple[str, ...], said: str
+) -> None:
+    async with receiving() as chat:
+        await create_chat_in(cluster, "default", chat, **spec)
+        code, output = await tried(kubeconfig, *options)
+        assert code == 1
+        assert said in output
+        assert "t0ken" not in output
+        assert chat.requests == []
+
+
+async def test_a_refusal_of_the_receiver_is_a_sentence_without_its_secrets(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with receiving() as chat:
+        await create_chat_in(cluster, "default", chat)
+        chat.answers_by_path["/api/v4/posts"] = Answer(status=401, body=b"t0ken is not valid")
+        code, output = await tried(kubeconfig)
+        assert code == 1
+        assert output.startswith("Error: default/chat was not told: mattermost: ")
+        assert "401" in output
+        assert "t0ken" not in output
+
+
+async def test_a_provider_that_does_not_exist_is_named(cluster: Cluster, kubeconfig: Path) -> None:
+    code, output = await tried(kubeconfig)
+    assert code == 1
+    assert "chat" in output
