@@ -59,7 +59,7 @@ class _Question:
 
 Result = TypeVar("Result")
 
-_Key = tuple[ProviderSpec, str, timedelta, int]
+_Key = tuple[ProviderSpec, str, timedelta, int, tuple[datetime, datetime] | None]
 
 
 class Providers:
@@ -108,12 +108,13 @@ class Providers:
             Busy: too many queries wait for this provider already; this one was not put.
         """
         tick = int(at.timestamp() // TICK.total_seconds())
-        query = metric.query if ask is None else ask.query
-        key = (metric.provider, query, metric.interval, tick)
+        ask = ask or metric.asks[0]
+        block = None if ask.since is None else (ask.since, at)
+        key = (metric.provider, ask.query, metric.interval, tick, block)
         question = self._questions.get(key)
         if question is None:
             self._forget_before(tick)
-            task = asyncio.create_task(self._put(metric, query, at), name=f"query of {metric.name}")
+            task = asyncio.create_task(self._put(metric, ask, at), name=f"query of {metric.name}")
             question = self._questions[key] = _Question(task, tick)
         question.waiting += 1
         try:
@@ -157,14 +158,16 @@ class Providers:
         opened, self._open = self._open, {}
         await asyncio.gather(*(_closed(each.provider) for each in opened.values()), *self._closing)
 
-    async def _put(self, metric: Metric, query: str, at: datetime) -> Outcome:
+    async def _put(self, metric: Metric, ask: Ask, at: datetime) -> Outcome:
         """Put a question to its provider and tell the observer."""
         spec, begun = metric.provider, _now()
 
         async def put(provider: Provider) -> Outcome:
             nonlocal begun
             begun = _now()
-            return _redacted(await provider.query(query, at, metric.interval), spec)
+            if ask.since is not None:
+                return _redacted(await provider.count(ask.query, ask.since, at), spec)
+            return _redacted(await provider.query(ask.query, at, metric.interval), spec)
 
         outcome = await self._guard(spec, put)
         if self._observe is not None:

@@ -35,6 +35,8 @@ class Record:
 
     def __init__(self) -> None:
         self._snapshots: list[Snapshot] = []
+        self._borders: set[float] = set()
+        """When those were made with which a count has ended: the next one begins with them."""
 
     def add(self, snapshot: Snapshot, *, spacing: float, horizon: float) -> None:
         """Add the newest snapshot; thin those closer than a spacing, drop those past a horizon.
@@ -45,27 +47,36 @@ class Record:
         kept = self._snapshots
         if kept:
             snapshot = _sharing_labels(snapshot, kept[-1])
-        if len(kept) > 1 and kept[-1].at - kept[-2].at < spacing:
+        crowded = len(kept) > 1 and kept[-1].at - kept[-2].at < spacing
+        if crowded and kept[-1].at not in self._borders:
             before, between = kept[-2:]
             # Where it only rose, what lies between adds nothing to what came on top.
             if _rises(before, between) and _rises(between, snapshot):
                 kept.pop()
         kept.append(snapshot)
         while len(kept) > 1 and kept[1].at <= horizon:
-            kept.pop(0)
+            self._borders.discard(kept.pop(0).at)
 
     def clear(self) -> None:
         """Forget everything."""
         self._snapshots.clear()
+        self._borders.clear()
 
-    def window(self, name: str, start: float) -> tuple[Snapshot, ...]:
+    def window(self, name: str, start: float, end: float = inf) -> tuple[Snapshot, ...]:
         """Pick the snapshots that a window is measured by, of those in which a name was read.
 
-        The first is the last one at or before the start; where there is none, the oldest.
+        The first is the last one at or before the start; where there is none, the oldest. The last
+        is the last one at or before the end.
         """
-        reading = [snapshot for snapshot in self._snapshots if name in snapshot.series]
+        reading = [each for each in self._snapshots if name in each.series and each.at <= end]
         before = sum(snapshot.at <= start for snapshot in reading)
         return tuple(reading[max(0, before - 1) :])
+
+    def block(self, name: str, start: float, end: float) -> tuple[Snapshot, ...]:
+        """Pick those of a window after which another one begins: its last is kept until then."""
+        window = self.window(name, start, end)
+        self._borders.update(each.at for each in window[-1:])
+        return window
 
 
 def increases(

@@ -6,12 +6,12 @@ Judging is pure; asking is in `asking.py`. What a value means belongs to the jud
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from analysis.asking import Providers
 from analysis.errors import Busy, FailureKind
-from analysis.judges import JUDGES, Judge
+from analysis.judges import JUDGES, Judge, counts
 from analysis.model import (
     MEMORY_BYTES,
     Ask,
@@ -25,6 +25,10 @@ from analysis.model import (
     memory_bytes,
 )
 from analysis.plugins import PluginTable
+from analysis.tally import counted_to
+
+#: The longest time that is counted at once: after a longer pause the rest is left out on both sides.
+LONGEST_BLOCK = timedelta(hours=1)
 
 NOTHING_KEPT: Mapping[str, Memory] = MappingProxyType({})
 
@@ -40,8 +44,9 @@ async def analyse(
 ) -> Report:
     """Ask all questions of all metrics at one moment, and judge each metric by its answers.
 
-    `memories` are those of the report before, by the metric's name. `requests` asks for the number
-    of requests of each side, which is not judged.
+    `memories` are those of the report before, by the metric's name. Where a judge counts, it counts
+    from where it has left off. `requests` asks for the number of requests of each side, which is
+    not judged.
 
     Raises:
         Busy: something could not be asked, because too many queries wait for its store.
@@ -53,6 +58,12 @@ async def analyse(
         except Busy as busy:
             return busy
 
+    metrics = [
+        _counting(metric, memories.get(metric.name, {}), at)
+        if counts(metric.judge, judges)
+        else metric
+        for metric in metrics
+    ]
     async with asyncio.TaskGroup() as group:
         asked = [
             {ask: group.create_task(put(metric, ask)) for ask in metric.asks} for metric in metrics
@@ -73,6 +84,15 @@ async def analyse(
         },
         requests={ask.arm: _answered(task.result()) for ask, task in counting},
     )
+
+
+def _counting(metric: Metric, memory: Memory, at: datetime) -> Metric:
+    """Let the questions of a metric begin where its judge has left off."""
+    left_off = counted_to(memory)
+    if left_off is None or left_off > at:
+        left_off = metric.since or at - metric.interval
+    since = min(max(left_off, at - LONGEST_BLOCK), at)
+    return replace(metric, asks=tuple(replace(ask, since=since) for ask in metric.asks))
 
 
 def _answered(outcome: Outcome | Busy) -> Outcome:

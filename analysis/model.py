@@ -32,6 +32,13 @@ class NoDataPolicy(StrEnum):
     HOLD = "hold"
     PASS = "pass"  # noqa: S105 - a verdict
 
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that it stands for."""
+        if self is NoDataPolicy.HOLD:
+            return Verdict.INCONCLUSIVE
+        return Verdict.FAIL if self is NoDataPolicy.FAIL else Verdict.PASS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -144,6 +151,17 @@ class Arm(StrEnum):
     PRIMARY = "primary"
 
 
+class Signal(StrEnum):
+    """What is asked of an arm."""
+
+    VALUE = "value"
+    REQUESTS = "requests"
+    BAD = "bad"
+    """Requests that failed, or were too slow."""
+    GOOD = "good"
+    """Requests that did not, where these are easier to count: the others are bad."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One question of a metric, and the query that answers it."""
@@ -151,8 +169,10 @@ class Ask:
     query: str
     """Rendered: it goes to the provider as it is."""
     arm: Arm = Arm.CANARY
-    signal: str = "value"
-    """What is asked of the arm, in a word that the judge knows."""
+    signal: Signal = Signal.VALUE
+    """What is asked of the arm."""
+    since: datetime | None = None
+    """From when on it is counted what came on top; None where the query gives the value itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +192,17 @@ class Metric:
     on_error: NoDataPolicy = NoDataPolicy.HOLD
     unit: str = ""
     judge: str = "threshold"
+    options: tuple[tuple[str, str], ...] = ()
+    """What else its judge must know, as name and value; each judge names what it reads."""
+    peers: int = 1
+    """How many metrics of a run this judge judges, this one included: a judge that may be wrong
+    once in so many runs shares that out among them."""
+    min_requests: int = 0
+    """How many requests the canary must have had before there is a verdict, for judges that count."""
+    on_inconclusive: NoDataPolicy = NoDataPolicy.PASS
+    """What follows where there are enough requests, and they prove nothing yet."""
+    since: datetime | None = None
+    """From when on is counted what nobody has counted yet; one interval back where it is None."""
     asked_by: str = ""
     """Who asks; means nothing to the engine, which shows it to its observer."""
 
@@ -183,7 +214,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One value, and what the provider remarked on it."""
+    """One value, and what the provider remarked on it.
+
+    `at` is the moment that was asked about; of a count the moment up to which it goes.
+    """
 
     value: float
     at: datetime
@@ -200,6 +234,8 @@ class NoData:
 
     reason: str
     warming_up: bool = False
+    known_from: datetime | None = None
+    """From when on the provider can count, where it could not since the moment it was asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +264,8 @@ class Check:
     bound: str
     message: str
     query: str
+    proven: bool = False
+    """Whether the judge has a proof, so that the verdict need not be repeated to count."""
 
 
 Memory = Mapping[str, str]

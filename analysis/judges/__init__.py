@@ -6,12 +6,20 @@ The protocol every judge keeps, and the table of their names.
 from collections.abc import Mapping
 from typing import Protocol
 
+from analysis.errors import QueryError, UnknownPlugin
 from analysis.model import Ask, Judgement, Memory, Metric, Outcome
 from analysis.plugins import PluginTable
 
 
 class Judge(Protocol):
-    """Turn answers into a check. Pure: no I/O, no clock, nothing kept between calls but the memory."""
+    """Turn answers into a check. Pure: no I/O, no clock, nothing kept between calls but the memory.
+
+    A judge may say `counts = True`. It is then asked not for a value but for counts of requests of
+    both sides since the last time: questions with `Signal.REQUESTS`, and with `Signal.BAD` or
+    `Signal.GOOD`. The samples say up to which moment they count, and the judge keeps that moment
+    in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there. A class method `check` may raise a `QueryError`
+    for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
+    """
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what was answered to the questions of a metric, by its range and its policies.
@@ -24,6 +32,30 @@ class Judge(Protocol):
 JUDGES: PluginTable[Judge] = PluginTable(
     group="tidegate.judges",
     builtin={
+        "sequential": "analysis.judges.sequential:SequentialJudge",
         "threshold": "analysis.judges.threshold:ThresholdJudge",
     },
 )
+
+
+def counts(name: str, judges: PluginTable[Judge] = JUDGES) -> bool:
+    """Tell whether a judge is asked for counts of both sides; one that cannot be loaded is not."""
+    try:
+        return bool(getattr(judges.load(name), "counts", False))
+    except (UnknownPlugin, ImportError, AttributeError):
+        return False
+
+
+def check(metric: Metric) -> None:
+    """Find out whether a metric's judge can judge it, without asking anything.
+
+    Raises:
+        UnknownPlugin: no judge has this name.
+        QueryError: it cannot; says what to write.
+    """
+    checks = getattr(JUDGES.load(metric.judge), "check", None)
+    if checks is not None:
+        checks(metric)
+    elif metric.options:
+        name = min(dict(metric.options))
+        raise QueryError(f"judgeOptions.{name}: judge {metric.judge} reads no options; remove it")

@@ -18,7 +18,6 @@ from analysis.model import (
     Judgement,
     Memory,
     Metric,
-    NoDataPolicy,
     Outcome,
     QueryFailure,
     Sample,
@@ -30,12 +29,6 @@ from analysis.model import (
 MOST_DECIMALS = 12
 #: A number as great as this is written with an exponent.
 LONGEST_NUMBER = 1e15
-
-_VERDICTS = {
-    NoDataPolicy.FAIL: Verdict.FAIL,
-    NoDataPolicy.HOLD: Verdict.INCONCLUSIVE,
-    NoDataPolicy.PASS: Verdict.PASS,
-}
 
 
 class ThresholdJudge:
@@ -56,7 +49,7 @@ def _judge(metric: Metric, outcome: Outcome) -> Check:
         return _judge_sample(metric, outcome)
     if isinstance(outcome, QueryFailure):
         reason = f"could not be asked: {outcome.reason} (onError: {metric.on_error})"
-        return _check(metric, _VERDICTS[metric.on_error], reason)
+        return _check(metric, metric.on_error.verdict, reason)
     if outcome.warming_up:
         return _check(metric, Verdict.INCONCLUSIVE, f"has no data yet: {outcome.reason}")
     return _no_data(metric, outcome.reason)
@@ -80,7 +73,7 @@ def _judge_sample(metric: Metric, sample: Sample) -> Check:
 
 def _no_data(metric: Metric, reason: str, sample: Sample | None = None) -> Check:
     claim = f"has no data: {reason} (onNoData: {metric.on_no_data})"
-    return _check(metric, _VERDICTS[metric.on_no_data], claim, sample, measured=False)
+    return _check(metric, metric.on_no_data.verdict, claim, sample, measured=False)
 
 
 def _check(

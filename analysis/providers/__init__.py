@@ -41,6 +41,17 @@ class Provider(Protocol):
             ProviderUnavailable: the store gave no answer; asking again may help.
         """
 
+    async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
+        """Count what came on top of counters since a moment, by a query made of `increase(…)`.
+
+        The sample's `at` says up to which moment it counts. The count from there on neither leaves
+        out what this one has not seen nor repeats what it has.
+
+        Raises:
+            QueryError: as `query` does; also where the store is not asked for counts.
+            ProviderUnavailable: as `query` does.
+        """
+
     async def prepare(self, query: str, interval: timedelta) -> None:
         """Begin to watch what a later query needs to know; a store of its own needs nothing.
 
@@ -53,7 +64,18 @@ class Provider(Protocol):
 
 
 class ProviderDefaults:
-    """What a provider may leave out: nothing is prepared, and nothing is open."""
+    """What a provider may leave out: it counts nothing, prepares nothing, and keeps nothing open."""
+
+    async def count(self, _query: str, _since: datetime, _at: datetime) -> Outcome:
+        """Refuse to count.
+
+        Raises:
+            QueryError: always; says who counts.
+        """
+        raise QueryError(
+            "this provider does not count requests; use a template whose provider is prometheus or "
+            "scrape, or another judge"
+        )
 
     async def prepare(self, _query: str, _interval: timedelta) -> None:
         """Do nothing."""

@@ -1,15 +1,23 @@
-"""Provider `prometheus`: one value from an instant query, over the HTTP API.
+"""Provider `prometheus`: one value from an instant query, or counts, over the HTTP API.
+
+`increase` of PromQL extrapolates, and misses what a new series counts first: counts are made of raw
+samples.
 
 Range data for charts and replays is in `history.py`.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from math import isnan
+from math import isfinite, isnan
 from typing import Any, ClassVar
 
 import orjson
 
+from analysis.counters import Labels
+from analysis.counting import Grown, growth, parse_count, promql, selectors
 from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
+from analysis.evaluation import evaluate
+from analysis.expression import Selector
 from analysis.http.exchange import HttpAnswer
 from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
@@ -23,6 +31,11 @@ from analysis.secrecy import shown_address, shown_text
 LONGEST_IN_ADDRESS = 4000
 #: How many warnings a sample carries.
 MOST_WARNINGS = 5
+#: Counts end so long ago: a sample is found when its scrape has ended, which has begun at its time.
+SETTLE = timedelta(seconds=5)
+#: How far before a block the sample is looked for that it begins with; Prometheus's own limit for
+#: what a series still shows.
+LOOK_BACK = timedelta(minutes=5)
 #: The types of errors that are no fault of the query.
 _OVERLOADED = ("canceled", "internal", "timeout", "unavailable")
 #: What its address must be.
@@ -69,6 +82,34 @@ class PrometheusProvider:
         interval: timedelta,
     ) -> Outcome:
         """Evaluate PromQL at a moment."""
+        data, warnings = await self._evaluate(query, at)
+        return _outcome(data, at, warnings, self._where)
+
+    async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
+        """Count by the raw samples of a time that ends a little before the moment."""
+        # Of two blocks that meet, the server and we must put a sample into the same one.
+        expression, end = parse_count(query), _whole_milliseconds(at - SETTLE)
+        if since >= end:
+            reason = f"samples are counted {SETTLE.total_seconds():g} s after their time"
+            return NoData(reason=reason, warming_up=True)
+        length = (end - since + LOOK_BACK) // timedelta(milliseconds=1)
+        found: dict[Selector, Mapping[Labels, float]] = {}
+        warnings: tuple[str, ...] = ()
+        for selector in selectors(expression):
+            data, told = await self._evaluate(f"{promql(selector)}[{length}ms]", end)
+            found[selector] = _grown(data, since, self._where)
+            warnings += told
+        value = evaluate(expression, Grown(found))
+        if isinstance(value, NoData):
+            return NoData(reason=_remarked(value.reason, warnings))
+        return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])
+
+    @property
+    def _where(self) -> str:
+        return shown_address(self._spec.address)
+
+    async def _evaluate(self, query: str, at: datetime) -> tuple[Any, tuple[str, ...]]:
+        """Evaluate PromQL at a moment; gives its data as they came, with the server's warnings."""
         parameters = {
             "query": query,
             "time": f"{at.timestamp():.3f}",
@@ -78,18 +119,17 @@ class PrometheusProvider:
             answer = await self._connection.fetch(self._address, form=parameters)
         else:
             answer = await self._connection.fetch(self._address, parameters=parameters)
-        where = shown_address(self._spec.address)
         if answer.status != 200:
             if answer.status == 401 and isinstance(self._sign, TokenSigner):
                 self._sign.renew()
-            raise refusal(answer, where, self._spec)
-        payload = _payload(answer, where)
+            raise refusal(answer, self._where, self._spec)
+        payload = _payload(answer, self._where)
         warnings = tuple(
             shown_text(str(warning), self._spec.secrets)
             for key in ("warnings", "infos")
             for warning in payload.get(key) or ()
         )
-        return _outcome(payload.get("data"), at, warnings[:MOST_WARNINGS], where)
+        return payload.get("data"), warnings[:MOST_WARNINGS]
 
     async def prepare(self, query: str, interval: timedelta) -> None:
         """Do nothing: the server watches by itself."""
@@ -164,6 +204,31 @@ def _outcome(data: Any, at: datetime, warnings: tuple[str, ...], where: str) -> 
             raise QueryError("the query gives a text where one number is expected")
         case _:
             raise unexpected(where)
+
+
+def _grown(data: Any, since: datetime, where: str) -> dict[Labels, float]:
+    """Add up what came on top of each series of a matrix."""
+    match data:
+        case {"resultType": "matrix", "result": list(series)}:
+            pass
+        case _:
+            raise unexpected(where)
+    try:
+        return {
+            tuple(sorted(each["metric"].items())): growth(_samples(each["values"]), since)
+            for each in series
+        }
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise unexpected(where) from error
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _samples(values: Iterable[tuple[float, str]]) -> list[tuple[float, float]]:
+    samples = [(float(time), float(text)) for time, text in values]
+    return [(time, value) for time, value in samples if isfinite(value)]
 
 
 def _sample(text: str, at: datetime, warnings: tuple[str, ...], where: str) -> Outcome:

@@ -5,19 +5,19 @@ asked. The language of its queries is in `expression.py`, what counters are wort
 """
 
 import asyncio
-import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from math import inf, isnan
-
-from prometheus_client.parser import text_string_to_metric_families
+from datetime import UTC, datetime, timedelta
+from math import inf
 
 from analysis.counters import Labels, Record, Snapshot, increases
+from analysis.counting import Grown, parse_count, selectors
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.evaluation import evaluate
 from analysis.expression import Expression, Selector, metric_names, parse
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
+from analysis.pages import read_page
 from analysis.providers.connection import ProviderConnection
 from analysis.secrecy import shown_address
 
@@ -29,6 +29,8 @@ SHORTEST_PERIOD = timedelta(seconds=1)
 MOST_READS = 16
 #: Reading stops after this many intervals, and after twice the longest pause, without a query.
 IDLE_INTERVALS = 5
+#: How many times as long as the last block the next one may be.
+COUNTED_INTERVALS = 4.0
 SHORTEST_IDLE = timedelta(minutes=10)
 #: The share of a query's time limit that one target may take: a target that hangs leaves time to
 #: answer from the others.
@@ -36,7 +38,6 @@ TARGET_SHARE = 0.4
 #: How many targets a message names.
 MOST_NAMED = 3
 
-_NAME_END = re.compile(r"[\s{]")
 _ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
 
@@ -49,9 +50,9 @@ class Use:
     last: float = 0.0
     pause: float = 0.0
 
-    def again(self, interval: float, now: float) -> None:
-        """Note that it is asked for."""
-        self.longest = max(self.longest, interval)
+    def again(self, interval: float, now: float, *, reach: float = 1.0) -> None:
+        """Note that it is asked for, and how many intervals back windows may begin."""
+        self.longest = max(self.longest, interval * reach)
         self.shortest = min(self.shortest, interval)
         self.pause = max(self.pause, now - self.last) if self.last else 0.0
         self.last = now
@@ -91,6 +92,8 @@ class ScrapeProvider:
         self._read_names: frozenset[str] = frozenset()
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
+        self._started = _now() - time.time()
+        """The moment 0 of Unix time on the clock of the snapshots."""
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
         """Evaluate an expression on what came on top within the interval that ends now."""
@@ -112,6 +115,43 @@ class ScrapeProvider:
         warnings = (self._told_failures(),) if self._failures else ()
         return Sample(value=value, at=at, warnings=warnings)
 
+    async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
+        """Count by what was read until the moment: nothing is read for a count alone."""
+        expression = parse_count(query)
+        self._use(expression, at - since, reach=COUNTED_INTERVALS)
+        await self._read(metric_names(expression), freshness=self._period)
+        if len(self._failures) == len(self._records):
+            raise ProviderUnavailable(self._told_failures())
+        start = since.timestamp() + self._started
+        end = min(at.timestamp() + self._started, _now())
+        found: dict[Selector, dict[Labels, float]] = {}
+        for selector in selectors(expression):
+            blocks = [
+                block
+                for record in self._records.values()
+                if (block := record.block(selector.name, start, end))
+            ]
+            began = max((block[0].at for block in blocks), default=inf)
+            if began > start:
+                return NoData(
+                    reason="the pages were not read since the last analysis",
+                    warming_up=True,
+                    known_from=self._moment(began) if blocks else None,
+                )
+            amounts = found.setdefault(selector, {})
+            for block in blocks:
+                for labels, amount in increases(block, selector.name, selector.accepts).items():
+                    amounts[labels] = amounts.get(labels, 0.0) + amount
+        value = evaluate(expression, Grown(found))
+        if isinstance(value, NoData):
+            return value
+        warnings = (self._told_failures(),) if self._failures else ()
+        return Sample(value=value, at=self._moment(end), warnings=warnings)
+
+    def _moment(self, seconds: float) -> datetime:
+        """Give a moment on the clock of the snapshots as a moment of the day."""
+        return datetime.fromtimestamp(seconds - self._started, UTC)
+
     async def prepare(self, query: str, interval: timedelta) -> None:
         """Begin to read what a query needs."""
         self._use(parse(query), interval)
@@ -124,13 +164,13 @@ class ScrapeProvider:
             await asyncio.gather(self._poller, return_exceptions=True)
         await self._connection.close()
 
-    def _use(self, expression: Expression, interval: timedelta) -> None:
+    def _use(self, expression: Expression, interval: timedelta, *, reach: float = 1.0) -> None:
         if self._closed:
             raise ProviderUnavailable("provider scrape is closed")
         if interval <= timedelta(0):
             raise QueryError(f"interval: {interval} is no time; write at least 1s")
         for name in metric_names(expression):
-            self._uses.setdefault(name, Use()).again(interval.total_seconds(), _now())
+            self._uses.setdefault(name, Use()).again(interval.total_seconds(), _now(), reach=reach)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="scrape")
 
@@ -248,37 +288,6 @@ class _View:
 _FIRST_SCRAPE = NoData(
     reason="first scrape: increases are known from the second on", warming_up=True
 )
-
-
-def read_page(page: bytes, names: frozenset[str], where: str) -> dict[str, dict[Labels, float]]:
-    """Read the series of some metrics from a page in Prometheus's text format.
-
-    Raises:
-        ProviderUnavailable: the page is in no such format.
-    """
-    series: dict[str, dict[Labels, float]] = {name: {} for name in names}
-    wanted: list[str] = []
-    for number, line in enumerate(_sample_lines(page)):
-        # Parsing costs far more than looking at the name; the first line tells what page this is.
-        if number == 0 or _NAME_END.split(line, maxsplit=1)[0] in names:
-            wanted.append(line)
-    try:
-        # Without their types the parser leaves the names of counters as they are.
-        for family in text_string_to_metric_families("\n".join(wanted)):
-            for sample in family.samples:
-                if sample.name in series and not isnan(sample.value):
-                    labels = tuple(sorted(sample.labels.items()))
-                    series[sample.name][labels] = float(sample.value)
-    except (ValueError, IndexError, ArithmeticError) as error:
-        raise ProviderUnavailable(
-            f"{where} answers with what is no page of metrics in Prometheus's text format"
-        ) from error
-    return series
-
-
-def _sample_lines(page: bytes) -> list[str]:
-    lines = (line.strip() for line in page.decode(errors="replace").split("\n"))
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _now() -> float:

@@ -18,7 +18,6 @@ from analysis.model import (
     Metric,
     NoDataPolicy,
     ProviderSpec,
-    Verdict,
 )
 from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
 from analysis.template import TemplateContext, render
@@ -257,14 +256,9 @@ def _context(record: CanaryRecord, interval: timedelta) -> TemplateContext:
 
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:
-    verdicts = {
-        NoDataPolicy.FAIL: Verdict.FAIL,
-        NoDataPolicy.HOLD: Verdict.INCONCLUSIVE,
-        NoDataPolicy.PASS: Verdict.PASS,
-    }
     return Check(
         metric=spec.name,
-        verdict=verdicts[NoDataPolicy(spec.on_error)],
+        verdict=NoDataPolicy(spec.on_error).verdict,
         value=None,
         bound=_range(spec).text,
         message=f"{spec.name} cannot be queried: {reason}",

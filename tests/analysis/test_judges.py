@@ -20,6 +20,7 @@ from analysis.model import (
     Metric,
     Outcome,
     Sample,
+    Signal,
     Verdict,
 )
 from analysis.plugins import PluginTable
@@ -27,8 +28,8 @@ from tests.analysis.scripted import TABLE, Script
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS, REQUESTS = (
-    Ask(query="errors", signal="errors"),
-    Ask(query="requests", arm=Arm.PRIMARY, signal="requests"),
+    Ask(query="errors", signal=Signal.BAD),
+    Ask(query="requests", arm=Arm.PRIMARY, signal=Signal.REQUESTS),
 )
 JUDGES: PluginTable[Judge] = PluginTable(
     group="tidegate.no-judges",
@@ -47,8 +48,8 @@ class Ratio:
         """Add the answers up."""
         seen = {each.signal: answers[each] for each in metric.asks}
         assert all(isinstance(each, Sample) for each in seen.values())
-        errors = int(memory.get("errors", "0")) + int(seen["errors"].value)
-        requests = int(memory.get("requests", "0")) + int(seen["requests"].value)
+        errors = int(memory.get("errors", "0")) + int(seen[Signal.BAD].value)
+        requests = int(memory.get("requests", "0")) + int(seen[Signal.REQUESTS].value)
         return a_judgement(metric, errors / requests, errors=str(errors), requests=str(requests))
 
 

@@ -24,7 +24,8 @@ from analysis.model import (
     Sample,
     Verdict,
 )
-from analysis.providers.scrape import ScrapeProvider, Use, read_page
+from analysis.pages import read_page
+from analysis.providers.scrape import ScrapeProvider, Use
 from tests.analysis.servers import FakeServer, says
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

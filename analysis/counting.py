@@ -1,0 +1,91 @@
+"""Counts: queries that say how much came on top of counters, and what raw samples come to.
+
+A count is made of `increase(SELECTOR)`, of which several may be added or subtracted, in the
+language of `expression.py`. It is a whole number of requests: nothing is extrapolated.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from analysis.counters import Labels
+from analysis.errors import QueryError
+from analysis.expression import Arithmetic, Call, Expression, Selector, parse
+from analysis.model import NoData
+
+
+def parse_count(query: str) -> Expression:
+    """Read the query of a count.
+
+    Raises:
+        QueryError: it is not of the language, or more than increases.
+    """
+    expression = parse(query)
+    if not _counts(expression):
+        raise QueryError(
+            "query: this counts no requests; write increase(SELECTOR), or several with + and -, "
+            'such as increase(http_requests_total{app="shop"})'
+        )
+    return expression
+
+
+def selectors(expression: Expression) -> Iterator[Selector]:
+    """Go through the selectors of an expression."""
+    if isinstance(expression, Arithmetic):
+        yield from selectors(expression.left)
+        yield from selectors(expression.right)
+    elif isinstance(expression, Call):
+        yield from expression.selectors
+
+
+def promql(selector: Selector) -> str:
+    """Write a selector as PromQL does."""
+    # A text of JSON is one of PromQL.
+    conditions = ",".join(
+        f"{each.label}{each.operator}{json.dumps(each.text, ensure_ascii=False)}"
+        for each in selector.matchers
+    )
+    return f"{selector.name}{{{conditions}}}"
+
+
+def growth(samples: Sequence[tuple[float, float]], since: datetime) -> float:
+    """Add up what came on top of one series since a moment.
+
+    `samples` are times (Unix, in seconds) with values, oldest first. A counter that falls has been
+    reset, and one without a sample up to the moment has counted from zero.
+    """
+    start = since.timestamp()
+    before = [value for time, value in samples if time <= start]
+    shown = (before[-1] if before else 0.0, *(value for time, value in samples if time > start))
+    return sum(after - each if after >= each else after for each, after in pairwise(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What came on top of series, by selector, as an expression sees it."""
+
+    found: Mapping[Selector, Mapping[Labels, float]]
+
+    def increases(self, selector: Selector) -> Mapping[Labels, float]:
+        """Give what came on top of every series that the selector accepts."""
+        return self.found[selector]
+
+    def rate(self, selector: Selector) -> NoData:
+        """Say that a count has no time."""
+        return NoData(reason=f"{selector} is counted, and has no rate")
+
+    def values(self, selector: Selector) -> NoData:
+        """Say that a count shows no values."""
+        return NoData(reason=f"{selector} is counted, and has no value")
+
+
+def _counts(expression: Expression) -> bool:
+    if isinstance(expression, Arithmetic):
+        return (
+            expression.operator in {"+", "-"}
+            and _counts(expression.left)
+            and _counts(expression.right)
+        )
+    return isinstance(expression, Call) and expression.function == "increase"

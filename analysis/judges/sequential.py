@@ -1,0 +1,283 @@
+"""The sequential judge: is the canary worse than the primary? It may be asked at every look.
+
+It counts the requests and the bad requests of both sides, and adds up evidence over the whole run.
+
+Rules:
+1. Evidence of harm that reaches its limit fails for good. Where the canary is no worse than the
+   primary this happens with a probability of `alpha` at most, over all looks of a run and all its
+   metrics.
+2. With a `min` the canary's own rate counts as well: proven below the range it fails for good,
+   unless the primary is in the same trouble. That is no fault of the canary, and inconclusive.
+3. Too few requests, and none since the last look, are inconclusive.
+4. Evidence of harmlessness that reaches its limit passes.
+5. Without a proof the metric's `on_inconclusive` decides.
+6. Requests without a count are no data; bad requests without one were none. Neither no data nor an
+   outage changes what is known, and the next block begins where the last one ended.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import exp, log, nan
+from typing import ClassVar
+
+from analysis.errors import QueryError
+from analysis.evidence import Count, above, better_than, worse_than
+from analysis.model import (
+    Arm,
+    Ask,
+    Check,
+    Judgement,
+    Memory,
+    Metric,
+    NoData,
+    Outcome,
+    QueryFailure,
+    Sample,
+    Signal,
+    Verdict,
+    plain_number,
+)
+from analysis.secrecy import shown_text
+from analysis.tally import Tally, read_tally
+
+#: More evidence than this is told without its digits, which mean nothing.
+_MOST_TOLD = 1e6
+#: No side has more requests between two looks.
+_MOST_REQUESTS = 1e10
+#: The primary is in other trouble than the canary where its rate is lower than this share of it.
+_APART = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A number that users may choose."""
+
+    default: float
+    fits: Callable[[float], bool]
+    expected: str
+
+
+_PROBABILITY = "a probability between 0 and 1, such as 0.01"
+_OPTIONS = {
+    "alpha": _Option(0.01, lambda value: 0 < value < 1, _PROBABILITY),
+    "beta": _Option(0.05, lambda value: 0 < value < 1, _PROBABILITY),
+    "equalRatio": _Option(1.0, lambda value: 1 <= value <= 10, "a ratio from 1 to 10"),
+    "maxRatio": _Option(2.0, lambda value: 1 < value <= 100, "a ratio above 1, up to 100"),
+    "clustering": _Option(0.0, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
+}
+
+
+class _NoBlock(Exception):
+    """Nothing was counted: what follows, why, and from when on it can be counted again."""
+
+    def __init__(self, verdict: Verdict, claim: str, known_from: datetime | None = None) -> None:
+        super().__init__(claim)
+        self.verdict = verdict
+        self.claim = claim
+        self.known_from = known_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What both sides had since the last block, up to a moment."""
+
+    to: datetime
+    canary: Count
+    primary: Count
+    remarks: str
+
+
+class SequentialJudge:
+    """Compare the canary's bad requests with the primary's until there is a proof."""
+
+    counts: ClassVar[bool] = True
+
+    @classmethod
+    def check(cls, metric: Metric) -> None:
+        """Find out whether a metric's options and range can be used.
+
+        Raises:
+            QueryError: they cannot; says what to write.
+        """
+        _settings(metric)
+        bounds = metric.threshold_range
+        if bounds.max is not None or not 0 <= (bounds.min or 0) < 100:
+            raise QueryError(
+                f"thresholdRange: judge sequential cannot use {bounds.text}; write min alone, the "
+                "least percentage of good requests, from 0 to below 100, or no thresholdRange"
+            )
+
+    def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
+        """Judge what both sides had since the last time, with all that came before it."""
+        settings = _settings(metric)
+        tally = read_tally(
+            memory, worse_than(settings["equalRatio"]), better_than(settings["maxRatio"])
+        )
+        try:
+            block = _block(metric, answers)
+        except _NoBlock as none:
+            tally = replace(tally, to=none.known_from or tally.to)
+            return _judgement(metric, tally, none.verdict, none.claim)
+        if tally.to is None or block.to > tally.to:
+            tally = tally.add(
+                block.to, block.canary, block.primary, clustering=settings["clustering"]
+            )
+        verdict, claim, proven = _verdict(metric, settings, tally, block)
+        claim = f"{_told(tally)}: {claim}{block.remarks}"
+        return _judgement(metric, tally, verdict, claim, proven=proven)
+
+
+def _settings(metric: Metric) -> Mapping[str, float]:
+    """Read the options of a metric.
+
+    Raises:
+        QueryError: one is not read, or is no such number; says what to write.
+    """
+    values = {name: option.default for name, option in _OPTIONS.items()}
+    for name, text in metric.options:
+        if (option := _OPTIONS.get(name)) is None:
+            raise QueryError(
+                f"judgeOptions.{shown_text(name)}: judge sequential reads no such option; it reads "
+                f"{', '.join(sorted(_OPTIONS))}"
+            )
+        values[name] = _number(text)
+        if not option.fits(values[name]):
+            raise QueryError(
+                f"judgeOptions.{name}: {shown_text(text)!r} does not fit; write {option.expected}"
+            )
+    return values
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
+
+
+def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
+    """Read what was counted of both sides.
+
+    Raises:
+        _NoBlock: nothing was.
+    """
+    for each in answers.values():
+        if isinstance(each, QueryFailure):
+            raise _unasked(metric, each.reason)
+    young = [each for each in answers.values() if isinstance(each, NoData) and each.warming_up]
+    if young:
+        known_from = max((each.known_from for each in young if each.known_from), default=None)
+        claim = f"has no data yet: {young[0].reason}"
+        raise _NoBlock(Verdict.INCONCLUSIVE, claim, known_from)
+    canary, primary = (_side(metric, answers, arm) for arm in (Arm.CANARY, Arm.PRIMARY))
+    samples = [each for each in answers.values() if isinstance(each, Sample)]
+    return _Block(
+        to=min(each.at for each in samples),
+        canary=canary,
+        primary=primary,
+        remarks=_remarks(samples),
+    )
+
+
+def _side(metric: Metric, answers: Mapping[Ask, Outcome], arm: Arm) -> Count:
+    """Read what one side had.
+
+    Raises:
+        _NoBlock: its requests, or those of them that were good, were not counted.
+    """
+    counted = {ask.signal: answers[ask] for ask in metric.asks if ask.arm is arm}
+    requests = _counted(metric, arm, counted[Signal.REQUESTS])
+    if Signal.GOOD in counted:
+        bad = requests - _counted(metric, arm, counted[Signal.GOOD])
+    else:
+        answer = counted[Signal.BAD]
+        bad = _counted(metric, arm, answer) if isinstance(answer, Sample) else 0.0
+    # Pages of metrics are written while requests are counted: parts may be ahead of their sum.
+    return Count(requests, min(max(bad, 0.0), requests))
+
+
+def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
+    if not isinstance(answer, Sample):
+        claim = f"has no data of the {arm}: {answer.reason} (onNoData: {metric.on_no_data})"
+        raise _NoBlock(metric.on_no_data.verdict, claim)
+    if not 0 <= answer.value <= _MOST_REQUESTS:
+        raise _unasked(metric, f"{answer.value:g} is no number of requests")
+    return answer.value
+
+
+def _unasked(metric: Metric, reason: str) -> _NoBlock:
+    claim = f"could not be asked: {reason} (onError: {metric.on_error})"
+    return _NoBlock(metric.on_error.verdict, claim)
+
+
+def _remarks(samples: Iterable[Sample]) -> str:
+    remarks = dict.fromkeys(remark for each in samples for remark in each.warnings)
+    return "".join(f"; warning: {remark}" for remark in remarks)
+
+
+def _verdict(
+    metric: Metric, settings: Mapping[str, float], tally: Tally, block: _Block
+) -> tuple[Verdict, str, bool]:
+    """Give a verdict, why, and whether it is proven."""
+    least = metric.threshold_range.min
+    # Two ways to be wrong share what all metrics share.
+    limit = log(metric.peers * (1 if least is None else 2) / settings["alpha"])
+    harmless_at = -log(settings["beta"])
+    harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
+    if harm >= limit:
+        return Verdict.FAIL, f"proven worse than the primary ({_shown(harm, limit)})", True
+    if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
+        if tally.primary.requests and tally.primary.highest_rate > tally.canary.rate * _APART:
+            claim = f"below {plain_number(least)} %, but the primary may be too: not its own fault"
+            return Verdict.INCONCLUSIVE, claim, False
+        claim = f"proven below {plain_number(least)} % ({_shown(low, limit)})"
+        return Verdict.FAIL, claim, True
+    if not block.canary.requests:
+        return Verdict.INCONCLUSIVE, "the canary had no requests since the last analysis", False
+    if tally.canary.requests < metric.min_requests:
+        return Verdict.INCONCLUSIVE, f"too few, minRequests is {metric.min_requests}", False
+    if harmless >= harmless_at:
+        ratio = plain_number(settings["maxRatio"])
+        claim = f"proven less than {ratio} times as bad ({_shown(harmless, harmless_at)})"
+        return Verdict.PASS, claim, True
+    claim = (
+        f"no proof yet, of harm {_shown(harm, limit)}, of harmlessness "
+        f"{_shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
+    )
+    return metric.on_inconclusive.verdict, claim, False
+
+
+def _judgement(
+    metric: Metric, tally: Tally, verdict: Verdict, claim: str, *, proven: bool = False
+) -> Judgement:
+    least = metric.threshold_range.min
+    own = "" if least is None else f"{metric.threshold_range.text} and "
+    name = metric.name.replace("-", " ").replace("_", " ")
+    return Judgement(
+        check=Check(
+            metric=metric.name,
+            verdict=verdict,
+            value=100 * (1 - tally.canary.rate) if tally.canary.requests else None,
+            bound=f"{own}no worse than the primary",
+            message=f"{name} {claim}",
+            query=metric.query,
+            proven=proven,
+        ),
+        memory=tally.memory,
+    )
+
+
+def _told(tally: Tally) -> str:
+    """Tell what was counted: `98 % of 1,200 requests, of the primary's 99.5 % of 24,000`."""
+    canary, primary = (
+        f"{100 * (1 - each.rate):.4g} % of {each.requests:,.0f}"
+        for each in (tally.canary, tally.primary)
+    )
+    return f"{canary} requests, of the primary's {primary}"
+
+
+def _shown(evidence: float, limit: float) -> str:
+    """Show evidence beside what proves: `evidence 35 of 100`."""
+    told = f"{exp(evidence):.3g}" if evidence < log(_MOST_TOLD) else f"over {_MOST_TOLD:,.0f}"
+    return f"evidence {told} of {exp(limit):.3g}"

@@ -1,0 +1,116 @@
+"""What a sequential judgement has seen so far, and how it is kept as a few texts."""
+
+from base64 import b85decode, b85encode
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import isfinite
+from struct import error, pack, unpack
+
+from analysis.evidence import NOTHING, Comparison, Count, against
+from analysis.model import Memory
+
+#: Under this key a judge that counts keeps the moment up to which it has counted, in ISO 8601.
+COUNTED_TO = "to"
+_COUNTS, _SUMS, _RATIOS = "counts", "sums", "ratios"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What both sides had since the run began, and the sums of two comparisons.
+
+    Sums are rounded whenever they are kept, and they are kept after each block: a restart finds
+    what a run without one goes on from.
+    """
+
+    harm: Comparison
+    harmlessness: Comparison
+    harm_sums: tuple[float, ...]
+    harmlessness_sums: tuple[float, ...]
+    canary: Count = NOTHING
+    primary: Count = NOTHING
+    to: datetime | None = None
+    """The moment up to which is counted; None where nothing is."""
+
+    def add(self, to: datetime, canary: Count, primary: Count, *, clustering: float) -> "Tally":
+        """Add a block of time that ends at a moment."""
+        harm, harmlessness = (
+            comparison.add(sums, canary, primary, clustering)
+            for comparison, sums in (
+                (self.harm, self.harm_sums),
+                (self.harmlessness, self.harmlessness_sums),
+            )
+        )
+        return replace(
+            self,
+            harm_sums=harm,
+            harmlessness_sums=harmlessness,
+            canary=self.canary + canary,
+            primary=self.primary + primary,
+            to=to,
+        )
+
+    @property
+    def evidence_of_harm(self) -> float:
+        """The logarithm of the evidence that the canary is worse."""
+        return against(self.harm_sums)
+
+    @property
+    def evidence_of_harmlessness(self) -> float:
+        """The logarithm of the evidence that the canary is not as bad as what is tolerated."""
+        return against(self.harmlessness_sums)
+
+    @property
+    def memory(self) -> Memory:
+        """The tally as texts."""
+        if self.to is None:
+            return {}
+        sums = (*self.harm_sums, *self.harmlessness_sums)
+        counts = (self.canary.requests, self.canary.bad, self.primary.requests, self.primary.bad)
+        return {
+            COUNTED_TO: self.to.isoformat(),
+            _COUNTS: " ".join(f"{each:.17g}" for each in counts),
+            _SUMS: b85encode(pack(f"<{len(sums)}f", *sums)).decode(),
+            _RATIOS: _ratios(self.harm, self.harmlessness),
+        }
+
+
+def counted_to(memory: Memory) -> datetime | None:
+    """Read up to which moment a judge has counted; None where it does not say."""
+    try:
+        moment = datetime.fromisoformat(memory.get(COUNTED_TO, ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Tally:
+    """Read a tally; one that is damaged, or compares other ratios, begins from nothing."""
+    fresh = Tally(
+        harm=harm,
+        harmlessness=harmlessness,
+        harm_sums=harm.start,
+        harmlessness_sums=harmlessness.start,
+        to=counted_to(memory),
+    )
+    if fresh.to is None or memory.get(_RATIOS) != _ratios(harm, harmlessness):
+        return fresh
+    size = len(harm.start) + len(harmlessness.start)
+    try:
+        sums = unpack(f"<{size}f", b85decode(memory.get(_SUMS, "")))
+        counts = tuple(map(float, memory.get(_COUNTS, "").split()))
+        canary_requests, canary_bad, primary_requests, primary_bad = counts
+    except (ValueError, error):
+        return fresh
+    if not all(map(isfinite, (*sums, *counts))) or min(counts) < 0:
+        return fresh
+    return replace(
+        fresh,
+        harm_sums=sums[: len(harm.start)],
+        harmlessness_sums=sums[len(harm.start) :],
+        canary=Count(canary_requests, canary_bad),
+        primary=Count(primary_requests, primary_bad),
+    )
+
+
+def _ratios(harm: Comparison, harmlessness: Comparison) -> str:
+    return f"{harm.null:g} {harmlessness.null:g}"
