@@ -1,31 +1,38 @@
 """The built-in metrics: their query templates for each router, units, and older thresholds.
 
 The templates are files, `queries/ROUTER/METRIC.PROVIDER`, so that they can be read, compared and
-checked by other tools. Rendering them is the business of `template.py`.
+checked by other tools. What a judge counts of each side is in `requests` and `errors`, in the
+language of counts: `queries/ROUTER/errors.counts` for Prometheus. Rendering them is the business of `template.py`.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 from analysis.errors import QueryError
-from analysis.model import Bounds
+from analysis.model import Bounds, Signal
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
 
 #: The file of the queries that count requests, which are no metric of their own.
 REQUESTS = "requests"
+#: The file of the queries that count failed requests.
+_ERRORS = "errors"
 
 #: The built-in metrics and the units of their values.
 UNITS = {SUCCESS_RATE: "%", DURATION: "ms"}
 
 #: The endings of query files, by the provider that they are written for.
 _ENDINGS = {"prometheus": "promql", "scrape": "scrape"}
+#: The same for queries in the language of counts.
+_COUNT_ENDINGS = {"prometheus": "counts", "scrape": "scrape"}
 
 #: Routers whose traffic is counted as another's, by the ending of the query files: by its proxies,
 #: or by the pods themselves.
 _SAME_AS = {
     "promql": {"kubernetes": "gatewayapi", "smi": "istio"},
+    "counts": {"kubernetes": "gatewayapi", "smi": "istio"},
     "scrape": {"smi": "istio"},
 }
 
@@ -71,6 +78,22 @@ def request_count(router: str, provider: str = "prometheus") -> str:
     return _template(REQUESTS, asked, router, provider, remedy="remove verifyTraffic")
 
 
+def count_queries(metric: str, router: str, provider: str = "prometheus") -> dict[Signal, str]:
+    """Read the query templates of what a built-in metric counts of one side.
+
+    Raises:
+        QueryError: it is not known for this metric, router and provider; lists for what it is.
+    """
+    remedy = "use the judge threshold, or give it a templateRef whose template has counts"
+    if metric != SUCCESS_RATE:
+        raise QueryError(f"metric {metric!r} is not built in as counts; {remedy}")
+    asked = f"metric {metric!r} as counts"
+    return {
+        signal: _template(file, asked, router, provider, remedy=remedy, endings=_COUNT_ENDINGS)
+        for signal, file in ((Signal.REQUESTS, REQUESTS), (Signal.BAD, _ERRORS))
+    }
+
+
 def counts_requests(router: str) -> bool:
     """Tell whether the requests of both sides are counted for a router, by any provider."""
     name = router.partition(":")[0]
@@ -80,14 +103,22 @@ def counts_requests(router: str) -> bool:
     )
 
 
-def _template(file: str, asked: str, router: str, provider: str, *, remedy: str) -> str:
-    if provider not in _ENDINGS:
+def _template(
+    file: str,
+    asked: str,
+    router: str,
+    provider: str,
+    *,
+    remedy: str,
+    endings: Mapping[str, str] = _ENDINGS,
+) -> str:
+    if provider not in endings:
         raise QueryError(
             f"{asked} is not built in for provider {provider!r}; {remedy}, "
-            f"or use one of the providers: {', '.join(_ENDINGS)}"
+            f"or use one of the providers: {', '.join(endings)}"
         )
     name = router.partition(":")[0]
-    templates, same = _templates(_ENDINGS[provider]), _SAME_AS[_ENDINGS[provider]]
+    templates, same = _templates(endings[provider]), _SAME_AS[endings[provider]]
     key = (same.get(name, name), file)
     if key not in templates:
         known = {folder for folder, each in templates if each == file}

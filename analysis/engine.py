@@ -78,7 +78,10 @@ async def analyse(
         answers = {ask: _answered(task.result()) for ask, task in tasks.items()}
         judgements.append(_judge(metric, answers, memories.get(metric.name, {}), judges))
     return Report(
-        checks=tuple(each.check for each in judgements),
+        checks=tuple(
+            replace(each.check, shadow=metric.shadow) if metric.shadow else each.check
+            for metric, each in zip(metrics, judgements, strict=True)
+        ),
         memories={
             metric.name: each.memory for metric, each in zip(metrics, judgements, strict=True)
         },
@@ -89,7 +92,8 @@ async def analyse(
 def _counting(metric: Metric, memory: Memory, at: datetime) -> Metric:
     """Let the questions of a metric begin where its judge has left off."""
     left_off = counted_to(memory)
-    if left_off is None or left_off > at:
+    # A clock may have been set back a little; a moment far ahead was edited.
+    if left_off is None or left_off > at + LONGEST_BLOCK:
         left_off = metric.since or at - metric.interval
     since = min(max(left_off, at - LONGEST_BLOCK), at)
     return replace(metric, asks=tuple(replace(ask, since=since) for ask in metric.asks))

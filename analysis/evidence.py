@@ -1,8 +1,8 @@
-"""Evidence from counts that may be looked at as often as one likes.
+"""Evidence from counts that may be checked as often as one likes.
 
 Each function gives the logarithm of an e-value: how many times better an alternative explains what
 was counted than the hypothesis that it speaks against. Where that hypothesis holds, an e-value ever
-exceeds 100 in one of 100 cases at most, and any other number likewise, however often it is looked at
+exceeds 100 in one of 100 cases at most, and any other number likewise, however often it is checked
 and whatever decides when to stop (Ville's inequality). So it needs no fixed number of requests, and no correction for looks.
 
 The model: requests fail independently, at a rate that may change at any time, and the canary's

@@ -1,6 +1,7 @@
 """What the engine speaks of: metrics and where to ask for them, what came back, and verdicts.
 
 Nothing here asks or judges: providers ask, judges judge.
+Long because it is the vocabulary that providers, judges and the controller share.
 """
 
 import json
@@ -202,7 +203,9 @@ class Metric:
     on_inconclusive: NoDataPolicy = NoDataPolicy.PASS
     """What follows where there are enough requests, and they prove nothing yet."""
     since: datetime | None = None
-    """From when on is counted what nobody has counted yet; one interval back where it is None."""
+    """Where the first count of a judge begins; one interval back where it is None."""
+    shadow: bool = False
+    """Whether it is judged and shown, and never acted on."""
     asked_by: str = ""
     """Who asks; means nothing to the engine, which shows it to its observer."""
 
@@ -266,6 +269,8 @@ class Check:
     query: str
     proven: bool = False
     """Whether the judge has a proof, so that the verdict need not be repeated to count."""
+    shadow: bool = False
+    """Whether it is only shown."""
 
 
 Memory = Mapping[str, str]
@@ -300,17 +305,22 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that a check says; no checks have nothing against it."""
-        verdicts = {check.verdict for check in self.checks}
+        """The worst that a check says that counts; no checks have nothing against it."""
+        verdicts = {check.verdict for check in self.counting}
         for worst in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             if worst in verdicts:
                 return worst
         return Verdict.PASS
 
     @property
+    def counting(self) -> tuple[Check, ...]:
+        """The checks that are acted on."""
+        return tuple(check for check in self.checks if not check.shadow)
+
+    @property
     def failures(self) -> tuple[Check, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.checks if check.verdict is Verdict.FAIL)
+        return tuple(check for check in self.counting if check.verdict is Verdict.FAIL)
 
 
 def plain_number(number: float) -> str:

@@ -41,7 +41,7 @@ from analysis.model import (
 from analysis.secrecy import shown_text
 from analysis.tally import Tally, read_tally
 
-#: More evidence than this is told without its digits, which mean nothing.
+#: More evidence than this is shown without its digits, which mean nothing.
 _MOST_TOLD = 1e6
 #: No side has more requests between two looks.
 _MOST_REQUESTS = 1e10
@@ -226,12 +226,12 @@ def _verdict(
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
     if harm >= limit:
-        return Verdict.FAIL, f"proven worse than the primary ({_shown(harm, limit)})", True
+        return Verdict.FAIL, f"proven worse than the primary (evidence {_shown(harm, limit)})", True
     if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
         if tally.primary.requests and tally.primary.highest_rate > tally.canary.rate * _APART:
             claim = f"below {plain_number(least)} %, but the primary may be too: not its own fault"
             return Verdict.INCONCLUSIVE, claim, False
-        claim = f"proven below {plain_number(least)} % ({_shown(low, limit)})"
+        claim = f"proven below {plain_number(least)} % (evidence {_shown(low, limit)})"
         return Verdict.FAIL, claim, True
     if not block.canary.requests:
         return Verdict.INCONCLUSIVE, "the canary had no requests since the last analysis", False
@@ -239,10 +239,10 @@ def _verdict(
         return Verdict.INCONCLUSIVE, f"too few, minRequests is {metric.min_requests}", False
     if harmless >= harmless_at:
         ratio = plain_number(settings["maxRatio"])
-        claim = f"proven less than {ratio} times as bad ({_shown(harmless, harmless_at)})"
+        claim = f"proven less than {ratio} times as bad (evidence {_shown(harmless, harmless_at)})"
         return Verdict.PASS, claim, True
     claim = (
-        f"no proof yet, of harm {_shown(harm, limit)}, of harmlessness "
+        f"no proof yet, evidence of harm {_shown(harm, limit)}, of harmlessness "
         f"{_shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
     return metric.on_inconclusive.verdict, claim, False
@@ -278,6 +278,6 @@ def _told(tally: Tally) -> str:
 
 
 def _shown(evidence: float, limit: float) -> str:
-    """Show evidence beside what proves: `evidence 35 of 100`."""
+    """Show evidence beside what proves: `35 of 100`."""
     told = f"{exp(evidence):.3g}" if evidence < log(_MOST_TOLD) else f"over {_MOST_TOLD:,.0f}"
-    return f"evidence {told} of {exp(limit):.3g}"
+    return f"{told} of {exp(limit):.3g}"

@@ -38,6 +38,7 @@ TARGET_SHARE = 0.4
 #: How many targets a message names.
 MOST_NAMED = 3
 
+_ROUNDED = timedelta(milliseconds=1)
 _ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
 
@@ -118,6 +119,8 @@ class ScrapeProvider:
     async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
         """Count by what was read until the moment: nothing is read for a count alone."""
         expression = parse_count(query)
+        if since >= at:
+            return NoData(reason="the time that was counted has not passed yet", warming_up=True)
         self._use(expression, at - since, reach=COUNTED_INTERVALS)
         await self._read(metric_names(expression), freshness=self._period)
         if len(self._failures) == len(self._records):
@@ -136,7 +139,8 @@ class ScrapeProvider:
                 return NoData(
                     reason="the pages were not read since the last analysis",
                     warming_up=True,
-                    known_from=self._moment(began) if blocks else None,
+                    # Rounded, the moment must not lie before what was read.
+                    known_from=self._moment(began) + _ROUNDED if blocks else None,
                 )
             amounts = found.setdefault(selector, {})
             for block in blocks:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from canary.api.fields import PLUGIN, Form, LongText, Number, Span, Text
+from canary.api.fields import PLUGIN, Flag, Form, LongText, Number, Span, Text, Whole
 from canary.api.meta import ApiModel, NamespacedReference
 from canary.api.rules import (
     METRIC_HAS_BOUND,
@@ -76,6 +76,28 @@ class MetricSpec(ApiModel):
         default="threshold",
         description="The judge that says what the value means; threshold compares it with the "
         "bounds.",
+    )
+    judge_options: dict[Text, Annotated[str, Field(strict=True, min_length=1, max_length=64)]] = (
+        Field(
+            default_factory=dict,
+            max_length=16,
+            description='What else the judge must know, such as `alpha: "0.05"`. Each judge names '
+            "the options that it reads, and refuses others.",
+        )
+    )
+    min_requests: Annotated[int, Whole(0)] = Field(
+        default=50,
+        description="How many requests the canary must have had in a run before a judge that counts "
+        "requests gives a verdict without a proof.",
+    )
+    on_inconclusive: MetricPolicy = Field(
+        default=MetricPolicy.PASS,
+        description="When a judge that looks for a proof has enough requests and none: fail the "
+        "check, hold the weight until the deadline, or pass.",
+    )
+    shadow: Flag = Field(
+        default=False,
+        description="Whether the metric is judged and shown, and never acted on.",
     )
     on_no_data: MetricPolicy = Field(
         default=MetricPolicy.FAIL,

@@ -16,7 +16,12 @@ from canary.api.fields import (
     Url,
 )
 from canary.api.meta import ApiModel, ObjectMeta, SecretReference
-from canary.api.rules import PROMETHEUS_HAS_ADDRESS, rules
+from canary.api.rules import (
+    COUNTS_HAVE_ONE_PART,
+    PROMETHEUS_HAS_ADDRESS,
+    TEMPLATE_HAS_QUERY,
+    rules,
+)
 
 
 class MetricProvider(ApiModel):
@@ -80,13 +85,39 @@ class TemplateVariable(ApiModel):
     )
 
 
+QueryText = Annotated[str, Field(strict=True, min_length=1, max_length=65536)]
+
+
+class MetricCounts(ApiModel):
+    """Queries that count requests of one side, for judges that compare the sides."""
+
+    model_config = ConfigDict(json_schema_extra=rules(COUNTS_HAVE_ONE_PART))
+
+    requests: QueryText = Field(
+        description="Counts requests: `increase(SELECTOR)`, or several with `+` and `-`. "
+        "`{{ target }}` and `{{ service }}` stand for the workload and the Service of the side."
+    )
+    bad: QueryText | None = Field(
+        default=None, description="Counts those that were bad; no series is none."
+    )
+    good: QueryText | None = Field(
+        default=None, description="Counts those that were good, in place of `bad`."
+    )
+
+
 class MetricTemplateSpec(ApiModel):
     """A query and where it is put."""
 
+    model_config = ConfigDict(json_schema_extra=rules(TEMPLATE_HAS_QUERY))
+
     provider: MetricProvider = Field(description="The metric store that is asked.")
-    query: Annotated[str, Field(strict=True, min_length=1, max_length=65536)] = Field(
+    query: QueryText | None = Field(
+        default=None,
         description="The query, with `{{ namespace }}`, `{{ target }}`, `{{ interval }}` and the "
-        "other functions filled in for each Canary."
+        "other functions filled in for each Canary. Without it there must be `counts`.",
+    )
+    counts: MetricCounts | None = Field(
+        default=None, description="What judges that count requests ask for in place of `query`."
     )
     variables: dict[Text, TemplateVariable] = Field(
         default_factory=dict,

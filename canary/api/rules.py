@@ -224,13 +224,15 @@ def _boundless_metric(metric: object) -> Iterator[Fault]:
     bounds = part(metric, "thresholdRange")
     # Where there is a thresholdRange, threshold has no part in it.
     bounded = present(metric, "threshold") if bounds is None else count(bounds, ("min", "max"))
+    if bounds is None and part(metric, "judge") not in {None, "threshold"}:
+        return
     if isinstance(metric, Mapping) and isinstance(bounds, Mapping | None) and not bounded:
         yield ("thresholdRange",), bounds
 
 
 METRIC_HAS_BOUND = Rule(
     cel="has(self.thresholdRange) ? has(self.thresholdRange.min) || has(self.thresholdRange.max) "
-    ": has(self.threshold)",
+    ": has(self.threshold) || (has(self.judge) && self.judge != 'threshold')",
     remedy="add thresholdRange with a min, a max or both: a metric needs a bound to be judged",
     faults=_boundless_metric,
     field=".thresholdRange",
@@ -462,6 +464,33 @@ PROMETHEUS_HAS_ADDRESS = Rule(
 )
 
 
+def _partless_counts(counts: object) -> Iterator[Fault]:
+    if isinstance(counts, Mapping) and count(counts, ("bad", "good")) != 1:
+        yield ("bad",), part(counts, "bad")
+
+
+COUNTS_HAVE_ONE_PART = Rule(
+    cel="has(self.bad) != has(self.good)",
+    remedy="set exactly one of bad and good: the other requests are the others",
+    faults=_partless_counts,
+    field=".bad",
+)
+
+
+def _queryless_template(spec: object) -> Iterator[Fault]:
+    if isinstance(spec, Mapping) and not count(spec, ("query", "counts")):
+        yield ("query",), None
+
+
+TEMPLATE_HAS_QUERY = Rule(
+    cel="has(self.query) || has(self.counts)",
+    remedy="add query, or counts for judges that compare the requests of both sides",
+    faults=_queryless_template,
+    field=".query",
+    required=True,
+)
+
+
 def _addresses(provider: object) -> Iterator[Fault]:
     if isinstance(provider, Mapping) and not count(provider, ("address", "secretRef")):
         yield ("address",), None
@@ -521,6 +550,8 @@ BY_CEL = {
         REPLICAS_ARE_ORDERED,
         ONE_WAY_TO_MATCH,
         PROMETHEUS_HAS_ADDRESS,
+        COUNTS_HAVE_ONE_PART,
+        TEMPLATE_HAS_QUERY,
         HAS_ADDRESS,
         EXPRESSION_HAS_VALUES,
     )

@@ -287,6 +287,10 @@ class MetricStatus(StatusModel):
     bound: Word = Field(default="", description="Where the value must lie.")
     message: Sentence = Field(default="", description="The judgement in a sentence.")
     at: Moment | None = Field(default=None, description="When it was judged.")
+    shadow: bool | None = Field(
+        default=None,
+        description="True where the judgement is only shown, and never acted on.",
+    )
     judge: str | None = Field(
         default=None,
         pattern="^[a-z0-9.-]{1,63}$",

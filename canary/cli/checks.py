@@ -238,21 +238,26 @@ def _repeated(document: Document) -> Iterator[Finding]:
 
 
 def _braces(document: Document) -> Iterator[Finding]:
-    """Check that the query of a MetricTemplate can be rendered at all."""
-    query = part(part(document.obj, "spec"), "query")
-    if not isinstance(query, str) or not query:
-        return
-    try:
-        check_template(query)
-    except QueryError as error:
-        yield Finding(
-            level=Level.ERROR,
-            file=document.file,
-            line=document.line("spec.query"),
-            object=str(document),
-            field="spec.query",
-            message=f"spec.{error}",
-        )
+    """Check that the queries of a MetricTemplate can be rendered at all."""
+    spec = part(document.obj, "spec")
+    queries = {"spec.query": part(spec, "query")} | {
+        f"spec.counts.{name}": part(part(spec, "counts"), name)
+        for name in ("requests", "bad", "good")
+    }
+    for field, query in queries.items():
+        if not isinstance(query, str) or not query:
+            continue
+        try:
+            check_template(query)
+        except QueryError as error:
+            yield Finding(
+                level=Level.ERROR,
+                file=document.file,
+                line=document.line(field),
+                object=str(document),
+                field=field,
+                message=f"{field}: {str(error).removeprefix('query: ')}",
+            )
 
 
 def _one_for_each_field(found: Iterable[Finding]) -> Iterator[Finding]:

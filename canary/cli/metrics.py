@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from analysis.errors import AnalysisError
-from analysis.model import Metric
+from analysis.model import Metric, Signal
 from analysis.providers.history import History
 from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
@@ -94,6 +94,8 @@ async def metrics(
 
 async def _read(metric: Metric, start: datetime, end: datetime) -> Drawn | str:
     """Read a metric's history; a sentence where there is none to be had."""
+    if metric.asks[0].signal is not Signal.VALUE:
+        return f"{metric.name}: judge {metric.judge} counts requests, and has no value over time"
     if metric.provider.type != "prometheus":
         return f"{metric.name}: the provider {metric.provider.type} keeps no history"
     step = max((end - start) / POINTS, timedelta(seconds=1))

@@ -99,7 +99,7 @@ class Answerer:
             log.warning("query of %s", check.message, extra={"canary": str(record.key)})
         memories = {name: dict(memory) for name, memory in need.memories}
         report = await analyse(
-            metrics,
+            [replace(metric, since=need.since) for metric in metrics],
             self._providers,
             datetime.now(UTC),
             memories=memories,

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import builtin, legacy_range, request_count, unit
+from analysis.builtin import builtin, count_queries, legacy_range, request_count, unit
+from analysis.counting import parse_count
 from analysis.egress import UNRESTRICTED, EgressPolicy
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, QueryError
+from analysis.judges import check as check_judge
+from analysis.judges import counts
 from analysis.model import (
-    Arm,
     Ask,
     Bounds,
     Check,
@@ -18,6 +20,7 @@ from analysis.model import (
     Metric,
     NoDataPolicy,
     ProviderSpec,
+    Signal,
 )
 from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
 from analysis.template import TemplateContext, render
@@ -25,6 +28,7 @@ from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
+from canary.controller.contexts import context_of, context_over, sides
 from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.errors import CanaryError
 
@@ -98,19 +102,38 @@ class QueryBuilder:
             template = self._templates.metric_template(
                 record.key.group, namespace, spec.template_ref.name
             )
-        text = self._text(record, spec, template)
-        return Metric(
+        context = context_of(record, spec, template)
+        analysis, counted = record.canary.spec.analysis, counts(spec.judge)
+        metric = Metric(
             name=spec.name,
-            asks=(Ask(query=render(text, _context_of(record, spec, template))),),
+            asks=(
+                self._counts(record, spec, template, context)
+                if counted
+                else (Ask(query=render(self._text(record, spec, template), context)),)
+            ),
             provider=await self._provider(record, template),
-            interval=spec.interval,
+            # What is counted goes back to the last analysis.
+            interval=max(spec.interval, analysis.interval) if counted else spec.interval,
             threshold_range=_range(spec),
             on_no_data=NoDataPolicy(spec.on_no_data),
             on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
             judge=spec.judge,
+            options=tuple(sorted(spec.judge_options.items())),
+            peers=max(
+                1,
+                sum(
+                    each.judge == spec.judge and not each.shadow
+                    for _, each in analysis.placed_metrics()
+                ),
+            ),
+            min_requests=spec.min_requests,
+            on_inconclusive=NoDataPolicy(spec.on_inconclusive),
+            shadow=spec.shadow,
             asked_by=str(record.key),
         )
+        check_judge(metric)
+        return metric
 
     async def requests(self, record: CanaryRecord, over: timedelta) -> Metric:
         """Build the question how many requests each side has had over a time.
@@ -119,18 +142,12 @@ class QueryBuilder:
             CanaryError: the store can't be used.
             AnalysisError: there is no query for the router and the store.
         """
-        spec = record.canary.spec
-        text = request_count(spec.provider or self._default_router, self._store_type(record))
-        context = _context(record, over)
-        sides = (
-            (Arm.CANARY, spec.target_ref.name, spec.canary_service_name),
-            (Arm.PRIMARY, spec.primary_name, spec.primary_service_name),
-        )
+        text = request_count(self._router(record), self._store_type(record))
+        context = context_over(record, over)
         return Metric(
             name="requests",
             asks=tuple(
-                Ask(query=render(text, replace(context, target=target, service=service)), arm=arm)
-                for arm, target, service in sides
+                Ask(query=render(text, of_side), arm=arm) for arm, of_side in sides(record, context)
             ),
             provider=await self._provider(record, None),
             interval=over,
@@ -139,12 +156,50 @@ class QueryBuilder:
         )
 
     def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:
-        if template is not None:
-            return template.spec.query
-        if spec.query:
-            return spec.query
-        provider = record.canary.spec.provider or self._default_router
-        return builtin(spec.name, provider, self._store_type(record))
+        if template is None:
+            stored = self._store_type(record)
+            return spec.query or builtin(spec.name, self._router(record), stored)
+        if template.spec.query is None:
+            raise QueryError(
+                f"judge {spec.judge} asks for a value, and the template has only counts; add a "
+                "query to it, or write judge: sequential"
+            )
+        return template.spec.query
+
+    def _counts(
+        self,
+        record: CanaryRecord,
+        spec: MetricSpec,
+        template: MetricTemplate | None,
+        context: TemplateContext,
+    ) -> tuple[Ask, ...]:
+        """Ask what a judge counts, of both sides."""
+        texts = self._count_texts(record, spec, template)
+        asks = tuple(
+            Ask(query=render(text, of_side), arm=arm, signal=signal)
+            for arm, of_side in sides(record, context)
+            for signal, text in texts.items()
+        )
+        for ask in asks:
+            parse_count(ask.query)
+        return asks
+
+    def _count_texts(
+        self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
+    ) -> Mapping[Signal, str]:
+        if template is None and not spec.query:
+            return count_queries(spec.name, self._router(record), self._store_type(record))
+        found = template.spec.counts if template else None
+        if found is None:
+            raise QueryError(
+                f"judge {spec.judge} counts the requests of both sides; name a MetricTemplate that "
+                "has counts, or remove the judge"
+            )
+        queries = {Signal.REQUESTS: found.requests, Signal.BAD: found.bad, Signal.GOOD: found.good}
+        return {signal: text for signal, text in queries.items() if text is not None}
+
+    def _router(self, record: CanaryRecord) -> str:
+        return record.canary.spec.provider or self._default_router
 
     def _store_type(self, record: CanaryRecord) -> str:
         return "prometheus" if record.canary.spec.metrics_server else self._stores.type
@@ -226,33 +281,7 @@ class QueryBuilder:
 def _range(spec: MetricSpec) -> Bounds:
     if spec.threshold_range is not None:
         return Bounds(min=spec.threshold_range.min, max=spec.threshold_range.max)
-    return legacy_range(spec.name, spec.threshold or 0.0)
-
-
-def _context_of(
-    record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
-) -> TemplateContext:
-    foreign = template is not None and template.metadata.namespace != record.key.namespace
-    patterns = template.spec.variables if template is not None and foreign else {}
-    return replace(
-        _context(record, spec.interval),
-        variables=spec.template_variables,
-        patterns={name: variable.pattern for name, variable in patterns.items()},
-        confined=foreign,
-    )
-
-
-def _context(record: CanaryRecord, interval: timedelta) -> TemplateContext:
-    canary = record.canary.spec
-    return TemplateContext(
-        name=record.key.name,
-        namespace=record.key.namespace,
-        target=canary.target_ref.name,
-        service=canary.service_name,
-        ingress=canary.ingress_ref.name if canary.ingress_ref else canary.target_ref.name,
-        route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
-        interval=interval,
-    )
+    return legacy_range(spec.name, spec.threshold) if spec.threshold is not None else Bounds()
 
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:
@@ -263,4 +292,5 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         bound=_range(spec).text,
         message=f"{spec.name} cannot be queried: {reason}",
         query="",
+        shadow=spec.shadow,
     )

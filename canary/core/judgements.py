@@ -40,6 +40,7 @@ def record(situation: Situation, check: Check, memory: Memory | None) -> MetricS
         bound=check.bound,
         message=check.message,
         at=situation.now,
+        shadow=check.shadow or None,
         judge=_judge_of(situation, check.metric) if memory else None,
         memory=dict(memory) if memory else None,
     )
@@ -47,4 +48,4 @@ def record(situation: Situation, check: Check, memory: Memory | None) -> MetricS
 
 def messages(report: Report, verdict: Verdict) -> str:
     """Say why the checks with a verdict have it."""
-    return "; ".join(check.message for check in report.checks if check.verdict is verdict)
+    return "; ".join(check.message for check in report.counting if check.verdict is verdict)

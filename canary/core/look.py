@@ -157,6 +157,7 @@ def _analyse(situation: Situation) -> Turn:
         metrics=metrics_at(situation),
         memories=memories(situation),
         count_over=counted_over(situation),
+        since=situation.status.step_started_at,
     )
     report = situation.facts.answer(need)
     if report is None:
@@ -167,7 +168,8 @@ def _analyse(situation: Situation) -> Turn:
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
     if report.verdict is Verdict.FAIL:
-        return _fail_check(judged, messages(report, Verdict.FAIL))
+        proven = any(check.proven for check in report.failures)
+        return _fail_check(judged, messages(report, Verdict.FAIL), proven=proven)
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
     if share is not None and share.verdict is not Verdict.PASS:
@@ -205,13 +207,16 @@ def _take_its_time(situation: Situation, step: Step) -> Turn:
     return looking.with_run(next_analysis_at=earliest((looking.current_run.next_analysis_at, ends)))
 
 
-def _fail_check(situation: Situation, message: str) -> Situation:
-    """Count a failed check, and roll back in this very decision where it reaches the threshold."""
+def _fail_check(situation: Situation, message: str, *, proven: bool = False) -> Situation:
+    """Count a failed check, and roll back in this very decision where it reaches the threshold.
+
+    What is proven need not be repeated: it rolls back at once.
+    """
     threshold = situation.spec.analysis.failures_to_roll_back
     failed = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
     failed = failed.but(failed_checks=situation.status.failed_checks + 1)
     count = f"{failed.status.failed_checks} of {threshold} failed checks"
-    if failed.status.failed_checks >= threshold:
+    if proven or failed.status.failed_checks >= threshold:
         return roll_back(failed, "ChecksFailed", f"{count}: {message}")
     told = failed.tell("CheckFailed", f"{count}: {message}", Severity.WARN)
     waiting = f"the next analysis, after {count}: {message}"

@@ -5,7 +5,7 @@ be known to answer it, and its type says of what type the answer is.
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from analysis.model import Report
@@ -65,3 +65,5 @@ class Analyse(Need[Report]):
     """What the judges have kept so far, by the metric's name; as pairs, in order."""
     count_over: timedelta | None = None
     """Over which time the requests of both sides are counted as well; None for not at all."""
+    since: datetime | None = None
+    """From when on judges count that have counted nothing so far."""

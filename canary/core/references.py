@@ -66,8 +66,9 @@ def references_at(situation: Situation) -> datetime | None:
 def _holds(situation: Situation, broken: BrokenReference) -> bool:
     """Tell whether a run can't be judged without it: alerts are sent, and asked nothing."""
     match broken.referrer:
-        case MetricSpec(on_error=policy):
-            return policy is not MetricPolicy.PASS and not situation.skips_steps
+        case MetricSpec(on_error=policy, shadow=shadow):
+            acted_on = policy is not MetricPolicy.PASS and not shadow
+            return acted_on and not situation.skips_steps
         case VerifyTraffic():
             return not situation.skips_steps
         case Webhook(type=type_):

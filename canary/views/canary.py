@@ -108,6 +108,10 @@ class CheckView(ViewModel):
     verdict: str = Field(description="pass, fail or inconclusive.")
     message: str = Field(description="The judgement in a sentence.")
     at: Moment | None = Field(description="When it was judged.")
+    shadow: bool = Field(description="Whether it is only shown, and never acted on.")
+    judge: str | None = Field(
+        description="The judge, if it goes on from what it has seen before in the run."
+    )
 
 
 class FailedChecksView(ViewModel):
@@ -243,6 +247,8 @@ def canary_view(manifest: Manifest) -> CanaryView:
                 verdict=each.verdict,
                 message=each.message,
                 at=each.at,
+                shadow=bool(each.shadow),
+                judge=each.judge,
             )
             for each in status.metrics
         ),
@@ -275,7 +281,9 @@ def _attention(status: CanaryStatus) -> Attention:
         return Attention.FAILED
     if stuck:
         return Attention.STUCK
-    if status.run and any(each.verdict == Verdict.INCONCLUSIVE for each in status.metrics):
+    if status.run and any(
+        each.verdict == Verdict.INCONCLUSIVE and not each.shadow for each in status.metrics
+    ):
         return Attention.INCONCLUSIVE
     return Attention.PAUSED if status.paused else Attention.NONE
 

@@ -94,13 +94,14 @@ def _checks(view: CanaryView) -> Iterator[Line | Rows]:
     yield from (
         (f"{each.metric}: {each.message}",)
         for each in view.checks
-        if each.verdict != "pass" and each.message
+        if each.message and (each.verdict != "pass" or each.judge)
     )
 
 
 def _check(check: CheckView) -> Line:
     value = "–" if check.value is None else f"{check.value:g}"
-    return (check.metric, value, check.bound, check.verdict)
+    verdict = f"{check.verdict} (shadow)" if check.shadow else check.verdict
+    return (check.metric, value, check.bound, verdict)
 
 
 def _ways(view: CanaryView, program: str) -> Iterator[Line]:

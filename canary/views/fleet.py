@@ -36,7 +36,9 @@ class Selection:
 
 
 def _failing(view: CanaryView) -> bool:
-    failed = view.run is not None and any(each.verdict == "fail" for each in view.checks)
+    failed = view.run is not None and any(
+        each.verdict == "fail" and not each.shadow for each in view.checks
+    )
     return view.attention in _FAILING or failed
 
 

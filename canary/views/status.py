@@ -110,7 +110,10 @@ def _waits(status: CanaryStatus, now: datetime) -> Iterator[Line]:
 
 
 def _judgements(metrics: tuple[MetricStatus, ...]) -> Iterator[Line | Rows]:
-    yield from map(_explanation, (each for each in metrics if each.verdict != "pass"))
+    # A judge that remembers has more to tell than a value.
+    yield from map(
+        _explanation, (each for each in metrics if each.verdict != "pass" or each.memory)
+    )
     if metrics:
         yield Rows(
             header=("", "metric", "value", "bound", "verdict"),
@@ -120,7 +123,8 @@ def _judgements(metrics: tuple[MetricStatus, ...]) -> Iterator[Line | Rows]:
 
 def _judgement(metric: MetricStatus) -> Line:
     value = "–" if metric.value is None else f"{metric.value:g}"
-    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, metric.verdict)
+    verdict = f"{metric.verdict} (shadow)" if metric.shadow else metric.verdict
+    return (_MARKS.get(metric.verdict, ""), metric.name, value, metric.bound, verdict)
 
 
 def _explanation(metric: MetricStatus) -> Line:

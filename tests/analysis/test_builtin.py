@@ -14,14 +14,16 @@ from analysis.builtin import (
     SUCCESS_RATE,
     UNITS,
     builtin,
+    count_queries,
     counts_requests,
     legacy_range,
     request_count,
     unit,
 )
+from analysis.counting import parse_count, promql, selectors
 from analysis.errors import QueryError
 from analysis.expression import metric_names, parse
-from analysis.model import Bounds
+from analysis.model import Bounds, Signal
 from analysis.template import TemplateContext, render
 from canary.routers import ROUTERS
 from tests.analysis.series import CLUSTERS, SERIES
@@ -224,6 +226,48 @@ def test_requests_are_counted_as_the_success_rate_counts_them(provider, router):
     rate = without_comments(render(builtin(SUCCESS_RATE, router, provider), CONTEXT))
     (selected,) = re.findall(r"(\w+\{[^}]*\})", re.sub(r"\s+", "", count))
     assert selected in re.sub(r"\s+", "", rate)
+
+
+#: The same for what judges count.
+COMPARED = [*COUNTED, ("prometheus", "gatewayapi"), ("prometheus", "kubernetes")]
+
+
+@pytest.mark.parametrize(("provider", "router"), COMPARED)
+def test_what_is_counted_of_a_side_is_what_its_success_rate_is_made_of(provider, router):
+    queries = count_queries(SUCCESS_RATE, router, provider)
+    assert list(queries) == [Signal.REQUESTS, Signal.BAD]
+    canary, primary = (
+        [render(query, context) for query in queries.values()]
+        for context in (replace(CONTEXT, service="front-canary"), SIDE)
+    )
+    requests, bad = (next(selectors(parse_count(query))) for query in canary)
+    # Those that are bad are some of the requests, by one more condition.
+    assert (bad.name, bad.matchers[:-1]) == (requests.name, requests.matchers)
+    assert bad.matchers[-1].operator in {"=", "=~"}
+    rate = re.sub(
+        r"\s+", "", without_comments(render(builtin(SUCCESS_RATE, router, provider), CONTEXT))
+    )
+    assert promql(requests)[:-1] in rate
+    assert bad.matchers[-1].text in rate
+    swapped = [
+        each.replace("app-primary", "app").replace("front-primary", "front-canary")
+        for each in primary
+    ]
+    assert swapped == canary != primary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("request-duration", "istio"), "metric 'request-duration' is not built in as counts; use the judge threshold"),
+        (("request-success-rate", "nginx"), "as counts is not built in for router 'nginx' with provider 'prometheus'"),
+        (("request-success-rate", "istio", "datadog"), "or use one of the providers: prometheus, scrape"),
+    ],
+)  # fmt: skip
+def test_what_is_not_counted_is_refused_with_what_is(arguments, says):
+    with pytest.raises(QueryError) as refused:
+        count_queries(*arguments)
+    assert says in str(refused.value)
 
 
 def test_requests_that_nothing_counts_are_refused_with_what_is_counted():

@@ -118,3 +118,16 @@ def test_a_cleared_record_knows_nothing():
     record = a_record(0, 10)
     record.clear()
     assert times(record, 0) == []
+
+
+def test_a_snapshot_with_which_a_count_has_ended_is_kept_for_the_next_one():
+    record = Record()
+    for at in range(4):
+        record.add(
+            Snapshot(at=at, series={"requests": {A: float(at)}}), spacing=10.0, horizon=-100.0
+        )
+        if at == 1:
+            assert [each.at for each in record.block("requests", 0, 1)] == [0, 1]
+    assert [each.at for each in record.window("requests", 1)] == [1, 3]
+    record.clear()
+    assert record.window("requests", 0) == ()

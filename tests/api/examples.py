@@ -231,6 +231,15 @@ _EVERY_SPEC_FIELD: JsonObject = {
                 "onError": "fail",
             },
             {"name": "queue", "query": "max(queue_length)", "thresholdRange": {"max": 10}},
+            {
+                "name": "paid orders",
+                "templateRef": {"name": "paid", "namespace": "metrics"},
+                "judge": "sequential",
+                "judgeOptions": {"alpha": "0.05", "equalRatio": "1.2"},
+                "minRequests": 200,
+                "onInconclusive": "hold",
+                "shadow": True,
+            },
         ],
         "alerts": [
             {
@@ -301,6 +310,10 @@ GOOD_CANARIES: dict[str, JsonObject] = {
     "an interval of one second": patched(a_canary(), {"analysis/interval": "1s"}),
     "a maxWeight of 0, which counts as 100": patched(a_canary(), {"analysis/maxWeight": 0}),
     "a hook that may take 90 minutes": patched(a_canary(), {"analysis/webhooks/0/timeout": "90m"}),
+    "a metric without a bound whose judge needs none": patched(
+        a_canary(),
+        {"analysis/metrics/0": {"name": "request-success-rate", "judge": "sequential"}},
+    ),
     "a threshold beside a thresholdRange": patched(
         a_canary(), {"analysis/metrics/0/threshold": 99}
     ),
@@ -839,6 +852,25 @@ BAD_CANARIES: dict[str, Bad] = {
         "a metric needs a bound to be judged",
         "rule",
     ),
+    "a metric without a bound whose judge is named and needs one": _bad(
+        {"analysis/metrics/0/thresholdRange": GONE, "analysis/metrics/0/judge": "threshold"},
+        "analysis.metrics[0].thresholdRange",
+        "missing",
+        "a metric needs a bound to be judged",
+        "rule",
+    ),
+    "a judge's option that is no text": _bad(
+        {"analysis/metrics/0/judgeOptions": {"alpha": 0.05}},
+        "analysis.metrics[0].judgeOptions.alpha",
+        "0.05",
+        "write text",
+    ),
+    "less than no requests": _bad(
+        {"analysis/metrics/0/minRequests": -1},
+        "analysis.metrics[0].minRequests",
+        "-1",
+        "write a number that is at least 0",
+    ),
     "a metric whose range has no bound": _bad(
         {"analysis/metrics/0/thresholdRange": {}},
         "analysis.metrics[0].thresholdRange",
@@ -1051,6 +1083,23 @@ BAD_TEMPLATES: dict[str, Bad] = {
         "rule",
     ),
     "an empty query": _bad_template({"query": ""}, "query", "''", "write at least 1 character"),
+    "nothing to ask": _bad_template(
+        {"query": GONE}, "query", "missing", "add query, or counts", "rule"
+    ),
+    "counts of the bad and of the good": _bad_template(
+        {"counts": {"requests": "increase(a)", "bad": "increase(b)", "good": "increase(c)"}},
+        "counts.bad",
+        "'increase(b)'",
+        "set exactly one of bad and good",
+        "rule",
+    ),
+    "counts without a part": _bad_template(
+        {"counts": {"requests": "increase(a)"}},
+        "counts.bad",
+        "missing",
+        "set exactly one of bad and good",
+        "rule",
+    ),
     "certificates that are none": _bad_template(
         {"provider/caBundle": "MIIB"}, "provider.caBundle", "'MIIB'", "as PEM text", "rule"
     ),

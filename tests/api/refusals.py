@@ -108,7 +108,7 @@ OBJECTS: dict[str, JsonObject] = {
                     "name": "errors",
                     "query": "up",
                     "thresholdRange": {"min": 1},
-                    "judge": "sequential",
+                    "judge": "patient",
                 }
             ]
         },

@@ -253,6 +253,9 @@ def test_a_query_that_cannot_be_rendered_is_told_once(tmp_path):
             ),
         )
     ]
+    counts = {"requests": "increase(rq)", "good": "increase({{ .target }})"}
+    (counted,) = findings(tmp_path, patched(a_template(), {"counts": counts}))
+    assert counted[1].startswith("spec.counts.good: {{ .target }} cannot be rendered")
     asking = patched(a_template(), {"query": "sum({{ variables.code }})"})
     (found,) = findings(tmp_path, patched(a_canary(), REFERRING), asking, a_receiver())
     assert found[1].startswith(

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import QueryError
-from analysis.model import Arm, Credentials
+from analysis.model import Arm, Bounds, Credentials, NoDataPolicy, Signal
 from analysis.providers import check
 from analysis.providers.store import secret_of
 from canary.api.kinds import Kind
@@ -222,3 +222,63 @@ def test_every_type_of_flagger_has_a_template_here():
         *("cloudwatch", "datadog", "dynatrace", "externalmetrics", "graphite", "influxdb"),
         *("keptn", "newrelic", "prometheus", "splunk", "stackdriver"),
     }
+
+
+COUNTS = {
+    "requests": 'increase(rq{app="{{ target }}",of="{{ service }}"})',
+    "bad": 'increase(rq{app="{{ target }}",code="500"})',
+}
+
+
+async def counted(changes: Mapping[str, object], metrics: int = 1, **fields: object):
+    """Build a metric that is judged by what is counted, of a Canary with several of the kind."""
+    metric = {"name": "errors", "judge": "sequential", **fields}
+    builder = QueryBuilder(
+        templates=Templates(patched(a_template(), changes)),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=Stores(address="http://prometheus"),
+        default_router="istio",
+    )
+    others = [{"name": f"m{number}", "judge": "sequential"} for number in range(metrics)]
+    of_canary = {"analysis/metrics": others, "analysis/interval": "5m"}
+    record = CanaryReader("istio").read(patched(a_canary(), of_canary))
+    return await builder.metric(record, MetricSpec.model_validate(metric))
+
+
+async def test_a_judge_that_counts_is_built_the_counts_of_both_sides():
+    metric = await counted({"counts": COUNTS}, templateRef={"name": "errors"})
+    assert [(ask.arm, ask.signal, ask.query) for ask in metric.asks] == [
+        (Arm.CANARY, Signal.REQUESTS, 'increase(rq{app="podinfo",of="podinfo-canary"})'),
+        (Arm.CANARY, Signal.BAD, 'increase(rq{app="podinfo",code="500"})'),
+        (Arm.PRIMARY, Signal.REQUESTS, 'increase(rq{app="podinfo-primary",of="podinfo-primary"})'),
+        (Arm.PRIMARY, Signal.BAD, 'increase(rq{app="podinfo-primary",code="500"})'),
+    ]
+    # What it looks back on reaches to the last analysis.
+    assert metric.interval == timedelta(minutes=5)
+    assert metric.threshold_range == Bounds()
+
+
+async def test_the_built_in_success_rate_is_counted():
+    metric = await counted(
+        {}, metrics=3, name="request-success-rate", judgeOptions={"alpha": "0.05"}
+    )
+    assert [ask.query.count("istio_requests_total") for ask in metric.asks] == [1] * 4
+    assert (metric.peers, metric.options) == (3, (("alpha", "0.05"),))
+    assert (metric.min_requests, metric.on_inconclusive) == (50, NoDataPolicy.PASS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "says"),
+    [
+        ({}, {"templateRef": {"name": "errors"}}, "name a MetricTemplate that has counts"),
+        ({}, {"query": "up"}, "judge sequential counts the requests of both sides"),
+        ({"counts": COUNTS | {"bad": "rate(x)"}}, {"templateRef": {"name": "errors"}}, "this counts no requests"),
+        ({}, {"name": "request-success-rate", "judgeOptions": {"alpha": "5"}}, "judgeOptions.alpha: '5'"),
+        ({}, {"name": "request-duration"}, "is not built in as counts"),
+        ({"counts": COUNTS, "query": GONE}, {"templateRef": {"name": "errors"}, "judge": "threshold"}, "has only counts; add a query"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_counted_is_refused_before_a_run(changes, fields, says):
+    with pytest.raises(QueryError) as refused:
+        await counted(changes, **fields)
+    assert says in str(refused.value)

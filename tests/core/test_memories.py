@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from analysis.model import MEMORY_BYTES, Report
+import pytest
+
+from analysis.model import MEMORY_BYTES, Check, Report, Verdict
 from canary.api.status import CanaryStatus, MetricStatus, Phase, read_status, write_status
 from canary.core.decide import decide
 from canary.core.facts import Revision
@@ -77,3 +79,44 @@ def test_a_new_run_begins_without_memories():
 def test_a_memory_that_was_made_too_large_by_hand_is_forgotten():
     before = a_status(Phase.PROGRESSING, weight=20, metrics=(judging(all="x" * MEMORY_BYTES),))
     assert a_need(read_status(write_status(before))).memories == ()
+
+
+def test_a_judge_that_has_counted_nothing_counts_from_the_beginning_of_the_step():
+    status = a_status(Phase.PROGRESSING, weight=20, step_started_at=at(30))
+    assert a_need(status).since == at(30)
+
+
+@pytest.mark.parametrize(("proven", "phase"), [(False, Phase.PROGRESSING), (True, Phase.FAILED)])
+def test_a_failure_that_is_proven_rolls_back_whatever_the_threshold_is(proven, phase):
+    report = failing(proven=proven)
+    status = a_status(Phase.PROGRESSING, weight=20)
+    facts = up(routed=Seen(weight=20), answers={a_question(status): report})
+    decision = decide(patient(), status, facts, at(60))
+    assert decision.status.phase is phase
+    assert decision.status.failed_checks == 1
+
+
+def test_a_shadow_is_shown_and_never_acted_on():
+    status = a_status(Phase.PROGRESSING, weight=20)
+    report = failing(proven=True, shadow=True)
+    facts = up(routed=Seen(weight=20), answers={a_question(status): report})
+    after = decide(patient(), status, facts, at(60)).status
+    assert (after.phase, after.failed_checks, after.canary_weight) == (Phase.PROGRESSING, 0, 40)
+    (metric,) = write_status(after)["metrics"]
+    assert (metric["verdict"], metric["shadow"]) == ("fail", True)
+
+
+def patient():
+    return a_spec(analysis={"threshold": 5})
+
+
+def a_question(status: CanaryStatus) -> Analyse:
+    need = asked_for(patient(), status, up(routed=Seen(weight=20)), at(60))
+    assert isinstance(need, Analyse)
+    return need
+
+
+def failing(**fields: bool) -> Report:
+    (check,) = a_report(Verdict.FAIL).checks
+    assert isinstance(check, Check)
+    return Report(checks=(replace(check, **fields),))

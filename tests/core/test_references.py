@@ -140,11 +140,12 @@ class TestTheStartOfARun:
             (a_spec(), broken_hook("event")),
             (a_spec(), broken_hook("post-rollout")),
             (a_spec(), broken_metric(onError="pass")),
+            (a_spec(), broken_metric(shadow=True)),
             (a_spec(skipAnalysis=True), METRIC),
             (a_spec(skipAnalysis=True), UNCOUNTED),
         ],
         ids=[
-            *("a receiver", "an event hook", "a post-rollout hook", "it may be passed"),
+            *("a receiver", "an event hook", "a post-rollout hook", "it may be passed", "a shadow"),
             *("skipped", "no share to verify"),
         ],
     )

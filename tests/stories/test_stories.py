@@ -305,3 +305,38 @@ def weights_of(route: dict[str, Any] | None) -> list[int]:
     """Give the weights of a VirtualService, in their order."""
     assert route is not None
     return [each.get("weight", 100) for each in route["spec"]["http"][0]["route"]]
+
+
+async def test_a_judge_that_waits_for_a_proof_promotes_the_good_and_rolls_back_the_bad(
+    world: World,
+) -> None:
+    # Given a canary that only a proof rolls back, and a bound in shadow that nothing keeps
+    proof = {
+        "name": "request-success-rate",
+        "judge": "sequential",
+        "minRequests": 20,
+        "onNoData": "hold",
+    }
+    shadow = {
+        "name": "unkept",
+        "query": "increase(envoy_cluster_upstream_rq)",
+        "thresholdRange": {"max": -1},
+        "shadow": True,
+    }
+    await given_a_canary(world, metrics=[proof, shadow], threshold=1000)
+    async with world.traffic() as load:
+        # When a good version is released, it is promoted, whatever the shadow says
+        await world.release("2.0")
+        status = await world.until_phase("Succeeded", seconds=120)
+        judged = {each["name"]: each for each in status["metrics"]}
+        assert judged["request-success-rate"]["judge"] == "sequential"
+        assert (judged["unkept"]["verdict"], judged["unkept"]["shadow"]) == ("fail", True)
+        await then_at_rest(world, "2.0")
+        # When a bad one is released, it is rolled back as soon as that is proven
+        await world.release("3.0", ERROR_RATE="0.5")
+        status = await world.until_phase("Failed", seconds=120)
+        assert "proven worse than the primary (evidence" in status["history"][0]["message"]
+        assert status["failedChecks"] == 1
+        await then_at_rest(world, "2.0")
+        then_nothing_was_lost(load)
+    await until_told(world, "RolledBack")

@@ -1,0 +1,104 @@
+"""Counts: what a query of counts may be, and what raw samples come to."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.counting import Grown, growth, parse_count, promql, selectors
+from analysis.errors import QueryError
+from analysis.evaluation import evaluate
+from analysis.expression import Selector
+from analysis.model import NoData
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def samples(*shown: tuple[float, float]) -> list[tuple[float, float]]:
+    """Give samples by their time since the start."""
+    return [(START.timestamp() + seconds, value) for seconds, value in shown]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["increase(rq)", 'increase(rq{code=~"5.."}) + increase(failed)', "increase(rq) - increase(ok)"],
+)
+def test_a_count_is_made_of_increases(query):
+    assert list(selectors(parse_count(query)))
+
+
+@pytest.mark.parametrize(
+    "query", ["rate(rq)", "ratio(a, b)", "increase(rq) * 2", "5", "increase(a) + 1", "value(rq)"]
+)
+def test_anything_else_counts_no_requests(query):
+    with pytest.raises(QueryError, match=r"counts no requests; write increase\(SELECTOR\)"):
+        parse_count(query)
+
+
+def test_numbers_select_nothing():
+    assert list(selectors(parse_count("increase(a)"))) == [Selector("a")]
+    with pytest.raises(QueryError):
+        parse_count("increase(")
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("increase(rq)", "rq{}"),
+        ("increase(rq{a='b',c!~\"5..|x\"})", 'rq{a="b",c!~"5..|x"}'),
+        (r'increase(rq{a="x\"y\\z\n"})', r'rq{a="x\"y\\z\n"}'),
+    ],
+)
+def test_a_selector_is_written_as_promql(query, written):
+    (selector,) = selectors(parse_count(query))
+    assert promql(selector) == written
+
+
+@pytest.mark.parametrize(
+    ("shown", "grown"),
+    [
+        pytest.param([(-15, 5), (0, 7), (15, 9)], 2, id="the last sample before is where it begins"),
+        pytest.param([(-15, 5), (15, 9)], 4, id="also where that is older"),
+        pytest.param([(15, 3), (30, 4)], 4, id="a new series has counted from zero"),
+        pytest.param([(0, 7), (15, 9), (30, 2), (45, 3)], 5, id="a counter that falls has been reset"),
+        pytest.param([(-30, 5), (-15, 7)], 0, id="a series that went before adds nothing"),
+        pytest.param([], 0, id="no samples are no requests"),
+    ],
+)  # fmt: skip
+def test_what_came_on_top_of_a_series(shown, grown):
+    assert growth(samples(*shown), START) == grown
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9)), min_size=1, max_size=40),
+    cuts=st.lists(st.integers(0, 600), max_size=8),
+    reset=st.integers(0, 40),
+)
+def test_blocks_neither_overlap_nor_leave_gaps(steps, cuts, reset):
+    """However the time is cut, each request is counted once."""
+    shown, second, value = [], 0, 0
+    for number, (later, more) in enumerate(steps):
+        second += later
+        value = more if number == reset else value + more
+        shown.append((second, value))
+    borders = sorted({0, *cuts, second})
+
+    def counted(start: int, end: int) -> float:
+        seen = samples(*(each for each in shown if each[0] <= end))
+        return growth(seen, START + timedelta(seconds=start))
+
+    whole = counted(0, second)
+    assert sum(counted(start, end) for start, end in pairwise(borders)) == whole
+
+
+def test_no_series_is_no_data_and_a_count_has_neither_a_rate_nor_a_value():
+    selector = Selector("rq")
+    assert evaluate(parse_count("increase(rq)"), Grown({selector: {}})) == NoData(
+        reason="no series matches rq"
+    )
+    both = {Selector("a"): {(): 5.0}, Selector("b"): {(): 2.0}}
+    assert evaluate(parse_count("increase(a) - increase(b)"), Grown(both)) == 3
+    for told in (Grown({}).rate(selector), Grown({}).values(selector)):
+        assert told.reason.startswith("rq is counted, and has no ")
