@@ -173,3 +173,13 @@ def written_by(record: CanaryRecord) -> Iterator[ObjectKey]:
     if record.router is not None:
         keys += record.router.objects(record.canary).written
     yield from dict.fromkeys(keys)
+
+
+def owned_by(record: CanaryRecord) -> Iterator[ObjectKey]:
+    """Name the objects that are made for a Canary and are no user's."""
+    keys: list[ObjectKey] = [*record.sides[1:], *record.autoscalers[1:]]
+    if record.workload is None or not record.workload.serves:
+        keys += service_keys(record, service_names(record)[1:])
+    if record.router is not None:
+        keys += record.router.objects(record.canary).own
+    yield from dict.fromkeys(keys)

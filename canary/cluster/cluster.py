@@ -102,6 +102,11 @@ class Cluster:
         """Forget the version of a kind: its CRD may have been removed or changed."""
         self.served.pop(kind, None)
 
+    async def version(self) -> str:
+        """Tell which version of Kubernetes the API server is of, such as v1.36.3."""
+        told = await self._connection.request("GET", "/version", "version", verb="DISCOVER")
+        return str(told.get("gitVersion", ""))
+
     async def openapi(self, kind: Kind) -> tuple[str, Manifest] | None:
         """Read the OpenAPI v3 document that describes a kind, with the version it is served in.
 

@@ -38,5 +38,13 @@ def test_any_object_can_be_compared(kind, value):
 
 
 def test_what_is_written_already_is_no_difference():
-    said = differences({"kind": "Canary", "spec": {"revertOnDeletion": True}})
+    said = differences(
+        {
+            "kind": "Canary",
+            "spec": {
+                "revertOnDeletion": True,
+                "analysis": {"alerts": [{"severity": "warn"}], "metrics": [{"name": "x"}]},
+            },
+        }
+    )
     assert [str(each) for _, each in said] == []
