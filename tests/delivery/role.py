@@ -139,8 +139,16 @@ def role_objects(
 
 
 def rules_of(objects: Iterable[Manifest]) -> list[Mapping[str, Any]]:
-    """Give the rules of all roles among objects."""
-    return [rule for each in objects for rule in each.get("rules") or ()]
+    """Give the rules of the roles among objects that a binding among them gives to the account."""
+    objects = list(objects)
+    bound = [each["roleRef"] for each in objects if "roleRef" in each]
+    given = {(each["kind"], each["name"]) for each in bound}
+    return [
+        rule
+        for each in objects
+        if (each["kind"], each["metadata"]["name"]) in given
+        for rule in each["rules"]
+    ]
 
 
 async def granted(

@@ -88,6 +88,14 @@ def test_the_account_is_the_one_that_the_testbed_knows_tidegate_by() -> None:
     assert account() == TIDEGATE.name
 
 
+def test_only_roles_that_are_bound_are_the_accounts() -> None:
+    bound, people = (
+        {"kind": "Role", "metadata": {"name": name}, "rules": RULES} for name in ("own", "view")
+    )
+    binding = {"kind": "RoleBinding", "roleRef": {"kind": "Role", "name": "own"}}
+    assert rules_of([bound, people, binding]) == RULES
+
+
 @pytest.mark.delivery
 def test_every_right_that_is_kept_is_one_that_the_chart_gives() -> None:
     every = rules_of(role_objects('routers=["istio","gatewayapi"]'))
