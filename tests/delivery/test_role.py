@@ -92,7 +92,11 @@ def test_only_roles_that_are_bound_are_the_accounts() -> None:
     bound, people = (
         {"kind": "Role", "metadata": {"name": name}, "rules": RULES} for name in ("own", "view")
     )
-    binding = {"kind": "RoleBinding", "roleRef": {"kind": "Role", "name": "own"}}
+    binding = {
+        "kind": "RoleBinding",
+        "metadata": {"name": "own"},
+        "roleRef": {"kind": "Role", "name": "own"},
+    }
     assert rules_of([bound, people, binding]) == RULES
 
 
