@@ -81,7 +81,7 @@ class Controller:
         self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
         self._outages = OutageLog(_now)
-        self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic)
+        self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic, observed=self._metrics.reconciled)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
 
     # ------------------------------------------------------------------------------ start and stop

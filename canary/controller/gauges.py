@@ -3,15 +3,18 @@
 Nothing but a few numbers is kept of each Canary; a series of a Canary goes with it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from analysis.model import Verdict
-from canary.api.status import CanaryStatus, Phase
+from analysis.model import Bounds, Verdict
+from canary.api.status import INVALID_STATE, CanaryStatus, Outcome, Phase, RunRecord, Wait
 
 #: The phase of a Canary that nothing was decided of yet; an empty label is no label.
 NEW_PHASE = "New"
@@ -19,6 +22,17 @@ _OF_CANARY = ("namespace", "name")
 
 Place = tuple[str, str]
 """A Canary's namespace and name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the spec of a Canary says of it; empty where it cannot be read."""
+
+    target_kind: str = ""
+    target: str = ""
+    router: str = ""
+    bounds: Mapping[str, Bounds] = field(default_factory=lambda: MappingProxyType({}))
+    """Where the value of each metric must lie, by the metric's name; kept during a run alone."""
 
 
 class _Check(NamedTuple):
@@ -38,6 +52,13 @@ class _Shown:
     failed_checks: int
     transition: float | None
     checks: tuple[_Check, ...]
+    steps: int
+    wait: Wait | None
+    paused: bool
+    invalid: bool
+    last_run: tuple[str, float] | None
+    """The outcome of the last run, and when it ended."""
+    about: About
 
 
 class CanaryGauges(Collector):
@@ -46,7 +67,7 @@ class CanaryGauges(Collector):
     def __init__(self) -> None:
         self._shown: dict[Place, _Shown] = {}
 
-    def show(self, place: Place, status: CanaryStatus) -> None:
+    def show(self, place: Place, status: CanaryStatus, about: About) -> None:
         """Show a status from now on."""
         moment = status.last_transition_time
         self._shown[place] = _Shown(
@@ -57,6 +78,12 @@ class CanaryGauges(Collector):
             failed_checks=status.failed_checks,
             transition=None if moment is None else moment.timestamp(),
             checks=tuple(_Check(each.name, each.verdict, each.value) for each in status.metrics),
+            steps=status.steps,
+            wait=status.waiting_for,
+            paused=status.paused is not None,
+            invalid=status.state == INVALID_STATE,
+            last_run=_last_run(status),
+            about=about if status.run else replace(about, bounds=MappingProxyType({})),
         )
 
     def forget(self, place: Place) -> None:
@@ -95,6 +122,76 @@ class CanaryGauges(Collector):
                     labels = (*place, check.metric, verdict.value)
                     check_verdict.add_metric(labels, float(verdict.value == check.verdict))
         yield from (phase, weight, step, failed_checks, transition, check_value, check_verdict)
+        yield from self._of_specs()
+        yield from self._of_needs()
+
+    def _of_specs(self) -> Iterator[GaugeMetricFamily]:
+        """Give what a spec asks for, and how its last run ended."""
+        info = _family(
+            "info",
+            "1; what a Canary releases, and by which router.",
+            "target_kind",
+            "target",
+            "router",
+        )
+        steps = _family("steps", "The number of steps that a run has.")
+        bound = _family("check_bound", "Where the value of a metric must lie.", "metric", "side")
+        last_run = _family("last_run_timestamp_seconds", "When the last run ended.", "outcome")
+        for place, shown in self._shown.items():
+            about = shown.about
+            if about.target:
+                info.add_metric((*place, about.target_kind, about.target, about.router), 1)
+            if shown.steps:
+                steps.add_metric(place, shown.steps)
+            if shown.last_run is not None:
+                outcome, ended = shown.last_run
+                last_run.add_metric((*place, outcome), ended)
+            for name, _, _ in shown.checks:
+                bounds = about.bounds.get(name, Bounds())
+                for side, value in (("min", bounds.min), ("max", bounds.max)):
+                    if value is not None:
+                        bound.add_metric((*place, name, side), value)
+        yield from (info, steps, bound, last_run)
+
+    def _of_needs(self) -> Iterator[GaugeMetricFamily]:
+        """Give what a Canary waits for, and what a person must see to: series of those alone."""
+        since = _family("waiting_since_timestamp_seconds", "When the wait began.", "reason")
+        deadline = _family(
+            "deadline_timestamp_seconds", "When the wait ends with the run's failure.", "reason"
+        )
+        paused = _family("paused", "1 while a person has paused the run.")
+        invalid = _family("invalid", "1 while the spec cannot be acted on.")
+        for place, shown in self._shown.items():
+            if shown.wait is not None:
+                labels = (*place, shown.wait.reason)
+                since.add_metric(labels, shown.wait.since.timestamp())
+                if shown.wait.deadline is not None:
+                    deadline.add_metric(labels, shown.wait.deadline.timestamp())
+            if shown.paused:
+                paused.add_metric(place, 1)
+            if shown.invalid:
+                invalid.add_metric(place, 1)
+        yield from (since, deadline, paused, invalid)
+
+
+def outcome_of(run: RunRecord) -> str:
+    """Name how a run ended, as a label: a status that was edited by hand makes no new ones."""
+    return run.outcome if run.outcome in set(Outcome) else "Unknown"
+
+
+def ended_at(run: RunRecord) -> datetime | None:
+    """Say when a run ended; None where its record does not tell."""
+    if run.started_at is None:
+        return None
+    with suppress(OverflowError):
+        return run.started_at + timedelta(seconds=run.duration_seconds)
+    return None
+
+
+def _last_run(status: CanaryStatus) -> tuple[str, float] | None:
+    last = status.history[0] if status.history else None
+    ended = ended_at(last) if last else None
+    return (outcome_of(last), ended.timestamp()) if last and ended else None
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -5,7 +5,7 @@ What is shown of each Canary is in `gauges.py`; a series of a Canary goes with i
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,14 +20,19 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from canary.api.status import Outcome, RunRecord
-from canary.controller.canaries import CanaryKey, CanaryObject
-from canary.controller.gauges import CanaryGauges, Place
+from canary.api.annotations import VERBS
+from canary.api.status import CommandRecord, RunRecord
+from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
+from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
+from canary.controller.queries import range_of
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OF_CANARY = ("namespace", "name")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_TOOLS = frozenset({"argocd", "cli", "dashboard", "link", "slack"})
+"""Tools that sign commands; what else a signature names makes no series of its own."""
 
 
 class Metrics(Listener):
@@ -53,12 +58,14 @@ class Metrics(Listener):
         self._gauges = CanaryGauges()
         self._registry.register(self._gauges)
         self._make_run_metrics()
+        self._make_work_metrics()
         self._make_call_metrics()
         self._outcomes: defaultdict[Place, set[str]] = defaultdict(set)
         self._failed: defaultdict[Place, set[tuple[Counter, tuple[str, ...]]]] = defaultdict(set)
         """The series of calls that have failed, by the Canary that they were made for."""
         self._last_runs: dict[Place, int | None] = {}
         """The hash of the last run that was seen: a number is all that is kept of it."""
+        self._last_commands: dict[Place, datetime] = {}
 
     def _make_run_metrics(self) -> None:
         self._runs = Counter(
@@ -73,6 +80,24 @@ class Metrics(Listener):
             ("outcome",),
             buckets=_RUN_BUCKETS,
             registry=self._registry,
+        )
+
+        self._commands = Counter(
+            "tidegate_commands",
+            "Commands that were obeyed or refused, by verb and tool.",
+            ("verb", "accepted", "tool"),
+            registry=self._registry,
+        )
+
+    def _make_work_metrics(self) -> None:
+        self._lag = Histogram(
+            "tidegate_reconcile_lag_seconds",
+            "How long a Canary that has something to do waits for a worker.",
+            buckets=_CALL_BUCKETS,
+            registry=self._registry,
+        )
+        self._reconciles = self._calls(
+            "reconcile", "Work on a Canary, with what it asks and writes"
         )
 
     def _make_call_metrics(self) -> None:
@@ -140,8 +165,9 @@ class Metrics(Listener):
     def decided(self, record: CanaryObject) -> None:
         """Show the status of a Canary, and count the runs that have ended since the last time."""
         place = (record.key.namespace, record.key.name)
-        self._gauges.show(place, record.status)
+        self._gauges.show(place, record.status, _about(record))
         self._count_runs(place, record.status.history)
+        self._count_commands(place, record.status.commands)
 
     def awaiting(self, record: CanaryObject) -> None:
         """Show a Canary that is met in the middle of a run, after a restart."""
@@ -156,6 +182,12 @@ class Metrics(Listener):
         for errors, labels in self._failed.pop(place, ()):
             errors.remove(*labels)
         self._last_runs.pop(place, None)
+        self._last_commands.pop(place, None)
+
+    def reconciled(self, waited_seconds: float, worked_seconds: float, error: str = "") -> None:
+        """Count a piece of work on a Canary; `error` is one word for why it is tried again."""
+        self._lag.observe(waited_seconds)
+        _observe(self._reconciles, (), worked_seconds, error)
 
     def query(self, provider: str, seconds: float, error: str = "", *, place: Place) -> None:
         """Count a query for a Canary; `error` is one word for why it failed."""
@@ -222,19 +254,40 @@ class Metrics(Listener):
         for run in history:
             if hash(run) == self._last_runs.get(place):
                 break
-            if place not in self._last_runs and self._ended(run) < self._born:
+            if place not in self._last_runs and (ended_at(run) or _LONG_AGO) < self._born:
                 # It has ended, and was counted, in the life of an earlier process.
                 break
-            outcome = run.outcome if run.outcome in set(Outcome) else "Unknown"
+            outcome = outcome_of(run)
             self._outcomes[place].add(outcome)
             self._runs.labels(*place, outcome).inc()
             self._run_duration.labels(outcome).observe(run.duration_seconds)
         self._last_runs[place] = hash(history[0]) if history else None
 
-    def _ended(self, run: RunRecord) -> datetime:
-        if run.started_at is None:
-            return datetime.min.replace(tzinfo=UTC)
-        return run.started_at + timedelta(seconds=run.duration_seconds)
+    def _count_commands(self, place: Place, records: tuple[CommandRecord, ...]) -> None:
+        """Count the commands that are newer than the last ones seen."""
+        seen = self._last_commands.get(place, self._born)
+        for record in records:
+            if record.at > seen:
+                tool = record.tool if record.tool in _TOOLS else "other"
+                verb = record.verb if record.verb in VERBS else "other"
+                self._commands.labels(verb, str(record.accepted).lower(), tool).inc()
+        self._last_commands[place] = max((seen, *(record.at for record in records)))
+
+
+def _about(record: CanaryObject) -> About:
+    """Say what the spec asks for, where it can be read."""
+    if not isinstance(record, CanaryRecord):
+        return About()
+    spec, metrics = (
+        record.canary.spec,
+        () if record.problems else record.canary.spec.analysis.metrics,
+    )
+    return About(
+        target_kind=spec.target_ref.kind,
+        target=record.target,
+        router=record.provider,
+        bounds={each.name: range_of(each) for each in metrics},
+    )
 
 
 def _observe(

@@ -114,7 +114,7 @@ class QueryBuilder:
             provider=await self._provider(record, template),
             # What is counted goes back to the last analysis.
             interval=max(spec.interval, analysis.interval) if counted else spec.interval,
-            threshold_range=_range(spec),
+            threshold_range=range_of(spec),
             on_no_data=NoDataPolicy(spec.on_no_data),
             on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
@@ -278,7 +278,8 @@ class QueryBuilder:
         return secret.pick(keys, required=False)
 
 
-def _range(spec: MetricSpec) -> Bounds:
+def range_of(spec: MetricSpec) -> Bounds:
+    """Say where a metric's value must lie, also where the spec says it as Flagger does."""
     if spec.threshold_range is not None:
         return Bounds(min=spec.threshold_range.min, max=spec.threshold_range.max)
     return legacy_range(spec.name, spec.threshold) if spec.threshold is not None else Bounds()
@@ -289,7 +290,7 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         metric=spec.name,
         verdict=NoDataPolicy(spec.on_error).verdict,
         value=None,
-        bound=_range(spec).text,
+        bound=range_of(spec).text,
         message=f"{spec.name} cannot be queried: {reason}",
         query="",
         shadow=spec.shadow,

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from canary.cluster.backoff import LONGEST_OUTAGE_SECONDS, Backoff
 from canary.errors import CanaryError, Conflict, Unreachable
@@ -21,13 +21,22 @@ STALE_ALARMS = 64
 """So many alarms that no longer hold may be kept beside as many as do."""
 
 
+class Observed(Protocol):
+    """Hears of a piece of work: how long its key waited, how long it took, and why it failed."""
+
+    def __call__(self, waited_seconds: float, worked_seconds: float, error: str, /) -> None:
+        """Hear of it; `error` is one word, and empty where it did not fail."""
+
+
 class WorkQueue(Generic[Key]):
     """De-duplicated keys and a heap of wake-ups; times are seconds of `clock`."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, observed: Observed = lambda *_: None) -> None:
         self._clock = clock
+        self._observed = observed
         self._ready: deque[Key] = deque()
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Key, float] = {}
+        """Since when each key waits for a worker."""
         self._busy: set[Key] = set()
         self._again: set[Key] = set()
         self._alarms: dict[Key, int] = {}
@@ -48,7 +57,7 @@ class WorkQueue(Generic[Key]):
         if key in self._busy:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = self._clock()
             self._ready.append(key)
             self._filled.release()
 
@@ -94,29 +103,36 @@ class WorkQueue(Generic[Key]):
                 self._filled.release()  # the next worker is to end too
                 return
             key = self._ready.popleft()
-            self._waiting.discard(key)
+            started = self._clock()
+            waited = started - self._waiting.pop(key)
+            failed = ""
             self._busy.add(key)
             try:
                 await work(key)
                 self._failures.pop(key, None)
             except (Conflict, Unreachable) as error:
+                failed = type(error).__name__
                 log.info("%s: %s", key, error)
                 self._retry(key, LONGEST_OUTAGE_SECONDS)
             except CanaryError as error:
+                failed = type(error).__name__
                 log.info("%s: %s", key, error)
                 self._retry(key)
             except asyncio.CancelledError:
                 if _cancelled():
                     raise
                 # Something that the work waited for was cancelled, not the worker.
+                failed = "Cancelled"
                 log.warning("%s: was cancelled", key)
                 self._retry(key)
             except Exception:
                 # One key must not stop the others, whatever is wrong with it.
+                failed = "Defect"
                 log.exception("%s: a defect of the controller", key)
                 self._retry(key)
             finally:
                 self._busy.discard(key)
+                self._observed(waited, self._clock() - started, failed)
                 if key in self._again:
                     self._again.discard(key)
                     self.wake(key)

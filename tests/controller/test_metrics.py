@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights, write_status
+from canary.api.status import (
+    CanaryStatus,
+    CommandRecord,
+    MetricStatus,
+    Pause,
+    Phase,
+    Run,
+    RunRecord,
+    Wait,
+    Weights,
+    write_status,
+)
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.controller import Controller
 from canary.controller.metrics import Metrics
@@ -24,11 +35,24 @@ def metrics() -> Metrics:
     return Metrics(version="1.2.3", router="istio", clock=lambda: BORN)
 
 
+SPEC = {
+    "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+    "service": {"port": 80},
+    "analysis": {
+        "interval": "10s",
+        "threshold": 1,
+        "stepWeights": [50],
+        "metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}],
+    },
+}
+
+
 def a_record(key: CanaryKey = PODINFO, **status: Any) -> CanaryRecord:
     manifest = {
         "apiVersion": f"{key.group}/v1beta1",
         "kind": "Canary",
         "metadata": {"namespace": key.namespace, "name": key.name, "uid": "0b5e", "generation": 1},
+        "spec": SPEC,
         "status": write_status(CanaryStatus(**status)),
     }
     return CanaryReader("istio").read(manifest)
@@ -112,6 +136,55 @@ class TestACanary:
         }
         assert checks == {("tidegate_canary_check_verdict", "b")}
 
+    def test_what_it_waits_for_is_shown_only_while_it_waits(self, metrics: Metrics) -> None:
+        gate = Wait(reason="PromotionGate", since=BORN, deadline=BORN + timedelta(hours=1))
+        metrics.decided(a_record(waiting_for=gate))
+        since = "tidegate_canary_waiting_since_timestamp_seconds"
+        deadline = "tidegate_canary_deadline_timestamp_seconds"
+        assert of_canary(metrics, since, reason="PromotionGate") == BORN.timestamp()
+        assert of_canary(metrics, deadline, reason="PromotionGate") == BORN.timestamp() + 3600
+        metrics.decided(a_record(waiting_for=Wait(reason="AnalysisDue", since=BORN)))
+        assert of_canary(metrics, since, reason="AnalysisDue") == BORN.timestamp()
+        shown = {name for name, _ in series(metrics)}
+        assert deadline not in shown
+        metrics.decided(a_record())
+        assert since not in {name for name, _ in series(metrics)}
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [("paused", {"paused": Pause(since=BORN)}), ("invalid", {"state": "Invalid"})],
+    )
+    def test_that_it_is_paused_or_invalid_is_shown_only_then(
+        self, metrics: Metrics, name: str, status: dict[str, Any]
+    ) -> None:
+        metrics.decided(a_record())
+        assert of_canary(metrics, f"tidegate_canary_{name}") is None
+        metrics.decided(a_record(**status))
+        assert of_canary(metrics, f"tidegate_canary_{name}") == 1
+
+    def test_its_target_router_and_steps(self, metrics: Metrics) -> None:
+        metrics.decided(a_record(steps=5))
+        shown = {"target_kind": "Deployment", "target": "podinfo", "router": "istio"}
+        assert of_canary(metrics, "tidegate_canary_info", **shown) == 1
+        assert of_canary(metrics, "tidegate_canary_steps") == 5
+
+    def test_bounds_of_its_checks_are_shown_during_a_run(self, metrics: Metrics) -> None:
+        checks = (MetricStatus(name="request-success-rate", verdict="pass", value=99.9),)
+        name, labels = "tidegate_canary_check_bound", {"metric": "request-success-rate"}
+        run = Run(id="1-1-a", revision="a", started_at=BORN)
+        metrics.decided(a_record(metrics=checks, run=run))
+        assert of_canary(metrics, name, side="min", **labels) == 99
+        assert of_canary(metrics, name, side="max", **labels) is None
+        metrics.decided(a_record(metrics=checks))
+        assert of_canary(metrics, name, side="min", **labels) is None
+
+    def test_how_and_when_its_last_run_ended(self, metrics: Metrics) -> None:
+        metrics.decided(a_record(history=(a_run("RolledBack"), a_run(minutes=-60))))
+        ended = of_canary(
+            metrics, "tidegate_canary_last_run_timestamp_seconds", outcome="RolledBack"
+        )
+        assert ended == (BORN + timedelta(seconds=150)).timestamp()
+
     def test_everything_of_it_goes_with_it_and_nothing_of_another(self, metrics: Metrics) -> None:
         other = CanaryKey("tidegate.dev", "test", "other")
         empty = set(series(metrics))
@@ -176,6 +249,31 @@ class TestRuns:
         assert of_canary(metrics, "tidegate_canary_runs_total", outcome="Unknown") == 1
 
 
+class TestCommands:
+    def test_each_is_counted_once_by_verb_and_tool(self, metrics: Metrics) -> None:
+        def command(minutes: int, **fields: Any) -> CommandRecord:
+            return CommandRecord(
+                **{"verb": "approve", "at": BORN + timedelta(minutes=minutes)} | fields
+            )
+
+        earlier, first = command(-5, tool="cli"), command(1, tool="cli")
+        metrics.decided(a_record(commands=(first, earlier)))
+        metrics.decided(a_record(commands=(first.but(cleared=True), earlier)))
+        later = (command(2, accepted=False), command(2, verb="sing", tool="piano"))
+        metrics.decided(a_record(commands=(*later, first)))
+        name = "tidegate_commands_total"
+        counted = {
+            tuple(dict(labels)[each] for each in ("verb", "accepted", "tool")): number
+            for (series_name, labels), number in series(metrics).items()
+            if series_name == name
+        }
+        assert counted == {
+            ("approve", "true", "cli"): 1,
+            ("approve", "false", "other"): 1,
+            ("other", "true", "other"): 1,
+        }
+
+
 class TestCalls:
     def test_latency_and_errors_of_each_kind_of_call(self, metrics: Metrics) -> None:
         metrics.decided(a_record())
@@ -183,6 +281,8 @@ class TestCalls:
         metrics.query("prometheus", 0.4, error="unavailable", place=PLACE)
         metrics.webhook("rollout", 0.5, error="503", place=PLACE)
         metrics.api_request("PATCH", "canaries", 0.1, error="409")
+        metrics.reconciled(0.5, 0.25)
+        metrics.reconciled(0.5, 0.25, "Conflict")
         metrics.notification("failed", 2)
         metrics.notification("delivered", 1)
         metrics.notification("given-up", 0)
@@ -202,6 +302,9 @@ class TestCalls:
                 ("resource", "canaries"),
                 ("reason", "409"),
             ): 1,
+            ("reconcile_lag_seconds_sum",): 1,
+            ("reconcile_duration_seconds_sum",): 0.5,
+            ("reconcile_errors_total", ("reason", "Conflict")): 1,
             ("notification_duration_seconds_sum",): 3,
             ("notification_errors_total", ("reason", "not-delivered")): 1,
             ("notifications_given_up_total",): 1,
