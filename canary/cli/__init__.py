@@ -33,6 +33,7 @@ _COMMANDS = {
         "canary.cli.migrate",
         "Turn Flagger's objects into tidegate's, and say what differs.",
     ),
+    "monitoring": ("canary.cli.monitoring", "Write the Grafana dashboards and the alert rules."),
     "notify": ("canary.cli.notify", "Send a test alert to the receiver of an AlertProvider."),
     "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),

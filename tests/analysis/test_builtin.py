@@ -1,14 +1,11 @@
 """The built-in metrics: that every query is whole, and selects what it is meant to."""
 
 import re
-import shutil
-import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import yaml
 
 from analysis.builtin import (
     SUCCESS_RATE,
@@ -52,7 +49,6 @@ CONTEXT = TemplateContext(
     route="",
     interval=timedelta(minutes=1),
 )
-PROMTOOL = shutil.which("promtool")
 
 #: How a query names the service of the canary.
 OF_CANARY = re.compile(r"{{ service }}-canary|{{ symbol service }}_+canary")
@@ -297,75 +293,6 @@ def test_every_router_with_queries_has_series_that_they_are_tried_on():
     assert {builtin(SUCCESS_RATE, router) for router in QUERIED} == {
         builtin(SUCCESS_RATE, shape.partition(" ")[0]) for shape in SERIES
     }
-
-
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on the PATH")
-@pytest.mark.parametrize("shape", SERIES)
-def test_prometheus_itself_evaluates_the_queries(shape, tmp_path):
-    series, router = SERIES[shape], shape.partition(" ")[0]
-    target, primary, (label, good, bad) = series.canary, series.primary, series.status
-    counter, buckets, factor = series.counter, series.buckets, series.milliseconds
-    steady = "+{}x10".format
-    durations = [
-        {"series": f'{buckets}{{{target},le="{100 / factor:g}"}}', "values": f"0{steady(0)}"},
-        {"series": f'{buckets}{{{target},le="{200 / factor:g}"}}', "values": f"0{steady(10)}"},
-        {"series": f'{buckets}{{{target},le="+Inf"}}', "values": f"0{steady(10)}"},
-        {"series": f'{buckets}{{{primary},le="+Inf"}}', "values": f"0{steady(90)}"},
-    ]
-    if series.mean:
-        # Pods that answer nothing keep their last mean.
-        durations = [
-            {"series": f"{series.mean}{{{target}}}", "values": f"{150 / factor:g}+0x10"},
-            {"series": f"{series.mean}{{{series.idle}}}", "values": f"{9000 / factor:g}+0x10"},
-            {"series": f"{series.mean}{{{primary}}}", "values": f"{9000 / factor:g}+0x10"},
-            {"series": f'{counter}{{{series.idle},{label}="{good}"}}', "values": f"7{steady(0)}"},
-        ]
-    suite = {
-        "evaluation_interval": "15s",
-        "tests": [
-            {
-                "interval": "15s",
-                "input_series": [
-                    {"series": f'{counter}{{{target},{label}="{good}"}}', "values": f"0{steady(9)}"},
-                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"},
-                    {"series": f'{counter}{{{primary},{label}="{bad}"}}', "values": f"0{steady(50)}"},
-                    *durations,
-                ],
-                "promql_expr_test": [
-                    {
-                        "expr": render(builtin("request-success-rate", router), CONTEXT),
-                        "eval_time": "2m",
-                        "exp_samples": [{"labels": "{}", "value": 90}],
-                    },
-                    {
-                        "expr": render(builtin("request-duration", router), CONTEXT),
-                        "eval_time": "2m",
-                        "exp_samples": [{"labels": "{}", "value": 150 if series.mean else 199}],
-                    },
-                ],
-            },
-            {
-                "interval": "15s",
-                "input_series": [
-                    {"series": f'{counter}{{{target},{label}="{bad}"}}', "values": f"0{steady(1)}"}
-                ],
-                "promql_expr_test": [
-                    {
-                        "expr": render(builtin("request-success-rate", router), CONTEXT),
-                        "eval_time": "2m",
-                        "exp_samples": [{"labels": "{}", "value": 0}],
-                    }
-                ],
-            },
-        ],
-    }  # fmt: skip
-    file = tmp_path / "suite.yaml"
-    file.write_text(yaml.safe_dump(suite))
-    assert PROMTOOL is not None
-    told = subprocess.run(
-        [PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False
-    )
-    assert told.returncode == 0, told.stdout + told.stderr
 
 
 def without_comments(query: str) -> str:

@@ -1,4 +1,6 @@
-"""The chart's file that is made from tables: the rights that plug-ins and commands need."""
+"""The chart's files that are made from tables: the rights that plug-ins and commands need, and what
+watches the controller.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -8,6 +10,7 @@ import yaml
 
 from canary.api.annotations import AT_GATES, VERBS
 from canary.api.kinds import POD, SERVICE, Kind
+from canary.monitoring.files import RULES, render
 from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
 from canary.targets import TARGETS, target_for
@@ -79,3 +82,16 @@ def test_the_file_of_rights_is_what_the_plugins_declare(update_golden: bool) -> 
     if update_golden:
         FILE.write_text(written)
     assert FILE.read_text() == written, "stale: run `make generated`"
+
+
+def test_dashboards_and_rules_of_the_chart_are_those_of_the_project(update_golden: bool) -> None:
+    written = {
+        (CHART / "files" / name if name == RULES else CHART / name): text
+        for name, text in render().items()
+    }
+    if update_golden:
+        for file, text in written.items():
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+    assert {file: file.read_text() for file in written} == written, "stale: run `make generated`"
+    assert {*(CHART / "dashboards").iterdir()} == {*written} - {CHART / "files" / RULES}

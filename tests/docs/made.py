@@ -13,6 +13,8 @@ from analysis.judges import JUDGES
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from analysis.providers.store import OPTIONS, StoreProvider
+from canary.monitoring.alerts import ALERTS
+from canary.monitoring.catalogue import CATALOGUE
 from canary.notifiers import NOTIFIERS
 from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
@@ -21,7 +23,7 @@ from tests.docs.pages import DOCS, ROOT
 
 PAGES = (
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("metrics", "plugins", "routers")),
+    *(DOCS / f"{name}.md" for name in ("metrics", "monitoring", "plugins", "routers")),
 )
 #: Each family, and the field that names its plug-ins.
 FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
@@ -115,14 +117,32 @@ def _series(query: str) -> str:
     return ", ".join(f"`{name}`" for name in dict.fromkeys(re.findall(r"([a-z_:]+)\{(?!\{)", code)))
 
 
+def _alerts() -> Iterator[tuple[str, ...]]:
+    yield "alert", "severity", "means"
+    yield ("---",) * 3
+    for alert in ALERTS:
+        means = re.sub(r"{{ \$labels\.(\w+) }}", r"*\1*", alert.summary)
+        yield f"[{alert.name}](runbooks/{alert.name}.md)", alert.severity, means
+
+
+def _own_metrics() -> Iterator[tuple[str, ...]]:
+    yield "metric", "type", "labels", "is"
+    yield ("---",) * 4
+    for metric in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"`{metric.name}`", metric.sort.value, labels, metric.text
+
+
 def _names(table: PluginTable[Any]) -> str:
     return ", ".join(f"`{name}`" for name in table.names())
 
 
 _TABLES = {
+    "alerts": _alerts,
     "families": _families,
     "built-in": _built_in,
     "routers": _routers,
+    "own-metrics": _own_metrics,
     "queries": _queries,
     "stores": _stores,
 }

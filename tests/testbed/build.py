@@ -88,10 +88,25 @@ def _kubernetes(name: str) -> Program:
     )
 
 
+_PROMETHEUS = "github.com/prometheus/prometheus"
+
+
+def _prometheus(name: str) -> Program:
+    return Program(
+        name=name,
+        folder="prometheus",
+        package=f"{_PROMETHEUS}/cmd/{name}",
+        module=_PROMETHEUS,
+        stamped=("github.com/prometheus/common/version.Version={version}",),
+        tags=("remove_all_sd", "enable_kubernetes_sd"),  # the clients of all clouds are not needed
+        oldest="2.42.0",
+        debian="prometheus",
+    )
+
+
 _ETCD = "go.etcd.io/etcd/server/v3"
 _KWOK = "sigs.k8s.io/kwok"
 _ISTIO = "istio.io/istio"
-_PROMETHEUS = "github.com/prometheus/prometheus"
 _FLAGGER = "github.com/fluxcd/flagger"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
@@ -105,16 +120,8 @@ PROGRAMS = (
         module=_KWOK,
         stamped=(f"{_KWOK}/pkg/consts.Version={{version}}",),
     ),
-    Program(
-        name="prometheus",
-        folder="prometheus",
-        package=f"{_PROMETHEUS}/cmd/prometheus",
-        module=_PROMETHEUS,
-        stamped=("github.com/prometheus/common/version.Version={version}",),
-        tags=("remove_all_sd", "enable_kubernetes_sd"),  # the clients of all clouds are not needed
-        oldest="2.42.0",
-        debian="prometheus",
-    ),
+    _prometheus("prometheus"),
+    _prometheus("promtool"),
     Program(
         name="istiod",
         folder="istio",

@@ -12,13 +12,22 @@ from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.users import PEOPLE, TIDEGATE
 
 
-def programs() -> dict[str, Path]:
-    """Find the programs where they are built; `TIDEGATE_CONTROL_PLANE=1` builds them."""
+def programs(*names: str) -> dict[str, Path]:
+    """Find programs, or the control plane's, where they are built; `TIDEGATE_CONTROL_PLANE=1` builds
+    them.
+    """
     wanted = os.environ.get("TIDEGATE_CONTROL_PLANE") == "1"
-    found = provide_programs(NAMES) if wanted else found_programs(NAMES)
+    asked = names or NAMES
+    found = provide_programs(asked) if wanted else found_programs(asked)
     if found is None:
         pytest.skip("no control plane is built: make control-plane")
     return found
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Find what tests rules as Prometheus evaluates them."""
+    return programs("promtool")["promtool"]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
