@@ -27,13 +27,9 @@ from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature
 from canary.core.skips import Skip
+from canary.views.given import CONSEQUENCES
 from canary.views.moments import moment
 
-_ASKED_FOR = {
-    "abort": "The run is rolled back now: the primary gets all traffic.",
-    "promote": "The revision is promoted now, without the steps, gates and analyses that are left.",
-}
-"""What a person is asked to confirm, by verb."""
 _LOOK_SECONDS = 0.25
 _REPORTED = timedelta(seconds=10)
 _SETTLED = timedelta(minutes=2)
@@ -59,8 +55,8 @@ def _command(verb: str, help_text: str) -> click.Command:
         subject = _gate(place, status, gate) if verb in AT_GATES else ""
         if verb == "skip":
             subject = str(Skip.of(status, gates=gates, to=to))
-        if verb in _ASKED_FOR and not yes and sys.stdin.isatty():
-            click.confirm(f"{place.name}: {_ASKED_FOR[verb]} Go on?", abort=True)
+        if verb in CONSEQUENCES and not yes and sys.stdin.isatty():
+            click.confirm(f"{place.name}: {CONSEQUENCES[verb]} Go on?", abort=True)
         user = await user_of(cluster)
         signature = Signature.of(user, "cli", now, subject=subject, reason=reason)
         await cluster.merge_patch(
@@ -89,7 +85,7 @@ def _command(verb: str, help_text: str) -> click.Command:
     )
     for option in options:
         give = option(give)
-    if verb in _ASKED_FOR:
+    if verb in CONSEQUENCES:
         give = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(give)
     if verb in AT_GATES:
         types = [each.value for each in WebhookType if each.is_gate]

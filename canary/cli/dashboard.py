@@ -45,6 +45,7 @@ Examples:
     default=None,
     help="Whether to open a browser; on a terminal it is opened when left out.",
 )
+@click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @reaching_a_cluster
 def dashboard(
     namespaces: tuple[str, ...],
@@ -53,16 +54,19 @@ def dashboard(
     context: str | None,
     *,
     opens: bool | None,
+    read_only: bool,
 ) -> None:
-    """Watch Canaries in a browser.
+    """Watch Canaries in a browser, and act on them.
 
-    It listens on this machine alone, and reads with your own rights. The address that it prints
+    It listens on this machine alone, and reads and acts with your own rights. The address that it prints
     lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
     """
 
     async def work(cluster: Cluster) -> None:
         user = await user_of(cluster)
-        async with on_laptop(cluster, user=user, namespaces=namespaces, port=port) as laptop:
+        async with on_laptop(
+            cluster, user=user, namespaces=namespaces, port=port, read_only=read_only
+        ) as laptop:
             await _listed(laptop.fleet)
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
 

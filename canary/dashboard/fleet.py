@@ -79,6 +79,10 @@ class Fleet:
                 assert isinstance(record, KeptCanary)
                 yield record
 
+    def kind(self, group: str) -> Kind:
+        """Give the kind of the Canaries of a group that is followed."""
+        return next(each for each in KINDS if each.group == group)
+
     def find(self, namespace: str, name: str, group: str = "") -> KeptCanary | None:
         """Find a Canary; of two of one name, the one of our own group, where none is named."""
         for kind in KINDS:

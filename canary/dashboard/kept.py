@@ -2,13 +2,19 @@
 
 import sys
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import orjson
 
+from canary.api.annotations import PREFIX, VERBS
 from canary.api.kinds import Manifest
+from canary.api.meta import PEER_GROUP
+from canary.api.peer import read_peer_status
+from canary.api.status import read_status
 from canary.controller.canaries import CanaryKey
+from canary.core.gates import held_gates
 from canary.views.canary import CanaryView, canary_view
 from canary.views.fleet import by_attention
 from canary.views.standing import CanaryStanding, standing
@@ -59,6 +65,21 @@ class KeptCanary:
         """The object."""
         manifest: Manifest = orjson.loads(zlib.decompress(self.packed))
         return manifest
+
+    @property
+    def gates(self) -> Mapping[str, str]:
+        """The gates that hold the run: the name of each, and its type."""
+        read = read_peer_status if self.key.group == PEER_GROUP else read_status
+        return held_gates(read(self.manifest.get("status")))
+
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """The commands that the controller has not taken yet: verb and value."""
+        annotations = self.manifest["metadata"].get("annotations")
+        values = annotations if isinstance(annotations, dict) else {}
+        return tuple(
+            (verb, str(values[f"{PREFIX}{verb}"])) for verb in VERBS if f"{PREFIX}{verb}" in values
+        )
 
     @property
     def view(self) -> CanaryView:

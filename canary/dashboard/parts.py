@@ -1,25 +1,32 @@
 """The parts of the pages: each is rendered into a page, and again when what it shows changes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from analysis.builtin import legacy_range
 from analysis.model import Bounds
+from canary.api.annotations import AT_GATES, VERBS
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
+from canary.api.meta import GROUP
 from canary.api.validation import parse_canary
+from canary.controller.canaries import CanaryKey
 from canary.core.plan import plan
+from canary.core.skips import Skip
 from canary.dashboard.charts import metric_chart, share_chart
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.query import Query, search
 from canary.dashboard.recent import Track
+from canary.dashboard.rights import Allowed
 from canary.dashboard.site import Site
 from canary.errors import InvalidSpec
 from canary.views.canary import CanaryView, CheckView
-from canary.views.explain import explanation
+from canary.views.explain import EFFECTS, explanation, possible_commands
 from canary.views.fleet import cause, header, row
+from canary.views.given import CONSEQUENCES, asked, given, lacking
 from canary.views.history import run_rows, run_told
 from canary.views.journey import journey
 from canary.views.moments import moment, span
@@ -28,10 +35,13 @@ from canary.views.standing import CanaryStanding, standing
 FLEET_PARTS = {"fleet": "parts/fleet.html"}
 GATES_PARTS = {"gates": "parts/gates.html"}
 CANARY_PARTS = {
-    name: f"parts/{name}.html" for name in ("head", "steps", "why", "share", "checks", "history")
+    name: f"parts/{name}.html"
+    for name in ("head", "steps", "why", "share", "checks", "given", "history")
 }
+ACTIONS_PARTS = {"actions": "parts/actions.html"}
 EVENTS_PARTS = {"events": "parts/events.html"}
 _MOST_NAMESPACES = 200
+_MOST_GATES = 100
 _OUTCOMES = 5
 """So many past runs are in a row of the fleet."""
 
@@ -50,21 +60,30 @@ def fleet_context(site: Site, query: Query, seen: Collection[str] | None) -> dic
     }
 
 
-def gates_context(site: Site, seen: Collection[str] | None) -> dict[str, Any]:
-    """Give what waits for a person at a gate, the earliest deadline first."""
-    now = site.clock()
+def gates_held(site: Site, seen: Collection[str] | None) -> list[KeptCanary]:
+    """Find what waits for a person at a gate, the earliest deadline first."""
     held = [
         each
         for each in site.fleet
         if each.standing is CanaryStanding.GATE and (seen is None or each.key.namespace in seen)
     ]
-    gates = []
-    for kept in sorted(held, key=attrgetter("deadline", "key")):
+    return sorted(held, key=attrgetter("deadline", "key"))[:_MOST_GATES]
+
+
+def gates_context(
+    site: Site, held: Iterable[tuple[KeptCanary, Allowed]], *, form_token: str
+) -> dict[str, Any]:
+    """Give what waits for a person at a gate, and the buttons that answer."""
+    now, gates = site.clock(), []
+    for kept, allowed in held:
         view = kept.view
         wait = view.waiting
         gates.append(
             {
                 "view": view,
+                "buttons": actions_context(
+                    *(site, kept, allowed), form_token=form_token, verbs=AT_GATES
+                ),
                 "cause": cause(view),
                 "since": moment(wait.since, now) if wait else "",
                 "until": moment(wait.deadline, now) if wait and wait.deadline else "",
@@ -93,8 +112,60 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "charted_since": moment(track.since, now) if track else "",
         "runs": run_rows(view.history, now),
         "told": [run_told(each) for each in view.history],
+        "asked": [asked(*each) for each in kept.asked],
+        "given": [given(each, now) for each in view.commands],
         "problems": site.fleet.problems,
     }
+
+
+def actions_context(
+    site: Site,
+    kept: KeptCanary,
+    allowed: Allowed,
+    *,
+    form_token: str,
+    verbs: Collection[str] = VERBS,
+) -> dict[str, Any]:
+    """Give the buttons of one Canary: what the controller would obey, and what the person lacks."""
+    view = kept.view
+    possible = () if site.read_only else possible_commands(view)
+    return {
+        "view": view,
+        "address": f"{site.root_path}{canary_address(kept.key)}",
+        "form_token": form_token,
+        "actions": [
+            {
+                "verb": verb,
+                "effect": EFFECTS[verb],
+                "confirmed": verb in CONSEQUENCES,
+                "lacks": lacks(allowed, kept.key, verb),
+                "subjects": _subjects(verb, kept, view),
+            }
+            for verb in possible
+            if verb in verbs
+        ],
+    }
+
+
+def lacks(allowed: Allowed, key: CanaryKey, verb: str) -> str:
+    """Say what a person lacks for a command; empty where nothing."""
+    missing = allowed.lacks(verb, key.name)
+    return lacking(verb, missing, key.namespace) if missing else ""
+
+
+def canary_address(key: CanaryKey, rest: str = "") -> str:
+    """Give the address of a Canary's page, or of one below it."""
+    group = "" if key.group == GROUP else f"?{urlencode({'group': key.group})}"
+    return f"/c/{quote(key.namespace, safe='')}/{quote(key.name, safe='')}{rest}{group}"
+
+
+def _subjects(verb: str, kept: KeptCanary, view: CanaryView) -> dict[str, str]:
+    """Give what a command is for, each with what its button says; the form says which run it is."""
+    if verb in AT_GATES:
+        return {name: f"{verb} {type_}" for name, type_ in kept.gates.items()}
+    if verb == "skip" and view.run is not None:
+        return {str(Skip(run=view.run.number, step=view.step.at)): verb}
+    return {"": verb}
 
 
 def _row(kept: KeptCanary, now: datetime) -> dict[str, Any]:

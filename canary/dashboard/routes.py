@@ -1,5 +1,6 @@
 """The pages that can be read, their streams, and the same for programs."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ from canary.dashboard.happened import events_context
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.pages import STATIC
 from canary.dashboard.parts import (
+    ACTIONS_PARTS,
     CANARY_PARTS,
     EVENTS_PARTS,
     FLEET_PARTS,
     GATES_PARTS,
+    actions_context,
+    canary_address,
     canary_context,
     fleet_context,
     gates_context,
+    gates_held,
 )
 from canary.dashboard.query import Query, search
 from canary.dashboard.site import SESSION, SITE
@@ -90,30 +95,42 @@ async def fleet_stream(request: web.Request) -> web.StreamResponse:
 
 async def gates_page(request: web.Request) -> web.Response:
     """List what waits for a person."""
-    context = gates_context(request.app[SITE], await _seen(request))
-    parts = request.app[SITE].renderer.parts(GATES_PARTS, **context)
-    return page(request, "gates.html", here="gates", live="/live/gates", parts=parts)
+    return page(
+        request, "gates.html", here="gates", live="/live/gates", parts=await _gates(request)
+    )
 
 
 async def gates_stream(request: web.Request) -> web.StreamResponse:
     """Keep the list of gates as it is."""
-    site = request.app[SITE]
 
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
-        context = gates_context(site, await _seen(request))
-        return site.renderer.parts(GATES_PARTS, **context)
+        return await _gates(request)
 
     return await stream(request, None, render)
+
+
+async def _gates(request: web.Request) -> Mapping[str, str]:
+    site, session = request.app[SITE], request[SESSION]
+    held = gates_held(site, await _seen(request))
+    allowed = await asyncio.gather(
+        *(session.viewer.rights.to_canaries(*each.key[:2]) for each in held)
+    )
+    context = gates_context(site, zip(held, allowed, strict=True), form_token=session.form_token)
+    return site.renderer.parts(GATES_PARTS, **context)
 
 
 async def canary_page(request: web.Request) -> web.Response:
     """Show one Canary."""
     site, kept = request.app[SITE], await found(request)
-    context = canary_context(site, kept)
     happened = await events_context(request[SESSION].viewer, kept.key, site.clock())
-    parts = site.renderer.parts(CANARY_PARTS, **context)
-    parts |= site.renderer.parts(EVENTS_PARTS, **happened)
-    return page(request, "canary.html", live=f"/live{_path(kept)}", parts=parts, **context)
+    parts = await _canary(request, kept, happened)
+    return page(
+        request,
+        "canary.html",
+        live=f"/live{canary_address(kept.key)}",
+        parts=parts,
+        view=kept.view,
+    )
 
 
 async def canary_stream(request: web.Request) -> web.StreamResponse:
@@ -130,10 +147,22 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
             return None
         if fresh:
             happened = await events_context(viewer, key, site.clock())
-        parts = site.renderer.parts(CANARY_PARTS, **canary_context(site, kept))
-        return parts | site.renderer.parts(EVENTS_PARTS, **happened)
+        return await _canary(request, kept, happened)
 
     return await stream(request, key, render)
+
+
+async def _canary(
+    request: web.Request, kept: KeptCanary, happened: Mapping[str, Any]
+) -> Mapping[str, str]:
+    site, session = request.app[SITE], request[SESSION]
+    allowed = await session.viewer.rights.to_canaries(*kept.key[:2])
+    actions = actions_context(site, kept, allowed, form_token=session.form_token)
+    return (
+        site.renderer.parts(CANARY_PARTS, **canary_context(site, kept))
+        | site.renderer.parts(ACTIONS_PARTS, **actions)
+        | site.renderer.parts(EVENTS_PARTS, **happened)
+    )
 
 
 # ---------------------------------------------------------------------------------- programs
@@ -205,8 +234,3 @@ async def found(request: web.Request) -> KeptCanary:
 async def _seen(_request: web.Request) -> Collection[str] | None:
     """Name the namespaces that the person may see; None where that is all that is followed."""
     return None
-
-
-def _path(kept: KeptCanary) -> str:
-    group, namespace, name = kept.key
-    return f"/c/{namespace}/{name}?group={group}"

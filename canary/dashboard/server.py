@@ -1,23 +1,30 @@
 """The web server: who is let in, what every answer carries, and how a refusal looks."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from canary.dashboard import routes
+from canary.dashboard.commands import commanding
 from canary.dashboard.doors import Door
 from canary.dashboard.safety import protect
 from canary.dashboard.site import SESSION, SITE, Site
-from canary.errors import CanaryError, ClusterError
+from canary.errors import CanaryError, ClusterError, Conflict, Forbidden, Invalid, NotFound
 
 log = logging.getLogger(__name__)
 
 _LAST_REQUESTS_SECONDS = 1.0
 """How long answers that are under way may take when the server stops; streams have no end."""
 _LONGEST_FORM = 16 * 1024
+_STATUSES: Mapping[type[ClusterError], int] = {
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+}
 _TITLES = {403: "Refused", 404: "Not found", 429: "Too many", 503: "The cluster does not answer"}
 
 
@@ -28,7 +35,8 @@ def application(site: Site, door: Door) -> web.Application:
     )
     root[SITE] = site
     root.on_response_prepare.append(protect)
-    for route in (*routes.open_to_all(), *door.routes(), *routes.readable()):
+    acting = () if site.read_only else commanding()
+    for route in (*routes.open_to_all(), *door.routes(), *routes.readable(), *acting):
         root.router.add_route(route.method, site.root_path + route.path, route.handler)
     return root
 
@@ -91,7 +99,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         )
         return response
     except ClusterError as error:
-        return _refusal(request, 503, str(error))
+        return _refusal(request, _STATUSES.get(type(error), 503), str(error))
     except Exception:
         # Whatever goes wrong with one page must not end the process, nor be shown to the browser.
         log.exception("%s %s: a defect of the dashboard", request.method, request.path)

@@ -1,8 +1,9 @@
 """Who looks: the person behind a session, with the connection that carries their rights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from canary.cluster.cluster import Cluster
+from canary.dashboard.rights import Rights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,3 +14,9 @@ class Viewer:
     """Every request that a page makes for them goes this way, with their rights."""
     user: str
     """What the API server calls them."""
+    rights: Rights = field(init=False)
+    """What they may do, as the API server says."""
+
+    def __post_init__(self) -> None:
+        """Ask for their rights with their own connection."""
+        object.__setattr__(self, "rights", Rights(self.cluster))

@@ -10,7 +10,7 @@ from canary.views.canary import Attention, CanaryView, CheckView
 from canary.views.moments import moment, span
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
-_EFFECTS = {
+EFFECTS = {
     "approve": "open the gate",
     "reject": "refuse at the gate; the run is rolled back",
     "resume": "continue the paused run",
@@ -36,7 +36,7 @@ def possible_commands(view: CanaryView) -> tuple[str, ...]:
         "abort": running,
         "retry": view.phase == Phase.FAILED,
     }
-    return tuple(verb for verb in _EFFECTS if possible[verb])
+    return tuple(verb for verb in EFFECTS if possible[verb])
 
 
 def _at_step(view: CanaryView) -> bool:
@@ -117,9 +117,7 @@ def _ways(view: CanaryView, program: str) -> Iterator[Line]:
     yield ("What you can do:",)
     where = f"{view.name} -n {view.namespace}"
     group = "" if view.group == "tidegate.dev" else f" --api-group {view.group}"
-    yield from (
-        (f"  {program} {verb} {where}{group}", f"  # {_EFFECTS[verb]}") for verb in possible
-    )
+    yield from ((f"  {program} {verb} {where}{group}", f"  # {EFFECTS[verb]}") for verb in possible)
 
 
 def _resting(view: CanaryView) -> bool:

@@ -1,6 +1,7 @@
 """A dashboard on a laptop, over real HTTP, beside a cluster with Canaries of every kind."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,10 +79,17 @@ async def laptop(cluster: Cluster) -> AsyncIterator[Laptop]:
         yield laptop
 
 
-@pytest.fixture
-async def opened(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
+@asynccontextmanager
+async def let_in(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
+    """Let a browser in."""
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar) as browser:
         async with browser.get(laptop.invitation()) as answer:
             assert answer.status == 200, await answer.text()
         yield Opened(laptop=laptop, cluster=cluster, browser=browser)
+
+
+@pytest.fixture
+async def opened(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
+    async with let_in(laptop, cluster) as opened:
+        yield opened

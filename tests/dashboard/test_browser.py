@@ -28,6 +28,7 @@ LOOKS = (
     ("phone", "dark"),
     ("narrow", "light"),
 )
+PATHS = ("/", "/gates", "/c/web/shop", "/c/web/cart", "/c/web/search", "/c/web/shop/commands/abort")
 PATIENCE_MS = 180_000
 #: What axe cannot tell by itself: the contrast of every pair of colours is tested without it.
 UNSURE = ("color-contrast",)
@@ -44,8 +45,10 @@ class Tab:
     said: list[str] = field(default_factory=list)
 
     async def show(self, path: str) -> None:
-        """Show a page, until it is live."""
+        """Show a page, until it is live; one that asks for a confirmation never is."""
         await self.page.goto(f"{self.address}{path}")
+        if "/commands/" in path:
+            return
         await self.page.get_by_role("status").get_by_text("live", exact=True).wait_for()
 
     async def barriers(self) -> list[str]:
@@ -137,7 +140,7 @@ async def test_every_page_is_sound_in_every_width_and_colour(
     wrong: dict[str, Any] = {}
     for width, colours in LOOKS:
         shown = await tab(chromium, opened.laptop, width=width, colours=colours)
-        for path in ("/", "/gates", "/c/web/shop", "/c/web/cart", "/c/web/search"):
+        for path in PATHS:
             await shown.show(path)
             name = f"{path.strip('/').replace('/', '-') or 'fleet'}-{width}-{colours}"
             await shown.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
@@ -194,6 +197,30 @@ async def test_keys_lead_to_the_pages_and_the_colours_are_remembered(opened: Ope
     assert await shown.page.evaluate("document.documentElement.dataset.theme") == "dark"
     await shown.page.keyboard.press("?")
     await shown.page.get_by_text("search ·").wait_for()
+    assert shown.said == []
+
+
+async def test_a_gate_is_approved_by_its_button_alone(opened: Opened, chromium: Any):
+    shown = await tab(chromium, opened.laptop)
+    await shown.show("/gates")
+    await shown.page.get_by_label("Reason").fill("the smoke test is fine")
+    await shown.page.keyboard.press("Enter")
+    approve = shown.page.get_by_role("button", name="approve confirm-promotion")
+    await approve.click()
+    await shown.page.get_by_role("link", name="web/cart").click()
+    await shown.page.get_by_text(
+        "approve by alice: the smoke test is fine: waiting for the controller"
+    ).wait_for()
+    assert shown.said == []
+
+
+async def test_a_run_is_aborted_after_its_page_was_read(opened: Opened, chromium: Any):
+    shown = await tab(chromium, opened.laptop)
+    await shown.show("/c/web/shop")
+    await shown.page.get_by_role("link", name="abort").click()
+    await shown.page.get_by_text("The run is rolled back now").wait_for()
+    await shown.page.get_by_role("button", name="abort").click()
+    await shown.page.get_by_text("abort by alice: waiting for the controller").wait_for()
     assert shown.said == []
 
 

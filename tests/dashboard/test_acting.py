@@ -1,0 +1,185 @@
+"""Commands that a page gives: whose they are, what they say, and from where they are refused."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from canary.api.annotations import PREFIX
+from canary.cluster.cluster import Cluster
+from canary.core.signature import Signature
+from canary.dashboard.process import on_laptop
+from tests.controller.faults import answer, proxied
+from tests.controller.faults import kubeconfig as write_kubeconfig
+from tests.controller.running import until
+from tests.dashboard.conftest import CANARY, Opened, let_in
+from tidegate_embedded.apiserver import EmbeddedApiServer
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+GATE = "confirm-promotion/1/0"
+
+
+def field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, name
+    return found[1]
+
+
+async def filled(opened: Opened, name: str) -> dict[str, str]:
+    """Fill in the form of a Canary's page."""
+    page = await opened.read(f"/c/web/{name}")
+    return {each: field(page, each) for each in ("form-token", "run")}
+
+
+async def send(
+    opened: Opened, name: str, verb: str, form: dict[str, str], headers: dict[str, str] = OWN
+) -> aiohttp.ClientResponse:
+    address = f"{opened.laptop.address}/c/web/{name}/commands/{verb}"
+    return await opened.browser.post(address, data=form, headers=headers, allow_redirects=False)
+
+
+async def annotations(cluster: Cluster, name: str) -> dict[str, str]:
+    return (await cluster.read(CANARY, "web", name))["metadata"].get("annotations") or {}
+
+
+@asynccontextmanager
+async def behind(
+    server: EmbeddedApiServer, tmp_path: Path, *faults: tuple[str, Any]
+) -> AsyncIterator[Opened]:
+    """Open a dashboard whose API server answers some requests otherwise."""
+    async with proxied(server.url) as proxy:
+        for pattern, fault in faults:
+            proxy.meet(pattern, fault, always=True)
+        path = write_kubeconfig(tmp_path / "behind", proxy.url)
+        async with (
+            Cluster.connect(kubeconfig=str(path)) as cluster,
+            on_laptop(cluster, user="alice") as laptop,
+        ):
+            await until(lambda: laptop.fleet.synced)
+            async with let_in(laptop, cluster) as opened:
+                yield opened
+
+
+async def test_a_command_is_left_signed_and_the_page_shows_that_it_waits(opened: Opened):
+    form = await filled(opened, "cart")
+    page = await opened.read("/c/web/cart")
+    gate = re.search(r'name="subject" value="([^"]*)" formaction="[^"]*/approve"', page)
+    assert gate
+    sent = await send(
+        opened, "cart", "approve", form | {"subject": gate[1], "reason": "it is fine"}
+    )
+    assert (sent.status, sent.headers["Location"]) == (303, "/c/web/cart")
+    signature = Signature.read((await annotations(opened.cluster, "cart"))[f"{PREFIX}approve"])
+    assert (signature.user, signature.tool) == ("alice", "dashboard")
+    assert (signature.subject, signature.reason) == (gate[1], "it is fine")
+
+    async def shown() -> bool:
+        return "approve by alice: it is fine: waiting for the controller" in await opened.read(
+            "/c/web/cart"
+        )
+
+    await until(shown)
+
+
+async def test_a_command_of_the_gates_page_leads_back_to_it(opened: Opened):
+    form = await filled(opened, "cart") | {"subject": "confirm-promotion", "back": "gates"}
+    assert (await send(opened, "cart", "reject", form)).headers["Location"] == "/gates"
+
+
+async def test_another_page_or_session_gives_no_command(opened: Opened):
+    form = await filled(opened, "shop")
+    async with let_in(opened.laptop, opened.cluster) as other:
+        foreign = (await filled(other, "shop"))["form-token"]
+    origin = opened.laptop.address
+    refused: list[tuple[dict[str, str], dict[str, str]]] = [
+        (form, {"Sec-Fetch-Site": "cross-site"}),
+        (form, {"Sec-Fetch-Site": "same-site"}),
+        (form, {"Sec-Fetch-Site": "none"}),
+        (form, {}),
+        (form, {"Origin": "null"}),
+        (form, {"Origin": "https://evil.example"}),
+        (form, {"Sec-Fetch-Site": "cross-site", "Origin": origin}),
+        (form | {"form-token": ""}, OWN),
+        (form | {"form-token": foreign}, OWN),
+        ({"run": form["run"]}, OWN),
+    ]
+    for sent, headers in refused:
+        assert (await send(opened, "shop", "pause", sent, headers)).status == 403, headers
+    assert await annotations(opened.cluster, "shop") == {}
+    assert (await send(opened, "shop", "pause", form, {"Origin": origin})).status == 303
+
+
+async def test_who_is_not_logged_in_gives_no_command(opened: Opened):
+    form = await filled(opened, "shop")
+    async with aiohttp.ClientSession() as stranger:
+        address = f"{opened.laptop.address}/c/web/shop/commands/pause"
+        assert (await stranger.post(address, data=form, headers=OWN)).status == 403
+    assert await annotations(opened.cluster, "shop") == {}
+
+
+async def test_a_page_of_another_run_or_of_another_state_gives_no_command(opened: Opened):
+    form = await filled(opened, "shop")
+    for verb, sent, status in (
+        ("pause", form | {"run": "an earlier one"}, 409),
+        ("retry", form, 409),
+        ("explode", form, 404),
+    ):
+        assert (await send(opened, "shop", verb, sent)).status == status, verb
+    gated = await filled(opened, "cart")
+    assert (await send(opened, "cart", "approve", gated)).status == 400
+    assert await annotations(opened.cluster, "shop") == {}
+
+
+async def test_what_ends_a_run_at_once_is_asked_for_on_a_page_of_its_own(opened: Opened):
+    for verb, said in (("promote", "promoted now"), ("abort", "rolled back now")):
+        page = await opened.read(f"/c/web/shop/commands/{verb}")
+        assert said in page
+        form = {each: field(page, each) for each in ("form-token", "run")}
+        assert (await send(opened, "shop", verb, form)).status == 303
+    assert (await opened.get("/c/web/ticker/commands/abort")).status == 409
+
+
+async def test_a_dashboard_for_reading_has_no_command_at_all(cluster: Cluster):
+    async with on_laptop(cluster, user="alice", read_only=True) as laptop:
+        await until(lambda: laptop.fleet.synced)
+        async with let_in(laptop, cluster) as opened:
+            page = await opened.read("/c/web/shop")
+            assert ('method="post"' in page, "/commands/" in page) == (False, False)
+            sent = await send(opened, "shop", "pause", {})
+            assert sent.status == 404
+
+
+async def test_a_button_follows_the_rights_of_the_person(
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+):
+    rules = {
+        "resourceRules": [
+            {
+                "verbs": ["patch", "pause"],
+                "apiGroups": ["tidegate.dev"],
+                "resources": ["canaries"],
+            }
+        ],
+        "incomplete": False,
+    }
+    fault = answer(201, {"kind": "SelfSubjectRulesReview", "status": rules})
+    async with behind(server, tmp_path, ("POST .*selfsubjectrulesreviews", fault)) as opened:
+        page = await opened.read("/c/web/shop")
+        assert re.search(r'commands/pause"[^>]*>pause<', page)
+        assert re.search(r'commands/skip"[^>]* disabled>skip<', page)
+        assert "skip takes the verb skip on canaries in web, which you do not have" in page
+        assert "/commands/abort" not in page
+        assert "disabled" in await opened.read("/c/web/shop/commands/abort")
+
+
+async def test_what_the_api_server_refuses_is_said_in_words(
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+):
+    refusal = answer(403, {"kind": "Status", "message": "alice lacks the verb pause"})
+    async with behind(server, tmp_path, ("PATCH .*/canaries/shop", refusal)) as opened:
+        sent = await send(opened, "shop", "pause", await filled(opened, "shop"))
+        assert sent.status == 403
+        assert "alice lacks the verb pause" in await sent.text()
