@@ -28,6 +28,7 @@ _COMMANDS = {
     "history": ("canary.cli.history", "List the past runs of a Canary."),
     "lint": ("canary.cli.lint", "Name everything that is wrong with manifests in files."),
     "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
+    "logs": ("canary.cli.logs", "Show what the controller's replicas logged of a Canary."),
     "metrics": ("canary.cli.metrics", "Draw each metric of a Canary over time, with its bound."),
     "migrate": (
         "canary.cli.migrate",

@@ -7,8 +7,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import POD, Kind, Manifest
 from canary.cluster.connection import JSON, Connection, Events, Observe, Options, unobserved
 from canary.cluster.credentials import ClusterCredentials
 from canary.cluster.limits import Limits
@@ -101,6 +102,22 @@ class Cluster:
     def undiscover(self, kind: Kind) -> None:
         """Forget the version of a kind: its CRD may have been removed or changed."""
         self.served.pop(kind, None)
+
+    async def log(
+        self, namespace: str, pod: str, container: str, *, since: datetime, limit_bytes: int
+    ) -> str:
+        """Read the log of a pod's container from a moment on, up to a size.
+
+        Raises:
+            ClusterError: there is none, or it may not be read.
+        """
+        query = {
+            "container": container,
+            "sinceTime": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limitBytes": str(limit_bytes),
+        }
+        path = self.path(POD, namespace, pod, "log")
+        return await self._connection.text(path, "pods/log", query=query)
 
     async def version(self) -> str:
         """Tell which version of Kubernetes the API server is of, such as v1.36.3."""

@@ -21,6 +21,7 @@ from canary.cluster.limits import Limits, RateLimit
 from canary.errors import ClusterError, Unreachable
 
 JSON = "application/json"
+ANYTHING = "*/*"
 
 Observe = Callable[[str, str, int, float], None]
 """Called after every request with its verb, resource, HTTP status (0 for none) and seconds."""
@@ -125,6 +126,40 @@ class Connection:
             ClusterError: the server refuses it, or can't be reached.
         """
         verb = verb or method
+        content = await self._content(
+            method,
+            path,
+            resource,
+            query=query,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            verb=verb,
+        )
+        return responses.document(f"{verb} {path}", content)
+
+    async def text(self, path: str, resource: str, *, query: Mapping[str, str]) -> str:
+        """Read what is no document, such as the log of a pod.
+
+        Raises:
+            ClusterError: the server refuses it, or can't be reached.
+        """
+        content = await self._content("GET", path, resource, query=query, accept=ANYTHING)
+        return content.decode(errors="replace")
+
+    async def _content(
+        self,
+        method: str,
+        path: str,
+        resource: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        verb: str = "",
+    ) -> bytes:
+        verb = verb or method
         asked, renewed, attempt = f"{verb} {path}", False, 1
         while True:
             await self._rate_limit.take()
@@ -156,7 +191,7 @@ class Connection:
             finally:
                 self._options.observe(verb, resource, status, monotonic() - started)
             if 200 <= status < 300:
-                return responses.document(asked, content)
+                return content
             if status == 401 and not renewed:
                 # A token may have ended, or been revoked, before its time.
                 self.credentials.expire()
