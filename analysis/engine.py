@@ -22,6 +22,7 @@ from analysis.model import (
     Outcome,
     QueryFailure,
     Report,
+    marked,
     memory_bytes,
 )
 from analysis.plugins import PluginTable
@@ -79,7 +80,7 @@ async def analyse(
         judgements.append(_judge(metric, answers, memories.get(metric.name, {}), judges))
     return Report(
         checks=tuple(
-            replace(each.check, shadow=metric.shadow) if metric.shadow else each.check
+            marked(each.check, shadow=metric.shadow, critical=metric.critical)
             for metric, each in zip(metrics, judgements, strict=True)
         ),
         memories={
@@ -94,7 +95,7 @@ def _counting(metric: Metric, memory: Memory, at: datetime) -> Metric:
     left_off = counted_to(memory)
     # A clock may have been set back a little; a moment far ahead was edited.
     if left_off is None or left_off > at + LONGEST_BLOCK:
-        left_off = metric.since or at - metric.interval
+        left_off = metric.since + metric.warm_up if metric.since else at - metric.interval
     since = min(max(left_off, at - LONGEST_BLOCK), at)
     return replace(metric, asks=tuple(replace(ask, since=since) for ask in metric.asks))
 

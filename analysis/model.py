@@ -6,7 +6,7 @@ Long because it is the vocabulary that providers, judges and the controller shar
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
@@ -204,6 +204,10 @@ class Metric:
     """What follows where there are enough requests, and they prove nothing yet."""
     since: datetime | None = None
     """Where the first count of a judge begins; one interval back where it is None."""
+    warm_up: timedelta = timedelta(0)
+    """How long after that moment it begins."""
+    critical: bool = False
+    """Whether one failure of it is enough."""
     shadow: bool = False
     """Whether it is judged and shown, and never acted on."""
     asked_by: str = ""
@@ -268,9 +272,15 @@ class Check:
     message: str
     query: str
     proven: bool = False
-    """Whether the judge has a proof, so that the verdict need not be repeated to count."""
+    """Whether the verdict need not be repeated to count: it is a proof, or its metric critical."""
     shadow: bool = False
     """Whether it is only shown."""
+
+
+def marked(check: Check, *, shadow: bool, critical: bool) -> Check:
+    """Say of a check what its metric says of all of them."""
+    failed = critical and check.verdict is Verdict.FAIL
+    return replace(check, shadow=shadow, proven=check.proven or failed)
 
 
 Memory = Mapping[str, str]

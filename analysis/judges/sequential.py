@@ -279,5 +279,10 @@ def _told(tally: Tally) -> str:
 
 def _shown(evidence: float, limit: float) -> str:
     """Show evidence beside what proves: `35 of 100`."""
-    told = f"{exp(evidence):.3g}" if evidence < log(_MOST_TOLD) else f"over {_MOST_TOLD:,.0f}"
-    return f"{told} of {exp(limit):.3g}"
+    if evidence >= log(_MOST_TOLD):
+        return f"over {_MOST_TOLD:,.0f} of {_digits(exp(limit))}"
+    return f"{_digits(exp(evidence))} of {_digits(exp(limit))}"
+
+
+def _digits(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -95,6 +95,16 @@ class MetricSpec(ApiModel):
         description="When a judge that looks for a proof has enough requests and none: fail the "
         "check, hold the weight until the deadline, or pass.",
     )
+    warm_up: Annotated[timedelta, Span(timedelta(0), timedelta(hours=1))] = Field(
+        default=timedelta(0),
+        description="How long the metric is not judged, from the beginning of the step in which it "
+        "is judged first. The step does not end before.",
+    )
+    critical: Flag = Field(
+        default=False,
+        description="Whether one failed check of this metric rolls the run back, whatever "
+        "analysis.threshold is.",
+    )
     shadow: Flag = Field(
         default=False,
         description="Whether the metric is judged and shown, and never acted on.",

@@ -21,6 +21,7 @@ from analysis.model import (
     NoDataPolicy,
     ProviderSpec,
     Signal,
+    marked,
 )
 from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
 from analysis.template import TemplateContext, render
@@ -120,13 +121,7 @@ class QueryBuilder:
             unit="" if template or spec.query else unit(spec.name),
             judge=spec.judge,
             options=tuple(sorted(spec.judge_options.items())),
-            peers=max(
-                1,
-                sum(
-                    each.judge == spec.judge and not each.shadow
-                    for _, each in analysis.placed_metrics()
-                ),
-            ),
+            peers=_peers(spec, (each for _, each in analysis.placed_metrics())),
             min_requests=spec.min_requests,
             on_inconclusive=NoDataPolicy(spec.on_inconclusive),
             shadow=spec.shadow,
@@ -157,8 +152,8 @@ class QueryBuilder:
 
     def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:
         if template is None:
-            stored = self._store_type(record)
-            return spec.query or builtin(spec.name, self._router(record), stored)
+            built_in = (spec.name, self._router(record), self._store_type(record))
+            return spec.query or builtin(*built_in)
         if template.spec.query is None:
             raise QueryError(
                 f"judge {spec.judge} asks for a value, and the template has only counts; add a "
@@ -285,13 +280,20 @@ def range_of(spec: MetricSpec) -> Bounds:
     return legacy_range(spec.name, spec.threshold) if spec.threshold is not None else Bounds()
 
 
+def _peers(spec: MetricSpec, all_of_run: Iterable[MetricSpec]) -> int:
+    """Count the metrics that share their judge's chance of a false rollback; a critical one has its own."""
+    of_judge = (each for each in all_of_run if each.judge == spec.judge)
+    sharing = [each for each in of_judge if not (each.shadow or each.critical)]
+    return 1 if spec.critical else max(1, len(sharing))
+
+
 def _unasked(spec: MetricSpec, reason: str) -> Check:
-    return Check(
+    check = Check(
         metric=spec.name,
         verdict=NoDataPolicy(spec.on_error).verdict,
         value=None,
         bound=range_of(spec).text,
         message=f"{spec.name} cannot be queried: {reason}",
         query="",
-        shadow=spec.shadow,
     )
+    return marked(check, shadow=spec.shadow, critical=spec.critical)

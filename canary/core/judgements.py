@@ -1,5 +1,6 @@
 """Judgements in the status: what is recorded of a check, and what its judge remembers."""
 
+from datetime import datetime
 from math import isfinite
 
 from analysis.model import Check, Memory, Report, Verdict
@@ -12,6 +13,22 @@ def metrics_at(situation: Situation) -> tuple[MetricSpec, ...]:
     """Give the metrics that are judged now: those of the run, then those of the step."""
     step = situation.step
     return (*situation.spec.analysis.metrics, *(step.metrics if step else ()))
+
+
+def warming_up(situation: Situation) -> dict[str, datetime]:
+    """Give the metrics that are not judged yet in this step, and until when.
+
+    A metric warms up in the step in which it is first judged, and in no later one.
+    """
+    began, status = situation.status.step_started_at, situation.status
+    if began is None:
+        return {}
+    before = {each.name for each in status.metrics if each.at is not None and each.at < began}
+    return {
+        metric.name: began + metric.warm_up
+        for metric in metrics_at(situation)
+        if metric.name not in before and situation.now < began + metric.warm_up
+    }
 
 
 def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:

@@ -4,6 +4,9 @@ Who fails counts towards the rollback; who gives no verdict holds the weight; wh
 as the gates allow.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Severity, Stage
@@ -13,7 +16,7 @@ from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
-from canary.core.judgements import memories, messages, metrics_at, record
+from canary.core.judgements import memories, messages, metrics_at, record, warming_up
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.situation import Situation, Turn, earliest, timed_out
@@ -152,9 +155,10 @@ def _first_look(situation: Situation) -> Turn:
 
 def _analyse(situation: Situation) -> Turn:
     run = situation.current_run
+    cold = warming_up(situation)
     need = Analyse(
         key=f"{run.id}/{run.looks}",
-        metrics=metrics_at(situation),
+        metrics=tuple(each for each in metrics_at(situation) if each.name not in cold),
         memories=memories(situation),
         count_over=counted_over(situation),
         since=situation.status.step_started_at,
@@ -174,6 +178,8 @@ def _analyse(situation: Situation) -> Turn:
         return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
     if share is not None and share.verdict is not Verdict.PASS:
         return _unverified(judged, share.message)
+    if cold:
+        return _warm_up(judged, cold)
     passed = judged.with_run(analysis_passed=True)
     if not passed.target_ready:
         return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
@@ -207,6 +213,19 @@ def _take_its_time(situation: Situation, step: Step) -> Turn:
     return looking.with_run(next_analysis_at=earliest((looking.current_run.next_analysis_at, ends)))
 
 
+def _warm_up(situation: Situation, cold: Mapping[str, datetime]) -> Situation:
+    """Stay at the step until each metric can be judged: nothing else speaks against the canary."""
+    first = min(cold.values())
+    message = (
+        f"the next analysis; {', '.join(cold)} not judged before {first:%H:%M:%S} UTC (warmUp)"
+    )
+    held = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
+    looking = held.wait(why.ANALYSIS_DUE, message).look_again()
+    return looking.with_run(
+        next_analysis_at=earliest((looking.current_run.next_analysis_at, first))
+    )
+
+
 def _fail_check(situation: Situation, message: str, *, proven: bool = False) -> Situation:
     """Count a failed check, and roll back in this very decision where it reaches the threshold.
 
@@ -216,8 +235,10 @@ def _fail_check(situation: Situation, message: str, *, proven: bool = False) -> 
     failed = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
     failed = failed.but(failed_checks=situation.status.failed_checks + 1)
     count = f"{failed.status.failed_checks} of {threshold} failed checks"
-    if proven or failed.status.failed_checks >= threshold:
+    if failed.status.failed_checks >= threshold:
         return roll_back(failed, "ChecksFailed", f"{count}: {message}")
+    if proven:
+        return roll_back(failed, "ChecksFailed", message)
     told = failed.tell("CheckFailed", f"{count}: {message}", Severity.WARN)
     waiting = f"the next analysis, after {count}: {message}"
     return told.wait(why.CHECKS_FAILING, waiting).look_again()

@@ -237,6 +237,8 @@ _EVERY_SPEC_FIELD: JsonObject = {
                 "judge": "sequential",
                 "judgeOptions": {"alpha": "0.05", "equalRatio": "1.2"},
                 "minRequests": 200,
+                "warmUp": "1m",
+                "critical": True,
                 "onInconclusive": "hold",
                 "shadow": True,
             },
@@ -864,6 +866,13 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.metrics[0].judgeOptions.alpha",
         "0.05",
         "write text",
+    ),
+    "a warm-up of a day": _bad(
+        {"analysis/metrics/0/warmUp": "24h"},
+        "analysis.metrics[0].warmUp",
+        "'24h'",
+        "from 0s to 1h",
+        "rule",
     ),
     "less than no requests": _bad(
         {"analysis/metrics/0/minRequests": -1},

@@ -267,6 +267,12 @@ async def test_the_built_in_success_rate_is_counted():
     assert (metric.min_requests, metric.on_inconclusive) == (50, NoDataPolicy.PASS)
 
 
+async def test_a_critical_metric_has_a_chance_of_a_false_rollback_of_its_own():
+    name = "request-success-rate"
+    assert (await counted({}, metrics=3, name=name, critical=True)).peers == 1
+    assert (await counted({}, metrics=0, name=name, shadow=True)).peers == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "fields", "says"),
     [

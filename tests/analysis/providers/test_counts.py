@@ -263,6 +263,30 @@ async def test_counting_begins(memory, since, begins, serve):
     }
 
 
+async def test_what_comes_in_while_a_metric_warms_up_is_not_counted(serve):
+    server = await serve(says(matrix()))
+    metric = a_metric(server.address, since=NOW - MINUTE, warm_up=timedelta(seconds=20))
+    async with Providers() as providers:
+        await analyse([metric], providers, NOW)
+    length = (END - NOW + timedelta(seconds=40) + LOOK_BACK) // timedelta(milliseconds=1)
+    assert f"[{length}ms]" in server.parameters[0]["query"]
+
+
+@pytest.mark.parametrize(("verdict", "least"), [(Verdict.FAIL, 99), (Verdict.PASS, 1)])
+async def test_a_failure_of_a_critical_metric_is_enough(verdict, least, serve):
+    server = await serve(says(vector("5")))
+    metric = a_metric(
+        server.address,
+        judge="threshold",
+        asks=(Ask(query="up"),),
+        threshold_range=Bounds(min=least),
+        critical=True,
+    )
+    async with Providers() as providers:
+        (check,) = (await analyse([metric], providers, NOW)).checks
+    assert (check.verdict, check.proven) == (verdict, verdict is Verdict.FAIL)
+
+
 async def test_nothing_is_counted_twice_where_a_clock_is_set_back(serve):
     server = await serve(says(matrix()))
     metric = a_metric(server.address, since=NOW - MINUTE)
