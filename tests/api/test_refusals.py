@@ -63,6 +63,7 @@ def test_the_api_server_names_the_field_that_tidegate_names(name):
         field,
         re.sub(r"\[\d+\](\.name)?$", "", field),
         re.sub(r"\.(x-[\w-]+)", r"[\1]", field, flags=re.IGNORECASE),
+        re.sub(r"(?<=\.matchLabels)\.(.+)$", r"[\1]", field),
         re.sub(r"\['(w)+…'\]", r".\1×", field),
     }
     assert said == ADMITTED or any(each in said for each in named), (field, said)

@@ -29,7 +29,7 @@ async def test_each_shell_gets_a_script_that_asks_tidegate(shell):
     ("words", "found"),
     [
         (("expl",), ["explain"]),
-        (("p",), ["pause", "promote"]),
+        (("p",), ["pause", "plan", "promote"]),
         (("list", "--sort", ""), ["name", "attention", "since"]),
         (("list", "--no-h"), ["--no-headers"]),
         (("get", "sh"), []),

@@ -3,6 +3,7 @@
 import yaml
 from click.testing import CliRunner
 
+from canary.api.resources import KINDS
 from canary.api.schema import render
 from canary.cli.crds import crds
 
@@ -20,4 +21,4 @@ def test_definitions_are_printed_as_documents_that_kubectl_reads():
     result = CliRunner().invoke(crds, [])
     assert result.exit_code == 0
     kinds = [each["spec"]["names"]["kind"] for each in yaml.safe_load_all(result.output)]
-    assert kinds == ["Canary", "MetricTemplate", "AlertProvider"]
+    assert kinds == [kind.name for kind in KINDS]

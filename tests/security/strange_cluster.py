@@ -78,20 +78,24 @@ class StrangeCluster:
             return self._series()
         if self.refuses:
             return web.json_response({"message": self.text}, status=self.refuses)
+        if "/deliverypolicies" in path:
+            policy = self._policy()
+            listed = {"items": [policy], "metadata": {}}
+            return web.json_response(listed if path.endswith("policies") else policy)
         if request.method == "PATCH":
             self._obey(await request.json())
         if "selfsubjectreviews" in path:
             return web.json_response({"status": {"userInfo": {"username": self.text}}}, status=201)
-        if path.endswith("/leases"):
-            return web.json_response({"items": [self._lease()], "metadata": {}})
-        if path.endswith("/canaries"):
-            deleted = self._canary()
-            deleted["metadata"]["name"] = self.text
-            return web.json_response({"items": [deleted], "metadata": {}})
+        if path.endswith(("/leases", "/canaries")):
+            found = self._lease() if path.endswith("/leases") else self._canary()
+            found["metadata"]["name"] = self.text
+            return web.json_response({"items": [found], "metadata": {}})
         if path.endswith("/canaries/podinfo"):
             return web.json_response(self._canary())
         if path.count("/") == 3:
-            return web.json_response({"resources": [{"name": "canaries"}]})
+            return web.json_response(
+                {"resources": [{"name": name} for name in ("canaries", "deliverypolicies")]}
+            )
         return web.json_response({"message": self.text}, status=404)
 
     def _canary(self) -> dict[str, Any]:
@@ -102,6 +106,10 @@ class StrangeCluster:
     def _lease(self) -> dict[str, Any]:
         spec = {"holderIdentity": self.text, "renewTime": THEN, "leaseDurationSeconds": 1}
         return {"metadata": {"name": self.text, "namespace": self.text}, "spec": spec}
+
+    def _policy(self) -> dict[str, Any]:
+        stop = {"mode": "Hold", "reason": self.text, "by": self.text}
+        return {"metadata": {"name": self.text, "namespace": self.text}, "spec": {"stop": stop}}
 
     def _obey(self, patch: dict[str, Any]) -> None:
         for key, value in (patch["metadata"].get("annotations") or {}).items():

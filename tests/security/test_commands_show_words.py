@@ -15,18 +15,23 @@ from tests.controller.faults import kubeconfig
 from tests.security.hostile import HOSTILE
 from tests.security.strange_cluster import strange_cluster
 
-OWN_WORDS = {"completion", "crds", "demo", "lint", "migrate", "run", "version"}
-"""Commands that ask no cluster themselves; the demonstration's picture is tried elsewhere."""
+OWN_WORDS = {"completion", "crds", "dashboard", "demo", "lint", "migrate", "run", "version"}
+"""Commands that ask no cluster themselves; pictures and pages are tried elsewhere."""
+SHORT = {name: text for name, text in HOSTILE.items() if len(text) < 1000}
+EVERYTHING = " ".join(SHORT.values())
 ARGUMENTS = {
     "doctor": (),
+    "go": ("--controller-namespace", "default"),
+    "notify": ("test", "podinfo"),
+    "stop": ("--reason", EVERYTHING, "--controller-namespace", "default"),
     "list": (),
     "orphans": ("--release", "--force"),
     "metrics": ("podinfo", "--metrics-server"),
     "plan": ("podinfo", "--metrics-server"),
 }
+OF_ITS_OWN = {"stop"}
+"""Commands that show nothing of a cluster that does as they ask."""
 COMMANDS = sorted(set(main.list_commands(click.Context(main))) - OWN_WORDS)
-SHORT = {name: text for name, text in HOSTILE.items() if len(text) < 1000}
-EVERYTHING = " ".join(SHORT.values())
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
 OURS = set("–…✔✘?▁▂▃▄▅▆▇█╌┤└≤≥")
 
@@ -50,7 +55,7 @@ async def test_a_command_shows_what_a_cluster_holds_as_words(command, tmp_path):
     assert code in {0, 1, 3, 6}, output
     assert strangers(output) == set()
     assert "Traceback" not in output
-    assert "[bold red]all is well[/]" in output, "it was shown at all"
+    assert "[bold red]all is well[/]" in output or command in OF_ITS_OWN, "it was shown at all"
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each != "doctor"])
