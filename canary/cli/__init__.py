@@ -22,6 +22,7 @@ _COMMANDS = {
     "demo": ("canary.cli.demo", "Watch a good release promoted and a bad one rolled back."),
     "diff": ("canary.cli.diff", "Show what the release changes of what is promoted."),
     "doctor": ("canary.cli.doctor", "Check everything that tidegate needs in a cluster."),
+    "events": ("canary.cli.events", "List the events of a Canary, the oldest first."),
     "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
     "go": ("canary.cli.stopping", "Let Canaries go on that stop has stopped."),

@@ -11,7 +11,9 @@ from canary.api.status import Phase
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
+from canary.cli.list_watch import ChangingRows, watch_rows
 from canary.cli.screen import Screen
+from canary.cli.watching import until_interrupted
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.controller.logs import printable
@@ -25,6 +27,7 @@ _EXAMPLES = """\b
 Examples:
   tidegate list -A --sort attention
   tidegate list --held -o name
+  tidegate list -A --watch
 """
 
 
@@ -49,6 +52,7 @@ Examples:
     show_default=True,
     help="The order; attention puts first what needs a person.",
 )
+@click.option("-w", "--watch", is_flag=True, help="Go on with rows that change, until Ctrl-C.")
 @click.option("--no-headers", is_flag=True, help="Leave out the names of the columns.")
 @click.option(
     "-o",
@@ -76,17 +80,29 @@ def list_canaries(
     everywhere: bool,
     held: bool,
     failing: bool,
+    watch: bool,
     no_headers: bool,
 ) -> None:
-    """List Canaries: where each one is, and what it waits for."""
+    """List Canaries: where each one is, and what it waits for.
+
+    With --watch a row follows for each Canary that changes, and with -o json a document on a line.
+    """
     if everywhere and namespace:
         raise click.UsageError("choose one of --namespace and --all-namespaces")
+    if watch and (form == "yaml" or order != "name"):
+        raise click.UsageError("--watch has no --sort, and no -o yaml; leave them out")
     selection = Selection(phases=frozenset(phases), held=held, failing=failing)
     groups = (api_group,) if api_group else (GROUP, PEER_GROUP)
 
     async def work(cluster: Cluster) -> None:
         within = "" if everywhere else namespace or cluster.credentials.namespace
-        pages = _pages(cluster, await _served(cluster, groups), within, selector, selection)
+        kinds = await _served(cluster, groups)
+        if watch:
+            rows = ChangingRows(selection, everywhere=everywhere, headers=not no_headers, form=form)
+            with until_interrupted():
+                await watch_rows(cluster, kinds, within, selector, rows)
+            return
+        pages = _pages(cluster, kinds, within, selector, selection)
         if order != "name":
             pages = _sorted(pages, order)
         if form in {"json", "yaml"}:

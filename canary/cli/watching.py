@@ -23,18 +23,25 @@ async def watch(look: Callable[[], Awaitable[Block]]) -> None:
     SIGHUP end it as well, with the code of the signal, and the terminal is left as it was.
     """
     seen = await look()
+    with until_interrupted(), Screen().painting() as paint:
+        paint(seen)
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                seen = await look()
+            except Unreachable as error:
+                paint((*seen, (Styled(f"{error.reason}; retrying", "yellow"),)))
+            else:
+                paint(seen)
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Do something without an end: Ctrl-C is its good one, SIGTERM and SIGHUP have their codes."""
     ended: list[signal.Signals] = []
     try:
-        with _cancelled_by_signals(ended), Screen().painting() as paint:
-            paint(seen)
-            while True:
-                await asyncio.sleep(_LOOK_SECONDS)
-                try:
-                    seen = await look()
-                except Unreachable as error:
-                    paint((*seen, (Styled(f"{error.reason}; retrying", "yellow"),)))
-                else:
-                    paint(seen)
+        with _cancelled_by_signals(ended):
+            yield
     except asyncio.CancelledError:
         # asyncio has cancelled the command because of Ctrl-C, where it was no other signal.
         if ended:

@@ -179,7 +179,14 @@ class Cluster:
 
     @asynccontextmanager
     async def watch(
-        self, kind: Kind, namespace: str, resource_version: str, *, metadata_only: bool = False
+        self,
+        kind: Kind,
+        namespace: str,
+        resource_version: str,
+        *,
+        metadata_only: bool = False,
+        labels: str = "",
+        fields: str = "",
     ) -> AsyncIterator[Events]:
         """Follow changes until the server ends it, or has said nothing for too long.
 
@@ -193,7 +200,7 @@ class Cluster:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(max(int(seconds), 1)),
             "resourceVersion": resource_version,
-        }
+        } | _selector(labels, fields)
         async with self._connection.watch(
             self.path(kind, namespace),
             kind.plural,
@@ -275,6 +282,11 @@ class Cluster:
             parts += ["namespaces", namespace]
         parts += [kind.plural, name, subresource or ""]
         return "/" + "/".join(part for part in parts if part)
+
+
+def _selector(labels: str, fields: str) -> dict[str, str]:
+    given = {"labelSelector": labels, "fieldSelector": fields}
+    return {name: selector for name, selector in given.items() if selector}
 
 
 def _written(*, dry_run: bool) -> dict[str, str]:

@@ -3,8 +3,7 @@
 What is shown of each Canary is in `gauges.py`; a series of a Canary goes with it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from prometheus_client import (
@@ -20,15 +19,18 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from analysis.errors import FailureKind
 from canary.api.annotations import VERBS
-from canary.api.status import CommandRecord, RunRecord
+from canary.api.status import CommandRecord, Outcome, RunRecord
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
+from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
 from canary.controller.queries import range_of
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_NOT_DELIVERED = "not-delivered"
 _OF_CANARY = ("namespace", "name")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TOOLS = frozenset({"argocd", "cli", "dashboard", "link", "slack"})
@@ -60,9 +62,7 @@ class Metrics(Listener):
         self._make_run_metrics()
         self._make_work_metrics()
         self._make_call_metrics()
-        self._outcomes: defaultdict[Place, set[str]] = defaultdict(set)
-        self._failed: defaultdict[Place, set[tuple[Counter, tuple[str, ...]]]] = defaultdict(set)
-        """The series of calls that have failed, by the Canary that they were made for."""
+        self._counters = CanaryCounters()
         self._last_runs: dict[Place, int | None] = {}
         """The hash of the last run that was seen: a number is all that is kept of it."""
         self._last_commands: dict[Place, datetime] = {}
@@ -107,6 +107,7 @@ class Metrics(Listener):
         )
         self._api = self._calls("api_request", "Requests to the Kubernetes API", "verb", "resource")
         self._notifications = self._calls("notification", "Attempts to deliver a notice")
+        self._notifications[1].labels(_NOT_DELIVERED)
         self._given_up = Counter(
             "tidegate_notifications_given_up",
             "Notices that were not delivered in time.",
@@ -166,7 +167,11 @@ class Metrics(Listener):
         """Show the status of a Canary, and count the runs that have ended since the last time."""
         place = (record.key.namespace, record.key.name)
         self._gauges.show(place, record.status, _about(record))
+        for outcome in Outcome if record.status.run is not None else ():
+            self._counters.expect(place, (self._runs, (*place, outcome)))
         self._count_runs(place, record.status.history)
+        if record.status.run is None:
+            self._counters.expect_nothing(place)
         self._count_commands(place, record.status.commands)
 
     def awaiting(self, record: CanaryObject) -> None:
@@ -177,10 +182,7 @@ class Metrics(Listener):
         """Drop every series of a Canary that is gone."""
         place = (key.namespace, key.name)
         self._gauges.forget(place)
-        for outcome in self._outcomes.pop(place, ()):
-            self._runs.remove(*place, outcome)
-        for errors, labels in self._failed.pop(place, ()):
-            errors.remove(*labels)
+        self._counters.forget(place)
         self._last_runs.pop(place, None)
         self._last_commands.pop(place, None)
 
@@ -191,7 +193,7 @@ class Metrics(Listener):
 
     def query(self, provider: str, seconds: float, error: str = "", *, place: Place) -> None:
         """Count a query for a Canary; `error` is one word for why it failed."""
-        self._observe(self._queries, provider, seconds, error, place)
+        self._observe(self._queries, provider, seconds, error, place, FailureKind)
 
     def webhook(self, hook_type: str, seconds: float, error: str = "", *, place: Place) -> None:
         """Count a call of a hook for a Canary; `error` is its status, or one word."""
@@ -206,9 +208,8 @@ class Metrics(Listener):
         if outcome == "given-up":
             self._given_up.inc()
         else:
-            _observe(
-                self._notifications, (), seconds, "" if outcome == "delivered" else "not-delivered"
-            )
+            error = "" if outcome == "delivered" else _NOT_DELIVERED
+            _observe(self._notifications, (), seconds, error)
 
     def queue_depth(self, depth: Callable[[], float]) -> None:
         """Ask for the depth of the queue whenever metrics are read."""
@@ -238,16 +239,17 @@ class Metrics(Listener):
         seconds: float,
         error: str,
         place: Place,
+        reasons: Iterable[str] = (),
     ) -> None:
         duration, errors = calls
         duration.labels(label).observe(seconds)
-        if not error:
-            return
         # What comes in for a Canary that is gone makes no series, because none would be removed.
         known = place if place in self._last_runs else ("", "")
-        labels = (*known, label, error)
-        errors.labels(*labels).inc()
-        self._failed[known].add((errors, labels))
+        if known == place:
+            for reason in reasons:
+                self._counters.expect(known, (errors, (*known, label, reason)))
+        if error:
+            self._counters.count(known, (errors, (*known, label, error)))
 
     def _count_runs(self, place: Place, history: tuple[RunRecord, ...]) -> None:
         """Count the runs that are newer than the last one seen; the history's newest is first."""
@@ -258,8 +260,7 @@ class Metrics(Listener):
                 # It has ended, and was counted, in the life of an earlier process.
                 break
             outcome = outcome_of(run)
-            self._outcomes[place].add(outcome)
-            self._runs.labels(*place, outcome).inc()
+            self._counters.count(place, (self._runs, (*place, outcome)))
             self._run_duration.labels(outcome).observe(run.duration_seconds)
         self._last_runs[place] = hash(history[0]) if history else None
 

@@ -10,6 +10,7 @@ from canary.api.status import (
     CanaryStatus,
     CommandRecord,
     MetricStatus,
+    Outcome,
     Pause,
     Phase,
     Run,
@@ -82,6 +83,19 @@ def value(metrics: Metrics, series_name: str, /, **labels: str) -> float | None:
 
 def of_canary(metrics: Metrics, series_name: str, **labels: str) -> float | None:
     return value(metrics, series_name, namespace="test", name="podinfo", **labels)
+
+
+def under_way() -> Run:
+    return Run(id="1-r", revision="r", started_at=BORN)
+
+
+def ends(metrics: Metrics) -> dict[str, float]:
+    """Give the counters of the ends of runs, by outcome."""
+    return {
+        dict(labels)["outcome"]: number
+        for (name, labels), number in series(metrics).items()
+        if name == "tidegate_canary_runs_total"
+    }
 
 
 class TestACanary:
@@ -217,6 +231,37 @@ class TestRuns:
         assert value(metrics, f"{name}_sum", outcome="Promoted") == 90
         assert value(metrics, f"{name}_bucket", outcome="Promoted", le="60.0") == 0
         assert value(metrics, f"{name}_bucket", outcome="Promoted", le="120.0") == 1
+
+    def test_every_end_that_a_run_may_have_is_0_before_it_is_counted_and_gone_at_rest(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.decided(a_record())
+        assert ends(metrics) == {}
+        metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way()))
+        assert ends(metrics) == dict.fromkeys(Outcome, 0.0)
+        metrics.decided(a_record(history=(a_run(),)))
+        assert ends(metrics) == {"Promoted": 1.0}
+        metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way(), history=(a_run(),)))
+        assert ends(metrics) == dict.fromkeys(Outcome, 0.0) | {"Promoted": 1.0}
+        metrics.forget(PODINFO)
+        assert ends(metrics) == {}
+
+    def test_every_reason_why_queries_of_a_run_may_fail_is_0_before_it_is_counted(
+        self, metrics: Metrics
+    ) -> None:
+        metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way()))
+        metrics.query("prometheus", 0.1, place=PLACE)
+        errors = "tidegate_query_errors_total"
+        assert of_canary(metrics, errors, provider="prometheus", reason="throttled") == 0
+        metrics.query("prometheus", 0.1, "throttled", place=PLACE)
+        metrics.decided(a_record())
+        assert of_canary(metrics, errors, provider="prometheus", reason="throttled") == 1
+        assert of_canary(metrics, errors, provider="prometheus", reason="refused") is None
+
+    def test_alerts_that_fail_are_0_from_the_start(self, metrics: Metrics) -> None:
+        errors = "tidegate_notification_errors_total"
+        assert value(metrics, errors, reason="not-delivered") == 0
+        assert value(metrics, "tidegate_notifications_given_up_total") == 0
 
     def test_runs_that_end_between_two_looks_are_all_counted(self, metrics: Metrics) -> None:
         first, second, third = a_run(), a_run("RolledBack", minutes=9), a_run(minutes=20)
