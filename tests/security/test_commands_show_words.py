@@ -15,7 +15,17 @@ from tests.controller.faults import kubeconfig
 from tests.security.hostile import HOSTILE
 from tests.security.strange_cluster import strange_cluster
 
-OWN_WORDS = {"completion", "crds", "dashboard", "demo", "lint", "migrate", "run", "version"}
+OWN_WORDS = {
+    "completion",
+    "crds",
+    "dashboard",
+    "demo",
+    "lint",
+    "migrate",
+    "monitoring",
+    "run",
+    "version",
+}
 """Commands that ask no cluster themselves; pictures and pages are tried elsewhere."""
 SHORT = {name: text for name, text in HOSTILE.items() if len(text) < 1000}
 EVERYTHING = " ".join(SHORT.values())
