@@ -5,6 +5,7 @@ is here. Writing files is the business of `tidegate crds`.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -190,7 +191,12 @@ def _crd(kind: CustomResource) -> dict[str, Any]:
 
 
 def crds() -> dict[str, dict[str, Any]]:
-    """Make the CustomResourceDefinitions, by kind."""
+    """Make the CustomResourceDefinitions, by kind; they are the caller's own."""
+    return deepcopy(_crds())
+
+
+@cache
+def _crds() -> dict[str, dict[str, Any]]:
     return {kind.name: _crd(kind) for kind in KINDS}
 
 
