@@ -47,7 +47,8 @@ _MIXED = {
 def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
     """Read the query template of a built-in metric.
 
-    `router` may carry a variant behind a colon (`smi:v1alpha2`), which changes no query.
+    `router` may carry a variant behind a colon (`smi:v1alpha2`), which changes no query. Of several
+    (`gatewayapi+istio`) the first one counts.
 
     Raises:
         QueryError: there is no such metric, or not for this router and provider; lists what is.
@@ -57,7 +58,7 @@ def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
             f"metric {metric!r} is not built in; give it a templateRef or a query, or use one of: "
             f"{', '.join(UNITS)}"
         )
-    asked, name = f"metric {metric!r}", router.partition(":")[0]
+    asked, name = f"metric {metric!r}", _name(router)
     if provider in _ENDINGS and name in _MIXED:
         raise QueryError(
             f"{asked} is not built in for router {name!r}: {_MIXED[name]}; give it a templateRef or "
@@ -96,7 +97,7 @@ def count_queries(metric: str, router: str, provider: str = "prometheus") -> dic
 
 def counts_requests(router: str) -> bool:
     """Tell whether the requests of both sides are counted for a router, by any provider."""
-    name = router.partition(":")[0]
+    name = _name(router)
     return any(
         (_SAME_AS[ending].get(name, name), REQUESTS) in _templates(ending)
         for ending in _ENDINGS.values()
@@ -117,7 +118,7 @@ def _template(
             f"{asked} is not built in for provider {provider!r}; {remedy}, "
             f"or use one of the providers: {', '.join(endings)}"
         )
-    name = router.partition(":")[0]
+    name = _name(router)
     templates, same = _templates(endings[provider]), _SAME_AS[endings[provider]]
     key = (same.get(name, name), file)
     if key not in templates:
@@ -140,6 +141,11 @@ def legacy_range(metric: str, threshold: float) -> Bounds:
     if metric == SUCCESS_RATE:
         return Bounds(min=threshold)
     return Bounds(max=threshold)
+
+
+def _name(router: str) -> str:
+    """Take the name of the first router, without its variant."""
+    return router.partition("+")[0].partition(":")[0]
 
 
 @cache

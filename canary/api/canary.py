@@ -122,8 +122,9 @@ class CanarySpec(ApiModel):
         Annotated[
             str,
             Form(
-                r"[a-z][a-z0-9.:-]*",
-                "write the name of a router, such as istio, smi or gatewayapi",
+                r"[a-z][a-z0-9.:-]*([+][a-z][a-z0-9.:-]*)*",
+                "write the name of a router, such as istio, smi or gatewayapi, or several with + "
+                "between them",
                 maximum=63,
             ),
         ]
@@ -131,7 +132,8 @@ class CanarySpec(ApiModel):
     ) = Field(
         default=None,
         description="The router that splits traffic, such as istio, linkerd, smi:v1alpha2 or "
-        "gatewayapi:v1; the controller's default when left out.",
+        "gatewayapi:v1; several with + between them, such as gatewayapi+istio, whose routes move "
+        "together. The controller's default when left out.",
     )
     metrics_server: Url | None = Field(
         default=None,

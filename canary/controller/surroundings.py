@@ -65,8 +65,8 @@ class Surroundings:
         label = NO_LABEL if serves else selector_label(target, self._selector_labels)
         if isinstance(label, Problem):
             return None
-        found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.name)}
-        return survey(canary, router.name, target, label, found)
+        found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.names)}
+        return survey(canary, router.names, target, label, found)
 
     async def _list(self, kind: Kind, namespace: str) -> tuple[Manifest, ...]:
         place, now = (kind, namespace), self._clock()

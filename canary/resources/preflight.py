@@ -68,15 +68,20 @@ Found = Mapping[Kind, tuple[Manifest, ...]]
 """The objects of each kind in the Canary's namespace; of kinds that can't be read there are none."""
 
 
-def surveyed_kinds(router: str) -> tuple[Kind, ...]:
-    """Name the kinds that matter to a Canary with a router."""
-    profiles = (SERVICE_PROFILE,) if router in _UNDER_PROFILES else ()
-    rules = (DESTINATION_RULE,) if router == "istio" else ()
+def surveyed_kinds(routers: tuple[str, ...]) -> tuple[Kind, ...]:
+    """Name the kinds that matter to a Canary with some routers."""
+    named = frozenset(routers)
+    profiles = (SERVICE_PROFILE,) if named & _UNDER_PROFILES else ()
+    rules = (DESTINATION_RULE,) if "istio" in named else ()
     return (*SELECTING, *profiles, *rules)
 
 
 def survey(
-    canary: Canary, router: str, target: Manifest, label: SelectorLabel, found: Found
+    canary: Canary,
+    routers: tuple[str, ...],
+    target: Manifest,
+    label: SelectorLabel,
+    found: Found,
 ) -> Survey:
     """Name the risks of a Canary, and the trafficPolicy that its sides take over."""
     rules = tuple(_apex_rules(canary, found))
@@ -86,7 +91,7 @@ def survey(
     return Survey(
         risks=(
             *(risks(canary, target, label, found) if label != NO_LABEL else ()),
-            *(_profiles(canary, found) if router in _UNDER_PROFILES else ()),
+            *(_profiles(canary, found) if _UNDER_PROFILES.intersection(routers) else ()),
             *(_ignored(canary, rule) for rule in ignored),
         ),
         traffic_policy=policy if fits else "",

@@ -89,7 +89,6 @@ class Router(Protocol):
     `defaults.py` has.
     """
 
-    name: ClassVar[str]
     variants: ClassVar[tuple[str, ...]]
     """The versions of its API, or the ways to route, that a user may insist on."""
     names_mesh: ClassVar[bool]
@@ -99,6 +98,14 @@ class Router(Protocol):
 
     That service is given back with the other services, not by `restore`.
     """
+
+    @property
+    def name(self) -> str:
+        """Its name; those of all where several routers are one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, or that of each where several routers are one."""
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -186,13 +193,17 @@ ROUTERS: PluginTable[Router] = PluginTable(
 
 
 def router_for(provider: str) -> Router:
-    """Make the router that a provider's name stands for: `istio`, `smi:v1alpha2`.
+    """Make the router that a provider's name stands for: `istio`, `smi:v1alpha2`, `nginx+istio`.
 
     The peer's users also write the mesh, as in `smi:v1alpha2:linkerd`.
 
     Raises:
         UnknownPlugin: no router has this name or variant; the exception lists the known ones.
     """
+    if "+" in provider:
+        from canary.routers.several import SeveralRouters
+
+        return SeveralRouters([(each, router_for(each)) for each in provider.split("+")])
     name, colon, rest = provider.partition(":")
     make = ROUTERS.load(name)
     variants: tuple[str, ...] = getattr(make, "variants", ())

@@ -16,6 +16,11 @@ class _Able(Protocol):
     def abilities(self, canary: Canary) -> Abilities: ...
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
 class _Known(Protocol):
     @property
     def kinds(self) -> tuple[Kind, ...]: ...
@@ -32,6 +37,11 @@ class RouterDefaults:
     variants: ClassVar[tuple[str, ...]] = ()
     names_mesh: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
+
+    @property
+    def names(self: _Named) -> tuple[str, ...]:
+        """Its own name alone."""
+        return (self.name,)
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:

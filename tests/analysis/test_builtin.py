@@ -88,6 +88,13 @@ def test_smi_counts_with_the_proxies_of_istio(metric):
 
 
 @pytest.mark.parametrize("metric", UNITS)
+def test_of_several_routers_the_first_one_counts(metric):
+    assert builtin(metric, "nginx+istio") == builtin(metric, "nginx")
+    assert builtin(metric, "istio+gatewayapi:v1") == builtin(metric, "istio")
+    assert counts_requests("istio+gatewayapi")
+
+
+@pytest.mark.parametrize("metric", UNITS)
 def test_without_a_proxy_the_pods_own_counts_are_asked_for(metric):
     assert builtin(metric, "kubernetes") == builtin(metric, "gatewayapi")
 

@@ -46,7 +46,7 @@ def an_object(kind: Kind, spec: Any, name: str = "shop", **parts: Any) -> Manife
 def found_risks(
     *objects: Manifest, kind: Kind, router: str = "istio", canary: Canary | None = None
 ) -> list[str]:
-    surveyed = survey(canary or a_canary(), router, TARGET, LABEL, {kind: objects})
+    surveyed = survey(canary or a_canary(), (router,), TARGET, LABEL, {kind: objects})
     return [f"{each.reason} {each}" for each in surveyed.risks]
 
 
@@ -148,7 +148,7 @@ def test_a_policy_with_a_twin_for_the_primary_is_none() -> None:
 
 def test_a_risk_names_object_label_and_remedies() -> None:
     policy = an_object(PEER, {"selector": matching(OURS)}, "strict")
-    (risk,) = survey(a_canary(), "istio", TARGET, LABEL, {PEER: (policy,)}).risks
+    (risk,) = survey(a_canary(), ("istio",), TARGET, LABEL, {PEER: (policy,)}).risks
     assert risk.holds
     assert risk.message == (
         "PeerAuthentication strict selects pods by app=shop, and the pods of shop-primary have "
@@ -183,7 +183,7 @@ POLICY = {"outlierDetection": {"consecutive5xxErrors": 5}}
 )
 def test_the_traffic_policy_for_the_apex_is_taken_over(host: str) -> None:
     rule = an_object(preflight.DESTINATION_RULE, {"host": host, "trafficPolicy": POLICY}, "any")
-    found = survey(a_canary(), "istio", TARGET, LABEL, {preflight.DESTINATION_RULE: (rule,)})
+    found = survey(a_canary(), ("istio",), TARGET, LABEL, {preflight.DESTINATION_RULE: (rule,)})
     assert found.risks == ()
     assert with_policy(a_canary(), found.traffic_policy).spec.service.traffic_policy == POLICY
 
@@ -206,7 +206,7 @@ def test_a_traffic_policy_that_is_not_taken_over_is_warned_of(
         for policy, name in zip(policies, ("one", "two"), strict=False)
     )
     canary = a_canary(**service)
-    found = survey(canary, "istio", TARGET, LABEL, {preflight.DESTINATION_RULE: rules})
+    found = survey(canary, ("istio",), TARGET, LABEL, {preflight.DESTINATION_RULE: rules})
     assert [(each.name, each.holds) for each in found.risks] == [(name, False) for name in warned]
     if service:
         assert with_policy(canary, '{"a": 1}') == canary
@@ -218,6 +218,8 @@ def test_what_is_no_policy_is_not_taken_over(policy: str) -> None:
 
 
 def test_only_kinds_that_matter_to_the_router_are_looked_at() -> None:
-    assert preflight.DESTINATION_RULE in surveyed_kinds("istio")
-    assert preflight.SERVICE_PROFILE not in surveyed_kinds("istio")
-    assert preflight.SERVICE_PROFILE in surveyed_kinds("smi")
+    assert preflight.DESTINATION_RULE in surveyed_kinds(("istio",))
+    assert preflight.SERVICE_PROFILE not in surveyed_kinds(("istio",))
+    assert preflight.SERVICE_PROFILE in surveyed_kinds(("smi",))
+    both = surveyed_kinds(("gatewayapi", "istio"))
+    assert {preflight.SERVICE_PROFILE, preflight.DESTINATION_RULE} <= {*both}

@@ -1,6 +1,6 @@
 """Canaries and clusters for the tests of routers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -25,14 +25,19 @@ from tests.resources.builders import LABEL, a_deployment
 SELECTORS = pod_selectors(a_deployment(), LABEL)
 
 
+#: Routers that are named together.
+TOGETHER = ("gatewayapi+istio", "nginx+istio")
+
+
 def every_provider() -> tuple[str, ...]:
-    """List every registered router's name, and the variants of each once, whatever its names."""
+    """List every registered router's name, the variants of each once, and some that are together."""
     first = {ROUTERS.load(name): name for name in reversed(ROUTERS.names())}
-    return tuple(
+    single = tuple(
         f"{name}{suffix}"
         for name in ROUTERS.names()
         for suffix in ("", *_variants(name, first[ROUTERS.load(name)]))
     )
+    return (*single, *TOGETHER)
 
 
 def _variants(name: str, first: str) -> tuple[str, ...]:
@@ -41,8 +46,22 @@ def _variants(name: str, first: str) -> tuple[str, ...]:
 
 def router_case(provider: str) -> RouterCase:
     """Give the case of the router that a provider's name stands for; of no known one, nothing."""
+    if "+" in provider:
+        return _together([router_case(each) for each in provider.split("+")])
     name = provider.partition(":")[0]
     return case_of(ROUTERS, name) if name in ROUTERS.names() else RouterCase()
+
+
+def _together(cases: Sequence[RouterCase]) -> RouterCase:
+    """Give the case of routers that are named together."""
+    return RouterCase(
+        needed={field: value for case in cases for field, value in case.needed.items()},
+        spec={field: value for case in cases for field, value in case.spec.items()},
+        foreign={kind: spec for case in cases for kind, spec in case.foreign.items()},
+        read=tuple(obj for case in cases for obj in case.read),
+        annotations=frozenset(name for case in cases for name in case.annotations),
+        published=tuple(file for case in cases for file in case.published),
+    )
 
 
 def canaries(provider: str) -> tuple[Canary, ...]:

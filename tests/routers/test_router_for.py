@@ -35,6 +35,8 @@ def test_a_provider_names_a_router_and_perhaps_a_version(
     ("provider", "known"),
     [
         ("isto", EVERY_NAME),
+        ("istio+isto", EVERY_NAME),
+        ("istio+", EVERY_NAME),
         ("", EVERY_NAME),
         ("smi:v2", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
         ("smi:", "name one of smi, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, smi:v1alpha4, or"),
