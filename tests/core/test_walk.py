@@ -332,10 +332,13 @@ class Journey(RuleBasedStateMachine):
         if really:
             self.world.primary = None
 
-    @rule(weight=st.none() | st.integers(0, 100))
-    def the_route_is_edited_by_hand(self, weight: int | None) -> None:
+    @rule(weight=st.none() | st.integers(0, 100), uneven=RARELY)
+    def the_route_is_edited_by_hand(self, weight: int | None, uneven: bool) -> None:
+        """One of several routes may be edited, so that they differ; the apex service is alone."""
         if self.world.routed:
-            self.world.change_route(None if weight is None else Seen(weight=weight))
+            differ = uneven and not self.world.by_apex
+            edited = None if weight is None else Seen(weight=weight, uneven=differ)
+            self.world.change_route(edited)
 
     @rule(obstacle=RARELY)
     def routes_can_or_cannot_be_written(self, obstacle: bool) -> None:
