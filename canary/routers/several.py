@@ -163,7 +163,7 @@ class SeveralRouters:
 
 
 def _defaults(model: ApiModel, fields: Iterable[str]) -> dict[str, object]:
-    """Give the values of some fields as if nobody had written them."""
+    """Give the values that some fields have when they are left out."""
     return {field: type(model).model_fields[field].get_default() for field in fields}
 
 
