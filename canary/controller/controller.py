@@ -8,8 +8,9 @@ Long because it is the one place that makes every part and gives each what it ne
 import asyncio
 import logging
 import math
+import os
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -33,6 +34,7 @@ from canary.controller.metrics import Metrics
 from canary.controller.notify import NoticeDispatcher, event_webhook
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
+from canary.controller.otlp import Traces, exporter_of
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
@@ -68,8 +70,16 @@ STARTS_PER_SECOND = 50.0
 class Controller:
     """The whole shell, from the connection to the last delivered notice."""
 
-    def __init__(self, settings: Settings, *, version: str, hashing: Hashing = HASHING) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        version: str,
+        hashing: Hashing = HASHING,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._settings = settings
+        self._environ = environ
         self._hashing = hashing
         self._version = version
         self._stack = AsyncExitStack()
@@ -153,6 +163,7 @@ class Controller:
         self._metrics.waiting("hook", lambda: float(hooks.waiting))
         self._metrics.waiting("query", lambda: float(providers.waiting))
         self._stack.push_async_callback(hooks.close)
+        self._traces = await self._trace()
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
         self._stack.push_async_callback(self._reconciler.close)
         await self._serve()
@@ -209,6 +220,18 @@ class Controller:
         if not self._stopping and any(task.done() for task in self._tasks):
             return math.inf
         return monotonic() - self._heartbeat
+
+    async def _trace(self) -> tuple[Traces, ...]:
+        """Send traces, where there is a collector for them."""
+        export = exporter_of(
+            self._environ, version=self._version, cluster_name=self._settings.cluster_name
+        )
+        if export is None:
+            return ()
+        traces = Traces(export, dropped=self._metrics.spans_dropped)
+        self._stack.push_async_callback(traces.close)
+        self._begin(traces.run(), "traces")
+        return (traces,)
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -346,7 +369,7 @@ class Controller:
                 label_prefixes=settings.include_label_prefix,
                 hashing=self._hashing,
             ),
-            listeners=(self._metrics, self._threads, self._notifier),
+            listeners=(self._metrics, self._threads, self._notifier, *self._traces),
             delivered=self._notifier.delivered,
             threads=self._threads.opened,
             queue=self._queue,

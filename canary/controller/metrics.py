@@ -1,6 +1,7 @@
 """The controller's own metrics, in a registry of their own.
 
 What is shown of each Canary is in `gauges.py`; a series of a Canary goes with it.
+Long because it is one page: each metric is a few lines.
 """
 
 from collections.abc import Callable, Iterable
@@ -113,6 +114,11 @@ class Metrics(Listener):
             "Notices that were not delivered in time.",
             registry=self._registry,
         )
+        self._spans_dropped = Counter(
+            "tidegate_trace_spans_dropped",
+            "Spans that the collector of traces did not take.",
+            registry=self._registry,
+        )
         self._queue_depth = Gauge(
             "tidegate_queue_depth", "Canaries that wait for a worker.", registry=self._registry
         )
@@ -210,6 +216,10 @@ class Metrics(Listener):
         else:
             error = "" if outcome == "delivered" else _NOT_DELIVERED
             _observe(self._notifications, (), seconds, error)
+
+    def spans_dropped(self, count: int) -> None:
+        """Count spans that were not sent."""
+        self._spans_dropped.inc(count)
 
     def queue_depth(self, depth: Callable[[], float]) -> None:
         """Ask for the depth of the queue whenever metrics are read."""

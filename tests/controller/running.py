@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import yaml
@@ -88,6 +89,7 @@ class AnyWorld:
         url: str | None = None,
         version: str = "test",
         hashing: Hashing = HASHING,
+        environ: Mapping[str, str] = MappingProxyType({}),
         **settings: Any,
     ) -> AsyncIterator[Controller]:
         """Run a controller, behind a proxy where its address is given."""
@@ -106,7 +108,9 @@ class AnyWorld:
             "egress_allow": ("127.0.0.0/8", "::1/128"),
             "burst": 1000,
         }
-        controller = Controller(Settings(**(quick | settings)), version=version, hashing=hashing)
+        controller = Controller(
+            Settings(**(quick | settings)), version=version, hashing=hashing, environ=environ
+        )
         await controller.start()
         try:
             yield controller

@@ -1,0 +1,256 @@
+"""Traces as a collector gets them: decoded from what is really sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from canary.api.status import CanaryStatus, write_status
+from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.otlp import Traces, exporter_of
+from canary.controller.reading import CanaryReader
+from canary.tracing.spans import RunSpan
+from tests.builders import at
+from tests.controller.running import DEMO, World, until
+from tests.tracing.lives import Life, promoted
+
+CART = CanaryKey("tidegate.dev", "shop", "cart")
+
+
+@dataclass
+class Collector:
+    """A collector on loopback, and the spans that it got."""
+
+    url: str = ""
+    answer: int = 200
+    spans: list[Any] = field(default_factory=list)
+    resources: list[dict[str, str]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        if self.answer != 200:
+            return web.Response(status=self.answer)
+        sent = ExportTraceServiceRequest.FromString(await request.read())
+        for each in sent.resource_spans:
+            attributes = {one.key: one.value.string_value for one in each.resource.attributes}
+            self.resources.append(attributes)
+            for scope in each.scope_spans:
+                self.spans += scope.spans
+        body = ExportTraceServiceResponse().SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf")
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    collector, application = Collector(), web.Application()
+    application.router.add_post("/v1/traces", collector.take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    collector.url = f"http://{host}:{port}"
+    yield collector
+    await runner.cleanup()
+
+
+def a_record(status: CanaryStatus) -> CanaryRecord:
+    manifest = {
+        "apiVersion": "tidegate.dev/v1beta1",
+        "kind": "Canary",
+        "metadata": {"namespace": CART.namespace, "name": CART.name, "uid": "0b5e"},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart"},
+            "service": {"port": 80},
+            "analysis": {"interval": "10s", "threshold": 1, "stepWeights": [10, 50]},
+        },
+        "status": write_status(status),
+    }
+    record = CanaryReader("istio").read(manifest)
+    assert isinstance(record, CanaryRecord)
+    return record
+
+
+@dataclass
+class Clock:
+    """Tells the moment of the status that is heard of."""
+
+    seconds: int = 0
+
+    def __call__(self):
+        return at(self.seconds)
+
+
+class Replica:
+    """The part of a controller that traces."""
+
+    def __init__(self, url: str) -> None:
+        self.clock, self.dropped = Clock(), [0]
+        export = exporter_of(
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": url}, version="1.2.3", cluster_name="harbour"
+        )
+        assert export is not None
+        self.traces = Traces(export, dropped=self._drop, clock=self.clock)
+
+    def _drop(self, count: int) -> None:
+        self.dropped[0] += count
+
+    def live(self, life: Life) -> None:
+        """Decide as a life goes."""
+        for self.clock.seconds, status in life:
+            self.traces.decided(a_record(status))
+
+
+def up(spans: dict[bytes, Any], span: Any) -> Any:
+    """Go up the tree as far as it leads."""
+    while span.parent_span_id:
+        span = spans[span.parent_span_id]
+    return span
+
+
+async def test_a_run_over_two_controllers_is_one_tree(collector: Collector) -> None:
+    life = promoted()
+    first, second = Replica(collector.url), Replica(collector.url)
+    first.live(life[:5])
+    await first.traces.close()
+    # The second one meets the Canary in the middle of its run.
+    second.traces.awaiting(a_record(life[4][1]))
+    second.live(life[5:])
+    await second.traces.close()
+
+    spans = {each.span_id: each for each in collector.spans}
+    assert sorted(each.name for each in spans.values()) == [
+        "RUN shop/cart",
+        *("analysis", "analysis", "drain", "gate confirm-promotion", "promotion"),
+        *("step 1", "step 2"),
+    ]
+    assert len({each.trace_id for each in spans.values()}) == 1
+    (root,) = (each for each in spans.values() if not each.parent_span_id)
+    assert root.name == "RUN shop/cart"
+    assert {up(spans, each).span_id for each in spans.values()} == {root.span_id}
+    assert first.dropped == second.dropped == [0]
+
+
+async def test_a_collector_reads_kinds_times_events_and_where_it_comes_from(
+    collector: Collector,
+) -> None:
+    replica = Replica(collector.url)
+    replica.live(promoted())
+    await replica.traces.close()
+    spans = {each.name: each for each in collector.spans}
+    root, step = spans["RUN shop/cart"], spans["step 2"]
+    assert root.kind == root.SPAN_KIND_SERVER
+    assert step.kind == step.SPAN_KIND_INTERNAL
+    assert root.start_time_unix_nano == int(at(0).timestamp()) * 10**9
+    assert root.end_time_unix_nano == int(at(90).timestamp()) * 10**9
+    analysis = next(each for each in collector.spans if each.name == "analysis")
+    assert [event.name for event in analysis.events] == ["check success"]
+    resource = collector.resources[0]
+    assert resource["service.name"] == "tidegate"
+    assert resource["service.version"] == "1.2.3"
+    assert resource["k8s.cluster.name"] == "harbour"
+
+
+async def test_spans_are_sent_while_the_controller_runs(collector: Collector) -> None:
+    replica = Replica(collector.url)
+    running = asyncio.create_task(replica.traces.run())
+    replica.live(promoted())
+    await until(lambda: len(collector.spans) == 8, "every span has arrived")
+    running.cancel()
+    await replica.traces.close()
+
+
+async def test_what_a_collector_refuses_is_dropped_and_counted(collector: Collector) -> None:
+    collector.answer = 400
+    replica = Replica(collector.url)
+    replica.live(promoted())
+    await replica.traces.close()
+    assert replica.dropped == [8]
+    assert collector.spans == []
+
+
+class _Nowhere:
+    """Takes nothing, for ever: as a collector that hangs."""
+
+    def __call__(self, spans: Sequence[RunSpan], /) -> bool:
+        raise AssertionError(f"{len(spans)} spans were sent")
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+def test_a_queue_that_is_full_holds_up_nothing() -> None:
+    dropped, clock = [0], Clock()
+
+    def drop(count: int) -> None:
+        dropped[0] += count
+
+    traces = Traces(_Nowhere(), dropped=drop, clock=clock, queued=5)
+    for clock.seconds, status in promoted():
+        traces.decided(a_record(status))
+    assert dropped == [3]
+
+
+def test_a_canary_that_is_gone_or_at_rest_is_forgotten() -> None:
+    traces = Traces(_Nowhere(), dropped=lambda _: None, clock=Clock())
+    life = promoted()
+    traces.decided(a_record(life[0][1]))
+    traces.forget(CART)
+    traces.decided(a_record(life[-1][1]))
+    traces.awaiting(a_record(life[-1][1]))
+    traces.decided(a_record(life[-1][1]))
+    assert not traces._seen
+    assert not traces._queue
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318", "OTEL_SDK_DISABLED": "TRUE"},
+    ],
+)
+def test_without_a_collector_nothing_is_traced(environ: dict[str, str]) -> None:
+    assert exporter_of(environ, version="1", cluster_name="") is None
+
+
+async def test_an_address_for_traces_alone_is_taken_as_it_is(collector: Collector) -> None:
+    address = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/v1/traces"}
+    export = exporter_of(address, version="1", cluster_name="")
+    assert export is not None
+    traces = Traces(export, dropped=lambda _: None)
+    for _, status in promoted():
+        traces.decided(a_record(status))
+    await traces.close()
+    assert len(collector.spans) == 8
+
+
+async def test_a_run_that_outlives_its_controller_is_one_trace(
+    world: World, collector: Collector
+) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    await world.create_app()
+    async with world.running_controller(environ=environ):
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("Progressing")
+    async with world.running_controller(environ=environ):
+        await world.until_phase("Succeeded")
+
+        def root() -> list[Any]:
+            return [each for each in collector.spans if not each.parent_span_id]
+
+        await until(root, "the run is told")
+    (whole,) = root()
+    assert whole.name == f"RUN {DEMO}/podinfo"
+    result = {each.key: each.value.string_value for each in whole.attributes}
+    assert result["cicd.pipeline.result"] == "success"
+    assert "promotion" in {each.name for each in collector.spans}
+    assert {each.trace_id for each in collector.spans} == {whole.trace_id}

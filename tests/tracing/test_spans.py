@@ -1,0 +1,183 @@
+"""A run as a trace: what two statuses say of what has ended in between."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from canary.api.status import Hold, MetricStatus, Outcome, Phase, Run, RunRecord
+from canary.core import waits
+from canary.tracing.spans import Result, RunSpan, Traced, span_id, spans_between, trace_id
+from tests.builders import at
+from tests.tracing.lives import GATE, RUN, Life, at_step, ended, judged, promoted, status
+
+SHOP = Traced(uid="0b5e", namespace="shop", name="cart")
+
+
+def traced(life: Life) -> list[RunSpan]:
+    return [
+        span
+        for (_, before), (seconds, after) in pairwise(life)
+        for span in spans_between(SHOP, before, after, at(seconds))
+    ]
+
+
+def result_of(span: RunSpan) -> Any:
+    return span.attributes.get("cicd.pipeline.result") or span.attributes.get(
+        "cicd.pipeline.task.run.result"
+    )
+
+
+def between(span: RunSpan) -> tuple[datetime, datetime]:
+    return span.start, span.end
+
+
+def test_a_run_that_is_promoted_is_one_tree():
+    spans = traced(promoted())
+    assert [(each.name, *between(each)) for each in spans] == [
+        ("analysis", at(15), at(20)),
+        ("step 1", at(5), at(25)),
+        ("analysis", at(35), at(35)),
+        ("gate confirm-promotion", at(40), at(60)),
+        ("step 2", at(25), at(60)),
+        ("promotion", at(60), at(80)),
+        ("drain", at(80), at(90)),
+        ("RUN shop/cart", at(0), at(90)),
+    ]
+    *parts, root = spans
+    assert root.parent_id is None
+    assert {each.trace_id for each in spans} == {trace_id("0b5e", "41-1-new")}
+    ids = {each.span_id: each for each in spans}
+    assert len(ids) == len(spans)
+    assert [ids[each.parent_id].name for each in parts if each.parent_id] == [
+        *("step 1", "RUN shop/cart", "step 2", "step 2"),
+        *("RUN shop/cart", "RUN shop/cart", "RUN shop/cart"),
+    ]
+
+
+def test_ids_follow_from_the_canary_and_the_run_alone():
+    first, again = traced(promoted()), traced(promoted())
+    assert [each.span_id for each in first] == [each.span_id for each in again]
+    assert first[-1].span_id == span_id("0b5e", "41-1-new", "run")
+    assert trace_id("other", "41-1-new") != first[-1].trace_id != trace_id("0b5e", "42-1-new")
+
+
+def test_a_run_has_the_attributes_of_a_pipeline():
+    *_, root = traced(promoted())
+    assert root.attributes == {
+        "cicd.pipeline.name": "shop/cart",
+        "cicd.pipeline.action.name": "RUN",
+        "cicd.pipeline.run.id": "41-1-new",
+        "cicd.pipeline.result": "success",
+        "deployment.id": "41-1-new",
+        "deployment.name": "cart",
+        "deployment.status": "succeeded",
+        "k8s.namespace.name": "shop",
+        "tidegate.revision": "new",
+    }
+    assert root.failure == ""
+
+
+def test_a_step_has_its_weight_and_a_gate_says_who_opened_it():
+    spans = {each.name: each for each in traced(promoted())}
+    assert spans["step 1"].attributes["tidegate.weight"] == 10
+    assert spans["step 2"].attributes["cicd.pipeline.task.type"] == "deploy"
+    assert spans["gate confirm-promotion"].attributes["tidegate.answered"] == "approve by alice"
+
+
+def test_an_analysis_has_an_event_for_each_metric():
+    before = status(run=at_step(1, 5), weight=10)
+    unknown = MetricStatus(name="orders", verdict="inconclusive", at=at(20))
+    after = before.but(metrics=(judged("fail", 20, 87.5), unknown))
+    (analysis,) = traced(((5, before), (21, after)))
+    first, second = analysis.events
+    assert first.name == "check success"
+    assert first.attributes == {
+        "tidegate.metric": "success",
+        "tidegate.verdict": "fail",
+        "tidegate.bound": "",
+        "tidegate.value": 87.5,
+    }
+    assert "tidegate.value" not in second.attributes
+    assert analysis.failure == "success 87.5: fail"
+    assert result_of(analysis) == Result.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "result", "deployment"),
+    [
+        (Outcome.PROMOTED, "", Result.SUCCESS, "succeeded"),
+        (Outcome.ROLLED_BACK, "ChecksFailed", Result.FAILURE, "failed"),
+        (Outcome.ROLLED_BACK, "GateDeadlineExceeded", Result.TIMEOUT, "failed"),
+        (Outcome.PROMOTION_FAILED, "", Result.ERROR, "failed"),
+        (Outcome.CANCELLED, "", Result.CANCELLATION, "failed"),
+        (Outcome.SUPERSEDED, "", Result.CANCELLATION, "failed"),
+    ],
+)
+def test_how_a_run_ended_is_its_result(outcome, reason, result, deployment):
+    after = status(Phase.FAILED, run=None, history=(ended(outcome, reason),))
+    *_, root = traced(((5, status()), (50, after)))
+    assert result_of(root) == result
+    assert root.attributes["deployment.status"] == deployment
+    failed = result is not Result.SUCCESS
+    assert root.failure == (f"it was {outcome}" if failed else "")
+    assert root.attributes.get("error.type") == ((reason or outcome) if failed else None)
+
+
+def test_an_outcome_that_was_written_by_hand_is_an_error():
+    record = RunRecord(revision="new", outcome="Odd")
+    *_, root = traced(((5, status()), (50, status(Phase.FAILED, run=None, history=(record,)))))
+    assert result_of(root) == Result.ERROR
+    assert root.attributes["error.type"] == "Odd"
+
+
+def test_a_rollback_ends_the_step_and_its_gate_with_the_result_of_the_run():
+    before = status(run=at_step(1, 5, holds=(GATE,)), weight=10)
+    record = ended(Outcome.ROLLED_BACK, "Rejected", ("reject by bob",))
+    after = status(Phase.FAILED, run=None, history=(record,))
+    spans = {each.name: each for each in traced(((5, before), (50, after)))}
+    assert result_of(spans["step 1"]) == Result.FAILURE
+    assert result_of(spans["gate confirm-promotion"]) == Result.FAILURE
+    assert spans["gate confirm-promotion"].attributes["tidegate.answered"] == "reject by bob"
+
+
+def test_a_promotion_that_fails_is_an_error():
+    before = status(Phase.PROMOTING, seconds=60, run=at_step(2, 25))
+    after = status(Phase.FAILED, seconds=90, run=None, history=(ended(Outcome.PROMOTION_FAILED),))
+    promotion, root = traced(((60, before), (90, after)))
+    assert result_of(promotion) == result_of(root) == Result.ERROR
+
+
+def test_a_run_that_gives_way_to_another_has_ended():
+    other = Run(id="42-1-newer", revision="newer", started_at=at(50))
+    after = status(run=other, history=(ended(Outcome.SUPERSEDED),))
+    *_, root = traced(((5, status()), (50, after)))
+    assert root.attributes["cicd.pipeline.run.id"] == "41-1-new"
+    assert result_of(root) == Result.CANCELLATION
+
+
+def test_a_run_whose_record_is_lost_was_cancelled():
+    *_, root = traced(((5, status()), (50, status(Phase.SUCCEEDED, run=None))))
+    assert result_of(root) == Result.CANCELLATION
+    assert "error.type" not in root.attributes
+
+
+def test_what_goes_on_is_no_span():
+    now = status(run=at_step(1, 5, holds=(GATE,)), weight=10, metrics=(judged("pass", 20),))
+    assert traced(((20, now), (30, now))) == []
+    assert traced(((20, status(run=None)), (30, now))) == []
+
+
+def test_a_hold_that_is_no_gate_is_no_span_and_a_gate_that_opens_by_itself_names_no_one():
+    other = Hold(reason=waits.ANALYSIS_INCONCLUSIVE, since=at(10))
+    before = status(run=at_step(1, 5, holds=(GATE, other)), weight=10)
+    (gate,) = traced(((40, before), (50, status(run=at_step(1, 5), weight=10))))
+    assert gate.name == "gate confirm-promotion"
+    assert "tidegate.answered" not in gate.attributes
+
+
+def test_a_step_without_a_moment_begins_with_the_run():
+    before = status(run=RUN.but(step=1), weight=10)
+    (step,) = traced(((5, before), (25, status(run=at_step(2, 25), weight=50))))
+    assert between(step) == (at(0), at(25))
