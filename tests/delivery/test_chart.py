@@ -94,7 +94,7 @@ def test_the_crds_of_the_chart_are_those_of_the_project():
         return {each.name: each.read_text() for each in folder.glob("*.yaml")}
 
     assert crds(CHART / "crds") == crds(ROOT / "crds")
-    assert len(crds(CHART / "crds")) == 3
+    assert len(crds(CHART / "crds")) == 4
 
 
 def test_the_container_may_do_nothing_but_run(render):
