@@ -98,6 +98,7 @@ KINDS = (
             Column(name="Stop", path=".spec.stop.mode"),
             Column(name="Reason", path=".spec.stop.reason"),
             Column(name="By", path=".spec.stop.by"),
+            Column(name="Zone", path=".spec.timeZone"),
             Column(name="Age", path=".metadata.creationTimestamp", type="date"),
             Column(name="Namespaces", path=".spec.namespaces", wide=True),
         ),

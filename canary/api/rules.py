@@ -520,6 +520,69 @@ EXPRESSION_HAS_VALUES = Rule(
     field=".values",
 )
 
+
+_ON_DAYS, _ONCE = ("from", "to"), ("since", "until")
+
+
+def _window_without_times(window: object) -> Iterator[Fault]:
+    if not isinstance(window, Mapping):
+        return
+    on_days, once = count(window, _ON_DAYS), count(window, _ONCE)
+    if {on_days, once} != {0, 2} or (once and items(part(window, "days"))):
+        yield (), window
+
+
+WINDOW_HAS_TIMES = Rule(
+    cel="(has(self.from) && has(self.to) && !has(self.since) && !has(self.until)) || "
+    "(has(self.since) && has(self.until) && !has(self.from) && !has(self.to) && "
+    "(!has(self.days) || size(self.days) == 0))",
+    remedy="give from and to, with days where it is not every day, or since and until for once",
+    faults=_window_without_times,
+)
+
+
+def _window_ends_first(window: object) -> Iterator[Fault]:
+    since, until = text(window, "since"), text(window, "until")
+    if since and until and until <= since:
+        yield ("until",), until
+
+
+WINDOW_ENDS_LATER = Rule(
+    cel="!has(self.since) || !has(self.until) || self.since < self.until",
+    remedy="write a time that is later than since",
+    faults=_window_ends_first,
+    field=".until",
+    value="self.until",
+)
+
+
+def _windows_without_zone(spec: object) -> Iterator[Fault]:
+    if items(part(spec, "windows")) and not present(spec, "timeZone"):
+        yield ("timeZone",), None
+
+
+WINDOWS_HAVE_A_ZONE = Rule(
+    cel="!has(self.windows) || size(self.windows) == 0 || has(self.timeZone)",
+    remedy="add the IANA time zone of the windows, such as Europe/Berlin",
+    faults=_windows_without_zone,
+    field=".timeZone",
+    required=True,
+)
+
+
+def _spread_without_windows(spec: object) -> Iterator[Fault]:
+    if present(spec, "spread") and not items(part(spec, "windows")):
+        yield ("spread",), part(spec, "spread")
+
+
+SPREAD_HAS_WINDOWS = Rule(
+    cel="!has(self.spread) || (has(self.windows) && size(self.windows) > 0)",
+    remedy="remove it, or add windows: runs that wait for one are spread over this time after it "
+    "opens",
+    faults=_spread_without_windows,
+    field=".spread",
+)
+
 #: Every rule by its CEL text, which is how a schema names it.
 BY_CEL = {
     rule.cel: rule
@@ -554,5 +617,9 @@ BY_CEL = {
         TEMPLATE_HAS_QUERY,
         HAS_ADDRESS,
         EXPRESSION_HAS_VALUES,
+        WINDOW_HAS_TIMES,
+        WINDOW_ENDS_LATER,
+        WINDOWS_HAVE_A_ZONE,
+        SPREAD_HAS_WINDOWS,
     )
 }

@@ -7,7 +7,9 @@ names; one in any other namespace binds those of its own, so that no team can st
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.kinds import Kind, Manifest
@@ -32,6 +34,7 @@ class PolicyRecord:
     namespace: str
     name: str
     spec: DeliveryPolicySpec
+    zone: tzinfo = UTC
     invalid: str = ""
 
     def binds(self, labels: Mapping[str, str]) -> bool:
@@ -48,7 +51,10 @@ class PolicyRecord:
             f"Canary: {self.invalid}"
         )
         return BindingPolicy(
-            name=name, spec=self.spec, unreadable=unreadable if self.invalid else ""
+            name=name,
+            spec=self.spec,
+            zone=self.zone,
+            unreadable=unreadable if self.invalid else "",
         )
 
 
@@ -57,7 +63,8 @@ def policy_record(manifest: Manifest) -> PolicyRecord:
     metadata = manifest["metadata"]
     place = {"namespace": metadata.get("namespace", ""), "name": metadata["name"]}
     try:
-        return PolicyRecord(**place, spec=parse_delivery_policy(manifest).spec)
+        spec, zone = _read(manifest)
+        return PolicyRecord(**place, spec=spec, zone=zone)
     except InvalidSpec as invalid:
         return PolicyRecord(**place, spec=salvage_reach(manifest), invalid=str(invalid))
 
@@ -65,10 +72,22 @@ def policy_record(manifest: Manifest) -> PolicyRecord:
 def policy_problems(manifest: Manifest) -> tuple[Problem, ...]:
     """Name what is wrong with a DeliveryPolicy."""
     try:
-        parse_delivery_policy(manifest)
+        _read(manifest)
     except InvalidSpec as invalid:
         return invalid.problems
     return ()
+
+
+def _read(manifest: Manifest) -> tuple[DeliveryPolicySpec, tzinfo]:
+    """Read a DeliveryPolicy with its time zone, which only the zones that are known here can tell."""
+    spec = parse_delivery_policy(manifest).spec
+    if spec.time_zone is None:
+        return spec, UTC
+    try:
+        return spec, ZoneInfo(spec.time_zone)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        remedy = "write an IANA time zone that exists, such as Europe/Berlin"
+        raise InvalidSpec([Problem("spec.timeZone", spec.time_zone, remedy)]) from error
 
 
 class Policies:

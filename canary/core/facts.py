@@ -6,7 +6,7 @@ Long because it is one vocabulary: whatever a decision may depend on is named he
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -264,6 +264,8 @@ class BindingPolicy:
     name: str
     """Written as namespace/name."""
     spec: DeliveryPolicySpec
+    zone: tzinfo = UTC
+    """The time zone of its windows."""
     unreadable: str = ""
     """Why it cannot be acted on: then what it would withhold is not known."""
 

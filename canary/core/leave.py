@@ -29,6 +29,7 @@ from canary.core.plan import Gate
 from canary.core.references import unjudgeable
 from canary.core.situation import Situation, timed_out
 from canary.core.stop import ask_readable, ask_stop
+from canary.core.windows import ask_windows
 from canary.core.wishes import Granted, Leave, Wish, Withheld
 
 
@@ -48,7 +49,7 @@ class LeaveRule:
     """One reason to withhold leave."""
 
     wishes: frozenset[Wish]
-    judge: Callable[[Situation], Leave]
+    judge: Callable[[Wish, Situation], Leave]
     wait: Callable[[Situation, Withheld], Situation]
     """How the run waits, and what it says."""
     stops: Stop = Stop.STEP
@@ -70,10 +71,15 @@ def leave_of_fleet(wish: Wish, situation: Situation) -> Leave:
 def _ask(wish: Wish, situation: Situation, rules: Iterable[LeaveRule]) -> Leave:
     for rule in rules:
         if wish in rule.wishes:
-            answer = rule.judge(situation)
+            answer = rule.judge(wish, situation)
             if not isinstance(answer, Granted):
                 return answer
     return Granted()
+
+
+def _whatever(judge: Callable[[Situation], Leave]) -> Callable[[Wish, Situation], Leave]:
+    """Judge in the same way whatever is wished."""
+    return lambda _, situation: judge(situation)
 
 
 def withhold(situation: Situation, withheld: Withheld) -> Situation:
@@ -83,7 +89,8 @@ def withhold(situation: Situation, withheld: Withheld) -> Situation:
 
 def stopped(situation: Situation, stops: Stop) -> Withheld | None:
     """Tell what makes more than a step stand still; None where nothing does."""
-    answers = (rule.judge(situation) for rule in RULES.values() if rule.stops is stops)
+    rules = (rule for rule in RULES.values() if rule.stops is stops)
+    answers = (rule.judge(Wish.ADVANCE, situation) for rule in rules)
     return next((answer for answer in answers if isinstance(answer, Withheld)), None)
 
 
@@ -166,13 +173,16 @@ def _wait(situation: Situation, withheld: Withheld) -> Situation:
     return held.look_again(withheld.until)
 
 
-def stand_by(situation: Situation, withheld: Withheld, *, limited: bool = True) -> Situation:
+def stand_by(situation: Situation, withheld: Withheld) -> Situation:
     """Wait for a rule of the fleet. The gates are asked after it, so their clocks begin then.
 
-    It is given up after `holdTimeout` where that is written, and otherwise after a long time; what
-    a person has stopped waits for a person.
+    It is given up after `holdTimeout` where that is written, and otherwise after a long time.
     """
-    held = _wait(situation.end_holds(*GATES).note_hold(withheld.reason), withheld)
+    return _stand_by(thawed(situation).end_holds(*GATES), withheld, limited=True)
+
+
+def _stand_by(situation: Situation, withheld: Withheld, *, limited: bool) -> Situation:
+    held = _wait(situation.note_hold(withheld.reason), withheld)
     limit = situation.spec.analysis.hold_timeout or PATIENCE if limited else None
     waiting = held.await_leave(withheld.reason, withheld.message, limit, opens_at=withheld.opens_at)
     if not waiting.overdue:
@@ -181,9 +191,27 @@ def stand_by(situation: Situation, withheld: Withheld, *, limited: bool = True) 
 
 
 def _stand_still(situation: Situation, withheld: Withheld) -> Situation:
-    """Wait for the end of a stop, which has no deadline; told once."""
-    waiting = stand_by(situation, withheld, limited=False)
+    """Wait for the end of a stop, which has no deadline; told once. No other clock goes on."""
+    waiting = _stand_by(situation, withheld, limited=False)
     return waiting if situation.held_by(why.STOPPED) else _told(waiting, withheld, Severity.INFO)
+
+
+def _freeze(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for a window; no other clock goes on, and it has an end where the calendar has none."""
+    return _stand_by(situation, withheld, limited=withheld.opens_at is None)
+
+
+def thawed(situation: Situation) -> Situation:
+    """End a stop and a frost: what waited before has waited no longer for them."""
+    for hold in situation.current_run.holds:
+        if hold.reason in _STILL:
+            situation = situation.stop_clocks(hold.since).end_holds(hold.reason)
+    return situation
+
+
+def _shut(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait at a gate, which a stop or a window may have kept from being asked."""
+    return shut(thawed(situation), withheld)
 
 
 def _stand_by_unread(situation: Situation, withheld: Withheld) -> Situation:
@@ -208,39 +236,52 @@ def _due(situation: Situation) -> datetime:
 _ALL = frozenset(Wish)
 _STEPS = _ALL - {Wish.JOIN}
 
+_STILL = frozenset({why.STOPPED, why.FROZEN})
+"""What a run waits for while no clock goes on."""
+
 PATIENCE = timedelta(days=7)
 """How long a run waits for a rule of the fleet, where `holdTimeout` is not written."""
 
 RULES: Mapping[str, LeaveRule] = MappingProxyType(
     {
-        why.SUSPENDED: LeaveRule(wishes=_ALL, judge=_suspended, wait=_suspend, stops=Stop.ALL),
-        why.PAUSED: LeaveRule(wishes=_ALL, judge=_paused, wait=_wait, stops=Stop.LOOKS),
-        why.STOPPED: LeaveRule(wishes=_STEPS, judge=ask_stop, wait=_stand_still, of_fleet=True),
-        why.POLICY_UNREADABLE: LeaveRule(
-            wishes=_STEPS, judge=ask_readable, wait=_stand_by_unread, of_fleet=True
+        why.SUSPENDED: LeaveRule(
+            wishes=_ALL, judge=_whatever(_suspended), wait=_suspend, stops=Stop.ALL
         ),
+        why.PAUSED: LeaveRule(wishes=_ALL, judge=_whatever(_paused), wait=_wait, stops=Stop.LOOKS),
+        why.STOPPED: LeaveRule(
+            wishes=_STEPS, judge=_whatever(ask_stop), wait=_stand_still, of_fleet=True
+        ),
+        why.POLICY_UNREADABLE: LeaveRule(
+            wishes=_STEPS, judge=_whatever(ask_readable), wait=_stand_by_unread, of_fleet=True
+        ),
+        why.FROZEN: LeaveRule(wishes=_STEPS, judge=ask_windows, wait=_freeze, of_fleet=True),
         why.DEPENDENCY: LeaveRule(
-            wishes=frozenset({Wish.START}), judge=ask_dependencies, wait=stand_by, of_fleet=True
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(ask_dependencies),
+            wait=stand_by,
+            of_fleet=True,
         ),
         why.ROLLOUT_GATE: LeaveRule(
-            wishes=frozenset({Wish.START}), judge=partial(ask_gate, why.ROLLOUT_GATE), wait=shut
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(partial(ask_gate, why.ROLLOUT_GATE)),
+            wait=_shut,
         ),
         why.TRAFFIC_GATE: LeaveRule(
             wishes=frozenset({Wish.ADVANCE}),
-            judge=partial(ask_gate, why.TRAFFIC_GATE, asked_at=Gate.TRAFFIC),
-            wait=shut,
+            judge=_whatever(partial(ask_gate, why.TRAFFIC_GATE, asked_at=Gate.TRAFFIC)),
+            wait=_shut,
         ),
         why.PROMOTION_GATE: LeaveRule(
             wishes=frozenset({Wish.PROMOTE}),
-            judge=partial(ask_gate, why.PROMOTION_GATE, asked_at=Gate.PROMOTION),
-            wait=shut,
+            judge=_whatever(partial(ask_gate, why.PROMOTION_GATE, asked_at=Gate.PROMOTION)),
+            wait=_shut,
         ),
         why.REFERENCE_BROKEN: LeaveRule(
-            wishes=frozenset({Wish.START}), judge=judgeable, wait=_hold_start
+            wishes=frozenset({Wish.START}), judge=_whatever(judgeable), wait=_hold_start
         ),
         why.GROUP: LeaveRule(
             wishes=frozenset({Wish.JOIN}),
-            judge=ask_group,
+            judge=_whatever(ask_group),
             wait=_stand_by_group,
             of_fleet=True,
         ),

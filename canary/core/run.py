@@ -18,7 +18,7 @@ from canary.core.gates import gate_overdue, time_out
 from canary.core.group import fail_with_group
 from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
-from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, withhold
+from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
 from canary.core.revision import changes, current_revision, no_revision, pin
@@ -75,7 +75,7 @@ def _await_leave(situation: Situation) -> Turn:
         return time_out(situation)
     run = situation.current_run
     if situation.stage is Stage.WITHHELD:
-        return _start(situation.end_holds(*FLEET))
+        return _start(thawed(situation).end_holds(*FLEET))
     if GATES[why.ROLLOUT_GATE] in run.approvals:
         return _start(situation)
     if run.next_analysis_at and situation.now < run.next_analysis_at:

@@ -25,6 +25,7 @@ PAUSED = "Paused"
 SUSPENDED = "Suspended"
 STOPPED = "Stopped"
 POLICY_UNREADABLE = "PolicyUnreadable"
+FROZEN = "Frozen"
 DEPENDENCY = "Dependency"
 GROUP = "Group"
 DRAINING = "Draining"
@@ -76,6 +77,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "traffic or is promoted; the analysis goes on.",
         POLICY_UNREADABLE: "A DeliveryPolicy may bind this Canary and cannot be read: no run starts, "
         "gets more traffic or is promoted until it can.",
+        FROZEN: "A window of a DeliveryPolicy is closed, or not long enough for the run: the run does "
+        "not start, or the weight stays, until it opens.",
         DEPENDENCY: "A Canary in `spec.dependsOn` has not promoted its new revision: the run does "
         "not start.",
         GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
@@ -195,6 +198,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         SUSPENDED: Stage.SUSPENDED,
         STOPPED: Stage.WITHHELD,
         POLICY_UNREADABLE: Stage.WITHHELD,
+        FROZEN: Stage.WITHHELD,
         DEPENDENCY: Stage.WITHHELD,
         GROUP: Stage.WITHHELD,
     }

@@ -19,7 +19,11 @@ _PATIENT = "|".join(
     (
         waits.ANALYSIS_DUE,
         waits.CHECKS_FAILING,
-        *(w for w in waits.MEANINGS if waits.stage_of(w, Phase.PROGRESSING) in _PATIENT_STAGES),
+        *(
+            w
+            for w in waits.MEANINGS
+            if waits.stage_of(w, Phase.PROGRESSING) in _PATIENT_STAGES and w not in waits.WRONG
+        ),
     )
 )
 """What may be waited for as long as it takes: an analysis, a person, a gate, another Canary."""

@@ -1189,6 +1189,14 @@ BAD_RECEIVERS: dict[str, Bad] = {
     ),
 }
 
+_OFFICE: JsonObject = {"name": "office", "kind": "Allow", "from": "08:00", "to": "16:00"}
+_ONCE: JsonObject = {"name": "once", "kind": "Deny", "since": "2026-12-20T00:00"}
+
+
+def _windows(*windows: JsonObject) -> JsonObject:
+    return {"timeZone": "Europe/Berlin", "windows": list(windows)}
+
+
 GOOD_POLICIES: dict[str, JsonObject] = {
     "a policy that stops some Canaries": a_delivery_policy(),
     "a policy that says nothing": a_delivery_policy() | {"spec": {}},
@@ -1203,6 +1211,17 @@ GOOD_POLICIES: dict[str, JsonObject] = {
                 {"key": "old", "operator": "DoesNotExist", "values": []},
             ],
             "stop": {"mode": "RollBack", "reason": "x", "by": "alice"},
+            "timeZone": "America/Argentina/Buenos_Aires",
+            "spread": "10m",
+            "windows": [
+                _OFFICE | {"days": ["Mon", "Thu"], "covers": ["Start", "Advance", "Promote"]},
+                {
+                    "name": "end of 2026",
+                    "kind": "Deny",
+                    "since": "2026-12-20T00:00",
+                    "until": "2027-01-03T00:00",
+                },
+            ],
         },
     ),
 }
@@ -1249,6 +1268,50 @@ BAD_POLICIES: dict[str, Bad] = {
         "selector.matchExpressions[0].values",
         "missing",
         "give values to In and NotIn",
+    ),
+    "a window that begins and does not end": _bad_policy(
+        _windows({"name": "office", "kind": "Allow", "from": "08:00"}),
+        "windows[0]",
+        "an object",
+        "give from and to, with days",
+    ),
+    "a window on days and once": _bad_policy(
+        _windows(_ONCE | {"until": "2027-01-03T00:00", "days": ["Mon"]}),
+        "windows[0]",
+        "an object",
+        "or since and until for once",
+    ),
+    "a window that ends before it begins": _bad_policy(
+        _windows(_ONCE | {"until": "2026-12-19T00:00"}),
+        "windows[0].until",
+        "'2026-12-19T00:00'",
+        "write a time that is later than since",
+    ),
+    "a window on a day that no calendar has": _bad_policy(
+        _windows(_ONCE | {"until": "2027-02-30T00:00"}),
+        "windows[0].until",
+        "'2027-02-30T00:00'",
+        "write a local time of this century",
+        "parse",
+    ),
+    "a window at a time that no clock shows": _bad_policy(
+        _windows(_OFFICE | {"to": "24:00"}),
+        "windows[0].to",
+        "'24:00'",
+        "write a time such as 08:00",
+    ),
+    "a window that covers nothing": _bad_policy(
+        _windows(_OFFICE | {"covers": []}),
+        "windows[0].covers",
+        "a list of 0",
+        "give at least 1 entry",
+        "schema",
+    ),
+    "windows without a time zone": _bad_policy(
+        {"windows": [_OFFICE]}, "timeZone", "missing", "add the IANA time zone of the windows"
+    ),
+    "starts that are spread without windows": _bad_policy(
+        {"spread": "5m"}, "spread", "'5m'", "remove it, or add windows"
     ),
     "values where only the label counts": _bad_policy(
         {"selector/matchExpressions": [{"key": "tier", "operator": "Exists", "values": ["one"]}]},

@@ -18,7 +18,16 @@ from canary.controller.installed import missing_plugins
 from canary.controller.policies import policy_problems
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, Problem
-from tests.api.examples import BAD, GONE, JsonObject, a_canary, a_receiver, a_template, patched
+from tests.api.examples import (
+    BAD,
+    GONE,
+    JsonObject,
+    a_canary,
+    a_delivery_policy,
+    a_receiver,
+    a_template,
+    patched,
+)
 
 TABLE = Path(__file__).parents[1] / "golden" / "refusals.yaml"
 API_SERVER, TIDEGATE = "api server", "tidegate"
@@ -114,6 +123,7 @@ OBJECTS: dict[str, JsonObject] = {
         },
     ),
     "an unknown metric store": patched(a_template(), {"provider/type": "promethus"}),
+    "a time zone that does not exist": patched(a_delivery_policy(), {"timeZone": "Europe/Bonn"}),
     "an unknown receiver": patched(a_receiver(), {"type": "pager"}),
     **{name: a_canary() | {"metadata": metadata} for name, metadata in OF_ANY_KIND.items()},
 }

@@ -50,6 +50,8 @@ OF_SEVERAL_FIELDS = {
     "delegation with gateways": "spec.service",
     "steps beside a match for the whole run": "spec.analysis.steps",
     "a step's metric with the name of one of the run": "spec.analysis.steps",
+    # An entry is named by its key.
+    "a label's value that is none": "spec.selector.matchLabels[tier]",
 }
 
 

@@ -1,6 +1,8 @@
 """DeliveryPolicies: whom they bind, who is woken by them, and what is done where they can't be read."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 
@@ -9,7 +11,12 @@ from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSION
 from canary.api.schema import crds
 from canary.cluster.cache import CacheSet
-from canary.controller.policies import DELIVERY_POLICY, Policies, policy_record
+from canary.controller.policies import (
+    DELIVERY_POLICY,
+    Policies,
+    policy_problems,
+    policy_record,
+)
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from tests.controller.faults import answer, proxied
@@ -17,6 +24,7 @@ from tests.controller.running import CANARY, DEMO, World, until
 from tests.controller.test_relations import BY_HAND, approve, created, until_waiting
 
 LABELLED = {"selector": {"matchLabels": {"a": "b"}}}
+SUMMER = datetime(2026, 7, 1)  # noqa: DTZ001 - as a clock on the wall shows it
 HOME = "default"
 """The controller's own namespace: that of its Lease."""
 INCIDENT = {"reason": "INC-4711", "by": "alice"}
@@ -191,3 +199,41 @@ async def test_a_cluster_without_the_kind_has_no_policies(world: World):
         await created(world, "shop")
         await world.release("shop")
         await world.until_phase("Succeeded", name="shop")
+
+
+def closed_now() -> dict[str, Any]:
+    """Build a window that is closed, and for two days more."""
+    until = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT00:00}"
+    window = {"name": "freeze", "kind": "Deny", "since": "2026-01-01T00:00", "until": until}
+    return {"timeZone": "Pacific/Auckland", "windows": [window]}
+
+
+async def test_a_window_freezes_what_begins_until_it_is_taken_away(world: World):
+    async with world.running_controller():
+        await created(world, "shop")
+        await world.api.create(a_policy(name="office", **closed_now()), DELIVERY_POLICY)
+        await world.release("shop")
+        said = f"frozen in window freeze of DeliveryPolicy {HOME}/office"
+        await until_waiting(world, "shop", "Frozen", said=said)
+        assert (await world.status("shop"))["waitingFor"]["until"]
+        change = {"spec": {"windows": None}}
+        await world.api.merge_patch(DELIVERY_POLICY, HOME, "office", change)
+        await world.until_phase("Succeeded", name="shop")
+
+
+def test_a_time_zone_that_is_not_known_is_a_problem_of_the_policy():
+    for name in ("Europe/Bonn", "Europe"):
+        policy = a_policy(timeZone=name, windows=closed_now()["windows"])
+        (problem,) = policy_problems(policy)
+        assert (problem.field, problem.value) == ("spec.timeZone", name)
+        assert "time zone that exists" in policy_record(policy).binding.unreadable
+    good = policy_record(a_policy(**closed_now()))
+    assert str(good.binding.zone) == "Pacific/Auckland"
+
+
+def test_time_zones_are_known_where_the_system_has_none():
+    reset_tzpath(to=())
+    try:
+        assert ZoneInfo.no_cache("Europe/Berlin").utcoffset(SUMMER) == timedelta(hours=2)
+    finally:
+        reset_tzpath()

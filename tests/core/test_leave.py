@@ -12,7 +12,7 @@ from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Hold, Outcome, Pause, Phase
 from canary.core import leave, waits
-from canary.core.facts import Facts, Revision, Trouble
+from canary.core.facts import BindingPolicy, Facts, Revision, Trouble
 from canary.core.hooks import RULES as HOOKS
 from canary.core.hooks import Role
 from canary.core.leave import RULES, Stop
@@ -67,6 +67,11 @@ class Case:
         return decided(self.spec, self.status, changed, at(60), hooks=shut)
 
 
+def frozen() -> BindingPolicy:
+    day = {"name": "always", "kind": "Deny", "from": "00:00", "to": "00:00"}
+    return a_policy(timeZone="UTC", windows=[day])
+
+
 CASES = {
     waits.SUSPENDED: Case(spec=a_spec(suspend=True), status=in_run()),
     waits.PAUSED: Case(status=in_run(paused=PAUSE)),
@@ -76,6 +81,7 @@ CASES = {
     waits.POLICY_UNREADABLE: Case(
         status=in_run(), facts=up(policies=(a_policy(unreadable="waiting for it"),))
     ),
+    waits.FROZEN: Case(status=waiting(), facts=up(policies=(frozen(),))),
     waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
     waits.GROUP: Case(
         spec=a_spec(group={"name": "shop"}),

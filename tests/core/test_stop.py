@@ -210,4 +210,4 @@ def test_the_clock_of_a_gate_does_not_run_while_stopped():
     again = decided(hooked(), kept.status, up(), at(200), hooks=shut)
     assert again.status.run is not None
     since = {each.reason: each.since for each in again.status.run.holds}
-    assert since[waits.TRAFFIC_GATE] == at(200)
+    assert since[waits.TRAFFIC_GATE] == at(140)

@@ -22,13 +22,14 @@ from hypothesis.stateful import (
 from analysis.model import Verdict
 from canary.api.annotations import VERBS
 from canary.api.canary import CanarySpec
-from canary.api.deliverypolicy import StopMode
+from canary.api.deliverypolicy import Covered, StopMode
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, Phase, Stage, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
+from canary.core.calendar import opens_at
 from canary.core.capacity import part_of, replicas_for
 from canary.core.counts import counts_matter
 from canary.core.decide import decide
@@ -109,6 +110,10 @@ WORKING = frozenset(
 """What a run waits for that ends by itself soon, with the next look, or that a person asked for."""
 
 BROKEN_METRIC, BROKEN_RECEIVER = broken_metric(), broken_receiver()
+
+NIGHT = {"name": "night", "kind": "Deny", "from": "22:00", "to": "06:00", "covers": list(Covered)}
+OFFICE = NIGHT | {"name": "office", "kind": "Allow", "from": "08:00", "to": "16:00"}
+LUNCH = NIGHT | {"name": "lunch", "from": "12:00", "to": "12:30", "covers": ["Promote"]}
 
 SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
 RARELY = st.integers(0, 12).map(lambda number: number == 0)
@@ -373,6 +378,11 @@ class Journey(RuleBasedStateMachine):
         policy = a_policy(stop=stop, unreadable=unreadable)
         self.world.policies = (policy,) if mode else ()
 
+    @rule(windows=st.sampled_from([(), (), (NIGHT,), (OFFICE,), (NIGHT, LUNCH), (OFFICE, LUNCH)]))
+    def windows_close_or_no_longer(self, windows: tuple[Any, ...]) -> None:
+        policy = a_policy(timeZone="UTC", spread="10m", windows=list(windows))
+        self.world.policies = (policy,) if windows else ()
+
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
@@ -522,7 +532,7 @@ class Journey(RuleBasedStateMachine):
         wait, stage = decision.status.waiting_for, decision.status.stage
         if decision.status.phase in RUNNING and wait is not None and wait.reason not in WORKING:
             helped = stage is not None and stage.help_at is not None
-            assert wait.deadline is not None or helped, wait
+            assert wait.deadline is not None or helped or wait.until is not None, wait
 
     def _check_promotion(self, before: Workload | None) -> None:
         """The primary gets a new revision only when that one was analysed."""
@@ -606,7 +616,7 @@ class Journey(RuleBasedStateMachine):
     def _check_withheld(self, decision: Decision) -> None:
         """Who waits for leave of the fleet gets no more traffic for it, and keeps the run."""
         before, after, world = self.status, decision.status, self.world
-        if world.policies and not world.deleting:
+        if _closed(world) and not world.deleting and not self._goes_back(after):
             # Nothing begins, is promoted, or is taken over from a target that serves by itself.
             assert after.phase not in _STOPPED_BEFORE - {before.phase}
             if after.phase in STEPPING:
@@ -620,6 +630,11 @@ class Journey(RuleBasedStateMachine):
             assert after.run.id == before.run.id
             assert after.run.step == before.run.step or before.run.plan != after.run.plan
         self._check_not_risen(decision)
+
+    def _goes_back(self, after: CanaryStatus) -> bool:
+        """Tell whether a run waits for no window; none of them passes a stop."""
+        stopped = any(each.unreadable or each.spec.stop for each in self.world.policies)
+        return not stopped and after.run is not None and after.run.known_good
 
     def _check_not_risen(self, decision: Decision) -> None:
         before, after, world = self.status, decision.status, self.world
@@ -811,6 +826,21 @@ class Journey(RuleBasedStateMachine):
 
 _STOPPED_BEFORE = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
 """The phases that a run comes to with leave alone."""
+
+
+def _closed(world: World) -> bool:
+    """Tell whether a policy lets no run go on now."""
+    return any(
+        each.unreadable
+        or each.spec.stop
+        or opens_at(
+            [window for window in each.spec.windows if len(window.covers) == len(Covered)],
+            each.zone,
+            world.now,
+        )
+        != world.now
+        for each in world.policies
+    )
 
 
 def _step_weight(status: CanaryStatus) -> int:
