@@ -191,6 +191,7 @@ class NotifierCase:
     notifier: str
     path: str = "/services/T000/B000/path-is-secret"
     token: str = ""
+    channel: str = "releases"
     success: Answer
     """How a receiver answers that takes an alert."""
     ref: str = ""
@@ -203,7 +204,7 @@ class NotifierCase:
         settings: dict[str, Any] = {
             "address": f"{url}{self.path}",
             "token": self.token,
-            "channel": "releases",
+            "channel": self.channel,
             "username": "tidegate",
             "timeout": timedelta(seconds=10),
         }

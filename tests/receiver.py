@@ -24,7 +24,7 @@ class Request:
 
     @property
     def document(self) -> Any:
-        return orjson.loads(self.body)
+        return orjson.loads(self.body) if self.body else None
 
 
 @dataclass(frozen=True, kw_only=True)

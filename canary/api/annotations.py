@@ -25,6 +25,8 @@ ACCEPT_RISK = f"{PREFIX}accept-risk"
 TRACKING = (f"{PREFIX}config-tracking", "flagger.app/config-tracking")
 #: On a target: the release that its revision belongs to, the same on all targets of the release.
 RELEASE = f"{PREFIX}release"
+#: On a target: the commit that its revision was built from, in order of preference.
+COMMITS = (f"{PREFIX}commit", "org.opencontainers.image.revision")
 #: On a Secret: the addresses that it may be sent to, separated by commas.
 SEND_TO = f"{PREFIX}send-to"
 

@@ -105,6 +105,8 @@ MESSAGE_BYTES = 1024
 ANSWER_BYTES = 512
 WORD_BYTES = 256
 IMAGES_BYTES = 192
+COMMIT = "[0-9a-f]{7,64}"
+"""The form of a commit's hash."""
 REFERENCE = r"^[A-Za-z0-9_.:/@=+-]{1,512}$"
 """The form of a reference to a message of a chat."""
 _CUT, _ESCAPED = "…", 4
@@ -650,6 +652,12 @@ class CanaryStatus(StatusModel):
         default="",
         description="The target's annotation tidegate.dev/release, as it was on the revision in "
         "lastAppliedSpec.",
+    )
+    commit: str = Field(
+        default="",
+        pattern=f"^({COMMIT})?$",
+        description="The target's annotation tidegate.dev/commit, or else "
+        "org.opencontainers.image.revision, as it was on the revision in lastAppliedSpec.",
     )
     images: ImagesText = Field(
         default="",

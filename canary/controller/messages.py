@@ -33,6 +33,7 @@ def alert_of(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
         step=notice.step,
         revision=notice.revision,
         images=notice.images,
+        commit=_commit(record, notice.revision),
         cluster=cluster_name,
         run=notice.run,
         fields=_fields(record, *fields),
@@ -58,6 +59,7 @@ def progress_of(
         step=status.step,
         revision=message.revision,
         images=message.images,
+        commit=_commit(record, message.revision),
         cluster=cluster_name,
         run=run,
         fields=_fields(
@@ -65,6 +67,12 @@ def progress_of(
         ),
         at=at,
     )
+
+
+def _commit(record: CanaryObject, revision: str) -> str:
+    """Give the commit of a revision; it is known of the one that was applied last."""
+    status = record.status
+    return status.commit if status.last_applied_spec == revision else ""
 
 
 def _target_name(record: CanaryObject) -> str:

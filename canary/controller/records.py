@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from canary.api.annotations import RELEASE, REVISION
+from canary.api.annotations import COMMITS, RELEASE, REVISION
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
 from canary.core.facts import Image, UpdateStrategy
@@ -77,6 +77,7 @@ class WorkloadRecord:
     """Digest of the pod template."""
     images: tuple[Image, ...]
     release: str
+    commit: str
     rollout: str
     """Its newest rollout."""
     references: tuple[ConfigReference, ...]
@@ -203,6 +204,7 @@ class WorkloadReader:
             template=outline.template,
             images=outline.images,
             release=intern(str(annotations.get(RELEASE, ""))),
+            commit=next((str(annotations[each]) for each in COMMITS if each in annotations), ""),
             rollout=self._target.rollout(manifest),
             references=outline.references,
             changed_by=outline.changed_by,

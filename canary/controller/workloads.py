@@ -30,6 +30,7 @@ def as_fact(
         template=found.template,
         images=found.images,
         release=found.release,
+        commit=found.commit,
         written=written,
         changed_by=found.changed_by,
         strategy=found.strategy,

@@ -112,6 +112,8 @@ class Workload:
     """The images of the pod template, in its order."""
     release: str = ""
     """The release that it says it belongs to."""
+    commit: str = ""
+    """The commit that it says it was built from."""
     written: str = ""
     """The same, as the API server answered our own last write; empty where that is not known."""
     changed_by: str = ""

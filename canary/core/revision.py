@@ -1,10 +1,11 @@
 """Which revision the target is at, and which one everything speaks of."""
 
+import re
 from dataclasses import replace
 
-from canary.api.status import IMAGES_BYTES, WORD_BYTES, CanaryStatus, clip
+from canary.api.status import COMMIT, IMAGES_BYTES, WORD_BYTES, CanaryStatus, clip
 from canary.core import waits as why
-from canary.core.facts import Facts, Revision
+from canary.core.facts import Facts, Revision, Workload
 from canary.core.images import difference, listed, recorded
 from canary.core.phases import IDLE
 from canary.core.situation import Situation
@@ -32,6 +33,7 @@ def pin(situation: Situation, revision: Revision) -> Situation:
         last_applied_spec=revision.id,
         applied_images=recorded(revision.images),
         release=clip(target.release, WORD_BYTES) if target else "",
+        commit=_commit(target) if target else "",
         tracked_configs=dict(revision.configs),
         target_version=target.version if target else "",
         target_parked=False,
@@ -56,12 +58,17 @@ def note_place(situation: Situation) -> Situation:
 
 
 def note_release(situation: Situation) -> Situation:
-    """Record the release of what was applied, which may be named without another revision."""
+    """Record release and commit of what was applied, which may change without the revision."""
     status, target = situation.status, situation.facts.target
     revision = current_revision(status, situation.facts)
     if target is None or revision is None or revision.id != status.last_applied_spec:
         return situation
-    return situation.but(release=clip(target.release, WORD_BYTES))
+    return situation.but(release=clip(target.release, WORD_BYTES), commit=_commit(target))
+
+
+def _commit(target: Workload) -> str:
+    """Give the commit of a target where it is the hash of one, as it becomes part of an address."""
+    return target.commit if re.fullmatch(COMMIT, target.commit) else ""
 
 
 def note_images(situation: Situation) -> Situation:

@@ -55,6 +55,8 @@ class Alert:
     revision: str
     images: str
     """The images of the revision, or what it changes in them, for people: `app:6.1 → app:6.2`."""
+    commit: str = ""
+    """The hash of the commit that the revision was built from; empty where it is not known."""
     cluster: str
     """Empty where the cluster has no name."""
     title: str = ""
@@ -149,6 +151,8 @@ NOTIFIERS: PluginTable[Notifier] = PluginTable(
         "alertmanager": "canary.notifiers.alertmanager:AlertmanagerNotifier",
         "cloudevents": "canary.notifiers.cloudevents:CloudEventsNotifier",
         "discord": "canary.notifiers.discord:DiscordNotifier",
+        "github": "canary.notifiers.github:GitHubNotifier",
+        "gitlab": "canary.notifiers.gitlab:GitLabNotifier",
         "gchat": "canary.notifiers.gchat:GoogleChatNotifier",
         "mattermost": "canary.notifiers.mattermost:MattermostNotifier",
         "msteams": "canary.notifiers.msteams:TeamsNotifier",

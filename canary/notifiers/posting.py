@@ -27,7 +27,7 @@ class Posting:
 
     address: str
     document: Any
-    """What is sent, as JSON."""
+    """What is sent, as JSON; None for nothing."""
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
 
@@ -61,6 +61,10 @@ class PostingNotifier(NotifierDefaults, ABC):
     def patience(self, reply: Reply) -> float | None:
         """Give the seconds that the receiver asked to wait for, where it did."""
         return reply.retry_after
+
+    def transient(self, reply: Reply) -> bool:
+        """Tell whether the receiver may take later what it has refused."""
+        return reply.transient
 
     def gone(self, reply: Reply) -> bool:
         """Tell whether a refusal says that the message that was named is not there."""
@@ -96,7 +100,7 @@ class PostingNotifier(NotifierDefaults, ABC):
                 reply = await post(
                     client,
                     posting.address,
-                    content=orjson.dumps(posting.document),
+                    content=b"" if posting.document is None else orjson.dumps(posting.document),
                     headers={
                         "Content-Type": "application/json",
                         "Idempotency-Key": alert.id,
@@ -119,7 +123,7 @@ class PostingNotifier(NotifierDefaults, ABC):
             raise self.undelivered(refusal)
         raise NotDelivered(
             f"{self.name}: {refusal}",
-            retryable=reply.transient,
+            retryable=self.transient(reply),
             retry_after=self.patience(reply),
         )
 

@@ -229,3 +229,22 @@ def entry(manager: str, time: str, **fields: str) -> dict[str, str]:
 )
 def test_who_has_written_an_object_last_is_known_beside_its_status(entries, who):
     assert pack({"metadata": {"name": "a", "managedFields": entries}}).changed_by == who
+
+
+@pytest.mark.parametrize(
+    ("annotations", "commit"),
+    [
+        ({}, ""),
+        ({"org.opencontainers.image.revision": "abc1234"}, "abc1234"),
+        (
+            {"org.opencontainers.image.revision": "abc1234", "tidegate.dev/commit": "def5678"},
+            "def5678",
+        ),
+    ],
+)
+def test_a_workload_names_the_commit_that_its_annotations_name(
+    annotations: dict[str, str], commit: str
+) -> None:
+    app = deployment("1", namespace="demo")
+    app["metadata"]["annotations"] = annotations
+    assert WorkloadReader(DEPLOYMENTS).read(app).commit == commit

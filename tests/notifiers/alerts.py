@@ -29,6 +29,8 @@ def an_alert(**changes: Any) -> Alert:
         "step": 3,
         "revision": "5d8c9f",
         "images": "podinfo:6.1 → podinfo:6.2",
+        "commit": "9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "run": 7,
         "cluster": "blue",
         "fields": (
             ("Target", "Deployment/podinfo.test"),

@@ -161,7 +161,7 @@ def test_a_topic_of_a_telegram_chat_is_named_behind_a_colon() -> None:
     assert (posting.document["chat_id"], posting.document["message_thread_id"]) == ("-100", "42")
 
 
-def test_google_chat_takes_a_repeat_for_the_same_message_and_a_revision_for_one_thread() -> None:
+def test_google_chat_takes_a_repeat_for_the_same_message_and_a_run_for_one_thread() -> None:
     first, again, other = (
         posted("gchat", id=id_, reason=reason)[0]
         for id_, reason in (("1", "RunStarted"), ("1", "RunStarted"), ("2", "Promoted"))
@@ -169,7 +169,7 @@ def test_google_chat_takes_a_repeat_for_the_same_message_and_a_revision_for_one_
     assert first.address == again.address != other.address
     for posting in (first, other):
         assert isinstance(posting.document, dict)
-        assert posting.document["thread"] == {"threadKey": "test/podinfo/5d8c9f"}
+        assert posting.document["thread"] == {"threadKey": "test/podinfo/7-5d8c9f"}
 
 
 FAILED = {"reason": "RolledBack", "severity": Severity.ERROR}
