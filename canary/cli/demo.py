@@ -29,13 +29,22 @@ from tidegate_embedded.process import ProgramFailed
     help="What the gate asks: a Prometheus on the PATH, or the proxy itself.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running, for kubectl.")
-def demo(router: str, metrics: str, *, keep: bool) -> None:
+@click.option(
+    "--dashboard", is_flag=True, help="Print an address at which a browser shows it as well."
+)
+def demo(router: str, metrics: str, *, keep: bool, dashboard: bool) -> None:
     """Watch a good release promoted and a bad one rolled back, with real requests."""
     if metrics == "auto":
         metrics = "prometheus" if shutil.which("prometheus") else "scrape"
     try:
         endings, stats = asyncio.run(
-            tell(router=router, metrics=metrics, keep=keep, program=_program())
+            tell(
+                router=router,
+                metrics=metrics,
+                keep=keep,
+                program=_program(),
+                dashboard=dashboard,
+            )
         )
     except KeyboardInterrupt:
         return

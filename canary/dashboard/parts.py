@@ -87,7 +87,9 @@ def gates_context(
                 "cause": cause(view),
                 "since": moment(wait.since, now) if wait else "",
                 "until": moment(wait.deadline, now) if wait and wait.deadline else "",
-                "left": span(wait.deadline - now) if wait and wait.deadline else "",
+                "left": span(wait.deadline - now)
+                if wait and wait.deadline and wait.deadline > now
+                else "",
             }
         )
     return {"gates": gates, "problems": site.fleet.problems}

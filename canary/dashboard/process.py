@@ -11,7 +11,7 @@ from canary.dashboard.doors import LaptopDoor
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.pages import PageRenderer
 from canary.dashboard.server import application, serving
-from canary.dashboard.sessions import OneTimeKey, Sessions
+from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
 from canary.dashboard.site import Site
 from canary.dashboard.viewers import Viewer
 
@@ -27,7 +27,7 @@ class Laptop:
     fleet: Fleet
 
     def invitation(self) -> str:
-        """Give an address that lets one browser in, once, within a minute."""
+        """Give an address that lets one browser in, once; the one before no longer does."""
         return f"{self.address}/?key={self.key.make()}"
 
 
@@ -39,13 +39,16 @@ async def on_laptop(
     namespaces: Sequence[str] = (),
     port: int = 0,
     read_only: bool = False,
+    key_seconds: float = KEY_SECONDS,
 ) -> AsyncIterator[Laptop]:
     """Serve on loopback, with the rights of the cluster's own credentials.
+
+    An address that is printed lets one browser in, within `key_seconds`.
 
     Raises:
         CanaryError: the port can't be listened on.
     """
-    sessions, key = Sessions(monotonic), OneTimeKey(monotonic)
+    sessions, key = Sessions(monotonic), OneTimeKey(monotonic, seconds=key_seconds)
     door = LaptopDoor(sessions, Viewer(cluster=cluster, user=user), key)
     async with Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet:
         site = Site(

@@ -75,17 +75,18 @@ class Sessions:
 
 
 class OneTimeKey:
-    """A key in the address that is printed: it opens one session, within a minute."""
+    """A key in the address that is printed: it opens one session, within a time."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, seconds: float = KEY_SECONDS) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._key = b""
         self._ends = float("-inf")
 
     def make(self) -> str:
         """Make a key; the one before no longer opens anything."""
         key = secrets.token_urlsafe(_BYTES)
-        self._key, self._ends = key.encode(), self._clock() + KEY_SECONDS
+        self._key, self._ends = key.encode(), self._clock() + self._seconds
         return key
 
     def opens(self, key: str) -> bool:

@@ -5,6 +5,7 @@ What is seen on the way is drawn by `picture.py`; the world in which it happens 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from canary.cli.who import user_of
 from canary.controller.logs import printable
+from canary.dashboard.process import on_laptop
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.live import LiveView
 from canary.demo.manifests import APP, NAMESPACE
@@ -45,17 +48,22 @@ class Ending:
 
 
 async def tell(
-    *, router: str, metrics: str, keep: bool, program: str
+    *, router: str, metrics: str, keep: bool, program: str, dashboard: bool = False
 ) -> tuple[tuple[Ending, ...], LoadStats]:
-    """Tell the story, and how its releases ended."""
+    """Tell the story, and how its releases ended; with the dashboard it can be watched there, too."""
     console = Console()
     console.print(
         f"[bold]tidegate demo[/]  router {router}, metrics by {metrics}; "
         "everything runs on this machine, on loopback addresses"
     )
     started = monotonic()
-    async with EmbeddedWorld(router=router, metrics=metrics) as world:
+    async with EmbeddedWorld(router=router, metrics=metrics) as world, AsyncExitStack() as beside:
         console.print(f"API server {world.server.url}  Envoy {world.mesh.url}")
+        if dashboard:
+            laptop = await beside.enter_async_context(
+                on_laptop(world.api, user=await user_of(world.api), key_seconds=LIMIT_SECONDS)
+            )
+            console.print(f"dashboard {laptop.invitation()}", highlight=False, soft_wrap=True)
         await world.create_app("6.0.0")
         await world.start_controller()
         await world.create_canary()

@@ -3,7 +3,10 @@
 import asyncio
 import sys
 
+import aiohttp
 import pytest
+
+from tests.controller.running import until
 
 pytestmark = pytest.mark.story
 
@@ -42,3 +45,44 @@ async def test_an_unknown_router_is_refused_with_the_known_ones() -> None:
     assert code == 2
     assert "istio" in output
     assert "gatewayapi" in output
+
+
+async def test_it_can_be_watched_in_the_dashboard_to_the_end_of_a_run() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "canary", "demo", "--metrics", "scrape", "--dashboard"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    printed: list[str] = []
+    while not (printed and printed[-1].startswith("dashboard ")):
+        line = await process.stdout.readline()
+        assert line, printed
+        printed.append(line.decode())
+    address = printed[-1].removeprefix("dashboard ").strip()
+    output = asyncio.create_task(process.stdout.read())
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        await watched(browser, address)
+    await process.wait()
+    assert process.returncode == 0, (await output).decode()
+
+
+async def watched(browser: aiohttp.ClientSession, address: str) -> None:
+    """Open the page of the demonstration's Canary, and watch it until a run has been promoted."""
+    assert (await browser.get(address)).status == 200
+    page = address.partition("/?")[0]
+
+    async def there() -> bool:
+        async with browser.get(f"{page}/c/demo/podinfo") as answer:
+            return answer.status == 200
+
+    await until(there)
+    drawn = {"step-now", "line line-1"}
+    seen: set[str] = set()
+    limit = aiohttp.ClientTimeout(total=None)
+    async with browser.get(f"{page}/live/c/demo/podinfo", timeout=limit) as live:
+        async for line in live.content:
+            seen |= {each for each in drawn if each in line.decode()}
+            if b">Promoted<" in line:
+                break
+    assert seen == drawn
