@@ -1,7 +1,10 @@
 """`tidegate dashboard`: the Canaries in a browser, on this machine, with one's own rights."""
 
 import asyncio
+import re
+import signal
 import sys
+import threading
 import webbrowser
 from contextlib import suppress
 
@@ -13,14 +16,16 @@ from canary.cli.screen import Screen
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
 from canary.dashboard.fleet import Fleet
-from canary.dashboard.process import Laptop, on_laptop
+from canary.dashboard.process import Laptop, for_many, on_laptop
 
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 30.0
 _EXAMPLES = """\b
 Examples:
   tidegate dashboard
   tidegate dashboard -n shop --port 8099 --no-open
+  tidegate dashboard --auth token --listen :8080
 """
 
 
@@ -45,11 +50,30 @@ Examples:
     default=None,
     help="Whether to open a browser; on a terminal it is opened when left out.",
 )
+@click.option(
+    "--auth",
+    "way",
+    type=click.Choice(["kubeconfig", "token"]),
+    default="kubeconfig",
+    show_default=True,
+    help="Who looks: you on this machine, or people who log in with tokens of their own.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    help="Where people with tokens reach it; no host is every address of the machine.",
+)
+@click.option(
+    "--root-path", default="", help="The path below which people with tokens reach it: /tidegate."
+)
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @reaching_a_cluster
 def dashboard(
     namespaces: tuple[str, ...],
     port: int,
+    way: str,
+    listen: str | None,
+    root_path: str,
     kubeconfig: str | None,
     context: str | None,
     *,
@@ -58,11 +82,18 @@ def dashboard(
 ) -> None:
     """Watch Canaries in a browser, and act on them.
 
-    It listens on this machine alone, and reads and acts with your own rights. The address that it prints
-    lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
-    """
+    It listens on this machine alone, and reads and acts with your own rights. The address that it
+    prints lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
 
-    async def work(cluster: Cluster) -> None:
+    With --auth token it serves many: each logs in with a token, and sees and does what that token
+    may. It follows the Canaries with its own credentials, and does nothing else with them.
+    """
+    if (way == "token") != (listen is not None):
+        raise click.UsageError("write --auth token and --listen HOST:PORT together")
+    if root_path and (way != "token" or not _PATH.fullmatch(root_path)):
+        raise click.UsageError("write --root-path as /path, with --auth token")
+
+    async def alone(cluster: Cluster) -> None:
         user = await user_of(cluster)
         async with on_laptop(
             cluster, user=user, namespaces=namespaces, port=port, read_only=read_only
@@ -70,6 +101,22 @@ def dashboard(
             await _listed(laptop.fleet)
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
 
+    async def together(cluster: Cluster) -> None:
+        host, _, number = (listen or "").rpartition(":")
+        if not number.isdecimal():
+            raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
+        async with for_many(
+            cluster,
+            host=host.strip("[]"),
+            port=int(number),
+            namespaces=namespaces,
+            root_path=root_path,
+            read_only=read_only,
+        ) as address:
+            Screen().line(address)
+            await _until_told_to_end()
+
+    work = together if way == "token" else alone
     with suppress(KeyboardInterrupt):
         connected(kubeconfig, context, work)
 
@@ -109,3 +156,11 @@ def _entered(again: asyncio.Event) -> None:
         again.set()
     else:
         asyncio.get_running_loop().remove_reader(sys.stdin)
+
+
+async def _until_told_to_end() -> None:
+    """Wait for SIGTERM, with which a pod is ended in order."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()

@@ -66,6 +66,12 @@ class Cluster:
         """
         return Cluster(self._connection.unguarded())
 
+    @asynccontextmanager
+    async def for_others(self) -> AsyncIterator[Callable[[str], "Cluster"]]:
+        """Give connections to the same server that carry the tokens of others, and nothing of ours."""
+        async with self._connection.bare() as bare:
+            yield lambda token: Cluster(bare.on_behalf(token))
+
     def guard(self, may_write: Callable[[], bool]) -> None:
         """Have a question asked before every write, which is made only if the answer is yes."""
         self._connection.may_write = may_write

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from canary.api.kinds import Manifest
 from canary.cluster import responses
-from canary.cluster.credentials import ClusterCredentials, load_credentials
+from canary.cluster.credentials import ClusterCredentials, for_bearer, load_credentials
 from canary.cluster.limits import Limits, RateLimit
 from canary.errors import ClusterError, Unreachable
 
@@ -106,6 +106,25 @@ class Connection:
     def unguarded(self) -> "Connection":
         """Give the same connection with a right to write, and a rate limit, of its own."""
         return Connection(self._session, self.credentials, self._options)
+
+    @asynccontextmanager
+    async def bare(self) -> AsyncIterator["Connection"]:
+        """Connect to the same server without our own certificate, for the tokens of others."""
+        bare = for_bearer(self.credentials, "")
+        connector = aiohttp.TCPConnector(limit=0, ssl=bare.ssl_context() if bare.secure else False)
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
+            yield Connection(session, bare, self._options)
+
+    def on_behalf(self, token: str) -> "Connection":
+        """Give a bare connection that carries a token, and has a rate limit of its own.
+
+        Raises:
+            ValueError: there is no token; without one the server would answer a stranger.
+        """
+        if not token:
+            raise ValueError("a request for another person needs a token")
+        return Connection(self._session, for_bearer(self.credentials, token), self._options)
 
     async def request(
         self,

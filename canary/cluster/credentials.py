@@ -9,6 +9,7 @@ import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import get_ident
@@ -135,6 +136,37 @@ class ClusterCredentials:
             # An exec plugin or a token file may have a new token well before the old one's end.
             self.configuration = self.load()
         return str(self.configuration.get_api_key_with_prefix(*_TOKEN) or "").strip()
+
+
+@dataclass(slots=True)
+class BearerCredentials(ClusterCredentials):
+    """How the same server is reached with another's token, and with nothing of our own."""
+
+    bearer: str = field(default="", repr=False)
+
+    async def authorization(self) -> str:
+        """Give the Authorization header of the token; it is never without one."""
+        return f"Bearer {self.bearer}"
+
+    def expire(self) -> None:
+        """Do nothing: whose token was refused must bring a new one."""
+
+
+def for_bearer(credentials: ClusterCredentials, token: str) -> BearerCredentials:
+    """Reach the server of these credentials with a token: without their certificate and token.
+
+    A client certificate would speak for us, whatever token comes with it.
+    """
+    bare = copy(credentials.configuration)
+    bare.cert_file = bare.key_file = None
+    bare.api_key, bare.refresh_api_key_hook = {}, None
+    return BearerCredentials(
+        load=lambda: bare,
+        configuration=bare,
+        namespace=credentials.namespace,
+        context=credentials.context,
+        bearer=token,
+    )
 
 
 def load_credentials(kubeconfig: str | None, context: str | None) -> ClusterCredentials:

@@ -20,7 +20,7 @@ from canary.dashboard.charts import metric_chart, share_chart
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.query import Query, search
 from canary.dashboard.recent import Track
-from canary.dashboard.rights import Allowed
+from canary.dashboard.rights import Allowed, Place
 from canary.dashboard.site import Site
 from canary.errors import InvalidSpec
 from canary.views.canary import CanaryView, CheckView
@@ -46,7 +46,7 @@ _OUTCOMES = 5
 """So many past runs are in a row of the fleet."""
 
 
-def fleet_context(site: Site, query: Query, seen: Collection[str] | None) -> dict[str, Any]:
+def fleet_context(site: Site, query: Query, seen: Collection[Place] | None) -> dict[str, Any]:
     """Give what the list of Canaries shows."""
     now, found = site.clock(), search(site.fleet, query, seen)
     return {
@@ -60,12 +60,12 @@ def fleet_context(site: Site, query: Query, seen: Collection[str] | None) -> dic
     }
 
 
-def gates_held(site: Site, seen: Collection[str] | None) -> list[KeptCanary]:
+def gates_held(site: Site, seen: Collection[Place] | None) -> list[KeptCanary]:
     """Find what waits for a person at a gate, the earliest deadline first."""
     held = [
         each
         for each in site.fleet
-        if each.standing is CanaryStanding.GATE and (seen is None or each.key.namespace in seen)
+        if each.standing is CanaryStanding.GATE and (seen is None or each.key[:2] in seen)
     ]
     return sorted(held, key=attrgetter("deadline", "key"))[:_MOST_GATES]
 

@@ -13,6 +13,7 @@ from canary.dashboard.pages import PageRenderer
 from canary.dashboard.server import application, serving
 from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
 from canary.dashboard.site import Site
+from canary.dashboard.token_door import TokenDoor
 from canary.dashboard.viewers import Viewer
 
 LOOPBACK = "127.0.0.1"
@@ -62,6 +63,43 @@ async def on_laptop(
         async with serving(application(site, door), host=LOOPBACK, port=port) as (host, found):
             door.listens_at(host, found)
             yield Laptop(address=f"http://{host}:{found}", key=key, fleet=fleet)
+
+
+@asynccontextmanager
+async def for_many(
+    cluster: Cluster,
+    *,
+    host: str,
+    port: int,
+    namespaces: Sequence[str] = (),
+    root_path: str = "",
+    read_only: bool = False,
+) -> AsyncIterator[str]:
+    """Serve people who bring tokens of their own; give the address.
+
+    The Canaries are followed with the cluster's credentials; everything else is asked with the
+    token of the person who looks.
+
+    Raises:
+        CanaryError: the address can't be listened on.
+    """
+    sessions = Sessions(monotonic)
+    async with (
+        cluster.for_others() as as_bearer,
+        Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet,
+    ):
+        site = Site(
+            fleet=fleet,
+            sessions=sessions,
+            renderer=PageRenderer(root_path),
+            clock=_now,
+            cluster_name=cluster.credentials.context,
+            root_path=root_path,
+            read_only=read_only,
+        )
+        door = TokenDoor(sessions, as_bearer)
+        async with serving(application(site, door), host=host, port=port) as (at, found):
+            yield f"http://{at}:{found}{root_path}"
 
 
 def _now() -> datetime:

@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from canary.dashboard.kept import KeptCanary
+from canary.dashboard.rights import Place
 from canary.views.standing import CanaryStanding
 
 ROWS = 100
@@ -70,9 +71,9 @@ class Found:
     namespaces: tuple[str, ...]
 
 
-def search(fleet: Iterable[KeptCanary], query: Query, seen: Collection[str] | None) -> Found:
-    """Find what a query asks for among the namespaces that the viewer sees; None for all."""
-    visible = [each for each in fleet if seen is None or each.key.namespace in seen]
+def search(fleet: Iterable[KeptCanary], query: Query, seen: Collection[Place] | None) -> Found:
+    """Find what a query asks for in the places that the viewer sees; None for all."""
+    visible = [each for each in fleet if seen is None or each.key[:2] in seen]
     counts = dict.fromkeys(CanaryStanding, 0)
     for each in visible:
         counts[each.standing] += 1

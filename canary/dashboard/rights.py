@@ -4,7 +4,7 @@ Nothing is refused here: a button is disabled, and the API server decides about 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -17,6 +17,8 @@ from canary.errors import ClusterError
 KEPT_SECONDS = 30.0
 PATCH = "patch"
 _ANY = "*"
+_ALL = ""
+"""All namespaces."""
 _GROUP = "authorization.k8s.io"
 RULES = Kind(
     group=_GROUP,
@@ -32,6 +34,10 @@ ACCESS = Kind(
     plural="selfsubjectaccessreviews",
     namespaced=False,
 )
+
+
+Place = tuple[str, str]
+"""The Canaries of a group in a namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,8 @@ class Rights:
     def __init__(self, cluster: Cluster, *, clock: Callable[[], float] = monotonic) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._kept: dict[tuple[str, str], tuple[float, Allowed]] = {}
+        self._kept: dict[Place, tuple[float, Allowed]] = {}
+        self._seen: dict[Place, tuple[float, bool]] = {}
 
     async def to_canaries(self, group: str, namespace: str) -> Allowed:
         """Tell what the person may do to the Canaries of a group in a namespace."""
@@ -84,6 +91,26 @@ class Rights:
         if now - asked_at >= KEPT_SECONDS:
             allowed = await self._ask(group, namespace)
             self._kept[place] = now, allowed
+        return allowed
+
+    async def seen(self, places: Collection[Place]) -> Collection[Place]:
+        """Tell in which of these places the person may list Canaries.
+
+        Raises:
+            ClusterError: the API server does not say so.
+        """
+        everywhere = {group for group, _ in places if await self._may_list(group, _ALL)}
+        return {place for place in places if place[0] in everywhere or await self._may_list(*place)}
+
+    async def _may_list(self, group: str, namespace: str) -> bool:
+        now, place = self._clock(), (group, namespace)
+        asked_at, allowed = self._seen.get(place, (float("-inf"), False))
+        if now - asked_at >= KEPT_SECONDS:
+            attributes = {"group": group, "resource": "canaries", "verb": "list"}
+            within = {"namespace": namespace} if namespace != _ALL else {}
+            answer = await self._review(ACCESS, {"resourceAttributes": attributes | within})
+            allowed = answer.get("allowed") is True
+            self._seen[place] = now, allowed
         return allowed
 
     async def _ask(self, group: str, namespace: str) -> Allowed:

@@ -23,8 +23,10 @@ from canary.dashboard.parts import (
     gates_held,
 )
 from canary.dashboard.query import Query, search
+from canary.dashboard.rights import Place
 from canary.dashboard.site import SESSION, SITE
 from canary.dashboard.streams import stream
+from canary.errors import Forbidden
 from canary.views.canary import API_VERSION
 
 _THEMES = frozenset({"light", "dark"})
@@ -48,7 +50,11 @@ def readable() -> list[web.RouteDef]:
 
 def open_to_all() -> list[web.RouteDef]:
     """Give what needs no login: it says nothing of any Canary."""
-    return [web.get("/healthz", healthz), web.get("/static/{file}", static)]
+    return [
+        web.get("/healthz", healthz),
+        web.get("/readyz", readyz),
+        web.get("/static/{file}", static),
+    ]
 
 
 # -------------------------------------------------------------------------------------- pages
@@ -65,7 +71,7 @@ def page(request: web.Request, template: str, *, live: str = "", **context: Any)
         live=f"{site.root_path}{live}" if live else "",
         user=session.viewer.user if session else "",
         form_token=session.form_token if session else "",
-        logout=False,
+        logout=session is not None and not session.viewer.everything,
         cluster=site.cluster_name if session else "",
         zone=site.clock().tzname() or "UTC",
         **({"here": ""} | context),
@@ -143,7 +149,7 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
         nonlocal happened
         kept = site.fleet.find(key.namespace, key.name, key.group)
         seen = await _seen(request)
-        if kept is None or (seen is not None and key.namespace not in seen):
+        if kept is None or (seen is not None and key[:2] not in seen):
             return None
         if fresh:
             happened = await events_context(viewer, key, site.clock())
@@ -190,8 +196,13 @@ async def canary_api(request: web.Request) -> web.Response:
 # ---------------------------------------------------------------------------------- for anyone
 
 
-async def healthz(request: web.Request) -> web.Response:
-    """Tell whether the process serves what it has listed."""
+async def healthz(_request: web.Request) -> web.Response:
+    """Tell that the process answers."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Tell whether all Canaries are listed."""
     fleet = request.app[SITE].fleet
     if fleet.synced:
         return web.Response(text="ok\n")
@@ -226,11 +237,25 @@ async def found(request: web.Request) -> KeptCanary:
     namespace, name = request.match_info["namespace"], request.match_info["name"]
     kept = request.app[SITE].fleet.find(namespace, name, request.query.get("group", ""))
     seen = await _seen(request)
-    if kept is None or (seen is not None and namespace not in seen):
+    if kept is None or (seen is not None and kept.key[:2] not in seen):
         raise web.HTTPNotFound(text=f"There is no Canary {namespace}/{name}.")
     return kept
 
 
-async def _seen(_request: web.Request) -> Collection[str] | None:
-    """Name the namespaces that the person may see; None where that is all that is followed."""
-    return None
+async def _seen(request: web.Request) -> Collection[Place] | None:
+    """Name the places that the person may see; None where that is all that is followed.
+
+    Raises:
+        HTTPUnauthorized: their token is no longer accepted; the session ends with it.
+    """
+    session = request[SESSION]
+    if session.viewer.everything:
+        return None
+    places = {each.key[:2] for each in request.app[SITE].fleet}
+    try:
+        return await session.viewer.rights.seen(places)
+    except Forbidden as error:
+        session.end()
+        raise web.HTTPUnauthorized(
+            text="The API server no longer accepts your token: log in again."
+        ) from error

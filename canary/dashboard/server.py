@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _LAST_REQUESTS_SECONDS = 1.0
 """How long answers that are under way may take when the server stops; streams have no end."""
-_LONGEST_FORM = 16 * 1024
+_LONGEST_FORM = 32 * 1024
 _STATUSES: Mapping[type[ClusterError], int] = {
     Forbidden: 403,
     NotFound: 404,

@@ -32,6 +32,10 @@ class Session:
         """When it ends by itself, on the clock of the sessions."""
         return min(self.used + IDLE_SECONDS, self.opened + LONGEST_SECONDS)
 
+    def end(self) -> None:
+        """End it now, and its streams with it."""
+        self.opened = float("-inf")
+
     def owns(self, token: str) -> bool:
         """Tell whether a form comes from a page of this session."""
         return compare_digest(token.encode(), self.form_token.encode())
@@ -71,7 +75,7 @@ class Sessions:
         """End a session."""
         session = self._sessions.pop(_digest(name), None)
         if session is not None:
-            session.opened = float("-inf")
+            session.end()
 
 
 class OneTimeKey:

@@ -8,6 +8,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from canary.controller.canaries import CanaryKey
 from canary.dashboard.site import SESSION, SITE
+from canary.errors import ClusterError
 
 MOST_STREAMS = 200
 MOST_OF_A_SESSION = 10
@@ -44,8 +45,8 @@ async def stream(request: web.Request, key: CanaryKey | None, render: Render) ->
         await response.prepare(request)
         async with asyncio.timeout(LONGEST_SECONDS):
             await _send(request, response, key, render)
-    except (ClientConnectionResetError, TimeoutError):
-        pass  # The page was left, or opens its stream again by itself.
+    except (ClientConnectionResetError, TimeoutError, web.HTTPException, ClusterError):
+        pass  # The page was left, or opens its stream again, and is then told why it may not.
     finally:
         session.streams -= 1
     return response

@@ -14,6 +14,8 @@ class Viewer:
     """Every request that a page makes for them goes this way, with their rights."""
     user: str
     """What the API server calls them."""
+    everything: bool = True
+    """Whether they see all that is followed, because it is followed with their own rights."""
     rights: Rights = field(init=False)
     """What they may do, as the API server says."""
 
