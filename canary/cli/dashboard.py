@@ -15,6 +15,7 @@ from canary.cli.ending import Failed
 from canary.cli.screen import Screen
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
+from canary.controller.logs import JSON, configure
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.process import Laptop, for_many, on_laptop
 
@@ -90,6 +91,9 @@ def dashboard(
     """
     if (way == "token") != (listen is not None):
         raise click.UsageError("write --auth token and --listen HOST:PORT together")
+    host, _, number = (listen or ":0").rpartition(":")
+    if not (number.isascii() and number.isdecimal()):
+        raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
     if root_path and (way != "token" or not _PATH.fullmatch(root_path)):
         raise click.UsageError("write --root-path as /path, with --auth token")
 
@@ -102,9 +106,7 @@ def dashboard(
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
 
     async def together(cluster: Cluster) -> None:
-        host, _, number = (listen or "").rpartition(":")
-        if not number.isdecimal():
-            raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
+        configure("info", JSON)
         async with for_many(
             cluster,
             host=host.strip("[]"),
