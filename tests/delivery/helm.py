@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         'slack={"secretName":"chat","tokenKey":"token","channel":"releases"}',
         'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
         'podLabels={"team":"harbour"}',
+        'dashboard={"enabled":true,"rootPath":"/gate"}',
         'tolerations=[{"key":"infra","operator":"Exists"}]',
         'secrets="named"',
         'secretNames=["on-call"]',

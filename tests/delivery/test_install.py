@@ -74,17 +74,19 @@ def test_every_object_of_the_chart_is_taken_without_a_warning(api, routers, scop
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_the_pod_is_admitted_where_pods_are_restricted(api, options):
-    (deployment,) = (each for each in render(*options) if each["kind"] == "Deployment")
-    template = deployment["spec"]["template"]
-    pod = {"metadata": {**template["metadata"], "name": "one"}, "spec": template["spec"]}
     where, dry = "/api/v1/namespaces/gates/pods", {"dryRun": "All"}
-    admitted = api.post(where, json=pod, params=dry)
-    assert admitted.status_code == 201, admitted.text
-    # The namespace does restrict: with one thing less the pod is refused, and why is said.
-    pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
-    refused = api.post(where, json=pod, params=dry)
-    assert refused.status_code == 403
-    assert "violates PodSecurity" in refused.json()["message"]
+    deployments = [each for each in render(*options) if each["kind"] == "Deployment"]
+    assert deployments
+    for deployment in deployments:
+        template = deployment["spec"]["template"]
+        pod = {"metadata": {**template["metadata"], "name": "one"}, "spec": template["spec"]}
+        admitted = api.post(where, json=pod, params=dry)
+        assert admitted.status_code == 201, admitted.text
+        # The namespace does restrict: with one thing less the pod is refused, and why is said.
+        pod["spec"]["containers"][0]["securityContext"].pop("capabilities")
+        refused = api.post(where, json=pod, params=dry)
+        assert refused.status_code == 403
+        assert "violates PodSecurity" in refused.json()["message"]
 
 
 def newer_chart(folder: Path) -> Path:
