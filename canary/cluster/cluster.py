@@ -1,6 +1,7 @@
 """What can be asked of the Kubernetes API: every request of the controller goes through here.
 
 What is asked, and when, is decided by others; how a request is made is in `connection.py`.
+Long because every request of the API is a method of its own, with what it raises.
 """
 
 import asyncio

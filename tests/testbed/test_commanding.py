@@ -6,19 +6,26 @@ own `edit` there, which the chart's role is part of.
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
+from yarl import URL
 
 from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS
 from canary.api.kinds import Manifest
+from canary.cluster.cluster import Cluster as Connected
+from canary.dashboard.process import for_many
 from tests.cli.running import tidegate
+from tests.controller.running import until
 from tests.delivery.helm import render
 from tests.testbed import users
 from tests.testbed.control_plane import ControlPlane
@@ -424,3 +431,68 @@ def test_no_expression_of_the_policy_is_warned_of(cluster: Cluster) -> None:
 
     eventually(lambda: typed() is not None, "the policy's types are checked")
     assert typed().get("expressionWarnings") in (None, [])
+
+
+# ------------------------------------------------------------------------------- the dashboard
+
+#: What the controller would obey at the gate.
+OFFERED = ("approve", "reject", "pause", "promote", "abort")
+
+
+@asynccontextmanager
+async def logged_in(address: str, user: User) -> AsyncIterator[aiohttp.ClientSession]:
+    jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=URL(address))
+    same = {"Sec-Fetch-Site": "same-origin"}
+    async with aiohttp.ClientSession(address, cookie_jar=jar, headers=same) as browser:
+        async with browser.post("/login", data={"token": user.token}) as answer:
+            assert answer.status == 200, await answer.text()
+        yield browser
+
+
+@asynccontextmanager
+async def a_dashboard(cluster: Cluster) -> AsyncIterator[str]:
+    """Run a dashboard that follows the namespace as the controller's account."""
+    kubeconfig = cluster.plane.kubeconfig_of(TIDEGATE.name)
+    async with (
+        Connected.connect(kubeconfig=str(kubeconfig)) as own,
+        for_many(own, host="127.0.0.1", port=0, namespaces=(NAMESPACE,)) as address,
+        aiohttp.ClientSession(address) as client,
+    ):
+
+        async def ready() -> bool:
+            async with client.get("/readyz") as answer:
+                return answer.status == 200
+
+        await until(ready)
+        yield address
+
+
+async def test_the_dashboard_shows_and_does_what_a_person_may(cluster: Cluster) -> None:
+    where = f"/c/{NAMESPACE}/podinfo"
+    async with a_dashboard(cluster) as address:
+        for user in PEOPLE:
+            async with logged_in(address, user) as browser:
+                async with browser.get(where) as answer:
+                    page = await answer.text()
+                assert (answer.status == 200) is (user is not STRANGER), page
+                if user is STRANGER:
+                    continue
+                assert user.name in page
+                form = {
+                    name: re.search(rf'name="{name}" value="([^"]*)"', page)[1]
+                    for name in ("form-token", "run", "subject")
+                }
+                for verb in OFFERED:
+                    may = verb in MAY[user.name]
+                    lacks = re.search(rf"{verb} takes the verb \w+ on canaries", page)
+                    assert (lacks is None) is may, (user.name, verb)
+                    # A button that is disabled is no wall: the API server is.
+                    async with browser.post(
+                        f"{where}/commands/{verb}", data=form, allow_redirects=False
+                    ) as sent:
+                        said = await sent.text()
+                    assert sent.status == (303 if may else 403), said
+                    left = cluster.clients[ADMIN.name].get(f"{canaries()}/podinfo").json()
+                    value = (left["metadata"].get("annotations") or {}).get(f"{PREFIX}{verb}", "")
+                    assert value.startswith(f"@{user.name} via dashboard at ") is may
+                    cluster.patch(ADMIN, annotated(verb, None), params={}).raise_for_status()
