@@ -61,7 +61,7 @@ class TokenDoor:
         return self._sessions.find(request.cookies.get(COOKIE, ""))
 
     async def turn_away(self, request: web.Request) -> web.StreamResponse:
-        """Lead to the login; a program is told that it needs one."""
+        """Lead to the login; a program gets 401."""
         root = request.app[SITE].root_path
         below = request.path.removeprefix(root)
         if request.method != "GET" or below.startswith(("/api/", "/live/")):
