@@ -1,7 +1,7 @@
 """`tidegate lint -f FILE`: everything that is wrong with manifests, before a cluster sees them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import click
@@ -14,6 +14,7 @@ from canary.cli.dry_runs import dry_runs
 from canary.cli.ending import AnsweredNo, Failed
 from canary.cli.findings import Finding, Level, counted, in_order, number_of, unreadable
 from canary.cli.gathering import kinds_named
+from canary.cli.kustomizations import patches
 from canary.cli.manifests import Document, Text, Unreadable, documents, from_files, texts
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
@@ -121,10 +122,13 @@ def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
     """
     objects: list[Document] = []
     found: list[Finding] = []
+    partial = patches(read)
     for text in read:
         for each in documents(text, "lint", kinds_named()):
             if isinstance(each, Unreadable):
                 found.append(unreadable(each))
+            elif text.file in partial:
+                found += _patch(each)
             else:
                 objects.append(each.within(namespace))
     if not found and not any(each.ours for each in objects):
@@ -138,6 +142,18 @@ def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
         found=tuple(found),
         router=router,
     )
+
+
+def _patch(document: Document) -> Iterator[Finding]:
+    """Say of a patch where it is checked: in what kustomize makes of it."""
+    if document.ours:
+        yield Finding(
+            level=Level.NOTICE,
+            file=document.file,
+            line=document.line(),
+            object=str(document),
+            message="it is a patch; check what comes out: kustomize build DIR | tidegate lint -f -",
+        )
 
 
 def show(checked: Checked, form: str, *, strict: bool) -> None:

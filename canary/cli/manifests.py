@@ -1,7 +1,7 @@
 """Manifests in files, read as kubectl reads them, and the line of each of their fields.
 
 A file holds documents of any kind; what is neither ours nor named by ours is not even parsed, so
-that a template of something else is no error.
+that a template of something else is no error. Long because a document knows all its places.
 """
 
 import os
@@ -213,6 +213,16 @@ def documents(
                 yield _unreadable(text.file, above, part, error, command)
         except RecursionError:
             yield Unreadable(file=text.file, line=above + 1, message="it contains itself")
+
+
+def first_document(text: Text) -> Document | None:
+    """Read the first document of a file, whatever it is; None where that cannot be done."""
+    for start, part in _split(text.content):
+        try:
+            return next(_read(text.file, start, text.content.count("\n", 0, start), part))
+        except (StopIteration, RecursionError, yaml.YAMLError):
+            continue
+    return None
 
 
 def _split(content: str) -> Iterator[tuple[int, str]]:

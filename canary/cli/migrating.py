@@ -11,8 +11,9 @@ from canary.cli.checks import Checker
 from canary.cli.ending import Failed
 from canary.cli.findings import Finding, Level, in_order, unreadable
 from canary.cli.gathering import kinds_named
+from canary.cli.kustomizations import kustomizations, patches
 from canary.cli.manifests import Document, Text, Unreadable, documents
-from canary.cli.moving import Moved, moved, written
+from canary.cli.moving import Moved, moved, moved_targets, written
 from canary.cli.rollouts import GROUP, KIND, Conversion, converted
 from canary.views.migration import differences
 
@@ -88,10 +89,12 @@ def migration(
         raise Failed("no Canary, MetricTemplate, AlertProvider or Rollout is there")
     moving = tuple(moved(each.within(namespace)) for each in every)
     made = [made for each in rollouts for made in each.documents(namespace)]
-    checked = (*(each.after for each in moving), *made)
+    partial = patches(read)
+    checked = (*(each.after for each in moving if each.before.file not in partial), *made)
     found += asyncio.run(Checker(checked, router=router).findings())
+    moving += tuple(map(moved_targets, kustomizations(read)))
     for each in moving:
-        found += _told(each, busy.get(each.before.file, ""))
+        found += _told(each, busy.get(each.before.file, ""), partial=each.before.file in partial)
     for rollout in rollouts:
         found += _remarks(rollout)
     return Migration(
@@ -117,12 +120,12 @@ def _remarks(rollout: Converted) -> Iterator[Finding]:
         yield _finding(rollout.before, level, each.field, str(each))
 
 
-def _told(each: Moved, phase: str) -> Iterator[Finding]:
+def _told(each: Moved, phase: str, *, partial: bool) -> Iterator[Finding]:
     """Say what changes in an object, what becomes different, and that it must come to rest first."""
     for change in each.changes:
         if change.field != "apiVersion":
             yield _finding(each.before, Level.CHANGE, change.field, str(change))
-    if not each.changes:
+    if not each.changes or partial:
         return
     for field, difference in differences(each.after.obj):
         yield _finding(each.before, Level.DIFFERENCE, field, f"{field}: {difference}")

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import yaml
 
 from canary.api.fields import go_duration
-from canary.api.meta import API_VERSION, PEER_GROUP
+from canary.api.meta import API_VERSION, GROUP, PEER_GROUP
 from canary.api.raw import part
 from canary.api.tolerated import durations_written
+from canary.cli.kustomizations import groups
 from canary.cli.manifests import Document
 
 _FORMER_ANALYSIS = "canaryAnalysis"
@@ -60,6 +61,16 @@ def moved(document: Document) -> Moved:
         }
     changes += _durations(document, obj, analysis)
     return Moved(before=document, after=replace(document, obj=obj), changes=tuple(changes))
+
+
+def moved_targets(kustomization: Document) -> Moved:
+    """Have the patches of a kustomization be for objects of our group."""
+    changes = tuple(
+        change
+        for field in groups(kustomization)
+        for change in _value(kustomization, field, PEER_GROUP, GROUP)
+    )
+    return Moved(before=kustomization, after=kustomization, changes=changes)
 
 
 def written(content: str, changes: Iterable[Replacement]) -> str:

@@ -26,6 +26,7 @@ from canary.controller.canaries import BrokenCanary
 from canary.controller.queries import Stores
 from canary.controller.reading import CanaryReader
 from canary.errors import InvalidSpec, NotFound
+from canary.resources.configs import references
 from canary.views.blocks import Styled
 from canary.views.outlook import shown
 
@@ -192,7 +193,7 @@ def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -
         )
         screen.lines(pictured(each.target, images))
         screen.show(shown(each.run))
-        screen.line(f"writes {_written(each.writes)}")
+        screen.line(f"writes {_written(each.writes)}{_copied(each.target)}")
         screen.lines(f"asked now: {answer}" for answer in each.answers)
         for warning in each.record.warnings:
             screen.line(Styled(f"warning: {warning}", "yellow"))
@@ -213,6 +214,14 @@ def _written(keys: Iterable[ObjectKey]) -> str:
     for key in keys:
         by_kind.setdefault(key.kind.kind, []).append(key.name)
     return "; ".join(f"{kind} {', '.join(names)}" for kind, names in by_kind.items())
+
+
+def _copied(target: Manifest | None) -> str:
+    """Name the configs of which the primary gets copies."""
+    template = part(part(target, "spec"), "template")
+    named = references(template) if isinstance(template, dict) else ()
+    copies = ", ".join(f"{each.kind} {each.name}" for each in named)
+    return f"; copies of {copies}" if copies else ""
 
 
 def _document(each: Foreseen, images: tuple[str, ...]) -> dict[str, object]:

@@ -182,6 +182,42 @@ def test_a_template_of_helm_is_told_with_how_to_render_it(tmp_path):
     )
 
 
+KUSTOMIZATION = {
+    "resources": ["../base"],
+    "patches": [
+        {"path": "canary.yaml"},
+        {"target": {"group": "flagger.app", "kind": "Canary"}, "patch": "[]"},
+    ],
+    "patchesStrategicMerge": ["more.yaml"],
+}
+PATCH = {
+    "apiVersion": "flagger.app/v1beta1",
+    "kind": "Canary",
+    "metadata": {"name": "podinfo"},
+    "spec": {"analysis": {"interval": "1min"}},
+}
+
+
+def an_overlay(tmp_path, kustomization):
+    (tmp_path / "kustomization.yaml").write_text(kustomization)
+    for name in ("canary.yaml", "more.yaml"):
+        (tmp_path / name).write_text(yaml.safe_dump(PATCH))
+
+
+def test_a_patch_of_a_kustomization_is_no_object_by_itself(tmp_path):
+    an_overlay(tmp_path, yaml.safe_dump(KUSTOMIZATION))
+    code, output, _ = linted("-f", tmp_path)
+    assert code == 0
+    assert [line.partition(": notice: ")[2] for line in output.splitlines()] == [
+        (
+            "Canary podinfo: it is a patch; check what comes out: kustomize build DIR | "
+            "tidegate lint -f -"
+        )
+    ] * 2
+    an_overlay(tmp_path, "patches: [{{ broken }}]")
+    assert linted("-f", tmp_path)[0] == 3
+
+
 def test_what_a_canary_names_is_looked_for_in_the_files(tmp_path):
     canary = patched(a_canary(), REFERRING)
     assert findings(tmp_path, canary, a_template(), a_receiver(), target("podinfo")) == []

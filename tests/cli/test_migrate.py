@@ -13,6 +13,7 @@ from canary.controller.canaries import canary_kind
 from canary.demo.embedded import CRD
 from tests.api.examples import a_canary, a_receiver, a_template, patched
 from tests.cli.running import tidegate
+from tests.cli.test_lint import KUSTOMIZATION, an_overlay
 from tests.controller.test_peer import peer_crd
 
 PEER = {"apiVersion": "flagger.app/v1beta1"}
@@ -134,6 +135,24 @@ def test_what_a_moved_canary_names_must_move_with_it(tmp_path):
     path.write_text(yaml.safe_dump(canary))
     _, output, _ = migrated("-f", path)
     assert "notice: Canary test/podinfo: spec.analysis.metrics[0].templateRef: 'errors': " in output
+
+
+def test_patches_move_with_what_they_are_for(tmp_path):
+    an_overlay(tmp_path, f"# of the shop\n{yaml.safe_dump(KUSTOMIZATION)}")
+    out = tmp_path / "out"
+    code, output, error = migrated("-f", tmp_path, "--write", out)
+    assert (code, "3 objects of 3 files moved" in error) == (0, True)
+    assert "patches[1].target.group: flagger.app → tidegate.dev" in output
+    (kustomization,) = out.rglob("kustomization.yaml")
+    assert kustomization.read_text().startswith("# of the shop\n")
+    target = yaml.safe_load(kustomization.read_text())["patches"][1]["target"]
+    assert target == {"group": "tidegate.dev", "kind": "Canary"}
+    (patch,) = out.rglob("canary.yaml")
+    moved = yaml.safe_load(patch.read_text())
+    assert (moved["apiVersion"], moved["spec"]) == (
+        "tidegate.dev/v1beta1",
+        {"analysis": {"interval": "1m"}},
+    )
 
 
 def test_the_report_shows_no_address_that_may_be_a_secret(tmp_path):

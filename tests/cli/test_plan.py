@@ -20,7 +20,10 @@ from tests.cli.running import tidegate
 from tests.controller.test_controller import sample
 from tests.receiver import receiving
 
-CONTAINERS = [{"name": "app", "image": "shop:1"}, {"name": "proxy", "image": "proxy:1"}]
+CONTAINERS = [
+    {"name": "app", "image": "shop:1", "envFrom": [{"secretRef": {"name": "keys"}}]},
+    {"name": "proxy", "image": "proxy:1"},
+]
 DEPLOYED: dict[str, Any] = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -143,7 +146,10 @@ async def test_people_read_the_plan_as_a_table(cluster: Cluster, kubeconfig: Pat
         "2 100 % 2m –",
         "promotion – 3m –",
         "judged every 1m: orders; a failed check rolls back",
-        "writes Deployment podinfo-primary; Service podinfo, podinfo-primary, podinfo-canary",
+        (
+            "writes Deployment podinfo-primary; Service podinfo, podinfo-primary, podinfo-canary; "
+            "copies of Secret keys"
+        ),
         "asked now: orders: 412 (passes with value ≤ 500)",
         "Nothing stands in the way; next: release, then tidegate wait podinfo -n default",
     ]
