@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from analysis.errors import AnalysisError, Busy, ProviderUnavailable, Throttled
-from analysis.model import Ask, Metric, Outcome, ProviderSpec, QueryFailure, Sample
+from analysis.model import Ask, Metric, Outcome, ProviderSpec, QueryFailure, Sample, Signal
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, Provider
 from analysis.secrecy import shown_address
@@ -102,6 +102,8 @@ class Providers:
     async def ask(self, metric: Metric, at: datetime, ask: Ask | None = None) -> Outcome:
         """Answer a question of a metric, its first one where none is given.
 
+        What is counted is counted over one interval where the question does not say since when.
+
         The same query within a tick is put to its provider once.
 
         Raises:
@@ -109,6 +111,8 @@ class Providers:
         """
         tick = int(at.timestamp() // TICK.total_seconds())
         ask = ask or metric.asks[0]
+        if ask.signal is not Signal.VALUE and ask.since is None:
+            ask = replace(ask, since=at - metric.interval)
         block = None if ask.since is None else (ask.since, at)
         key = (metric.provider, ask.query, metric.interval, tick, block)
         question = self._questions.get(key)

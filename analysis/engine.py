@@ -80,8 +80,13 @@ async def analyse(
         judgements.append(_judge(metric, answers, memories.get(metric.name, {}), judges))
     return Report(
         checks=tuple(
-            marked(each.check, shadow=metric.shadow, critical=metric.critical)
-            for metric, each in zip(metrics, judgements, strict=True)
+            marked(
+                each.check,
+                shadow=metric.shadow,
+                critical=metric.critical,
+                unanswered=any(isinstance(task.result(), QueryFailure) for task in tasks.values()),
+            )
+            for metric, tasks, each in zip(metrics, asked, judgements, strict=True)
         ),
         memories={
             metric.name: each.memory for metric, each in zip(metrics, judgements, strict=True)

@@ -275,12 +275,14 @@ class Check:
     """Whether the verdict need not be repeated to count: it is a proof, or its metric critical."""
     shadow: bool = False
     """Whether it is only shown."""
+    unanswered: bool = False
+    """Whether its question could not be put, or was not answered."""
 
 
-def marked(check: Check, *, shadow: bool, critical: bool) -> Check:
-    """Say of a check what its metric says of all of them."""
-    failed = critical and check.verdict is Verdict.FAIL
-    return replace(check, shadow=shadow, proven=check.proven or failed)
+def marked(check: Check, *, shadow: bool, critical: bool, unanswered: bool) -> Check:
+    """Say of a check what its judge does not know."""
+    proven = check.proven or (critical and check.verdict is Verdict.FAIL)
+    return replace(check, shadow=shadow, proven=proven, unanswered=unanswered)
 
 
 Memory = Mapping[str, str]

@@ -95,6 +95,26 @@ class MetricSpec(ApiModel):
         description="When a judge that looks for a proof has enough requests and none: fail the "
         "check, hold the weight until the deadline, or pass.",
     )
+    failure_limit: Annotated[int, Whole(0)] | None = Field(
+        default=None,
+        description="How many failed checks of this metric a run may have; one more rolls it back. "
+        "They do not count towards analysis.threshold then.",
+    )
+    consecutive_failures: Annotated[int, Whole(1)] | None = Field(
+        default=None,
+        description="How many failed checks of this metric in a row roll the run back. They do not "
+        "count towards analysis.threshold then.",
+    )
+    consecutive_errors: Annotated[int, Whole(1)] | None = Field(
+        default=None,
+        description="How many times in a row this metric may not be answered until the run is "
+        "rolled back; analysis.holdTimeout alone ends it when left out.",
+    )
+    inconclusive_limit: Annotated[int, Whole(0)] | None = Field(
+        default=None,
+        description="How many analyses without a verdict on this metric a run may have; one more "
+        "rolls it back.",
+    )
     warm_up: Annotated[timedelta, Span(timedelta(0), timedelta(hours=1))] = Field(
         default=timedelta(0),
         description="How long the metric is not judged, from the beginning of the step in which it "

@@ -280,6 +280,17 @@ class Hold(StatusModel):
     since: Moment = Field(description="When it began; what it may take is counted from here.")
 
 
+class CheckCounts(StatusModel):
+    """What came of the checks of one metric in a run, where it has limits of its own."""
+
+    failed: int = Field(default=0, ge=0, description="Failed checks.")
+    failed_in_row: int = Field(default=0, ge=0, description="Failed checks since the last pass.")
+    errors_in_row: int = Field(
+        default=0, ge=0, description="How often it was not answered since the last answer."
+    )
+    inconclusive: int = Field(default=0, ge=0, description="Analyses without a verdict.")
+
+
 class MetricStatus(StatusModel):
     """The last judgement of one metric."""
 
@@ -292,6 +303,9 @@ class MetricStatus(StatusModel):
     shadow: bool | None = Field(
         default=None,
         description="True where the judgement is only shown, and never acted on.",
+    )
+    counts: CheckCounts | None = Field(
+        default=None, description="What came of its checks; absent where it has no limits."
     )
     judge: str | None = Field(
         default=None,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from analysis.asking import Providers
 from analysis.errors import Busy
-from analysis.model import Metric, NoData, QueryFailure, Sample
+from analysis.model import Metric, NoData, QueryFailure, Sample, Signal
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
@@ -21,6 +21,13 @@ from canary.controller.secrets import SecretReader, presented
 from canary.controller.templates import alert_provider_key
 from canary.errors import CanaryError, Forbidden, NotFound, Problem
 from canary.views.outlook import Outlook, outlook
+
+#: What a count is called.
+_COUNTED = {
+    Signal.REQUESTS: "requests",
+    Signal.BAD: "bad requests",
+    Signal.GOOD: "good requests",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +148,8 @@ async def _answers(providers: Providers, metric: Metric) -> AsyncIterator[str]:
             continue
         name = metric.name if len(metric.asks) == 1 else f"{metric.name} ({ask.arm})"
         match outcome:
+            case Sample() if ask.signal is not Signal.VALUE:
+                yield f"{name}: {outcome.value:,.0f} {_COUNTED[ask.signal]}"
             case Sample():
                 bound = (
                     f" (passes with {metric.threshold_range.text})"

@@ -37,7 +37,8 @@ class About:
 
 class _Check(NamedTuple):
     metric: str
-    verdict: str
+    verdict: str | None
+    """None for a shadow: nothing is to follow from it, an alert included."""
     value: float | None
 
 
@@ -77,7 +78,10 @@ class CanaryGauges(Collector):
             step=status.step,
             failed_checks=status.failed_checks,
             transition=None if moment is None else moment.timestamp(),
-            checks=tuple(_Check(each.name, each.verdict, each.value) for each in status.metrics),
+            checks=tuple(
+                _Check(each.name, None if each.shadow else each.verdict, each.value)
+                for each in status.metrics
+            ),
             steps=status.steps,
             wait=status.waiting_for,
             paused=status.paused is not None,
@@ -118,7 +122,7 @@ class CanaryGauges(Collector):
             for check in shown.checks:
                 if check.value is not None:
                     check_value.add_metric((*place, check.metric), check.value)
-                for verdict in Verdict:
+                for verdict in Verdict if check.verdict is not None else ():
                     labels = (*place, check.metric, verdict.value)
                     check_verdict.add_metric(labels, float(verdict.value == check.verdict))
         yield from (phase, weight, step, failed_checks, transition, check_value, check_verdict)

@@ -296,4 +296,4 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         message=f"{spec.name} cannot be queried: {reason}",
         query="",
     )
-    return marked(check, shadow=spec.shadow, critical=spec.critical)
+    return marked(check, shadow=spec.shadow, critical=spec.critical, unanswered=True)

@@ -6,6 +6,7 @@ from math import isfinite
 from analysis.model import Check, Memory, Report, Verdict
 from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
+from canary.core.limits import beyond, counted, has_own_limit
 from canary.core.situation import Situation
 
 
@@ -41,13 +42,10 @@ def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ..
     )
 
 
-def _judge_of(situation: Situation, metric: str) -> str | None:
-    metrics = metrics_at(situation)
-    return next((each.judge for each in metrics if each.name == metric), None)
-
-
 def record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:
     """Give what the status keeps of a check."""
+    spec = next((each for each in metrics_at(situation) if each.name == check.metric), None)
+    before = next((each for each in situation.status.metrics if each.name == check.metric), None)
     # JSON has no word for NaN and the infinities; the message has.
     finite = check.value is not None and isfinite(check.value)
     return MetricStatus(
@@ -58,9 +56,27 @@ def record(situation: Situation, check: Check, memory: Memory | None) -> MetricS
         message=check.message,
         at=situation.now,
         shadow=check.shadow or None,
-        judge=_judge_of(situation, check.metric) if memory else None,
+        counts=counted(spec, before, check),
+        judge=spec.judge if memory and spec else None,
         memory=dict(memory) if memory else None,
     )
+
+
+def beyond_limits(situation: Situation) -> str:
+    """Say which metrics have gone beyond limits of their own; empty where none has."""
+    specs = {each.name: each for each in metrics_at(situation)}
+    return "; ".join(
+        f"{each.name}: {limit}: {each.message}"
+        for each in situation.status.metrics
+        if each.counts is not None and not each.shadow and each.name in specs
+        for limit in beyond(specs[each.name], each.counts)
+    )
+
+
+def fails_by_itself(situation: Situation, report: Report) -> bool:
+    """Tell whether all that failed has limits of its own, and reached none of them."""
+    own = {each.name for each in metrics_at(situation) if has_own_limit(each)}
+    return all(check.metric in own and not check.proven for check in report.failures)
 
 
 def messages(report: Report, verdict: Verdict) -> str:

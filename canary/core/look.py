@@ -7,7 +7,7 @@ as the gates allow.
 from collections.abc import Mapping
 from datetime import datetime
 
-from analysis.model import Verdict
+from analysis.model import Report, Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Severity, Stage
 from canary.core import waits as why
@@ -16,7 +16,15 @@ from canary.core.asking import Passed, Refused, ask, signalled
 from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
-from canary.core.judgements import memories, messages, metrics_at, record, warming_up
+from canary.core.judgements import (
+    beyond_limits,
+    fails_by_itself,
+    memories,
+    messages,
+    metrics_at,
+    record,
+    warming_up,
+)
 from canary.core.needs import Analyse
 from canary.core.plan import Step
 from canary.core.situation import Situation, Turn, earliest, timed_out
@@ -171,9 +179,8 @@ def _analyse(situation: Situation) -> Turn:
     checks = (*report.checks, *((share,) if share else ()))
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
-    if report.verdict is Verdict.FAIL:
-        proven = any(check.proven for check in report.failures)
-        return _fail_check(judged, messages(report, Verdict.FAIL), proven=proven)
+    if report.verdict is Verdict.FAIL or beyond_limits(judged):
+        return _failed(judged, report)
     if report.verdict is Verdict.INCONCLUSIVE:
         return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
     if share is not None and share.verdict is not Verdict.PASS:
@@ -184,6 +191,16 @@ def _analyse(situation: Situation) -> Turn:
     if not passed.target_ready:
         return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
     return _count_pass(release(passed))
+
+
+def _failed(situation: Situation, report: Report) -> Situation:
+    """Follow failed checks: by limits of their metrics' own first, then by the threshold."""
+    message = messages(report, Verdict.FAIL)
+    if over := beyond_limits(situation):
+        return roll_back(situation.with_run(analysis_passed=False), "ChecksFailed", over)
+    if fails_by_itself(situation, report):
+        return _stay(situation, message)
+    return _fail_check(situation, message, proven=any(each.proven for each in report.failures))
 
 
 def _count_pass(situation: Situation) -> Turn:
@@ -211,6 +228,13 @@ def _take_its_time(situation: Situation, step: Step) -> Turn:
     message = f"the next analysis; the step lasts until {ends:%Y-%m-%d %H:%M:%S} UTC"
     looking = situation.wait(why.ANALYSIS_DUE, message).look_again()
     return looking.with_run(next_analysis_at=earliest((looking.current_run.next_analysis_at, ends)))
+
+
+def _stay(situation: Situation, message: str) -> Situation:
+    """Stay at the step after failures that have limits of their own, and reached none."""
+    failed = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
+    told = failed.tell("CheckFailed", message, Severity.WARN)
+    return told.wait(why.CHECKS_FAILING, f"the next analysis: {message}").look_again()
 
 
 def _warm_up(situation: Situation, cold: Mapping[str, datetime]) -> Situation:

@@ -18,7 +18,7 @@ from tests.api.examples import a_template, patched
 from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
 from tests.controller.test_controller import sample
-from tests.receiver import receiving
+from tests.receiver import Answer, receiving
 
 CONTAINERS = [
     {"name": "app", "image": "shop:1", "envFrom": [{"secretRef": {"name": "keys"}}]},
@@ -116,6 +116,22 @@ async def test_files_are_planned_beside_what_the_cluster_has(
         deployed = deepcopy(DEPLOYED) | {"metadata": {"name": "podinfo"}}
         path.write_text(yaml.safe_dump_all([canary, template, deployed]))
         code, plan = await planned(kubeconfig, "-f", str(path), "--image", "app=shop:2")
+        # A judge that counts is planned with what would be counted now.
+        metrics[0]["judge"] = "sequential"
+        del metrics[0]["thresholdRange"]
+        counts = {"requests": "increase(rq)", "bad": "increase(bad)"}
+        template["spec"]["counts"] = counts
+        path.write_text(yaml.safe_dump_all([canary, template, deployed]))
+        # Nothing was counted an hour ago, and 1,412 requests since.
+        series = {"metric": {}, "values": [[0, "0"], [4e9, "1412"]]}
+        data = {"resultType": "matrix", "result": [series]}
+        store.answers(Answer(body=json.dumps({"status": "success", "data": data}).encode()))
+        _, judged = await planned(kubeconfig, "-f", str(path))
+    assert judged["answers"] == [
+        f"x ({side}): 1,412 {what}"
+        for side in ("canary", "primary")
+        for what in ("requests", "bad requests")
+    ]
     assert (code, plan["changes"]) == (3, ["image app: shop:1 → shop:2"])
     assert plan["answers"] == ["x: 0.5 (passes with value ≤ 1)"]
     assert plan["problems"] == [

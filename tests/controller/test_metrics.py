@@ -150,6 +150,14 @@ class TestACanary:
         }
         assert checks == {("tidegate_canary_check_verdict", "b")}
 
+    def test_a_shadow_has_a_value_and_no_verdict_that_could_raise_an_alert(
+        self, metrics: Metrics
+    ) -> None:
+        shadow = MetricStatus(name="a", verdict="inconclusive", value=1, shadow=True)
+        metrics.decided(a_record(metrics=(shadow,)))
+        checks = {name for name, _ in series(metrics) if name.startswith("tidegate_canary_check")}
+        assert checks == {"tidegate_canary_check_value"}
+
     def test_what_it_waits_for_is_shown_only_while_it_waits(self, metrics: Metrics) -> None:
         gate = Wait(reason="PromotionGate", since=BORN, deadline=BORN + timedelta(hours=1))
         metrics.decided(a_record(waiting_for=gate))

@@ -12,6 +12,7 @@ from canary.api.peer import write_peer_status
 from canary.api.status import (
     MESSAGE_BYTES,
     CanaryStatus,
+    CheckCounts,
     CommandRecord,
     Condition,
     MetricStatus,
@@ -83,6 +84,8 @@ def test_the_fullest_status_with_the_longest_texts_stays_within_half_an_object(c
                 bound=text,
                 message=text,
                 at=at(0),
+                shadow=True,
+                counts=CheckCounts(failed=9**9, failed_in_row=9**9, inconclusive=9**9),
                 judge="j" * 63,
                 memory={"all": longest_memory(character)},
             )

@@ -263,6 +263,13 @@ async def test_counting_begins(memory, since, begins, serve):
     }
 
 
+async def test_a_count_that_does_not_say_since_when_is_that_of_one_interval(serve):
+    server = await serve(says(matrix(({}, [(70, 0), (10, 9)]))))
+    async with Providers() as providers:
+        found = await providers.ask(a_metric(server.address), NOW)
+    assert found == Sample(value=9, at=END)
+
+
 async def test_what_comes_in_while_a_metric_warms_up_is_not_counted(serve):
     server = await serve(says(matrix()))
     metric = a_metric(server.address, since=NOW - MINUTE, warm_up=timedelta(seconds=20))
@@ -285,6 +292,15 @@ async def test_a_failure_of_a_critical_metric_is_enough(verdict, least, serve):
     async with Providers() as providers:
         (check,) = (await analyse([metric], providers, NOW)).checks
     assert (check.verdict, check.proven) == (verdict, verdict is Verdict.FAIL)
+
+
+@pytest.mark.parametrize(("status", "unanswered"), [(200, False), (503, True)])
+async def test_a_check_says_whether_its_question_was_answered(status, unanswered, serve):
+    server = await serve(says(vector("5"), status=status))
+    metric = a_metric(server.address, judge="threshold", asks=(Ask(query="up"),))
+    async with Providers() as providers:
+        (check,) = (await analyse([metric], providers, NOW)).checks
+    assert check.unanswered is unanswered
 
 
 async def test_nothing_is_counted_twice_where_a_clock_is_set_back(serve):
