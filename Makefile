@@ -62,7 +62,7 @@ crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
 
 generated: crds ## Write what is made from models and tables: CRDs, rights, tables of the docs
-	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/docs/test_reference.py tests/docs/test_cli_page.py tests/views/test_canary_view.py
+	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/delivery/test_argocd.py tests/docs/test_reference.py tests/docs/test_cli_page.py tests/views/test_canary_view.py
 
 lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
 	@$(LOCK) pyproject.toml --all-extras --group dev -o locks/dev.txt $(LOCK_ARGS)

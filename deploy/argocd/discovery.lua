@@ -1,0 +1,18 @@
+-- Which commands Argo CD offers for a Canary now.
+local status = obj.status or {}
+local phase = status.phase or ""
+local waiting = type(status.waitingFor) == "table" and status.waitingFor or {}
+local running = phase == "Waiting" or phase == "Progressing" or phase == "WaitingPromotion"
+local gated = running and string.match(waiting.reason or "", "Gate$") ~= nil
+local paused = type(status.paused) == "table"
+
+local actions = {}
+actions["abort"] = { ["disabled"] = not running }
+actions["approve"] = { ["disabled"] = not gated }
+actions["pause"] = { ["disabled"] = not running or paused }
+actions["promote"] = { ["disabled"] = not running }
+actions["reject"] = { ["disabled"] = not gated }
+actions["resume"] = { ["disabled"] = not paused }
+actions["retry"] = { ["disabled"] = phase ~= "Failed" }
+actions["skip"] = { ["disabled"] = not running or phase == "Waiting" }
+return actions
