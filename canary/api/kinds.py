@@ -1,10 +1,22 @@
 """Kinds of Kubernetes objects, and the keys by which objects are found."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 Manifest = dict[str, Any]
 """An object as the API server reads and writes it."""
+
+_Json = TypeVar("_Json")
+
+
+def copy_of(value: _Json) -> _Json:
+    """Copy JSON: maps and lists are new, what is in them never changes."""
+    copy: Any = value
+    if isinstance(value, dict):
+        copy = {name: copy_of(each) for name, each in value.items()}
+    elif isinstance(value, list):
+        copy = [copy_of(each) for each in value]
+    return cast(_Json, copy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

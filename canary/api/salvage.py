@@ -5,20 +5,20 @@ Of a Canary, so that it can still be deleted safely; of a DeliveryPolicy, whom i
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from typing import Any
 
 from pydantic import ValidationError
 
 from canary.api.canary import Canary
 from canary.api.deliverypolicy import DeliveryPolicySpec
+from canary.api.kinds import copy_of
 
 _Path = tuple[int | str, ...]
 
 
 def salvage(document: Mapping[str, Any]) -> Canary | None:
     """Read a Canary without the parts that do not decode; None where its target is among them."""
-    remaining = deepcopy(dict(document))
+    remaining = copy_of(dict(document))
     # Each round removes something, and an empty analysis is a sound one: the loop ends.
     while True:
         _have_analysis(remaining)

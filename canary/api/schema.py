@@ -5,7 +5,6 @@ is here. Writing files is the business of `tidegate crds`.
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from analysis.durations import format_duration
+from canary.api.kinds import copy_of
 from canary.api.meta import GROUP, VERSION
 from canary.api.resources import KINDS, CustomResource
 
@@ -192,7 +192,7 @@ def _crd(kind: CustomResource) -> dict[str, Any]:
 
 def crds() -> dict[str, dict[str, Any]]:
     """Make the CustomResourceDefinitions, by kind; they are the caller's own."""
-    return deepcopy(_crds())
+    return copy_of(_crds())
 
 
 @cache

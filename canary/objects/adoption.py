@@ -5,10 +5,9 @@ It is kept in an annotation of the object itself, so that it outlives every cont
 
 import json
 from collections.abc import Callable
-from copy import deepcopy
 
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL
-from canary.api.kinds import Manifest
+from canary.api.kinds import Manifest, copy_of
 from canary.objects.ownership import GITOPS_ANNOTATIONS, LAST_APPLIED, decoded
 from canary.objects.places import Path, put
 from canary.objects.render import annotations as owned_annotations
@@ -27,7 +26,7 @@ def original_spec(existing: Manifest, *, taken_over: Callable[[Manifest], bool])
             recorded = _recorded(annotations.get(key))
             if recorded is not None:
                 return recorded
-    return deepcopy(spec)
+    return copy_of(spec)
 
 
 def recorded_adoption(existing: Manifest) -> tuple[Manifest, Manifest | None] | None:

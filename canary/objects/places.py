@@ -4,10 +4,9 @@ Objects are JSON that anybody may have edited: any value may stand anywhere.
 """
 
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from typing import Any, NamedTuple
 
-from canary.api.kinds import Manifest
+from canary.api.kinds import Manifest, copy_of
 
 
 class Prefix(NamedTuple):
@@ -57,7 +56,7 @@ def put(found: Manifest, wanted: Manifest, paths: Iterable[Path]) -> Manifest:
     What the other lacks there is taken away, and so is a map or list that has nothing left. An
     entry of a list takes the place of the one it replaces; a new one is the last.
     """
-    result: Any = deepcopy(found)
+    result: Any = copy_of(found)
     for path in paths:
         result = _put(result, wanted, path) or {}
     return dict(result)
@@ -106,7 +105,7 @@ def _values_differ(found: Any, wanted: Any, place: Place) -> Iterator[Place]:
 def _put(found: Any, wanted: Any, path: Path) -> Any:
     """Give a value with what another has along a path; None where nothing is left."""
     if not path:
-        return deepcopy(wanted)
+        return copy_of(wanted)
     step, rest = path[0], path[1:]
     if isinstance(step, Entry):
         return _put_entry(found, wanted, step)
@@ -129,7 +128,7 @@ def _put_entry(found: Any, wanted: Any, entry: Entry) -> Any:
         return found
     others = [each for each in theirs if not entry.is_(each)]
     index = next((index for index, each in enumerate(theirs) if entry.is_(each)), len(theirs))
-    return [*others[:index], *deepcopy(ours), *others[index:]] or None
+    return [*others[:index], *copy_of(ours), *others[index:]] or None
 
 
 def _names(step: str | Prefix, *values: Any) -> list[str]:

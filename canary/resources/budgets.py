@@ -5,10 +5,9 @@ Kubernetes refuses to evict it.
 """
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 
 from canary.api.canary import Canary
-from canary.api.kinds import BUDGET, Manifest, ObjectKey
+from canary.api.kinds import BUDGET, Manifest, ObjectKey, copy_of
 from canary.objects.ownership import ours_or_ownerless, owners
 from canary.objects.render import Render, whole
 from canary.objects.taking import made
@@ -62,7 +61,7 @@ def _covers(budget: Manifest, pods: Mapping[str, str]) -> bool:
 def _twin(
     canary: Canary, source: Manifest, label: SelectorLabel, existing: Manifest | None
 ) -> Render:
-    spec = deepcopy(source["spec"])
+    spec = copy_of(source["spec"])
     body = {"spec": {**spec, "selector": primary_selector(spec["selector"], label)}}
     name = primary_name(source["metadata"]["name"])
     key = ObjectKey(kind=BUDGET, namespace=canary.metadata.namespace, name=name)

@@ -1,7 +1,6 @@
 """The ConfigMaps and Secrets that a pod template refers to, and the primary's copies of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -10,7 +9,7 @@ from typing import Any
 
 from canary.api.annotations import TRACKING
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
 from canary.objects.render import Render, whole
 from canary.objects.taking import made
 from canary.resources.metadata import included
@@ -96,7 +95,7 @@ def config_copy(
     prefixes = tuple(include_label_prefixes)
     content = ("type", "data", "binaryData")
     body = {"immutable": True} | {
-        part: deepcopy(obj[part]) for part in content if obj.get(part) is not None
+        part: copy_of(obj[part]) for part in content if obj.get(part) is not None
     }
     return made(
         canary,
@@ -112,7 +111,7 @@ def config_copy(
 
 def rename_references(template: Manifest, names: Mapping[str, str]) -> Manifest:
     """Copy a pod template, with other names for what it refers to: new names by key."""
-    renamed = deepcopy(template)
+    renamed = copy_of(template)
     for slot in _slots(renamed):
         slot.holder[slot.field] = names.get(ConfigReference(slot.kind, slot.name).key, slot.name)
     return renamed

@@ -1,13 +1,12 @@
 """The primary workload: of the target's kind, with the last promoted template of the target."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
 from canary.api.annotations import REVISION
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
 from canary.objects.render import Render, whole
 from canary.objects.taking import made
 from canary.resources.configs import rename_references
@@ -50,7 +49,7 @@ def primary(
         **selector.get("matchLabels", {}),
     }
     metadata["annotations"] = copied(metadata.get("annotations")) | marks
-    body = {"spec": {**deepcopy(spec), "selector": selector, "template": template}}
+    body = {"spec": {**copy_of(spec), "selector": selector, "template": template}}
     namespace, name = canary.metadata.namespace, canary.spec.primary_name
     return made(
         canary,
@@ -67,7 +66,7 @@ def primary(
 
 
 def _existing_selector(existing: Manifest | None) -> Manifest:
-    return deepcopy(existing["spec"].get("selector") or {}) if existing else {}
+    return copy_of(existing["spec"].get("selector") or {}) if existing else {}
 
 
 def _template(template: Manifest, label: SelectorLabel, configs: Mapping[str, str]) -> Manifest:
@@ -95,7 +94,7 @@ def _pod_selectors(spec: Manifest) -> Iterator[Manifest]:
 
 def primary_selector(selector: Manifest, label: SelectorLabel) -> Manifest:
     """Copy a label selector, with the primary's value in place of the target's."""
-    renamed: dict[str, Any] = deepcopy(selector)
+    renamed: dict[str, Any] = copy_of(selector)
     labels = renamed.get("matchLabels") or {}
     if labels.get(label.key) == label.value:
         labels[label.key] = label.primary

@@ -7,12 +7,11 @@ One that tidegate created stays as well when its Canary goes: clients call it, s
 """
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import replace
 
 from canary.api.annotations import WRITTEN
 from canary.api.canary import Canary
-from canary.api.kinds import SERVICE, Manifest, ObjectKey
+from canary.api.kinds import SERVICE, Manifest, ObjectKey, copy_of
 from canary.api.service import ServiceMetadata, UnmanagedMetadata
 from canary.core.actions import Side
 from canary.objects.adoption import original_spec, recorded_adoption
@@ -229,4 +228,4 @@ def _original(selectors: Selectors, ports: tuple[Manifest, ...], existing: Manif
         original["ports"] = to_original(
             spec.get("ports") or (), given.get("ports") or (), before["ports"] or ()
         )
-    return deepcopy(original)
+    return copy_of(original)

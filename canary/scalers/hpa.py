@@ -1,10 +1,9 @@
 """HorizontalPodAutoscalers: inactive while their workload has no replicas, so never paused."""
 
-from copy import deepcopy
 from typing import ClassVar
 
 from canary.api.canary import Canary
-from canary.api.kinds import AUTOSCALER, Kind, Manifest
+from canary.api.kinds import AUTOSCALER, Kind, Manifest, copy_of
 from canary.objects.render import Render
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
 from canary.scalers.defaults import ScalerDefaults
@@ -29,7 +28,7 @@ class HorizontalPodAutoscalerScaler(ScalerDefaults):
         Metrics of every type and the behavior are the target's; a metric of the target itself
         becomes one of the primary.
         """
-        spec: Manifest = deepcopy(source["spec"])
+        spec: Manifest = copy_of(source["spec"])
         target = canary.spec.target_ref
         spec["scaleTargetRef"] = primary_reference(canary)
         for metric in spec.get("metrics") or ():

@@ -1,11 +1,10 @@
 """ScaledObjects of KEDA: paused while the target is parked, since KEDA scales from zero."""
 
 import re
-from copy import deepcopy
 from typing import ClassVar
 
 from canary.api.canary import AutoscalerReference, Canary
-from canary.api.kinds import SCALED_OBJECT, Kind, Manifest
+from canary.api.kinds import SCALED_OBJECT, Kind, Manifest, copy_of
 from canary.objects.render import Render
 from canary.resources.names import primary_name
 from canary.scalers.copies import primary_copy, primary_reference, set_bounds
@@ -41,7 +40,7 @@ class ScaledObjectScaler(ScalerDefaults):
         A query that names the target or its canary asks about the primary, unless the Canary gives
         the queries. No annotation is copied: one that pauses the target's must not pause this one.
         """
-        spec: Manifest = deepcopy(source["spec"])
+        spec: Manifest = copy_of(source["spec"])
         reference = canary.spec.autoscaler_ref
         spec["scaleTargetRef"] = {
             **(spec.get("scaleTargetRef") or {}),

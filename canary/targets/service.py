@@ -6,13 +6,12 @@ to count, to park or to scale, so it is always ready.
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from canary.api.annotations import REVISION
 from canary.api.canary import Canary
-from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey
+from canary.api.kinds import SERVICE, Kind, Manifest, ObjectKey, copy_of
 from canary.api.service import ServiceMetadata
 from canary.api.shown import shown
 from canary.core.facts import Amount, UpdateStrategy
@@ -120,7 +119,7 @@ def _problems(canary: Canary) -> Iterator[Problem]:
 
 def _leading(spec: Mapping[str, Any]) -> Manifest:
     """Copy what says where a Service leads."""
-    leading = {key: deepcopy(spec[key]) for key in _COPIED if spec.get(key) is not None}
+    leading = {key: copy_of(spec[key]) for key in _COPIED if spec.get(key) is not None}
     if ports := leading.get("ports"):
         leading["ports"] = [
             {key: value for key, value in port.items() if key != "nodePort"} for port in ports
