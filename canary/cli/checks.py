@@ -12,6 +12,7 @@ from analysis.template import check as check_template
 from canary.api.canary import Canary
 from canary.api.meta import API_VERSIONS, NamespacedReference, SecretReference
 from canary.api.raw import items, part, text
+from canary.api.resources import KINDS
 from canary.api.validation import parse_canary
 from canary.cli.findings import Finding, Level
 from canary.cli.gathering import Files, kind_of
@@ -30,7 +31,6 @@ _STORE = "http://prometheus:9090"
 """The store of metrics that name none: nothing is asked of it."""
 _NAMESPACE = "default"
 """Where objects are that name no namespace, and are given none."""
-_KINDS = ("Canary", "MetricTemplate", "AlertProvider")
 
 
 class SecretUnknown(CanaryError):
@@ -97,7 +97,7 @@ class Checker:
     def _said(self, document: Document) -> Iterator[Finding]:
         kind = kind_of(document)
         if kind is None:
-            known = f"write one of {', '.join(_KINDS)}"
+            known = f"write one of {', '.join(each.name for each in KINDS)}"
             yield _about(document, Level.ERROR, Problem("kind", document.kind, known))
             return
         for problem in self._validator.problems(kind.plural, document.obj):

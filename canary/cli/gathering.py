@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from canary.api.kinds import Kind
+from canary.api.meta import VERSION
 from canary.api.metrictemplate import MetricTemplate
+from canary.api.resources import KINDS
 from canary.api.validation import parse_metric_template
 from canary.cli.manifests import Document
-from canary.controller.canaries import canary_kind
-from canary.controller.templates import alert_provider_kind, metric_template_kind
 from canary.errors import InvalidSpec, NotFound
 from canary.scalers import scaler_kinds
 from canary.targets import TARGETS
@@ -22,12 +22,11 @@ def kinds_named() -> frozenset[str]:
 
 def kind_of(document: Document) -> Kind | None:
     """Tell which of our kinds a document is; None for any other."""
-    if not document.ours:
-        return None
-    for make in (canary_kind, metric_template_kind, alert_provider_kind):
-        kind = make(document.group)
-        if kind.kind == document.kind:
-            return kind
+    for each in KINDS if document.ours else ():
+        if each.name == document.kind:
+            return Kind(
+                group=document.group, versions=(VERSION,), kind=each.name, plural=each.plural
+            )
     return None
 
 

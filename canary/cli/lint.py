@@ -20,7 +20,7 @@ from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 
 _HELP = """
-Check the Canaries, MetricTemplates and AlertProviders in files, of tidegate and of Flagger.
+Check the objects of tidegate and of Flagger in files: Canaries, MetricTemplates and the like.
 
 Every problem is named at once, with its file and line, in the words of the controller: what the
 API server and the controller would refuse, what the router cannot do, what is accepted and has no
@@ -132,9 +132,7 @@ def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
             else:
                 objects.append(each.within(namespace))
     if not found and not any(each.ours for each in objects):
-        raise Failed(
-            f"no Canary, MetricTemplate or AlertProvider is in {number_of('file', len(read))}"
-        )
+        raise Failed(f"no object of tidegate or Flagger is in {number_of('file', len(read))}")
     found += asyncio.run(Checker(objects, router=router).findings())
     return Checked(
         files=tuple(each.file for each in read),

@@ -17,6 +17,7 @@ import yaml
 
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.resources import KINDS
 from canary.cli.ending import Failed
 
 STDIN = "-"
@@ -25,7 +26,7 @@ _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|$)[^\n]*\n?", re.MULTILINE)
 _OURS = re.compile(rf"""apiVersion["']?\s*:\s*["']?({re.escape(GROUP)}|{re.escape(PEER_GROUP)})/""")
 _KIND = re.compile(r"""\bkind["']?\s*:\s*["']?(\w+)""")
 _PART = re.compile(r"\.?([A-Za-z][\w-]*)|\[(\d+)\]|\['([^']*)'\]")
-_LISTED = {"List", "CanaryList", "MetricTemplateList", "AlertProviderList"}
+_LISTED = {"List", *(f"{each.name}List" for each in KINDS)}
 _TEMPLATE = "it is a template; render it first: helm template NAME CHART | tidegate {} -f -"
 
 

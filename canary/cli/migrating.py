@@ -86,7 +86,7 @@ def migration(
                 every.append(document)
     rollouts = tuple(_converted(every))
     if not found and not rollouts and not any(each.ours for each in every):
-        raise Failed("no Canary, MetricTemplate, AlertProvider or Rollout is there")
+        raise Failed("no object of Flagger, and no Rollout, is there")
     moving = tuple(moved(each.within(namespace)) for each in every)
     made = [made for each in rollouts for made in each.documents(namespace)]
     partial = patches(read)

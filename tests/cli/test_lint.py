@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from canary.api.meta import GROUP
+from canary.api.resources import KINDS
 from canary.cli import main
 from canary.cli.findings import listed
 from canary.cluster.cluster import Cluster
@@ -163,7 +164,7 @@ def test_files_without_an_object_of_ours_are_no_success(tmp_path):
     assert linted("-f", tmp_path) == (
         1,
         "",
-        "Error: no Canary, MetricTemplate or AlertProvider is in 1 file\n",
+        "Error: no object of tidegate or Flagger is in 1 file\n",
     )
     assert linted()[0] == 2
     assert linted("-f", tmp_path / "nowhere.yaml")[0] == 1
@@ -275,6 +276,14 @@ def test_an_autoscaler_that_nothing_names_would_not_scale_the_primary(tmp_path):
         )
     ]
     assert findings(tmp_path, patched(a_canary(), {"autoscalerRef": reference}), SCALER) == []
+
+
+@pytest.mark.parametrize("kind", [each.name for each in KINDS])
+def test_every_kind_of_ours_is_read(tmp_path, kind):
+    empty = {"apiVersion": "tidegate.dev/v1beta1", "kind": kind, "metadata": {"name": "x"}}
+    found = findings(tmp_path, empty | {"spec": {"nowhere": 1}})
+    assert [message for _, message in found if message.startswith("kind: ")] == []
+    assert ("error", "spec.nowhere: 1: no such field; remove it") in found
 
 
 def test_a_query_that_cannot_be_rendered_is_told_once(tmp_path):
