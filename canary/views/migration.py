@@ -290,7 +290,7 @@ DIFFERENCES = (
     ),
     _receiver(
         "`gchat` and `discord` post the old cards and Slack's form",
-        "cards of version 2, one thread a revision; embeds, and `/slack` at the end of an address "
+        "cards of version 2, one thread a run; embeds, and `/slack` at the end of an address "
         "is left out",
         _old_chats,
     ),

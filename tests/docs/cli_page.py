@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -16,7 +16,20 @@ START = "<!-- What follows is made from the commands; a test fails when it is st
 def page() -> str:
     """Write the page: what is there by hand, and every command under it."""
     by_hand, _, _ = PAGE.read_text(encoding="utf-8").partition(START)
-    return f"{by_hand}{START}\n" + "\n".join(map(_command, commands()))
+    sections = (_command(words, command) for words, command in sections_of(commands()))
+    return f"{by_hand}{START}\n" + "\n".join(sections)
+
+
+def sections_of(
+    found: Iterable[click.Command], before: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    """Give each command with the words that call it, and those of a group in the group's place."""
+    for command in found:
+        words = f"{before}{command.name}"
+        if isinstance(command, click.Group):
+            yield from sections_of(command.commands.values(), f"{words} ")
+        else:
+            yield words, command
 
 
 def commands() -> Iterator[click.Command]:
@@ -28,8 +41,8 @@ def commands() -> Iterator[click.Command]:
         yield command.load() if isinstance(command, Deferred) else command
 
 
-def _command(command: click.Command) -> str:
-    context = click.Context(command, info_name=f"tidegate {command.name}")
+def _command(words: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"tidegate {words}")
     usage = " ".join(command.collect_usage_pieces(context))
     examples = inspect.cleandoc(command.epilog or "").replace("\b", "").split("Examples:\n")[-1]
     run = "\n".join(f"$ {line.strip()}" for line in examples.strip().splitlines())
@@ -41,8 +54,8 @@ def _command(command: click.Command) -> str:
     ]
     table = [f"| `{_cell(flag)}` | {_cell(text)} |" for flag, text in rows]
     parts = [
-        f"### {command.name}\n",
-        f"`tidegate {command.name} {usage}`\n",
+        f"### {words}\n",
+        f"`tidegate {words} {usage}`\n",
         f"{_told(command)}\n",
         f"```console\n{run}\n```\n" if run else "",
         "\n".join(["| option | |", "|---|---|", *table]) + "\n" if table else "",
