@@ -525,10 +525,9 @@ _ON_DAYS, _ONCE = ("from", "to"), ("since", "until")
 
 
 def _window_without_times(window: object) -> Iterator[Fault]:
-    if not isinstance(window, Mapping):
-        return
     on_days, once = count(window, _ON_DAYS), count(window, _ONCE)
-    if {on_days, once} != {0, 2} or (once and items(part(window, "days"))):
+    mixed = {on_days, once} != {0, 2} or (once and items(part(window, "days")))
+    if isinstance(window, Mapping) and mixed:
         yield (), window
 
 
