@@ -5,7 +5,7 @@ and the workloads while they can't be followed: a run must not fail, or go on, b
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from canary.api.annotations import RELEASE
 from canary.api.kinds import ObjectKey
@@ -141,6 +141,7 @@ class Observer:
             routed_by=canary.spec.references(abilities.references) if abilities else (),
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,
+            settling=abilities.settles if abilities else timedelta(0),
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
             others=others,

@@ -341,6 +341,8 @@ class Facts:
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     by_replicas: bool = False
     """Whether a share of the requests is that of the canary's ready pods among those of both sides."""
+    settling: timedelta = timedelta(0)
+    """How long proxies may take to follow its routes once they are written."""
     former: tuple[Former, ...] = ()
     """What is left of the former names that the status remembers."""
     others: tuple[Peer, ...] = ()

@@ -53,8 +53,11 @@ def look(situation: Situation) -> Turn:
     if (due or awaited) and _route_lags(situation):
         return _await_route(situation)
     if awaited:
-        # The traffic has only now come: a whole interval of it is judged.
-        return situation.look_again().wait(why.ANALYSIS_DUE, "the next analysis")
+        # The traffic has only now come: a whole interval of it is judged, once proxies follow.
+        lasts = max(situation.spec.analysis.interval, situation.facts.settling)
+        return situation.look_again(situation.now + lasts).wait(
+            why.ANALYSIS_DUE, "the next analysis"
+        )
     if due:
         return _look_now(situation)
     if situation.stage in _BETWEEN_LOOKS:

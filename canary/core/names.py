@@ -188,7 +188,7 @@ def _seen(situation: Situation, former: FormerNames) -> Former | None:
 
 
 def _due(situation: Situation) -> Iterator[tuple[FormerNames, datetime]]:
-    drain = situation.facts.policy.drain
+    drain = situation.drain_time
     for former in situation.status.former_names:
         yield former, (former.restored_at or former.since) + drain
 

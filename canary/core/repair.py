@@ -53,10 +53,13 @@ def _run(situation: Situation) -> Run | None:
     run, now = situation.status.run, situation.now
     if run is None:
         return None
-    due = run.next_analysis_at
+    due, latest = (
+        run.next_analysis_at,
+        max(situation.spec.analysis.interval, situation.facts.settling),
+    )
     return run.but(
         started_at=min(run.started_at, now),
-        next_analysis_at=due and min(due, now + situation.spec.analysis.interval),
+        next_analysis_at=due and min(due, now + latest),
         next_step=_next_step(situation, run),
         holds=tuple(hold.but(since=min(hold.since, now)) for hold in run.holds),
     )

@@ -352,7 +352,7 @@ class Situation:
 
     def drain(self, message: str) -> Self:
         """Give what is in flight on a side that has lost its traffic its time to end."""
-        return self.wait(DRAINING, message, self.facts.policy.drain)
+        return self.wait(DRAINING, message, self.drain_time)
 
     def obstructed(self, message: str) -> str:
         """Add what stands in the way to what is waited for."""
@@ -371,8 +371,13 @@ class Situation:
         return self.with_run(holds=(*self.current_run.holds, Hold(reason=reason, since=self.now)))
 
     def look_again(self, at: datetime | None = None) -> Self:
-        """Have the run looked at when an interval has passed, or at a moment."""
-        next_one = at or self.now + self.spec.analysis.interval
+        """Have the run looked at when an interval has passed, or at a moment.
+
+        Not before proxies follow the traffic of the step.
+        """
+        moved = self.status.step_started_at or self.now
+        due = self.now + self.spec.analysis.interval
+        next_one = at or max(due, moved + self.facts.settling)
         return self.with_run(looks=self.current_run.looks + 1, next_analysis_at=next_one)
 
     def end_holds(self, *reasons: str) -> Self:
@@ -478,7 +483,7 @@ class Situation:
         """When the canary may lose its pods; between runs not before `scaleDownDelay` is over."""
         status, delay = self.status, self.spec.analysis.scale_down_delay
         moved = status.step_started_at
-        drained = None if moved is None else moved + self.facts.policy.drain
+        drained = None if moved is None else moved + self.drain_time
         ended = status.last_transition_time if status.phase in IDLE else None
         if not delay or ended is None:
             return drained
@@ -493,7 +498,12 @@ class Situation:
     def propagated_at(self) -> datetime:
         """When proxies know of services that were made as the phase began."""
         began = self.status.last_transition_time or self.now
-        return began + self.facts.policy.drain
+        return began + self.drain_time
+
+    @property
+    def drain_time(self) -> timedelta:
+        """How long after a change pods keep what they had: proxies follow, and requests end."""
+        return self.facts.settling + self.facts.policy.drain
 
     # --- telling and recording ---
 

@@ -7,6 +7,7 @@ the abilities that each router states.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from canary.api.canary import Canary
 from canary.api.shown import Description, shown
@@ -125,6 +126,8 @@ class Abilities:
     """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
     entrance: str = ""
     """That object, where it says by which hosts and gateways requests come in."""
+    settles: timedelta = timedelta(0)
+    """How long proxies may take to follow a route that is written; what tells of it is not known."""
     transport: str = ""
     """Narrows down, after the router's name, when these abilities are all it has."""
 

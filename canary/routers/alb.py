@@ -4,6 +4,7 @@ https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingr
 """
 
 import json
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from canary.api.canary import Canary
@@ -23,7 +24,11 @@ from canary.routers.shares import entries, part, side_services, sides, weight_of
 _BY_ACTION = "use-annotation"
 _STICKINESS = "targetGroupStickinessConfig"
 _ABILITIES = Abilities(
-    service=frozenset(), references=("ingress_ref", "ingress_refs"), entrance="the Ingress"
+    service=frozenset(),
+    references=("ingress_ref", "ingress_refs"),
+    entrance="the Ingress",
+    # The load balancer follows a change some time after its API has taken it.
+    settles=timedelta(seconds=15),
 )
 
 

@@ -5,6 +5,7 @@ https://apisix.apache.org/docs/ingress-controller/concepts/apisix_route/
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -37,6 +38,8 @@ _ABILITIES = Abilities(
     matches=True,
     mirrors=True,
     references=("route_ref",),
+    # Its workers follow one by one.
+    settles=timedelta(seconds=5),
     entrance="the ApisixRoute",
 )
 

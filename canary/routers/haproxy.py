@@ -7,6 +7,7 @@ https://www.haproxy.com/documentation/kubernetes-ingress/ingress-configuration/
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import ClassVar
 
@@ -209,5 +210,7 @@ _ABILITIES = Abilities(
     matches=True,
     splits_matched=False,
     references=("ingress_ref",),
+    # It reloads.
+    settles=timedelta(seconds=2),
     entrance="the Ingress",
 )

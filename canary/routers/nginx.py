@@ -7,6 +7,7 @@ https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annota
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -195,5 +196,7 @@ _ABILITIES = Abilities(
     matches=True,
     splits_matched=False,
     references=("ingress_ref", "ingress_refs"),
+    # Its workers read what has changed once a second.
+    settles=timedelta(seconds=2),
     entrance="the Ingress",
 )

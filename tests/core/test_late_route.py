@@ -1,5 +1,7 @@
 """A route that could not be written yet: what has had no traffic is neither judged nor passed by."""
 
+from datetime import timedelta
+
 from analysis.model import Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Hold, Outcome, Phase
@@ -33,6 +35,16 @@ def test_once_it_is_written_a_whole_interval_of_traffic_is_judged():
     assert due == at(90) + a_spec().analysis.interval
     moved = decided(a_spec(), come.status, routed, due)
     assert moved.status.canary_weight > 20
+
+
+def test_proxies_that_follow_late_have_their_time_before_a_step_is_judged():
+    late = timedelta(seconds=90)
+    held = decided(a_spec(), AT_20, up(routed=Seen()), at(60))
+    come = decided(a_spec(), held.status, up(routed=Seen(weight=20), settling=late), at(90))
+    assert come.status.run.next_analysis_at == at(180)
+    moved = decided(a_spec(), come.status, up(routed=Seen(weight=20), settling=late), at(180))
+    assert moved.status.canary_weight > 20
+    assert moved.status.run.next_analysis_at == at(270)
 
 
 def test_a_route_that_cannot_be_written_in_time_ends_the_run():

@@ -1,6 +1,7 @@
 """Pods after a run: the canary keeps them as long as `scaleDownDelay` says, and no longer."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -38,6 +39,16 @@ def test_without_a_delay_it_loses_them_when_requests_in_flight_have_ended(phase)
     status = a_status(phase, step_started_at=at(0))
     assert not parks(decided(a_spec(), status, ENDS[phase], at(9)).actions)
     assert parks(decided(a_spec(), status, ENDS[phase], at(10)).actions)
+
+
+@pytest.mark.parametrize("phase", ENDS)
+def test_proxies_that_follow_late_have_their_time_before_that(phase):
+    status = a_status(phase, step_started_at=at(0))
+    late = replace(ENDS[phase], settling=timedelta(seconds=15))
+    early = decided(a_spec(), status, late, at(24))
+    assert not parks(early.actions)
+    assert early.wake_at == at(25)
+    assert parks(decided(a_spec(), status, late, at(25)).actions)
 
 
 def test_traffic_that_moved_late_in_the_delay_has_its_time_to_end_as_well():

@@ -201,7 +201,8 @@ class Journey(RuleBasedStateMachine):
         self.written = spec
         service, provider, _ = self.world.names
         # A router that cannot render it refuses it: nothing is decided on that.
-        asks = spec.analysis.steps or spec.analysis.session_affinity
+        analysis = spec.analysis
+        asks = analysis.steps or analysis.session_affinity or analysis.match or analysis.mirror
         refused = self.world.by_apex and asks
         asked = SPECS[0] if refused else spec
         read = asked if self.world.splits else switched(asked)
@@ -496,7 +497,12 @@ class Journey(RuleBasedStateMachine):
         self._write(decision.status)
         self.questions |= self.answered
         primary = self.world.primary
+        exposed = self.world.routed is not None and self.world.routed.exposes_canary()
         self.world.apply(decision.actions[:applied])
+        routed = self.world.routed
+        if exposed and routed is not None and not routed.exposes_canary():
+            moved = decision.status.step_started_at == self.world.now
+            self.world.spared_at = self.world.now if moved else None
         self._check_promotion(primary)
 
     def _write(self, status: CanaryStatus) -> None:

@@ -130,6 +130,9 @@ SPECS = (
 
 SWITCHES = "kubernetes"
 """The router that cannot split traffic."""
+SETTLES, SETTLING = "nginx", timedelta(seconds=3)
+"""The router whose proxies follow late, and by how much."""
+DRAIN = timedelta(seconds=5)
 BY_REPLICAS = "kubernetes:replicas"
 """The router whose shares are those of the pods."""
 NAMES: tuple[RouteNames, ...] = (
@@ -193,6 +196,8 @@ class World:
     """The service and the router of the spec."""
     left: dict[tuple[str, str], Seen] = field(default_factory=dict)
     """The routes under other names, and what they do."""
+    spared_at: datetime | None = None
+    """When the canary lost its traffic as it was decided, and nothing else has written the route."""
     sides: set[str] = field(default_factory=set)
     """The apex services whose sides have services of their own."""
     autoscaled: bool = False
@@ -242,7 +247,8 @@ class World:
             policies=self.policies,
             answers=answers,
             delivered=self.delivered,
-            policy=Policy(drain=timedelta(seconds=5)),
+            settling=SETTLING if self.names[1] == SETTLES else timedelta(0),
+            policy=Policy(drain=DRAIN),
         )
 
     def _former(self, names: RouteNames) -> Former:
@@ -277,9 +283,11 @@ class World:
             # The apex service is nobody's route, and stays.
             self.left[self.names] = self.routed
         self.names, self.routed, self.drift = names, self.left.pop(names, None), None
+        self.spared_at = None
 
     def change_route(self, routed: Seen | None) -> None:
         """Have somebody else write the route, or delete it."""
+        self.spared_at = None
         self.changes += 1
         kind, name = ROUTE.split("/")
         version = str(self.changes)
@@ -371,12 +379,19 @@ class World:
         assert self.target is not None
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
+            if not self._shrinks(replicas):
+                self.check_order()
             # Pods that decide a share go with it; those of a whole stay.
             assert not (self.routed and self.routed.spares_primary())
             assert self._shrinks(replicas) or not (self.routed and self.routed.exposes_canary())
             assert not any(each.exposes_canary() for each in self.left.values())
             assert self.primary is not None
             assert self.primary.serves
+
+    def check_order(self) -> None:
+        """The canary keeps its pods until proxies follow, and what is in flight has ended."""
+        settling = SETTLING if self.names[1] == SETTLES else timedelta(0)
+        assert self.spared_at is None or self.now >= self.spared_at + settling + DRAIN
 
     def _shrinks(self, replicas: int) -> bool:
         """Whether a share is made smaller, which none is by losing all of its pods."""

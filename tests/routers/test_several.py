@@ -1,6 +1,7 @@
 """Routers that are named together: what one of them adds, and what they cannot do beside another."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,3 +142,12 @@ def test_who_rejects_an_object_is_asked_of_its_router() -> None:
 
 def _ingress() -> dict[str, str]:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "web"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "seconds"),
+    [("istio", 0), ("nginx", 2), ("haproxy", 2), ("apisix", 5), ("alb", 15), ("nginx+istio", 2)],
+)
+def test_the_slowest_proxies_say_how_long_a_change_takes(provider: str, seconds: int) -> None:
+    settles = router_for(provider).abilities(a_canary(provider)).settles
+    assert settles == timedelta(seconds=seconds)
