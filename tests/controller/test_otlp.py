@@ -12,13 +12,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from canary.api.annotations import PREFIX
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.otlp import Traces, exporter_of
 from canary.controller.reading import CanaryReader
+from canary.core.waits import PROMOTION_GATE
+from canary.demo.manifests import APP
 from canary.tracing.spans import RunSpan
 from tests.builders import at
-from tests.controller.running import DEMO, World, until
+from tests.controller.running import CANARY, DEMO, World, until
 from tests.tracing.lives import Life, promoted
 
 CART = CanaryKey("tidegate.dev", "shop", "cart")
@@ -235,22 +238,33 @@ async def test_a_run_that_outlives_its_controller_is_one_trace(
     world: World, collector: Collector
 ) -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    gate = {"webhooks": [{"name": "people", "type": "confirm-promotion"}]}
+
+    async def gated() -> bool:
+        waiting = (await world.status()).get("waitingFor") or {}
+        return waiting.get("reason") == PROMOTION_GATE
+
     await world.create_app()
     async with world.running_controller(environ=environ):
-        await world.create_canary()
+        await world.create_canary(analysis=gate)
         await world.until_phase("Initialized")
         await world.release()
-        await world.until_phase("Progressing")
-    async with world.running_controller(environ=environ):
+        await until(gated, "the run is at its gate")
+    async with world.running_controller(environ=environ) as second:
+        (traces,) = second._traces
+        await until(lambda: traces._seen, "the second controller has met the run")
+        approved = {"metadata": {"annotations": {f"{PREFIX}approve": "fine"}}}
+        await world.patch(CANARY, APP, approved)
         await world.until_phase("Succeeded")
 
-        def root() -> list[Any]:
+        def roots() -> list[Any]:
             return [each for each in collector.spans if not each.parent_span_id]
 
-        await until(root, "the run is told")
-    (whole,) = root()
-    assert whole.name == f"RUN {DEMO}/podinfo"
-    result = {each.key: each.value.string_value for each in whole.attributes}
+        await until(roots, "the run is told")
+    (root,) = roots()
+    assert root.name == f"RUN {DEMO}/{APP}"
+    result = {each.key: each.value.string_value for each in root.attributes}
     assert result["cicd.pipeline.result"] == "success"
-    assert "promotion" in {each.name for each in collector.spans}
-    assert {each.trace_id for each in collector.spans} == {whole.trace_id}
+    # The end of the run is told last.
+    assert {each.name for each in collector.spans} >= {"gate confirm-promotion", "promotion"}
+    assert {each.trace_id for each in collector.spans} == {root.trace_id}

@@ -152,6 +152,7 @@ def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
     for user, verb, may in (
         (OPERATOR, "abort", True),
         (APPROVER, "approve", True),
+        (TIDEGATE, "approve", True),
         (APPROVER, "abort", False),
     ):
         given = annotated(verb, "go")
