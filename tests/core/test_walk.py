@@ -622,11 +622,12 @@ class Journey(RuleBasedStateMachine):
     def _check_withheld(self, decision: Decision) -> None:
         """Who waits for leave of the fleet gets no more traffic for it, and keeps the run."""
         before, after, world = self.status, decision.status, self.world
-        if _closed(world) and not world.deleting and not self._goes_back(after):
-            # Nothing begins, is promoted, or is taken over from a target that serves by itself.
-            assert after.phase not in _STOPPED_BEFORE - {before.phase}
-            if after.phase in STEPPING:
-                self._check_not_risen(decision)
+        begun = after.phase in _STOPPED_BEFORE - {before.phase}
+        more = after.phase in STEPPING and after.canary_weight > before.canary_weight
+        if (begun or more) and not self._goes_back(after) and _closed(world):
+            # Nothing begins, is promoted, or gets more traffic.
+            assert not begun or world.deleting
+            self._check_not_risen(decision)
         if after.stage is None or after.stage.name is not Stage.WITHHELD:
             return
         if after.phase is Phase.INITIALIZING:
