@@ -53,7 +53,6 @@ def in_network(command: Command) -> Command:
 #: Everything that the control plane's tests need from Go modules and packages; what is needed
 #: first comes first. Its network leads nowhere, so this runs outside of it.
 BUILD = (
-    module("tests.dashboard.browsing"),
     module("tests.delivery.helm"),
     module("tests.testbed.build"),
     module("tests.testbed.modules"),
@@ -98,6 +97,8 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             ),
         ),
         "embedded": (
+            # Installing a package is not to be cut short, as what is built beside may be.
+            stage("browser", module("tests.dashboard.browsing")),
             side_by_side(
                 [stage("stories and delivery", pytest(*two_at_a_time, *slow, "--durations=25"))],
                 [stage("crashes, faults and replicas", pytest(*hard))],

@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 180_000
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-qq")
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ from canary.dashboard.process import Laptop, on_laptop
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from tests.controller.running import until
+from tests.dashboard.browsing import FLAGS, PATIENCE_MS, find_chromium, use_packages
 from tests.views.fleet import MANIFESTS
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -93,3 +95,16 @@ async def let_in(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
 async def opened(laptop: Laptop, cluster: Cluster) -> AsyncIterator[Opened]:
     async with let_in(laptop, cluster) as opened:
         yield opened
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Any]:
+    use_packages()
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=list(FLAGS), timeout=PATIENCE_MS
+        )
+        yield browser
+        await browser.close()

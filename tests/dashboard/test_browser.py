@@ -1,7 +1,6 @@
 """The pages in a real browser: sound in every width and colour, live, and for everyone to use."""
 
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from canary.api.status import MetricStatus, Phase
 from canary.dashboard.process import Laptop
 from tests.builders import a_status
 from tests.controller.running import until
-from tests.dashboard.browsing import FLAGS, find_chromium, use_packages
+from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY, Opened
 from tests.docs.pages import DOCS
 from tests.views.fleet import NOW
@@ -29,7 +28,6 @@ LOOKS = (
     ("narrow", "light"),
 )
 PATHS = ("/", "/gates", "/c/web/shop", "/c/web/cart", "/c/web/search", "/c/web/shop/commands/abort")
-PATIENCE_MS = 180_000
 #: What axe cannot tell by itself: the contrast of every pair of colours is tested without it.
 UNSURE = ("color-contrast",)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -70,19 +68,6 @@ class Tab:
         element = "document.documentElement"
         wider = int(await self.page.evaluate(f"{element}.scrollWidth - {element}.clientWidth"))
         return max(wider, 0)
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Any]:
-    use_packages()
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=find_chromium(), args=list(FLAGS)
-        )
-        yield browser
-        await browser.close()
 
 
 async def tab(chromium: Any, laptop: Laptop, *, width: str = "desk", colours: str = "light") -> Tab:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
@@ -24,7 +25,9 @@ from canary.demo.embedded import CRD, NAMESPACE
 from tests.controller.faults import Fault, Proxy, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
+from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY
+from tests.dashboard.test_browser import Tab
 from tests.views.fleet import STATUSES, manifest
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -236,3 +239,20 @@ async def test_a_token_goes_without_our_certificate_and_never_leaves_by_itself(s
     async with shared.cluster.for_others() as as_bearer:
         with pytest.raises(ValueError, match="needs a token"):
             as_bearer("")
+
+
+async def test_a_person_logs_in_in_a_browser_and_out_again(shared: Shared, chromium: Any):
+    page = await chromium.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    shown = Tab(page=page, address=shared.address, axe=use_packages().read_text("utf-8"))
+    page.on("console", lambda message: shown.said.append(message.text))
+    await page.goto(f"{shared.address}/gates")
+    assert (await shown.barriers(), await shown.overflow()) == ([], 0)
+    await page.get_by_label("Token").fill(BOB)
+    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("link", name="pay/cart").click()
+    await page.get_by_role("heading", name="cart", level=1).wait_for()
+    assert (await shown.barriers(), shown.said) == ([], [])
+    await page.get_by_role("button", name="Log out").click()
+    await page.get_by_label("Token").wait_for()
+    await page.close()
