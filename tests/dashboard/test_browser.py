@@ -50,7 +50,8 @@ class Tab:
         await self.page.get_by_role("status").get_by_text("live", exact=True).wait_for()
 
     async def barriers(self) -> list[str]:
-        """Look for what keeps people out."""
+        """Look for what keeps people out, in a page that no longer changes meanwhile."""
+        await self.page.evaluate("window.dispatchEvent(new Event('pagehide'))")
         await self.page.evaluate(self.axe)
         found = await self.page.evaluate(
             "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
