@@ -332,7 +332,7 @@ class Report:
     @property
     def failures(self) -> tuple[Check, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.counting if check.verdict is Verdict.FAIL)
+        return tuple(check for check in self.counting if check.verdict == Verdict.FAIL)
 
 
 def plain_number(number: float) -> str:

@@ -81,4 +81,4 @@ def fails_by_itself(situation: Situation, report: Report) -> bool:
 
 def messages(report: Report, verdict: Verdict) -> str:
     """Say why the checks with a verdict have it."""
-    return "; ".join(check.message for check in report.counting if check.verdict is verdict)
+    return "; ".join(check.message for check in report.counting if check.verdict == verdict)

@@ -14,7 +14,7 @@ def counted(
     if spec is None or not _limits(spec):
         return None
     known = (before and before.counts) or CheckCounts()
-    failed, open_ = check.verdict is Verdict.FAIL, check.verdict is Verdict.INCONCLUSIVE
+    failed, open_ = check.verdict == Verdict.FAIL, check.verdict == Verdict.INCONCLUSIVE
     in_row = known.failed_in_row + failed
     return CheckCounts(
         failed=known.failed + failed,
