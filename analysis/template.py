@@ -2,8 +2,9 @@
 
 The subset of Go's text/template that queries use, and nothing more: a function without arguments,
 `symbol FUNCTION` (its value with `_` for what is no letter or digit, as some proxies write names),
-`variables.KEY`, `index variables "KEY"`, a comment, and `-` beside the braces, which trims white
-space. Whatever else stands in braces is an error that says what may stand there.
+`variables.KEY`, `index variables "KEY"`, `printf "FORMAT" VALUE…` of such values, a comment, and `-`
+beside the braces, which trims white space. Whatever else stands in braces is an error that says
+what may stand there.
 """
 
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from analysis.errors import QueryError
+from analysis.printf import formatted, unescaped
 
 #: The length of what an error shows of a template.
 SHOWN_LENGTH = 60
@@ -41,6 +43,10 @@ _SYMBOL = re.compile(rf"symbol\s+(?P<name>{'|'.join(FUNCTIONS[:-1])})")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FIELD = re.compile(r"variables\s*\.(?P<key>[^\W\d]\w*)")
 _INDEX = re.compile(r"index\s+variables\s+(?:\"(?P<key>[^\"\\\n]*)\"|`(?P<raw>[^`]*)`)")
+_PRINTF = re.compile(
+    r"printf\s+(?:\"(?P<text>(?:\\.|[^\"\\\n])*+)\"|`(?P<raw>[^`]*+)`)(?P<values>.*)", re.DOTALL
+)
+_PRINTED = re.compile(r"\s+(?:\((?P<inner>[^()]*+)\)|(?P<word>[^\s()]++))|\s*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +195,8 @@ def _value(body: str, context: TemplateContext) -> str:
         return str(getattr(context, expression))
     if symbol := _SYMBOL.fullmatch(expression):
         return re.sub(r"\W", "_", getattr(context, symbol["name"]))
+    if printf := _PRINTF.fullmatch(expression):
+        return _printed(printf, expression, context)
     variable = _FIELD.fullmatch(expression) or _INDEX.fullmatch(expression)
     if variable is None:
         raise _unknown(expression)
@@ -208,6 +216,21 @@ def _value(body: str, context: TemplateContext) -> str:
             f"allow more with spec.variables.{key}.pattern"
         )
     return value
+
+
+def _printed(printf: re.Match[str], expression: str, context: TemplateContext) -> str:
+    """Give what `printf` makes of a format and values, each with or without parentheses."""
+    values, place = [], 0
+    while place < len(printf["values"]):
+        value = _PRINTED.match(printf["values"], place)
+        if value is None:
+            raise _unknown(expression)
+        if written := value["inner"] or value["word"]:
+            values.append(_value(written, context))
+        place = value.end()
+    return formatted(
+        unescaped(printf["text"]) if printf["text"] is not None else printf["raw"], values
+    )
 
 
 def _matches(pattern: str, value: str, key: str) -> bool:
@@ -260,7 +283,7 @@ def _unknown(expression: str) -> QueryError:
         hint = ": pipelines are not supported"
     return QueryError(
         f"query: {{{{ {_shown(expression)} }}}} cannot be rendered{hint}. Known names: "
-        f'{", ".join(FUNCTIONS)}, variables.KEY, index variables "KEY"'
+        f'{", ".join(FUNCTIONS)}, variables.KEY, index variables "KEY", printf "FORMAT" VALUE'
     )
 
 

@@ -69,7 +69,7 @@ async def test_a_template_is_told_as_it_breaks_and_a_release_waits_until_it_is_m
         await world.api.create(template(type="promethoos"), TEMPLATE)
         for spec, remedy in (
             (None, "there is no metric provider 'promethoos'; name one of "),
-            (template('{{ printf "%s" name }}')["spec"], "printf"),
+            (template("{{ html name }}")["spec"], "html"),
             (template(secretRef={"name": "store"})["spec"], f"Secret {DEMO}/store does not exist"),
         ):
             if spec is not None:
