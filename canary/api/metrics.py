@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from analysis.builtin import legacy_range
+from analysis.model import Bounds
 from canary.api.fields import PLUGIN, Flag, Form, LongText, Number, Span, Text, Whole
 from canary.api.meta import ApiModel, NamespacedReference
 from canary.api.rules import (
@@ -138,3 +140,10 @@ class MetricSpec(ApiModel):
         description="When the provider cannot be asked: fail the check, hold the weight until the "
         "deadline, or pass.",
     )
+
+    @property
+    def bounds(self) -> Bounds:
+        """Where the value must lie, also where the spec says it as Flagger does."""
+        if self.threshold_range is not None:
+            return Bounds(min=self.threshold_range.min, max=self.threshold_range.max)
+        return legacy_range(self.name, self.threshold) if self.threshold is not None else Bounds()

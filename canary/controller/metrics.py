@@ -27,7 +27,6 @@ from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
-from canary.controller.queries import range_of
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -297,7 +296,7 @@ def _about(record: CanaryObject) -> About:
         target_kind=spec.target_ref.kind,
         target=record.target,
         router=record.provider,
-        bounds={each.name: range_of(each) for each in metrics},
+        bounds={each.name: each.bounds for each in metrics},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import builtin, count_queries, legacy_range, request_count, unit
+from analysis.builtin import builtin, count_queries, request_count, unit
 from analysis.counting import parse_count
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError, QueryError
@@ -115,7 +115,7 @@ class QueryBuilder:
             provider=await self._provider(record, template),
             # What is counted goes back to the last analysis.
             interval=max(spec.interval, analysis.interval) if counted else spec.interval,
-            threshold_range=range_of(spec),
+            threshold_range=spec.bounds,
             on_no_data=NoDataPolicy(spec.on_no_data),
             on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
@@ -273,13 +273,6 @@ class QueryBuilder:
         return secret.pick(keys, required=False)
 
 
-def range_of(spec: MetricSpec) -> Bounds:
-    """Say where a metric's value must lie, also where the spec says it as Flagger does."""
-    if spec.threshold_range is not None:
-        return Bounds(min=spec.threshold_range.min, max=spec.threshold_range.max)
-    return legacy_range(spec.name, spec.threshold) if spec.threshold is not None else Bounds()
-
-
 def _peers(spec: MetricSpec, all_of_run: Iterable[MetricSpec]) -> int:
     """Count the metrics that share their judge's chance of a false rollback; a critical one has its own."""
     of_judge = (each for each in all_of_run if each.judge == spec.judge)
@@ -292,7 +285,7 @@ def _unasked(spec: MetricSpec, reason: str) -> Check:
         metric=spec.name,
         verdict=NoDataPolicy(spec.on_error).verdict,
         value=None,
-        bound=range_of(spec).text,
+        bound=spec.bounds.text,
         message=f"{spec.name} cannot be queried: {reason}",
         query="",
     )

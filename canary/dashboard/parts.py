@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from analysis.builtin import legacy_range
 from analysis.model import Bounds
 from canary.api.annotations import AT_GATES, VERBS
 from canary.api.canary import Canary
@@ -204,16 +203,8 @@ def _card(
 
 def _bounds(canary: Canary | None, metric: str) -> Bounds:
     """Find the bounds of a metric; none where the spec has none, or cannot be read."""
-    if canary is None:
-        return Bounds()
-    for _, each in canary.spec.analysis.placed_metrics():
-        if each.name != metric:
-            continue
-        if each.threshold_range is not None:
-            return Bounds(min=each.threshold_range.min, max=each.threshold_range.max)
-        if each.threshold is not None:
-            return legacy_range(metric, each.threshold)
-    return Bounds()
+    found = canary.spec.analysis.placed_metrics() if canary else ()
+    return next((each.bounds for _, each in found if each.name == metric), Bounds())
 
 
 def _sound(manifest: Manifest) -> Canary | None:
