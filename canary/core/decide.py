@@ -35,6 +35,7 @@ from canary.core.facts import Facts
 from canary.core.idle import failed, noted_at, rest
 from canary.core.initialisation import initialise
 from canary.core.invalid import tell_invalid, without_spec
+from canary.core.late_drain import drain_anew
 from canary.core.leave import Stop, stopped, unsuspended, withhold
 from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice, with_threads
@@ -191,7 +192,8 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         overdue=situation.overdue,
         delivered=situation.facts.delivered,
     )
-    concluded = with_derived(keep_cookies(note_shares(replace(situation, status=reported))))
+    told_of = drain_anew(replace(situation, status=reported))
+    concluded = with_derived(keep_cookies(note_shares(told_of)))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)

@@ -51,6 +51,34 @@ def test_proxies_that_follow_late_have_their_time_before_that(phase):
     assert parks(decided(a_spec(), status, late, at(25)).actions)
 
 
+@pytest.mark.parametrize("phase", ENDS)
+def test_a_route_that_could_not_be_written_gives_the_canary_its_time_from_when_it_was(phase):
+    status = a_status(phase, step_started_at=at(0))
+    reached = replace(ENDS[phase], routed=Seen(weight=50))
+    mended = decided(a_spec(), status, reached, at(600))
+    assert mended.status.step_started_at == at(600)
+    assert not parks(decided(a_spec(), mended.status, ENDS[phase], at(609)).actions)
+    assert parks(decided(a_spec(), mended.status, ENDS[phase], at(610)).actions)
+    # While it cannot be written, that is noted once a drain.
+    refused = decided(a_spec(), mended.status, reached, at(609))
+    assert refused.status.step_started_at == at(600)
+
+
+def test_a_route_that_was_written_late_in_the_delay_gives_the_canary_its_time_as_well():
+    spec, status = a_spec(analysis=LATER), a_status(Phase.FAILED, step_started_at=at(0))
+    reached = replace(ENDS[Phase.FAILED], routed=Seen(weight=50))
+    mended = decided(spec, status, reached, at(895)).status
+    assert not parks(decided(spec, mended, ENDS[Phase.FAILED], at(904)).actions)
+    assert parks(decided(spec, mended, ENDS[Phase.FAILED], at(905)).actions)
+
+
+@pytest.mark.parametrize("phase", ENDS)
+def test_a_route_that_someone_changes_beside_a_parked_target_is_noted_nowhere(phase):
+    facts = replace(ENDS[phase], target=a_workload(replicas=0), routed=Seen(weight=50))
+    status = a_status(phase, step_started_at=at(0), target_parked=True)
+    assert decided(a_spec(), status, facts, at(600)).status.step_started_at == at(0)
+
+
 def test_traffic_that_moved_late_in_the_delay_has_its_time_to_end_as_well():
     spec = a_spec(analysis=LATER)
     status = a_status(Phase.FAILED, step_started_at=at(895))
