@@ -7,15 +7,11 @@ A policy that cannot be read may be a stop. It withholds the same, and nothing i
 """
 
 from canary.api.deliverypolicy import StopMode
-from canary.api.status import Phase
 from canary.core import waits as why
 from canary.core.ending import roll_back
 from canary.core.facts import BindingPolicy
 from canary.core.situation import Situation
 from canary.core.wishes import Granted, Withheld
-
-_BEGUN = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
-"""The phases of a run that has pods, and may be rolled back."""
 
 
 def ask_stop(situation: Situation) -> Granted | Withheld:
@@ -49,9 +45,7 @@ def hold_initialisation(situation: Situation) -> Situation | None:
 
 
 def end_for_stop(situation: Situation) -> Situation | None:
-    """Roll a run back where a policy says so; one that has not started waits instead."""
-    if situation.status.phase not in _BEGUN:
-        return None
+    """Roll a run that has begun back where a policy says so."""
     for policy in situation.facts.policies:
         stop = policy.spec.stop
         if stop is not None and stop.mode is StopMode.ROLL_BACK:

@@ -51,6 +51,9 @@ class ScriptedProvider:
         finally:
             script.asking -= 1
 
+    async def count(self, query: str, since: datetime, until: datetime) -> Outcome:
+        return await self.query(query, until, until - since)
+
     async def prepare(self, query: str, interval: timedelta) -> None:
         self.script.prepared.append(query)
         if query == "refused":
