@@ -28,6 +28,8 @@ def rendered(command: Command, *more: str) -> list[Manifest]:
     """Render what a command would install; HelmFailed says which value is refused."""
     _, _, release, chart, *flags = command.words
     assert (ROOT / chart).is_dir(), command
+    # The values of a release that is there already: here there is none.
+    flags = [each for each in flags if each != "--reuse-values"]
     text = run_helm("template", release, str(ROOT / chart), *flags, *more)
     return [each for each in yaml.safe_load_all(text) if each]
 
@@ -45,7 +47,8 @@ def one(objects: list[Manifest], kind: str) -> Any:
 
 @pytest.mark.parametrize("command", RENDERING, ids=str)
 def test_every_command_renders_the_chart(command: Command) -> None:
-    assert one(rendered(command), "Deployment")["metadata"]["namespace"] == "tidegate-system"
+    deployments = [each for each in rendered(command) if each["kind"] == "Deployment"]
+    assert {each["metadata"]["namespace"] for each in deployments} == {"tidegate-system"}
 
 
 @pytest.mark.parametrize(
