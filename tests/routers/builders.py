@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest, ObjectKey
+from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.status import CanaryStatus, Run
 from canary.core.actions import Side
 from canary.core.cookies import keep_cookies, let_go
@@ -95,6 +95,11 @@ def a_canary(
     )
 
 
+def served_version(kind: Kind, version: str) -> str:
+    """Give this version where the kind has it, as one of a pair of routers may not; else its first."""
+    return version if version in kind.versions else kind.versions[0]
+
+
 def a_cluster(
     router: Router, canary: Canary, objects: Iterable[Manifest] = (), version: str = ""
 ) -> ClusterState:
@@ -114,7 +119,7 @@ def a_cluster(
         }
         stored["status"] = {"observed": True}
         existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
-    served = {kind: version or kind.versions[0] for kind in router.kinds}
+    served = {kind: served_version(kind, version) for kind in router.kinds}
     apex, shared = {}, None
     if router.by_apex:
         found = existing.get(router.objects(canary).written[-1])

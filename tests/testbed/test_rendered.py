@@ -17,7 +17,7 @@ import yaml
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.routers import Router, router_for
-from tests.routers.builders import a_cluster, rendered, restored, the_traffic
+from tests.routers.builders import a_cluster, rendered, restored, served_version, the_traffic
 from tests.routers.published import PublishedSchemas
 from tests.routers.test_compliance import CASES, foreign
 from tests.routers.test_golden import FILES
@@ -116,9 +116,11 @@ def take(control_plane: ControlPlane) -> Iterator[Take]:
 
 def theirs(router: Router, canary: Canary, version: str) -> tuple[Manifest, ...]:
     """Objects of others that were there before, in the version that is served."""
+    kinds = {kind.kind: kind for kind in router.kinds}
     found = tuple(
-        obj | {"apiVersion": f"{obj['apiVersion'].partition('/')[0]}/{version}"}
+        obj | {"apiVersion": kind.api_version(served_version(kind, version))}
         for obj in foreign(router, canary)
+        for kind in (kinds[obj["kind"]],)
     )
     for obj in found:
         for backend in obj["spec"].get("backends", ()) if version == "v1alpha1" else ():
