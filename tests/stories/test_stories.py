@@ -318,9 +318,9 @@ async def test_a_judge_that_waits_for_a_proof_promotes_the_good_and_rolls_back_t
         "onNoData": "hold",
     }
     shadow = {
-        "name": "unkept",
-        "query": "increase(envoy_cluster_upstream_rq)",
-        "thresholdRange": {"max": -1},
+        "name": "request-duration",
+        "interval": "2s",
+        "thresholdRange": {"max": 0.001},
         "shadow": True,
     }
     await given_a_canary(world, metrics=[proof, shadow], threshold=1000)
@@ -330,7 +330,8 @@ async def test_a_judge_that_waits_for_a_proof_promotes_the_good_and_rolls_back_t
         status = await world.until_phase("Succeeded", seconds=120)
         judged = {each["name"]: each for each in status["metrics"]}
         assert judged["request-success-rate"]["judge"] == "sequential"
-        assert (judged["unkept"]["verdict"], judged["unkept"]["shadow"]) == ("fail", True)
+        unkept = judged["request-duration"]
+        assert (unkept["verdict"], unkept["shadow"]) == ("fail", True)
         await then_at_rest(world, "2.0")
         # When a bad one is released, it is rolled back as soon as that is proven
         await world.release("3.0", ERROR_RATE="0.5")
