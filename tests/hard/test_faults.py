@@ -30,7 +30,7 @@ SEEDS = [int(each) for each in os.environ.get("TIDEGATE_FAULT_SEEDS", "1 2 3").s
 SEEDS_ON_A_PLANE = 2
 """So many of the seeds are worth their time on a real control plane."""
 NAMES = ("one", "two", "three")
-SECONDS = 200.0
+SECONDS = 900.0
 QUIET_RENEWALS = 5
 """For so many renewals of the Lease nothing is asked, once all is settled."""
 RUNS = {"2": ("Succeeded", "Promoted"), "oom": ("Failed", "RolledBack"), "3": ("Succeeded", "Promoted")}  # fmt: skip
