@@ -31,7 +31,7 @@ from analysis.secrecy import shown_address, shown_text
 LONGEST_IN_ADDRESS = 4000
 #: How many warnings a sample carries.
 MOST_WARNINGS = 5
-#: Counts end so long ago: a sample is found when its scrape has ended, which has begun at its time.
+#: How long ago counts end: a sample has the time at which its scrape began, and is found after its end.
 SETTLE = timedelta(seconds=5)
 #: How far before a block the sample is looked for that it begins with; Prometheus's own limit for
 #: what a series still shows.

@@ -137,18 +137,22 @@ def explained(error: ClusterError, cluster: Cluster) -> str:
             return f"{error} ({here})"
 
 
+of_api_group = click.option(
+    "--api-group",
+    type=click.Choice([GROUP, PEER_GROUP]),
+    default=GROUP,
+    show_default=True,
+    help="The API group of the Canary.",
+)
+"""The option that says whose Canary is meant."""
+
+
 def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
     """Make a command of a coroutine that works on one Canary."""
 
     @click.argument("name", metavar="CANARY")
     @click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
-    @click.option(
-        "--api-group",
-        type=click.Choice([GROUP, PEER_GROUP]),
-        default=GROUP,
-        show_default=True,
-        help="The API group of the Canary.",
-    )
+    @of_api_group
     @reaching_a_cluster
     @wraps(work)
     def command(

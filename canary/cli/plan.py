@@ -7,10 +7,16 @@ from dataclasses import dataclass
 import click
 
 from canary.api.kinds import Manifest, ObjectKey
-from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.raw import part, text
-from canary.cli.connection import Place, connected, named_canary, reaching_a_cluster, with_plugins
+from canary.cli.connection import (
+    Place,
+    connected,
+    named_canary,
+    of_api_group,
+    reaching_a_cluster,
+    with_plugins,
+)
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo, Failed
 from canary.cli.finding import read_canary
@@ -62,13 +68,7 @@ class _Question:
     "-f", "--filename", "names", multiple=True, metavar="FILE", help="Plan for Canaries in files."
 )
 @click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
-@click.option(
-    "--api-group",
-    type=click.Choice([GROUP, PEER_GROUP]),
-    default=GROUP,
-    show_default=True,
-    help="The API group of the Canary.",
-)
+@of_api_group
 @click.option(
     "--image",
     "images",

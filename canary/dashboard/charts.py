@@ -17,7 +17,7 @@ _LARGEST = 1e100
 """What is larger is no value that a chart could show."""
 _CROSS, _DOUBT = 3.5, 4.0
 _LISTED = 30
-"""So many of the last values are in the table."""
+"""How many of the last values the table shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

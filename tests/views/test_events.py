@@ -1,4 +1,4 @@
-"""Events as people and programs read them, whoever wrote them."""
+"""Events as people and programs read them, also those that others wrote."""
 
 from datetime import UTC, datetime
 from typing import Any
