@@ -1,5 +1,6 @@
 """The import contracts see what they are there to see."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ def contracts(config: Path) -> dict[str, dict[str, Any]]:
 
 
 PRODUCT, EMBEDDED = ROOT / "pyproject.toml", ROOT / "embedded" / "pyproject.toml"
+DISTRIBUTIONS = ({"analysis", "canary"}, {"tidegate_embedded"})
 CONTRACTS = contracts(PRODUCT)
 EMBEDDED_CONTRACTS = contracts(EMBEDDED)
 
@@ -70,10 +72,10 @@ VIOLATIONS = [
 
 
 EMBEDDED_VIOLATIONS = [
-    ("product", "process.py", "from canary.errors import CanaryError"),
-    ("product", "mesh/routes.py", "def later():\n    import analysis.model"),
-    ("parts", "apiserver/storage.py", "import tidegate_embedded.controllers"),
-    ("parts", "helpers.py", "'A module that nobody placed.'"),
+    ("product", "tidegate_embedded/process.py", "from canary.errors import CanaryError"),
+    ("product", "tidegate_embedded/mesh/routes.py", "def later():\n    import analysis.model"),
+    ("parts", "tidegate_embedded/apiserver/storage.py", "import tidegate_embedded.controllers"),
+    ("parts", "tidegate_embedded/helpers.py", "'A module that nobody placed.'"),
 ]
 
 
@@ -81,32 +83,6 @@ def named(violations: list[tuple[str, str, str]]) -> pytest.MarkDecorator:
     """Give each violation a name that says where it is."""
     ids = [f"{module}: {line}" for _, module, line in violations]
     return pytest.mark.parametrize(("contract", "module", "line"), violations, ids=ids)
-
-
-def linted(config: Path, contract: str, tree: Path) -> str:
-    """Check a contract on a copy of the packages; give what import-linter says, without spaces."""
-    done = subprocess.run(
-        [
-            *(
-                sys.executable,
-                "-c",
-                "from importlinter.cli import lint_imports_command as lint; lint()",
-            ),
-            *("--config", str(config), "--contract", contract),
-            *("--no-cache", "--no-logo"),
-        ],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "".join(done.stdout.split())
-
-
-def broken(contract: dict[str, Any]) -> str:
-    """Give how import-linter says that a contract is broken; it breaks lines where they are full."""
-    return "".join(f"{contract['name']} BROKEN".split())
 
 
 def copied(tree: Path, *packages: Path) -> None:
@@ -122,21 +98,79 @@ def append(module: Path, line: str) -> None:
         file.write(f"\n{line}\n")
 
 
+def linted(config: Path, tree: Path) -> str:
+    """Check all contracts on a copy of the packages; give what import-linter says, without spaces."""
+    done = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-c",
+                "from importlinter.cli import lint_imports_command as lint; lint()",
+            ),
+            *("--config", str(config), "--no-cache", "--no-logo"),
+        ],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "".join(done.stdout.split())
+
+
+def broken(said: str, contracts: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Give what was said of each contract that is broken, by the contract's id."""
+    headings = {name: "".join(f"{each['name']}---".split()) for name, each in contracts.items()}
+    starts = sorted((said.index(text), name) for name, text in headings.items() if text in said)
+    ends = [start for start, _ in starts[1:]] + [len(said)]
+    return {name: said[start:end] for (start, name), end in zip(starts, ends, strict=True)}
+
+
+def complaint(module: str, line: str) -> str:
+    """Give what import-linter says of a violation: who imports what, or that nobody placed it."""
+    importer = module.removesuffix(".py").replace("/", ".")
+    for node in ast.walk(ast.parse(line)):
+        match node:
+            case (
+                ast.Import(names=[ast.alias(name=imported)]) | ast.ImportFrom(module=str(imported))
+            ):
+                # Of other distributions it knows the packages at the top alone.
+                package = imported.partition(".")[0]
+                within = any(
+                    {package, importer.partition(".")[0]} <= each for each in DISTRIBUTIONS
+                )
+                return f"-{importer}->{imported if within else package}(l."
+    return f"-{importer}"
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Break the product's contracts in all ways at once; give what was said of each."""
+    tree = tmp_path_factory.mktemp("product")
+    copied(tree, ROOT / "analysis", ROOT / "canary")
+    for _, module, line in VIOLATIONS:
+        append(tree / module, line)
+    return broken(linted(PRODUCT, tree), CONTRACTS)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Break the embedded cluster's contracts in all ways at once; give what was said of each."""
+    tree = tmp_path_factory.mktemp("embedded")
+    copied(tree, ROOT / "embedded" / "src" / "tidegate_embedded")
+    for _, module, line in EMBEDDED_VIOLATIONS:
+        append(tree / module, line)
+    return broken(linted(EMBEDDED, tree), EMBEDDED_CONTRACTS)
+
+
 @named(VIOLATIONS)
-def test_a_violation_breaks_its_contract(tmp_path, contract, module, line):
-    copied(tmp_path, ROOT / "analysis", ROOT / "canary")
-    append(tmp_path / module, line)
-    said = linted(PRODUCT, contract, tmp_path)
-    assert broken(CONTRACTS[contract]) in said, said
+def test_a_violation_breaks_its_contract(product, contract, module, line):
+    assert complaint(module, line) in product[contract], product[contract]
 
 
 @named(EMBEDDED_VIOLATIONS)
-def test_a_violation_in_the_embedded_cluster_breaks_its_contract(tmp_path, contract, module, line):
-    package = ROOT / "embedded" / "src" / "tidegate_embedded"
-    copied(tmp_path, package)
-    append(tmp_path / package.name / module, line)
-    said = linted(EMBEDDED, contract, tmp_path)
-    assert broken(EMBEDDED_CONTRACTS[contract]) in said, said
+def test_a_violation_in_the_embedded_cluster_breaks_its_contract(embedded, contract, module, line):
+    assert complaint(module, line) in embedded[contract], embedded[contract]
 
 
 def test_each_contract_is_seen_to_break():

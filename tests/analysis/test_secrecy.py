@@ -7,7 +7,7 @@ import pytest
 from analysis.model import Credentials, ProviderSpec
 from analysis.providers import secret_keys
 from analysis.providers.prometheus import PrometheusProvider
-from analysis.secrecy import shown_address, shown_text, userinfo
+from analysis.secrecy import hide_suspicious, shown_address, shown_text, userinfo
 from canary.settings import Settings
 from tests.analysis.servers import says
 
@@ -30,6 +30,15 @@ async def test_a_secret_that_the_end_of_an_error_cuts_in_two_is_hidden(serve):
 
 def test_of_a_text_that_was_cut_off_the_rest_of_a_secret_is_hidden():
     assert "token" not in shown_text(f"you sent {TOKEN[:-4]}", (TOKEN,), cut=True)
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "a.", "://", "a://b", "eyj1234-", "token = ", "basic ", "cookie:"]
+)
+def test_a_long_text_is_looked_through_once(unit: str):
+    """Looked through from each of its characters, this would take an hour."""
+    text = hide_suspicious("x: " + unit * (1_000_000 // len(unit)))
+    assert len(text) > 1000 or "***" in text
 
 
 def test_an_address_gives_its_password_away_in_no_form():
