@@ -1,11 +1,10 @@
 """Canaries and clusters for the tests of routers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest, ObjectKey
+from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
 from canary.api.status import CanaryStatus, Run
 from canary.core.actions import Side
 from canary.core.cookies import keep_cookies, let_go
@@ -109,7 +108,7 @@ def a_cluster(
     needed = router_case(str(canary.spec.provider)).read
     read = (each for each in needed if (each["kind"], each["metadata"]["name"]) in keys)
     for obj in (*services_of_sides(router, canary), *read, *objects):
-        stored = deepcopy(obj)
+        stored = copy_of(obj)
         stored["metadata"] |= {
             "uid": f"uid-of-{stored['metadata']['name']}",
             "resourceVersion": "7",
@@ -199,7 +198,7 @@ def the_traffic(canary: Canary, percent: int) -> Traffic:
     analysis = canary.spec.analysis
     share = 100 if analysis.mirror_weight is None else int(analysis.mirror_weight)
     mirror = share if analysis.mirror else 0
-    cookies = _cookies(canary, percent)
+    cookies = _cookies(canary, percent) if analysis.session_affinity else Stickiness()
     return Traffic(weight=percent, match=analysis.match, mirror=mirror, cookies=cookies)
 
 
