@@ -11,7 +11,7 @@ SHELL := bash
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
-WORKERS ?= auto
+WORKERS ?=
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -25,7 +25,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 	--no-emit-index-url --no-annotate --no-header --no-emit-package tidegate-embedded
 
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
-stages = $(BIN)/python -m tests.stages $(1) --workers $(WORKERS) -- $(TEST_ARGS)
+stages = $(BIN)/python -m tests.stages $(1) $(if $(WORKERS),--workers $(WORKERS)) -- $(TEST_ARGS)
 
 .PHONY: help demo check coverage embedded control-plane test bench image crds generated lock clean
 

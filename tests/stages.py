@@ -6,6 +6,7 @@ unit tests traced; it builds the control plane at the lowest priority from the s
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from tests.steps import (
 
 BUILD_LOG = ROOT / ".cache" / "build.log"
 
+#: One more than there are processors: some of the unit tests wait.
+WORKERS = str(len(os.sched_getaffinity(0)) + 1)
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"
@@ -137,7 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stages")
     choices = ("static", "check", "coverage", "embedded", "control-plane", "test")
     parser.add_argument("group", choices=choices)
-    parser.add_argument("--workers", default="auto", help="processes of the unit tests")
+    parser.add_argument("--workers", default=WORKERS, help="processes of the unit tests")
     # argparse takes no positional arguments after an option once it has seen the group.
     own, extra = split_at(sys.argv[1:], "--")
     arguments = parser.parse_args(own)

@@ -16,78 +16,78 @@ GATE = {"type": "confirm-promotion", "name": "by-hand"}
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with World(tmp_path) as world:
         await world.create_app()
         yield world
 
 
-async def waiting(cluster: World, *options: str) -> tuple[int, str]:
-    kubeconfig = str(cluster.kubeconfig)
+async def waiting(world: World, *options: str) -> tuple[int, str]:
+    kubeconfig = str(world.kubeconfig)
     return await tidegate("wait", APP, "-n", DEMO, "--kubeconfig", kubeconfig, *options)
 
 
-async def test_a_release_is_waited_for_from_its_first_moment_on(cluster: World) -> None:
-    async with cluster.running_controller():
-        await cluster.create_canary(skipAnalysis=True)
-        code, output = await waiting(cluster, "--for", "initialized", "--timeout", "10m")
+async def test_a_release_is_waited_for_from_its_first_moment_on(world: World) -> None:
+    async with world.running_controller():
+        await world.create_canary(skipAnalysis=True)
+        code, output = await waiting(world, "--for", "initialized", "--timeout", "10m")
         assert code == 0, output
         for tag in range(2, RELEASES + 2):
-            await cluster.release(tag=str(tag))
-            code, output = await waiting(cluster, "--timeout", "10m")
+            await world.release(tag=str(tag))
+            code, output = await waiting(world, "--timeout", "10m")
             assert code == 0, output
             assert f"promoted podinfo:{tag - 1} → podinfo:{tag}" in output
         # What is promoted already is answered at once.
-        code, output = await waiting(cluster)
+        code, output = await waiting(world)
         assert (code, f"podinfo:{RELEASES + 1}" in output) == (0, True), output
 
 
-async def test_a_rollback_is_a_no_and_a_gate_needs_a_person(cluster: World) -> None:
-    async with cluster.running_controller():
-        await cluster.create_canary(analysis={"stepWeights": [50], "webhooks": [GATE]})
-        code, output = await waiting(cluster, "--for", "condition=Ready", "--timeout", "10m")
+async def test_a_rollback_is_a_no_and_a_gate_needs_a_person(world: World) -> None:
+    async with world.running_controller():
+        await world.create_canary(analysis={"stepWeights": [50], "webhooks": [GATE]})
+        code, output = await waiting(world, "--for", "condition=Ready", "--timeout", "10m")
         assert code == 0, output
-        await cluster.release()
-        code, output = await waiting(cluster, "--fail-when-held", "--timeout", "10m")
+        await world.release()
+        code, output = await waiting(world, "--fail-when-held", "--timeout", "10m")
         assert code == 5, output
         assert "held at the gate confirm-promotion: approve or reject it" in output
-        code, output = await waiting(cluster, "--for", "phase=waitingpromotion", "--timeout", "10m")
+        code, output = await waiting(world, "--for", "phase=waitingpromotion", "--timeout", "10m")
         assert code == 0, output
-        code, output = await waiting(cluster, "--timeout", "100ms")
+        code, output = await waiting(world, "--timeout", "100ms")
         assert (code, "not promoted in time" in output) == (4, True), output
-        await cluster.patch(
+        await world.patch(
             CANARY, APP, {"metadata": {"annotations": {"tidegate.dev/reject": "tester"}}}
         )
-        code, output = await waiting(cluster, "--timeout", "10m")
+        code, output = await waiting(world, "--timeout", "10m")
         assert code == 3, output
         assert "RolledBack: " in output
-        code, output = await waiting(cluster, "--for", "settled")
+        code, output = await waiting(world, "--for", "settled")
         assert code == 0, output
 
 
-async def test_a_deletion_is_waited_for(cluster: World) -> None:
-    async with cluster.running_controller():
-        await cluster.create_canary()
-        await cluster.until_phase("Initialized")
-        waited = asyncio.create_task(waiting(cluster, "--for", "deleted", "--timeout", "10m"))
-        await cluster.api.delete(CANARY, DEMO, APP)
+async def test_a_deletion_is_waited_for(world: World) -> None:
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        waited = asyncio.create_task(waiting(world, "--for", "deleted", "--timeout", "10m"))
+        await world.api.delete(CANARY, DEMO, APP)
         code, output = await waited
         assert (code, "deleted" in output) == (0, True), output
-        code, output = await waiting(cluster)
+        code, output = await waiting(world)
         assert (code, "there is no Canary podinfo" in output) == (1, True), output
 
 
-async def test_what_cannot_be_waited_for_is_said_at_once(cluster: World) -> None:
+async def test_what_cannot_be_waited_for_is_said_at_once(world: World) -> None:
     for what in ("promotion", "phase=Sideways", "condition=", "held=now"):
-        code, output = await waiting(cluster, "--for", what)
+        code, output = await waiting(world, "--for", what)
         assert (code, "is nothing to wait for" in output) == (2, True), output
-    await cluster.create_canary(
+    await world.create_canary(
         targetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "gone"}
     )
 
     async def there() -> bool:
-        return await cluster.read(CANARY, APP) is not None
+        return await world.read(CANARY, APP) is not None
 
     await until(there)
-    code, output = await waiting(cluster)
+    code, output = await waiting(world)
     assert (code, "its target cannot be read" in output) == (1, True), output
