@@ -25,6 +25,7 @@ from analysis.model import (
 )
 from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
 from analysis.template import TemplateContext, render
+from canary.api.measured import measured
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.apiserver import ApiServer, asked_there
@@ -104,27 +105,17 @@ class QueryBuilder:
                 record.key.group, namespace, spec.template_ref.name
             )
         context = context_of(record, spec, template)
-        analysis, counted = record.canary.spec.analysis, counts(spec.judge)
-        metric = Metric(
-            name=spec.name,
+        analysis = record.canary.spec.analysis
+        metric = measured(
+            spec,
+            analysis,
             asks=(
                 self._counts(record, spec, template, context)
-                if counted
+                if counts(spec.judge)
                 else (Ask(query=render(self._text(record, spec, template), context)),)
             ),
             provider=await self._provider(record, template),
-            # What is counted goes back to the last analysis.
-            interval=max(spec.interval, analysis.interval) if counted else spec.interval,
-            threshold_range=spec.bounds,
-            on_no_data=NoDataPolicy(spec.on_no_data),
-            on_error=NoDataPolicy(spec.on_error),
             unit="" if template or spec.query else unit(spec.name),
-            judge=spec.judge,
-            options=tuple(sorted(spec.judge_options.items())),
-            peers=_peers(spec, (each for _, each in analysis.placed_metrics())),
-            min_requests=spec.min_requests,
-            on_inconclusive=NoDataPolicy(spec.on_inconclusive),
-            shadow=spec.shadow,
             asked_by=str(record.key),
         )
         check_judge(metric)
@@ -271,13 +262,6 @@ class QueryBuilder:
             place_of = {"canary": str(record.key)}
             log.warning("Secret %s: %s", secret.name, unnamed(address), extra=place_of)
         return secret.pick(keys, required=False)
-
-
-def _peers(spec: MetricSpec, all_of_run: Iterable[MetricSpec]) -> int:
-    """Count the metrics that share their judge's chance of a false rollback; a critical one has its own."""
-    of_judge = (each for each in all_of_run if each.judge == spec.judge)
-    sharing = [each for each in of_judge if not (each.shadow or each.critical)]
-    return 1 if spec.critical else max(1, len(sharing))
 
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:

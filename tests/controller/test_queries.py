@@ -273,6 +273,11 @@ async def test_a_critical_metric_has_a_chance_of_a_false_rollback_of_its_own():
     assert (await counted({}, metrics=0, name=name, shadow=True)).peers == 1
 
 
+async def test_what_the_engine_must_know_of_a_metric_reaches_it():
+    metric = await counted({}, name="request-success-rate", critical=True, warmUp="90s")
+    assert (metric.critical, metric.warm_up) == (True, timedelta(seconds=90))
+
+
 @pytest.mark.parametrize(
     ("changes", "fields", "says"),
     [

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analysis.asking import Providers
-from analysis.engine import LONGEST_BLOCK, analyse
+from analysis.engine import analyse
+from analysis.judging import LONGEST_BLOCK
 from analysis.errors import ProviderUnavailable, QueryError
 from analysis.judges import JUDGES
 from analysis.model import (
