@@ -20,7 +20,6 @@ from canary.core.facts import (
 )
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.core.phases import RUNNING
-from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -177,15 +176,3 @@ def a_peer(name: str = "other", **fields: Any) -> Peer:
         "held": Names(),
     }
     return Peer(name=name, **(rest | fields))
-
-
-def seen(traffic: Traffic) -> Seen:
-    """Give what a route does that carries some traffic."""
-    cookies = traffic.cookies
-    return Seen(
-        weight=traffic.weight,
-        mirror=traffic.mirror,
-        matched=bool(traffic.match),
-        keeps_canary=cookies.canary is not None,
-        keeps_primary=bool(cookies.primary or cookies.expired),
-    )

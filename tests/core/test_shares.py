@@ -14,6 +14,7 @@ from canary.core.capacity import possible_weight, replicas_for
 from canary.core.facts import UpdateStrategy, Workload
 from canary.core.situation import Decision
 from canary.core.traffic import Seen
+from canary.simulation.cluster import healed, scaled
 from tests.builders import (
     NEW,
     a_blue_green_spec,
@@ -25,7 +26,6 @@ from tests.builders import (
     at,
 )
 from tests.core.deciding import decided, message, reason, up
-from tests.core.world import healed, scaled
 
 STEPS = a_spec(analysis={"stepWeights": [20, 50, 80]})
 

@@ -12,7 +12,8 @@ from canary.core.facts import Facts
 from canary.core.needs import Analyse, AskHooks, Need
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
-from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at, seen
+from canary.simulation.cluster import seen
+from tests.builders import NEW, OLD, a_primary, a_run, a_spec, a_status, a_workload, at
 from tests.core.deciding import decided, message, reason, up
 
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]

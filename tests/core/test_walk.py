@@ -55,6 +55,7 @@ from canary.core.waits import (
     TRAFFIC_GATE,
     TRAFFIC_RETURNING,
 )
+from canary.simulation.cluster import healed, released, scaled
 from tests.builders import (
     a_dependency,
     a_peer,
@@ -73,8 +74,6 @@ from tests.core.world import (
     TARGETS,
     World,
     examples,
-    healed,
-    scaled,
     torn_down,
 )
 
@@ -149,7 +148,7 @@ class Journey(RuleBasedStateMachine):
     def it_is_created(
         self, spec: Any, ready: bool, recreate: bool, names: RouteNames, forgotten: bool
     ) -> None:
-        self.world.names = names
+        self.world.go_by(names)
         self.forgotten = forgotten
         self.spec = self._named(spec)
         strategy = UpdateStrategy(recreate=recreate)
@@ -232,15 +231,7 @@ class Journey(RuleBasedStateMachine):
         if target is not None and revision != world.revision:
             world.revision = revision
             world.configs = {"configmap/a": revision} if revision == "1-r1" else {}
-            generation = target.generation + 1
-            changed = replace(
-                target,
-                generation=generation,
-                observed_generation=generation,
-                updated=0,
-                trouble=None,
-                deadline_exceeded=False,
-            )
+            changed = released(target)
             world.target = torn_down(changed) if changed.strategy.recreate else changed
 
     @rule()

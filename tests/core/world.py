@@ -1,22 +1,17 @@
 """A cluster with one canary, as far as the core can see it, in which anything may happen."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
 from canary.core.actions import (
     Action,
-    ClearCommands,
-    EnsureAutoscaler,
     EnsurePrimary,
-    EnsureServices,
     GiveBack,
     HoldFinalizer,
-    PauseAutoscaler,
     RestoreRoutes,
     RouteFormer,
     RouteTraffic,
@@ -27,20 +22,18 @@ from canary.core.actions import (
 from canary.core.facts import (
     BindingPolicy,
     BrokenReference,
-    Command,
     Dependency,
     Drift,
     Facts,
     Former,
-    Policy,
-    Revision,
     Workload,
 )
 from canary.core.names import RouteNames, route_names
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.core.traffic import Seen
-from tests.builders import T0, a_spec, seen
+from canary.simulation.cluster import SimulatedCluster, seen
+from tests.builders import T0, a_spec
 
 ROUTE = "VirtualService/podinfo"
 RELEASE = "r2"
@@ -156,26 +149,13 @@ def examples(number: int) -> int:
     return number * (20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1)
 
 
-@dataclass
-class World:
-    """What is there, and what carrying out an action does to it."""
+@dataclass(kw_only=True)
+class World(SimulatedCluster):
+    """What is there, what else may happen to it, and what no action may do to it."""
 
     now: datetime = T0
-    generation: int = 1
-    target: Workload | None = field(
-        default_factory=lambda: Workload(
-            name="podinfo", uid="t", replicas=2, total=2, updated=2, available=2
-        )
-    )
-    primary: Workload | None = None
-    revision: str = "1-r0"
-    configs: dict[str, str] = field(default_factory=dict)
-    routed: Seen | None = None
-    apex: Side = Side.TARGET
-    finalizer: bool = False
     deleting: bool = False
     gone: bool = False
-    commands: tuple[Command, ...] = ()
     restored: bool = False
     refusal: str = ""
     obstacle: str = ""
@@ -185,59 +165,30 @@ class World:
     dependencies: tuple[Dependency, ...] = ()
     members: tuple[Peer, ...] = ()
     policies: tuple[BindingPolicy, ...] = ()
-    delivered: frozenset[str] = frozenset()
     drift: Drift | None = None
     """What somebody has changed in the route, and is not put back yet."""
     changes: int = 0
     """How often somebody has changed it."""
     target_name: str = "podinfo"
     """The target that the spec names."""
-    names: RouteNames = NAMES[0]
-    """The service and the router of the spec."""
-    left: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    left: dict[RouteNames, Seen] = field(default_factory=dict)
     """The routes under other names, and what they do."""
     spared_at: datetime | None = None
     """When the canary lost its traffic as it was decided, and nothing else has written the route."""
-    sides: set[str] = field(default_factory=set)
-    """The apex services whose sides have services of their own."""
-    autoscaled: bool = False
     rests: bool = False
     """Whether the autoscalers take all pods of a side that has nothing to do."""
-    paused: int | None = None
-    """The number at which the target's autoscaler keeps the target; None where it scales."""
-    minimum: int = 0
-    """Below which the primary's autoscaler does not go."""
+    drain: timedelta = DRAIN
 
-    def facts(self, answers: dict[Need, object]) -> Facts:
+    def facts(self, answers: Mapping[Need[object], object]) -> Facts:
         """Show what can be observed now."""
-        facts = self._all_facts(answers)
-        if not self.unseen:
-            return facts
-        forbidden = "deployments: forbidden"
-        return replace(
-            facts, target=None, primary=None, revision=None, unseen=forbidden, obstacle=forbidden
-        )
-
-    def _all_facts(self, answers: dict[Need, object]) -> Facts:
-        return Facts(
-            generation=self.generation,
+        facts = replace(
+            super().facts(answers),
             deleting=self.deleting,
-            has_finalizer=self.finalizer,
-            commands=self.commands,
             target=replace(self.target, release=RELEASE) if self.target else None,
-            primary=self.primary,
-            revision=self._seen_revision(),
-            routed=self.routed,
             refusal=self.refusal,
             restored=self.deleting and self.restored,
             drifts=(self.drift,) if self.drift else (),
-            provider=self.names[1],
-            routed_by=self.names[2],
-            splits=self.splits,
-            by_replicas=self.by_replicas,
             former=tuple(map(self._former, NAMES)),
-            autoscaler_minimum=1 if self.autoscaled else None,
-            autoscaler_maximum=5 if self.autoscaled else None,
             target_rests=self.autoscaled and self.rests,
             primary_rests=self.autoscaled and self.rests,
             obstacle=self.obstacle,
@@ -245,10 +196,12 @@ class World:
             dependencies=self.dependencies,
             members=self.members,
             policies=self.policies,
-            answers=answers,
-            delivered=self.delivered,
-            settling=SETTLING if self.names[1] == SETTLES else timedelta(0),
-            policy=Policy(drain=DRAIN),
+        )
+        if not self.unseen:
+            return facts
+        forbidden = "deployments: forbidden"
+        return replace(
+            facts, target=None, primary=None, revision=None, unseen=forbidden, obstacle=forbidden
         )
 
     def _former(self, names: RouteNames) -> Former:
@@ -263,26 +216,23 @@ class World:
         )
 
     @property
-    def splits(self) -> bool:
-        """Whether the router of the spec can split traffic."""
-        return self.names[1] != SWITCHES
-
-    @property
-    def by_replicas(self) -> bool:
-        """Whether the shares of the router of the spec are those of the pods."""
-        return self.names[1] == BY_REPLICAS
-
-    @property
     def by_apex(self) -> bool:
         """Whether the router of the spec routes by the apex service."""
         return self.by_replicas or not self.splits
+
+    def go_by(self, names: RouteNames) -> None:
+        """Have a spec that names a service and a router; what that one can do follows."""
+        self.names = names
+        self.splits, self.by_replicas = names[1] != SWITCHES, names[1] == BY_REPLICAS
+        self.settling = SETTLING if names[1] == SETTLES else timedelta(0)
 
     def rename(self, names: RouteNames) -> None:
         """Have the spec name another service or router; what is routed stays as it is."""
         if self.routed is not None and not self.by_apex:
             # The apex service is nobody's route, and stays.
             self.left[self.names] = self.routed
-        self.names, self.routed, self.drift = names, self.left.pop(names, None), None
+        self.go_by(names)
+        self.routed, self.drift = self.left.pop(names, None), None
         self.spared_at = None
 
     def change_route(self, routed: Seen | None) -> None:
@@ -293,69 +243,39 @@ class World:
         version = str(self.changes)
         self.routed, self.drift = routed, Drift(kind=kind, name=name, version=version)
 
-    def _seen_revision(self) -> Revision | None:
-        if self.target is None:
-            return None
-        return Revision(id=self.revision, configs=dict(self.configs))
-
-    def snapshot(self) -> tuple[Any, ...]:
+    def snapshot(self) -> tuple[object, ...]:
         """Give everything that an action can change, to compare."""
-        return (
-            self.target,
-            self.primary,
-            self.routed,
-            self.apex,
-            self.finalizer,
-            self.commands,
-            self.minimum,
-            self.drift,
-            dict(self.left),
-            set(self.sides),
-        )
+        return (*super().snapshot(), self.drift, self.restored, dict(self.left))
 
-    def apply(self, actions: Sequence[Action]) -> bool:
-        """Make actions true, as the shell does; tell whether anything was written."""
-        before = (*self.snapshot(), self.restored)
-        for action in actions:
-            match action:
-                case HoldFinalizer(present=present):
-                    self.finalizer = present
-                    self.gone = self.deleting and not present
-                case EnsurePrimary(revision=revision, replicas=replicas) if not self.unseen:
-                    self._ensure_primary(revision, replicas)
-                case EnsureServices(apex=apex):
-                    self.apex = apex or self.apex
-                    self.sides.add(self.names[0])
-                case RouteTraffic(traffic=traffic, left=left):
-                    assert self.splits or traffic.weight in {0, 100}
-                    # A client stays on a side that has requests, and so has pods.
-                    assert traffic.weight or not traffic.cookies.canary
-                    assert traffic.weight < 100 or not traffic.cookies.primary
-                    if not self.obstacle and ROUTE not in left:
-                        self.routed, self.restored, self.drift = seen(traffic), False, None
-                case RestoreRoutes() | RouteFormer() | GiveBack():
-                    if not self.obstacle:
-                        self._change_routes(action)
-                case ScaleTarget(replicas=replicas):
-                    assert self.target is not None
-                    self._check_scale(replicas)
-                    self.target = scaled(self.target, replicas)
-                case ScalePrimary(replicas=replicas):
-                    assert self.primary is not None
-                    assert replicas >= self.primary.replicas
-                    self.primary = scaled(self.primary, replicas)
-                case ClearCommands(verbs=verbs):
-                    self.commands = tuple(each for each in self.commands if each.verb not in verbs)
-                case PauseAutoscaler() | EnsureAutoscaler():
-                    self._change_autoscalers(action)
-        return before != (*self.snapshot(), self.restored)
-
-    def _change_autoscalers(self, action: PauseAutoscaler | EnsureAutoscaler) -> None:
-        if isinstance(action, EnsureAutoscaler):
-            self.minimum = action.minimum
-            return
-        # What scales from none gives a parked target pods, where it is not paused first.
-        self.paused = action.replicas
+    def carry_out(self, action: Action) -> None:
+        """Make one action true, unless something stands in its way; no action may do harm."""
+        match action:
+            case HoldFinalizer(present=present):
+                self.finalizer = present
+                self.gone = self.deleting and not present
+            case EnsurePrimary() if self.unseen:
+                pass
+            case RouteTraffic(traffic=traffic, left=left):
+                assert self.splits or traffic.weight in {0, 100}
+                # A client stays on a side that has requests, and so has pods.
+                assert traffic.weight or not traffic.cookies.canary
+                assert traffic.weight < 100 or not traffic.cookies.primary
+                if not self.obstacle and ROUTE not in left:
+                    super().carry_out(action)
+                    self.restored, self.drift = False, None
+            case RestoreRoutes() | RouteFormer() | GiveBack():
+                if not self.obstacle:
+                    self._change_routes(action)
+            case ScaleTarget(replicas=replicas):
+                assert self.target is not None
+                self._check_scale(replicas)
+                super().carry_out(action)
+            case ScalePrimary(replicas=replicas):
+                assert self.primary is not None
+                assert replicas >= self.primary.replicas
+                super().carry_out(action)
+            case _:
+                super().carry_out(action)
 
     def _change_routes(self, action: RestoreRoutes | RouteFormer | GiveBack) -> None:
         """Former names are given back when others split traffic, the route before its services."""
@@ -390,33 +310,18 @@ class World:
 
     def check_order(self) -> None:
         """The canary keeps its pods until proxies follow, and what is in flight has ended."""
-        settling = SETTLING if self.names[1] == SETTLES else timedelta(0)
-        assert self.spared_at is None or self.now >= self.spared_at + settling + DRAIN
+        due = self.spared_at and self.spared_at + self.settling + self.drain
+        assert due is None or self.now >= due
 
     def _shrinks(self, replicas: int) -> bool:
         """Whether a share is made smaller, which none is by losing all of its pods."""
         return self.by_replicas and replicas > 0
 
-    def _ensure_primary(self, revision: str, replicas: int) -> None:
-        if self.target is None or revision != self.revision:
-            return
-        if self.primary is not None and self.primary.revision == revision:
-            return
-        before = self.primary or Workload(name="podinfo-primary", uid="p", replicas=0)
-        sized = before.replicas if self.autoscaled and before.replicas else replicas
-        assert sized >= before.replicas
-        updated = replace(
-            before,
-            revision=revision,
-            replicas=sized,
-            generation=before.generation + 1,
-            observed_generation=before.generation + 1,
-            updated=0,
-            strategy=self.target.strategy,
-            trouble=None,
-            deadline_exceeded=False,
-        )
-        self.primary = torn_down(updated) if self._takes_its_last_pod(before) else updated
+    def updated_primary(self, before: Workload, target: Workload, replicas: int) -> Workload:
+        """Give the primary with the target's template; it may lose its pods by that."""
+        updated = super().updated_primary(before, target, replicas)
+        assert updated.replicas >= before.replicas
+        return torn_down(updated) if self._takes_its_last_pod(before) else updated
 
     def _takes_its_last_pod(self, primary: Workload) -> bool:
         """An update that leaves no pod meets none that are sent traffic."""
@@ -428,46 +333,7 @@ class World:
             assert all(each.spares_primary() for each in self.left.values())
         return True
 
-    def heal(self) -> bool:
-        """Have all pods come up; tell whether any had to."""
-        before = (self.target, self.primary)
-        if self.target:
-            self.target = healed(self.target)
-        if self.primary:
-            self.primary = healed(self.primary)
-        return before != (self.target, self.primary)
-
-
-def scaled(workload: Workload, replicas: int) -> Workload:
-    """Give a workload another number of replicas; pods go at once, and come later."""
-    if workload.replicas == replicas:
-        return workload
-    left = min(workload.total, replicas)
-    return replace(
-        workload,
-        replicas=replicas,
-        generation=workload.generation + 1,
-        observed_generation=workload.generation + 1,
-        total=left,
-        updated=min(workload.updated, left),
-        available=min(workload.available, left),
-    )
-
 
 def torn_down(workload: Workload) -> Workload:
     """Take all pods of a workload away."""
     return replace(workload, total=0, updated=0, available=0)
-
-
-def healed(workload: Workload) -> Workload:
-    """Have all pods of a workload up, at its template."""
-    count = workload.replicas
-    return replace(
-        workload,
-        observed_generation=workload.generation,
-        total=count,
-        updated=count,
-        available=count,
-        trouble=None,
-        deadline_exceeded=False,
-    )

@@ -20,7 +20,7 @@ from canary.core.traffic import Seen, Stickiness, Traffic
 from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.render import Lacking
 from canary.routers import ROUTERS, Router, router_for
-from tests.builders import seen as what_is_seen
+from canary.simulation.cluster import seen as what_is_seen
 from tests.core.world import examples
 from tests.routers.builders import (
     TOGETHER,

@@ -7,9 +7,9 @@ import pytest
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.judging import LONGEST_BLOCK
 from analysis.errors import ProviderUnavailable, QueryError
 from analysis.judges import JUDGES
+from analysis.judging import LONGEST_BLOCK
 from analysis.model import (
     Arm,
     Ask,
