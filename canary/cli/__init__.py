@@ -45,6 +45,10 @@ _COMMANDS = {
     "resume": ("canary.cli.commands", "Go on with a paused run."),
     "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
+    "simulate": (
+        "canary.cli.simulate",
+        "Release a Canary many times in a calculated world, and count how often its gate is wrong.",
+    ),
     "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
     "status": ("canary.cli.status", "The same as get."),
     "stop": ("canary.cli.stopping", "Stop all Canaries, or those of a namespace, with one write."),

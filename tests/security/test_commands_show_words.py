@@ -24,6 +24,7 @@ OWN_WORDS = {
     "migrate",
     "monitoring",
     "run",
+    "simulate",
     "version",
 }
 """Commands that ask no cluster themselves; pictures and pages are tried elsewhere."""
