@@ -3,14 +3,18 @@
 from base64 import b85decode, b85encode
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import isfinite
+from math import exp, isfinite, log
 from struct import error, pack, unpack
 
-from analysis.evidence import NOTHING, Comparison, Count, against
+from analysis.evidence import NOTHING, Comparison, Count, against, better_than, worse_than
 from analysis.model import Memory
 
 #: Under this key a judge that counts keeps the moment up to which it has counted, in ISO 8601.
 COUNTED_TO = "to"
+_MOST_TOLD = 1e6
+"""More evidence than this is shown without its digits, which mean nothing."""
+_HIGHEST_RATIO = 100
+"""No ratio that a judge compares with is higher."""
 _COUNTS, _SUMS, _RATIOS = "counts", "sums", "ratios"
 
 
@@ -110,6 +114,44 @@ def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Ta
         canary=Count(canary_requests, canary_bad),
         primary=Count(primary_requests, primary_bad),
     )
+
+
+def kept_evidence(memory: Memory) -> tuple[str, ...]:
+    """Say in words what a tally holds; nothing where it is damaged, or counts nothing."""
+    tally = _kept(memory)
+    if tally is None:
+        return ()
+    return (
+        *(
+            f"{side}: {each.bad:,.0f} of {each.requests:,.0f} requests failed "
+            f"({100 * each.rate:.3g} %)"
+            for side, each in (("canary", tally.canary), ("primary", tally.primary))
+        ),
+        f"evidence of harm: {evidence_text(tally.evidence_of_harm)}",
+        f"evidence of harmlessness: {evidence_text(tally.evidence_of_harmlessness)}",
+    )
+
+
+def evidence_text(evidence: float) -> str:
+    """Show evidence, given as its logarithm."""
+    return f"over {_MOST_TOLD:,.0f}" if evidence >= log(_MOST_TOLD) else digits(exp(evidence))
+
+
+def digits(number: float) -> str:
+    """Show a number with the digits that matter."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _kept(memory: Memory) -> Tally | None:
+    """Read a tally by the ratios that it names itself; None where it tells nothing."""
+    try:
+        harm, harmlessness = map(float, memory.get(_RATIOS, "").split())
+    except ValueError:
+        return None
+    if not (1 <= harm <= _HIGHEST_RATIO and 1 <= harmlessness <= _HIGHEST_RATIO):
+        return None
+    tally = read_tally(memory, worse_than(harm), better_than(harmlessness))
+    return tally if tally.canary.requests or tally.primary.requests else None
 
 
 def _ratios(harm: Comparison, harmlessness: Comparison) -> str:

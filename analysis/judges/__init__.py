@@ -19,6 +19,7 @@ class Judge(Protocol):
     `Signal.GOOD`. The samples say up to which moment they count, and the judge keeps that moment
     in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there. A class method `check` may raise a `QueryError`
     for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
+    A class method `evidence` may say in words what a memory holds, a line each, for people.
     """
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
@@ -59,3 +60,12 @@ def check(metric: Metric) -> None:
     elif metric.options:
         name = min(dict(metric.options))
         raise QueryError(f"judgeOptions.{name}: judge {metric.judge} reads no options; remove it")
+
+
+def evidence(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> tuple[str, ...]:
+    """Say in words what a judge has kept of a metric; nothing where it does not say."""
+    try:
+        told = getattr(judges.load(name), "evidence", None)
+    except (UnknownPlugin, ImportError, AttributeError):
+        return ()
+    return tuple(told(memory)) if told is not None else ()

@@ -39,10 +39,8 @@ from analysis.model import (
     plain_number,
 )
 from analysis.secrecy import shown_text
-from analysis.tally import Tally, read_tally
+from analysis.tally import Tally, digits, evidence_text, kept_evidence, read_tally
 
-#: More evidence than this is shown without its digits, which mean nothing.
-_MOST_TOLD = 1e6
 #: No side has more requests between two looks.
 _MOST_REQUESTS = 1e10
 #: The primary is in other trouble than the canary where its rate is lower than this share of it.
@@ -107,6 +105,11 @@ class SequentialJudge:
                 f"thresholdRange: judge sequential cannot use {bounds.text}; write min alone, the "
                 "least percentage of good requests, from 0 to below 100, or no thresholdRange"
             )
+
+    @classmethod
+    def evidence(cls, memory: Memory) -> tuple[str, ...]:
+        """Say what both sides had in the run, and what that proves so far."""
+        return kept_evidence(memory)
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what both sides had since the last time, with all that came before it."""
@@ -279,10 +282,4 @@ def _told(tally: Tally) -> str:
 
 def _shown(evidence: float, limit: float) -> str:
     """Show evidence beside what proves: `35 of 100`."""
-    if evidence >= log(_MOST_TOLD):
-        return f"over {_MOST_TOLD:,.0f} of {_digits(exp(limit))}"
-    return f"{_digits(exp(evidence))} of {_digits(exp(limit))}"
-
-
-def _digits(number: float) -> str:
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+    return f"{evidence_text(evidence)} of {digits(exp(limit))}"

@@ -12,6 +12,7 @@ import click
 
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import Failed
+from canary.cli.examining import cluster_examined
 from canary.cli.screen import Screen
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
@@ -100,7 +101,12 @@ def dashboard(
     async def alone(cluster: Cluster) -> None:
         user = await user_of(cluster)
         async with on_laptop(
-            cluster, user=user, namespaces=namespaces, port=port, read_only=read_only
+            cluster,
+            user=user,
+            namespaces=namespaces,
+            port=port,
+            read_only=read_only,
+            examine=cluster_examined,
         ) as laptop:
             await _listed(laptop.fleet)
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
@@ -114,6 +120,7 @@ def dashboard(
             namespaces=namespaces,
             root_path=root_path,
             read_only=read_only,
+            examine=cluster_examined,
         ) as address:
             Screen().line(address)
             await _until_told_to_end()

@@ -1,6 +1,5 @@
 """`tidegate doctor`: whether all that tidegate needs is there, and who else writes what it writes."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 import click
@@ -14,16 +13,15 @@ from canary.cli.examining import (
     State,
     acting,
     definitions,
+    examined,
     policy,
     rights,
     server,
-    unknown,
 )
 from canary.cli.examining_canaries import canaries
 from canary.cli.findings import number_of
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
-from canary.errors import Forbidden
 from canary.views.blocks import Styled
 
 _HELP = """
@@ -67,7 +65,7 @@ def doctor(
 
     async def work(cluster: Cluster) -> None:
         for examine in _examinations(namespace or "", router):
-            found.extend([each async for each in _examined(examine, cluster)])
+            found.extend([each async for each in examined(examine, cluster)])
 
     connected(kubeconfig, context, work)
     screen = Screen()
@@ -91,18 +89,3 @@ def _examinations(namespace: str, router: str) -> tuple[Examination, ...]:
         policy,
         partial(canaries, namespace=namespace, router=router),
     )
-
-
-async def _examined(examine: Examination, cluster: Cluster) -> AsyncIterator[Examined]:
-    """Make one examination; what may not be read is not known.
-
-    Raises:
-        ClusterError: the cluster cannot be reached.
-    """
-    try:
-        async for each in examine(cluster):
-            yield each
-    except Forbidden as error:
-        if error.reason.startswith("401"):
-            raise
-        yield unknown("rights", f"you may not read this: {error.reason}")

@@ -16,7 +16,7 @@ from canary.cli.findings import listed, number_of
 from canary.cli.rights import may
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
-from canary.errors import NotFound
+from canary.errors import Forbidden, NotFound
 from canary.replicas.presence import Presence, controllers
 from canary.views.moments import span
 
@@ -70,6 +70,21 @@ def bad(what: str, message: str) -> Examined:
 def unknown(what: str, message: str) -> Examined:
     """Say what cannot be told, and why."""
     return Examined(state=State.UNKNOWN, what=what, message=message)
+
+
+async def examined(examine: Examination, cluster: Cluster) -> AsyncIterator[Examined]:
+    """Make one examination; what may not be read is not known.
+
+    Raises:
+        ClusterError: the cluster cannot be reached.
+    """
+    try:
+        async for each in examine(cluster):
+            yield each
+    except Forbidden as error:
+        if error.reason.startswith("401"):
+            raise
+        yield unknown("rights", f"you may not read this: {error.reason}")
 
 
 async def server(cluster: Cluster) -> AsyncIterator[Examined]:
@@ -181,3 +196,14 @@ async def policy(cluster: Cluster) -> AsyncIterator[Examined]:
 
 def _own_version() -> str:
     return installed_version("tidegate")
+
+
+async def cluster_examined(cluster: Cluster) -> AsyncIterator[Examined]:
+    """Examine what all Canaries of a cluster need.
+
+    Raises:
+        ClusterError: the cluster cannot be reached.
+    """
+    for examine in (server, definitions, acting, policy):
+        async for each in examined(examine, cluster):
+            yield each

@@ -4,6 +4,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import orjson
@@ -12,20 +13,34 @@ from canary.api.annotations import PREFIX, VERBS
 from canary.api.kinds import Manifest
 from canary.api.meta import PEER_GROUP
 from canary.api.peer import read_peer_status
-from canary.api.status import read_status
+from canary.api.status import CanaryStatus, read_status
 from canary.controller.canaries import CanaryKey
 from canary.core.gates import held_gates
+from canary.views.activity import RunEnd, run_ends
 from canary.views.canary import CanaryView, canary_view
 from canary.views.fleet import by_attention
 from canary.views.standing import CanaryStanding, standing
 
 _FASTEST = 1
 _NEVER = float("inf")
+_MOST_OPENED = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedCanary:
+    """What a Canary says of itself, read from what is kept."""
+
+    status: CanaryStatus
+    view: CanaryView
+    gates: Mapping[str, str]
+    """The gates that hold the run: the name of each, and its type."""
+    asked: tuple[tuple[str, str], ...]
+    """The commands that the controller has not taken yet: verb and value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KeptCanary:
-    """A Canary as the dashboard keeps it."""
+    """A Canary as the dashboard keeps it. Each change makes another one: no two are equal."""
 
     key: CanaryKey
     standing: CanaryStanding
@@ -36,6 +51,10 @@ class KeptCanary:
     """When its wait ends by itself, in seconds since 1970; infinite where it does not."""
     labels: frozenset[str]
     """Its labels, as `name=value`."""
+    ends: tuple[RunEnd, ...]
+    """How its past runs ended, the newest first."""
+    given_at: tuple[float, ...]
+    """When its last commands were obeyed or refused, in seconds since 1970."""
     packed: bytes
     """The object as compressed JSON, without the API server's own bookkeeping."""
 
@@ -57,6 +76,8 @@ class KeptCanary:
                 sys.intern(f"{name}={value}")
                 for name, value in (labels if isinstance(labels, dict) else {}).items()
             ),
+            ends=tuple(each._replace(outcome=sys.intern(each.outcome)) for each in run_ends(view)),
+            given_at=tuple(each.at.timestamp() for each in view.commands),
             packed=zlib.compress(orjson.dumps(manifest | {"metadata": kept}), _FASTEST),
         )
 
@@ -67,21 +88,28 @@ class KeptCanary:
         return manifest
 
     @property
-    def gates(self) -> Mapping[str, str]:
-        """The gates that hold the run: the name of each, and its type."""
-        read = read_peer_status if self.key.group == PEER_GROUP else read_status
-        return held_gates(read(self.manifest.get("status")))
-
-    @property
-    def asked(self) -> tuple[tuple[str, str], ...]:
-        """The commands that the controller has not taken yet: verb and value."""
-        annotations = self.manifest["metadata"].get("annotations")
-        values = annotations if isinstance(annotations, dict) else {}
-        return tuple(
-            (verb, str(values[f"{PREFIX}{verb}"])) for verb in VERBS if f"{PREFIX}{verb}" in values
-        )
+    def opened(self) -> OpenedCanary:
+        """What the object says, which is read once while many look at it."""
+        return _open(self)
 
     @property
     def view(self) -> CanaryView:
         """The object as people see it."""
-        return canary_view(self.manifest)
+        return self.opened.view
+
+
+@lru_cache(maxsize=_MOST_OPENED)
+def _open(kept: KeptCanary) -> OpenedCanary:
+    manifest = kept.manifest
+    read = read_peer_status if kept.key.group == PEER_GROUP else read_status
+    status = read(manifest.get("status"))
+    annotations = manifest["metadata"].get("annotations")
+    values = annotations if isinstance(annotations, dict) else {}
+    return OpenedCanary(
+        status=status,
+        view=canary_view(manifest),
+        gates=held_gates(status),
+        asked=tuple(
+            (verb, str(values[f"{PREFIX}{verb}"])) for verb in VERBS if f"{PREFIX}{verb}" in values
+        ),
+    )

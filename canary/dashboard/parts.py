@@ -1,11 +1,12 @@
 """The parts of the pages: each is rendered into a page, and again when what it shows changes."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from analysis.judges import evidence
 from analysis.model import Bounds
 from canary.api.annotations import AT_GATES, VERBS
 from canary.api.canary import Canary
@@ -41,6 +42,8 @@ ACTIONS_PARTS = {"actions": "parts/actions.html"}
 EVENTS_PARTS = {"events": "parts/events.html"}
 _MOST_NAMESPACES = 200
 _MOST_GATES = 100
+_SHOWN_RUNS = 3
+"""So many past runs are on the page of a Canary; its history has them all."""
 _OUTCOMES = 5
 """So many past runs are in a row of the fleet."""
 
@@ -101,6 +104,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
     track = site.fleet.recent.of(kept.key)
     return {
         "view": view,
+        "page_address": f"{site.root_path}{canary_address(kept.key)}",
         "standing": standing(view),
         "row": dict(zip(header(everywhere=False, wide=True), _cells(view, now), strict=True)),
         "now": now,
@@ -109,11 +113,12 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "stations": journey(plan(canary.spec.analysis), view) if canary else (),
         "why": explanation(view, now, program="tidegate"),
         "share": share_chart(track.shares, _until(view, track, now)) if track else None,
-        "cards": [_card(each, canary, track, now) for each in view.checks],
+        "cards": [_card(each, canary, track, now, proof) for each, proof in _proofs(kept)],
         "charted_since": moment(track.since, now) if track else "",
-        "runs": run_rows(view.history, now),
-        "told": [run_told(each) for each in view.history],
-        "asked": [asked(*each) for each in kept.asked],
+        "runs": run_rows(view.history[:_SHOWN_RUNS], now),
+        "told": [run_told(each) for each in view.history[:_SHOWN_RUNS]],
+        "more_runs": len(view.history) - _SHOWN_RUNS,
+        "asked": [asked(*each) for each in kept.opened.asked],
         "given": [given(each, now) for each in view.commands],
         "problems": site.fleet.problems,
     }
@@ -154,16 +159,16 @@ def lacks(allowed: Allowed, key: CanaryKey, verb: str) -> str:
     return lacking(verb, missing, key.namespace) if missing else ""
 
 
-def canary_address(key: CanaryKey, rest: str = "") -> str:
+def canary_address(key: CanaryKey, rest: str = "", *, below: str = "/c") -> str:
     """Give the address of a Canary's page, or of one below it."""
     group = "" if key.group == GROUP else f"?{urlencode({'group': key.group})}"
-    return f"/c/{quote(key.namespace, safe='')}/{quote(key.name, safe='')}{rest}{group}"
+    return f"{below}/{quote(key.namespace, safe='')}/{quote(key.name, safe='')}{rest}{group}"
 
 
 def _subjects(verb: str, kept: KeptCanary, view: CanaryView) -> dict[str, str]:
     """Give what a command is for, each with what its button says; the form says which run it is."""
     if verb in AT_GATES:
-        return {name: f"{verb} {type_}" for name, type_ in kept.gates.items()}
+        return {name: f"{verb} {type_}" for name, type_ in kept.opened.gates.items()}
     if verb == "skip" and view.run is not None:
         return {str(Skip(run=view.run.number, step=view.step.at)): verb}
     return {"": verb}
@@ -187,14 +192,29 @@ def _cells(view: CanaryView, now: datetime) -> tuple[str, ...]:
     return row(view, now, everywhere=False, wide=True)
 
 
+def _proofs(kept: KeptCanary) -> Iterator[tuple[CheckView, tuple[str, ...]]]:
+    """Go through the checks, each with the evidence that its judge keeps."""
+    told = {
+        each.name: evidence(each.judge, each.memory)
+        for each in kept.opened.status.metrics
+        if each.judge and each.memory
+    }
+    return ((each, told.get(each.metric, ())) for each in kept.view.checks)
+
+
 def _card(
-    check: CheckView, canary: Canary | None, track: Track | None, now: datetime
+    check: CheckView,
+    canary: Canary | None,
+    track: Track | None,
+    now: datetime,
+    proof: tuple[str, ...],
 ) -> dict[str, Any]:
     points = track.metrics.get(check.metric, ()) if track else ()
     return {
         "check": check,
         "value": "–" if check.value is None else f"{check.value:g}",
         "at": moment(check.at, now) if check.at else "",
+        "evidence": proof,
         "chart": metric_chart(
             *(check.metric, points, _bounds(canary, check.metric)), bound=check.bound, now=now
         ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from time import monotonic
 
 from canary.cluster.cluster import Cluster
+from canary.dashboard.about import Examine
 from canary.dashboard.doors import LaptopDoor
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.pages import PageRenderer
@@ -40,6 +41,7 @@ async def on_laptop(
     namespaces: Sequence[str] = (),
     port: int = 0,
     read_only: bool = False,
+    examine: Examine | None = None,
     key_seconds: float = KEY_SECONDS,
 ) -> AsyncIterator[Laptop]:
     """Serve on loopback, with the rights of the cluster's own credentials.
@@ -59,6 +61,7 @@ async def on_laptop(
             clock=_now,
             cluster_name=cluster.credentials.context or cluster.credentials.server,
             read_only=read_only,
+            examine=examine,
         )
         async with serving(application(site, door), host=LOOPBACK, port=port) as (host, found):
             door.listens_at(host, found)
@@ -74,6 +77,7 @@ async def for_many(
     namespaces: Sequence[str] = (),
     root_path: str = "",
     read_only: bool = False,
+    examine: Examine | None = None,
 ) -> AsyncIterator[str]:
     """Serve people who bring tokens of their own; give the address.
 
@@ -96,6 +100,7 @@ async def for_many(
             cluster_name=cluster.credentials.context,
             root_path=root_path,
             read_only=read_only,
+            examine=examine,
         )
         door = TokenDoor(sessions, as_bearer)
         async with serving(application(site, door), host=host, port=port) as (at, found):

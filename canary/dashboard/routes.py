@@ -82,7 +82,7 @@ def page(request: web.Request, template: str, *, live: str = "", **context: Any)
 async def fleet_page(request: web.Request) -> web.Response:
     """List Canaries, those first that need a person."""
     query = Query.read(request.query)
-    context = fleet_context(request.app[SITE], query, await _seen(request))
+    context = fleet_context(request.app[SITE], query, await seen_places(request))
     parts = request.app[SITE].renderer.parts(FLEET_PARTS, **context)
     live = f"/live/fleet{query.address()}"
     return page(request, "fleet.html", here="fleet", live=live, parts=parts, **context)
@@ -93,7 +93,7 @@ async def fleet_stream(request: web.Request) -> web.StreamResponse:
     site, query = request.app[SITE], Query.read(request.query)
 
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
-        context = fleet_context(site, query, await _seen(request))
+        context = fleet_context(site, query, await seen_places(request))
         return site.renderer.parts(FLEET_PARTS, **context)
 
     return await stream(request, None, render)
@@ -117,7 +117,7 @@ async def gates_stream(request: web.Request) -> web.StreamResponse:
 
 async def _gates(request: web.Request) -> Mapping[str, str]:
     site, session = request.app[SITE], request[SESSION]
-    held = gates_held(site, await _seen(request))
+    held = gates_held(site, await seen_places(request))
     allowed = await asyncio.gather(
         *(session.viewer.rights.to_canaries(*each.key[:2]) for each in held)
     )
@@ -136,6 +136,7 @@ async def canary_page(request: web.Request) -> web.Response:
         live=f"/live{canary_address(kept.key)}",
         parts=parts,
         view=kept.view,
+        page_address=f"{site.root_path}{canary_address(kept.key)}",
     )
 
 
@@ -148,7 +149,7 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
     async def render(fresh: bool) -> Mapping[str, str] | None:  # noqa: FBT001 - a callback
         nonlocal happened
         kept = site.fleet.find(key.namespace, key.name, key.group)
-        seen = await _seen(request)
+        seen = await seen_places(request)
         if kept is None or (seen is not None and key[:2] not in seen):
             return None
         if fresh:
@@ -177,7 +178,7 @@ async def _canary(
 async def list_api(request: web.Request) -> web.Response:
     """Give Canaries as `tidegate list -o json` does, a page of them at a time."""
     query = Query.read(request.query)
-    result = search(request.app[SITE].fleet, query, await _seen(request))
+    result = search(request.app[SITE].fleet, query, await seen_places(request))
     document = {
         "apiVersion": API_VERSION,
         "kind": "CanaryViewList",
@@ -236,13 +237,13 @@ async def found(request: web.Request) -> KeptCanary:
     """
     namespace, name = request.match_info["namespace"], request.match_info["name"]
     kept = request.app[SITE].fleet.find(namespace, name, request.query.get("group", ""))
-    seen = await _seen(request)
+    seen = await seen_places(request)
     if kept is None or (seen is not None and kept.key[:2] not in seen):
         raise web.HTTPNotFound(text=f"There is no Canary {namespace}/{name}.")
     return kept
 
 
-async def _seen(request: web.Request) -> Collection[Place] | None:
+async def seen_places(request: web.Request) -> Collection[Place] | None:
     """Name the places that the person may see; None where that is all that is followed.
 
     Raises:

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from canary.dashboard import routes
 from canary.dashboard.commands import commanding
 from canary.dashboard.doors import Door
+from canary.dashboard.reading import reading
 from canary.dashboard.safety import protect
 from canary.dashboard.site import SESSION, SITE, Site
 from canary.errors import CanaryError, ClusterError, Conflict, Forbidden, Invalid, NotFound
@@ -36,7 +37,8 @@ def application(site: Site, door: Door) -> web.Application:
     root[SITE] = site
     root.on_response_prepare.append(protect)
     acting = () if site.read_only else commanding()
-    for route in (*routes.open_to_all(), *door.routes(), *routes.readable(), *acting):
+    readable = (*routes.readable(), *reading())
+    for route in (*routes.open_to_all(), *door.routes(), *readable, *acting):
         root.router.add_route(route.method, site.root_path + route.path, route.handler)
     return root
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from aiohttp import web
 
+from canary.dashboard.about import Examine
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.pages import PageRenderer
 from canary.dashboard.sessions import Session, Sessions
@@ -24,6 +25,8 @@ class Site:
     """What the cluster is called, for people."""
     root_path: str = ""
     read_only: bool = False
+    examine: Examine | None = None
+    """Examines the cluster for the page about the dashboard."""
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

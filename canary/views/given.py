@@ -15,13 +15,17 @@ CONSEQUENCES: Mapping[str, str] = {
 
 
 def given(command: CommandView, now: datetime) -> str:
+    """Say when a command was given, by whom, and what came of it."""
+    return f"{moment(command.at, now)} {command_told(command)}"
+
+
+def command_told(command: CommandView) -> str:
     """Say who gave a command, and what came of it."""
     signed = Signature.read(command.value)
     outcome = "accepted" if command.accepted else f"refused: {command.message}"
     tool = f" via {signed.tool}" if signed.tool else ""
     reason = f" ({signed.reason})" if signed.reason else ""
-    at = moment(command.at, now)
-    return f"{at} {command.verb} by {signed.giver}{tool}{reason}: {outcome}"
+    return f"{command.verb} by {signed.giver}{tool}{reason}: {outcome}"
 
 
 def asked(verb: str, value: str) -> str:

@@ -20,8 +20,13 @@ def run_rows(runs: Iterable[PastRunView], now: datetime) -> Rows:
 
 def run_told(run: PastRunView) -> str:
     """Say how a run ended, and who had a hand in it."""
+    return f"{run.revision} {run.outcome}: {run_cause(run)}"
+
+
+def run_cause(run: PastRunView) -> str:
+    """Say why a run ended as it did, and who had a hand in it."""
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
-    return f"{run.revision} {run.outcome}: {run.message}{hands}"
+    return f"{run.message}{hands}"
 
 
 def _row(run: PastRunView, now: datetime) -> Line:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.judges import Judge
+from analysis.judges import Judge, evidence
 from analysis.model import (
     MEMORY_BYTES,
     Arm,
@@ -133,3 +133,8 @@ async def test_what_no_status_can_keep_is_an_outage_of_the_judge_and_the_memory_
     assert report.verdict is Verdict.INCONCLUSIVE
     assert says in report.checks[0].message
     assert report.memories == kept
+
+
+@pytest.mark.parametrize("judge", ["ratio", "unknown", "sequential"])
+def test_of_a_judge_that_does_not_say_what_it_keeps_there_is_no_evidence(judge):
+    assert evidence(judge, {"errors": "2"}, JUDGES) == ()

@@ -12,6 +12,7 @@ import pytest
 from canary.api.meta import GROUP
 from canary.api.schema import crds
 from canary.api.status import CanaryStatus, write_status
+from canary.cli.examining import Examined, State
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.dashboard.process import Laptop, on_laptop
@@ -74,9 +75,15 @@ async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
         yield cluster
 
 
+async def examine(_cluster: Cluster) -> AsyncIterator[Examined]:
+    """Find something good, something bad, and something that cannot be told."""
+    for state in State:
+        yield Examined(state=state, what="controller", message=f"what is {state}")
+
+
 @pytest.fixture
 async def laptop(cluster: Cluster) -> AsyncIterator[Laptop]:
-    async with on_laptop(cluster, user="alice") as laptop:
+    async with on_laptop(cluster, user="alice", examine=examine) as laptop:
         await until(lambda: laptop.fleet.synced)
         yield laptop
 

@@ -22,7 +22,8 @@ from tests.views.fleet import NOW, STATUSES
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 PAGES = ("/", "/gates", "/c/web/shop", "/c/web/none", "/api/v1/canaries", "/healthz", "/nowhere")
-PAGES = (*PAGES, "/static/style.css", "/static/nothing")
+PAGES = (*PAGES, "/activity", "/about", "/c/web/search/history", "/c/web/shop/diff")
+PAGES = (*PAGES, "/c/web/search/runs/20260101T000000Z", "/static/style.css", "/static/nothing")
 CONFINED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

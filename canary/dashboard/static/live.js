@@ -88,6 +88,7 @@ document.addEventListener("keydown", (event) => {
     else location.assign(`${root}/`);
   } else if (event.key === "g") location.assign(`${root}/gates`);
   else if (event.key === "f") location.assign(`${root}/`);
+  else if (event.key === "a") location.assign(`${root}/activity`);
   else if (event.key === "?") document.querySelector(".keys").toggleAttribute("open");
   else return;
   event.preventDefault();

@@ -330,3 +330,35 @@ def test_five_metrics_grow_the_status_by_less_than_4_kib():
         found = judged(metric, *block, memory=memory, minute=minute)
         memory = found.memory
     assert 5 * (memory_bytes(memory) + len(found.check.message)) <= 4096
+
+
+def test_what_a_memory_proves_is_said_in_words():
+    memory = judged(a_metric(), 600, 30, 600, 3).memory
+    told = SequentialJudge.evidence(memory)
+    assert told[:2] == (
+        "canary: 30 of 600 requests failed (5 %)",
+        "primary: 3 of 600 requests failed (0.5 %)",
+    )
+    assert [each.partition(":")[0] for each in told[2:]] == [
+        "evidence of harm",
+        "evidence of harmlessness",
+    ]
+    overwhelming = judged(a_metric(), 6000, 3000, 6000, 3).memory
+    assert "evidence of harm: over 1,000,000" in SequentialJudge.evidence(overwhelming)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {},
+        {"ratios": "1 two"},
+        {"ratios": "nan 2"},
+        {"ratios": "1e300 2"},
+        {"ratios": "1 2 3"},
+        {"counts": "1 2"},
+        {"counts": "0 0 0 0"},
+    ],
+)
+def test_of_a_damaged_memory_nothing_is_said(damage):
+    memory = {**judged(a_metric(), 600, 30, 600, 3).memory, **damage} if damage else {}
+    assert SequentialJudge.evidence(memory) == ()
