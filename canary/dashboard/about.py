@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from canary.api.annotations import VERBS
 from canary.cluster.cluster import Cluster
-from canary.dashboard.rights import Place
+from canary.dashboard.answers import Place
 from canary.dashboard.viewers import Viewer
 
 _MOST_PLACES = 20

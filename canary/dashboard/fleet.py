@@ -26,6 +26,8 @@ class Fleet:
         self._clock = clock
         self._namespaces = tuple(namespaces) or (ALL,)
         self._caches = CacheSet(cluster, on_change=self._on_change, on_synced=lambda _: None)
+        self.version = 0
+        """Another number after every change."""
         self.open_pages = OpenPages()
         self.recent = Recent()
 
@@ -92,11 +94,14 @@ class Fleet:
         return None
 
     def _on_change(
-        self, kind: Kind, namespace: str, name: str, _before: object, after: object
+        self, kind: Kind, namespace: str, name: str, before: object, after: object
     ) -> None:
         key = CanaryKey(kind.group, namespace, name)
+        was = before if isinstance(before, KeptCanary) else None
+        self.version += 1
         if isinstance(after, KeptCanary):
             self.recent.see(key, after.view, self._clock())
+            self.open_pages.tell(key, was, after)
         else:
             self.recent.forget(key)
-        self.open_pages.tell(key)
+            self.open_pages.tell(key, was, None)

@@ -16,11 +16,13 @@ from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryKey
 from canary.core.plan import plan
 from canary.core.skips import Skip
+from canary.dashboard.answers import Place
 from canary.dashboard.charts import metric_chart, share_chart
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.query import Query, search
 from canary.dashboard.recent import Track
-from canary.dashboard.rights import Allowed, Place
+from canary.dashboard.rights import Allowed
+from canary.dashboard.shared import Parts
 from canary.dashboard.site import Site
 from canary.errors import InvalidSpec
 from canary.views.canary import CanaryView, CheckView
@@ -48,6 +50,22 @@ _OUTCOMES = 5
 """So many past runs are in a row of the fleet."""
 
 
+def fleet_parts(site: Site, query: Query, seen: Collection[Place] | None) -> Parts:
+    """Render the list of Canaries, once for all who ask for the same at the same time."""
+    key = ("fleet", query, None if seen is None else frozenset(seen))
+    return site.shared.get(
+        key,
+        site.fleet.version,
+        lambda: site.renderer.parts(FLEET_PARTS, **fleet_context(site, query, seen)),
+    )
+
+
+def namespaces_seen(fleet: Iterable[KeptCanary], seen: Collection[Place] | None) -> list[str]:
+    """Name the namespaces to choose from."""
+    found = {each.key.namespace for each in fleet if seen is None or each.key[:2] in seen}
+    return sorted(found)[:_MOST_NAMESPACES]
+
+
 def fleet_context(site: Site, query: Query, seen: Collection[Place] | None) -> dict[str, Any]:
     """Give what the list of Canaries shows."""
     now, found = site.clock(), search(site.fleet, query, seen)
@@ -57,7 +75,6 @@ def fleet_context(site: Site, query: Query, seen: Collection[Place] | None) -> d
         "header": header(everywhere=True, wide=False),
         "rows": [_row(each, now) for each in found.rows],
         "standings": [(each, found.counts[each]) for each in CanaryStanding],
-        "namespaces": found.namespaces[:_MOST_NAMESPACES],
         "problems": site.fleet.problems,
     }
 

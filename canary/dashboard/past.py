@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 from canary.controller.canaries import CanaryKey
+from canary.dashboard.answers import Place
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.parts import canary_address
-from canary.dashboard.rights import Place
+from canary.dashboard.shared import Parts
 from canary.dashboard.site import Site
 from canary.views.activity import WEEKS, by_week
 from canary.views.canary import PastRunView
@@ -85,6 +86,15 @@ def run_address(key: CanaryKey, run: PastRunView) -> str:
     return canary_address(key, f"/runs/{run_id(run)}")
 
 
+def activity_parts(site: Site, seen: Collection[Place] | None) -> Parts:
+    """Render what has happened, once for all who see the same at the same time."""
+    return site.shared.get(
+        ("activity", None if seen is None else frozenset(seen)),
+        site.fleet.version,
+        lambda: site.renderer.parts(ACTIVITY_PARTS, **activity_context(site, seen)),
+    )
+
+
 def activity_context(site: Site, seen: Collection[Place] | None) -> dict[str, Any]:
     """Give what has happened over the part of the fleet that a person sees."""
     now = site.clock()
@@ -118,11 +128,9 @@ class _Happening:
 
 def _lately(site: Site, visible: Collection[KeptCanary]) -> list[_Happening]:
     """Find the last things that have happened, the newest first, opening few Canaries for it."""
-    moments = (at for kept in visible for at in _moments(kept))
-    last = nlargest(_LATELY, moments)
-    if not last:
-        return []
-    recent = (kept for kept in visible if max(_moments(kept), default=0.0) >= last[-1])
+    last = nlargest(_LATELY, ((at, kept.key) for kept in visible for at in _moments(kept)))
+    keys = {key for _, key in last}
+    recent = (kept for kept in visible if kept.key in keys)
     return nlargest(_LATELY, chain.from_iterable(_happenings(site, kept) for kept in recent))
 
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from canary.dashboard.answers import Place
 from canary.dashboard.kept import KeptCanary
-from canary.dashboard.rights import Place
 from canary.views.standing import CanaryStanding
 
 ROWS = 100
@@ -68,7 +68,6 @@ class Found:
     pages: int
     counts: Mapping[CanaryStanding, int]
     """How all that the viewer may see stand, whatever is asked for."""
-    namespaces: tuple[str, ...]
 
 
 def search(fleet: Iterable[KeptCanary], query: Query, seen: Collection[Place] | None) -> Found:
@@ -86,5 +85,4 @@ def search(fleet: Iterable[KeptCanary], query: Query, seen: Collection[Place] | 
         page=page,
         pages=pages,
         counts=counts,
-        namespaces=tuple(sorted({each.key.namespace for each in visible})),
     )

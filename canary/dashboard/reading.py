@@ -6,13 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from canary.api.validation import parse_canary
+from canary.controller.canaries import CanaryKey
 from canary.controller.differences import release_changes
 from canary.dashboard.about import about_context
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.parts import canary_address
 from canary.dashboard.past import (
-    ACTIVITY_PARTS,
-    activity_context,
+    activity_parts,
     find_run,
     history_context,
     run_context,
@@ -88,7 +88,11 @@ async def activity_stream(request: web.Request) -> web.StreamResponse:
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
         return await _activity(request)
 
-    return await stream(request, None, render)
+    def told(_key: CanaryKey, *sides: KeptCanary | None) -> bool:
+        before, after = ((each.ends, each.given_at) if each else None for each in sides)
+        return before != after
+
+    return await stream(request, told, render)
 
 
 async def about_page(request: web.Request) -> web.Response:
@@ -107,8 +111,7 @@ async def about_page(request: web.Request) -> web.Response:
 
 
 async def _activity(request: web.Request) -> Mapping[str, str]:
-    site = request.app[SITE]
-    return site.renderer.parts(ACTIVITY_PARTS, **activity_context(site, await seen_places(request)))
+    return activity_parts(request.app[SITE], await seen_places(request))
 
 
 async def _run(request: web.Request) -> tuple[KeptCanary, PastRunView]:

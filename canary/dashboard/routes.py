@@ -1,11 +1,12 @@
 """The pages that can be read, their streams, and the same for programs."""
 
-import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from canary.controller.canaries import CanaryKey
+from canary.dashboard.answers import Place
 from canary.dashboard.happened import events_context
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.pages import STATIC
@@ -13,24 +14,26 @@ from canary.dashboard.parts import (
     ACTIONS_PARTS,
     CANARY_PARTS,
     EVENTS_PARTS,
-    FLEET_PARTS,
     GATES_PARTS,
     actions_context,
     canary_address,
     canary_context,
-    fleet_context,
+    fleet_parts,
     gates_context,
     gates_held,
+    namespaces_seen,
 )
 from canary.dashboard.query import Query, search
-from canary.dashboard.rights import Place
 from canary.dashboard.site import SESSION, SITE
 from canary.dashboard.streams import stream
 from canary.errors import Forbidden
 from canary.views.canary import API_VERSION
+from canary.views.standing import CanaryStanding
 
 _THEMES = frozenset({"light", "dark"})
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_RIGHTS_SECONDS = 0.2
+"""How long a page with many buttons waits until it is known which of them the person may use."""
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -82,10 +85,16 @@ def page(request: web.Request, template: str, *, live: str = "", **context: Any)
 async def fleet_page(request: web.Request) -> web.Response:
     """List Canaries, those first that need a person."""
     query = Query.read(request.query)
-    context = fleet_context(request.app[SITE], query, await seen_places(request))
-    parts = request.app[SITE].renderer.parts(FLEET_PARTS, **context)
-    live = f"/live/fleet{query.address()}"
-    return page(request, "fleet.html", here="fleet", live=live, parts=parts, **context)
+    seen = await seen_places(request)
+    return page(
+        request,
+        "fleet.html",
+        here="fleet",
+        live=f"/live/fleet{query.address()}",
+        parts=fleet_parts(request.app[SITE], query, seen),
+        query=query,
+        namespaces=namespaces_seen(request.app[SITE].fleet, seen),
+    )
 
 
 async def fleet_stream(request: web.Request) -> web.StreamResponse:
@@ -93,10 +102,9 @@ async def fleet_stream(request: web.Request) -> web.StreamResponse:
     site, query = request.app[SITE], Query.read(request.query)
 
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
-        context = fleet_context(site, query, await seen_places(request))
-        return site.renderer.parts(FLEET_PARTS, **context)
+        return fleet_parts(site, query, await seen_places(request))
 
-    return await stream(request, None, render)
+    return await stream(request, lambda *_: True, render)
 
 
 async def gates_page(request: web.Request) -> web.Response:
@@ -112,16 +120,19 @@ async def gates_stream(request: web.Request) -> web.StreamResponse:
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
         return await _gates(request)
 
-    return await stream(request, None, render)
+    def gated(_key: CanaryKey, *sides: KeptCanary | None) -> bool:
+        return any(each is not None and each.standing is CanaryStanding.GATE for each in sides)
+
+    return await stream(request, gated, render)
 
 
 async def _gates(request: web.Request) -> Mapping[str, str]:
     site, session = request.app[SITE], request[SESSION]
     held = gates_held(site, await seen_places(request))
-    allowed = await asyncio.gather(
-        *(session.viewer.rights.to_canaries(*each.key[:2]) for each in held)
-    )
-    context = gates_context(site, zip(held, allowed, strict=True), form_token=session.form_token)
+    places = {each.key[:2] for each in held}
+    allowed = await session.viewer.rights.to_all(places, seconds=_RIGHTS_SECONDS)
+    answerable = [(each, allowed[each.key[:2]]) for each in held]
+    context = gates_context(site, answerable, form_token=session.form_token)
     return site.renderer.parts(GATES_PARTS, **context)
 
 
@@ -156,7 +167,7 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
             happened = await events_context(viewer, key, site.clock())
         return await _canary(request, kept, happened)
 
-    return await stream(request, key, render)
+    return await stream(request, lambda changed, *_: changed == key, render)
 
 
 async def _canary(

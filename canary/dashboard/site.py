@@ -1,7 +1,7 @@
 """What every answer of the dashboard is made of: the fleet, the sessions, the templates, the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from canary.dashboard.about import Examine
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.pages import PageRenderer
 from canary.dashboard.sessions import Session, Sessions
+from canary.dashboard.shared import SharedParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Site:
     """What the cluster is called, for people."""
     root_path: str = ""
     read_only: bool = False
+    shared: SharedParts = field(default_factory=SharedParts)
     examine: Examine | None = None
     """Examines the cluster for the page about the dashboard."""
 

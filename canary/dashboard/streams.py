@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 
 import orjson
 from aiohttp import ClientConnectionResetError, web
 
-from canary.controller.canaries import CanaryKey
+from canary.dashboard.open_pages import Concerns
 from canary.dashboard.site import SESSION, SITE
 from canary.errors import ClusterError
 
@@ -15,9 +16,9 @@ MOST_OF_A_SESSION = 10
 QUIET_SECONDS = 15.0
 """Without a change everything is rendered again after this delay: moments go by."""
 LATE_SECONDS = 2.0
-"""The delay of a second look after a change: events are recorded after the status is written."""
+"""The delay after a change until the cluster is asked: events are recorded after the status."""
 TOGETHER_SECONDS = 0.25
-"""The delay in which changes are gathered, and then sent as one."""
+"""How far apart renderings are at least: a change is shown at once, and those that follow together."""
 LONGEST_SECONDS = 1_800.0
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -27,11 +28,11 @@ _HEADERS = {
 
 Parts = Mapping[str, str]
 Render = Callable[[bool], Awaitable[Parts | None]]
-"""Renders all parts of a page; told whether what is asked of the cluster may have changed. None ends
-the stream."""
+"""Renders all parts of a page; told whether to ask the cluster for what is not followed, or to do with
+what was asked before. None ends the stream."""
 
 
-async def stream(request: web.Request, key: CanaryKey | None, render: Render) -> web.StreamResponse:
+async def stream(request: web.Request, concerns: Concerns, render: Render) -> web.StreamResponse:
     """Send the parts of a page, and each again when it has changed, until either side ends it."""
     site, session = request.app[SITE], request[SESSION]
     if len(site.fleet.open_pages) >= MOST_STREAMS or session.streams >= MOST_OF_A_SESSION:
@@ -44,7 +45,7 @@ async def stream(request: web.Request, key: CanaryKey | None, render: Render) ->
     try:
         await response.prepare(request)
         async with asyncio.timeout(LONGEST_SECONDS):
-            await _send(request, response, key, render)
+            await _send(request, response, concerns, render)
     except (ClientConnectionResetError, TimeoutError, web.HTTPException, ClusterError):
         pass  # The page was left, or opens its stream again, and is then told why it may not.
     finally:
@@ -53,23 +54,27 @@ async def stream(request: web.Request, key: CanaryKey | None, render: Render) ->
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, key: CanaryKey | None, render: Render
+    request: web.Request, response: web.StreamResponse, concerns: Concerns, render: Render
 ) -> None:
     site, session = request.app[SITE], request[SESSION]
     sent: dict[str, str] = {}
-    fresh, seconds = True, LATE_SECONDS
-    with site.fleet.open_pages.listening(key) as open_page:
+    due = float("-inf")
+    with site.fleet.open_pages.listening(concerns) as open_page:
         while not site.sessions.ended(session):
-            parts = await render(fresh)
-            if parts is None:
-                return
-            await response.write(_written(parts, sent))
-            sent.update(parts)
-            changed = await open_page.changed(seconds=seconds)
-            fresh = changed or seconds == LATE_SECONDS
-            seconds = LATE_SECONDS if changed else QUIET_SECONDS
-            if changed:
-                await asyncio.sleep(TOGETHER_SECONDS)
+            open_page.shown()
+            began = monotonic()
+            asking = began >= due
+            # What is known is shown before the cluster is asked for more.
+            for fresh in (*((False,) if sent else ()), *((True,) if asking else ())):
+                parts = await render(fresh)
+                if parts is None:
+                    return
+                await response.write(_written(parts, sent))
+                sent.update(parts)
+            due = float("inf") if asking else due
+            if await open_page.changed(seconds=min(QUIET_SECONDS, max(due - monotonic(), 0.0))):
+                due = min(due, monotonic() + LATE_SECONDS)
+                await asyncio.sleep(began + TOGETHER_SECONDS - monotonic())
 
 
 def _written(parts: Parts, sent: Parts) -> bytes:

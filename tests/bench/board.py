@@ -53,8 +53,11 @@ async def measure(directory: Path, count: int) -> list[Figure]:
                     for what, path in pages.items()
                     for figure in await page(browser, process, what, f"{address}{path}")
                 ]
-                for what, path in {"the fleet": "fleet", "a Canary": f"c/{namespace}/{name}"}.items():
-                    figures.append(await change(browser, server, what, f"{address}/live/{path}"))
+                live = {"the fleet": "fleet", "a Canary": f"c/{namespace}/{name}"}
+                figures += [
+                    await change(browser, server, what, f"{address}/live/{path}")
+                    for what, path in live.items()
+                ]
                 memory = process.memory_mib
     return [
         *figures,

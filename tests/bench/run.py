@@ -11,14 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import beside, fleets, runs
+from tests.bench import beside, board, fleets, runs
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
 PARTS = ("runs", "rest", "crowd")
-BESIDE = "beside-flagger"
-_HOW_MANY = {"runs": "canaries", BESIDE: "beside"}
+BESIDE, BOARD = "beside-flagger", "dashboard"
+_HOW_MANY = {"runs": "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -27,7 +27,9 @@ async def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as directory:
         if BESIDE in options.parts:
             figures[BESIDE] = await beside.measure(Path(directory), options.beside)
-        if options.parts != [BESIDE]:
+        if BOARD in options.parts:
+            figures[BOARD] = await board.measure(Path(directory), options.on_dashboard)
+        if {*options.parts} - {BESIDE, BOARD}:
             figures |= await in_one_place(options, Path(directory))
     for part, measured in figures.items():
         how_many = getattr(options, _HOW_MANY[part]) if part in _HOW_MANY else 0
@@ -67,10 +69,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=(*PARTS, BESIDE),
+        choices=(*PARTS, BESIDE, BOARD),
         default=PARTS,
         help="runs; fleets that rest; a fleet that is all in runs (both in the embedded world); "
-        "CPU beside Flagger's (on the control plane)",
+        "CPU beside Flagger's (on the control plane); the dashboard (in the embedded world)",
     )
     parser.add_argument("--canaries", type=int, default=100)
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")
@@ -83,8 +85,11 @@ if __name__ == "__main__":
     )
     parser.add_argument("--in-runs", type=int, default=1000, help="a fleet that is all in runs")
     parser.add_argument("--beside", type=int, default=40, help="Canaries of each beside Flagger")
+    parser.add_argument("--on-dashboard", type=int, default=5000, help="a fleet in the browser")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
     asked = parser.parse_args()
     if BESIDE in asked.parts and asked.world != "control-plane":
         parser.error(f"{BESIDE} is measured with --world control-plane")
+    if BOARD in asked.parts and asked.world != "embedded":
+        parser.error(f"{BOARD} is measured with --world embedded")
     sys.exit(asyncio.run(main(asked)))

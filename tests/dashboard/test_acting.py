@@ -1,5 +1,6 @@
 """Commands that a page gives: whose they are, what they say, and from where they are refused."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from canary.api.annotations import PREFIX
+from canary.api.status import Phase
 from canary.cluster.cluster import Cluster
 from canary.core.signature import Signature
 from canary.dashboard.process import on_laptop
-from tests.controller.faults import answer, proxied
+from tests.builders import a_status
+from tests.controller.faults import Proxy, answer, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
 from tests.dashboard.conftest import CANARY, Opened, let_in
@@ -173,6 +177,43 @@ async def test_a_button_follows_the_rights_of_the_person(
         assert "skip takes the verb skip on canaries in web, which you do not have" in page
         assert "/commands/abort" not in page
         assert "disabled" in await opened.read("/c/web/shop/commands/abort")
+
+
+async def test_the_gates_do_not_wait_for_an_api_server_that_is_slow_to_tell_rights(
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+):
+    slow = asyncio.Event()
+
+    async def hang(proxy: Proxy, request: web.Request) -> web.StreamResponse:
+        await slow.wait()
+        return await answer(503, {})(proxy, request)
+
+    async with behind(server, tmp_path, ("POST .*selfsubjectrulesreviews", hang)) as opened:
+        page = await opened.read("/gates")
+        assert re.search(r'commands/approve"[^>]*>approve', page)
+        slow.set()
+
+
+async def test_a_change_is_shown_before_the_events_are_read(
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+):
+    reads, slow = 0, asyncio.Event()
+
+    async def hang(proxy: Proxy, request: web.Request) -> web.StreamResponse:
+        nonlocal reads
+        reads += 1
+        if reads > 1:  # The first is that of the stream's first state.
+            await slow.wait()
+        return await answer(200, {"kind": "EventList", "metadata": {}, "items": []})(proxy, request)
+
+    async with behind(server, tmp_path, ("GET .*/events", hang)) as opened:
+        stream = await opened.get("/live/c/web/shop")
+        await stream.content.readuntil(b"\n\n")
+        await opened.change("shop", a_status(Phase.PROGRESSING, weight=30, step=3))
+        while b"30 % asked" not in await stream.content.readuntil(b"\n\n"):
+            pass
+        slow.set()
+        stream.close()
 
 
 async def test_what_the_api_server_refuses_is_said_in_words(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -86,7 +87,7 @@ async def test_the_page_of_a_canary_leads_to_all_its_runs(opened: Opened):
 
 
 async def test_activity_lists_the_ends_of_runs_and_commands_the_newest_first(opened: Opened):
-    later = ENDED.model_copy(update={"outcome": Outcome.PROMOTED, "started_at": at(90_000)})
+    later = ENDED.model_copy(update={"outcome": Outcome.PROMOTED, "started_at": datetime.now(UTC)})
     await with_history(opened, later, ENDED)
     page = await opened.read("/activity")
     ends, command = [page.index(each) for each in ("Promoted", "RolledBack")], "(bob: go)"

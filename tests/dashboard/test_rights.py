@@ -86,3 +86,27 @@ async def test_an_answer_is_kept_for_half_a_minute_and_a_namespace():
     now = KEPT_SECONDS
     server.rules.clear()
     assert (await kept.to_canaries(*PLACE)).lacks("abort", "shop") == "patch"
+
+
+PLACES = [("tidegate.dev", f"team-{number}") for number in range(50)]
+
+
+async def test_who_may_do_everything_everywhere_is_not_asked_about_each_namespace():
+    server = ApiServer(EVERYTHING | {"verbs": ["patch", *VERBS]})
+    found = await rights(server).to_all(PLACES, seconds=60)
+    assert {allowed.lacks("abort", "shop") for allowed in found.values()} == {""}
+    assert (len(found), set(server.asked), len(server.asked)) == (50, {ACCESS}, 1 + len(VERBS))
+
+
+async def test_who_may_not_is_asked_about_each_namespace_once():
+    server = ApiServer(rule("patch", "pause"))
+    found = await rights(server).to_all(PLACES, seconds=60)
+    assert {allowed.lacks("pause", "shop") for allowed in found.values()} == {""}
+    assert {allowed.lacks("abort", "shop") for allowed in found.values()} == {"abort"}
+    assert server.asked.count(RULES) == len(PLACES)
+
+
+async def test_in_a_few_namespaces_nothing_is_asked_beyond_them():
+    server = ApiServer(EVERYTHING)
+    await rights(server).to_all(PLACES[:2], seconds=60)
+    assert server.asked == [RULES, RULES]
