@@ -184,6 +184,11 @@ class CanarySpec(ApiModel):
         max_length=16,
         description="Canaries that must have promoted their new revisions before a run starts.",
     )
+    priority: Annotated[int, Whole(-1000, 1000)] = Field(
+        default=0,
+        description="Its place in the line of a DeliveryPolicy with maxConcurrent: higher ones start "
+        "first, equal ones by age.",
+    )
     group: CanaryGroup | None = Field(
         default=None,
         description="The Canaries that take their steps together, where their targets carry the "

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Strict
 
-from canary.api.fields import Form, Span, wrong
+from canary.api.fields import Form, Span, Whole, wrong
 from canary.api.labels import LabelSelector
 from canary.api.meta import ApiModel, ObjectMeta
 from canary.api.rules import (
@@ -17,6 +17,9 @@ from canary.api.rules import (
     WINDOWS_HAVE_A_ZONE,
     rules,
 )
+
+MOST_CONCURRENT = 200
+"""So many grants fit into a status, with room for groups."""
 
 NamespacePattern = Annotated[
     str,
@@ -185,6 +188,11 @@ class DeliveryPolicySpec(ApiModel):
     spread: Annotated[timedelta, Span(timedelta(seconds=1), timedelta(hours=12))] | None = Field(
         default=None,
         description="Over how long the starts are spread of runs that have waited for a window.",
+    )
+    max_concurrent: Annotated[int, Whole(1, MOST_CONCURRENT)] | None = Field(
+        default=None,
+        description="How many runs may be under way at once; others wait in line, by priority and "
+        "then by age. The members of a group count as one.",
     )
 
 

@@ -9,6 +9,7 @@ from canary.api.alertprovider import AlertProvider, AlertProviderSpec
 from canary.api.canary import Canary, CanarySpec
 from canary.api.deliverypolicy import DeliveryPolicy, DeliveryPolicySpec
 from canary.api.metrictemplate import MetricTemplate, MetricTemplateSpec
+from canary.api.policy_status import DeliveryPolicyStatus
 from canary.api.status import CanaryStatus
 
 
@@ -92,6 +93,7 @@ KINDS = (
     CustomResource(
         model=DeliveryPolicy,
         spec=DeliveryPolicySpec,
+        status=DeliveryPolicyStatus,
         plural="deliverypolicies",
         short_name="dp",
         columns=(
@@ -99,6 +101,8 @@ KINDS = (
             Column(name="Reason", path=".spec.stop.reason"),
             Column(name="By", path=".spec.stop.by"),
             Column(name="Zone", path=".spec.timeZone"),
+            Column(name="Limit", path=".spec.maxConcurrent", type="integer"),
+            Column(name="Queued", path=".status.queued", type="integer"),
             Column(name="Age", path=".metadata.creationTimestamp", type="date"),
             Column(name="Namespaces", path=".spec.namespaces", wide=True),
         ),

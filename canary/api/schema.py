@@ -143,12 +143,14 @@ def _object_schema(kind: CustomResource) -> dict[str, Any]:
         },
     }
     if kind.status is not None:
+        status = structural(kind.status)
         properties["status"] = {
-            **structural(kind.status),
+            **status,
             "description": "What the controller has done and is waiting for.",
-            # A Canary that the controller has not seen yet is in progress, as kstatus reads it.
-            "default": {"observedGeneration": 0},
         }
+        if "observedGeneration" in status["properties"]:
+            # What the controller has not seen yet is in progress, as kstatus reads it.
+            properties["status"]["default"] = {"observedGeneration": 0}
     return {
         "description": kind.model.__doc__,
         "type": "object",

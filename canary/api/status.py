@@ -8,7 +8,7 @@ Long because it is one schema, which people read from top to bottom.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -182,6 +182,9 @@ class StatusModel(BaseModel):
         return self
 
 
+_Status = TypeVar("_Status", bound=StatusModel)
+
+
 class Condition(StatusModel):
     """A condition in the shape of the Kubernetes API conventions (metav1.Condition)."""
 
@@ -352,6 +355,10 @@ class Run(StatusModel):
         default=False,
         description="Whether the revision was promoted within the rollback window, so that the "
         "steps are skipped.",
+    )
+    queue: Word = Field(
+        default="",
+        description="The DeliveryPolicy, as namespace/name, of which it waits for a place.",
     )
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."
@@ -764,11 +771,16 @@ class CanaryStatus(StatusModel):
 
 def read_status(raw: object) -> CanaryStatus:
     """Read a status, giving every part that does not decode its default."""
+    return read_leniently(CanaryStatus, raw)
+
+
+def read_leniently(model: type[_Status], raw: object) -> _Status:
+    """Read a status, giving every top-level field that does not decode its default."""
     document = dict(raw) if isinstance(raw, Mapping) else {}
     # Each round drops at least one top-level field, so the loop ends.
     while True:
         try:
-            return CanaryStatus.model_validate(document)
+            return model.model_validate(document)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
                 document.pop(str(problem["loc"][0]), None)

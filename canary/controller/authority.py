@@ -26,8 +26,8 @@ OnChange = Callable[[list[CanaryKey], list[CanaryKey]], None]
 OnOutage = Callable[[Hashable, Outage], None]
 """Called with the Canary, or `EVERYTHING`, on which no replica has acted for a while."""
 
-_subject: ContextVar[CanaryKey | None] = ContextVar("subject", default=None)
-"""The Canary that is being worked on."""
+_subject: ContextVar[Hashable] = ContextVar("subject", default=None)
+"""The Canary, or the DeliveryPolicy, that is being worked on; its text never changes."""
 
 
 class Authority:
@@ -48,7 +48,7 @@ class Authority:
         self._on_change = on_change
         self._on_outage = on_outage
         self._now = now
-        self._in_work: set[CanaryKey] = set()
+        self._in_work: set[Hashable] = set()
         self._elector: Elector | None = None
         self._membership: Membership | None = None
         namespace = settings.lease_namespace or cluster.credentials.namespace
@@ -107,8 +107,8 @@ class Authority:
         return int(self.acts())
 
     @contextmanager
-    def working_on(self, key: CanaryKey) -> Iterator[None]:
-        """Act for a Canary; what it falls to next waits until this has ended."""
+    def working_on(self, key: Hashable) -> Iterator[None]:
+        """Act for a Canary, or a DeliveryPolicy; what it falls to next waits until this has ended."""
         token = _subject.set(key)
         if self.acts():
             self._in_work.add(key)

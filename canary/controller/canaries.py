@@ -10,11 +10,12 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from canary.api.canary import USUAL_AUTOSCALER, Canary
+from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
 from canary.core.facts import Command
+from canary.core.grants import Claim
 from canary.core.peers import CanaryName, Peer, Progress
 from canary.errors import Problem, SpecWarning
 from canary.resources.names import primary_name
@@ -91,6 +92,15 @@ class CanaryObject:
     def _services(self, service: str) -> tuple[str, ...]:
         held = {self.held.service} - {"", service}
         return (service, *held, *(each.service for each in self.status.former_names))
+
+    @property
+    def claim(self) -> Claim:
+        """What it has, or asks for, of the policies that limit how many run at once."""
+        return self._claim(None)
+
+    def _claim(self, spec: CanarySpec | None) -> Claim:
+        name = CanaryName(self.key.namespace, self.key.name)
+        return Claim.of(name, self.uid, self.status, spec)
 
     @property
     def reference(self) -> Manifest:
@@ -172,6 +182,11 @@ class CanaryRecord(CanaryObject):
         )
 
     @property
+    def claim(self) -> Claim:
+        """What it has, or asks for, of the policies that limit how many run at once."""
+        return self._claim(None if self.problems else self.canary.spec)
+
+    @property
     def services(self) -> tuple[str, ...]:
         """The names of the apex services: of the spec, the one held, and former ones with a rest."""
         return self._services(self.service)
@@ -225,6 +240,10 @@ class KnownCanary:
     uid: str
     peer: Peer
     target_kind: Kind | None
+    claim: Claim | None
+    """What it has, or asks for, of the policies that limit how many run at once; None at rest."""
+    labels: Mapping[str, str]
+    """Those of its metadata by which policies bind it; none at rest."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 

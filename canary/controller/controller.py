@@ -29,12 +29,14 @@ from canary.controller.authority import Authority
 from canary.controller.budgets import Budgets
 from canary.controller.canaries import CanaryKey
 from canary.controller.configs import followed_kinds
+from canary.controller.granting import Granter
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
 from canary.controller.notify import NoticeDispatcher, event_webhook
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.otlp import Traces, exporter_of
+from canary.controller.policies import PolicyKey
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
@@ -45,8 +47,9 @@ from canary.controller.server import Server
 from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.threads import RunThreads
-from canary.controller.tracker import Tracker
+from canary.controller.tracker import Tracker, WorkKey
 from canary.controller.wanted import Renderer
+from canary.controller.writer import Writer
 from canary.core.facts import Policy
 from canary.errors import CanaryError
 from canary.hooks.caller import HookCaller
@@ -91,7 +94,7 @@ class Controller:
         self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
         self._outages = OutageLog(_now)
-        self._queue: WorkQueue[CanaryKey] = WorkQueue(monotonic, observed=self._metrics.reconciled)
+        self._queue: WorkQueue[WorkKey] = WorkQueue(monotonic, observed=self._metrics.reconciled)
         self._metrics.queue_depth(lambda: float(len(self._queue)))
 
     # ------------------------------------------------------------------------------ start and stop
@@ -165,6 +168,8 @@ class Controller:
         self._stack.push_async_callback(hooks.close)
         self._traces = await self._trace()
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
+        writer = Writer(cluster=cluster, caches=self._tracker.caches)
+        self._granter = Granter(tracker=self._tracker, writer=writer, acts=self.acts)
         self._stack.push_async_callback(self._reconciler.close)
         await self._serve()
         self._tracker.start()
@@ -267,10 +272,13 @@ class Controller:
         await self._server.start()
         self._stack.push_async_callback(self._server.stop)
 
-    async def _work(self, key: CanaryKey) -> None:
+    async def _work(self, key: WorkKey) -> None:
         assert self._authority is not None
         with self._authority.working_on(key):
-            await self._reconciler.reconcile(key)
+            if isinstance(key, PolicyKey):
+                await self._granter.reconcile(key)
+            else:
+                await self._reconciler.reconcile(key)
 
     def _on_change(self, gained: list[CanaryKey], lost: list[CanaryKey]) -> None:
         """Let go of what another replica acts on; look at what is ours now, a few at a time."""
@@ -280,6 +288,8 @@ class Controller:
         spread = len(gained) / STARTS_PER_SECOND
         for key in gained:
             self._queue.wake_in(key, random.uniform(0, spread))  # noqa: S311 - not a secret
+        for policy in self._tracker.policies.limiting():
+            self._queue.wake(policy)
 
     # -------------------------------------------------------------------------------------- wiring
 

@@ -6,14 +6,17 @@ names; one in any other namespace binds those of its own, so that no team can st
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, VERSION
+from canary.api.policy_status import DeliveryPolicyStatus, read_policy_status
 from canary.api.salvage import salvage_reach
 from canary.api.validation import parse_delivery_policy
 from canary.cluster.cache import ALL, CacheSet
@@ -27,15 +30,47 @@ DELIVERY_POLICY = Kind(
 )
 
 
+class PolicyKey(NamedTuple):
+    """What a DeliveryPolicy is known by where work is shared out."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"policy/{self.namespace}/{self.name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRecord:
     """A parsed DeliveryPolicy; of one that cannot be acted on, only what it binds."""
 
     namespace: str
     name: str
+    resource_version: str = ""
     spec: DeliveryPolicySpec
+    status: DeliveryPolicyStatus = field(default_factory=DeliveryPolicyStatus)
     zone: tzinfo = UTC
     invalid: str = ""
+
+    @property
+    def key(self) -> PolicyKey:
+        """What it is known by."""
+        return PolicyKey(self.namespace, self.name)
+
+    @property
+    def full_name(self) -> str:
+        """Its name as people, and the Canaries in its line, write it."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def limits(self) -> bool:
+        """Whether it limits how many run at once, or did so and has grants left."""
+        limited = self.spec.max_concurrent is not None
+        return not self.invalid and (limited or self.status != DeliveryPolicyStatus())
+
+    def with_status_of(self, other: "PolicyRecord") -> "PolicyRecord":
+        """Copy with another version's status."""
+        return replace(self, status=other.status, resource_version=other.resource_version)
 
     def binds(self, labels: Mapping[str, str]) -> bool:
         """Tell whether it is for Canaries with these labels."""
@@ -45,7 +80,7 @@ class PolicyRecord:
     @property
     def binding(self) -> BindingPolicy:
         """The policy as a decision reads it."""
-        name = f"{self.namespace}/{self.name}"
+        name = self.full_name
         unreadable = (
             f"waiting for DeliveryPolicy {name} to be corrected or deleted, as it may stop this "
             f"Canary: {self.invalid}"
@@ -53,6 +88,7 @@ class PolicyRecord:
         return BindingPolicy(
             name=name,
             spec=self.spec,
+            status=self.status,
             zone=self.zone,
             unreadable=unreadable if self.invalid else "",
         )
@@ -61,12 +97,18 @@ class PolicyRecord:
 def policy_record(manifest: Manifest) -> PolicyRecord:
     """Read a DeliveryPolicy, whatever it holds."""
     metadata = manifest["metadata"]
-    place = {"namespace": metadata.get("namespace", ""), "name": metadata["name"]}
+    record = PolicyRecord(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        resource_version=metadata.get("resourceVersion", ""),
+        spec=DeliveryPolicySpec(),
+        status=read_policy_status(manifest.get("status")),
+    )
     try:
         spec, zone = _read(manifest)
-        return PolicyRecord(**place, spec=spec, zone=zone)
+        return replace(record, spec=spec, zone=zone)
     except InvalidSpec as invalid:
-        return PolicyRecord(**place, spec=salvage_reach(manifest), invalid=str(invalid))
+        return replace(record, spec=salvage_reach(manifest), invalid=str(invalid))
 
 
 def policy_problems(manifest: Manifest) -> tuple[Problem, ...]:
@@ -90,6 +132,16 @@ def _read(manifest: Manifest) -> tuple[DeliveryPolicySpec, tzinfo]:
         raise InvalidSpec([Problem("spec.timeZone", spec.time_zone, remedy)]) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLine:
+    """Who waits for a place of a policy."""
+
+    before: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Who is directly before each that waits, by UID; empty for the first one."""
+    stuck: str = ""
+    """Why no more grants can be given."""
+
+
 class Policies:
     """Knows the DeliveryPolicies."""
 
@@ -99,6 +151,7 @@ class Policies:
         """The controller's own namespace."""
         self._places = tuple(dict.fromkeys((*namespaces, home))) if namespaces else (ALL,)
         self._by_namespace: Mapping[str, tuple[PolicyRecord, ...]] | None = None
+        self._lines: dict[PolicyKey, PolicyLine] = {}
 
     def start(self) -> None:
         """Follow the policies from now on."""
@@ -109,6 +162,32 @@ class Policies:
     def changed(self) -> None:
         """Take note that a policy has changed."""
         self._by_namespace = None
+
+    def find(self, key: PolicyKey) -> PolicyRecord | None:
+        """Look a policy up."""
+        found = self._caches.get(DELIVERY_POLICY, key.namespace, key.name)
+        return found if isinstance(found, PolicyRecord) else None
+
+    def limiting(self, namespace: str = ALL) -> list[PolicyKey]:
+        """Name the policies that limit how many Canaries run at once, of a namespace or of all."""
+        return [
+            policy.key
+            for policies in self._known().values()
+            for policy in policies
+            if policy.limits and (namespace == ALL or self.reaches(policy, namespace))
+        ]
+
+    def line_up(self, key: PolicyKey, line: PolicyLine) -> set[str]:
+        """Remember who waits for a policy; give the UIDs of those for whom that has changed."""
+        was, self._lines[key] = self._lines.get(key, PolicyLine()), line
+        if was.stuck != line.stuck:
+            return {*was.before, *line.before}
+        moved = was.before.items() ^ line.before.items()
+        return {uid for uid, _ in moved}
+
+    def dissolve(self, key: PolicyKey) -> None:
+        """Forget the line of a policy that is gone."""
+        self._lines.pop(key, None)
 
     def pending(self) -> bool:
         """Tell whether there may be policies that are neither known nor known to be out of reach."""
@@ -135,7 +214,9 @@ class Policies:
         for place in dict.fromkeys((self._home, namespace)):
             for policy in known.get(place, ()):
                 if self.reaches(policy, namespace) and policy.binds(labels):
-                    yield policy.binding
+                    line = self._lines.get(policy.key, PolicyLine())
+                    before = line.before.get(record.uid)
+                    yield replace(policy.binding, before=before, stuck=line.stuck)
 
     def _out_of_reach(self, namespace: str) -> Iterator[BindingPolicy]:
         """Say which policies may not be read: there may be a stop among them."""

@@ -68,11 +68,15 @@ class CanaryReader:
         """Pack an object for the caches, whatever it holds."""
         content = _content(manifest)
         record = self._read(manifest, content)
+        claim = record.claim
+        labels = manifest["metadata"].get("labels") if claim.underway else None
         return KnownCanary(
             key=record.key,
             uid=record.uid,
             peer=record.peer,
             target_kind=record.target_kind,
+            claim=claim if claim.underway else None,
+            labels=labels or {},
             content=content,
         )
 

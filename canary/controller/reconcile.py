@@ -23,7 +23,7 @@ from canary.controller.former import going_on
 from canary.controller.listeners import Listener
 from canary.controller.observe import Observer
 from canary.controller.queue import WorkQueue
-from canary.controller.tracker import Tracker
+from canary.controller.tracker import Tracker, WorkKey
 from canary.core.decide import decide, obstructed, refuse
 from canary.core.needs import Need
 from canary.core.peers import Peer, cyclic, rivalry
@@ -53,7 +53,7 @@ class Reconciler:
         listeners: Sequence[Listener],
         delivered: Callable[[CanaryKey], frozenset[str]],
         threads: Callable[[CanaryKey], tuple[Thread, ...]],
-        queue: WorkQueue[CanaryKey],
+        queue: WorkQueue[WorkKey],
         clock: Callable[[], datetime],
         acts: Callable[[], bool],
         outages: OutageLog,

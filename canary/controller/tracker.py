@@ -5,7 +5,7 @@ to, and to no other. What a change means is not known here.
 Long because each kind that matters to Canaries in a way of its own is followed and heard of here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from time import monotonic
 
@@ -31,7 +31,7 @@ from canary.controller.former import former_routes, formers
 from canary.controller.kept import register_kept
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
-from canary.controller.policies import DELIVERY_POLICY, Policies, PolicyRecord
+from canary.controller.policies import DELIVERY_POLICY, Policies, PolicyKey, PolicyRecord
 from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
@@ -48,11 +48,15 @@ from canary.controller.templates import (
     metric_template_record,
 )
 from canary.controller.workloads import matters
+from canary.core.peers import CanaryName
 from canary.core.phases import IDLE
 from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
 from canary.scalers import scaler_kinds
+
+WorkKey = CanaryKey | PolicyKey
+"""What is worked on, one at a time."""
 
 
 class Tracker:
@@ -68,7 +72,7 @@ class Tracker:
         configs: frozenset[ConfigKind],
         hashing: Hashing,
         selector_labels: tuple[str, ...],
-        wake: Callable[[CanaryKey], None],
+        wake: Callable[[WorkKey], None],
         outages: OutageLog | None = None,
         ingress_prefix: str = INGRESS_PREFIX,
         home: str = "",
@@ -127,6 +131,35 @@ class Tracker:
             for known in self.caches.values(kind)
             if isinstance(known, KnownCanary)
         ]
+
+    def records(self, place: CanaryName) -> Iterator[AnyCanary]:
+        """Look the Canaries of a name up, in every API group."""
+        for group in self._groups:
+            if (record := self.find(CanaryKey(group, *place))) is not None:
+                yield record
+
+    def watches(self, namespace: str) -> bool:
+        """Tell whether the Canaries of a namespace are followed."""
+        return not self._namespaces or namespace in self._namespaces
+
+    def knows_canaries(self) -> bool:
+        """Tell whether it is known which Canaries there are."""
+        return all(
+            self.caches.synced(kind, namespace) or self.caches.absent(kind)
+            for kind in self._canary_kinds()
+            for namespace in self._namespaces or (ALL,)
+        )
+
+    async def look_again(self, place: CanaryName) -> None:
+        """Read the Canaries of a name, of which an old version or none is known.
+
+        Raises:
+            ClusterError: one could not be read.
+        """
+        for kind in self._canary_kinds():
+            if not self.caches.absent(kind):
+                key = ObjectKey(kind=kind, namespace=place.namespace, name=place.name)
+                await self.caches.look_again(key)
 
     def sees_workloads(self, record: CanaryRecord) -> bool:
         """Tell whether the target and the primary are known, whatever else is not."""
@@ -285,28 +318,56 @@ class Tracker:
             concerned |= self.relations.concerned(known)
         if gone or was is None or was.peer != known.peer:
             self._wake_all(concerned)
+        claimed = (was.claim, was.labels) if was is not None else (None, {})
+        if claimed != ((None, {}) if gone else (known.claim, known.labels)):
+            self._wake_lines(known.key.namespace)
         self._wake(known.key)
 
-    def _on_policy(self, *versions: object) -> None:
+    def _on_policy(self, before: object, after: object) -> None:
         """Wake the Canaries that a policy may bind, or bound before; at rest nothing is withheld."""
         self.policies.changed()
-        policies = [each for each in versions if isinstance(each, PolicyRecord)]
-        for key in self._underway():
-            if any(self.policies.reaches(each, key.namespace) for each in policies):
-                self._wake(key)
+        policies = [each for each in (before, after) if isinstance(each, PolicyRecord)]
+        self._wake_all({each.key for each in policies if each.limits})
+        if len(policies) > 1 and policies[0].with_status_of(policies[1]) == policies[1]:
+            self._wake_granted(*policies)
+            return
+        for known in self.underway():
+            if any(self.policies.reaches(each, known.key.namespace) for each in policies):
+                self._wake(known.key)
 
-    def _underway(self) -> Iterator[CanaryKey]:
+    def wake_granted(self, before: PolicyRecord, after: PolicyRecord) -> None:
+        """Wake those whose grants our own write has changed."""
+        self.policies.changed()
+        self._wake_granted(before, after)
+
+    def _wake_granted(self, before: PolicyRecord, after: PolicyRecord) -> None:
+        changed = {*before.status.running} ^ {*after.status.running}
+        self.wake_known({each.uid for each in changed})
+
+    def wake_known(self, uids: Collection[str]) -> None:
+        """Wake the Canaries with these UIDs that are not at rest."""
+        if uids:
+            self._wake_all(known.key for known in self.underway() if known.uid in uids)
+
+    def underway(self) -> Iterator[KnownCanary]:
+        """List the Canaries that are not at rest."""
         for kind in self._canary_kinds():
             for known in self.caches.values(kind):
                 if isinstance(known, KnownCanary) and known.peer.progress.phase not in IDLE:
-                    yield known.key
+                    yield known
 
     def wake_others(self, before: CanaryObject, after: CanaryObject) -> None:
         """Wake those to whom a Canary matters, where our own write has changed what they see of it."""
         if before.peer != after.peer:
             self._wake_all(self.relations.concerned(after))
+        if before.claim != after.claim:
+            self._wake_lines(after.key.namespace)
 
-    def _wake_all(self, keys: Iterable[CanaryKey]) -> None:
+    def _wake_lines(self, namespace: str) -> None:
+        """Have the policies look who limit how many Canaries of a namespace run at once."""
+        self._wake_all(self.policies.limiting(namespace))
+
+    def _wake_all(self, keys: Iterable[WorkKey]) -> None:
         for key in keys:
             self._wake(key)
 
@@ -315,5 +376,7 @@ class Tracker:
         if kind == DELIVERY_POLICY:
             self.policies.changed()
             self._wake_all(self.canaries())
+        if kind in {DELIVERY_POLICY, *self._canary_kinds()}:
+            self._wake_all(self.policies.limiting())
         for key in self.following.concerned(kind):
             self._wake(key)

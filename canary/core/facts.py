@@ -14,6 +14,7 @@ from canary.api.analysis_spec import VerifyTraffic
 from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.metrics import MetricSpec
 from canary.api.people import AlertReference, Webhook
+from canary.api.policy_status import DeliveryPolicyStatus
 from canary.api.status import Thread
 from canary.core.needs import Need
 from canary.core.peers import CanaryName, Peer
@@ -268,6 +269,12 @@ class BindingPolicy:
     spec: DeliveryPolicySpec
     zone: tzinfo = UTC
     """The time zone of its windows."""
+    status: DeliveryPolicyStatus = field(default_factory=DeliveryPolicyStatus)
+    """The grants that it has given."""
+    before: str | None = None
+    """The Canary directly before this one in its line: empty for the first, None while not known."""
+    stuck: str = ""
+    """Why no more grants can be given; empty where they can."""
     unreadable: str = ""
     """Why it cannot be acted on: then what it would withhold is not known."""
 

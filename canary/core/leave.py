@@ -6,6 +6,8 @@ the first that withholds is what people read, and no later one is asked.
 
 A rollback, a cancellation and a deletion need no leave. Whether a canary, a route or a primary is
 ready is no question of leave: see `run.py`, `look.py` and `promotion.py`.
+
+Long because each reason is a row of one table, beside the way in which a run waits for it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +28,7 @@ from canary.core.group import ask_group, show_passed
 from canary.core.hooks import GATES
 from canary.core.phases import IDLE
 from canary.core.plan import Gate
+from canary.core.queue import ask_queue
 from canary.core.references import unjudgeable
 from canary.core.situation import Situation, timed_out
 from canary.core.stop import ask_readable, ask_stop
@@ -178,12 +181,17 @@ def stand_by(situation: Situation, withheld: Withheld) -> Situation:
 
     It is given up after `holdTimeout` where that is written, and otherwise after a long time.
     """
-    return _stand_by(thawed(situation).end_holds(*GATES), withheld, limited=True)
+    return _stand_by(thawed(situation).end_holds(*GATES), withheld, _patience(situation))
 
 
-def _stand_by(situation: Situation, withheld: Withheld, *, limited: bool) -> Situation:
-    held = _wait(situation.note_hold(withheld.reason), withheld)
-    limit = situation.spec.analysis.hold_timeout or PATIENCE if limited else None
+def _stand_in_line(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for a place; whatever keeps others from their end has a deadline of its own."""
+    return _stand_by(thawed(situation).end_holds(*GATES), withheld, PATIENCE)
+
+
+def _stand_by(situation: Situation, withheld: Withheld, limit: timedelta | None) -> Situation:
+    noted = situation.note_hold(withheld.reason).with_run(queue=withheld.line)
+    held = _wait(noted, withheld)
     waiting = held.await_leave(withheld.reason, withheld.message, limit, opens_at=withheld.opens_at)
     if not waiting.overdue:
         return waiting
@@ -192,13 +200,18 @@ def _stand_by(situation: Situation, withheld: Withheld, *, limited: bool) -> Sit
 
 def _stand_still(situation: Situation, withheld: Withheld) -> Situation:
     """Wait for the end of a stop, which has no deadline; told once. No other clock goes on."""
-    waiting = _stand_by(situation, withheld, limited=False)
+    waiting = _stand_by(situation, withheld, None)
     return waiting if situation.held_by(why.STOPPED) else _told(waiting, withheld, Severity.INFO)
 
 
 def _freeze(situation: Situation, withheld: Withheld) -> Situation:
     """Wait for a window; no other clock goes on, and it has an end where the calendar has none."""
-    return _stand_by(situation, withheld, limited=withheld.opens_at is None)
+    limit = _patience(situation) if withheld.opens_at is None else None
+    return _stand_by(situation, withheld, limit)
+
+
+def _patience(situation: Situation) -> timedelta:
+    return situation.spec.analysis.hold_timeout or PATIENCE
 
 
 def thawed(situation: Situation) -> Situation:
@@ -259,6 +272,12 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
             wishes=frozenset({Wish.START}),
             judge=_whatever(ask_dependencies),
             wait=stand_by,
+            of_fleet=True,
+        ),
+        why.QUEUED: LeaveRule(
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(ask_queue),
+            wait=_stand_in_line,
             of_fleet=True,
         ),
         why.ROLLOUT_GATE: LeaveRule(

@@ -86,7 +86,11 @@ def _await_leave(situation: Situation) -> Turn:
 def _scale_up(situation: Situation) -> Situation:
     """Scale the canary up and go on when it is ready."""
     sized = settle_size(situation)
-    started = sized.enter(Phase.PROGRESSING).look_again().with_run(next_analysis_at=None, holds=())
+    started = (
+        sized.enter(Phase.PROGRESSING)
+        .look_again()
+        .with_run(next_analysis_at=None, holds=(), queue="")
+    )
     changed = f" ({started.current_run.images})" if started.current_run.images else ""
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
     what = "Known good" if started.current_run.known_good else "New"

@@ -27,6 +27,7 @@ STOPPED = "Stopped"
 POLICY_UNREADABLE = "PolicyUnreadable"
 FROZEN = "Frozen"
 DEPENDENCY = "Dependency"
+QUEUED = "Queued"
 GROUP = "Group"
 DRAINING = "Draining"
 PROPAGATING = "Propagating"
@@ -81,6 +82,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "not start, or the weight stays, until it opens.",
         DEPENDENCY: "A Canary in `spec.dependsOn` has not promoted its new revision: the run does "
         "not start.",
+        QUEUED: "A DeliveryPolicy limits how many runs are under way at once: the run starts when it has "
+        "a place, by `spec.priority` and then by age.",
         GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
         PAUSED: "A person has paused the run; pods that fail still roll it back.",
         SELECTORS_LOST: "A policy selects the target's pods but would not select the primary's; a "
@@ -200,6 +203,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         POLICY_UNREADABLE: Stage.WITHHELD,
         FROZEN: Stage.WITHHELD,
         DEPENDENCY: Stage.WITHHELD,
+        QUEUED: Stage.WITHHELD,
         GROUP: Stage.WITHHELD,
     }
 )

@@ -38,6 +38,8 @@ class Withheld:
     message: str
     until: datetime | None = None
     """When leave is asked for again; None where only a new fact can change the answer."""
+    line: str = ""
+    """The policy in whose line the run waits."""
     opens_at: datetime | None = None
     """When a rule of the fleet may give it without a new fact."""
 

@@ -198,6 +198,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
     "revertOnDeletion": False,
     "deletionPolicy": "orphan",
     "suspend": True,
+    "priority": -1000,
     "dependsOn": [{"name": "db"}, {"name": "auth", "namespace": "platform"}],
     "group": {"name": "checkout", "onFailure": "Alone"},
     "service": _EVERY_SERVICE_FIELD,
@@ -1217,6 +1218,7 @@ GOOD_POLICIES: dict[str, JsonObject] = {
             "stop": {"mode": "RollBack", "reason": "x", "by": "alice"},
             "timeZone": "America/Argentina/Buenos_Aires",
             "spread": "10m",
+            "maxConcurrent": 200,
             "windows": [
                 _OFFICE | {"days": ["Mon", "Thu"], "covers": ["Start", "Advance", "Promote"]},
                 {
@@ -1310,6 +1312,9 @@ BAD_POLICIES: dict[str, Bad] = {
         "a list of 0",
         "give at least 1 entry",
         "schema",
+    ),
+    "a limit that lets nothing run": _bad_policy(
+        {"maxConcurrent": 0}, "maxConcurrent", "0", "write a number that is at least 1", "schema"
     ),
     "windows without a time zone": _bad_policy(
         {"windows": [_OFFICE]}, "timeZone", "missing", "add the IANA time zone of the windows"

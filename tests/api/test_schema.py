@@ -84,11 +84,11 @@ class TestDefinitions:
             assert crd["spec"]["scope"] == "Namespaced"
             assert crd["spec"]["names"]["categories"] == ["all"]
 
-    def test_only_a_canary_has_a_status(self):
+    def test_a_canary_and_a_policy_have_a_status(self):
         has_status = {
             kind: "subresources" in crd["spec"]["versions"][0] for kind, crd in crds().items()
         }
-        assert has_status == dict.fromkeys(crds(), False) | {"Canary": True}
+        assert has_status == dict.fromkeys(crds(), False) | {"Canary": True, "DeliveryPolicy": True}
 
     def test_the_columns_are_those_that_users_know(self):
         (version,) = crds()["Canary"]["spec"]["versions"]

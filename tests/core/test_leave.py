@@ -83,6 +83,9 @@ CASES = {
     ),
     waits.FROZEN: Case(status=waiting(), facts=up(policies=(frozen(),))),
     waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
+    waits.QUEUED: Case(
+        status=waiting(), facts=up(policies=(a_policy(name="shop/limit", maxConcurrent=1),))
+    ),
     waits.GROUP: Case(
         spec=a_spec(group={"name": "shop"}),
         status=in_run(release="r2"),

@@ -109,6 +109,7 @@ KEPT: Mapping[Right, str] = {
     **dict.fromkeys(
         (
             Right("tidegate.dev", "canaries", "get"),
+            Right("tidegate.dev", "deliverypolicies", "get"),
             Right("", "services", "get"),
             Right("autoscaling", "horizontalpodautoscalers", "get"),
             Right("policy", "poddisruptionbudgets", "get"),

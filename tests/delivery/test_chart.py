@@ -43,6 +43,7 @@ ROUTING_GROUPS = {
     for group in rule["apiGroups"]
 }
 FOLLOWED = ["list", "watch"]
+READ = ["get", "list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
 PARKED = ["create", "get", "list", "patch", "update", "watch"]
 WRITTEN = ["create", "delete", "get", "list", "update", "watch"]
@@ -257,7 +258,9 @@ def test_some_namespaces_are_watched_with_a_role_in_each_and_no_cluster_role(ren
         assert objects["RoleBinding", f"{namespace}/tidegate"]["roleRef"]["kind"] == "Role"
     # Policies of the controller's own namespace bind all that it watches.
     policies = ("tidegate.dev", "deliverypolicies")
-    assert rights(objects["Role", "gates/tidegate-leases"]["rules"])[policies] == FOLLOWED
+    of_home = rights(objects["Role", "gates/tidegate-leases"]["rules"])
+    assert of_home[policies] == READ
+    assert of_home["tidegate.dev", "deliverypolicies/status"] == ["patch"]
     assert policies not in rights(everywhere["Role", "gates/tidegate-leases"]["rules"])
 
 
@@ -288,7 +291,8 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ("tidegate.dev", "canaries/finalizers"): ["update"],
         ("tidegate.dev", "metrictemplates"): FOLLOWED,
         ("tidegate.dev", "alertproviders"): FOLLOWED,
-        ("tidegate.dev", "deliverypolicies"): FOLLOWED,
+        ("tidegate.dev", "deliverypolicies"): READ,
+        ("tidegate.dev", "deliverypolicies/status"): ["patch"],
         **rights(OF_PLUGINS["targets"]),
         (POD.group, POD.plural): FOLLOWED,
         (SERVICE.group, SERVICE.plural): WRITTEN,

@@ -14,10 +14,12 @@ import pytest
 
 from canary.api.kinds import AUTOSCALER, BUDGET, CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, Kind
 from canary.api.meta import API_VERSION, GROUP
+from canary.controller.policies import DELIVERY_POLICY
 from canary.demo import manifests
 from canary.demo.manifests import APP
 from canary.routers.istio import DESTINATION_RULE, VIRTUAL_SERVICE
 from tests.controller.running import CANARY
+from tests.controller.test_policies import a_policy
 from tests.delivery import role
 from tests.delivery.apps import AppNamespace, connected
 from tests.delivery.release import Release
@@ -245,6 +247,10 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             'egressPolicy={"allow":["127.0.0.0/8"]}',
         )
         since = control_plane.audited_bytes
+        # And policies that let it give places, in its own namespace and in one that it watches
+        for namespace in (release.namespace, shop.namespace):
+            policy = a_policy(namespace, "limit", maxConcurrent=5)
+            await api.create(policy, DELIVERY_POLICY)
         everything = await given_an_app_with_everything(shop, third_party)
         for place, spec in (
             (shop, everything),

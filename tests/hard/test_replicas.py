@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from canary.controller.policies import DELIVERY_POLICY
 from canary.demo.manifests import APP
 from tests.controller.running import CANARY
+from tests.controller.test_policies import a_policy
 from tests.hard.crashing import weight_of
-from tests.hard.replicas import Replica, Replicas, eventually
+from tests.hard.replicas import DEADLINE_SECONDS, Replica, Replicas, eventually
 from tests.hard.worlds import HardWorld
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 EMBEDDED = pytest.mark.embedded
 STEPS = {"stepWeights": [20, 40, 60]}
+UNDER_WAY = {"Progressing", "WaitingPromotion", "Promoting", "Finalising"}
 Status = Mapping[str, Any]
 
 
@@ -268,6 +271,43 @@ class TestShares:
         await world.release()
         await phase(world, "Succeeded", "podinfo", runs=1)
         assert sharing.writers()["podinfo"][1:] == ["c"]
+
+
+@EMBEDDED
+async def test_a_limit_on_runs_at_once_holds_while_replicas_grant_die_and_come(world: HardWorld):
+    names = [f"app-{number}" for number in range(8)]
+    policy = a_policy(world.namespace, "limit", maxConcurrent=2)
+    await world.api.create(policy, DELIVERY_POLICY)
+    async with Replicas(world, shards="auto") as replicas:
+        await replicas.start("a", "b", "c")
+        for name in names:
+            await world.create_app(name)
+            await world.create_canary(name, analysis=STEPS)
+        await phase(world, "Initialized", *names)
+        async with following(world, CANARY) as seen:
+            for name in names:
+                await world.release(name)
+            running, over = set[str](), set[str]()
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while len(over) < len(names):
+                    manifest = await seen.get()
+                    name, now = manifest["metadata"]["name"], manifest["status"]["phase"]
+                    (running.add if now in UNDER_WAY else running.discard)(name)
+                    assert len(running) <= 2, running
+                    if now == "Succeeded":
+                        over.add(name)
+                    if len(over) == 2 and (one := replicas.living.pop("a", None)):
+                        await one.kill()
+                    if len(over) == 4 and "d" not in replicas.living:
+                        await replicas.start("d")
+
+        async def all_given_back() -> bool:
+            found = await world.api.read(DELIVERY_POLICY, world.namespace, "limit")
+            return found["status"] == {"running": [], "queued": 0}
+
+        await eventually(all_given_back, "no place is left")
+        grants = [each for _, each in replicas.writes() if each.resource == "deliverypolicies"]
+        assert grants
 
 
 async def begin(world: HardWorld, replicas: Replicas, *names: str) -> list[str]:

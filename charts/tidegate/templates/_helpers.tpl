@@ -71,7 +71,10 @@ what was asked.
   verbs: [list, watch]
 - apiGroups: [tidegate.dev]
   resources: [deliverypolicies]
-  verbs: [list, watch]
+  verbs: [get, list, watch]
+- apiGroups: [tidegate.dev]
+  resources: [deliverypolicies/status]
+  verbs: [patch]
 {{- $rights := .Files.Get "files/rights.yaml" | fromYaml }}
 # Workloads, and what tells of their pods and of the templates that they have had.
 {{ toYaml $rights.targets }}

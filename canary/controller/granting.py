@@ -1,0 +1,118 @@
+"""Granting: the places of a DeliveryPolicy with a limit, written into its status.
+
+One replica grants for a policy, as one acts on a Canary; every replica knows who waits in its line.
+What is granted is decided in `core/grants.py`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from canary.api.kinds import ObjectKey
+from canary.api.policy_status import Grant
+from canary.cluster.connection import NotLeader
+from canary.controller.canaries import CanaryRecord
+from canary.controller.policies import DELIVERY_POLICY, PolicyKey, PolicyLine, PolicyRecord
+from canary.controller.tracker import Tracker
+from canary.controller.writer import Writer
+from canary.core.grants import Claim, Line, decide_grants, doubtful
+from canary.core.peers import CanaryName
+from canary.errors import ClusterError, Conflict
+
+log = logging.getLogger(__name__)
+
+
+class Granter:
+    """Gives the runs of Canaries their places, one policy at a time."""
+
+    def __init__(self, *, tracker: Tracker, writer: Writer, acts: Callable[[], bool]) -> None:
+        self._tracker = tracker
+        self._writer = writer
+        self._acts = acts
+
+    async def reconcile(self, key: PolicyKey) -> None:
+        """Bring the grants of a policy up to date, and let those know that wait.
+
+        Raises:
+            ClusterError: they could not be written; the queue tries again later.
+        """
+        policy = self._tracker.policies.find(key)
+        if policy is None or not policy.limits:
+            self._tracker.policies.dissolve(key)
+            return
+        if not self._tracker.knows_canaries():
+            return
+        if not self._acts():
+            self._line_up(policy, self._decide(policy))
+            return
+        try:
+            await self._grant(policy)
+        except (Conflict, NotLeader):
+            # Something has moved: its event is on the way.
+            raise
+        except ClusterError as error:
+            self._line_up(policy, self._decide(policy), stuck=str(error))
+            raise
+
+    async def _grant(self, policy: PolicyRecord) -> None:
+        for each in doubtful(policy.status, self._claims(policy)):
+            await self._tracker.look_again(_place(each))
+        line = self._decide(policy)
+        if line.status != policy.status:
+            key = ObjectKey(kind=DELIVERY_POLICY, namespace=policy.namespace, name=policy.name)
+            status = line.status.model_dump(mode="json", by_alias=True)
+            await self._writer.patch(
+                key,
+                {"status": status},
+                resource_version=policy.resource_version,
+                subresource="status",
+            )
+            written = self._tracker.policies.find(policy.key)
+            self._tracker.wake_granted(policy, written or policy)
+            log.info(
+                "%s: %d runs have a place, %d wait",
+                policy.key,
+                len(line.status.running),
+                line.status.queued,
+            )
+        self._line_up(policy, line)
+
+    def _decide(self, policy: PolicyRecord) -> Line:
+        claims = self._claims(policy).values()
+        return decide_grants(policy.full_name, policy.spec.max_concurrent, policy.status, claims)
+
+    def _line_up(self, policy: PolicyRecord, line: Line, *, stuck: str = "") -> None:
+        lined_up = PolicyLine(before=line.before, stuck=stuck)
+        self._tracker.wake_known(self._tracker.policies.line_up(policy.key, lined_up))
+
+    def _claims(self, policy: PolicyRecord) -> Mapping[str, Claim]:
+        """Give the claims of the Canaries that a policy binds, and of those with a grant, by UID."""
+        found = {
+            known.uid: known.claim
+            for known in self._tracker.underway()
+            if known.claim is not None and self._binds(policy, known.key.namespace, known.labels)
+        }
+        for grant in policy.status.running:
+            if grant.uid not in found and (claim := self._claim(policy, grant)):
+                found[grant.uid] = claim
+        return found
+
+    def _claim(self, policy: PolicyRecord, grant: Grant) -> Claim | None:
+        """Look up who has a grant, be it at rest or no longer bound; None where it is not known."""
+        place = _place(grant)
+        if not self._tracker.watches(place.namespace):
+            # Another controller's: that one knows when it is over.
+            return Claim(canary=place, uid=grant.uid, run=grant.run, underway=True, started=True)
+        for record in self._tracker.records(place):
+            if record.uid == grant.uid:
+                labels = record.labels if isinstance(record, CanaryRecord) else {}
+                return replace(record.claim, bound=self._binds(policy, place.namespace, labels))
+        return None
+
+    def _binds(self, policy: PolicyRecord, namespace: str, labels: Mapping[str, str]) -> bool:
+        return self._tracker.policies.reaches(policy, namespace) and policy.binds(labels)
+
+
+def _place(grant: Grant) -> CanaryName:
+    namespace, _, name = grant.canary.partition("/")
+    return CanaryName(namespace, name)
