@@ -21,6 +21,7 @@ from canary.api.fields import (
     Url,
     Whole,
 )
+from canary.api.managed_routes import ManagedRoute
 from canary.api.meta import ApiModel, NamespacedReference, ObjectMeta
 from canary.api.ordering import CanaryGroup
 from canary.api.route_references import (
@@ -159,6 +160,12 @@ class CanarySpec(ApiModel):
     upstream_ref: UpstreamReference | None = Field(
         default=None, description="The Upstream whose configuration is taken over (gloo)."
     )
+    managed_routes: tuple[ManagedRoute, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Routes of your own whose rules lead to the app; tidegate writes the weights of "
+        "these rules instead of making a route (istio, gatewayapi).",
+    )
     progress_deadline_seconds: Annotated[int, Whole(1)] = Field(
         default=600, description="How long a run may make no progress before it is rolled back."
     )
@@ -263,10 +270,11 @@ class CanarySpec(ApiModel):
         )
 
     def with_names(self, *, service: str, provider: str, references: tuple[str, ...] = ()) -> Self:
-        """Copy with the names of an earlier spec; without references it keeps its own."""
+        """Copy with the names of an earlier spec; without references it keeps its own Ingresses."""
         former = self.service.model_copy(update={"name": service})
-        referred = referring(references) if references else {}
-        return self.model_copy(update={"service": former, "provider": provider, **referred})
+        return self.model_copy(
+            update={"service": former, "provider": provider, **referring(references)}
+        )
 
 
 class Canary(ApiModel):

@@ -195,6 +195,14 @@ _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _NAME_REMEDY = "write the name of an object: lower-case letters, digits, hyphens and dots"
 Name = Annotated[str, Form(_NAME, _NAME_REMEDY)]
 #: `<target>-primary-<hash>`, the name of the primary's ReplicaSet, must fit 253 characters.
+RuleName = Annotated[
+    str,
+    Form(
+        r"[A-Za-z0-9]([-A-Za-z0-9_./ ]*[A-Za-z0-9])?",
+        "write the name of a rule: letters, digits, spaces and -_./",
+        maximum=128,
+    ),
+]
 TargetName = Annotated[
     str,
     Form(_NAME, _NAME_REMEDY, maximum=253 - len("-primary") - len("-0123456789")),

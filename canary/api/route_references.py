@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from canary.api.fields import ApiVersion, Name, Namespace
+from canary.api.managed_routes import ManagedRoute
 from canary.api.meta import ApiModel
 
 
@@ -49,13 +50,24 @@ class UpstreamReference(ApiModel):
     )
 
 
-Reference = IngressReference | RouteReference | UpstreamReference
+Reference = IngressReference | RouteReference | UpstreamReference | ManagedRoute
+
+_MANAGED = "managedRoutes"
 
 
 def named_references(field: str, value: Reference | tuple[Reference, ...] | None) -> Iterator[str]:
-    """Name the objects that a field refers to, each as field/name."""
+    """Name the objects that a field refers to, each as field/name, or as field/kind/name."""
     listed = value if isinstance(value, tuple) else (value,)
-    return (f"{to_camel(field)}/{each.name}" for each in listed if each is not None)
+    return (
+        f"{to_camel(field)}/{each.place if isinstance(each, ManagedRoute) else each.name}"
+        for each in listed
+        if each is not None
+    )
+
+
+def known_of_old(references: tuple[str, ...]) -> tuple[str, ...]:
+    """Pick the references that releases had before they remembered any."""
+    return tuple(each for each in references if not each.startswith(f"{_MANAGED}/"))
 
 
 def referring(references: tuple[str, ...]) -> dict[str, object]:
@@ -64,9 +76,14 @@ def referring(references: tuple[str, ...]) -> dict[str, object]:
     for each in references:
         field, _, name = each.partition("/")
         named.setdefault(field, []).append(name)
-    ingresses, routes = named.get("ingressRef", ()), named.get("routeRef", ())
-    return {
+    routes = (ManagedRoute.at(place) for place in named.get(_MANAGED, ()))
+    managed: dict[str, object] = {"managed_routes": tuple(filter(None, routes))}
+    if not references:
+        # A route of its own, or one of a release that remembered none.
+        return managed
+    ingresses, apisix = named.get("ingressRef", ()), named.get("routeRef", ())
+    return managed | {
         "ingress_ref": next(map(IngressReference.to, ingresses), None),
         "ingress_refs": tuple(map(IngressReference.to, named.get("ingressRefs", ()))),
-        "route_ref": next(map(RouteReference.to, routes), None),
+        "route_ref": next(map(RouteReference.to, apisix), None),
     }

@@ -340,7 +340,7 @@ DELEGATION_STANDS_ALONE = Rule(
 
 
 def _without_gateway(spec: object) -> Iterator[Fault]:
-    if text(spec, "provider").startswith("gatewayapi"):
+    if text(spec, "provider").startswith("gatewayapi") and not part(spec, "managedRoutes"):
         references = part(part(spec, "service"), "gatewayRefs")
         if references is None or references == []:
             yield ("service", "gatewayRefs"), references
@@ -348,6 +348,7 @@ def _without_gateway(spec: object) -> Iterator[Fault]:
 
 GATEWAY_API_HAS_PARENT = Rule(
     cel="!has(self.provider) || !self.provider.startsWith('gatewayapi') || "
+    "(has(self.managedRoutes) && size(self.managedRoutes) > 0) || "
     "(has(self.service) && has(self.service.gatewayRefs) && size(self.service.gatewayRefs) > 0)",
     remedy="name at least one Gateway (or a parent of kind Service): gatewayapi attaches to it",
     faults=_without_gateway,
@@ -405,6 +406,18 @@ DELETION_IS_SAID_ONCE = Rule(
     faults=_deletion_said_twice,
     field=".deletionPolicy",
     value="self.deletionPolicy",
+)
+
+
+def _rule_named_otherwise(rule: object) -> Iterator[Fault]:
+    if isinstance(rule, Mapping) and count(rule, ("name", "port", "sniHost")) != 1:
+        yield (), rule
+
+
+RULE_IS_NAMED_ONCE = Rule(
+    cel="[has(self.name), has(self.port), has(self.sniHost)].exists_one(x, x)",
+    remedy="set exactly one of name, port and sniHost",
+    faults=_rule_named_otherwise,
 )
 
 
@@ -596,6 +609,7 @@ BY_CEL = {
         WINDOW_HAS_BOUND,
         ONE_SCALE,
         DELETION_IS_SAID_ONCE,
+        RULE_IS_NAMED_ONCE,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
+from canary.api.route_references import known_of_old
 from canary.api.status import FormerNames, Names, Severity
 from canary.core import waits as why
 from canary.core.actions import GiveBack, RouteFormer
@@ -161,9 +162,8 @@ def _names(situation: Situation, before: Names | None) -> Names:
 
 def _moves(before: Names, names: Names) -> bool:
     """Tell whether the route is another one; what earlier releases wrote names no references."""
-    return route_names(before.but(references=before.references or names.references)) != route_names(
-        names
-    )
+    references = before.references or known_of_old(names.references)
+    return route_names(before.but(references=references)) != route_names(names)
 
 
 def _left(situation: Situation, names: Names) -> Iterator[FormerNames]:

@@ -3,6 +3,7 @@
 Objects are JSON that anybody may have edited: any value may stand anywhere.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,7 +17,10 @@ class Prefix(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The entry of a list that has a value in a field, such as a rule with a name."""
+    """The entry of a list that has a value in a field, such as a rule with a name.
+
+    A value that is no text is written as `as_text` does.
+    """
 
     field: str
     value: str
@@ -27,14 +31,19 @@ class Entry(NamedTuple):
 
     def is_(self, value: Any) -> bool:
         """Tell whether a value is this entry."""
-        return isinstance(value, dict) and value.get(self.field) == self.value
+        return isinstance(value, dict) and as_text(value.get(self.field)) == self.value
 
 
 Path = tuple[str | Prefix | Entry, ...]
-"""Leads through maps by name; a prefix or an entry of a list can only be its end."""
+"""Leads through maps by name, and through lists by entries; a prefix can only be its end."""
 
 Place = tuple[str | int, ...]
 """Leads to one value, through maps by name and through lists by number."""
+
+
+def as_text(value: Any) -> str:
+    """Write a value as an entry is known by it."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def differences(found: Any, wanted: Any, paths: Iterable[Path]) -> Iterator[Place]:
@@ -54,7 +63,8 @@ def put(found: Manifest, wanted: Manifest, paths: Iterable[Path]) -> Manifest:
     """Copy an object with what another has along the paths, and with all else as it is.
 
     What the other lacks there is taken away, and so is a map or list that has nothing left. An
-    entry of a list takes the place of the one it replaces; a new one is the last.
+    entry of a list takes the place of the one it replaces; a new one stands before the one that it
+    precedes in the other, or is the last. What lies inside an entry is put into one that is there.
     """
     result: Any = copy_of(found)
     for path in paths:
@@ -80,8 +90,13 @@ def _differences(found: Any, wanted: Any, path: Path, place: Place) -> Iterator[
         return
     step, rest = path[0], path[1:]
     if isinstance(step, Entry):
-        if step.of(found) != step.of(wanted):
-            yield place
+        if not rest:
+            if step.of(found) != step.of(wanted):
+                yield place
+            return
+        for index, one in _entries(found, step):
+            for _, other in _entries(wanted, step):
+                yield from _differences(one, other, rest, (*place, index))
         return
     for name in _names(step, found, wanted):
         inside = _differences(_get(found, name), _get(wanted, name), rest, (*place, name))
@@ -108,7 +123,7 @@ def _put(found: Any, wanted: Any, path: Path) -> Any:
         return copy_of(wanted)
     step, rest = path[0], path[1:]
     if isinstance(step, Entry):
-        return _put_entry(found, wanted, step)
+        return _put_inside(found, wanted, step, rest) if rest else _put_entry(found, wanted, step)
     names = _names(step, found, wanted)
     if not names:
         return found
@@ -127,8 +142,36 @@ def _put_entry(found: Any, wanted: Any, entry: Entry) -> Any:
     if not ours and not entry.of(found):
         return found
     others = [each for each in theirs if not entry.is_(each)]
-    index = next((index for index, each in enumerate(theirs) if entry.is_(each)), len(theirs))
+    index = next((index for index, _ in _entries(theirs, entry)), None)
+    if index is None:
+        index = _before(theirs, wanted, entry)
     return [*others[:index], *copy_of(ours), *others[index:]] or None
+
+
+def _before(theirs: list[Any], wanted: Any, entry: Entry) -> int:
+    """Find the place of a new entry: before the next one of the wanted list that is there."""
+    after = _list(wanted)[next(iter(_entries(wanted, entry)))[0] + 1 :]
+    for each in after:
+        known = Entry(entry.field, as_text(_get(each, entry.field)))
+        for index, _ in _entries(theirs, known):
+            return index
+    return len(theirs)
+
+
+def _put_inside(found: Any, wanted: Any, entry: Entry, rest: Path) -> Any:
+    """Give a list with what another has along a path inside an entry, where both have that one."""
+    ours = entry.of(wanted)
+    if not ours:
+        return found
+    inside = (
+        (_put(each, ours[0], rest) or {}) if entry.is_(each) else each for each in _list(found)
+    )
+    return list(inside) or None
+
+
+def _entries(values: Any, entry: Entry) -> list[tuple[int, Any]]:
+    """Pick an entry from a list, with its number."""
+    return [(index, each) for index, each in enumerate(_list(values)) if entry.is_(each)]
 
 
 def _names(step: str | Prefix, *values: Any) -> list[str]:

@@ -7,7 +7,7 @@ what it renders, and does not know the other routers.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
@@ -18,6 +18,9 @@ from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
 from canary.routers.abilities import Abilities
+
+if TYPE_CHECKING:
+    from canary.routers.managed_rules import Grammar
 
 INGRESS_PREFIX = "nginx.ingress.kubernetes.io"
 """The prefix of the annotations by which an Ingress is routed, unless the cluster has another."""
@@ -98,6 +101,9 @@ class Router(Protocol):
 
     That service is given back with the other services, not by `restore`.
     """
+    rules: "ClassVar[Grammar | None]"
+    """How rules are written that users keep in routes of the first of its kinds; None where tidegate
+    cannot manage them."""
 
     @property
     def name(self) -> str:
@@ -211,4 +217,9 @@ def router_for(provider: str) -> Router:
     if (colon and variant not in variants) or (mesh and not getattr(make, "names_mesh", False)):
         known = (name, *(f"{name}:{each}" for each in variants))
         raise UnknownPlugin(ROUTERS.group, provider, known)
-    return make(variant)
+    router = make(variant)
+    if router.rules is None:
+        return router
+    from canary.routers.managing import ManagingRouter
+
+    return ManagingRouter(router, router.rules)

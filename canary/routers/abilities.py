@@ -53,6 +53,9 @@ REFERENCES = {
     "upstream_ref": ("upstreamRef", "gloo"),
 }
 
+#: Rules of routes that the user keeps. They decide who reaches the canary.
+_MANAGED = "managed_routes"
+
 #: Fields that say by which hosts and gateways requests come in. Where an object of the user's says
 #: that, they change nothing, as with the peer.
 ENTRANCES = frozenset({"hosts", "gateways", "gateway_refs", "delegation"})
@@ -183,6 +186,10 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
     """Name the fields that are set, that say who is routed where, and that a router can't express."""
     name = f"{routed_by(canary, router)}{abilities.transport}"
     yield from _references(canary, abilities)
+    if canary.spec.managed_routes and _MANAGED not in abilities.references:
+        routes = [each.place for each in canary.spec.managed_routes]
+        remedy = f"remove it, or name another router: {name} cannot split rules of these"
+        yield Problem("spec.managedRoutes", shown(routes), remedy)
     for path, asked, value in _beyond(canary, abilities):
         if asked not in _harmless(abilities):
             remedy = f"remove it, or name another router: {name} cannot do this"

@@ -8,6 +8,7 @@ from canary.errors import Problem, SpecWarning
 from canary.routers import RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.condition_problems import cookie_problems
+from canary.routers.managed_rules import Grammar
 
 
 class _Able(Protocol):
@@ -37,6 +38,7 @@ class RouterDefaults:
     variants: ClassVar[tuple[str, ...]] = ()
     names_mesh: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
+    rules: ClassVar[Grammar | None] = None
 
     @property
     def names(self: _Named) -> tuple[str, ...]:

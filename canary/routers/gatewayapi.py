@@ -10,8 +10,10 @@ from canary.api.kinds import Kind, Manifest
 from canary.api.traffic import HttpMatch
 from canary.errors import SpecWarning
 from canary.routers.abilities import Abilities
+from canary.routers.gateway_rules import GatewayRules
 from canary.routers.gatewayroutes import GROUP, VERSIONS, GatewayRouter
 from canary.routers.httproute import ABILITIES, http_match, route_warnings
+from canary.routers.managed_rules import Grammar
 
 
 class GatewayApiRouter(GatewayRouter):
@@ -22,6 +24,8 @@ class GatewayApiRouter(GatewayRouter):
     route_kind: ClassVar[Kind] = Kind(
         group=GROUP, versions=VERSIONS, kind="HTTPRoute", plural="httproutes"
     )
+
+    rules: ClassVar[Grammar | None] = GatewayRules(http_match)
 
     def abilities(self, _canary: Canary) -> Abilities:
         """What an HTTPRoute can say."""

@@ -50,8 +50,8 @@ from canary.routers.single import SingleObjectRouter
 GROUP = "gateway.networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
 
-#: Where the percentage of that filter stands; without it, the filter copies every request.
-_PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
+MIRROR_PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
+"""Where the percentage of the filter stands that copies requests; without it, all are copied."""
 #: Where it stands how failed requests are repeated.
 _RETRY = ("spec", "rules", "retry")
 #: What the API gives a backend without a weight.
@@ -98,10 +98,9 @@ class GatewayRouter(SingleObjectRouter):
         # A route without host names answers to all of them; the API has no `*`.
         if service.hosts and "*" not in service.hosts:
             spec["hostnames"] = list(service.hosts)
-        expressible = _expressible(traffic, cluster)
+        possible = expressible(traffic, cluster)
         written = (
-            self._matches(rule) | _rule(canary, cluster, rule)
-            for rule in rules(canary, expressible)
+            self._matches(rule) | _rule(canary, cluster, rule) for rule in rules(canary, possible)
         )
         return spec | {"rules": list(written)}
 
@@ -112,16 +111,16 @@ class GatewayRouter(SingleObjectRouter):
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, and the copies, of the rules that lead to a side."""
-        return route_seen(_rule_seen(canary, rule) for rule in entries(spec, "rules"))
+        return route_seen(rule_seen(canary, rule) for rule in entries(spec, "rules"))
 
     def refusal(self, manifest: Manifest) -> str:
         """Say which parent rejects the route, and why."""
         return refusal(manifest)
 
 
-def _expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:
+def expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:
     """Leave out a share of copies that the installed CRD would make all."""
-    lost = 0 < traffic.mirror < FULL and _PERCENT in cluster.missing
+    lost = 0 < traffic.mirror < FULL and MIRROR_PERCENT in cluster.missing
     return replace(traffic, mirror=0) if lost else traffic
 
 
@@ -134,7 +133,7 @@ def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
             "install the CRDs of Gateway API 1.3 or later, or mirror every request: the installed "
             "HTTPRoute has no percentage, so every request would be mirrored",
         )
-        yield RequiredField(kind=kind, path=_PERCENT, problem=problem)
+        yield RequiredField(kind=kind, path=MIRROR_PERCENT, problem=problem)
     for field, limit in (("timeout", service.timeout), ("backendTimeout", service.backend_timeout)):
         if limit:
             problem = Problem(
@@ -197,7 +196,8 @@ def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
 # ------------------------------------------------------------------------------------- reading
 
 
-def _rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
+def rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
+    """Read what a rule does; None where it leads to neither side."""
     backends = entries(rule, "backendRefs")
     weight = weight_of(
         canary,
@@ -205,7 +205,7 @@ def _rule_seen(canary: Canary, rule: Manifest) -> Seen | None:
     )
     if weight is None:
         return None
-    copies = (_copied(canary, each.get("requestMirror")) for each in entries(rule, "filters"))
+    copies = (copied(canary, each.get("requestMirror")) for each in entries(rule, "filters"))
     seen = Seen(weight=weight, mirror=max(copies, default=0))
     cookies = (_cookie_condition(match) for match in entries(rule, "matches"))
     return kept_seen(seen) if keeps(cookies) else seen
@@ -217,7 +217,7 @@ def _cookie_condition(match: Manifest) -> object:
     return part(next(named, None), "value")
 
 
-def _copied(canary: Canary, mirror: object) -> int:
+def copied(canary: Canary, mirror: object) -> int:
     """Read how many requests a filter copies to the canary, in percent."""
     if part(mirror, "backendRef", "name") != canary.spec.canary_service_name:
         return 0

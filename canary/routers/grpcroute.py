@@ -15,13 +15,27 @@ from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.traffic import Stickiness, Traffic
 from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, Unsaid, way
+from canary.routers.gateway_rules import GatewayRules
 from canary.routers.gatewayroutes import GROUP, GatewayRouter
 from canary.routers.heeded import heeded
 from canary.routers.httproute import named_conditions
+from canary.routers.managed_rules import Grammar
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z_0-9]*"
 #: The path of a call, or of all calls of a service.
 _CALL = re.compile(rf"/({_IDENTIFIER}(?:\.{_IDENTIFIER})*)/({_IDENTIFIER})?")
+
+
+def _match(match: HttpMatch) -> Manifest:
+    """Write a condition on calls."""
+    written: Manifest = {}
+    service, method = _call(match.uri) if match.uri else (None, None)
+    if service:
+        named = {"method": method} if method else {}
+        written["method"] = {"type": "Exact", "service": service, **named}
+    if match.headers:
+        written["headers"] = named_conditions(match.headers)
+    return written
 
 
 class GrpcRouter(GatewayRouter):
@@ -31,6 +45,8 @@ class GrpcRouter(GatewayRouter):
     route_kind: ClassVar[Kind] = Kind(
         group=GROUP, versions=("v1",), kind="GRPCRoute", plural="grpcroutes"
     )
+
+    rules: ClassVar[Grammar | None] = GatewayRules(_match)
 
     def abilities(self, _canary: Canary) -> Abilities:
         """What a GRPCRoute can say."""
@@ -44,18 +60,6 @@ class GrpcRouter(GatewayRouter):
     def condition(self, match: HttpMatch) -> Manifest:
         """Write a condition on calls."""
         return _match(match)
-
-
-def _match(match: HttpMatch) -> Manifest:
-    """Write a condition on calls."""
-    written: Manifest = {}
-    service, method = _call(match.uri) if match.uri else (None, None)
-    if service:
-        named = {"method": method} if method else {}
-        written["method"] = {"type": "Exact", "service": service, **named}
-    if match.headers:
-        written["headers"] = named_conditions(match.headers)
-    return written
 
 
 def _call(uri: StringMatch) -> tuple[str | None, str | None]:

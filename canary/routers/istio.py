@@ -16,10 +16,12 @@ from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, refused
 from canary.routers.condition_problems import cookie_problems
 from canary.routers.defaults import RouterDefaults
+from canary.routers.managed_rules import Grammar
 from canary.routers.matching import match_problems
 from canary.routers.objects import render_object, restore_objects
 from canary.routers.shares import part, side_services
 from canary.routers.virtualservice import is_tcp, route_spec, service_of_host, what_is_seen
+from canary.routers.virtualservice_rules import VirtualServiceRules
 
 GROUP = "networking.istio.io"
 VIRTUAL_SERVICE = Kind(
@@ -60,6 +62,7 @@ class IstioRouter(RouterDefaults):
     name: ClassVar[str] = "istio"
     variants: ClassVar[tuple[str, ...]] = ()
     kinds: tuple[Kind, ...] = (VIRTUAL_SERVICE, DESTINATION_RULE)
+    rules: ClassVar[Grammar | None] = VirtualServiceRules()
 
     def __init__(self, variant: str = "") -> None:
         """Make the router; it has no variants, since both versions say the same."""

@@ -40,7 +40,14 @@ class KongRouter(RouterDefaults):
     def abilities(self, canary: Canary) -> Abilities:
         """What an HTTPRoute can say and Kong does."""
         whole = self._routes.abilities(canary)
-        return replace(whole, service=whole.service - _BEYOND, mirrors=False, affinity=False)
+        return replace(
+            whole,
+            service=whole.service - _BEYOND,
+            mirrors=False,
+            affinity=False,
+            # Weights in rules of the user's would be his, and Kong's shares not ours.
+            references=(),
+        )
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of Kong and that it cannot do."""

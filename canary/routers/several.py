@@ -18,6 +18,7 @@ from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
 from canary.routers import ClusterState, Objects, RequiredField, Router
 from canary.routers.abilities import ENTRANCES, Abilities, Unsaid
+from canary.routers.managed_rules import Grammar
 
 _Item = TypeVar("_Item")
 
@@ -28,6 +29,7 @@ class SeveralRouters:
     variants: ClassVar[tuple[str, ...]] = ()
     names_mesh: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
+    rules: ClassVar[Grammar | None] = None
 
     def __init__(self, routers: Sequence[tuple[str, Router]]) -> None:
         """Make the router from others, each with its name as the user writes it."""
@@ -141,12 +143,24 @@ class SeveralRouters:
             entrances = {field for each in able for field in each.service} & ENTRANCES
             references = {field for each in able for field in each.references}
             unused = _defaults(canary.spec, references - {*mine.references})
+            unused |= self._managed(canary, router)
             spec = canary.spec.but(
                 provider=name,
                 service=service.but(**_defaults(service, entrances - mine.service)),
                 **unused,
             )
             yield router, canary.but(spec=spec)
+
+    def _managed(self, canary: Canary, router: Router) -> dict[str, object]:
+        """Leave out the managed routes that are for another router, by their kind."""
+        kinds, mine = ({kind.kind for kind in each.kinds} for each in (self, router))
+        return {
+            "managed_routes": tuple(
+                each
+                for each in canary.spec.managed_routes
+                if each.kind in mine or each.kind not in kinds
+            )
+        }
 
     def _misplaced(self, canary: Canary) -> Iterator[Problem]:
         """Name a router that moves everything by itself, and two that write the same object."""

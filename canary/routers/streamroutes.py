@@ -15,6 +15,9 @@ from canary.errors import Problem
 from canary.objects.places import Path
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities, refused
+from canary.routers.gateway_rules import GatewayRules
+from canary.routers.httproute import http_match
+from canary.routers.managed_rules import Grammar
 from canary.routers.parents import (
     OWNED,
     acceptance,
@@ -35,6 +38,7 @@ class StreamRouter(SingleObjectRouter):
 
     name: ClassVar[str]
     owns: ClassVar[tuple[Path, ...]] = OWNED
+    rules: ClassVar[Grammar | None] = GatewayRules(http_match)
 
     @abstractmethod
     def hosts(self, canary: Canary) -> Manifest:

@@ -52,7 +52,7 @@ def _http_route(canary: Canary, rule: RouteRule) -> Manifest:
     service = canary.spec.service
     route: Manifest = {"route": [_destination(canary, each) for each in rule.backends]}
     if rule.matches:
-        route["match"] = [_http_match(match) for match in rule.matches]
+        route["match"] = [http_match(match) for match in rule.matches]
     if service.rewrite and (service.rewrite.uri or service.rewrite.authority):
         route["rewrite"] = _written(uri=service.rewrite.uri, authority=service.rewrite.authority)
     if service.timeout:
@@ -111,7 +111,8 @@ def _host(canary: Canary, host: str) -> Manifest:
     return {"host": host, **port}
 
 
-def _http_match(match: HttpMatch) -> Manifest:
+def http_match(match: HttpMatch) -> Manifest:
+    """Write a condition on requests."""
     return _written(
         name=match.name,
         uri=match.uri and _text(match.uri),
@@ -160,10 +161,11 @@ def _written(**fields: Any) -> Manifest:
 def what_is_seen(canary: Canary, spec: object) -> Seen | None:
     """Read what the routes of a spec do; None where none leads to a side."""
     routes = (*entries(spec, "http"), *entries(spec, "tcp"))
-    return route_seen(_rule_seen(canary, route) for route in routes)
+    return route_seen(rule_seen(canary, route) for route in routes)
 
 
-def _rule_seen(canary: Canary, route: Manifest) -> Seen | None:
+def rule_seen(canary: Canary, route: Manifest) -> Seen | None:
+    """Read what a route does; None where it leads to neither side."""
     destinations = entries(route, "route")
     # A single destination gets everything, whatever its weight.
     alone = FULL if len(destinations) == 1 else None
