@@ -94,7 +94,15 @@ class Rendering:
                 return []
             raise
         ports = service_ports(record.canary, target.services_outline)
-        return self.beside(record, services(record.canary, selectors, ports, existing, apex))
+        left = self._left(record) if apex is Side.TARGET else frozenset()
+        made = services(record.canary, selectors, ports, existing, apex, left=left)
+        return self.beside(record, made)
+
+    def _left(self, record: CanaryRecord) -> frozenset[str]:
+        """Name the services of the sides that a route of the user's leads to without tidegate."""
+        if record.router is None:
+            return frozenset()
+        return record.router.restore(record.canary, self._store.routes(record)).leads_to
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first; nothing where an object of the user lacks."""

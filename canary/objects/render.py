@@ -69,6 +69,8 @@ class Restoration:
 
     write: tuple[Render, ...] = ()
     remove: tuple[ObjectKey, ...] = ()
+    leads_to: frozenset[str] = frozenset()
+    """The Services beside the apex that they lead to then, and that must stay for it."""
 
 
 # ---------------------------------------------------------------------------- what may be owned

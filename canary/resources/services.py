@@ -3,7 +3,8 @@
 An apex service that was there before is adopted: only its selector and ports are taken over, ports
 of its own stay, and both are put back as their owner wants them when the target takes over again.
 One that tidegate created stays as well when its Canary goes: clients call it, so it is given away
-(no owner, no mark of ours), and selects the target.
+(no owner, no mark of ours), and selects the target. So does a service of a side that the user's route
+leads to by then: it selects the target too, and is ours without an owner.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,20 +34,26 @@ def services(
     ports: Iterable[Manifest],
     existing: Mapping[str, Manifest],
     apex: Side | None,
+    *,
+    left: frozenset[str] = frozenset(),
 ) -> tuple[Render, ...]:
     """Give the services, the apex last; `existing` are those that exist, by name.
+
+    Those of the sides that are `left` behind lead to the target, and go with no Canary.
 
     `apex` is the side that the apex service leads to: the primary's, or the target's once it is
     given back. Without a side the apex is left out, and so is one that would have to be created
     only to lead to the target.
     """
-    spec, own_ports = canary.spec, tuple(ports)
+    spec, own_ports, label = canary.spec, tuple(ports), selectors.label.key
     wanted = (
         (spec.primary_service_name, selectors.primary, spec.service.primary),
         (spec.canary_service_name, selectors.target, spec.service.canary),
     )
     rendered = [
-        _own(canary, selectors.label.key, name, pods, metadata, own_ports, existing.get(name))
+        _left(_own(canary, label, name, selectors.target, metadata, own_ports, existing.get(name)))
+        if name in left
+        else _own(canary, label, name, pods, metadata, own_ports, existing.get(name))
         for name, pods, metadata in wanted
     ]
     found = existing.get(spec.service_name)
@@ -164,6 +171,13 @@ def _given_away(service: Render) -> Render:
     }
     identity = {part: service.manifest["metadata"][part] for part in ("name", "namespace")}
     return replace(service, manifest=service.manifest | {"metadata": identity | metadata})
+
+
+def _left(service: Render) -> Render:
+    """Let a service outlive its Canary, as one of ours without an owner."""
+    metadata = {**service.manifest["metadata"]}
+    del metadata["ownerReferences"]
+    return replace(service, manifest=service.manifest | {"metadata": metadata})
 
 
 # -------------------------------------------------------------------------------- adopted services

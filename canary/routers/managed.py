@@ -14,12 +14,21 @@ from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.places import Entry, Path
 from canary.objects.render import Lacking, Render, annotations
 from canary.routers import ClusterState
+from canary.routers.managed_finding import (
+    called,
+    lacking,
+    leading_rules,
+    named_rules,
+    of_rule,
+    shared,
+)
 from canary.routers.managed_record import (
     gitops_before,
     record_of,
     records_of_others,
 )
 from canary.routers.managed_rules import (
+    UNNAMED,
     Fault,
     Grammar,
     Rule,
@@ -27,13 +36,12 @@ from canary.routers.managed_rules import (
     crowded,
     found_weights,
     inserted_name,
-    is_inserted,
     matched,
     rules_of,
     split,
     unsplit,
 )
-from canary.routers.shares import entries, route_seen
+from canary.routers.shares import entries, route_seen, side_services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +76,10 @@ class ManagedRoutes:
         for key, route in self._routes(canary):
             found = cluster.existing.get(key)
             if found is None:
-                return _lacking(canary, key, None)
+                return lacking(canary, key, None)
             wanted = self._wanted(canary, route, found, traffic)
             if isinstance(wanted, Fault):
-                return _lacking(canary, key, wanted)
+                return lacking(canary, key, wanted)
             renders.append(self._render(canary, key, found, wanted, cluster.version(key.kind)))
         return tuple(renders)
 
@@ -80,7 +88,7 @@ class ManagedRoutes:
         seen: list[Seen | None] = []
         for key, route in self._routes(canary):
             found = cluster.existing.get(key) or {}
-            rules = self._named(canary, route, found)
+            rules = named_rules(canary, self._grammar, route, found)
             seen += (
                 [None]
                 if isinstance(rules, Fault)
@@ -96,6 +104,18 @@ class ManagedRoutes:
             if found is not None and record_of(canary, found).rules
         )
 
+    def left_leading(self, canary: Canary, cluster: ClusterState) -> frozenset[str]:
+        """Name the services of the sides that the routes lead to once they are given back."""
+        back = {each.key: each for each in self.restore(canary, cluster)}
+        namespace, services = canary.metadata.namespace, set()
+        for key in self.keys(canary):
+            found = cluster.existing.get(key) or {}
+            left = back[key].mended(found) if key in back else found
+            for rule in rules_of(self._grammar, left):
+                backends = entries(rule.body, self._grammar.backends)
+                services |= {self._grammar.service(namespace, each) for each in backends}
+        return side_services(canary) & services
+
     # ------------------------------------------------------------------------------- the rules
 
     def _routes(self, canary: Canary) -> Iterator[tuple[ObjectKey, ManagedRoute]]:
@@ -104,51 +124,11 @@ class ManagedRoutes:
                 namespace = canary.metadata.namespace
                 yield ObjectKey(kind=self._kind, namespace=namespace, name=route.name), route
 
-    def _rules(self, found: Manifest) -> list[Rule]:
-        return list(rules_of(self._grammar, found.get("spec")))
-
-    def _named(self, canary: Canary, route: ManagedRoute, found: Manifest) -> list[Rule] | Fault:
-        """Find the rules that a Canary names, or has recorded, or the only one that leads to the app."""
-        names = [rule.said for rule in route.rules] or list(record_of(canary, found).rules)
-        rules = self._rules(found)
-        if not names:
-            return self._only(canary, rules)
-        named = []
-        for name in names:
-            fits = [rule for rule in rules if name in _names(rule)]
-            if len(fits) != 1:
-                return Fault(
-                    fault=f"has {'several rules' if fits else 'no rule'} {name}",
-                    remedy="name a rule that is there once in spec.managedRoutes",
-                )
-            named.append(replace(fits[0], names=(name, *fits[0].names)))
-        return named
-
-    def _only(self, canary: Canary, rules: list[Rule]) -> list[Rule] | Fault:
-        leading = [
-            rule
-            for rule in rules
-            if not is_inserted(canary, rule)
-            and not isinstance(found_weights(canary, self._grammar, rule.body), Fault)
-        ]
-        if len(leading) == 1:
-            return leading
-        apex = canary.spec.service_name
-        if not leading:
-            return Fault(
-                fault=f"has no rule that leads to Service {apex} alone",
-                remedy=f"have one lead to Service {apex}, or to {apex}-primary and {apex}-canary",
-            )
-        return Fault(
-            fault=f"has several rules that lead to the app: {', '.join(each.said for each in leading)}",
-            remedy="name those that tidegate is to split in spec.managedRoutes[].rules",
-        )
-
     def _wanted(
         self, canary: Canary, route: ManagedRoute, found: Manifest, traffic: Traffic
     ) -> dict[str, tuple[_Wanted, Weights]] | Fault:
         """Give each rule as it must be, with the weights that it had before."""
-        rules, record = self._named(canary, route, found), record_of(canary, found)
+        rules, record = named_rules(canary, self._grammar, route, found), record_of(canary, found)
         if isinstance(rules, Fault):
             return rules
         managed = {
@@ -156,17 +136,21 @@ class ManagedRoutes:
         }
         wanted: dict[str, tuple[_Wanted, Weights]] = {}
         for rule in rules:
-            if rule.said in managed:
-                return _of(rule, _shared(managed[rule.said]))
+            if rule.said in managed and rule.names:
+                return of_rule(rule, shared(managed[rule.said]))
+            if not rule.alone:
+                return of_rule(
+                    rule, Fault(fault="is like another", remedy="give it a name of its own")
+                )
             now = found_weights(canary, self._grammar, rule.body)
             if isinstance(now, Fault):
-                return _of(rule, now)
+                return of_rule(rule, now)
             # What leads to the apex alone was written by its user since.
             fresh = canary.spec.service_name in now
             before = now if fresh else dict(record.rules.get(rule.said, now))
             made = self._rule(canary, rule, traffic, before)
             if isinstance(made, Fault):
-                return _of(rule, made)
+                return of_rule(rule, made)
             wanted[rule.said] = made, before
         above = [made.above for made, _ in wanted.values() if made.above]
         if above and (fault := crowded(self._grammar, self._beside(found, above))):
@@ -222,16 +206,16 @@ class ManagedRoutes:
     ) -> Render:
         """Give a route with the rules as they are wanted, and with those no longer named as they were."""
         record, others = record_of(canary, found), list(records_of_others(canary, found))
-        made = {name: each for name, (each, _) in wanted.items()}
         left = {name: before for name, before in record.rules.items() if name not in wanted}
-        made |= {each.rule.said: each for each in self._returned(canary, found, left)}
+        returned = self._returned(canary, found, left)
+        made = {_identity(each.rule): each for each in returned}
+        made |= {_identity(each.rule): each for each, _ in wanted.values()}
         rules: dict[str, list[Manifest]] = {}
         owns: list[Path] = []
-        for rule in self._rules(found):
-            for name in _names(rule):
-                if (each := made.get(name)) is not None:
-                    rules.setdefault(rule.place, []).extend(self._written(each))
-                    owns += self._places(canary, each)
+        for rule in rules_of(self._grammar, found):
+            if (each := made.get(_identity(rule))) is not None:
+                rules.setdefault(rule.place, []).extend(self._written(each))
+                owns += self._places(canary, each)
         told = record.told
         hold = (
             any(each.changed for each in made.values())
@@ -265,15 +249,18 @@ class ManagedRoutes:
         self, canary: Canary, found: Manifest, left: Mapping[str, Weights]
     ) -> Iterator[_Wanted]:
         """Give the rules back that are still there, and still lead to a side."""
-        grammar = self._grammar
-        for rule in self._rules(found):
-            for name in {*_names(rule)} & left.keys():
-                if isinstance(found_weights(canary, grammar, rule.body), Fault):
-                    continue
+        grammar, leading = (
+            self._grammar,
+            leading_rules(canary, self._grammar, rules_of(self._grammar, found)),
+        )
+        for name, before in left.items():
+            fits = [rule for rule in leading if rule.alone and name in (rule.names or (UNNAMED,))]
+            if len(fits) == 1:
+                rule = called(fits[0], name)
                 none = grammar.uncopied(canary, rule.body)
-                backends = unsplit(canary, grammar, rule.body, left[name])
+                backends = unsplit(canary, grammar, rule.body, before)
                 fields = {grammar.backends: backends, **dict.fromkeys(none.fields), **none.values}
-                yield _Wanted(rule=replace(rule, names=(name, *rule.names)), fields=fields)
+                yield _Wanted(rule=rule, fields=fields)
 
     @staticmethod
     def _written(each: _Wanted) -> Iterator[Manifest]:
@@ -290,28 +277,9 @@ class ManagedRoutes:
             yield (*place, Entry("name", inserted_name(canary, each.rule)))
 
 
-def _names(rule: Rule) -> tuple[str, ...]:
-    """Give what a rule may be called, by a Canary or in a record."""
-    return rule.names or (rule.said,)
+def _identity(rule: Rule) -> tuple[str, Entry]:
+    return rule.place, rule.entry
 
 
 def _first(*values: Mapping[str, str] | None) -> Mapping[str, str]:
     return next(each for each in values if each is not None)
-
-
-def _shared(other: str) -> Fault:
-    return Fault(
-        fault=f"is managed by Canary {other}",
-        remedy=f"name it in one Canary; if {other} is gone, remove its annotation from the route",
-    )
-
-
-def _of(rule: Rule, fault: Fault) -> Fault:
-    return replace(fault, fault=f"has a rule {rule.said} that {fault.fault}")
-
-
-def _lacking(canary: Canary, key: ObjectKey, fault: Fault | None) -> Lacking:
-    apex = canary.spec.service_name
-    remedy = f"create it with a rule that leads to Service {apex}, or change spec.managedRoutes"
-    missing = Lacking(kind=key.kind, namespace=key.namespace, name=key.name, remedy=remedy)
-    return missing if fault is None else replace(missing, fault=fault.fault, remedy=fault.remedy)

@@ -17,6 +17,8 @@ from canary.objects.places import Entry, as_text
 from canary.routers import ClusterState
 from canary.routers.shares import entries, sides
 
+UNNAMED = "without a name"
+
 Weights = dict[str, object]
 """The weights that a rule had before tidegate, by service: that of the apex, or those of both sides."""
 
@@ -40,11 +42,13 @@ class Rule:
     entry: Entry
     """What tells it apart in that list."""
     body: Manifest
+    alone: bool
+    """Whether that tells it apart from all others."""
 
     @property
     def said(self) -> str:
         """What people call it."""
-        return next(iter(self.names), "without a name")
+        return next(iter(self.names), UNNAMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +101,20 @@ class Grammar(Protocol):
         """Read what a rule does; None where it leads to neither side."""
 
 
-def rules_of(grammar: Grammar, spec: object) -> Iterator[Rule]:
-    """Go through the rules of a spec that can be told apart."""
+def rules_of(grammar: Grammar, found: Manifest) -> Iterator[Rule]:
+    """Go through the rules of a route."""
     for place in grammar.places:
-        bodies = entries(spec, place)
+        bodies = entries(found, "spec", place)
         for body in bodies:
             field = "name" if body.get("name") else grammar.matches
             entry = Entry(field, as_text(body.get(field)))
-            if sum(map(entry.is_, bodies)) == 1:
-                names = tuple(grammar.names(place, body))
-                yield Rule(place=place, names=names, entry=entry, body=body)
+            yield Rule(
+                place=place,
+                names=tuple(grammar.names(place, body)),
+                entry=entry,
+                body=body,
+                alone=sum(map(entry.is_, bodies)) == 1,
+            )
 
 
 def found_weights(canary: Canary, grammar: Grammar, rule: Manifest) -> Weights | Fault:

@@ -131,6 +131,7 @@ class ManagingRouter:
                 *(each for each in own.write if each.key in beside),
             ),
             remove=tuple(key for key in own.remove if key in beside),
+            leads_to=self._managed.left_leading(canary, cluster),
         )
 
     def refusal(self, manifest: Manifest) -> str:

@@ -123,6 +123,7 @@ class SeveralRouters:
         return Restoration(
             write=tuple(chain.from_iterable(one.write for one in each)),
             remove=_once(one.remove for one in each),
+            leads_to=frozenset().union(*(one.leads_to for one in each)),
         )
 
     def refusal(self, manifest: Manifest) -> str:

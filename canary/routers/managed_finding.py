@@ -1,0 +1,92 @@
+"""Finding the rules of a route that a Canary manages, and saying what is wrong with them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from canary.api.canary import Canary
+from canary.api.kinds import Manifest, ObjectKey
+from canary.api.managed_routes import ManagedRoute
+from canary.objects.render import Lacking
+from canary.routers.managed_record import record_of
+from canary.routers.managed_rules import (
+    UNNAMED,
+    Fault,
+    Grammar,
+    Rule,
+    found_weights,
+    is_inserted,
+    rules_of,
+)
+
+
+def named_rules(
+    canary: Canary, grammar: Grammar, route: ManagedRoute, found: Manifest
+) -> list[Rule] | Fault:
+    """Find the rules that a Canary names, or has recorded, or the only one that leads to the app."""
+    recorded = [name for name in record_of(canary, found).rules if name != UNNAMED]
+    names = [rule.said for rule in route.rules] or recorded
+    rules = list(rules_of(grammar, found))
+    if not names:
+        return _only(canary, grammar, rules)
+    named = []
+    for name in names:
+        fits = [rule for rule in rules if name in rule.names]
+        if len(fits) != 1:
+            return Fault(
+                fault=f"has {'several rules' if fits else 'no rule'} {name}",
+                remedy="name a rule that is there once in spec.managedRoutes",
+            )
+        named.append(called(fits[0], name))
+    return named
+
+
+def _only(canary: Canary, grammar: Grammar, rules: list[Rule]) -> list[Rule] | Fault:
+    leading = leading_rules(canary, grammar, rules)
+    if len(leading) == 1:
+        return leading
+    apex = canary.spec.service_name
+    if not leading:
+        return Fault(
+            fault=f"has no rule that leads to Service {apex} alone",
+            remedy=f"have one lead to Service {apex}, or to {apex}-primary and {apex}-canary",
+        )
+    return Fault(
+        fault=f"has several rules that lead to the app: {', '.join(each.said for each in leading)}",
+        remedy="name those that tidegate is to split in spec.managedRoutes[].rules",
+    )
+
+
+def leading_rules(canary: Canary, grammar: Grammar, rules: Iterable[Rule]) -> list[Rule]:
+    """Pick the rules that lead to the app, without those that were inserted."""
+    return [
+        rule
+        for rule in rules
+        if not is_inserted(canary, rule)
+        and not isinstance(found_weights(canary, grammar, rule.body), Fault)
+    ]
+
+
+def called(rule: Rule, name: str) -> Rule:
+    """Have a rule be called by one of its names."""
+    return replace(rule, names=(name,)) if rule.names else rule
+
+
+def shared(other: str) -> Fault:
+    """Say that another Canary manages a rule."""
+    return Fault(
+        fault=f"is managed by Canary {other}",
+        remedy=f"name it in one Canary; if {other} is gone, remove its annotation from the route",
+    )
+
+
+def of_rule(rule: Rule, fault: Fault) -> Fault:
+    """Say of which rule a fault is."""
+    return replace(fault, fault=f"has a rule {rule.said} that {fault.fault}")
+
+
+def lacking(canary: Canary, key: ObjectKey, fault: Fault | None) -> Lacking:
+    """Say that a route is missing, or what is wrong with it."""
+    apex = canary.spec.service_name
+    remedy = f"create it with a rule that leads to Service {apex}, or change spec.managedRoutes"
+    missing = Lacking(kind=key.kind, namespace=key.namespace, name=key.name, remedy=remedy)
+    return missing if fault is None else replace(missing, fault=fault.fault, remedy=fault.remedy)
