@@ -183,6 +183,14 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "primaryScalerReplicas": {"minReplicas": 2, "maxReplicas": 8},
     },
     "ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo"},
+    "managedRoutes": [
+        {
+            "kind": "VirtualService",
+            "name": "shop",
+            "rules": [{"name": "api"}, {"port": 3306}, {"sniHost": "db.example.com"}],
+        },
+        {"kind": "HTTPRoute", "name": "shop"},
+    ],
     "ingressRefs": [
         {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo-admin"}
     ],
@@ -310,6 +318,10 @@ GOOD_CANARIES: dict[str, JsonObject] = {
     "an object of the peer's group": a_canary() | {"apiVersion": "flagger.app/v1beta1"},
     "every field at once": a_canary() | {"spec": _EVERY_SPEC_FIELD},
     "A/B by iterations": patched(a_canary(), WEIGHTED | {"analysis/iterations": 10}),
+    "rules of a route of the user's instead of a parent": patched(
+        a_canary(),
+        {"provider": "gatewayapi", "managedRoutes": [{"kind": "HTTPRoute", "name": "shop"}]},
+    ),
     "a list of weights": patched(a_canary(), WEIGHTED | {"analysis/stepWeights": [1, 2, 100]}),
     "steps one by one, with every field": patched(a_canary(), WEIGHTED | {"analysis/steps": STEPS}),
     "a whole number written as 10.0": patched(a_canary(), {"analysis/stepWeight": 10.0}),
@@ -641,6 +653,30 @@ BAD_CANARIES: dict[str, Bad] = {
         "ingressRef.kind",
         "'Route'",
         "write 'Ingress'",
+    ),
+    "a managed rule that is named twice": _bad(
+        {
+            "managedRoutes": [
+                {"kind": "VirtualService", "name": "shop", "rules": [{"name": "a", "port": 1}]}
+            ]
+        },
+        "managedRoutes[0].rules[0]",
+        "an object",
+        "set exactly one of name, port and sniHost",
+        "rule",
+    ),
+    "a managed rule by no name": _bad(
+        {"managedRoutes": [{"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "-"}]}]},
+        "managedRoutes[0].rules[0].name",
+        "'-'",
+        "write the name of a rule",
+        "rule",
+    ),
+    "a managed route of a kind without rules": _bad(
+        {"managedRoutes": [{"kind": "Ingress", "name": "shop"}]},
+        "managedRoutes[0].kind",
+        "'Ingress'",
+        "write 'VirtualService'",
     ),
     "an API version with a space": _bad(
         {"targetRef/apiVersion": "apps v1"},

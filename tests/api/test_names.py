@@ -38,5 +38,27 @@ def test_a_spec_is_read_with_the_references_of_an_earlier_one() -> None:
     assert kept.references(fields) == named
 
 
+def test_a_spec_is_read_with_the_managed_routes_of_an_earlier_one() -> None:
+    fields = ("managed_routes",)
+    shop = {"kind": "VirtualService", "name": "shop", "rules": [{"name": "api"}]}
+    named = a_spec(managedRoutes=[shop]).references(fields)
+    assert named == ("managedRoutes/VirtualService/shop",)
+    former = a_spec().with_names(service="podinfo", provider="istio", references=named)
+    assert former.references(fields) == named
+    # Without any it had a route of its own.
+    own = a_spec(managedRoutes=[shop]).with_names(service="podinfo", provider="istio")
+    assert own.managed_routes == ()
+    odd = ("managedRoutes/Ingress/shop", "managedRoutes/x")
+    assert a_spec().with_names(service="", provider="", references=odd).managed_routes == ()
+
+
+def test_a_managed_rule_is_called_by_its_name_its_port_or_its_host() -> None:
+    rules = [{"name": "api"}, {"port": 3306}, {"sniHost": "db.example.com"}]
+    (route,) = a_spec(
+        managedRoutes=[{"kind": "VirtualService", "name": "shop", "rules": rules}]
+    ).managed_routes
+    assert [each.said for each in route.rules] == ["api", "port 3306", "host db.example.com"]
+
+
 def _reference(api_version: str, kind: str, name: str) -> dict[str, str]:
     return {"apiVersion": api_version, "kind": kind, "name": name}

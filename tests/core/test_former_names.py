@@ -106,6 +106,13 @@ def test_references_that_an_earlier_release_did_not_remember_are_those_of_the_sp
     assert decision.status.former_names == ()
 
 
+def test_a_route_of_its_own_is_left_for_managed_rules_of_the_users() -> None:
+    facts = replace(ROUTED, routed_by=("managedRoutes/VirtualService/shop",))
+    decision = decided(a_spec(), a_status(names=OLD), facts, at(0))
+    assert former(decision.status) == [("podinfo", "istio")]
+    assert "to service podinfo by istio through managedRoutes" in str(decision.status.notices[0])
+
+
 def test_the_former_route_goes_when_the_new_one_serves_and_its_services_when_it_has_drained() -> (
     None
 ):

@@ -11,7 +11,7 @@ from canary.api.annotations import ORIGINAL, WRITTEN
 from canary.api.kinds import DEPLOYMENT, Kind, Manifest, ObjectKey
 from canary.objects.adoption import ADOPTION
 from canary.objects.ownership import GITOPS_ANNOTATIONS
-from canary.objects.places import Entry, Path, Place, Prefix, at
+from canary.objects.places import Entry, Path, Place, Prefix, as_text, at, differences, put
 from canary.objects.render import (
     Lacking,
     Render,
@@ -347,3 +347,38 @@ def test_what_is_copied_is_what_people_write() -> None:
     expected = deepcopy(WANTED)
     expected["metadata"]["finalizers"] = ["f"]
     assert written(found) == expected
+
+
+RULES = [{"name": "static", "to": ["s"]}, {"name": "api", "to": ["a"], "kept": 1}, {"to": ["x"]}]
+TO_OF_API = (("spec", "rules", Entry("name", "api"), "to"),)
+
+
+def test_what_lies_inside_an_entry_of_a_list_is_put_and_compared_by_itself() -> None:
+    found, wanted = {"spec": {"rules": RULES}}, {"spec": {"rules": [{"name": "api", "to": ["b"]}]}}
+    assert list(differences(found, wanted, TO_OF_API)) == [("spec", "rules", 1, "to", 0)]
+    mended = put(found, wanted, TO_OF_API)
+    assert mended["spec"]["rules"] == [RULES[0], RULES[1] | {"to": ["b"]}, RULES[2]]
+    assert list(differences(mended, wanted, TO_OF_API)) == []
+    # It is never made where it is gone, and nothing is taken away that is wanted nowhere.
+    assert put({"spec": {"rules": RULES[:1]}}, wanted, TO_OF_API) == {"spec": {"rules": RULES[:1]}}
+    assert put(found, {}, TO_OF_API) == found
+    emptied = put(found, {"spec": {"rules": [{"name": "api"}]}}, TO_OF_API)
+    assert emptied["spec"]["rules"][1] == {"name": "api", "kept": 1}
+
+
+def test_a_new_entry_stands_before_the_one_that_it_precedes() -> None:
+    new = {"name": "new"}
+    for wanted, index in (([new, {"name": "api"}], 1), ([new, {"name": "gone"}], 3), ([new], 3)):
+        mended = put(
+            {"spec": {"rules": RULES}},
+            {"spec": {"rules": wanted}},
+            (("spec", "rules", Entry("name", "new")),),
+        )
+        assert mended["spec"]["rules"].index(new) == index
+
+
+def test_an_entry_may_be_known_by_a_value_that_is_no_text() -> None:
+    rules = [{"match": [{"port": 1}], "to": [1]}, {"match": [{"port": 2}], "to": [2]}]
+    place = ("rules", Entry("match", as_text([{"port": 2}])), "to")
+    wanted = {"rules": [{"match": [{"port": 2}], "to": [3]}]}
+    assert put({"rules": rules}, wanted, (place,))["rules"] == [rules[0], rules[1] | {"to": [3]}]

@@ -77,6 +77,19 @@ def test_the_apex_is_not_created_only_to_lead_to_the_target() -> None:
     assert list(rendered(apex=Side.TARGET)) == ["podinfo-primary", "podinfo-canary"]
 
 
+def test_a_service_of_a_side_that_is_left_behind_leads_to_the_target_and_has_no_owner() -> None:
+    there = [each.mended(None) for each in services(a_canary(), SELECTORS, (PORT,), {}, None)]
+    existing = {each["metadata"]["name"]: each for each in there}
+    primary, canary = services(
+        a_canary(), SELECTORS, (PORT,), existing, Side.TARGET, left=frozenset({"podinfo-primary"})
+    )
+    left = primary.mended(existing["podinfo-primary"])
+    assert left["spec"]["selector"] == SELECTORS.target
+    assert not left["metadata"].get("ownerReferences")
+    assert left["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tidegate"
+    assert canary.mended(existing["podinfo-canary"])["metadata"]["ownerReferences"] == [OWNER]
+
+
 def test_each_service_has_its_metadata() -> None:
     sides = {
         side: {"labels": {"side": side}, "annotations": {"a": side}}

@@ -167,6 +167,49 @@ class TestEveryManagedRoute:
         assert not restored(router, canary, a_cluster(router, canary, [odd])).write
 
 
+def test_without_a_named_rule_one_must_lead_to_the_app() -> None:
+    canary = managing("istio", "VirtualService")
+    said = (
+        "has no rule that leads to Service podinfo alone: have one lead to Service podinfo, or to"
+    )
+    assert said in lacking(canary, virtual_service(destination("else")))
+
+
+def test_a_rule_for_connections_may_match_by_hosts_alone() -> None:
+    route = connections("tls", destination("podinfo"))
+    route["spec"]["tls"][1]["match"] = [{"sniHosts": ["db.example.com"]}]
+    canary = managing("istio", "VirtualService", {"sniHost": "db.example.com"})
+    now = made(canary, route, Traffic(weight=20))
+    assert [each["weight"] for each in now["spec"]["tls"][1]["route"]] == [80, 20]
+
+
+def test_routes_of_another_kind_are_anothers() -> None:
+    canary = a_canary(
+        "istio",
+        managedRoutes=[
+            {"kind": "HTTPRoute", "name": "web"},
+            {"kind": "VirtualService", "name": "shop"},
+        ],
+    )
+    assert [key.name for key in router_for("istio").objects(canary).edited] == ["shop"]
+
+
+def test_a_managed_route_is_rejected_by_whoever_rejects_a_route_of_its_own() -> None:
+    route = gateway_route("HTTPRoute", backend("podinfo"))
+    route["metadata"]["generation"] = 1
+    condition = {
+        "type": "Accepted",
+        "status": "False",
+        "observedGeneration": 1,
+        "reason": "NoMatchingParent",
+        "message": "no such listener",
+    }
+    parent = {"name": "public", "namespace": "ingress"}
+    said = {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": [condition]}
+    route["status"] = {"parents": [said]}
+    assert "no such listener" in router_for("gatewayapi").refusal(route)
+
+
 def test_a_route_that_is_not_there_is_waited_for_by_name() -> None:
     canary = managing("istio", "VirtualService", {"name": "api"})
     assert lacking(canary).startswith(
