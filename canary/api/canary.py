@@ -164,7 +164,7 @@ class CanarySpec(ApiModel):
         default=(),
         max_length=8,
         description="Routes of your own whose rules lead to the app; tidegate writes the weights of "
-        "these rules instead of making a route (istio, gatewayapi).",
+        "these rules instead of making a route (istio, and the routers of the Gateway API).",
     )
     progress_deadline_seconds: Annotated[int, Whole(1)] = Field(
         default=600, description="How long a run may make no progress before it is rolled back."

@@ -11,6 +11,7 @@ from typing import Any
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSION
 from canary.api.raw import items, part, present, text
+from canary.cli.rollout_routes import managed_by_gateway, managed_routes
 
 GROUP = "argoproj.io"
 KIND = "Rollout"
@@ -238,7 +239,10 @@ def _routing(routing: object, place: str, draft: _Draft) -> None:
     for name in ("istio", "smi", "traefik"):
         if present(routing, name):
             draft.spec["provider"] = name
-            if name != "smi":
+            managed = tuple(managed_routes(part(routing, name))) if name == "istio" else ()
+            if managed:
+                _manage(managed, f"{place}.{name}", draft)
+            elif name != "smi":
                 draft.say(
                     f"{place}.{name}",
                     "its route is not carried over: tidegate writes one of its own; copy hosts and "
@@ -246,7 +250,11 @@ def _routing(routing: object, place: str, draft: _Draft) -> None:
                 )
             return
     if gateway is not None:
-        draft.spec["provider"] = "gatewayapi"
+        provider, managed = managed_by_gateway(gateway)
+        draft.spec["provider"] = provider
+        if managed:
+            _manage(managed, f"{place}.plugins", draft)
+            return
         draft.say(
             f"{place}.plugins",
             "name the Gateway that the HTTPRoute is attached to in spec.service.gatewayRefs, and "
@@ -256,6 +264,18 @@ def _routing(routing: object, place: str, draft: _Draft) -> None:
         return
     names = ", ".join(routing) if isinstance(routing, Mapping) else "it"
     draft.say(place, f"{names} has no counterpart; name a router in spec.provider", blocks=True)
+
+
+def _manage(routes: tuple[Manifest, ...], place: str, draft: _Draft) -> None:
+    """Manage the same rules of the user's routes, which must lead to the apex first."""
+    draft.spec["managedRoutes"] = list(routes)
+    names = ", ".join(f"{each['kind']} {each['name']}" for each in routes)
+    service = draft.service or "NAME"
+    draft.say(
+        place,
+        f"the rules of {names} lead to the Rollout's Services: have each lead to Service {service} "
+        f"alone, or to {service}-primary and {service}-canary; the Canary waits until then",
+    )
 
 
 def _ingress(routing: object, place: str, one: str, several: str, draft: _Draft) -> None:

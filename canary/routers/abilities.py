@@ -53,9 +53,6 @@ REFERENCES = {
     "upstream_ref": ("upstreamRef", "gloo"),
 }
 
-#: Rules of routes that the user keeps. They decide who reaches the canary.
-_MANAGED = "managed_routes"
-
 #: Fields that say by which hosts and gateways requests come in. Where an object of the user's says
 #: that, they change nothing, as with the peer.
 ENTRANCES = frozenset({"hosts", "gateways", "gateway_refs", "delegation"})
@@ -75,10 +72,8 @@ ORNAMENTS = {
     "backends": "only App Mesh uses it",
     "mirror_weight": "nothing is mirrored unless mirror is true",
 }
-
 #: Fields that mean nothing without another one, which is named already.
 _PART_OF = {"mirror_weight": "mirror"}
-
 
 #: Every way to compare a text.
 WAYS = frozenset({"exact", "prefix", "suffix", "regex"})
@@ -186,10 +181,9 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
     """Name the fields that are set, that say who is routed where, and that a router can't express."""
     name = f"{routed_by(canary, router)}{abilities.transport}"
     yield from _references(canary, abilities)
-    if canary.spec.managed_routes and _MANAGED not in abilities.references:
-        routes = [each.place for each in canary.spec.managed_routes]
+    if canary.spec.managed_routes and "managed_routes" not in abilities.references:
         remedy = f"remove it, or name another router: {name} cannot split rules of these"
-        yield Problem("spec.managedRoutes", shown(routes), remedy)
+        yield Problem("spec.managedRoutes", shown(canary.spec.managed_routes[0].place), remedy)
     for path, asked, value in _beyond(canary, abilities):
         if asked not in _harmless(abilities):
             remedy = f"remove it, or name another router: {name} cannot do this"

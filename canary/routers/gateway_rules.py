@@ -10,7 +10,7 @@ from canary.core.traffic import Seen, Traffic
 from canary.routers import ClusterState
 from canary.routers.gatewayroutes import MIRROR_PERCENT, copied, expressible, rule_seen
 from canary.routers.httproute import MIRROR, mirror_filter
-from canary.routers.managed_rules import Copies, Fault
+from canary.routers.managed_rules import Fault, RuleCopies
 from canary.routers.shares import entries
 
 #: The conditions of a match that are lists by name.
@@ -73,7 +73,7 @@ class GatewayRules:
                 joined[name] = value
         return joined
 
-    def copies(self, canary: Canary, rule: Manifest, percent: int) -> Copies | Fault:
+    def copies(self, canary: Canary, rule: Manifest, percent: int) -> RuleCopies | Fault:
         """Add a filter that copies requests, with the port of the backends."""
         ports = (each.get("port") for each in entries(rule, self.backends))
         backend = {
@@ -83,14 +83,14 @@ class GatewayRules:
             "port": next(ports, canary.spec.service.port),
         }
         filters = [*self._others(canary, rule), mirror_filter(backend, percent)]
-        return Copies(fields=("filters",), values={"filters": filters})
+        return RuleCopies(fields=("filters",), values={"filters": filters})
 
-    def uncopied(self, canary: Canary, rule: Manifest) -> Copies:
+    def uncopied(self, canary: Canary, rule: Manifest) -> RuleCopies:
         """Take that filter away."""
         others = self._others(canary, rule)
         if len(others) == len(entries(rule, "filters")):
-            return Copies()
-        return Copies(fields=("filters",), values={"filters": others} if others else {})
+            return RuleCopies()
+        return RuleCopies(fields=("filters",), values={"filters": others} if others else {})
 
     def seen(self, canary: Canary, rule: Manifest) -> Seen | None:
         """Read the weights and the copies."""

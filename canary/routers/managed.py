@@ -31,7 +31,7 @@ from canary.routers.managed_rules import (
     UNNAMED,
     Fault,
     Grammar,
-    Rule,
+    UsersRule,
     Weights,
     crowded,
     found_weights,
@@ -48,7 +48,7 @@ from canary.routers.shares import entries, route_seen, side_services
 class _Wanted:
     """A rule as it must be."""
 
-    rule: Rule
+    rule: UsersRule
     fields: Mapping[str, object]
     """What must stand in it; None takes a field away."""
     above: Manifest | None = None
@@ -158,7 +158,7 @@ class ManagedRoutes:
         return wanted
 
     def _rule(
-        self, canary: Canary, rule: Rule, traffic: Traffic, before: Weights
+        self, canary: Canary, rule: UsersRule, traffic: Traffic, before: Weights
     ) -> _Wanted | Fault:
         grammar = self._grammar
         copies = grammar.uncopied(canary, rule.body)
@@ -188,7 +188,7 @@ class ManagedRoutes:
         rules = entries(found, "spec", self._grammar.places[0])
         return [*above, *(each for each in rules if each.get("name") not in ours)]
 
-    def _seen(self, canary: Canary, found: Manifest, rule: Rule) -> Seen | None:
+    def _seen(self, canary: Canary, found: Manifest, rule: UsersRule) -> Seen | None:
         """Read a rule, with the one above it."""
         name = inserted_name(canary, rule)
         above = [each for each in entries(found, "spec", rule.place) if each.get("name") == name]
@@ -277,7 +277,7 @@ class ManagedRoutes:
             yield (*place, Entry("name", inserted_name(canary, each.rule)))
 
 
-def _identity(rule: Rule) -> tuple[str, Entry]:
+def _identity(rule: UsersRule) -> tuple[str, Entry]:
     return rule.place, rule.entry
 
 

@@ -12,7 +12,7 @@ from canary.routers.managed_rules import (
     UNNAMED,
     Fault,
     Grammar,
-    Rule,
+    UsersRule,
     found_weights,
     is_inserted,
     rules_of,
@@ -21,7 +21,7 @@ from canary.routers.managed_rules import (
 
 def named_rules(
     canary: Canary, grammar: Grammar, route: ManagedRoute, found: Manifest
-) -> list[Rule] | Fault:
+) -> list[UsersRule] | Fault:
     """Find the rules that a Canary names, or has recorded, or the only one that leads to the app."""
     recorded = [name for name in record_of(canary, found).rules if name != UNNAMED]
     names = [rule.said for rule in route.rules] or recorded
@@ -40,7 +40,7 @@ def named_rules(
     return named
 
 
-def _only(canary: Canary, grammar: Grammar, rules: list[Rule]) -> list[Rule] | Fault:
+def _only(canary: Canary, grammar: Grammar, rules: list[UsersRule]) -> list[UsersRule] | Fault:
     leading = leading_rules(canary, grammar, rules)
     if len(leading) == 1:
         return leading
@@ -56,7 +56,7 @@ def _only(canary: Canary, grammar: Grammar, rules: list[Rule]) -> list[Rule] | F
     )
 
 
-def leading_rules(canary: Canary, grammar: Grammar, rules: Iterable[Rule]) -> list[Rule]:
+def leading_rules(canary: Canary, grammar: Grammar, rules: Iterable[UsersRule]) -> list[UsersRule]:
     """Pick the rules that lead to the app, without those that were inserted."""
     return [
         rule
@@ -66,7 +66,7 @@ def leading_rules(canary: Canary, grammar: Grammar, rules: Iterable[Rule]) -> li
     ]
 
 
-def called(rule: Rule, name: str) -> Rule:
+def called(rule: UsersRule, name: str) -> UsersRule:
     """Have a rule be called by one of its names."""
     return replace(rule, names=(name,)) if rule.names else rule
 
@@ -79,7 +79,7 @@ def shared(other: str) -> Fault:
     )
 
 
-def of_rule(rule: Rule, fault: Fault) -> Fault:
+def of_rule(rule: UsersRule, fault: Fault) -> Fault:
     """Say of which rule a fault is."""
     return replace(fault, fault=f"has a rule {rule.said} that {fault.fault}")
 

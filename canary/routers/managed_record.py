@@ -1,7 +1,7 @@
 """What is kept of a route that its user keeps: in an annotation of it, one for each Canary.
 
-It holds the weights that its rules had, and what the user told GitOps tools while they were told to
-leave it alone.
+It holds the weights that its rules had, and what the user says to GitOps tools, which leave
+it alone during a run.
 """
 
 import json
@@ -22,14 +22,14 @@ _LENGTH = 63 - len("managed-routes.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class RouteRecord:
     """What one Canary has recorded in a route."""
 
     canary: str
     rules: Mapping[str, Weights] = field(default_factory=dict)
     """The weights before tidegate, by rule."""
     told: Mapping[str, str] | None = None
-    """What GitOps tools were told before; None while they are not told to leave the route alone."""
+    """What the route said to GitOps tools before; None while they may write it."""
 
     @property
     def annotation(self) -> str:
@@ -47,15 +47,15 @@ class Record:
         return json.dumps({**document, **told}, sort_keys=True, separators=(",", ":"))
 
 
-def record_of(canary: Canary, found: Manifest) -> Record:
+def record_of(canary: Canary, found: Manifest) -> RouteRecord:
     """Read what a Canary has recorded; nothing where it has not, or someone has broken it."""
-    empty = Record(canary=canary.metadata.name)
+    empty = RouteRecord(canary=canary.metadata.name)
     return _read(_annotations(found).get(empty.annotation)) or empty
 
 
-def records_of_others(canary: Canary, found: Manifest) -> Iterator[Record]:
+def records_of_others(canary: Canary, found: Manifest) -> Iterator[RouteRecord]:
     """Go through what other Canaries have recorded."""
-    own = Record(canary=canary.metadata.name).annotation
+    own = RouteRecord(canary=canary.metadata.name).annotation
     for name, value in _annotations(found).items():
         if name.startswith(_PREFIX) and name != own and (record := _read(value)):
             yield record
@@ -72,13 +72,13 @@ def _annotations(found: Manifest) -> Mapping[str, str]:
     return annotations if isinstance(annotations, Mapping) else {}
 
 
-def _read(value: object) -> Record | None:
+def _read(value: object) -> RouteRecord | None:
     document = decoded(value if isinstance(value, str) else None)
     rules = part(document, "rules")
     if not text(document, "canary") or not isinstance(rules, dict):
         return None
     told = part(document, "told")
-    return Record(
+    return RouteRecord(
         canary=text(document, "canary"),
         rules={name: each for name, each in rules.items() if isinstance(each, dict)},
         told={str(name): str(each) for name, each in told.items()}

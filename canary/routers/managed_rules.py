@@ -32,7 +32,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class UsersRule:
     """A rule of a route as it is."""
 
     place: str
@@ -52,7 +52,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copies:
+class RuleCopies:
     """How the requests of a rule are copied to the canary: fields of the rule, and what stands in them."""
 
     fields: tuple[str, ...] = ()
@@ -91,24 +91,24 @@ class Grammar(Protocol):
     def both(self, one: Manifest, other: Manifest) -> Manifest | None:
         """Write that two conditions hold; None where no single condition says so."""
 
-    def copies(self, canary: Canary, rule: Manifest, percent: int) -> Copies | Fault:
+    def copies(self, canary: Canary, rule: Manifest, percent: int) -> RuleCopies | Fault:
         """Give how requests of a rule are copied to the canary."""
 
-    def uncopied(self, canary: Canary, rule: Manifest) -> Copies:
+    def uncopied(self, canary: Canary, rule: Manifest) -> RuleCopies:
         """Give a rule without such copies; no fields where there are none."""
 
     def seen(self, canary: Canary, rule: Manifest) -> Seen | None:
         """Read what a rule does; None where it leads to neither side."""
 
 
-def rules_of(grammar: Grammar, found: Manifest) -> Iterator[Rule]:
+def rules_of(grammar: Grammar, found: Manifest) -> Iterator[UsersRule]:
     """Go through the rules of a route."""
     for place in grammar.places:
         bodies = entries(found, "spec", place)
         for body in bodies:
             field = "name" if body.get("name") else grammar.matches
             entry = Entry(field, as_text(body.get(field)))
-            yield Rule(
+            yield UsersRule(
                 place=place,
                 names=tuple(grammar.names(place, body)),
                 entry=entry,
@@ -163,7 +163,9 @@ def _weighted(backend: Manifest, weight: object) -> Manifest:
     return rest if weight is None else rest | {"weight": weight}
 
 
-def matched(grammar: Grammar, rule: Rule, asked: Sequence[HttpMatch]) -> list[Manifest] | Fault:
+def matched(
+    grammar: Grammar, rule: UsersRule, asked: Sequence[HttpMatch]
+) -> list[Manifest] | Fault:
     """Give the conditions of which one holds where one of a rule's and one of those asked hold."""
     pairs = product(map(grammar.condition, asked), entries(rule.body, grammar.matches) or ({},))
     conditions = [grammar.both(theirs, ours) for ours, theirs in pairs]
@@ -179,12 +181,12 @@ def matched(grammar: Grammar, rule: Rule, asked: Sequence[HttpMatch]) -> list[Ma
     return [each for each in conditions if each is not None]
 
 
-def inserted_name(canary: Canary, rule: Rule) -> str:
+def inserted_name(canary: Canary, rule: UsersRule) -> str:
     """Name the rule above another, for the requests that match."""
     return f"{rule.said}.tidegate.{canary.metadata.name}"
 
 
-def is_inserted(canary: Canary, rule: Rule) -> bool:
+def is_inserted(canary: Canary, rule: UsersRule) -> bool:
     """Tell whether a rule is one above another."""
     return rule.said.endswith(f".tidegate.{canary.metadata.name}")
 

@@ -8,7 +8,7 @@ from canary.api.kinds import Manifest
 from canary.api.traffic import HttpMatch
 from canary.core.traffic import Seen, Traffic
 from canary.routers import ClusterState
-from canary.routers.managed_rules import Copies, Fault
+from canary.routers.managed_rules import Fault, RuleCopies
 from canary.routers.shares import entries, part
 from canary.routers.virtualservice import http_match, rule_seen, service_of_host
 
@@ -72,18 +72,18 @@ class VirtualServiceRules:
                 joined[name] = value
         return joined
 
-    def copies(self, canary: Canary, rule: Manifest, percent: int) -> Copies | Fault:
+    def copies(self, canary: Canary, rule: Manifest, percent: int) -> RuleCopies | Fault:
         """Have requests copied, unless the user has them copied elsewhere."""
         if entries(rule, "mirrors") or (rule.get("mirror") and not self._copied(canary, rule)):
             remedy = "remove mirror from the Canary, or from the rule"
             return Fault(fault="copies its requests already", remedy=remedy)
         host = {"host": canary.spec.canary_service_name}
         share = {"mirrorPercentage": {"value": percent}}
-        return Copies(fields=_MIRROR, values={"mirror": host, **share})
+        return RuleCopies(fields=_MIRROR, values={"mirror": host, **share})
 
-    def uncopied(self, canary: Canary, rule: Manifest) -> Copies:
+    def uncopied(self, canary: Canary, rule: Manifest) -> RuleCopies:
         """Take away what copies requests to the canary."""
-        return Copies(fields=_MIRROR if self._copied(canary, rule) else ())
+        return RuleCopies(fields=_MIRROR if self._copied(canary, rule) else ())
 
     def seen(self, canary: Canary, rule: Manifest) -> Seen | None:
         """Read the weights and the copies."""

@@ -666,7 +666,7 @@ BAD_CANARIES: dict[str, Bad] = {
         "rule",
     ),
     "a managed rule by no name": _bad(
-        {"managedRoutes": [{"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "-"}]}]},
+        {"managedRoutes": [{"kind": "VirtualService", "name": "shop", "rules": [{"name": "-"}]}]},
         "managedRoutes[0].rules[0].name",
         "'-'",
         "write the name of a rule",

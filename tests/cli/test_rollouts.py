@@ -72,11 +72,11 @@ def test_steps_keep_their_weights_times_sizes_and_people():
         ({"alb": {"ingress": "shop"}}, "alb", "ingressRef"),
         ({"alb": {"ingresses": ["a", "b"]}}, "alb", "one Ingress: a; gather the rules of b in it"),
         ({"nginx": {}}, "nginx", "[]"),
-        ({"istio": {"virtualService": {"name": "shop"}}}, "istio", "hosts and gateways"),
+        ({"istio": {"destinationRule": {"name": "shop"}}}, "istio", "hosts and gateways"),
         ({"traefik": {"weightedTraefikServiceName": "x"}}, "traefik", "hosts and gateways"),
         ({"smi": {}}, "smi", ""),
         (
-            {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "shop"}}},
+            {"plugins": {"argoproj-labs/gatewayAPI": {"namespace": "shop"}}},
             "gatewayapi",
             "spec.service.gatewayRefs",
         ),
@@ -86,6 +86,51 @@ def test_steps_keep_their_weights_times_sizes_and_people():
 def test_the_router_is_the_one_that_argo_uses(routing, provider, more):
     spec, remarks = become({"canary": {"stableService": "shop", "trafficRouting": routing}})
     assert (spec.get("provider"), more in f"{spec} {remarks}") == (provider, True)
+
+
+def test_rules_of_virtual_services_are_managed_by_name_port_or_host():
+    one = {
+        "name": "shop.web",
+        "routes": ["api", "web"],
+        "tcpRoutes": [{"port": 3306}],
+        "tlsRoutes": [{"sniHosts": ["db.example.com"]}, {"port": 443}],
+    }
+    routing = {"istio": {"virtualService": one, "virtualServices": [{"name": "other"}]}}
+    spec, remarks = become({"canary": {"stableService": "shop", "trafficRouting": routing}})
+    assert spec["provider"] == "istio"
+    assert spec["managedRoutes"] == [
+        {
+            "kind": "VirtualService",
+            "name": "shop",
+            "rules": [
+                {"name": "api"},
+                {"name": "web"},
+                {"port": 3306},
+                {"sniHost": "db.example.com"},
+                {"port": 443},
+            ],
+        },
+        {"kind": "VirtualService", "name": "other"},
+    ]
+    assert "have each lead to Service shop alone, or to shop-primary and shop-canary" in str(
+        remarks
+    )
+
+
+def test_routes_of_the_gateway_api_are_managed_each_kind_by_its_router():
+    plugin = {"httpRoute": "shop", "grpcRoutes": [{"name": "calls"}, {"name": "more"}]}
+    routing = {"plugins": {"argoproj-labs/gatewayAPI": plugin}}
+    spec, _ = become({"canary": {"stableService": "shop", "trafficRouting": routing}})
+    assert spec["provider"] == "gatewayapi+gatewayapi-grpc"
+    assert spec["managedRoutes"] == [
+        {"kind": "HTTPRoute", "name": "shop"},
+        {"kind": "GRPCRoute", "name": "calls"},
+        {"kind": "GRPCRoute", "name": "more"},
+    ]
+    canary = converted(
+        rollout({"canary": {"stableService": "shop", "trafficRouting": routing}}), {"shop": SERVICE}
+    ).objects[-1]
+    assert CanaryReader("istio").problems(canary) == ()
 
 
 def test_blue_green_waits_for_a_person_where_argo_does():
