@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
-from analysis.asking import Providers
 from analysis.errors import Busy
 from analysis.judges import JUDGES, Judge
 from analysis.judging import NOTHING_KEPT, judged, posed
@@ -16,9 +16,20 @@ from analysis.model import Ask, Memory, Metric, Outcome, Report
 from analysis.plugins import PluginTable
 
 
+class Asker(Protocol):
+    """Answers the questions of metrics; `Providers` do now, and `Past` does of what has passed."""
+
+    async def ask(self, metric: Metric, at: datetime, ask: Ask | None = None) -> Outcome:
+        """Answer a question of a metric about a moment.
+
+        Raises:
+            Busy: too many queries wait for its store; this one was not put.
+        """
+
+
 async def analyse(
     metrics: Sequence[Metric],
-    providers: Providers,
+    providers: Asker,
     at: datetime,
     *,
     memories: Mapping[str, Memory] = NOTHING_KEPT,

@@ -1,7 +1,7 @@
 """An analysis without asking: from when on each metric is asked, and what its answers come to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -30,6 +30,14 @@ NOTHING_KEPT: Mapping[str, Memory] = MappingProxyType({})
 
 Answers = Mapping[Ask, Outcome]
 """What came of the questions of one metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What an analysis would have said at a moment."""
+
+    at: datetime
+    report: Report
 
 
 def posed(

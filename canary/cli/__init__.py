@@ -16,6 +16,10 @@ from canary.errors import CanaryError
 _COMMANDS = {
     "abort": ("canary.cli.commands", "Roll the run under way back."),
     "approve": ("canary.cli.commands", "Open the gate that a Canary waits at."),
+    "backtest": (
+        "canary.cli.backtest",
+        "Release in many past times, and count what a gate would have made of them.",
+    ),
     "crds": ("canary.cli.crds", "Print the CustomResourceDefinitions, or write them into folders."),
     "completion": ("canary.cli.completion", "Print the script that completes commands in a shell."),
     "dashboard": ("canary.cli.dashboard", "Watch Canaries in a browser, and act on them."),
@@ -42,6 +46,7 @@ _COMMANDS = {
     "plan": ("canary.cli.plan", "Show what a run would be, before there is one."),
     "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),
     "reject": ("canary.cli.commands", "Refuse at the gate, and roll the run back."),
+    "replay": ("canary.cli.replay", "Judge a past time again, by the present gate or another."),
     "resume": ("canary.cli.commands", "Go on with a paused run."),
     "retry": ("canary.cli.commands", "Run a failed revision again as it is."),
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),

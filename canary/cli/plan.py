@@ -1,14 +1,11 @@
 """`tidegate plan`: what a run would be, before there is one."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import click
 
 from canary.api.kinds import Manifest, ObjectKey
-from canary.api.metrictemplate import MetricTemplate
-from canary.api.raw import part, text
+from canary.api.raw import part
 from canary.cli.connection import (
     Place,
     connected,
@@ -18,20 +15,15 @@ from canary.cli.connection import (
     with_plugins,
 )
 from canary.cli.documents import as_json
-from canary.cli.ending import AnsweredNo, Failed
-from canary.cli.finding import read_canary
+from canary.cli.ending import AnsweredNo
 from canary.cli.findings import number_of
 from canary.cli.foreseeing import Foreseen, foresee
-from canary.cli.gathering import Files, kinds_named
 from canary.cli.images import pictured
-from canary.cli.manifests import Document, Unreadable, documents, texts
 from canary.cli.program import called
+from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
-from canary.controller.canaries import BrokenCanary
 from canary.controller.queries import Stores
-from canary.controller.reading import CanaryReader
-from canary.errors import InvalidSpec, NotFound
 from canary.resources.configs import references
 from canary.views.blocks import Styled
 from canary.views.outlook import shown
@@ -50,16 +42,6 @@ Examples:
   tidegate plan shop --image app=registry.example/shop:6.1
   tidegate plan -f canary.yaml -n shop
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """A Canary to be planned for, with what the files hold beside it."""
-
-    place: Place
-    manifest: Manifest
-    target: Manifest | None = None
-    files: Files
 
 
 @click.command(help=_HELP, epilog=_EXAMPLES)
@@ -104,80 +86,32 @@ def plan(
     if name is None and not names:
         raise click.UsageError("name a Canary, or files with -f")
     within, name = named_canary(name, namespace) if name is not None else (namespace, None)
-    read = tuple(_documents(names))
+    read = tuple(read_documents(names, "plan"))
     foreseen: list[Foreseen] = []
 
     async def work(cluster: Cluster) -> None:
         space = within or cluster.credentials.namespace
         if names:
-            asked = tuple(_in_files(read, space, name))
+            asked = tuple(in_files(read, space, name))
         else:
             place = Place(namespace=space, name=name or "", group=api_group)
-            manifest = await read_canary(cluster, place)
-            asked = (_Question(place=place, manifest=manifest, files=Files(())),)
+            asked = (await stored_canary(cluster, place),)
         for each in asked:
-            record = CanaryReader(router).read(each.manifest)
-            if isinstance(record, BrokenCanary):
-                raise InvalidSpec(record.problems)
-            foreseen.append(
-                await foresee(
-                    cluster,
-                    each.place,
-                    record,
-                    stores=Stores(address=metrics_server),
-                    default_router=router,
-                    templates=_templates(each),
-                    target=each.target,
-                )
+            run = await foresee(
+                cluster,
+                each.place,
+                record_of(each, router),
+                stores=Stores(address=metrics_server),
+                default_router=router,
+                templates=templates_of(each),
+                target=each.target,
             )
+            foreseen.append(run)
 
     connected(kubeconfig, context, work)
     _show(foreseen, images, form)
     if problems := sum(len(each.problems) for each in foreseen):
         raise AnsweredNo(f"{number_of('problem', problems)}: it could not be acted on")
-
-
-def _documents(names: Iterable[str]) -> Iterator[Document]:
-    for file in texts(names):
-        for each in documents(file, "plan", kinds_named()):
-            if isinstance(each, Unreadable):
-                raise Failed(f"{each.file}:{each.line}: {each.message}")
-            yield each
-
-
-def _in_files(read: tuple[Document, ...], namespace: str, name: str | None) -> Iterator[_Question]:
-    """Give the Canaries of files, or the one that is named.
-
-    Raises:
-        Failed: there is none.
-    """
-    within = tuple(each.within(namespace) for each in read)
-    files = Files(within)
-    found = [
-        each for each in within if each.ours and each.kind == "Canary" and name in {None, each.name}
-    ]
-    if not found:
-        raise Failed(f"no Canary{f' {name}' if name else ''} is in the files")
-    for each in found:
-        spec = part(each.obj, "spec")
-        target = part(spec, "targetRef")
-        there = files.find(text(target, "kind"), each.namespace, text(target, "name"))
-        yield _Question(
-            place=Place(namespace=each.namespace, name=each.name, group=each.group),
-            manifest=each.obj,
-            target=there.obj if there else None,
-            files=files,
-        )
-
-
-def _templates(question: _Question) -> dict[tuple[str, str], MetricTemplate]:
-    """Give the templates of the files, by namespace and name."""
-    found = {}
-    for each in question.files.of_kind("MetricTemplate", question.place.namespace):
-        with suppress(NotFound):
-            template = question.files.metric_template(each.group, each.namespace, each.name)
-            found[each.namespace, each.name] = template
-    return found
 
 
 def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -> None:

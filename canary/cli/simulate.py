@@ -9,14 +9,14 @@ import click
 from canary.cli.connection import DurationParam, with_plugins
 from canary.cli.documents import as_json
 from canary.cli.ending import Failed
-from canary.cli.manifests import Unreadable, documents, from_files, texts
+from canary.cli.manifests import from_files
+from canary.cli.questions import in_files, read_documents, record_of, traits_of
 from canary.cli.scenarios import AS_GOOD, PERCENT, MeaningParam, Regression, RegressionParam
 from canary.cli.screen import Screen
-from canary.controller.canaries import BrokenCanary, CanaryRecord
-from canary.controller.reading import CanaryReader
+from canary.controller.canaries import CanaryRecord
 from canary.errors import InvalidSpec
 from canary.simulation.answering import Meaning, Meanings
-from canary.simulation.release import Rehearsal, ReleaseSetting, RouterTraits
+from canary.simulation.release import Rehearsal, ReleaseSetting
 from canary.simulation.summary import Simulated, summarised
 from canary.simulation.traffic import ServiceTraffic
 from canary.views.simulated import Simulation, simulation_document, simulation_shown
@@ -146,7 +146,7 @@ def simulate(
             record,
             ReleaseSetting(
                 spec=record.canary.spec,
-                router=_traits(record),
+                router=traits_of(record),
                 traffic=traffic,
                 replicas=replicas,
                 starting=starting,
@@ -174,32 +174,12 @@ def _canaries(names: tuple[str, ...], namespace: str, router: str) -> Iterator[C
         Failed: there is none, or a file cannot be read.
         InvalidSpec: one cannot be acted on.
     """
-    found = False
-    for text in texts(names):
-        for each in documents(text, "simulate"):
-            if isinstance(each, Unreadable):
-                raise Failed(f"{each.file}:{each.line}: {each.message}")
-            if not each.ours or each.kind != "Canary":
-                continue
-            found = True
-            record = CanaryReader(router).read(each.within(namespace or "default").obj)
-            if isinstance(record, BrokenCanary) or record.problems:
-                raise InvalidSpec(record.problems)
-            yield record
-    if not found:
-        raise Failed("no Canary is in the files")
-
-
-def _traits(record: CanaryRecord) -> RouterTraits:
-    abilities = record.router.abilities(record.canary) if record.router else None
-    if abilities is None:
-        return RouterTraits(name=record.provider)
-    return RouterTraits(
-        name=record.provider,
-        splits=abilities.splits,
-        by_replicas=abilities.by_replicas,
-        settling=abilities.settles,
-    )
+    read = tuple(read_documents(names, "simulate"))
+    for asked in in_files(read, namespace or "default", None):
+        record = record_of(asked, router)
+        if record.problems:
+            raise InvalidSpec(record.problems)
+        yield record
 
 
 def _simulated(

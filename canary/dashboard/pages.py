@@ -30,7 +30,11 @@ class PageRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"root": root_path, "version": _version()}
+        self._environment.globals |= {
+            "root": root_path,
+            "version": _version(),
+            "stylesheet": _stylesheet,
+        }
         self._environment.filters["paragraphs"] = paragraphs
 
     def render(self, template: str, **context: Any) -> str:
@@ -74,3 +78,8 @@ def _version() -> str:
     for file in sorted(STATIC.iterdir()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _stylesheet() -> Markup:
+    """Give the style of every page, for one that has no server to fetch it from."""
+    return Markup((STATIC / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from analysis.model import Report
 from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus
@@ -23,6 +24,10 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _GATES = frozenset({ROLLOUT_GATE, TRAFFIC_GATE, PROMOTION_GATE})
 _COMES_UP_WITHIN = timedelta(hours=1)
 """So long may it take until the primary serves, before anything is released."""
+
+
+JudgeNow = Callable[[Analyse, datetime], Report]
+"""Judges the metrics of a need at a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +96,13 @@ class Rehearsal:
             settling=setting.router.settling,
             autoscaled=spec.autoscaler_ref is not None,
         )
-        idle = RequestCounters(
-            service=ServiceTraffic(per_minute=0, errors=0),
-            failing=0,
-            chance=float,  # nothing is drawn
-            to=_BEGINNING,
+        coming_up = _Release(
+            setting,
+            self._cluster,
+            CanaryStatus(),
+            _no_requests(),
+            lambda _need, _now: Report(),  # there is no run to judge yet
         )
-        coming_up = _Release(setting, self._cluster, CanaryStatus(), idle, float)
         coming_up.run(_BEGINNING + _COMES_UP_WITHIN)
         self._status = coming_up.status
         if not self._status.last_promoted_spec or self._status.phase not in IDLE:
@@ -106,17 +111,37 @@ class Rehearsal:
 
     def release(self, failing: float, chance: Chance) -> ReleaseResult:
         """Release a revision of which a share of the requests fails, from 0 to 1."""
-        cluster = copy(self._cluster)
-        cluster.sides = set(cluster.sides)
-        cluster.revision, cluster.generation = "1-next", cluster.generation + 1
-        if cluster.target is not None:
-            cluster.target = released(cluster.target)
+        setting = self._setting
         requests = RequestCounters(
-            service=self._setting.traffic, failing=failing, chance=chance, to=cluster.now
+            service=setting.traffic, failing=failing, chance=chance, to=self._cluster.now
         )
-        release = _Release(self._setting, cluster, self._status, requests, chance)
-        release.run(cluster.now + self._setting.horizon)
+        answering = Answering(
+            analysis=setting.spec.analysis, meanings=setting.meanings, chance=chance
+        )
+
+        def judge(need: Analyse, now: datetime) -> Report:
+            return answering.report(need, requests, now)
+
+        return self._released(self._cluster.now, requests, judge)
+
+    def relive(self, at: datetime, judge: JudgeNow) -> ReleaseResult:
+        """Release at a moment of the past, with verdicts that are found out; no request is drawn."""
+        return self._released(at, _no_requests(at), judge)
+
+    def _released(self, at: datetime, requests: RequestCounters, judge: JudgeNow) -> ReleaseResult:
+        cluster = copy(self._cluster)
+        cluster.now, cluster.sides = at, set(cluster.sides)
+        cluster.revision, cluster.generation = "1-next", cluster.generation + 1
+        cluster.target = cluster.target and released(cluster.target)
+        release = _Release(self._setting, cluster, self._status, requests, judge)
+        release.run(at + self._setting.horizon)
         return release.result
+
+
+def _no_requests(at: datetime = _BEGINNING) -> RequestCounters:
+    """Count requests where there are none; chance has no part in it."""
+    nothing = ServiceTraffic(per_minute=0, errors=0)
+    return RequestCounters(service=nothing, failing=0, chance=float, to=at)
 
 
 class LazyAnswers(Mapping[Need[object], object]):
@@ -147,15 +172,13 @@ class _Release:
         cluster: SimulatedCluster,
         status: CanaryStatus,
         requests: RequestCounters,
-        chance: Chance,
+        judge: JudgeNow,
     ) -> None:
         self.status = status
         self._setting = setting
         self._cluster = cluster
         self._requests = requests
-        self._answering = Answering(
-            analysis=setting.spec.analysis, meanings=setting.meanings, chance=chance
-        )
+        self._judge = judge
         self._before = status.history
         self._ready_at: datetime | None = None
         self._ended_at: datetime | None = None
@@ -202,7 +225,7 @@ class _Release:
     def _answer(self, need: Need[object]) -> object:
         """Judge, or answer for hooks: all pass, and none asks for a rollback."""
         if isinstance(need, Analyse):
-            return self._answering.report(need, self._requests, self._cluster.now)
+            return self._judge(need, self._cluster.now)
         rollback = isinstance(need, AskHooks) and need.type is WebhookType.ROLLBACK
         return HookAnswer(passed=not rollback)
 

@@ -39,6 +39,8 @@ ARGUMENTS = {
     "orphans": ("--release", "--force"),
     "metrics": ("podinfo", "--metrics-server"),
     "plan": ("podinfo", "--metrics-server"),
+    "replay": ("podinfo", "--metrics-server"),
+    "backtest": ("podinfo", "--since", "2h", "--metrics-server"),
 }
 OF_ITS_OWN = {"stop"}
 """Commands that show nothing of a cluster that does as they ask."""

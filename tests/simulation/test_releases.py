@@ -1,12 +1,12 @@
 """Simulated releases: the real decisions and judges, with traffic that is drawn."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from analysis.model import Arm
+from analysis.model import Arm, Report, Verdict
 from canary.core.needs import Analyse, HookAnswer, Need
 from canary.core.traffic import Seen
 from canary.simulation.answering import Meaning, Meanings, Measurement, Rate
@@ -18,7 +18,7 @@ from canary.simulation.release import (
     RouterTraits,
 )
 from canary.simulation.traffic import RequestCounters, ServiceTraffic
-from tests.builders import T0, a_spec
+from tests.builders import T0, a_report, a_spec
 from tests.core.world import BY_REPLICAS, SWITCHES
 
 SUCCESS = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
@@ -128,6 +128,19 @@ def test_a_metric_says_what_it_is_said_to_measure(
 def test_what_is_taken_for_granted_is_named() -> None:
     analysis = a_spec(analysis={"metrics": [SUCCESS, SLOW, ERRORS]}).analysis
     assert Meanings(said={"errors": Rate.ERRORS}).assumed(analysis) == ("request-duration",)
+
+
+def test_a_past_time_is_relived_with_the_verdicts_that_it_had() -> None:
+    asked: list[datetime] = []
+
+    def judge(need: Analyse, now: datetime) -> Report:
+        asked.append(now)
+        return a_report(Verdict.FAIL if now >= T0 + timedelta(minutes=3) else Verdict.PASS)
+
+    result = a_rehearsal(threshold=2).relive(T0, judge)
+    assert (result.outcome, result.reason) == ("RolledBack", "ChecksFailed")
+    assert timedelta(minutes=3) < asked[-1] - T0 < timedelta(minutes=5)
+    assert result.hurt == 0
 
 
 @pytest.mark.parametrize(
