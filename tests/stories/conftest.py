@@ -87,6 +87,8 @@ class Receiver:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.status = 200
+        #: Those of paths that are answered otherwise.
+        self.statuses: dict[str, int] = {}
         self.body = "fine"
         self.value = 100.0
         self.url = ""
@@ -99,7 +101,8 @@ class Receiver:
         """Take a call of a hook."""
         self.calls.append((request.path, await request.json(), dict(request.headers)))
         await asyncio.sleep(0)
-        return web.Response(status=self.status, text=self.body)
+        status = self.statuses.get(request.path, self.status)
+        return web.Response(status=status, text=self.body)
 
     async def number(self, request: web.Request) -> web.Response:
         """Answer a query with a bare number."""

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-import aiohttp
 import pytest
 
-from canary.api.kinds import DEPLOYMENT, POD, Manifest
-from canary.demo.embedded import EmbeddedWorld
-from canary.demo.manifests import APP, CONTAINER_PORT
+from canary.api.kinds import DEPLOYMENT
+from canary.demo.manifests import APP
 from canary.demo.world import World
 from tests.stories.telling import (
     BY_HAND,
@@ -18,44 +16,11 @@ from tests.stories.telling import (
     then_nothing_was_lost,
     until_told,
     until_waiting,
+    when_pods_say,
 )
 from tidegate_embedded.load import Load
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
-
-
-async def when_pods_say(world: World, app: str, *, ready: bool) -> None:
-    """All pods of a side say from now on whether they are ready; they go on running."""
-    listed = [pod async for page, _ in world.api.pages(POD, world.namespace) for pod in page]
-    pods = [pod for pod in listed if pod["metadata"]["labels"].get("app") == app]
-    assert pods
-    for pod in pods:
-        await (_probed if isinstance(world, EmbeddedWorld) else _judged)(world, pod, ready=ready)
-
-
-async def _probed(_: World, pod: Manifest, *, ready: bool) -> None:
-    """Have the pod itself answer its readiness probe otherwise."""
-    url = f"http://{pod['status']['podIP']}:{CONTAINER_PORT}/admin/behaviour"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.patch(url, json={"ready": ready}) as answer,
-    ):
-        answer.raise_for_status()
-
-
-async def _judged(world: World, pod: Manifest, *, ready: bool) -> None:
-    """Write what a kubelet would find: nobody probes the pods of the control plane."""
-    conditions = [
-        {**each, "status": str(ready)} if each["type"] in {"Ready", "ContainersReady"} else each
-        for each in pod["status"]["conditions"]
-    ]
-    await world.api.merge_patch(
-        POD,
-        world.namespace,
-        pod["metadata"]["name"],
-        {"status": {"conditions": conditions}},
-        subresource="status",
-    )
 
 
 async def then_nothing_more_is_lost(load: Load) -> None:
