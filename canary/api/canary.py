@@ -180,8 +180,8 @@ class CanarySpec(ApiModel):
     deletion_policy: DeletionPolicy | None = Field(
         default=None,
         description="What deleting the Canary does: restore gives the target its replicas and "
-        "traffic back first, orphan leaves everything as it is. As revertOnDeletion says when left "
-        "out.",
+        "traffic back first, orphan leaves everything as it is: the primary and its route stay, and "
+        "serve. As revertOnDeletion says when left out.",
     )
     suspend: Flag = Field(
         default=False, description="Whether the Canary is left as it is, weights included."

@@ -33,6 +33,7 @@ from canary.core.actions import (
     EnsureServices,
     GiveBack,
     HoldFinalizer,
+    LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
     RestoreRoutes,
@@ -126,7 +127,7 @@ class Applier:
                 return await self._ensure_once(record, action), record
             case PauseAutoscaler() | RemoveAutoscaler():
                 return await self._change_autoscaler(record, action), record
-            case RestoreRoutes() | GiveBack() | RouteFormer() | EnsureBudgets():
+            case RestoreRoutes() | GiveBack() | RouteFormer() | EnsureBudgets() | LeaveBehind():
                 return await self._write_and_remove(record, action), record
             case ScaleTarget() | ScalePrimary():
                 return await self._scale(record, action), record
@@ -224,10 +225,13 @@ class Applier:
         return True
 
     async def _write_and_remove(
-        self, record: CanaryRecord, action: RestoreRoutes | GiveBack | RouteFormer | EnsureBudgets
+        self,
+        record: CanaryRecord,
+        action: RestoreRoutes | GiveBack | RouteFormer | EnsureBudgets | LeaveBehind,
     ) -> bool:
         writes: Iterable[Wanted]
         gone: tuple[ObjectKey, ...] = ()
+        beside = False
         match action:
             case EnsureBudgets(left=left):
                 found = self._budgets.find(record)
@@ -241,10 +245,14 @@ class Applier:
                 writes, gone = self._renderer.give_back(record, action)
             case RestoreRoutes():
                 writes, gone = self._renderer.restoration(record)
+            case LeaveBehind():
+                budgets = (each.key for each in self._budgets.find(record).wanted)
+                writes = self._renderer.left_behind(record, budgets)
+                beside = await self._primaries.leave_behind(record)
         written = await self._ensure(writes)
         for key in gone:
             await self._writer.delete(key)
-        return bool(written or gone)
+        return bool(written or gone or beside)
 
     async def _hold_finalizer(self, record: AnyCanary, *, present: bool) -> tuple[bool, AnyCanary]:
         if (FINALIZER in record.finalizers) == present:

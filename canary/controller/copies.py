@@ -5,7 +5,7 @@ started with stays what it was. Copies of earlier releases (`<config>-primary`) 
 the next promotion.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, ObjectKey
@@ -16,7 +16,7 @@ from canary.controller.records import ConfigRecord, WorkloadRecord
 from canary.controller.sources import Source
 from canary.controller.writer import Writer
 from canary.errors import NameTaken
-from canary.objects.ownership import ours, own_metadata, refers_to_canary
+from canary.objects.ownership import ours, own_metadata, ownerless, refers_to_canary
 from canary.resources.configs import ConfigReference, checksum, config_copy, copy_name
 from canary.resources.names import primary_name
 
@@ -77,7 +77,9 @@ class Copies:
             found = self._record(canary, KINDS[used.kind], used.name)
             if found is None:
                 changed |= await self._restore(canary, used, target, promoted=promoted)
-            elif found.copy_of and canary.metadata.name not in found.copy_of:
+            elif ownerless(found.owners) or (
+                found.copy_of and canary.metadata.name not in found.copy_of
+            ):
                 changed |= await self._own(canary, used)
         if primary.settled:
             for key in list(self._unused(canary, primary)):
@@ -91,6 +93,8 @@ class Copies:
         kind, namespace = KINDS[original.kind], canary.metadata.namespace
         known = self._record(canary, kind, name)
         if known is not None:
+            if ownerless(known.owners):
+                return await self._own(canary, ConfigReference(kind=original.kind, name=name))
             if not ours(canary, known.owners):
                 raise NameTaken(
                     f"{kind.kind} {namespace}/{name} exists already and belongs to "
@@ -121,7 +125,7 @@ class Copies:
         return False
 
     async def _own(self, canary: Canary, used: ConfigReference) -> bool:
-        """Become an owner of a copy that another Canary has made, and that is used here too."""
+        """Become an owner of a copy that is used here too, or that an earlier Canary has left."""
         key = ObjectKey(kind=KINDS[used.kind], namespace=canary.metadata.namespace, name=used.name)
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         metadata = own_metadata(canary, key.name, existing=found, controller=False)
@@ -129,7 +133,7 @@ class Copies:
         return True
 
     async def _disown(self, canary: Canary, key: ObjectKey) -> bool:
-        """Leave a copy to the other Canaries that use it."""
+        """Own a copy no longer, be it that other Canaries use it or that it stays by itself."""
         found = await self._cluster.read(key.kind, key.namespace, key.name)
         references = [
             each
@@ -139,13 +143,18 @@ class Copies:
         await self._writer.change_owners(key, found, references)
         return True
 
+    async def leave_behind(self, canary: Canary) -> bool:
+        """Have copies stay when their Canary goes; tell whether anything was written."""
+        keys = list(copies_of(self._caches, canary))
+        for key in keys:
+            await self._disown(canary, key)
+        return bool(keys)
+
     def _unused(self, canary: Canary, primary: WorkloadRecord) -> Iterator[ObjectKey]:
-        namespace = canary.metadata.namespace
-        for kind_name, kind in KINDS.items():
-            used = {each.name for each in primary.references if each.kind == kind_name}
-            for name in _names(self._caches.owned(kind, namespace, canary.metadata.name)):
-                if name not in used:
-                    yield ObjectKey(kind=kind, namespace=namespace, name=name)
+        used = {(KINDS[each.kind], each.name) for each in primary.references}
+        for key in copies_of(self._caches, canary):
+            if (key.kind, key.name) not in used:
+                yield key
 
     async def _remove(self, canary: Canary, key: ObjectKey) -> bool:
         record = self._record(canary, key.kind, key.name)
@@ -160,5 +169,10 @@ class Copies:
         return record if isinstance(record, ConfigRecord) else None
 
 
-def _names(records: Iterable[object]) -> list[str]:
-    return [each.name for each in records if isinstance(each, ConfigRecord)]
+def copies_of(caches: CacheSet, canary: Canary) -> Iterator[ObjectKey]:
+    """Name the copies that a Canary owns."""
+    namespace = canary.metadata.namespace
+    for kind in KINDS.values():
+        for each in caches.owned(kind, namespace, canary.metadata.name):
+            if isinstance(each, ConfigRecord):
+                yield ObjectKey(kind=kind, namespace=namespace, name=each.name)

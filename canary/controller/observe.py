@@ -12,10 +12,11 @@ from canary.api.kinds import ObjectKey
 from canary.api.shown import shown
 from canary.api.status import Thread
 from canary.cluster.cache import CacheSet
-from canary.controller.budgets import Budgets
+from canary.controller.budgets import Budgets, PrimaryBudgets
 from canary.controller.canaries import FINALIZER, CanaryKey, CanaryRecord
 from canary.controller.claims import Claims
 from canary.controller.configs import ConfigReader
+from canary.controller.copies import copies_of
 from canary.controller.drifts import DriftFinder
 from canary.controller.former import lost_routers
 from canary.controller.memo import Memo
@@ -29,6 +30,7 @@ from canary.core.facts import BindingPolicy, Dependency, Facts, Outage, Policy, 
 from canary.core.needs import Need
 from canary.core.peers import Peer
 from canary.errors import SpecWarning
+from canary.objects.ownership import ours
 from canary.resources.revision import Hashing
 
 
@@ -128,6 +130,9 @@ class Observer:
                 *_ungrouped(record, target),
             ),
             restored=record.deleting and not obstacle and self._renderer.restored(record, target),
+            left_behind=record.deleting
+            and not obstacle
+            and self._left_behind(record, primary, budgets),
             autoscaler_minimum=minimum,
             autoscaler_maximum=maximum,
             target_rests=target_rests,
@@ -185,6 +190,17 @@ class Observer:
 
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:
         return bool(record.autoscalers) and self._store.packed(record.autoscalers[0]) is None
+
+    def _left_behind(
+        self, record: CanaryRecord, primary: WorkloadRecord | None, budgets: PrimaryBudgets
+    ) -> bool:
+        """Tell whether nothing that was made for a Canary names it as its owner."""
+        if primary is not None and ours(record.canary, primary.owners):
+            return False
+        if any(copies_of(self._caches, record.canary)):
+            return False
+        keys = (each.key for each in budgets.wanted)
+        return not any(each.missing for each in self._renderer.left_behind(record, keys))
 
     def _target_autoscaler(self, record: CanaryRecord) -> tuple[int | None, bool]:
         """Give the target's autoscaler's least number, and whether it takes all of an idle one's."""

@@ -12,7 +12,13 @@ from canary.controller.store import Store
 from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import EnsurePrimary
-from canary.objects.ownership import ours_or_ownerless, own_metadata, ownerless
+from canary.objects.ownership import (
+    left_behind,
+    ours,
+    ours_or_ownerless,
+    own_metadata,
+    ownerless,
+)
 from canary.resources.names import NO_LABEL
 from canary.resources.revision import Hashing
 from canary.targets import Promotion
@@ -109,6 +115,21 @@ class Primaries:
         if patch is None:
             return False
         await self._writer.patch(_key(record), patch)
+        return True
+
+    async def leave_behind(self, record: CanaryRecord) -> bool:
+        """Have a primary and its configs stay when their Canary goes; tell whether that was written.
+
+        Raises:
+            ClusterError: something could not be read or written.
+        """
+        changed = await self._copies.leave_behind(record.canary)
+        current, key = self._current(record), _key(record)
+        if current is None or not ours(record.canary, current.owners):
+            return changed
+        found = await self._cluster.read(key.kind, key.namespace, key.name)
+        owners = left_behind(record.canary, key, found).mended(found)["metadata"]
+        await self._writer.change_owners(key, found, owners.get("ownerReferences") or [])
         return True
 
     async def _make(self, record: CanaryRecord, action: EnsurePrimary, source: Source) -> bool:

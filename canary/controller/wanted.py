@@ -3,6 +3,7 @@
 How a single set of names is rendered belongs to `rendering.py`.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from canary.api.kinds import Manifest, ObjectKey
@@ -23,7 +24,7 @@ from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
 from canary.core.names import route_names
 from canary.core.traffic import Traffic
-from canary.objects.ownership import ours_or_ownerless
+from canary.objects.ownership import left_behind, ours_or_ownerless
 from canary.objects.render import Lacking
 from canary.resources.names import SelectorLabel
 
@@ -187,6 +188,18 @@ class Renderer:
         writes, gone = self.restoration(record)
         back = [*self.services(record, target, Side.TARGET), *writes]
         return not gone and not any(wanted.missing for wanted in back)
+
+    def left_behind(self, record: CanaryRecord, more: Iterable[ObjectKey]) -> list[Wanted]:
+        """Render what is kept for a Canary, and more, as it stays when the Canary goes.
+
+        The primary and its copies of configs are no part of it.
+        """
+        found = ((key, self._store.manifest(key)) for key in (*self.kept(record), *more))
+        return [
+            Wanted(render=left_behind(record.canary, key, existing), existing=existing)
+            for key, existing in found
+            if existing is not None
+        ]
 
     def give_back(self, record: CanaryRecord, action: GiveBack) -> Return:
         """Render the routes of former names as they were before, and name the objects that go."""

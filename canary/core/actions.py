@@ -100,6 +100,11 @@ class RestoreRoutes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveBehind:
+    """What was made for the Canary does not name it as its owner, and stays when it goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFormer:
     """The route under an earlier spec's names, which is not given back yet, carries this."""
 
@@ -154,6 +159,7 @@ Action = (
     | RouteTraffic
     | RouteFormer
     | RestoreRoutes
+    | LeaveBehind
     | GiveBack
     | ScaleTarget
     | ScalePrimary

@@ -11,6 +11,7 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
     RestoreRoutes,
@@ -62,16 +63,17 @@ def _clear_commands(situation: Situation) -> Iterator[Action]:
 
 
 def _while_terminating(situation: Situation) -> Iterator[Action]:
-    target = situation.facts.target
+    target, released = situation.facts.target, situation.stage is Stage.RELEASING
     if not situation.facts.has_finalizer:
         return
+    if not situation.spec.reverts_on_deletion:
+        yield HoldFinalizer(present=False) if released else LeaveBehind()
+        return
     unknown = target is None and situation.facts.obstacle
-    reverts, former = situation.spec.reverts_on_deletion, former_autoscaler(situation)
-    if reverts and former:
+    if former := former_autoscaler(situation):
         yield RemoveAutoscaler(name=former)
-    if situation.stage is Stage.RELEASING or (target is None and not unknown):
-        if reverts:
-            yield from _pause_autoscaler(situation, None)
+    if released or (target is None and not unknown):
+        yield from _pause_autoscaler(situation, None)
         yield HoldFinalizer(present=False)
         return
     if target is None:
@@ -91,7 +93,7 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
 
 def _while_initializing(situation: Situation) -> Iterator[Action]:
     status, spec = situation.status, situation.spec
-    yield HoldFinalizer(present=spec.reverts_on_deletion)
+    yield HoldFinalizer(present=True)
     yield from _clear_commands(situation)
     rival = leaving_rival(spec, situation.facts.others)
     if not status.last_applied_spec or situation.facts.taken or rival is not None:
@@ -115,7 +117,7 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
 
 def _while_served(situation: Situation) -> Iterator[Action]:
     status, spec = situation.status, situation.spec
-    yield HoldFinalizer(present=spec.reverts_on_deletion)
+    yield HoldFinalizer(present=True)
     yield from _clear_commands(situation)
     if not status.last_promoted_spec:
         # Nothing was ever promoted: the target serves as it did before tidegate.

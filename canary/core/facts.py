@@ -322,6 +322,8 @@ class Facts:
     nothing."""
     restored: bool = False
     """The routes and the apex service are back as they were before tidegate."""
+    left_behind: bool = False
+    """Nothing that was made for the Canary names it as its owner any longer, while it is deleted."""
     autoscaler_minimum: int | None = None
     """The target's autoscaler's least number of replicas; None without an autoscaler."""
     autoscaler_maximum: int | None = None

@@ -1,4 +1,7 @@
-"""Terminating: the target gets its pods and its traffic back before anything is removed."""
+"""Terminating: the target gets its pods and its traffic back before anything is removed.
+
+Or all is left as it is, for those who ask for that: what serves then serves on.
+"""
 
 from datetime import datetime
 
@@ -17,7 +20,7 @@ def terminate(situation: Situation) -> Situation:
     if leaving.stage is Stage.RELEASING:
         return leaving
     if not situation.spec.reverts_on_deletion:
-        return _release(leaving)
+        return _leave_behind(leaving)
     if facts.target is None and not facts.obstacle:
         return _release(leaving)
     if leaving.stage is Stage.DRAINING:
@@ -51,15 +54,24 @@ def _target_may_serve(facts: Facts) -> bool:
     return target is not None and target.replicas >= primary.replicas and target.ready()
 
 
+def _leave_behind(leaving: Situation) -> Situation:
+    if leaving.facts.left_behind or not leaving.status.last_promoted_spec:
+        return _release(leaving)
+    return _insist(leaving, "waiting for the primary and its route to be left without an owner")
+
+
 def _restore(leaving: Situation) -> Situation:
     if leaving.facts.restored:
         return _drain(leaving)
+    return _insist(leaving, "waiting for traffic to return to the target")
+
+
+def _insist(leaving: Situation, message: str) -> Situation:
     obstacle, given_up_at = leaving.facts.obstacle, _given_up_at(leaving)
     if given_up_at is not None and leaving.now >= given_up_at:
         # It has not become possible since help was called for: what could be done is done.
-        message = f"The Canary is deleted, but not everything could be given back: {obstacle}"
-        return _release(leaving.tell("NotGivenBack", message, Severity.ERROR, alert=True))
-    message = "waiting for traffic to return to the target"
+        told = f"The Canary is deleted, but not everything could be given back: {obstacle}"
+        return _release(leaving.tell("NotGivenBack", told, Severity.ERROR, alert=True))
     waiting = leaving.insist(why.RESTORING, message, blocked=why.RESTORING_BLOCKED)
     until = _given_up_at(waiting)
     return waiting.at(Stage.RESTORING, until=until) if until else waiting

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, PREFIX, WRITTEN
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
+from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import API_VERSIONS
 from canary.objects.places import Path, put
+from canary.objects.render import Render, entries, written
 from canary.objects.render import annotations as owned_annotations
-from canary.objects.render import entries, written
 from canary.objects.render import labels as owned_labels
 
 #: On the pods of both sides, given by their user: the apex service, which may select them by it.
@@ -115,6 +115,14 @@ def ownerless(owners: tuple[str, ...]) -> bool:
 def ours_or_ownerless(canary: Canary, owners: tuple[str, ...]) -> bool:
     """Tell whether an object is a Canary's of this name, or was and has lost its owner."""
     return ours(canary, owners) or ownerless(owners)
+
+
+def left_behind(canary: Canary, key: ObjectKey, obj: Manifest) -> Render:
+    """Give an object of a Canary as it must be to stay when the Canary goes: without it as an owner."""
+    uids = sorted(each.uid for each in canary_owners(obj) if each.name == canary.metadata.name)
+    identity = {part: obj[part] for part in ("apiVersion", "kind")}
+    owns = entries("metadata", "ownerReferences", field="uid", values=uids)
+    return Render(key=key, manifest=identity, owns=owns)
 
 
 def own_marks(

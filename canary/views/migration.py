@@ -170,8 +170,8 @@ def _receiver(flagger: str, tidegate: str, places: Places) -> Difference:
 DIFFERENCES = (
     _canary(
         "deleting a Canary leaves the target at zero pods",
-        "the target gets pods and traffic back first (`revertOnDeletion: false`, or "
-        "`deletionPolicy: orphan`, turns it off)",
+        "the target gets pods and traffic back first; with `revertOnDeletion: false`, or "
+        "`deletionPolicy: orphan`, the primary and its route stay and serve",
         _left_on_deletion,
     ),
     _canary(

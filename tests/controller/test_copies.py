@@ -90,6 +90,37 @@ async def test_a_copy_that_no_pod_uses_any_longer_is_removed(world: World):
         await until(lambda: alone(world, after), "the copy of before is gone")
 
 
+async def test_a_copy_that_was_left_behind_is_taken_over_and_removed_when_unused(world: World):
+    await create_config(world, data={"colour": "blue"})
+    await create_app(world)
+    async with world.running_controller():
+        await world.create_canary(deletionPolicy="orphan")
+        await world.until_phase("Initialized")
+        name = await used(world)
+        await world.api.delete(CANARY, DEMO, "podinfo")
+
+        async def without_canary() -> bool:
+            return await world.read(CANARY, "podinfo") is None
+
+        await until(without_canary, "the Canary is gone")
+        left = await world.read(CONFIG_MAP, name)
+        assert left is not None
+        assert not left["metadata"].get("ownerReferences")
+        await world.create_canary()
+        await world.until_phase("Initialized")
+
+        async def owned() -> bool:
+            copy = await world.read(CONFIG_MAP, name) or {}
+            return bool(copy["metadata"].get("ownerReferences"))
+
+        await until(owned, "the new Canary owns the copy")
+        await world.patch(CONFIG_MAP, "settings", {"data": {"colour": "red"}})
+        await world.until_phase("Succeeded")
+        after = await used(world)
+        assert after != name
+        await until(lambda: alone(world, after), "the copy of before is gone")
+
+
 async def test_a_config_of_the_name_of_an_earlier_release_is_not_touched(world: World):
     await create_config(world, data={"colour": "blue"})
     metadata = {"name": "settings-primary", "namespace": DEMO, "labels": {"team": "other"}}

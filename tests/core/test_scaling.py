@@ -10,6 +10,7 @@ from canary.core.actions import (
     EnsureAutoscaler,
     EnsureBudgets,
     HoldFinalizer,
+    LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
     RouteTraffic,
@@ -150,7 +151,7 @@ class TestDeletion:
         spec = a_spec(autoscalerRef=KEDA, revertOnDeletion=False)
         named = a_status(autoscaler="ScaledObject/former")
         facts = some_facts(deleting=True, autoscaler_left=True)
-        assert decided(spec, named, facts, at(0)).actions == (HoldFinalizer(present=False),)
+        assert decided(spec, named, facts, at(0)).actions == (LeaveBehind(),)
 
 
 class TestBudgets:

@@ -1,5 +1,6 @@
 """Initialising, suspending and deleting."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from canary.core.actions import (
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
+    LeaveBehind,
     RestoreRoutes,
     RouteTraffic,
     ScalePrimary,
@@ -293,9 +295,30 @@ class TestDeleting:
         assert (told.reason, told.alert) == ("NotGivenBack", True)
         assert "virtualservices: forbidden" in told.message
 
-    def test_who_asks_for_nothing_back_is_not_held_up_by_what_can_not_be_read(self):
+    def test_who_asks_for_nothing_back_keeps_what_serves_and_then_the_canary_goes(self):
+        spec, facts = a_spec(revert_on_deletion=False), some_facts(deleting=True)
+        leaving = decided(spec, a_status(), facts, at(0))
+        assert (reason(leaving), leaving.actions) == (waits.RESTORING, (LeaveBehind(),))
+        left = replace(facts, left_behind=True)
+        assert decided(spec, leaving.status, left, at(1)).actions == (HoldFinalizer(present=False),)
+
+    def test_who_asks_for_nothing_back_is_not_held_up_for_ever_by_what_can_not_be_written(self):
+        spec = a_spec(revert_on_deletion=False)
         facts = some_facts(deleting=True, target=None, obstacle="virtualservices: forbidden")
-        decision = decided(a_spec(revert_on_deletion=False), a_status(), facts, at(0))
+        waiting = decided(spec, a_status(), facts, at(0))
+        blocked = decided(spec, waiting.status, facts, at(600))
+        assert (reason(blocked), blocked.actions) == (waits.RESTORING_BLOCKED, (LeaveBehind(),))
+        gone = decided(spec, blocked.status, facts, at(1200))
+        assert gone.actions == (HoldFinalizer(present=False),)
+        assert gone.status.notices[-1].reason == "NotGivenBack"
+
+    def test_of_a_canary_that_was_never_initialised_nothing_stays(self):
+        decision = decided(
+            a_spec(revert_on_deletion=False),
+            a_status(Phase.INITIALIZING, last_promoted_spec=""),
+            some_facts(deleting=True),
+            at(0),
+        )
         assert decision.actions == (HoldFinalizer(present=False),)
 
     def test_a_canary_that_was_never_initialised_is_not_held_up_by_its_target(self):
@@ -314,13 +337,9 @@ class TestDeleting:
         facts = some_facts(deleting=True, primary=None)
         assert ScaleTarget(replicas=1) in decided(a_spec(), a_status(), facts, at(0)).actions
 
-    @pytest.mark.parametrize(
-        ("spec", "facts"),
-        [(a_spec(revertOnDeletion=False), {}), (a_spec(), {"target": None, "revision": None})],
-        ids=["it is not wanted", "the target is gone"],
-    )
-    def test_nothing_is_given_back_when(self, spec, facts):
-        decision = decided(spec, a_status(), some_facts(deleting=True, **facts), at(0))
+    def test_nothing_is_given_back_when_the_target_is_gone(self):
+        facts = some_facts(deleting=True, target=None, revision=None)
+        decision = decided(a_spec(), a_status(), facts, at(0))
         assert decision.actions == (HoldFinalizer(present=False),)
 
     def test_without_our_finalizer_there_is_nothing_to_do(self):

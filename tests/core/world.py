@@ -12,6 +12,7 @@ from canary.core.actions import (
     EnsurePrimary,
     GiveBack,
     HoldFinalizer,
+    LeaveBehind,
     RestoreRoutes,
     RouteFormer,
     RouteTraffic,
@@ -157,6 +158,7 @@ class World(SimulatedCluster):
     deleting: bool = False
     gone: bool = False
     restored: bool = False
+    left_behind: bool = False
     refusal: str = ""
     obstacle: str = ""
     unseen: bool = False
@@ -187,6 +189,7 @@ class World(SimulatedCluster):
             target=replace(self.target, release=RELEASE) if self.target else None,
             refusal=self.refusal,
             restored=self.deleting and self.restored,
+            left_behind=self.deleting and self.left_behind,
             drifts=(self.drift,) if self.drift else (),
             former=tuple(map(self._former, NAMES)),
             target_rests=self.autoscaled and self.rests,
@@ -245,7 +248,7 @@ class World(SimulatedCluster):
 
     def snapshot(self) -> tuple[object, ...]:
         """Give everything that an action can change, to compare."""
-        return (*super().snapshot(), self.drift, self.restored, dict(self.left))
+        return (*super().snapshot(), self.drift, self.restored, self.left_behind, dict(self.left))
 
     def carry_out(self, action: Action) -> None:
         """Make one action true, unless something stands in its way; no action may do harm."""
@@ -253,6 +256,8 @@ class World(SimulatedCluster):
             case HoldFinalizer(present=present):
                 self.finalizer = present
                 self.gone = self.deleting and not present
+            case LeaveBehind():
+                self.left_behind = not self.obstacle
             case EnsurePrimary() if self.unseen:
                 pass
             case RouteTraffic(traffic=traffic, left=left):
