@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from canary.api.kinds import DEPLOYMENT, SCALED_OBJECT
 from canary.demo.embedded import CRD
 from canary.demo.manifests import APP
@@ -59,6 +61,7 @@ async def test_is_said_to_be_missing_without_keda_and_taken_up_when_keda_is_inst
         await world.until_condition("Stalled", "False")
 
 
+@pytest.mark.acceptance("G01")
 async def test_scales_the_primary_and_leaves_the_parked_target_alone(world: World):
     await world.api.create(definition(), CRD)
     await world.create_app()

@@ -87,6 +87,7 @@ async def test_traffic_leaves_a_primary_that_is_recreated_before_its_template_is
         assert await world.weight() == 0
 
 
+@pytest.mark.acceptance("G02")
 async def test_a_primary_with_an_autoscaler_begins_from_what_serves_and_shrinks_in_no_run(
     world: World,
 ):

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from canary.api.annotations import PREFIX
 from canary.api.kinds import DEPLOYMENT, Manifest
 from canary.resources.revision import HASHING, Algorithm, Hashing
@@ -54,6 +56,7 @@ async def until_scaled_down(world: World) -> None:
     await until(scaled_down, "the target is scaled down")
 
 
+@pytest.mark.acceptance("H04")
 async def test_no_run_starts_though_the_target_has_moved_and_the_next_release_runs(world: World):
     await world.create_app()
     async with world.running_controller():

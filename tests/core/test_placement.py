@@ -436,6 +436,7 @@ class TestCapacity:
         whole = up(primary=a_primary(NEW, replicas=10), routed=Seen(weight=100))
         assert decided(a_spec(), waiting.status, whole, at(62)).status.canary_weight == 0
 
+    @pytest.mark.acceptance("A09")
     def test_a_canary_whose_promotion_failed_keeps_its_traffic_until_the_primary_is_whole(self):
         ended = (RunRecord(revision=NEW, outcome=Outcome.PROMOTION_FAILED),)
         status = a_status(Phase.FAILED, weight=100, primary_replicas=10, history=ended)

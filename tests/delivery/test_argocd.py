@@ -204,6 +204,7 @@ def test_the_settings_are_those_of_the_scripts(update_golden: bool) -> None:
     assert FILE.read_text() == config_map(), "stale: run `make generated`"
 
 
+@pytest.mark.acceptance("H05")
 @pytest.mark.parametrize(("canary", "status", "message"), HEALTHS.values(), ids=HEALTHS)
 def test_its_health_says_what_a_person_must_know(
     canary: Manifest, status: str, message: str

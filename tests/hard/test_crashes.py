@@ -83,6 +83,7 @@ def same(found: End, wanted: End, what: str) -> None:
     assert found.told == wanted.told, what
 
 
+@pytest.mark.acceptance("A11")
 @pytest.mark.parametrize(
     ("strategy", "seen"),
     [

@@ -40,6 +40,7 @@ METRIC_TEMPLATE = Kind(
 )
 
 
+@pytest.mark.acceptance("A01")
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
 async def test_a_running_app_is_initialised_without_a_failed_request(
     world: World,
@@ -61,6 +62,7 @@ async def test_a_running_app_is_initialised_without_a_failed_request(
         assert load.stats().failed == 0, load.stats().failures
 
 
+@pytest.mark.acceptance("A02")
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
 async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World) -> None:
     # Given a canary whose every step waits for a person
@@ -86,6 +88,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World)
     await until_told(world, "Promoted")
 
 
+@pytest.mark.acceptance("A03")
 @pytest.mark.parametrize("world", ROUTERS, indirect=True)
 async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: World) -> None:
     await given_a_canary(world)
@@ -126,6 +129,7 @@ async def test_a_release_that_crashes_is_rolled_back_with_the_pods_own_words(
         assert load.stats().failed == 0
 
 
+@pytest.mark.acceptance("A05")
 async def test_a_newer_revision_restarts_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
@@ -142,6 +146,7 @@ async def test_a_newer_revision_restarts_the_run(world: World) -> None:
         then_nothing_was_lost(load)
 
 
+@pytest.mark.acceptance("A06")
 async def test_a_return_to_the_promoted_revision_cancels_the_run(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
@@ -179,6 +184,7 @@ async def test_a_gate_holds_until_its_webhook_opens_it(world: World, receiver: R
         assert all(headers.get("Idempotency-Key") for _, _, headers in receiver.calls)
 
 
+@pytest.mark.acceptance("A07")
 async def test_a_failed_revision_is_retried_by_command(world: World, receiver: Receiver) -> None:
     check = {"type": "pre-rollout", "name": "smoke", "url": f"{receiver.url}/smoke"}
     receiver.status, receiver.body = 500, "the database is being moved"
@@ -221,6 +227,7 @@ async def test_a_route_edited_by_hand_is_repaired_with_the_weights_of_the_run(
         then_nothing_was_lost(load)
 
 
+@pytest.mark.acceptance("A04")
 async def test_a_missing_template_holds_the_start_of_a_run_and_an_outage_of_its_store_the_weight(
     world: World, receiver: Receiver
 ) -> None:
@@ -254,6 +261,7 @@ async def test_a_missing_template_holds_the_start_of_a_run_and_an_outage_of_its_
     assert status["metrics"][0]["value"] == 100
 
 
+@pytest.mark.acceptance("A14")
 async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) -> None:
     # Given an app that was called before there was a Canary
     await world.expose_app()
@@ -279,6 +287,7 @@ async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) 
         assert load.stats().failed == 0, load.stats().failures
 
 
+@pytest.mark.acceptance("A11")
 async def test_a_controller_that_is_killed_goes_on_where_it_was(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:

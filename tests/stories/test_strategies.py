@@ -31,6 +31,7 @@ AB_TESTING = {
 }
 
 
+@pytest.mark.acceptance("B01")
 @pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
 async def test_ab_testing_gives_the_canary_the_requests_that_match_and_no_others(
     world: World,
@@ -84,6 +85,7 @@ async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: W
         assert everybody.stats().failed == 0, everybody.stats().failures
 
 
+@pytest.mark.acceptance("B04")
 @pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
 async def test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_run_ends(
     world: World,
@@ -242,6 +244,7 @@ async def test_steps_give_a_version_to_insiders_until_a_person_approves_and_then
     await until_told(world, "GateBlocked", "WeightAdvanced", "Promoted")
 
 
+@pytest.mark.acceptance("B02", "B03")
 @pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi", "kubernetes"], indirect=True)
 async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved(
     world: World, receiver: Receiver

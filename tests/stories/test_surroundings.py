@@ -40,6 +40,7 @@ async def given_configs(world: World, content: str) -> None:
         )
 
 
+@pytest.mark.acceptance("A15")
 async def test_changed_configs_are_released_like_a_new_image(world: World) -> None:
     # Given an app with a ConfigMap and a Secret that cannot be changed, only made anew
     await given_configs(world, "old")
@@ -73,6 +74,7 @@ async def test_changed_configs_are_released_like_a_new_image(world: World) -> No
     ]
 
 
+@pytest.mark.acceptance("G01")
 async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: World) -> None:
     # Given an app with an autoscaler
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP}
@@ -135,6 +137,7 @@ async def budget_is(world: World, amount: str | None) -> bool:
     return bool(found == amount)
 
 
+@pytest.mark.acceptance("A03")
 async def test_the_end_of_a_run_is_told_to_whom_an_alert_provider_names(
     world: World, receiver: Receiver
 ) -> None:
