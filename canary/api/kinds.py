@@ -63,6 +63,7 @@ class ObjectKey:
 
 DEPLOYMENT = Kind(group="apps", versions=("v1",), kind="Deployment", plural="deployments")
 DAEMON_SET = Kind(group="apps", versions=("v1",), kind="DaemonSet", plural="daemonsets")
+STATEFUL_SET = Kind(group="apps", versions=("v1",), kind="StatefulSet", plural="statefulsets")
 REPLICA_SET = Kind(group="apps", versions=("v1",), kind="ReplicaSet", plural="replicasets")
 CONTROLLER_REVISION = Kind(
     group="apps", versions=("v1",), kind="ControllerRevision", plural="controllerrevisions"

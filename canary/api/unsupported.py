@@ -14,7 +14,6 @@ LATER: Mapping[str, frozenset[str]] = {
             "knative",
         }
     ),
-    "tidegate.targets": frozenset({"StatefulSet"}),
 }
 
 

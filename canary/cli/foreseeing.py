@@ -173,9 +173,11 @@ async def _missing(cluster: Cluster, place: Place, run: Outlook) -> AsyncIterato
 
 def written_by(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the objects that are made for a Canary or written into, each once."""
-    keys: list[ObjectKey] = [*record.sides[1:]]
-    if record.workload is not None and record.workload.serves:
-        keys += (each.key for each in record.workload.services(record.canary, {}))
+    workload = record.workload
+    divides = workload is not None and workload.divides
+    keys: list[ObjectKey] = [] if divides else [*record.sides[1:]]
+    if workload is not None and (workload.serves or divides):
+        keys += (each.key for each in workload.services(record.canary, {}))
     else:
         keys += service_keys(record, service_names(record))
     keys += record.autoscalers[1:]
@@ -186,8 +188,11 @@ def written_by(record: CanaryRecord) -> Iterator[ObjectKey]:
 
 def owned_by(record: CanaryRecord) -> Iterator[ObjectKey]:
     """Name the objects that are made for a Canary and are no user's."""
+    workload = record.workload
+    if workload is not None and workload.divides:
+        return
     keys: list[ObjectKey] = [*record.sides[1:], *record.autoscalers[1:]]
-    if record.workload is None or not record.workload.serves:
+    if workload is None or not workload.serves:
         keys += service_keys(record, service_names(record)[1:])
     if record.router is not None:
         keys += record.router.objects(record.canary).own

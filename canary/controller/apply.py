@@ -6,7 +6,7 @@ How an object is written belongs to `writer.py`, how a primary is made to `prima
 from collections.abc import Iterable
 
 from canary.api.annotations import PREFIX
-from canary.api.kinds import Manifest, ObjectKey
+from canary.api.kinds import POD, Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
 from canary.api.patches import difference
 from canary.api.peer import write_peer_status
@@ -36,6 +36,7 @@ from canary.core.actions import (
     LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
+    ReplaceStrays,
     RestoreRoutes,
     RouteFormer,
     RouteTraffic,
@@ -65,6 +66,7 @@ class Applier:
         label_prefixes: tuple[str, ...],
         hashing: Hashing,
     ) -> None:
+        self._cluster = cluster
         self._store = store
         self._renderer = renderer
         self._budgets = budgets
@@ -121,6 +123,9 @@ class Applier:
                 annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
+            case EnsurePrimary() if record.workload is not None and record.workload.divides:
+                # The pods that the partition sets free are the primary's.
+                return False, record
             case EnsurePrimary():
                 return await self._primaries.ensure(record, self._target(record), action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
@@ -129,6 +134,8 @@ class Applier:
                 return await self._change_autoscaler(record, action), record
             case RestoreRoutes() | GiveBack() | RouteFormer() | EnsureBudgets() | LeaveBehind():
                 return await self._write_and_remove(record, action), record
+            case ReplaceStrays():
+                return await self._replace_strays(record), record
             case ScaleTarget() | ScalePrimary():
                 return await self._scale(record, action), record
 
@@ -292,6 +299,25 @@ class Applier:
         if action.replicas:
             self._primaries.remember_target(written)
         return True
+
+    async def _replace_strays(self, record: CanaryRecord) -> bool:
+        """Delete the pods of a divided target that its controller would leave as they are."""
+        target, workload = self._target(record), record.workload
+        if target is None or workload is None:
+            return False
+        namespace = record.key.namespace
+        found = self._store.manifest(
+            ObjectKey(kind=target.kind, namespace=namespace, name=target.name)
+        )
+        if found is None:
+            return False
+        pods = [pod async for page, _ in self._cluster.pages(POD, namespace) for pod in page]
+        strays = workload.strays(found, pods)
+        versions = {pod["metadata"]["name"]: pod["metadata"]["resourceVersion"] for pod in pods}
+        for name in strays:
+            key = ObjectKey(kind=POD, namespace=namespace, name=name)
+            await self._writer.delete(key, resource_version=versions[name])
+        return bool(strays)
 
     def _target(self, record: CanaryRecord) -> WorkloadRecord | None:
         return self._store.target(record)

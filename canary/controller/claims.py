@@ -31,7 +31,8 @@ class Claims:
     def of_others(self, record: CanaryRecord) -> Iterator[tuple[ObjectKey, tuple[str, ...]]]:
         """Find the objects of others that have names which are tidegate's to use."""
         canary, namespace = record.canary, record.key.namespace
-        primary = self._store.primary(record)
+        divided = record.workload is not None and record.workload.divides
+        primary = None if divided else self._store.primary(record)
         if primary is not None and not (
             ours_or_ownerless(canary, primary.owners)
             or self._left_behind(namespace, primary.owners, primary.canaries)
@@ -40,6 +41,9 @@ class Claims:
                 ObjectKey(kind=primary.kind, namespace=namespace, name=primary.name),
                 primary.owners,
             )
+        if divided:
+            # Nothing is made beside it.
+            return
         apex = ObjectKey(kind=SERVICE, namespace=namespace, name=canary.spec.service_name)
         found = self._store.packed(apex)
         if found is not None and self._of_another(record, found):

@@ -6,7 +6,7 @@ from canary.api.kinds import BUDGET, POD, SERVICE
 from canary.cluster.cache import CacheSet
 from canary.controller.configs import KINDS
 from canary.controller.pods import member_record, pod_record
-from canary.controller.records import WorkloadReader, config_record, pack
+from canary.controller.records import WorkloadReader, config_record, pack, pack_with_status
 from canary.resources.budgets import label_places
 from canary.resources.revision import Hashing
 from canary.scalers import scaler_kinds
@@ -17,7 +17,9 @@ def register_kept(caches: CacheSet, hashing: Hashing) -> None:
     """Tell the caches what is kept of each kind, and what finds it."""
     targets = [target_for(name) for name in TARGETS.names()]
     for target in targets:
-        if not target.serves:
+        if target.divides:
+            caches.register(target.kind, pack_with_status)
+        elif not target.serves:
             caches.register(target.kind, WorkloadReader(target, hashing).read)
         for kind in target.beside:
             member = partial(member_record, targets)

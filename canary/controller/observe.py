@@ -91,15 +91,16 @@ class Observer:
                 key = ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
                 await self._caches.freshen(key)
         target, primary = self._store.target(record), self._store.primary(record)
-        if primary is not None and not primary.stays_with(record.uid):
+        divided = target.divided if target is not None else None
+        if divided is None and primary is not None and not primary.stays_with(record.uid):
             # It has the name, and belongs to another owner, or goes with a Canary that was here before.
             primary = None
         seen: Revision | None = None
         if target is not None:
             configs, missing = await self._configs.checksums(namespace, target.references)
             obstacle = missing or obstacle
-            if not missing:
-                revision = self._revision(record, target, configs)
+            revision = "" if missing else self._revision(record, target, configs)
+            if revision:
                 seen = Revision(id=revision, configs=configs, images=target.images)
         if record.deleting:
             obstacle = lost_routers(record) or obstacle
@@ -146,6 +147,8 @@ class Observer:
             routed_by=canary.spec.references(abilities.references) if abilities else (),
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,
+            ordinals=divided.pods if divided is not None else None,
+            strays=divided is not None and divided.strays,
             settling=abilities.settles if abilities else timedelta(0),
             former=self._renderer.left(record),
             drifts=self._drifts.find(record, target),
@@ -174,6 +177,8 @@ class Observer:
     def _revision(
         self, record: CanaryRecord, target: WorkloadRecord, configs: Mapping[str, str]
     ) -> str:
+        if target.divided is not None:
+            return self._named(record, target.template, target.divided.newest)
         recorded = (record.status.last_applied_spec, record.status.last_promoted_spec)
         inputs = (target.template, tuple(configs.items()), recorded)
         known = self._revisions.recall(record.key, inputs)
@@ -181,6 +186,16 @@ class Observer:
             known = self._hashing.revision_of(target.template, configs, recorded)
             self._revisions.keep(record.key, inputs, known)
         return known
+
+    def _named(self, record: CanaryRecord, template: str, name: str) -> str:
+        """Give the name that a workload's controller has for its template; empty before it has one.
+
+        Nothing but another template changes it, whatever else that controller has yet to see.
+        """
+        if not name:
+            return self._revisions.recall(record.key, (template,)) or ""
+        self._revisions.keep(record.key, (template,), name)
+        return name
 
     def _workload(self, record: CanaryRecord, found: WorkloadRecord | None) -> Workload | None:
         if found is None:

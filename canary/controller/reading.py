@@ -131,7 +131,8 @@ class CanaryReader:
             if status.names.kind not in {"", canary.spec.target_ref.kind}:
                 problems = (*problems, _other_kind(canary, status.names.kind))
                 canary, workload = _with_kind(canary, status.names.kind)
-            if workload is not None and workload.serves and status.last_promoted_spec:
+            keeps_name = workload is not None and (workload.serves or workload.divides)
+            if keeps_name and status.last_promoted_spec:
                 renamed = _renamed(canary, status.names.target)
                 if renamed is not None:
                     problems = (*problems, renamed)

@@ -6,7 +6,7 @@ as JSON bytes, an eighth of the size of the decoded object; no value of a Secret
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from canary.api.annotations import COMMITS, RELEASE, REVISION
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
 from canary.core.facts import Image, UpdateStrategy
+from canary.core.ordinals import Divided
 from canary.objects.ownership import (
     CANARY,
     MANAGED_BY,
@@ -37,6 +38,8 @@ class Packed:
 
     content: bytes
     resource_version: str
+    status: bytes = b""
+    """Its status as JSON, of a kind whose pods are counted there; empty otherwise."""
     refusal: str = ""
     """Who rejects it as it is, and why."""
     owners: tuple[str, ...] = ()
@@ -54,6 +57,8 @@ class Packed:
         """Decode the object; each call gives a new copy."""
         document: Manifest = orjson.loads(self.content)
         document["metadata"]["resourceVersion"] = self.resource_version
+        if self.status:
+            document["status"] = orjson.loads(self.status)
         return document
 
 
@@ -93,8 +98,10 @@ class WorkloadRecord:
     outline: bytes
     """What services are made from, as JSON: the selector, the labels of its pods, their ports.
 
-    Empty for one that serves itself.
+    Empty for one that serves itself, and for one that needs no services but its user's.
     """
+    divided: Divided | None = None
+    """How its pods are divided, where primary and canary are pods of it."""
     whole: bytes = field(default=b"", compare=False)
     """The object, compressed, of what tidegate made: its next revision is rendered from it."""
 
@@ -142,6 +149,11 @@ def pack(manifest: Manifest, refusal: Callable[[Manifest], str] | None = None) -
     )
 
 
+def pack_with_status(manifest: Manifest) -> Packed:
+    """Keep an object whole, packed, with its status."""
+    return replace(pack(manifest), status=packed(manifest.get("status") or {}))
+
+
 def _owners(manifest: Manifest) -> tuple[str, ...]:
     """Name the owners of an object, each kept once: a Canary owns half a dozen."""
     return tuple(map(intern, owners(manifest)))
@@ -186,8 +198,10 @@ class WorkloadReader:
         counts, outline = self._target.counts(manifest), self._outline(manifest)
         revision = annotations.get(REVISION, "")
         generation, observed = metadata.get("generation", 0), status.get("observedGeneration", 0)
-        if self._target.serves:
-            # A Service has no generations, and no controller that catches up with them.
+        divided = self._target.divided(manifest)
+        if self._target.serves or divided is not None:
+            # A Service has no generations, and no controller that catches up with them. Of a
+            # divided workload a partition moves them, and what its controller has seen is told.
             generation = observed = zlib.crc32(outline.template.encode())
         return WorkloadRecord(
             kind=self._target.kind,
@@ -213,6 +227,7 @@ class WorkloadReader:
             canaries=canary_owners(manifest),
             leaving="deletionTimestamp" in metadata,
             outline=outline.services,
+            divided=divided,
             whole=compressed(manifest) if revision else b"",
         )
 
@@ -222,13 +237,14 @@ class WorkloadReader:
         known = self._outlines.recall(uid, (generation,)) if uid and generation else None
         if known is None:
             template = self._target.written(manifest)
+            alone = self._target.serves or self._target.divides
             known = _Outline(
                 template=self._hashing.template_digest(template),
                 images=tuple(_images(template.get("spec") or {})),
-                references=references(template),
+                references=() if self._target.divides else references(template),
                 changed_by=_changed_by(metadata),
                 strategy=self._target.strategy(manifest),
-                services=b"" if self._target.serves else packed(services_outline(manifest)),
+                services=b"" if alone else packed(services_outline(manifest)),
             )
             if uid:
                 self._outlines.keep(uid, (generation,), known)

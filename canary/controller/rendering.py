@@ -84,8 +84,9 @@ class Rendering:
             return []
         found = {key.name: self._store.manifest(key) for key in service_keys(record)}
         existing = {name: manifest for name, manifest in found.items() if manifest is not None}
-        if record.workload is not None and record.workload.serves:
-            return self.beside(record, record.workload.services(record.canary, existing))
+        workload = record.workload
+        if workload is not None and (workload.serves or workload.divides):
+            return self.beside(record, workload.services(record.canary, existing))
         try:
             selectors = self._selectors(record, target)
         except InvalidSpec:

@@ -17,6 +17,7 @@ from canary.api.validation import parse_canary
 from canary.controller.installed import missing_plugins
 from canary.errors import InvalidSpec, Problem, SpecWarning
 from canary.routers import Router, router_for
+from canary.routers.partition import PartitionRouter
 from canary.scalers import Scaler, installed_scaler
 from canary.targets import Target, installed_target
 
@@ -66,13 +67,19 @@ class SpecReader:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
         workload = installed_target(canary.spec.target_ref.kind)
+        if workload is not None and workload.divides and router is not None:
+            problems += _undivided(canary, workload, router)
+            router = PartitionRouter(workload.kind, workload.divided)
+            canary = canary.model_copy(
+                update={"spec": canary.spec.with_primary(canary.spec.target_ref.name)}
+            )
         reference = canary.spec.autoscaler_ref
         if router is not None:
             problems += router.problems(canary)
             problems += _without_steps(canary, router) if whole else ()
             problems += _uncounted(canary, router)
         if workload is not None:
-            problems += (*_beyond_abilities(canary, workload), *workload.problems(canary))
+            problems += (*workload.problems(canary), *_beyond_abilities(canary, workload))
             if router is not None and router.by_apex and workload.serves:
                 problems.append(_switched(canary, workload, router))
             if router is not None and router.abilities(canary).by_replicas:
@@ -136,6 +143,18 @@ def _switched(canary: Canary, workload: Target, router: Router) -> Problem:
         f"kind {kind} is that service"
     )
     return Problem("spec.provider", shown(name), remedy)
+
+
+def _undivided(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
+    """Name a router that would need a second workload to lead to."""
+    if router.abilities(canary).by_replicas:
+        return
+    name, kind = canary.spec.provider or router.name, workload.kind.kind
+    remedy = (
+        f"write kubernetes:replicas: the canary of a {kind} is some of its own pods, to which {name} "
+        "has no way of its own, so that its share is that of the pods"
+    )
+    yield Problem("spec.provider", shown(name), remedy)
 
 
 def _beyond_replicas(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from canary.api.annotations import RELEASE
 from canary.api.kinds import POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import WORD_BYTES, clip
@@ -48,7 +49,13 @@ class Store:
         return self._workload(record, record.target)
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
-        """Look up what has the name of a Canary's primary, whatever owns it."""
+        """Look up what has the name of a Canary's primary, whatever owns it.
+
+        Of a divided target it is the pods that do not run the newest template.
+        """
+        if record.workload is not None and record.workload.divides:
+            target = self.target(record)
+            return _serving_side(target) if target is not None else None
         return self._workload(record, record.canary.spec.primary_name)
 
     def release(self, known: KnownCanary) -> str:
@@ -57,6 +64,9 @@ class Store:
         if kind is None or not peer.target:
             return ""
         found = self._caches.get(kind, known.key.namespace, peer.target)
+        if isinstance(found, Packed):
+            annotations = found.manifest["metadata"].get("annotations") or {}
+            return clip(str(annotations.get(RELEASE, "")), WORD_BYTES)
         return clip(found.release, WORD_BYTES) if isinstance(found, WorkloadRecord) else ""
 
     def _workload(self, record: CanaryRecord, name: str) -> WorkloadRecord | None:
@@ -70,7 +80,7 @@ class Store:
     def _read_serving(
         self, target: Target, found: Packed, place: tuple[str, str]
     ) -> WorkloadRecord:
-        """Read a target that is a service: like all services it is kept whole."""
+        """Read a target that is kept whole, as one that is a service, or is divided."""
         known = self._serving.recall(place, (found,))
         if known is None:
             read = WorkloadReader(target, self._hashing).read(found.manifest)
@@ -205,3 +215,9 @@ class Store:
             if each.kind == workload.kind and each.version in current
         )
         return min(troubles, key=lambda trouble: trouble.pod, default=None)
+
+
+def _serving_side(target: WorkloadRecord) -> WorkloadRecord:
+    """Show the pods of a divided workload that serve as a workload of their own."""
+    serving = target.divided.serving if target.divided is not None else ""
+    return replace(target, revision=serving, template="", rollout=serving, images=())

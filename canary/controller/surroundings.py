@@ -61,8 +61,9 @@ class Surroundings:
             target = await self._cluster.read(kind, namespace, record.target)
         except NotFound:
             return None
-        serves = record.workload is not None and record.workload.serves
-        label = NO_LABEL if serves else selector_label(target, self._selector_labels)
+        workload = record.workload
+        alone = workload is not None and (workload.serves or workload.divides)
+        label = NO_LABEL if alone else selector_label(target, self._selector_labels)
         if isinstance(label, Problem):
             return None
         found = {kind: await self._list(kind, namespace) for kind in surveyed_kinds(router.names)}

@@ -226,7 +226,8 @@ class Tracker:
         former = {key.kind for key in (*former_routes(record), *record.copied_autoscalers)}
         routers = (record.router, *(each.router for each in formers(record)))
         for router in filter(None, routers):
-            for kind in router.kinds:
+            # What a kind of workload is kept as is known already.
+            for kind in set(router.kinds) - {record.target_kind}:
                 self.caches.register(kind, partial(pack, refusal=router.refusal))
         wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}

@@ -142,6 +142,11 @@ class ScalePrimary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceStrays:
+    """No pod of a divided workload runs another revision than the one that is meant for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClearCommands:
     """These command annotations are gone from the Canary."""
 
@@ -163,5 +168,6 @@ Action = (
     | GiveBack
     | ScaleTarget
     | ScalePrimary
+    | ReplaceStrays
     | ClearCommands
 )

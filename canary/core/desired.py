@@ -14,6 +14,7 @@ from canary.core.actions import (
     LeaveBehind,
     PauseAutoscaler,
     RemoveAutoscaler,
+    ReplaceStrays,
     RestoreRoutes,
     RouteTraffic,
     ScalePrimary,
@@ -29,6 +30,7 @@ from canary.core.names import former_routes, former_routes_left, formers_reach_c
 from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
+from canary.core.revision import at_applied
 from canary.core.scale import canary_size
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
@@ -125,6 +127,8 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     # Traffic comes first: whatever else can't be written must not keep it on a side that is lost.
     yield EnsureServices(apex=Side.PRIMARY, left=left_alone(situation))
     yield from _route(situation)
+    if situation.facts.strays:
+        yield ReplaceStrays()
     yield from former_routes(situation)
     promoted = status.phase in _PROMOTED or _promotion_failed(situation)
     left = left_alone(situation)
@@ -182,6 +186,9 @@ def _route(situation: Situation) -> Iterator[Action]:
     if routed is None and _new_names_wait(situation):
         return
     traffic, left = situation.intended, left_alone(situation)
+    if situation.facts.ordinals is not None and traffic.weight and not at_applied(situation):
+        # A partition that is lowered starts whatever the template holds by now.
+        return
     sizes = situation.facts.by_replicas or scales_canary(situation)
     # A target that is gone takes nothing: a route that is made again leads to the primary.
     there = situation.facts.target is not None

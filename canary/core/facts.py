@@ -67,6 +67,8 @@ class UpdateStrategy:
     """There is no pod to replace: a change holds as soon as it is written."""
     rounds_up: bool = False
     """Whether a percentage that may be unavailable is rounded up."""
+    in_place: bool = False
+    """The primary gets the revision as the canary takes its pods over: both are one workload."""
 
     def leaves_none(self, replicas: int) -> bool:
         """Tell whether an update may leave none of so many pods.
@@ -76,7 +78,7 @@ class UpdateStrategy:
         """
         unavailable = self.max_unavailable.of(replicas, round_up=self.rounds_up)
         stuck = not unavailable and not self.max_surge.of(replicas, round_up=True)
-        return self.recreate or (1 if stuck else unavailable) >= replicas
+        return self.recreate or self.in_place or (1 if stuck else unavailable) >= replicas
 
 
 class Image(NamedTuple):
@@ -350,6 +352,10 @@ class Facts:
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     by_replicas: bool = False
     """Whether a share of the requests is that of the canary's ready pods among those of both sides."""
+    ordinals: int | None = None
+    """How many pods both sides have together, where they are pods of one workload."""
+    strays: bool = False
+    """Pods of that workload run a revision that is not meant for them, until they are deleted."""
     settling: timedelta = timedelta(0)
     """How long proxies may take to follow its routes once they are written."""
     former: tuple[Former, ...] = ()

@@ -27,6 +27,7 @@ from canary.core.judgements import (
 )
 from canary.core.needs import Analyse
 from canary.core.plan import Step
+from canary.core.shares import pods_awaited
 from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.verified import counted_over, share_check
 
@@ -89,6 +90,8 @@ def _await_route(situation: Situation) -> Situation:
     weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
     what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
     message = f"waiting for the route to {what} to the canary"
+    if situation.facts.ordinals is not None:
+        message = pods_awaited(situation)
     held = situation.wait(why.ROUTING, situation.obstructed(message), situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))

@@ -21,12 +21,21 @@ _COMING_UP = frozenset({Stage.CREATING, Stage.FILLING, Stage.UPDATING})
 def pods_matter_at(situation: Situation) -> datetime | None:
     """Tell from which moment on pods matter; None while they do not."""
     workload, stage = _judged_by_pods(situation), situation.status.stage
+    if situation.facts.ordinals is not None:
+        return stage.since + PATIENCE if stage and _ordinals_come_up(situation) else None
     if workload is None or workload.ready():
         return None
     if stage is None or stage.name not in _COMING_UP:
         # Ready enough to be judged, and still not whole: a pod of it has failed since.
         return situation.now
     return stage.since + PATIENCE
+
+
+def _ordinals_come_up(situation: Situation) -> bool:
+    """Tell whether pods are still to run the newest template, which only they can tell more of."""
+    runs = situation.status.phase in {Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING}
+    routed = situation.facts.routed
+    return runs and routed is not None and not routed.carries(situation.intended)
 
 
 def _judged_by_pods(situation: Situation) -> Workload | None:

@@ -27,20 +27,34 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
         if not (situation.target_ready and sized(situation, FULL)):
             message = f"waiting for all pods of {situation.target_name} to be ready"
             return wait(situation, why.CANARY_NOT_READY, message)
-        primary = situation.spec.primary_name
-        message = (
-            f"The update of {primary} takes its last pod: {situation.target_name} serves all "
-            "traffic meanwhile"
-            if situation.facts.splits
-            else f"{situation.target_name} serves all traffic while {primary} is updated"
-        )
-        situation = situation.carry_all().tell("TrafficMoved", message)
+        situation = situation.carry_all().tell("TrafficMoved", _moved(situation))
     refusal = situation.facts.refusal
     if refusal or not _routes_left(situation):
-        message = "waiting for the route to send all traffic to the canary"
+        message = _awaited(situation)
         return wait(situation, why.ROUTING, f"{message}: {refusal}" if refusal else message)
     draining = situation.drain("waiting for requests in flight on the primary to end")
     return _await_update(draining, wait) if draining.overdue else draining
+
+
+def _moved(situation: Situation) -> str:
+    """Say why all traffic is the canary's while the primary is updated."""
+    primary, target = situation.spec.primary_name, situation.target_name
+    if _in_place(situation):
+        return f"The remaining pods of {target} get the new revision"
+    if situation.facts.splits:
+        return f"The update of {primary} takes its last pod: {target} serves all traffic meanwhile"
+    return f"{target} serves all traffic while {primary} is updated"
+
+
+def _awaited(situation: Situation) -> str:
+    if _in_place(situation):
+        return f"waiting for all pods of {situation.target_name} to run the new revision"
+    return "waiting for the route to send all traffic to the canary"
+
+
+def _in_place(situation: Situation) -> bool:
+    target = situation.facts.target
+    return target is not None and target.strategy.in_place
 
 
 def still_serves(situation: Situation) -> bool:

@@ -26,6 +26,12 @@ def current_revision(status: CanaryStatus, facts: Facts) -> Revision | None:
     return revision
 
 
+def at_applied(situation: Situation) -> bool:
+    """Tell whether the target is known to be at the revision that everything speaks of."""
+    revision = current_revision(situation.status, situation.facts)
+    return revision is not None and revision.id == situation.status.last_applied_spec
+
+
 def pin(situation: Situation, revision: Revision) -> Situation:
     """Record the revision that everything from now on speaks of, and where it was read."""
     target = situation.facts.target

@@ -43,7 +43,7 @@ def _is_sound(situation: Situation) -> bool:
     """Tell whether the primary serves, and nothing stands in the way or was changed by others."""
     facts, status = situation.facts, situation.status
     odd = facts.obstacle or facts.refusal or facts.drifts or status.repairs or status.former_names
-    special = facts.deleting or facts.by_replicas or facts.routed is None
+    special = facts.deleting or facts.by_replicas or facts.ordinals or facts.routed is None
     return can_carry_all(situation) and not odd and not special
 
 

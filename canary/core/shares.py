@@ -1,6 +1,7 @@
-"""Shares of the traffic that follow from the number of pods, for routers that can say no others.
+"""Shares of the traffic that follow from the number of pods, where nothing else can say them.
 
-The primary keeps its size, and the canary gets the replicas that a weight needs beside it.
+With replicas, the primary keeps its size, and the canary gets those that a weight needs beside it.
+With ordinals, the canary gets some of the pods that there are.
 """
 
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 from canary.api.shown import shown
 from canary.api.status import Shares
 from canary.core.capacity import possible_weight, share_of, size_for, whole_size
+from canary.core.ordinals import ordinals_for, share_of_ordinals
 from canary.core.situation import Situation
 from canary.core.traffic import Seen
 from canary.core.weights import FULL
@@ -24,22 +26,45 @@ def size_of_share(situation: Situation) -> int:
 
 def by_pods(situation: Situation, weight: int) -> str:
     """Say which share the number of pods allows where it is not the weight that is asked for."""
-    able = possible_weight(whole_size(situation), weight)
-    return f" ({able} % by its pods)" if situation.facts.by_replicas and able != weight else ""
+    able = _possible(situation, weight)
+    return f" ({able} % by its pods)" if _by_pods(situation) and able != weight else ""
+
+
+def pods_awaited(situation: Situation) -> str:
+    """Say which pods of a divided workload are still to run the new revision."""
+    pods, weight = situation.facts.ordinals or 0, situation.status.canary_weight
+    number = ordinals_for(pods, weight)
+    return (
+        f"waiting for {number} of the {pods} pods of {situation.target_name} to run the new revision "
+        "and be ready"
+    )
 
 
 def note_shares(situation: Situation) -> Situation:
     """Record the share that the canary can have, and the one that its ready pods make."""
     asked = situation.status.canary_weight
-    if not situation.facts.by_replicas:
+    if not _by_pods(situation):
         return situation.but(shares=None)
-    able = possible_weight(whole_size(situation), asked)
+    able = _possible(situation, asked)
     return situation.but(shares=Shares(asked=asked, possible=able, seen=_seen(situation)))
+
+
+def _by_pods(situation: Situation) -> bool:
+    return situation.facts.by_replicas or situation.facts.ordinals is not None
+
+
+def _possible(situation: Situation, weight: int) -> int:
+    pods = situation.facts.ordinals
+    if pods is None:
+        return possible_weight(whole_size(situation), weight)
+    return share_of_ordinals(pods, ordinals_for(pods, weight))
 
 
 def _seen(situation: Situation) -> int:
     facts = situation.facts
     routed, target, primary = facts.routed or Seen(), facts.target, facts.primary
+    if facts.ordinals is not None:
+        return share_of_ordinals(facts.ordinals, ordinals_for(facts.ordinals, routed.weight))
     if routed.weight in {0, FULL}:
         return routed.weight
     return share_of(target.available if target else 0, primary.available if primary else 0)
@@ -48,11 +73,10 @@ def _seen(situation: Situation) -> int:
 def warn_of_shares(situation: Situation) -> Situation:
     """Add to what the spec is warned of the weights that whole pods cannot make."""
     facts, analysis = situation.facts, situation.spec.analysis
-    if not facts.by_replicas or facts.primary is None:
+    if not _by_pods(situation) or facts.primary is None:
         return situation
-    whole = whole_size(situation)
     asked = [step.weight for step in situation.plan.steps]
-    able = [possible_weight(whole, weight) for weight in asked]
+    able = [_possible(situation, weight) for weight in asked]
     if asked == able or situation.spec.skip_analysis:
         return situation
     written = {
@@ -62,6 +86,9 @@ def warn_of_shares(situation: Situation) -> Situation:
     }
     field = next(field for field, value in written.items() if value)
     percent = ", ".join(map(str, dict.fromkeys(able)))
-    effect = f"beside {whole} replicas of {facts.primary.name} the canary gets {percent} %"
+    among = f"beside {whole_size(situation)} replicas of {facts.primary.name}"
+    if facts.ordinals is not None:
+        among = f"of the {facts.ordinals} pods of {facts.primary.name}"
+    effect = f"{among} the canary gets {percent} %"
     warning = SpecWarning(f"spec.analysis.{field}", shown(written[field]), effect)
     return replace(situation, facts=replace(facts, warnings=(*facts.warnings, warning)))

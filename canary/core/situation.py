@@ -142,7 +142,15 @@ class Situation:
     def skips_steps(self) -> bool:
         """Whether the new revision is promoted as soon as it is ready."""
         run = self.status.run
-        return self.spec.skip_analysis or (run is not None and run.known_good)
+        known = run is not None and run.known_good
+        return self.spec.skip_analysis or known or self.serves_already
+
+    @property
+    def serves_already(self) -> bool:
+        """Whether every pod of a divided workload runs the revision, whoever had that done."""
+        primary, applied = self.facts.primary, self.status.last_applied_spec
+        divided = self.facts.ordinals is not None
+        return divided and bool(applied) and primary is not None and primary.revision == applied
 
     def step_to(self, weight: int) -> Self:
         """Intend a weight of all traffic for the canary, and come back to no other."""

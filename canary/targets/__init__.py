@@ -4,7 +4,7 @@ The protocol every kind keeps, and the table of their names. A target does not k
 it renders, and does not know the other targets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from analysis.plugins import PluginTable
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import UpdateStrategy
+from canary.core.ordinals import Divided
 from canary.errors import Problem
 from canary.objects.render import Render
 from canary.resources.names import SelectorLabel
@@ -65,6 +66,8 @@ class Target(Protocol):
     """Whether it has a number of replicas, which an autoscaler can change."""
     serves: ClassVar[bool]
     """Whether it is the service that clients call, rather than pods behind one: it is never parked."""
+    divides: ClassVar[bool]
+    """Whether primary and canary are pods of this one workload, told apart by its partition."""
     history: ClassVar[Kind | None]
     """The kind in which the workload's controller remembers earlier templates; None without any."""
     beside: ClassVar[tuple[Kind, ...]]
@@ -89,6 +92,12 @@ class Target(Protocol):
 
     def counts(self, manifest: Manifest) -> Counts:
         """Count the pods of a workload, as its status tells."""
+
+    def divided(self, manifest: Manifest) -> Divided | None:
+        """Tell how the pods of one that `divides` are divided; None of any other kind."""
+
+    def strays(self, manifest: Manifest, pods: Iterable[Manifest]) -> tuple[str, ...]:
+        """Name the pods that must be deleted now so that each runs the revision of its ordinal."""
 
     def strategy(self, manifest: Manifest) -> UpdateStrategy:
         """Read how its pods are replaced when the template changes."""
@@ -121,6 +130,7 @@ TARGETS: PluginTable[Target] = PluginTable(
         "DaemonSet": "canary.targets.daemonset:DaemonSetTarget",
         "Deployment": "canary.targets.deployment:DeploymentTarget",
         "Service": "canary.targets.service:ServiceTarget",
+        "StatefulSet": "canary.targets.statefulset:StatefulSetTarget",
     },
     defaults="canary.targets.defaults:TargetDefaults",
 )

@@ -1,10 +1,11 @@
 """What a target need not say: what follows from the rest of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
+from canary.core.ordinals import Divided
 from canary.errors import Problem
 from canary.objects.render import Render
 
@@ -19,6 +20,7 @@ class TargetDefaults:
     """Has pods, writes its own kind, and reads what tells templates and pods apart."""
 
     serves: ClassVar[bool] = False
+    divides: ClassVar[bool] = False
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:
@@ -30,6 +32,18 @@ class TargetDefaults:
         """The kinds beside the workload, and its history."""
         history = () if self.history is None else (self.history,)
         return tuple(dict.fromkeys((*self.beside, *history)))
+
+    def divided(self, manifest: Manifest) -> Divided | None:  # noqa: ARG002 - of the protocol
+        """Nothing: its primary is a workload of its own."""
+        return None
+
+    def strays(
+        self,
+        manifest: Manifest,  # noqa: ARG002 - of the protocol
+        pods: Iterable[Manifest],  # noqa: ARG002 - of the protocol
+    ) -> tuple[str, ...]:
+        """None: its controller replaces them."""
+        return ()
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:  # noqa: ARG002 - of the protocol
         """None."""

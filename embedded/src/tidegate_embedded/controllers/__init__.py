@@ -1,8 +1,7 @@
 """Controllers of the embedded world: just enough of a cluster for a story.
 
-Deployments roll through ReplicaSets to pods, DaemonSets to a pod on the one node, and a `PodRuntime`
-runs these; EndpointSlices follow
-Services; what has lost its owners is collected; autoscalers scale.
+Deployments roll through ReplicaSets to pods, StatefulSets one ordinal after the other, DaemonSets to a
+pod on the one node, and a `PodRuntime` runs these; EndpointSlices follow Services; what has lost its owners is collected; autoscalers scale.
 They work on the API server's objects in the same process, woken by its events: nothing is polled,
 and nothing they do counts as a request.
 """
@@ -30,6 +29,7 @@ from tidegate_embedded.controllers.runtime import (
     Terminated,
     Waiting,
 )
+from tidegate_embedded.controllers.statefulsets import StatefulSetController
 from tidegate_embedded.controllers.work import Cluster, WorkQueue
 
 __all__ = [
@@ -83,6 +83,7 @@ class Controllers:
             DeploymentController(cluster),
             ReplicaSetController(cluster),
             DaemonSetController(cluster),
+            StatefulSetController(cluster),
             EndpointSliceController(cluster),
             AutoscalerController(cluster, self._metric_source),
             GarbageCollector(cluster),
