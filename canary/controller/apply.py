@@ -45,6 +45,7 @@ from canary.core.actions import (
 )
 from canary.resources.revision import Hashing
 from canary.scalers import Scaler
+from canary.targets import Target
 
 Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
 """What is made true by objects that are rendered from what the caches hold."""
@@ -123,9 +124,6 @@ class Applier:
                 annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
-            case EnsurePrimary() if record.workload is not None and record.workload.divides:
-                # The pods that the partition sets free are the primary's.
-                return False, record
             case EnsurePrimary():
                 return await self._primaries.ensure(record, self._target(record), action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
@@ -134,10 +132,8 @@ class Applier:
                 return await self._change_autoscaler(record, action), record
             case RestoreRoutes() | GiveBack() | RouteFormer() | EnsureBudgets() | LeaveBehind():
                 return await self._write_and_remove(record, action), record
-            case ReplaceStrays():
-                return await self._replace_strays(record), record
-            case ScaleTarget() | ScalePrimary():
-                return await self._scale(record, action), record
+            case ScaleTarget() | ScalePrimary() | ReplaceStrays():
+                return await self._change_pods(record, action), record
 
     async def _ensure_once(self, record: CanaryRecord, action: Rendered) -> bool:
         """Write what differs; nothing is rendered again where nothing has changed since."""
@@ -285,12 +281,16 @@ class Applier:
         same = found.generation == record.generation and not found.problems
         return found.with_names_of(record) if record.problems and same else found
 
-    async def _scale(self, record: CanaryRecord, action: ScaleTarget | ScalePrimary) -> bool:
+    async def _change_pods(
+        self, record: CanaryRecord, action: ScaleTarget | ScalePrimary | ReplaceStrays
+    ) -> bool:
         if isinstance(action, ScalePrimary):
             return await self._primaries.scale(record, action.replicas)
         target = self._target(record)
         if target is None or record.workload is None:
             return False
+        if isinstance(action, ReplaceStrays):
+            return await self._replace_strays(record.workload, target, record.key.namespace)
         patch = record.workload.scaled(target.replicas, action.replicas)
         if patch is None:
             return False
@@ -300,19 +300,14 @@ class Applier:
             self._primaries.remember_target(written)
         return True
 
-    async def _replace_strays(self, record: CanaryRecord) -> bool:
+    async def _replace_strays(
+        self, workload: Target, target: WorkloadRecord, namespace: str
+    ) -> bool:
         """Delete the pods of a divided target that its controller would leave as they are."""
-        target, workload = self._target(record), record.workload
-        if target is None or workload is None:
-            return False
-        namespace = record.key.namespace
-        found = self._store.manifest(
-            ObjectKey(kind=target.kind, namespace=namespace, name=target.name)
-        )
-        if found is None:
-            return False
+        key = ObjectKey(kind=target.kind, namespace=namespace, name=target.name)
+        found = self._store.manifest(key)
         pods = [pod async for page, _ in self._cluster.pages(POD, namespace) for pod in page]
-        strays = workload.strays(found, pods)
+        strays = workload.strays(found, pods) if found is not None else ()
         versions = {pod["metadata"]["name"]: pod["metadata"]["resourceVersion"] for pod in pods}
         for name in strays:
             key = ObjectKey(kind=POD, namespace=namespace, name=name)

@@ -66,6 +66,9 @@ class Primaries:
             ClusterError: something could not be read or written.
         """
         current = self._current(record)
+        if target is not None and target.divided is not None:
+            # The pods that its partition sets free are the primary's.
+            return False
         if target is None or (
             current is not None and not ours_or_ownerless(record.canary, current.owners)
         ):

@@ -130,13 +130,14 @@ class Renderer:
         """Name what is kept: services, former apex services, the route, the primary's autoscaler.
 
         Neither target nor primary is among them: the one is its user's, the other has a record of
-        its own.
+        its own. A divided target has its route in itself.
         """
         if record.router is None:
             return ()
         route = record.router.objects(record.canary).written
         keys = (*service_keys(record), *_apex_keys(record), *route, *record.autoscalers[1:])
-        sides = record.sides
+        divided = record.workload is not None and record.workload.divides
+        sides = () if divided else record.sides
         return tuple(key for key in dict.fromkeys(keys) if key not in sides)
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:

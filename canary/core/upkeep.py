@@ -106,8 +106,11 @@ def _tell_change(situation: Situation, drift: Drift) -> Situation:
         else f"{who} deleted {what}; it is made again"
     )
     spec = situation.spec
+    divided = situation.facts.ordinals is not None
     of_primary = (drift.kind, drift.name) == (spec.target_ref.kind, spec.primary_name)
-    reason = "PrimaryChanged" if of_primary else _CHANGED.get(drift.kind, "RouteChanged")
+    reason = (
+        "PrimaryChanged" if of_primary and not divided else _CHANGED.get(drift.kind, "RouteChanged")
+    )
     return situation.tell(reason, message, Severity.WARN, alert=True)
 
 

@@ -57,8 +57,37 @@ OBJECTS: dict[str, JsonObject] = {
     "a router of an old version of Gateway API, which this version does not act on": patched(
         a_canary(), {"provider": "gatewayapi:v1alpha2", "service/gatewayRefs": [{"name": "g"}]}
     ),
-    "a StatefulSet, which this version does not act on": patched(
+    "a StatefulSet with a router that needs a second workload": patched(
         a_canary(), {"targetRef/kind": "StatefulSet"}
+    ),
+    "a StatefulSet whose last step leaves nothing to go back to": patched(
+        a_canary(),
+        {
+            "provider": "kubernetes:replicas",
+            "targetRef/kind": "StatefulSet",
+            "analysis/maxWeight": 100,
+        },
+    ),
+    "a StatefulSet with blue/green": patched(
+        a_canary(),
+        {
+            "provider": "kubernetes:replicas",
+            "targetRef/kind": "StatefulSet",
+            "analysis": {"interval": "1m", "threshold": 2, "iterations": 3},
+        },
+    ),
+    "a StatefulSet with an autoscaler": patched(
+        a_canary(),
+        {
+            "provider": "kubernetes:replicas",
+            "targetRef/kind": "StatefulSet",
+            "analysis/maxWeight": 60,
+            "autoscalerRef": {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "name": "podinfo",
+            },
+        },
     ),
     "a Service of Knative as a target": patched(
         a_canary(),

@@ -20,6 +20,7 @@ from canary.api.kinds import (
     SCALED_OBJECT,
     SECRET,
     SERVICE,
+    STATEFUL_SET,
     Manifest,
 )
 from canary.cli.run import run
@@ -45,6 +46,7 @@ ROUTING_GROUPS = {
 FOLLOWED = ["list", "watch"]
 READ = ["get", "list", "watch"]
 COPIED = ["create", "delete", "get", "list", "patch", "watch"]
+DIVIDED = ["get", "list", "update", "watch"]
 PARKED = ["create", "get", "list", "patch", "update", "watch"]
 WRITTEN = ["create", "delete", "get", "list", "update", "watch"]
 ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
@@ -294,7 +296,7 @@ def test_what_the_controller_writes_and_follows_and_no_more(render):
         ("tidegate.dev", "deliverypolicies"): READ,
         ("tidegate.dev", "deliverypolicies/status"): ["patch"],
         **rights(OF_PLUGINS["targets"]),
-        (POD.group, POD.plural): FOLLOWED,
+        (POD.group, POD.plural): ["delete", *FOLLOWED],
         (SERVICE.group, SERVICE.plural): WRITTEN,
         (CONFIG_MAP.group, CONFIG_MAP.plural): COPIED,
         (SECRET.group, SECRET.plural): COPIED,
@@ -308,6 +310,7 @@ def test_a_kind_is_parked_paused_or_followed_as_its_plugin_says():
     workloads, autoscalers = rights(OF_PLUGINS["targets"]), rights(OF_PLUGINS["scalers"])
     assert workloads[DEPLOYMENT.group, DEPLOYMENT.plural] == PARKED
     assert workloads[DAEMON_SET.group, DAEMON_SET.plural] == PARKED
+    assert workloads[STATEFUL_SET.group, STATEFUL_SET.plural] == DIVIDED
     assert workloads[CONTROLLER_REVISION.group, CONTROLLER_REVISION.plural] == ["list"]
     assert workloads[REPLICA_SET.group, REPLICA_SET.plural] == FOLLOWED
     assert autoscalers[AUTOSCALER.group, AUTOSCALER.plural] == WRITTEN

@@ -27,6 +27,8 @@ LISTED, FOLLOWED = ("list",), ("list", "watch")
 #: Primaries are created and updated, the user's workload is scaled by patches, and Kubernetes
 #: removes what a Canary owns.
 SCALED = ("get", "list", "watch", "create", "update", "patch")
+#: Of the user's workload that is primary and canary in one nothing but its partition is written.
+DIVIDED = ("get", "list", "watch", "update")
 WRITTEN = ("get", "list", "watch", "create", "update", "delete")
 #: Copies are written, and the user's own are paused by patches.
 PAUSED = ("get", "list", "watch", "create", "update", "patch", "delete")
@@ -44,7 +46,8 @@ def of_router(name: str) -> Rights:
 
 def of_targets() -> Rights:
     for target in map(target_for, TARGETS.names()):
-        yield from ((kind, SCALED) for kind in target.writes)
+        verbs = DIVIDED if target.divides else SCALED
+        yield from ((kind, verbs) for kind in target.writes)
         # Former templates are looked up, and all else is followed.
         followed = set(target.reads) - ({target.history} - set(target.beside))
         yield from ((kind, FOLLOWED if kind in followed else LISTED) for kind in target.reads)

@@ -15,10 +15,16 @@ from tests.targets.workloads import TEMPLATE
 
 #: Those that have pods, which are counted, parked and told apart, and those that serve themselves.
 WITH_PODS = [kind for kind in TARGETS.names() if not target_for(kind).serves]
+#: Those whose primary is a workload of its own, and those whose pods are primary and canary.
+BESIDE = [kind for kind in WITH_PODS if not target_for(kind).divides]
+DIVIDED = [kind for kind in TARGETS.names() if target_for(kind).divides]
 SERVING = [kind for kind in TARGETS.names() if target_for(kind).serves]
 
 of_every_kind = pytest.mark.parametrize("kind", TARGETS.names())
 with_pods = pytest.mark.parametrize("kind", WITH_PODS)
+with_a_primary_beside = pytest.mark.parametrize("kind", BESIDE)
+with_a_primary = pytest.mark.parametrize("kind", [*BESIDE, *SERVING])
+divided = pytest.mark.parametrize("kind", DIVIDED)
 serving = pytest.mark.parametrize("kind", SERVING)
 
 
@@ -73,13 +79,13 @@ def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
     assert {*target.reads, target.history} == {*target.beside, target.history}
 
 
-@with_pods
+@with_a_primary_beside
 def test_counts_its_pods(kind: str):
     assert target_for(kind).counts(running(kind))[:4] == (3, 3, 2, 1)
     assert target_for(kind).counts(case(kind).written | {"status": None})[1:4] == (0, 0, 0)
 
 
-@with_pods
+@with_a_primary_beside
 def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str):
     target = target_for(kind)
     parked = scaled(kind, running(kind), 0)
@@ -88,14 +94,14 @@ def test_is_parked_by_no_replicas_and_runs_again_as_its_user_wrote_it(kind: str)
     assert scaled(kind, parked, 3) == running(kind)
 
 
-@with_pods
+@with_a_primary_beside
 def test_is_scaled_if_it_says_so_and_runs_as_many_pods_as_the_cluster_decides_otherwise(kind: str):
     target = target_for(kind)
     more = target.counts(scaled(kind, running(kind), 5)).replicas
     assert more == (5 if target.scales else 3)
 
 
-@with_pods
+@with_a_primary_beside
 def test_to_park_it_is_no_new_revision(kind: str):
     target = target_for(kind)
     written, parked = (
@@ -131,7 +137,7 @@ def test_a_pod_without_an_owner_belongs_to_none(kind: str):
     assert target_for(kind).member({"metadata": {"name": "x"}}) is None
 
 
-@with_pods
+@with_a_primary_beside
 def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     target = target_for(kind)
     primary = promoted(kind, case(kind).written, replicas=3)
@@ -144,7 +150,7 @@ def test_its_primary_has_the_analysed_template_and_runs(kind: str):
     assert target.counts(primary).replicas > 0
 
 
-@with_pods
+@with_a_primary_beside
 def test_the_pods_of_its_primary_spread_and_avoid_each_other_as_those_of_the_target_do(kind: str):
     def spread(value: str) -> Manifest:
         selector = {"matchLabels": {"app": value}, "matchExpressions": [_among(value)]}
@@ -170,13 +176,13 @@ def _among(value: str) -> Manifest:
     return {"key": "app", "operator": "In", "values": ["other", value]}
 
 
-@of_every_kind
+@with_a_primary
 def test_a_primary_that_is_rendered_again_is_the_same(kind: str):
     once = promoted(kind, case(kind).written, replicas=3)
     assert promoted(kind, case(kind).written, existing=once) == once
 
 
-@of_every_kind
+@with_a_primary
 def test_what_it_is_given_stays_as_it_was(kind: str):
     target, source = target_for(kind), running(kind)
     before = deepcopy((source, case(kind).remembered))
@@ -210,7 +216,35 @@ def test_one_that_serves_has_a_primary_and_a_canary_that_lead_where_it_leads(kin
     assert target.services(a_canary(), {}) == ()
 
 
-@with_pods
+@with_a_primary_beside
 def test_one_with_pods_makes_no_service_by_itself_and_refuses_no_canary(kind: str):
     assert target_for(kind).services(a_canary(), {"podinfo": case(kind).written}) == ()
     assert target_for(kind).problems(a_canary()) == ()
+
+
+@divided
+def test_one_that_is_divided_is_neither_parked_nor_scaled_and_has_no_primary_beside_it(kind: str):
+    target, source = target_for(kind), running(kind)
+    assert target.counts(source)[:4] == (1, 1, 1, 1)
+    assert not target.scales
+    assert [target.scaled(1, replicas) for replicas in (0, 1, 3)] == [None] * 3
+    assert target.strategy(source).in_place
+    assert target.services(a_canary(), {"podinfo": source}) == ()
+    with pytest.raises(NotImplementedError):
+        promoted(kind, source)
+
+
+@divided
+def test_how_the_pods_of_one_that_is_divided_run_is_told_by_its_status(kind: str):
+    found = target_for(kind).divided(running(kind))
+    assert found is not None
+    assert (found.pods, found.beyond, found.there, found.ready) == (3, 2, 2, 1)
+    assert found.serving != found.newest != ""
+    assert not found.strays
+
+
+@with_a_primary
+def test_one_with_a_primary_beside_it_is_not_divided(kind: str):
+    target = target_for(kind)
+    assert target.divided(case(kind).written) is None
+    assert target.strays(case(kind).written, ()) == ()

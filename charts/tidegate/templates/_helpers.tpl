@@ -78,9 +78,10 @@ what was asked.
 {{- $rights := .Files.Get "files/rights.yaml" | fromYaml }}
 # Workloads, and what tells of their pods and of the templates that they have had.
 {{ toYaml $rights.targets }}
+# Of a StatefulSet, pods that a rollback would leave as they are make room for those that belong there.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, update, delete]

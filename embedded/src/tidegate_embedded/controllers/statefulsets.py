@@ -84,8 +84,7 @@ class StatefulSetController:
         digest = hashlib.sha256(to_json(data)).hexdigest()[:10]
         name = f"{metadata['name']}-{digest}"
         known = {
-            each["metadata"]["name"]: each
-            for each in self._cluster.owned(stateful_set, REVISIONS)
+            each["metadata"]["name"]: each for each in self._cluster.owned(stateful_set, REVISIONS)
         }
         newest = max((each["revision"] for each in known.values()), default=0)
         update = known.get(name)
