@@ -18,7 +18,8 @@ from analysis.printf import formatted, unescaped
 #: The length of what an error shows of a template.
 SHOWN_LENGTH = 60
 
-FUNCTIONS = ("name", "namespace", "target", "service", "ingress", "route", "interval")
+_NAMES = ("name", "namespace", "target", "service", "ingress", "route", "revision")
+FUNCTIONS = (*_NAMES, "interval")
 
 #: What a value may be that the template's author did not write.
 PLAIN_WORD = "[A-Za-z0-9_.:/-]*"
@@ -39,7 +40,7 @@ _ACTION = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SYMBOL = re.compile(rf"symbol\s+(?P<name>{'|'.join(FUNCTIONS[:-1])})")
+_SYMBOL = re.compile(rf"symbol\s+(?P<name>{'|'.join(_NAMES)})")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FIELD = re.compile(r"variables\s*\.(?P<key>[^\W\d]\w*)")
 _INDEX = re.compile(r"index\s+variables\s+(?:\"(?P<key>[^\"\\\n]*)\"|`(?P<raw>[^`]*)`)")
@@ -60,6 +61,9 @@ class TemplateContext:
     ingress: str
     route: str
     interval: timedelta
+    revision: str = ""
+    """The revision that is analysed, by its id in the status; of a StatefulSet that is the
+    `controller-revision-hash` of its pods."""
     variables: Mapping[str, str] = field(default_factory=dict)
     confined: bool = False
     """Whether a value may only be a plain word, because its author is not the template's."""

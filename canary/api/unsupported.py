@@ -14,6 +14,7 @@ LATER: Mapping[str, frozenset[str]] = {
             "knative",
         }
     ),
+    "tidegate.targets": frozenset(),
 }
 
 

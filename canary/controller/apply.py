@@ -6,7 +6,7 @@ How an object is written belongs to `writer.py`, how a primary is made to `prima
 from collections.abc import Iterable
 
 from canary.api.annotations import PREFIX
-from canary.api.kinds import POD, Manifest, ObjectKey
+from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import PEER_GROUP
 from canary.api.patches import difference
 from canary.api.peer import write_peer_status
@@ -22,6 +22,7 @@ from canary.controller.reading import CanaryReader
 from canary.controller.records import WorkloadRecord, pack, packed
 from canary.controller.rendering import Wanted
 from canary.controller.store import Store
+from canary.controller.strays import Strays
 from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.actions import (
@@ -45,7 +46,6 @@ from canary.core.actions import (
 )
 from canary.resources.revision import Hashing
 from canary.scalers import Scaler
-from canary.targets import Target
 
 Rendered = EnsureServices | EnsureAutoscaler | RouteTraffic
 """What is made true by objects that are rendered from what the caches hold."""
@@ -67,7 +67,6 @@ class Applier:
         label_prefixes: tuple[str, ...],
         hashing: Hashing,
     ) -> None:
-        self._cluster = cluster
         self._store = store
         self._renderer = renderer
         self._budgets = budgets
@@ -77,6 +76,7 @@ class Applier:
         self._made: Memo[bool] = Memo()
         """What writes have made of objects, with what was written, where the two still differ."""
         self._writer = Writer(cluster=cluster, caches=caches)
+        self._strays = Strays(cluster=cluster, store=store, writer=self._writer)
         self._primaries = Primaries(
             cluster=cluster,
             caches=caches,
@@ -290,7 +290,7 @@ class Applier:
         if target is None or record.workload is None:
             return False
         if isinstance(action, ReplaceStrays):
-            return await self._replace_strays(record.workload, target, record.key.namespace)
+            return await self._strays.replace(record.workload, target, record.key.namespace)
         patch = record.workload.scaled(target.replicas, action.replicas)
         if patch is None:
             return False
@@ -299,20 +299,6 @@ class Applier:
         if action.replicas:
             self._primaries.remember_target(written)
         return True
-
-    async def _replace_strays(
-        self, workload: Target, target: WorkloadRecord, namespace: str
-    ) -> bool:
-        """Delete the pods of a divided target that its controller would leave as they are."""
-        key = ObjectKey(kind=target.kind, namespace=namespace, name=target.name)
-        found = self._store.manifest(key)
-        pods = [pod async for page, _ in self._cluster.pages(POD, namespace) for pod in page]
-        strays = workload.strays(found, pods) if found is not None else ()
-        versions = {pod["metadata"]["name"]: pod["metadata"]["resourceVersion"] for pod in pods}
-        for name in strays:
-            key = ObjectKey(kind=POD, namespace=namespace, name=name)
-            await self._writer.delete(key, resource_version=versions[name])
-        return bool(strays)
 
     def _target(self, record: CanaryRecord) -> WorkloadRecord | None:
         return self._store.target(record)

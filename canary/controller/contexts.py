@@ -35,6 +35,7 @@ def context_over(record: CanaryRecord, interval: timedelta) -> TemplateContext:
         ingress=canary.ingress_ref.name if canary.ingress_ref else canary.target_ref.name,
         route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
         interval=interval,
+        revision=record.status.last_applied_spec,
     )
 
 
@@ -50,6 +51,11 @@ def sides(
         ),
         (
             Arm.PRIMARY,
-            replace(context, target=spec.primary_name, service=spec.primary_service_name),
+            replace(
+                context,
+                target=spec.primary_name,
+                service=spec.primary_service_name,
+                revision=record.status.last_promoted_spec,
+            ),
         ),
     )

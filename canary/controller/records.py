@@ -2,6 +2,7 @@
 
 A record is made once, when its object changes. Objects that tidegate writes whole are kept packed
 as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
+Long because each kind of record is made here, from the same few pieces.
 """
 
 import zlib
@@ -201,7 +202,7 @@ class WorkloadReader:
         divided = self._target.divided(manifest)
         if self._target.serves or divided is not None:
             # A Service has no generations, and no controller that catches up with them. Of a
-            # divided workload a partition moves them, and what its controller has seen is told.
+            # divided workload a partition moves them, and `divided` says what its controller has seen.
             generation = observed = zlib.crc32(outline.template.encode())
         return WorkloadRecord(
             kind=self._target.kind,

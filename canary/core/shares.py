@@ -31,13 +31,14 @@ def by_pods(situation: Situation, weight: int) -> str:
 
 
 def pods_awaited(situation: Situation) -> str:
-    """Say which pods of a divided workload are still to run the new revision."""
-    pods, weight = situation.facts.ordinals or 0, situation.status.canary_weight
-    number = ordinals_for(pods, weight)
-    return (
-        f"waiting for {number} of the {pods} pods of {situation.target_name} to run the new revision "
-        "and be ready"
-    )
+    """Say which pods of a divided workload the canary waits for; empty for any other workload."""
+    pods, name = situation.facts.ordinals, situation.target_name
+    if pods is None:
+        return ""
+    number = ordinals_for(pods, situation.status.canary_weight)
+    if not number:
+        return f"waiting for a second pod of {name}: one keeps the promoted revision during a run"
+    return f"waiting for {number} of the {pods} pods of {name} to run the new revision and be ready"
 
 
 def note_shares(situation: Situation) -> Situation:

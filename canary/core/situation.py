@@ -147,7 +147,7 @@ class Situation:
 
     @property
     def serves_already(self) -> bool:
-        """Whether every pod of a divided workload runs the revision, whoever had that done."""
+        """Whether every pod of a divided workload runs the revision already, without a run."""
         primary, applied = self.facts.primary, self.status.last_applied_spec
         divided = self.facts.ordinals is not None
         return divided and bool(applied) and primary is not None and primary.revision == applied

@@ -44,7 +44,7 @@ class StatefulSetTarget(TargetDefaults):
         return ()
 
     def counts(self, manifest: Manifest) -> Counts:  # noqa: ARG002 - of the protocol
-        """Count it as one that is ready: whether its pods are is told by how they are divided."""
+        """Count it as one that is ready: `divided` says whether its pods are."""
         return _ALWAYS_THERE
 
     def divided(self, manifest: Manifest) -> Divided:
@@ -148,6 +148,16 @@ def _problems(canary: Canary) -> Iterator[Problem]:
         yield Problem("spec.analysis.iterations", analysis.iterations, remedy)
     elif not canary.spec.skip_analysis:
         yield from _whole_steps(analysis)
+    if analysis.verify_traffic is not None:
+        remedy = "remove it: no router counts the requests of the pods of each revision"
+        yield Problem("spec.analysis.verifyTraffic", shown(analysis.verify_traffic), remedy)
+    for path, metric in analysis.placed_metrics():
+        if not metric.query and metric.template_ref is None:
+            remedy = (
+                "give it a query or a templateRef that picks the pods by {{ revision }}, as their label "
+                "controller-revision-hash has it: the built-in one counts both revisions together"
+            )
+            yield Problem(f"{path}.name", shown(metric.name), remedy)
     if analysis.step_weight_promotion:
         remedy = (
             "remove it: every pod of the StatefulSet runs the new revision before it is promoted, "

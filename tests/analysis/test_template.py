@@ -16,6 +16,7 @@ CONTEXT = TemplateContext(
     service="podinfo-svc",
     ingress="podinfo-ing",
     route="podinfo-00002",
+    revision="podinfo-5d9c8f7b6",
     interval=timedelta(minutes=1),
     variables={"direction": "inbound", "my-key": "dashed", "empty": "", "x1": "{{ name }}"},
 )
@@ -30,6 +31,7 @@ CONTEXT = TemplateContext(
         ("{{ service }}", "podinfo-svc"),
         ("{{ ingress }}", "podinfo-ing"),
         ("{{ route }}", "podinfo-00002"),
+        ("{{ revision }}", "podinfo-5d9c8f7b6"),
         ("{{ interval }}", "1m"),
         ("{{ symbol target }}", "podinfo_app"),
         ("{{ symbol  namespace }}", "test"),

@@ -2,7 +2,7 @@
 
 What is below the partition of a rolling update keeps the revision before, and is made from it again
 when it goes. A pod that does not come up stops all that is ordered, as in Kubernetes: even a template
-that would mend it waits for it, until somebody deletes it. Claims for volumes are not made.
+that would mend it waits for it, until it is deleted. Claims for volumes are not made.
 """
 
 import hashlib
