@@ -1,0 +1,172 @@
+"""What the controller of StatefulSets does with pods and revisions: order, partition, broken pods."""
+
+from typing import Any
+
+import pytest
+
+from tests.conformance.conftest import eventually
+
+MERGE = "application/merge-patch+json"
+SETS = "apps/v1/statefulsets"
+REVISION = "controller-revision-hash"
+
+
+def template(tag: str) -> dict[str, Any]:
+    return {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "app", "image": f"app:{tag}"}],
+        },
+    }
+
+
+class StatefulSet:
+    """A StatefulSet of three pods, in a namespace of its own."""
+
+    def __init__(self, api: Any, **spec: Any) -> None:
+        self.api = api
+        api.create(
+            SETS,
+            {
+                "metadata": {"name": "web"},
+                "spec": {
+                    "replicas": 3,
+                    "serviceName": "web",
+                    "selector": {"matchLabels": {"app": "web"}},
+                    "template": template("1"),
+                    **spec,
+                },
+            },
+        )
+
+    def change(self, **spec: Any) -> None:
+        response = self.api.patch(self.api.path(SETS, "web"), MERGE, {"spec": spec})
+        assert response.status_code == 200, response.text
+
+    def hold(self, partition: int) -> None:
+        self.change(updateStrategy={"rollingUpdate": {"partition": partition}})
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.api.read(SETS, "web")["status"]
+
+    def pods(self) -> dict[str, Any]:
+        found = self.api.get(self.api.path("pods")).json()["items"]
+        return {
+            each["metadata"]["name"]: each
+            for each in found
+            if "deletionTimestamp" not in each["metadata"]
+        }
+
+    def uid(self, name: str) -> str:
+        pod = self.pods().get(name)
+        return pod["metadata"]["uid"] if pod else ""
+
+    def tags(self) -> list[str]:
+        pods = self.pods()
+        return [
+            pods[name]["spec"]["containers"][0]["image"].rpartition(":")[2] for name in sorted(pods)
+        ]
+
+    def until(self, *tags: str, available: int = 3) -> dict[str, Any]:
+        """Wait until the pods run these, and so many are available; give the status."""
+
+        def so() -> Any:
+            status = self.status
+            counted = status.get("availableReplicas", 0) == available
+            return counted and self.tags() == list(tags) and status
+
+        return eventually(so, f"pods of {tags}, {available} available")
+
+
+def test_pods_have_ordinals_and_the_name_of_their_revision(api):
+    web = StatefulSet(api)
+    status = web.until("1", "1", "1")
+    assert status["currentRevision"] == status["updateRevision"]
+    assert (status["replicas"], status["currentReplicas"], status["updatedReplicas"]) == (3, 3, 3)
+    for ordinal in range(3):
+        labels = web.pods()[f"web-{ordinal}"]["metadata"]["labels"]
+        assert labels[REVISION] == status["currentRevision"]
+        assert labels["apps.kubernetes.io/pod-index"] == str(ordinal)
+        assert labels["statefulset.kubernetes.io/pod-name"] == f"web-{ordinal}"
+    revision = api.read("apps/v1/controllerrevisions", status["currentRevision"])
+    assert revision["data"]["spec"]["template"]["$patch"] == "replace"
+    assert revision["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
+
+
+def test_a_partition_holds_the_ordinals_below_it(api):
+    web = StatefulSet(api)
+    first = web.until("1", "1", "1")["currentRevision"]
+    web.hold(2)
+    web.change(template=template("2"))
+    status = web.until("1", "1", "2")
+    assert (status["currentRevision"], status["currentReplicas"]) == (first, 2)
+    assert (status["updateRevision"] != first, status["updatedReplicas"]) == (True, 1)
+    # A pod that goes comes back with the revision of its ordinal.
+    before = web.pods()["web-0"]["metadata"]["uid"]
+    api.delete(api.path("pods", "web-0"))
+    eventually(lambda: web.uid("web-0") not in {"", before}, "web-0 is another pod")
+    web.until("1", "1", "2")
+    web.hold(0)
+
+    def complete() -> Any:
+        status = web.status
+        return status["currentRevision"] == status["updateRevision"] != first
+
+    web.until("2", "2", "2")
+    eventually(complete, "the update is complete")
+
+
+def test_a_partition_beyond_every_ordinal_starts_no_pod_of_a_new_template(api):
+    web = StatefulSet(api)
+    web.until("1", "1", "1")
+    web.hold(2**31 - 1)
+    web.change(template=template("2"))
+    eventually(lambda: web.status["updateRevision"] != web.status["currentRevision"], "it is seen")
+    web.change(replicas=4)
+    web.until("1", "1", "1", "1", available=4)
+    web.change(replicas=2)
+    web.until("1", "1", available=2)
+
+
+def test_a_partition_that_is_raised_takes_no_pod_back_until_it_is_deleted(api):
+    web = StatefulSet(api)
+    web.until("1", "1", "1")
+    web.hold(1)
+    web.change(template=template("2"))
+    web.until("1", "2", "2")
+    web.hold(3)
+    eventually(lambda: web.status["observedGeneration"] == 4, "it is seen")
+    assert web.tags() == ["1", "2", "2"]
+    api.delete(api.path("pods", "web-2"))
+    web.until("1", "2", "1")
+
+
+def test_a_template_that_comes_back_has_its_former_revision(api):
+    web = StatefulSet(api)
+    first = web.until("1", "1", "1")["currentRevision"]
+    web.hold(3)
+    web.change(template=template("2"))
+    eventually(lambda: web.status["updateRevision"] != first, "another revision")
+    web.change(template=template("1"))
+    eventually(lambda: web.status["updateRevision"] == first, "the former one")
+
+
+@pytest.mark.parametrize(("policy", "mended"), [("OrderedReady", False), ("Parallel", True)])
+def test_a_broken_pod_stops_what_is_ordered_until_it_is_deleted(api, policy, mended):
+    web = StatefulSet(api, podManagementPolicy=policy)
+    web.until("1", "1", "1")
+    broken = template("2")
+    broken["metadata"]["annotations"] = {"tidegate.dev/simulate": "never-ready"}
+    broken["spec"]["nodeSelector"] = {"conformance": "no-such-node"}
+    web.change(template=broken)
+    web.until("1", "1", "2", available=2)
+    sound = template("1")
+    sound["metadata"]["annotations"] = sound["spec"]["nodeSelector"] = None
+    web.change(template=sound)
+    eventually(lambda: web.status["observedGeneration"] == 3, "it is seen")
+    if not mended:
+        assert web.tags() == ["1", "1", "2"]
+        api.delete(api.path("pods", "web-2"))
+    web.until("1", "1", "1")
