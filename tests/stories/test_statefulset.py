@@ -63,11 +63,13 @@ async def test_an_app_with_ordinals_is_released_taken_back_and_given_back(world:
     await until_pods(world, "1.0", "1.0", "1.0")
     await world.start_controller()
     by_hand = {"webhooks": [{"type": "confirm-promotion", "name": "by-hand"}]}
-    await world.create_canary(
+    canary = manifests.canary(
+        "kubernetes:replicas",
+        namespace=world.namespace,
         targetRef=REFERENCE,
-        provider="kubernetes:replicas",
         analysis=QUICK | {"metrics": []} | by_hand,
     )
+    await world.create(canary, canary_kind(GROUP))
     await world.until_phase("Initialized", seconds=120)
     # Then its pods are held where they are, and nothing is made beside it
     await until_partition(world, HELD)
