@@ -23,7 +23,7 @@ from canary.controller.canaries import (
     KnownCanary,
 )
 from canary.controller.records import packed
-from canary.controller.specs import ReadSpec, SpecReader
+from canary.controller.specs import ReadSpec, SpecReader, routing
 from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
@@ -157,7 +157,7 @@ class CanaryReader:
             commands=_commands(annotations),
             accepted_risks=_accepted_risks(annotations),
             canary=canary,
-            router=acted_on.router,
+            router=routing(workload, acted_on.router),
             workload=workload,
             scaler=acted_on.scaler,
             provider=canary.spec.provider or self._default_router,

@@ -69,7 +69,7 @@ class SpecReader:
         workload = installed_target(canary.spec.target_ref.kind)
         if workload is not None and workload.divides and router is not None:
             problems += _undivided(canary, workload, router)
-            router = PartitionRouter(workload.kind, workload.divided)
+            router = routing(workload, router)
             canary = canary.model_copy(
                 update={"spec": canary.spec.with_primary(canary.spec.target_ref.name)}
             )
@@ -101,6 +101,13 @@ class SpecReader:
             problems=_one_for_each_field(problems),
             warnings=() if problems else warnings,
         )
+
+
+def routing(workload: Target | None, router: Router | None) -> Router | None:
+    """Give what routes to a kind of workload: a divided one is its own router."""
+    if workload is None or router is None or not workload.divides:
+        return router
+    return PartitionRouter(workload.kind, workload.divided)
 
 
 def _one_for_each_field(problems: Iterable[Problem]) -> tuple[Problem, ...]:

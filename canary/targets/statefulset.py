@@ -168,10 +168,11 @@ def _problems(canary: Canary) -> Iterator[Problem]:
 
 def _whole_steps(analysis: Analysis) -> Iterator[Problem]:
     """Name the steps that leave no pod of the former revision: nothing could be rolled back."""
-    remedy = (
-        "write at most 99: a StatefulSet whose pods all run the new revision forgets the one before, "
-        "so that only the promotion takes the last pod"
+    why = (
+        "a StatefulSet whose pods all run the new revision forgets the one before, so that only the "
+        "promotion takes the last pod"
     )
+    remedy = f"write at most 99: {why}"
     if analysis.steps:
         for index, step in enumerate(analysis.steps):
             if step.weight == FULL:
@@ -179,7 +180,8 @@ def _whole_steps(analysis: Analysis) -> Iterator[Problem]:
     elif analysis.step_weights:
         if FULL in analysis.step_weights:
             yield Problem("spec.analysis.stepWeights", shown(analysis.step_weights), remedy)
-    elif FULL in plan(analysis).weights:
+    elif analysis.step_weight and FULL in plan(analysis).weights:
+        remedy = f"lower it until no step of {analysis.step_weight} reaches 100: {why}"
         yield Problem("spec.analysis.maxWeight", shown(analysis.max_weight), remedy)
 
 

@@ -134,6 +134,11 @@ def test_its_newest_rollout_is_its_newest_revision():
     [
         ({"analysis": {"iterations": 3, "stepWeight": None}}, "spec.analysis.iterations"),
         ({"analysis": {"stepWeightPromotion": 10, "stepWeight": 20, "maxWeight": 60}}, "spec.analysis.stepWeightPromotion"),
+        ({"analysis": {"stepWeight": 20, "maxWeight": 60, "verifyTraffic": {"tolerance": 5}}}, "spec.analysis.verifyTraffic"),
+        (
+            {"analysis": {"stepWeight": 20, "maxWeight": 60, "metrics": [{"name": "request-success-rate"}]}},
+            "spec.analysis.metrics[0].name",
+        ),
         ({"analysis": {"stepWeight": 50, "maxWeight": None}}, "spec.analysis.maxWeight"),
         ({"analysis": {"stepWeight": None, "stepWeights": [50, 100]}}, "spec.analysis.stepWeights"),
         (
@@ -159,6 +164,13 @@ def test_what_would_need_other_pods_or_another_way_back_is_refused(spec: Any, fi
         {"analysis": {"stepWeight": 20, "maxWeight": 60}},
         {"analysis": {"stepWeight": None, "stepWeights": [50, 99]}},
         {"skipAnalysis": True},
+        {
+            "analysis": {
+                "stepWeight": 20,
+                "maxWeight": 60,
+                "metrics": [{"name": "errors", "query": "up"}],
+            }
+        },
     ],
 )
 def test_steps_that_leave_a_pod_behind_are_taken(spec: Any):
