@@ -1,6 +1,7 @@
 """Applying: making the actions of a decision true. Only what differs is written.
 
 How an object is written belongs to `writer.py`, how a primary is made to `primaries.py`.
+Long because each action is made true here, by whichever part does it.
 """
 
 from collections.abc import Iterable

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, Manifest
+from canary.api.kinds import DAEMON_SET, DEPLOYMENT, SERVICE, STATEFUL_SET, Manifest
 from canary.demo.manifests import APP
 from canary.errors import NotFound
 from tests.controller.chat import create_chat, is_edit
@@ -27,7 +27,7 @@ from tidegate_embedded.process import start_program
 
 SECONDS = 1200.0
 """A life that has not come to its end after so long will not."""
-KINDS = (CANARY, DEPLOYMENT, DAEMON_SET, SERVICE)
+KINDS = (CANARY, DEPLOYMENT, DAEMON_SET, STATEFUL_SET, SERVICE)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _OF_ONE_LIFE = {
     "namespace",
@@ -250,6 +250,10 @@ def weight_of(route: Manifest) -> int:
         case "HTTPRoute":
             backends = [each for rule in spec["rules"] for each in rule.get("backendRefs") or ()]
             named = [(each["name"], each.get("weight", 1)) for each in backends]
+        case "StatefulSet":
+            # A partition beyond all ordinals leaves the canary none.
+            held = spec["updateStrategy"]["rollingUpdate"]["partition"]
+            return 100 * max(spec["replicas"] - held, 0) // int(spec["replicas"])
         case "Service":
             # The target's pods carry its own name, the primary's another one.
             return 100 if spec["selector"] == {"app": route["metadata"]["name"]} else 0

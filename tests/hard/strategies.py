@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canary.api.kinds import DAEMON_SET
+from canary.api.kinds import DAEMON_SET, POD, STATEFUL_SET
 from canary.demo import manifests
 from canary.demo.manifests import APP, PORT
 from tests.controller import keda
-from tests.controller.running import CANARY
+from tests.controller.running import CANARY, until
 from tests.hard.crashing import Life
 from tests.hard.worlds import HardWorld
 
@@ -19,6 +19,7 @@ METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
 INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
+WITH_ORDINALS = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": APP}
 ON_EVERY_NODE = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": APP}
 
 
@@ -35,6 +36,56 @@ async def on_every_node(world: HardWorld) -> None:
     app = manifests.deployment("1", namespace=world.namespace)
     spec = {key: app["spec"][key] for key in ("selector", "template")}
     await world.api.create(app | {"kind": "DaemonSet", "spec": spec}, DAEMON_SET)
+
+
+async def with_ordinals(world: HardWorld) -> None:
+    app = manifests.deployment("1", namespace=world.namespace)
+    spec = {key: app["spec"][key] for key in ("selector", "template")}
+    spec |= {"replicas": 3, "serviceName": APP}
+    await world.api.create(app | {"kind": "StatefulSet", "spec": spec}, STATEFUL_SET)
+    await until_ordinals(world, "1", "1", "1")
+
+
+async def until_ordinals(world: HardWorld, *tags: str) -> None:
+    """Wait until the pods, by ordinal, run these versions, and their StatefulSet has counted them."""
+
+    async def run() -> bool:
+        pods = {each["metadata"]["name"]: each for each in await world.objects(POD)}
+        images = [pods[name]["spec"]["containers"][0]["image"] for name in sorted(pods)]
+        target = await world.read(STATEFUL_SET, APP)
+        ready = ((target or {}).get("status") or {}).get("availableReplicas") == len(tags)
+        return ready and [each.rpartition(":")[2] for each in images] == list(tags)
+
+    await until(run, f"the pods run {tags}")
+
+
+async def release_to_ordinals(life: Life, tag: str) -> None:
+    template = manifests.pod_template(tag)
+    await life.world.patch(STATEFUL_SET, APP, {"spec": {"template": template}})
+
+
+async def promoted_to_ordinals(life: Life) -> None:
+    await release_to_ordinals(life, "2")
+    await life.until_phase("Succeeded")
+    await until_ordinals(life.world, "2", "2", "2")
+
+
+async def taken_back_from_ordinals(life: Life) -> None:
+    await release_to_ordinals(life, "image-pull")
+    await life.until_phase("Failed")
+    await until_ordinals(life.world, "1", "1", "1")
+
+
+async def skipped(life: Life) -> None:
+    """Skip the first step, which waits for a person, to the last one."""
+    await life.world.release()
+    await life.until(
+        lambda status: (status.get("waitingFor") or {}).get("reason") == "TrafficGate",
+        "held at the end of its step",
+    )
+    skip = {"metadata": {"annotations": {"tidegate.dev/skip": "@tester for step+gates to last"}}}
+    await life.world.patch(CANARY, APP, skip)
+    await life.until_phase("Succeeded")
 
 
 async def promoted(life: Life) -> None:
@@ -160,6 +211,39 @@ STRATEGIES = (
         weights=[0, 20, 60, 100, 0],
         workload=on_every_node,
         spec={"targetRef": ON_EVERY_NODE},
+    ),
+    Strategy(
+        id="by ordinals",
+        live=promoted_to_ordinals,
+        # Before the Canary comes, its user's partition holds no pod.
+        weights=[100, 0, 33, 66, 100, 0],
+        workload=with_ordinals,
+        spec={"targetRef": WITH_ORDINALS, "provider": "kubernetes:replicas"},
+    ),
+    Strategy(
+        id="by ordinals, taken back",
+        live=taken_back_from_ordinals,
+        weights=[100, 0, 33, 0],
+        workload=with_ordinals,
+        spec={"targetRef": WITH_ORDINALS, "provider": "kubernetes:replicas"},
+    ),
+    Strategy(
+        id="skipped to a step",
+        live=skipped,
+        weights=[0, 10, 60, 0],
+        analysis={
+            "steps": [
+                {"weight": 10, "approval": True},
+                {"weight": 30},
+                {"name": "last", "weight": 60},
+            ]
+        },
+    ),
+    Strategy(
+        id="with pods for each weight",
+        live=promoted,
+        weights=[0, 20, 60, 0],
+        analysis={"canaryScale": {"matchTrafficWeight": True}},
     ),
     Strategy(
         id="scaled by KEDA",

@@ -100,7 +100,14 @@ class EmbeddedHardWorld(World, HardWorld):
 
     async def routes(self, name: str) -> Sequence[Manifest]:
         candidates = (self._versions[kind.kind, name] for kind in (*self.route_kinds, SERVICE))
-        return next(filter(None, candidates), [])
+        return next(filter(None, candidates), self._partitions(name))
+
+    def _partitions(self, name: str) -> list[Manifest]:
+        """Give a StatefulSet as it was after each change of its spec, its status included."""
+        last = {
+            each["metadata"]["generation"]: each for each in self._versions["StatefulSet", name]
+        }
+        return list(last.values())
 
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
         return serving(proxy)
