@@ -14,6 +14,7 @@ from canary.api.kinds import AUTOSCALER, BUDGET, SERVICE
 from canary.api.status import Repair, Severity
 from canary.core import waits as why
 from canary.core.drift import EPISODE
+from canary.core.exclusions import exclusion
 from canary.core.facts import Drift
 from canary.core.images import listed
 from canary.core.situation import Situation, earliest
@@ -117,10 +118,8 @@ def _tell_change(situation: Situation, drift: Drift) -> Situation:
 def _tell_contest(situation: Situation, drift: Drift) -> Situation:
     who, what = drift.changed_by or "someone", f"{drift.kind} {drift.name}"
     does = f"changing {listed(drift.fields)} of {what}" if drift.fields else f"deleting {what}"
-    message = (
-        f"{who} keeps {does}: stop it, or exclude that there; it is put back at most every "
-        f"{PAUSE.seconds} s"
-    )
+    remedy = exclusion(drift) or "stop it, or exclude that there"
+    message = f"{who} keeps {does}: {remedy}; it is put back at most every {PAUSE.seconds} s"
     return situation.tell(why.CONTESTED, message, Severity.WARN, alert=True)
 
 

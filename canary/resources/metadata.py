@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from canary.objects.ownership import LAST_APPLIED, MANAGED_BY
 
-#: Flux marks what it applies with keys that contain this, and prunes what it no longer finds.
-_GITOPS = "toolkit.fluxcd.io"
+#: Flux and Argo CD mark what they apply with keys that contain these, and prune what is not in Git.
+_GITOPS = ("toolkit.fluxcd.io", "argocd.argoproj.io/")
+#: Names the application that an object is part of: Argo CD prunes by it. Pods keep it.
+_INSTANCE = "app.kubernetes.io/instance"
 #: Bookkeeping of kubectl and of the Deployment controller, about the object it is on.
 _BOOKKEEPING = frozenset(
     {LAST_APPLIED, "deployment.kubernetes.io/revision", "kubernetes.io/change-cause"}
@@ -19,7 +21,7 @@ def copied(values: Mapping[str, str] | None) -> dict[str, str]:
     return {
         key: value
         for key, value in (values or {}).items()
-        if _GITOPS not in key and key not in _BOOKKEEPING
+        if not any(each in key for each in _GITOPS) and key not in _BOOKKEEPING
     }
 
 
@@ -29,5 +31,5 @@ def included(values: Mapping[str, str] | None, prefixes: Iterable[str]) -> dict[
     return {
         key: value
         for key, value in copied(values).items()
-        if key.startswith(wanted) and key != MANAGED_BY
+        if key.startswith(wanted) and key not in {MANAGED_BY, _INSTANCE}
     }

@@ -106,6 +106,14 @@ def test_who_changes_it_again_soon_contests_it_and_it_is_left_alone_for_a_while(
     assert decide_at(3, third.status, a_drift("10")).wake_at == at(SECONDS)
 
 
+def test_a_gitops_tool_that_contests_it_is_told_what_to_write_into_it() -> None:
+    first = decide_at(0, a_status(), a_drift("7", changed_by="argocd-controller"))
+    second = decide_at(1, first.status, a_drift("9", changed_by="argocd-controller"))
+    message = second.status.notices[1].message
+    assert "jsonPointers: [/spec/http]" in message
+    assert message.endswith("; it is put back at most every 10 s")
+
+
 def test_what_is_contested_is_put_back_when_its_pause_is_over_without_another_word():
     status = fought().status
     for number in range(1, 6):

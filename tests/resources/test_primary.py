@@ -160,10 +160,18 @@ def test_what_speaks_of_the_original_is_not_copied() -> None:
         "labels": {"app": "podinfo", flux: "apps", "team": "pay"},
         "annotations": {flux: "apps", applied: "{}", "prometheus.io/scrape": "true"},
     }
+    metadata["labels"]["app.kubernetes.io/instance"] = "shop"
     target = a_deployment(template={"metadata": metadata})
     target["metadata"] |= {
-        "labels": {flux: "apps", "team": "pay", "app.kubernetes.io/managed-by": "Helm"},
+        "labels": {
+            flux: "apps",
+            "team": "pay",
+            "app.kubernetes.io/managed-by": "Helm",
+            "app.kubernetes.io/instance": "shop",
+        },
         "annotations": {
+            "argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/podinfo",
+            "argocd.argoproj.io/sync-wave": "3",
             "deployment.kubernetes.io/revision": "7",
             "helm.toolkit.fluxcd.io/driftDetection": "enabled",
             "note": "1",
@@ -178,7 +186,12 @@ def test_what_speaks_of_the_original_is_not_copied() -> None:
     del result["metadata"]["annotations"][WRITTEN]
     assert result["metadata"]["annotations"] == {"note": "1", "tidegate.dev/revision": "1-abc"}
     assert result["spec"]["template"]["metadata"] == {
-        "labels": {"app": "podinfo-primary", "team": "pay"},
+        "labels": {
+            "app": "podinfo-primary",
+            "team": "pay",
+            # Pods keep it: what selects them by it goes on to.
+            "app.kubernetes.io/instance": "shop",
+        },
         "annotations": {"prometheus.io/scrape": "true", "tidegate.dev/revision": "1-abc"},
     }
 

@@ -57,11 +57,20 @@ def virtual_service(*backends: Manifest, **fields: Any) -> Manifest:
 
 def connections(place: str, *backends: Manifest) -> Manifest:
     """Write a VirtualService of which one rule for connections leads to some backends."""
-    match = {"port": 3306, "sniHosts": ["db.example.com"]}
-    if place == "tcp":
-        del match["sniHosts"]
-    others = [{"match": [{"port": 5432}], "route": [destination("pg")]}]
-    spec = {"hosts": ["db"], place: [*others, {"match": [match], "route": list(backends)}]}
+    hosts = ["pg.example.com", "db.example.com"]
+    other, match = (
+        {"port": port} | ({"sniHosts": [host]} if place == "tls" else {})
+        for port, host in zip((5432, 3306), hosts, strict=True)
+    )
+    # Of a connection there are no headers.
+    rules = [
+        {"match": [other], "route": [{"destination": {"host": "pg"}}]},
+        {
+            "match": [match],
+            "route": [{k: v for k, v in each.items() if k != "headers"} for each in backends],
+        },
+    ]
+    spec = {"hosts": hosts, place: rules}
     return _route("VirtualService", "networking.istio.io/v1", spec)
 
 
@@ -76,18 +85,16 @@ def gateway_route(kind: str, *backends: Manifest, **fields: Any) -> Manifest:
     api: Manifest = {"name": "api", "backendRefs": list(backends)}
     if requests:
         api |= {"filters": [added], **({"matches": matches[kind]} if kind in matches else {})}
-    return _route(
-        kind,
-        "gateway.networking.k8s.io/v1",
-        {
-            "parentRefs": [{"name": "public", "namespace": "ingress"}],
-            "rules": [
-                {"name": "static", "backendRefs": [backend("assets", 7)]},
-                api | fields,
-                {"backendRefs": [backend("late", 40), backend("later", 60)]},
-            ],
-        },
-    )
+    before = {"name": "static", "backendRefs": [backend("assets", 7)]}
+    after = {"backendRefs": [backend("late", 40), backend("later", 60)]}
+    spec = {
+        "parentRefs": [{"name": "public", "namespace": "ingress"}],
+        # A route for connections has one rule.
+        "rules": [before, api | fields, after] if requests else [api | fields],
+    }
+    if kind == "TLSRoute":
+        spec["hostnames"] = ["db.example.com"]
+    return _route(kind, "gateway.networking.k8s.io/v1", spec)
 
 
 def _route(kind: str, api_version: str, spec: Manifest) -> Manifest:
