@@ -1,16 +1,19 @@
 """The built-in metrics: their query templates for each router, units, and older thresholds.
 
 The templates are files, `queries/ROUTER/METRIC.PROVIDER`, so that they can be read, compared and
-checked by other tools. What a judge counts of each side is in `requests` and `errors`, in the
-language of counts: `queries/ROUTER/errors.counts` for Prometheus. Rendering them is the business of `template.py`.
+checked by other tools. What a judge counts of each side is in the language of counts: `requests` and
+`errors`, such as `queries/ROUTER/errors.counts` for Prometheus, and of how long requests take `timed`
+and `within`. Rendering them is the business of `template.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from math import inf
 
 from analysis.errors import QueryError
-from analysis.model import Bounds, Signal
+from analysis.model import Bounds, Signal, plain_number
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
@@ -19,6 +22,10 @@ DURATION = "request-duration"
 REQUESTS = "requests"
 #: The file of the queries that count failed requests.
 _ERRORS = "errors"
+#: The files of the queries that count requests by how long they take: all, and those within a time.
+_TIMED, _WITHIN = "timed", "within"
+#: The percentage of the requests that a bound on durations is about.
+_PERCENTILE = 99
 
 #: The built-in metrics and the units of their values.
 UNITS = {SUCCESS_RATE: "%", DURATION: "ms"}
@@ -42,6 +49,9 @@ _MIXED = {
     "apisix": "APISIX counts both sides of a route together",
     "kong": "Kong counts both sides of a route together",
 }
+
+_COUNT_REMEDY = "use the judge threshold, or give it a templateRef whose template has counts"
+_ANYWHERE = Bounds()
 
 
 def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
@@ -79,19 +89,82 @@ def request_count(router: str, provider: str = "prometheus") -> str:
     return _template(REQUESTS, asked, router, provider, remedy="remove verifyTraffic")
 
 
-def count_queries(metric: str, router: str, provider: str = "prometheus") -> dict[Signal, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountQueries:
+    """What a judge that counts asks of one side."""
+
+    queries: Mapping[Signal, str]
+    """Templates, by what they count."""
+    bounds: Bounds
+    """Where the percentage of good requests must lie."""
+    good: str = ""
+    """What makes a request a good one, as in `within 500 ms`; empty where it need not be said."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What `variables` stand for in the templates."""
+
+
+def built_in_counts(
+    metric: str, router: str, provider: str = "prometheus", bounds: Bounds = _ANYWHERE
+) -> CountQueries:
     """Read the query templates of what a built-in metric counts of one side.
 
+    `bounds` are those of the metric's value, such as of a duration.
+
     Raises:
-        QueryError: it is not known for this metric, router and provider; lists for what it is.
+        QueryError: it is not known for this metric, router and provider, and lists for what it is;
+            or the bounds cannot be counted.
     """
-    remedy = "use the judge threshold, or give it a templateRef whose template has counts"
-    if metric != SUCCESS_RATE:
-        raise QueryError(f"metric {metric!r} is not built in as counts; {remedy}")
+    if metric not in _COUNTS:
+        raise QueryError(
+            f"metric {metric!r} is not built in as counts; {_COUNT_REMEDY}. Built in as counts: "
+            f"{', '.join(_COUNTS)}"
+        )
+    return _COUNTS[metric](router, provider, bounds)
+
+
+def _failed(router: str, provider: str, bounds: Bounds) -> CountQueries:
+    files = {Signal.REQUESTS: REQUESTS, Signal.BAD: _ERRORS}
+    return CountQueries(
+        queries=_count_templates(SUCCESS_RATE, files, router, provider), bounds=bounds
+    )
+
+
+def _slow(router: str, provider: str, bounds: Bounds) -> CountQueries:
+    """Count the requests that took longer than the most that 99 of 100 may take."""
+    most = bounds.max
+    if most is None or not 0 < most < inf or bounds.min is not None:
+        raise QueryError(
+            f"metric {DURATION!r}: thresholdRange: a judge that counts asks how many requests took "
+            "longer than max; write max alone, one of the edges of the router's histogram in ms, "
+            "such as 500"
+        )
+    files = {Signal.REQUESTS: _TIMED, Signal.GOOD: _WITHIN}
+    return CountQueries(
+        queries=_count_templates(DURATION, files, router, provider),
+        bounds=Bounds(min=_PERCENTILE),
+        good=f"within {plain_number(most)} {UNITS[DURATION]}",
+        variables={
+            "milliseconds": plain_number(most),
+            "seconds": plain_number(most / 1000),
+        },
+    )
+
+
+_COUNTS: Mapping[str, Callable[[str, str, Bounds], CountQueries]] = {
+    SUCCESS_RATE: _failed,
+    DURATION: _slow,
+}
+
+
+def _count_templates(
+    metric: str, files: Mapping[Signal, str], router: str, provider: str
+) -> Mapping[Signal, str]:
     asked = f"metric {metric!r} as counts"
     return {
-        signal: _template(file, asked, router, provider, remedy=remedy, endings=_COUNT_ENDINGS)
-        for signal, file in ((Signal.REQUESTS, REQUESTS), (Signal.BAD, _ERRORS))
+        signal: _template(
+            file, asked, router, provider, remedy=_COUNT_REMEDY, endings=_COUNT_ENDINGS
+        )
+        for signal, file in files.items()
     }
 
 

@@ -1,19 +1,23 @@
 """Counts: queries that say how much came on top of counters, and what raw samples come to.
 
-A count is made of `increase(SELECTOR)`, of which several may be added or subtracted, in the
-language of `expression.py`. It is a whole number of requests: nothing is extrapolated.
+A count is made of `increase(SELECTOR)` and `within(EDGE, SELECTOR)`, of which several may be added
+or subtracted, in the language of `expression.py`. It is a whole number of requests: nothing is
+extrapolated.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 
 from analysis.counters import Labels
 from analysis.errors import QueryError
-from analysis.expression import Arithmetic, Call, Expression, Selector, parse
+from analysis.expression import Arithmetic, Call, Expression, Matcher, Selector, parse
 from analysis.model import NoData
+
+_WITHIN = "within"
 
 
 def parse_count(query: str) -> Expression:
@@ -25,19 +29,48 @@ def parse_count(query: str) -> Expression:
     expression = parse(query)
     if not _counts(expression):
         raise QueryError(
-            "query: this counts no requests; write increase(SELECTOR), or several with + and -, "
-            'such as increase(http_requests_total{app="shop"})'
+            "query: this counts no requests; write increase(SELECTOR) or within(EDGE, SELECTOR), "
+            'or several with + and -, such as increase(http_requests_total{app="shop"})'
         )
     return expression
 
 
+def calls(expression: Expression) -> Iterator[Call]:
+    """Go through the counts that an expression is made of."""
+    if isinstance(expression, Arithmetic):
+        yield from calls(expression.left)
+        yield from calls(expression.right)
+    elif isinstance(expression, Call):
+        yield expression
+
+
 def selectors(expression: Expression) -> Iterator[Selector]:
     """Go through the selectors of an expression."""
-    if isinstance(expression, Arithmetic):
-        yield from selectors(expression.left)
-        yield from selectors(expression.right)
-    elif isinstance(expression, Call):
-        yield from expression.selectors
+    for call in calls(expression):
+        yield from call.selectors
+
+
+def needed(call: Call) -> Selector:
+    """Give the selector of a count: of a histogram, of the buckets with its edge alone."""
+    (selector,) = call.selectors
+    if call.function != _WITHIN:
+        return selector
+    edge = Matcher("le", "=~", _spellings(call.number))
+    return Selector(selector.name, (*selector.matchers, edge))
+
+
+def _spellings(edge: float) -> str:
+    """Write a pattern for a number: clients write 500, 500.0 and 5e+02 for the same edge."""
+    exact = Decimal(repr(edge)).normalize()
+    mantissa, _, exponent = f"{exact:e}".partition("e")
+    sign = "-" if exponent.startswith("-") else "[+]?"
+    return f"{_decimals(f'{exact:f}')}|{_decimals(mantissa)}[eE]{sign}0*{exponent[1:]}"
+
+
+def _decimals(number: str) -> str:
+    """Write a pattern for a decimal number, with any zeros at its end."""
+    whole, point, rest = number.partition(".")
+    return f"{whole}[.]{rest}0*" if point else f"{whole}([.]0*)?"
 
 
 def promql(selector: Selector) -> str:
@@ -88,4 +121,4 @@ def _counts(expression: Expression) -> bool:
             and _counts(expression.left)
             and _counts(expression.right)
         )
-    return isinstance(expression, Call) and expression.function == "increase"
+    return isinstance(expression, Call) and expression.function in {"increase", _WITHIN}

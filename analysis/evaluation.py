@@ -7,14 +7,14 @@ Rules:
 3. No data in any part is no data of the whole.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf, isfinite, isnan
 from typing import Protocol
 
 from analysis.counters import Labels
 from analysis.errors import QueryError
 from analysis.expression import Arithmetic, Call, Expression, Number, Selector
-from analysis.model import NoData
+from analysis.model import NoData, plain_number
 
 
 class Counted(Protocol):
@@ -34,7 +34,7 @@ def evaluate(expression: Expression, view: Counted) -> float | NoData:
     """Evaluate an expression.
 
     Raises:
-        QueryError: a quantile is asked of series that are no buckets.
+        QueryError: buckets are asked for of series that are none, or one that does not exist.
     """
     if isinstance(expression, Number):
         return expression.value
@@ -123,14 +123,55 @@ def _quantile(call: Call, view: Counted) -> float | NoData:
         return found
     if not found:
         return _nothing(selector)
-    buckets: dict[float, float] = {}
-    for labels, amount in found.items():
-        bound = _bound(dict(labels).get("le"), selector)
-        buckets[bound] = buckets.get(bound, 0.0) + amount
-    quantile = bucket_quantile(call.quantile, buckets)
+    quantile = bucket_quantile(call.number, _buckets(selector, found))
     if quantile is None:
         return NoData(reason=f"{selector} observed nothing: probably there were no requests")
     return quantile
+
+
+def _within(call: Call, view: Counted) -> float | NoData:
+    (selector,) = call.selectors
+    found = view.increases(selector)
+    if isinstance(found, NoData):
+        return found
+    if not found:
+        return _nothing(selector)
+    buckets = _buckets(selector, found)
+    if call.number not in buckets:
+        raise no_edge(call.number, buckets, selector)
+    return buckets[call.number]
+
+
+def no_edge(edge: float, edges: Iterable[float], selector: Selector) -> QueryError:
+    """Say that a histogram has no bucket with an edge, and which ones are next to it."""
+    known = sorted(each for each in edges if isfinite(each))
+    lower, upper = (
+        [each for each in known if each < edge][-1:],
+        [each for each in known if each > edge][:1],
+    )
+    nearest = " and ".join(map(plain_number, (*lower, *upper)))
+    remedy = f"the nearest edges are {nearest}" if nearest else "it has no edges at all"
+    return QueryError(
+        f"query: {selector} has no bucket with the edge {plain_number(edge)}; {remedy}"
+    )
+
+
+def _buckets(selector: Selector, found: Mapping[Labels, float]) -> Mapping[float, float]:
+    """Add up series by the edges of their buckets."""
+    buckets: dict[float, float] = {}
+    for labels, amount in found.items():
+        bound = edge_of(labels, selector)
+        buckets[bound] = buckets.get(bound, 0.0) + amount
+    return buckets
+
+
+def edge_of(labels: Labels, selector: Selector) -> float:
+    """Read the edge of the bucket that a series is.
+
+    Raises:
+        QueryError: it is none.
+    """
+    return _bound(dict(labels).get("le"), selector)
 
 
 def _bound(text: str | None, selector: Selector) -> float:
@@ -162,4 +203,5 @@ _FUNCTIONS: Mapping[str, Callable[[Call, Counted], float | NoData]] = {
     "value": _value,
     "ratio": _ratio,
     "quantile": _quantile,
+    "within": _within,
 }

@@ -8,6 +8,7 @@
              | "value(" selector ")"                  what is shown now, added up
              | "ratio(" selector "," selector ")"     increase of the first by that of the second
              | "quantile(" NUMBER "," selector ")"    of a histogram's `_bucket` series
+             | "within(" NUMBER "," selector ")"      increase of its bucket with this edge
     selector = METRIC [ "{" LABEL OPERATOR STRING { "," … } "}" ]
     OPERATOR = "=" | "!=" | "=~" | "!~"
 
@@ -20,6 +21,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import NoReturn
 
 from analysis.counters import Labels
@@ -28,7 +30,9 @@ from analysis.errors import QueryError
 #: No real query is deeper than this, and Python's stack is finite.
 DEEPEST = 50
 
-FUNCTIONS = ("increase", "rate", "value", "ratio", "quantile")
+FUNCTIONS = ("increase", "rate", "value", "ratio", "quantile", "within")
+#: Those of them whose first argument is a number, with the highest that it may be.
+_NUMBERED = {"quantile": (1.0, "a number from 0 to 1"), "within": (inf, "the edge of a bucket")}
 
 _BLANK = re.compile(r"(?:\s+|#[^\n]*)*+")
 _TOKEN = re.compile(
@@ -99,11 +103,11 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of selectors; `quantile` is that of the function of this name."""
+    """A function of selectors; `number` is the first argument of those that take one."""
 
     function: str
     selectors: tuple[Selector, ...]
-    quantile: float = 0.0
+    number: float = 0.0
 
 
 Expression = Number | Arithmetic | Call
@@ -198,19 +202,20 @@ class _Parser:
     def _call(self) -> Call:
         function = self._take().text
         self._expect("(")
-        quantile = 0.0
-        if function == "quantile":
+        number = 0.0
+        if function in _NUMBERED:
+            highest, expected = _NUMBERED[function]
             token = self._tokens[self._next]
-            if token.kind != "number" or float(token.text) > 1:
-                self._refuse("a number from 0 to 1")
-            quantile = self._number()
+            if token.kind != "number" or float(token.text) > highest:
+                self._refuse(expected)
+            number = self._number()
             self._expect(",")
         selectors = [self._selector()]
         if function == "ratio":
             self._expect(",")
             selectors.append(self._selector())
         self._expect(")")
-        return Call(function, tuple(selectors), quantile)
+        return Call(function, tuple(selectors), number)
 
     def _selector(self) -> Selector:
         if self._tokens[self._next].kind != "word":

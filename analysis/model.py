@@ -200,6 +200,8 @@ class Metric:
     once in so many runs shares that out among them."""
     min_requests: int = 0
     """How many requests the canary must have had before there is a verdict, for judges that count."""
+    good: str = ""
+    """What makes a counted request a good one, as in `within 500 ms`; empty where its name says it."""
     on_inconclusive: NoDataPolicy = NoDataPolicy.PASS
     """What follows where there are enough requests, and they prove nothing yet."""
     since: datetime | None = None

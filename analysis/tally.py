@@ -123,7 +123,7 @@ def kept_evidence(memory: Memory) -> tuple[str, ...]:
         return ()
     return (
         *(
-            f"{side}: {each.bad:,.0f} of {each.requests:,.0f} requests failed "
+            f"{side}: {each.bad:,.0f} of {each.requests:,.0f} requests were bad "
             f"({100 * each.rate:.3g} %)"
             for side, each in (("canary", tally.canary), ("primary", tally.primary))
         ),

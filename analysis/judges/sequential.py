@@ -127,7 +127,7 @@ class SequentialJudge:
                 block.to, block.canary, block.primary, clustering=settings["clustering"]
             )
         verdict, claim, proven = _verdict(metric, settings, tally, block)
-        claim = f"{_told(tally)}: {claim}{block.remarks}"
+        claim = f"{_told(metric, tally)}: {claim}{block.remarks}"
         return _judgement(metric, tally, verdict, claim, proven=proven)
 
 
@@ -271,13 +271,14 @@ def _judgement(
     )
 
 
-def _told(tally: Tally) -> str:
+def _told(metric: Metric, tally: Tally) -> str:
     """Tell what was counted: `98 % of 1,200 requests, of the primary's 99.5 % of 24,000`."""
+    good = f" {metric.good}" if metric.good else ""
     canary, primary = (
         f"{100 * (1 - each.rate):.4g} % of {each.requests:,.0f}"
         for each in (tally.canary, tally.primary)
     )
-    return f"{canary} requests, of the primary's {primary}"
+    return f"{canary} requests{good}, of the primary's {primary}"
 
 
 def _shown(evidence: float, limit: float) -> str:

@@ -6,7 +6,7 @@ samples.
 Range data for charts and replays is in `history.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import isfinite, isnan
 from typing import Any, ClassVar
@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import orjson
 
 from analysis.counters import Labels
-from analysis.counting import Grown, growth, parse_count, promql, selectors
+from analysis.counting import Grown, calls, growth, needed, parse_count, promql
 from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
-from analysis.evaluation import evaluate
-from analysis.expression import Selector
+from analysis.evaluation import edge_of, evaluate, no_edge
+from analysis.expression import Call, Selector
 from analysis.http.exchange import HttpAnswer
 from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
@@ -93,16 +93,31 @@ class PrometheusProvider:
             reason = f"samples are counted {SETTLE.total_seconds():g} s after their time"
             return NoData(reason=reason, warming_up=True)
         length = (end - since + LOOK_BACK) // timedelta(milliseconds=1)
-        found: dict[Selector, Mapping[Labels, float]] = {}
+        found: dict[Selector, dict[Labels, float]] = {}
         warnings: tuple[str, ...] = ()
-        for selector in selectors(expression):
-            data, told = await self._evaluate(f"{promql(selector)}[{length}ms]", end)
-            found[selector] = _grown(data, since, self._where)
+        for call in calls(expression):
+            data, told = await self._evaluate(f"{promql(needed(call))}[{length}ms]", end)
+            grown = _grown(data, since, self._where)
+            if not grown and needed(call) not in call.selectors:
+                await self._check_edge(call, end)
+            for selector in call.selectors:
+                found.setdefault(selector, {}).update(grown)
             warnings += told
         value = evaluate(expression, Grown(found))
         if isinstance(value, NoData):
             return NoData(reason=_remarked(value.reason, warnings))
         return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])
+
+    async def _check_edge(self, call: Call, at: datetime) -> None:
+        """Find out whether a bucket without samples is missing in a histogram that has others.
+
+        Raises:
+            QueryError: it is; names the nearest ones.
+        """
+        (selector,) = call.selectors
+        data, _ = await self._evaluate(f"count by (le) ({promql(selector)})", at)
+        if edges := [edge_of(labels, selector) for labels in _labels(data, self._where)]:
+            raise no_edge(call.number, edges, selector)
 
     @property
     def _where(self) -> str:
@@ -219,6 +234,19 @@ def _grown(data: Any, since: datetime, where: str) -> dict[Labels, float]:
             for each in series
         }
     except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise unexpected(where) from error
+
+
+def _labels(data: Any, where: str) -> list[Labels]:
+    """Read the labels of the series of a vector."""
+    match data:
+        case {"resultType": "vector", "result": list(series)}:
+            pass
+        case _:
+            raise unexpected(where)
+    try:
+        return [tuple(each["metric"].items()) for each in series]
+    except (LookupError, TypeError, AttributeError) as error:
         raise unexpected(where) from error
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import builtin, count_queries, request_count, unit
+from analysis.builtin import CountQueries, built_in_counts, builtin, request_count, unit
 from analysis.counting import parse_count
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError, QueryError
@@ -106,18 +106,21 @@ class QueryBuilder:
             )
         context = context_of(record, spec, template)
         analysis = record.canary.spec.analysis
+        counted = self._counted(record, spec, template) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
             asks=(
-                self._counts(record, spec, template, context)
-                if counts(spec.judge)
+                _counts(record, counted, context)
+                if counted
                 else (Ask(query=render(self._text(record, spec, template), context)),)
             ),
             provider=await self._provider(record, template),
             unit="" if template or spec.query else unit(spec.name),
             asked_by=str(record.key),
         )
+        if counted:
+            metric = replace(metric, threshold_range=counted.bounds, good=counted.good)
         check_judge(metric)
         return metric
 
@@ -152,29 +155,13 @@ class QueryBuilder:
             )
         return template.spec.query
 
-    def _counts(
-        self,
-        record: CanaryRecord,
-        spec: MetricSpec,
-        template: MetricTemplate | None,
-        context: TemplateContext,
-    ) -> tuple[Ask, ...]:
-        """Ask what a judge counts, of both sides."""
-        texts = self._count_texts(record, spec, template)
-        asks = tuple(
-            Ask(query=render(text, of_side), arm=arm, signal=signal)
-            for arm, of_side in sides(record, context)
-            for signal, text in texts.items()
-        )
-        for ask in asks:
-            parse_count(ask.query)
-        return asks
-
-    def _count_texts(
+    def _counted(
         self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
-    ) -> Mapping[Signal, str]:
+    ) -> CountQueries:
+        """Give what a judge counts of each side."""
         if template is None and not spec.query:
-            return count_queries(spec.name, self._router(record), self._store_type(record))
+            store = self._store_type(record)
+            return built_in_counts(spec.name, self._router(record), store, spec.bounds)
         found = template.spec.counts if template else None
         if found is None:
             raise QueryError(
@@ -182,7 +169,10 @@ class QueryBuilder:
                 "has counts, or remove the judge"
             )
         queries = {Signal.REQUESTS: found.requests, Signal.BAD: found.bad, Signal.GOOD: found.good}
-        return {signal: text for signal, text in queries.items() if text is not None}
+        return CountQueries(
+            queries={signal: text for signal, text in queries.items() if text is not None},
+            bounds=spec.bounds,
+        )
 
     def _router(self, record: CanaryRecord) -> str:
         return record.canary.spec.provider or self._default_router
@@ -262,6 +252,21 @@ class QueryBuilder:
             place_of = {"canary": str(record.key)}
             log.warning("Secret %s: %s", secret.name, unnamed(address), extra=place_of)
         return secret.pick(keys, required=False)
+
+
+def _counts(
+    record: CanaryRecord, counted: CountQueries, context: TemplateContext
+) -> tuple[Ask, ...]:
+    """Ask what a judge counts, of both sides."""
+    context = replace(context, variables={**context.variables, **counted.variables})
+    asks = tuple(
+        Ask(query=render(text, of_side), arm=arm, signal=signal)
+        for arm, of_side in sides(record, context)
+        for signal, text in counted.queries.items()
+    )
+    for ask in asks:
+        parse_count(ask.query)
+    return asks
 
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:

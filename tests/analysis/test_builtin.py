@@ -4,20 +4,22 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 
 import pytest
 
 from analysis.builtin import (
+    DURATION,
     SUCCESS_RATE,
     UNITS,
+    built_in_counts,
     builtin,
-    count_queries,
     counts_requests,
     legacy_range,
     request_count,
     unit,
 )
-from analysis.counting import parse_count, promql, selectors
+from analysis.counting import calls, parse_count, promql, selectors
 from analysis.errors import QueryError
 from analysis.expression import metric_names, parse
 from analysis.model import Bounds, Signal
@@ -237,7 +239,7 @@ COMPARED = [*COUNTED, ("prometheus", "gatewayapi"), ("prometheus", "kubernetes")
 
 @pytest.mark.parametrize(("provider", "router"), COMPARED)
 def test_what_is_counted_of_a_side_is_what_its_success_rate_is_made_of(provider, router):
-    queries = count_queries(SUCCESS_RATE, router, provider)
+    queries = built_in_counts(SUCCESS_RATE, router, provider).queries
     assert list(queries) == [Signal.REQUESTS, Signal.BAD]
     canary, primary = (
         [render(query, context) for query in queries.values()]
@@ -259,17 +261,56 @@ def test_what_is_counted_of_a_side_is_what_its_success_rate_is_made_of(provider,
     assert swapped == canary != primary
 
 
+@pytest.mark.parametrize(("provider", "router"), COMPARED)
+def test_what_is_timed_of_a_side_is_what_its_duration_is_made_of(provider, router):
+    counts = built_in_counts(DURATION, router, provider, Bounds(max=250))
+    assert list(counts.queries) == [Signal.REQUESTS, Signal.GOOD]
+    assert (counts.good, counts.bounds) == ("within 250 ms", Bounds(min=99))
+    canary, primary = (
+        [
+            render(query, replace(context, variables=counts.variables))
+            for query in counts.queries.values()
+        ]
+        for context in (replace(CONTEXT, service="front-canary"), SIDE)
+    )
+    requests, good = (next(calls(parse_count(query))) for query in canary)
+    (all_of_them,), (buckets,) = requests.selectors, good.selectors
+    assert all_of_them.name.removesuffix("_count") == buckets.name.removesuffix("_bucket")
+    assert all_of_them.matchers == buckets.matchers
+    # The name of the histogram says what its edges are.
+    assert good.number == (0.25 if "seconds" in re.split("_", buckets.name) else 250)
+    duration = without_comments(render(builtin(DURATION, router, provider), CONTEXT))
+    assert promql(buckets)[:-1] in re.sub(r"\s+", "", duration)
+    swapped = [
+        each.replace("app-primary", "app").replace("front-primary", "front-canary")
+        for each in primary
+    ]
+    assert swapped == canary != primary
+
+
+@pytest.mark.parametrize(
+    "bounds", [Bounds(), Bounds(min=5), Bounds(min=5, max=500), Bounds(max=0), Bounds(max=inf)]
+)
+def test_durations_are_counted_at_one_edge(bounds):
+    with pytest.raises(
+        QueryError, match=r"metric 'request-duration': thresholdRange: .* write max"
+    ):
+        built_in_counts(DURATION, "istio", "prometheus", bounds)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("request-duration", "istio"), "metric 'request-duration' is not built in as counts; use the judge threshold"),
+        (("errors", "istio"), "metric 'errors' is not built in as counts; use the judge threshold"),
+        (("errors", "istio"), "Built in as counts: request-success-rate, request-duration"),
+        (("request-duration", "nginx", "prometheus", Bounds(max=500)), "as counts is not built in for router 'nginx'"),
         (("request-success-rate", "nginx"), "as counts is not built in for router 'nginx' with provider 'prometheus'"),
         (("request-success-rate", "istio", "datadog"), "or use one of the providers: prometheus, scrape"),
     ],
 )  # fmt: skip
 def test_what_is_not_counted_is_refused_with_what_is(arguments, says):
     with pytest.raises(QueryError) as refused:
-        count_queries(*arguments)
+        built_in_counts(*arguments)
     assert says in str(refused.value)
 
 

@@ -1,16 +1,17 @@
 """Counts: what a query of counts may be, and what raw samples come to."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.counting import Grown, growth, parse_count, promql, selectors
+from analysis.counting import Grown, calls, growth, needed, parse_count, promql, selectors
 from analysis.errors import QueryError
 from analysis.evaluation import evaluate
-from analysis.expression import Selector
+from analysis.expression import Matcher, Selector
 from analysis.model import NoData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,12 @@ def samples(*shown: tuple[float, float]) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize(
     "query",
-    ["increase(rq)", 'increase(rq{code=~"5.."}) + increase(failed)', "increase(rq) - increase(ok)"],
+    [
+        "increase(rq)",
+        'increase(rq{code=~"5.."}) + increase(failed)',
+        "increase(rq) - increase(ok)",
+        "within(0.5, rq_bucket)",
+    ],
 )
 def test_a_count_is_made_of_increases(query):
     assert list(selectors(parse_count(query)))
@@ -54,6 +60,34 @@ def test_numbers_select_nothing():
 def test_a_selector_is_written_as_promql(query, written):
     (selector,) = selectors(parse_count(query))
     assert promql(selector) == written
+
+
+def go_number(edge: float) -> str:
+    """Write a number as Go's clients do: 500, 0.5, 1e-05, 1e+06."""
+    digits, exponent = f"{Decimal(repr(edge)).normalize():e}".split("e")
+    plain = -4 <= int(exponent) < 21
+    return f"{Decimal(repr(edge)).normalize():f}" if plain else f"{digits}e{int(exponent):+03d}"
+
+
+@given(
+    edge=st.floats(1e-6, 1e9).map(lambda value: float(f"{value:.6g}")), other=st.floats(1e-6, 1e9)
+)
+@example(edge=500.0, other=50.0)
+@example(edge=1e6, other=1e5)
+@example(edge=0.00001, other=0.0001)
+def test_of_a_histogram_only_the_bucket_is_asked_for_however_its_edge_is_written(edge, other):
+    (call,) = calls(parse_count(f'within({edge!r}, rq_bucket{{app="shop"}})'))
+    assert needed(call).matchers[0] == Matcher("app", "=", "shop")
+    (accepts,) = needed(call).matchers[1:]
+    for text in (go_number(edge), repr(edge), f"{edge:e}", f"{edge:.10g}"):
+        assert accepts.accepts(text) is (float(text) == edge)
+    assert accepts.accepts(repr(other)) is (other == edge)
+    assert not accepts.accepts("+Inf")
+
+
+def test_of_a_counter_all_that_is_selected_is_asked_for():
+    (call,) = calls(parse_count("increase(rq)"))
+    assert needed(call) == Selector("rq")
 
 
 @pytest.mark.parametrize(

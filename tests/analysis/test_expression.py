@@ -75,6 +75,8 @@ REQUESTS = counted(
         ("quantile(0.5, latency_bucket)", 200),
         ("quantile(0.75, latency_bucket) / 1000", 0.3),
         ("quantile(1, latency_bucket)", 400),
+        ("within(200, latency_bucket)", 50),
+        ("increase(requests) - within(200.0, latency_bucket)", 50),
         ("1 + 2 * 3 - 4 / 2", 5),
         ("(1 + 2) * -3", -9),
         ("--.5", 0.5),
@@ -102,6 +104,7 @@ def test_an_expression_comes_to(query, value):
         pytest.param("ratio(requests, idle)", "idle did not increase", id="a ratio to nothing is no data"),
         pytest.param("quantile(0.9, absent_bucket)", "no series matches absent_bucket", id="a quantile of no series is no data"),
         pytest.param("quantile(0.9, idle_bucket)", "observed nothing", id="a quantile of no observations is no data"),
+        pytest.param("within(9, absent_bucket)", "no series matches absent_bucket", id="a bucket of no series is no data"),
         pytest.param("1 / value(zero)", "divides by zero", id="a division by zero is no data"),
         pytest.param("1 + increase(absent) * 2", "no series matches absent", id="no data in a part is no data of the whole"),
     ],
@@ -111,6 +114,25 @@ def test_no_data_is_said_with_its_reason(query, reason):
     result = evaluate(parse(query), view)
     assert isinstance(result, NoData)
     assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("within(300, latency_bucket)", "latency_bucket has no bucket with the edge 300; the nearest edges are 200 and 400"),
+        ("within(50, latency_bucket)", "the nearest edges are 100"),
+        ("within(500, latency_bucket)", "the nearest edges are 400"),
+        ("within(1, endless_bucket)", "endless_bucket has no bucket with the edge 1; it has no edges at all"),
+    ],
+)  # fmt: skip
+def test_an_edge_that_no_bucket_has_is_refused_with_the_nearest(query, says):
+    view = counted(
+        "latency_bucket le=100 0\nlatency_bucket le=200 1\nlatency_bucket le=400 2\n"
+        "latency_bucket le=+Inf 2\nendless_bucket le=+Inf 2"
+    )
+    with pytest.raises(QueryError) as refused:
+        evaluate(parse(query), view)
+    assert says in str(refused.value)
 
 
 @pytest.mark.parametrize("label", ["other=1", "le=much", "le=NaN"])
@@ -138,6 +160,7 @@ def test_a_quantile_needs_buckets(label):
         ("ratio(x)", 8, ","),
         ("quantile(2, x)", 10, "a number from 0 to 1"),
         ("quantile(x)", 10, "a number from 0 to 1"),
+        ("within(x)", 8, "the edge of a bucket"),
         ("quantile(0.9 x)", 14, ","),
         ("(1", 3, ")"),
         ("1 2", 3, "the end"),

@@ -267,6 +267,15 @@ async def test_the_built_in_success_rate_is_counted():
     assert (metric.min_requests, metric.on_inconclusive) == (50, NoDataPolicy.PASS)
 
 
+@pytest.mark.parametrize("bound", [{"thresholdRange": {"max": 500}}, {"threshold": 500}])
+async def test_the_built_in_duration_is_counted_at_the_edge_that_its_bound_is(bound):
+    metric = await counted({}, name="request-duration", **bound)
+    assert [ask.signal for ask in metric.asks] == [Signal.REQUESTS, Signal.GOOD] * 2
+    assert "within(\n  500,\n  istio_request_duration_milliseconds_bucket{" in metric.asks[1].query
+    # 99 of 100 requests must keep to it, as before.
+    assert (metric.threshold_range, metric.good) == (Bounds(min=99), "within 500 ms")
+
+
 async def test_a_critical_metric_has_a_chance_of_a_false_rollback_of_its_own():
     name = "request-success-rate"
     assert (await counted({}, metrics=3, name=name, critical=True)).peers == 1
@@ -285,7 +294,8 @@ async def test_what_the_engine_must_know_of_a_metric_reaches_it():
         ({}, {"query": "up"}, "judge sequential counts the requests of both sides"),
         ({"counts": COUNTS | {"bad": "rate(x)"}}, {"templateRef": {"name": "errors"}}, "this counts no requests"),
         ({}, {"name": "request-success-rate", "judgeOptions": {"alpha": "5"}}, "judgeOptions.alpha: '5'"),
-        ({}, {"name": "request-duration"}, "is not built in as counts"),
+        ({}, {"name": "request-duration"}, "write max alone, one of the edges of the router's histogram in ms"),
+        ({}, {"name": "other"}, "is not built in as counts"),
         ({"counts": COUNTS, "query": GONE}, {"templateRef": {"name": "errors"}, "judge": "threshold"}, "has only counts; add a query"),
     ],
 )  # fmt: skip

@@ -143,7 +143,7 @@ async def test_a_card_shows_the_evidence_that_the_judge_keeps(opened: Opened):
     )
 
     async def seen() -> bool:
-        return "canary: 3 of 600 requests failed" in await opened.read("/c/web/shop")
+        return "canary: 3 of 600 requests were bad" in await opened.read("/c/web/shop")
 
     await until(seen)
     page = await opened.read("/c/web/shop")

@@ -165,6 +165,13 @@ def test_bad_requests_may_be_what_is_not_good():
     assert (found.verdict, found.value) == (FAIL, 80)
 
 
+def test_what_makes_a_request_a_good_one_is_said():
+    metric = a_metric(name="request-duration", part=Signal.GOOD, good="within 500 ms")
+    assert run(metric, (100, 98, 900, 891)).message.startswith(
+        "request duration 98 % of 100 requests within 500 ms, of the primary's 99 % of 900: no proof"
+    )
+
+
 def test_a_part_that_is_read_before_its_sum_is_no_more_than_the_sum():
     assert run(a_metric(), (10, 11, 900, 5)).value == 0
     assert run(a_metric(part=Signal.GOOD), (10, 11, 900, 900)).value == 100
@@ -336,8 +343,8 @@ def test_what_a_memory_proves_is_said_in_words():
     memory = judged(a_metric(), 600, 30, 600, 3).memory
     told = SequentialJudge.evidence(memory)
     assert told[:2] == (
-        "canary: 30 of 600 requests failed (5 %)",
-        "primary: 3 of 600 requests failed (0.5 %)",
+        "canary: 30 of 600 requests were bad (5 %)",
+        "primary: 3 of 600 requests were bad (0.5 %)",
     )
     assert [each.partition(":")[0] for each in told[2:]] == [
         "evidence of harm",

@@ -92,6 +92,44 @@ async def test_no_series_is_no_data(serve):
     assert found == NoData(reason="no series matches rq; warning: partial")
 
 
+async def test_of_a_histogram_one_bucket_is_asked_for(serve):
+    edge = {"le": "500.0"}
+    series = (
+        (edge | {"pod": "a"}, [(70, 10), (10, 15)]),
+        (edge | {"pod": "b"}, [(20, 4)]),
+    )
+    server = await serve(says(matrix(*series)))
+    assert await counted(server.address, "within(500, rq_bucket)") == Sample(value=9, at=END)
+    (asked,) = server.parameters
+    assert asked["query"].startswith('rq_bucket{le=~"500([.]0*)?|5([.]0*)?[eE][+]?0*2"}[')
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(
+            data("vector", [{"metric": {"le": le}, "value": [1, "2"]} for le in ("250", "1e+03", "+Inf")]),
+            "rq_bucket has no bucket with the edge 500; the nearest edges are 250 and 1000",
+            id="a histogram with other edges",
+        ),
+        pytest.param(data("vector", [{"metric": {}}]), "are no buckets of a histogram", id="a counter"),
+        pytest.param(matrix(), "no answer of Prometheus", id="no vector"),
+        pytest.param(data("vector", [1]), "no answer of Prometheus", id="no series"),
+    ],
+)  # fmt: skip
+async def test_an_edge_that_a_histogram_does_not_have_is_refused(answer, outcome, serve):
+    server = await serve(in_turn([says(matrix()), says(answer)]))
+    with pytest.raises(QueryError, match=outcome):
+        await counted(server.address, "within(500, rq_bucket)")
+    assert server.parameters[1]["query"] == "count by (le) (rq_bucket{})"
+
+
+async def test_a_histogram_without_series_is_no_data(serve):
+    server = await serve(in_turn([says(matrix()), says(data("vector", []))]))
+    found = await counted(server.address, "within(500, rq_bucket)")
+    assert found == NoData(reason="no series matches rq_bucket")
+
+
 async def test_a_block_that_is_not_whole_yet_is_not_asked_for(serve):
     server = await serve(says(matrix()))
     found = await counted(server.address, since=NOW - timedelta(seconds=3))
@@ -122,13 +160,15 @@ async def test_other_providers_say_who_counts():
 class Page:
     """A page whose counters a test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, edges: tuple[str, ...] = ()) -> None:
+        self.edges = edges
         self.total = 1000
         self.bad: int | None = None
 
     async def __call__(self, request):
         bad = "" if self.bad is None else f'rq{{app="x",code="503"}} {self.bad}\n'
-        text = f'rq{{app="x",code="200"}} {self.total}\n{bad}'
+        buckets = "".join(f'rq_bucket{{le="{edge}"}} {self.total}\n' for edge in self.edges)
+        text = f'rq{{app="x",code="200"}} {self.total}\n{bad}{buckets}'
         return await says(text, media_type="text/plain")(request)
 
 
@@ -177,6 +217,20 @@ async def test_scraped_blocks_add_up_to_what_was_counted_however_often_pages_are
         await counting.count_to("increase(rq)", 70)
         page.total, page.bad = 30, 5
         await counting.count_to('increase(rq{app="x"})', 35)
+    finally:
+        await counting.provider.close()
+
+
+async def test_scraped_requests_are_counted_at_the_edge_of_a_bucket(serve):
+    page = Page(edges=("250", "500", "+Inf"))
+    server = await serve(page)
+    counting = Counting(ProviderSpec(type="scrape", targets=(server.address,)))
+    try:
+        assert (await counting.count("within(500, rq_bucket)")).value == 0
+        page.total += 70
+        await counting.count_to("within(500, rq_bucket)", 70)
+        with pytest.raises(QueryError, match="the edge 300; the nearest edges are 250 and 500"):
+            await counting.count("within(300, rq_bucket)")
     finally:
         await counting.provider.close()
 
