@@ -427,6 +427,23 @@ def test_several_controllers_are_spread_over_nodes_and_zones_if_possible(render)
     ]
 
 
+def test_the_values_for_production_set_what_a_production_cluster_needs():
+    values = CHART / "values-production.yaml"
+    flags = ("--namespace", "gates", "--values", str(values))
+    run_helm("lint", "--strict", str(CHART), "--values", str(values))
+    objects = list(yaml.safe_load_all(run_helm("template", "tidegate", str(CHART), *flags)))
+    kinds = {each["kind"] for each in objects if each}
+    assert {"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PrometheusRule"} <= kinds
+    (deployment,) = (each for each in objects if each and each["kind"] == "Deployment")
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"livenessProbe", "readinessProbe"} <= container.keys()
+    rules = [rule for each in objects if each and "rules" in each for rule in each["rules"]]
+    secrets = [rule["verbs"] for rule in rules if "secrets" in rule["resources"]]
+    assert secrets == [["get"]]
+
+
 def test_the_webhook_leads_to_the_port_that_the_controller_answers_on(render):
     objects = render(ADMISSION)
     (webhook,) = objects["ValidatingWebhookConfiguration", "/gates-tidegate"]["webhooks"]
