@@ -11,7 +11,7 @@ PREFIX = f"{GROUP}/"
 
 # ------------------------------------------------------------------------------- on a Canary
 
-VERBS = ("abort", "reject", "pause", "resume", "approve", "skip", "retry", "promote")
+VERBS = ("abort", "reject", "pause", "resume", "approve", "skip", "expedite", "retry", "promote")
 """What is asked by annotation, in the order in which it is carried out: the cautious come first, so
 that who aborts and promotes at once, aborts."""
 AT_GATES = frozenset({"approve", "reject"})

@@ -100,6 +100,13 @@ class PolicyStop(ApiModel):
     )
 
 
+class Expedite(StrEnum):
+    """Whether a person may expedite a run."""
+
+    ALLOWED = "Allowed"
+    REFUSED = "Refused"
+
+
 class Day(StrEnum):
     """A day of the week."""
 
@@ -193,6 +200,11 @@ class DeliveryPolicySpec(ApiModel):
         default=None,
         description="How many runs may be under way at once; others wait in line, by priority and "
         "then by age. The members of a group count as one.",
+    )
+    expedite: Expedite = Field(
+        default=Expedite.ALLOWED,
+        description="Whether a person may expedite a run: it then waits for no window of any policy "
+        "and in no line. Refused refuses the command for the Canaries that this policy binds.",
     )
 
 

@@ -356,6 +356,10 @@ class Run(StatusModel):
         description="Whether the revision was promoted within the rollback window, so that the "
         "steps are skipped.",
     )
+    expedited: Word = Field(
+        default="",
+        description="Who has expedited the run, and why; it waits for no window and in no line.",
+    )
     queue: Word = Field(
         default="",
         description="The DeliveryPolicy, as namespace/name, of which it waits for a place.",

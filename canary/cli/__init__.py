@@ -28,6 +28,10 @@ _COMMANDS = {
     "doctor": ("canary.cli.doctor", "Check everything that tidegate needs in a cluster."),
     "events": ("canary.cli.events", "List the events of a Canary, the oldest first."),
     "explain": ("canary.cli.explain", "Say why a Canary is where it is, and what to do."),
+    "expedite": (
+        "canary.cli.commands",
+        "Pass the windows and the line of every DeliveryPolicy, for one run.",
+    ),
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
     "go": ("canary.cli.stopping", "Let Canaries go on that stop has stopped."),
     "history": ("canary.cli.history", "List the past runs of a Canary."),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from canary.api.annotations import VERBS
+from canary.api.deliverypolicy import Expedite
 from canary.api.people import WebhookType
 from canary.api.status import Pause, Phase, Severity, Stage
 from canary.core.capacity import beyond_primary
@@ -25,7 +26,9 @@ from canary.core.run import begin
 from canary.core.signature import Signature
 from canary.core.situation import Situation, Turn
 from canary.core.skips import FORM, Skip, step_named, steps_named
+from canary.core.stop import ask_readable, ask_stop
 from canary.core.telling import reason_said
+from canary.core.wishes import Withheld
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 _NEED_NO_SPEC = frozenset({"abort", "reject", "pause", "resume"})
@@ -152,11 +155,21 @@ def _resume(situation: Situation, _: Signature) -> Situation | _Refusal:
     return lifted(situation.but(paused=None), Stage.PAUSED, paused.since)
 
 
+def _stopped(situation: Situation) -> _Refusal | None:
+    """Refuse what could only be done after a stop: by then it may no longer be meant."""
+    for ask in (ask_stop, ask_readable):
+        answer = ask(situation)
+        if isinstance(answer, Withheld):
+            return _Refusal(answer.message)
+    return None
+
+
 def _skip(situation: Situation, signature: Signature) -> Situation | _Refusal:
     skip = Skip.read(signature.subject)
     if skip is None:
         return _Refusal(f"{signature.subject} is no step: write {FORM}")
-    if refusal := _not_in_run(situation) or _nothing_to_skip(situation, skip):
+    refusal = _not_in_run(situation) or _stopped(situation) or _nothing_to_skip(situation, skip)
+    if refusal:
         return refusal
     run = situation.current_run
     number = step_named(situation.plan, skip.to) if skip.to else run.step + 1
@@ -206,10 +219,26 @@ def _retry(situation: Situation, _: Signature) -> Turn | _Refusal:
     return begin(situation, revision)
 
 
+def _expedite(situation: Situation, signature: Signature) -> Situation | _Refusal:
+    if refusal := _not_in_run(situation) or _stopped(situation):
+        return refusal
+    if situation.current_run.expedited:
+        return _Refusal("the run is expedited already")
+    policies = [each for each in situation.facts.policies if each.expeditable]
+    if not policies:
+        return _Refusal("no DeliveryPolicy holds it for a window or in a line")
+    for policy in situation.facts.policies:
+        if policy.spec.expedite is Expedite.REFUSED:
+            return _Refusal(f"DeliveryPolicy {policy.name} allows no run to be expedited")
+    return situation.with_run(expedited=signature.shown)
+
+
 def _promote(situation: Situation, _: Signature) -> Situation | _Refusal:
     opened = situation.but(paused=None)
-    return _not_in_run(situation) or opened.with_run(
-        full_promotion=True, approvals=tuple(GATES.values())
+    return (
+        _not_in_run(situation)
+        or _stopped(situation)
+        or opened.with_run(full_promotion=True, approvals=tuple(GATES.values()))
     )
 
 
@@ -221,6 +250,7 @@ _COMMANDS: Mapping[str, Callable[[Situation, Signature], Turn | _Refusal]] = Map
         "resume": _resume,
         "approve": _approve,
         "skip": _skip,
+        "expedite": _expedite,
         "retry": _retry,
         "promote": _promote,
     }

@@ -280,6 +280,11 @@ class BindingPolicy:
     unreadable: str = ""
     """Why it cannot be acted on: then what it would withhold is not known."""
 
+    @property
+    def expeditable(self) -> bool:
+        """Whether it has anything that an expedited run passes."""
+        return bool(self.spec.windows) or self.spec.max_concurrent is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

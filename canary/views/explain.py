@@ -4,18 +4,23 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from canary.api.status import Phase
+from canary.core import waits as why
 from canary.core.conditions import RESTING, SENTENCES
 from canary.views.blocks import Block, Line, Rows, Styled
 from canary.views.canary import Attention, CanaryView, CheckView
 from canary.views.moments import moment, span
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+_STOPPED = frozenset({why.STOPPED, why.POLICY_UNREADABLE})
+"""Waits for something that no command passes."""
+_EXPEDITED = frozenset({why.FROZEN, why.QUEUED})
 EFFECTS = {
     "approve": "open the gate",
     "reject": "refuse at the gate; the run is rolled back",
     "resume": "continue the paused run",
     "pause": "hold the run at its weight",
     "skip": "go on from this step now, without further analysis",
+    "expedite": "pass the windows and the line of every DeliveryPolicy",
     "promote": "promote now, without further analysis",
     "abort": "roll the run back",
     "retry": "run the failed revision again",
@@ -26,13 +31,16 @@ EFFECTS = {
 def possible_commands(view: CanaryView) -> tuple[str, ...]:
     """Name the commands that the controller would obey now, as far as a status tells."""
     running = view.run is not None and view.phase in _BEFORE_PROMOTION
+    waits_for = view.waiting.reason if view.waiting is not None else ""
+    goes_on = running and waits_for not in _STOPPED
     possible = {
         "approve": running and bool(view.gates),
         "reject": running and bool(view.gates),
         "resume": view.paused is not None,
         "pause": running and view.paused is None,
-        "skip": running and _at_step(view) and not view.gates,
-        "promote": running,
+        "skip": goes_on and _at_step(view) and not view.gates,
+        "expedite": running and waits_for in _EXPEDITED,
+        "promote": goes_on,
         "abort": running,
         "retry": view.phase == Phase.FAILED,
     }

@@ -9,6 +9,7 @@ from canary.views.moments import moment
 
 CONSEQUENCES: Mapping[str, str] = {
     "abort": "The run is rolled back now: the primary gets all traffic.",
+    "expedite": "The run waits for no window of a DeliveryPolicy and in no line.",
     "promote": "The revision is promoted now, without the steps, gates and analyses that are left.",
 }
 """What a person must confirm, by verb."""

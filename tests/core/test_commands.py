@@ -97,6 +97,8 @@ ANYWHERE = {
     "resume": {"paused"},
     "retry": {"failed", "not initialised"},
     "skip": {"in a run", "paused"},
+    # There is a policy to pass in none of them.
+    "expedite": set(),
     "promote": {"waiting", "in a run", "paused", "at the gate"},
 }
 STATES = {

@@ -95,10 +95,25 @@ def test_a_stop_is_told_once_and_has_no_deadline():
 def test_neither_a_person_who_promotes_nor_a_way_back_passes_a_stop():
     run = a_run(full_promotion=True, pre_rollout_passed=True)
     assert reason(stopped(in_run(run=run))) == waits.STOPPED
-    promoted = stopped(in_run(), commands=(Command(verb="promote", value="@bob"),))
-    assert (promoted.status.phase, reason(promoted)) == (Phase.PROGRESSING, waits.STOPPED)
     known = a_run(known_good=True)
     assert reason(stopped(a_status(Phase.WAITING, run=known))) == waits.STOPPED
+
+
+@pytest.mark.parametrize("policy", [HELD, UNREADABLE])
+@pytest.mark.parametrize("verb", ["promote", "skip", "expedite"])
+def test_a_command_that_could_only_act_after_the_stop_is_refused_and_says_who_stops_it(
+    policy, verb
+):
+    limit = a_policy(name="shop/limit", maxConcurrent=1)
+    status = in_run()
+    command = Command(verb=verb, value="@bob")
+    refused = decided(a_spec(), status, up(policies=(policy, limit), commands=(command,)), at(60))
+    (record,) = refused.status.commands
+    assert (record.verb, record.accepted) == (verb, False)
+    assert record.message.startswith(message(refused))
+    run = refused.status.run
+    assert run is not None
+    assert (run.full_promotion, run.expedited, run.next_step) == (False, "", None)
 
 
 @pytest.mark.parametrize("policy", [HELD, ROLLED_BACK, UNREADABLE])

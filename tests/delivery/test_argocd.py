@@ -117,6 +117,8 @@ def condition(type_: str, message: str = "so it is") -> tuple[Condition, ...]:
 
 
 GATE = Wait(reason=waits.PROMOTION_GATE, since=at(0), message="qa has to agree")
+STOPPED = Wait(reason=waits.STOPPED, since=at(0), message="stopped by alice")
+QUEUED = Wait(reason=waits.QUEUED, since=at(0), message="waiting for a place")
 FAILED = RunRecord(revision="a", outcome=Outcome.ROLLED_BACK, message="success 87, at least 99")
 
 HEALTHS: dict[str, tuple[Manifest, str, str]] = {
@@ -192,6 +194,11 @@ OFFERED: dict[str, tuple[CanaryStatus, set[str]]] = {
     "at a gate": (
         seen(Phase.WAITING_PROMOTION, waiting_for=GATE),
         {"abort", "approve", "pause", "promote", "reject", "skip"},
+    ),
+    "stopped": (seen(Phase.PROGRESSING, waiting_for=STOPPED), {"abort", "pause"}),
+    "in line": (
+        seen(Phase.WAITING, waiting_for=QUEUED),
+        {"abort", "expedite", "pause", "promote"},
     ),
     "failed": (seen(Phase.FAILED), {"retry"}),
     "in its promotion": (seen(Phase.PROMOTING), set()),
