@@ -26,6 +26,7 @@ from canary.api.deliverypolicy import Covered, StopMode
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
+from canary.api.policy_status import DeliveryPolicyStatus, Grant
 from canary.api.status import CanaryStatus, Phase, Stage, read_status, write_status
 from canary.api.switching import switched
 from canary.core.actions import RouteTraffic
@@ -248,7 +249,8 @@ class Journey(RuleBasedStateMachine):
     @rule()
     def the_canary_crashes(self) -> None:
         trouble = Trouble(reason="CrashLoopBackOff", pod="p", container="c", message="exit 1")
-        if self.world.target:
+        # Without a pod nothing crashes: what is parked has no trouble when it is given one.
+        if self.world.target and self.world.target.replicas:
             self.world.target = replace(self.world.target, trouble=trouble, available=0)
 
     @rule(replicas=st.integers(0, 3), really=SOMETIMES)
@@ -374,6 +376,13 @@ class Journey(RuleBasedStateMachine):
     def windows_close_or_no_longer(self, windows: tuple[Any, ...]) -> None:
         policy = a_policy(timeZone="UTC", spread="10m", windows=list(windows))
         self.world.policies = (policy,) if windows else ()
+
+    @rule(granted=st.sampled_from([None, None, False, True]))
+    def a_policy_limits_how_many_run_or_no_longer(self, granted: bool | None) -> None:
+        runs = range(self.status.runs + 10) if granted else ()
+        grants = tuple(Grant(canary="test/podinfo", uid="", run=run) for run in runs)
+        policy = replace(a_policy(maxConcurrent=1), status=DeliveryPolicyStatus(running=grants))
+        self.world.policies = () if granted is None else (policy,)
 
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
@@ -619,6 +628,9 @@ class Journey(RuleBasedStateMachine):
             # Nothing begins, is promoted, or gets more traffic.
             assert not begun or world.deleting
             self._check_not_risen(decision)
+        started = before.phase is Phase.WAITING or after.runs != before.runs
+        if after.phase is Phase.PROGRESSING and started:
+            assert self._goes_back(after) or not _without_place(world, after)
         if after.stage is None or after.stage.name is not Stage.WITHHELD:
             return
         if after.phase is Phase.INITIALIZING:
@@ -630,9 +642,10 @@ class Journey(RuleBasedStateMachine):
         self._check_not_risen(decision)
 
     def _goes_back(self, after: CanaryStatus) -> bool:
-        """Tell whether a run waits for no window; none of them passes a stop."""
+        """Tell whether a run waits for no window and in no line; none of them passes a stop."""
         stopped = any(each.unreadable or each.spec.stop for each in self.world.policies)
-        return not stopped and after.run is not None and after.run.known_good
+        run = after.run
+        return not stopped and run is not None and (run.known_good or bool(run.expedited))
 
     def _check_not_risen(self, decision: Decision) -> None:
         before, after, world = self.status, decision.status, self.world
@@ -837,6 +850,14 @@ def _closed(world: World) -> bool:
             world.now,
         )
         != world.now
+        for each in world.policies
+    )
+
+
+def _without_place(world: World, status: CanaryStatus) -> bool:
+    """Tell whether a policy has granted a run no place."""
+    return any(
+        each.spec.max_concurrent is not None and not each.status.grants("", status.runs)
         for each in world.policies
     )
 
