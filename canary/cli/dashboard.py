@@ -7,10 +7,12 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from typing import Any
 
 import click
 
 from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.dashboard_ways import WAYS, WayOptions, way_options
 from canary.cli.ending import Failed
 from canary.cli.examining import cluster_examined
 from canary.cli.screen import Screen
@@ -28,6 +30,8 @@ Examples:
   tidegate dashboard
   tidegate dashboard -n shop --port 8099 --no-open
   tidegate dashboard --auth token --listen :8080
+  tidegate dashboard --auth oidc --listen :8080 --public-url https://tidegate.example.com \
+    --oidc-issuer https://login.example.com --oidc-client-id tidegate
 """
 
 
@@ -55,20 +59,20 @@ Examples:
 @click.option(
     "--auth",
     "way",
-    type=click.Choice(["kubeconfig", "token"]),
+    type=click.Choice(WAYS),
     default="kubeconfig",
     show_default=True,
-    help="Who looks: you on this machine, or people who log in with tokens of their own.",
+    help="Who looks: you on this machine; or many, by a token that each pastes, by OpenID Connect, "
+    "by the token that a proxy passes, or as the user that a proxy names.",
 )
 @click.option(
     "--listen",
     metavar="HOST:PORT",
-    help="Where people with tokens reach it; no host is every address of the machine.",
+    help="Where others reach it; no host is every address of the machine.",
 )
-@click.option(
-    "--root-path", default="", help="The path below which people with tokens reach it: /tidegate."
-)
+@click.option("--root-path", default="", help="The path below which others reach it: /tidegate.")
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
+@way_options
 @reaching_a_cluster
 def dashboard(
     namespaces: tuple[str, ...],
@@ -81,22 +85,27 @@ def dashboard(
     *,
     opens: bool | None,
     read_only: bool,
+    **ways: Any,
 ) -> None:
     """Watch Canaries in a browser, and act on them.
 
     It listens on this machine alone, and reads and acts with your own rights. The address that it
     prints lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
 
-    With --auth token it serves many: each logs in with a token, and sees and does what that token
-    may. It follows the Canaries with its own credentials, and does nothing else with them.
+    With any other --auth it serves many: each sees and does what they may. It follows the Canaries
+    with its own credentials; with proxy-user these also act for the people whom the proxy names.
     """
-    if (way == "token") != (listen is not None):
-        raise click.UsageError("write --auth token and --listen HOST:PORT together")
+    alone_here = way == WAYS[0]
+    if alone_here == (listen is not None):
+        raise click.UsageError(
+            "write --listen HOST:PORT together with --auth, such as --auth token"
+        )
     host, _, number = (listen or ":0").rpartition(":")
     if not (number.isascii() and number.isdecimal()):
         raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
-    if root_path and (way != "token" or not _PATH.fullmatch(root_path)):
-        raise click.UsageError("write --root-path as /path, with --auth token")
+    if root_path and (alone_here or not _PATH.fullmatch(root_path)):
+        raise click.UsageError("write --root-path as /path, with another --auth than kubeconfig")
+    door = WayOptions.take(ways).way(way, root_path)
 
     async def alone(cluster: Cluster) -> None:
         user = await user_of(cluster)
@@ -115,6 +124,7 @@ def dashboard(
         configure("info", JSON)
         async with for_many(
             cluster,
+            door,
             host=host.strip("[]"),
             port=int(number),
             namespaces=namespaces,
@@ -125,7 +135,7 @@ def dashboard(
             Screen().line(address)
             await _until_told_to_end()
 
-    work = together if way == "token" else alone
+    work = alone if alone_here else together
     with suppress(KeyboardInterrupt):
         connected(kubeconfig, context, work)
 

@@ -6,7 +6,7 @@ Long because every request of the API is a method of its own, with what it raise
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -72,6 +72,14 @@ class Cluster:
         """Give connections to the same server that carry the tokens of others, and nothing of ours."""
         async with self._connection.bare() as bare:
             yield lambda token: Cluster(bare.on_behalf(token))
+
+    def as_user(self, user: str, groups: Sequence[str]) -> "Cluster":
+        """Give the same connection that acts for another user, within what we may impersonate.
+
+        Raises:
+            ValueError: there is no user.
+        """
+        return Cluster(self._connection.as_user(user, groups))
 
     def guard(self, may_write: Callable[[], bool]) -> None:
         """Have a question asked before every write, which is made only if the answer is yes."""

@@ -5,7 +5,7 @@ asks for that, and leaves only while it may. Every failure leaves as a `ClusterE
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -75,9 +75,15 @@ class Connection:
     """A connection to one Kubernetes API server."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, credentials: ClusterCredentials, options: Options
+        self,
+        session: aiohttp.ClientSession,
+        credentials: ClusterCredentials,
+        options: Options,
+        *,
+        impersonated: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._session = session
+        self._impersonated = tuple(impersonated)
         self._options = options
         self._rate_limit = RateLimit(options.requests_per_second, options.burst)
         self.credentials = credentials
@@ -125,6 +131,17 @@ class Connection:
         if not token:
             raise ValueError("a request for another person needs a token")
         return Connection(self._session, for_bearer(self.credentials, token), self._options)
+
+    def as_user(self, user: str, groups: Sequence[str]) -> "Connection":
+        """Give the same connection that acts for another user, within what we may impersonate.
+
+        Raises:
+            ValueError: there is no user; without one the server would take the request for ours.
+        """
+        if not user:
+            raise ValueError("a request for another person needs a user")
+        headers = (("Impersonate-User", user), *(("Impersonate-Group", each) for each in groups))
+        return Connection(self._session, self.credentials, self._options, impersonated=headers)
 
     async def request(
         self,
@@ -184,7 +201,7 @@ class Connection:
             await self._rate_limit.take()
             headers = await self._headers(accept)
             if body is not None:
-                headers["Content-Type"] = content_type
+                headers.append(("Content-Type", content_type))
             if method != "GET" and not self.may_write():
                 raise NotLeader(f"{asked}: another replica acts")
             started, status = monotonic(), 0
@@ -259,10 +276,14 @@ class Connection:
         async with response:
             yield _events(asked, response.content)
 
-    async def _headers(self, accept: str) -> dict[str, str]:
-        headers = {"Accept": accept, "User-Agent": self._options.user_agent}
+    async def _headers(self, accept: str) -> list[tuple[str, str]]:
         authorization = await self.credentials.authorization()
-        return headers | ({"Authorization": authorization} if authorization else {})
+        return [
+            ("Accept", accept),
+            ("User-Agent", self._options.user_agent),
+            *((("Authorization", authorization),) if authorization else ()),
+            *self._impersonated,
+        ]
 
 
 async def _events(asked: str, content: aiohttp.StreamReader) -> Events:

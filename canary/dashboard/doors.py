@@ -22,8 +22,13 @@ class Door(Protocol):
             HTTPForbidden: it is not.
         """
 
-    def session(self, request: web.Request) -> Session | None:
-        """Find the session that a request belongs to."""
+    async def session(self, request: web.Request) -> Session | None:
+        """Find the session that a request belongs to.
+
+        Raises:
+            HTTPForbidden: who sends it may not come in; says why.
+            ClusterError: the API server does not say who that is.
+        """
 
     async def turn_away(self, request: web.Request) -> web.StreamResponse:
         """Answer who has no session."""
@@ -60,7 +65,7 @@ class LaptopDoor:
         if request.headers.get("Host", "") != self._host:
             raise web.HTTPForbidden(text=f"This dashboard is at http://{self._host} alone.")
 
-    def session(self, request: web.Request) -> Session | None:
+    async def session(self, request: web.Request) -> Session | None:
         """Find the session of the cookie."""
         return self._sessions.find(request.cookies.get(self._cookie, ""))
 

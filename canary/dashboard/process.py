@@ -1,10 +1,10 @@
 """The dashboard as a process: it follows the Canaries, and serves them while it is open."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
+from time import monotonic, time
 
 from canary.cluster.cluster import Cluster
 from canary.dashboard.about import Examine
@@ -14,8 +14,8 @@ from canary.dashboard.pages import PageRenderer
 from canary.dashboard.server import application, serving
 from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
 from canary.dashboard.site import Site
-from canary.dashboard.token_door import TokenDoor
 from canary.dashboard.viewers import Viewer
+from canary.dashboard.ways import Way
 
 LOOPBACK = "127.0.0.1"
 
@@ -71,6 +71,7 @@ async def on_laptop(
 @asynccontextmanager
 async def for_many(
     cluster: Cluster,
+    way: Way,
     *,
     host: str,
     port: int,
@@ -78,18 +79,19 @@ async def for_many(
     root_path: str = "",
     read_only: bool = False,
     examine: Examine | None = None,
+    seconds_now: Callable[[], float] = time,
 ) -> AsyncIterator[str]:
-    """Serve people who bring tokens of their own; give the address.
+    """Serve people who come in by a way; give the address.
 
     The Canaries are followed with the cluster's credentials; everything else is asked with the
-    token of the person who looks.
+    rights of the person who looks.
 
     Raises:
         CanaryError: the address can't be listened on.
     """
     sessions = Sessions(monotonic)
     async with (
-        cluster.for_others() as as_bearer,
+        way(sessions, cluster, seconds_now) as door,
         Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet,
     ):
         site = Site(
@@ -102,7 +104,6 @@ async def for_many(
             read_only=read_only,
             examine=examine,
         )
-        door = TokenDoor(sessions, as_bearer)
         async with serving(application(site, door), host=host, port=port) as (at, found):
             yield f"http://{at}:{found}{root_path}"
 

@@ -74,7 +74,7 @@ def page(request: web.Request, template: str, *, live: str = "", **context: Any)
         live=f"{site.root_path}{live}" if live else "",
         user=session.viewer.user if session else "",
         form_token=session.form_token if session else "",
-        logout=session is not None and not session.viewer.everything,
+        logout=session is not None and session.viewer.logs_out,
         cluster=site.cluster_name if session else "",
         zone=site.clock().tzname() or "UTC",
         **({"here": ""} | context),

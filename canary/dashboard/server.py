@@ -67,16 +67,18 @@ async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterato
 
 def _guard(site: Site, door: Door) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Let in who has a session; all others are shown the door."""
-    free = {site.root_path + each.path for each in (*routes.open_to_all(), *door.routes())}
+    free = {site.root_path + each.path for each in routes.open_to_all()}
+    login = {site.root_path + each.path for each in door.routes()}
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else ""
         door.check_host(request)
-        session = door.session(request)
+        session = None if path in free else await door.session(request)
         if session is not None:
             request[SESSION] = session
-        resource = request.match_info.route.resource
-        if session is None and (resource is None or resource.canonical not in free):
+        if session is None and path not in free | login:
             return await door.turn_away(request)
         return await handler(request)
 

@@ -23,6 +23,8 @@ class Session:
     viewer: Viewer
     opened: float
     used: float
+    longest: float = LONGEST_SECONDS
+    """How long it may last, however much it is used."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(_BYTES), repr=False)
     """What every form of this session carries."""
     streams: int = 0
@@ -30,7 +32,7 @@ class Session:
 
     def ends_at(self) -> float:
         """When it ends by itself, on the clock of the sessions."""
-        return min(self.used + IDLE_SECONDS, self.opened + LONGEST_SECONDS)
+        return min(self.used + IDLE_SECONDS, self.opened + self.longest)
 
     def end(self) -> None:
         """End it now, and its streams with it."""
@@ -48,13 +50,21 @@ class Sessions:
         self._clock = clock
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
-    def open(self, viewer: Viewer) -> str:
-        """Open a session; give the name that its cookie holds, which is kept nowhere here."""
+    def open(self, viewer: Viewer, *, seconds: float = LONGEST_SECONDS) -> str:
+        """Open a session of so many seconds; give the name that its cookie holds.
+
+        The name is kept nowhere here.
+        """
         name, now = secrets.token_urlsafe(_BYTES), self._clock()
-        self._sessions[_digest(name)] = Session(viewer=viewer, opened=now, used=now)
-        if len(self._sessions) > MOST_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._keep(name, Session(viewer=viewer, opened=now, used=now, longest=seconds))
         return name
+
+    def open_as(self, name: str, viewer: Viewer, *, form_token: str) -> Session:
+        """Open a session that each request names itself, and whose forms outlive that name."""
+        now = self._clock()
+        session = Session(viewer=viewer, opened=now, used=now, form_token=form_token)
+        self._keep(name, session)
+        return session
 
     def find(self, name: str) -> Session | None:
         """Find a session that has not ended, and count it as used now."""
@@ -66,6 +76,11 @@ class Sessions:
         session.used = now
         self._sessions.move_to_end(digest)
         return session
+
+    def _keep(self, name: str, session: Session) -> None:
+        self._sessions[_digest(name)] = session
+        if len(self._sessions) > MOST_SESSIONS:
+            self._sessions.popitem(last=False)
 
     def ended(self, session: Session) -> bool:
         """Tell whether a session has ended by itself."""

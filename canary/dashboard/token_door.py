@@ -6,28 +6,18 @@ from time import monotonic
 
 from aiohttp import web
 
-from canary.api.kinds import Kind, Manifest
 from canary.cluster.cluster import Cluster
+from canary.dashboard.cookies import SessionCookie, wants_a_page
+from canary.dashboard.identity import identified, may_be_token
 from canary.dashboard.routes import page
-from canary.dashboard.safety import own_form, same_origin
+from canary.dashboard.safety import same_origin
 from canary.dashboard.sessions import Session, Sessions
-from canary.dashboard.site import SESSION, SITE
+from canary.dashboard.site import SITE
 from canary.dashboard.viewers import Viewer
-from canary.errors import Forbidden
 
-COOKIE = "__Host-tidegate"
 MOST_FAILURES = 10
 FAILURE_SECONDS = 60.0
 _MOST_ADDRESSES = 10_000
-_LONGEST_TOKEN = 16_384
-_REVIEW = Kind(
-    group="authentication.k8s.io",
-    versions=("v1",),
-    kind="SelfSubjectReview",
-    plural="selfsubjectreviews",
-    namespaced=False,
-)
-_ANONYMOUS = "system:anonymous"
 
 
 class TokenDoor:
@@ -40,7 +30,7 @@ class TokenDoor:
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._sessions = sessions
+        self._cookie = SessionCookie(sessions)
         self._as_bearer = as_bearer
         self._clock = clock
         self._failures: dict[str, deque[float]] = {}
@@ -50,23 +40,21 @@ class TokenDoor:
         return [
             web.get("/login", self._form),
             web.post("/login", self._login),
-            web.post("/logout", self._logout),
+            web.post("/logout", self._cookie.logout),
         ]
 
     def check_host(self, request: web.Request) -> None:
         """Let every name in: who reads here needs a cookie, which a foreign name does not get."""
 
-    def session(self, request: web.Request) -> Session | None:
+    async def session(self, request: web.Request) -> Session | None:
         """Find the session of the cookie."""
-        return self._sessions.find(request.cookies.get(COOKIE, ""))
+        return self._cookie.session(request)
 
     async def turn_away(self, request: web.Request) -> web.StreamResponse:
         """Lead to the login; a program gets 401."""
-        root = request.app[SITE].root_path
-        below = request.path.removeprefix(root)
-        if request.method != "GET" or below.startswith(("/api/", "/live/")):
+        if not wants_a_page(request):
             raise web.HTTPUnauthorized(text="Log in first.")
-        raise web.HTTPSeeOther(f"{root}/login")
+        raise web.HTTPSeeOther(f"{request.app[SITE].root_path}/login")
 
     async def _form(self, request: web.Request) -> web.StreamResponse:
         return page(request, "login.html", message="")
@@ -89,24 +77,7 @@ class TokenDoor:
             answer.set_status(403)
             return answer
         leave = web.HTTPSeeOther(f"{request.app[SITE].root_path}/")
-        leave.set_cookie(
-            COOKIE,
-            self._sessions.open(viewer),
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="Lax",
-        )
-        raise leave
-
-    async def _logout(self, request: web.Request) -> web.StreamResponse:
-        """End the session, and its open pages with it."""
-        session = request.get(SESSION)
-        if session is not None:
-            await own_form(request, session)
-            self._sessions.close(request.cookies.get(COOKIE, ""))
-        leave = web.HTTPSeeOther(f"{request.app[SITE].root_path}/login")
-        leave.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+        self._cookie.let_in(leave, viewer)
         raise leave
 
     async def _viewer(self, token: str) -> Viewer | None:
@@ -115,22 +86,13 @@ class TokenDoor:
         Raises:
             ClusterError: it does not answer.
         """
-        if (
-            not token
-            or len(token) > _LONGEST_TOKEN
-            or not (token.isascii() and token.isprintable())
-        ):
+        if not may_be_token(token):
             return None
         cluster = self._as_bearer(token)
-        review: Manifest = {"apiVersion": "authentication.k8s.io/v1", "kind": _REVIEW.kind}
-        try:
-            answer = await cluster.create({**review, "metadata": {}}, _REVIEW)
-        except Forbidden:
+        user = await identified(cluster)
+        if user is None:
             return None
-        user = ((answer.get("status") or {}).get("userInfo") or {}).get("username")
-        if not user or user == _ANONYMOUS:
-            return None
-        return Viewer(cluster=cluster, user=str(user), everything=False)
+        return Viewer(cluster=cluster, user=user, everything=False, logs_out=True)
 
     def _blocked(self, address: str) -> bool:
         failures = self._failures.get(address, deque())

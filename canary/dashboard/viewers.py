@@ -16,6 +16,8 @@ class Viewer:
     """What the API server calls them."""
     everything: bool = True
     """Whether they see all that is followed, because it is followed with their own rights."""
+    logs_out: bool = False
+    """Whether it is the dashboard that keeps them logged in, and lets them out."""
     rights: Rights = field(init=False)
     """What they may do, as the API server says."""
 

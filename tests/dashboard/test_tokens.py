@@ -18,8 +18,10 @@ from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.cluster.credentials import for_bearer
 from canary.core.signature import Signature
+from canary.dashboard.cookies import COOKIE
 from canary.dashboard.process import for_many
-from canary.dashboard.token_door import COOKIE, MOST_FAILURES
+from canary.dashboard.token_door import MOST_FAILURES
+from canary.dashboard.ways import Way, by_token
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from tests.controller.faults import Fault, Proxy, proxied
@@ -75,19 +77,23 @@ def listing(lists: dict[str, set[str]]) -> Fault:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         asked = orjson.loads(await request.read())["spec"]["resourceAttributes"]
         allowed = asked.get("namespace", "") in lists.get(token, set())
-        if token not in (ALICE, BOB):
+        if token not in lists:
             return web.json_response({"message": "who is that"}, status=401)
         return web.json_response({"status": {"allowed": allowed}}, status=201)
 
     return fault
 
 
-@pytest.fixture
-async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
+@asynccontextmanager
+async def a_dashboard(
+    tmp_path: Path, way: Way, *faults: tuple[str, Fault]
+) -> AsyncIterator[Shared]:
+    """Serve Canaries of two namespaces to many."""
     tokens = {OWN: "system:serviceaccount:gates:dashboard", ALICE: "alice", BOB: "bob"}
     lists = {ALICE: {""}, BOB: {"pay"}}
     async with EmbeddedApiServer(tokens=tokens) as server, proxied(server.url) as proxy:
-        proxy.meet("POST .*selfsubjectaccessreviews", listing(lists), always=True)
+        for pattern, fault in (*faults, ("POST .*selfsubjectaccessreviews", listing(lists))):
+            proxy.meet(pattern, fault, always=True)
         admin = server.kubeconfig(tmp_path / "admin", token=OWN)
         path = write_kubeconfig(tmp_path / "own", proxy.url, user={"token": OWN})
         async with (
@@ -103,7 +109,7 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
                 await cluster.create(made, CANARY)
                 patch = {"status": made["status"]}
                 await cluster.merge_patch(CANARY, namespace, name, patch, subresource="status")
-            async with for_many(own, host="127.0.0.1", port=0) as address:
+            async with for_many(own, way, host="127.0.0.1", port=0) as address:
                 made_shared = Shared(
                     address=address, proxy=proxy, tokens=tokens, cluster=cluster, lists=lists
                 )
@@ -114,6 +120,12 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
 
                 await until(ready)
                 yield made_shared
+
+
+@pytest.fixture
+async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
+    async with a_dashboard(tmp_path, by_token) as shared:
+        yield shared
 
 
 async def test_a_token_lets_in_and_is_nowhere_to_be_seen(shared: Shared):
