@@ -1,4 +1,4 @@
-"""Who somebody is, as the API server says of the connection that speaks for them."""
+"""Who a person is, as the API server says of the connection that speaks for them."""
 
 from canary.api.kinds import Kind, Manifest
 from canary.cluster.cluster import Cluster
@@ -21,7 +21,7 @@ def may_be_token(token: str) -> bool:
 
 
 async def identified(cluster: Cluster) -> str | None:
-    """Ask the API server who a connection speaks for; None where it knows nobody.
+    """Ask the API server who a connection speaks for; None where it knows no user.
 
     Raises:
         ClusterError: it does not answer.

@@ -35,7 +35,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
 class LoginRefused(Exception):
-    """Nobody is logged in; says why, for the person."""
+    """The person is not logged in; says why, in words for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def secure(address: str) -> bool:
 
 
 def challenge(verifier: str) -> str:
-    """Give what the issuer is told of a PKCE verifier at first."""
+    """Give what the issuer gets of a PKCE verifier at first."""
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 

@@ -165,7 +165,7 @@ class OidcDoor:
 
 
 def _unavailable(refused: LoginRefused) -> web.HTTPException:
-    return web.HTTPServiceUnavailable(text=f"Nobody can log in now: {refused}")
+    return web.HTTPServiceUnavailable(text=f"The login does not work now: {refused}")
 
 
 def _digest(text: str) -> bytes:

@@ -30,7 +30,7 @@ AsUser = Callable[[str, Sequence[str]], Cluster]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyUsers:
-    """How a proxy says who somebody is."""
+    """How a proxy says who a person is."""
 
     secret: str = field(repr=False)
     """What the proxy proves itself by, in `X-Tidegate-Proxy-Secret`."""
@@ -112,7 +112,7 @@ class ProxyTokenDoor(_ProxyDoor):
 class ProxyUserDoor(_ProxyDoor):
     """Lets in who the proxy says is there, and acts for them by impersonation.
 
-    The proxy proves itself with each request: who reaches this process past it is nobody.
+    The proxy proves itself with each request: requests that come past it are refused.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class ProxyUserDoor(_ProxyDoor):
         return tuple(dict.fromkeys(filter(None, named)))[:MOST_GROUPS]
 
     def _named(self, name: str) -> str:
-        """Give the name that somebody has in the cluster; empty where none may have it."""
+        """Give the name of a user or group in the cluster; empty where a person may not have it."""
         whole = f"{self._users.prefix}{name}"
         sound = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
         reserved = any(each.lower().startswith(RESERVED) for each in (name, whole))

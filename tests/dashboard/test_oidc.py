@@ -271,7 +271,7 @@ async def test_an_issuer_that_is_not_what_it_says_is_not_led_to(
     async with trusting.browser() as browser:
         answer = await browser.get("/", allow_redirects=False)
         assert answer.status == 503
-        assert "Nobody can log in now" in await answer.text()
+        assert "The login does not work now" in await answer.text()
 
 
 async def test_a_key_that_is_new_is_asked_for_and_the_secret_may_go_in_the_form(

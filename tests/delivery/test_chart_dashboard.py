@@ -1,10 +1,14 @@
 """The dashboard in the chart: a pod of its own, with the right to read Canaries and no other."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
 from canary.cli.dashboard import dashboard
-from tests.delivery.helm import CHART, as_flags, render, run_helm
+from canary.cli.dashboard_ways import WayOptions
+from tests.delivery.helm import CHART, HelmFailed, as_flags, render, run_helm
 
 pytestmark = pytest.mark.delivery
 
@@ -102,6 +106,103 @@ def test_its_network_policy_lets_it_reach_the_api_server_alone():
     assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": "http"}], "from": [peer]}]
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
     assert (ports, [each for each in spec["egress"] if "to" in each]) == ([53, 53, 443, 6443], [])
+
+
+OIDC = {
+    "enabled": True, "auth": "oidc", "publicUrl": "https://gate.example.com/gate",
+    "rootPath": "/gate",
+    "oidc": {
+        "issuer": "https://login.example.com", "clientId": "gate", "secretName": "oidc",
+        "scopes": ["groups"],
+    },
+}  # fmt: skip
+PROXY_TOKEN = {"enabled": True, "auth": "proxy-token", "proxy": {"trusted": ["10.0.0.0/8"]}}
+PROXY_USER = {
+    "enabled": True, "auth": "proxy-user",
+    "proxy": {"trusted": ["10.0.0.0/8"], "secretName": "proxy", "userPrefix": "sso:"},
+    "impersonation": {"users": ["sso:alice"], "groups": ["sso:ops"]},
+}  # fmt: skip
+
+
+def but(values: dict, **changed: object) -> str:
+    return f"dashboard={json.dumps(values | changed)}"
+
+
+@pytest.mark.parametrize("values", [OIDC, PROXY_TOKEN, PROXY_USER], ids=lambda each: each["auth"])
+def test_the_command_takes_the_arguments_of_every_way_in(values, tmp_path):
+    pod = named(but(values))["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    name, *arguments = container["args"]
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    (tmp_path / "secret").write_text("a-secret-of-many-characters")
+    parameters = dashboard.make_context(name, list(arguments)).params
+    options = WayOptions.take(parameters)
+    for each in ("oidc_client_secret_file", "proxy_secret_file"):
+        file = getattr(options, each)
+        if file is not None:
+            assert str(file.parent) == mounted["secret"]
+            options = replace(options, **{each: tmp_path / "secret"})
+    assert options.way(values["auth"], values.get("rootPath", "")) is not None
+    secrets = [each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each]
+    assert secrets == [
+        each for each in ("oidc", "proxy") if each in str(values) and "secret" in mounted
+    ]
+
+
+def test_only_for_names_of_a_proxy_may_it_act_for_others_and_only_for_those_that_are_named():
+    for values in (but(OIDC), but(PROXY_TOKEN), ON):
+        assert not [each for each in objects(values) if "impersonation" in each[1]]
+    rules = objects(but(PROXY_USER))["ClusterRole", f"{NAME}-impersonation"]["rules"]
+    whom = [each for each in rules if each["verbs"] == ["impersonate:user-info"]]
+    assert {each["resources"][0]: each["resourceNames"] for each in whom} == {
+        "users": ["sso:alice"],
+        "groups": ["sso:ops"],
+    }
+    what = {
+        (verb, resource)
+        for each in rules
+        if each not in whom
+        for verb in each["verbs"]
+        for resource in each["resources"]
+    }
+    assert {verb for verb, _ in what} == {
+        f"impersonate-on:user-info:{verb}" for verb in ("create", "get", "list", "patch")
+    }
+    assert ("impersonate-on:user-info:patch", "canaries") in what
+    assert not {resource for _, resource in what} & {"secrets", "*", "pods"}
+
+
+def test_who_only_reads_needs_nobody_to_patch():
+    rules = objects(but(PROXY_USER, readOnly=True))["ClusterRole", f"{NAME}-impersonation"]["rules"]
+    assert not [each for each in rules if "impersonate-on:user-info:patch" in each["verbs"]]
+
+
+def test_on_an_older_cluster_the_people_are_named_all_the_same():
+    legacy = {"mode": "legacy", "users": ["alice"], "groups": []}
+    rules = objects(but(PROXY_USER, impersonation=legacy))["ClusterRole", f"{NAME}-impersonation"][
+        "rules"
+    ]
+    assert rules == [
+        {
+            "apiGroups": [""], "resources": ["users"], "resourceNames": ["alice"],
+            "verbs": ["impersonate"],
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (but(OIDC, publicUrl=""), "needs dashboard.publicUrl"),
+        (but(OIDC, oidc={"issuer": "https://login.example.com"}), "needs dashboard.oidc.clientId"),
+        (but(PROXY_USER, proxy={}), "needs dashboard.proxy.secretName"),
+        (but(PROXY_USER, impersonation={"users": []}), "name the people"),
+        (but(OIDC, auth="nobody"), "auth"),
+    ],
+)
+def test_what_a_way_in_needs_is_asked_for(values, says):
+    with pytest.raises(HelmFailed, match=says):
+        render(values)
 
 
 def test_helm_finds_nothing_to_complain_of():
