@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from canary.api.kinds import POD, Kind, Manifest
-from canary.cluster.connection import JSON, Connection, Events, Observe, Options, unobserved
+from canary.cluster.connection import JSON, Connection, Events
 from canary.cluster.credentials import ClusterCredentials
 from canary.cluster.limits import Limits
+from canary.cluster.options import Observe, Options, unobserved
 from canary.errors import NotFound
 
 FIELD_MANAGER = "tidegate"

@@ -5,9 +5,8 @@ asks for that, and leaves only while it may. Every failure leaves as a `ClusterE
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from time import monotonic
 
 import aiohttp
@@ -17,32 +16,15 @@ from aiohttp.abc import AbstractStreamWriter
 from canary.api.kinds import Manifest
 from canary.cluster import responses
 from canary.cluster.credentials import ClusterCredentials, for_bearer, load_credentials
-from canary.cluster.limits import Limits, RateLimit
+from canary.cluster.limits import RateLimit
+from canary.cluster.options import Options
 from canary.errors import ClusterError, Unreachable
 
 JSON = "application/json"
 ANYTHING = "*/*"
 
-Observe = Callable[[str, str, int, float], None]
-"""Called after every request with its verb, resource, HTTP status (0 for none) and seconds."""
 Events = AsyncIterator[tuple[str, Manifest]]
 """Pairs of an event's type and its object."""
-
-
-def unobserved(_verb: str, _resource: str, _status: int, _seconds: float) -> None:
-    """Observe nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a connection behaves."""
-
-    user_agent: str
-    observe: Observe
-    requests_per_second: float
-    burst: int
-    limits: Limits
-    sleep: Callable[[float], Awaitable[None]]
 
 
 class NotLeader(ClusterError):

@@ -34,7 +34,7 @@ _LARGEST_ANSWER = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
-class LoginRefused(Exception):
+class OidcRefused(Exception):
     """The person is not logged in; says why, in words for them."""
 
 
@@ -91,7 +91,7 @@ class Issuer:
         """Give the address at which a person logs in.
 
         Raises:
-            LoginRefused: the issuer cannot be asked.
+            OidcRefused: the issuer cannot be asked.
         """
         endpoint = await self._endpoint("authorization_endpoint")
         asked = {
@@ -110,7 +110,7 @@ class Issuer:
         """Exchange a code for an ID token, and verify it.
 
         Raises:
-            LoginRefused: the issuer gives none, or it cannot be believed.
+            OidcRefused: the issuer gives none, or it cannot be believed.
         """
         form = {
             "grant_type": "authorization_code",
@@ -133,20 +133,20 @@ class Issuer:
         answer = await self._asked("POST", endpoint, "the code", data=form, headers=headers)
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise LoginRefused(f"{self.client.issuer} gave no ID token for the code.")
+            raise OidcRefused(f"{self.client.issuer} gave no ID token for the code.")
         return await self.verified(token, nonce=nonce)
 
     async def verified(self, token: str, *, nonce: str) -> IdToken:
         """Verify an ID token.
 
         Raises:
-            LoginRefused: it cannot be believed; says what is wrong with it.
+            OidcRefused: it cannot be believed; says what is wrong with it.
         """
         claims = self._claims(token, await self._known_keys())
         if claims is None:
             claims = self._claims(token, await self._known_keys(renewed=True))
         if claims is None:
-            raise LoginRefused(f"The ID token is not signed by a key of {self.client.issuer}.")
+            raise OidcRefused(f"The ID token is not signed by a key of {self.client.issuer}.")
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock()),
             leeway=LEEWAY_SECONDS,
@@ -160,11 +160,11 @@ class Issuer:
         try:
             registry.validate(claims)
         except JoseError as error:
-            raise LoginRefused(f"The ID token cannot be believed: {error.error}.") from error
+            raise OidcRefused(f"The ID token cannot be believed: {error.error}.") from error
         # Of a token for several audiences it must be said that it was made for us.
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if several else self.client.client_id) != self.client.client_id:
-            raise LoginRefused("The ID token was made for another client.")
+            raise OidcRefused("The ID token was made for another client.")
         return IdToken(text=token, ends=float(claims["exp"]))
 
     def _claims(self, token: str, keys: KeySet) -> dict[str, Any] | None:
@@ -187,7 +187,7 @@ class Issuer:
     async def _endpoint(self, name: str) -> str:
         found = (await self._description()).get(name)
         if not isinstance(found, str) or not secure(found):
-            raise LoginRefused(f"{self.client.issuer} names no {name} that is reached by TLS.")
+            raise OidcRefused(f"{self.client.issuer} names no {name} that is reached by TLS.")
         return found
 
     async def _by_form(self) -> bool:
@@ -201,7 +201,7 @@ class Issuer:
             address = f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration"
             found = await self._asked("GET", address, "what it is")
             if found.get("issuer") != self.client.issuer:
-                raise LoginRefused(f"{self.client.issuer} calls itself by another name.")
+                raise OidcRefused(f"{self.client.issuer} calls itself by another name.")
             self._described = self._clock(), found
         return found
 
@@ -211,7 +211,7 @@ class Issuer:
         """Ask the issuer for a JSON object.
 
         Raises:
-            LoginRefused: it gives none. What it says is not repeated: that may be a secret.
+            OidcRefused: it gives none. What it says is not repeated: that may be a secret.
         """
         failed = f"{self.client.issuer} could not be asked for {what}"
         try:
@@ -221,15 +221,15 @@ class Issuer:
                 content = await response.content.read(_LARGEST_ANSWER)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LoginRefused(f"{failed}: {type(error).__name__}.") from error
+            raise OidcRefused(f"{failed}: {type(error).__name__}.") from error
         if status != 200:
-            raise LoginRefused(f"{failed}: it answered {status}.")
+            raise OidcRefused(f"{failed}: it answered {status}.")
         try:
             answer = orjson.loads(content)
         except ValueError as error:
-            raise LoginRefused(f"{failed}: it answered no JSON.") from error
+            raise OidcRefused(f"{failed}: it answered no JSON.") from error
         if not isinstance(answer, dict):
-            raise LoginRefused(f"{failed}: it answered no object.")
+            raise OidcRefused(f"{failed}: it answered no object.")
         return answer
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from canary.cluster.cluster import Cluster
 from canary.dashboard.cookies import SessionCookie, drop_cookie, put_cookie, wants_a_page
 from canary.dashboard.identity import identified, may_be_token
-from canary.dashboard.oidc import IdToken, Issuer, LoginRefused
+from canary.dashboard.oidc import IdToken, Issuer, OidcRefused
 from canary.dashboard.routes import page
 from canary.dashboard.sessions import LONGEST_SECONDS, Session, Sessions
 from canary.dashboard.site import SITE
@@ -92,7 +92,7 @@ class OidcDoor:
         state, nonce, verifier, browser = (secrets.token_urlsafe(_BYTES) for _ in range(4))
         try:
             address = await self._issuer.login_address(state=state, nonce=nonce, verifier=verifier)
-        except LoginRefused as refused:
+        except OidcRefused as refused:
             raise _unavailable(refused) from refused
         self._logins[state] = _Login(
             browser=_digest(browser),
@@ -118,7 +118,7 @@ class OidcDoor:
             token = await self._issuer.exchange(
                 request.query.get("code", ""), nonce=login.nonce, verifier=login.verifier
             )
-        except LoginRefused as refused:
+        except OidcRefused as refused:
             raise web.HTTPForbidden(text=str(refused)) from refused
         viewer = await self._viewer(token)
         leave = web.HTTPSeeOther(login.back)
@@ -164,7 +164,7 @@ class OidcDoor:
         )
 
 
-def _unavailable(refused: LoginRefused) -> web.HTTPException:
+def _unavailable(refused: OidcRefused) -> web.HTTPException:
     return web.HTTPServiceUnavailable(text=f"The login does not work now: {refused}")
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.testbed.build import found_programs, provide_programs
 from tests.testbed.control_plane import NAMES, ControlPlane
-from tests.testbed.users import PEOPLE, TIDEGATE
+from tests.testbed.users import DASHBOARD, PEOPLE, TIDEGATE
 
 
 def programs(*names: str) -> dict[str, Path]:
@@ -34,5 +34,5 @@ def promtool() -> Path:
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     """Start one."""
     logs = tmp_path_factory.mktemp("control-plane")
-    async with ControlPlane(programs(), logs=logs, users=(TIDEGATE, *PEOPLE)) as plane:
+    async with ControlPlane(programs(), logs=logs, users=(TIDEGATE, DASHBOARD, *PEOPLE)) as plane:
         yield plane

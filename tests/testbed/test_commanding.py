@@ -24,13 +24,25 @@ from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS
 from canary.api.kinds import Manifest
 from canary.cluster.cluster import Cluster as Connected
 from canary.dashboard.process import for_many
+from canary.dashboard.proxy_doors import SECRET_HEADER, ProxyUsers
+from canary.dashboard.ways import Way as DashboardWay
+from canary.dashboard.ways import by_proxy_token, by_proxy_user, by_token
 from tests.cli.running import tidegate
 from tests.controller.running import until
 from tests.delivery.helm import render
 from tests.testbed import users
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.test_control_plane import GROUPS, definition, eventually, install
-from tests.testbed.users import APPROVER, OPERATOR, PEOPLE, STRANGER, TIDEGATE, VIEWER, User
+from tests.testbed.users import (
+    APPROVER,
+    DASHBOARD,
+    OPERATOR,
+    PEOPLE,
+    STRANGER,
+    TIDEGATE,
+    VIEWER,
+    User,
+)
 
 pytestmark = pytest.mark.control_plane
 
@@ -69,11 +81,20 @@ MAY: Mapping[str, frozenset[str]] = {
 }
 PLURALS = {
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": (
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
     ),
 }
+PROXY_SECRET = "a-secret-that-the-proxy-knows"
+BEHIND_A_PROXY = "dashboard=" + json.dumps(
+    {
+        "enabled": True, "auth": "proxy-user",
+        "proxy": {"secretName": "proxy"},
+        "impersonation": {"users": [each.name for each in PEOPLE], "groups": ["people"]},
+    }
+)  # fmt: skip
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 DRY = {"dryRun": "All"}
 
@@ -119,13 +140,15 @@ def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
         )
         for user, token in (
             (ADMIN, control_plane.token),
-            *((user, user.token) for user in (TIDEGATE, *PEOPLE)),
+            *((user, user.token) for user in (TIDEGATE, DASHBOARD, *PEOPLE)),
         )
     }
     api = clients[ADMIN.name]
     groups = f"apiGroups={json.dumps(GROUPS)}"
     chart = [
-        each for each in render(groups, namespace="tidegate-system") if each["kind"] in PLURALS
+        each
+        for each in render(groups, BEHIND_A_PROXY, namespace="tidegate-system")
+        if each["kind"] in PLURALS
     ]
     for group in GROUPS:
         install(api, definition("Canary", group)).raise_for_status()
@@ -440,23 +463,55 @@ def test_no_expression_of_the_policy_is_warned_of(cluster: Cluster) -> None:
 OFFERED = ("approve", "reject", "pause", "promote", "abort")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayIn:
+    """How people come in to a dashboard."""
+
+    account: User
+    """Whom the dashboard runs as."""
+    way: DashboardWay
+    headers: Callable[[User], Mapping[str, str]] = lambda _: {}
+    """What the proxy sends with each request of a person."""
+    logs_in: bool = False
+
+
+WAYS_IN = {
+    "token": WayIn(account=TIDEGATE, way=by_token, logs_in=True),
+    "proxy-token": WayIn(
+        account=TIDEGATE,
+        way=by_proxy_token(()),
+        headers=lambda user: {"Authorization": f"Bearer {user.token}"},
+    ),
+    "proxy-user": WayIn(
+        account=DASHBOARD,
+        way=by_proxy_user(ProxyUsers(secret=PROXY_SECRET), ()),
+        headers=lambda user: {
+            "X-Forwarded-User": user.name,
+            "X-Forwarded-Groups": ",".join((*user.groups, "system:masters")),
+            SECRET_HEADER: PROXY_SECRET,
+        },
+    ),
+}
+
+
 @asynccontextmanager
-async def logged_in(address: str, user: User) -> AsyncIterator[aiohttp.ClientSession]:
+async def come_in(address: str, user: User, way: WayIn) -> AsyncIterator[aiohttp.ClientSession]:
     jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=URL(address))
-    same = {"Sec-Fetch-Site": "same-origin"}
-    async with aiohttp.ClientSession(address, cookie_jar=jar, headers=same) as browser:
-        async with browser.post("/login", data={"token": user.token}) as answer:
-            assert answer.status == 200, await answer.text()
+    headers = {"Sec-Fetch-Site": "same-origin", **way.headers(user)}
+    async with aiohttp.ClientSession(address, cookie_jar=jar, headers=headers) as browser:
+        if way.logs_in:
+            async with browser.post("/login", data={"token": user.token}) as answer:
+                assert answer.status == 200, await answer.text()
         yield browser
 
 
 @asynccontextmanager
-async def a_dashboard(cluster: Cluster) -> AsyncIterator[str]:
-    """Run a dashboard that follows the namespace as the controller's account."""
-    kubeconfig = cluster.plane.kubeconfig_of(TIDEGATE.name)
+async def a_dashboard(cluster: Cluster, way: WayIn) -> AsyncIterator[str]:
+    """Run a dashboard that follows the namespace as its account."""
+    kubeconfig = cluster.plane.kubeconfig_of(way.account.name)
     async with (
         Connected.connect(kubeconfig=str(kubeconfig)) as own,
-        for_many(own, host="127.0.0.1", port=0, namespaces=(NAMESPACE,)) as address,
+        for_many(own, way.way, host="127.0.0.1", port=0, namespaces=(NAMESPACE,)) as address,
         aiohttp.ClientSession(address) as client,
     ):
 
@@ -468,11 +523,12 @@ async def a_dashboard(cluster: Cluster) -> AsyncIterator[str]:
         yield address
 
 
-async def test_the_dashboard_shows_and_does_what_a_person_may(cluster: Cluster) -> None:
+@pytest.mark.parametrize("way", WAYS_IN.values(), ids=WAYS_IN)
+async def test_the_dashboard_shows_and_does_what_a_person_may(cluster: Cluster, way: WayIn) -> None:
     where = f"/c/{NAMESPACE}/podinfo"
-    async with a_dashboard(cluster) as address:
+    async with a_dashboard(cluster, way) as address:
         for user in PEOPLE:
-            async with logged_in(address, user) as browser:
+            async with come_in(address, user, way) as browser:
                 async with browser.get(where) as answer:
                     page = await answer.text()
                 assert (answer.status == 200) is (user is not STRANGER), page
@@ -497,3 +553,38 @@ async def test_the_dashboard_shows_and_does_what_a_person_may(cluster: Cluster) 
                     value = (left["metadata"].get("annotations") or {}).get(f"{PREFIX}{verb}", "")
                     assert value.startswith(f"@{user.name} via dashboard at ") is may
                     cluster.patch(ADMIN, annotated(verb, None), params={}).raise_for_status()
+
+
+IMPERSONATED = {"Impersonate-User": OPERATOR.name, "Impersonate-Group": "people"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("PATCH", f"{canaries()}/podinfo", {}),
+        ("PATCH", f"{canaries()}/podinfo", {"Impersonate-User": ADMIN.name}),
+        ("PATCH", f"{canaries()}/podinfo", {"Impersonate-User": TIDEGATE.name}),
+        ("PATCH", f"{canaries()}/podinfo", IMPERSONATED | {"Impersonate-Group": "system:masters"}),
+        ("PATCH", f"{canaries()}/podinfo", IMPERSONATED | {"Impersonate-Extra-Scopes": "x"}),
+        ("DELETE", f"{canaries()}/podinfo", IMPERSONATED),
+        ("PATCH", f"/api/v1/namespaces/{NAMESPACE}/configmaps/flags", IMPERSONATED),
+        ("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", IMPERSONATED),
+        ("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/keys", {}),
+    ],
+    ids=str,
+)
+def test_the_dashboards_account_may_act_for_whom_it_may_and_do_what_it_must_alone(
+    cluster: Cluster, method: str, path: str, headers: Mapping[str, str]
+) -> None:
+    client = cluster.clients[DASHBOARD.name]
+    content = json.dumps(annotated("pause", "go")) if method == "PATCH" else None
+    sent = {"Content-Type": MERGE, **headers}
+    answer = client.request(method, path, content=content, headers=sent, params=DRY)
+    assert answer.status_code == 403, answer.text
+    allowed = client.patch(
+        f"{canaries()}/podinfo",
+        content=json.dumps(annotated("pause", "go")),
+        headers={"Content-Type": MERGE, **IMPERSONATED},
+        params=DRY,
+    )
+    assert taken(allowed), allowed.text

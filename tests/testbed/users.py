@@ -31,6 +31,8 @@ def tester() -> User:
 
 #: Whom the chart gives its roles to, by default.
 TIDEGATE = service_account("tidegate-system", "tidegate")
+#: Whom the chart runs the dashboard as.
+DASHBOARD = service_account("tidegate-system", "tidegate-dashboard")
 #: People with a role each, or with none: what may be commanded is tried with them.
 STRANGER, VIEWER, OPERATOR, APPROVER = (
     User(name=f"{each}@example.com", groups=("people",))
