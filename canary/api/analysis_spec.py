@@ -26,6 +26,7 @@ from canary.api.rules import (
     rules,
 )
 from canary.api.scale import CanaryScale
+from canary.api.score import Score
 from canary.api.steps import AnalysisStep
 from canary.api.traffic import HttpMatch
 
@@ -243,8 +244,14 @@ class Analysis(ApiModel):
     metrics: tuple[MetricSpec, ...] = Field(
         default=(),
         max_length=50,
-        description="What is judged at each analysis; every metric must pass.",
+        description="What is judged at each analysis; every metric must pass, unless there is a "
+        "score.",
         json_schema_extra=rules(NAMES_ARE_UNIQUE),
+    )
+    score: Score | None = Field(
+        default=None,
+        description="Judge an analysis by the weights of the metrics that pass, rather than let "
+        "each metric fail it; a critical one still does.",
     )
     alerts: tuple[AlertReference, ...] = Field(
         default=(),

@@ -125,7 +125,10 @@ class MetricSpec(ApiModel):
     critical: Flag = Field(
         default=False,
         description="Whether one failed check of this metric rolls the run back, whatever "
-        "analysis.threshold is.",
+        "analysis.threshold and analysis.score are.",
+    )
+    weight: Annotated[int, Whole(1, 1000)] = Field(
+        default=1, description="How much of the analysis's score this metric is."
     )
     shadow: Flag = Field(
         default=False,

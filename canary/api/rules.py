@@ -253,6 +253,19 @@ RANGE_IS_ORDERED = Rule(
 )
 
 
+def _inverted_score(score: object) -> Iterator[Fault]:
+    if descending(score, "marginal", "pass"):
+        yield ("marginal",), part(score, "marginal")
+
+
+SCORE_IS_ORDERED = Rule(
+    cel="!has(self.marginal) || self.marginal <= self.pass",
+    remedy="write a marginal that is not above pass",
+    faults=_inverted_score,
+    field=".marginal",
+)
+
+
 def _repeated(value: object) -> Iterator[Fault]:
     seen = set()
     for index, each in enumerate(items(value)):
@@ -614,6 +627,7 @@ BY_CEL = {
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,
         RANGE_IS_ORDERED,
+        SCORE_IS_ORDERED,
         NAMES_ARE_UNIQUE,
         WEBHOOK_HAS_URL,
         DEADLINE_IS_FOR_GATES,

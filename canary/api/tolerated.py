@@ -140,6 +140,9 @@ def _metrics(analysis: Analysis) -> Iterator[SpecWarning]:
             yield SpecWarning(
                 f"{path}.threshold", threshold, "ignored: thresholdRange is the bound"
             )
+        if analysis.score is None and metric.weight != 1:
+            effect = "no effect: a metric has a weight in a score; add spec.analysis.score"
+            yield SpecWarning(f"{path}.weight", Description(str(metric.weight)), effect)
         source = "templateRef" if metric.template_ref else "query" if metric.query else ""
         if source and metric.name in BUILT_IN_METRICS:
             yield SpecWarning(

@@ -1,5 +1,6 @@
 """Judgements in the status: what is recorded of a check, and what its judge remembers."""
 
+from collections.abc import Container
 from datetime import datetime
 from math import isfinite
 
@@ -7,7 +8,9 @@ from analysis.model import Check, Memory, Report, Verdict
 from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
 from canary.core.limits import beyond, counted, has_own_limit
+from canary.core.needs import Analyse
 from canary.core.situation import Situation
+from canary.core.verified import counted_over
 
 
 def metrics_at(situation: Situation) -> tuple[MetricSpec, ...]:
@@ -39,6 +42,18 @@ def memories(situation: Situation) -> tuple[tuple[str, tuple[tuple[str, str], ..
         (each.name, tuple(sorted(each.memory.items())))
         for each in situation.status.metrics
         if each.memory and each.judge == judges.get(each.name)
+    )
+
+
+def analysis_need(situation: Situation, cold: Container[str]) -> Analyse:
+    """Ask for a judgement of the metrics that are judged now; those that warm up are left out."""
+    run = situation.current_run
+    return Analyse(
+        key=f"{run.id}/{run.looks}",
+        metrics=tuple(each for each in metrics_at(situation) if each.name not in cold),
+        memories=memories(situation),
+        count_over=counted_over(situation),
+        since=situation.status.step_started_at,
     )
 
 

@@ -7,7 +7,7 @@ as the gates allow.
 from collections.abc import Mapping
 from datetime import datetime
 
-from analysis.model import Report, Verdict
+from analysis.model import Check, Report, Verdict
 from canary.api.people import WebhookType
 from canary.api.status import Severity, Stage
 from canary.core import waits as why
@@ -17,19 +17,18 @@ from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.gates import held_gates
 from canary.core.judgements import (
+    analysis_need,
     beyond_limits,
     fails_by_itself,
-    memories,
     messages,
-    metrics_at,
     record,
     warming_up,
 )
-from canary.core.needs import Analyse
 from canary.core.plan import Step
+from canary.core.score import fails_critically, score_check
 from canary.core.shares import pods_awaited
 from canary.core.situation import Situation, Turn, earliest, timed_out
-from canary.core.verified import counted_over, share_check
+from canary.core.verified import share_check
 
 _BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED, Stage.RETURNING, Stage.WITHHELD})
 """Where a run may be between two looks; anything else is over when the canary is ready."""
@@ -166,27 +165,23 @@ def _first_look(situation: Situation) -> Turn:
 
 
 def _analyse(situation: Situation) -> Turn:
-    run = situation.current_run
     cold = warming_up(situation)
-    need = Analyse(
-        key=f"{run.id}/{run.looks}",
-        metrics=tuple(each for each in metrics_at(situation) if each.name not in cold),
-        memories=memories(situation),
-        count_over=counted_over(situation),
-        since=situation.status.step_started_at,
-    )
+    need = analysis_need(situation, cold)
     report = situation.facts.answer(need)
     if report is None:
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
-    share = share_check(situation, report.requests)
-    checks = (*report.checks, *((share,) if share else ()))
+    share, score = share_check(situation, report.requests), score_check(situation, report)
+    checks = (*report.checks, *(each for each in (share, score) if each))
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
-    if report.verdict is Verdict.FAIL or beyond_limits(judged):
+    verdict = score.verdict if score else report.verdict
+    if beyond_limits(judged) or fails_critically(judged, report):
         return _failed(judged, report)
-    if report.verdict is Verdict.INCONCLUSIVE:
-        return _inconclusive(judged, messages(report, Verdict.INCONCLUSIVE))
+    if verdict is Verdict.FAIL:
+        return _failed(judged, report, score)
+    if verdict is Verdict.INCONCLUSIVE:
+        return _inconclusive(judged, score.message if score else messages(report, verdict))
     if share is not None and share.verdict is not Verdict.PASS:
         return _unverified(judged, share.message)
     if cold:
@@ -197,12 +192,15 @@ def _analyse(situation: Situation) -> Turn:
     return _count_pass(release(passed))
 
 
-def _failed(situation: Situation, report: Report) -> Situation:
-    """Follow failed checks: by limits of their metrics' own first, then by the threshold."""
-    message = messages(report, Verdict.FAIL)
+def _failed(situation: Situation, report: Report, score: Check | None = None) -> Situation:
+    """Follow failed checks: by limits of their metrics' own first, then by the threshold.
+
+    By a score an analysis fails as a whole, and counts towards the threshold.
+    """
+    message = score.message if score else messages(report, Verdict.FAIL)
     if over := beyond_limits(situation):
         return roll_back(situation.with_run(analysis_passed=False), "ChecksFailed", over)
-    if fails_by_itself(situation, report):
+    if score is None and fails_by_itself(situation, report):
         return _stay(situation, message)
     return _fail_check(situation, message, proven=any(each.proven for each in report.failures))
 

@@ -27,6 +27,17 @@ INSIDERS = {"headers": {"x-insider": {"exact": "yes"}}}
 TLS = {"tls": {"mode": "ISTIO_MUTUAL"}}
 
 ACCEPTED = {
+    "a weight without a score": (
+        {
+            "analysis/metrics": [
+                {"name": "m", "query": "q", "thresholdRange": {"max": 1}, "weight": 5}
+            ]
+        },
+        (
+            "spec.analysis.metrics[0].weight: 5: no effect: a metric has a weight in a score; add "
+            "spec.analysis.score"
+        ),
+    ),
     "a share among requests that match": (
         {
             "analysis/verifyTraffic": {},

@@ -111,6 +111,7 @@ SPECS = (
         }
     ),
     a_spec(group={"name": "shop"}),
+    a_spec(analysis={"score": {"pass": 90, "marginal": 50}}),
     a_spec(
         analysis={
             "webhooks": [
