@@ -185,7 +185,10 @@ class ProviderCase:
 
 @dataclass(frozen=True, kw_only=True)
 class NotifierCase:
-    """One way in which a notifier is used; its case is a tuple of these."""
+    """One way in which a notifier is used; its case is a tuple of these.
+
+    It is an empty one for a notifier that does not post over HTTP, and has tests of its own.
+    """
 
     name: str
     notifier: str

@@ -31,3 +31,8 @@ def client_pair() -> tuple[str, str]:
     issued = _authority().issue_cert("client.example")
     (certificate,) = issued.cert_chain_pems
     return certificate.bytes().decode(), issued.private_key_pem.bytes().decode()
+
+
+def client_context() -> ssl.SSLContext:
+    """Give what a client needs that trusts the servers."""
+    return ssl.create_default_context(cadata=authority_pem())

@@ -62,6 +62,7 @@ VIOLATIONS = [
     ("aiohttp", "canary/controller/apply.py", "import aiohttp"),
     ("jinja2", "canary/dashboard/routes.py", "from markupsafe import Markup"),
     ("slack", "canary/controller/notify.py", "from slack_sdk.webhook import WebhookClient"),
+    ("smtp", "canary/controller/notify.py", "import aiosmtplib"),
     ("rich", "canary/cli/status.py", "from rich.text import Text"),
     ("prometheus", "analysis/engine.py", "import prometheus_api_client"),
     ("httpx", "canary/notifiers/webhook.py", "import httpx"),

@@ -151,6 +151,7 @@ NOTIFIERS: PluginTable[Notifier] = PluginTable(
         "alertmanager": "canary.notifiers.alertmanager:AlertmanagerNotifier",
         "cloudevents": "canary.notifiers.cloudevents:CloudEventsNotifier",
         "discord": "canary.notifiers.discord:DiscordNotifier",
+        "email": "canary.notifiers.email:EmailNotifier",
         "github": "canary.notifiers.github:GitHubNotifier",
         "gitlab": "canary.notifiers.gitlab:GitLabNotifier",
         "gchat": "canary.notifiers.gchat:GoogleChatNotifier",
