@@ -94,8 +94,15 @@ def _scale_up(situation: Situation) -> Situation:
     changed = f" ({started.current_run.images})" if started.current_run.images else ""
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
     what = "Known good" if started.current_run.known_good else "New"
-    message = f"{what} revision {revision}, scaling up"
+    message = f"{what} revision {revision}, {_way(started)}"
     return _await_canary(started.tell("RunStarted", message, alert=True))
+
+
+def _way(started: Situation) -> str:
+    """Say how the pods of a new revision come about."""
+    if started.serves_already:
+        return "which every pod runs already: it is promoted without steps"
+    return "scaling up" if started.facts.ordinals is None else "released by ordinals"
 
 
 def follow_revision(situation: Situation) -> Turn | None:

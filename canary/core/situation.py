@@ -147,10 +147,11 @@ class Situation:
 
     @property
     def serves_already(self) -> bool:
-        """Whether every pod of a divided workload runs the revision already, without a run."""
-        primary, applied = self.facts.primary, self.status.last_applied_spec
-        divided = self.facts.ordinals is not None
-        return divided and bool(applied) and primary is not None and primary.revision == applied
+        """Whether every pod of a divided workload runs the revision of the run already."""
+        primary, run = self.facts.primary, self.status.run
+        if primary is None or run is None or self.facts.ordinals is None:
+            return False
+        return primary.revision == self.status.last_applied_spec != ""
 
     def step_to(self, weight: int) -> Self:
         """Intend a weight of all traffic for the canary, and come back to no other."""

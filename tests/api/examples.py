@@ -518,6 +518,27 @@ BAD_CANARIES: dict[str, Bad] = {
         "(hidden)",
         "write text; quote it",
     ),
+    "names where dependencies belong": _bad(
+        {"dependsOn": ["db"]}, "dependsOn[0]", "'db'", "write an object with named fields"
+    ),
+    "a single dependency where a list belongs": _bad(
+        {"dependsOn": {"name": "db"}}, "dependsOn", "an object", "write a list"
+    ),
+    "a name where a group belongs": _bad(
+        {"group": "checkout"}, "group", "'checkout'", "write an object with named fields"
+    ),
+    "a yes where the traffic's bounds belong": _bad(
+        {"analysis/verifyTraffic": True},
+        "analysis.verifyTraffic",
+        "true",
+        "write an object with named fields",
+    ),
+    "a tolerance with a percent sign": _bad(
+        {"analysis/verifyTraffic": {"tolerance": "5%"}},
+        "analysis.verifyTraffic.tolerance",
+        "'5%'",
+        "write a whole number, not quoted",
+    ),
     # what must be there
     "no target": _bad({"targetRef": GONE}, "targetRef", "missing", "add this field"),
     "no analysis": _bad({"analysis": GONE}, "analysis", "missing", "add this field"),
@@ -531,6 +552,10 @@ BAD_CANARIES: dict[str, Bad] = {
         "missing",
         "add this field",
     ),
+    "a dependency that names no Canary": _bad(
+        {"dependsOn": [{"namespace": "shop"}]}, "dependsOn[0].name", "missing", "add this field"
+    ),
+    "a group without a name": _bad({"group": {}}, "group.name", "missing", "add this field"),
     "a metric with an empty name": _bad(
         {"analysis/metrics/0/name": ""},
         "analysis.metrics[0].name",
@@ -538,6 +563,74 @@ BAD_CANARIES: dict[str, Bad] = {
         "write at least 1 character",
     ),
     # unknown names
+    "a dependency with a kind": _bad(
+        {"dependsOn": [{"name": "db", "kind": "Canary"}]},
+        "dependsOn[0].kind",
+        "(hidden)",
+        "no such field; remove it",
+        "unknown",
+    ),
+    "a mistyped tolerance": _bad(
+        {"analysis/verifyTraffic": {"tolerence": 5}},
+        "analysis.verifyTraffic.tolerence",
+        "5",
+        "did you mean tolerance?",
+        "unknown",
+    ),
+    "another way out of a group that fails": _bad(
+        {"group": {"name": "checkout", "onFailure": "alone"}},
+        "group.onFailure",
+        "'alone'",
+        "write 'Together' or 'Alone'",
+    ),
+    "a dependency whose name no Canary can have": _bad(
+        {"dependsOn": [{"name": "Data Base"}]},
+        "dependsOn[0].name",
+        "'Data Base'",
+        "lower-case letters, digits, hyphens and dots",
+    ),
+    "a dependency in a namespace that none can be": _bad(
+        {"dependsOn": [{"name": "db", "namespace": "shop.eu"}]},
+        "dependsOn[0].namespace",
+        "'shop.eu'",
+        "lower-case letters, digits and hyphens",
+    ),
+    "a group whose name no label can have": _bad(
+        {"group": {"name": "check out"}},
+        "group.name",
+        "'check out'",
+        "lower-case letters, digits, hyphens and dots",
+    ),
+    "more dependencies than a Canary may have": _bad(
+        {"dependsOn": [{"name": f"db-{number}"} for number in range(17)]},
+        "dependsOn",
+        "a list of 17",
+        "give at most 16 entries",
+    ),
+    "a tolerance that no share can miss": _bad(
+        {"analysis/verifyTraffic": {"tolerance": 51}},
+        "analysis.verifyTraffic.tolerance",
+        "51",
+        "at most 50",
+    ),
+    "a tolerance that no share can meet": _bad(
+        {"analysis/verifyTraffic": {"tolerance": 0}},
+        "analysis.verifyTraffic.tolerance",
+        "0",
+        "at least 1",
+    ),
+    "a share of no requests": _bad(
+        {"analysis/verifyTraffic": {"minRequests": 0}},
+        "analysis.verifyTraffic.minRequests",
+        "0",
+        "at least 1",
+    ),
+    "requests counted over half a second": _bad(
+        {"analysis/verifyTraffic": {"interval": "500ms"}},
+        "analysis.verifyTraffic.interval",
+        "'500ms'",
+        "write a duration from 1s to 8760h",
+    ),
     "a mistyped field": _bad(
         {"analysis/stepWieght": 10},
         "analysis.stepWieght",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from canary.api.kinds import DEPLOYMENT
+from canary.api.kinds import DEPLOYMENT, STATEFUL_SET
 from canary.api.meta import GROUP
 from canary.cli.images import pictured
 from canary.cluster.cluster import Cluster
@@ -80,6 +80,26 @@ async def test_a_sound_canary_is_planned_with_its_steps_objects_and_answers(
     ]
     assert plan["answers"] == ["orders: 412 (passes with value ≤ 500)"]
     assert plan["missingRights"] == []
+
+
+async def test_a_statefulset_is_all_that_is_written_for_its_canary(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    divided = DEPLOYED | {"kind": "StatefulSet", "spec": DEPLOYED["spec"] | {"serviceName": "a"}}
+    await cluster.create(divided, STATEFUL_SET)
+    asked = {
+        "provider": "kubernetes:replicas",
+        "targetRef/kind": "StatefulSet",
+        "analysis/stepWeight": None,
+        "analysis/stepWeights": [20, 60],
+        "analysis/metrics": [],
+    }
+    await cluster.merge_patch(
+        canary_kind(GROUP), "default", "podinfo", {"spec": changed(asked)["spec"]}
+    )
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert (code, plan["problems"]) == (0, [])
+    assert plan["writes"] == ["StatefulSet/podinfo"]
 
 
 async def test_everything_that_is_missing_is_a_problem(cluster: Cluster, kubeconfig: Path) -> None:

@@ -18,7 +18,7 @@ from canary.core.actions import ReplaceStrays, RouteTraffic
 from canary.core.facts import Facts, Revision, Trouble, UpdateStrategy
 from canary.core.ordinals import Divided, ordinals_for
 from canary.core.phases import IDLE
-from canary.core.situation import Decision
+from canary.core.situation import Decision, Situation
 from canary.core.traffic import Seen
 from tests.builders import a_spec, a_status, a_workload, at
 from tests.core.deciding import decided, message, reason
@@ -147,6 +147,8 @@ class Divide:
 def test_a_release_takes_the_highest_ordinals_first_and_all_when_it_is_promoted():
     world = Divide(newest="r2")
     ways = world.until(Phase.SUCCEEDED)
+    (told,) = (each.message for each in world.status.notices if each.reason == "RunStarted")
+    assert told == "New revision r2 of podinfo, released by ordinals"
     assert ways == [
         ["r1", "r1", "r1"],
         ["r1", "r1", "r2"],
@@ -212,7 +214,17 @@ def test_what_every_pod_runs_already_is_promoted_without_steps():
     world = Divide(newest="r2", serving="r2", pods=["r2"] * 3)
     ways = world.until(Phase.SUCCEEDED)
     assert ways == [["r2", "r2", "r2"]]
+    (told,) = (each.message for each in world.status.notices if each.reason == "RunStarted")
+    assert told == (
+        "New revision r2 of podinfo, which every pod runs already: it is promoted without steps"
+    )
     assert world.status.last_promoted_spec == "r2"
+
+
+def test_at_rest_the_steps_are_still_those_of_the_plan():
+    world = Divide()
+    world.rest()
+    assert not Situation.of(world.spec, world.status, world.facts, world.now).skips_steps
 
 
 def test_a_template_that_is_not_the_analysed_one_is_given_no_pod():

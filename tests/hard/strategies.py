@@ -16,6 +16,7 @@ from tests.hard.crashing import Life
 from tests.hard.worlds import HardWorld
 
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
+SKIP = "@tester via cli at 2026-01-01T00:00:00Z for step+gates to last: known"
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
 INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
@@ -83,7 +84,7 @@ async def skipped(life: Life) -> None:
         lambda status: (status.get("waitingFor") or {}).get("reason") == "TrafficGate",
         "held at the end of its step",
     )
-    skip = {"metadata": {"annotations": {"tidegate.dev/skip": "@tester for step+gates to last"}}}
+    skip = {"metadata": {"annotations": {"tidegate.dev/skip": SKIP}}}
     await life.world.patch(CANARY, APP, skip)
     await life.until_phase("Succeeded")
 
