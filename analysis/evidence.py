@@ -87,10 +87,10 @@ class Comparison:
 
         `odds` are the canary's requests by the primary's.
         """
-        null = _shares(self.null * odds)
+        null = shares(self.null * odds)
         return [
             (log(share / null[0]), log(rest / null[1]))
-            for share, rest in (_shares(ratio * odds) for ratio in self.alternatives)
+            for share, rest in (shares(ratio * odds) for ratio in self.alternatives)
         ]
 
     def _clustered(
@@ -100,14 +100,14 @@ class Comparison:
         size = (1 - clustering) / clustering
 
         def likelihood(ratio: float) -> float:
-            own, rest = (size * share for share in _shares(ratio * odds))
+            own, rest = (size * share for share in shares(ratio * odds))
             return lgamma(canary + own) - lgamma(own) + lgamma(primary + rest) - lgamma(rest)
 
         null = likelihood(self.null)
         return [likelihood(ratio) - null for ratio in self.alternatives]
 
 
-def _shares(odds: float) -> tuple[float, float]:
+def shares(odds: float) -> tuple[float, float]:
     """Give the shares of both sides in the bad requests."""
     return odds / (1 + odds), 1 / (1 + odds)
 

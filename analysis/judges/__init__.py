@@ -3,12 +3,13 @@
 The protocol every judge keeps, and the table of their names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from analysis.errors import QueryError, UnknownPlugin
 from analysis.model import Ask, Judgement, Memory, Metric, Outcome
 from analysis.plugins import PluginTable
+from analysis.power import Exposure
 
 
 class Judge(Protocol):
@@ -19,7 +20,8 @@ class Judge(Protocol):
     `Signal.GOOD`. The samples say up to which moment they count, and the judge keeps that moment
     in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there. A class method `check` may raise a `QueryError`
     for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
-    A class method `evidence` may say in words what a memory holds, a line each, for people.
+    A class method `evidence` may say in words what a memory holds, a line each, for people. A class
+    method `smallest_seen` may foresee the smallest regression that so many requests would show.
     """
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
@@ -60,6 +62,20 @@ def check(metric: Metric) -> None:
     elif metric.options:
         name = min(dict(metric.options))
         raise QueryError(f"judgeOptions.{name}: judge {metric.judge} reads no options; remove it")
+
+
+def smallest_seen(
+    metric: Metric, exposures: Sequence[Exposure], rate: float, judges: PluginTable[Judge] = JUDGES
+) -> float | None:
+    """Foresee from how many times the primary's bad rate on a judge would call a canary worse.
+
+    `rate` is the primary's bad rate. None where no regression would show, or the judge cannot tell.
+    """
+    try:
+        foresees = getattr(judges.load(metric.judge), "smallest_seen", None)
+    except (UnknownPlugin, ImportError, AttributeError):
+        return None
+    return None if foresees is None else foresees(metric, exposures, rate)
 
 
 def evidence(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> tuple[str, ...]:

@@ -15,14 +15,15 @@ Rules:
    outage changes what is known, and the next block begins where the last one ended.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import exp, log, nan
+from math import exp, log
 from typing import ClassVar
 
 from analysis.errors import QueryError
 from analysis.evidence import Count, above, better_than, worse_than
+from analysis.judges.options import read_options
 from analysis.model import (
     Arm,
     Ask,
@@ -38,32 +39,13 @@ from analysis.model import (
     Verdict,
     plain_number,
 )
-from analysis.secrecy import shown_text
+from analysis.power import Exposure, smallest_seen
 from analysis.tally import Tally, digits, evidence_text, kept_evidence, read_tally
 
 #: No side has more requests between two looks.
 _MOST_REQUESTS = 1e10
 #: The primary is in other trouble than the canary where its rate is lower than this share of it.
 _APART = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """A number that users may choose."""
-
-    default: float
-    fits: Callable[[float], bool]
-    expected: str
-
-
-_PROBABILITY = "a probability between 0 and 1, such as 0.01"
-_OPTIONS = {
-    "alpha": _Option(0.01, lambda value: 0 < value < 1, _PROBABILITY),
-    "beta": _Option(0.05, lambda value: 0 < value < 1, _PROBABILITY),
-    "equalRatio": _Option(1.0, lambda value: 1 <= value <= 10, "a ratio from 1 to 10"),
-    "maxRatio": _Option(2.0, lambda value: 1 < value <= 100, "a ratio above 1, up to 100"),
-    "clustering": _Option(0.0, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-}
 
 
 class _NoBlock(Exception):
@@ -98,7 +80,7 @@ class SequentialJudge:
         Raises:
             QueryError: they cannot; says what to write.
         """
-        _settings(metric)
+        read_options(metric)
         bounds = metric.threshold_range
         if bounds.max is not None or not 0 <= (bounds.min or 0) < 100:
             raise QueryError(
@@ -107,13 +89,24 @@ class SequentialJudge:
             )
 
     @classmethod
+    def smallest_seen(
+        cls, metric: Metric, exposures: Sequence[Exposure], rate: float
+    ) -> float | None:
+        """Foresee from how many times the primary's bad rate on a canary would be proven worse.
+
+        It is a little less for a canary that is worse by itself than `thresholdRange` allows.
+        """
+        settings = read_options(metric)
+        return smallest_seen(exposures, rate, _limit(metric, settings), settings["equalRatio"])
+
+    @classmethod
     def evidence(cls, memory: Memory) -> tuple[str, ...]:
         """Say what both sides had in the run, and what that proves so far."""
         return kept_evidence(memory)
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what both sides had since the last time, with all that came before it."""
-        settings = _settings(metric)
+        settings = read_options(metric)
         tally = read_tally(
             memory, worse_than(settings["equalRatio"]), better_than(settings["maxRatio"])
         )
@@ -129,34 +122,6 @@ class SequentialJudge:
         verdict, claim, proven = _verdict(metric, settings, tally, block)
         claim = f"{_told(metric, tally)}: {claim}{block.remarks}"
         return _judgement(metric, tally, verdict, claim, proven=proven)
-
-
-def _settings(metric: Metric) -> Mapping[str, float]:
-    """Read the options of a metric.
-
-    Raises:
-        QueryError: one is not read, or is no such number; says what to write.
-    """
-    values = {name: option.default for name, option in _OPTIONS.items()}
-    for name, text in metric.options:
-        if (option := _OPTIONS.get(name)) is None:
-            raise QueryError(
-                f"judgeOptions.{shown_text(name)}: judge sequential reads no such option; it reads "
-                f"{', '.join(sorted(_OPTIONS))}"
-            )
-        values[name] = _number(text)
-        if not option.fits(values[name]):
-            raise QueryError(
-                f"judgeOptions.{name}: {shown_text(text)!r} does not fit; write {option.expected}"
-            )
-    return values
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return nan
 
 
 def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
@@ -223,9 +188,7 @@ def _verdict(
     metric: Metric, settings: Mapping[str, float], tally: Tally, block: _Block
 ) -> tuple[Verdict, str, bool]:
     """Give a verdict, why, and whether it is proven."""
-    least = metric.threshold_range.min
-    # Two ways to be wrong share what all metrics share.
-    limit = log(metric.peers * (1 if least is None else 2) / settings["alpha"])
+    least, limit = metric.threshold_range.min, _limit(metric, settings)
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
     if harm >= limit:
@@ -249,6 +212,13 @@ def _verdict(
         f"{_shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
     return metric.on_inconclusive.verdict, claim, False
+
+
+def _limit(metric: Metric, settings: Mapping[str, float]) -> float:
+    """Give the logarithm of the evidence that is a proof of harm."""
+    # Two ways to be wrong share what all metrics share.
+    ways = 1 if metric.threshold_range.min is None else 2
+    return log(metric.peers * ways / settings["alpha"])
 
 
 def _judgement(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from analysis.asking import Providers
 from analysis.errors import Busy
-from analysis.model import Metric, NoData, QueryFailure, Sample, Signal
+from analysis.model import Ask, Metric, NoData, Outcome, QueryFailure, Sample, Signal
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
@@ -21,6 +21,7 @@ from canary.controller.secrets import SecretReader, presented
 from canary.controller.templates import alert_provider_key
 from canary.errors import CanaryError, Forbidden, NotFound, Problem
 from canary.views.outlook import Outlook, outlook
+from canary.views.sight import Sight, sight
 
 #: What a count is called.
 _COUNTED = {
@@ -45,6 +46,8 @@ class Foreseen:
     """Why it could not be acted on."""
     answers: tuple[str, ...]
     """What each query answers now."""
+    sights: tuple[Sight, ...]
+    """What judges that compare would see in the run."""
     missing: tuple[str, ...]
     """The rights that the caller has not and may need."""
 
@@ -74,6 +77,7 @@ async def foresee(
             remedy = f"{kind} {place.namespace}/{record.target} does not exist; create it"
             problems.append(Problem("spec.targetRef.name", record.target, remedy))
     answers: list[str] = []
+    sights: list[Sight] = []
     if not record.problems:
         specs = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
         stored = await stored_templates(cluster, place, specs)
@@ -90,7 +94,11 @@ async def foresee(
                 (metrics, unasked) = await builder.build(record, (spec,))
                 problems += (Problem(path, spec.name, each.message) for each in unasked)
                 for metric in metrics:
-                    answers += [each async for each in _answers(providers, metric)]
+                    at = datetime.now(UTC)
+                    outcomes = await _asked(providers, metric, at)
+                    answers += (_answer(metric, *each) for each in outcomes.items())
+                    if (seen := sight(metric, outcomes, at, run.steps)) is not None:
+                        sights.append(seen)
     return Foreseen(
         place=place,
         record=record,
@@ -99,6 +107,7 @@ async def foresee(
         writes=tuple(written_by(record)),
         problems=tuple(problems),
         answers=tuple(answers),
+        sights=tuple(sights),
         missing=tuple([each async for each in _missing(cluster, place, run)]),
     )
 
@@ -138,29 +147,30 @@ async def _broken(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Probl
             yield Problem(alert_field(number), named(record.key, alert.provider_ref), remedy)
 
 
-async def _answers(providers: Providers, metric: Metric) -> AsyncIterator[str]:
-    """Ask each question of a metric once, and say what came of it."""
+async def _asked(providers: Providers, metric: Metric, at: datetime) -> dict[Ask, Outcome]:
+    """Ask each question of a metric once."""
+    outcomes: dict[Ask, Outcome] = {}
     for ask in metric.asks:
         try:
-            outcome = await providers.ask(metric, datetime.now(UTC), ask)
+            outcomes[ask] = await providers.ask(metric, at, ask)
         except Busy as busy:
-            yield f"{metric.name}: {busy}"
-            continue
-        name = metric.name if len(metric.asks) == 1 else f"{metric.name} ({ask.arm})"
-        match outcome:
-            case Sample() if ask.signal is not Signal.VALUE:
-                yield f"{name}: {outcome.value:,.0f} {_COUNTED[ask.signal]}"
-            case Sample():
-                bound = (
-                    f" (passes with {metric.threshold_range.text})"
-                    if metric.threshold_range.text
-                    else ""
-                )
-                yield f"{name}: {outcome.value:g}{bound}"
-            case NoData():
-                yield f"{name}: no data now: {outcome.reason}"
-            case QueryFailure():
-                yield f"{name}: no answer to this machine: {outcome.reason}"
+            outcomes[ask] = QueryFailure(reason=str(busy))
+    return outcomes
+
+
+def _answer(metric: Metric, ask: Ask, outcome: Outcome) -> str:
+    """Say what came of a question."""
+    name = metric.name if len(metric.asks) == 1 else f"{metric.name} ({ask.arm})"
+    match outcome:
+        case Sample() if ask.signal is not Signal.VALUE:
+            return f"{name}: {outcome.value:,.0f} {_COUNTED[ask.signal]}"
+        case Sample():
+            bounds = metric.threshold_range.text
+            return f"{name}: {outcome.value:g}{f' (passes with {bounds})' if bounds else ''}"
+        case NoData():
+            return f"{name}: no data now: {outcome.reason}"
+        case QueryFailure():
+            return f"{name}: no answer to this machine: {outcome.reason}"
 
 
 async def _missing(cluster: Cluster, place: Place, run: Outlook) -> AsyncIterator[str]:

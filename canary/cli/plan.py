@@ -27,11 +27,13 @@ from canary.controller.queries import Stores
 from canary.resources.configs import references
 from canary.views.blocks import Styled
 from canary.views.outlook import shown
+from canary.views.sight import shown as shown_sights
 
 _HELP = """
 Show what a run would be: its steps and their earliest times, who is asked, what is called and what
-is written. Each query is asked once, and its answer shown; what is missing in the cluster, and the
-rights that you may need, are named.
+is written. Each query is asked once, and its answer shown; for a judge that compares both sides, how
+large a regression must be to be proven at the present traffic, by the end of each step. What is
+missing in the cluster, and the rights that you may need, are named.
 
 Reads the Canary of the cluster, or with -f those of files, and changes nothing. Exit codes: 0 it
 can be acted on, 3 it cannot.
@@ -129,6 +131,7 @@ def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -
         screen.show(shown(each.run))
         screen.line(f"writes {_written(each.writes)}{_copied(each.target)}")
         screen.lines(f"asked now: {answer}" for answer in each.answers)
+        screen.show(shown_sights(each.sights))
         for warning in each.record.warnings:
             screen.line(Styled(f"warning: {warning}", "yellow"))
         for right in each.missing:
@@ -177,6 +180,22 @@ def _document(each: Foreseen, images: tuple[str, ...]) -> dict[str, object]:
         "hooks": list(each.run.hooks),
         "writes": [f"{key.kind.kind}/{key.name}" for key in each.writes],
         "answers": list(each.answers),
+        "sees": [
+            {
+                "metric": seen.metric,
+                "requestsPerMinute": seen.requests,
+                "badPercent": 100 * seen.rate,
+                "steps": [
+                    {
+                        "name": step.name,
+                        "afterSeconds": step.end.total_seconds(),
+                        "times": step.times,
+                    }
+                    for step in seen.steps
+                ],
+            }
+            for seen in each.sights
+        ],
         "warnings": [str(warning) for warning in each.record.warnings],
         "missingRights": list(each.missing),
         "problems": [str(problem) for problem in each.problems],

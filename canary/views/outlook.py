@@ -32,6 +32,12 @@ class StepOutlook:
     """Who is asked before it."""
     pods: str = ""
     """How many pods the canary has; empty for as many as the primary."""
+    lasts: timedelta = timedelta(0)
+    """How long the canary is judged at it, at the least."""
+    canary: float = 0.0
+    """The canary's share of the requests, with copies; 0 where it is not known."""
+    primary: float = 0.0
+    """The primary's; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +100,18 @@ def _steps(spec: CanarySpec, steps: Plan) -> Iterator[StepOutlook]:
     approval: tuple[str, ...] = ()
     for number, step in enumerate(steps.steps, 1):
         asked = _asked(spec, step, (step.gate,) if step.gate else ())
+        lasts = max(step.passes * interval, step.lasts)
         yield StepOutlook(
             name=step.name or str(number),
             traffic=_traffic(step),
             earliest=at,
             gates=(*approval, *asked),
             pods=_pods(step.scale),
+            lasts=lasts,
+            canary=0.0 if step.matched else (step.weight + step.mirror) / FULL,
+            primary=0.0 if step.matched else (FULL - step.weight) / FULL,
         )
-        at += max(step.passes * interval, step.lasts)
+        at += lasts
         approval = (f"a person, at the end of step {step.name or number}",) if step.approval else ()
     asked = _asked(spec, Step(), steps.gates)
     yield StepOutlook(name="promotion", traffic="–", earliest=at, gates=(*approval, *asked))

@@ -152,6 +152,18 @@ async def test_files_are_planned_beside_what_the_cluster_has(
         for side in ("canary", "primary")
         for what in ("requests", "bad requests")
     ]
+    # All requests were bad: no canary can be worse.
+    assert judged["sees"] == [
+        {
+            "metric": "x",
+            "requestsPerMinute": pytest.approx(2 * 1412 * 60 / 55, rel=0.01),
+            "badPercent": 100,
+            "steps": [
+                {"name": "1", "afterSeconds": 120, "times": None},
+                {"name": "2", "afterSeconds": 180, "times": None},
+            ],
+        }
+    ]
     assert (code, plan["changes"]) == (3, ["image app: shop:1 → shop:2"])
     assert plan["answers"] == ["x: 0.5 (passes with value ≤ 1)"]
     assert plan["problems"] == [
