@@ -56,7 +56,7 @@ _COMMANDS = {
     "run": ("canary.cli.run", "Run the controller until it receives SIGTERM."),
     "simulate": (
         "canary.cli.simulate",
-        "Release a Canary many times in a calculated world, and count how often its gate is wrong.",
+        "Release a Canary often in a calculated world, and count how often its gate is wrong.",
     ),
     "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
     "status": ("canary.cli.status", "The same as get."),
