@@ -9,20 +9,27 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
 
 from canary.api.kinds import Manifest
+from canary.cluster.cluster import Cluster
 from canary.controller.controller import STARTS_PER_SECOND
+from canary.controller.policies import DELIVERY_POLICY
 from tests.bench.figures import Figure, p99
 from tests.bench.fleet import Fleet, a_server
 from tests.bench.places import USER_AGENT
 from tests.bench.process import a_controller
 from tests.bench.runs import ALONE, METRIC, settled
 from tests.bench.store import Store, a_store
-from tests.controller.running import World, until
+from tests.controller.running import DEMO, World, until
+from tests.controller.test_policies import a_policy
 from tidegate_embedded.apiserver import EmbeddedApiServer
+from tidegate_embedded.apiserver.storage import Event
 
 INTERVAL_SECONDS = 10
 MEMORY_MIB = {100: 100, 1000: 115, 5000: 200}
+_SAMPLED_SECONDS = 0.02
 CROWDED = (
     *("--qps", "1000", "--burst", "1000"),
     # Held for longer than an interval, it is to go on as the one that acts.
@@ -122,11 +129,13 @@ async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
                 await process.freeze(INTERVAL_SECONDS + 1)
                 thawed = time.time()
                 await asyncio.sleep(intervals * INTERVAL_SECONDS)
+                answers = tuple(store.answers)
+                last_rise = await last_rise_after_a_stop(server, kubeconfig)
             due = due_moments(server)
-    spread = [at - due_at(due[app], at) for app, at in store.answers if began <= at < ended]
+    spread = [at - due_at(due[app], at) for app, at in answers if began <= at < ended]
     wave: dict[str, float] = {}
     later = []
-    for app, at in store.answers:
+    for app, at in answers:
         if at >= thawed and app not in wave:
             wave[app] = at - thawed
         elif at >= thawed:
@@ -155,7 +164,39 @@ async def in_runs(world: World, count: int, intervals: int = 3) -> list[Figure]:
         Figure(
             name=f"{what}: lateness after that moment, p99", value=f"{late_again * 1000:.0f} ms"
         ),
+        Figure(
+            name=f"{what}: a stop, until the last weight rises after it is acknowledged",
+            value=f"{last_rise * 1000:.0f} ms",
+            target="≤ 1000 ms",
+            reached=last_rise <= 1,
+        ),
     ]
+
+
+async def last_rise_after_a_stop(server: EmbeddedApiServer, kubeconfig: Path) -> float:
+    """Stop all runs with one write; give the seconds from its answer to the last rise of a weight."""
+    key = next(key for key in server.registry.stored() if key[1] == "canaries")
+    events, last = server.storage.history(key).events, 0.0
+    async with Cluster.connect(kubeconfig=str(kubeconfig)) as api:
+        await api.create(a_policy(DEMO, stop={"reason": "a drill"}), DELIVERY_POLICY)
+    acknowledged, seen = time.monotonic(), len(events)
+    weights = {_name(each): _weight(each) for each in events}
+    while time.monotonic() < acknowledged + 2 * INTERVAL_SECONDS:
+        await asyncio.sleep(_SAMPLED_SECONDS)
+        for each in islice(events, seen, len(events)):
+            if _weight(each) > weights[_name(each)]:
+                last = time.monotonic() - acknowledged
+            weights[_name(each)] = _weight(each)
+            seen += 1
+    return last
+
+
+def _name(event: Event) -> str:
+    return str(event.stored.object["metadata"]["name"])
+
+
+def _weight(event: Event) -> int:
+    return int(event.stored.object.get("status", {}).get("canaryWeight", 0))
 
 
 async def on_its_way(world: World, store: Store) -> Fleet:
