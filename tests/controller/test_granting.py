@@ -155,3 +155,26 @@ async def test_a_controller_for_some_namespaces_leaves_the_places_of_others_alon
         await until_in_line(world, "cart", said="next in line; under way: elsewhere/shop")
         await world.api.merge_patch(*place, {"status": {"running": []}}, subresource="status")
         await world.until_phase("Succeeded", name="cart")
+
+
+async def test_a_run_that_a_person_expedites_leaves_the_line_and_still_counts(world: World):
+    async with world.running_controller():
+        for name in ("cart", "shop", "web"):
+            await created(world, name, analysis=BY_HAND)
+        await limited(world)
+        await world.release("cart")
+        await world.until_phase("WaitingPromotion", name="cart")
+        await world.release("shop")
+        await until_in_line(world, "shop", said="next in line")
+        annotations = {"tidegate.dev/expedite": "@alice via cli at now: INC-4711"}
+        await world.patch(CANARY, "shop", {"metadata": {"annotations": annotations}})
+        shop = await world.until_phase("WaitingPromotion", name="shop")
+        assert shop["run"]["expedited"] == "by alice: INC-4711"
+        await until_granted(world, "cart", queued=0)
+        await world.release("web")
+        await until_in_line(world, "web", said="next in line")
+        await approve(world, "cart")
+        await world.until_phase("Succeeded", name="cart")
+        await until_granted(world, queued=1)
+        await approve(world, "shop")
+        await world.until_phase("WaitingPromotion", name="web")
