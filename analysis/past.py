@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from analysis.asking import Providers
@@ -11,6 +12,8 @@ from analysis.providers.history import MOST_POINTS, History
 
 #: The providers whose past can be read.
 KEPT_BY = frozenset({"prometheus"})
+#: A range takes longer than the one value that a time limit is meant for.
+RANGE_TIMEOUT = timedelta(minutes=2)
 _SLACK = timedelta(milliseconds=500)
 """How far a server may round the moments of a range."""
 
@@ -46,7 +49,8 @@ class Past:
         moments: list[datetime] = []
         values: list[float] = []
         try:
-            history = History(metric.provider)
+            limit = max(metric.provider.timeout, RANGE_TIMEOUT)
+            history = History(replace(metric.provider, timeout=limit))
             for first, last in _parts(start, end, self._step):
                 series = await history.read(metric.query, first, last, self._step)
                 moments += (at for at, _ in series.points)

@@ -59,6 +59,10 @@ _COMMANDS = {
         "Release a Canary often in a calculated world, and count how often its gate is wrong.",
     ),
     "skip": ("canary.cli.commands", "Go on from the step of the run at once."),
+    "slo": (
+        "canary.cli.slo",
+        "Write gates of the objectives of OpenSLO, Sloth and Pyrra in files.",
+    ),
     "status": ("canary.cli.status", "The same as get."),
     "stop": ("canary.cli.stopping", "Stop all Canaries, or those of a namespace, with one write."),
     "wait": ("canary.cli.wait", "Wait until a release is promoted, or ends otherwise."),

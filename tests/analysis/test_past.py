@@ -1,5 +1,6 @@
 """Questions about the past, answered from range data."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,17 @@ async def test_a_moment_has_the_value_of_the_last_step_before_it(serve):
     assert past.points(metric)[0] == (START, 1.5)
     # It was read once.
     assert len(server.requests) == 1
+
+
+async def test_a_range_may_take_longer_than_one_value(serve):
+    server = await serve(says(MATRIX))
+    metric = a_metric(server.address)
+    hurried = replace(metric.provider, timeout=timedelta(microseconds=1))
+    metric = replace(metric, provider=hurried)
+    async with Providers() as providers:
+        past = Past(providers, STEP)
+        await past.read([metric], START, END)
+    assert past.points(metric)
 
 
 async def test_what_refuses_is_no_answer_for_every_moment(serve):

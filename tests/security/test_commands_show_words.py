@@ -25,6 +25,7 @@ OWN_WORDS = {
     "monitoring",
     "run",
     "simulate",
+    "slo",
     "version",
 }
 """Commands that ask no cluster themselves; pictures and pages are tried elsewhere."""
