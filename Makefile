@@ -27,7 +27,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) $(if $(WORKERS),--workers $(WORKERS)) -- $(TEST_ARGS)
 
-.PHONY: help demo check coverage embedded control-plane test bench image crds generated lock clean
+.PHONY: help demo check coverage embedded control-plane test proofs bench image crds generated lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 
 test: .venv/.dev ## Everything: `check`, `coverage`, `embedded`, `control-plane`; says where the time went
 	@$(call stages,test)
+
+proofs: .venv/.dev ## Prove what Flux and kstatus make of tidegate's objects, by their own code
+	@TIDEGATE_CONTROL_PLANE=1 $(BIN)/python -m pytest -q tests/proofs $(TEST_ARGS)
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
 	@$(BIN)/python -m tests.bench.run $(BENCH_ARGS)

@@ -51,33 +51,22 @@ def waiting(reason: str) -> Wait:
 NEWER = {"target": a_workload(generation=2, observed_generation=2), "revision": Revision(id=NEW)}
 
 
-@pytest.mark.parametrize(
-    ("status", "facts", "judged"),
-    [
-        (CanaryStatus(), {"primary": None, "target": a_workload()}, "InProgress"),
-        (a_status(), {}, "Current"),
-        (a_status(Phase.INITIALIZED), {}, "Current"),
-        (a_status(), NEWER, "InProgress"),
-        (a_status(Phase.PROGRESSING, weight=20), NEWER, "InProgress"),
-        (a_status(Phase.PROMOTING, weight=60), NEWER, "InProgress"),
-        (a_status(Phase.FAILED), NEWER, "Failed"),
-        (a_status(), {"target": None, "revision": None}, "Failed"),
-        (a_status(), {"obstacle": "forbidden"}, "Failed"),
-        (a_status(Phase.PROGRESSING), NEWER | {"target": None}, "Failed"),
-    ],
-    ids=[
-        "initialising",
-        "at rest",
-        "at rest, never run",
-        "at its beginning",
-        "in a run",
-        "promoting",
-        "rolled back",
-        "without a target",
-        "that can't be written",
-        "in a run without a target",
-    ],
-)
+#: A status, what is observed, and what kstatus makes of it: `tests/proofs` asks its own code.
+SEEN = {
+    "initialising": (CanaryStatus(), {"primary": None, "target": a_workload()}, "InProgress"),
+    "at rest": (a_status(), {}, "Current"),
+    "at rest, never run": (a_status(Phase.INITIALIZED), {}, "Current"),
+    "at its beginning": (a_status(), NEWER, "InProgress"),
+    "in a run": (a_status(Phase.PROGRESSING, weight=20), NEWER, "InProgress"),
+    "promoting": (a_status(Phase.PROMOTING, weight=60), NEWER, "InProgress"),
+    "rolled back": (a_status(Phase.FAILED), NEWER, "Failed"),
+    "without a target": (a_status(), {"target": None, "revision": None}, "Failed"),
+    "that can't be written": (a_status(), {"obstacle": "forbidden"}, "Failed"),
+    "in a run without a target": (a_status(Phase.PROGRESSING), NEWER | {"target": None}, "Failed"),
+}
+
+
+@pytest.mark.parametrize(("status", "facts", "judged"), SEEN.values(), ids=SEEN)
 def test_tools_see_a_canary(status, facts, judged):
     decision = decided(a_spec(), status, some_facts(**facts), at(60))
     assert seen(decision.status) == judged

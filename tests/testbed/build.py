@@ -108,6 +108,7 @@ _ETCD = "go.etcd.io/etcd/server/v3"
 _KWOK = "sigs.k8s.io/kwok"
 _ISTIO = "istio.io/istio"
 _FLAGGER = "github.com/fluxcd/flagger"
+_FLUX = "github.com/fluxcd/pkg/ssa"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -131,14 +132,15 @@ PROGRAMS = (
 )
 BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
+    Program(name="gitopscheck", folder="gitops", package=".", module=_FLUX),
 )
-"""What runs beside a control plane for measurements: made only where it is asked for by name."""
+"""What measurements and proofs need beside a control plane: made only where it is asked for by name."""
 
 
 def modules_hash(folder: Path) -> str:
     """Tell one state of a module's files from another."""
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("go.*")):
+    for file in sorted((*folder.glob("go.*"), *folder.glob("*.go"))):
         content = file.read_bytes()
         digest.update(f"{file.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
