@@ -1,7 +1,7 @@
 """What the compliance suites need to know of a plug-in: a module a plug-in, found by its name.
 
 `tests/cases/FAMILY/NAME.py` holds the `CASE` of one of tidegate's own, with the name in small letters
-and `_` for `-`. A plug-in of an installed package has its case in a folder of the same form, which
+and `_` for `-` and `.`. A plug-in of an installed package has its case in a folder of the same form, which
 `--cases FOLDER` names.
 """
 
@@ -41,7 +41,8 @@ def case_of(family: PluginTable[Any], name: str) -> Any:
     Raises:
         LookupError: it has none; says where one belongs.
     """
-    place = Path(family.group.partition(".")[2]) / f"{name.lower().replace('-', '_')}.py"
+    module = name.lower().replace("-", "_").replace(".", "_")
+    place = Path(family.group.partition(".")[2]) / f"{module}.py"
     for file in (folder / place for folder in folders):
         if file.exists():
             spec = spec_from_file_location(f"cases.{place.parent}.{place.stem}", file)
@@ -92,6 +93,8 @@ class RouterCase:
     """The objects of their user that it reads and cannot do without."""
     edits: bool = False
     """Whether it writes into objects of its user alone, and makes none."""
+    released: bool = False
+    """Whether the object that it writes into is what is released: GitOps tools go on to manage it."""
     annotations: frozenset[str] = frozenset()
     """The annotations by which it says who is routed where."""
     published: tuple[tuple[str, str], ...] = ()

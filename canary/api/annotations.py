@@ -43,6 +43,11 @@ STEP = f"{PREFIX}step"
 WRITTEN = f"{PREFIX}written"
 #: On a route of the Gateway API: `Any` where one of its parents is enough.
 ACCEPTANCE = f"{PREFIX}acceptance"
+#: On a target that holds its primary: the Knative Revision that is promoted, and its revision.
+PRIMARY_REVISION = f"{PREFIX}primary-revision"
+PROMOTED = f"{PREFIX}promoted"
+#: The Knative Revision that the peer has promoted.
+PEER_PRIMARY_REVISION = "flagger.app/primary-revision"
 #: The spec that an adopted object had, as JSON.
 ORIGINAL = f"{PREFIX}original-configuration"
 #: The same, left by the peer that had adopted the object before.

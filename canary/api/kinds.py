@@ -70,6 +70,9 @@ CONTROLLER_REVISION = Kind(
 )
 POD = Kind(group="", versions=("v1",), kind="Pod", plural="pods")
 SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
+KNATIVE_SERVICE = Kind(
+    group="serving.knative.dev", versions=("v1",), kind="Service", plural="services"
+)
 CONFIG_MAP = Kind(group="", versions=("v1",), kind="ConfigMap", plural="configmaps")
 SECRET = Kind(group="", versions=("v1",), kind="Secret", plural="secrets")
 BUDGET = Kind(

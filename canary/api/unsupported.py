@@ -9,11 +9,7 @@ from canary.errors import Problem
 #: What Flagger's manifests name and no plug-in of this version brings, by family. An installed
 #: package may bring it.
 LATER: Mapping[str, frozenset[str]] = {
-    "tidegate.routers": frozenset(
-        {
-            "knative",
-        }
-    ),
+    "tidegate.routers": frozenset(),
     "tidegate.targets": frozenset(),
 }
 

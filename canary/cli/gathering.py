@@ -17,7 +17,8 @@ from canary.targets import TARGETS
 
 def kinds_named() -> frozenset[str]:
     """Name the kinds of others' objects that ours refer to."""
-    return frozenset({*(each.kind for each in scaler_kinds()), *TARGETS.names()})
+    targets = (each.partition(".")[0] for each in TARGETS.names())
+    return frozenset({*(each.kind for each in scaler_kinds()), *targets})
 
 
 def kind_of(document: Document) -> Kind | None:

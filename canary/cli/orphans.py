@@ -117,7 +117,8 @@ async def _loss(cluster: Cluster, canary: Manifest) -> str:
     within = await _found(cluster, NAMESPACE, "", namespace)
     if within is not None and "deletionTimestamp" in within["metadata"]:
         return ""
-    workload = installed_target(str(reference.get("kind", "")))
+    api_version = str(reference.get("apiVersion", ""))
+    workload = installed_target(str(reference.get("kind", "")), api_version)
     if workload is None:
         return ""
     kind = workload.kind

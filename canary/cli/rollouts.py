@@ -234,7 +234,7 @@ def _routing(routing: object, place: str, draft: _Draft) -> None:
     for name, one, several in _BY_INGRESS:
         if present(routing, name):
             draft.spec["provider"] = name
-            _ingress(part(routing, name), f"{place}.{name}", one, several, draft)
+            _ingress(part(routing, name), one, several, draft)
             return
     for name in ("istio", "smi", "traefik"):
         if present(routing, name):
@@ -278,17 +278,13 @@ def _manage(routes: tuple[Manifest, ...], place: str, draft: _Draft) -> None:
     )
 
 
-def _ingress(routing: object, place: str, one: str, several: str, draft: _Draft) -> None:
-    """Refer to the Ingress that leads to the app; of several to the first."""
-    first, *others = [*filter(None, [text(routing, one)]), *items(part(routing, several))] or [""]
-    if first:
-        kind = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": first}
-        draft.spec["ingressRef"] = kind
-    if others:
-        draft.say(
-            f"{place}.{several}",
-            f"a Canary splits one Ingress: {first}; gather the rules of {', '.join(map(str, others))} in it",
-        )
+def _ingress(routing: object, one: str, several: str, draft: _Draft) -> None:
+    """Refer to the Ingresses that lead to the app."""
+    names = [*filter(None, [text(routing, one)]), *items(part(routing, several))]
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
+    first, *others = (kind | {"name": str(name)} for name in names) if names else ({},)
+    draft.spec |= {"ingressRef": first} if first else {}
+    draft.spec |= {"ingressRefs": others} if others else {}
 
 
 def _port(draft: _Draft, services: Mapping[str, Manifest], spec: object) -> int:

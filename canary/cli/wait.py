@@ -10,6 +10,7 @@ import click
 
 from analysis.errors import UnknownPlugin
 from canary.api.kinds import Manifest
+from canary.api.raw import part, text
 from canary.api.status import CanaryStatus, Phase
 from canary.cli.connection import (
     DurationParam,
@@ -190,7 +191,8 @@ async def _release(cluster: Cluster, place: Place, manifest: Manifest) -> Releas
     """
     view = canary_view(manifest)
     try:
-        target = target_for(view.target.kind)
+        reference = part(manifest.get("spec"), "targetRef")
+        target = target_for(view.target.kind, text(reference, "apiVersion"))
         found = await cluster.read(target.kind, place.namespace, view.target.name)
     except (NotFound, UnknownPlugin) as error:
         raise Failed(f"{place.name}: its target cannot be read: {error}") from error

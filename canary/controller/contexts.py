@@ -8,54 +8,71 @@ from analysis.template import TemplateContext
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.canaries import CanaryRecord
+from canary.routers import ClusterState
+
+
+def nothing_routed(_record: CanaryRecord) -> ClusterState:
+    """Show no objects of a route, where no cluster is asked."""
+    return ClusterState(existing={}, served={})
 
 
 def context_of(
-    record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
+    record: CanaryRecord,
+    routes: ClusterState,
+    spec: MetricSpec,
+    template: MetricTemplate | None,
 ) -> TemplateContext:
     """Give the context of a metric's query, with its variables."""
     foreign = template is not None and template.metadata.namespace != record.key.namespace
     patterns = template.spec.variables if template is not None and foreign else {}
     return replace(
-        context_over(record, spec.interval),
+        context_over(record, routes, spec.interval),
         variables=spec.template_variables,
         patterns={name: variable.pattern for name, variable in patterns.items()},
         confined=foreign,
     )
 
 
-def context_over(record: CanaryRecord, interval: timedelta) -> TemplateContext:
-    """Give the context of a query that looks back on a time."""
+def context_over(
+    record: CanaryRecord, routes: ClusterState, interval: timedelta
+) -> TemplateContext:
+    """Give the context of a query about the canary that looks back on a time."""
     canary = record.canary.spec
+    route, _ = _routes(record, routes)
     return TemplateContext(
         name=record.key.name,
         namespace=record.key.namespace,
         target=canary.target_ref.name,
         service=canary.service_name,
-        ingress=canary.ingress_ref.name if canary.ingress_ref else canary.target_ref.name,
-        route=canary.route_ref.name if canary.route_ref else canary.target_ref.name,
+        ingress=next(iter(canary.ingress_names), canary.target_ref.name),
+        route=route,
         interval=interval,
         revision=record.status.last_applied_spec,
     )
 
 
 def sides(
-    record: CanaryRecord, context: TemplateContext
+    record: CanaryRecord, routes: ClusterState, context: TemplateContext
 ) -> tuple[tuple[Arm, TemplateContext], ...]:
-    """Give the context of each side: its workload and its Service."""
-    spec = record.canary.spec
+    """Give the context of each side: its workload, its Service and its route."""
+    spec, (canary, primary) = record.canary.spec, _routes(record, routes)
+    on_canary = replace(context, target=spec.target_ref.name, route=canary)
+    on_primary = replace(context, target=spec.primary_name, route=primary)
     return (
-        (
-            Arm.CANARY,
-            replace(context, target=spec.target_ref.name, service=spec.canary_service_name),
-        ),
+        (Arm.CANARY, replace(on_canary, service=spec.canary_service_name)),
         (
             Arm.PRIMARY,
             replace(
-                context,
-                target=spec.primary_name,
+                on_primary,
                 service=spec.primary_service_name,
                 revision=record.status.last_promoted_spec,
             ),
         ),
     )
+
+
+def _routes(record: CanaryRecord, routes: ClusterState) -> tuple[str, str]:
+    """Name the route to the canary and to the primary; the target's where no router has them."""
+    if record.router is None:
+        return record.target, record.target
+    return record.router.query_routes(record.canary, routes)

@@ -322,6 +322,7 @@ class Controller:
             egress=self._egress,
             multi_tenant=settings.multi_tenant,
             api_server=cluster.credentials,
+            routes=store.routes,
         )
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secrets

@@ -34,7 +34,11 @@ async def release_changes(
     """
     if status.names is not None:
         spec = spec.with_primary(status.names.primary)
-    kind = target_for(spec.target_ref.kind).kind
+    workload = target_for(spec.target_ref.kind, spec.target_ref.api_version)
+    kind = workload.kind
+    if workload.holds_primary:
+        name = spec.target_ref.name
+        raise NotFound(f"{kind.kind} {name} has both sides in it: compare its revisions there")
     target = await cluster.read(kind, namespace, spec.target_ref.name)
     primary = await cluster.read(kind, namespace, spec.primary_name)
     changes = [*template_changes(target, primary, canary)]

@@ -143,7 +143,9 @@ class Primaries:
         if configs is None:
             return False
         existing, current = None, self._current(record)
-        if current is not None and current.whole:
+        if record.workload.holds_primary:
+            existing = source.manifest
+        elif current is not None and current.whole:
             existing = decompressed(current.whole)
         elif current is not None:
             existing = await self._cluster.read(key.kind, key.namespace, key.name)
@@ -157,6 +159,8 @@ class Primaries:
             include_label_prefixes=self._label_prefixes,
         )
         rendered = record.workload.promoted(record.canary, source.manifest, promotion)
+        if rendered is None:
+            return False
         written = await self._writer.write(rendered, existing)
         digest = self._hashing.template_digest(record.workload.written(written))
         self._store.templates.keep(written["metadata"]["uid"], (), digest)

@@ -1,7 +1,7 @@
 """Which question each metric of a Canary is: its template, its store, its bounds."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -13,6 +13,7 @@ from analysis.errors import AnalysisError, QueryError
 from analysis.judges import check as check_judge
 from analysis.judges import counts
 from analysis.model import (
+    Arm,
     Ask,
     Bounds,
     Check,
@@ -30,9 +31,10 @@ from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
-from canary.controller.contexts import context_of, context_over, sides
+from canary.controller.contexts import context_of, context_over, nothing_routed, sides
 from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.errors import CanaryError
+from canary.routers import ClusterState
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,9 @@ class QueryBuilder:
         egress: EgressPolicy = UNRESTRICTED,
         multi_tenant: bool = False,
         api_server: ApiServer | None = None,
+        routes: Callable[[CanaryRecord], ClusterState] = nothing_routed,
     ) -> None:
+        """Make it from what it reads; `routes` gives the objects of a Canary's router."""
         self._templates = templates
         self._secrets = secrets
         self._stores = stores
@@ -75,6 +79,7 @@ class QueryBuilder:
         self._egress = egress
         self._multi_tenant = multi_tenant
         self._api_server = api_server
+        self._routes = routes
         self._told: set[tuple[str, str]] = set()
         """Secrets, with the addresses that they do not name, that were warned of."""
 
@@ -104,14 +109,15 @@ class QueryBuilder:
             template = self._templates.metric_template(
                 record.key.group, namespace, spec.template_ref.name
             )
-        context = context_of(record, spec, template)
+        routes = self._routes(record)
+        context = context_of(record, routes, spec, template)
         analysis = record.canary.spec.analysis
         counted = self._counted(record, spec, template) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
             asks=(
-                _counts(record, counted, context)
+                _counts(counted, sides(record, routes, context))
                 if counted
                 else (Ask(query=render(self._text(record, spec, template), context)),)
             ),
@@ -132,11 +138,13 @@ class QueryBuilder:
             AnalysisError: there is no query for the router and the store.
         """
         text = request_count(self._router(record), self._store_type(record))
-        context = context_over(record, over)
+        routes = self._routes(record)
+        context = context_over(record, routes, over)
         return Metric(
             name="requests",
             asks=tuple(
-                Ask(query=render(text, of_side), arm=arm) for arm, of_side in sides(record, context)
+                Ask(query=render(text, of_side), arm=arm)
+                for arm, of_side in sides(record, routes, context)
             ),
             provider=await self._provider(record, None),
             interval=over,
@@ -255,13 +263,18 @@ class QueryBuilder:
 
 
 def _counts(
-    record: CanaryRecord, counted: CountQueries, context: TemplateContext
+    counted: CountQueries, of_sides: Iterable[tuple[Arm, TemplateContext]]
 ) -> tuple[Ask, ...]:
     """Ask what a judge counts, of both sides."""
-    context = replace(context, variables={**context.variables, **counted.variables})
     asks = tuple(
-        Ask(query=render(text, of_side), arm=arm, signal=signal)
-        for arm, of_side in sides(record, context)
+        Ask(
+            query=render(
+                text, replace(of_side, variables={**of_side.variables, **counted.variables})
+            ),
+            arm=arm,
+            signal=signal,
+        )
+        for arm, of_side in of_sides
         for signal, text in counted.queries.items()
     )
     for ask in asks:

@@ -127,7 +127,8 @@ class CanaryReader:
         canary, status = acted_on.canary, _status(group, manifest.get("status"))
         workload, problems = acted_on.workload, parsed.problems
         if canary is not None and status.names is not None:
-            canary = _with_primary(canary, status.names)
+            if workload is None or not workload.holds_primary:
+                canary = _with_primary(canary, status.names)
             if status.names.kind not in {"", canary.spec.target_ref.kind}:
                 problems = (*problems, _other_kind(canary, status.names.kind))
                 canary, workload = _with_kind(canary, status.names.kind)

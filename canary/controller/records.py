@@ -7,7 +7,7 @@ Long because each kind of record is made here, from the same few pieces.
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class Packed:
     content: bytes
     resource_version: str
     status: bytes = b""
-    """Its status as JSON, of a kind whose pods are counted there; empty otherwise."""
+    """Its status as JSON, for those that read it; no part of what is compared with what is wanted."""
     refusal: str = ""
     """Who rejects it as it is, and why."""
     owners: tuple[str, ...] = ()
@@ -139,20 +139,24 @@ class ConfigRecord:
     """The Canaries whose primaries' copy it is; none for the user's own."""
 
 
-def pack(manifest: Manifest, refusal: Callable[[Manifest], str] | None = None) -> Packed:
-    """Keep an object whole, packed; `refusal` reads its status, which is not kept."""
+def pack(
+    manifest: Manifest,
+    refusal: Callable[[Manifest], str] | None = None,
+    *,
+    with_status: bool = False,
+) -> Packed:
+    """Keep an object whole, packed; its status is kept where that is asked for.
+
+    `refusal` reads it in any case.
+    """
     return Packed(
         content=packed(_without_bookkeeping(manifest, "managedFields", "resourceVersion")),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
+        status=packed(manifest.get("status") or {}) if with_status else b"",
         refusal=refusal(manifest) if refusal else "",
         owners=_owners(manifest),
         changed_by=_last_writer(manifest["metadata"]),
     )
-
-
-def pack_with_status(manifest: Manifest) -> Packed:
-    """Keep an object whole, packed, with its status."""
-    return replace(pack(manifest), status=packed(manifest.get("status") or {}))
 
 
 def _owners(manifest: Manifest) -> tuple[str, ...]:
@@ -201,7 +205,7 @@ class WorkloadReader:
         generation, observed = metadata.get("generation", 0), status.get("observedGeneration", 0)
         divided = self._target.divided(manifest)
         if self._target.serves or divided is not None:
-            # A Service has no generations, and no controller that catches up with them. Of a
+            # A Service has no generations, or its counts say what its controller has seen. Of a
             # divided workload a partition moves them, and `divided` says what its controller has seen.
             generation = observed = zlib.crc32(outline.template.encode())
         return WorkloadRecord(
@@ -242,7 +246,8 @@ class WorkloadReader:
             known = _Outline(
                 template=self._hashing.template_digest(template),
                 images=tuple(_images(template.get("spec") or {})),
-                references=() if self._target.divides else references(template),
+                # Configs of pods that get no copies of them are their user's alone.
+                references=() if alone else references(template),
                 changed_by=_changed_by(metadata),
                 strategy=self._target.strategy(manifest),
                 services=b"" if alone else packed(services_outline(manifest)),

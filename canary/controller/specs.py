@@ -66,13 +66,15 @@ class SpecReader:
         except UnknownPlugin:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
-        workload = installed_target(canary.spec.target_ref.kind)
+        target = canary.spec.target_ref
+        workload = installed_target(target.kind, target.api_version)
+        if workload is not None and workload.holds_primary:
+            spec = canary.spec.with_primary(target.name)
+            canary = canary.model_copy(update={"spec": spec})
         if workload is not None and workload.divides and router is not None:
             problems += _undivided(canary, workload, router)
             router = routing(workload, router)
-            canary = canary.model_copy(
-                update={"spec": canary.spec.with_primary(canary.spec.target_ref.name)}
-            )
+            canary = canary.model_copy(update={"spec": canary.spec.with_primary(target.name)})
         reference = canary.spec.autoscaler_ref
         if router is not None:
             problems += router.problems(canary)

@@ -56,7 +56,18 @@ class Store:
         if record.workload is not None and record.workload.divides:
             target = self.target(record)
             return _serving_side(target) if target is not None else None
+        if record.workload is not None and record.workload.holds_primary:
+            return self._primary_within(record, record.workload)
         return self._workload(record, record.canary.spec.primary_name)
+
+    def _primary_within(self, record: CanaryRecord, workload: Target) -> WorkloadRecord | None:
+        """Read the primary in its target."""
+        namespace = record.key.namespace
+        target = self.manifest(
+            ObjectKey(kind=workload.kind, namespace=namespace, name=record.target)
+        )
+        primary = None if target is None else workload.primary(record.canary, target)
+        return None if primary is None else WorkloadReader(workload, self._hashing).read(primary)
 
     def release(self, known: KnownCanary) -> str:
         """Tell which release the target of a Canary carries now; empty where none, or unknown."""
@@ -117,6 +128,11 @@ class Store:
         """Look up what people and tools have written into an object that is kept whole."""
         record = self.packed(key)
         return None if record is None else record.content
+
+    def read_by_router(self, key: ObjectKey) -> tuple[bytes, bytes] | None:
+        """Look up what of an object a route is rendered from: its content, and its status if kept."""
+        record = self.packed(key)
+        return None if record is None else (record.content, record.status)
 
     def manifest(self, key: ObjectKey) -> Manifest | None:
         """Look up an object that is kept whole."""

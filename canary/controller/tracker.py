@@ -226,9 +226,11 @@ class Tracker:
         former = {key.kind for key in (*former_routes(record), *record.copied_autoscalers)}
         routers = (record.router, *(each.router for each in formers(record)))
         for router in filter(None, routers):
-            # What a kind of workload is kept as is known already.
-            for kind in set(router.kinds) - {record.target_kind}:
-                self.caches.register(kind, partial(pack, refusal=router.refusal))
+            # What a divided workload is kept as is known already.
+            divided = record.workload is not None and record.workload.divides
+            for kind in set(router.kinds) - ({record.target_kind} if divided else set()):
+                kept = partial(pack, refusal=router.refusal, with_status=router.needs_status)
+                self.caches.register(kind, kept)
         wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}
         followed = {

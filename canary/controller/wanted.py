@@ -129,16 +129,15 @@ class Renderer:
     def kept(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
         """Name what is kept: services, former apex services, the route, the primary's autoscaler.
 
-        Neither target nor primary is among them: the one is its user's, the other has a record of
-        its own. A divided target has its route in itself.
+        Neither target nor primary is among them, unless the route is a part of it: the one is its
+        user's, the other has a record of its own.
         """
         if record.router is None:
             return ()
         route = record.router.objects(record.canary).written
         keys = (*service_keys(record), *_apex_keys(record), *route, *record.autoscalers[1:])
-        divided = record.workload is not None and record.workload.divides
-        sides = () if divided else record.sides
-        return tuple(key for key in dict.fromkeys(keys) if key not in sides)
+        beside = {*record.sides}.difference(route)
+        return tuple(key for key in dict.fromkeys(keys) if key not in beside)
 
     def route(self, record: CanaryRecord, traffic: Traffic) -> list[Wanted]:
         """Render the route, what it refers to first; with former apex services, where it is these."""
@@ -166,7 +165,7 @@ class Renderer:
         if record.router is None:
             return ()
         version = record.generation or record.resource_version
-        contents = map(self._store.content, record.router.objects(record.canary).all)
+        contents = map(self._store.read_by_router, record.router.objects(record.canary).all)
         inputs = (record.uid, version, self._store.missing(record), *contents)
         if not record.router.by_apex:
             return inputs

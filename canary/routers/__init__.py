@@ -128,6 +128,10 @@ class Router(Protocol):
     def reads(self) -> tuple[Kind, ...]:
         """Those of its kinds that it reads and never writes."""
 
+    @property
+    def needs_status(self) -> bool:
+        """Whether it reads the status of its objects, which is not kept otherwise."""
+
     def abilities(self, canary: Canary) -> Abilities:
         """Tell what it can say for a Canary; its protocol may leave less than there is."""
 
@@ -161,6 +165,9 @@ class Router(Protocol):
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Tell how the objects are put back as they were found."""
 
+    def query_routes(self, canary: Canary, cluster: ClusterState) -> tuple[str, str]:
+        """Give what `{{ route }}` stands for in queries about the canary, and about the primary."""
+
     def refusal(self, manifest: Manifest) -> str:
         """Say who rejects an object and why, from its status; empty where its API has no such word.
 
@@ -182,6 +189,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
         "gloo": "canary.routers.gloo:GlooRouter",
         "haproxy": "canary.routers.haproxy:HaproxyRouter",
         "istio": "canary.routers.istio:IstioRouter",
+        "knative": "canary.routers.knative:KnativeRouter",
         "kong": "canary.routers.kong:KongRouter",
         "kubernetes": "canary.routers.kubernetes:KubernetesRouter",
         "kuma": "canary.routers.kuma:KumaRouter",

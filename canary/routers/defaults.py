@@ -5,7 +5,7 @@ from typing import ClassVar, Protocol
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.errors import Problem, SpecWarning
-from canary.routers import RequiredField
+from canary.routers import ClusterState, RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.condition_problems import cookie_problems
 from canary.routers.managed_rules import Grammar
@@ -37,6 +37,7 @@ class RouterDefaults:
 
     variants: ClassVar[tuple[str, ...]] = ()
     names_mesh: ClassVar[bool] = False
+    needs_status: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
     rules: ClassVar[Grammar | None] = None
 
@@ -75,6 +76,11 @@ class RouterDefaults:
     def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
         """None: each CRD is taken to have all fields."""
         return ()
+
+    def query_routes(self, canary: Canary, _cluster: ClusterState) -> tuple[str, str]:
+        """The object that the Canary refers to, or the target, which has the same name."""
+        name = canary.spec.route_ref.name if canary.spec.route_ref else canary.spec.target_ref.name
+        return name, name
 
     def refusal(self, _manifest: Manifest) -> str:
         """Nothing: no object is taken to tell of a refusal."""

@@ -4,6 +4,7 @@ https://developer.konghq.com/kubernetes-ingress-controller/routing/
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -18,6 +19,8 @@ from canary.routers.heeded import heeded
 
 #: Kong gives each pod a share of its side's weight as a whole number, and takes 65,535 at most.
 _FINER = 100
+#: Its controller brings the proxies up to date that often.
+_SYNCHRONISED = timedelta(seconds=3)
 #: What an HTTPRoute can say and Kong does not do.
 _BEYOND = frozenset({"timeout", "retries", "cors_policy", "mirror"})
 
@@ -47,6 +50,7 @@ class KongRouter(RouterDefaults):
             affinity=False,
             # Weights in rules of the user's would be his, and Kong's shares not ours.
             references=(),
+            settles=_SYNCHRONISED,
         )
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:

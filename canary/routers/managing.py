@@ -58,6 +58,11 @@ class ManagingRouter:
         """Those that it reads and never writes."""
         return self._own.reads
 
+    @property
+    def needs_status(self) -> bool:
+        """Whether it reads the status of its objects."""
+        return self._own.needs_status
+
     def abilities(self, canary: Canary) -> Abilities:
         """Tell what it can say; in rules of the user's these are weights, conditions and copies."""
         own = self._own.abilities(canary)
@@ -133,6 +138,10 @@ class ManagingRouter:
             remove=tuple(key for key in own.remove if key in beside),
             leads_to=self._managed.left_leading(canary, cluster),
         )
+
+    def query_routes(self, canary: Canary, cluster: ClusterState) -> tuple[str, str]:
+        """Give what `{{ route }}` stands for in queries."""
+        return self._own.query_routes(canary, cluster)
 
     def refusal(self, manifest: Manifest) -> str:
         """Say who rejects an object and why."""

@@ -5,6 +5,7 @@ https://docs.nginx.com/nginx-ingress-controller/configuration/virtualserver-and-
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -150,4 +151,6 @@ _ABILITIES = Abilities(
     others="the conditions of a VirtualServerRoute are written for headers only",
     unsaid=_unsaid,
     matches=True,
+    # NGINX is reloaded for each change.
+    settles=timedelta(seconds=2),
 )

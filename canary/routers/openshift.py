@@ -4,6 +4,7 @@ https://docs.redhat.com/en/documentation/openshift_container_platform/4.17/html/
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -23,7 +24,11 @@ from canary.routers.single import SingleObjectRouter
 _NO_COOKIES = "haproxy.router.openshift.io/disable_cookies"
 #: What the API gives a backend without a weight.
 _DEFAULT_WEIGHT = 100
-_ABILITIES = Abilities(service=frozenset({"hosts"}))
+_ABILITIES = Abilities(
+    service=frozenset({"hosts"}),
+    # HAProxy is reloaded no more often than that.
+    settles=timedelta(seconds=5),
+)
 
 
 class OpenShiftRouter(SingleObjectRouter):

@@ -64,6 +64,11 @@ class SeveralRouters:
         """The kinds that none of them writes."""
         return tuple(kind for kind in self.kinds if kind not in self.writes)
 
+    @property
+    def needs_status(self) -> bool:
+        """Whether any of them reads the status of its objects."""
+        return any(router.needs_status for router in self._each)
+
     def abilities(self, canary: Canary) -> Abilities:
         """Tell what all of them can say."""
         return _common([router.abilities(canary) for router in self._each])
@@ -125,6 +130,10 @@ class SeveralRouters:
             remove=_once(one.remove for one in each),
             leads_to=frozenset().union(*(one.leads_to for one in each)),
         )
+
+    def query_routes(self, canary: Canary, cluster: ClusterState) -> tuple[str, str]:
+        """Give those of the first, whose queries count."""
+        return self._each[0].query_routes(canary, cluster)
 
     def refusal(self, manifest: Manifest) -> str:
         """Say who rejects an object, by the router that it belongs to."""

@@ -6,6 +6,7 @@ https://opensource.zalando.com/skipper/kubernetes/ingress-backends/
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from canary.api.canary import Canary
@@ -34,7 +35,13 @@ PREDICATE = f"{_PREFIX}skipper-predicate"
 #: What makes the Ingress beside the user's preferred to it, or leaves all requests to the user's.
 _PREFERRED, _IDLE = "Weight(100)", "False()"
 _OWNS: tuple[Path, ...] = (*fields("rules"), *annotations(Prefix(_PREFIX)), *KEPT)
-_ABILITIES = Abilities(service=frozenset(), references=("ingress_ref",), entrance="the Ingress")
+_ABILITIES = Abilities(
+    service=frozenset(),
+    references=("ingress_ref",),
+    entrance="the Ingress",
+    # It asks for what has changed that often.
+    settles=timedelta(seconds=3),
+)
 
 
 class SkipperRouter(BesideRouter):

@@ -4,6 +4,7 @@ https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/ht
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import ClassVar
 
 from canary.api.canary import Canary
@@ -19,7 +20,12 @@ from canary.routers.single import SingleObjectRouter
 #: What Traefik gives a service without a weight.
 _DEFAULT_WEIGHT = 1
 _ABILITIES = Abilities(
-    service=frozenset(), mirrors=True, mirrors_shares=False, entrance="the IngressRoute"
+    service=frozenset(),
+    mirrors=True,
+    mirrors_shares=False,
+    entrance="the IngressRoute",
+    # It gathers changes for as long before it acts on them.
+    settles=timedelta(seconds=2),
 )
 
 

@@ -68,6 +68,8 @@ class Target(Protocol):
     """Whether it is the service that clients call, rather than pods behind one: it is never parked."""
     divides: ClassVar[bool]
     """Whether primary and canary are pods of this one workload, told apart by its partition."""
+    holds_primary: ClassVar[bool]
+    """Whether the primary is a part of the target, rather than an object of its own beside it."""
     history: ClassVar[Kind | None]
     """The kind in which the workload's controller remembers earlier templates; None without any."""
     beside: ClassVar[tuple[Kind, ...]]
@@ -114,8 +116,15 @@ class Target(Protocol):
     def member(self, item: Manifest) -> Member | None:
         """Tell which workload a pod, or an object of `beside`, belongs to; None for none of these."""
 
-    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
-        """Give the primary of a target, which has the template of the revision."""
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render | None:
+        """Give the primary of a target, which has the template of the revision.
+
+        Of a target that `holds_primary`, the target with the primary in it. None where the target
+        is not ready to be promoted.
+        """
+
+    def primary(self, canary: Canary, target: Manifest) -> Manifest | None:
+        """Read the primary in a target that `holds_primary`; None where there is none yet."""
 
     def scaled(self, now: int, replicas: int) -> Manifest | None:
         """Give the merge patch that brings it from a number of pods to another; 0 parks it.
@@ -130,24 +139,28 @@ TARGETS: PluginTable[Target] = PluginTable(
         "DaemonSet": "canary.targets.daemonset:DaemonSetTarget",
         "Deployment": "canary.targets.deployment:DeploymentTarget",
         "Service": "canary.targets.service:ServiceTarget",
+        "Service.serving.knative.dev": "canary.targets.knative:KnativeTarget",
         "StatefulSet": "canary.targets.statefulset:StatefulSetTarget",
     },
     defaults="canary.targets.defaults:TargetDefaults",
 )
 
 
-def installed_target(kind: str) -> Target | None:
-    """Make the target that a kind's name stands for; None where no target has this name."""
+def installed_target(kind: str, api_version: str = "") -> Target | None:
+    """Make the target that a kind stands for; None where no target has this name."""
     try:
-        return target_for(kind)
+        return target_for(kind, api_version)
     except UnknownPlugin:
         return None
 
 
-def target_for(kind: str) -> Target:
-    """Make the target that a kind's name stands for: `Deployment`.
+def target_for(kind: str, api_version: str = "") -> Target:
+    """Make the target that a kind stands for: `Deployment`.
+
+    One whose name has a group, as `Service.serving.knative.dev`, is for the kind in that group.
 
     Raises:
         UnknownPlugin: no target has this name; the exception lists the known ones.
     """
-    return TARGETS.load(kind)()
+    in_group = f"{kind}.{api_version.rpartition('/')[0]}"
+    return TARGETS.load(in_group if in_group in TARGETS.names() else kind)()

@@ -21,6 +21,7 @@ class TargetDefaults:
 
     serves: ClassVar[bool] = False
     divides: ClassVar[bool] = False
+    holds_primary: ClassVar[bool] = False
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:
@@ -56,3 +57,7 @@ class TargetDefaults:
     ) -> tuple[Render, ...]:
         """None: its services lead to its pods."""
         return ()
+
+    def primary(self, canary: Canary, target: Manifest) -> Manifest | None:  # noqa: ARG002 - of the protocol
+        """None: its primary is an object of its own."""
+        return None

@@ -107,7 +107,7 @@ class ServiceTarget(TargetDefaults):
 def _problems(canary: Canary) -> Iterator[Problem]:
     target, service = canary.spec.target_ref, canary.spec.service
     if target.api_version != "v1":
-        remedy = "write v1: this version does not support a Service of another group"
+        remedy = "write v1, or serving.knative.dev/v1 for a Knative Service"
         yield Problem("spec.targetRef.apiVersion", shown(target.api_version), remedy)
     if service.name not in {None, target.name}:
         remedy = (

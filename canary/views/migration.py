@@ -240,7 +240,17 @@ DIFFERENCES = (
     _canary(
         "with a target of kind Service, `<name>-canary` is written at every interval",
         "it is written when the target changes",
-        _equal("Service", "spec", "targetRef", "kind"),
+        _equal("v1", "spec", "targetRef", "apiVersion"),
+    ),
+    _canary(
+        "with `provider: knative` the newest Revision is `latestRevision: true` in `spec.traffic`",
+        "both Revisions are named, and the canary's has the tag `canary`",
+        _equal("knative", "spec", "provider"),
+    ),
+    _canary(
+        "with `provider: knative` a Revision that does not come up is waited for without end",
+        "the run is rolled back as soon as Knative gives it up",
+        _equal("knative", "spec", "provider"),
     ),
     _canary(
         "with `provider: kubernetes` the new revision gets live traffic through a rolling update "

@@ -134,6 +134,10 @@ CLUSTERS = {
         ),
     },
     "istio": _OUTBOUND,
+    "knative": {
+        True: ("test/app-00002",),
+        False: ("test/app-00001", "prod/app-00002", "test/app-000020", "test/big-app-00002"),
+    },
     "kuma": {
         True: (
             "front-canary_test_svc_9898",
@@ -154,6 +158,7 @@ CLUSTERS = {
 #: By the name of the router, and the shape where there are several.
 SERIES = {
     "contour": envoy("test_front-canary_80", "test_front-primary_80"),
+    "knative": envoy("test/app-00002", "test/app-00001"),
     "emissary": envoy("test__front__canary", "test__front__primary"),
     "gloo": envoy(
         "kube-svc_test-front-canary-80_test_test_front-canary_80",

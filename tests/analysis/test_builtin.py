@@ -48,12 +48,12 @@ CONTEXT = TemplateContext(
     target="app",
     service="front",
     ingress="",
-    route="",
+    route="app-00002",
     interval=timedelta(minutes=1),
 )
 
 #: How a query names the service of the canary.
-OF_CANARY = re.compile(r"{{ service }}-canary|{{ symbol service }}_+canary")
+OF_CANARY = re.compile(r"{{ service }}-canary|{{ symbol service }}_+canary|{{ route }}")
 
 every_query = pytest.mark.parametrize(
     ("metric", "router"), [(metric, router) for metric in UNITS for router in QUERIED]

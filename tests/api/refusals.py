@@ -51,7 +51,7 @@ OBJECTS: dict[str, JsonObject] = {
     # An object of another kind or version reaches no resource of ours, and is refused unread.
     **{name: bad.obj for name, bad in BAD.items() if bad.field.startswith("spec")},
     "no way to step": patched(a_canary(), {"analysis/stepWeight": GONE}),
-    "a router of a later version, which this version does not act on": patched(
+    "a router between Revisions, for a target without any": patched(
         a_canary(), {"provider": "knative"}
     ),
     "a router of an old version of Gateway API, which this version does not act on": patched(
@@ -89,9 +89,18 @@ OBJECTS: dict[str, JsonObject] = {
             },
         },
     ),
-    "a Service of Knative as a target": patched(
+    "a Service of Knative as a target, with another router and another apex service": patched(
         a_canary(),
-        {"targetRef/kind": "Service", "targetRef/apiVersion": "serving.knative.dev/v1"},
+        {
+            "provider": "istio",
+            "targetRef/kind": "Service",
+            "targetRef/apiVersion": "serving.knative.dev/v1",
+            "service/name": "web",
+        },
+    ),
+    "a Service of another group as a target": patched(
+        a_canary(),
+        {"targetRef/kind": "Service", "targetRef/apiVersion": "example.com/v1"},
     ),
     "a target that is a Service, and another apex service": patched(
         a_canary(),

@@ -22,9 +22,9 @@ SAID = {
         ),
     ),
     "a router that there is not": (
-        {"provider": "knative"},
+        {"provider": "nowhere"},
         (
-            "spec.provider: 'knative': this version does not support it; name one of "
+            "spec.provider: 'nowhere': name one of "
             f"{', '.join(ROUTERS.names())}, or install a plug-in that brings this router"
         ),
     ),
@@ -84,7 +84,7 @@ CORPUS: dict[str, dict[str, Any]] = {
     **{name: patched(a_canary(), changes) for name, (changes, _) in SAID.items()},
     **{
         f"every field at once on {router}": patched(EVERYTHING, {"provider": router})
-        for router in ("knative", "nowhere", *ROUTERS.names())
+        for router in ("nowhere", *ROUTERS.names())
     },
     **{
         f"{value!r} for {field}": patched(a_canary(), {field: value})

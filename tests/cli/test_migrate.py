@@ -103,7 +103,7 @@ def test_files_keep_their_places_below_the_folder(tmp_path):
 
 
 def test_nothing_is_written_while_something_stands_in_the_way(tmp_path):
-    sound, broken = a_canary() | PEER, patched(a_canary(), {"provider": "knative"}) | PEER
+    sound, broken = a_canary() | PEER, patched(a_canary(), {"provider": "appmesh"}) | PEER
     broken["metadata"] = {"name": "other", "namespace": "prod"}
     path = tmp_path / "all.yaml"
     path.write_text(yaml.safe_dump_all([sound, broken]))
@@ -111,7 +111,7 @@ def test_nothing_is_written_while_something_stands_in_the_way(tmp_path):
     code, output, error = migrated("-f", path, "--write", out)
     assert (code, out.exists()) == (3, False)
     assert (
-        "error: Canary prod/other: spec.provider: 'knative': this version does not support it"
+        "error: Canary prod/other: spec.provider: 'appmesh': AWS ended App Mesh on 30 September 2026"
         in output
     )
     assert error == "Error: 1 error: nothing was written; mend these first, and run it again\n"

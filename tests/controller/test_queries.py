@@ -303,3 +303,36 @@ async def test_what_cannot_be_counted_is_refused_before_a_run(changes, fields, s
     with pytest.raises(QueryError) as refused:
         await counted(changes, **fields)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("references", "ingress"),
+    [
+        ({"ingressRef": "web", "ingressRefs": ["admin"]}, "web"),
+        ({"ingressRefs": ["admin", "web"]}, "admin"),
+        ({}, "podinfo"),
+    ],
+    ids=["one and more", "a list alone", "none"],
+)
+async def test_the_ingress_of_a_query_is_the_first_that_the_canary_names(
+    references: JsonObject, ingress: str
+):
+    def named(name: str) -> JsonObject:
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": name}
+
+    spec = {
+        field: named(value) if isinstance(value, str) else [named(each) for each in value]
+        for field, value in references.items()
+    }
+    builder = QueryBuilder(
+        templates=Templates({}),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=Stores(address="http://prometheus"),
+        default_router="nginx",
+    )
+    record = CanaryReader("nginx").read(patched(a_canary(), spec))
+    asked = MetricSpec.model_validate(
+        {"name": "of-ingress", "interval": "1m", "query": "sum({{ ingress }})"}
+    )
+    (ask,) = (await builder.metric(record, asked)).asks
+    assert ask.query == f"sum({ingress})"

@@ -106,6 +106,7 @@ def a_cluster(
     keys = {(key.kind.kind, key.name): key for key in router.objects(canary).all}
     existing: dict[ObjectKey, Manifest] = {}
     needed = router_case(str(canary.spec.provider)).read
+    statuses = {each["metadata"]["name"]: each["status"] for each in needed if "status" in each}
     read = (each for each in needed if (each["kind"], each["metadata"]["name"]) in keys)
     for obj in (*services_of_sides(router, canary), *read, *objects):
         stored = copy_of(obj)
@@ -116,7 +117,7 @@ def a_cluster(
             "creationTimestamp": "2026-01-01T00:00:00Z",
             "managedFields": [{"manager": "tidegate"}],
         }
-        stored["status"] = {"observed": True}
+        stored["status"] = statuses.get(stored["metadata"]["name"], {"observed": True})
         existing[keys[obj["kind"], obj["metadata"]["name"]]] = stored
     served = {kind: served_version(kind, version) for kind in router.kinds}
     apex, shared = {}, None

@@ -19,6 +19,8 @@ WITH_PODS = [kind for kind in TARGETS.names() if not target_for(kind).serves]
 BESIDE = [kind for kind in WITH_PODS if not target_for(kind).divides]
 DIVIDED = [kind for kind in TARGETS.names() if target_for(kind).divides]
 SERVING = [kind for kind in TARGETS.names() if target_for(kind).serves]
+SERVING_BESIDE = [kind for kind in SERVING if not target_for(kind).holds_primary]
+HOLDING = [kind for kind in SERVING if target_for(kind).holds_primary]
 
 of_every_kind = pytest.mark.parametrize("kind", TARGETS.names())
 with_pods = pytest.mark.parametrize("kind", WITH_PODS)
@@ -26,6 +28,8 @@ with_a_primary_beside = pytest.mark.parametrize("kind", BESIDE)
 with_a_primary = pytest.mark.parametrize("kind", [*BESIDE, *SERVING])
 divided = pytest.mark.parametrize("kind", DIVIDED)
 serving = pytest.mark.parametrize("kind", SERVING)
+serving_beside = pytest.mark.parametrize("kind", SERVING_BESIDE)
+holding = pytest.mark.parametrize("kind", HOLDING)
 
 
 def merged(manifest: Manifest, patch: Any) -> Manifest:
@@ -61,13 +65,18 @@ def scaled(kind: str, manifest: Manifest, replicas: int) -> Manifest:
 
 def promoted(kind: str, source: Manifest, **more: Any) -> Manifest:
     promotion = Promotion(revision="1-abc", selector_label=LABEL, configs={}, **more)
-    wanted = target_for(kind).promoted(a_canary(), source, promotion)
-    return wanted.mended(promotion.existing)
+    target = target_for(kind)
+    wanted = target.promoted(a_canary(), source, promotion)
+    assert wanted is not None
+    return wanted.mended(source if target.holds_primary else promotion.existing)
 
 
 @of_every_kind
 def test_is_found_by_the_name_of_its_kind(kind: str):
-    assert target_for(kind).kind.kind == kind
+    target = target_for(kind)
+    assert target.kind.kind == kind.partition(".")[0]
+    (version, *_) = target.kind.versions
+    assert target_for(target.kind.kind, target.kind.api_version(version)).kind == target.kind
     assert installed_target(kind) is not None
     assert installed_target(f"{kind}s") is None
 
@@ -75,7 +84,8 @@ def test_is_found_by_the_name_of_its_kind(kind: str):
 @of_every_kind
 def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
     target = target_for(kind)
-    assert target.writes == (target.kind,)
+    # The router of one that holds its primary has the rights to the same object.
+    assert target.writes == (() if target.holds_primary else (target.kind,))
     assert {*target.reads, target.history} == {*target.beside, target.history}
 
 
@@ -184,7 +194,7 @@ def test_a_primary_that_is_rendered_again_is_the_same(kind: str):
 
 @with_a_primary
 def test_what_it_is_given_stays_as_it_was(kind: str):
-    target, source = target_for(kind), running(kind)
+    target, source = target_for(kind), running(kind) if case(kind).running else case(kind).written
     before = deepcopy((source, case(kind).remembered))
     promoted(kind, source)
     target.written(source)
@@ -201,7 +211,7 @@ def test_one_that_serves_is_ready_at_once_and_neither_parked_nor_scaled(kind: st
     assert not target.strategy(written).leaves_none(1)
 
 
-@serving
+@serving_beside
 def test_one_that_serves_has_a_primary_and_a_canary_that_lead_where_it_leads(kind: str):
     target, written = target_for(kind), case(kind).written
     primary = promoted(kind, written)
@@ -248,3 +258,23 @@ def test_one_with_a_primary_beside_it_is_not_divided(kind: str):
     target = target_for(kind)
     assert target.divided(case(kind).written) is None
     assert target.strays(case(kind).written, ()) == ()
+
+
+@holding
+def test_one_that_holds_its_primary_is_given_it_and_nothing_else_of_it_changes(kind: str):
+    target, written = target_for(kind), case(kind).written
+    after = promoted(kind, written)
+    assert target.written(after) == target.written(written)
+    assert after["metadata"]["name"] == written["metadata"]["name"]
+    assert target.primary(a_canary(), written) is None
+    primary = target.primary(a_canary(), after | {"status": written["status"]})
+    assert primary is not None
+    assert primary["metadata"]["annotations"][REVISION] == "1-abc"
+    assert primary["metadata"]["ownerReferences"] == [OWNER]
+    assert target.counts(primary)[:4] == (1, 1, 1, 1)
+    assert primary["metadata"]["uid"] != written["metadata"].get("uid")
+
+
+@pytest.mark.parametrize("kind", [each for each in TARGETS.names() if each not in HOLDING])
+def test_one_whose_primary_is_an_object_of_its_own_holds_none(kind: str):
+    assert target_for(kind).primary(a_canary(), case(kind).written) is None

@@ -89,7 +89,7 @@ def test_its_sides_have_the_metadata_that_the_canary_gives_them():
         (
             {
                 "targetRef": {
-                    "apiVersion": "serving.knative.dev/v1",
+                    "apiVersion": "example.com/v1",
                     "kind": "Service",
                     "name": "podinfo",
                 }

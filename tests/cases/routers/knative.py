@@ -1,0 +1,51 @@
+"""Knative: the traffic block of the user's Service, which is the target as well."""
+
+from typing import Any
+
+from tests.case import RouterCase
+
+SERVING = "knative.dev/serving@v0.51.0"
+
+
+def spec() -> dict[str, Any]:
+    """Write the spec of a Service as its user does."""
+    container = {"image": "example.com/podinfo:2", "ports": [{"containerPort": 9898}]}
+    return {"template": {"spec": {"containers": [container]}}}
+
+
+def service(**annotations: str) -> dict[str, Any]:
+    """Write a Service whose second Revision is ready."""
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "podinfo",
+            "namespace": "test",
+            "labels": {"team": "shop"},
+            "annotations": {"serving.knative.dev/creator": "alice", **annotations},
+            "ownerReferences": [],
+        },
+        "spec": spec(),
+        "status": {
+            "observedGeneration": 3,
+            "latestCreatedRevisionName": "podinfo-00002",
+            "latestReadyRevisionName": "podinfo-00002",
+            "conditions": [{"type": "ConfigurationsReady", "status": "True"}],
+        },
+    }
+
+
+CASE = RouterCase(
+    spec={
+        "targetRef": {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Service",
+            "name": "podinfo",
+        }
+    },
+    foreign={"Service": spec()},
+    read=(service(**{"tidegate.dev/primary-revision": "podinfo-00001"}),),
+    edits=True,
+    released=True,
+    published=((SERVING, "config/core/300-resources/service.yaml"),),
+)
