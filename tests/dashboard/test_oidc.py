@@ -23,6 +23,7 @@ from canary.dashboard.ways import by_oidc
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from tests.controller.running import until
+from tests.dashboard.browsing import PATIENCE_MS, use_packages
 from tests.dashboard.conftest import CANARY
 from tests.dashboard.issuer import (
     CLIENT,
@@ -37,6 +38,7 @@ from tests.dashboard.issuer import (
     signed_by_the_public_key,
     unsigned,
 )
+from tests.dashboard.test_browser import Tab
 from tests.views.fleet import STATUSES, manifest
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.network import free_port
@@ -234,7 +236,8 @@ async def test_a_login_has_ten_minutes(trusting: Trusting):
 
 
 async def test_a_session_ends_with_its_token(trusting: Trusting):
-    trusting.issuer.claims = {"exp": int(time.time()) - 20}  # Clocks may be apart a little.
+    # Clocks may be apart a little: a token that has just ended is believed, and lets in for no time.
+    trusting.moved[0] = 3_601.0
     async with trusting.browser() as browser:
         assert (await trusting.log_in(browser)).status == 303
         assert (await browser.get("/api/v1/canaries")).status == 401
@@ -312,3 +315,19 @@ async def test_programs_and_commands_are_not_led_anywhere(trusting: Trusting):
         page = await (await browser.get("/login")).text()
         assert ("/oidc/start" in page, "shop" in page) == (True, False)
         assert LOGIN_COOKIE not in {each.key for each in browser.cookie_jar}
+
+
+async def test_a_person_logs_in_elsewhere_in_a_browser(trusting: Trusting, chromium: Any):
+    page = await chromium.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    shown = Tab(page=page, address=trusting.address, axe=use_packages().read_text("utf-8"))
+    page.on("console", lambda message: shown.said.append(message.text))
+    await page.goto(f"{trusting.address}/login")
+    assert (await shown.barriers(), await shown.overflow(), shown.said) == ([], 0, [])
+    await page.get_by_role("link", name="Log in").click()
+    await page.get_by_role("heading", name="Canaries", level=1).wait_for()
+    assert await page.get_by_text("alice").count() == 1
+    await page.get_by_role("button", name="Log out").click()
+    await page.get_by_role("heading", name="Log in", level=1).wait_for()
+    assert shown.said == []
+    await page.close()
