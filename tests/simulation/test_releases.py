@@ -53,7 +53,7 @@ def a_rehearsal(
 
 
 def results(
-    rehearsal: Rehearsal, failing: float, number: int = 15, seed: int = 1
+    rehearsal: Rehearsal, failing: float, number: int = 6, seed: int = 1
 ) -> list[ReleaseResult]:
     chance = random.Random(seed).random
     return [rehearsal.release(failing, chance) for _ in range(number)]
@@ -88,7 +88,7 @@ def test_a_bound_rolls_many_good_releases_back_and_a_proof_next_to_none() -> Non
     bound, proof = (
         results(a_rehearsal(metrics=[metric], **looks), HEALTHY) for metric in (SUCCESS, PROOF)
     )
-    assert sum(each.outcome == "RolledBack" for each in bound) >= 13
+    assert sum(each.outcome == "RolledBack" for each in bound) >= 5
     assert sum(each.outcome == "RolledBack" for each in proof) <= 1
 
 
