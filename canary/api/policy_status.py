@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from canary.api.status import StatusModel, Word, read_leniently
+from canary.api.status import Sentence, StatusModel, Word, read_leniently
 
 MOST_GRANTS = 500
 """So many grants a status holds: a policy's limit, and the members of groups beside it."""
@@ -11,7 +11,7 @@ MOST_GRANTS = 500
 class Grant(StatusModel):
     """A place among the runs that may be under way at once."""
 
-    canary: Word = Field(description="The Canary, as namespace/name.")
+    canary: Sentence = Field(description="The Canary, as namespace/name.")
     uid: Word = Field(description="UID of the Canary.")
     run: int = Field(ge=0, description="The number of the run.")
 

@@ -360,7 +360,7 @@ class Run(StatusModel):
         default="",
         description="Who has expedited the run, and why; it waits for no window and in no line.",
     )
-    queue: Word = Field(
+    queue: Sentence = Field(
         default="",
         description="The DeliveryPolicy, as namespace/name, of which it waits for a place.",
     )

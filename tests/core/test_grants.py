@@ -119,6 +119,12 @@ def test_a_lower_limit_takes_no_place_away():
     assert (running(line), line.status.queued) == (["a", "b"], 1)
 
 
+def test_names_as_long_as_kubernetes_has_them_are_kept_whole():
+    long = a_claim("a", canary=CanaryName("n" * 63, "c" * 253))
+    (grant,) = decided(1, granted(), long).status.running
+    assert grant.canary == f"{'n' * 63}/{'c' * 253}"
+
+
 def test_a_policy_without_a_limit_has_no_grants():
     assert decided(None, granted("a"), started("a"), a_claim("b")).status == DeliveryPolicyStatus()
 

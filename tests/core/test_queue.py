@@ -211,6 +211,10 @@ class TestAClaim:
         found = claim(a_status(Phase.FAILED, runs=3))
         assert (found.run, found.underway, found.started, found.place) == (3, False, False, UID)
 
+    def test_asks_of_a_policy_whose_name_is_as_long_as_kubernetes_has_them(self):
+        name = f"{'n' * 63}/{'p' * 253}"
+        assert claim(in_line(name)).asks == name
+
     def test_of_those_that_go_together_is_for_one_place(self):
         status = a_status(Phase.WAITING, release="r2")
         assert claim(status, group={"name": "checkout"}).place == ("shop", "checkout", "r2")
