@@ -138,6 +138,8 @@ class PolicyLine:
 
     before: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Who is directly before each that waits, by UID; empty for the first one."""
+    under_way: tuple[str, ...] = ()
+    """Who has the places, as the first one in line reads it."""
     stuck: str = ""
     """Why no more grants can be given."""
 
@@ -182,8 +184,10 @@ class Policies:
         was, self._lines[key] = self._lines.get(key, PolicyLine()), line
         if was.stuck != line.stuck:
             return {*was.before, *line.before}
-        moved = was.before.items() ^ line.before.items()
-        return {uid for uid, _ in moved}
+        moved = {uid for uid, _ in was.before.items() ^ line.before.items()}
+        if was.under_way != line.under_way:
+            moved |= {uid for uid, before in line.before.items() if not before}
+        return moved
 
     def dissolve(self, key: PolicyKey) -> None:
         """Forget the line of a policy that is gone."""
@@ -215,8 +219,12 @@ class Policies:
             for policy in known.get(place, ()):
                 if self.reaches(policy, namespace) and policy.binds(labels):
                     line = self._lines.get(policy.key, PolicyLine())
-                    before = line.before.get(record.uid)
-                    yield replace(policy.binding, before=before, stuck=line.stuck)
+                    yield replace(
+                        policy.binding,
+                        before=line.before.get(record.uid),
+                        under_way=line.under_way,
+                        stuck=line.stuck,
+                    )
 
     def _out_of_reach(self, namespace: str) -> Iterator[BindingPolicy]:
         """Say which policies may not be read: there may be a stop among them."""

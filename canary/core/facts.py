@@ -275,6 +275,8 @@ class BindingPolicy:
     """The grants that it has given."""
     before: str | None = None
     """The Canary directly before this one in its line: empty for the first, None while not known."""
+    under_way: tuple[str, ...] = ()
+    """The Canaries that have its places."""
     stuck: str = ""
     """Why no more grants can be given; empty where they can."""
     unreadable: str = ""

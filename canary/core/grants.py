@@ -84,6 +84,8 @@ class Line:
 
     status: DeliveryPolicyStatus
     waiting: tuple[Claim, ...] = ()
+    under_way: tuple[str, ...] = ()
+    """The Canaries that have the places, with a grant or without."""
 
     @property
     def before(self) -> Mapping[str, str]:
@@ -125,8 +127,14 @@ def decide_grants(
             places.add(each.place)
         else:
             waiting.append(each)
-    granted = DeliveryPolicyStatus(running=tuple(kept), queued=len(waiting))
-    return Line(status=granted, waiting=tuple(waiting))
+    held = {each.uid for each in kept}
+    return Line(
+        status=DeliveryPolicyStatus(running=tuple(kept), queued=len(waiting)),
+        waiting=tuple(waiting),
+        under_way=tuple(
+            sorted(str(each.canary) for each in bound if each.uid in held or each.started)
+        ),
+    )
 
 
 def _holds(grant: Grant, claim: Claim | None) -> bool:

@@ -37,7 +37,7 @@ def _message(policy: BindingPolicy) -> str:
         return message
     if policy.before:
         return f"{message}; next after {policy.before}"
-    names = [each.canary for each in policy.status.running]
+    names = policy.under_way
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     under_way = f"; under way: {', '.join(names[:_NAMED])}{more}" if names else ""
     return f"{message}; next in line{under_way}"

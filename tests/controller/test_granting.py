@@ -176,5 +176,6 @@ async def test_a_run_that_a_person_expedites_leaves_the_line_and_still_counts(wo
         await approve(world, "cart")
         await world.until_phase("Succeeded", name="cart")
         await until_granted(world, queued=1)
+        await until_in_line(world, "web", said=f"next in line; under way: {DEMO}/shop")
         await approve(world, "shop")
         await world.until_phase("WaitingPromotion", name="web")

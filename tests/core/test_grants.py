@@ -112,6 +112,7 @@ def test_a_place_is_kept_until_its_run_is_over_whatever_that_waits_for(holder):
 def test_what_runs_without_a_grant_counts_as_well():
     line = decided(2, granted(), started("expedited"), a_claim("a"), a_claim("b"))
     assert (running(line), line.status.queued) == (["a"], 1)
+    assert line.under_way == ("shop/a", "shop/expedited")
 
 
 def test_a_lower_limit_takes_no_place_away():

@@ -35,6 +35,7 @@ def limiting(
         spec=a_policy(maxConcurrent=limit).spec,
         status=DeliveryPolicyStatus(running=grants),
         before=before,
+        under_way=tuple(f"shop/{each}" for each in running),
         stuck=stuck,
     )
 
