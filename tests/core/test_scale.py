@@ -178,6 +178,18 @@ class TestTheCanary:
         run.settle()
         assert run.place == (100, WHOLE)
 
+    def test_is_scaled_by_a_controller_that_dies_after_each_write_too(self):
+        run = a_run_with({"matchTrafficWeight": True}, {"weight": 20}, {"weight": 60})
+        pods, seen, lives = run.target, run.seen, 0
+        while run.target.replicas == pods.replicas:
+            lives, run.second, before = lives + 1, run.second + 11, run.status
+            assert lives < 9, "each life writes the status, and none scales the canary"
+            run.decide()
+            if run.status != before:
+                # It died before it did what the status says.
+                run.target, run.seen = pods, seen
+        assert run.target.replicas == 6
+
     def test_is_rolled_back_where_its_pods_do_not_come(self):
         run = a_run_with({"matchTrafficWeight": True}, {"weight": 10}, {"weight": 50})
         run.pods_come = False
