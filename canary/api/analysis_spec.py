@@ -1,6 +1,7 @@
 """`spec.analysis` of a Canary: how far each step goes, and what healthy means.
 
 Metrics are in `metrics.py`, steps one by one in `steps.py`, hooks and alerts in `people.py`.
+Long because it is one schema, which people read from top to bottom.
 """
 
 from collections.abc import Iterator
@@ -194,6 +195,11 @@ class Analysis(ApiModel):
         default=timedelta(0),
         description="How long the canary stays at the traffic of its last step, and is judged, "
         "before the promotion. Until then the primary has the old version, ready to take over.",
+    )
+    advance_on_proof: Flag = Field(
+        default=False,
+        description="Whether a step ends before its passes and its duration, as soon as every "
+        "metric that counts is proven harmless. bakeTime is kept.",
     )
     rollback_window: RollbackWindow | None = Field(
         default=None,

@@ -94,6 +94,12 @@ def fails_by_itself(situation: Situation, report: Report) -> bool:
     return all(check.metric in own and not check.proven for check in report.failures)
 
 
+def proven_harmless(report: Report) -> bool:
+    """Tell whether every check that counts has passed by a proof; without one there is no proof."""
+    checks = report.counting
+    return bool(checks) and all(each.proven and each.verdict is Verdict.PASS for each in checks)
+
+
 def messages(report: Report, verdict: Verdict) -> str:
     """Say why the checks with a verdict have it."""
     return "; ".join(check.message for check in report.counting if check.verdict == verdict)

@@ -21,6 +21,7 @@ from canary.core.judgements import (
     beyond_limits,
     fails_by_itself,
     messages,
+    proven_harmless,
     record,
     warming_up,
 )
@@ -189,7 +190,7 @@ def _analyse(situation: Situation) -> Turn:
     passed = judged.with_run(analysis_passed=True)
     if not passed.target_ready:
         return passed.end_holds(why.ANALYSIS_INCONCLUSIVE).look_again()
-    return _count_pass(release(passed))
+    return _count_pass(release(passed), harmless=proven_harmless(report))
 
 
 def _failed(situation: Situation, report: Report, score: Check | None = None) -> Situation:
@@ -205,11 +206,11 @@ def _failed(situation: Situation, report: Report, score: Check | None = None) ->
     return _fail_check(situation, message, proven=any(each.proven for each in report.failures))
 
 
-def _count_pass(situation: Situation) -> Turn:
-    """Count a pass, and go on to the next step when this one has had its passes and its time."""
-    if situation.current_run.next_step is not None:
-        return take_step(situation)
+def _count_pass(situation: Situation, *, harmless: bool) -> Turn:
+    """Count a pass, and go on once the step has had its passes and time, or may end without them."""
     step = situation.step or Step()
+    if situation.current_run.next_step is not None or (step.early and harmless):
+        return take_step(situation)
     if step.passes == 1:
         return _take_its_time(situation, step)
     passes = min(situation.current_run.passes + 1, step.passes)

@@ -13,6 +13,7 @@ comes to steps, so a strategy is a list of steps and no branch elsewhere:
   mirrors.
 - `steps`: themselves.
 - `bakeTime`: a step at the end with the traffic of the last one, which lasts.
+- `advanceOnProof`: every step but the bake may end early.
 - `canaryScale`: the replicas of every step that names none.
 """
 
@@ -59,6 +60,8 @@ class Step:
     """How many analyses must pass before the next step."""
     lasts: timedelta = timedelta(0)
     """The shortest time between this step and the next."""
+    early: bool = False
+    """Whether it ends before its passes and time once all that is judged is proven harmless."""
     gate: Gate | None = Gate.TRAFFIC
     """What is asked before this step."""
     approval: bool = False
@@ -117,8 +120,8 @@ class Plan:
     def digest_to(self, number: int) -> str:
         """Tell the steps up to one from those of other plans.
 
-        What a step asks of metrics, hooks and replicas is no part of it: that is read from the spec
-        whenever it matters.
+        What a step asks of metrics, hooks and replicas is no part of it, nor whether it may end early:
+        that is read from the spec whenever it matters.
         """
         return _digest([_said(step) for step in self.steps[:number]])
 
@@ -172,7 +175,8 @@ def plan(analysis: Analysis) -> Plan:
 
 def _planned(analysis: Analysis) -> Plan:
     planned = _without_bake(analysis)
-    steps, last = planned.steps, planned.steps[-1]
+    steps = tuple(replace(step, early=analysis.advance_on_proof) for step in planned.steps)
+    last = steps[-1]
     if analysis.bake_time:
         bake = Step(
             name="bake",

@@ -111,7 +111,7 @@ def _steps(spec: CanarySpec, steps: Plan) -> Iterator[StepOutlook]:
             canary=0.0 if step.matched else (step.weight + step.mirror) / FULL,
             primary=0.0 if step.matched else (FULL - step.weight) / FULL,
         )
-        at += lasts
+        at += interval if step.early else lasts
         approval = (f"a person, at the end of step {step.name or number}",) if step.approval else ()
     asked = _asked(spec, Step(), steps.gates)
     yield StepOutlook(name="promotion", traffic="–", earliest=at, gates=(*approval, *asked))

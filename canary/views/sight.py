@@ -21,7 +21,7 @@ class StepSight:
 
     name: str
     end: timedelta
-    """When that is at the earliest, from the moment at which the canary's pods are ready."""
+    """When that is if the step lasts as long as planned, from the moment at which the pods are ready."""
     times: float | None
     """From how many times the primary's bad rate on a canary is proven worse; None for no regression."""
 
@@ -58,6 +58,7 @@ def sight(
     rate, flow = max(counted.bad, 1.0) / counted.requests, counted.requests / seconds
     exposures: list[Exposure] = []
     seen: list[StepSight] = []
+    end = timedelta(0)
     for each in steps:
         if each.lasts:
             requests = flow * each.lasts.total_seconds()
@@ -65,7 +66,8 @@ def sight(
                 Exposure(canary=each.canary * requests, primary=each.primary * requests)
             )
             times = smallest_seen(metric, exposures, rate)
-            seen.append(StepSight(name=each.name, end=each.earliest + each.lasts, times=times))
+            end += each.lasts
+            seen.append(StepSight(name=each.name, end=end, times=times))
     return Sight(metric=metric.name, requests=flow * _MINUTE, rate=rate, steps=tuple(seen))
 
 

@@ -217,6 +217,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
         "stepWeights": [1, 5, 50, 100],
         "stepWeightPromotion": 50,
         "bakeTime": "1h",
+        "advanceOnProof": True,
         "rollbackWindow": {"duration": "24h", "revisions": 3},
         "score": {"pass": 95, "marginal": 75},
         "mirror": True,

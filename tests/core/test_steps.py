@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from analysis.model import Verdict
+from analysis.model import Check, Report, Verdict
 from canary.api.status import Phase
 from canary.core.facts import Command
 from canary.core.needs import Analyse, AskHooks
@@ -188,6 +188,76 @@ class TestEdits:
         run.spec = a_spec(analysis={"steps": [{"weight": 5}, {"weight": 50}, {"weight": 10}]})
         run.look()
         assert (run.status.step, run.status.canary_weight) == (2, 50)
+
+
+def reported(*checks: Check) -> Report:
+    return Report(checks=checks)
+
+
+def a_check(verdict: Verdict = Verdict.PASS, *, proven: bool = True, shadow: bool = False) -> Check:
+    return Check(
+        metric="errors",
+        verdict=verdict,
+        value=99.5,
+        bound="no worse than the primary",
+        message="errors",
+        query="errors",
+        proven=proven,
+        shadow=shadow,
+    )
+
+
+HARMLESS = a_check()
+
+
+class TestAdvanceOnProof:
+    @staticmethod
+    def after_a_look(*checks: Check, **analysis: object) -> int:
+        """Give the step after an analysis of the first one, which lasts and needs three passes."""
+        first = {"weight": 10, "duration": "1h", "passes": 3}
+        run = a_run_of(first, {"weight": 50}, **analysis)
+        run.look()
+        run.look(reported(*checks))
+        return run.status.step
+
+    def test_ends_a_step_before_its_passes_and_time_once_all_is_proven_harmless(self):
+        assert self.after_a_look(HARMLESS, HARMLESS, advanceOnProof=True) == 2
+
+    def test_is_asked_for_and_no_habit(self):
+        assert self.after_a_look(HARMLESS) == 1
+
+    def test_needs_a_proof_of_every_metric_that_counts(self):
+        for other in (a_check(proven=False), a_check(proven=False, shadow=False)):
+            assert self.after_a_look(HARMLESS, other, advanceOnProof=True) == 1
+        assert self.after_a_look(advanceOnProof=True) == 1
+        shadow = a_check(Verdict.FAIL, proven=False, shadow=True)
+        assert self.after_a_look(HARMLESS, shadow, advanceOnProof=True) == 2
+
+    def test_keeps_the_gates(self):
+        first = {"weight": 10, "duration": "1h", "approval": True}
+        run = a_run_of(first, {"weight": 50}, advanceOnProof=True)
+        run.look()
+        run.look(reported(HARMLESS))
+        assert run.status.step == 1
+        run.facts = APPROVE
+        run.look(reported(HARMLESS))
+        assert run.status.step == 2
+
+    def test_keeps_the_bake(self):
+        run = Journey(
+            a_spec(analysis={"stepWeights": [50], "bakeTime": "1h", "advanceOnProof": True})
+        )
+        for _ in range(4):
+            run.look(reported(HARMLESS))
+        assert (run.status.step, run.status.phase) == (2, Phase.PROGRESSING)
+
+    def test_may_be_switched_on_during_a_run(self):
+        first = {"weight": 10, "duration": "1h"}
+        run = a_run_of(first, {"weight": 50})
+        run.look()
+        run.spec = a_spec(analysis={"steps": [first, {"weight": 50}], "advanceOnProof": True})
+        run.look(reported(HARMLESS))
+        assert run.status.step == 2
 
 
 class TestBakeTime:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from analysis.model import Verdict
+from analysis.model import Report, Verdict
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Weights
 from canary.core.actions import RouteTraffic
@@ -45,7 +45,7 @@ class Journey:
     def now(self) -> datetime:
         return at(self.second)
 
-    def look(self, verdict: Verdict = Verdict.PASS, **hooks: bool) -> Decision:
+    def look(self, verdict: Verdict | Report = Verdict.PASS, **hooks: bool) -> Decision:
         """Let an interval pass, and look again until nothing changes."""
         self.second += 11
         agree = {name.replace("_", "-"): passes for name, passes in hooks.items()}

@@ -66,6 +66,15 @@ def rows(changes):
                 ("promotion", "–", 720),
             ],
         ),
+        (
+            WEIGHTS
+            | {
+                "analysis/steps": [{"weight": 5, "passes": 9}, {"weight": 9, "duration": "1h"}],
+                "analysis/bakeTime": "10m",
+                "analysis/advanceOnProof": True,
+            },
+            [("1", "5 %", 0), ("2", "9 %", 30), ("bake", "9 %", 60), ("promotion", "–", 660)],
+        ),
         ({"skipAnalysis": True}, [("promotion", "–", 0)]),
     ],
 )
