@@ -1,12 +1,13 @@
 """An analysis without asking: from when on each metric is asked, and what its answers come to."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from analysis.errors import FailureKind
-from analysis.judges import JUDGES, Judge, counts
+from analysis.judges import JUDGES, Judge, combined, counts
 from analysis.model import (
     MEMORY_BYTES,
     Ask,
@@ -62,10 +63,11 @@ def judged(
     judges: PluginTable[Judge] = JUDGES,
 ) -> Report:
     """Judge each metric by the answers to its questions, which are in the same order."""
-    judgements = [
+    alone = [
         _judge(metric, each, memories.get(metric.name, {}), judges)
         for metric, each in zip(metrics, answers, strict=True)
     ]
+    judgements = _combined(metrics, alone, judges)
     return Report(
         checks=tuple(
             marked(
@@ -107,6 +109,26 @@ def _judge(
         own = JUDGES.load("threshold")().judge(metric, dict.fromkeys(metric.asks, failure), {})
         return replace(own, memory=memory)
     return judgement
+
+
+def _combined(
+    metrics: Sequence[Metric], judgements: Sequence[Judgement], judges: PluginTable[Judge]
+) -> list[Judgement]:
+    """Let each judge see all that it said of metrics that count and are not judged apart."""
+    found = list(judgements)
+    sharing = [
+        index for index, metric in enumerate(metrics) if not (metric.shadow or metric.critical)
+    ]
+    for name in {metrics[index].judge for index in sharing}:
+        mine = [index for index in sharing if metrics[index].judge == name]
+        # A judge may be anybody's: where it fails here, what it said of each metric stands.
+        with suppress(Exception):
+            again = combined(name, [(metrics[index], found[index]) for index in mine], judges)
+            for each in again:
+                _check(each)
+            together = dict(zip(mine, again, strict=True))
+            found = [together.get(index, each) for index, each in enumerate(found)]
+    return found
 
 
 def _check(judgement: Judgement) -> None:

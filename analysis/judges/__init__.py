@@ -11,6 +11,9 @@ from analysis.model import Ask, Judgement, Memory, Metric, Outcome
 from analysis.plugins import PluginTable
 from analysis.power import Exposure
 
+Judged = tuple[Metric, Judgement]
+"""A metric, and what its judge says of it alone."""
+
 
 class Judge(Protocol):
     """Turn answers into a check. Pure: no I/O, no clock, nothing kept between calls but the memory.
@@ -21,7 +24,8 @@ class Judge(Protocol):
     in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there. A class method `check` may raise a `QueryError`
     for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
     A class method `evidence` may say in words what a memory holds, a line each, for people. A class
-    method `smallest_seen` may foresee the smallest regression that so many requests would show.
+    method `smallest_seen` may foresee the smallest regression that so many requests would show. A
+    class method `combine` may change what it said of each metric that counts, once it sees them all.
     """
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
@@ -62,6 +66,14 @@ def check(metric: Metric) -> None:
     elif metric.options:
         name = min(dict(metric.options))
         raise QueryError(f"judgeOptions.{name}: judge {metric.judge} reads no options; remove it")
+
+
+def combined(
+    name: str, judged: Sequence[Judged], judges: PluginTable[Judge] = JUDGES
+) -> Sequence[Judgement]:
+    """Give what a judge says of several metrics, in their order, once it has seen all of them."""
+    combine = getattr(judges.load(name), "combine", None)
+    return [each for _, each in judged] if combine is None else combine(judged)
 
 
 def smallest_seen(

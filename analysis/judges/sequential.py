@@ -3,9 +3,9 @@
 It counts the requests and the bad requests of both sides, and adds up evidence over the whole run.
 
 Rules:
-1. Evidence of harm that reaches its limit fails for good. Where the canary is no worse than the
-   primary this happens with a probability of `alpha` at most, over all looks of a run and all its
-   metrics.
+1. Evidence of harm that reaches its limit fails for good, be it of one metric or of several together.
+   Where the canary is no worse than the primary this happens with a probability of `alpha` at most,
+   over all looks of a run and all its metrics.
 2. With a `min` the canary's own rate counts as well: proven below the range it fails for good,
    unless the primary is in the same trouble. That is no fault of the canary, and inconclusive.
 3. Too few requests, and none since the last look, are inconclusive.
@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from analysis.errors import QueryError
 from analysis.evidence import Count, above, better_than, worse_than
+from analysis.judges import Judged
 from analysis.judges.options import read_options
 from analysis.model import (
     Arm,
@@ -89,6 +90,40 @@ class SequentialJudge:
             )
 
     @classmethod
+    def combine(cls, judged: Sequence[Judged]) -> Sequence[Judgement]:
+        """Fail the metric with the most evidence where that of all of them is a proof together.
+
+        Evidence for which metrics share `alpha` may be added, each by its share, however they depend
+        on each other: what it comes to is evidence against a canary that is worse in none of them.
+        """
+        judgements = [judgement for _, judgement in judged]
+        if len(judged) < 2 or any(
+            each.check.proven and each.check.verdict is Verdict.FAIL for each in judgements
+        ):
+            return judgements
+        shares = [_share_of_proof(metric, each.memory) for metric, each in judged]
+        together = sum(shares)
+        if together < 1:
+            return judgements
+        worst = shares.index(max(shares))
+        others = [metric.name for index, (metric, _) in enumerate(judged) if index != worst]
+        metric, judgement = judged[worst]
+        limit = -log(read_options(metric)["alpha"])
+        claim = (
+            f"proven worse than the primary together with {', '.join(others)} "
+            f"(evidence {_shown(limit + log(together), limit)})"
+        )
+        told = _told(metric, _tally(metric, judgement.memory))
+        judgements[worst] = _judgement(
+            metric,
+            _tally(metric, judgement.memory),
+            Verdict.FAIL,
+            f"{told}: {claim}",
+            proven=True,
+        )
+        return judgements
+
+    @classmethod
     def smallest_seen(
         cls, metric: Metric, exposures: Sequence[Exposure], rate: float
     ) -> float | None:
@@ -106,10 +141,7 @@ class SequentialJudge:
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what both sides had since the last time, with all that came before it."""
-        settings = read_options(metric)
-        tally = read_tally(
-            memory, worse_than(settings["equalRatio"]), better_than(settings["maxRatio"])
-        )
+        settings, tally = read_options(metric), _tally(metric, memory)
         try:
             block = _block(metric, answers)
         except _NoBlock as none:
@@ -212,6 +244,17 @@ def _verdict(
         f"{_shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
     return metric.on_inconclusive.verdict, claim, False
+
+
+def _tally(metric: Metric, memory: Memory) -> Tally:
+    settings = read_options(metric)
+    return read_tally(memory, worse_than(settings["equalRatio"]), better_than(settings["maxRatio"]))
+
+
+def _share_of_proof(metric: Metric, memory: Memory) -> float:
+    """Give the evidence of harm as a share of what is a proof by itself."""
+    excess = _tally(metric, memory).evidence_of_harm - _limit(metric, read_options(metric))
+    return exp(min(excess, 0.0))
 
 
 def _limit(metric: Metric, settings: Mapping[str, float]) -> float:
