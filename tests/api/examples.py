@@ -589,18 +589,21 @@ BAD_CANARIES: dict[str, Bad] = {
         "dependsOn[0].name",
         "'Data Base'",
         "lower-case letters, digits, hyphens and dots",
+        "rule",
     ),
     "a dependency in a namespace that none can be": _bad(
         {"dependsOn": [{"name": "db", "namespace": "shop.eu"}]},
         "dependsOn[0].namespace",
         "'shop.eu'",
         "lower-case letters, digits and hyphens",
+        "rule",
     ),
     "a group whose name no label can have": _bad(
         {"group": {"name": "check out"}},
         "group.name",
         "'check out'",
         "lower-case letters, digits, hyphens and dots",
+        "rule",
     ),
     "more dependencies than a Canary may have": _bad(
         {"dependsOn": [{"name": f"db-{number}"} for number in range(17)]},
@@ -631,6 +634,7 @@ BAD_CANARIES: dict[str, Bad] = {
         "analysis.verifyTraffic.interval",
         "'500ms'",
         "write a duration from 1s to 8760h",
+        "rule",
     ),
     "a mistyped field": _bad(
         {"analysis/stepWieght": 10},
