@@ -12,7 +12,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from canary.api.annotations import SEND_TO
 from canary.api.fields import Flag, HeaderName, HeaderValue, Span, Text, Url, Whole
 from canary.api.meta import ApiModel, NamespacedReference, SecretReference
-from canary.api.rules import DEADLINE_IS_FOR_GATES, WEBHOOK_HAS_URL, rules
+from canary.api.rules import (
+    APPROVALS_ARE_FOR_PEOPLE,
+    DEADLINE_IS_FOR_GATES,
+    WEBHOOK_HAS_URL,
+    rules,
+)
 from canary.api.status import Severity
 
 
@@ -68,7 +73,9 @@ class HookSecretReference(SecretReference):
 class Webhook(ApiModel):
     """A call made at a certain point of a run."""
 
-    model_config = ConfigDict(json_schema_extra=rules(WEBHOOK_HAS_URL, DEADLINE_IS_FOR_GATES))
+    model_config = ConfigDict(
+        json_schema_extra=rules(WEBHOOK_HAS_URL, DEADLINE_IS_FOR_GATES, APPROVALS_ARE_FOR_PEOPLE)
+    )
 
     type: Annotated[WebhookType, _TYPE[0], _TYPE[1]] = Field(
         default=WebhookType.ROLLOUT, description="When the call is made; empty means rollout."
@@ -111,6 +118,11 @@ class Webhook(ApiModel):
         description="How long a gate may stay shut before the run is rolled back; 72h when left "
         "out.",
         json_schema_extra=_without_default,
+    )
+    approvals: Annotated[int, Whole(1, 10)] = Field(
+        default=1,
+        description="How many people must approve a gate without url; more than one counts only "
+        "signed approvals that the API server has checked (--verified-commands).",
     )
 
     @property

@@ -321,6 +321,22 @@ DEADLINE_IS_FOR_GATES = Rule(
 )
 
 
+def _approvals_of_nobody(webhook: object) -> Iterator[Fault]:
+    approvals = webhook.get("approvals") if isinstance(webhook, Mapping) else None
+    if approvals is None or approvals == 1 or (_is_gate(webhook) and not present(webhook, "url")):
+        return
+    yield ("approvals",), approvals
+
+
+APPROVALS_ARE_FOR_PEOPLE = Rule(
+    cel="!has(self.approvals) || self.approvals == 1 || (has(self.type) "
+    "&& self.type.startsWith('confirm-') && !has(self.url))",
+    remedy="remove approvals: people approve only a confirm-* gate without a url",
+    faults=_approvals_of_nobody,
+    field=".approvals",
+)
+
+
 def _same_cookies(affinity: object) -> Iterator[Fault]:
     name = text(affinity, "primaryCookieName")
     if name and name == text(affinity, "cookieName"):
@@ -631,6 +647,7 @@ BY_CEL = {
         NAMES_ARE_UNIQUE,
         WEBHOOK_HAS_URL,
         DEADLINE_IS_FOR_GATES,
+        APPROVALS_ARE_FOR_PEOPLE,
         COOKIES_DIFFER,
         DELEGATION_STANDS_ALONE,
         GATEWAY_API_HAS_PARENT,

@@ -321,6 +321,15 @@ class MetricStatus(StatusModel):
     )
 
 
+class Approval(StatusModel):
+    """That a person has approved a gate which asks for several."""
+
+    gate: Word = Field(description="The gate, as type/run/step.")
+    user: Word = Field(description="Who signed for it.")
+    at: Moment = Field(description="When it was counted.")
+    reason: Word = Field(default="", description="Why, in the words of who approved.")
+
+
 class Run(StatusModel):
     """The run under way: from a new revision to its end."""
 
@@ -344,6 +353,11 @@ class Run(StatusModel):
     )
     approvals: tuple[str, ...] = Field(
         default=(), description="The gates that were opened by hand, by hook type."
+    )
+    approved_by: tuple[Approval, ...] = Field(
+        default=(),
+        description="Who has approved a gate that asks for several people, which is shut or was "
+        "the last.",
     )
     holds: tuple[Hold, ...] = Field(
         default=(), description="What holds the run, whatever else it waits for meanwhile."

@@ -15,7 +15,7 @@ from canary.api.status import Pause, Phase, Severity, Stage
 from canary.core.capacity import beyond_primary
 from canary.core.ending import roll_back
 from canary.core.facts import Command
-from canary.core.gates import held_gates
+from canary.core.gates import approve, held_gates
 from canary.core.hooks import GATES
 from canary.core.initialisation import initialise
 from canary.core.leave import lifted
@@ -125,8 +125,14 @@ def _approve(situation: Situation, signature: Signature) -> Situation | _Refusal
     gates = _gates(situation, signature)
     if isinstance(gates, _Refusal):
         return gates
-    approvals = (*situation.current_run.approvals, *gates)
-    return situation.with_run(approvals=tuple(dict.fromkeys(approvals)))
+    refusals = []
+    for type_ in gates:
+        answer = approve(situation, signature, type_)
+        if isinstance(answer, str):
+            refusals.append(answer)
+        else:
+            situation = answer
+    return _Refusal("; ".join(refusals)) if len(refusals) == len(gates) else situation
 
 
 def _reject(situation: Situation, signature: Signature) -> Situation | _Refusal:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from canary.api.annotations import PREFIX
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Severity, Stage
+from canary.api.status import Approval, CanaryStatus, Severity, Stage
 from canary.core.asking import Passed, Refused, ask, asked_again_at
 from canary.core.ending import roll_back
-from canary.core.hooks import GATES, gate_deadline, manual_gates, muted
+from canary.core.hooks import GATES, approvals_needed, gate_deadline, manual_gates, muted
 from canary.core.plan import Gate
+from canary.core.signature import Signature
 from canary.core.situation import Situation
-from canary.core.telling import message_said
+from canary.core.telling import message_said, reason_said
 from canary.core.wishes import Granted, Leave, Withheld
 
 
@@ -33,11 +34,71 @@ def ask_gate(reason: str, situation: Situation, *, asked_at: Gate | None = None)
         return answer
     if not waiting:
         return Granted()
-    message = (
-        f"{type_} gate {', '.join(waiting)} waits for a person: annotate the Canary with {PREFIX}approve or "
-        f"{PREFIX}reject"
+    return Withheld(reason=reason, message=_awaited(situation, type_), until=until)
+
+
+def _awaited(situation: Situation, type_: WebhookType) -> str:
+    """Say which gates of one type wait, and for whom."""
+    gates = ", ".join(manual_gates(situation, type_))
+    return (
+        f"{type_} gate {gates} {_progress(situation, type_)}: annotate the Canary with "
+        f"{PREFIX}approve or {PREFIX}reject"
     )
-    return Withheld(reason=reason, message=message, until=until)
+
+
+def _progress(situation: Situation, type_: WebhookType) -> str:
+    """Say how many people have approved the gates of one type."""
+    needed, given = approvals_needed(situation, type_), _approvals(situation, type_)
+    if needed == 1:
+        return "waits for a person"
+    if not situation.facts.policy.verified_commands:
+        return f"takes {needed} people, and only a controller with --verified-commands knows them"
+    people = f" ({', '.join(each.user for each in given)})" if given else ""
+    return f"has {len(given)} of {needed} approvals{people}"
+
+
+def _approvals(situation: Situation, type_: WebhookType) -> tuple[Approval, ...]:
+    """List who has approved the gate of one type that is shut now."""
+    names = {name for name, each in held_gates(situation.status).items() if each is type_}
+    return tuple(each for each in situation.current_run.approved_by if each.gate in names)
+
+
+def approve(situation: Situation, signature: Signature, type_: WebhookType) -> Situation | str:
+    """Count an approval of a gate that is shut, and open it if no other is missing.
+
+    Gives the reason where it does not count.
+    """
+    run, needed = situation.current_run, approvals_needed(situation, type_)
+    if needed == 1 or type_ in run.approvals:
+        return situation.with_run(approvals=tuple(dict.fromkeys((*run.approvals, type_))))
+    if not situation.facts.policy.verified_commands:
+        return (
+            f"{type_} takes {needed} people, and the names are not checked; run the controller "
+            "with --verified-commands"
+        )
+    if not signature.user:
+        return f"{type_} takes {needed} people, and this approval has no signature; use tidegate"
+    shut_gates = held_gates(situation.status)
+    gate = next(name for name, each in shut_gates.items() if each is type_)
+    given = _approvals(situation, type_)
+    approval = Approval(gate=gate, user=signature.user, at=situation.now, reason=signature.reason)
+    people = {each.user for each in given}
+    if approval.user not in people:
+        kept = (each for each in run.approved_by if each.gate in shut_gates)
+        situation = situation.with_run(approved_by=(*kept, approval))
+    elif len(people) < needed:
+        return f"{signature.giver} has approved {type_} already ({len(people)} of {needed})"
+    if len(people | {approval.user}) >= needed:
+        return situation.with_run(approvals=(*run.approvals, type_))
+    return _say_who_is_missing(situation, type_)
+
+
+def _say_who_is_missing(situation: Situation, type_: WebhookType) -> Situation:
+    """Say that a gate waits for fewer people, where it is what is waited for."""
+    reason = next(each for each, gate in GATES.items() if gate is type_)
+    if reason_said(situation.status) != reason:
+        return situation
+    return situation.hold(reason, _awaited(situation, type_), gate_deadline(situation, type_))
 
 
 def _next_gates(situation: Situation) -> tuple[Gate | None, ...]:

@@ -99,6 +99,12 @@ def manual_gates(situation: Situation, type_: WebhookType) -> tuple[str, ...]:
     return (*hooks, *approvals)
 
 
+def approvals_needed(situation: Situation, type_: WebhookType) -> int:
+    """Count the people that must approve the gates of one type: as many as the strictest asks for."""
+    hooks = hooks_at(situation, type_)
+    return max((hook.approvals for hook in hooks if not hook.url), default=1)
+
+
 def gate_deadline(situation: Situation, type_: WebhookType) -> timedelta:
     """Tell how long the gates of one type may hold: the shortest of their deadlines."""
     deadlines = (hook.deadline for hook in hooks_at(situation, type_))

@@ -15,7 +15,7 @@ _LONGEST_NAME = 64
 """What a sentence shows of a user's name."""
 
 _FORM = re.compile(
-    r"@(?P<user>.+?) via (?P<tool>[a-z]+) at (?P<at>\S+?)(?: for (?P<subject>[^:]+?))?"
+    r"@(?P<user>(?:(?! via ).)+) via (?P<tool>[a-z]+) at (?P<at>\S+?)(?: for (?P<subject>[^:]+?))?"
     r"(?:: (?P<reason>.*))?",
     re.DOTALL,
 )

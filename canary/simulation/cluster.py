@@ -85,7 +85,7 @@ class SimulatedCluster:
             answers=answers,
             delivered=self.delivered,
             settling=self.settling,
-            policy=Policy(drain=self.drain),
+            policy=Policy(drain=self.drain, verified_commands=True),
         )
 
     def snapshot(self) -> tuple[object, ...]:

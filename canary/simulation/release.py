@@ -13,6 +13,7 @@ from canary.core.decide import decide
 from canary.core.facts import Command, Workload
 from canary.core.needs import Analyse, AskHooks, HookAnswer, Need
 from canary.core.phases import IDLE
+from canary.core.signature import Signature
 from canary.core.situation import Decision, earliest
 from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.simulation.answering import Answering, Meanings
@@ -237,12 +238,13 @@ class _Release:
             self._ended_at = now
 
     def _approve(self) -> bool:
-        """Open the gate of a person at once; tell whether there was one."""
+        """Have another person approve a gate at once; tell whether there was one."""
         wait = self.status.waiting_for
         if wait is None or wait.reason not in _GATES or self._cluster.commands:
             return False
         self._approvals += 1
-        self._cluster.commands = (Command(verb="approve", value=str(self._approvals)),)
+        signature = Signature.of(f"person-{self._approvals}", "cli", self._cluster.now)
+        self._cluster.commands = (Command(verb="approve", value=str(signature)),)
         return True
 
     def _next(self, wake_at: datetime | None) -> datetime | None:

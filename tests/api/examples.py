@@ -267,7 +267,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
             }
         ],
         "webhooks": [
-            {"name": "by hand", "type": "confirm-rollout", "deadline": "24h"},
+            {"name": "by hand", "type": "confirm-rollout", "deadline": "24h", "approvals": 2},
             {
                 "name": "load",
                 "type": "",
@@ -1082,6 +1082,19 @@ BAD_CANARIES: dict[str, Bad] = {
         "'1h'",
         "only a confirm-* gate waits",
         "rule",
+    ),
+    "approvals of what no person opens": _bad(
+        {"analysis/webhooks/0/approvals": 2},
+        "analysis.webhooks[0].approvals",
+        "2",
+        "people approve only a confirm-* gate without a url",
+        "rule",
+    ),
+    "approvals of nobody": _bad(
+        {"analysis/webhooks/0": {"name": "gate", "type": "confirm-rollout", "approvals": 0}},
+        "analysis.webhooks[0].approvals",
+        "0",
+        "1",
     ),
     "a cookie with a variable for its proxy": _bad(
         {"analysis/sessionAffinity": {"cookieName": "c%PATH%"}},

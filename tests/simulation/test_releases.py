@@ -155,6 +155,10 @@ def test_a_past_time_is_relived_with_the_verdicts_that_it_had() -> None:
             id="a gate that a person opens",
         ),
         pytest.param(
+            {"webhooks": [{"name": "gate", "type": "confirm-promotion", "approvals": 2}]},
+            id="a gate that two people open",
+        ),
+        pytest.param(
             {"webhooks": [{"name": "back", "type": "rollback", "url": "http://h.example/"}]},
             id="a hook that could ask for a rollback",
         ),
