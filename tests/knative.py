@@ -1,8 +1,7 @@
 """Knative without Knative: a small reader of its Services, which stands in for its controllers.
 
 Each template makes a Revision, which is ready unless its container has the environment variable
-`BROKEN`; once it is ready, the traffic block holds. Where the world has a mesh, each Revision is a
-Deployment with a Service of its name, and a VirtualService has the weights.
+`BROKEN`; once it is ready, the traffic block holds. There are no pods, and nothing is routed.
 https://knative.dev/docs/serving/
 """
 
@@ -13,21 +12,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from canary.api.kinds import DEPLOYMENT, KNATIVE_SERVICE, SERVICE, Kind, Manifest
+from canary.api.kinds import KNATIVE_SERVICE, Manifest
 from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.embedded import CRD
-from canary.demo.manifests import APP, CONTAINER_PORT, PORT
-from canary.demo.world import DataPlane
+from canary.demo.manifests import APP
 from canary.errors import Conflict, NotFound
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.resources import StorageKey
 from tidegate_embedded.apiserver.storage import Event
 
 REFERENCE = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": APP}
-VIRTUAL_SERVICE = Kind(
-    group="networking.istio.io", versions=("v1",), kind="VirtualService", plural="virtualservices"
-)
 
 
 def definition() -> Manifest:
@@ -65,17 +60,16 @@ def service(tag: str, *, namespace: str, **behaviour: str) -> Manifest:
 class Knative:
     """Looks after the Knative Services of a namespace."""
 
-    def __init__(self, api: Cluster, namespace: str, mesh: DataPlane | None) -> None:
+    def __init__(self, api: Cluster, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
-        self._mesh = mesh
         self._changed = asyncio.Event()
         self._templates: defaultdict[str, list[str]] = defaultdict(list)
         """The templates that a Service has had, the first Revision's first."""
 
     def observe(self, key: StorageKey, _event: Event) -> None:
-        """Look again when a Service or the pods of a Revision have changed."""
-        if key in {("serving.knative.dev", "services"), ("apps", "deployments")}:
+        """Look again when a Service has changed."""
+        if key == ("serving.knative.dev", "services"):
             self._changed.set()
 
     async def run(self) -> None:
@@ -96,7 +90,8 @@ class Knative:
             known.append(text)
         newest = f"{name}-{len(known):05}"
         before = found.get("status") or {}
-        ready = await self._comes_up(newest, found["spec"]["template"])
+        environment = found["spec"]["template"]["spec"]["containers"][0].get("env") or ()
+        ready = all(each["name"] != "BROKEN" for each in environment)
         serving = newest if ready else before.get("latestReadyRevisionName")
         status: Manifest = {
             "observedGeneration": found["metadata"]["generation"],
@@ -108,7 +103,10 @@ class Knative:
         }
         if serving:
             status["latestReadyRevisionName"] = serving
-            status["traffic"] = await self._routed(found, str(serving))
+            traffic = found["spec"].get("traffic") or [{"latestRevision": True, "percent": 100}]
+            status["traffic"] = [
+                each | {"revisionName": each.get("revisionName", serving)} for each in traffic
+            ]
         if status != before:
             await self._api.merge_patch(
                 KNATIVE_SERVICE,
@@ -119,75 +117,12 @@ class Knative:
                 resource_version=found["metadata"]["resourceVersion"],
             )
 
-    async def _comes_up(self, revision: str, template: Manifest) -> bool | None:
-        """Have the pods of a Revision; False where they never come up, None while they do."""
-        environment = template["spec"]["containers"][0].get("env") or ()
-        if any(each["name"] == "BROKEN" for each in environment):
-            return False
-        if self._mesh is None:
-            return True
-        try:
-            deployment = await self._api.read(DEPLOYMENT, self._namespace, revision)
-        except NotFound:
-            await self._create(revision, template)
-            return None
-        ready = (deployment.get("status") or {}).get("availableReplicas", 0)
-        if ready != deployment["spec"]["replicas"]:
-            return None
-        # Knative asks its proxies whether they know a Revision before it calls it ready.
-        await self._mesh.settled()
-        return True
-
-    async def _create(self, revision: str, template: Manifest) -> None:
-        labels = {"app": revision}
-        deployment = manifests.deployment("", name=revision, namespace=self._namespace)
-        deployment["spec"]["template"] = template | {"metadata": {"labels": labels}}
-        await self._api.create(deployment, DEPLOYMENT)
-        await self._api.create(_core_service(revision, self._namespace, labels), SERVICE)
-
-    async def _routed(self, found: Manifest, newest: str) -> list[Manifest]:
-        """Have the traffic block hold; without one, the newest Revision has all of it."""
-        traffic = found["spec"].get("traffic") or [{"latestRevision": True, "percent": 100}]
-        entries = [each | {"revisionName": each.get("revisionName", newest)} for each in traffic]
-        if self._mesh is not None:
-            await self._route(found["metadata"]["name"], entries)
-        return entries
-
-    async def _route(self, name: str, entries: list[Manifest]) -> None:
-        weights: defaultdict[str, int] = defaultdict(int)
-        for each in entries:
-            weights[each["revisionName"]] += each["percent"]
-        hosts = {
-            revision: f"{revision}.{self._namespace}.svc.cluster.local" for revision in weights
-        }
-        routes = [
-            {"destination": {"host": hosts[each], "port": {"number": PORT}}, "weight": weight}
-            for each, weight in weights.items()
-        ]
-        spec = {
-            "hosts": [f"{name}.{self._namespace}.svc.cluster.local"],
-            "http": [{"route": routes}],
-        }
-        try:
-            await self._api.merge_patch(VIRTUAL_SERVICE, self._namespace, name, {"spec": spec})
-        except NotFound:
-            await self._api.create(_core_service(name, self._namespace, {"app": name}), SERVICE)
-            made = {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "VirtualService",
-                "metadata": {"name": name, "namespace": self._namespace},
-                "spec": spec,
-            }
-            await self._api.create(made, VIRTUAL_SERVICE)
-
 
 @asynccontextmanager
-async def knative(
-    server: EmbeddedApiServer, api: Cluster, namespace: str, mesh: DataPlane | None = None
-) -> AsyncIterator[None]:
+async def knative(server: EmbeddedApiServer, api: Cluster, namespace: str) -> AsyncIterator[None]:
     """Serve Knative Services in an embedded cluster."""
     await api.create(definition(), CRD)
-    controllers = Knative(api, namespace, mesh)
+    controllers = Knative(api, namespace)
     unsubscribe = server.storage.subscribe(controllers.observe)
     task = asyncio.create_task(controllers.run(), name="knative")
     try:
@@ -202,13 +137,3 @@ async def knative(
 def _condition(name: str, holds: bool | None) -> dict[str, Any]:
     status = {True: "True", False: "False", None: "Unknown"}[holds]
     return {"type": name, "status": status}
-
-
-def _core_service(name: str, namespace: str, selector: dict[str, str]) -> Manifest:
-    port = {"name": "http", "port": PORT, "targetPort": CONTAINER_PORT}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": selector, "ports": [port]},
-    }
