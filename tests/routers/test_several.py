@@ -8,7 +8,7 @@ import pytest
 
 from canary.core.traffic import Seen, Traffic
 from canary.objects.render import Lacking
-from canary.routers import Router, router_for
+from canary.routers import ClusterState, Router, router_for
 from tests.routers.builders import a_canary, a_cluster, rendered
 
 PAIR = "gatewayapi+istio"
@@ -151,3 +151,10 @@ def _ingress() -> dict[str, str]:
 def test_the_slowest_proxies_say_how_long_a_change_takes(provider: str, seconds: int) -> None:
     settles = router_for(provider).abilities(a_canary(provider)).settles
     assert settles == timedelta(seconds=seconds)
+
+
+def test_the_first_names_the_route_in_queries_and_no_status_is_kept_that_none_reads() -> None:
+    state = ClusterState(existing={}, served={})
+    first = pair("nginx+istio").query_routes(a_canary("nginx+istio"), state)
+    assert first == ("podinfo", "podinfo")
+    assert not pair("nginx+istio").needs_status
