@@ -5,11 +5,13 @@ from typing import Any
 from tests.case import RouterCase
 
 SERVING = "knative.dev/serving@v0.51.0"
+#: As its CRD gives it back.
+PORT = {"containerPort": 9898, "protocol": "TCP"}
 
 
 def spec() -> dict[str, Any]:
     """Write the spec of a Service as its user does."""
-    container = {"image": "example.com/podinfo:2", "ports": [{"containerPort": 9898}]}
+    container = {"image": "example.com/podinfo:2", "ports": [PORT]}
     return {"template": {"spec": {"containers": [container]}}}
 
 
