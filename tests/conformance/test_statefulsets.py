@@ -87,13 +87,17 @@ class StatefulSet:
             pods[name]["spec"]["containers"][0]["image"].rpartition(":")[2] for name in sorted(pods)
         ]
 
-    def until(self, *tags: str, available: int = 3) -> dict[str, Any]:
-        """Wait until the pods run these, and so many are available; give the status."""
+    def until(self, *tags: str, available: int = 3, **counts: int) -> dict[str, Any]:
+        """Wait until the pods run these and are counted so in the status, which it gives.
+
+        The status follows the pods.
+        """
+        counts["availableReplicas"] = available
 
         def so() -> Any:
             self.serve()
             status = self.status
-            counted = status.get("availableReplicas", 0) == available
+            counted = all(status.get(name, 0) == count for name, count in counts.items())
             return counted and self.tags() == list(tags) and status
 
         return eventually(so, f"pods of {tags}, {available} available")
@@ -101,9 +105,8 @@ class StatefulSet:
 
 def test_pods_have_ordinals_and_the_name_of_their_revision(api):
     web = StatefulSet(api)
-    status = web.until("1", "1", "1")
+    status = web.until("1", "1", "1", replicas=3, currentReplicas=3, updatedReplicas=3)
     assert status["currentRevision"] == status["updateRevision"]
-    assert (status["replicas"], status["currentReplicas"], status["updatedReplicas"]) == (3, 3, 3)
     for ordinal in range(3):
         labels = web.pods()[f"web-{ordinal}"]["metadata"]["labels"]
         assert labels[REVISION] == status["currentRevision"]
@@ -119,9 +122,8 @@ def test_a_partition_holds_the_ordinals_below_it(api):
     first = web.until("1", "1", "1")["currentRevision"]
     web.hold(2)
     web.change(template=template("2"))
-    status = web.until("1", "1", "2")
-    assert (status["currentRevision"], status["currentReplicas"]) == (first, 2)
-    assert (status["updateRevision"] != first, status["updatedReplicas"]) == (True, 1)
+    status = web.until("1", "1", "2", currentReplicas=2, updatedReplicas=1)
+    assert status["currentRevision"] == first != status["updateRevision"]
     # A pod that goes comes back with the revision of its ordinal.
     before = web.pods()["web-0"]["metadata"]["uid"]
     api.delete(api.path("pods", "web-0"))
