@@ -305,12 +305,12 @@ class World(SimulatedCluster):
         assert self.target is not None
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
+            assert not (self.routed and self.routed.spares_primary())
+            # Pods that decide a share go with it; those of a whole stay.
             if not self._shrinks(replicas):
                 self.check_order()
-            # Pods that decide a share go with it; those of a whole stay.
-            assert not (self.routed and self.routed.spares_primary())
-            assert self._shrinks(replicas) or not (self.routed and self.routed.exposes_canary())
-            assert not any(each.exposes_canary() for each in self.left.values())
+                routes = (self.routed, *self.left.values())
+                assert not any(each and each.exposes_canary() for each in routes)
             assert self.primary is not None
             assert self.primary.serves
 

@@ -7,7 +7,7 @@ import pytest
 
 from canary.api.annotations import ORIGINAL, PEER_ORIGINAL, WRITTEN
 from canary.api.canary import Canary
-from canary.api.kinds import Manifest
+from canary.api.kinds import SERVICE, Manifest, ObjectKey
 from canary.objects.adoption import (
     ADOPTION,
     RELEASE,
@@ -19,6 +19,7 @@ from canary.objects.ownership import (
     GITOPS_ANNOTATIONS,
     LAST_APPLIED,
     adopted,
+    left_behind,
     ours,
     ours_or_ownerless,
     own_metadata,
@@ -97,6 +98,24 @@ def test_an_object_of_tidegate_that_has_lost_its_owner_is_still_its_canarys_own(
         labels=lost["metadata"]["labels"], annotations={ORIGINAL: '{"by":"user"}'}
     )
     assert not owned(CANARY, adopted_before)
+
+
+def test_what_is_left_behind_keeps_its_other_owners_and_is_its_canarys_own_as_before() -> None:
+    other = owner_reference(CANARY) | {"name": "other", "uid": "u2", "controller": False}
+    former = owner_reference(CANARY) | {"uid": "u0", "controller": False}
+    labels = {"app.kubernetes.io/managed-by": "tidegate"}
+    found = {"apiVersion": "v1", "kind": "Service"} | an_object(
+        labels=labels, ownerReferences=[former, other, owner_reference(CANARY)]
+    )
+    key = ObjectKey(kind=SERVICE, namespace="test", name="app")
+    render = left_behind(CANARY, key, found)
+    assert render.differs(found)
+    mended = render.mended(found)
+    assert mended == found | {"metadata": found["metadata"] | {"ownerReferences": [other]}}
+    assert not left_behind(CANARY, key, mended).differs(mended)
+    found["metadata"]["ownerReferences"] = [former]
+    alone = left_behind(CANARY, key, found).mended(found)
+    assert ours_or_ownerless(CANARY, owners(alone))
 
 
 def test_there_is_one_controller_only() -> None:
