@@ -5,6 +5,7 @@ import pytest
 from canary.api.kinds import DEPLOYMENT
 from canary.api.meta import GROUP
 from canary.controller.canaries import canary_kind
+from canary.controller.policies import DELIVERY_POLICY
 from canary.demo.manifests import APP
 from canary.demo.world import World
 from canary.errors import NotFound
@@ -217,10 +218,19 @@ async def test_hooks_are_called_in_the_order_of_their_types_and_204_passes(
 async def test_what_is_approved_or_rejected_while_no_controller_runs_is_obeyed_once(
     world: World,
 ) -> None:
+    # Given a namespace in which one run may be under way at a time
+    policy = {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": DELIVERY_POLICY.kind,
+        "metadata": {"name": "one", "namespace": world.namespace},
+        "spec": {"maxConcurrent": 1},
+    }
+    await world.create(policy, DELIVERY_POLICY)
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
         await given_a_run_at_20(world)
         await until_waiting(world, "TrafficGate")
+        assert await granted(world) == [f"{world.namespace}/{APP}"]
         # Given a controller that is gone while a person approves
         await world.kill_controller()
         await world.annotate("approve", "alice: go on")
@@ -236,7 +246,19 @@ async def test_what_is_approved_or_rejected_while_no_controller_runs_is_obeyed_o
         status = await world.until_phase("Failed", seconds=120)
         assert "bob: too slow" in status["history"][0]["message"]
         await then_at_rest(world, "1.0")
+        # And the place is free for another run
+        await world.until(lambda: nothing_granted(world), "no run has a place")
         then_nothing_was_lost(load)
+
+
+async def granted(world: World) -> list[str]:
+    """Name the Canaries whose runs have a place."""
+    policy = await world.read(DELIVERY_POLICY, "one") or {}
+    return [each["canary"] for each in (policy.get("status") or {}).get("running") or ()]
+
+
+async def nothing_granted(world: World) -> bool:
+    return not await granted(world)
 
 
 @pytest.mark.acceptance("C03", "C04", "C05")
