@@ -82,7 +82,14 @@ class Granter:
         return decide_grants(policy.full_name, policy.spec.max_concurrent, policy.status, claims)
 
     def _line_up(self, policy: PolicyRecord, line: Line, *, stuck: str = "") -> None:
-        lined_up = PolicyLine(before=line.before, under_way=line.under_way, stuck=stuck)
+        # Those who would have been granted a place that could not be written wait as well.
+        withheld = {
+            each.uid: ""
+            for each in line.status.running
+            if stuck and not policy.status.grants(each.uid, each.run)
+        }
+        before = {**withheld, **line.before}
+        lined_up = PolicyLine(before=before, under_way=line.under_way, stuck=stuck)
         self._tracker.wake_known(self._tracker.policies.line_up(policy.key, lined_up))
 
     def _claims(self, policy: PolicyRecord) -> Mapping[str, Claim]:

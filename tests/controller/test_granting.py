@@ -13,6 +13,7 @@ from tests.controller.test_relations import BY_HAND, approve, created, until_wai
 
 
 async def limited(world: World, limit: int | None = 1, **spec: Any) -> None:
+    """Have a limit before a controller starts: a run may begin before a later one is known."""
     policy = a_policy(DEMO, "limit", maxConcurrent=limit, **spec)
     await world.api.create(policy, DELIVERY_POLICY)
 
@@ -44,10 +45,10 @@ async def until_in_line(world: World, name: str, *, said: str) -> None:
 async def test_a_run_in_line_starts_when_the_one_before_it_is_over_by_priority_and_then_by_age(
     world: World,
 ):
+    await limited(world)
     async with world.running_controller():
         for name, priority in (("cart", 0), ("shop", 0), ("web", 5)):
             await created(world, name, analysis=BY_HAND, priority=priority)
-        await limited(world)
         await world.release("cart")
         await world.until_phase("WaitingPromotion", name="cart")
         await world.release("shop")
@@ -72,10 +73,10 @@ async def test_a_run_in_line_starts_when_the_one_before_it_is_over_by_priority_a
 async def test_whoever_leaves_the_line_or_is_deleted_makes_room_and_so_does_a_changed_policy(
     world: World,
 ):
+    await limited(world)
     async with world.running_controller():
         for name in ("cart", "shop", "web", "api"):
             await created(world, name, analysis=BY_HAND)
-        await limited(world)
         for name in ("cart", "shop", "web", "api"):
             await world.release(name)
             reached = "WaitingPromotion" if name == "cart" else "Waiting"
@@ -97,12 +98,11 @@ async def test_whoever_leaves_the_line_or_is_deleted_makes_room_and_so_does_a_ch
 
 
 async def test_a_policy_of_the_cluster_and_one_of_a_team_both_grant(world: World):
+    await limited(world)
+    await world.api.create(a_policy(name="all", maxConcurrent=1), DELIVERY_POLICY)
     async with world.running_controller():
         for name in ("cart", "shop"):
             await created(world, name, analysis=BY_HAND)
-        await limited(world)
-        home = a_policy(name="all", maxConcurrent=1)
-        await world.api.create(home, DELIVERY_POLICY)
         await world.release("cart")
         await world.until_phase("WaitingPromotion", name="cart")
         await world.release("shop")
@@ -116,9 +116,9 @@ async def test_a_policy_of_the_cluster_and_one_of_a_team_both_grant(world: World
 async def test_a_run_under_a_limit_costs_two_writes_more_and_at_rest_nothing_is_asked(
     world: World,
 ):
+    await limited(world)
     async with world.running_controller():
         await created(world, "cart")
-        await limited(world)
         await world.release("cart")
         await world.until_phase("Succeeded", name="cart")
         await until_granted(world, queued=0)
@@ -130,12 +130,12 @@ async def test_a_run_under_a_limit_costs_two_writes_more_and_at_rest_nothing_is_
 
 
 async def test_a_status_that_cannot_be_written_is_said_to_those_who_wait(world: World):
+    await limited(world)
     async with proxied(world.server.url) as proxy:
         refused = answer(403, {"message": "deliverypolicies/status is forbidden"})
         proxy.meet(r"PATCH /apis/tidegate\.dev/v1beta1/.*deliverypolicies", refused, always=True)
         async with world.running_controller(url=proxy.url):
             await created(world, "cart")
-            await limited(world)
             await world.release("cart")
             await until_in_line(world, "cart", said="but its status cannot be written: ")
             proxy.relent()
@@ -158,10 +158,10 @@ async def test_a_controller_for_some_namespaces_leaves_the_places_of_others_alon
 
 
 async def test_a_run_that_a_person_expedites_leaves_the_line_and_still_counts(world: World):
+    await limited(world)
     async with world.running_controller():
         for name in ("cart", "shop", "web"):
             await created(world, name, analysis=BY_HAND)
-        await limited(world)
         await world.release("cart")
         await world.until_phase("WaitingPromotion", name="cart")
         await world.release("shop")
