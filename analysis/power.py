@@ -14,7 +14,7 @@ from analysis.evidence import shares
 
 #: What evidence loses by the mean over all alternatives, and by how far it steps over the limit.
 _LOSS = 1.2
-#: A regression of more than so many times is no better told than this one.
+#: A regression larger than this is not told more precisely.
 _FARTHEST = 50.0
 #: Halvings of the range in which the smallest regression lies.
 _HALVINGS = 40
@@ -52,7 +52,7 @@ def smallest_seen(
 
 
 def _expected(exposures: Iterable[Exposure], rate: float, ratio: float, null: float) -> float:
-    """Give the logarithm of the evidence that is expected if the canary is so many times as bad."""
+    """Give the logarithm of the evidence that is expected of a canary with this regression."""
     evidence = 0.0
     for each in exposures:
         if not (each.canary and each.primary):

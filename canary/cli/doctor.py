@@ -4,7 +4,12 @@ from functools import partial
 
 import click
 
-from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.connection import (
+    connected,
+    reaching_a_cluster,
+    with_plugins,
+    with_router,
+)
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
 from canary.cli.examining import (
@@ -49,7 +54,7 @@ _SIGNS = {
 @click.option(
     "-n", "--namespace", help="Look at Canaries of this namespace only; all when left out."
 )
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_router
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
 @reaching_a_cluster

@@ -8,7 +8,12 @@ import click
 
 from canary.api.raw import part
 from canary.cli.checks import Checker
-from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.connection import (
+    connected,
+    reaching_a_cluster,
+    with_plugins,
+    with_router,
+)
 from canary.cli.documents import as_json
 from canary.cli.dry_runs import dry_runs
 from canary.cli.ending import AnsweredNo, Failed
@@ -73,7 +78,7 @@ class Checked:
 @click.command(help=_HELP, epilog=_EXAMPLES)
 @from_files
 @click.option("-n", "--namespace", help="The namespace of objects that name none.")
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_router
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--server", is_flag=True, help="Ask the API server too, by a dry run.")
 @click.option(

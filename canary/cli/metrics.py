@@ -11,7 +11,14 @@ from analysis.model import Metric, Signal
 from analysis.providers.history import History
 from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
-from canary.cli.connection import DurationParam, Place, canary_command, with_plugins
+from canary.cli.connection import (
+    DurationParam,
+    Place,
+    canary_command,
+    with_metrics_server,
+    with_plugins,
+    with_router,
+)
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
@@ -32,14 +39,8 @@ POINTS = 240
 @click.option(
     "--since", type=DurationParam(), default="1h", show_default=True, help="How far back."
 )
-@click.option(
-    "--metrics-server",
-    default="http://prometheus:9090",
-    show_default=True,
-    envvar="TIDEGATE_METRICS_SERVER",
-    help="The store of metrics that name none.",
-)
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_metrics_server
+@with_router
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @with_plugins
 @canary_command

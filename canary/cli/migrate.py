@@ -5,7 +5,12 @@ from pathlib import Path
 import click
 
 from canary.api.meta import API_VERSION
-from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.connection import (
+    connected,
+    reaching_a_cluster,
+    with_plugins,
+    with_router,
+)
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
 from canary.cli.findings import Level, counted, number_of
@@ -39,7 +44,7 @@ Examples:
 @from_files
 @click.option("--cluster", "from_cluster", is_flag=True, help="Read the objects of the cluster.")
 @click.option("-n", "--namespace", help="Of objects that name none; with --cluster, only this one.")
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_router
 @click.option(
     "--write",
     "place",

@@ -12,7 +12,9 @@ from canary.cli.connection import (
     named_canary,
     of_api_group,
     reaching_a_cluster,
+    with_metrics_server,
     with_plugins,
+    with_router,
 )
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
@@ -60,14 +62,8 @@ Examples:
     metavar="[CONTAINER=]IMAGE",
     help="An image that the release would have; may be repeated.",
 )
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
-@click.option(
-    "--metrics-server",
-    default="http://prometheus:9090",
-    show_default=True,
-    envvar="TIDEGATE_METRICS_SERVER",
-    help="The store of metrics that name none.",
-)
+@with_router
+@with_metrics_server
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
 @reaching_a_cluster

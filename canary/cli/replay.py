@@ -17,7 +17,14 @@ from canary.cli.bygone import (
     relived,
 )
 from canary.cli.chart import Drawn, save_png
-from canary.cli.connection import DurationParam, Place, canary_command, with_plugins
+from canary.cli.connection import (
+    DurationParam,
+    Place,
+    canary_command,
+    with_metrics_server,
+    with_plugins,
+    with_router,
+)
 from canary.cli.documents import as_json
 from canary.cli.ending import Failed
 from canary.cli.questions import of_file, record_of, stored_canary
@@ -56,14 +63,8 @@ _MOST_ANALYSES = 10_000
     show_default=True,
     help="Which workload the queries are about.",
 )
-@click.option(
-    "--metrics-server",
-    default="http://prometheus:9090",
-    show_default=True,
-    envvar="TIDEGATE_METRICS_SERVER",
-    help="The store of metrics that name none.",
-)
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_metrics_server
+@with_router
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save a report.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")

@@ -6,7 +6,11 @@ from datetime import timedelta
 
 import click
 
-from canary.cli.connection import DurationParam, with_plugins
+from canary.cli.connection import (
+    DurationParam,
+    with_plugins,
+    with_router,
+)
 from canary.cli.documents import as_json
 from canary.cli.ending import Failed
 from canary.cli.manifests import from_files
@@ -38,7 +42,7 @@ Examples:
 @click.command(help=_HELP, epilog=_EXAMPLES)
 @from_files
 @click.option("-n", "--namespace", default="", help="The namespace of Canaries that name none.")
-@click.option("--router", default="istio", show_default=True, help="The controller's default.")
+@with_router
 @click.option(
     "--requests",
     type=click.FloatRange(min=0, min_open=True),

@@ -3,7 +3,6 @@
 Tools are known by the names under which the API server records their writes.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -11,8 +10,6 @@ from canary.core.facts import Drift
 
 #: More places than this are not listed.
 _MOST = 3
-#: The names that a place begins with, and the key that follows in brackets, such as an annotation's.
-_PLACE = re.compile(r"([^\[]*)(?:\['([^']+)'\])?")
 
 
 def exclusion(drift: Drift) -> str:
@@ -51,8 +48,10 @@ def _pointers(fields: Sequence[str]) -> list[str]:
 
 
 def _pointer(place: str) -> str:
-    whole, key = _PLACE.match(place).groups(default="")  # type: ignore[union-attr] # fits any text
-    steps = [*filter(None, whole.split(".")), *filter(None, [key])]
+    names, _, brackets = place.partition("[")
+    # In the brackets is a key, such as an annotation's, or a number in a list.
+    keys = brackets.split("'")[1:2] if brackets.startswith("'") else []
+    steps = [*filter(None, names.split(".")), *keys]
     return "".join(f"/{each.replace('~', '~0').replace('/', '~1')}" for each in steps)
 
 

@@ -10,7 +10,7 @@ from canary.core.situation import Situation
 from canary.core.wishes import Granted, Withheld
 
 _NAMED = 3
-"""So many of the Canaries that have the places are named."""
+"""How many of the Canaries that have the places are named."""
 
 
 def ask_queue(situation: Situation) -> Granted | Withheld:

@@ -24,7 +24,7 @@ from canary.simulation.traffic import RequestCounters, ServiceTraffic
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _GATES = frozenset({ROLLOUT_GATE, TRAFFIC_GATE, PROMOTION_GATE})
 _COMES_UP_WITHIN = timedelta(hours=1)
-"""So long may it take until the primary serves, before anything is released."""
+"""How long the primary may take to serve, before anything is released."""
 
 
 JudgeNow = Callable[[Analyse, datetime], Report]

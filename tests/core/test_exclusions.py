@@ -57,6 +57,7 @@ def test_places_are_pointers_each_once_and_not_too_many() -> None:
         "spec.selector.app",
         "spec.ports[0].port",
         "spec.ports[1].port",
+        "spec.ports[1]['port']",
         "spec.type",
     )
     pointers = "[/metadata/annotations/tidegate.dev~1original~01, /spec/selector/app, /spec/ports]"

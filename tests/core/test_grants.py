@@ -333,7 +333,7 @@ class World:
         assert len(places) <= max(self.stored.limits), places
 
     def settle(self) -> None:
-        """Let events arrive, and runs end: whoever asks comes to run."""
+        """Let events arrive, and runs end: everyone who asks runs at some point."""
         waiting = {
             name
             for name in NAMES

@@ -28,7 +28,7 @@ def part(value: object) -> str:
 
 @dataclass(kw_only=True)
 class FakeIssuer:
-    """Logs in whoever comes, as `user`."""
+    """Logs everyone in as `user`."""
 
     url: str = ""
     user: str = "alice"

@@ -37,12 +37,7 @@ class DaemonSetController:
 
     def observe(self, key: StorageKey, event: Event) -> None:
         """Wake the DaemonSet that a change is about."""
-        if key == DAEMON_SETS and event.change != "DELETED":
-            self._cluster.queue.add(self.sync, name_of(event.stored.object))
-        elif key == PODS:
-            for stored in (event.stored, event.before):
-                if stored is not None:
-                    self._cluster.wake_owner(self.sync, DAEMON_SETS, stored.object)
+        self._cluster.wake_of(self.sync, DAEMON_SETS, PODS, key, event)
 
     def sync(self, name: Name) -> None:
         """Take one step of a DaemonSet's rollout and write its status."""

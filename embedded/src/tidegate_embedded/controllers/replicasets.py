@@ -27,12 +27,7 @@ class ReplicaSetController:
 
     def observe(self, key: StorageKey, event: Event) -> None:
         """Wake the ReplicaSet that a change is about."""
-        if key == REPLICA_SETS and event.change != "DELETED":
-            self._cluster.queue.add(self.sync, name_of(event.stored.object))
-        elif key == PODS:
-            for stored in (event.stored, event.before):
-                if stored is not None:
-                    self._cluster.wake_owner(self.sync, REPLICA_SETS, stored.object)
+        self._cluster.wake_of(self.sync, REPLICA_SETS, PODS, key, event)
 
     def sync(self, name: Name) -> None:
         """Bring the pods of a ReplicaSet to their number, and its status up to date."""

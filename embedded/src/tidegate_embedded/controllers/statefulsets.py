@@ -53,12 +53,7 @@ class StatefulSetController:
 
     def observe(self, key: StorageKey, event: Event) -> None:
         """Wake the StatefulSet that a change is about."""
-        if key == STATEFUL_SETS and event.change != "DELETED":
-            self._cluster.queue.add(self.sync, name_of(event.stored.object))
-        elif key == PODS:
-            for stored in (event.stored, event.before):
-                if stored is not None:
-                    self._cluster.wake_owner(self.sync, STATEFUL_SETS, stored.object)
+        self._cluster.wake_of(self.sync, STATEFUL_SETS, PODS, key, event)
 
     def sync(self, name: Name) -> None:
         """Take one step of a StatefulSet and write its status."""

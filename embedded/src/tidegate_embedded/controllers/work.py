@@ -123,6 +123,17 @@ class Cluster:
         if place is not None and place[0] == kind:
             self.queue.add(work, place[1])
 
+    def wake_of(
+        self, work: Work, kind: StorageKey, parts: StorageKey, key: StorageKey, event: Event
+    ) -> None:
+        """Work on the object of a kind that a change is about: itself, or one of its parts."""
+        if key == kind and event.change != "DELETED":
+            self.queue.add(work, name_of(event.stored.object))
+        elif key == parts:
+            for stored in (event.stored, event.before):
+                if stored is not None:
+                    self.wake_owner(work, kind, stored.object)
+
     def write_status(self, resource: Resource, item: Object, status: Object) -> None:
         """Write the status of an object, unless it has it already."""
         if status != (item.get("status") or {}):
