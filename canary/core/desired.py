@@ -243,6 +243,9 @@ def _scale(situation: Situation) -> Iterator[Action]:
         # It comes first: a canary that is ready before it would have all traffic.
         return
     size = canary_size(situation)
+    if size is not None and not situation.primary_serves:
+        # Nothing else serves: no pod is taken from who may have to.
+        size = max(size, target.replicas)
     yield from _keep_pods(situation, target.replicas if size is None else size)
     if size is not None and size != target.replicas:
         yield ScaleTarget(replicas=size)

@@ -151,6 +151,14 @@ class TestTheCanary:
         run.look()
         assert (run.status.phase, run.target.replicas) == (Phase.PROMOTING, 5)
 
+    def test_of_a_share_of_pods_loses_none_while_no_primary_serves(self):
+        spec = a_spec(provider="kubernetes:replicas", analysis={"stepWeights": [20]})
+        status = a_status(Phase.PROGRESSING, run=a_run(), last_applied_spec=NEW)
+        canary, less = a_workload(available=0), ScaleTarget(replicas=1)
+        for primary, loses in ((None, False), (a_primary(available=0), False), (a_primary(), True)):
+            facts = up(target=canary, primary=primary, routed=Seen(weight=0), by_replicas=True)
+            assert (less in decided(spec, status, facts, at(0)).actions) is loses
+
     def test_keeps_what_a_person_has_given_it_beyond_that(self):
         run = a_run_with({"matchTrafficWeight": True}, {"weight": 10, "passes": 9})
         run.target = a_workload(replicas=7)
