@@ -27,7 +27,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) $(if $(WORKERS),--workers $(WORKERS)) -- $(TEST_ARGS)
 
-.PHONY: help demo check coverage embedded control-plane test proofs bench image crds generated lock clean
+.PHONY: help demo check coverage embedded control-plane test proofs bench image crds generated lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ crds: .venv/.dev ## Write the CRDs from the typed models
 	@$(BIN)/tidegate crds --write crds --write charts/tidegate/crds
 
 generated: crds ## Write what is made from models and tables: CRDs, rights, tables of the docs
-	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/delivery/test_argocd.py tests/docs/test_reference.py tests/docs/test_cli_page.py tests/views/test_canary_view.py
+	@$(BIN)/python -m pytest -q --update-golden tests/delivery/test_chart_files.py tests/delivery/test_argocd.py tests/docs/test_reference.py tests/docs/test_written.py tests/views/test_canary_view.py
 
 lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
 	@$(LOCK) pyproject.toml --all-extras --group dev -o locks/dev.txt $(LOCK_ARGS)
@@ -76,6 +76,10 @@ lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_A
 	@$(LOCK) --group go -o locks/go.txt $(LOCK_ARGS)
 	@$(LOCK) --group pip-oldest -o locks/pip-oldest.txt
 	@$(LOCK) --group pip-newest -o locks/pip-newest.txt $(LOCK_ARGS)
+
+docs: .venv/.dev ## Build the documentation's site into build/docs, and take no warning
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo 'Open build/docs/index.html'
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist

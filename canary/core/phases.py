@@ -2,13 +2,12 @@
 
 Rule 1: every change of phase or stage is in this table; `Situation.enter` and `Situation.at` refuse
 any other. A phase begins at no stage, and at rest there is none.
-Rule 2: the diagrams in the docs are drawn from it, and a test keeps them so.
+Rule 2: the picture and the table in the docs are made from it, and a test keeps them so.
 Rule 3: every phase but Terminating has a way out that needs no person.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 
 from canary.api.status import Phase, Stage
@@ -212,39 +211,3 @@ IDLE = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
 def legal(before: Phase, after: Phase) -> bool:
     """Tell whether one phase may follow another; staying is always legal."""
     return after == before or after in TRANSITIONS[before]
-
-
-def diagram() -> str:
-    """Draw the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", "    [*] --> Initializing"]
-    for before, followers in TRANSITIONS.items():
-        if before is Phase.NEW:
-            continue
-        lines += [
-            f"    {before} --> {after}"
-            for after in Phase
-            if after in followers and after is not Phase.TERMINATING
-        ]
-    lines += ["    Terminating --> [*]"]
-    lines += [
-        f"    {before} --> Terminating"
-        for before, followers in TRANSITIONS.items()
-        if before is not Phase.NEW and Phase.TERMINATING in followers
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def stages_diagram() -> str:
-    """Draw the stages of each phase as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2"]
-    for phase, stages in STAGES.items():
-        if phase is Phase.NEW:
-            continue
-        names = {stage: f"{phase}{stage}" for stage in stages}
-        lines += [f"    state {phase} {{"]
-        lines += [f'        state "{stage}" as {name}' for stage, name in names.items()]
-        lines += [
-            f"        {names[before]} --> {names[after]}" for before, after in pairwise(stages.path)
-        ]
-        lines += ["    }"]
-    return "\n".join(lines) + "\n"

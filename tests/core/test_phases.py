@@ -3,29 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analysis.model import Verdict
 from canary.api.canary import CanarySpec
-from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Stage, Wait
+from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord, Wait
 from canary.core import waits
-from canary.core.conditions import SENTENCES
 from canary.core.facts import Command, Facts, Revision
 from canary.core.phases import (
     IDLE,
     RUNNING,
-    STAGE_SENTENCES,
-    STAGES,
     TRANSITIONS,
-    diagram,
     legal,
-    stages_diagram,
 )
 from canary.core.situation import Situation
-from canary.core.telling import LASTS
 from canary.core.traffic import Seen
 from tests.builders import (
     NEW,
@@ -40,7 +33,6 @@ from tests.builders import (
 )
 from tests.core.deciding import decided
 
-DOCS = Path(__file__).parents[2] / "docs" / "phases.md"
 UP = {"target": a_workload(), "revision": Revision(id=NEW)}
 BACK = {"target": a_workload(), "revision": Revision(id=OLD)}
 NEWER_WAITS = UP | {"revision": Revision(id="1-newer"), "dependencies": (a_dependency(None),)}
@@ -259,73 +251,9 @@ def test_every_phase_but_the_last_can_be_left():
     assert not IDLE & RUNNING
 
 
-def test_the_page_for_people_is_what_the_table_says(update_golden):
-    text = _document()
-    if update_golden:
-        DOCS.write_text(text)
-    assert DOCS.read_text() == text, (
-        "stale: run `python -m pytest tests/core/test_phases.py tests/routers --update-golden`"
-    )
-
-
 def test_every_wait_has_a_meaning():
     reasons = {
         value for name, value in vars(waits).items() if name.isupper() and isinstance(value, str)
     }
     assert waits.MEANINGS.keys() == reasons
     assert reasons >= waits.WRONG | waits.LASTING
-
-
-def _document() -> str:
-    phases = "\n".join(
-        f"- **{phase or 'New'}**: {SENTENCES[phase]}" for phase in Phase if phase in SENTENCES
-    )
-    stages = "\n".join(f"- **{stage}**: {STAGE_SENTENCES[stage]}" for stage in Stage)
-    aside = "\n".join(
-        f"- {phase}: {', '.join(stages.aside)}"
-        for phase, stages in STAGES.items()
-        if phase and stages.aside
-    )
-    meanings = "\n".join(f"- `{reason}`: {meaning}" for reason, meaning in waits.MEANINGS.items())
-    lasting = ", ".join(f"`{reason}`" for reason in waits.MEANINGS if reason in waits.LASTING)
-    return f"""# Phases
-
-A Canary is always in one phase, which `status.phase` says.
-The table of changes is `canary/core/phases.py`; the picture is drawn from it, and a test takes \
-every change once.
-A change that is not in the table cannot be made.
-
-```mermaid
-{diagram()}```
-
-## What each phase means
-
-{phases}
-
-## How far a phase has come
-
-`status.stage` says how far the phase has come, since when, and until when where time ends it.
-At rest there is none.
-The arrows show the order; a stage may be skipped.
-A phase falls back to an earlier stage when what it has come to is lost, but a deletion never goes back.
-
-```mermaid
-{stages_diagram()}```
-
-These stages come from anywhere in their phase, and lead to anywhere in it:
-
-{aside}
-
-What each stage means:
-
-{stages}
-
-## What a Canary waits for
-
-`status.waitingFor` says in words what is missing, since when, and until when it is waited for.
-An event with the same reason tells once of a wait that has lasted {LASTS.seconds} s, and \
-`WaitEnded` of its end: {lasting}.
-Most others leave an event as they begin.
-
-{meanings}
-"""
