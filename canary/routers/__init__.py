@@ -180,6 +180,7 @@ ROUTERS: PluginTable[Router] = PluginTable(
     builtin={
         "alb": "canary.routers.alb:AlbRouter",
         "apisix": "canary.routers.apisix:ApisixRouter",
+        "consul": "canary.routers.consul:ConsulRouter",
         "contour": "canary.routers.contour:ContourRouter",
         "emissary": "canary.routers.emissary:EmissaryRouter",
         "gatewayapi": "canary.routers.gatewayapi:GatewayApiRouter",

@@ -3,7 +3,7 @@
 The canary is the workload `app` in namespace `test`, behind the service `front-canary`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,24 @@ def envoy(canary: str, primary: str) -> Series:
     return Series(
         canary=f'envoy_cluster_name="{canary}"',
         primary=f'envoy_cluster_name="{primary}"',
+        status=("envoy_response_code", "200", "503"),
+        counter="envoy_cluster_upstream_rq",
+        buckets="envoy_cluster_upstream_rq_time_bucket",
+    )
+
+
+#: The labels that Consul's Envoys give a cluster of the service `front`.
+_CONSUL = (
+    'consul_destination_namespace="{namespace}",consul_destination_service="front",'
+    'consul_destination_service_subset="{subset}"'
+)
+
+
+def _consul(canary: str, primary: str) -> Series:
+    """Give the series of Consul's Envoys, by the names of the subsets."""
+    return Series(
+        canary=_CONSUL.format(namespace="default", subset=canary),
+        primary=_CONSUL.format(namespace="default", subset=primary),
         status=("envoy_response_code", "200", "503"),
         counter="envoy_cluster_upstream_rq",
         buckets="envoy_cluster_upstream_rq_time_bucket",
@@ -159,6 +177,11 @@ CLUSTERS = {
 SERIES = {
     "contour": envoy("test_front-canary_80", "test_front-primary_80"),
     "knative": envoy("test/app-00002", "test/app-00001"),
+    "consul": _consul("front-canary", "front-primary"),
+    "consul with a service of that name in another namespace": replace(
+        _consul("front-canary", ""),
+        primary=_CONSUL.format(namespace="prod", subset="front-canary"),
+    ),
     "emissary": envoy("test__front__canary", "test__front__primary"),
     "gloo": envoy(
         "kube-svc_test-front-canary-80_test_test_front-canary_80",

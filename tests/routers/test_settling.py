@@ -13,6 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "routers.md").read_text(encoding="u
 SECONDS = {
     "alb": 15,
     "apisix": 5,
+    "consul": 2,
     "haproxy": 2,
     "knative": 2,
     "kong": 3,
