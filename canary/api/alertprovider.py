@@ -99,6 +99,11 @@ class AlertProviderSpec(ApiModel):
         description="Whether a run is one thread: its first alert is edited as the run goes, where "
         "the receiver allows that, and later alerts are replies.",
     )
+    buttons: bool = Field(
+        default=False,
+        description="Whether alerts about a shut gate have buttons that answer it; for an app of "
+        "type slack that the dashboard listens to.",
+    )
     reasons: tuple[
         Annotated[str, Form("[A-Z][A-Za-z0-9]*", "write a reason, such as RolledBack", maximum=63)],
         ...,

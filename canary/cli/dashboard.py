@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.dashboard_slack import SlackOptions, slack_options
 from canary.cli.dashboard_ways import WAYS, WayOptions, way_options
 from canary.cli.ending import Failed
 from canary.cli.examining import cluster_examined
@@ -73,6 +74,7 @@ Examples:
 @click.option("--root-path", default="", help="The path below which others reach it: /tidegate.")
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @way_options
+@slack_options
 @reaching_a_cluster
 def dashboard(
     namespaces: tuple[str, ...],
@@ -93,7 +95,8 @@ def dashboard(
     prints lets one browser in, once, within a minute; Enter prints a new one, Ctrl-C ends it.
 
     With any other --auth it serves many: each sees and does what they may. It follows the Canaries
-    with its own credentials; with proxy-user these also act for the people whom the proxy names.
+    with its own credentials; with proxy-user these also act for the people whom the proxy names,
+    and with --slack-app for those whom --identities names.
     """
     alone_here = way == WAYS[0]
     if alone_here == (listen is not None):
@@ -105,6 +108,7 @@ def dashboard(
         raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
     if root_path and (alone_here or not _PATH.fullmatch(root_path)):
         raise click.UsageError("write --root-path as /path, with another --auth than kubeconfig")
+    chat = SlackOptions.take(ways).chat(many=not alone_here, read_only=read_only)
     door = WayOptions.take(ways).way(way, root_path)
 
     async def alone(cluster: Cluster) -> None:
@@ -131,6 +135,7 @@ def dashboard(
             root_path=root_path,
             read_only=read_only,
             examine=cluster_examined,
+            chat=chat,
         ) as address:
             Screen().line(address)
             await _until_told_to_end()

@@ -92,7 +92,7 @@ class WayOptions:
         client = OidcClient(
             issuer=self.oidc_issuer,
             client_id=self.oidc_client_id,
-            client_secret=_secret(secret) if secret else "",
+            client_secret=read_secret(secret) if secret else "",
             redirect_url=f"{public}/oidc/callback",
             scopes=self.oidc_scopes,
         )
@@ -105,7 +105,7 @@ class WayOptions:
             if not _TOKEN_CHARACTERS.fullmatch(getattr(self, name)):
                 option = f"--{name.replace('_', '-')}"
                 raise click.UsageError(f"{option}: {getattr(self, name)!r} is no header's name")
-        secret = _secret(self.proxy_secret_file)
+        secret = read_secret(self.proxy_secret_file)
         if len(secret) < _SHORTEST_SECRET:
             raise Failed(
                 f"--proxy-secret-file: write at least {_SHORTEST_SECRET} characters, such as those "
@@ -193,7 +193,7 @@ def _networks(written: tuple[str, ...]) -> Networks:
         raise click.UsageError(f"--trusted-proxy: {error}; write it as 10.0.0.0/8") from error
 
 
-def _secret(file: Path) -> str:
+def read_secret(file: Path) -> str:
     """Read a secret.
 
     Raises:

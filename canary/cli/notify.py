@@ -1,5 +1,6 @@
 """`tidegate notify test PROVIDER`: sends an alert as the controller would, to see whether it comes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -17,7 +18,7 @@ from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.alerts import AlertSender, Speaker
 from canary.controller.canaries import CanaryKey
-from canary.controller.messages import worded
+from canary.controller.messages import BLOCKED, gate_buttons, worded
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import alert_provider_kind
 from canary.notifiers import Alert, NotDelivered
@@ -27,10 +28,13 @@ _SEVERITIES = {
     "PromotionFailed": Severity.ERROR,
     "InitializationFailed": Severity.ERROR,
     "Invalid": Severity.ERROR,
-    "GateBlocked": Severity.WARN,
+    BLOCKED: Severity.WARN,
 }
 """How loud the reasons are that are no mere news."""
 _BEGINS = "RunStarted"
+_NOWHERE = CanaryKey(group=GROUP, namespace="default", name="test")
+_BUTTONS = gate_buttons(_NOWHERE, "test", {"confirm-promotion/0/0": "confirm-promotion"})
+"""They lead to no gate: who presses one reads that, and so sees that a press arrives."""
 _TEAMS = (
     "Teams accepts a message before its workflow has run: see in the channel whether there is a "
     "card; if not, open the workflow's run history"
@@ -129,7 +133,8 @@ async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool)
         raise Failed(f"spec.reasons leaves {reason} out; give one of these with --reason: {heard}")
 
     def alert(of: str) -> Alert:
-        return worded(_alert(of, namespace), speaker.template)
+        buttons = _BUTTONS if speaker.buttons and of == BLOCKED else ()
+        return replace(worded(_alert(of, namespace), speaker.template), buttons=buttons)
 
     notifier = speaker.notifier
     thread = None

@@ -54,6 +54,8 @@ class Speaker:
     reasons: tuple[str, ...] = ()
     """The only ones that it gets; all if there are none."""
     template: AlertTemplate | None = None
+    buttons: bool = False
+    """Whether gates can be answered beneath its alerts."""
 
     def hears(self, reason: str) -> bool:
         """Tell whether the receiver gets alerts of a reason."""
@@ -164,7 +166,8 @@ class AlertSender:
         speaker = await self.speaker(record.key, receiver)
         if not speaker.hears(notice.reason):
             return None
-        alert = worded(alert_of(record, notice, self._cluster_name), speaker.template)
+        alert = alert_of(record, notice, self._cluster_name, buttons=speaker.buttons)
+        alert = worded(alert, speaker.template)
         notifier = speaker.notifier
         if thread is None or not notifier.threads:
             # A plug-in that knows no threads may have been written before there were any.
@@ -189,7 +192,7 @@ class AlertSender:
             ClusterError: the receiver's secret can't be read now.
         """
         speaker = await self.speaker(record.key, receiver)
-        alert = progress_of(record, message, run, at, self._cluster_name)
+        alert = progress_of(record, message, run, at, self._cluster_name, buttons=speaker.buttons)
         written = worded(alert, speaker.template)
         if thread is None:
             return await speaker.notifier.send(written)
@@ -211,7 +214,12 @@ class AlertSender:
         if isinstance(receiver, DefaultReceiver):
             return Speaker(notifier=notifier)
         spec = self._provider(key, receiver)
-        return Speaker(notifier=notifier, reasons=spec.reasons, template=spec.template)
+        return Speaker(
+            notifier=notifier,
+            reasons=spec.reasons,
+            template=spec.template,
+            buttons=spec.buttons and notifier.buttons,
+        )
 
     async def check(self, key: CanaryKey, receiver: AlertReference) -> None:
         """Find out whether a receiver could be told, without telling it anything.

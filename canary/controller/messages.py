@@ -1,71 +1,126 @@
 """What alerts say: a notice, how a run goes, and that a receiver could not be told."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from analysis.template import fill
 from canary.api.alertprovider import AlertTemplate
 from canary.api.status import Notice, Severity
-from canary.controller.canaries import CanaryObject, CanaryRecord
-from canary.notifiers import Alert
+from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
+from canary.core.gate_reference import GateReference
+from canary.core.gates import held_gates
+from canary.notifiers import Alert, Button
+from canary.views.given import CONSEQUENCES
 from canary.views.thread import RunMessage
 
+BLOCKED = "GateBlocked"
+"""The reason of alerts about a gate that has shut."""
+_QUESTIONS = {
+    "approve": "The gate opens, and the run goes on.",
+    "reject": "The run is rolled back.",
+    **CONSEQUENCES,
+}
+"""What is said before a press counts, by verb."""
+_PRESSED = ("approve", "reject")
 
-def alert_of(record: CanaryObject, notice: Notice, cluster_name: str) -> Alert:
-    """Write a notice as an alert."""
-    fields = [
-        ("Images", notice.images),
-        ("Revision", notice.revision),
+
+def alert_of(
+    record: CanaryObject, notice: Notice, cluster_name: str, *, buttons: bool = False
+) -> Alert:
+    """Write a notice as an alert, with buttons where it is about a gate that is still shut."""
+    return _alert(
+        record,
+        notice,
         ("Phase", str(notice.phase)),
         ("Weight", f"{notice.weight} %" if notice.weight else ""),
-    ]
-    return Alert(
-        id=f"{record.uid}/{notice.id}",
-        reason=notice.reason,
-        severity=notice.severity,
-        message=notice.message,
-        name=record.key.name,
-        namespace=record.key.namespace,
-        target=_target_name(record),
-        phase=notice.phase,
-        weight=notice.weight,
-        step=notice.step,
-        revision=notice.revision,
-        images=notice.images,
-        commit=_commit(record, notice.revision),
-        cluster=cluster_name,
+        id_=notice.id,
+        place=(str(notice.phase), notice.weight, notice.step),
         run=notice.run,
-        fields=_fields(record, *fields),
         at=notice.at,
+        cluster_name=cluster_name,
+        buttons=buttons and notice.reason == BLOCKED,
     )
 
 
 def progress_of(
-    record: CanaryObject, message: RunMessage, run: int, at: datetime, cluster_name: str
+    record: CanaryObject,
+    message: RunMessage,
+    run: int,
+    at: datetime,
+    cluster_name: str,
+    *,
+    buttons: bool = False,
 ) -> Alert:
     """Write how a run goes as an alert; all of one run have one id."""
     status = record.status
+    return _alert(
+        record,
+        message,
+        *message.fields,
+        id_=f"run/{run}",
+        place=(str(status.phase), status.canary_weight, status.step),
+        run=run,
+        at=at,
+        cluster_name=cluster_name,
+        buttons=buttons,
+    )
+
+
+def _alert(
+    record: CanaryObject,
+    told: Notice | RunMessage,
+    *fields: tuple[str, str],
+    id_: str,
+    place: tuple[str, int, int],
+    run: int,
+    at: datetime,
+    cluster_name: str,
+    buttons: bool,
+) -> Alert:
+    """Write an alert about a run; its place is the phase, the weight and the step."""
+    key, status = record.key, record.status
+    phase, weight, step = place
+    shown = (("Images", told.images), ("Revision", told.revision), *fields)
     return Alert(
-        id=f"{record.uid}/run/{run}",
-        reason=message.reason,
-        severity=message.severity,
-        message=message.message,
-        name=record.key.name,
-        namespace=record.key.namespace,
+        id=f"{record.uid}/{id_}",
+        reason=told.reason,
+        severity=told.severity,
+        message=told.message,
+        name=key.name,
+        namespace=key.namespace,
         target=_target_name(record),
-        phase=status.phase,
-        weight=status.canary_weight,
-        step=status.step,
-        revision=message.revision,
-        images=message.images,
-        commit=_commit(record, message.revision),
+        phase=phase,
+        weight=weight,
+        step=step,
+        revision=told.revision,
+        images=told.images,
+        commit=_commit(record, told.revision),
         cluster=cluster_name,
         run=run,
-        fields=_fields(
-            record, ("Images", message.images), ("Revision", message.revision), *message.fields
-        ),
+        fields=_fields(record, *shown),
         at=at,
+        buttons=gate_buttons(key, record.uid, held_gates(status))
+        if buttons and run == status.runs
+        else (),
+    )
+
+
+def gate_buttons(key: CanaryKey, uid: str, gates: Mapping[str, str]) -> tuple[Button, ...]:
+    """Give the buttons that answer gates, by their names, each with its type."""
+    which = {gate: f" {type_}" if len(gates) > 1 else "" for gate, type_ in gates.items()}
+    asked = [(verb, gate, which[gate]) for gate in gates for verb in _PRESSED]
+    # A run is aborted once, whatever it waits for.
+    asked += [("abort", gate, "") for gate in tuple(gates)[:1]]
+    return tuple(
+        Button(
+            verb=verb,
+            label=f"{verb.capitalize()}{of_which}",
+            question=f"{key.name}.{key.namespace}: {_QUESTIONS[verb]}",
+            reference=str(GateReference.of(**key._asdict(), uid=uid, gate=gate)),
+        )
+        for verb, gate, of_which in asked
     )
 
 

@@ -13,11 +13,23 @@ _REVIEW = Kind(
     namespaced=False,
 )
 _ANONYMOUS = "system:anonymous"
+RESERVED = "system:"
+"""How the names begin that only the cluster gives."""
+MOST_GROUPS = 256
+_LONGEST_NAME = 256
 
 
 def may_be_token(token: str) -> bool:
     """Tell whether a text can be a bearer token at all."""
     return 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
+
+
+def name_of_person(name: str, prefix: str = "") -> str:
+    """Give the name of a user or group in the cluster; empty where a person may not have it."""
+    whole = f"{prefix}{name}"
+    sound = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+    reserved = any(each.lower().startswith(RESERVED) for each in (name, whole))
+    return whole if sound and not reserved else ""
 
 
 async def identified(cluster: Cluster) -> str | None:

@@ -1,10 +1,13 @@
 """The dashboard as a process: it follows the Canaries, and serves them while it is open."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, time
+from typing import Protocol
+
+from aiohttp import web
 
 from canary.cluster.cluster import Cluster
 from canary.dashboard.about import Examine
@@ -16,6 +19,22 @@ from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
 from canary.dashboard.site import Site
 from canary.dashboard.viewers import Viewer
 from canary.dashboard.ways import Way
+
+
+class Chat(Protocol):
+    """Answers people of a chat."""
+
+    def __call__(
+        self,
+        fleet: Fleet,
+        cluster: Cluster,
+        /,
+        *,
+        clock: Callable[[], datetime],
+        seconds_now: Callable[[], float],
+    ) -> AbstractAsyncContextManager[Sequence[web.RouteDef]]:
+        """Begin to; give what takes the requests that the chat signs."""
+
 
 LOOPBACK = "127.0.0.1"
 
@@ -79,9 +98,10 @@ async def for_many(
     root_path: str = "",
     read_only: bool = False,
     examine: Examine | None = None,
+    chat: Chat | None = None,
     seconds_now: Callable[[], float] = time,
 ) -> AsyncIterator[str]:
-    """Serve people who come in by a way; give the address.
+    """Serve people who come in by a way, and those who answer in a chat; give the address.
 
     The Canaries are followed with the cluster's credentials; everything else is asked with the
     rights of the person who looks.
@@ -93,6 +113,7 @@ async def for_many(
     async with (
         way(sessions, cluster, seconds_now) as door,
         Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet,
+        (chat or _no_chat)(fleet, cluster, clock=_now, seconds_now=seconds_now) as signed,
     ):
         site = Site(
             fleet=fleet,
@@ -104,8 +125,14 @@ async def for_many(
             read_only=read_only,
             examine=examine,
         )
-        async with serving(application(site, door), host=host, port=port) as (at, found):
+        made = application(site, door, signed)
+        async with serving(made, host=host, port=port) as (at, found):
             yield f"http://{at}:{found}{root_path}"
+
+
+@asynccontextmanager
+async def _no_chat(*_: object, **__: object) -> AsyncIterator[list[web.RouteDef]]:
+    yield []
 
 
 def _now() -> datetime:

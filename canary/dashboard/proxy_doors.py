@@ -11,18 +11,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from aiohttp import web
 
 from canary.cluster.cluster import Cluster
-from canary.dashboard.identity import identified, may_be_token
+from canary.dashboard.identity import MOST_GROUPS, identified, may_be_token, name_of_person
 from canary.dashboard.sessions import Session, Sessions
 from canary.dashboard.site import SITE
 from canary.dashboard.viewers import Viewer
 
 SECRET_HEADER = "X-Tidegate-Proxy-Secret"  # noqa: S105 - the name of a header
-RESERVED = "system:"
-MOST_GROUPS = 256
 PROBES = ("/healthz", "/readyz")
 """What a kubelet asks, which comes past the proxy; both say nothing of any Canary."""
-_LONGEST_NAME = 256
-
 Networks = Sequence[IPv4Network | IPv6Network]
 AsUser = Callable[[str, Sequence[str]], Cluster]
 """Gives a connection that acts for a user with groups, within what we may impersonate."""
@@ -168,7 +164,7 @@ class ProxyUserDoor(_ProxyDoor):
         shown = request.headers.getall(self._users.user_header, [])
         if not shown or shown == [""]:
             return None
-        name = self._named(shown[0])
+        name = name_of_person(shown[0], self._users.prefix)
         if len(shown) > 1 or not name:
             raise web.HTTPForbidden(text="The user's name is none that a person may have.")
         return name
@@ -176,15 +172,8 @@ class ProxyUserDoor(_ProxyDoor):
     def _groups(self, request: web.Request) -> tuple[str, ...]:
         """Read the groups; those that only the cluster gives are left out."""
         shown = ",".join(request.headers.getall(self._users.groups_header, []))
-        named = (self._named(each.strip()) for each in shown.split(","))
+        named = (name_of_person(each.strip(), self._users.prefix) for each in shown.split(","))
         return tuple(dict.fromkeys(filter(None, named)))[:MOST_GROUPS]
-
-    def _named(self, name: str) -> str:
-        """Give the name of a user or group in the cluster; empty where a person may not have it."""
-        whole = f"{self._users.prefix}{name}"
-        sound = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
-        reserved = any(each.lower().startswith(RESERVED) for each in (name, whole))
-        return whole if sound and not reserved else ""
 
 
 def is_probe(request: web.Request) -> bool:

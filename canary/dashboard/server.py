@@ -1,7 +1,7 @@
 """The web server: who is let in, what every answer carries, and how a refusal looks."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -29,16 +29,19 @@ _STATUSES: Mapping[type[ClusterError], int] = {
 _TITLES = {403: "Refused", 404: "Not found", 429: "Too many", 503: "The cluster does not answer"}
 
 
-def application(site: Site, door: Door) -> web.Application:
-    """Make the application of a site behind a door."""
+def application(site: Site, door: Door, signed: Sequence[web.RouteDef] = ()) -> web.Application:
+    """Make the application of a site behind a door.
+
+    Beside it, `signed` takes requests that prove themselves: no door asks who sends them.
+    """
     root = web.Application(
-        client_max_size=_LONGEST_FORM, middlewares=[refusals, _guard(site, door)]
+        client_max_size=_LONGEST_FORM, middlewares=[refusals, _guard(site, door, signed)]
     )
     root[SITE] = site
     root.on_response_prepare.append(protect)
     acting = () if site.read_only else commanding()
     readable = (*routes.readable(), *reading())
-    for route in (*routes.open_to_all(), *door.routes(), *readable, *acting):
+    for route in (*routes.open_to_all(), *door.routes(), *readable, *acting, *signed):
         root.router.add_route(route.method, site.root_path + route.path, route.handler)
     return root
 
@@ -65,15 +68,20 @@ async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterato
         await runner.cleanup()
 
 
-def _guard(site: Site, door: Door) -> Callable[..., Awaitable[web.StreamResponse]]:
+def _guard(
+    site: Site, door: Door, signed: Sequence[web.RouteDef]
+) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Let in who has a session; all others are shown the door."""
     free = {site.root_path + each.path for each in routes.open_to_all()}
     login = {site.root_path + each.path for each in door.routes()}
+    beside = {site.root_path + each.path for each in signed}
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         path = resource.canonical if resource is not None else ""
+        if path in beside:
+            return await handler(request)
         door.check_host(request)
         session = None if path in free else await door.session(request)
         if session is not None:

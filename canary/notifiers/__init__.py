@@ -35,6 +35,18 @@ class MessageGone(NotDelivered):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """What a person can press beneath an alert. It gives no right: who presses it needs their own."""
+
+    verb: str
+    label: str
+    question: str
+    """What is asked before the press counts."""
+    reference: str
+    """What the press is about, for the process that answers it: a `GateReference`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One thing to be told to people."""
 
@@ -66,6 +78,8 @@ class Alert:
     fields: tuple[tuple[str, str], ...]
     """What else people read: names with values, in their order."""
     at: datetime
+    buttons: tuple[Button, ...] = ()
+    """What can be pressed beneath it, where the receiver has buttons."""
 
     @property
     def canary(self) -> str:
@@ -124,6 +138,8 @@ class Notifier(Protocol):
     """Whether an alert can be a reply to another."""
     edits: ClassVar[bool]
     """Whether an alert that was sent can be changed."""
+    buttons: ClassVar[bool]
+    """Whether what is pressed beneath an alert reaches the dashboard."""
 
     async def send(self, alert: Alert, thread: str | None = None) -> str | None:
         """Deliver an alert, as a reply where a thread is given, within the time limit.

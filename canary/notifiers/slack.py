@@ -21,7 +21,8 @@ from analysis.http.exchange import bad_address, can_be_called, failure, retry_af
 from analysis.secrecy import origin, shown_text
 from canary.api.status import Severity
 from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
-from canary.notifiers.attachments import content, message
+from canary.notifiers.attachments import COLOURS, content, message
+from canary.notifiers.buttons import buttons_attachment, escaped
 from canary.notifiers.sessions import Redirected, guarded_session
 
 _POST_MESSAGE, _UPDATE = "chat.postMessage", "chat.update"
@@ -73,6 +74,7 @@ class SlackNotifier:
 
     threads = True
     edits = True
+    buttons = True
 
     def __init__(self, config: NotifierConfig) -> None:
         self._config = config
@@ -83,7 +85,7 @@ class SlackNotifier:
         The message of a bot is named by its channel and its moment, one of a webhook by nothing.
         """
         self._check()
-        document = message(alert, self._config, escape=_escaped)
+        document = _pressable(message(alert, self._config, escape=escaped), alert)
         async with self._speaking() as session:
             if not self._config.token:
                 await self._send_to_webhook(document, session)
@@ -98,7 +100,8 @@ class SlackNotifier:
         """Change the message of a bot; what is left out of a change would stay."""
         self._check()
         channel, moment = _parts(thread)
-        document = {"channel": channel, "ts": moment, **content(alert, escape=_escaped)}
+        written = _pressable(content(alert, escape=escaped), alert)
+        document = {"channel": channel, "ts": moment, **written}
         async with self._speaking() as session:
             await self._call(_UPDATE, document, session)
 
@@ -233,9 +236,12 @@ class SlackNotifier:
         return int(self._config.timeout.total_seconds()) + 1
 
 
-def _escaped(text: str) -> str:
-    """Write text so that it is neither a link nor a mention (Slack's formatting reference)."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _pressable(document: dict[str, Any], alert: Alert) -> dict[str, Any]:
+    """Put the buttons of an alert beneath it."""
+    if not alert.buttons:
+        return document
+    row = buttons_attachment(alert.buttons, colour=COLOURS[alert.severity])
+    return document | {"attachments": [*document["attachments"], row]}
 
 
 def _parts(thread: str) -> tuple[str, str]:

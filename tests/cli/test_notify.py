@@ -8,6 +8,7 @@ from canary.cluster.cluster import Cluster
 from tests.cli.running import tidegate
 from tests.controller.chat import POST_ID, create_chat_in, edited, posted
 from tests.receiver import Answer, receiving
+from tests.slack import a_slack, buttons_of, given_the_channel
 
 
 async def tried(kubeconfig: Path, *options: str) -> tuple[int, str]:
@@ -39,6 +40,18 @@ async def test_with_threads_a_reply_and_an_edit_are_tried_as_well(
         assert "root_id" not in first.document
         assert (reply.document["root_id"], reply.document["message"]) == (POST_ID, "Promoted!")
         assert len(edited(chat)) == 1
+
+
+async def test_buttons_are_tried_with_the_reason_that_has_them(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with a_slack() as slack:
+        await given_the_channel(cluster, "default", slack, threads=False)
+        for reason, verbs in (("Promoted", []), ("GateBlocked", ["approve", "reject", "abort"])):
+            code, output = await tried(kubeconfig, "--reason", reason)
+            assert code == 0, output
+            buttons = buttons_of(slack.messages[max(slack.messages)])
+            assert [each["action_id"].split(".")[1] for each in buttons] == verbs
 
 
 @pytest.mark.parametrize(

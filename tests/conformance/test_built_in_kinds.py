@@ -320,6 +320,13 @@ class TestAccess:
         assert response.status_code == 201
         assert response.json()["status"]["allowed"] is True
 
+    def test_a_request_that_impersonates_is_that_users(self, api):
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        response = api.client.post(path, json=review, headers={"Impersonate-User": "alice"})
+        assert response.status_code == 201
+        assert response.json()["status"]["userInfo"]["username"] == "alice"
+
     def test_roles_are_stored(self, api):
         rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
         item = {"metadata": {"name": "one"}, "rules": rules}

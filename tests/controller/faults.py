@@ -100,7 +100,7 @@ class Proxy:
     async def ask(
         self, request: web.Request, body: bytes | None = None
     ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
-        passed = {"Accept", "Authorization", "Content-Type", "User-Agent"}
+        passed = {"Accept", "Authorization", "Content-Type", "Impersonate-User", "User-Agent"}
         async with self._session.request(
             request.method,
             self.upstream + request.path_qs,

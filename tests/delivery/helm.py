@@ -31,7 +31,10 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         'slack={"secretName":"chat","tokenKey":"token","channel":"releases"}',
         'networkPolicy={"enabled":true,"metricsFrom":[{"namespaceSelector":{}}]}',
         'podLabels={"team":"harbour"}',
-        'dashboard={"enabled":true,"rootPath":"/gate"}',
+        (
+            'dashboard={"enabled":true,"rootPath":"/gate","slack":{"app":"A0APP","workspaces":["T0WORK"],'
+            '"secretName":"slack","identities":{"T0WORK/U0":{"user":"alice"}}}}'
+        ),
         'tolerations=[{"key":"infra","operator":"Exists"}]',
         'secrets="named"',
         'secretNames=["on-call"]',

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from canary.cli.dashboard import dashboard
+from canary.cli.dashboard_slack import SlackOptions
 from canary.cli.dashboard_ways import WayOptions
 from tests.delivery.helm import CHART, HelmFailed, as_flags, render, run_helm
 
@@ -123,6 +124,17 @@ PROXY_USER = {
     "impersonation": {"users": ["sso:alice"], "groups": ["sso:ops"]},
 }  # fmt: skip
 
+SLACK = {
+    "enabled": True, "auth": "token",
+    "slack": {
+        "app": "A0APP", "workspaces": ["T0WORK"], "secretName": "slack",
+        "identities": {
+            "T0WORK/U0ALICE": {"user": "alice@example.com", "groups": ["releasers"]},
+            "T0WORK/U0BOB": {"user": "bob@example.com"},
+        },
+    },
+}  # fmt: skip
+
 
 def but(values: dict, **changed: object) -> str:
     return f"dashboard={json.dumps(values | changed)}"
@@ -190,9 +202,61 @@ def test_on_an_older_cluster_the_people_are_named_all_the_same():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("by", ["socket", "requests"])
+def test_the_command_takes_the_arguments_of_an_app_of_slacks(by: str, tmp_path):
+    values = but(SLACK, slack=SLACK["slack"] | {"by": by})
+    pod = named(values)["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    name, *arguments = container["args"]
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    (tmp_path / "secret").write_text("a-secret-of-many-characters")
+    identities = objects(values)["ConfigMap", f"{NAME}-identities"]["data"]["identities.yaml"]
+    (tmp_path / "identities.yaml").write_text(identities)
+    options = SlackOptions.take(dashboard.make_context(name, list(arguments)).params)
+    file = {"socket": "slack_app_token_file", "requests": "slack_signing_secret_file"}[by]
+    assert str(getattr(options, file).parent) == mounted["slack"]
+    assert str(options.identities.parent) == mounted["identities"]
+    files = {file: tmp_path / "secret", "identities": tmp_path / "identities.yaml"}
+    assert replace(options, **files).chat(many=True, read_only=False) is not None
+
+
+def test_for_people_of_slack_it_may_answer_gates_and_nothing_else():
+    rules = objects(but(SLACK))["ClusterRole", f"{NAME}-impersonation"]["rules"]
+    whom = [each for each in rules if each["verbs"] == ["impersonate:user-info"]]
+    assert {each["resources"][0]: each["resourceNames"] for each in whom} == {
+        "users": ["alice@example.com", "bob@example.com"],
+        "groups": ["releasers"],
+    }
+    what = {
+        (verb.rpartition(":")[2], resource)
+        for each in rules
+        if each not in whom
+        for verb in each["verbs"]
+        for resource in each["resources"]
+    }
+    assert what == {
+        ("create", "selfsubjectreviews"),
+        ("create", "selfsubjectaccessreviews"),
+        ("create", "selfsubjectrulesreviews"),
+        ("patch", "canaries"),
+    }
+    both = PROXY_USER | {"slack": SLACK["slack"]}
+    (people,) = (
+        each["resourceNames"]
+        for each in objects(but(both))["ClusterRole", f"{NAME}-impersonation"]["rules"]
+        if each["resources"] == ["users"]
+    )
+    assert people == ["sso:alice", "alice@example.com", "bob@example.com"]
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
+        (but(SLACK, slack=SLACK["slack"] | {"workspaces": []}), "needs dashboard.slack.workspaces"),
+        (but(SLACK, slack=SLACK["slack"] | {"secretName": ""}), "needs dashboard.slack.secretName"),
+        (but(SLACK, slack=SLACK["slack"] | {"identities": {}}), "which users of the cluster"),
+        (but(SLACK, slack=SLACK["slack"] | {"identities": {"alice": {}}}), "identities"),
+        (but(SLACK, readOnly=True), "set dashboard.readOnly to false"),
         (but(OIDC, publicUrl=""), "needs dashboard.publicUrl"),
         (but(OIDC, oidc={"issuer": "https://login.example.com"}), "needs dashboard.oidc.clientId"),
         (but(PROXY_USER, proxy={}), "needs dashboard.proxy.secretName"),
@@ -209,6 +273,13 @@ def test_helm_finds_nothing_to_complain_of():
     run_helm("lint", "--strict", str(CHART), *as_flags((ON, 'networkPolicy={"enabled":true}')))
 
 
+MANY = ("--auth", "token", "--listen", ":8080")
+APP = (
+    *("--slack-app", "A0", "--slack-workspace", "T0"),
+    *("--identities", "x", "--slack-app-token-file", "x"),
+)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -216,6 +287,13 @@ def test_helm_finds_nothing_to_complain_of():
         ["--listen", ":8080"],
         ["--auth", "token", "--listen", ":8080", "--root-path", "gate"],
         ["--root-path", "/gate"],
+        ["--slack-app", "A0"],
+        [*MANY, "--slack-app", "A0"],
+        [*MANY, "--slack-workspace", "T0"],
+        [*MANY, "--identities", "x"],
+        [*MANY, "--slack-app", "A0", "--slack-workspace", "T0", "--identities", "x"],
+        [*MANY, "--read-only", *APP],
+        [*MANY, *APP, "--slack-api", "http://slack.com/api/"],
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(arguments):

@@ -3,7 +3,7 @@
 import pytest
 
 from canary.api.status import Severity
-from canary.notifiers import NotDelivered, NotifierConfig
+from canary.notifiers import Button, NotDelivered, NotifierConfig
 from canary.notifiers.attachments import COLOURS, LONGEST_TEXT, message
 from canary.notifiers.slack import SlackNotifier
 from tests.notifiers.alerts import JSON, TOKEN, an_alert
@@ -79,3 +79,41 @@ def test_each_severity_has_a_colour_of_its_own() -> None:
 def test_a_long_message_is_cut_to_what_slack_shows() -> None:
     written = message(an_alert(message="m" * 10_000), NotifierConfig(), escape=str)
     assert len(written["attachments"][0]["text"]) == LONGEST_TEXT
+
+
+PRESSABLE = an_alert(
+    reason="GateBlocked",
+    buttons=tuple(
+        Button(verb=verb, label="x" * 80, question="<!channel> y" * 40, reference="a/reference")
+        for verb in ("approve", "reject", "abort", "later")
+    ),
+)
+
+
+async def test_buttons_stand_beneath_the_alert_as_slack_takes_them(receiver: Receiver) -> None:
+    receiver.answers(Answer(body=b'{"ok": true}', headers=JSON))
+    await bot(receiver).send(PRESSABLE)
+    await bot(receiver).update(PRESSABLE, "C1/1.2")
+    for request in receiver.requests:
+        said, beneath = request.document["attachments"]
+        assert said == message(PRESSABLE, NotifierConfig(), escape=str)["attachments"][0]
+        (block,) = beneath["blocks"]
+        assert (block["type"], len(block["elements"])) == ("actions", 4)
+        # https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
+        for place, (button, element) in enumerate(
+            zip(PRESSABLE.buttons, block["elements"], strict=True)
+        ):
+            assert element["action_id"] == f"tidegate.{button.verb}.{place}"
+            assert element["value"] == "a/reference"
+            assert element.get("style") in {"primary", "danger", None}
+            assert len(element["text"]["text"]) == 75
+            confirm = element["confirm"]
+            assert [len(confirm[each]["text"]) for each in ("title", "text")] == [81, 300]
+            texts = [element["text"], *confirm.values()]
+            assert {each["type"] for each in texts} == {"plain_text"}
+
+
+async def test_an_edit_without_buttons_takes_them_away(receiver: Receiver) -> None:
+    receiver.answers(Answer(body=b'{"ok": true}', headers=JSON))
+    await bot(receiver).update(an_alert(), "C1/1.2")
+    assert len(receiver.requests[0].document["attachments"]) == 1
