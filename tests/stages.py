@@ -57,6 +57,7 @@ def in_network(command: Command) -> Command:
 #: first comes first. Its network leads nowhere, so this runs outside of it.
 BUILD = (
     module("tests.delivery.helm"),
+    module("tests.testbed.debian"),
     module("tests.testbed.build"),
     module("tests.testbed.modules"),
 )

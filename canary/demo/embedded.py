@@ -32,8 +32,6 @@ NAMESPACE = Kind(
 class EmbeddedWorld(World):
     """A small cluster in this process, running while the context is open."""
 
-    mesh: Mesh
-
     def __init__(
         self,
         *,

@@ -18,6 +18,7 @@ from aiohttp import web
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.world import World
 from tests.conftest import CONTROL_PLANE, world_of
+from tests.stories.proxied import READERS, ProxiedWorld
 from tests.testbed.world import ROUTERS, RealWorld, Stage, a_stage
 
 _NUMBERS = count(1)
@@ -73,7 +74,8 @@ async def world(
     router = getattr(request, "param", "istio")
     async with AsyncExitStack() as context:
         if stage is None:
-            embedded = EmbeddedWorld(router=router, directory=tmp_path, drain="1s")
+            make, drain = (ProxiedWorld, "3s") if router in READERS else (EmbeddedWorld, "1s")
+            embedded = make(router=router, directory=tmp_path, drain=drain)
             yield await context.enter_async_context(embedded)
         else:
             namespace = f"story-{next(_NUMBERS)}"

@@ -8,6 +8,7 @@ import aiohttp
 
 from canary.api.kinds import DEPLOYMENT, POD, Manifest
 from canary.api.meta import GROUP
+from canary.controller.canaries import canary_kind
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.manifests import APP, CONTAINER_PORT
 from canary.demo.world import World
@@ -40,6 +41,37 @@ async def given_a_run_at_20(world: World) -> Mapping[str, Any]:
     return await world.until_routed(20)
 
 
+async def then_one_is_promoted_and_one_rolled_back(world: World, load: Load) -> None:
+    """2.0 gets the share of each step, approved by hand, and is promoted; 3.0 fails and goes back."""
+    await world.release("2.0")
+    for weight in (20, 60):
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        await world.until_routed(weight)
+        await then_share(world, load, weight)
+    await until_waiting(world, "TrafficGate")
+    await world.annotate("approve")
+    status = await world.until_phase("Succeeded", seconds=120)
+    assert status["history"][0]["outcome"] == "Promoted"
+    await world.release("3.0", ERROR_RATE="0.5")
+    await until_waiting(world, "TrafficGate")
+    await world.annotate("approve")
+    status = await world.until_phase("Failed", seconds=120)
+    assert status["history"][0]["outcome"] == "RolledBack"
+
+
+async def when_the_canary_is_deleted(world: World) -> None:
+    """The app's Canary is deleted and gone, and with it its primary."""
+    # Back to what serves, so that the app does not serve what was rolled back.
+    await world.release("2.0")
+    await world.api.delete(canary_kind(world.group), world.namespace, APP)
+
+    async def gone() -> bool:
+        return await world.read(DEPLOYMENT, f"{APP}-primary") is None
+
+    await world.until(gone, "the primary is gone", seconds=120)
+
+
 async def then_share(world: World, load: Load, percent: int) -> None:
     """The share of the canary in what Envoy sent is as asked for, within six standard errors."""
     before = await world.mesh.counters()
@@ -50,7 +82,7 @@ async def then_share(world: World, load: Load, percent: int) -> None:
         if f"|{APP}" in name and f".{world.namespace}." in name
     }
     total = sum(counts.values())
-    canary = sum(count for name, count in counts.items() if "-canary." in name)
+    canary = sum(count for name, count in counts.items() if f"|{APP}-canary" in name)
     share = percent / 100
     assert abs(canary / total - share) <= 6 * sqrt(share * (1 - share) / total)
 

@@ -32,7 +32,7 @@ def wanted(world: World, gateways: frozenset[Name], parents: frozenset[Name]) ->
         named |= {cluster for cluster, _ in backends}
         for host in hosts:
             splits.setdefault(host, Counter())[_shares(backends)] += 1
-    return Traffic(splits, {cluster: _addresses(world, cluster) for cluster in named})
+    return Traffic(splits, {cluster: addresses(world, cluster) for cluster in named})
 
 
 #: What Envoy has of an endpoint that istiod says is ready.
@@ -158,7 +158,7 @@ def _shares(backends: Iterable[tuple[str, int]]) -> Shares:
     )
 
 
-def _addresses(world: World, cluster: str) -> frozenset[str]:
+def addresses(world: World, cluster: str) -> frozenset[str]:
     """Give the ready addresses of a cluster, as the slices of its Service have them."""
     _, number, _, host = cluster.split("|")
     name, namespace, *_ = host.split(".")
