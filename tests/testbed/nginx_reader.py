@@ -132,6 +132,8 @@ def configuration(unpacked: Path, folder: Path, listen: str, admin: str) -> str:
     return f"""\
 load_module {modules}/ndk_http_module.so;
 load_module {modules}/ngx_http_lua_module.so;
+# In the network of the control plane no other user exists.
+user root;
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
