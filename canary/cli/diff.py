@@ -27,6 +27,7 @@ Examples:
 async def diff(cluster: Cluster, place: Place, *, exit_code: bool, form: str | None) -> None:
     """Show what the release changes: the target beside the primary, which has what is promoted.
 
+    Of a StatefulSet it is the template beside the revision that the pods run which it holds back.
     Images, env, resources, and which keys of ConfigMaps and Secrets change; no value of a Secret,
     and none of a variable whose name looks like one, is shown.
     """

@@ -8,7 +8,7 @@ from canary.api.status import CanaryStatus
 from canary.cluster.cluster import Cluster
 from canary.errors import Forbidden, NotFound
 from canary.resources.configs import ConfigKind
-from canary.targets import target_for
+from canary.targets import Target, target_for
 from canary.views.difference import Changed, config_changes, copies, template_changes
 
 _KINDS: dict[ConfigKind, Kind] = {ConfigKind.CONFIG_MAP: CONFIG_MAP, ConfigKind.SECRET: SECRET}
@@ -40,7 +40,10 @@ async def release_changes(
         name = spec.target_ref.name
         raise NotFound(f"{kind.kind} {name} has both sides in it: compare its revisions there")
     target = await cluster.read(kind, namespace, spec.target_ref.name)
-    primary = await cluster.read(kind, namespace, spec.primary_name)
+    if workload.divides:
+        primary = await _serving(cluster, workload, target)
+    else:
+        primary = await cluster.read(kind, namespace, spec.primary_name)
     changes = [*template_changes(target, primary, canary)]
     unread: list[str] = []
     for reference, copy in copies(target, primary, canary).items():
@@ -55,6 +58,20 @@ async def release_changes(
             continue
         changes += config_changes(reference, before, after)
     return ReleaseChanges(changes=tuple(changes), unread=tuple(unread))
+
+
+async def _serving(cluster: Cluster, workload: Target, target: Manifest) -> Manifest:
+    """Read a divided workload as the pods have it that do not run its newest template.
+
+    Raises:
+        NotFound: it has no such pods yet, or its history is gone.
+    """
+    divided, name = workload.divided(target), target["metadata"]["name"]
+    if divided is None or not divided.serving or workload.history is None:
+        raise NotFound(f"{workload.kind.kind} {name} names no revision that its pods run yet")
+    namespace = target["metadata"]["namespace"]
+    revision = await cluster.read(workload.history, namespace, divided.serving)
+    return target | {"spec": target["spec"] | {"template": workload.remembered(revision)}}
 
 
 async def _found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Manifest | None:

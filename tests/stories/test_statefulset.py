@@ -4,7 +4,10 @@ import pytest
 
 from canary.api.kinds import POD, SERVICE, STATEFUL_SET
 from canary.api.meta import GROUP
+from canary.api.status import CanaryStatus
+from canary.api.validation import parse_canary
 from canary.controller.canaries import canary_kind
+from canary.controller.differences import release_changes
 from canary.demo import manifests
 from canary.demo.manifests import APP
 from canary.demo.world import World
@@ -81,6 +84,12 @@ async def test_an_app_with_ordinals_is_released_taken_back_and_given_back(world:
     await world.until_phase("WaitingPromotion", seconds=120)
     await until_pods(world, "1.0", "2.0", "2.0")
     assert (await world.status())["shares"] == {"asked": 60, "possible": 67, "seen": 67}
+    # And what it changes is told beside the revision of the pods that are held
+    found = await release_changes(
+        world.api, world.namespace, APP, parse_canary(canary).spec, CanaryStatus()
+    )
+    images = [f"example.test/{APP}:{tag}" for tag in ("1.0", "2.0")]
+    assert [str(each) for each in found.changes] == [f"image {APP}: {' → '.join(images)}"]
     await world.annotate("approve")
     status = await world.until_phase("Succeeded", seconds=120)
     assert status["history"][0]["outcome"] == "Promoted"
