@@ -36,6 +36,7 @@ from canary.api.rules import (
     DELETION_IS_SAID_ONCE,
     GATEWAY_API_HAS_PARENT,
     REPLICAS_ARE_ORDERED,
+    ROUTES_ARE_NAMED_ONCE,
     SERVICE_IS_GIVEN,
     TARGET_IS_NOT_PRIMARY,
     rules,
@@ -163,6 +164,7 @@ class CanarySpec(ApiModel):
     managed_routes: tuple[ManagedRoute, ...] = Field(
         default=(),
         max_length=8,
+        json_schema_extra=rules(ROUTES_ARE_NAMED_ONCE),
         description="Routes of your own whose rules lead to the app; tidegate writes the weights of "
         "these rules instead of making a route (istio, and the routers of the Gateway API).",
     )

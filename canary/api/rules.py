@@ -450,6 +450,22 @@ RULE_IS_NAMED_ONCE = Rule(
 )
 
 
+def _route_named_again(routes: object) -> Iterator[Fault]:
+    seen = set()
+    for index, each in enumerate(items(routes)):
+        place = text(each, "kind"), text(each, "name")
+        if place[1] and place in seen:
+            yield (index, "name"), place[1]
+        seen.add(place)
+
+
+ROUTES_ARE_NAMED_ONCE = Rule(
+    cel="self.all(x, self.exists_one(y, y.kind == x.kind && y.name == x.name))",
+    remedy="name each route once, with all of its rules",
+    faults=_route_named_again,
+)
+
+
 def _primary_as_target(reference: object) -> Iterator[Fault]:
     name = text(reference, "name")
     if name.endswith("-primary"):
@@ -639,6 +655,7 @@ BY_CEL = {
         ONE_SCALE,
         DELETION_IS_SAID_ONCE,
         RULE_IS_NAMED_ONCE,
+        ROUTES_ARE_NAMED_ONCE,
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,

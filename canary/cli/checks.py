@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from analysis.errors import AnalysisError, QueryError
 from analysis.template import check as check_template
 from canary.api.canary import Canary
+from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import API_VERSIONS, NamespacedReference, SecretReference
-from canary.api.raw import items, part, text
+from canary.api.raw import part, text
 from canary.api.resources import KINDS
 from canary.api.validation import parse_canary
 from canary.cli.findings import Finding, Level
-from canary.cli.gathering import Files, kind_of
+from canary.cli.gathering import Files, kind_of, named_in
+from canary.cli.managed import managed, unmanageable
 from canary.cli.manifests import Document
 from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
-from canary.controller.references import alert_field, remedy_of, source
+from canary.controller.references import remedy_of, source
 from canary.controller.secrets import SecretContent
 from canary.controller.validator import Validator
 from canary.core.peers import CanaryName, Peer, cyclic, rivalry
@@ -125,8 +127,24 @@ class Checker:
             yield from self._mistyped(read, "spec.autoscalerRef.name", scaler.kind, scaler.name)
         else:
             yield from self._unscaled(read)
-        for field, kind, reference in _references(read.document):
+        yield from self._managed(read)
+        for field, kind, reference in named_in(read.document):
             yield from self._missing(read, field, kind, reference)
+
+    def _managed(self, read: _Read) -> Iterator[Finding]:
+        """Check the user's routes that a Canary manages, as far as they are in the files."""
+        if read.record.problems:
+            return
+        namespace, found = read.document.namespace, dict[ObjectKey, Manifest | None]()
+        for field, route, key in managed(read.record):
+            document = self._files.find(key.kind.kind, namespace, route.name)
+            if document is None:
+                reference = {"name": route.name}
+                yield from self._missing(read, field, key.kind.kind, reference)
+            elif document.group == key.kind.group:
+                found[key] = document.obj
+        for problem in unmanageable(read.record, found):
+            yield _about(read.document, Level.ERROR, problem)
 
     def _mistyped(self, read: _Read, field: str, kind: str, name: str) -> Iterator[Finding]:
         """Name an object that is meant where one of nearly this name is there, and not this one."""
@@ -152,7 +170,7 @@ class Checker:
                     yield _about(read.document, Level.WARNING, warning)
 
     def _missing(self, read: _Read, field: str, kind: str, reference: object) -> Iterator[Finding]:
-        """Say of an object of ours that it is not in the files, or of the other API group."""
+        """Say of an object that it is not in the files, or, of ours, of the other API group."""
         name = text(reference, "name")
         namespace = text(reference, "namespace") or read.document.namespace
         found = self._files.find(kind, namespace, name)
@@ -205,24 +223,6 @@ def _about(document: Document, level: Level, told: Problem | SpecWarning) -> Fin
         field=told.field,
         message=str(told),
     )
-
-
-def _references(document: Document) -> Iterator[tuple[str, str, object]]:
-    """Give what a Canary names of ours as it is written, be the rest of it wrong: field and kind."""
-    spec = part(document.obj, "spec")
-    analysis = part(spec, "analysis")
-    owners = [("spec.analysis", analysis)]
-    owners += [
-        (f"spec.analysis.steps[{n}]", each) for n, each in enumerate(items(part(analysis, "steps")))
-    ]
-    for path, owner in owners:
-        for place, metric in enumerate(items(part(owner, "metrics"))):
-            field = f"{path}.metrics[{place}].templateRef"
-            yield field, "MetricTemplate", part(metric, "templateRef")
-    for place, alert in enumerate(items(part(analysis, "alerts"))):
-        yield alert_field(place), "AlertProvider", part(alert, "providerRef")
-    for place, other in enumerate(items(part(spec, "dependsOn"))):
-        yield f"spec.dependsOn[{place}]", "Canary", other
 
 
 def _repeated(document: Document) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from analysis.model import Ask, Metric, NoData, Outcome, QueryFailure, Sample, S
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
+from canary.cli.gathering import Files
+from canary.cli.managed import managed, unmanageable
 from canary.cli.rights import may
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
@@ -61,8 +63,9 @@ async def foresee(
     default_router: str,
     templates: Mapping[tuple[str, str], MetricTemplate],
     target: Manifest | None,
+    files: Files,
 ) -> Foreseen:
-    """Find out what a run would be; templates and target of the files come before the cluster's.
+    """Find out what a run would be; what is in the files comes before what the cluster has.
 
     Raises:
         ClusterError: the cluster cannot be asked.
@@ -88,6 +91,8 @@ async def foresee(
             default_router=default_router,
             api_server=cluster.credentials,
         )
+        found = await _managed_routes(cluster, record, files)
+        problems += unmanageable(record, found, served=cluster.served)
         problems += [each async for each in _broken(cluster, record)]
         async with Providers() as providers:
             for path, spec in record.canary.spec.analysis.placed_metrics():
@@ -145,6 +150,25 @@ async def _broken(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Probl
         except NotFound:
             remedy = "there is no such AlertProvider; create it, or name another"
             yield Problem(alert_field(number), named(record.key, alert.provider_ref), remedy)
+
+
+async def _managed_routes(
+    cluster: Cluster, record: CanaryRecord, files: Files
+) -> dict[ObjectKey, Manifest | None]:
+    """Read the user's routes that a Canary manages; what may not be read is not known."""
+    found: dict[ObjectKey, Manifest | None] = {}
+    for _, route, key in managed(record):
+        written = files.find(key.kind.kind, key.namespace, route.name)
+        if written is not None and written.group == key.kind.group:
+            found[key] = written.obj
+        elif await cluster.discover(key.kind) is not None:
+            try:
+                found[key] = await cluster.read(key.kind, key.namespace, key.name)
+            except NotFound:
+                found[key] = None
+            except Forbidden:
+                continue
+    return found
 
 
 async def _asked(providers: Providers, metric: Metric, at: datetime) -> dict[Ask, Outcome]:

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from canary.api.kinds import Kind
+from canary.api.managed_routes import ManagedKind
 from canary.api.meta import VERSION
 from canary.api.metrictemplate import MetricTemplate
+from canary.api.raw import items, part
 from canary.api.resources import KINDS
 from canary.api.validation import parse_metric_template
 from canary.cli.manifests import Document
+from canary.controller.references import alert_field
 from canary.errors import InvalidSpec, NotFound
 from canary.scalers import scaler_kinds
 from canary.targets import TARGETS
@@ -18,7 +21,7 @@ from canary.targets import TARGETS
 def kinds_named() -> frozenset[str]:
     """Name the kinds of others' objects that ours refer to."""
     targets = (each.partition(".")[0] for each in TARGETS.names())
-    return frozenset({*(each.kind for each in scaler_kinds()), *targets})
+    return frozenset({*(each.kind for each in scaler_kinds()), *targets, *ManagedKind})
 
 
 def kind_of(document: Document) -> Kind | None:
@@ -29,6 +32,24 @@ def kind_of(document: Document) -> Kind | None:
                 group=document.group, versions=(VERSION,), kind=each.name, plural=each.plural
             )
     return None
+
+
+def named_in(document: Document) -> Iterator[tuple[str, str, object]]:
+    """Give what a Canary names of ours as it is written, be the rest of it wrong: field and kind."""
+    spec = part(document.obj, "spec")
+    analysis = part(spec, "analysis")
+    owners = [("spec.analysis", analysis)]
+    owners += [
+        (f"spec.analysis.steps[{n}]", each) for n, each in enumerate(items(part(analysis, "steps")))
+    ]
+    for path, owner in owners:
+        for place, metric in enumerate(items(part(owner, "metrics"))):
+            field = f"{path}.metrics[{place}].templateRef"
+            yield field, "MetricTemplate", part(metric, "templateRef")
+    for place, alert in enumerate(items(part(analysis, "alerts"))):
+        yield alert_field(place), "AlertProvider", part(alert, "providerRef")
+    for place, other in enumerate(items(part(spec, "dependsOn"))):
+        yield f"spec.dependsOn[{place}]", "Canary", other
 
 
 class Files:

@@ -1,6 +1,6 @@
 """`tidegate plan`: what a run would be, before there is one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -21,10 +21,12 @@ from canary.cli.ending import AnsweredNo
 from canary.cli.findings import number_of
 from canary.cli.foreseeing import Foreseen, foresee
 from canary.cli.images import pictured
+from canary.cli.managed import managed, said
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
+from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import Stores
 from canary.resources.configs import references
 from canary.views.blocks import Styled
@@ -103,6 +105,7 @@ def plan(
                 default_router=router,
                 templates=templates_of(each),
                 target=each.target,
+                files=each.files,
             )
             foreseen.append(run)
 
@@ -126,6 +129,7 @@ def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -
         screen.lines(pictured(each.target, images))
         screen.show(shown(each.run))
         screen.line(f"writes {_written(each.writes)}{_copied(each.target)}")
+        screen.lines(_split(each.record))
         screen.lines(f"asked now: {answer}" for answer in each.answers)
         screen.show(shown_sights(each.sights))
         for warning in each.record.warnings:
@@ -147,6 +151,12 @@ def _written(keys: Iterable[ObjectKey]) -> str:
     for key in keys:
         by_kind.setdefault(key.kind.kind, []).append(key.name)
     return "; ".join(f"{kind} {', '.join(names)}" for kind, names in by_kind.items())
+
+
+def _split(record: CanaryRecord) -> Iterator[str]:
+    """Say of each route of the user's what in it is written."""
+    service = record.canary.spec.service_name
+    return (said(route, service) for _, route, _ in managed(record))
 
 
 def _copied(target: Manifest | None) -> str:
@@ -175,6 +185,10 @@ def _document(each: Foreseen, images: tuple[str, ...]) -> dict[str, object]:
         "judged": each.run.judged,
         "hooks": list(each.run.hooks),
         "writes": [f"{key.kind.kind}/{key.name}" for key in each.writes],
+        "splits": [
+            {"route": route.place, "rules": [rule.said for rule in route.rules]}
+            for _, route, _ in managed(each.record)
+        ],
         "answers": list(each.answers),
         "sees": [
             {

@@ -772,6 +772,13 @@ BAD_CANARIES: dict[str, Bad] = {
         "write the name of a rule",
         "rule",
     ),
+    "a managed route that is named twice": _bad(
+        {"managedRoutes": [{"kind": "VirtualService", "name": "shop"}] * 2},
+        "managedRoutes[1].name",
+        "'shop'",
+        "name each route once, with all of its rules",
+        "rule",
+    ),
     "a managed route of a kind without rules": _bad(
         {"managedRoutes": [{"kind": "Ingress", "name": "shop"}]},
         "managedRoutes[0].kind",

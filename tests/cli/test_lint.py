@@ -264,6 +264,147 @@ def test_objects_of_the_other_group_are_not_found(tmp_path):
     )
 
 
+MANAGING = {
+    "provider": "gatewayapi",
+    "managedRoutes": [{"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "api"}]}],
+}
+PLACE = "spec.managedRoutes[0].name"
+
+
+def route(*rules, name="shop"):
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": "test"},
+        "spec": {"rules": [*rules]},
+    }
+
+
+def leading_to(service, name="api"):
+    return {"name": name, "backendRefs": [{"name": service, "port": 80}]}
+
+
+def managing(**changes):
+    return patched(a_canary(), MANAGING | changes)
+
+
+def test_a_route_that_is_managed_is_looked_at_in_the_files(tmp_path):
+    assert findings(tmp_path, managing(), route(leading_to("podinfo"))) == []
+    sides = {
+        "name": "api",
+        "backendRefs": [
+            {"name": "podinfo-primary", "port": 80, "weight": 100},
+            {"name": "podinfo-canary", "port": 80, "weight": 0},
+        ],
+    }
+    assert findings(tmp_path, managing(), route(sides)) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "rules", "says"),
+    [
+        pytest.param(
+            [{"name": "api"}],
+            [leading_to("podinfo", "web")],
+            "has no rule api: name a rule that is there once in spec.managedRoutes",
+            id="a rule that is not there",
+        ),
+        pytest.param(
+            [{"name": "api"}],
+            [leading_to("podinfo"), leading_to("podinfo")],
+            "has several rules api: name a rule that is there once in spec.managedRoutes",
+            id="a rule that is there twice",
+        ),
+        pytest.param(
+            [],
+            [leading_to("cart")],
+            "has no rule that leads to Service podinfo alone: have one lead to Service podinfo, or to "
+            "podinfo-primary and podinfo-canary",
+            id="no rule that leads to the app",
+        ),
+        pytest.param(
+            [],
+            [leading_to("podinfo"), leading_to("podinfo", "staff")],
+            "has several rules that lead to the app: api, staff: name those that tidegate is to split "
+            "in spec.managedRoutes[].rules",
+            id="several that do",
+        ),
+    ],
+)
+def test_what_keeps_a_route_from_being_managed_is_said_as_the_controller_says_it(
+    tmp_path, named, rules, says
+):
+    managed = [{"kind": "HTTPRoute", "name": "shop", "rules": named}]
+    told = f"{PLACE}: 'shop': HTTPRoute test/shop {says}"
+    assert findings(tmp_path, managing(managedRoutes=managed), route(*rules)) == [("error", told)]
+
+
+def test_what_only_a_step_asks_of_a_managed_route_is_found_too(tmp_path):
+    full = [
+        {"matches": [{"path": {"type": "Exact", "value": f"/{n}"}}], "backendRefs": []}
+        for n in range(15)
+    ]
+    beta = {"headers": {"x-beta": {"exact": "1"}}}
+    tested = {"analysis/stepWeight": None, "analysis/iterations": 3, "analysis/match": [beta]}
+    ((level, told),) = findings(tmp_path, managing(**tested), route(leading_to("podinfo"), *full))
+    assert level == "error"
+    assert told.startswith(f"{PLACE}: 'shop': HTTPRoute test/shop ")
+    assert findings(tmp_path, managing(), route(leading_to("podinfo"), *full)) == []
+
+
+def test_every_route_that_cannot_be_managed_is_told_at_once(tmp_path):
+    managed = [{"kind": "HTTPRoute", "name": name} for name in ("shop", "staff")]
+    wrong = [route(leading_to("cart"), name=name) for name in ("shop", "staff")]
+    found = findings(tmp_path, managing(managedRoutes=managed), *wrong)
+    assert [told.partition(": ")[0] for _, told in found] == [
+        "spec.managedRoutes[0].name",
+        "spec.managedRoutes[1].name",
+    ]
+
+
+def test_a_managed_route_that_is_not_in_the_files_may_be_in_the_cluster(tmp_path):
+    missing = f"{PLACE}: 'shop': HTTPRoute test/shop is not in the files"
+    assert findings(tmp_path, managing()) == [("notice", f"{missing}; it must be in the cluster")]
+    other = route(leading_to("podinfo"), name="shops")
+    assert findings(tmp_path, managing(), other) == [("warning", f"{missing}; did you mean shops?")]
+
+
+def test_a_kind_of_another_group_is_no_route_that_could_be_managed(tmp_path):
+    other = route() | {"apiVersion": "example.com/v1"}
+    assert findings(tmp_path, managing(), other) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param(
+            {"managedRoutes": [{"kind": "VirtualService", "name": "shop"}]},
+            "spec.managedRoutes: 'VirtualService/shop': remove it, or name another router: "
+            "gatewayapi cannot split rules of these",
+            id="a kind of another router",
+        ),
+        pytest.param(
+            {"managedRoutes": [{"kind": "HTTPRoute", "name": "shop", "rules": [{"port": 80}]}]},
+            "spec.managedRoutes[0].rules[0]: 'port 80': write its name: the rules of a HTTPRoute "
+            "have names",
+            id="a rule by its port",
+        ),
+        pytest.param(
+            {"analysis/sessionAffinity": {"cookieName": "side"}},
+            "spec.analysis.sessionAffinity: an object: remove it, or name another router: gatewayapi "
+            "with managedRoutes cannot do this",
+            id="session affinity",
+        ),
+    ],
+)
+def test_what_a_router_cannot_do_with_managed_routes_is_told_whatever_the_files_hold(
+    tmp_path, changes, says
+):
+    found = findings(tmp_path, managing(**changes), route())
+    assert ("error", says) in found
+    assert not [told for _, told in found if "HTTPRoute test/shop" in told]
+
+
 def test_an_autoscaler_that_nothing_names_would_not_scale_the_primary(tmp_path):
     reference = {"apiVersion": "autoscaling/v2", "kind": SCALER["kind"], "name": "podinfo"}
     assert findings(tmp_path, a_canary(), SCALER) == [

@@ -14,6 +14,9 @@ from canary.api.meta import GROUP
 from canary.cli.images import pictured
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
+from canary.demo import manifests
+from canary.demo.embedded import CRD
+from canary.routers.gatewayapi import GatewayApiRouter
 from tests.api.examples import a_template, patched
 from tests.cli.conftest import CANARY
 from tests.cli.running import tidegate
@@ -174,6 +177,82 @@ async def test_files_are_planned_beside_what_the_cluster_has(
     ]
     code, output = await tidegate("plan", "other", "-f", str(path), "--kubeconfig", str(kubeconfig))
     assert (code, output) == (1, "Error: no Canary other is in the files\n")
+
+
+MANAGING = {
+    "provider": "gatewayapi",
+    "managedRoutes": [{"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "api"}]}],
+    "analysis/metrics": [],
+}
+HTTP_ROUTE = GatewayApiRouter().kinds[0]
+LEADING = {"name": "api", "backendRefs": [{"name": "podinfo", "port": 80}]}
+
+
+def a_route(*rules: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "shop", "namespace": "default"},
+        "spec": {"rules": [*rules]},
+    }
+
+
+async def with_managed_routes(cluster: Cluster, **changes: Any) -> None:
+    """Serve HTTPRoutes, and have the Canary manage one."""
+    routes = next(
+        each for each in manifests.routing_crds() if each["spec"]["names"]["kind"] == "HTTPRoute"
+    )
+    await cluster.create(routes, CRD)
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    asked = changed(MANAGING | changes)["spec"]
+    await cluster.merge_patch(canary_kind(GROUP), "default", "podinfo", {"spec": asked})
+
+
+async def test_of_a_managed_route_the_rules_are_named_that_are_split(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await with_managed_routes(cluster)
+    await cluster.create(a_route(LEADING), HTTP_ROUTE)
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert (code, plan["problems"]) == (0, [])
+    assert plan["writes"][-1] == "HTTPRoute/shop"
+    assert plan["splits"] == [{"route": "HTTPRoute/shop", "rules": ["api"]}]
+    options = ("podinfo", "--kubeconfig", str(kubeconfig))
+    _, output = await tidegate("plan", *options)
+    assert "HTTPRoute shop: splits rule api, and leaves everything else as it is" in output
+    # Without rules it is the one that leads to the app.
+    asked = {"managedRoutes": [{"kind": "HTTPRoute", "name": "shop"}]}
+    await cluster.merge_patch(canary_kind(GROUP), "default", "podinfo", {"spec": asked})
+    _, output = await tidegate("plan", *options)
+    assert "HTTPRoute shop: splits the only rule that leads to Service podinfo, and" in output
+
+
+async def test_a_managed_route_is_looked_at_in_the_files_and_then_in_the_cluster(
+    cluster: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    await with_managed_routes(cluster)
+    missing = (
+        "spec.managedRoutes[0].name: 'shop': HTTPRoute default/shop does not exist: create it with a "
+        "rule that leads to Service podinfo, or change spec.managedRoutes"
+    )
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert (code, plan["problems"]) == (3, [missing])
+    await cluster.create(a_route(LEADING | {"name": "web"}), HTTP_ROUTE)
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert (code, plan["problems"]) == (
+        3,
+        [
+            (
+                "spec.managedRoutes[0].name: 'shop': HTTPRoute default/shop has no rule api: name a "
+                "rule that is there once in spec.managedRoutes"
+            ),
+        ],
+    )
+    path = tmp_path / "all.yaml"
+    canary = changed(MANAGING) | {"metadata": {"name": "podinfo"}}
+    path.write_text(yaml.safe_dump_all([canary, a_route(LEADING)]))
+    code, plan = await planned(kubeconfig, "-f", str(path))
+    assert (code, plan["problems"]) == (0, [])
 
 
 async def test_people_read_the_plan_as_a_table(cluster: Cluster, kubeconfig: Path) -> None:
