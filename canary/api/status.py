@@ -107,6 +107,8 @@ WORD_BYTES = 256
 IMAGES_BYTES = 192
 COMMIT = "[0-9a-f]{7,64}"
 """The form of a commit's hash."""
+TRACEPARENT = "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+"""The form of a traceparent, by W3C's Trace Context."""
 REFERENCE = r"^[A-Za-z0-9_.:/@=+-]{1,512}$"
 """The form of a reference to a message of a chat."""
 _CUT, _ESCAPED = "…", 4
@@ -330,6 +332,11 @@ class Approval(StatusModel):
     reason: Word = Field(default="", description="Why, in the words of who approved.")
 
 
+def run_id(number: int, revision: str) -> str:
+    """Name a run; its number and its revision tell it from all others of its Canary."""
+    return f"{number}-{revision}"
+
+
 class Run(StatusModel):
     """The run under way: from a new revision to its end."""
 
@@ -339,6 +346,18 @@ class Run(StatusModel):
         default="", description="What the revision changes in the promoted images, for people."
     )
     started_at: Moment = Field(description="When the run began.")
+    trace_link: str = Field(
+        default="",
+        pattern=f"^({TRACEPARENT})?$",
+        description="The span of its pipeline that the run's trace links to: the target's "
+        "annotation tidegate.dev/traceparent when the run began.",
+    )
+    trace_parent: str = Field(
+        default="",
+        pattern=f"^({TRACEPARENT})?$",
+        description="That span where the run is part of the pipeline's trace (--trace-parent "
+        "child).",
+    )
     pre_rollout_passed: bool = Field(
         default=False, description="Whether the pre-rollout hooks have passed."
     )
@@ -547,6 +566,11 @@ class RunRecord(StatusModel):
     duration_seconds: int = Field(default=0, ge=0, description="How long it took, in seconds.")
     commands: tuple[str, ...] = Field(
         default=(), description="The last few commands that were obeyed in it, and who gave them."
+    )
+    trace_parent: str = Field(
+        default="",
+        pattern=f"^({TRACEPARENT})?$",
+        description="The span of its pipeline, where it was part of the pipeline's trace.",
     )
 
 

@@ -39,6 +39,9 @@ _CONTAINER = "controller"
 _MOST_BYTES = 16 * 2**20
 _LOOK_SECONDS = 1.0
 _OWN = frozenset({"time", "level", "logger", "message", "canary", "namespace"})
+_FOR_MACHINES = frozenset({"revision", "trace_id", "span_id"})
+"""What leads from an entry to others; of these the run says enough to people."""
+_HIDDEN = _OWN | _FOR_MACHINES
 _OVERLAP = timedelta(seconds=5)
 """How far back is read again: the API server counts whole seconds, and clocks differ."""
 
@@ -133,7 +136,7 @@ def entries(lines: Iterable[str], canary: str, since: datetime, level: str) -> I
                 at=at,
                 level=str(document["level"]),
                 message=str(document.get("message", "")),
-                more=tuple((k, str(v)) for k, v in sorted(document.items()) if k not in _OWN),
+                more=tuple((k, str(v)) for k, v in sorted(document.items()) if k not in _HIDDEN),
                 line=line,
             )
 

@@ -16,6 +16,8 @@ from analysis.engine import analyse
 from analysis.errors import AnalysisError
 from analysis.model import Metric, Report
 from canary.api.people import Webhook
+from canary.controller.about import about
+from canary.controller.calls import Calls
 from canary.controller.canaries import CanaryRecord
 from canary.controller.payloads import hook_payload
 from canary.controller.queries import QueryBuilder
@@ -40,12 +42,14 @@ class Answerer:
         queries: QueryBuilder,
         providers: Providers,
         cluster_name: str,
+        calls: Calls,
     ) -> None:
         self._hooks = hooks
         self._secrets = secrets
         self._queries = queries
         self._providers = providers
         self._cluster_name = cluster_name
+        self._calls = calls
         self._asking: Mapping[type[Need[Any]], Callable[[Any, CanaryRecord], Awaitable[Any]]]
         self._asking = MappingProxyType({AskHooks: self._ask, Analyse: self._analyse})
 
@@ -79,35 +83,39 @@ class Answerer:
             except CanaryError as error:
                 _log(record, hook, str(error))
                 return HookAnswer(passed=False, hook=hook.name, message=str(error))
+            traced = self._calls.asked(record, need, hook)
             result = await self._hooks.call(
                 hook,
                 hook_payload(record, self._cluster_name, need.subject, hook.metadata),
                 key=f"{record.uid}/{need.key}/{hook.name}",
                 secret=secret,
+                traceparent=traced.traceparent,
             )
+            traced.end(result)
             last = HookAnswer(passed=result.passed, hook=hook.name, message=result.message)
             if result.broken:
                 _log(record, hook, result.message)
-            log.debug("asked: %s", last, extra={"canary": str(record.key)})
+            log.debug("asked: %s", last, extra=about(record))
             if not result.passed:
                 return last
         return last
 
     async def _analyse(self, need: Analyse, record: CanaryRecord) -> Report:
         metrics, unasked = await self._queries.build(record, need.metrics)
+        place = about(record)
         for check in unasked:
-            log.warning("query of %s", check.message, extra={"canary": str(record.key)})
+            log.warning("query of %s", check.message, extra=place)
         memories = {name: dict(memory) for name, memory in need.memories}
         report = await analyse(
             [replace(metric, since=need.since) for metric in metrics],
-            self._providers,
+            self._calls.queries(self._providers, record),
             datetime.now(UTC),
             memories=memories,
             requests=await self._counting(record, need.count_over),
         )
         checks = (*unasked, *report.checks)
         for check in checks:
-            log.debug("judged: %s", check, extra={"canary": str(record.key)})
+            log.debug("judged: %s", check, extra=place)
         return replace(report, checks=checks)
 
     async def _counting(self, record: CanaryRecord, over: timedelta | None) -> Metric | None:
@@ -120,10 +128,10 @@ class Answerer:
         try:
             return await self._queries.requests(record, over)
         except (CanaryError, AnalysisError) as error:
-            log.warning("requests: %s", error, extra={"canary": str(record.key)})
+            log.warning("requests: %s", error, extra=about(record))
             return None
 
 
 def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:
     """Say that a hook has failed; that it said no is an answer like any other."""
-    log.warning("hook %s: %s", hook.name, message, extra={"canary": str(record.key)})
+    log.warning("hook %s: %s", hook.name, message, extra=about(record))

@@ -27,12 +27,14 @@ from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.authority import Authority
 from canary.controller.budgets import Budgets
+from canary.controller.calls import Calls
 from canary.controller.canaries import CanaryKey
 from canary.controller.configs import followed_kinds
 from canary.controller.granting import Granter
+from canary.controller.hearers import Hearers, event_webhook
 from canary.controller.introduction import introduce
 from canary.controller.metrics import Metrics
-from canary.controller.notify import NoticeDispatcher, event_webhook
+from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.otlp import Traces, exporter_of
@@ -166,7 +168,8 @@ class Controller:
         self._metrics.waiting("hook", lambda: float(hooks.waiting))
         self._metrics.waiting("query", lambda: float(providers.waiting))
         self._stack.push_async_callback(hooks.close)
-        self._traces = await self._trace()
+        self._traces = self._trace()
+        self._calls = Calls(next((each.put for each in self._traces), None))
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
         writer = Writer(cluster=cluster, caches=self._tracker.caches)
         self._granter = Granter(tracker=self._tracker, writer=writer, acts=self.acts)
@@ -226,7 +229,7 @@ class Controller:
             return math.inf
         return monotonic() - self._heartbeat
 
-    async def _trace(self) -> tuple[Traces, ...]:
+    def _trace(self) -> tuple[Traces, ...]:
         """Send traces, where there is a collector for them."""
         export = exporter_of(
             self._environ, version=self._version, cluster_name=self._settings.cluster_name
@@ -330,13 +333,16 @@ class Controller:
         self._threads = RunThreads(alerts=alerts, acts=self.acts)
         self._notifier = NoticeDispatcher(
             cluster=cluster,
-            hooks=hooks,
-            secrets=secrets,
+            hearers=Hearers(
+                hooks=hooks,
+                secrets=secrets,
+                calls=self._calls,
+                event_webhook=event_webhook(settings),
+                cluster_name=settings.cluster_name,
+            ),
             alerts=alerts,
             threads=self._threads,
             references=references,
-            event_webhook=event_webhook(settings),
-            cluster_name=settings.cluster_name,
             acts=self.acts,
             wake=self._queue.wake,
             observed=self._metrics.notification,
@@ -359,6 +365,7 @@ class Controller:
                     drain=settings.drain,
                     history=settings.history,
                     verified_commands=settings.verified_commands,
+                    trace_child=settings.trace_parent == "child",
                 ),
                 hashing=self._hashing,
             ),
@@ -368,6 +375,7 @@ class Controller:
                 queries=queries,
                 providers=providers,
                 cluster_name=settings.cluster_name,
+                calls=self._calls,
             ),
             applier=Applier(
                 cluster=cluster,
@@ -407,8 +415,6 @@ class Controller:
         error = ""
         if isinstance(outcome, QueryFailure):
             error = outcome.kind.value
-            place = {"canary": metric.asked_by}
-            log.warning("query of %s: %s", metric.name, outcome.reason, extra=place)
         namespace, _, name = metric.asked_by.partition("/")
         self._metrics.query(metric.provider.type, seconds, error, place=(namespace, name))
 

@@ -7,6 +7,7 @@ from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.kinds import Kind
 from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
+from canary.controller.about import about_run
 from canary.controller.canaries import CanaryObject
 from canary.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -54,13 +55,15 @@ class EventRecorder:
         try:
             await self._cluster.create(event, EVENT)
         except Conflict:
-            log.debug("event was recorded before", extra={"canary": str(record.key)})
+            log.debug(
+                "event was recorded before", extra=about_run(record, notice.run, notice.revision)
+            )
         except (NotFound, Forbidden, Invalid) as error:
             if self._allowed and isinstance(error, Forbidden) and _TERMINATING not in str(error):
                 # An API server that has just started does not know of any role yet.
                 raise
             # The namespace is going, or events may not be written: to try again does not help.
-            log.warning("event: %s", error, extra={"canary": str(record.key)})
+            log.warning("event: %s", error, extra=about_run(record, notice.run, notice.revision))
             return
         self._allowed = True
 

@@ -14,29 +14,23 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from analysis.errors import Busy
 from analysis.secrecy import origin
-from canary.api.canary import Canary
-from canary.api.people import AlertReference, Webhook, WebhookType
+from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
+from canary.controller.about import about_run
 from canary.controller.alerts import AlertSender, Receiver, destination
-from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.events import EventRecorder
+from canary.controller.hearers import Hearers
 from canary.controller.listeners import Listener
 from canary.controller.messages import undelivered
 from canary.controller.outbox import Outbox
-from canary.controller.payloads import notice_payload
 from canary.controller.references import References
-from canary.controller.secrets import SecretReader, presented
 from canary.controller.threads import RunThreads
-from canary.core.hooks import hooks_of, with_url
 from canary.core.notices import forgotten_alone
-from canary.errors import CanaryError, Unreachable
-from canary.hooks import HookCaller
 from canary.notifiers import NotDelivered
-from canary.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +67,10 @@ class NoticeDispatcher(Listener):
         self,
         *,
         cluster: Cluster,
-        hooks: HookCaller,
-        secrets: SecretReader,
+        hearers: Hearers,
         alerts: AlertSender,
         threads: RunThreads,
         references: References,
-        event_webhook: Webhook | None,
-        cluster_name: str,
         acts: Callable[[], bool],
         wake: Callable[[CanaryKey], None],
         observed: Callable[[str, float], None],
@@ -89,13 +80,10 @@ class NoticeDispatcher(Listener):
         self._outbox = Outbox[Channel](
             on_delivered=self._on_delivered, give_up_after=give_up_after, observed=observed
         )
-        self._hooks = hooks
-        self._secrets = secrets
+        self._hearers = hearers
         self._alerts = alerts
         self._threads = threads
         self._references = references
-        self._event_webhook = event_webhook
-        self._cluster_name = cluster_name
         self._acts = acts
         self._wake = wake
         self._delivered: defaultdict[CanaryKey, set[str]] = defaultdict(set)
@@ -192,8 +180,8 @@ class NoticeDispatcher(Listener):
         """List the receivers of a notice, and how each gets it."""
         if notice.event:
             yield "event", _Way(partial(self._events.record, record, notice), "events")
-        for place, hook in enumerate(self._hooks_of(record, notice)):
-            call = partial(self._call, record, notice, hook)
+        for place, hook in enumerate(self._hearers.of(record, notice)):
+            call = partial(self._hearers.call, record, notice, hook)
             yield f"hook/{place}/{hook.name}", _Way(call, origin(hook.url or ""))
         for name, receiver in self._alerts.receivers(record, notice).items():
             deliver = partial(self._alert, record, notice, name, receiver)
@@ -234,59 +222,11 @@ class NoticeDispatcher(Listener):
         channel = Channel(record.key, "undelivered")
         self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
 
-    def _hooks_of(self, record: CanaryObject, notice: Notice) -> tuple[Webhook, ...]:
-        if not isinstance(record, CanaryRecord):
-            return ()
-        events = _hooks(record.canary, WebhookType.EVENT)
-        if not events and self._event_webhook is not None:
-            events = (self._event_webhook,)
-        # A status may have been edited by hand, and name a type that there is not.
-        named = (type_ for type_ in WebhookType if type_ == notice.hook)
-        return (*events, *(hook for type_ in named for hook in _hooks(record.canary, type_)))
-
-    async def _call(self, record: CanaryObject, notice: Notice, hook: Webhook) -> None:
-        """Call a hook whose answer changes nothing; that it failed is logged.
-
-        Raises:
-            Unreachable: its secret can't be read now.
-            NotDelivered: too many calls of its host wait already; it may be called later.
-        """
-        try:
-            secret = await presented(self._secrets, record.key.namespace, hook)
-        except Unreachable:
-            raise
-        except CanaryError as error:
-            log.warning("hook %s: %s", hook.name, error, extra={"canary": str(record.key)})
-            return
-        try:
-            result = await self._hooks.call(
-                hook,
-                notice_payload(record, self._cluster_name, notice, hook.metadata),
-                key=f"{record.uid}/{notice.id}/{hook.name}",
-                secret=secret,
-                trusted=hook is self._event_webhook,
-            )
-        except Busy as busy:
-            raise NotDelivered(str(busy), retryable=True) from busy
-        if not result.passed:
-            log.warning("hook %s: %s", hook.name, result.message, extra={"canary": str(record.key)})
-
-
-def event_webhook(settings: Settings) -> Webhook | None:
-    """Tell who is called with every event of a Canary that names no event hook."""
-    if not settings.event_webhook:
-        return None
-    return Webhook(type=WebhookType.EVENT, name="event-webhook", url=settings.event_webhook)
-
-
-def _hooks(canary: Canary, type_: WebhookType) -> tuple[Webhook, ...]:
-    return with_url(hooks_of(canary.spec, type_))
-
 
 def _log(record: CanaryObject, notice: Notice) -> None:
     level = logging.INFO if notice.severity is Severity.INFO else logging.WARNING
-    place = {"canary": str(record.key), "phase": notice.phase, "reason": notice.reason}
-    log.log(level, notice.message, extra=place)
+    place = about_run(record, notice.run, notice.revision)
+    log.log(level, notice.message, extra=place | {"phase": notice.phase, "reason": notice.reason})
 
 
 def _name(receiver: Receiver) -> str:

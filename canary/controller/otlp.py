@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from canary.api.status import CanaryStatus
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.listeners import Listener
-from canary.tracing.spans import RunSpan, Traced, spans_between
+from canary.tracing.context import SpanContext as Named
+from canary.tracing.span import RunSpan
+from canary.tracing.spans import Traced, spans_between
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -91,7 +93,7 @@ class Traces(Listener):
             return
         traced = Traced(uid=record.uid, namespace=record.key.namespace, name=record.key.name)
         for span in spans_between(traced, before, after, self._clock()):
-            self._put(span)
+            self.put(span)
 
     def awaiting(self, record: CanaryObject) -> None:
         """Know a Canary that is met in the middle of a run, after a restart."""
@@ -120,7 +122,8 @@ class Traces(Listener):
             self._dropped(len(self._queue))
         await asyncio.to_thread(self._export.close)
 
-    def _put(self, span: RunSpan) -> None:
+    def put(self, span: RunSpan) -> None:
+        """Queue a span; where too many wait already it is dropped."""
         if len(self._queue) >= self._longest:
             self._dropped(1)
             return
@@ -158,27 +161,28 @@ class _OtlpExport:
 
     def _written(self, span: RunSpan) -> "ReadableSpan":
         from opentelemetry.sdk.trace import Event, ReadableSpan
-        from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+        from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-        def context(span_id: int) -> SpanContext:
+        def context(named: Named, *, remote: bool = False) -> SpanContext:
             return SpanContext(
-                trace_id=span.trace_id,
-                span_id=span_id,
-                is_remote=False,
+                trace_id=named.trace_id,
+                span_id=named.span_id,
+                is_remote=remote,
                 trace_flags=TraceFlags(TraceFlags.SAMPLED),
             )
 
         return ReadableSpan(
             name=span.name,
-            context=context(span.span_id),
-            parent=None if span.parent_id is None else context(span.parent_id),
+            context=context(span.context),
+            parent=None if span.parent is None else context(span.parent),
             resource=self._resource,
             attributes=dict(span.attributes),
             events=[
                 Event(each.name, attributes=dict(each.attributes), timestamp=_nanoseconds(each.at))
                 for each in span.events
             ],
-            kind=SpanKind.SERVER if span.parent_id is None else SpanKind.INTERNAL,
+            links=[Link(context(each, remote=True)) for each in span.links],
+            kind=SpanKind[span.kind],
             status=Status(StatusCode.ERROR, span.failure) if span.failure else Status(),
             start_time=_nanoseconds(span.start),
             end_time=_nanoseconds(span.end),

@@ -29,6 +29,7 @@ from analysis.template import TemplateContext, render
 from canary.api.measured import measured
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
+from canary.controller.about import about
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
 from canary.controller.contexts import context_of, context_over, nothing_routed, sides
@@ -257,8 +258,7 @@ class QueryBuilder:
         place = (secret.name, address)
         if not secret.names(address) and place not in self._told:
             self._told.add(place)
-            place_of = {"canary": str(record.key)}
-            log.warning("Secret %s: %s", secret.name, unnamed(address), extra=place_of)
+            log.warning("Secret %s: %s", secret.name, unnamed(address), extra=about(record))
         return secret.pick(keys, required=False)
 
 

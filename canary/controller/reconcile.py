@@ -16,6 +16,7 @@ from canary.api.status import Phase, Thread
 from canary.cluster.connection import NotLeader
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import CHECKED_AGAIN
+from canary.controller.about import about
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.canaries import AnyCanary, BrokenCanary, CanaryKey, CanaryRecord
@@ -207,7 +208,7 @@ class Reconciler:
 
     async def _carry_out(self, record: AnyCanary, decision: Decision) -> None:
         key = record.key
-        _log_decision(key, decision)
+        _log_decision(record, decision)
         try:
             before, record = record, await self._applier.write_status(record, decision.status)
             self._tracker.wake_others(before, record)
@@ -229,9 +230,8 @@ class Reconciler:
             raise
         if self._obstacles.pop(key, None) is not None or (changed and not decision.settled):
             self._queue.wake(key)
-        wake_at = decision.wake_at
-        delay = None if wake_at is None else (wake_at - self._clock()).total_seconds()
-        self._queue.wake_in(key, delay)
+        wake = decision.wake_at
+        self._queue.wake_in(key, (wake - self._clock()).total_seconds() if wake else None)
 
     def _prepare(self, record: CanaryRecord) -> None:
         """Let metric stores that measure differences begin with a run, once for each run."""
@@ -265,7 +265,7 @@ class Reconciler:
         try:
             answer = await self._answerer.answer(need, record)
         except (Unreachable, Busy) as error:
-            log.info("%s", error, extra={"canary": str(record.key)})
+            log.info("%s", error, extra=about(record))
             self._queue.wake_in(record.key, UNANSWERED_SECONDS)
         except Exception:
             self._queue.wake_in(record.key, DEFECT_SECONDS)
@@ -287,7 +287,7 @@ class Reconciler:
         self._outages.forget(key)
 
 
-def _log_decision(key: CanaryKey, decision: Decision) -> None:
+def _log_decision(record: AnyCanary, decision: Decision) -> None:
     status, wait = decision.status, decision.status.waiting_for
     if log.isEnabledFor(logging.DEBUG):
         log.debug(
@@ -296,5 +296,5 @@ def _log_decision(key: CanaryKey, decision: Decision) -> None:
             wait.reason if wait else "nothing",
             ", ".join(map(str, decision.actions)) or "nothing",
             f"at {decision.wake_at:%H:%M:%S}" if decision.wake_at else "when something changes",
-            extra={"canary": str(key), "phase": status.phase},
+            extra=about(record, status) | {"phase": status.phase},
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from canary.api.annotations import COMMITS, RELEASE, REVISION
+from canary.api.annotations import COMMITS, RELEASE, REVISION, TRACEPARENT
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
 from canary.core.facts import Image, UpdateStrategy
@@ -84,6 +84,7 @@ class WorkloadRecord:
     images: tuple[Image, ...]
     release: str
     commit: str
+    traceparent: str
     rollout: str
     """Its newest rollout."""
     references: tuple[ConfigReference, ...]
@@ -224,6 +225,7 @@ class WorkloadReader:
             images=outline.images,
             release=intern(str(annotations.get(RELEASE, ""))),
             commit=next((str(annotations[each]) for each in COMMITS if each in annotations), ""),
+            traceparent=str(annotations.get(TRACEPARENT, "")),
             rollout=self._target.rollout(manifest),
             references=outline.references,
             changed_by=outline.changed_by,

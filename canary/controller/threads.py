@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from canary.api.status import REFERENCE, Notice, Thread
+from canary.controller.about import about
 from canary.controller.alerts import AlertSender, Receiver, destination
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.edits import PAUSE_SECONDS, Edits
@@ -89,7 +90,7 @@ class RunThreads(Listener):
             try:
                 await self._alerts.send(record, notice, receiver, thread=followed.ref)
             except MessageGone as gone:
-                log.info("another thread begins: %s", gone, extra={"canary": str(record.key)})
+                log.info("another thread begins: %s", gone, extra=about(record))
             else:
                 return
         self._open(place, await self._alerts.send(record, notice, receiver))

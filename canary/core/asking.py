@@ -73,4 +73,5 @@ def _subject(situation: Situation) -> Subject:
         revision=status.last_applied_spec,
         images=images_told(status),
         configs=tuple(sorted(status.tracked_configs.items())),
+        run=situation.current_run,
     )

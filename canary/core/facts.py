@@ -117,6 +117,8 @@ class Workload:
     """The release that it says it belongs to."""
     commit: str = ""
     """The commit that it says it was built from."""
+    traceparent: str = ""
+    """The span of the pipeline that it says released it."""
     written: str = ""
     """The same, as the API server answered our own last write; empty where that is not known."""
     changed_by: str = ""
@@ -299,6 +301,8 @@ class Policy:
     """How many past runs a status keeps."""
     verified_commands: bool = False
     """Whether the API server has checked who signs a command."""
+    trace_child: bool = False
+    """Whether a run is part of the trace that its target names, or only links to it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

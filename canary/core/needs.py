@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from analysis.model import Report
 from canary.api.metrics import MetricSpec
 from canary.api.people import Webhook, WebhookType
+from canary.api.status import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Subject:
     """Its images, or what it changes in them, for people."""
     configs: tuple[tuple[str, str], ...] = ()
     """Checksums of its tracked ConfigMaps and Secrets, by kind/name, in order."""
+    run: Run | None = field(default=None, hash=False, compare=False)
+    """The run that asks; the same question is put for it alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from canary.api.status import COMMIT, IMAGES_BYTES, WORD_BYTES, CanaryStatus, clip
+from canary.api.status import COMMIT, IMAGES_BYTES, TRACEPARENT, WORD_BYTES, CanaryStatus, clip
 from canary.core import waits as why
 from canary.core.facts import Facts, Revision, Workload
 from canary.core.images import difference, listed, recorded
@@ -75,6 +75,15 @@ def note_release(situation: Situation) -> Situation:
 def _commit(target: Workload) -> str:
     """Give the commit of a target where it is the hash of one, as it becomes part of an address."""
     return target.commit if re.fullmatch(COMMIT, target.commit) else ""
+
+
+def pipeline_span(situation: Situation) -> dict[str, str]:
+    """Give what a run records of the span that its target names: its parent, or a link."""
+    target = situation.facts.target
+    if target is None or not re.fullmatch(TRACEPARENT, target.traceparent):
+        return {}
+    child = situation.facts.policy.trace_child
+    return {"trace_parent" if child else "trace_link": target.traceparent}
 
 
 def note_images(situation: Situation) -> Situation:

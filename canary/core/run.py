@@ -21,7 +21,7 @@ from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
-from canary.core.revision import changes, current_revision, no_revision, pin
+from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.stop import end_for_stop
 from canary.core.wishes import Granted, Wish, Withheld
@@ -42,6 +42,7 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
     return new.with_run(
         images=changes(situation.status, revision),
         known_good=is_known_good(situation, revision.id),
+        **pipeline_span(situation),
     )
 
 

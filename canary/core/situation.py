@@ -22,6 +22,7 @@ from canary.api.status import (
     Severity,
     Stage,
     StageRecord,
+    run_id,
 )
 from canary.core.actions import Action
 from canary.core.facts import Facts
@@ -572,7 +573,7 @@ class Situation:
         """The record of the run under way; a fresh one where a status has lost it."""
         revision = self.status.last_applied_spec
         return self.status.run or Run(
-            id=f"{self.status.runs}-{revision}", revision=revision, started_at=self.now
+            id=run_id(self.status.runs, revision), revision=revision, started_at=self.now
         )
 
     def close_run(self, outcome: Outcome, reason: str, message: str) -> Self:
@@ -588,6 +589,7 @@ class Situation:
             started_at=started,
             duration_seconds=int((self.now - started).total_seconds()),
             commands=run.commands if run else (),
+            trace_parent=run.trace_parent if run else "",
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)

@@ -78,8 +78,11 @@ class HookCaller:
         key: str,
         secret: Mapping[str, str] | None,
         trusted: bool = False,
+        traceparent: str = "",
     ) -> HookResult:
         """Call a hook that has a URL; `key` names the call for receivers that drop repeats.
+
+        `traceparent` is the span that the receiver may add to; a header of the hook's own wins.
 
         A hook that the administrator has named is `trusted`: it may lead anywhere.
 
@@ -87,7 +90,7 @@ class HookCaller:
             Busy: too many calls of its host wait already; this one was not made.
         """
         egress = UNRESTRICTED if trusted else self._egress
-        call = _Call(hook, payload.as_json(), key, secret or {}, egress)
+        call = _Call(hook, payload.as_json(), key, secret or {}, egress, traceparent)
         result = _result(await self._persist(call))
         self._observed(hook, payload, result, call.seconds)
         return result
@@ -107,7 +110,7 @@ class HookCaller:
     async def _persist(self, call: "_Call") -> Reply:
         hook, secret = call.hook, call.secret
         try:
-            headers = _headers(hook, call.key, secret)
+            headers = _headers(hook, call.key, secret, call.traceparent)
         except ValueError as problem:
             return Reply(status=None, body="", reason=str(problem), transient=False)
         # A short value of a header is rather a word than a key, and hiding it would garble texts.
@@ -183,6 +186,7 @@ class _Call:
     key: str
     secret: Mapping[str, str]
     egress: EgressPolicy
+    traceparent: str
     seconds: float = 0.0
 
 
@@ -198,13 +202,17 @@ class _Turn:
         return max(0, self.users - CALLS_A_HOST)
 
 
-def _headers(hook: Webhook, key: str, secret: Mapping[str, str]) -> dict[str, str]:
+def _headers(
+    hook: Webhook, key: str, secret: Mapping[str, str], traceparent: str
+) -> dict[str, str]:
     """Put the headers of a call together: the Secret's win over the hook's.
 
     Raises:
         ValueError: a header is one that the call sets itself.
     """
     headers: dict[str, tuple[str, str]] = {"content-type": ("Content-Type", "application/json")}
+    if traceparent:
+        headers["traceparent"] = ("traceparent", traceparent)
     for name, value in hook.headers.items():
         headers[name.lower()] = (name, value)
     for name, value in secret.items():

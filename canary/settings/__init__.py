@@ -154,6 +154,12 @@ class Settings:
         "info", "The least level that is logged.", choices=("debug", "info", "warning", "error")
     )
     log_format: str = setting("json", "For machines, or for people.", choices=("json", "console"))
+    trace_parent: str = setting(
+        "link",
+        "Whether a run's trace links to the span that its target's annotation tidegate.dev/traceparent "
+        "names, or the run is a child of that span, and part of its trace.",
+        choices=("link", "child"),
+    )
     listen: str = setting(
         ":8080", "Where /healthz, /readyz and /metrics are served.", check=listens
     )

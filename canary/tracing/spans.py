@@ -1,22 +1,30 @@
 """The spans of a run: made of two statuses, with ids that follow from the run.
 
-A span is made when what it tells of has ended. Its ids and those of its parent are hashes of the
-Canary's uid, the run and the part, so every replica that sees a part of a run adds to the same trace,
-however long the run takes. Names and attributes are those of OpenTelemetry's conventions for CI/CD.
+A span is made when what it tells of has ended, so every replica that sees a part of a run adds to the
+same trace, however long the run takes. Names and attributes are those of OpenTelemetry's conventions
+for CI/CD; what is called for a run is in `calls.py`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 from types import MappingProxyType
 
 from canary.api.status import CanaryStatus, Hold, MetricStatus, Outcome, Phase, Run, RunRecord
 from canary.core.hooks import GATES
 from canary.core.situation import STEPPING
+from canary.tracing.context import (
+    RUN,
+    RunTrace,
+    SpanContext,
+    read_traceparent,
+    step_part,
+    trace_before,
+    trace_of,
+)
+from canary.tracing.span import Attribute, RunSpan, SpanEvent, SpanKind
 
-_RUN = "run"
 _NAMED = MappingProxyType({Phase.PROMOTING: "promotion", Phase.FINALISING: "drain"})
 """The phases of a run that are spans of their own."""
 
@@ -44,35 +52,6 @@ _ENDED_BY_TIME = "DeadlineExceeded"
 _DEPLOYMENTS: Mapping[Result, str] = MappingProxyType({Result.SUCCESS: "succeeded"})
 
 
-Attribute = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanEvent:
-    """A moment within a span."""
-
-    name: str
-    at: datetime
-    attributes: Mapping[str, Attribute]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSpan:
-    """A part of a run that has ended."""
-
-    trace_id: int
-    span_id: int
-    parent_id: int | None
-    """None for the run itself."""
-    name: str
-    start: datetime
-    end: datetime
-    attributes: Mapping[str, Attribute]
-    failure: str = ""
-    """Why it failed, in a sentence; empty where it did not."""
-    events: tuple[SpanEvent, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
     """The Canary that is traced."""
@@ -85,16 +64,6 @@ class Traced:
     def pipeline(self) -> str:
         """What the conventions call a pipeline: what runs again and again."""
         return f"{self.namespace}/{self.name}"
-
-
-def trace_id(uid: str, run: str) -> int:
-    """Give the id of the trace of a run."""
-    return int.from_bytes(sha256(f"{uid}/{run}".encode()).digest()[:16])
-
-
-def span_id(uid: str, run: str, part: str) -> int:
-    """Give the id of the span of a part of a run."""
-    return int.from_bytes(sha256(f"{uid}/{run}/{part}".encode()).digest()[:8])
 
 
 def spans_between(
@@ -147,7 +116,7 @@ class _Look:
             type_="test",
             result=Result.FAILURE if failed else Result.SUCCESS,
             failure=failed[0].message if failed else "",
-            within=self._step_part,
+            within=step_part(self.before),
             events=tuple(_told(each, at) for each in judged),
         )
 
@@ -170,7 +139,7 @@ class _Look:
             self.now,
             type_="test",
             result=Result.SUCCESS if opened else _result(ended),
-            within=self._step_part,
+            within=step_part(self.before),
             more={"tidegate.answered": given[-1]} if given else {},
         )
 
@@ -190,7 +159,8 @@ class _Look:
 
     def step(self, ended: RunRecord | None) -> Iterator[RunSpan]:
         """Tell of a step that the run has left."""
-        if not self._step_part:
+        part = step_part(self.before)
+        if part == RUN:
             return
         going_on = None if self.over or self.after.phase not in STEPPING else self.after.run
         at, of_before = (self.run.step, self.run.step_since), going_on
@@ -198,7 +168,7 @@ class _Look:
             return
         failed = ended is not None and ended.outcome != Outcome.PROMOTED
         yield self._part(
-            self._step_part,
+            part,
             f"step {self.run.step}",
             self.run.step_since or self.run.started_at,
             self.now,
@@ -206,14 +176,6 @@ class _Look:
             result=_result(ended) if failed else Result.SUCCESS,
             more={"tidegate.weight": self.before.weights.canary},
         )
-
-    @property
-    def _step_part(self) -> str:
-        """The step that the run was at; empty before the first one, and in its promotion."""
-        if not self.run.step or self.before.phase not in STEPPING:
-            return ""
-        since = self.run.step_since
-        return f"step/{self.run.step}/{since.isoformat() if since else ''}"
 
     def whole(self, ended: RunRecord | None) -> RunSpan:
         """Tell of the run itself."""
@@ -234,15 +196,27 @@ class _Look:
             failure = ended.message
             attributes["error.type"] = ended.reason or ended.outcome
         return RunSpan(
-            trace_id=trace_id(self.traced.uid, self.run.id),
-            span_id=span_id(self.traced.uid, self.run.id, _RUN),
-            parent_id=None,
+            context=self._trace.span(),
+            parent=self._trace.parent,
+            kind=SpanKind.SERVER,
             name=f"RUN {self.traced.pipeline}",
             start=self.run.started_at,
             end=self.now,
             attributes=attributes,
             failure=failure,
+            links=tuple(self._links()),
         )
+
+    @property
+    def _trace(self) -> RunTrace:
+        return trace_of(self.traced.uid, self.run)
+
+    def _links(self) -> Iterator[SpanContext]:
+        """Link to the span that the target names, and to the run that this one repeats."""
+        if named := read_traceparent(self.run.trace_link):
+            yield named
+        if before := trace_before(self.traced.uid, self.before, self.run):
+            yield before.span()
 
     def _part(
         self,
@@ -253,16 +227,14 @@ class _Look:
         *,
         type_: str,
         result: Result,
-        within: str = "",
+        within: str = RUN,
         failure: str = "",
         events: tuple[SpanEvent, ...] = (),
         more: Mapping[str, Attribute] = MappingProxyType({}),
     ) -> RunSpan:
-        uid, run = self.traced.uid, self.run.id
         return RunSpan(
-            trace_id=trace_id(uid, run),
-            span_id=span_id(uid, run, part),
-            parent_id=span_id(uid, run, within or _RUN),
+            context=self._trace.span(part),
+            parent=self._trace.span(within),
             name=name,
             start=min(start, end),
             end=end,

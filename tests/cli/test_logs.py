@@ -47,6 +47,12 @@ def test_the_entries_of_a_canary_are_picked_and_nothing_else(line, message):
     assert picked(line) == message
 
 
+def test_what_leads_machines_to_other_entries_is_left_to_them():
+    line = json.loads(entry(1, "mine")) | {"trace_id": "0a", "span_id": "0b", "revision": "7f3a"}
+    (shown,) = entries([json.dumps(line)], "default/podinfo", NOW - timedelta(hours=1), "info")
+    assert shown.more == (("run", "7"),)
+
+
 def test_a_level_lets_what_is_louder_through():
     lines = (
         entry(3, "a", level="debug"),

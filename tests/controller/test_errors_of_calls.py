@@ -59,6 +59,6 @@ async def test_a_query_that_fails_names_its_canary(world: World, caplog: pytest.
         labels = '{name="podinfo",namespace="demo",provider="prometheus",reason="unavailable"}'
         series = f"tidegate_query_errors_total{labels}"
         await until(lambda: series in page(controller), "the error is counted")
-        assert logged(caplog, "query of request-success-rate: ")
+        await until(lambda: logged(caplog, "query of request-success-rate: "), "it is logged")
         await world.api.delete(TEMPLATE, world.namespace, "lost")
         await until(lambda: logged(caplog, "query of lost cannot be queried: "), "it is logged")

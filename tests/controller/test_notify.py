@@ -15,7 +15,9 @@ from canary.api.meta import GROUP
 from canary.api.status import CanaryStatus, Notice, Phase
 from canary.cluster.cache import CacheSet
 from canary.controller.alerts import AlertSender
+from canary.controller.calls import Calls
 from canary.controller.canaries import CanaryKey
+from canary.controller.hearers import Hearers
 from canary.controller.notify import FORGET_SECONDS, NoticeDispatcher
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
@@ -90,13 +92,16 @@ def dispatching(
     )
     notifier = NoticeDispatcher(
         cluster=world.api,
-        hooks=HookCaller(),
-        secrets=secrets,
+        hearers=Hearers(
+            hooks=HookCaller(),
+            secrets=secrets,
+            calls=Calls(),
+            event_webhook=None,
+            cluster_name="",
+        ),
         alerts=alerts,
         threads=RunThreads(alerts=alerts, acts=lambda: True),
         references=references,
-        event_webhook=None,
-        cluster_name="",
         acts=lambda: True,
         wake=woken.append,
         observed=lambda _outcome, _seconds: None,

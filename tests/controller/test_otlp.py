@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -13,15 +15,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from canary.api.annotations import PREFIX
+from canary.api.kinds import DEPLOYMENT
 from canary.api.status import CanaryStatus, write_status
 from canary.controller.canaries import CanaryKey, CanaryRecord
+from canary.controller.controller import Controller
 from canary.controller.otlp import Traces, exporter_of
 from canary.controller.reading import CanaryReader
 from canary.core.waits import PROMOTION_GATE
 from canary.demo.manifests import APP
-from canary.tracing.spans import RunSpan
+from canary.tracing.context import read_traceparent
+from canary.tracing.span import RunSpan
 from tests.builders import at
 from tests.controller.running import CANARY, DEMO, World, until
+from tests.receiver import Answer, Receiver, receiving
 from tests.tracing.lives import Life, promoted
 
 CART = CanaryKey("tidegate.dev", "shop", "cart")
@@ -234,37 +240,211 @@ async def test_an_address_for_traces_alone_is_taken_as_it_is(collector: Collecto
     assert len(collector.spans) == 8
 
 
-async def test_a_run_that_outlives_its_controller_is_one_trace(
-    world: World, collector: Collector
-) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-    gate = {"webhooks": [{"name": "people", "type": "confirm-promotion"}]}
+def vector(value: str) -> Answer:
+    """Answer as Prometheus does."""
+    result = [{"metric": {}, "value": [0, value]}]
+    data = {"resultType": "vector", "result": result}
+    return Answer(body=orjson.dumps({"status": "success", "data": data}))
+
+
+def attributes_of(span: Any) -> dict[str, Any]:
+    """Give the attributes that are text."""
+    return {each.key: each.value.string_value for each in span.attributes}
+
+
+class Traced:
+    """A world with a collector, a metric store and a receiver of hooks."""
+
+    def __init__(self, world: World, collector: Collector, receiver: Receiver) -> None:
+        self.world, self.collector, self.receiver = world, collector, receiver
+        receiver.answers_by_path["/api/v1/query"] = vector("99.9")
+
+    def controller(self, **settings: Any) -> AbstractAsyncContextManager[Controller]:
+        return self.world.running_controller(
+            environ={"OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url},
+            metrics_server=self.receiver.url,
+            **settings,
+        )
+
+    async def prepare(self, **analysis: Any) -> None:
+        """Create the app and its Canary, with a metric."""
+        await self.world.create_app()
+        metric = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
+        await self.world.create_canary(analysis={"metrics": [metric], **analysis})
+        await self.world.until_phase("Initialized")
+
+    def roots(self) -> list[Any]:
+        return [each for each in self.collector.spans if each.name.startswith("RUN ")]
+
+    async def until_root(self) -> Any:
+        """Wait for the span of a run, which comes last."""
+        await until(self.roots, "the run is told")
+        return self.roots()[-1]
+
+    def headers(self, path: str) -> list[str]:
+        """List what the hooks of a path got as traceparent."""
+        return [
+            each.headers.get("traceparent", "")
+            for each in self.receiver.requests
+            if each.path == path
+        ]
+
+
+@pytest.fixture
+async def traced(world: World, collector: Collector) -> AsyncIterator[Traced]:
+    async with receiving() as receiver:
+        yield Traced(world, collector, receiver)
+
+
+async def test_a_run_that_outlives_its_controller_is_one_trace(traced: Traced) -> None:
+    world, gate = traced.world, {"name": "people", "type": "confirm-promotion"}
 
     async def gated() -> bool:
         waiting = (await world.status()).get("waitingFor") or {}
         return waiting.get("reason") == PROMOTION_GATE
 
-    await world.create_app()
-    async with world.running_controller(environ=environ):
-        await world.create_canary(analysis=gate)
-        await world.until_phase("Initialized")
+    async with traced.controller():
+        await traced.prepare(webhooks=[gate])
         await world.release()
         await until(gated, "the run is at its gate")
-    async with world.running_controller(environ=environ) as second:
+    async with traced.controller() as second:
         (traces,) = second._traces
         await until(lambda: traces._seen, "the second controller has met the run")
         approved = {"metadata": {"annotations": {f"{PREFIX}approve": "fine"}}}
         await world.patch(CANARY, APP, approved)
         await world.until_phase("Succeeded")
-
-        def roots() -> list[Any]:
-            return [each for each in collector.spans if not each.parent_span_id]
-
-        await until(roots, "the run is told")
-    (root,) = roots()
+        root = await traced.until_root()
     assert root.name == f"RUN {DEMO}/{APP}"
-    result = {each.key: each.value.string_value for each in root.attributes}
-    assert result["cicd.pipeline.result"] == "success"
+    assert not root.parent_span_id
+    assert attributes_of(root)["cicd.pipeline.result"] == "success"
     # The end of the run is told last.
-    assert {each.name for each in collector.spans} >= {"gate confirm-promotion", "promotion"}
-    assert {each.trace_id for each in collector.spans} == {root.trace_id}
+    spans = {each.span_id: each for each in traced.collector.spans}
+    assert {each.name for each in spans.values()} >= {
+        *("gate confirm-promotion", "promotion", "step 1", "analysis", "query prometheus"),
+    }
+    assert {each.trace_id for each in spans.values()} == {root.trace_id}
+    assert {up(spans, each).span_id for each in spans.values()} == {root.span_id}
+
+
+async def test_hooks_and_queries_are_spans_of_the_run_that_calls_them(traced: Traced) -> None:
+    """A receiver adds to the trace by the header that it is sent."""
+    url, types = traced.receiver.url, ("pre-rollout", "rollout", "confirm-promotion")
+    await_all = [{"name": each, "type": each, "url": f"{url}/{each}"} for each in types]
+    async with traced.controller():
+        await traced.prepare(webhooks=await_all)
+        await traced.world.release()
+        await traced.world.until_phase("Succeeded")
+        root = await traced.until_root()
+    spans = {each.span_id: each for each in traced.collector.spans}
+    for type_ in types:
+        calls = [each for each in spans.values() if each.name == f"hook {type_}"]
+        assert {each.kind for each in calls} == {root.SPAN_KIND_CLIENT}
+        sent = [read_traceparent(each) for each in traced.headers(f"/{type_}")]
+        assert {each.span_id.to_bytes(8) for each in sent if each} == {
+            each.span_id for each in calls
+        }
+        assert {each.trace_id.to_bytes(16) for each in sent if each} == {root.trace_id}
+    within = {each.name: spans[each.parent_span_id].name for each in spans.values() if each != root}
+    assert within["query prometheus"].startswith("step ")
+    assert within["hook rollout"].startswith("step ")
+
+
+async def test_without_a_collector_hooks_get_no_header(traced: Traced) -> None:
+    """Its flag would tell receivers whether to trace, and nothing is traced here."""
+    hook = {"name": "test", "type": "rollout", "url": f"{traced.receiver.url}/rollout"}
+    async with traced.world.running_controller(metrics_server=traced.receiver.url):
+        await traced.prepare(webhooks=[hook])
+        await traced.world.release()
+        await traced.world.until_phase("Succeeded")
+    assert set(traced.headers("/rollout")) == {""}
+
+
+async def test_an_event_hook_is_part_of_the_run_that_it_hears_of(traced: Traced) -> None:
+    hook = {"name": "told", "type": "event", "url": f"{traced.receiver.url}/event"}
+
+    def promoted_is_told() -> bool:
+        told = (each for each in traced.receiver.requests if each.path == "/event")
+        return any(each.document["phase"] == "Succeeded" for each in told)
+
+    async with traced.controller():
+        await traced.prepare(webhooks=[hook])
+        await traced.world.release()
+        await until(promoted_is_told, "the end is told")
+        root = await traced.until_root()
+        await until(lambda: _named(traced.collector, "hook event"), "the call is told")
+    calls = _named(traced.collector, "hook event")
+    assert {(each.trace_id, each.parent_span_id) for each in calls} == {
+        (root.trace_id, root.span_id)
+    }
+
+
+def _named(collector: Collector, name: str) -> list[Any]:
+    return [each for each in collector.spans if each.name == name]
+
+
+PIPELINE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def _release_by_pipeline(traced: Traced, **settings: Any) -> Any:
+    """Release as a pipeline does that names its span; give the span of the run."""
+    async with traced.controller(**settings):
+        await traced.prepare()
+        named = {"metadata": {"annotations": {f"{PREFIX}traceparent": PIPELINE}}}
+        await traced.world.patch(DEPLOYMENT, APP, named)
+        await traced.world.release()
+        await traced.world.until_phase("Succeeded")
+        return await traced.until_root()
+
+
+async def test_a_run_links_to_the_span_of_its_pipeline(traced: Traced) -> None:
+    root = await _release_by_pipeline(traced)
+    (link,) = root.links
+    _, trace, span, _ = PIPELINE.split("-")
+    assert (link.trace_id.hex(), link.span_id.hex()) == (trace, span)
+    assert root.trace_id.hex() != trace
+
+
+async def test_a_run_is_part_of_its_pipelines_trace_where_that_is_asked(traced: Traced) -> None:
+    root = await _release_by_pipeline(traced, trace_parent="child")
+    _, trace, span, _ = PIPELINE.split("-")
+    assert (root.trace_id.hex(), root.parent_span_id.hex()) == (trace, span)
+    assert {each.trace_id.hex() for each in traced.collector.spans} == {trace}
+    assert not root.links
+
+
+async def test_a_retry_links_to_the_run_before(traced: Traced) -> None:
+    traced.receiver.answers_by_path["/api/v1/query"] = vector("50")
+    async with traced.controller():
+        await traced.prepare()
+        await traced.world.release()
+        await traced.world.until_phase("Failed")
+        first = await traced.until_root()
+        again = {"metadata": {"annotations": {f"{PREFIX}retry": "the store was wrong"}}}
+        await traced.world.patch(CANARY, APP, again)
+        await until(lambda: len(traced.roots()) == 2, "the retry is told")
+    (link,) = traced.roots()[1].links
+    assert (link.trace_id, link.span_id) == (first.trace_id, first.span_id)
+    assert not first.links
+
+
+async def test_log_entries_of_a_run_name_it_and_its_place_in_the_trace(
+    traced: Traced, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is searched for in the store of logs leads to the trace, and back."""
+    caplog.set_level("DEBUG", "canary")
+    async with traced.controller():
+        await traced.prepare()
+        await traced.world.release()
+        await traced.world.until_phase("Succeeded")
+        root = await traced.until_root()
+    spans = {each.span_id.hex() for each in traced.collector.spans}
+    told = [vars(each) for each in caplog.records if "trace_id" in vars(each)]
+    assert {each["trace_id"] for each in told} == {root.trace_id.hex()}
+    assert {each["span_id"] for each in told} <= spans
+    assert {each["run"] for each in told} == {attributes_of(root)["cicd.pipeline.run.id"]}
+    assert {each["revision"] for each in told} == {attributes_of(root)["tidegate.revision"]}
+    assert {
+        "canary.controller.reconcile",
+        "canary.controller.answer",
+        "canary.controller.notify",
+    } <= {each["name"] for each in told}

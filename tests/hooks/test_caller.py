@@ -68,6 +68,19 @@ async def call(caller: HookCaller, hook: Webhook, **changes: Any) -> HookResult:
 
 
 class TestWhatIsSent:
+    async def test_the_span_of_the_call_is_a_header_unless_the_hook_has_one_of_its_own(
+        self, caller: HookCaller, receiver: Receiver
+    ) -> None:
+        await call(caller, a_hook(receiver.url), traceparent="00-1-2-01")
+        own = a_hook(receiver.url, headers={"Traceparent": "00-3-4-01"})
+        await call(caller, own, traceparent="00-1-2-01")
+        await call(caller, a_hook(receiver.url))
+        sent = [
+            {name.lower(): value for name, value in each.headers.items()}.get("traceparent")
+            for each in receiver.requests
+        ]
+        assert sent == ["00-1-2-01", "00-3-4-01", None]
+
     async def test_the_peers_payload_with_weight_step_revision_images_and_cluster(
         self, caller: HookCaller, receiver: Receiver
     ) -> None:

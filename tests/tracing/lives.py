@@ -17,7 +17,7 @@ from tests.builders import at
 
 Life = tuple[tuple[int, CanaryStatus], ...]
 
-RUN = Run(id="41-1-new", revision="new", started_at=at(0))
+RUN = Run(id="41-new", revision="new", started_at=at(0))
 GATE = Hold(reason=waits.PROMOTION_GATE, since=at(40))
 
 
@@ -72,7 +72,10 @@ def promoted() -> Life:
         (5, status(run=at_step(1, 5), weight=10)),
         (15, status(run=at_step(1, 5, next_analysis_at=at(15)), weight=10)),
         (20, status(run=at_step(1, 5), weight=10, metrics=(first,))),
-        (25, status(run=at_step(2, 25, next_analysis_at=at(36)), weight=50, metrics=(first,))),
+        (
+            25,
+            status(run=at_step(2, 25, next_analysis_at=at(36)), weight=50, metrics=(first,)),
+        ),
         (35, status(run=at_step(2, 25), weight=50, metrics=(second,))),
         (
             40,

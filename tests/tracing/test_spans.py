@@ -8,11 +8,15 @@ import pytest
 
 from canary.api.status import Hold, MetricStatus, Outcome, Phase, Run, RunRecord
 from canary.core import waits
-from canary.tracing.spans import Result, RunSpan, Traced, span_id, spans_between, trace_id
+from canary.tracing.context import RunTrace, SpanContext
+from canary.tracing.span import RunSpan
+from canary.tracing.spans import Result, Traced, spans_between
 from tests.builders import at
 from tests.tracing.lives import GATE, RUN, Life, at_step, ended, judged, promoted, status
 
 SHOP = Traced(uid="0b5e", namespace="shop", name="cart")
+TRACE = RunTrace(uid="0b5e", run="41-new")
+PIPELINE = SpanContext(trace_id=0xC0FFEE, span_id=0xCAFE)
 
 
 def traced(life: Life) -> list[RunSpan]:
@@ -46,11 +50,11 @@ def test_a_run_that_is_promoted_is_one_tree():
         ("RUN shop/cart", at(0), at(90)),
     ]
     *parts, root = spans
-    assert root.parent_id is None
-    assert {each.trace_id for each in spans} == {trace_id("0b5e", "41-1-new")}
-    ids = {each.span_id: each for each in spans}
+    assert root.parent is None
+    assert {each.context.trace_id for each in spans} == {TRACE.trace_id}
+    ids = {each.context: each for each in spans}
     assert len(ids) == len(spans)
-    assert [ids[each.parent_id].name for each in parts if each.parent_id] == [
+    assert [ids[each.parent].name for each in parts if each.parent] == [
         *("step 1", "RUN shop/cart", "step 2", "step 2"),
         *("RUN shop/cart", "RUN shop/cart", "RUN shop/cart"),
     ]
@@ -58,9 +62,10 @@ def test_a_run_that_is_promoted_is_one_tree():
 
 def test_ids_follow_from_the_canary_and_the_run_alone():
     first, again = traced(promoted()), traced(promoted())
-    assert [each.span_id for each in first] == [each.span_id for each in again]
-    assert first[-1].span_id == span_id("0b5e", "41-1-new", "run")
-    assert trace_id("other", "41-1-new") != first[-1].trace_id != trace_id("0b5e", "42-1-new")
+    assert [each.context for each in first] == [each.context for each in again]
+    assert first[-1].context == TRACE.span()
+    others = {RunTrace(uid="other", run="41-new"), RunTrace(uid="0b5e", run="42-new")}
+    assert TRACE.trace_id not in {each.trace_id for each in others}
 
 
 def test_a_run_has_the_attributes_of_a_pipeline():
@@ -68,9 +73,9 @@ def test_a_run_has_the_attributes_of_a_pipeline():
     assert root.attributes == {
         "cicd.pipeline.name": "shop/cart",
         "cicd.pipeline.action.name": "RUN",
-        "cicd.pipeline.run.id": "41-1-new",
+        "cicd.pipeline.run.id": "41-new",
         "cicd.pipeline.result": "success",
-        "deployment.id": "41-1-new",
+        "deployment.id": "41-new",
         "deployment.name": "cart",
         "deployment.status": "succeeded",
         "k8s.namespace.name": "shop",
@@ -150,10 +155,10 @@ def test_a_promotion_that_fails_is_an_error():
 
 
 def test_a_run_that_gives_way_to_another_has_ended():
-    other = Run(id="42-1-newer", revision="newer", started_at=at(50))
+    other = Run(id="42-newer", revision="newer", started_at=at(50))
     after = status(run=other, history=(ended(Outcome.SUPERSEDED),))
     *_, root = traced(((5, status()), (50, after)))
-    assert root.attributes["cicd.pipeline.run.id"] == "41-1-new"
+    assert root.attributes["cicd.pipeline.run.id"] == "41-new"
     assert result_of(root) == Result.CANCELLATION
 
 
@@ -181,3 +186,52 @@ def test_a_step_without_a_moment_begins_with_the_run():
     before = status(run=RUN.but(step=1), weight=10)
     (step,) = traced(((5, before), (25, status(run=at_step(2, 25), weight=50))))
     assert between(step) == (at(0), at(25))
+
+
+def whole(life: Life) -> RunSpan:
+    """Give the span of the run itself."""
+    return traced(life)[-1]
+
+
+def lived(run: Run, **fields: Any) -> Life:
+    """Give a run that has ended at once."""
+    record = ended(Outcome.PROMOTED)
+    before = status(run=run, runs=41, **fields)
+    history = (record, *before.history)
+    return ((5, before), (50, status(Phase.SUCCEEDED, run=None, runs=41, history=history)))
+
+
+def test_a_run_links_to_the_span_of_its_pipeline():
+    root = whole(lived(RUN.but(trace_link=PIPELINE.traceparent)))
+    assert root.links == (PIPELINE,)
+    assert (root.context, root.parent) == (TRACE.span(), None)
+
+
+def test_a_run_may_be_part_of_the_trace_of_its_pipeline():
+    """Every part is in that trace, under the run."""
+    run = RUN.but(trace_parent=PIPELINE.traceparent, step=1, step_since=at(5))
+    step, root = traced(lived(run))
+    assert (root.parent, root.links) == (PIPELINE, ())
+    assert root.context.span_id == TRACE.span().span_id
+    assert {each.context.trace_id for each in (step, root)} == {PIPELINE.trace_id}
+    assert step.parent == root.context
+
+
+def test_a_retry_links_to_the_run_before():
+    before = RunRecord(revision="new", outcome=Outcome.ROLLED_BACK)
+    assert whole(lived(RUN, history=(before,))).links == (
+        RunTrace(uid="0b5e", run="40-new").span(),
+    )
+
+
+def test_a_retry_links_to_a_run_that_was_part_of_its_pipelines_trace():
+    parent = PIPELINE.traceparent
+    before = RunRecord(revision="new", outcome=Outcome.ROLLED_BACK, trace_parent=parent)
+    (link,) = whole(lived(RUN, history=(before,))).links
+    assert link.trace_id == PIPELINE.trace_id
+    assert link.span_id == RunTrace(uid="0b5e", run="40-new").span().span_id
+
+
+def test_another_revision_is_no_retry():
+    before = RunRecord(revision="older", outcome=Outcome.ROLLED_BACK)
+    assert whole(lived(RUN, history=(before,))).links == ()
