@@ -176,6 +176,11 @@ class FakeSlack:
         await until(lambda: len(self.said) >= number)
         return self.said[number - 1]
 
+    def said_about(self, payload: Mapping[str, Any]) -> Said | None:
+        """Give the first answer to a press."""
+        to = payload["response_url"].rpartition("/")[2]
+        return next((each for each in self.said if each.to == to), None)
+
     async def words(self, number: int) -> list[Said]:
         """Wait for so many words to a person alone, and give them."""
 

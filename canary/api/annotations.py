@@ -16,6 +16,8 @@ VERBS = ("abort", "reject", "pause", "resume", "approve", "skip", "expedite", "r
 that who aborts and promotes at once, aborts."""
 AT_GATES = frozenset({"approve", "reject"})
 """What answers a gate, and nothing else: the verbs of people who only approve."""
+COUNTED = frozenset({"approve"})
+"""What counts by who gives it: one may not replace another's."""
 ACCEPT_RISK = f"{PREFIX}accept-risk"
 """Names risks that a person accepts, as kind/name with commas between them."""
 

@@ -23,6 +23,7 @@ from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
+from canary.cluster.commands import CommandWaits, leave_command
 from canary.core.conditions import INVALID
 from canary.core.gates import held_gates
 from canary.core.signature import Signature
@@ -59,12 +60,18 @@ def _command(verb: str, help_text: str) -> click.Command:
             click.confirm(f"{place.name}: {CONSEQUENCES[verb]} Go on?", abort=True)
         user = await user_of(cluster)
         signature = Signature.of(user, "cli", now, subject=subject, reason=reason)
-        await cluster.merge_patch(
-            place.kind,
-            place.namespace,
-            place.name,
-            {"metadata": {"annotations": {f"{PREFIX}{verb}": str(signature)}}},
-        )
+        try:
+            await leave_command(
+                *(cluster, place.kind, place.namespace, place.name, verb, str(signature)),
+                read=lambda: read_canary(cluster, place),
+                seconds=(limit or _REPORTED).total_seconds(),
+            )
+        except CommandWaits as waits:
+            why = await silence(cluster, place)
+            told = f"{place.name}: {verb} was not left: {waits}"
+            raise CommandRefused(
+                f"{told}{f'; {why}' if why else ''}. Take it back with: {_take_back(place, verb)}"
+            ) from waits
         if not wait:
             Screen().line(f"{place.name}: {verb} is left for the controller, by {user}")
             return
@@ -158,13 +165,15 @@ async def _unanswered(
         why = f"the Canary is invalid, and nothing is done until it is mended: {invalid.message}"
     else:
         why = await silence(cluster, place) or "the controller has not answered in time"
-    command = (
-        f"kubectl annotate {place.kind.plural}.{place.group} {place.name} -n {place.namespace}"
-    )
     return (
         f"{place.name}: {verb} was not obeyed: {why}. It stays asked for; take it back with: "
-        f"{command} {PREFIX}{verb}-"
+        f"{_take_back(place, verb)}"
     )
+
+
+def _take_back(place: Place, verb: str) -> str:
+    canary = f"{place.kind.plural}.{place.group} {place.name} -n {place.namespace}"
+    return f"kubectl annotate {canary} {PREFIX}{verb}-"
 
 
 def _now(status: CanaryStatus) -> str:

@@ -4,7 +4,8 @@ import logging
 
 from aiohttp import web
 
-from canary.api.annotations import AT_GATES, PREFIX, VERBS
+from canary.api.annotations import AT_GATES, VERBS
+from canary.cluster.commands import CommandWaits
 from canary.core.signature import Signature
 from canary.dashboard.parts import canary_address, canary_context, lacks
 from canary.dashboard.routes import found, page
@@ -17,6 +18,8 @@ from canary.views.given import CONSEQUENCES
 log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 200
+_PATIENCE_SECONDS = 3.0
+"""How long a page waits until an approval before its own is taken."""
 
 
 def commanding() -> list[web.RouteDef]:
@@ -63,12 +66,12 @@ async def command(request: web.Request) -> web.StreamResponse:
     )
     about = {"user": session.viewer.user, "verb": verb, "canary": str(kept.key)}
     log.info("a command is left", extra=about)
-    await session.viewer.cluster.merge_patch(
-        site.fleet.kind(kept.key.group),
-        kept.key.namespace,
-        kept.key.name,
-        {"metadata": {"annotations": {f"{PREFIX}{verb}": str(signature)}}},
-    )
+    try:
+        await site.fleet.leave(
+            session.viewer.cluster, kept.key, verb, str(signature), seconds=_PATIENCE_SECONDS
+        )
+    except CommandWaits as waits:
+        raise web.HTTPConflict(text=f"It was not done: {waits}.") from waits
     back = form.get("back", "")
     where = "/gates" if back == "gates" else canary_address(kept.key)
     raise web.HTTPSeeOther(f"{site.root_path}{where}")

@@ -5,14 +5,16 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Self
 
-from canary.api.kinds import Kind
+from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
+from canary.cluster.commands import leave_command
 from canary.controller.canaries import CanaryKey, canary_kind
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.open_pages import OpenPages
 from canary.dashboard.recent import Recent
+from canary.errors import NotFound
 
 KINDS = (canary_kind(GROUP), canary_kind(PEER_GROUP))
 
@@ -92,6 +94,27 @@ class Fleet:
             if isinstance(record, KeptCanary) and group in {"", kind.group}:
                 return record
         return None
+
+    async def leave(
+        self, cluster: Cluster, key: CanaryKey, verb: str, value: str, *, seconds: float
+    ) -> None:
+        """Leave a command with the rights of a connection, which need not include reading.
+
+        Raises:
+            CommandWaits: another of this verb waits for the controller, also after so many seconds.
+            ClusterError: the API server refuses it, or there is no such Canary.
+        """
+
+        async def read() -> Manifest:
+            kept = self.find(key.namespace, key.name, key.group)
+            if kept is None:
+                raise NotFound(f"there is no Canary {key}")
+            return kept.manifest
+
+        kind = self.kind(key.group)
+        await leave_command(
+            *(cluster, kind, key.namespace, key.name, verb, value), read=read, seconds=seconds
+        )
 
     def _on_change(
         self, kind: Kind, namespace: str, name: str, before: object, after: object

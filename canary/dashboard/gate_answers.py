@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
-from canary.api.annotations import AT_GATES, PREFIX
+from canary.api.annotations import AT_GATES
+from canary.cluster.commands import CommandWaits
 from canary.core.gate_reference import GateReference
 from canary.core.signature import Signature
 from canary.dashboard.fleet import Fleet
@@ -107,13 +108,10 @@ class GateAnswers:
                     raise AnswerRefused(lacking(verb, missing, key.namespace))
                 about = {"user": viewer.user, "verb": verb, "canary": str(key)}
                 log.info("a command is left", extra=about)
-                await viewer.cluster.merge_patch(
-                    self._fleet.kind(key.group),
-                    key.namespace,
-                    key.name,
-                    {"metadata": {"annotations": {f"{PREFIX}{verb}": str(signature)}}},
+                await self._fleet.leave(
+                    viewer.cluster, key, verb, str(signature), seconds=self._patience
                 )
-            except ClusterError as error:
+            except (ClusterError, CommandWaits) as error:
                 raise AnswerRefused(str(error)) from error
             return await self._outcome(changes, reference, kept, verb, str(signature))
 

@@ -90,6 +90,21 @@ async def test_an_approval_says_what_came_of_it(cluster: Cluster, kubeconfig: Pa
     assert f" for {signature.user};" in output
 
 
+async def test_an_approval_replaces_no_other_that_still_waits(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await set_status(cluster, GATE)
+    bobs = {f"{PREFIX}approve": "@bob via cli at x: fine"}
+    await cluster.merge_patch(CANARY, "default", "podinfo", {"metadata": {"annotations": bobs}})
+    code, output = await tidegate(
+        *("approve", "podinfo", "--timeout", "1s", "--kubeconfig", str(kubeconfig))
+    )
+    assert code == 6
+    assert "approve was not left: another approve by bob: fine waits for the controller" in output
+    assert f"podinfo -n default {PREFIX}approve-" in output
+    assert (await cluster.read(CANARY, "default", "podinfo"))["metadata"]["annotations"] == bobs
+
+
 async def test_who_gives_a_command_is_who_the_api_server_says(
     cluster: Cluster, kubeconfig: Path
 ) -> None:

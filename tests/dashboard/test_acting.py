@@ -67,6 +67,17 @@ async def behind(
                 yield opened
 
 
+async def test_an_approval_replaces_no_other_that_still_waits(opened: Opened):
+    form = await filled(opened, "cart") | {"subject": GATE}
+    alices = {f"{PREFIX}approve": "@bob via cli at x: fine"}
+    await opened.cluster.merge_patch(CANARY, "web", "cart", {"metadata": {"annotations": alices}})
+    await until(lambda: opened.laptop.fleet.find("web", "cart").opened.asked)
+    sent = await send(opened, "cart", "approve", form)
+    assert sent.status == 409
+    assert "another approve by bob: fine waits for the controller" in await sent.text()
+    assert await annotations(opened.cluster, "cart") == alices
+
+
 async def test_a_command_is_left_signed_and_the_page_shows_that_it_waits(opened: Opened):
     form = await filled(opened, "cart")
     page = await opened.read("/c/web/cart")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,18 @@ from yarl import URL
 from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS
 from canary.api.kinds import Manifest
 from canary.cluster.cluster import Cluster as Connected
-from canary.dashboard.process import for_many
+from canary.controller.canaries import CanaryKey
+from canary.controller.messages import gate_buttons
+from canary.dashboard.process import Chat, for_many
 from canary.dashboard.proxy_doors import SECRET_HEADER, ProxyUsers
+from canary.dashboard.slack import answering
 from canary.dashboard.ways import Way as DashboardWay
 from canary.dashboard.ways import by_proxy_token, by_proxy_user, by_token
+from canary.notifiers.buttons import buttons_attachment
 from tests.cli.running import tidegate
 from tests.controller.running import until
 from tests.delivery.helm import render
+from tests.slack import a_slack, an_app, identities
 from tests.testbed import users
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.test_control_plane import GROUPS, definition, eventually, install
@@ -506,12 +512,16 @@ async def come_in(address: str, user: User, way: WayIn) -> AsyncIterator[aiohttp
 
 
 @asynccontextmanager
-async def a_dashboard(cluster: Cluster, way: WayIn) -> AsyncIterator[str]:
+async def a_dashboard(
+    cluster: Cluster, way: WayIn, *, chat: Chat | None = None
+) -> AsyncIterator[str]:
     """Run a dashboard that follows the namespace as its account."""
     kubeconfig = cluster.plane.kubeconfig_of(way.account.name)
     async with (
         Connected.connect(kubeconfig=str(kubeconfig)) as own,
-        for_many(own, way.way, host="127.0.0.1", port=0, namespaces=(NAMESPACE,)) as address,
+        for_many(
+            *(own, way.way), host="127.0.0.1", port=0, namespaces=(NAMESPACE,), chat=chat
+        ) as address,
         aiohttp.ClientSession(address) as client,
     ):
 
@@ -553,6 +563,38 @@ async def test_the_dashboard_shows_and_does_what_a_person_may(cluster: Cluster, 
                     value = (left["metadata"].get("annotations") or {}).get(f"{PREFIX}{verb}", "")
                     assert value.startswith(f"@{user.name} via dashboard at ") is may
                     cluster.patch(ADMIN, annotated(verb, None), params={}).raise_for_status()
+
+
+async def test_a_press_in_slack_does_what_a_person_may(cluster: Cluster, tmp_path: Path) -> None:
+    held = cluster.clients[ADMIN.name].get(f"{canaries()}/podinfo").json()
+    key = CanaryKey(group="tidegate.dev", namespace=NAMESPACE, name="podinfo")
+    gates = {"confirm-traffic-increase/41/2": "confirm-traffic-increase"}
+    buttons = gate_buttons(key, held["metadata"]["uid"], gates)
+    row = buttons_attachment(buttons, colour="#ffffff")
+    message = {"ts": "1700000000.000100", "attachments": [row]}
+    members = {f"U{place}": user for place, user in enumerate(PEOPLE)}
+    mapped = {each: {"user": u.name, "groups": list(u.groups)} for each, u in members.items()}
+    file = identities(tmp_path / "identities.yaml", mapped)
+
+    def left(verb: str) -> str:
+        found = cluster.clients[ADMIN.name].get(f"{canaries()}/podinfo").json()
+        return (found["metadata"].get("annotations") or {}).get(f"{PREFIX}{verb}", "")
+
+    async with a_slack() as slack:
+        way = WayIn(account=DASHBOARD, way=by_token)
+        async with a_dashboard(cluster, way, chat=partial(answering, an_app(slack, file))):
+            for member, user in members.items():
+                for verb in {each.verb: each for each in buttons}:
+                    payload = slack.pressed(message, verb, user=member)
+                    await slack.by_socket(payload)
+                    if verb in MAY[user.name]:
+                        await until(partial(left, verb))
+                        assert left(verb).startswith(f"@{user.name} via slack at ")
+                        cluster.patch(ADMIN, annotated(verb, None), params={}).raise_for_status()
+                    else:
+                        said = await until(partial(slack.said_about, payload))
+                        assert "takes the verb" in said.text
+                        assert left(verb) == ""
 
 
 IMPERSONATED = {"Impersonate-User": OPERATOR.name, "Impersonate-Group": "people"}
