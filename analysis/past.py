@@ -34,52 +34,52 @@ class Past:
         self._failures: dict[_Key, QueryFailure] = {}
 
     async def read(self, metrics: Iterable[Metric], start: datetime, end: datetime) -> None:
-        """Read the values of metrics over a range; a metric that was read is not read again."""
+        """Read the values of metrics over a range; a query that was read is not read again."""
         for metric in metrics:
-            if metric.asks[0].signal is not Signal.VALUE or _key(metric) in self._points:
-                continue
-            if metric.provider.type not in KEPT_BY:
+            for ask in metric.asks:
+                key = (metric.provider, ask.query)
+                if ask.signal is not Signal.VALUE or key in self._points:
+                    continue
+                if metric.provider.type in KEPT_BY:
+                    await self._read(key, start, end)
+                    continue
                 reason = f"the provider {metric.provider.type} keeps no past that can be read"
                 failure = QueryFailure(reason=reason, kind=FailureKind.QUERY)
-                self._points[_key(metric)], self._failures[_key(metric)] = ([], []), failure
-                continue
-            await self._read(metric, start, end)
+                self._points[key], self._failures[key] = ([], []), failure
 
-    async def _read(self, metric: Metric, start: datetime, end: datetime) -> None:
+    async def _read(self, key: _Key, start: datetime, end: datetime) -> None:
+        provider, query = key
         moments: list[datetime] = []
         values: list[float] = []
         try:
-            limit = max(metric.provider.timeout, RANGE_TIMEOUT)
-            history = History(replace(metric.provider, timeout=limit))
+            limit = max(provider.timeout, RANGE_TIMEOUT)
+            history = History(replace(provider, timeout=limit))
             for first, last in _parts(start, end, self._step):
-                series = await history.read(metric.query, first, last, self._step)
+                series = await history.read(query, first, last, self._step)
                 moments += (at for at, _ in series.points)
                 values += (value for _, value in series.points)
         except AnalysisError as error:
-            reason = metric.provider.redact(str(error))
-            self._failures[_key(metric)] = QueryFailure(reason=reason, kind=error.kind)
-        self._points[_key(metric)] = (moments, values)
+            reason = provider.redact(str(error))
+            self._failures[key] = QueryFailure(reason=reason, kind=error.kind)
+        self._points[key] = (moments, values)
 
     def points(self, metric: Metric) -> tuple[tuple[datetime, float], ...]:
-        """Give the values of a metric that were read, the oldest first."""
-        moments, values = self._points.get(_key(metric), ([], []))
+        """Give the values of a metric that were read, the canary's where it asks for both, oldest first."""
+        moments, values = self._points.get((metric.provider, metric.query), ([], []))
         return tuple(zip(moments, values, strict=True))
 
     async def ask(self, metric: Metric, at: datetime, ask: Ask | None = None) -> Outcome:
         """Answer a question of a metric about a moment."""
         if ask is not None and ask.since is not None:
             return await self._providers.ask(metric, at, ask)
-        if (failure := self._failures.get(_key(metric))) is not None:
+        key = (metric.provider, ask.query if ask is not None else metric.query)
+        if (failure := self._failures.get(key)) is not None:
             return failure
-        moments, values = self._points[_key(metric)]
+        moments, values = self._points[key]
         last = bisect_right(moments, at + _SLACK) - 1
         if last < 0 or at - moments[last] >= self._step + _SLACK:
             return NoData(reason="the store has no value of that moment")
         return Sample(value=values[last], at=at)
-
-
-def _key(metric: Metric) -> _Key:
-    return metric.provider, metric.query
 
 
 def _parts(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:

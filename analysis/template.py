@@ -18,7 +18,7 @@ from analysis.printf import formatted, unescaped
 #: The length of what an error shows of a template.
 SHOWN_LENGTH = 60
 
-_NAMES = ("name", "namespace", "target", "service", "ingress", "route", "revision")
+_NAMES = ("name", "namespace", "target", "service", "side", "ingress", "route", "revision")
 FUNCTIONS = (*_NAMES, "interval")
 
 #: What a value may be that the template's author did not write.
@@ -64,6 +64,8 @@ class TemplateContext:
     revision: str = ""
     """The revision that is analysed, by its id in the status; of a StatefulSet that is the
     `controller-revision-hash` of its pods."""
+    side: str = "canary"
+    """What the names of this side's objects end in, where they are named by the Service."""
     variables: Mapping[str, str] = field(default_factory=dict)
     confined: bool = False
     """Whether a value may only be a plain word, because its author is not the template's."""

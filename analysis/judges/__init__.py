@@ -21,8 +21,12 @@ class Judge(Protocol):
     A judge may say `counts = True`. It is then asked not for a value but for counts of requests of
     both sides since the last time: questions with `Signal.REQUESTS`, and with `Signal.BAD` or
     `Signal.GOOD`. The samples say up to which moment they count, and the judge keeps that moment
-    in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there. A class method `check` may raise a `QueryError`
-    for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
+    in its memory (`analysis.tally.COUNTED_TO`); the next counts begin there.
+
+    A judge may say `compares = True`. It is then asked for the value of both sides, a question for
+    each `Arm`.
+
+    A class method `check` may raise a `QueryError` for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
     A class method `evidence` may say in words what a memory holds, a line each, for people. A class
     method `smallest_seen` may foresee the smallest regression that so many requests would show. A
     class method `combine` may change what it said of each metric that counts, once it sees them all.
@@ -39,6 +43,7 @@ class Judge(Protocol):
 JUDGES: PluginTable[Judge] = PluginTable(
     group="tidegate.judges",
     builtin={
+        "mann-whitney": "analysis.judges.mann_whitney:MannWhitneyJudge",
         "sequential": "analysis.judges.sequential:SequentialJudge",
         "threshold": "analysis.judges.threshold:ThresholdJudge",
     },
@@ -47,8 +52,17 @@ JUDGES: PluginTable[Judge] = PluginTable(
 
 def counts(name: str, judges: PluginTable[Judge] = JUDGES) -> bool:
     """Tell whether a judge is asked for counts of both sides; one that cannot be loaded is not."""
+    return _says(name, "counts", judges)
+
+
+def compares(name: str, judges: PluginTable[Judge] = JUDGES) -> bool:
+    """Tell whether a judge is asked for the value of both sides; one that cannot be loaded is not."""
+    return _says(name, "compares", judges)
+
+
+def _says(name: str, trait: str, judges: PluginTable[Judge]) -> bool:
     try:
-        return bool(getattr(judges.load(name), "counts", False))
+        return bool(getattr(judges.load(name), trait, False))
     except (UnknownPlugin, ImportError, AttributeError):
         return False
 

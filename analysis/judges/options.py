@@ -1,4 +1,4 @@
-"""The options of the sequential judge: numbers that users may choose, and what they may be."""
+"""Options of judges: what users may choose, and how that is read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,43 +10,77 @@ from analysis.secrecy import shown_text
 
 
 @dataclass(frozen=True, slots=True)
-class _Option:
+class Number:
     """A number that users may choose."""
 
     default: float
     fits: Callable[[float], bool]
     expected: str
 
-
-_PROBABILITY = "a probability between 0 and 1, such as 0.01"
-_OPTIONS = {
-    "alpha": _Option(0.01, lambda value: 0 < value < 1, _PROBABILITY),
-    "beta": _Option(0.05, lambda value: 0 < value < 1, _PROBABILITY),
-    "equalRatio": _Option(1.0, lambda value: 1 <= value <= 10, "a ratio from 1 to 10"),
-    "maxRatio": _Option(2.0, lambda value: 1 < value <= 100, "a ratio above 1, up to 100"),
-    "clustering": _Option(0.0, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-}
+    def read(self, text: str) -> float | None:
+        """Read what was written; None where it does not fit."""
+        number = _number(text)
+        return number if self.fits(number) else None
 
 
-def read_options(metric: Metric) -> Mapping[str, float]:
-    """Read the options of a metric.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that users may choose among some, of which the first is the default."""
+
+    words: tuple[str, ...]
+
+    @property
+    def default(self) -> str:
+        """The word that holds where none is written."""
+        return self.words[0]
+
+    @property
+    def expected(self) -> str:
+        """What may be written."""
+        return f"one of {', '.join(self.words)}"
+
+    def read(self, text: str) -> str | None:
+        """Read what was written; None where it does not fit."""
+        return text if text in self.words else None
+
+
+def read_numbers(metric: Metric, known: Mapping[str, Number]) -> dict[str, float]:
+    """Read the options of a metric whose judge reads numbers alone.
 
     Raises:
-        QueryError: one is not read, or is no such number; says what to write.
+        QueryError: one is not read, or does not fit; says what to write.
     """
-    values = {name: option.default for name, option in _OPTIONS.items()}
+    return read_choices(metric, known, {})[0]
+
+
+def read_choices(
+    metric: Metric, numbers: Mapping[str, Number], words: Mapping[str, Word]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Read the options of a metric: the numbers and the words, by name.
+
+    Raises:
+        QueryError: one is not read, or does not fit; says what to write.
+    """
+    known: Mapping[str, Number | Word] = {**numbers, **words}
+    chosen_numbers = {name: option.default for name, option in numbers.items()}
+    chosen_words = {name: option.default for name, option in words.items()}
     for name, text in metric.options:
-        if (option := _OPTIONS.get(name)) is None:
+        if (option := known.get(name)) is None:
             raise QueryError(
-                f"judgeOptions.{shown_text(name)}: judge sequential reads no such option; it reads "
-                f"{', '.join(sorted(_OPTIONS))}"
+                f"judgeOptions.{shown_text(name)}: judge {metric.judge} reads no such option; it "
+                f"reads {', '.join(sorted(known))}"
             )
-        values[name] = _number(text)
-        if not option.fits(values[name]):
-            raise QueryError(
-                f"judgeOptions.{name}: {shown_text(text)!r} does not fit; write {option.expected}"
-            )
-    return values
+        match option.read(text):
+            case None:
+                raise QueryError(
+                    f"judgeOptions.{name}: {shown_text(text)!r} does not fit; write "
+                    f"{option.expected}"
+                )
+            case str(word):
+                chosen_words[name] = word
+            case number:
+                chosen_numbers[name] = number
+    return chosen_numbers, chosen_words
 
 
 def _number(text: str) -> float:

@@ -24,7 +24,7 @@ from typing import ClassVar
 from analysis.errors import QueryError
 from analysis.evidence import Count, above, better_than, worse_than
 from analysis.judges import Judged
-from analysis.judges.options import read_options
+from analysis.judges.sequential_options import read_options
 from analysis.model import (
     Arm,
     Ask,

@@ -11,7 +11,7 @@ import click
 
 from analysis.asking import Providers
 from analysis.engine import analyse
-from analysis.judges import counts
+from analysis.judges import compares, counts
 from analysis.model import Metric, Report
 from analysis.past import KEPT_BY, Past
 from canary.api.metrics import MetricSpec
@@ -95,7 +95,7 @@ async def past_gate(
     built: list[tuple[MetricSpec, Metric]] = []
     left_out: list[str] = []
     for spec in specs:
-        if side is SideAsked.PRIMARY and counts(spec.judge):
+        if side is SideAsked.PRIMARY and (counts(spec.judge) or compares(spec.judge)):
             left_out.append(
                 f"{spec.name}: judge {spec.judge} compares the canary with the primary, and --side "
                 "primary asks about one side"

@@ -55,19 +55,30 @@ def sides(
     record: CanaryRecord, routes: ClusterState, context: TemplateContext
 ) -> tuple[tuple[Arm, TemplateContext], ...]:
     """Give the context of each side: its workload, its Service and its route."""
-    spec, (canary, primary) = record.canary.spec, _routes(record, routes)
-    on_canary = replace(context, target=spec.target_ref.name, route=canary)
-    on_primary = replace(context, target=spec.primary_name, route=primary)
+    spec = record.canary.spec
     return (
-        (Arm.CANARY, replace(on_canary, service=spec.canary_service_name)),
+        (Arm.CANARY, replace(context, service=spec.canary_service_name)),
         (
             Arm.PRIMARY,
-            replace(
-                on_primary,
-                service=spec.primary_service_name,
-                revision=record.status.last_promoted_spec,
-            ),
+            replace(of_primary(record, routes, context), service=spec.primary_service_name),
         ),
+    )
+
+
+def of_primary(
+    record: CanaryRecord, routes: ClusterState, context: TemplateContext
+) -> TemplateContext:
+    """Give the context of a query about the canary as one about the primary.
+
+    `service` goes on to be the apex Service, as queries expect that add `-canary` to it.
+    """
+    _, route = _routes(record, routes)
+    return replace(
+        context,
+        target=record.canary.spec.primary_name,
+        side=Arm.PRIMARY,
+        route=route,
+        revision=record.status.last_promoted_spec,
     )
 
 

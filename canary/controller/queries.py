@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import CountQueries, built_in_counts, builtin, request_count, unit
-from analysis.counting import parse_count
+from analysis.builtin import request_count, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
-from analysis.errors import AnalysisError, QueryError
+from analysis.errors import AnalysisError
 from analysis.judges import check as check_judge
 from analysis.judges import counts
 from analysis.model import (
-    Arm,
     Ask,
     Bounds,
     Check,
@@ -21,18 +19,24 @@ from analysis.model import (
     Metric,
     NoDataPolicy,
     ProviderSpec,
-    Signal,
     marked,
 )
 from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
-from analysis.template import TemplateContext, render
+from analysis.template import render
 from canary.api.measured import measured
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 from canary.controller.about import about
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
-from canary.controller.contexts import context_of, context_over, nothing_routed, sides
+from canary.controller.contexts import (
+    context_of,
+    context_over,
+    nothing_routed,
+    of_primary,
+    sides,
+)
+from canary.controller.questions import count_asks, count_queries, value_asks, value_query
 from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.errors import CanaryError
 from canary.routers import ClusterState
@@ -113,14 +117,20 @@ class QueryBuilder:
         routes = self._routes(record)
         context = context_of(record, routes, spec, template)
         analysis = record.canary.spec.analysis
-        counted = self._counted(record, spec, template) if counts(spec.judge) else None
+        place = (self._router(record), self._store_type(record))
+        counted = count_queries(spec, template, *place) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
             asks=(
-                _counts(counted, sides(record, routes, context))
+                count_asks(counted, sides(record, routes, context))
                 if counted
-                else (Ask(query=render(self._text(record, spec, template), context)),)
+                else value_asks(
+                    spec.judge,
+                    value_query(spec, template, *place),
+                    context,
+                    of_primary(record, routes, context),
+                )
             ),
             provider=await self._provider(record, template),
             unit="" if template or spec.query else unit(spec.name),
@@ -151,36 +161,6 @@ class QueryBuilder:
             interval=over,
             threshold_range=Bounds(),
             asked_by=str(record.key),
-        )
-
-    def _text(self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None) -> str:
-        if template is None:
-            built_in = (spec.name, self._router(record), self._store_type(record))
-            return spec.query or builtin(*built_in)
-        if template.spec.query is None:
-            raise QueryError(
-                f"judge {spec.judge} asks for a value, and the template has only counts; add a "
-                "query to it, or write judge: sequential"
-            )
-        return template.spec.query
-
-    def _counted(
-        self, record: CanaryRecord, spec: MetricSpec, template: MetricTemplate | None
-    ) -> CountQueries:
-        """Give what a judge counts of each side."""
-        if template is None and not spec.query:
-            store = self._store_type(record)
-            return built_in_counts(spec.name, self._router(record), store, spec.bounds)
-        found = template.spec.counts if template else None
-        if found is None:
-            raise QueryError(
-                f"judge {spec.judge} counts the requests of both sides; name a MetricTemplate that "
-                "has counts, or remove the judge"
-            )
-        queries = {Signal.REQUESTS: found.requests, Signal.BAD: found.bad, Signal.GOOD: found.good}
-        return CountQueries(
-            queries={signal: text for signal, text in queries.items() if text is not None},
-            bounds=spec.bounds,
         )
 
     def _router(self, record: CanaryRecord) -> str:
@@ -260,26 +240,6 @@ class QueryBuilder:
             self._told.add(place)
             log.warning("Secret %s: %s", secret.name, unnamed(address), extra=about(record))
         return secret.pick(keys, required=False)
-
-
-def _counts(
-    counted: CountQueries, of_sides: Iterable[tuple[Arm, TemplateContext]]
-) -> tuple[Ask, ...]:
-    """Ask what a judge counts, of both sides."""
-    asks = tuple(
-        Ask(
-            query=render(
-                text, replace(of_side, variables={**of_side.variables, **counted.variables})
-            ),
-            arm=arm,
-            signal=signal,
-        )
-        for arm, of_side in of_sides
-        for signal, text in counted.queries.items()
-    )
-    for ask in asks:
-        parse_count(ask.query)
-    return asks
 
 
 def _unasked(spec: MetricSpec, reason: str) -> Check:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from analysis.builtin import SUCCESS_RATE
-from analysis.judges import counts
+from analysis.judges import compares, counts
 from analysis.judging import judged, posed
 from analysis.model import (
     Arm,
@@ -108,7 +108,11 @@ class Answering:
         return replace(report, requests=_counted(requests, now, need.count_over))
 
     def _metric(self, spec: MetricSpec) -> Metric:
-        asks = _ASKED if counts(spec.judge) else (Ask(query=spec.name),)
+        asks: tuple[Ask, ...] = (Ask(query=spec.name),)
+        if counts(spec.judge):
+            asks = _ASKED
+        elif compares(spec.judge):
+            asks = tuple(Ask(query=f"{spec.name} {arm}", arm=arm) for arm in Arm)
         return measured(spec, self.analysis, asks=asks, provider=_STORE)
 
     def _answer(
@@ -120,9 +124,9 @@ class Answering:
         meaning = self.meanings.of(spec)
         if isinstance(meaning, Measurement):
             return Sample(value=normal(meaning.mean, meaning.deviation, self.chance), at=now)
-        had = requests.between(Arm.CANARY, now - metric.interval, now)
+        had = requests.between(ask.arm, now - metric.interval, now)
         if not had.requests:
-            return NoData(reason="the canary had no requests")
+            return NoData(reason=f"the {ask.arm} had no requests")
         bad = _PERCENT * had.bad / had.requests
         return Sample(value=bad if meaning is Rate.ERRORS else _PERCENT - bad, at=now)
 

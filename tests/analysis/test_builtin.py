@@ -53,7 +53,9 @@ CONTEXT = TemplateContext(
 )
 
 #: How a query names the service of the canary.
-OF_CANARY = re.compile(r"{{ service }}-canary|{{ symbol service }}_+canary|{{ route }}")
+OF_CANARY = re.compile(
+    r"{{ service }}-(canary|{{ side }})|{{ symbol service }}_+canary|{{ route }}"
+)
 
 every_query = pytest.mark.parametrize(
     ("metric", "router"), [(metric, router) for metric in UNITS for router in QUERIED]
@@ -94,6 +96,25 @@ def test_of_several_routers_the_first_one_counts(metric):
     assert builtin(metric, "nginx+istio") == builtin(metric, "nginx")
     assert builtin(metric, "istio+gatewayapi:v1") == builtin(metric, "istio")
     assert counts_requests("istio+gatewayapi")
+
+
+@pytest.mark.parametrize("provider", ["prometheus", "scrape"])
+@pytest.mark.parametrize("router", QUERIED)
+def test_values_of_both_sides_are_those_of_the_series_that_are_counted(router, provider):
+    """Where requests are counted on each side, the values of each side are of the same series."""
+    try:
+        counted = built_in_counts(SUCCESS_RATE, router, provider).queries[Signal.REQUESTS]
+    except QueryError:
+        return
+    canary = replace(CONTEXT, service="front-canary")
+    primary = replace(
+        CONTEXT, target="app-primary", service="front-primary", side="primary", route="app-00001"
+    )
+    for side, counts_of in ((CONTEXT, canary), (replace(primary, service="front"), primary)):
+        query = render(builtin(SUCCESS_RATE, router, provider), side)
+        (selector,) = selectors(parse_count(render(counted, counts_of)))
+        for matcher in selector.matchers:
+            assert f'"{matcher.text}"' in query.replace("\\\\", "\\")
 
 
 @pytest.mark.parametrize("metric", UNITS)

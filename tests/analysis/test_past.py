@@ -25,7 +25,7 @@ from analysis.providers.history import MOST_POINTS
 from analysis.replaying import replay
 from analysis.tally import counted_to
 from tests.analysis.providers.test_history import END, MATRIX, START, STEP
-from tests.analysis.servers import data, says
+from tests.analysis.servers import data, in_turn, says
 from tests.builders import T0
 
 SECOND = timedelta(seconds=1)
@@ -61,6 +61,20 @@ async def test_a_moment_has_the_value_of_the_last_step_before_it(serve):
     assert past.points(metric)[0] == (START, 1.5)
     # It was read once.
     assert len(server.requests) == 1
+
+
+async def test_each_side_has_the_values_of_its_own_query(serve):
+    server = await serve(in_turn([says(MATRIX), says(data("matrix", []))]))
+    asks = (Ask(query="up"), Ask(query="up-primary", arm=Arm.PRIMARY))
+    metric = a_metric(server.address, asks=asks)
+    async with Providers() as providers:
+        past = Past(providers, STEP)
+        await past.read([metric], START, END)
+        canary, primary = [await past.ask(metric, START, ask) for ask in asks]
+    assert canary == Sample(value=1.5, at=START)
+    assert isinstance(primary, NoData)
+    # What is drawn of it is the canary's.
+    assert past.points(metric)[0] == (START, 1.5)
 
 
 async def test_a_range_may_take_longer_than_one_value(serve):

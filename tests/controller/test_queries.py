@@ -305,6 +305,42 @@ async def test_what_cannot_be_counted_is_refused_before_a_run(changes, fields, s
     assert says in str(refused.value)
 
 
+async def compared(query: str, **fields: object):
+    """Build a metric whose judge compares values of both sides."""
+    metric = {"judge": "mann-whitney", **fields}
+    return await counted({"query": query}, **metric)
+
+
+async def test_a_judge_that_compares_is_asked_for_the_value_of_both_sides():
+    query = "rq{app='{{ target }}',of='{{ service }}',at='{{ service }}-{{ side }}'}"
+    metric = await compared(query, templateRef={"name": "errors"})
+    assert [(ask.arm, ask.signal, ask.query) for ask in metric.asks] == [
+        (Arm.CANARY, Signal.VALUE, "rq{app='podinfo',of='podinfo',at='podinfo-canary'}"),
+        (Arm.PRIMARY, Signal.VALUE, "rq{app='podinfo-primary',of='podinfo',at='podinfo-primary'}"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["request-success-rate", "request-duration"])
+async def test_the_built_in_metrics_are_compared(name):
+    canary, primary = (await compared("", name=name)).asks
+    assert 'destination_workload="podinfo"' in canary.query
+    assert primary.query == canary.query.replace('="podinfo"', '="podinfo-primary"')
+
+
+@pytest.mark.parametrize(
+    ("query", "fields", "says"),
+    [
+        ("rq{app='{{ name }}'}", {}, "judge mann-whitney compares the canary with the primary, and this query asks the same of both; give it one that names the workload with {{ target }}"),
+        ("rq{app='{{ target }}'}", {"judgeOptions": {"direction": "up"}}, "judgeOptions.direction: 'up'"),
+        ("rq{app='{{ target }}'}", {"thresholdRange": {"max": 5}}, "cannot use value ≤ 5; remove it"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_compared_is_refused_before_a_run(query, fields, says):
+    with pytest.raises(QueryError) as refused:
+        await compared(query, templateRef={"name": "errors"}, **fields)
+    assert says in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("references", "ingress"),
     [

@@ -23,6 +23,11 @@ from tests.core.world import BY_REPLICAS, SWITCHES
 
 SUCCESS = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
 PROOF = {"name": "request-success-rate", "judge": "sequential"}
+RANKS = {
+    "name": "request-success-rate",
+    "judge": "mann-whitney",
+    "judgeOptions": {"direction": "decrease", "minPoints": "3"},
+}
 ERRORS = {"name": "errors", "query": "e", "thresholdRange": {"max": 1}}
 SLOW = {"name": "request-duration", "thresholdRange": {"max": 500}}
 MATCH = [{"headers": {"x-insider": {"exact": "yes"}}}]
@@ -116,6 +121,10 @@ def test_a_primary_that_does_not_come_up_is_an_error_that_says_what_it_waits_for
         pytest.param(SLOW, {}, False, id="a metric of which nothing is said passes"),
         pytest.param(SLOW | {"thresholdRange": {"min": 2}}, {}, False, id="also by its least"),
         pytest.param(PROOF | {"warmUp": "90s"}, {}, True, id="counts of both sides"),
+        pytest.param(RANKS, {}, True, id="values of both sides"),
+        pytest.param(
+            RANKS | {"name": "a"}, {"a": Measurement(mean=9)}, False, id="the same values"
+        ),
     ],
 )
 def test_a_metric_says_what_it_is_said_to_measure(

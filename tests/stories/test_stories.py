@@ -350,3 +350,30 @@ async def test_a_judge_that_waits_for_a_proof_promotes_the_good_and_rolls_back_t
         await then_at_rest(world, "2.0")
         then_nothing_was_lost(load)
     await until_told(world, "RolledBack")
+
+
+async def test_a_judge_that_compares_values_rolls_back_what_is_worse_than_the_primary(
+    world: World,
+) -> None:
+    # Given a canary whose success rate is compared with the primary's as Kayenta does
+    ranks = {
+        "name": "request-success-rate",
+        "interval": "2s",
+        "judge": "mann-whitney",
+        "judgeOptions": {"direction": "decrease", "minPoints": "3"},
+        "onNoData": "hold",
+        "onInconclusive": "hold",
+    }
+    await given_a_canary(world, metrics=[ranks], threshold=1)
+    async with world.traffic() as load:
+        # When a good version is released, it is promoted
+        await world.release("2.0")
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "2.0")
+        # When one is released that fails half of its requests, it is rolled back
+        await world.release("3.0", ERROR_RATE="0.5")
+        status = await world.until_phase("Failed", seconds=120)
+        assert "is lower than the primary's: mean " in status["history"][0]["message"]
+        await then_at_rest(world, "2.0")
+        then_nothing_was_lost(load)
+    await until_told(world, "RolledBack")

@@ -1,0 +1,99 @@
+"""What a metric asks its store, by its template, its query or what is built in."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from analysis.builtin import CountQueries, built_in_counts, builtin
+from analysis.counting import parse_count
+from analysis.errors import QueryError
+from analysis.judges import compares
+from analysis.model import Arm, Ask, Signal
+from analysis.template import TemplateContext, render
+from canary.api.metrics import MetricSpec
+from canary.api.metrictemplate import MetricTemplate
+
+
+def value_query(
+    spec: MetricSpec, template: MetricTemplate | None, router: str, store_type: str
+) -> str:
+    """Give the query of a value, as a template.
+
+    Raises:
+        AnalysisError: there is none for the router and the store, or the template has only counts.
+    """
+    if template is None:
+        return spec.query or builtin(spec.name, router, store_type)
+    if template.spec.query is None:
+        raise QueryError(
+            f"judge {spec.judge} asks for a value, and the template has only counts; add a "
+            "query to it, or write judge: sequential"
+        )
+    return template.spec.query
+
+
+def value_asks(
+    judge: str, text: str, of_canary: TemplateContext, of_primary: TemplateContext
+) -> tuple[Ask, ...]:
+    """Ask for the value of the canary, and of the primary where the judge compares them.
+
+    Raises:
+        QueryError: the query cannot be rendered, or asks the same of both.
+    """
+    asked = Ask(query=render(text, of_canary))
+    if not compares(judge):
+        return (asked,)
+    compared = Ask(query=render(text, of_primary), arm=Arm.PRIMARY)
+    if compared.query == asked.query:
+        raise QueryError(
+            f"judge {judge} compares the canary with the primary, and this query asks the same of "
+            "both; give it one that names the workload with {{ target }}, a Service with "
+            "{{ service }}-{{ side }}, or a route with {{ route }}"
+        )
+    return (asked, compared)
+
+
+def count_queries(
+    spec: MetricSpec, template: MetricTemplate | None, router: str, store_type: str
+) -> CountQueries:
+    """Give what a judge counts of each side.
+
+    Raises:
+        QueryError: nothing is counted for the router and the store, or by the template.
+    """
+    if template is None and not spec.query:
+        return built_in_counts(spec.name, router, store_type, spec.bounds)
+    found = template.spec.counts if template else None
+    if found is None:
+        raise QueryError(
+            f"judge {spec.judge} counts the requests of both sides; name a MetricTemplate that "
+            "has counts, or remove the judge"
+        )
+    queries = {Signal.REQUESTS: found.requests, Signal.BAD: found.bad, Signal.GOOD: found.good}
+    return CountQueries(
+        queries={signal: text for signal, text in queries.items() if text is not None},
+        bounds=spec.bounds,
+    )
+
+
+def count_asks(
+    counted: CountQueries, of_sides: Iterable[tuple[Arm, TemplateContext]]
+) -> tuple[Ask, ...]:
+    """Ask what a judge counts, of both sides.
+
+    Raises:
+        QueryError: a query cannot be rendered, or counts nothing.
+    """
+    asks = tuple(
+        Ask(
+            query=render(
+                text, replace(of_side, variables={**of_side.variables, **counted.variables})
+            ),
+            arm=arm,
+            signal=signal,
+        )
+        for arm, of_side in of_sides
+        for signal, text in counted.queries.items()
+    )
+    for ask in asks:
+        parse_count(ask.query)
+    return asks
