@@ -22,7 +22,7 @@ from statistics import fmean
 from typing import ClassVar
 
 from analysis.errors import QueryError
-from analysis.judges.mann_whitney_options import EffectSize, Settings, read_settings
+from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
 from analysis.model import (
     Arm,
     Ask,
@@ -55,7 +55,7 @@ class _Comparison:
     shift: Shift
     effect: float
     """NaN where it cannot be told."""
-    settings: Settings
+    settings: RankSettings
 
     @property
     def found(self) -> str:
@@ -145,7 +145,7 @@ def _value(outcome: Outcome) -> float:
 
 
 def _verdict(
-    metric: Metric, settings: Settings, pairs: Pairs, found: Mapping[Arm, Outcome]
+    metric: Metric, settings: RankSettings, pairs: Pairs, found: Mapping[Arm, Outcome]
 ) -> tuple[Verdict, str]:
     """Give a verdict on all values, and why."""
     canary, primary = (_cleaned(each, settings) for each in (pairs.canary, pairs.primary))
@@ -178,7 +178,7 @@ def _verdict(
     return Verdict.FAIL, f"is {word} than the primary's: {told}"
 
 
-def _cleaned(values: Sequence[float], settings: Settings) -> Sequence[float]:
+def _cleaned(values: Sequence[float], settings: RankSettings) -> Sequence[float]:
     """Put 0 for missing values or leave them out, then leave out outliers, as users have chosen."""
     known = [
         0.0 if isnan(each) else each for each in values if settings.replaces or not isnan(each)
@@ -186,7 +186,7 @@ def _cleaned(values: Sequence[float], settings: Settings) -> Sequence[float]:
     return without_outliers(known, settings.outlier_factor) if settings.drops_outliers else known
 
 
-def _effect(settings: Settings, canary: Sequence[float], primary: Sequence[float]) -> float:
+def _effect(settings: RankSettings, canary: Sequence[float], primary: Sequence[float]) -> float:
     measure = superiority if settings.effect_size is EffectSize.CLES else mean_ratio
     return measure(canary, primary)
 
@@ -202,7 +202,7 @@ def _told(compared: _Comparison, canary: Sequence[float], primary: Sequence[floa
 
 def _judgement(
     metric: Metric,
-    settings: Settings,
+    settings: RankSettings,
     pairs: Pairs,
     verdict: Verdict,
     claim: str,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.judges.options import Number, Word, read_choices
+from analysis.judges.options import NumberOption, WordOption, read_choices
 from analysis.model import Metric
 from analysis.pairs import MOST_PAIRS
 
@@ -18,7 +18,7 @@ class EffectSize(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class RankSettings:
     """What users have chosen."""
 
     confidence: float
@@ -39,30 +39,32 @@ class Settings:
 
 _EFFECT = "a number from 0, such as 1.2"
 _NUMBERS = {
-    "confidence": Number(0.98, lambda value: 0.5 <= value < 1, "a level from 0.5 to below 1"),
-    "tolerance": Number(0.25, lambda value: 0 <= value < 1, "a share from 0 to below 1"),
-    "outlierFactor": Number(3.0, lambda value: 0 < value <= 100, "a number above 0, up to 100"),
-    "minPoints": Number(
+    "confidence": NumberOption(0.98, lambda value: 0.5 <= value < 1, "a level from 0.5 to below 1"),
+    "tolerance": NumberOption(0.25, lambda value: 0 <= value < 1, "a share from 0 to below 1"),
+    "outlierFactor": NumberOption(
+        3.0, lambda value: 0 < value <= 100, "a number above 0, up to 100"
+    ),
+    "minPoints": NumberOption(
         10,
         lambda value: 2 <= value <= MOST_PAIRS and value.is_integer(),
         f"a whole number from 2 to {MOST_PAIRS}",
     ),
 }
 _ALLOWED = {
-    name: Number(1.0, lambda value: 0 <= value < float("inf"), _EFFECT)
+    name: NumberOption(1.0, lambda value: 0 <= value < float("inf"), _EFFECT)
     for name in ("allowedIncrease", "allowedDecrease")
 }
 _WORDS = {
-    "direction": Word(("either", "increase", "decrease")),
-    "effectSize": Word(tuple(EffectSize)),
-    "nanStrategy": Word(("remove", "replace")),
-    "outliers": Word(("keep", "remove")),
+    "direction": WordOption(("either", "increase", "decrease")),
+    "effectSize": WordOption(tuple(EffectSize)),
+    "nanStrategy": WordOption(("remove", "replace")),
+    "outliers": WordOption(("keep", "remove")),
 }
 #: What is allowed of either effect size where users say nothing: none of it.
 _NO_EFFECT = {EffectSize.MEAN_RATIO: 1.0, EffectSize.CLES: 0.5}
 
 
-def read_settings(metric: Metric) -> Settings:
+def read_settings(metric: Metric) -> RankSettings:
     """Read the options of a metric.
 
     Raises:
@@ -74,7 +76,7 @@ def read_settings(metric: Metric) -> Settings:
     allowed = {
         name: numbers[name] if name in written else _NO_EFFECT[effect_size] for name in _ALLOWED
     }
-    return Settings(
+    return RankSettings(
         confidence=numbers["confidence"],
         tolerance=numbers["tolerance"],
         direction=words["direction"],

@@ -10,7 +10,7 @@ from analysis.secrecy import shown_text
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberOption:
     """A number that users may choose."""
 
     default: float
@@ -24,7 +24,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WordOption:
     """A word that users may choose among some, of which the first is the default."""
 
     words: tuple[str, ...]
@@ -44,7 +44,7 @@ class Word:
         return text if text in self.words else None
 
 
-def read_numbers(metric: Metric, known: Mapping[str, Number]) -> dict[str, float]:
+def read_numbers(metric: Metric, known: Mapping[str, NumberOption]) -> dict[str, float]:
     """Read the options of a metric whose judge reads numbers alone.
 
     Raises:
@@ -54,14 +54,14 @@ def read_numbers(metric: Metric, known: Mapping[str, Number]) -> dict[str, float
 
 
 def read_choices(
-    metric: Metric, numbers: Mapping[str, Number], words: Mapping[str, Word]
+    metric: Metric, numbers: Mapping[str, NumberOption], words: Mapping[str, WordOption]
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Read the options of a metric: the numbers and the words, by name.
 
     Raises:
         QueryError: one is not read, or does not fit; says what to write.
     """
-    known: Mapping[str, Number | Word] = {**numbers, **words}
+    known: Mapping[str, NumberOption | WordOption] = {**numbers, **words}
     chosen_numbers = {name: option.default for name, option in numbers.items()}
     chosen_words = {name: option.default for name, option in words.items()}
     for name, text in metric.options:
