@@ -118,7 +118,7 @@ async def exchange(client: httpx.AsyncClient, request: HttpRequest) -> HttpAnswe
         media_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
         body=body,
         whole=whole,
-        location=urljoin(request.address, location) if location else "",
+        location=led_to(request.address, location),
         retry_after=retry_after(response.headers),
     )
 
@@ -195,6 +195,22 @@ def can_be_called(address: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def led_to(address: str, location: str) -> str:
+    """Give the address that a `Location` leads to from an address; as it stands where it is none."""
+    try:
+        return urljoin(address, location) if location else ""
+    except ValueError:
+        return location
+
+
+def host_of(address: str) -> str:
+    """Give the host of an address; empty where it has none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def secure_host(address: str) -> str:

@@ -224,7 +224,7 @@ def _boundless_metric(metric: object) -> Iterator[Fault]:
     bounds = part(metric, "thresholdRange")
     # Where there is a thresholdRange, threshold has no part in it.
     bounded = present(metric, "threshold") if bounds is None else count(bounds, ("min", "max"))
-    if bounds is None and part(metric, "judge") not in {None, "threshold"}:
+    if bounds is None and part(metric, "judge") not in (None, "threshold"):
         return
     if isinstance(metric, Mapping) and isinstance(bounds, Mapping | None) and not bounded:
         yield ("thresholdRange",), bounds

@@ -3,9 +3,9 @@
 The shapes are those of Istio's VirtualService where users know them from there.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from canary.api.fields import (
     DurationText,
@@ -17,6 +17,7 @@ from canary.api.fields import (
     Port,
     Text,
     Whole,
+    wrong,
 )
 from canary.api.meta import ApiModel
 from canary.api.rules import ONE_WAY_TO_MATCH, rules
@@ -36,6 +37,13 @@ class StringMatch(ApiModel):
     regex: Text | None = Field(
         default=None, description="A regular expression (RE2) for the whole text."
     )
+
+    @model_validator(mode="after")
+    def _says_how(self) -> Self:
+        """Keep the rule here as well: a router reads how a text is matched, even of a broken spec."""
+        if sum(text is not None for _, text in self) != 1:
+            raise wrong(ONE_WAY_TO_MATCH.remedy)
+        return self
 
 
 StringMatches = Annotated[dict[HeaderName, StringMatch], Field(max_length=_HEADERS)]

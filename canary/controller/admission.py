@@ -18,7 +18,9 @@ Review = Mapping[str, Any]
 """An AdmissionReview of admission.k8s.io/v1."""
 
 REFUSED = 422
-_JUDGED = frozenset({"CREATE", "UPDATE"})
+#: Lists, for a question may hold anything, and what cannot be hashed is in no set.
+_JUDGED = ("CREATE", "UPDATE")
+_GROUPS = (GROUP, PEER_GROUP)
 
 
 class Reviewer:
@@ -76,7 +78,7 @@ def _judged(request: Mapping[str, Any]) -> str:
     resource = request.get("resource")
     if (
         not isinstance(resource, Mapping)
-        or resource.get("group") not in {GROUP, PEER_GROUP}
+        or resource.get("group") not in _GROUPS
         or request.get("operation") not in _JUDGED
         or request.get("subResource")
     ):

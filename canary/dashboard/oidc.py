@@ -64,7 +64,10 @@ class IdToken:
 
 def secure(address: str) -> bool:
     """Tell whether an address is reached by TLS, or on this machine."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
     if parts.scheme == "https":
         return bool(parts.hostname)
     return parts.scheme == "http" and _loopback(parts.hostname or "")

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from urllib.parse import urlsplit
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from analysis.authentication import bearer, header
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import Busy
+from analysis.http.exchange import host_of
 from analysis.http.posting import Reply, post
 from analysis.http.transport import Client, guarded_client, trust
 from analysis.secrecy import origin
@@ -147,7 +147,7 @@ class HookCaller:
                     headers=headers,
                     limit=hook.call_limit,
                     secrets=secrets,
-                    shown=self._bodies is None or self._bodies(urlsplit(address).hostname or ""),
+                    shown=self._bodies is None or self._bodies(host_of(address)),
                 )
             finally:
                 call.seconds += time.monotonic() - started

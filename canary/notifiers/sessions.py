@@ -6,12 +6,13 @@ For clients that bring aiohttp; everything else posts over `analysis.http`.
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from analysis.egress import EgressPolicy
+from analysis.http.exchange import led_to
 from analysis.http.transport import resolve
 from analysis.secrecy import origin
 from canary.notifiers import NotifierConfig
@@ -71,7 +72,7 @@ async def _refuse_redirect(
     _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
 ) -> None:
     response = params.response
-    where_to = origin(urljoin(str(params.url), response.headers.get("Location", "")))
+    where_to = origin(led_to(str(params.url), response.headers.get("Location", "")))
     raise Redirected(f"answers {response.status} and redirects to {where_to}")
 
 

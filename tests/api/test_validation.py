@@ -47,6 +47,14 @@ def problems_of(obj: Any, parse: Any = parse_canary) -> tuple[Problem, ...]:
     return raised.value.problems
 
 
+def refusals(parse: Any, obj: Any) -> tuple[Problem, ...]:
+    try:
+        parse(obj)
+    except InvalidSpec as invalid:
+        return invalid.problems
+    return ()
+
+
 @pytest.mark.parametrize("obj", GOOD_CANARIES.values(), ids=GOOD_CANARIES)
 def test_a_good_canary_is_read(obj):
     assert parse_canary(obj).metadata.name == obj["metadata"]["name"]
@@ -243,15 +251,26 @@ def damaged_objects(draw: st.DrawFn) -> tuple[Any, Any]:
     return good[0], obj
 
 
+@pytest.mark.parametrize(
+    ("parse", "good"),
+    [
+        (parse_canary, GOOD_CANARIES["every field at once"]),
+        (parse_metric_template, GOOD_TEMPLATES["every field of a template"]),
+        (parse_alert_provider, GOOD_RECEIVERS["every other field of a receiver"]),
+        (parse_delivery_policy, GOOD_POLICIES["every other field of a policy"]),
+    ],
+)
+@pytest.mark.parametrize("other", [{}, [], {"a": [1]}, 7, "text"], ids=str)
+def test_at_every_place_a_value_of_any_other_type_is_read_or_refused(parse, good, other):
+    for place in _places(good["spec"]):
+        problems = refusals(parse, patched(good, {"/".join(map(str, place)): other}))
+        assert all(problem.field and problem.remedy for problem in problems)
+
+
 @given(damaged_objects())
 @settings(max_examples=examples(150))
 def test_a_damaged_object_is_read_or_refused_and_nothing_else(case):
-    parse, obj = case
-    problems: tuple[Problem, ...] = ()
-    try:
-        parse(obj)
-    except InvalidSpec as invalid:
-        problems = invalid.problems
+    problems = refusals(*case)
     assert all(problem.field and problem.remedy for problem in problems)
     assert all(str(problem).encode() for problem in problems)
 

@@ -263,6 +263,7 @@ async def test_a_code_that_the_issuer_does_not_take_lets_no_one_in(trusting: Tru
         {"issuer": "http://127.0.0.1:1"},
         {"authorization_endpoint": "http://evil.example/authorize"},
         {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "https://[:::]/authorize"},
         {"authorization_endpoint": None},
     ],
     ids=str,
