@@ -126,6 +126,8 @@ class Abilities:
     """That object, where it says by which hosts and gateways requests come in."""
     settles: timedelta = timedelta(0)
     """How long proxies may take to follow a route that is written; what tells of it is not known."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why it refuses a field of `spec.service` or `spec.analysis`, where there is more to say."""
     transport: str = ""
     """Narrows down, after the router's name, when these abilities are all it has."""
 
@@ -186,7 +188,9 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
         yield Problem("spec.managedRoutes", shown(canary.spec.managed_routes[0].place), remedy)
     for path, asked, value in _beyond(canary, abilities):
         if asked not in _harmless(abilities):
+            why = abilities.reasons.get(asked)
             remedy = f"remove it, or name another router: {name} cannot do this"
+            remedy += f", because {why}" if why else ""
             yield Problem(path, shown(value), remedy)
     for path, value in _beyond_in_steps(canary, abilities):
         remedy = f"change it, or name another router: {name} cannot do this"

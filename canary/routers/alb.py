@@ -26,6 +26,10 @@ _STICKINESS = "targetGroupStickinessConfig"
 _ABILITIES = Abilities(
     service=frozenset(),
     references=("ingress_ref", "ingress_refs"),
+    reasons={
+        "session_affinity": "target group stickiness holds clients on both sides, whatever the "
+        "weights"
+    },
     entrance="the Ingress",
     # The load balancer follows a change some time after its API has taken it.
     settles=timedelta(seconds=15),

@@ -43,6 +43,10 @@ _ABILITIES = Abilities(
     matches=True,
     mirrors=True,
     entrance="the HTTPProxy that includes it",
+    reasons={
+        "session_affinity": "an HTTPProxy sets headers of answers and adds none, so that its cookie "
+        "would take the place of those that the app sets"
+    },
 )
 
 

@@ -24,6 +24,10 @@ _ABILITIES = Abilities(
     mirrors=True,
     mirrors_shares=False,
     entrance="the IngressRoute",
+    reasons={
+        "session_affinity": "its cookie holds clients on the primary as well, so that the weights "
+        "would reach new clients alone"
+    },
     # It gathers changes for as long before it acts on them.
     settles=timedelta(seconds=2),
 )

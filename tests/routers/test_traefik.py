@@ -30,6 +30,16 @@ def test_a_side_that_gets_no_requests_is_left_out(weight: int, services: dict[st
     assert {each["name"]: each["weight"] for each in found["weighted"]["services"]} == services
 
 
+def test_session_affinity_is_refused_because_the_cookie_of_traefik_holds_both_sides() -> None:
+    asking = a_canary("traefik", analysis={"sessionAffinity": {"cookieName": "stick"}})
+    (problem,) = ROUTER.problems(asking)
+    assert str(problem) == (
+        "spec.analysis.sessionAffinity: an object: remove it, or name another router: traefik "
+        "cannot do this, because its cookie holds clients on the primary as well, so that the "
+        "weights would reach new clients alone"
+    )
+
+
 def test_requests_are_copied_while_the_canary_answers_none() -> None:
     found = spec(Traffic(mirror=10))["mirroring"]
     assert found["name"] == "podinfo-primary"
