@@ -20,6 +20,8 @@ COUNTED = frozenset({"approve"})
 """What counts by who gives it: one may not replace another's."""
 ACCEPT_RISK = f"{PREFIX}accept-risk"
 """Names risks that a person accepts, as kind/name with commas between them."""
+ASSUME_FEATURES = f"{PREFIX}assume-features"
+"""Names features of the Gateway API that its Gateways have and do not list, with commas between them."""
 
 # ---------------------------------------------------------- on what a target or a Canary uses
 
@@ -63,7 +65,7 @@ AGREEMENT = f"{PREFIX}agreement"
 #: On the Lease of a replica: the newest generation that it goes by.
 ACKNOWLEDGED = f"{PREFIX}acknowledged"
 
-_ON_CANARY = (*VERBS, ACCEPT_RISK.removeprefix(PREFIX))
+_ON_CANARY = (*VERBS, *(each.removeprefix(PREFIX) for each in (ACCEPT_RISK, ASSUME_FEATURES)))
 
 
 def unknown_annotations(annotations: Mapping[str, object]) -> Iterator[SpecWarning]:

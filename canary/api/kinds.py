@@ -73,6 +73,16 @@ SERVICE = Kind(group="", versions=("v1",), kind="Service", plural="services")
 KNATIVE_SERVICE = Kind(
     group="serving.knative.dev", versions=("v1",), kind="Service", plural="services"
 )
+GATEWAY = Kind(
+    group="gateway.networking.k8s.io", versions=("v1", "v1beta1"), kind="Gateway", plural="gateways"
+)
+GATEWAY_CLASS = Kind(
+    group="gateway.networking.k8s.io",
+    versions=("v1", "v1beta1"),
+    kind="GatewayClass",
+    plural="gatewayclasses",
+    namespaced=False,
+)
 CONFIG_MAP = Kind(group="", versions=("v1",), kind="ConfigMap", plural="configmaps")
 SECRET = Kind(group="", versions=("v1",), kind="Secret", plural="secrets")
 BUDGET = Kind(

@@ -1,12 +1,16 @@
 """What the caches hold, looked up by what it is."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from canary.api.annotations import RELEASE
-from canary.api.kinds import POD, Kind, Manifest, ObjectKey
+from canary.api.canary import Canary
+from canary.api.kinds import GATEWAY, POD, Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import WORD_BYTES, clip
 from canary.cluster.cache import CacheSet
+from canary.cluster.gateways import Gateways
 from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
@@ -30,12 +34,14 @@ class Store:
         self,
         caches: CacheSet,
         schemas: Schemas,
+        gateways: Gateways,
         hashing: Hashing,
         *,
         ingress_prefix: str = INGRESS_PREFIX,
     ) -> None:
         self._caches = caches
         self._schemas = schemas
+        self._gateways = gateways
         self._hashing = hashing
         self._ingress_prefix = ingress_prefix
         self._serving: Memo[WorkloadRecord] = Memo()
@@ -157,7 +163,9 @@ class Store:
         return self._schemas.missing(record.router.kinds if record.router else ())
 
     async def dropped(self, record: CanaryRecord) -> tuple[Problem, ...]:
-        """Name what a Canary asks of its route that the installed CRDs would drop without a word.
+        """Name what a Canary asks of its route and would not get.
+
+        The installed CRDs would drop it without a word, or its Gateways cannot do it.
 
         Raises:
             Unreachable: the API server could not be asked.
@@ -168,14 +176,29 @@ class Store:
         lacking = [
             each.problem for each in required if await self._schemas.lacks(each.kind, each.path)
         ]
-        return tuple(each for each in lacking if isinstance(each, Problem))
+        if record.router.required_features(record.canary):
+            for place in _gateways(record.canary):
+                await self._gateways.ask(*place)
+        missing = (*lacking, *self._unsupported(record))
+        return tuple(each for each in missing if isinstance(each, Problem))
 
     def left_out(self, record: CanaryRecord) -> tuple[SpecWarning, ...]:
-        """Name what a Canary asks of its route that the router leaves out for the installed CRDs."""
+        """Name what a Canary asks of its route without effect: for the CRDs, or for its Gateways."""
         missing = self.missing(record)
         required = record.router.required_fields(record.canary) if missing and record.router else ()
         warnings = (each.problem for each in required if each.path in missing)
-        return tuple(each for each in warnings if isinstance(each, SpecWarning))
+        without_effect = (*warnings, *self._unsupported(record))
+        return tuple(each for each in without_effect if isinstance(each, SpecWarning))
+
+    def _unsupported(self, record: CanaryRecord) -> Iterator[Problem | SpecWarning]:
+        """Name what a Canary asks of its Gateways that the class of any does not list."""
+        known = [self._gateways.known(*place) for place in _gateways(record.canary)]
+        if record.router is None or not any(each.listed for each in known):
+            return
+        for required in record.router.required_features(record.canary):
+            lacking = (each for each in known if each.lacks(required.feature))
+            for each in islice(lacking, 1):
+                yield required.missing(each.gateway_class)
 
     def routed(self, record: CanaryRecord) -> Seen | None:
         """Read what the routes of a Canary do now."""
@@ -237,3 +260,10 @@ def _serving_side(target: WorkloadRecord) -> WorkloadRecord:
     """Show the pods of a divided workload that serve as a workload of their own."""
     serving = target.divided.serving if target.divided is not None else ""
     return replace(target, revision=serving, template="", rollout=serving, images=())
+
+
+def _gateways(canary: Canary) -> Iterator[tuple[str, str]]:
+    """Go through the Gateways that a Canary names: namespace and name."""
+    for parent in canary.spec.service.gateway_refs:
+        if (parent.group, parent.kind) == (GATEWAY.group, GATEWAY.kind):
+            yield parent.namespace or canary.metadata.namespace, parent.name

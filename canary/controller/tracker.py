@@ -12,6 +12,7 @@ from time import monotonic
 from canary.api.kinds import BUDGET, POD, Kind, ObjectKey
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
+from canary.cluster.gateways import Gateways
 from canary.cluster.outages import OutageLog
 from canary.cluster.schemas import Schemas
 from canary.controller.budgets import places, side_label
@@ -85,7 +86,10 @@ class Tracker:
             outages=outages,
         )
         self.schemas = Schemas(cluster, monotonic)
-        self.store = Store(self.caches, self.schemas, hashing, ingress_prefix=ingress_prefix)
+        gateways = Gateways(cluster, monotonic)
+        self.store = Store(
+            self.caches, self.schemas, gateways, hashing, ingress_prefix=ingress_prefix
+        )
         self.following = Following(self.caches)
         self.policies = Policies(self.caches, home=home, namespaces=namespaces)
         self.configs = ConfigReader(cluster, self.caches, followed=configs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
+from canary.api.annotations import ASSUME_FEATURES
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.core.actions import Side
@@ -58,6 +59,31 @@ class RequiredField:
     """Its place in an object, lists left out: `("spec", "rules", "timeouts")`."""
     problem: Problem | SpecWarning
     """What to say of a CRD without it; where that is a warning, the router leaves the field out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredFeature:
+    """What not every implementation of the Gateway API does, and a Canary asks for."""
+
+    feature: str
+    """Its name, as a GatewayClass lists it."""
+    field: str
+    value: object
+    effect: str
+    """What happens without it."""
+    refuses: bool
+    """Whether a Canary is refused without it, rather than warned."""
+
+    def missing(self, gateway_class: str) -> Problem | SpecWarning:
+        """Say that a GatewayClass does not list it."""
+        said = f"GatewayClass {gateway_class} does not list {self.feature}: {self.effect}"
+        if not self.refuses:
+            return SpecWarning(self.field, self.value, said)
+        remedy = (
+            "remove it, name a Gateway of another class, or annotate the Canary with "
+            f"{ASSUME_FEATURES}: {self.feature} if the class has it all the same; {said}"
+        )
+        return Problem(self.field, self.value, remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +155,10 @@ class Router(Protocol):
         """Those of its kinds that it reads and never writes."""
 
     @property
+    def asks(self) -> tuple[Kind, ...]:
+        """The kinds, beside its own, of which single objects are read to learn what its API can do."""
+
+    @property
     def needs_status(self) -> bool:
         """Whether it reads the status of its objects, which is not kept otherwise."""
 
@@ -146,6 +176,9 @@ class Router(Protocol):
 
     def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
         """Name the fields of its kinds that not every installed CRD has, and a Canary needs."""
+
+    def required_features(self, canary: Canary) -> tuple[RequiredFeature, ...]:
+        """Name what a Canary needs of its Gateways that not every implementation does."""
 
     def objects(self, canary: Canary) -> Objects:
         """Name the objects that it reads and writes."""

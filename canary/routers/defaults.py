@@ -5,7 +5,7 @@ from typing import ClassVar, Protocol
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.errors import Problem, SpecWarning
-from canary.routers import ClusterState, RequiredField
+from canary.routers import ClusterState, RequiredFeature, RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.condition_problems import cookie_problems
 from canary.routers.managed_rules import Grammar
@@ -56,6 +56,11 @@ class RouterDefaults:
         """None."""
         return ()
 
+    @property
+    def asks(self) -> tuple[Kind, ...]:
+        """None."""
+        return ()
+
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""
         return Abilities(service=frozenset())
@@ -75,6 +80,10 @@ class RouterDefaults:
 
     def required_fields(self, _canary: Canary) -> tuple[RequiredField, ...]:
         """None: each CRD is taken to have all fields."""
+        return ()
+
+    def required_features(self, _canary: Canary) -> tuple[RequiredFeature, ...]:
+        """None: whatever serves its API is taken to have all features."""
         return ()
 
     def query_routes(self, canary: Canary, _cluster: ClusterState) -> tuple[str, str]:

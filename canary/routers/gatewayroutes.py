@@ -52,6 +52,8 @@ VERSIONS = ("v1", "v1beta1")
 
 MIRROR_PERCENT = ("spec", "rules", "filters", "requestMirror", "percent")
 """Where the percentage of the filter stands that copies requests; without it, all are copied."""
+#: Where it stands which sites may read the answers.
+_CORS = ("spec", "rules", "filters", "cors")
 #: Where it stands how failed requests are repeated.
 _RETRY = ("spec", "rules", "retry")
 #: What the API gives a backend without a weight.
@@ -143,6 +145,14 @@ def _required(canary: Canary, kind: Kind) -> Iterator[RequiredField]:
                 "HTTPRoute has no time limits, so requests would have none",
             )
             yield RequiredField(kind=kind, path=("spec", "rules", "timeouts"), problem=problem)
+    if service.cors_policy:
+        warning = SpecWarning(
+            "spec.service.corsPolicy",
+            shown(service.cors_policy),
+            "install the CRDs of Gateway API 1.5 or later, or the experimental ones of 1.3: the "
+            "installed HTTPRoute has no CORS, which is left to the app",
+        )
+        yield RequiredField(kind=kind, path=_CORS, problem=warning)
     if retry(service):
         effect = (
             "install the experimental CRDs of Gateway API 1.2 or later: the installed HTTPRoute "
@@ -167,6 +177,8 @@ def _percentages(analysis: Analysis) -> Iterator[tuple[str, int]]:
 def _rule(canary: Canary, cluster: ClusterState, rule: RouteRule) -> Manifest:
     """Write who answers the requests of a rule, and what happens to them."""
     service = canary.spec.service
+    if _CORS in cluster.missing:
+        service = service.but(cors_policy=None)
     parts = {
         "filters": [*filters(service), *_copies(canary, rule.mirror)],
         "timeouts": timeouts(service),

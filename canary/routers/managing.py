@@ -9,7 +9,7 @@ from canary.api.kinds import Kind, Manifest
 from canary.core.traffic import Seen, Traffic
 from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
-from canary.routers import ClusterState, Objects, RequiredField, Router
+from canary.routers import ClusterState, Objects, RequiredFeature, RequiredField, Router
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.managed import ManagedRoutes
 from canary.routers.managed_rules import Grammar
@@ -59,6 +59,11 @@ class ManagingRouter:
         return self._own.reads
 
     @property
+    def asks(self) -> tuple[Kind, ...]:
+        """The kinds that are asked about."""
+        return self._own.asks
+
+    @property
     def needs_status(self) -> bool:
         """Whether it reads the status of its objects."""
         return self._own.needs_status
@@ -99,6 +104,10 @@ class ManagingRouter:
         if not self._manages(canary):
             return required
         return tuple(each for each in required if each.path in self._grammar.required)
+
+    def required_features(self, canary: Canary) -> tuple[RequiredFeature, ...]:
+        """Name what a Canary needs of its Gateways; those of a route of the user's are not known."""
+        return () if self._manages(canary) else self._own.required_features(canary)
 
     def objects(self, canary: Canary) -> Objects:
         """Name the routes that it reads and writes."""

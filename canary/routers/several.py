@@ -16,7 +16,7 @@ from canary.api.traffic import HttpMatch
 from canary.core.traffic import Seen, Traffic, together
 from canary.errors import Problem, SpecWarning
 from canary.objects.render import Lacking, Render, Restoration
-from canary.routers import ClusterState, Objects, RequiredField, Router
+from canary.routers import ClusterState, Objects, RequiredFeature, RequiredField, Router
 from canary.routers.abilities import ENTRANCES, Abilities, Unsaid
 from canary.routers.managed_rules import Grammar
 
@@ -65,6 +65,11 @@ class SeveralRouters:
         return tuple(kind for kind in self.kinds if kind not in self.writes)
 
     @property
+    def asks(self) -> tuple[Kind, ...]:
+        """Those that any of them asks about."""
+        return _once(router.asks for router in self._each)
+
+    @property
     def needs_status(self) -> bool:
         """Whether any of them reads the status of its objects."""
         return any(router.needs_status for router in self._each)
@@ -94,6 +99,10 @@ class SeveralRouters:
     def required_fields(self, canary: Canary) -> tuple[RequiredField, ...]:
         """Name what any of them requires."""
         return tuple(chain.from_iterable(each.required_fields(canary) for each in self._each))
+
+    def required_features(self, canary: Canary) -> tuple[RequiredFeature, ...]:
+        """Name what any of them needs of the Gateways."""
+        return tuple(chain.from_iterable(each.required_features(canary) for each in self._each))
 
     def objects(self, canary: Canary) -> Objects:
         """Name the objects of all of them."""

@@ -88,6 +88,13 @@ KEPT: Mapping[Right, str] = {
         "DestinationRules of the sides are repaired, and follow the Canary's trafficPolicy"
     ),
     **dict.fromkeys(
+        (
+            Right("gateway.networking.k8s.io", "gateways", "get"),
+            Right("gateway.networking.k8s.io", "gatewayclasses", "get"),
+        ),
+        "Gateways are asked about for Canaries that need what not every implementation does",
+    ),
+    **dict.fromkeys(
         (right for right in _OF_PLUGINS if right.group not in _KUBERNETES),
         "kinds of others' are installed in no world of the stories",
     ),

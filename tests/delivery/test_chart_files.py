@@ -23,7 +23,7 @@ HEAD = """\
 # The rights that routers, kinds of workload, kinds of autoscaler and commands need. Made from their
 # tables: `make generated`
 """
-LISTED, FOLLOWED = ("list",), ("list", "watch")
+READ, LISTED, FOLLOWED = ("get",), ("list",), ("list", "watch")
 #: Primaries are created and updated, the user's workload is scaled by patches, and Kubernetes
 #: removes what a Canary owns.
 SCALED = ("get", "list", "watch", "create", "update", "patch")
@@ -42,6 +42,7 @@ def of_router(name: str) -> Rights:
     router = router_for(name)
     yield from ((kind, WRITTEN) for kind in router.writes)
     yield from ((kind, FOLLOWED) for kind in router.reads)
+    yield from ((kind, READ) for kind in router.asks)
 
 
 def of_targets() -> Rights:

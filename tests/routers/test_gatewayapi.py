@@ -123,6 +123,18 @@ def test_retries_are_left_out_with_a_warning_where_the_crd_has_none() -> None:
     assert (warning.field, warning.value) == ("spec.service.retries.retryOn", "strange")
 
 
+def test_cors_is_left_to_the_app_where_the_installed_crd_has_none() -> None:
+    router = GatewayApiRouter()
+    canary = a_canary("gatewayapi", service={"corsPolicy": {"allowOrigin": ["https://a"]}})
+    (field,) = router.required_fields(canary)
+    assert isinstance(field.problem, SpecWarning)
+    cluster = a_cluster(router, canary)
+    for missing, filters in ((frozenset(), ["CORS"]), (frozenset({field.path}), [])):
+        (made,) = rendered(router, canary, replace(cluster, missing=missing), Traffic())
+        (rule,) = made["spec"]["rules"]
+        assert [each["type"] for each in rule.get("filters", ())] == filters
+
+
 def test_one_parent_that_is_enough_is_written_onto_the_route_and_taken_back() -> None:
     canary = a_canary("gatewayapi", service={"acceptance": "Any"})
     made = routed(canary, 10)
