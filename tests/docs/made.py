@@ -1,15 +1,17 @@
 """Parts of pages that are made from the tables of plug-ins, and from files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analysis.builtin import UNITS, builtin
+from analysis.builtin import UNITS, built_in_counts, builtin, request_count
 from analysis.durations import format_duration
 from analysis.errors import PLUGIN_NOUNS, QueryError
 from analysis.judges import JUDGES
+from analysis.model import Bounds
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from analysis.providers.store import OPTIONS, StoreProvider
@@ -23,7 +25,7 @@ from tests.docs.pages import DOCS, ROOT
 
 PAGES = (
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("metrics", "monitoring", "plugins", "routers")),
+    *(DOCS / f"{name}.md" for name in ("judges", "metrics", "monitoring", "plugins", "routers")),
 )
 #: Each family, and the field that names its plug-ins.
 FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
@@ -37,6 +39,8 @@ FAMILIES: tuple[tuple[PluginTable[Any], str], ...] = (
 _MADE = re.compile(
     r"(?P<head><!-- made: (?P<what>\S+) -->\n).*?(?P<tail><!-- end -->\n)", re.DOTALL
 )
+#: The stores whose language can count.
+_COUNTING = ("prometheus", "scrape")
 _LANGUAGES = {".py": "python", ".toml": "toml"}
 
 
@@ -112,6 +116,33 @@ def _queries() -> Iterator[tuple[str, ...]]:
         yield ", ".join(names), *series
 
 
+def _verified() -> Iterator[tuple[str, ...]]:
+    """Say for which routers the requests of both sides are counted, by store."""
+    yield "store", "routers"
+    yield ("---",) * 2
+    for store in _COUNTING:
+        yield f"`{store}`", _counted(partial(request_count, provider=store))
+
+
+def _judged() -> Iterator[tuple[str, ...]]:
+    """Say for which routers judges count what the built-in metrics are about, by store."""
+    yield "store", *(f"`{metric}`" for metric in UNITS)
+    yield ("---",) * (1 + len(UNITS))
+    for store in _COUNTING:
+        counts = partial(built_in_counts, provider=store, bounds=Bounds(max=500))
+        yield f"`{store}`", *(_counted(partial(counts, metric)) for metric in UNITS)
+
+
+def _counted(counts: Callable[[str], object]) -> str:
+    """Name the routers for which something is counted."""
+    found = []
+    for name in ROUTERS.names():
+        with suppress(QueryError):
+            counts(name)
+            found.append(f"`{name}`")
+    return ", ".join(found)
+
+
 def _series(query: str) -> str:
     code = "\n".join(line for line in query.splitlines() if not line.startswith("#"))
     return ", ".join(f"`{name}`" for name in dict.fromkeys(re.findall(r"([a-z_:]+)\{(?!\{)", code)))
@@ -143,6 +174,8 @@ _TABLES = {
     "built-in": _built_in,
     "routers": _routers,
     "own-metrics": _own_metrics,
+    "judged": _judged,
     "queries": _queries,
     "stores": _stores,
+    "verified": _verified,
 }
