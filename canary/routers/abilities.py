@@ -188,9 +188,8 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
         yield Problem("spec.managedRoutes", shown(canary.spec.managed_routes[0].place), remedy)
     for path, asked, value in _beyond(canary, abilities):
         if asked not in _harmless(abilities):
-            why = abilities.reasons.get(asked)
-            remedy = f"remove it, or name another router: {name} cannot do this"
-            remedy += f", because {why}" if why else ""
+            why = f", because {reason}" if (reason := abilities.reasons.get(asked)) else ""
+            remedy = f"remove it, or name another router: {name} cannot do this{why}"
             yield Problem(path, shown(value), remedy)
     for path, value in _beyond_in_steps(canary, abilities):
         remedy = f"change it, or name another router: {name} cannot do this"
@@ -198,7 +197,7 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
     if not abilities.splits_matched:
         yield from _shares_of_matched(canary, name)
     for place, matches in (
-        ("spec.service.match", canary.spec.service.match if _routes_by_match(abilities) else ()),
+        ("spec.service.match", canary.spec.service.match if "match" in abilities.service else ()),
         *(canary.spec.analysis.placed_matches() if abilities.matches else ()),
     ):
         for index, match in enumerate(matches):
@@ -207,10 +206,6 @@ def refused(canary: Canary, router: str, abilities: Abilities) -> Iterator[Probl
         if not any(map(abilities.beyond, matches)):
             for each in abilities.unsaid(matches):
                 yield Problem(f"{place}{each.path}", shown(each.value), each.remedy)
-
-
-def _routes_by_match(abilities: Abilities) -> bool:
-    return "match" in abilities.service
 
 
 def _harmless(abilities: Abilities) -> Iterable[str]:
