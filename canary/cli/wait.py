@@ -1,6 +1,7 @@
 """`tidegate wait CANARY`: until its release is promoted, or another end; for scripts."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ import click
 from analysis.errors import UnknownPlugin
 from canary.api.kinds import Manifest
 from canary.api.raw import part, text
-from canary.api.status import CanaryStatus, Phase
+from canary.api.status import COMMIT, CanaryStatus, Phase
 from canary.cli.connection import (
     DurationParam,
     Place,
@@ -29,10 +30,13 @@ from canary.targets import target_for
 from canary.views.awaited import (
     Answer,
     Goal,
+    NamedRelease,
     Release,
+    TargetRelease,
     WaitEnd,
     answer,
     condition_holds,
+    overtaken,
     person_needed,
     phase_reached,
 )
@@ -46,12 +50,15 @@ _HELP = """
 Wait until what the target is at now has been promoted, and say how it ended.
 
 The success of an earlier release is no answer: the controller must have seen the target as it is
-when the wait begins. Exit codes: 0 yes, 3 no (rolled back, failed), 4 not in time, 5 held for a
+when the wait begins. Where another tool changes the target later, name the release by its
+annotations (--release, --commit) or the target's generation (--generation). Exit codes: 0 yes, 3 no (rolled back, failed,
+overtaken), 4 not in time, 5 held for a
 person (with --fail-when-held).
 """
 _EXAMPLES = """\b
 Examples:
   kubectl set image deployment/shop app=$IMAGE && tidegate wait shop --timeout 30m
+  tidegate wait shop --commit 3f2a9c1 --timeout 1h
   tidegate wait shop --for held --timeout 10m
   tidegate wait shop --for condition=Ready
 """
@@ -85,6 +92,14 @@ class AwaitedParam(click.ParamType[Awaited]):
             known = ", ".join([*Goal, _DELETED, "phase=PHASE", "condition=TYPE"])
             self.fail(f"{value!r} is nothing to wait for; write one of {known}", param, ctx)
         return awaited
+
+
+def _commit(
+    _context: click.Context, _parameter: click.Parameter, written: str | None
+) -> str | None:
+    if written is not None and not re.fullmatch(COMMIT, written):
+        raise click.BadParameter(f"{written!r} is no commit; write 7 to 64 hexadecimal digits")
+    return written
 
 
 def _read(written: str) -> Awaited | None:
@@ -122,17 +137,41 @@ def _read(written: str) -> Awaited | None:
     show_default=True,
     help="How long to wait; 0s for as long as it takes.",
 )
+@click.option("--release", help="Wait for the release that the target's tidegate.dev/release says.")
+@click.option(
+    "--commit",
+    callback=_commit,
+    help="Wait for the commit that the target's tidegate.dev/commit or "
+    "org.opencontainers.image.revision says; at least its first 7 digits.",
+)
+@click.option(
+    "--generation",
+    type=click.IntRange(min=1),
+    help="Wait for this generation of the target, or a later one.",
+)
 @click.option("--fail-when-held", is_flag=True, help="End as soon as a person is needed.")
 @with_plugins
 @canary_command
 async def wait(
-    cluster: Cluster, place: Place, *, awaited: Awaited, limit: timedelta, fail_when_held: bool
+    cluster: Cluster,
+    place: Place,
+    *,
+    awaited: Awaited,
+    limit: timedelta,
+    release: str | None,
+    commit: str | None,
+    generation: int | None,
+    fail_when_held: bool,
 ) -> None:
     """Wait for an end, and report changes on standard error meanwhile."""
+    named = NamedRelease(release=release or "", commit=commit or "")
+    if generation and str(named):
+        raise click.UsageError("name a release by --generation, or by --release and --commit")
     if awaited.written == _DELETED:
         look = _until_deleted(cluster, place)
     else:
-        look = await _until(cluster, place, awaited, fail_when_held=fail_when_held)
+        expected = named if str(named) else await _release(cluster, place, generation)
+        look = _until(cluster, place, awaited, expected, fail_when_held=fail_when_held)
     deadline = monotonic() + limit.total_seconds() if limit else None
     shown = ""
     while True:
@@ -151,22 +190,24 @@ async def wait(
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _until(cluster: Cluster, place: Place, awaited: Awaited, *, fail_when_held: bool) -> Look:
-    """Look for an answer about the target as it is now.
-
-    Raises:
-        Failed: there is no such Canary, or no target.
-    """
-    release = await _release(cluster, place, await read_canary(cluster, place))
+def _until(
+    cluster: Cluster, place: Place, awaited: Awaited, release: Release, *, fail_when_held: bool
+) -> Look:
+    """Look for an answer about a release."""
+    seen = False
 
     async def look() -> tuple[str, Answer | None]:
+        nonlocal seen
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
         found = awaited.asked(status, release)
         if found is None and fail_when_held:
             found = person_needed(status, release)
-        if not release.seen_by(status):
-            return f"{place.name}  waiting for the controller to see the target", found
+        if found is None and seen:
+            found = overtaken(status, release)
+        if not (seen or release.seen_by(status)):
+            return f"{place.name}  waiting for the controller to see {release}", found
+        seen = True
         return _progress(manifest), found
 
     return look
@@ -183,12 +224,13 @@ def _until_deleted(cluster: Cluster, place: Place) -> Look:
     return look
 
 
-async def _release(cluster: Cluster, place: Place, manifest: Manifest) -> Release:
-    """Read the target of a Canary, and which revision it is at.
+async def _release(cluster: Cluster, place: Place, generation: int | None) -> TargetRelease:
+    """Read the target of a Canary; where no generation is asked for, which revision it is at.
 
     Raises:
-        Failed: there is no such target, or no installed plug-in reads its kind.
+        Failed: there is no such Canary or target, or no installed plug-in reads its kind.
     """
+    manifest = await read_canary(cluster, place)
     view = canary_view(manifest)
     try:
         reference = part(manifest.get("spec"), "targetRef")
@@ -196,10 +238,13 @@ async def _release(cluster: Cluster, place: Place, manifest: Manifest) -> Releas
         found = await cluster.read(target.kind, place.namespace, view.target.name)
     except (NotFound, UnknownPlugin) as error:
         raise Failed(f"{place.name}: its target cannot be read: {error}") from error
+    uid = found["metadata"]["uid"]
+    if generation is not None:
+        return TargetRelease(uid=uid, generation=generation, revision="")
     status = read_canary_status(place, manifest)
     digest = HASHING.template_digest(target.written(found))
-    return Release(
-        uid=found["metadata"]["uid"],
+    return TargetRelease(
+        uid=uid,
         generation=found["metadata"]["generation"],
         revision=HASHING.revision_of(digest, status.tracked_configs, [status.last_applied_spec]),
     )

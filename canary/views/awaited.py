@@ -2,12 +2,14 @@
 
 Whether a status speaks of the release that is waited for follows from the target as it was when the
 wait began: the status must have read it at that generation or a later one, or be at the revision
-that it had.
+that it had. Where another tool will change the target later, the release is known by what the
+target's annotations call it instead.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from canary.api.status import CanaryStatus, Outcome, Phase, RunRecord
 from canary.core.gates import held_gates
@@ -34,9 +36,19 @@ class WaitEnd(StrEnum):
     HELD = "held"
 
 
+class Release(Protocol):
+    """What is waited for, and how a status is known to speak of it."""
+
+    def seen_by(self, status: CanaryStatus) -> bool:
+        """Tell whether a status speaks of this release, or of a later one."""
+
+    def overtaken_by(self, status: CanaryStatus) -> str:
+        """Name what a status speaks of instead; empty where of this, or of nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A target as it was when a wait began."""
+class TargetRelease:
+    """A target as it was when a wait began, or as it will be at a generation."""
 
     uid: str
     generation: int
@@ -49,6 +61,39 @@ class Release:
             return True
         uid, _, generation = status.target_version.partition("/")
         return uid == self.uid and generation.isdecimal() and int(generation) >= self.generation
+
+    def overtaken_by(self, status: CanaryStatus) -> str:  # noqa: ARG002 - as the protocol asks
+        """Name nothing: the end of a later release is an answer, too."""
+        return ""
+
+    def __str__(self) -> str:
+        return f"generation {self.generation} of the target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRelease:
+    """A release by the target's annotations, which it may not have yet."""
+
+    release: str = ""
+    """The value of `tidegate.dev/release`; empty where it may be any."""
+    commit: str = ""
+    """How the commit begins; empty where it may be any."""
+
+    def seen_by(self, status: CanaryStatus) -> bool:
+        """Tell whether a status speaks of this very release."""
+        named = not self.release or status.release == self.release
+        return named and status.commit.startswith(self.commit)
+
+    def overtaken_by(self, status: CanaryStatus) -> str:
+        """Name the release of a status, where it is another one."""
+        newer = NamedRelease(
+            release=status.release if self.release else "",
+            commit=status.commit if self.commit else "",
+        )
+        return "" if self.seen_by(status) else str(newer)
+
+    def __str__(self) -> str:
+        return " at ".join(each for each in (self.release, self.commit) if each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +115,14 @@ def person_needed(status: CanaryStatus, release: Release) -> Answer | None:
     if not held or not release.seen_by(status):
         return None
     return Answer(ending=WaitEnd.HELD, message=held)
+
+
+def overtaken(status: CanaryStatus, release: Release) -> Answer | None:
+    """Say what a status that spoke of a release before speaks of now; None where of that still."""
+    newer = release.overtaken_by(status)
+    if not newer:
+        return None
+    return Answer(ending=WaitEnd.NO, message=f"{release} was overtaken by {newer}")
 
 
 def phase_reached(status: CanaryStatus, phase: Phase) -> Answer | None:

@@ -1,12 +1,15 @@
 """`tidegate wait`: a script goes on when its release is promoted, and not before."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from canary.demo.manifests import APP
+from canary.api.kinds import DEPLOYMENT
+from canary.demo.manifests import APP, pod_template
 from tests.cli.running import tidegate
 from tests.controller.running import CANARY, DEMO, World, until
 
@@ -75,6 +78,66 @@ async def test_a_deletion_is_waited_for(world: World) -> None:
         assert (code, "deleted" in output) == (0, True), output
         code, output = await waiting(world)
         assert (code, "there is no Canary podinfo" in output) == (1, True), output
+
+
+def called(release: str, tag: str) -> dict[str, Any]:
+    """Give a change of the app's Deployment that another tool applies, with a name for it."""
+    return {
+        "metadata": {"annotations": {"tidegate.dev/release": release}},
+        "spec": {"template": pod_template(tag)},
+    }
+
+
+async def test_a_release_is_waited_for_by_its_name_before_another_tool_applies_it(
+    world: World,
+) -> None:
+    async with world.running_controller():
+        await world.create_canary(skipAnalysis=True)
+        await world.until_phase("Initialized")
+        waited = asyncio.create_task(waiting(world, "--release", "r2", "--timeout", "10m"))
+        await world.patch(DEPLOYMENT, APP, called("r2", "2"))
+        code, output = await waited
+        assert code == 0, output
+        assert "promoted podinfo:1 → podinfo:2" in output
+        target = await world.read(DEPLOYMENT, APP)
+        assert target is not None
+        generation = str(target["metadata"]["generation"])
+        code, output = await waiting(world, "--generation", generation, "--timeout", "10m")
+        assert code == 0, output
+        code, output = await waiting(world, "--generation", generation, "--release", "r2")
+        assert code == 2
+        assert "name a release by --generation, or by --release and --commit" in output
+
+
+async def test_a_wait_for_a_release_ends_when_another_takes_its_place(world: World) -> None:
+    async with world.running_controller():
+        await world.create_canary(analysis={"stepWeights": [50], "webhooks": [GATE]})
+        await world.until_phase("Initialized")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "canary", "wait", APP, "-n", DEMO),
+            *("--kubeconfig", str(world.kubeconfig), "--release", "r2", "--timeout", "10m"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        first = await process.stderr.readline()
+        assert b"waiting for the controller to see r2" in first
+        await world.patch(DEPLOYMENT, APP, called("r2", "2"))
+        assert b"podinfo  " in await process.stderr.readline()
+        await world.patch(DEPLOYMENT, APP, called("r3", "3"))
+        _, told = await process.communicate()
+        assert (process.returncode, b"r2 was overtaken by r3" in told) == (3, True), told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--commit", "main"], "'main' is no commit; write 7 to 64 hexadecimal digits"),
+        (["--generation", "0"], "0 is not in the range x>=1"),
+    ],
+)
+async def test_a_release_that_cannot_be_meant_is_refused(options: list[str], told: str) -> None:
+    code, output = await tidegate("wait", APP, *options)
+    assert (code, told in " ".join(output.split())) == (2, True), output
 
 
 async def test_what_cannot_be_waited_for_is_said_at_once(world: World) -> None:

@@ -6,17 +6,19 @@ from canary.api.status import CanaryStatus, Condition, Hold, Outcome, Pause, Pha
 from canary.views.awaited import (
     Answer,
     Goal,
-    Release,
+    NamedRelease,
+    TargetRelease,
     WaitEnd,
     answer,
     condition_holds,
+    overtaken,
     person_needed,
     phase_reached,
 )
 from tests.builders import T0, a_run, a_status
 
 OLD, NEW = "1-old", "1-new"
-RELEASE = Release(uid="u", generation=7, revision=NEW)
+RELEASE = TargetRelease(uid="u", generation=7, revision=NEW)
 PROMOTED = RunRecord(revision=NEW, outcome=Outcome.PROMOTED, images="app:1 → app:2")
 FAILED = RunRecord(revision=NEW, outcome=Outcome.ROLLED_BACK, message="errors 4, at most 1")
 BEFORE = RunRecord(revision=OLD, outcome=Outcome.PROMOTED, images="app:0 → app:1")
@@ -109,9 +111,56 @@ def test_a_release_is_seen_where_the_target_was_read_since(version: str) -> None
 
 
 def test_a_revision_that_cannot_be_told_is_seen_by_its_generation_alone() -> None:
-    unknown = Release(uid="u", generation=7, revision="")
+    unknown = TargetRelease(uid="u", generation=7, revision="")
     assert not unknown.seen_by(a_canary(Phase.NEW, applied="", target_version="u/6"))
     assert unknown.seen_by(a_canary(Phase.NEW, applied="", target_version="u/7"))
+
+
+COMMIT = "0123456789abcdef"
+LABELLED = SUCCEEDED.model_copy(update={"release": "r2", "commit": COMMIT})
+NAMES = {
+    "its release": (NamedRelease(release="r2"), True),
+    "another release": (NamedRelease(release="r3"), False),
+    "a release that begins alike": (NamedRelease(release="r"), False),
+    "its commit": (NamedRelease(commit=COMMIT), True),
+    "the first digits of its commit": (NamedRelease(commit=COMMIT[:7]), True),
+    "another commit": (NamedRelease(commit="fedcba9"), False),
+    "both": (NamedRelease(release="r2", commit=COMMIT), True),
+    "its release at another commit": (NamedRelease(release="r2", commit="fedcba9"), False),
+}
+
+
+@pytest.mark.parametrize(("release", "seen"), NAMES.values(), ids=NAMES)
+def test_a_named_release_is_seen_where_the_target_was_called_so(
+    release: NamedRelease, seen: bool
+) -> None:
+    assert release.seen_by(LABELLED) is seen
+    assert (answer(LABELLED, release, Goal.PROMOTED) is not None) is seen
+
+
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        (NamedRelease(release="r1"), "r1 was overtaken by r2"),
+        (NamedRelease(commit="fedcba9"), f"fedcba9 was overtaken by {COMMIT}"),
+        (
+            NamedRelease(release="r1", commit="fedcba9"),
+            f"r1 at fedcba9 was overtaken by r2 at {COMMIT}",
+        ),
+    ],
+)
+def test_a_named_release_is_overtaken_by_another_one(release: NamedRelease, message: str) -> None:
+    assert overtaken(LABELLED, release) == Answer(ending=WaitEnd.NO, message=message)
+    assert overtaken(SUCCEEDED, release) is None
+
+
+def test_a_release_that_is_the_one_or_is_any_is_not_overtaken() -> None:
+    assert overtaken(LABELLED, NamedRelease(release="r2")) is None
+    assert overtaken(a_canary(Phase.NEW, target_version="u/9"), RELEASE) is None
+
+
+def test_a_release_is_called_by_what_it_is_known_by() -> None:
+    assert str(RELEASE) == "generation 7 of the target"
 
 
 def test_a_person_is_needed_at_a_gate_and_in_a_pause() -> None:
