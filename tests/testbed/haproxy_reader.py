@@ -7,6 +7,7 @@ https://github.com/haproxytech/kubernetes-ingress
 """
 
 import asyncio
+import itertools
 import re
 import signal
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class HaproxyReader(Reader):
         """Tell it of other pods as it runs; have it reload for all else.
 
         The former worker ends when its connections have. A reload that is asked for during another
-        one is forgotten, so each is waited for.
+        one is forgotten, so each is waited for, and asked for again where it does not come.
         """
         if without_servers(rendered) == without_servers(self._told):
             before = servers(self._told)
@@ -59,10 +60,14 @@ class HaproxyReader(Reader):
             await self._command(*changed)
         else:
             self._write(rendered)
-            self._process.send_signal(signal.SIGUSR2)
+            turns = itertools.count()
 
             async def reloaded() -> bool:
-                return await self.page("/configuration") == version(without_servers(rendered))
+                if await self.page("/configuration") == version(without_servers(rendered)):
+                    return True
+                if next(turns) % _TURNS == 0:
+                    self._process.send_signal(signal.SIGUSR2)
+                return False
 
             await self.until(reloaded, "it has reloaded")
         self._told = rendered
@@ -110,6 +115,8 @@ class HaproxyReader(Reader):
 
 #: Where the configuration says which one it is.
 _PAGE = "  # configuration\n"
+#: So often is looked for a reload before it is asked for again.
+_TURNS = 100
 #: How many pods a Service may have.
 _SLOTS = 8
 _SERVER = re.compile(r"  server (\S+) (\S+?)( disabled)?\n")
