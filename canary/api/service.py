@@ -173,6 +173,12 @@ class Service(ApiModel):
     cors_policy: CorsPolicy | None = Field(
         default=None, description="Which pages of other origins may call."
     )
+    canonical_name: Flag = Field(
+        default=False,
+        description="Whether the pods of the primary carry the target's name in the label "
+        "`service.istio.io/canonical-name`, so that Kiali and Istio's metrics show target and "
+        "primary as one application. Of Deployments and DaemonSets; from the next promotion on.",
+    )
     mesh_name: Text | None = Field(default=None, description="Name of the mesh (App Mesh).")
     backends: tuple[Text, ...] = Field(
         default=(), max_length=_ENTRIES, description="Services that the target calls (App Mesh)."

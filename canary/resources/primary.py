@@ -13,6 +13,10 @@ from canary.resources.configs import rename_references
 from canary.resources.metadata import copied, included
 from canary.resources.names import SelectorLabel
 
+CANONICAL_NAME = "service.istio.io/canonical-name"
+_NAMED_BY = (CANONICAL_NAME, "app.kubernetes.io/name", "app")
+"""The labels of a pod by which Istio names its application, in order of preference."""
+
 _NO_CONFIGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,8 +46,10 @@ def primary(
     )
     template = _template(target["spec"]["template"], selector_label, configs)
     metadata = template.setdefault("metadata", {})
+    named = _canonical_name(target) if canary.spec.service.canonical_name else {}
     metadata["labels"] = {
         **metadata.get("labels", {}),
+        **named,
         selector_label.key: selector_label.primary,
         # What the primary selects by is as old as the primary, and not as the target by now.
         **selector.get("matchLabels", {}),
@@ -67,6 +73,13 @@ def primary(
 
 def _existing_selector(existing: Manifest | None) -> Manifest:
     return copy_of(existing["spec"].get("selector") or {}) if existing else {}
+
+
+def _canonical_name(target: Manifest) -> dict[str, str]:
+    """Label a pod with the name that Istio has for the target's application."""
+    labels = (target["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    name = next((labels[each] for each in _NAMED_BY if each in labels), target["metadata"]["name"])
+    return {CANONICAL_NAME: name}
 
 
 def _template(template: Manifest, label: SelectorLabel, configs: Mapping[str, str]) -> Manifest:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from canary.api.annotations import WRITTEN
+from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.errors import Problem
 from canary.objects.render import Render
@@ -14,11 +15,11 @@ from canary.targets import Promotion, target_for
 from tests.resources.builders import LABEL, OWNER, a_canary, a_deployment
 
 
-def wanted(target: Manifest, **options: Any) -> Render:
+def wanted(target: Manifest, canary: Canary | None = None, **options: Any) -> Render:
     before = deepcopy(target)
     defaults = {"revision": "1-abc", "selector_label": LABEL, "configs": {}}
     promotion = Promotion(**(defaults | options))
-    result = target_for("Deployment").promoted(a_canary(), target, promotion)
+    result = target_for("Deployment").promoted(canary or a_canary(), target, promotion)
     assert target == before
     return result
 
@@ -149,6 +150,31 @@ def test_a_template_without_labels_gets_those_that_it_needs() -> None:
     target = a_deployment(template={"metadata": None})
     metadata = rendered(target)["spec"]["template"]["metadata"]
     assert metadata["labels"] == {"app": "podinfo-primary"}
+
+
+CANONICAL = "service.istio.io/canonical-name"
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        ({"app": "podinfo"}, "podinfo"),
+        ({"app": "podinfo", "app.kubernetes.io/name": "web"}, "web"),
+        ({"app.kubernetes.io/name": "web", CANONICAL: "shop"}, "shop"),
+        (None, "podinfo"),
+    ],
+)
+def test_target_and_primary_may_be_one_application(labels, name) -> None:
+    """By the label that Istio reads first, with the name that it has for the target."""
+    target = a_deployment(template={"metadata": {"labels": labels} if labels else None})
+    one = a_canary(service={"canonicalName": True})
+    render = wanted(target, one, selector_label=SelectorLabel("tier", "web"))
+    pod = render.mended(None)["spec"]["template"]["metadata"]["labels"]
+    assert pod[CANONICAL] == name
+
+
+def test_unless_that_is_asked_no_label_is_added() -> None:
+    assert CANONICAL not in rendered(a_deployment())["spec"]["template"]["metadata"]["labels"]
 
 
 def test_what_speaks_of_the_original_is_not_copied() -> None:
