@@ -1,11 +1,14 @@
-"""What a Canary asks of its store, as a question about the past."""
+"""What commands about the past share: their options, their reports, and what a Canary asks of its store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,8 +18,12 @@ from analysis.judges import compares, counts
 from analysis.model import Metric, Report
 from analysis.past import KEPT_BY, Past
 from canary.api.metrics import MetricSpec
+from canary.cli.common import DurationParam
+from canary.cli.connection import with_metrics_server, with_plugins, with_router
+from canary.cli.documents import as_json
 from canary.cli.ending import Failed
 from canary.cli.questions import AskedCanary, templates_of, traits_of
+from canary.cli.screen import Screen
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
@@ -25,6 +32,7 @@ from canary.controller.secrets import SecretReader
 from canary.core.needs import Analyse
 from canary.simulation.release import Rehearsal, ReleaseResult, ReleaseSetting
 from canary.simulation.traffic import ServiceTraffic
+from canary.views.blocks import Block
 
 
 class SideAsked(StrEnum):
@@ -53,6 +61,110 @@ class MomentParam(click.ParamType[datetime]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastAsked:
+    """Which time is asked about, of which side, and where the values are."""
+
+    since: timedelta
+    """How long before its end the time begins, where `start` is not given."""
+    start: datetime | None
+    end: datetime | None
+    side: SideAsked
+    stores: Stores
+    router: str
+
+    def time(self, now: datetime) -> tuple[datetime, datetime]:
+        """Give when the time begins and ends."""
+        end = self.end or now
+        return self.start or end - self.since, end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportForm:
+    """How a person wants to have a report."""
+
+    form: str | None
+    """A form for programs; None for people."""
+    html: Path | None
+
+    async def give(self, shown: Block, document: dict[str, Any], page: Callable[[], str]) -> None:
+        """Print a report, and save its page where that is asked."""
+        screen = Screen()
+        if self.form:
+            screen.lines(as_json(document))
+        else:
+            screen.show(shown)
+        if self.html is not None:
+            written = await asyncio.to_thread(page)
+            await asyncio.to_thread(self.html.write_text, written, encoding="utf-8")
+            Screen.aside().line(f"saved {self.html}")
+
+
+_Command = Callable[..., None]
+
+
+def about_the_past(*, since: str, side: SideAsked) -> Callable[[_Command], _Command]:
+    """Offer the options of a command about the past, and give it them as `past` and `report`.
+
+    `since` and `side` are what is asked about where a person names nothing else.
+    """
+
+    def offering(command: _Command) -> _Command:
+        @click.option(
+            "--since",
+            type=DurationParam(),
+            default=since,
+            show_default=True,
+            help="How far back, where --from is not given.",
+        )
+        @click.option(
+            "--from", "start", type=MomentParam(), help="When to begin: 2026-03-01T14:00:00Z."
+        )
+        @click.option("--to", "end", type=MomentParam(), help="When to end; now when left out.")
+        @click.option(
+            "--side",
+            type=click.Choice([each.value for each in SideAsked]),
+            default=side.value,
+            show_default=True,
+            help="Which workload the queries are about.",
+        )
+        @with_metrics_server
+        @with_router
+        @click.option(
+            "--html", type=click.Path(dir_okay=False, path_type=Path), help="Save a report."
+        )
+        @click.option(
+            "-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs."
+        )
+        @with_plugins
+        @wraps(command)
+        def gathered(
+            *,
+            since: timedelta,
+            start: datetime | None,
+            end: datetime | None,
+            side: str,
+            metrics_server: str,
+            router: str,
+            html: Path | None,
+            form: str | None,
+            **others: Any,
+        ) -> None:
+            past = PastAsked(
+                since=since,
+                start=start,
+                end=end,
+                side=SideAsked(side),
+                stores=Stores(address=metrics_server),
+                router=router,
+            )
+            command(past=past, report=ReportForm(form=form, html=html), **others)
+
+        return gathered
+
+    return offering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastGate:
     """The metrics of a Canary, ready to be asked about the past."""
 
@@ -73,22 +185,17 @@ class PastGate:
 
 
 async def past_gate(
-    cluster: Cluster,
-    asked: AskedCanary,
-    record: CanaryRecord,
-    *,
-    side: SideAsked,
-    stores: Stores,
-    router: str,
+    cluster: Cluster, asked: AskedCanary, record: CanaryRecord, past: PastAsked
 ) -> PastGate:
     """Build the metrics of a Canary, with queries about one side."""
+    side = past.side
     specs = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
     stored = await stored_templates(cluster, asked.place, specs)
     builder = QueryBuilder(
         templates=KnownTemplates({**stored, **templates_of(asked)}),
         secrets=SecretReader(cluster, lambda: 0.0),
-        stores=stores,
-        default_router=router,
+        stores=past.stores,
+        default_router=past.router,
         api_server=cluster.credentials,
     )
     about = record if side is SideAsked.CANARY else _of_primary(record)

@@ -7,7 +7,7 @@ it in the status, and removes it. The command waits for that record, and says wh
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import click
@@ -16,7 +16,8 @@ from canary.api.annotations import AT_GATES, PREFIX
 from canary.api.kinds import Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
-from canary.cli.connection import DurationParam, Place, canary_command, read_canary_status
+from canary.cli.common import DurationParam, here
+from canary.cli.connection import Place, canary_command, read_canary_status
 from canary.cli.ending import CommandRefused, TooLate
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
@@ -50,7 +51,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         to: str = "",
         gates: bool = False,
     ) -> None:
-        now = datetime.now().astimezone()
+        now = here()
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
         subject = _gate(place, status, gate) if verb in AT_GATES else ""

@@ -4,21 +4,21 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 import click
 
-from analysis.durations import parse_duration
 from analysis.errors import UnknownPlugin
 from analysis.plugins import enable
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
+from canary.cli.common import acts_for, common, with_common
 from canary.cli.ending import Failed
 from canary.cluster.cluster import Cluster
+from canary.cluster.limits import Limits
 from canary.controller.canaries import canary_kind
 from canary.errors import ClusterError, Forbidden, Unreachable
 
@@ -44,23 +44,6 @@ class Place:
         return canary_kind(self.group)
 
 
-class DurationParam(click.ParamType[timedelta]):
-    """A duration, as it is written in a Canary."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Read a duration."""
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return timedelta(seconds=parse_duration(str(value)))
-        except ValueError:
-            self.fail(f"{value!r} is no duration; write it like 30m, 1h or 1h30m", param, ctx)
-
-
 def read_canary_status(place: Place, manifest: Manifest) -> CanaryStatus:
     """Read the status of a Canary of either API group."""
     read = read_peer_status if place.group == PEER_GROUP else read_status
@@ -71,9 +54,12 @@ _Command = Callable[..., None]
 
 
 def reaching_a_cluster(command: _Command) -> _Command:
-    """Offer the options that tell which cluster is meant."""
+    """Offer the options that tell which cluster is meant, and those that every command has."""
     command = click.option("--context", help="The context in the kubeconfig.")(command)
-    return click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(command)
+    command = click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(
+        command
+    )
+    return with_common(command)
 
 
 def _enable(_context: click.Context, _parameter: click.Parameter, written: str) -> None:
@@ -111,13 +97,17 @@ def connected(
     kubeconfig: str | None, context: str | None, work: Callable[[Cluster], Awaitable[None]]
 ) -> None:
     """Do something with a cluster, and report its refusal in one sentence."""
+    acting, patience = acts_for(), common().request_timeout.total_seconds()
 
     async def working() -> None:
         async with Cluster.connect(
-            kubeconfig=kubeconfig, context=context, user_agent="tidegate-cli"
+            kubeconfig=kubeconfig,
+            context=context,
+            user_agent="tidegate-cli",
+            limits=Limits(request_seconds=patience),
         ) as cluster:
             try:
-                await work(cluster)
+                await work(cluster.as_user(*acting) if acting else cluster)
             except ClusterError as error:
                 raise Failed(explained(error, cluster)) from error
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from canary.api.kinds import Manifest
-from canary.cli.connection import DurationParam, Place, canary_command
+from canary.cli.common import DurationParam, here
+from canary.cli.connection import Place, canary_command
 from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
 from canary.cli.following import follow
@@ -82,7 +83,7 @@ def _views(place: Place, manifests: Iterable[Manifest]) -> list[EventView]:
 
 def _print(listed: Iterable[EventView], form: str | None) -> None:
     screen = Screen()
-    now = datetime.now().astimezone()
+    now = here()
     for each in listed:
         if form:
             screen.lines(as_json(each.document()))

@@ -12,6 +12,7 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.patches import difference
 from canary.api.raw import items, part
 from canary.api.schema import crds
+from canary.cli.common import here
 from canary.cli.findings import listed, number_of
 from canary.cli.rights import may
 from canary.cluster.cluster import Cluster
@@ -120,7 +121,7 @@ async def definitions(cluster: Cluster) -> AsyncIterator[Examined]:
 
 async def acting(cluster: Cluster) -> AsyncIterator[Examined]:
     """Say which controllers act, how fresh their Leases are, and of which version they are."""
-    now, found = datetime.now().astimezone(), await controllers(cluster)
+    now, found = here(), await controllers(cluster)
     if not any(each.acts(now) for each in found):
         yield bad("controller", f"none is running{_silent(found, now)}; look at its pods and logs")
     for each in found:

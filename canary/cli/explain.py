@@ -1,9 +1,8 @@
 """`tidegate explain CANARY`: why it is where it is, and what to do."""
 
-from datetime import datetime
-
 import click
 
+from canary.cli.common import here
 from canary.cli.connection import Place, canary_command
 from canary.cli.finding import read_canary
 from canary.cli.program import called
@@ -26,7 +25,7 @@ Examples:
 async def explain(cluster: Cluster, place: Place) -> None:
     """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
     view = canary_view(await read_canary(cluster, place))
-    now = datetime.now().astimezone()
+    now = here()
     screen = Screen()
     screen.show(explanation(view, now, program=called()))
     if silent := await silence(cluster, place):

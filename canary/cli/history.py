@@ -1,9 +1,8 @@
 """`tidegate history CANARY`: its past runs."""
 
-from datetime import datetime
-
 import click
 
+from canary.cli.common import here
 from canary.cli.connection import Place, canary_command
 from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
@@ -34,6 +33,6 @@ async def history(cluster: Cluster, place: Place, *, limit: int | None, form: st
     if not runs:
         Screen.aside().line(f"{place} has no past run.")
         return
-    screen.show((run_rows(runs, datetime.now().astimezone()),))
+    screen.show((run_rows(runs, here()),))
     for each in runs:
         screen.line(run_told(each))

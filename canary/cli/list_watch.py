@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
 from canary.api.kinds import Kind
+from canary.cli.common import here
 from canary.cli.documents import as_json
 from canary.cli.following import FollowedObject, follow
 from canary.cli.screen import Screen
@@ -24,7 +25,7 @@ class ChangingRows:
     ) -> None:
         self._selection = selection
         self._everywhere, self._headers, self._form = everywhere, headers, form
-        self._began = datetime.now().astimezone()
+        self._began = here()
         self._screen = Screen()
         self._columns: Columns | None = None
         self._shown: dict[tuple[str, str, str], tuple[str, ...]] = {}
@@ -51,7 +52,7 @@ class ChangingRows:
             for view, deleted in changed:
                 self._screen.lines(_written(view, self._form, deleted=deleted))
             return
-        now = datetime.now().astimezone()
+        now = here()
         rows = [self._row(view, now, deleted=deleted) for view, deleted in changed]
         if rows and self._columns is None:
             names = header(everywhere=self._everywhere, wide=self._wide)

@@ -1,13 +1,13 @@
 """`tidegate list`: the Canaries of a namespace or of the cluster, one a line."""
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
 
 import click
 
 from canary.api.kinds import Kind
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import Phase
+from canary.cli.common import here
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
@@ -166,7 +166,7 @@ async def _table(
 ) -> bool:
     """Print rows page by page, in columns as wide as the first page needs; tell if there were any."""
     screen, columns = Screen(), None
-    now = datetime.now().astimezone()
+    now = here()
     names = header(everywhere=everywhere, wide=wide)
     async for page in pages:
         rows = [

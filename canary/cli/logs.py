@@ -11,7 +11,8 @@ import click
 
 from canary.api.kinds import POD, Manifest
 from canary.api.raw import items, part, text
-from canary.cli.connection import DurationParam, Place, canary_command
+from canary.cli.common import DurationParam, here
+from canary.cli.connection import Place, canary_command
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.screen import Screen
@@ -162,7 +163,7 @@ def _moment(written: object) -> datetime | None:
 
 
 def _told(entry: LogEntry) -> Line:
-    now = datetime.now().astimezone()
+    now = here()
     level = Styled(f"{entry.level:<8}", _STYLES.get(entry.level, ""))
     more = "".join(f"  {name}={value}" for name, value in entry.more)
     return (f"{moment(entry.at, now)}  ", level, f" {entry.message}", Styled(more, "dim"))

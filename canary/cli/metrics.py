@@ -11,8 +11,8 @@ from analysis.model import Metric, Signal
 from analysis.providers.history import History
 from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
+from canary.cli.common import DurationParam
 from canary.cli.connection import (
-    DurationParam,
     Place,
     canary_command,
     with_metrics_server,

@@ -12,6 +12,7 @@ import click
 
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
+from canary.cli.common import here
 from canary.cli.connection import connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import CommandRefused
 from canary.cli.screen import Screen
@@ -46,7 +47,7 @@ class _Orphan:
     def line(self) -> str:
         """The Canary, since when it waits, and what it holds up."""
         deleted = datetime.fromisoformat(self.manifest["metadata"]["deletionTimestamp"])
-        since = span(datetime.now().astimezone() - deleted)
+        since = span(here() - deleted)
         return f"{self.place} ({self.kind.group}) was deleted {since} ago" + (
             f"; {self.loss}" if self.loss else ""
         )
@@ -157,7 +158,7 @@ async def _check(cluster: Cluster, found: list[_Orphan], *, force: bool) -> None
     Raises:
         CommandRefused: says which, and what to do.
     """
-    now = datetime.now().astimezone()
+    now = here()
     acting = [each.place for each in await controllers(cluster) if each.acts(now)]
     if acting and not force:
         raise CommandRefused(

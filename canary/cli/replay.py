@@ -1,6 +1,5 @@
 """`tidegate replay CANARY`: what each check of a gate would have said in the past."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +8,10 @@ import click
 
 from analysis.replaying import replay as judged_again
 from canary.cli.bygone import (
-    MomentParam,
+    PastAsked,
+    ReportForm,
     SideAsked,
+    about_the_past,
     past_gate,
     reading_the_past,
     rehearsal_of,
@@ -18,20 +19,14 @@ from canary.cli.bygone import (
 )
 from canary.cli.chart import Drawn, save_png
 from canary.cli.connection import (
-    DurationParam,
     Place,
     canary_command,
-    with_metrics_server,
-    with_plugins,
-    with_router,
 )
-from canary.cli.documents import as_json
 from canary.cli.ending import Failed
 from canary.cli.questions import of_file, record_of, stored_canary
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
-from canary.controller.queries import Stores
 from canary.errors import InvalidSpec
 from canary.views.replayed import ReplayView, metrics_then, replay_document, replay_shown
 
@@ -43,48 +38,22 @@ _MOST_ANALYSES = 10_000
     "-f", "--filename", "names", multiple=True, metavar="FILE", help="Judge by the Canary in files."
 )
 @click.option(
-    "--since",
-    type=DurationParam(),
-    default="1h",
-    show_default=True,
-    help="How far back, where --from is not given.",
-)
-@click.option("--from", "start", type=MomentParam(), help="When to begin: 2026-03-01T14:00:00Z.")
-@click.option("--to", "end", type=MomentParam(), help="When to end; now when left out.")
-@click.option(
     "--run",
     type=click.IntRange(min=1),
     help="Judge the time of a past run: 1 is the last one, as in tidegate history.",
 )
-@click.option(
-    "--side",
-    type=click.Choice([each.value for each in SideAsked]),
-    default=SideAsked.CANARY.value,
-    show_default=True,
-    help="Which workload the queries are about.",
-)
-@with_metrics_server
-@with_router
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save a report.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
-@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
-@with_plugins
+@about_the_past(since="1h", side=SideAsked.CANARY)
 @canary_command
 async def replay(
     cluster: Cluster,
     place: Place,
     *,
     names: tuple[str, ...],
-    since: timedelta,
-    start: datetime | None,
-    end: datetime | None,
     run: int | None,
-    side: str,
-    metrics_server: str,
-    router: str,
-    html: Path | None,
     png: Path | None,
-    form: str | None,
+    past: PastAsked,
+    report: ReportForm,
 ) -> None:
     """Judge a past time again: what each check of a gate would have said, and what of a release.
 
@@ -92,37 +61,34 @@ async def replay(
     Exit codes: 0 it was judged, 1 no metric could be.
     """
     asked = await stored_canary(cluster, place)
-    if run is not None:
-        start, end = _time_of_run(record_of(asked, router), run)
-    end = end or datetime.now(UTC)
-    begin = start or end - since
+    begin, end = (
+        past.time(datetime.now(UTC))
+        if run is None
+        else _time_of_run(record_of(asked, past.router), run)
+    )
     if names:
         asked = of_file(names, place, "replay")
-    record = record_of(asked, router)
+    record = record_of(asked, past.router)
     if record.problems:
         raise InvalidSpec(record.problems)
-    gate = await past_gate(
-        cluster,
-        asked,
-        record,
-        side=SideAsked(side),
-        stores=Stores(address=metrics_server),
-        router=router,
-    )
+    gate = await past_gate(cluster, asked, record, past)
     interval = record.canary.spec.analysis.interval
     moments = tuple(_moments(begin, end, interval))
-    async with reading_the_past(gate.metrics, begin, end, interval) as past:
-        looks = await judged_again(gate.metrics, moments, past, begin)
-        release = await relived(rehearsal_of(record, end - begin), begin, gate, past)
+    async with reading_the_past(gate.metrics, begin, end, interval) as values:
+        looks = await judged_again(gate.metrics, moments, values, begin)
+        release = await relived(rehearsal_of(record, end - begin), begin, gate, values)
         drawn = [
             Drawn(
-                name=each.name, unit=each.unit, bound=each.threshold_range, points=past.points(each)
+                name=each.name,
+                unit=each.unit,
+                bound=each.threshold_range,
+                points=values.points(each),
             )
             for each in gate.metrics
         ]
     view = ReplayView(
         canary=str(record.key),
-        side=side,
+        side=past.side,
         start=begin,
         end=end,
         interval=interval,
@@ -130,29 +96,19 @@ async def replay(
         release=release,
         left_out=gate.left_out,
     )
-    await _show(view, drawn, html, png, form)
-
-
-async def _show(
-    view: ReplayView, drawn: list[Drawn], html: Path | None, png: Path | None, form: str | None
-) -> None:
-    screen = Screen()
-    if form:
-        screen.lines(as_json(replay_document(view)))
-    else:
-        screen.show(replay_shown(view))
-    aside = Screen.aside()
-    if html is not None:
-        # Its templates are loaded where a report is asked for.
-        from canary.dashboard.reports import replay_report
-
-        await asyncio.to_thread(html.write_text, replay_report(view), encoding="utf-8")
-        aside.line(f"saved {html}")
+    await report.give(replay_shown(view), replay_document(view), lambda: _page(view))
     if png is not None:
         save_png(drawn, png, view.canary)
-        aside.line(f"saved {png}")
+        Screen.aside().line(f"saved {png}")
     if not view.metrics:
         raise Failed("no metric could be judged")
+
+
+def _page(view: ReplayView) -> str:
+    # Its templates are loaded where a report is asked for.
+    from canary.dashboard.reports import replay_report
+
+    return replay_report(view)
 
 
 def _time_of_run(record: CanaryRecord, number: int) -> tuple[datetime, datetime]:

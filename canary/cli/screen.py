@@ -7,7 +7,7 @@ to print are closed to the commands (see the import contracts, and tests/securit
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from canary.cli.common import common, here
 from canary.controller.logs import printable
 from canary.views.blocks import Block, Line, Part, Rows, Styled
 
@@ -41,14 +42,14 @@ class Screen:
     """Where a command prints: standard output when nothing else is given."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
+        self._console = console or _console()
         if not self._console.is_terminal:
             self._console.width = _UNBOUNDED
 
     @classmethod
     def aside(cls) -> "Screen":
         """Talk on standard error, beside the data."""
-        return cls(Console(stderr=True))
+        return cls(_console(stderr=True, quiet=common().quiet))
 
     @property
     def has_end(self) -> bool:
@@ -120,6 +121,11 @@ class _Cropped:
             yield Text(f"… {more + 1} more lines", "dim")
 
 
+def _console(**options: Any) -> Console:
+    """Make the console of a command; without an order the environment says whether it colours."""
+    return Console(no_color=None if common().color else True, **options)
+
+
 def _wrapped(line: Line, console: Console, width: int) -> Text:
     """Break a line between words; what follows is indented."""
     indent = Text(f"\n{_INDENT}")
@@ -135,7 +141,7 @@ def _words(parts: Iterable[Part]) -> Text:
 
 
 def _clock() -> str:
-    return f"{datetime.now().astimezone():%H:%M:%S}"
+    return f"{here():%H:%M:%S}"
 
 
 def _heading() -> Line:

@@ -1,7 +1,6 @@
 """Whether a controller is there, for those who wait for it."""
 
-from datetime import datetime
-
+from canary.cli.common import here
 from canary.cli.connection import Place
 from canary.cluster.cluster import Cluster
 from canary.errors import ClusterError
@@ -15,7 +14,7 @@ async def silence(cluster: Cluster, place: Place) -> str:
         found = await controllers(cluster)
     except ClusterError:
         return ""
-    now = datetime.now().astimezone()
+    now = here()
     acting = [each for each in found if each.acts(now)]
     if any(each.scope.serves(place.group, place.namespace) for each in acting):
         return ""

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import click
 
+from canary.cli.common import DurationParam
 from canary.cli.connection import (
-    DurationParam,
     with_plugins,
     with_router,
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 import click
 
 from canary.api.kinds import Manifest
+from canary.cli.common import here
 from canary.cli.connection import Place, canary_command, read_canary_status
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.finding import read_canary
@@ -57,7 +58,7 @@ status = _command("status")
 
 async def _looked_at(cluster: Cluster, place: Place) -> Block:
     manifest = await read_canary(cluster, place)
-    now = datetime.now().astimezone()
+    now = here()
     view = status_view(str(place), read_canary_status(place, manifest), now)
     silent = await silence(cluster, place)
     told = (silent, _without_controller(manifest, now)) if silent else ()

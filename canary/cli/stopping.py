@@ -6,7 +6,6 @@ of that namespace. No Canary is written; each says in its status that it is stop
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
 
 import click
 
@@ -14,6 +13,7 @@ from canary.api.deliverypolicy import StopMode
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSION
 from canary.api.raw import part
+from canary.cli.common import here
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import Failed
 from canary.cli.screen import Screen
@@ -153,7 +153,7 @@ async def _home(cluster: Cluster) -> str:
         found = await controllers(cluster)
     except Forbidden as error:
         raise Failed(f"the controller's Lease may not be looked for: {name_it}") from error
-    now = datetime.now().astimezone()
+    now = here()
     places = {each.namespace for each in found if each.acts(now)} or {
         each.namespace for each in found
     }

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import click
@@ -13,8 +13,8 @@ from analysis.errors import UnknownPlugin
 from canary.api.kinds import Manifest
 from canary.api.raw import part, text
 from canary.api.status import COMMIT, CanaryStatus, Phase
+from canary.cli.common import DurationParam, here
 from canary.cli.connection import (
-    DurationParam,
     Place,
     canary_command,
     read_canary_status,
@@ -183,7 +183,7 @@ async def wait(
             _end(place, found)
             return
         if line != shown:
-            Screen.aside().line(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
+            Screen.aside().line(f"{here():%H:%M:%S}  {line}")
             shown = line
         if deadline is not None and monotonic() >= deadline:
             raise TooLate(f"{place.name}: not {awaited.written} in time; {shown}")
