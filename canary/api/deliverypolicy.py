@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Strict
 
+from canary.api.budget import PolicyBudget
 from canary.api.fields import Form, Span, Whole, wrong
 from canary.api.labels import LabelSelector
 from canary.api.meta import ApiModel, ObjectMeta
@@ -200,6 +201,11 @@ class DeliveryPolicySpec(ApiModel):
         default=None,
         description="How many runs may be under way at once; others wait in line, by priority and "
         "then by age. The members of a group count as one.",
+    )
+    budget: PolicyBudget | None = Field(
+        default=None,
+        description="The error budget that must be left when a run starts; it is asked again every "
+        "minute while it is spent.",
     )
     expedite: Expedite = Field(
         default=Expedite.ALLOWED,

@@ -103,6 +103,7 @@ KINDS = (
             Column(name="Zone", path=".spec.timeZone"),
             Column(name="Limit", path=".spec.maxConcurrent", type="integer"),
             Column(name="Queued", path=".status.queued", type="integer"),
+            Column(name="Budget", path=".spec.budget.metric.name"),
             Column(name="Age", path=".metadata.creationTimestamp", type="date"),
             Column(name="Namespaces", path=".spec.namespaces", wide=True),
         ),

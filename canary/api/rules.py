@@ -240,6 +240,20 @@ METRIC_HAS_BOUND = Rule(
 )
 
 
+def _boundless_budget(metric: object) -> Iterator[Fault]:
+    bounds = part(metric, "thresholdRange")
+    if isinstance(bounds, Mapping) and not count(bounds, ("min", "max")):
+        yield ("thresholdRange",), bounds
+
+
+BUDGET_HAS_BOUND = Rule(
+    cel="has(self.thresholdRange.min) || has(self.thresholdRange.max)",
+    remedy="add a min, a max or both: a budget needs a bound to be judged",
+    faults=_boundless_budget,
+    field=".thresholdRange",
+)
+
+
 def _inverted_range(bounds: object) -> Iterator[Fault]:
     if descending(bounds, "min", "max"):
         yield ("min",), part(bounds, "min")
@@ -659,6 +673,7 @@ BY_CEL = {
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,
+        BUDGET_HAS_BOUND,
         RANGE_IS_ORDERED,
         SCORE_IS_ORDERED,
         NAMES_ARE_UNIQUE,

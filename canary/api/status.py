@@ -337,6 +337,18 @@ def run_id(number: int, revision: str) -> str:
     return f"{number}-{revision}"
 
 
+class BudgetRecord(StatusModel):
+    """What was left of an error budget when a DeliveryPolicy asked for it last."""
+
+    policy: Sentence = Field(description="The DeliveryPolicy, as namespace/name.")
+    metric: Word = Field(description="The metric's name.")
+    verdict: Word = Field(description="pass, fail or inconclusive; only a pass lets the run start.")
+    value: float | None = Field(default=None, description="The value that was measured.")
+    bound: Word = Field(default="", description="Where the value must lie.")
+    message: Sentence = Field(default="", description="The judgement in a sentence.")
+    at: Moment = Field(description="When it was asked.")
+
+
 class Run(StatusModel):
     """The run under way: from a new revision to its end."""
 
@@ -396,6 +408,10 @@ class Run(StatusModel):
     queue: Sentence = Field(
         default="",
         description="The DeliveryPolicy, as namespace/name, of which it waits for a place.",
+    )
+    budgets: tuple[BudgetRecord, ...] = Field(
+        default=(),
+        description="The error budgets that DeliveryPolicies asked for before it started.",
     )
     full_promotion: bool = Field(
         default=False, description="Whether the rest of the steps and gates is skipped by command."

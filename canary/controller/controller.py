@@ -38,7 +38,7 @@ from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
 from canary.controller.otlp import Traces, exporter_of
-from canary.controller.policies import PolicyKey
+from canary.controller.policies import PolicyKey, WorkKey
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
@@ -49,7 +49,7 @@ from canary.controller.server import Server
 from canary.controller.surroundings import Surroundings
 from canary.controller.templates import TemplateReader
 from canary.controller.threads import RunThreads
-from canary.controller.tracker import Tracker, WorkKey
+from canary.controller.tracker import Tracker
 from canary.controller.wanted import Renderer
 from canary.controller.writer import Writer
 from canary.core.facts import Policy

@@ -1,4 +1,4 @@
-"""What is followed for each Canary, and whether all that it needs is known."""
+"""What is followed for each Canary and each policy, and whether all that it needs is known."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,21 +8,22 @@ from canary.api.kinds import Kind
 from canary.cluster.cache import CacheSet
 from canary.controller.canaries import CanaryKey, canary_kind
 from canary.controller.dependents import Needed
+from canary.controller.policies import WorkKey
 
 
 class Following:
-    """Has the caches follow a kind while a Canary needs it."""
+    """Has the caches follow a kind while a Canary or a policy needs it."""
 
     def __init__(self, caches: CacheSet) -> None:
         self._caches = caches
-        self._needs: dict[CanaryKey, frozenset[Needed]] = {}
-        self._users: defaultdict[Needed, set[CanaryKey]] = defaultdict(set)
+        self._needs: dict[WorkKey, frozenset[Needed]] = {}
+        self._users: defaultdict[Needed, set[WorkKey]] = defaultdict(set)
         """Who needs what is followed; the namespace is that of the cache."""
-        self._followed: dict[CanaryKey, frozenset[Needed]] = {}
+        self._followed: dict[WorkKey, frozenset[Needed]] = {}
         self._sets: WeakKeyDictionary[frozenset[Needed], ReferenceType[frozenset[Needed]]]
         self._sets = WeakKeyDictionary()
 
-    def follow(self, key: CanaryKey, needed: Iterable[Needed], places: Iterable[Needed]) -> None:
+    def follow(self, key: WorkKey, needed: Iterable[Needed], places: Iterable[Needed]) -> None:
         """Follow what a Canary needs and what matters to it besides, and nothing else for it.
 
         The namespaces of `places` are those of the caches.
@@ -30,7 +31,7 @@ class Following:
         self._needs[key] = self._shared(needed)
         self._follow(key, self._shared(places))
 
-    def forget(self, key: CanaryKey) -> None:
+    def forget(self, key: WorkKey) -> None:
         """Follow nothing for a Canary that is gone."""
         self._needs.pop(key, None)
         self._follow(key, frozenset())
@@ -39,7 +40,7 @@ class Following:
         """Tell whether all that a Canary needs is known."""
         return all(self._caches.synced(*need) for need in self._needs.get(key, ()))
 
-    def pending(self, key: CanaryKey) -> bool:
+    def pending(self, key: WorkKey) -> bool:
         """Tell whether something that a Canary needs is neither known nor known to be out of reach."""
         return not all(
             self._caches.synced(*need) or self._caches.obstacle(*need)
@@ -56,15 +57,15 @@ class Following:
         needs = (*self._needs.get(key, ()), (canary_kind(key.group), key.namespace))
         return [source for need in needs for source in self._caches.sources(*need)]
 
-    def concerned(self, kind: Kind) -> list[CanaryKey]:
-        """Name the Canaries to which it matters whether a kind is known."""
+    def concerned(self, kind: Kind) -> list[WorkKey]:
+        """Name the Canaries and policies to which it matters whether a kind is known."""
         return [
             key
             for key, needed in self._needs.items()
             if any(kind == each for each, _ in needed | self._followed.get(key, frozenset()))
         ]
 
-    def _follow(self, key: CanaryKey, after: frozenset[Needed]) -> None:
+    def _follow(self, key: WorkKey, after: frozenset[Needed]) -> None:
         before = self._followed.get(key, frozenset())
         if before is after:
             return

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +21,7 @@ from canary.api.policy_status import DeliveryPolicyStatus, read_policy_status
 from canary.api.salvage import salvage_reach
 from canary.api.validation import parse_delivery_policy
 from canary.cluster.cache import ALL, CacheSet
-from canary.controller.canaries import CanaryRecord
+from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.core.facts import BindingPolicy
 from canary.errors import InvalidSpec, Problem
 from canary.resources.selecting import selects
@@ -38,6 +39,10 @@ class PolicyKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"policy/{self.namespace}/{self.name}"
+
+
+WorkKey = CanaryKey | PolicyKey
+"""What is worked on, one at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,12 @@ class PolicyRecord:
     def full_name(self) -> str:
         """Its name as people, and the Canaries in its line, write it."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def budget_namespace(self) -> str:
+        """The namespace of the template that its budget is read by; empty without a budget."""
+        budget = self.spec.budget
+        return (budget.metric.template_ref.namespace or self.namespace) if budget else ""
 
     @property
     def limits(self) -> bool:
@@ -94,7 +105,7 @@ class PolicyRecord:
         )
 
 
-def policy_record(manifest: Manifest) -> PolicyRecord:
+def policy_record(manifest: Manifest, *, own_namespace_only: bool = False) -> PolicyRecord:
     """Read a DeliveryPolicy, whatever it holds."""
     metadata = manifest["metadata"]
     record = PolicyRecord(
@@ -105,24 +116,33 @@ def policy_record(manifest: Manifest) -> PolicyRecord:
         status=read_policy_status(manifest.get("status")),
     )
     try:
-        spec, zone = _read(manifest)
+        spec, zone = _read(manifest, own_namespace_only=own_namespace_only)
         return replace(record, spec=spec, zone=zone)
     except InvalidSpec as invalid:
         return replace(record, spec=salvage_reach(manifest), invalid=str(invalid))
 
 
-def policy_problems(manifest: Manifest) -> tuple[Problem, ...]:
+def policy_problems(manifest: Manifest, *, own_namespace_only: bool = False) -> tuple[Problem, ...]:
     """Name what is wrong with a DeliveryPolicy."""
     try:
-        _read(manifest)
+        _read(manifest, own_namespace_only=own_namespace_only)
     except InvalidSpec as invalid:
         return invalid.problems
     return ()
 
 
-def _read(manifest: Manifest) -> tuple[DeliveryPolicySpec, tzinfo]:
+def _read(manifest: Manifest, *, own_namespace_only: bool) -> tuple[DeliveryPolicySpec, tzinfo]:
     """Read a DeliveryPolicy with its time zone, which only the zones that are known here can tell."""
-    spec = parse_delivery_policy(manifest).spec
+    policy = parse_delivery_policy(manifest)
+    spec = policy.spec
+    if own_namespace_only and spec.budget is not None:
+        place = spec.budget.metric.template_ref.namespace
+        if place not in {None, policy.metadata.namespace}:
+            remedy = (
+                "name a MetricTemplate of the policy's own namespace: this controller runs with "
+                "--no-cross-namespace-refs"
+            )
+            raise InvalidSpec([Problem("spec.budget.metric.templateRef.namespace", place, remedy)])
     if spec.time_zone is None:
         return spec, UTC
     try:
@@ -147,8 +167,16 @@ class PolicyLine:
 class Policies:
     """Knows the DeliveryPolicies."""
 
-    def __init__(self, caches: CacheSet, *, home: str, namespaces: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        caches: CacheSet,
+        *,
+        home: str,
+        namespaces: tuple[str, ...],
+        own_namespace_only: bool = False,
+    ) -> None:
         self._caches = caches
+        self._own_namespace_only = own_namespace_only
         self._home = home
         """The controller's own namespace."""
         self._places = tuple(dict.fromkeys((*namespaces, home))) if namespaces else (ALL,)
@@ -157,7 +185,8 @@ class Policies:
 
     def start(self) -> None:
         """Follow the policies from now on."""
-        self._caches.register(DELIVERY_POLICY, policy_record)
+        kept = partial(policy_record, own_namespace_only=self._own_namespace_only)
+        self._caches.register(DELIVERY_POLICY, kept)
         for place in self._places:
             self._caches.require(DELIVERY_POLICY, place)
 

@@ -89,19 +89,24 @@ class QueryBuilder:
         """Secrets, with the addresses that they do not name, that were warned of."""
 
     async def build(
-        self, record: CanaryRecord, specs: Iterable[MetricSpec]
+        self, record: CanaryRecord, specs: Iterable[MetricSpec], *, templates: str = ""
     ) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
-        """Build metrics of a Canary; those that cannot be queried come back as checks that say why."""
+        """Build metrics of a Canary; those that cannot be queried come back as checks that say why.
+
+        `templates` is the API group of the templates that they name, where that is not the Canary's.
+        """
         metrics: list[Metric] = []
         unasked: list[Check] = []
         for spec in specs:
             try:
-                metrics.append(await self.metric(record, spec))
+                metrics.append(await self.metric(record, spec, templates=templates))
             except (CanaryError, AnalysisError) as error:
                 unasked.append(_unasked(spec, str(error)))
         return tuple(metrics), tuple(unasked)
 
-    async def metric(self, record: CanaryRecord, spec: MetricSpec) -> Metric:
+    async def metric(
+        self, record: CanaryRecord, spec: MetricSpec, *, templates: str = ""
+    ) -> Metric:
         """Build one metric.
 
         Raises:
@@ -112,7 +117,7 @@ class QueryBuilder:
         if spec.template_ref is not None:
             namespace = spec.template_ref.namespace or record.key.namespace
             template = self._templates.metric_template(
-                record.key.group, namespace, spec.template_ref.name
+                templates or record.key.group, namespace, spec.template_ref.name
             )
         routes = self._routes(record)
         context = context_of(record, routes, spec, template)

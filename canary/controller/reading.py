@@ -57,6 +57,8 @@ class CanaryReader:
 
     def __init__(self, default_router: str, *, own_namespace_only: bool = False) -> None:
         self._default_router = default_router
+        self.own_namespace_only = own_namespace_only
+        """Whether what refers to another namespace is refused."""
         self._specs = SpecReader(default_router, own_namespace_only=own_namespace_only)
         self._parsed: dict[str, ReadSpec] = {}
         self._sound: dict[str, ReadSpec] = {}

@@ -23,8 +23,9 @@ from canary.controller.canaries import AnyCanary, BrokenCanary, CanaryKey, Canar
 from canary.controller.former import going_on
 from canary.controller.listeners import Listener
 from canary.controller.observe import Observer
+from canary.controller.policies import WorkKey
 from canary.controller.queue import WorkQueue
-from canary.controller.tracker import Tracker, WorkKey
+from canary.controller.tracker import Tracker
 from canary.core.decide import decide, obstructed, refuse
 from canary.core.needs import Need
 from canary.core.peers import Peer, cyclic, rivalry
@@ -153,14 +154,13 @@ class Reconciler:
         Canaries that have, or ask for, the same.
         """
         key, canary, now = record.key, record.canary, self._clock()
-        delivered = self._delivered(key)
         problems = record.problems or claimed
         running = record.status.phase in RUNNING
         goes_on = record.deleting or (running and problems is record.problems)
         if problems and not goes_on:
             return self._refuse(record, problems)
         following = self._tracker.following
-        if following.pending(key) or self._tracker.policies.pending():
+        if following.pending(key) or self._tracker.policies_pending():
             return None
         obstacle, unseen = following.obstacle(key), self._tracker.unseen(record)
         if not following.known(key):
@@ -180,7 +180,7 @@ class Reconciler:
         facts = await self._observer.observe(
             record,
             answers=self._answers.get(key, {}),
-            delivered=delivered,
+            delivered=self._delivered(key),
             threads=self._threads(key),
             obstacle=obstacle or self._obstacles.get(key, ""),
             unseen=unseen,

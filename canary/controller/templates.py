@@ -10,7 +10,7 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.api.validation import parse_alert_provider, parse_metric_template
 from canary.cluster.cache import CacheSet
 from canary.controller.canaries import CanaryKey, CanaryRecord
-from canary.errors import InvalidSpec, NotFound
+from canary.errors import ClusterError, InvalidSpec, NotFound
 
 
 def metric_template_kind(group: str) -> Kind:
@@ -94,6 +94,7 @@ class TemplateReader:
         Raises:
             NotFound: there is none of this name.
             InvalidSpec: it can't be used as it is.
+            ClusterError: templates can't be read there.
         """
         parsed = self._find(metric_template_kind(group), namespace, name)
         assert isinstance(parsed, MetricTemplate)
@@ -126,6 +127,8 @@ class TemplateReader:
     def _find(self, kind: Kind, namespace: str, name: str) -> MetricTemplate | AlertProvider:
         record = self.record(ObjectKey(kind=kind, namespace=namespace, name=name))
         if record is None:
+            if reason := self._caches.obstacle(kind, namespace):
+                raise ClusterError(reason, asked=f"{kind.kind} {namespace}/{name}")
             raise NotFound(f"{kind.kind} {namespace}/{name} does not exist")
         if record.invalid is not None:
             raise record.invalid

@@ -10,6 +10,7 @@ from functools import partial
 from time import monotonic
 
 from canary.api.kinds import BUDGET, POD, Kind, ObjectKey
+from canary.api.meta import GROUP
 from canary.cluster.cache import ALL, CacheSet
 from canary.cluster.cluster import Cluster
 from canary.cluster.gateways import Gateways
@@ -32,7 +33,13 @@ from canary.controller.former import former_routes, formers
 from canary.controller.kept import register_kept
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
-from canary.controller.policies import DELIVERY_POLICY, Policies, PolicyKey, PolicyRecord
+from canary.controller.policies import (
+    DELIVERY_POLICY,
+    Policies,
+    PolicyKey,
+    PolicyRecord,
+    WorkKey,
+)
 from canary.controller.reading import CanaryReader
 from canary.controller.records import (
     ConfigRecord,
@@ -55,9 +62,6 @@ from canary.resources.configs import ConfigKind
 from canary.resources.revision import Hashing
 from canary.routers import INGRESS_PREFIX
 from canary.scalers import scaler_kinds
-
-WorkKey = CanaryKey | PolicyKey
-"""What is worked on, one at a time."""
 
 
 class Tracker:
@@ -91,7 +95,12 @@ class Tracker:
             self.caches, self.schemas, gateways, hashing, ingress_prefix=ingress_prefix
         )
         self.following = Following(self.caches)
-        self.policies = Policies(self.caches, home=home, namespaces=namespaces)
+        self.policies = Policies(
+            self.caches,
+            home=home,
+            namespaces=namespaces,
+            own_namespace_only=reader.own_namespace_only,
+        )
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader
         self._groups = groups
@@ -103,6 +112,8 @@ class Tracker:
         self._wake = wake
         self._dependents = Dependents()
         self.relations = Relations(self._dependents, self.store, self._known)
+        self._budgeted: set[PolicyKey] = set()
+        """The policies that ask for an error budget."""
         self._pods_matter: set[CanaryKey] = set()
         self._tracked: Memo[bool] = Memo()
         """Who is followed for already, and by what that was judged."""
@@ -112,8 +123,10 @@ class Tracker:
         register = self.caches.register
         for group in self._groups:
             register(canary_kind(group), self._reader.keep, owners=lambda each: each.held_service)
-            register(metric_template_kind(group), metric_template_record)
             register(alert_provider_kind(group), alert_provider_record)
+        # Policies are of one group, and so are the templates that they name.
+        for group in dict.fromkeys((*self._groups, GROUP)):
+            register(metric_template_kind(group), metric_template_record)
         register_kept(self.caches, self._hashing)
         self.policies.start()
         for kind in self._canary_kinds():
@@ -153,6 +166,10 @@ class Tracker:
             for kind in self._canary_kinds()
             for namespace in self._namespaces or (ALL,)
         )
+
+    def policies_pending(self) -> bool:
+        """Tell whether policies, or the templates of their budgets, are not known yet."""
+        return self.policies.pending() or any(map(self.following.pending, self._budgeted))
 
     async def look_again(self, place: CanaryName) -> None:
         """Read the Canaries of a name, of which an old version or none is known.
@@ -289,6 +306,7 @@ class Tracker:
             self._on_canary(record, before, gone=after is None)
             return
         if isinstance(record, PolicyRecord):
+            self._follow_budget(record.key, after)
             self._on_policy(before, after)
             return
         if isinstance(record, PodRecord | MemberRecord):
@@ -329,6 +347,18 @@ class Tracker:
         if claimed != ((None, {}) if gone else (known.claim, known.labels)):
             self._wake_lines(known.key.namespace)
         self._wake(known.key)
+
+    def _follow_budget(self, key: PolicyKey, policy: object) -> None:
+        """Follow the templates that a policy reads its budget by."""
+        place = policy.budget_namespace if isinstance(policy, PolicyRecord) else ""
+        if not place:
+            self._budgeted.discard(key)
+            self.following.forget(key)
+            return
+        self._budgeted.add(key)
+        templates = metric_template_kind(GROUP)
+        followed = place if self._namespaces else ALL
+        self.following.follow(key, {(templates, place)}, {(templates, followed)})
 
     def _on_policy(self, before: object, after: object) -> None:
         """Wake the Canaries that a policy may bind, or bound before; at rest nothing is withheld."""
@@ -382,6 +412,7 @@ class Tracker:
         """Look at everybody again whom it matters to whether this kind is known."""
         if kind == DELIVERY_POLICY:
             self.policies.changed()
+        if kind == DELIVERY_POLICY or (self._budgeted and kind == metric_template_kind(GROUP)):
             self._wake_all(self.canaries())
         if kind in {DELIVERY_POLICY, *self._canary_kinds()}:
             self._wake_all(self.policies.limiting())

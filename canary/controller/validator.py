@@ -1,6 +1,7 @@
 """What is wrong with an object of ours, whatever its kind: said by admission and by `lint` alike."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from canary.api.kinds import Manifest
 from canary.api.validation import parse_alert_provider, parse_metric_template
@@ -21,7 +22,9 @@ class Validator:
             CANARIES: reader.problems,
             "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
             "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
-            DELIVERY_POLICY.plural: policy_problems,
+            DELIVERY_POLICY.plural: partial(
+                policy_problems, own_namespace_only=reader.own_namespace_only
+            ),
         }
 
     def reads(self, plural: str) -> bool:

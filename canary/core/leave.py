@@ -21,6 +21,7 @@ from canary.api.people import WebhookType
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.asking import asked_again_at
+from canary.core.budget import ask_budgets
 from canary.core.dependency import ask_dependencies
 from canary.core.ending import roll_back
 from canary.core.gates import ask_gate, shut
@@ -234,6 +235,14 @@ def _stand_by_unread(situation: Situation, withheld: Withheld) -> Situation:
     return _told(waiting, withheld, Severity.WARN) if first else waiting
 
 
+def _stand_by_spent(situation: Situation, withheld: Withheld) -> Situation:
+    """Wait for an error budget; told once, to those who get alerts as well."""
+    waiting = stand_by(situation, withheld)
+    if situation.held_by(withheld.reason) or waiting.overdue:
+        return waiting
+    return waiting.tell(withheld.reason, withheld.message, Severity.WARN, alert=True)
+
+
 def _told(waiting: Situation, withheld: Withheld, severity: Severity) -> Situation:
     return waiting.tell(withheld.reason, withheld.message, severity)
 
@@ -272,6 +281,12 @@ RULES: Mapping[str, LeaveRule] = MappingProxyType(
             wishes=frozenset({Wish.START}),
             judge=_whatever(ask_dependencies),
             wait=stand_by,
+            of_fleet=True,
+        ),
+        why.BUDGET_SPENT: LeaveRule(
+            wishes=frozenset({Wish.START}),
+            judge=_whatever(ask_budgets),
+            wait=_stand_by_spent,
             of_fleet=True,
         ),
         why.QUEUED: LeaveRule(

@@ -68,5 +68,7 @@ class Analyse(Need[Report]):
     """What the judges have kept so far, by the metric's name; as pairs, in order."""
     count_over: timedelta | None = None
     """Over which time the requests of both sides are counted as well; None for not at all."""
+    templates: str = ""
+    """The API group of the templates that the metrics name; empty for that of the Canary."""
     since: datetime | None = None
     """From when on judges count that have counted nothing so far."""

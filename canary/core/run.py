@@ -11,6 +11,7 @@ from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.advance import UNREADY
 from canary.core.asking import signalled
+from canary.core.budget import note_budgets
 from canary.core.capacity import settle_size
 from canary.core.ending import cancel, roll_back, supersede
 from canary.core.facts import Revision, Workload
@@ -48,6 +49,7 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
 
 def _start(situation: Situation) -> Turn:
     """Scale the canary up, with leave to start."""
+    situation = note_budgets(situation)
     answer = leave(Wish.START, situation)
     if isinstance(answer, Withheld):
         return withhold(situation.enter(Phase.WAITING), answer)
@@ -69,6 +71,7 @@ def waiting(situation: Situation) -> Turn:
 
 def _await_leave(situation: Situation) -> Turn:
     """Wait for leave to start: of the fleet first, so that no hook is called before there is that."""
+    situation = note_budgets(situation)
     answer = leave_of_fleet(Wish.START, situation)
     if not isinstance(answer, Granted):
         return withhold(situation, answer) if isinstance(answer, Withheld) else answer
@@ -118,7 +121,10 @@ def follow_revision(situation: Situation) -> Turn | None:
     answer = leave_of_fleet(Wish.START, new)
     if isinstance(answer, Withheld):
         return withhold(new.enter(Phase.WAITING), answer)
-    return _await_canary(new.enter(Phase.PROGRESSING)) if isinstance(answer, Granted) else answer
+    if isinstance(answer, Granted):
+        return _await_canary(new.enter(Phase.PROGRESSING))
+    # Its pods get no traffic while the answer is on its way.
+    return new.enter(Phase.WAITING)
 
 
 def progressing(situation: Situation) -> Turn:

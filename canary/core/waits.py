@@ -27,6 +27,7 @@ STOPPED = "Stopped"
 POLICY_UNREADABLE = "PolicyUnreadable"
 FROZEN = "Frozen"
 DEPENDENCY = "Dependency"
+BUDGET_SPENT = "BudgetSpent"
 QUEUED = "Queued"
 GROUP = "Group"
 DRAINING = "Draining"
@@ -82,6 +83,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "not start, or the weight stays, until it opens.",
         DEPENDENCY: "A Canary in `spec.dependsOn` has not promoted its new revision: the run does "
         "not start.",
+        BUDGET_SPENT: "The error budget that a DeliveryPolicy asks for is spent, or cannot be told: the "
+        "run does not start; the budget is asked again every minute.",
         QUEUED: "A DeliveryPolicy limits how many runs are under way at once: the run starts when it has "
         "a place, by `spec.priority` and then by age.",
         GROUP: "Another Canary of the group has not passed this step yet: the weight stays.",
@@ -203,6 +206,7 @@ _STAGES: Mapping[str, Stage] = MappingProxyType(
         POLICY_UNREADABLE: Stage.WITHHELD,
         FROZEN: Stage.WITHHELD,
         DEPENDENCY: Stage.WITHHELD,
+        BUDGET_SPENT: Stage.WITHHELD,
         QUEUED: Stage.WITHHELD,
         GROUP: Stage.WITHHELD,
     }

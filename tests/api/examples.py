@@ -1363,6 +1363,11 @@ BAD_RECEIVERS: dict[str, Bad] = {
     ),
 }
 
+_BUDGET: JsonObject = {
+    "name": "error-budget",
+    "templateRef": {"name": "budget"},
+    "thresholdRange": {"min": 20},
+}
 _OFFICE: JsonObject = {"name": "office", "kind": "Allow", "from": "08:00", "to": "16:00"}
 _ONCE: JsonObject = {"name": "once", "kind": "Deny", "since": "2026-12-20T00:00"}
 
@@ -1388,6 +1393,17 @@ GOOD_POLICIES: dict[str, JsonObject] = {
             "timeZone": "America/Argentina/Buenos_Aires",
             "spread": "10m",
             "maxConcurrent": 200,
+            "budget": {
+                "metric": _BUDGET
+                | {
+                    "interval": "5m",
+                    "thresholdRange": {"min": 0.5, "max": 100},
+                    "templateRef": {"name": "budget", "namespace": "monitoring"},
+                    "templateVariables": {"slo": "shop-requests"},
+                    "onNoData": "pass",
+                    "onError": "hold",
+                }
+            },
             "windows": [
                 _OFFICE | {"days": ["Mon", "Thu"], "covers": ["Start", "Advance", "Promote"]},
                 {
@@ -1484,6 +1500,39 @@ BAD_POLICIES: dict[str, Bad] = {
     ),
     "a limit that lets nothing run": _bad_policy(
         {"maxConcurrent": 0}, "maxConcurrent", "0", "write a number that is at least 1", "schema"
+    ),
+    "a budget that nothing says the rest of": _bad_policy(
+        {"budget": {"metric": {each: _BUDGET[each] for each in ("name", "thresholdRange")}}},
+        "budget.metric.templateRef",
+        "missing",
+        "add this field",
+        "schema",
+    ),
+    "a budget without a bound": _bad_policy(
+        {"budget": {"metric": _BUDGET | {"thresholdRange": {}}}},
+        "budget.metric.thresholdRange",
+        "an object",
+        "add a min, a max or both",
+    ),
+    "a budget that no value could pass": _bad_policy(
+        {"budget": {"metric": _BUDGET | {"thresholdRange": {"min": 20, "max": 10}}}},
+        "budget.metric.thresholdRange.min",
+        "20",
+        "write a min that is not above max",
+    ),
+    "a budget with a word of metrics for what it has no way to do": _bad_policy(
+        {"budget": {"metric": _BUDGET | {"onNoData": "fail"}}},
+        "budget.metric.onNoData",
+        "'fail'",
+        "write 'hold' or 'pass'",
+        "schema",
+    ),
+    "a budget with a limit of failed checks": _bad_policy(
+        {"budget": {"metric": _BUDGET | {"failureLimit": 3}}},
+        "budget.metric.failureLimit",
+        "3",
+        "remove it",
+        "unknown",
     ),
     "windows without a time zone": _bad_policy(
         {"windows": [_OFFICE]}, "timeZone", "missing", "add the IANA time zone of the windows"

@@ -10,7 +10,7 @@ import pytest
 from analysis.model import Report
 from canary.api.canary import CanarySpec
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Hold, Outcome, Pause, Phase
+from canary.api.status import BudgetRecord, CanaryStatus, Hold, Outcome, Pause, Phase
 from canary.core import leave, waits
 from canary.core.facts import BindingPolicy, Facts, Revision, Trouble
 from canary.core.hooks import RULES as HOOKS
@@ -38,6 +38,12 @@ from tests.core.deciding import asked_for, decided, reason, up
 CORE = Path(leave.__file__).parent
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
 PAUSE = Pause(by="alice", since=at(0))
+BUDGET = {
+    "metric": {"name": "left", "templateRef": {"name": "left"}, "thresholdRange": {"min": 20}}
+}
+SPENT = BudgetRecord(
+    policy="ops/stop", metric="left", verdict="fail", bound="20 ≤ value", at=at(60)
+)
 
 
 def hooked(*types: str, **fields: Any) -> CanarySpec:
@@ -83,6 +89,9 @@ CASES = {
     ),
     waits.FROZEN: Case(status=waiting(), facts=up(policies=(frozen(),))),
     waits.DEPENDENCY: Case(status=waiting(), facts=up(dependencies=(a_dependency(None),))),
+    waits.BUDGET_SPENT: Case(
+        status=waiting(run=a_run(budgets=(SPENT,))), facts=up(policies=(a_policy(budget=BUDGET),))
+    ),
     waits.QUEUED: Case(
         status=waiting(), facts=up(policies=(a_policy(name="shop/limit", maxConcurrent=1),))
     ),

@@ -163,8 +163,9 @@ def test_a_line_has_no_other_deadline_than_patience():
     assert (record.outcome, record.reason) == (Outcome.ROLLED_BACK, waits.QUEUED)
 
 
-def test_the_line_is_a_rule_of_the_fleet_after_that_of_dependencies():
-    assert FLEET.index(waits.QUEUED) == FLEET.index(waits.DEPENDENCY) + 1
+def test_the_line_is_the_last_rule_of_the_fleet_that_keeps_a_run_from_starting():
+    assert FLEET.index(waits.QUEUED) > FLEET.index(waits.DEPENDENCY)
+    assert FLEET.index(waits.QUEUED) == FLEET.index(waits.GROUP) - 1
 
 
 class TestAClaim:

@@ -23,6 +23,7 @@ from analysis.model import Verdict
 from canary.api.annotations import VERBS
 from canary.api.canary import CanarySpec
 from canary.api.deliverypolicy import Covered, StopMode
+from canary.api.meta import GROUP
 from canary.api.patches import difference
 from canary.api.peer import read_peer_status, write_peer_status
 from canary.api.people import WebhookType
@@ -111,6 +112,12 @@ WORKING = frozenset(
 
 BROKEN_METRIC, BROKEN_RECEIVER = broken_metric(), broken_receiver()
 
+BUDGET_POLICY = a_policy(
+    budget={
+        "metric": {"name": "left", "templateRef": {"name": "left"}, "thresholdRange": {"min": 1}}
+    }
+)
+
 NIGHT = {"name": "night", "kind": "Deny", "from": "22:00", "to": "06:00", "covers": list(Covered)}
 OFFICE = NIGHT | {"name": "office", "kind": "Allow", "from": "08:00", "to": "16:00"}
 LUNCH = NIGHT | {"name": "lunch", "from": "12:00", "to": "12:30", "covers": ["Promote"]}
@@ -137,6 +144,7 @@ class Journey(RuleBasedStateMachine):
         self.hook_answers = True
         self.rollback_asked = False
         self.verdict = Verdict.PASS
+        self.budget = Verdict.PASS
         self.forgotten = False
 
     @initialize(
@@ -384,6 +392,11 @@ class Journey(RuleBasedStateMachine):
         policy = replace(a_policy(maxConcurrent=1), status=DeliveryPolicyStatus(running=grants))
         self.world.policies = () if granted is None else (policy,)
 
+    @rule(answer=st.sampled_from([None, None, *Verdict]))
+    def a_policy_asks_for_a_budget_or_no_longer(self, answer: Verdict | None) -> None:
+        self.world.policies = () if answer is None else (BUDGET_POLICY,)
+        self.budget = answer or self.budget
+
     @rule(refused=RARELY)
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
@@ -478,6 +491,8 @@ class Journey(RuleBasedStateMachine):
                 return HookAnswer(passed=self.rollback_asked, hook="rollback", message="so")
             case AskHooks():
                 return HookAnswer(passed=self.hook_answers, hook="hook", message="said so")
+            case Analyse() if need.templates == GROUP:
+                return a_report(self.budget)
             case Analyse():
                 if self.verdict is Verdict.PASS:
                     self.analysed.add(self.status.last_applied_spec)
@@ -631,6 +646,7 @@ class Journey(RuleBasedStateMachine):
         started = before.phase is Phase.WAITING or after.runs != before.runs
         if after.phase is Phase.PROGRESSING and started:
             assert self._goes_back(after) or not _without_place(world, after)
+            assert (after.run and after.run.known_good) or not _without_budget(world, after)
         if after.stage is None or after.stage.name is not Stage.WITHHELD:
             return
         if after.phase is Phase.INITIALIZING:
@@ -860,6 +876,17 @@ def _without_place(world: World, status: CanaryStatus) -> bool:
         each.spec.max_concurrent is not None and not each.status.grants("", status.runs)
         for each in world.policies
     )
+
+
+def _without_budget(world: World, status: CanaryStatus) -> bool:
+    """Tell whether a policy asks for a budget that no answer of the last minute has shown."""
+    records = status.run.budgets if status.run else ()
+    shown = {
+        each.policy
+        for each in records
+        if each.verdict == "pass" and world.now - each.at < timedelta(minutes=1)
+    }
+    return any(each.spec.budget and each.name not in shown for each in world.policies)
 
 
 def _step_weight(status: CanaryStatus) -> int:

@@ -222,6 +222,15 @@ async def budget_follows(place: AppNamespace) -> None:
     await place.until(lambda: there(None), "the primary's budget has gone")
 
 
+LEFT = {
+    "name": "left",
+    "templateRef": {"name": "missing"},
+    "thresholdRange": {"min": 1},
+    "onError": "pass",
+}
+"""An error budget that keeps no run from starting, as nothing can tell how much of it is left."""
+
+
 async def replicas(place: AppNamespace, name: str = APP) -> int:
     deployment = await place.read(DEPLOYMENT, name)
     return -1 if deployment is None else int(deployment["spec"]["replicas"])
@@ -247,9 +256,10 @@ async def test_it_works_where_it_is_told_to_with_the_rights_of_its_roles_and_use
             'egressPolicy={"allow":["127.0.0.0/8"]}',
         )
         since = control_plane.audited_bytes
-        # And policies that let it give places, in its own namespace and in one that it watches
+        # And policies that let it give places, in its own namespace and in one that it watches,
+        # with budgets that it looks for in both
         for namespace in (release.namespace, shop.namespace):
-            policy = a_policy(namespace, "limit", maxConcurrent=5)
+            policy = a_policy(namespace, "limit", maxConcurrent=5, budget={"metric": LEFT})
             await api.create(policy, DELIVERY_POLICY)
         everything = await given_an_app_with_everything(shop, third_party)
         for place, spec in (
