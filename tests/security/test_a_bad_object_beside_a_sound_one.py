@@ -67,8 +67,8 @@ async def test_a_sound_canary_is_released_and_every_other_has_a_status(
     ]
     canaries = [obj for obj in objects if obj["kind"] == "Canary"]
     for canary in canaries:
-        if not reader.problems(canary):
-            name = canary["spec"]["targetRef"]["name"]
+        name = canary["metadata"]["name"]
+        if not reader.problems(canary) and canary["spec"]["targetRef"]["name"] == name:
             await world.api.create(
                 manifests.deployment("1", name=name, namespace=STRANGERS), DEPLOYMENT
             )
