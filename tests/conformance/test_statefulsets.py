@@ -130,13 +130,9 @@ def test_a_partition_holds_the_ordinals_below_it(api):
     eventually(lambda: web.uid("web-0") not in {"", before}, "web-0 is another pod")
     web.until("1", "1", "2")
     web.hold(0)
-
-    def complete() -> Any:
-        status = web.status
-        return status["currentRevision"] == status["updateRevision"] != first
-
-    web.until("2", "2", "2")
-    eventually(complete, "the update is complete")
+    # All are counted as current when the update is complete.
+    status = web.until("2", "2", "2", currentReplicas=3, updatedReplicas=3)
+    assert status["currentRevision"] == status["updateRevision"] != first
 
 
 def test_a_partition_beyond_every_ordinal_starts_no_pod_of_a_new_template(api):
