@@ -171,7 +171,10 @@ async def test_a_leader_that_hears_nothing_stops_before_another_may_start(
 
 async def test_a_server_that_hangs_ends_leadership_on_time(replica: Replicas) -> None:
     first = await replica("a", IMPATIENT)
-    await first.attempt()
+    async with asyncio.timeout(60):
+        # On a busy machine an answer may be late, too.
+        while not await first.attempt():
+            pass
     first.proxy.meet("leases", hang, always=True)
     first.now += 0.1
     async with asyncio.timeout(60):
@@ -244,7 +247,10 @@ async def test_a_lease_that_was_taken_meanwhile_is_not_given_back(
 
 async def test_giving_back_to_a_server_that_is_down_ends_all_the_same(replica: Replicas) -> None:
     first = await replica("a", IMPATIENT)
-    await first.attempt()
+    async with asyncio.timeout(60):
+        # On a busy machine an answer may be late, too.
+        while not await first.attempt():
+            pass
     first.proxy.meet("leases", hang, always=True)
     async with asyncio.timeout(60):
         await first.elector.release()

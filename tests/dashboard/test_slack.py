@@ -62,7 +62,8 @@ async def test_an_approval_promotes_and_the_thread_says_who_gave_it(chat: Chatte
         for line, headers in zip(chat.proxy.requests, chat.proxy.headers, strict=True)
         if line.startswith("PATCH")
     ]
-    assert [each["Impersonate-User"] for each in written] == ["alice@example.com"]
+    # A write is repeated where the Canary has changed meanwhile; it is given once all the same.
+    assert {each["Impersonate-User"] for each in written} == {"alice@example.com"}
 
 
 async def test_the_message_that_was_answered_has_no_buttons_left(chat: Chatted):

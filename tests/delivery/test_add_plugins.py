@@ -26,12 +26,17 @@ LEFT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 RENDERED = (
     "README.md",
     "charts/tidegate/files/rights.yaml",
+    "docs/judges.md",
     "docs/metrics.md",
     "docs/plugins.md",
     "docs/reference.md",
     "docs/routers.md",
 )
-RENDERERS = ("tests/delivery/test_chart_files.py", "tests/docs/test_reference.py")
+RENDERERS = (
+    "tests/delivery/test_chart_files.py",
+    "tests/docs/test_reference.py",
+    "tests/docs/test_written.py",
+)
 #: What holds a plug-in, and what lists plug-ins.
 SUITES = (
     "tests/analysis/judges/test_compliance.py",

@@ -360,7 +360,7 @@ async def test_a_judge_that_compares_values_rolls_back_what_is_worse_than_the_pr
         "name": "request-success-rate",
         "interval": "2s",
         "judge": "mann-whitney",
-        "judgeOptions": {"direction": "decrease", "minPoints": "3"},
+        "judgeOptions": {"direction": "decrease", "minPoints": "8"},
         "onNoData": "hold",
         "onInconclusive": "hold",
     }
