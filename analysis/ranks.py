@@ -75,7 +75,7 @@ def superiority(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def without_outliers(values: Sequence[float], factor: float) -> tuple[float, ...]:
-    """Leave out what lies farther from the quartiles than so many times the distance between them.
+    """Leave out what lies beyond the quartiles by more than `factor` times the distance between them.
 
     The hundredth at each end is no reason to leave out more.
     """

@@ -172,7 +172,7 @@ class FakeSlack:
                 return answer.status
 
     async def word(self, number: int = 1) -> Said:
-        """Wait for so many answers, and give the last of them."""
+        """Wait until there are `number` answers, and give the last of them."""
         await until(lambda: len(self.said) >= number)
         return self.said[number - 1]
 

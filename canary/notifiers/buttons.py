@@ -13,7 +13,7 @@ BLOCK = "tidegate-gate"
 _LONGEST_LABEL, _LONGEST_TITLE, _LONGEST_QUESTION = 75, 100, 300
 _STYLES = {"approve": "primary", "reject": "danger", "abort": "danger"}
 _MOST = 25
-"""So many a block can hold."""
+"""How many buttons a block can hold."""
 
 
 def escaped(text: str) -> str:

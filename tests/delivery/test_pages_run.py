@@ -40,7 +40,7 @@ def typed(page: Path, where: str | None) -> Iterator[Typed]:
 
 
 def pattern(shown: str) -> re.Pattern[str]:
-    """Make of a line of a page what it matches; blanks at the end are nobody's business."""
+    """Make of a line of a page what it matches; blanks at the end do not count."""
     parts = (re.escape(part.strip()) for part in shown.split(ANYTHING))
     return re.compile(r"\s*" + ".*".join(parts) + r"\s*$")
 
