@@ -147,6 +147,7 @@ def main() -> int:
     arguments = parser.parse_args(own)
     signal.signal(signal.SIGTERM, _leave)
     stages, times = groups(arguments.workers, extra), Timetable()
+    failed = None
     try:
         if arguments.group == "test":
             network, *later = stages["control-plane"]
@@ -157,12 +158,15 @@ def main() -> int:
                 run([*earlier, *later], times)
         else:
             run(stages[arguments.group], times)
-    except StageFailed as failed:
-        print(f"\n{failed}", file=sys.stderr, flush=True)
-        return failed.code
+    except StageFailed as stage_failed:
+        failed = stage_failed
     finally:
         print(f"\n{times}", flush=True)
-    return 0
+    if failed is None:
+        return 0
+    # The end of a log is what is read first, and all that is kept of a long one.
+    print(f"\n{failed}", file=sys.stderr, flush=True)
+    return failed.code
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,8 @@ from typing import IO
 
 ROOT = Path(__file__).parent.parent
 _LOWEST_PRIORITY = 19
+#: Enough for pytest's table of durations and the failures that it names below.
+_LAST_LINES = 60
 
 Command = tuple[str, ...]
 
@@ -52,8 +54,9 @@ def side_by_side(*lanes: Iterable[Stage]) -> SideBySide:
 class StageFailed(Exception):
     """A command of a stage has failed."""
 
-    def __init__(self, stage: Stage, command: Command, code: int) -> None:
-        super().__init__(f"{stage.name} failed with exit code {code}: {shlex.join(command)}")
+    def __init__(self, stage: Stage, command: Command, code: int, last_words: str = "") -> None:
+        said = f"\n\nThe last it said:\n{last_words}" if last_words else ""
+        super().__init__(f"{stage.name} failed with exit code {code}: {shlex.join(command)}{said}")
         # A signal's number is negative; a shell would report it so.
         self.code = code if code > 0 else 128 - code
 
@@ -134,12 +137,18 @@ async def _run_lane(stages: Iterable[Stage], times: Timetable) -> None:
                 for command in stage.commands:
                     code = await _run_beside_others(command, said)
                     if code:
-                        raise StageFailed(stage, command, code)
+                        raise StageFailed(stage, command, code, _last_words(said))
             finally:
                 said.seek(0)
                 print(f"\n== {stage.name} has said", flush=True)
                 shutil.copyfileobj(said, sys.stdout.buffer)
                 sys.stdout.flush()
+
+
+def _last_words(said: IO[bytes]) -> str:
+    """Give the last lines: what the other lanes have said is shown after all of them."""
+    said.seek(0)
+    return "\n".join(said.read().decode(errors="replace").splitlines()[-_LAST_LINES:])
 
 
 async def _run_beside_others(command: Command, output: IO[bytes]) -> int:

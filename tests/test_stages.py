@@ -92,9 +92,10 @@ def test_a_lane_that_fails_ends_those_beside_it_with_its_exit_code(tmp_path: Pat
     fails = python(f"{waiting_for(held)}\nprint('the reason'); raise SystemExit(3)")
     later = stage("later", python(f"open({str(left)!r}, 'w')"))
     lanes = side_by_side([stage("holds", holding(held)), later], [stage("broken", fails), later])
-    with pytest.raises(StageFailed, match="broken failed with exit code 3"):
+    with pytest.raises(StageFailed, match="broken failed with exit code 3") as failed:
         run([lanes, later], Timetable())
     assert "the reason" in capfd.readouterr().out
+    assert str(failed.value).endswith("The last it said:\nthe reason")
     assert not left.exists()
     assert free(held)
 
