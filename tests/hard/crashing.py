@@ -6,11 +6,9 @@ controller has been told so.
 
 import asyncio
 import re
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
@@ -21,9 +19,9 @@ from canary.errors import NotFound
 from tests.controller.chat import create_chat, is_edit
 from tests.controller.faults import Proxy, reset
 from tests.controller.running import CANARY
+from tests.hard.forked import Forked, command_line
 from tests.hard.worlds import HardWorld
 from tests.receiver import Answer, Receiver
-from tidegate_embedded.process import start_program
 
 SECONDS = 1200.0
 """A life that has not come to its end after so long will not."""
@@ -100,14 +98,14 @@ class CrashingController:
         self._killer = killer
         self._receiver = receiver
         self._gone = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self.kills = 0
         self.log = world.directory / "tidegate.log"
 
     async def __aenter__(self) -> Self:
         self._kubeconfig = self._world.kubeconfig_by(self._killer.url)
         self._killer.kill = self._kill
-        await self._start()
+        self._start()
         self._keeper = asyncio.create_task(self._keep())
         return self
 
@@ -115,8 +113,7 @@ class CrashingController:
         self._keeper.cancel()
         await asyncio.wait({self._keeper})
         assert self._process is not None
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        self._process.kill()
         await self._process.wait()
 
     def check(self) -> None:
@@ -139,12 +136,12 @@ class CrashingController:
             assert self._process is not None
             await self._process.wait()
             self._killer.relent()
-            await self._start()
+            self._start()
 
-    async def _start(self) -> None:
-        self._process = await start_program(
-            Path(sys.executable),
-            *("-m", "canary", "run", "--kubeconfig", str(self._kubeconfig), "--drain", "0s"),
+    def _start(self) -> None:
+        self._process = Forked.started(
+            command_line,
+            *("run", "--kubeconfig", str(self._kubeconfig), "--drain", "0s"),
             *("--listen", "127.0.0.1:0", "--no-leader-election"),
             *("--egress-allow", "127.0.0.0/8"),
             *("--metrics-server", f"{self._receiver.url}/metrics"),

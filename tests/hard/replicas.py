@@ -3,11 +3,8 @@
 Nothing here knows which API server is under them.
 """
 
-import asyncio
-import os
 import re
 import signal
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,13 +14,12 @@ from typing import Any, Self
 import httpx
 
 from tests.controller.running import until
+from tests.hard.forked import Forked, replica
 from tests.hard.worlds import HardWorld
 from tests.testbed.audit import Audited
 from tidegate_embedded.network import free_port
 from tidegate_embedded.process import last_lines
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = Path(__file__).with_name("replica.py")
 DEADLINE_SECONDS = 240.0
 SETTINGS = {
     "drain": "0s",
@@ -47,12 +43,13 @@ class Replica:
     """One process."""
 
     def __init__(
-        self, name: str, process: asyncio.subprocess.Process, port: int, log: Path
+        self, name: str, process: Forked, port: int, log: Path, client: httpx.AsyncClient
     ) -> None:
         self.name = name
         self.process = process
         self.port = port
         self.log = log
+        self._client = client
 
     async def kill(self) -> None:
         """End it at whatever instruction it is."""
@@ -81,8 +78,7 @@ class Replica:
 
     async def _ask(self, path: str) -> httpx.Response | None:
         try:
-            async with httpx.AsyncClient(timeout=120) as client:
-                return await client.get(f"http://127.0.0.1:{self.port}{path}")
+            return await self._client.get(f"http://127.0.0.1:{self.port}{path}")
         except httpx.TransportError:
             return None
 
@@ -98,6 +94,9 @@ class Replicas:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        # One for all questions: to make one takes a processor longer than many answers.
+        client = httpx.AsyncClient(timeout=120, headers={"Connection": "close"})
+        self._client = await self._stack.enter_async_context(client)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,20 +115,13 @@ class Replicas:
         port, log = free_port(), self.world.directory / f"{name}.log"
         settings = self._settings | {"listen": f"127.0.0.1:{port}"}
         environment = {f"TIDEGATE_{key.upper()}": value for key, value in settings.items()}
-        with log.open("w") as file:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, str(PROGRAM), name),
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                stdout=file,
-                stderr=file,
-            )
-        self.living[name] = replica = Replica(name, process, port, log)
+        log.unlink(missing_ok=True)
+        process = Forked.started(replica, name, log=log, environment=environment)
+        self.living[name] = Replica(name, process, port, log, self._client)
         try:
-            yield replica
+            yield self.living[name]
         finally:
-            if process.returncode is None:
-                process.kill()
+            process.kill()
             await process.wait()
 
     # ------------------------------------------------------------------------------ who wrote what
