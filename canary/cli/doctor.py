@@ -23,6 +23,7 @@ from canary.cli.examining import (
     rights,
     server,
 )
+from canary.cli.examining_admission import admission
 from canary.cli.examining_canaries import canaries
 from canary.cli.findings import number_of
 from canary.cli.screen import Screen
@@ -31,9 +32,9 @@ from canary.views.blocks import Styled
 
 _HELP = """
 Check everything that tidegate needs in a cluster, and name what is wrong with the remedy: the API
-server and the CRDs with their versions, the controllers and their Leases, your own rights, the
-policy on commands, the kinds that routers need, metric stores, and other writers of the objects
-that tidegate writes.
+server and the CRDs with their versions, the controllers with their Leases and clocks, your own
+rights, the policy on commands, the admission webhook, the kinds that routers need, metric stores,
+and other writers of the objects that tidegate writes.
 
 Changes nothing. Exit codes: 0 nothing is wrong, 3 something is. What you may not read is marked
 with a question mark, and is no failure.
@@ -92,5 +93,6 @@ def _examinations(namespace: str, router: str) -> tuple[Examination, ...]:
         acting,
         partial(rights, namespace=namespace),
         policy,
+        partial(admission, namespace=namespace),
         partial(canaries, namespace=namespace, router=router),
     )

@@ -1,8 +1,8 @@
 """What `tidegate doctor` examines of a cluster itself: its API, the controllers, your rights."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 
@@ -36,6 +36,8 @@ _POLICY = Kind(
     namespaced=False,
 )
 _COMMAND_POLICY = f"commands.{GROUP}"
+_CLOCKS_DIFFER = timedelta(seconds=10)
+"""More than this: a renewal may take seconds until it is stored."""
 
 
 class State(StrEnum):
@@ -138,9 +140,39 @@ async def acting(cluster: Cluster) -> AsyncIterator[Examined]:
                 f"the controller is {each.scope.version} and this command {_own_version()}: use the "
                 "same version of both",
             )
+    for each in _clocks(found, now):
+        yield each
     for namespace in sorted({each.namespace for each in found}):
         async for pod in _pods(cluster, namespace):
             yield pod
+
+
+def _clocks(found: Iterable[Presence], now: datetime) -> Iterator[Examined]:
+    """Compare clocks with the API server's, which has stamped every renewal of a Lease."""
+    agree: list[str] = []
+    for each in found:
+        if each.ahead is None or each.written is None:
+            continue
+        if abs(each.ahead) <= _CLOCKS_DIFFER:
+            agree.append(each.holder)
+        else:
+            yield bad(
+                "clock",
+                f"{each.holder}'s is {_differs(each.ahead)} the API server's: its deadlines, windows "
+                "and queries are off by as much; synchronize the clocks of the nodes",
+            )
+        if each.written - now > _CLOCKS_DIFFER:
+            yield bad(
+                "clock",
+                f"this computer's is at least {_differs(now - each.written)} the API server's: the "
+                "ages shown here are off by as much; synchronize it",
+            )
+    if agree:
+        yield good("clock", f"{listed(sorted(agree))} and the API server have the same time")
+
+
+def _differs(ahead: timedelta) -> str:
+    return f"{span(abs(ahead))} {'ahead of' if ahead > timedelta() else 'behind'}"
 
 
 def _silent(found: Iterable[Presence], now: datetime) -> str:

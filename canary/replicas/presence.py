@@ -4,7 +4,7 @@ A Lease is found by its label wherever it is, because who asks seldom knows the 
 controller runs in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ import orjson
 from canary.api.annotations import SCOPE
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
+from canary.api.raw import items, part
 from canary.cluster.cluster import Cluster
 from canary.replicas.leases import LEASE, holder_of, spec_of
 from canary.settings import Settings
@@ -66,8 +67,18 @@ class Presence:
     holder: str
     """Empty where the Lease has no holder."""
     renewed: datetime | None
+    """When it was renewed last, by the controller's clock."""
+    written: datetime | None
+    """When that was written, by the API server's clock, in whole seconds."""
     duration: timedelta
     scope: Scope
+
+    @property
+    def ahead(self) -> timedelta | None:
+        """How far the controller's clock is ahead of the API server's; less than zero is behind."""
+        if self.renewed is None or self.written is None:
+            return None
+        return self.renewed - self.written
 
     @property
     def place(self) -> str:
@@ -109,9 +120,21 @@ def _presence(lease: Manifest) -> Presence:
         name=metadata["name"],
         holder=holder_of(lease),
         renewed=_moment(spec.get("renewTime")),
+        written=_written(items(metadata.get("managedFields"))),
         duration=timedelta(seconds=float(spec.get("leaseDurationSeconds") or 0)),
         scope=_scope((metadata.get("annotations") or {}).get(SCOPE, "")),
     )
+
+
+def _written(managed: Sequence[object]) -> datetime | None:
+    """Tell when the API server has last stored another time of renewal."""
+    renewals = [
+        moment
+        for each in managed
+        if part(part(part(each, "fieldsV1"), "f:spec"), "f:renewTime") is not None
+        and (moment := _moment(part(each, "time")))
+    ]
+    return max(renewals, default=None)
 
 
 def _scope(written: str) -> Scope:

@@ -1,11 +1,12 @@
 """`tidegate doctor`: what is wrong in a cluster, each with what to do."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from canary.api.kinds import POD, SERVICE
 from canary.api.meta import GROUP
@@ -29,9 +30,9 @@ async def examined(kubeconfig: Path, *arguments: str) -> tuple[int, list[tuple[s
     return code, [(each["state"], each["what"], each["message"]) for each in rows]
 
 
-def lease(version: str) -> dict[str, Any]:
+def lease(version: str, *, ahead: timedelta = timedelta()) -> dict[str, Any]:
     scope = Scope(version=version, groups=frozenset({GROUP}), namespaces=frozenset())
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    now = f"{datetime.now(UTC) + ahead:%Y-%m-%dT%H:%M:%S.%fZ}"
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -54,6 +55,7 @@ async def test_a_cluster_in_which_a_controller_acts_is_found_sound(
         ("CRD", "metrictemplates.tidegate.dev"),
         ("CRD", "alertproviders.tidegate.dev"),
         ("controller", "pod-1"),
+        ("clock", "pod-1"),
         ("Canaries", "there"),
     }
 
@@ -76,6 +78,25 @@ async def test_what_is_wrong_is_named_with_what_to_do(cluster: Cluster, kubeconf
         "router",
         "router istio needs virtualservices.networking.istio.io, which the cluster does not serve",
     ) in wrong
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    # Half a minute more: some of it may be gone until the Lease is stored.
+    [
+        (timedelta(hours=5, minutes=30, seconds=30), "5h30m ahead of"),
+        (-timedelta(hours=5, minutes=30, seconds=30), "5h30m behind"),
+    ],
+    ids=["ahead", "behind"],
+)
+async def test_a_controllers_clock_is_compared_with_the_api_servers(
+    cluster: Cluster, kubeconfig: Path, ahead: timedelta, told: str
+) -> None:
+    await cluster.create(lease("", ahead=ahead), LEASE)
+    (row,) = [row for row in (await examined(kubeconfig))[1] if row[1] == "clock"]
+    effect = "its deadlines, windows and queries are off by as much"
+    remedy = "synchronize the clocks of the nodes"
+    assert row == ("bad", "clock", f"pod-1's is {told} the API server's: {effect}; {remedy}")
 
 
 def older(version: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from canary.api.kinds import SERVICE
 from canary.api.meta import API_VERSION
 from canary.demo import manifests
 from canary.demo.manifests import APP
+from tests.cli.running import tidegate
 from tests.delivery.apps import AppNamespace, connected
 from tests.delivery.process import Controller
 from tests.delivery.release import Release
@@ -159,6 +160,11 @@ async def test_what_cannot_be_acted_on_is_refused_with_every_problem_at_once(
         refused = await guarded.create(template, plural="metrictemplates")
         assert refused.status_code == 422
         assert "spec.provider.type" in refused.json()["message"]
+        # The doctor finds that it judges, and is trusted
+        kubeconfig = str(guarded.release.plane.kubeconfig)
+        _, told = await tidegate("doctor", "--kubeconfig", kubeconfig)
+        assert f"✔ admission webhook: the CA of {WEBHOOK} ends on " in told
+        assert f"✔ admission webhook: {WEBHOOK} refuses a bad Canary in namespace judged-" in told
         # And nobody is asked about what this release does not watch
         assert (await guarded.create(canary(**UNSOUND), place=guarded.elsewhere)).status_code == 201
 
