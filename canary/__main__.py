@@ -46,7 +46,7 @@ def run(settings: Settings, *, version: str) -> None:
         except UnknownPlugin as error:
             raise CanaryError(f"{flag}: {error}") from error
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
-    reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
+    reader = CanaryReader.under(settings)
     admission = (
         handlers.AdmissionServer(settings, Reviewer(reader)) if settings.admission_listen else None
     )

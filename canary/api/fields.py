@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from analysis.durations import DURATION, DURATION_LENGTH, format_duration, parse_duration
+from canary.api.namespaces import NamesNamespace, namespace_of_gateway, namespace_of_host
 
 
 def wrong(remedy: str) -> PydanticCustomError:
@@ -207,7 +208,7 @@ TargetName = Annotated[
     str,
     Form(_NAME, _NAME_REMEDY, maximum=253 - len("-primary") - len("-0123456789")),
 ]
-Namespace = Annotated[
+CallerNamespace = Annotated[
     str,
     Form(
         r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
@@ -215,6 +216,9 @@ Namespace = Annotated[
         maximum=63,
     ),
 ]
+"""The namespace of who calls: a condition, and no reference to an object there."""
+Namespace = Annotated[CallerNamespace, NamesNamespace(str)]
+GatewayName = Annotated[Text, NamesNamespace(namespace_of_gateway)]
 ApiVersion = Annotated[
     str,
     Form(
@@ -242,6 +246,8 @@ Host = Annotated[
         maximum=253,
     ),
 ]
+RouteHost = Annotated[Host, NamesNamespace(namespace_of_host, takes=True)]
+"""A host whose calls a route takes."""
 HeaderName = Annotated[
     str,
     Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "write the name of an HTTP header", maximum=256),

@@ -13,10 +13,11 @@ from canary.api.fields import (
     DurationText,
     Flag,
     Form,
-    Host,
+    GatewayName,
     Label,
     Port,
     PortOrName,
+    RouteHost,
     Text,
 )
 from canary.api.meta import ApiModel
@@ -125,7 +126,7 @@ class Service(ApiModel):
     backend_timeout: DurationText | None = Field(
         default=None, description="Time limit of one call to a pod (Gateway API)."
     )
-    gateways: tuple[Text, ...] = Field(
+    gateways: tuple[GatewayName, ...] = Field(
         default=(),
         max_length=_ENTRIES,
         description="Istio gateways that the route is bound to; only `mesh` when left out.",
@@ -140,7 +141,7 @@ class Service(ApiModel):
         description="How many of gatewayRefs must accept the route before its traffic counts: `All` "
         "(when left out) or `Any` (Gateway API).",
     )
-    hosts: tuple[Host, ...] = Field(
+    hosts: tuple[RouteHost, ...] = Field(
         default=(), max_length=_ENTRIES, description="Host names that the route answers to."
     )
     delegation: Flag = Field(

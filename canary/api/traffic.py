@@ -8,8 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from canary.api.fields import (
+    CallerNamespace,
     DurationText,
     Flag,
+    GatewayName,
     HeaderName,
     HeaderValue,
     Name,
@@ -73,10 +75,10 @@ class HttpMatch(ApiModel):
         max_length=_HEADERS,
         description="Labels that the calling workload must have; known inside a mesh only.",
     )
-    source_namespace: Namespace | None = Field(
+    source_namespace: CallerNamespace | None = Field(
         default=None, description="Namespace of the calling workload; known inside a mesh only."
     )
-    gateways: tuple[Text, ...] = Field(
+    gateways: tuple[GatewayName, ...] = Field(
         default=(),
         max_length=_MATCHES,
         description="Gateways that the condition applies to; all of the route's when left out.",

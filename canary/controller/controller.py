@@ -127,7 +127,7 @@ class Controller:
             )
         )
         cluster.guard(self.acts)
-        reader = CanaryReader(settings.router, own_namespace_only=settings.no_cross_namespace_refs)
+        reader = CanaryReader.under(settings)
         self._tracker = Tracker(
             cluster,
             reader=reader,

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, VERSION
+from canary.api.namespaces import OPEN, Boundary
 from canary.api.policy_status import DeliveryPolicyStatus, read_policy_status
 from canary.api.salvage import salvage_reach
 from canary.api.validation import parse_delivery_policy
@@ -105,7 +106,7 @@ class PolicyRecord:
         )
 
 
-def policy_record(manifest: Manifest, *, own_namespace_only: bool = False) -> PolicyRecord:
+def policy_record(manifest: Manifest, boundary: Boundary = OPEN) -> PolicyRecord:
     """Read a DeliveryPolicy, whatever it holds."""
     metadata = manifest["metadata"]
     record = PolicyRecord(
@@ -116,33 +117,27 @@ def policy_record(manifest: Manifest, *, own_namespace_only: bool = False) -> Po
         status=read_policy_status(manifest.get("status")),
     )
     try:
-        spec, zone = _read(manifest, own_namespace_only=own_namespace_only)
+        spec, zone = _read(manifest, boundary)
         return replace(record, spec=spec, zone=zone)
     except InvalidSpec as invalid:
         return replace(record, spec=salvage_reach(manifest), invalid=str(invalid))
 
 
-def policy_problems(manifest: Manifest, *, own_namespace_only: bool = False) -> tuple[Problem, ...]:
+def policy_problems(manifest: Manifest, boundary: Boundary = OPEN) -> tuple[Problem, ...]:
     """Name what is wrong with a DeliveryPolicy."""
     try:
-        _read(manifest, own_namespace_only=own_namespace_only)
+        _read(manifest, boundary)
     except InvalidSpec as invalid:
         return invalid.problems
     return ()
 
 
-def _read(manifest: Manifest, *, own_namespace_only: bool) -> tuple[DeliveryPolicySpec, tzinfo]:
+def _read(manifest: Manifest, boundary: Boundary) -> tuple[DeliveryPolicySpec, tzinfo]:
     """Read a DeliveryPolicy with its time zone, which only the zones that are known here can tell."""
     policy = parse_delivery_policy(manifest)
     spec = policy.spec
-    if own_namespace_only and spec.budget is not None:
-        place = spec.budget.metric.template_ref.namespace
-        if place not in {None, policy.metadata.namespace}:
-            remedy = (
-                "name a MetricTemplate of the policy's own namespace: this controller runs with "
-                "--no-cross-namespace-refs"
-            )
-            raise InvalidSpec([Problem("spec.budget.metric.templateRef.namespace", place, remedy)])
+    if beyond := tuple(boundary.problems(spec, policy.metadata.namespace)):
+        raise InvalidSpec(beyond)
     if spec.time_zone is None:
         return spec, UTC
     try:
@@ -173,10 +168,10 @@ class Policies:
         *,
         home: str,
         namespaces: tuple[str, ...],
-        own_namespace_only: bool = False,
+        boundary: Boundary = OPEN,
     ) -> None:
         self._caches = caches
-        self._own_namespace_only = own_namespace_only
+        self._boundary = boundary
         self._home = home
         """The controller's own namespace."""
         self._places = tuple(dict.fromkeys((*namespaces, home))) if namespaces else (ALL,)
@@ -185,7 +180,7 @@ class Policies:
 
     def start(self) -> None:
         """Follow the policies from now on."""
-        kept = partial(policy_record, own_namespace_only=self._own_namespace_only)
+        kept = partial(policy_record, boundary=self._boundary)
         self._caches.register(DELIVERY_POLICY, kept)
         for place in self._places:
             self._caches.require(DELIVERY_POLICY, place)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 import orjson
 
@@ -10,6 +10,7 @@ from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS, unknown_annotatio
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.api.meta import PEER_GROUP
+from canary.api.namespaces import OPEN, Boundary
 from canary.api.peer import read_peer_status
 from canary.api.raw import part
 from canary.api.shown import shown
@@ -28,6 +29,7 @@ from canary.core.facts import Command
 from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
+from canary.settings import Settings
 from canary.targets import Target, installed_target
 
 MOST_AT_REST = 64
@@ -55,16 +57,24 @@ class CanaryReader:
     What was parsed of a Canary is dropped some time after it came to rest.
     """
 
-    def __init__(self, default_router: str, *, own_namespace_only: bool = False) -> None:
+    def __init__(self, default_router: str, boundary: Boundary = OPEN) -> None:
         self._default_router = default_router
-        self.own_namespace_only = own_namespace_only
-        """Whether what refers to another namespace is refused."""
-        self._specs = SpecReader(default_router, own_namespace_only=own_namespace_only)
+        self.boundary = boundary
+        """Which namespaces an object may refer to."""
+        self._specs = SpecReader(default_router, boundary)
         self._parsed: dict[str, ReadSpec] = {}
         self._sound: dict[str, ReadSpec] = {}
         """The last sound specs of Canaries whose newest ones are not."""
         self._records: dict[str, tuple[bytes, AnyCanary]] = {}
         self._at_rest: OrderedDict[str, None] = OrderedDict()
+
+    @classmethod
+    def under(cls, settings: Settings) -> Self:
+        """Make the reader of a controller with some settings."""
+        boundary = Boundary(
+            closed=settings.no_cross_namespace_refs, shared=settings.shared_namespaces
+        )
+        return cls(settings.router, boundary)
 
     def keep(self, manifest: Manifest) -> KnownCanary:
         """Pack an object for the caches, whatever it holds."""

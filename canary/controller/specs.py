@@ -7,6 +7,7 @@ from analysis.builtin import counts_requests
 from analysis.errors import UnknownPlugin
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
+from canary.api.namespaces import Boundary
 from canary.api.raw import part
 from canary.api.rules import NAME_THE_STEPS
 from canary.api.salvage import salvage
@@ -43,9 +44,9 @@ class ReadSpec:
 class SpecReader:
     """Reads specs, and says everything that is wrong with one at once."""
 
-    def __init__(self, default_router: str, *, own_namespace_only: bool) -> None:
+    def __init__(self, default_router: str, boundary: Boundary) -> None:
         self._default_router = default_router
-        self._own_namespace_only = own_namespace_only
+        self._boundary = boundary
 
     def read(self, manifest: Manifest) -> ReadSpec:
         """Read the spec of an object, whatever it holds."""
@@ -86,8 +87,7 @@ class SpecReader:
                 problems.append(_switched(canary, workload, router))
             if router is not None and router.abilities(canary).by_replicas:
                 problems += _beyond_replicas(canary, workload, router)
-        if self._own_namespace_only:
-            problems += _references_to_other_namespaces(canary)
+        problems += _beyond_namespace(canary, router, self._boundary)
         warnings: tuple[SpecWarning, ...] = ()
         if router is not None:
             warnings = (*tolerated(canary, document.get("spec")), *router.ignored(canary))
@@ -183,23 +183,11 @@ def _beyond_replicas(canary: Canary, workload: Target, router: Router) -> Iterat
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
 
 
-def _references_to_other_namespaces(canary: Canary) -> Iterator[Problem]:
-    analysis, own = canary.spec.analysis, canary.metadata.namespace
-    references = [
-        (f"{path}.templateRef.namespace", metric.template_ref)
-        for path, metric in analysis.placed_metrics()
-    ] + [
-        (f"spec.analysis.alerts[{index}].providerRef.namespace", alert.provider_ref)
-        for index, alert in enumerate(analysis.alerts)
-    ]
-    references += [
-        (f"spec.dependsOn[{index}].namespace", each)
-        for index, each in enumerate(canary.spec.depends_on)
-    ]
-    for field, reference in references:
-        if reference is not None and reference.namespace not in {None, own}:
-            remedy = (
-                "refer to an object in the Canary's own namespace: this controller runs with "
-                "--no-cross-namespace-refs"
-            )
-            yield Problem(field, reference.namespace, remedy)
+def _beyond_namespace(
+    canary: Canary, router: Router | None, boundary: Boundary
+) -> Iterator[Problem]:
+    """Name what refers to other namespaces, where the installation allows that to none."""
+    own, service = canary.metadata.namespace, canary.spec.service
+    yield from boundary.problems(canary.spec, own)
+    if router is None or router.abilities(canary).takes_calls_of(service):
+        yield from boundary.short_hosts(service.hosts, own)

@@ -99,7 +99,7 @@ class Tracker:
             self.caches,
             home=home,
             namespaces=namespaces,
-            own_namespace_only=reader.own_namespace_only,
+            boundary=reader.boundary,
         )
         self.configs = ConfigReader(cluster, self.caches, followed=configs)
         self._reader = reader

@@ -22,9 +22,7 @@ class Validator:
             CANARIES: reader.problems,
             "metrictemplates": lambda manifest: missing_plugins(parse_metric_template(manifest)),
             "alertproviders": lambda manifest: missing_plugins(parse_alert_provider(manifest)),
-            DELIVERY_POLICY.plural: partial(
-                policy_problems, own_namespace_only=reader.own_namespace_only
-            ),
+            DELIVERY_POLICY.plural: partial(policy_problems, boundary=reader.boundary),
         }
 
     def reads(self, plural: str) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from canary.api.canary import Canary
+from canary.api.namespaces import MESH
+from canary.api.service import Service
 from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.plan import plan
@@ -124,6 +126,8 @@ class Abilities:
     """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
     entrance: str = ""
     """That object, where it says by which hosts and gateways requests come in."""
+    takes_calls: bool = False
+    """Whether pods of a mesh that call a name in `spec.service.hosts` are led along the route."""
     settles: timedelta = timedelta(0)
     """How long proxies may take to follow a route that is written; what tells of it is not known."""
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +144,10 @@ class Abilities:
             ("session_affinity", self.affinity),
         )
         return frozenset(name for name, able in asked if able)
+
+    def takes_calls_of(self, service: Service) -> bool:
+        """Tell whether a route takes what pods of a mesh call by its hosts."""
+        return self.takes_calls and (not service.gateways or MESH in service.gateways)
 
     def allow(self, traffic: Traffic) -> bool:
         """Tell whether a router with these abilities can render some traffic."""

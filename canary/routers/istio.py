@@ -44,12 +44,14 @@ _HTTP = Abilities(
     matches=True,
     mirrors=True,
     affinity=True,
+    takes_calls=True,
 )
 _TCP = Abilities(
     service=_ANY_PROTOCOL,
     conditions=dict.fromkeys(_OF_CONNECTIONS, WAYS),
     others="appProtocol tcp routes connections, which have no requests",
     transport=" with appProtocol tcp",
+    takes_calls=True,
 )
 #: What is tidegate's in a VirtualService, and in a DestinationRule.
 _ROUTE = fields("gateways", "hosts", "http", "tcp", "tls")

@@ -83,6 +83,7 @@ class ManagingRouter:
             affinity=False,
             references=("managed_routes",),
             entrance=f"the {self._kind.kind}",
+            takes_calls=False,
             transport=" with managedRoutes",
         )
 

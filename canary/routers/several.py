@@ -225,6 +225,7 @@ def _common(each: Sequence[Abilities]) -> Abilities:
         splits=all(one.splits for one in each),
         by_replicas=any(one.by_replicas for one in each),
         references=_once(one.references for one in each),
+        takes_calls=any(one.takes_calls for one in each),
         settles=max(one.settles for one in each),
     )
 

@@ -17,7 +17,7 @@ from canary.routers.single import SingleObjectRouter
 
 VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
-_ABILITIES = Abilities(service=frozenset({"hosts"}))
+_ABILITIES = Abilities(service=frozenset({"hosts"}), takes_calls=True)
 #: In this version a weight is a quantity, which is written as text; in all later ones a number.
 _QUANTITIES = "v1alpha1"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
+from canary.api.namespaces import MESH
 from canary.api.traffic import CorsPolicy, HttpMatch, StringMatch
 from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
@@ -22,9 +23,6 @@ from canary.routers.rules import (
     rules,
 )
 from canary.routers.shares import entries, part, percent_of, route_seen, sides, weight_of
-
-#: The name that Istio gives to all sidecars.
-MESH = "mesh"
 
 
 def is_tcp(canary: Canary) -> bool:

@@ -121,8 +121,15 @@ class Settings:
     cluster_name: str = setting("", "The cluster's name in messages to people.")
     no_cross_namespace_refs: bool = setting(
         default=False,
-        text="Refuse Canaries that refer to objects of other namespaces.",
+        text="Refuse Canaries and DeliveryPolicies that refer to objects of other namespaces, and hosts "
+        "by which Services of other namespaces are called.",
         form=OptionType.FLAG,
+    )
+    shared_namespaces: tuple[str, ...] = setting(
+        (),
+        "Namespaces that may be referred to all the same, such as those of gateways and templates.",
+        OptionType.LIST,
+        check=names("write names of namespaces, separated by commas", DNS_LABEL, empty=True),
     )
     multi_tenant: bool = setting(
         default=False,
@@ -345,6 +352,11 @@ class Settings:
         if self.metrics_provider != "scrape" and self.scrape_targets:
             remedy = "write scrape, as --scrape-targets are given"
             yield ("metrics_provider", "scrape_targets"), remedy
+        if self.shared_namespaces and not self.no_cross_namespace_refs:
+            remedy = (
+                "unset it, or give --no-cross-namespace-refs: every namespace may be referred to"
+            )
+            yield ("shared_namespaces", "no_cross_namespace_refs"), remedy
         yield from self._lease_contradictions()
         files = ("admission_certificate", "admission_key")
         for name in files if self.admission_listen else ():

@@ -223,22 +223,6 @@ class TestReader:
         reader.forget(first)
         assert reader._parsed == {}
 
-    def test_refuses_references_to_other_namespaces_where_it_is_told_to(self):
-        template = {"name": "t", "namespace": "other"}
-        metrics = [{"name": "m", "templateRef": template, "thresholdRange": {"max": 1}}]
-        alerts = [{"name": "a", "severity": "info", "providerRef": {"name": "p"}}]
-        analysis = {
-            "interval": "1m",
-            "threshold": 1,
-            "stepWeight": 10,
-            "metrics": metrics,
-            "alerts": alerts,
-        }
-        manifest = a_canary("podinfo", analysis=analysis)
-        assert CanaryReader("istio").problems(manifest) == ()
-        (problem,) = CanaryReader("istio", own_namespace_only=True).problems(manifest)
-        assert problem.field == "spec.analysis.metrics[0].templateRef.namespace"
-
 
 def test_a_target_that_everything_is_made_for_matters_while_the_spec_names_another():
     reader = CanaryReader("istio")

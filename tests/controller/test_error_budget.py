@@ -8,6 +8,7 @@ import pytest
 
 from canary.api.kinds import Manifest
 from canary.api.meta import GROUP
+from canary.api.namespaces import Boundary
 from canary.controller.policies import DELIVERY_POLICY, policy_problems, policy_record
 from canary.controller.reading import CanaryReader
 from canary.controller.templates import metric_template_kind
@@ -148,15 +149,16 @@ async def templates_are_listed(world: World) -> bool:
 def test_a_template_in_another_namespace_is_refused_where_references_stay_in_their_own():
     elsewhere = a_policy(**a_budget(templateRef={"name": "budget", "namespace": "monitoring"}))
     own = a_policy(**a_budget(templateRef={"name": "budget", "namespace": HOME}))
+    closed = Boundary(closed=True)
     assert policy_problems(elsewhere) == ()
     for policy in (own, a_policy(**a_budget()), a_policy()):
-        assert policy_problems(policy, own_namespace_only=True) == ()
-    (problem,) = policy_problems(elsewhere, own_namespace_only=True)
+        assert policy_problems(policy, closed) == ()
+    (problem,) = policy_problems(elsewhere, closed)
     assert (problem.field, problem.value) == (
         "spec.budget.metric.templateRef.namespace",
         "monitoring",
     )
     assert "--no-cross-namespace-refs" in problem.remedy
-    assert policy_record(elsewhere, own_namespace_only=True).invalid
-    strict = Validator(CanaryReader("istio", own_namespace_only=True))
+    assert policy_record(elsewhere, closed).invalid
+    strict = Validator(CanaryReader("istio", closed))
     assert strict.problems(DELIVERY_POLICY.plural, elsewhere) == (problem,)

@@ -3,10 +3,8 @@
 from typing import Any
 
 from canary.api.kinds import DEPLOYMENT
-from canary.controller.reading import CanaryReader
 from canary.demo import manifests
 from tests.controller.running import CANARY, DEMO, World, until
-from tests.controller.test_canaries import a_canary
 
 BY_HAND = {"stepWeights": [50], "webhooks": [{"name": "by-hand", "type": "confirm-promotion"}]}
 
@@ -91,14 +89,6 @@ async def test_canaries_that_wait_for_each_other_are_invalid_until_one_is_change
             return states == ["Initialized"] * 3
 
         await until(sound, "all three are valid again")
-
-
-def test_a_dependency_in_another_namespace_is_refused_where_references_stay_in_their_own():
-    manifest = a_canary("podinfo")
-    manifest["spec"]["dependsOn"] = [{"name": "db"}, {"name": "db", "namespace": "platform"}]
-    assert CanaryReader("istio").problems(manifest) == ()
-    (problem,) = CanaryReader("istio", own_namespace_only=True).problems(manifest)
-    assert problem.field == "spec.dependsOn[1].namespace"
 
 
 async def test_a_group_without_a_release_is_a_warning(world: World):

@@ -202,6 +202,7 @@ class TestProblems:
             ({"shards": "auto", "lease_retry_period": "4s"}, "--lease-renew-deadline"),
             ({"shards": "auto", "leader_election": "false"}, "--shards"),
             ({"qps": "300"}, "--burst"),
+            ({"shared_namespaces": "istio-system"}, "--shared-namespaces"),
             ({"slack_token": "xoxb-s3cr3t"}, "--slack-channel"),
             (
                 {"slack_url": "http://s/s3cr3t", "alert_webhook": "http://s/s3cr3t"},

@@ -188,6 +188,7 @@ def test_values_become_settings(render):
         'extraArgs=["--cluster-name=harbour"]',
         'egressPolicy={"allow":["*.example.com","10.0.0.0/8"],"deny":["bad.example.com"]}',
         "multiTenant=true",
+        'crossNamespaceRefs={"enabled":false,"shared":["istio-system","monitoring"]}',
     )
     assert settings(
         objects,
@@ -209,6 +210,8 @@ def test_values_become_settings(render):
         egress_allow=("*.example.com", "10.0.0.0/8"),
         egress_deny=("bad.example.com",),
         multi_tenant=True,
+        no_cross_namespace_refs=True,
+        shared_namespaces=("istio-system", "monitoring"),
     )
 
 
