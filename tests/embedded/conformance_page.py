@@ -33,16 +33,18 @@ def _section(path: Path) -> Iterator[str]:
     module = ast.parse(path.read_text(encoding="utf-8"))
     subject, *_ = (ast.get_docstring(module) or "").splitlines()
     yield f"## {subject.rstrip('.')}\n"
+    if claims := _claims(module.body):
+        yield claims
     for each in module.body:
-        if isinstance(each, ast.ClassDef):
-            claims = [_claim(test) for test in each.body if isinstance(test, ast.FunctionDef)]
+        if isinstance(each, ast.ClassDef) and (claims := _claims(each.body)):
             yield f"**{_words(each.name.removeprefix('Test'))}**\n"
-            yield "".join(f"- {claim}\n" for claim in claims if claim)
+            yield claims
 
 
-def _claim(test: ast.FunctionDef) -> str:
-    _, found, claim = test.name.partition("test_")
-    return claim.replace("_", " ") if found else ""
+def _claims(body: list[ast.stmt]) -> str:
+    names = [each.name for each in body if isinstance(each, ast.FunctionDef)]
+    tests = [name.removeprefix("test_") for name in names if name.startswith("test_")]
+    return "".join(f"- {name.replace('_', ' ')}\n" for name in tests)
 
 
 def _words(name: str) -> str:

@@ -20,7 +20,7 @@ def test_every_test_of_the_suite_has_its_line() -> None:
         name.replace("_", " ")
         for path in SUITE.glob("test_*.py")
         if path.name not in PRODUCT
-        for name in re.findall(r"^    def test_(\w+)", path.read_text(), re.MULTILINE)
+        for name in re.findall(r"^(?:    )?def test_(\w+)", path.read_text(), re.MULTILINE)
     ]
     lines = re.findall(r"^- (.*)$", page(), re.MULTILINE)
 

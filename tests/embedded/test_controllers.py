@@ -19,7 +19,14 @@ from tidegate_embedded.controllers import (
     PodRuntime,
     Report,
 )
-from tidegate_embedded.controllers.rollout import Replicas, bounds, new_replicas, old_replicas
+from tidegate_embedded.controllers.rollout import (
+    Part,
+    Replicas,
+    bounds,
+    in_proportion,
+    new_replicas,
+    old_replicas,
+)
 
 NAMESPACE = "default"
 DEADLINE_SECONDS = 180.0
@@ -207,6 +214,25 @@ class TestRolloutArithmetic:
     def test_sick_old_pods_go_first(self):
         old = [Replicas(wanted=2, available=0), Replicas(wanted=3, available=3)]
         assert old_replicas(3, 0, Replicas(wanted=1, available=0), old) == [0, 3]
+
+    @pytest.mark.parametrize(
+        ("total", "parts", "expected"),
+        [
+            pytest.param(6, [(3, 4), (1, 4)], [5, 2], id="each grows by its part"),
+            pytest.param(3, [(5, 7), (2, 7)], [3, 1], id="each shrinks by its part"),
+            pytest.param(3, [(3, 4), (1, 4)], [3, 1], id="nothing is missing"),
+            pytest.param(0, [(3, 4), (1, 4)], [0, 0], id="nothing is left of either"),
+            pytest.param(4, [(2, 4), (2, 4)], [2, 3], id="of equals the newest grows first"),
+            pytest.param(2, [(2, 4), (2, 4)], [1, 2], id="of equals the oldest shrinks first"),
+            pytest.param(3, [(1, 0), (1, 0)], [1, 3], id="without a note the largest has the rest"),
+            pytest.param(
+                1, [(9, 100), (1, 2)], [1, 1], id="what a part has lost is not lost twice"
+            ),
+        ],
+    )
+    def test_a_scale_amid_a_rollout_keeps_proportions(self, total, parts, expected):
+        known = [Part(wanted=wanted, allowed=allowed) for wanted, allowed in parts]
+        assert in_proportion(total, 1, known) == expected
 
 
 class TestDeployment:

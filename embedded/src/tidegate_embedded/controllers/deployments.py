@@ -9,7 +9,8 @@ from tidegate_embedded.apiserver.values import Object, at_path, child, copied, t
 from tidegate_embedded.controllers.pods import PODS
 from tidegate_embedded.controllers.progress import Conditions, rollout_bounds
 from tidegate_embedded.controllers.replicasets import REPLICA_SETS
-from tidegate_embedded.controllers.rollout import Replicas, new_replicas, old_replicas
+from tidegate_embedded.controllers.rollout import new_replicas, old_replicas
+from tidegate_embedded.controllers.sizes import SIZES, is_scaled, replicas_of, size, sizes_kept
 from tidegate_embedded.controllers.work import (
     MANAGER,
     Cluster,
@@ -22,11 +23,7 @@ from tidegate_embedded.controllers.work import (
 DEPLOYMENTS: StorageKey = ("apps", "deployments")
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
-_DESIRED = "deployment.kubernetes.io/desired-replicas"
-_MAXIMUM = "deployment.kubernetes.io/max-replicas"
-_NOT_INHERITED = {
-    REVISION, _DESIRED, _MAXIMUM, "kubectl.kubernetes.io/last-applied-configuration",
-}  # fmt: skip
+_NOT_INHERITED = {REVISION, *SIZES, "kubectl.kubernetes.io/last-applied-configuration"}
 _HASH_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -76,8 +73,13 @@ class DeploymentController:
         new = next((item for item in sets if _without_hash(item) == template), None)
         old = [item for item in sets if item is not new]
         created = False
-        if deployment["spec"].get("paused"):
-            self._scale_paused(deployment, new, old)
+        if deployment["spec"].get("paused") or is_scaled(deployment, sets):
+            if new is not None:
+                deployment, new = self._number(deployment, new, old)
+            for item, replicas in sizes_kept(deployment, new, old):
+                self._write_size(deployment, item, replicas)
+            if deployment["spec"].get("paused"):
+                self._forget(deployment, old)
         else:
             if new is None:
                 new, created = self._create(deployment, old), True
@@ -107,7 +109,10 @@ class DeploymentController:
             "metadata": {
                 "name": f"{metadata['name']}-{digest}",
                 "labels": copied(template["metadata"]["labels"]),
-                "annotations": self._annotations(deployment, _next_revision(old)),
+                "annotations": {
+                    **self._annotations(deployment, _next_revision(old)),
+                    **size(deployment),
+                },
                 "ownerReferences": [owner_reference(deployment)],
             },
             "spec": {
@@ -123,28 +128,21 @@ class DeploymentController:
         return written.stored.object
 
     def _annotations(self, deployment: Object, revision: int) -> Object:
-        spec = deployment["spec"]
-        surge, _ = rollout_bounds(deployment)
         inherited = {
             key: text
             for key, text in (deployment["metadata"].get("annotations") or {}).items()
             if key not in _NOT_INHERITED
         }
-        return {
-            **inherited,
-            REVISION: str(revision),
-            _DESIRED: str(spec["replicas"]),
-            _MAXIMUM: str(spec["replicas"] + surge),
-        }
+        return {**inherited, REVISION: str(revision)}
 
     def _number(self, deployment: Object, new: Object, old: list[Object]) -> tuple[Object, Object]:
         """Write the revision of the new ReplicaSet to it and to the Deployment."""
         revision = max(_revision(new), _next_revision(old))
-        annotations = self._annotations(deployment, revision)
+        there = new["metadata"].get("annotations") or {}
+        sizes = {key: text for key, text in there.items() if key in SIZES}
+        annotations = self._annotations(deployment, revision) | sizes
         least = deployment["spec"].get("minReadySeconds") or 0
-        if new["metadata"].get("annotations") != annotations or (
-            new["spec"].get("minReadySeconds", 0) != least
-        ):
+        if there != annotations or new["spec"].get("minReadySeconds", 0) != least:
             changed = copied(new)
             changed["metadata"]["annotations"] = annotations
             changed["spec"]["minReadySeconds"] = least
@@ -160,40 +158,36 @@ class DeploymentController:
             ).stored.object
         return deployment, new
 
-    def _scale(self, replica_set: Object, replicas: int) -> None:
-        if replica_set["spec"]["replicas"] == replicas:
-            return
+    def _scale(self, deployment: Object, replica_set: Object, replicas: int) -> None:
+        if replica_set["spec"]["replicas"] != replicas:
+            self._write_size(deployment, replica_set, replicas)
+
+    def _write_size(self, deployment: Object, replica_set: Object, replicas: int) -> None:
+        """Ask a ReplicaSet for so many pods, and note for which size of the Deployment that is."""
         scaled = copied(replica_set)
         scaled["spec"]["replicas"] = replicas
+        child(scaled["metadata"], "annotations").update(size(deployment))
         self._cluster.objects.replace(self._sets, *name_of(replica_set), scaled, MANAGER)
 
     def _roll(self, deployment: Object, new: Object, old: list[Object]) -> None:
         total = deployment["spec"]["replicas"]
         surge, unavailable = rollout_bounds(deployment)
-        counts = [_replicas(item) for item in old]
-        wanted = new_replicas(total, surge, _replicas(new), counts)
+        counts = [replicas_of(item) for item in old]
+        wanted = new_replicas(total, surge, replicas_of(new), counts)
         if wanted != new["spec"]["replicas"]:
             # One step at a time: the change wakes this controller again.
-            self._scale(new, wanted)
+            self._scale(deployment, new, wanted)
             return
         for item, replicas in zip(
-            old, old_replicas(total, unavailable, _replicas(new), counts), strict=True
+            old, old_replicas(total, unavailable, replicas_of(new), counts), strict=True
         ):
-            self._scale(item, replicas)
+            self._scale(deployment, item, replicas)
 
     def _recreate(self, deployment: Object, new: Object, old: list[Object]) -> None:
         for item in old:
-            self._scale(item, 0)
+            self._scale(deployment, item, 0)
         if not any(self._cluster.owned(item, PODS) for item in old):
-            self._scale(new, deployment["spec"]["replicas"])
-
-    def _scale_paused(self, deployment: Object, new: Object | None, old: list[Object]) -> None:
-        """Let the newest ReplicaSet with pods follow the Deployment's replicas."""
-        active = [item for item in [*old, *([new] if new else [])] if item["spec"]["replicas"]]
-        followed = active[-1] if active else new
-        if followed is not None:
-            others = sum(item["spec"]["replicas"] for item in active if item is not followed)
-            self._scale(followed, max(0, deployment["spec"]["replicas"] - others))
+            self._scale(deployment, new, deployment["spec"]["replicas"])
 
     def _forget(self, deployment: Object, old: list[Object]) -> None:
         limit = deployment["spec"].get("revisionHistoryLimit")
@@ -231,11 +225,6 @@ class DeploymentController:
                 self.sync, name_of(deployment), conditions.seconds_left + 0.01
             )
         self._cluster.write_status(self._resource, deployment, status)
-
-
-def _replicas(replica_set: Object) -> Replicas:
-    available = at_path(replica_set, "status", "availableReplicas") or 0
-    return Replicas(wanted=replica_set["spec"]["replicas"], available=available)
 
 
 def _revision(replica_set: Object) -> int:

@@ -69,3 +69,41 @@ def old_replicas(total: int, unavailable: int, new: Replicas, old: Sequence[Repl
         wanted[index] -= fewer
         spare -= fewer
     return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a ReplicaSet is asked for, of so many pods that all of them could have at that time."""
+
+    wanted: int
+    allowed: int
+
+
+def in_proportion(total: int, surge: int, parts: Sequence[Part]) -> list[int]:
+    """Return what to ask of ReplicaSets whose Deployment is scaled amid a rollout, the oldest first.
+
+    Each keeps its part of all pods that the rollout may have. What rounding leaves over goes to the
+    largest: of equals to the newest where pods are added, and to the oldest where they are taken.
+    """
+    allowed = total + surge if total else 0
+    wanted = [part.wanted for part in parts]
+    missing = left = allowed - sum(wanted)
+    if not missing:
+        return wanted
+    ties = -1 if missing > 0 else 1
+    order = sorted(range(len(parts)), key=lambda index: (-wanted[index], ties * index))
+    for index in order:
+        part = parts[index]
+        if not left or not part.allowed:
+            continue
+        change = _rounded(part.wanted * allowed / part.allowed) - part.wanted
+        change = min(change, left) if missing > 0 else max(change, left)
+        wanted[index] += change
+        left -= change
+    wanted[order[0]] = max(0, wanted[order[0]] + left)
+    return wanted
+
+
+def _rounded(number: float) -> int:
+    """Round half away from zero, as Kubernetes does; numbers of pods are not negative."""
+    return math.floor(number + 0.5)
