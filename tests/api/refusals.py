@@ -188,7 +188,7 @@ def said_by_api_server(code: int, answer: JsonObject) -> str:
 @cache
 def table() -> dict[str, dict[str, str]]:
     """Read the table."""
-    return yaml.safe_load(TABLE.read_text(encoding="utf-8")) or {}
+    return yaml.load(TABLE.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
 
 
 def write(name: str, column: str, words: str) -> None:

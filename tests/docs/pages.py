@@ -68,7 +68,7 @@ def manifests() -> Iterator[tuple[Path, Manifest]]:
     texts = [(page, block) for page in PAGES for block in blocks(page, "yaml")]
     texts += [(example, example.read_text(encoding="utf-8")) for example in EXAMPLES]
     for source, text in texts:
-        for manifest in yaml.safe_load_all(text):
+        for manifest in yaml.load_all(text, yaml.CSafeLoader):
             yield source, manifest
 
 

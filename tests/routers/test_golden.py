@@ -47,7 +47,7 @@ def _cluster(
     "file", [pytest.param(each, id=f"{each.parent.name}-{each.stem}") for each in FILES]
 )
 def test_renders_as_in_the_golden_file(file: Path, *, update_golden: bool) -> None:
-    case = yaml.safe_load(file.read_text(encoding="utf-8"))
+    case = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
     walk = walked(case)
     if update_golden:
         text = yaml.dump(walk, Dumper=GoldenDumper, sort_keys=False, allow_unicode=True, width=100)

@@ -28,7 +28,8 @@ GROUPS = ("tidegate.dev", "flagger.app")
 CRDS = {
     each["spec"]["names"]["kind"]: each
     for each in (
-        yaml.safe_load(file.read_text()) for file in sorted((ROOT / "crds").glob("*.yaml"))
+        yaml.load(file.read_text(), yaml.CSafeLoader)
+        for file in sorted((ROOT / "crds").glob("*.yaml"))
     )
 }
 NAMESPACE = "examples"
