@@ -27,7 +27,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) $(if $(WORKERS),--workers $(WORKERS)) -- $(TEST_ARGS)
 
-.PHONY: help demo check coverage embedded control-plane test proofs bench image crds generated lock docs clean
+.PHONY: help demo check coverage searches embedded control-plane test proofs bench image crds generated lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +41,16 @@ check: .venv/.dev ## Lint, types, import contracts and unit tests, in under two 
 coverage: .venv/.dev ## The unit tests, traced: they reach every branch of what is pure
 	@$(call stages,coverage)
 
+searches: .venv/.dev ## All seeds of searches by chance, of which the unit tests try the first
+	@$(call stages,searches)
+
 embedded: .venv/.dev ## Stories in the embedded world, delivery, and what is hard to survive
 	@$(call stages,embedded)
 
 control-plane: .venv/.dev ## Build a real control plane with Istio, once, and prove everything on it
 	@$(call stages,control-plane)
 
-test: .venv/.dev ## Everything: `check`, `coverage`, `embedded`, `control-plane`; says where the time went
+test: .venv/.dev ## Everything: `check`, `coverage`, `searches`, `embedded`, `control-plane`; says where the time went
 	@$(call stages,test)
 
 proofs: .venv/.dev ## Prove what Flux and kstatus make of tidegate's objects, by their own code

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from analysis.plugins import enable
+from tests.sampling import register_profiles
 
 #: Fixtures that start a whole world, or a program for each question: what asks for one is a story,
 #: and not part of `make check`.
@@ -13,10 +13,7 @@ WORLDS = frozenset({"world", "mesh", "runtime", "kubeconfig", "prometheus", "tar
 #: Where stories are told.
 EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
 
-
-# Time decides no test: neither how long an example takes, nor how long it takes to make one up.
-settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("timeless")
+register_profiles()
 
 
 def world_of(config: pytest.Config) -> str:

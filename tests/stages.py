@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from tests.sampling import SAMPLE, WHOLE
 from tests.steps import (
     ROOT,
     Command,
@@ -32,9 +33,14 @@ WORKERS = str(len(os.sched_getaffinity(0)) + 1)
 SLOW = "story or delivery"
 #: Tests that need the programs of a real control plane, which take long to build.
 APART = "control_plane"
-#: What `test` runs while the control plane is built; `coverage` holds what `check` adds to `static`.
-BEFORE_THE_BUILD = ("static", "coverage", "embedded")
+#: Where all tests are slow, or apart: the unit tests do without importing them.
+SLOW_FOLDERS = ("tests/hard", "tests/proofs", "tests/stories")
+#: What `test` runs while the control plane is built; `coverage` holds what `check` adds to `static`,
+#: with all examples rather than a sample.
+BEFORE_THE_BUILD = ("static", "coverage", "searches", "embedded")
 HARD = "tests/hard"
+#: Where seeds are searched, of which the unit tests try the first.
+SEARCHES = "tests/security"
 STORIES, DEMO = "tests/stories", "tests/stories/test_demo.py"
 
 
@@ -69,7 +75,8 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     def pytest(*arguments: str) -> Command:
         return module("pytest", *arguments, *extra)
 
-    quick = ("-m", f"not ({SLOW} or {APART})")
+    elsewhere = [each for folder in SLOW_FOLDERS for each in ("--ignore", folder)]
+    quick = ("-m", f"not ({SLOW} or {APART} or {WHOLE})")
     slow = ("-m", f"({SLOW}) and not {APART}", "--ignore", HARD)
     apart = ("-m", APART, "tests/testbed", "tests/delivery")
     on_control_plane = ("--world", "control-plane")
@@ -81,7 +88,8 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
         tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
         for config in ("pyproject.toml", "embedded/pyproject.toml")
     )
-    unit = ("-n", workers, "--dist", "worksteal", *quick, "--durations=10")
+    many = ("-n", workers, "--dist", "worksteal")
+    unit = (*many, *quick, *elsewhere, "--durations=10")
     traced = pytest(*unit, "--cov", "--cov-report=")
     static = (
         stage("lint", tool("ruff", "check", "."), tool("ruff", "format", "--check", ".")),
@@ -92,7 +100,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     conformance = pytest("tests/conformance")
     return {
         "static": static,
-        "check": (*static, stage("unit tests", pytest(*unit))),
+        "check": (*static, stage("unit tests", pytest(*unit, "--hypothesis-profile", SAMPLE))),
         "coverage": (
             stage("unit tests", traced),
             stage(
@@ -100,6 +108,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
                 tool("coverage", "report", "--fail-under=100"),
             ),
         ),
+        "searches": (stage("all seeds", pytest(*many, "-m", WHOLE, SEARCHES)),),
         "embedded": (
             # Installing a package is not to be cut short, as what is built beside may be.
             stage("browser", module("tests.dashboard.browsing")),
@@ -139,7 +148,7 @@ def split_at(words: Sequence[str], mark: str) -> tuple[Sequence[str], Sequence[s
 def main() -> int:
     """Run the stages that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.stages")
-    choices = ("static", "check", "coverage", "embedded", "control-plane", "test")
+    choices = ("static", "check", "coverage", "searches", "embedded", "control-plane", "test")
     parser.add_argument("group", choices=choices)
     parser.add_argument("--workers", default=WORKERS, help="processes of the unit tests")
     # argparse takes no positional arguments after an option once it has seen the group.

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from tests import stages
 from tests.controller.running import until
+from tests.sampling import SAMPLE, WHOLE
 from tests.steps import (
     ROOT,
     Command,
@@ -151,9 +153,19 @@ def test_every_test_belongs_to_a_stage():
     known = stages.groups("auto", ())
     commands = [each for group in known.values() for each in commands_of(group)]
     marked = [" ".join(command) for command in commands if "pytest" in command]
-    assert any(f"not ({stages.SLOW} or {stages.APART})" in each for each in marked)
+    quick = f"not ({stages.SLOW} or {stages.APART} or {WHOLE})"
+    assert any(quick in each for each in marked)
+    assert any(f"-m {WHOLE} {stages.SEARCHES}" in each for each in marked)
     assert any(f"({stages.SLOW}) and not {stages.APART}" in each for each in marked)
     assert any(f"-m {stages.APART}" in each for each in marked)
+
+
+@pytest.mark.parametrize("folder", stages.SLOW_FOLDERS)
+def test_the_folders_that_the_unit_tests_leave_out_have_none(folder: str):
+    marked = re.compile(r"^pytestmark = (\[[^\]]*|.*)\b(story|control_plane)\b", re.MULTILINE)
+    files = list((ROOT / folder).rglob("test_*.py"))
+    assert files
+    assert [each for each in files if not marked.search(each.read_text())] == []
 
 
 def test_what_ci_runs_leaves_no_group_out():
@@ -162,7 +174,18 @@ def test_what_ci_runs_leaves_no_group_out():
     *static, untraced = commands_of(known["check"])
     assert static == list(commands_of(known["static"]))
     traced, _ = commands_of(known["coverage"])
-    assert [each for each in traced if not each.startswith("--cov")] == list(untraced)
+    assert untraced[-2:] == ("--hypothesis-profile", SAMPLE)
+    assert [each for each in traced if not each.startswith("--cov")] == list(untraced[:-2])
+
+
+def test_every_search_of_seeds_is_where_all_of_them_are_tried():
+    searching = [
+        file.relative_to(ROOT)
+        for file in (ROOT / "tests").rglob("test_*.py")
+        if "import seeds" in file.read_text()
+    ]
+    assert searching
+    assert all(each.is_relative_to(stages.SEARCHES) for each in searching)
 
 
 def test_arguments_reach_every_pytest():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from canary.api.patches import difference
 from canary.api.status import CanaryStatus, Phase, read_status, write_status
 from tests.core.stored import merged
-from tests.core.world import examples
+from tests.sampling import examples
 
 KEYS = st.sampled_from("abc")
 VALUES = st.recursive(

@@ -22,6 +22,7 @@ from canary.api.status import (
     Wait,
 )
 from tests.core.stored import merged, pruned
+from tests.sampling import examples
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -64,7 +65,7 @@ def a_full_status(**changes: Any) -> CanaryStatus:
 
 
 @given(phase=st.sampled_from(list(Phase)), weight=st.integers(0, 100), failed=st.integers(0, 9))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_what_the_peers_crd_keeps_reads_back_to_what_was_written(phase, weight, failed):
     status = a_full_status(phase=phase, canary_weight=weight, failed_checks=failed)
     assert read_peer_status(pruned(merged({}, write_peer_status(status)))) == status

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary.api.status import CanaryStatus, Condition, Phase, Run, read_status, write_status
-from tests.core.world import examples
+from tests.sampling import examples
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 

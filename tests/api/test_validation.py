@@ -31,7 +31,7 @@ from tests.api.examples import (
     a_template,
     patched,
 )
-from tests.core.world import examples
+from tests.sampling import examples
 
 PARSERS = {
     "Canary": parse_canary,

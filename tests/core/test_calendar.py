@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from canary.api.deliverypolicy import Day, PolicyWindow
 from canary.core.calendar import Period, denying, gaps, opens_at, spans
-from tests.core.world import examples
+from tests.sampling import examples
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca")
 """Two that change by an hour, one by half an hour, and one that changes for a month."""
@@ -144,7 +144,7 @@ def moments_of_the_year(draw: st.DrawFn, zone: str) -> datetime:
     ),
     st.integers(1, 96 * 4),
 )
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_what_is_closed_is_what_the_clock_of_the_zone_says(case, ticks):
     zone, windows, since = case
     until = since + ticks * TICK

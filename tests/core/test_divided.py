@@ -22,7 +22,7 @@ from canary.core.situation import Decision, Situation
 from canary.core.traffic import Seen
 from tests.builders import a_spec, a_status, a_workload, at
 from tests.core.deciding import decided, message, reason
-from tests.core.world import examples
+from tests.sampling import examples
 
 HELD = 1000
 STEPS = a_spec(analysis={"stepWeights": [20, 60]})
@@ -282,7 +282,7 @@ events = st.lists(
 
 
 @pytest.mark.parametrize("spec", [STEPS, a_spec(analysis={"stepWeightRollback": 30})])
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(happens=events)
 def test_whatever_happens_no_pod_keeps_what_was_not_promoted_and_all_come_to_rest(
     spec: CanarySpec, happens: list[str]

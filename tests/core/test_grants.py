@@ -16,7 +16,7 @@ from canary.api.policy_status import (
 from canary.core.grants import Claim, Line, decide_grants, doubtful
 from canary.core.peers import CanaryName
 from tests.builders import at
-from tests.core.world import examples
+from tests.sampling import examples
 
 POLICY = "ops/limit"
 

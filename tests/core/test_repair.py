@@ -19,7 +19,8 @@ from canary.core.traffic import Seen
 from canary.core.waits import MEANINGS
 from tests.builders import a_run, a_spec, a_status, at, some_facts
 from tests.core.deciding import decided
-from tests.core.world import SPECS, examples
+from tests.core.world import SPECS
+from tests.sampling import examples
 
 NOW = at(0)
 MOMENTS = st.sampled_from(

@@ -75,9 +75,9 @@ from tests.core.world import (
     SPECS,
     TARGETS,
     World,
-    examples,
     torn_down,
 )
+from tests.sampling import examples
 
 SETTLES_WITHIN = 8
 """Decisions at one moment, with the same answers, after which nothing changes any more."""

@@ -1,6 +1,5 @@
 """A cluster with one canary, as far as the core can see it, in which anything may happen."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -144,11 +143,6 @@ NAMES: tuple[RouteNames, ...] = (
 
 TARGETS = ("podinfo", "other")
 """The targets that a spec may name."""
-
-
-def examples(number: int) -> int:
-    """Give how many examples to try: more of them with HYPOTHESIS_PROFILE=thorough."""
-    return number * (20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1)
 
 
 @dataclass(kw_only=True)

@@ -23,7 +23,7 @@ from canary.replicas.membership import (
     Standing,
 )
 from canary.replicas.shares import owner
-from tests.core.world import examples
+from tests.sampling import examples
 
 LEASE, RENEW, RETRY = 15.0, 10.0, 2.0
 CANARIES = tuple(f"shop/app-{number}" for number in range(8))

@@ -22,7 +22,6 @@ from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.objects.render import Lacking
 from canary.routers import ROUTERS, Router, router_for
 from canary.simulation.cluster import seen as what_is_seen
-from tests.core.world import examples
 from tests.routers.builders import (
     TOGETHER,
     Restored,
@@ -40,6 +39,7 @@ from tests.routers.builders import (
 )
 from tests.routers.published import PublishedSchemas
 from tests.routers.vocabulary import AFFINITY
+from tests.sampling import examples
 
 CASES = [
     pytest.param(provider, canary, id=f"{provider}-{index}")

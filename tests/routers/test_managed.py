@@ -15,7 +15,6 @@ from canary.api.traffic import HttpMatch
 from canary.core.traffic import Traffic
 from canary.objects.ownership import GITOPS_ANNOTATIONS
 from canary.routers import Router, router_for
-from tests.core.world import examples
 from tests.routers.builders import a_canary, a_cluster, left_to_write, rendered, restored
 from tests.routers.managing import (
     backend,
@@ -28,6 +27,7 @@ from tests.routers.managing import (
     users_routes,
     virtual_service,
 )
+from tests.sampling import examples
 
 RECORD = "tidegate.dev/managed-routes.podinfo"
 HTTP = ("http apex", "http sides", "HTTPRoute apex", "HTTPRoute sides", "GRPCRoute sides")

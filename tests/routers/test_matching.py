@@ -16,8 +16,8 @@ from canary.routers.matching import (
     match_problems,
     pattern,
 )
-from tests.core.world import examples
 from tests.routers.builders import a_canary
+from tests.sampling import examples
 
 texts = st.text("aB", max_size=3)
 conditions = st.one_of(

@@ -36,12 +36,13 @@ from canary.views.status import status_view
 from tests.builders import NEW, T0, a_run, a_spec, a_status, a_workload, some_facts
 from tests.core.deciding import decided
 from tests.routers.builders import a_cluster, rendered
+from tests.sampling import seeds
 from tests.security.mutants import GOOD, command, fitting, junk, mutants
 
 PLURALS = {kind.name: kind.plural for kind in KINDS}
 #: Together ten thousand objects.
 COUNTS = {"Canary": 170, "MetricTemplate": 110, "AlertProvider": 110, "DeliveryPolicy": 110}
-SEEDS = range(20)
+SEEDS = seeds(20)
 
 every_seed = pytest.mark.parametrize("seed", SEEDS)
 #: A remedy may list what a router takes.

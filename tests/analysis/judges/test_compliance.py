@@ -28,7 +28,7 @@ from analysis.model import (
     memory_bytes,
 )
 from tests.case import cases_of
-from tests.core.world import examples
+from tests.sampling import examples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 every_metric = pytest.mark.parametrize(
