@@ -1,5 +1,7 @@
 """What every test may ask for: golden files that can be rewritten; and which tests are slow."""
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if world_of(config) == CONTROL_PLANE:
         for what in ("unclosed transport <_SelectorSocketTransport", "unclosed <socket"):
             config.addinivalue_line("filterwarnings", f"ignore:{what}:ResourceWarning")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among the tests: there are many, and none is any before the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
