@@ -123,6 +123,7 @@ KEPT: Mapping[Right, str] = {
             Right("networking.istio.io", "virtualservices", "get"),
             Right("networking.istio.io", "destinationrules", "get"),
             Right("gateway.networking.k8s.io", "httproutes", "get"),
+            Right("networking.k8s.io", "ingresses", "get"),
         ),
         "what is written on a version is read again after a conflict, and there may be none",
     ),

@@ -18,7 +18,8 @@ from aiohttp import web
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.world import World
 from tests.conftest import CONTROL_PLANE, world_of
-from tests.stories.proxied import READERS, ProxiedWorld
+from tests.stories.proxied import ProxiedWorld
+from tests.testbed.readers import READERS
 from tests.testbed.world import ROUTERS, RealWorld, Stage, a_stage
 
 _NUMBERS = count(1)

@@ -3,6 +3,7 @@
 import pytest
 
 from canary.api.kinds import SERVICE
+from canary.demo.embedded import EmbeddedWorld
 from canary.demo.manifests import APP
 from canary.demo.world import World
 from canary.routers.haproxy import ACL
@@ -10,6 +11,7 @@ from canary.routers.ingresses import INGRESS
 from tests.stories.telling import (
     BY_HAND,
     QUICK,
+    SUCCESS_RATE,
     then_nothing_was_lost,
     then_one_is_promoted_and_one_rolled_back,
     when_the_canary_is_deleted,
@@ -44,7 +46,8 @@ async def test_behind_haproxy_releases_are_promoted_rolled_back_and_given_up_wit
     await world.until(world.answers, "the app answers", seconds=120)
     async with world.traffic() as load:
         await world.start_controller()
-        analysis = QUICK | {"metrics": [SUCCESSES], "webhooks": [BY_HAND]}
+        metrics = [SUCCESSES if isinstance(world, EmbeddedWorld) else SUCCESS_RATE]
+        analysis = QUICK | {"metrics": metrics, "webhooks": [BY_HAND]}
         await world.create_canary(ingressRef=REFERENCE, analysis=analysis)
         await world.until_phase("Initialized", seconds=120)
         # When versions are released, then a good one is promoted, and a bad one is rolled back

@@ -3,16 +3,18 @@
 It speaks of the whole session: run it after every story of `test_stories.py`.
 """
 
+import json
+
 import pytest
 
 from tests.delivery import role
-from tests.testbed.world import ISTIO_ROUTERS, Stage
+from tests.testbed.world import GRANTED, Stage
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_no_request_was_refused_and_no_right_was_left_unused(stage: Stage) -> None:
-    rules = role.rules_of(role.role_objects(f'routers=["{ISTIO_ROUTERS[0]}","{ISTIO_ROUTERS[1]}"]'))
+    rules = role.rules_of(role.role_objects(f"routers={json.dumps(GRANTED)}"))
     requests = list(role.asked(stage.plane.audit(), role.account()))
 
     assert requests

@@ -18,7 +18,7 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
-from canary.demo.world import World
+from canary.demo.world import DataPlane, World
 from canary.errors import NotFound
 from canary.routers.istio import VIRTUAL_SERVICE
 from tests.controller.running import until
@@ -28,6 +28,7 @@ from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.gateway import IstioGateway
 from tests.testbed.ingress import GATEWAY
 from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod
+from tests.testbed.readers import READERS, reader_of
 from tidegate_embedded.prometheus import Pods, Prometheus
 
 HTTP_ROUTE = Kind(
@@ -35,8 +36,14 @@ HTTP_ROUTE = Kind(
 )
 #: The routers that Istio's own control plane reads the objects of.
 ISTIO_ROUTERS = ("istio", "gatewayapi")
-#: Whose stories can be told here: without a router the ingress gateway leads to the apex Service.
-ROUTERS = (*ISTIO_ROUTERS, "kubernetes", "kubernetes:replicas")
+#: The routers of the controller's role.
+GRANTED = (*ISTIO_ROUTERS, *READERS)
+#: Without a router the ingress gateway leads to the apex Service.
+SERVICE_ROUTERS = ("kubernetes", "kubernetes:replicas")
+#: Whose stories can be told here.
+ROUTERS = (*GRANTED, *SERVICE_ROUTERS)
+#: Where the proxies of the small readers listen: an address that no pod has.
+_READERS_ADDRESS = "10.244.254.2"
 #: How long a pod that is being deleted goes on serving, until every proxy knows.
 _DRAIN_SECONDS = 2.0
 
@@ -45,6 +52,7 @@ _DRAIN_SECONDS = 2.0
 class Stage:
     """What all stories share."""
 
+    programs: Mapping[str, Path]
     plane: ControlPlane
     gateway: IstioGateway
     prometheus: Prometheus
@@ -53,6 +61,24 @@ class Stage:
     """Of the chart's account under the chart's roles."""
     lease: str = role.RELEASE
     """The Lease that a controller in a story holds: each account has one of its own."""
+
+    @asynccontextmanager
+    async def proxy(self, router: str, logs: Path) -> AsyncIterator[tuple[DataPlane, str]]:
+        """Give what reads the objects of a router, and where it is that metrics are."""
+        if router not in READERS:
+            yield self.gateway, self.prometheus.url
+            return
+        kubeconfig, client = self.plane.kubeconfig, self.plane.client()
+        reader = await reader_of(router, kubeconfig, client, address=_READERS_ADDRESS, logs=logs)
+        async with (
+            reader,
+            Prometheus(
+                _pods(self.api),
+                envoy_metrics_url=reader.metrics_url,
+                program=self.programs["prometheus"],
+            ) as prometheus,
+        ):
+            yield reader, prometheus.url
 
 
 @asynccontextmanager
@@ -75,11 +101,12 @@ async def a_stage(logs: Path) -> AsyncIterator[Stage]:
     ):
         await install(api, crds().values())
         yield Stage(
+            programs=programs,
             plane=plane,
             gateway=gateway,
             prometheus=prometheus,
             api=api,
-            controller_kubeconfig=await role.granted(plane, logs, routers=ISTIO_ROUTERS),
+            controller_kubeconfig=await role.granted(plane, logs, routers=GRANTED),
         )
 
 
@@ -109,7 +136,6 @@ async def _established(api: Cluster, name: str) -> bool:
 class RealWorld(World):
     """A namespace on the stage, and a controller for all of them, while the context is open."""
 
-    mesh: IstioGateway
     patience = 3.0
 
     def __init__(self, stage: Stage, *, router: str, namespace: str, directory: Path) -> None:
@@ -123,11 +149,14 @@ class RealWorld(World):
         self._stage = stage
 
     async def _start(self) -> None:
-        self.api, self.mesh = self._stage.api, self._stage.gateway
+        self.api = self._stage.api
         self.kubeconfig = self._stage.plane.kubeconfig
         await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
         self._stack.push_async_callback(self._leave)
-        if self.router not in ISTIO_ROUTERS:
+        self.mesh, self._metrics = await self._stack.enter_async_context(
+            self._stage.proxy(self.router, self.directory)
+        )
+        if self.router in SERVICE_ROUTERS:
             await self.create(self._virtual_service("entry"), VIRTUAL_SERVICE)
 
     async def _leave(self) -> None:
@@ -175,7 +204,7 @@ class RealWorld(World):
     def controller_flags(self) -> Sequence[str]:
         """Give where metrics are, and where the chart's roles allow a Lease."""
         return (
-            *("--metrics-server", self._stage.prometheus.url),
+            *("--metrics-server", self._metrics),
             *("--lease-namespace", role.NAMESPACE, "--lease-name", self._stage.lease),
         )
 
