@@ -225,12 +225,14 @@ class World(ABC):
         return router_for(self.router).objects(parse_canary(await self.canary())).written
 
     async def answers(self) -> bool:
-        """Tell whether the app answers who calls it, whichever of the proxy's threads takes the call.
+        """Tell whether pods of the app answer who calls it, whichever of the proxy's threads takes the call.
 
-        Each of them hears of endpoints for itself.
+        Each of them hears of hosts and endpoints for itself; of a host that it has not heard of it
+        says that there is none, which no pod has said.
         """
         async with self._load(rate=200.0) as load:
-            return (await load.reaches(64)).failed == 0
+            stats = await load.reaches(64)
+        return stats.failed == 0 and sum(stats.by_version.values()) == stats.requests
 
     async def until_routed(self, weight: int) -> Mapping[str, Any]:
         """Wait until the canary gets a share of the traffic; give the Canary's status then."""

@@ -84,7 +84,7 @@ async def test_a_failure_of_a_pod_is_its_releases():
     ):
         stats = await load.reaches(5)
     assert stats.failed == stats.requests
-    assert stats.lost == 0
+    assert (stats.lost, stats.losses) == (0, ())
     assert stats.failures[0].trouble == "answered by version 2.0"
 
 
@@ -93,6 +93,7 @@ async def test_a_failure_of_the_proxy_is_told_with_its_words():
         stats = await load.reaches(5)
     assert stats.lost == stats.failed == stats.requests
     assert (stats.failures[0].status, stats.failures[0].trouble) == (503, "said")
+    assert stats.losses == stats.failures
 
 
 async def test_a_connection_that_ends_without_an_answer_is_a_failure_and_nothing_is_repeated():
@@ -165,4 +166,4 @@ async def test_a_restart_forgets_everything():
         await load.reaches(5)
         load.restart()
         stats = load.stats()
-    assert (stats.requests, stats.failed, stats.failures) == (0, 0, ())
+    assert (stats.requests, stats.failed, stats.failures, stats.losses) == (0, 0, (), ())

@@ -90,7 +90,7 @@ async def then_share(world: World, load: Load, percent: int) -> None:
 def then_nothing_was_lost(load: Load) -> None:
     """Every request was answered by a pod."""
     stats = load.stats()
-    assert stats.lost == 0, stats.failures
+    assert stats.lost == 0, stats.losses
     assert stats.requests > 0
 
 

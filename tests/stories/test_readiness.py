@@ -27,7 +27,7 @@ async def then_nothing_more_is_lost(load: Load) -> None:
     """From now on every request is answered by a pod."""
     before = load.stats()
     await load.reaches(before.requests + 200)
-    assert load.stats().lost == before.lost, load.stats().failures
+    assert load.stats().lost == before.lost, load.stats().losses
 
 
 def kept(status: Mapping[str, object]) -> object:

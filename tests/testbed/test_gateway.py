@@ -216,7 +216,7 @@ async def test_requests_are_split_as_the_object_in_the_api_says(world: World, ro
         share = canary / 100
         error = math.sqrt(REQUESTS * share * (1 - share))
         assert abs(sent - stats.requests * share) <= 6 * error
-        assert stats.lost == 0, stats.failures
+        assert stats.lost == 0, stats.losses
         assert stats.by_cluster.get(CANARY, 0) == sent
 
 

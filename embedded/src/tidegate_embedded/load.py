@@ -57,6 +57,7 @@ class Load:
         self._counted = asyncio.Event()
         self._recent: deque[Reply] = deque()
         self._failures: deque[Failure] = deque(maxlen=_KEPT_FAILURES)
+        self._losses: deque[Failure] = deque(maxlen=_KEPT_FAILURES)
         self._counted_from = 0.0
         self._requests = self._failed = self._lost = 0
         self._by_status: Counter[int] = Counter()
@@ -96,6 +97,7 @@ class Load:
             by_cluster=dict(sorted(self._by_cluster.items())),
             failed_by_cluster=dict(sorted(self._failed_by_cluster.items())),
             failures=tuple(self._failures),
+            losses=tuple(self._losses),
             window=self._window(),
         )
 
@@ -112,6 +114,7 @@ class Load:
         self._counted_from = time.monotonic()
         self._recent.clear()
         self._failures.clear()
+        self._losses.clear()
         self._requests = self._failed = self._lost = 0
         for counter in (
             self._by_status,
@@ -199,9 +202,10 @@ class Load:
             self._failed += 1
             after = answer.at - self._started
             trouble = answer.trouble or f"answered by version {answer.version}"
-            self._failures.append(
-                Failure(after_seconds=after, status=answer.status, trouble=trouble)
-            )
+            failure = Failure(after_seconds=after, status=answer.status, trouble=trouble)
+            self._failures.append(failure)
+            if answer.trouble:
+                self._losses.append(failure)
 
 
 class _Connection:

@@ -62,4 +62,7 @@ class LoadStats:
     by_cluster: Mapping[str, int] = field(default_factory=dict)
     failed_by_cluster: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
+    """The last of those that failed."""
+    losses: tuple[Failure, ...] = ()
+    """The last of those that were lost, which answers of a bad release do not push out."""
     window: Window = Window()
