@@ -140,8 +140,8 @@ async def acting(cluster: Cluster) -> AsyncIterator[Examined]:
                 f"the controller is {each.scope.version} and this command {_own_version()}: use the "
                 "same version of both",
             )
-    for each in _clocks(found, now):
-        yield each
+    for clock in _clocks(found, now):
+        yield clock
     for namespace in sorted({each.namespace for each in found}):
         async for pod in _pods(cluster, namespace):
             yield pod
