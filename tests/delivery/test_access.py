@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from canary.api.annotations import AT_GATES, PREFIX, VERBS
-from canary.api.kinds import Manifest
+from canary.api.kinds import SERVICE, Manifest
+from canary.routers import ROUTERS, router_for
 from tests.delivery.helm import CHART, HelmFailed, render, run_helm
 from tests.delivery.role import Right, rights
 
@@ -132,10 +133,45 @@ def test_releases_have_policies_of_their_own():
     assert names == {f"tidegate.{each}.commands.tidegate.dev" for each in ("gates", "other")}
 
 
+AUTHORS = 'authorPolicy={"enabled":true}'
+
+
+def authors(*values: str) -> dict[str, Any]:
+    return policy(AUTHORS, 'commandPolicy={"enabled":false}', *values)
+
+
+def test_authors_are_asked_about_only_where_that_is_wished():
+    assert not any("authors" in each["metadata"]["name"] for each in render())
+    assert authors()["metadata"]["name"] == "tidegate.gates.authors.tidegate.dev"
+
+
+def test_authors_are_asked_for_every_kind_that_a_router_writes():
+    # Services are asked for whatever the router.
+    written = {name: set(router_for(name).writes) - {SERVICE} for name in ROUTERS.names()}
+    names = ", ".join(f'"{name}"' for name in written)
+    asked = [each["expression"] for each in authors(f"routers=[{names}]")["spec"]["validations"]]
+    for name, kinds in written.items():
+        for kind in kinds:
+            right = f'authorizer.group("{kind.group}").resource("{kind.plural}")'
+            assert any(f'"{name}" in variables.routers' in each and right in each for each in asked)
+
+
+def test_a_canary_that_names_no_router_has_the_charts_first():
+    (named,) = (
+        each["expression"]
+        for each in authors('routers=["gatewayapi","istio"]')["spec"]["variables"]
+        if each["name"] == "routers"
+    )
+    assert 'orValue("gatewayapi")' in named
+
+
 def test_a_cluster_without_such_policies_is_told_what_to_do_instead():
     old = ("template", "tidegate", str(CHART), "--kube-version", "1.29.4")
     with pytest.raises(
         HelmFailed, match=r"1\.29\.4 knows no ValidatingAdmissionPolicy: set it to false"
     ):
         run_helm(*old)
-    assert "tidegate-approve" not in run_helm(*old, "--set", "commandPolicy.enabled=false")
+    off = ("--set", "commandPolicy.enabled=false")
+    assert "tidegate-approve" not in run_helm(*old, *off)
+    with pytest.raises(HelmFailed, match=r"authorPolicy\.enabled is true, and Kubernetes 1\.29\.4"):
+        run_helm(*old, *off, "--set", "authorPolicy.enabled=true")

@@ -46,6 +46,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- define "tidegate.authorPolicy" -}}
+{{- printf "%s.%s.authors.tidegate.dev" (include "tidegate.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
 {{- define "tidegate.commandPolicy" -}}
 {{- printf "%s.%s.commands.tidegate.dev" (include "tidegate.fullname" .) .Release.Namespace -}}
 {{- end -}}
