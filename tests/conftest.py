@@ -9,9 +9,9 @@ import pytest
 from analysis.plugins import enable
 from tests.sampling import register_profiles
 
-#: Fixtures that start a whole world, or a program for each question: what asks for one is a story,
-#: and not part of `make check`.
-WORLDS = frozenset({"world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
+#: Fixtures that start a whole world, or a program for each question, such as a browser: what asks
+#: for one is a story, and not part of `make check`.
+WORLDS = frozenset({"chromium", "world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
 #: Where stories are told.
 EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
 

@@ -12,6 +12,8 @@ from tests.controller.running import CANARY, until
 from tests.dashboard.chatted import GATE, PEOPLE, Chatted, chatted
 from tests.slack import ALICE, WORKSPACE, buttons_of, identities
 
+pytestmark = pytest.mark.story
+
 BOB = "U0BOB"
 
 

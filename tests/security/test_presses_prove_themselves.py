@@ -155,24 +155,24 @@ async def test_a_press_counts_once_however_often_it_is_told(chat: Chatted):
     assert len(await chat.given()) == 1
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "http://evil.example/actions/1",
-        "https://slack.com.evil.example/x",
-        "file:///etc/passwd",
-        "http://127.0.0.1:9/actions/1",
-        "http://127.0.0.1@evil.example/",
-    ],
-)
-async def test_no_word_is_sent_to_an_address_that_is_not_slacks(chat: Chatted, address: str):
+async def test_no_word_is_sent_to_an_address_that_is_not_slacks(chat: Chatted):
     message = await chat.message()
-    await chat.slack.by_socket(press_of(chat, message, user=MALLORY, response_url=address))
-    # What comes later is answered: the one before was looked at.
-    await chat.slack.by_socket(press_of(chat, message, user=MALLORY))
-    await chat.slack.word()
-    assert len(chat.slack.said) == 1
+    for number, address in enumerate(
+        (
+            "",
+            "http://evil.example/actions/1",
+            "https://slack.com.evil.example/x",
+            "file:///etc/passwd",
+            "http://127.0.0.1:9/actions/1",
+            "http://127.0.0.1@evil.example/",
+        ),
+        start=1,
+    ):
+        await chat.slack.by_socket(press_of(chat, message, user=MALLORY, response_url=address))
+        # What comes later is answered: the one before was looked at.
+        await chat.slack.by_socket(press_of(chat, message, user=MALLORY))
+        await chat.slack.word(number)
+        assert len(chat.slack.said) == number, address
     await nothing_came_of_it(chat)
 
 
