@@ -182,7 +182,7 @@ def test_every_search_of_seeds_is_where_all_of_them_are_tried():
     searching = [
         file.relative_to(ROOT)
         for file in (ROOT / "tests").rglob("test_*.py")
-        if "import seeds" in file.read_text()
+        if re.search(r"^from .* import .*\bseeds\b", file.read_text(), re.MULTILINE)
     ]
     assert searching
     assert all(each.is_relative_to(stages.SEARCHES) for each in searching)

@@ -7,7 +7,7 @@ from analysis.builtin import counts_requests
 from analysis.errors import UnknownPlugin
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.api.namespaces import Boundary
+from canary.api.namespaces import MESH, Boundary
 from canary.api.raw import part
 from canary.api.rules import NAME_THE_STEPS
 from canary.api.salvage import salvage
@@ -189,5 +189,6 @@ def _beyond_namespace(
     """Name what refers to other namespaces, where the installation allows that to none."""
     own, service = canary.metadata.namespace, canary.spec.service
     yield from boundary.problems(canary.spec, own)
-    if router is None or router.abilities(canary).takes_calls_of(service):
+    called = not service.gateways or MESH in service.gateways
+    if router is None or (called and router.abilities(canary).takes_calls):
         yield from boundary.short_hosts(service.hosts, own)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from canary.api.canary import Canary
-from canary.api.namespaces import MESH
-from canary.api.service import Service
 from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.core.plan import plan
@@ -120,8 +118,7 @@ class Abilities:
     splits: bool = True
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
-    """Whether a share of the requests is that of the canary's ready pods among those of both sides,
-    so that the number of its replicas decides it."""
+    """Whether the canary's share of the requests is its share of the ready pods of both sides."""
     references: tuple[str, ...] = ()
     """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
     entrance: str = ""
@@ -144,10 +141,6 @@ class Abilities:
             ("session_affinity", self.affinity),
         )
         return frozenset(name for name, able in asked if able)
-
-    def takes_calls_of(self, service: Service) -> bool:
-        """Tell whether a route takes what pods of a mesh call by its hosts."""
-        return self.takes_calls and (not service.gateways or MESH in service.gateways)
 
     def allow(self, traffic: Traffic) -> bool:
         """Tell whether a router with these abilities can render some traffic."""
