@@ -36,6 +36,10 @@ USER_AGENT = "tidegate/test"
 DEMO = manifests.NAMESPACE
 
 
+_ACCEPTED: list[Manifest] = []
+"""The definitions of every world, as the first one's API server has accepted them."""
+
+
 async def until(
     holds: Callable[[], Any], what: str = "", *, seconds: float = DEADLINE_SECONDS
 ) -> Any:
@@ -245,8 +249,12 @@ class World(AnyWorld):
         await enter(self.server)
         self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
         self.api = await enter(self.connect(self.kubeconfig))
-        for crd in (*crds().values(), *manifests.routing_crds()):
-            await self.api.create(crd, CRD)
+        if _ACCEPTED:
+            for definition in _ACCEPTED:
+                self.server.define(definition)
+        else:
+            definitions = (*crds().values(), *manifests.routing_crds())
+            _ACCEPTED.extend([await self.api.create(each, CRD) for each in definitions])
         await self.api.create(manifests.namespace(self.namespace), NAMESPACE)
         await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
         return self

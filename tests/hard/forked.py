@@ -6,20 +6,20 @@ server); from there on it is a process like any other, and is killed like one.
 """
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import Self
 
 from canary.__main__ import run
 from canary.cli import main
 from canary.settings import Settings
 
-_PR_SET_PDEATHSIG = 1
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "canary.cli.run"])
 
@@ -94,12 +94,18 @@ def _begin(
 ) -> None:
     """Become the process: with a session, an output and an environment of its own."""
     os.setsid()
-    if sys.platform == "linux":
-        # The fork server ends with the tests, however they end, and takes those along that it made.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    Thread(target=_end_with_the_tests, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     with log.open("ab") as output:
         for standard in (sys.stdout, sys.stderr):
             os.dup2(output.fileno(), standard.fileno())
     function(*arguments)
+
+
+def _end_with_the_tests() -> None:
+    """End when the process of the tests has gone, by whatever it was."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
