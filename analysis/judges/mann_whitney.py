@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from analysis.errors import QueryError
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
+from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Arm,
     Ask,
@@ -33,7 +34,6 @@ from analysis.model import (
     Metric,
     NoData,
     Outcome,
-    QueryFailure,
     Sample,
     Verdict,
     plain_number,
@@ -123,14 +123,8 @@ class MannWhitneyJudge:
         """Judge the values of both sides, with those that came before them."""
         settings, before = read_settings(metric), read_pairs(memory)
         found = {ask.arm: answers[ask] for ask in metric.asks}
-        for each in found.values():
-            if isinstance(each, QueryFailure):
-                claim = f"could not be asked: {each.reason} (onError: {metric.on_error})"
-                return _judgement(metric, settings, before, metric.on_error.verdict, claim)
-        for each in found.values():
-            if isinstance(each, NoData) and each.warming_up:
-                claim = f"has no data yet: {each.reason}"
-                return _judgement(metric, settings, before, Verdict.INCONCLUSIVE, claim)
+        if (nothing := unanswered(metric, found.values())) is not None:
+            return _judgement(metric, settings, before, nothing.verdict, nothing.claim)
         canary, primary = found[Arm.CANARY], found[Arm.PRIMARY]
         pairs = before.add(_value(canary), _value(primary))
         verdict, claim = _verdict(metric, settings, pairs, found)

@@ -25,6 +25,7 @@ from analysis.errors import QueryError
 from analysis.evidence import Count, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.sequential_options import read_options
+from analysis.judges.unanswered import Unanswered, unanswered, unasked
 from analysis.model import (
     Arm,
     Ask,
@@ -32,9 +33,7 @@ from analysis.model import (
     Judgement,
     Memory,
     Metric,
-    NoData,
     Outcome,
-    QueryFailure,
     Sample,
     Signal,
     Verdict,
@@ -50,13 +49,11 @@ _APART = 0.5
 
 
 class _NoBlock(Exception):
-    """Nothing was counted: what follows, why, and from when on it can be counted again."""
+    """Nothing was counted, and why."""
 
-    def __init__(self, verdict: Verdict, claim: str, known_from: datetime | None = None) -> None:
-        super().__init__(claim)
-        self.verdict = verdict
-        self.claim = claim
-        self.known_from = known_from
+    def __init__(self, why: Unanswered) -> None:
+        super().__init__(why.claim)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +142,8 @@ class SequentialJudge:
         try:
             block = _block(metric, answers)
         except _NoBlock as none:
-            tally = replace(tally, to=none.known_from or tally.to)
-            return _judgement(metric, tally, none.verdict, none.claim)
+            tally = replace(tally, to=none.why.known_from or tally.to)
+            return _judgement(metric, tally, none.why.verdict, none.why.claim)
         if tally.to is None or block.to > tally.to:
             tally = tally.add(
                 block.to, block.canary, block.primary, clustering=settings["clustering"]
@@ -162,14 +159,8 @@ def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
     Raises:
         _NoBlock: nothing was.
     """
-    for each in answers.values():
-        if isinstance(each, QueryFailure):
-            raise _unasked(metric, each.reason)
-    young = [each for each in answers.values() if isinstance(each, NoData) and each.warming_up]
-    if young:
-        known_from = max((each.known_from for each in young if each.known_from), default=None)
-        claim = f"has no data yet: {young[0].reason}"
-        raise _NoBlock(Verdict.INCONCLUSIVE, claim, known_from)
+    if (nothing := unanswered(metric, answers.values())) is not None:
+        raise _NoBlock(nothing)
     canary, primary = (_side(metric, answers, arm) for arm in (Arm.CANARY, Arm.PRIMARY))
     samples = [each for each in answers.values() if isinstance(each, Sample)]
     return _Block(
@@ -200,15 +191,10 @@ def _side(metric: Metric, answers: Mapping[Ask, Outcome], arm: Arm) -> Count:
 def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
     if not isinstance(answer, Sample):
         claim = f"has no data of the {arm}: {answer.reason} (onNoData: {metric.on_no_data})"
-        raise _NoBlock(metric.on_no_data.verdict, claim)
+        raise _NoBlock(Unanswered(metric.on_no_data.verdict, claim))
     if not 0 <= answer.value <= _MOST_REQUESTS:
-        raise _unasked(metric, f"{answer.value:g} is no number of requests")
+        raise _NoBlock(unasked(metric, f"{answer.value:g} is no number of requests"))
     return answer.value
-
-
-def _unasked(metric: Metric, reason: str) -> _NoBlock:
-    claim = f"could not be asked: {reason} (onError: {metric.on_error})"
-    return _NoBlock(metric.on_error.verdict, claim)
 
 
 def _remarks(samples: Iterable[Sample]) -> str:

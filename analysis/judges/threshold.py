@@ -12,6 +12,7 @@ Rules:
 from collections.abc import Mapping
 from math import isinf, isnan
 
+from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Ask,
     Check,
@@ -19,7 +20,6 @@ from analysis.model import (
     Memory,
     Metric,
     Outcome,
-    QueryFailure,
     Sample,
     Verdict,
     plain_number,
@@ -47,11 +47,8 @@ class ThresholdJudge:
 def _judge(metric: Metric, outcome: Outcome) -> Check:
     if isinstance(outcome, Sample):
         return _judge_sample(metric, outcome)
-    if isinstance(outcome, QueryFailure):
-        reason = f"could not be asked: {outcome.reason} (onError: {metric.on_error})"
-        return _check(metric, metric.on_error.verdict, reason)
-    if outcome.warming_up:
-        return _check(metric, Verdict.INCONCLUSIVE, f"has no data yet: {outcome.reason}")
+    if (nothing := unanswered(metric, (outcome,))) is not None:
+        return _check(metric, nothing.verdict, nothing.claim)
     return _no_data(metric, outcome.reason)
 
 

@@ -1,15 +1,25 @@
-"""What proxies ask of conditions on requests, beyond that each can be said at all."""
+"""Which conditions on requests many proxies have, and what they ask of each beyond that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, product
+from types import MappingProxyType
 
 from canary.api.canary import Canary
 from canary.api.shown import Description, shown
 from canary.api.traffic import HttpMatch, StringMatch
 from canary.errors import Problem
-from canary.routers.abilities import way
+from canary.routers.abilities import WAYS, way
 from canary.routers.matching import both
 from canary.routers.rules import COOKIE_HEADER
+
+#: The conditions that requests can meet, of routes that compare with one method alone. `name` is for
+#: people, and routes leave it out.
+OF_ONE_METHOD: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
+        "method": frozenset({"exact"}),
+    }
+)
 
 
 def precedence_problems(canary: Canary) -> Iterator[Problem]:

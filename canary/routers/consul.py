@@ -18,8 +18,8 @@ from canary.errors import Problem, SpecWarning
 from canary.objects.places import Path
 from canary.objects.render import Render, Restoration, fields
 from canary.routers import ClusterState, Objects
-from canary.routers.abilities import WAYS, Abilities, ignored, refused
-from canary.routers.condition_problems import cookie_problems, path_problems
+from canary.routers.abilities import Abilities, ignored, refused
+from canary.routers.condition_problems import OF_ONE_METHOD, cookie_problems, path_problems
 from canary.routers.consul_routes import (
     added_cookie,
     retry_warnings,
@@ -42,11 +42,7 @@ SPLITTER = Kind(group=_GROUP, versions=_VERSIONS, kind="ServiceSplitter", plural
 _REGISTERED_BY = 'Service.Meta["k8s-service-name"]'
 _ABILITIES = Abilities(
     service=frozenset({"timeout", "retries", "headers"}),
-    # `name` is for people, and is left out.
-    conditions={
-        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
-        "method": frozenset({"exact"}),
-    },
+    conditions=OF_ONE_METHOD,
     others="a ServiceRouter matches on path, one method, headers and query parameters",
     matches=True,
     affinity=True,

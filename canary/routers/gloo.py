@@ -20,8 +20,8 @@ from canary.errors import Problem, SpecWarning
 from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
-from canary.routers.abilities import WAYS, Abilities, ignored, refused, way
-from canary.routers.condition_problems import path_problems
+from canary.routers.abilities import Abilities, ignored, refused, way
+from canary.routers.condition_problems import OF_ONE_METHOD, path_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
 from canary.routers.single import SingleObjectRouter
@@ -30,11 +30,7 @@ from canary.routers.single import SingleObjectRouter
 _REJECTED = ("Rejected", 2)
 _ABILITIES = Abilities(
     service=frozenset({"timeout", "match", "retries"}),
-    # `name` is for people, and is left out.
-    conditions={
-        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
-        "method": frozenset({"exact"}),
-    },
+    conditions=OF_ONE_METHOD,
     others="a RouteTable matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,

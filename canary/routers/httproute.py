@@ -20,8 +20,8 @@ from canary.api.traffic import (
 )
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
-from canary.routers.abilities import WAYS, Abilities, ignored, way
-from canary.routers.condition_problems import cookie_problems, path_problems
+from canary.routers.abilities import Abilities, ignored, way
+from canary.routers.condition_problems import OF_ONE_METHOD, cookie_problems, path_problems
 from canary.routers.httproute_limits import limit_problems
 from canary.routers.httproute_retries import retry_warnings, timeout_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
@@ -42,11 +42,7 @@ ABILITIES = Abilities(
             "cors_policy",
         }
     ),
-    # `name` is for people, and is left out.
-    conditions={
-        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
-        "method": frozenset({"exact"}),
-    },
+    conditions=OF_ONE_METHOD,
     others="an HTTPRoute matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,

@@ -18,8 +18,8 @@ from canary.errors import Problem
 from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
-from canary.routers.abilities import WAYS, Abilities, refused, way
-from canary.routers.condition_problems import path_problems, precedence_problems
+from canary.routers.abilities import Abilities, refused, way
+from canary.routers.condition_problems import OF_ONE_METHOD, path_problems, precedence_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
 from canary.routers.single import SingleObjectRouter
@@ -34,11 +34,7 @@ _MIRROR = "RequestMirror"
 _WORDS = {"exact": "Exact", "prefix": "Prefix"}
 _ABILITIES = Abilities(
     service=frozenset({"match"}),
-    # `name` is for people, and is left out.
-    conditions={
-        **dict.fromkeys(("name", "uri", "headers", "query_params"), WAYS),
-        "method": frozenset({"exact"}),
-    },
+    conditions=OF_ONE_METHOD,
     others="a MeshHTTPRoute matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,
