@@ -99,8 +99,12 @@ def rule_causes(schema: Any, path: str) -> Iterator[Cause]:
             yield errors.invalid_value(f"{where}.rule", rule, f"compilation failed: {wrong}")
 
 
+@lru_cache(maxsize=2048)
 def uncompilable(expression: str, variables: frozenset[str]) -> str:
-    """Tell why an expression is no CEL, or what it names that there is not; empty where it is."""
+    """Tell why an expression is no CEL, or what it names that there is not; empty where it is.
+
+    It is remembered: tests of a controller create the same CRDs in many clusters.
+    """
     try:
         program = cel.compile(expression)
     except ValueError as error:
