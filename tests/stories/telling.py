@@ -12,6 +12,8 @@ from canary.controller.canaries import canary_kind
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.manifests import APP, CONTAINER_PORT
 from canary.demo.world import World
+from tests.core.test_conditions import kstatus
+from tests.delivery.argocd import HEALTH, run
 from tidegate_embedded.load import Load
 
 BY_HAND = {"type": "confirm-traffic-increase", "name": "by-hand"}
@@ -106,6 +108,16 @@ async def then_at_rest(world: World, tag: str) -> None:
         return target is not None and target["spec"]["replicas"] == 0
 
     await world.until(parked, "the target has no replicas")
+
+
+async def until_seen_as(world: World, argo_cd: str, generic: str) -> None:
+    """Wait until Argo CD and kstatus, which Flux and others use, judge the Canary so."""
+
+    async def there() -> bool:
+        canary = await world.canary()
+        return (run(HEALTH, canary)["status"], kstatus(canary)) == (argo_cd, generic)
+
+    await world.until(there, f"{argo_cd} to Argo CD and {generic} to kstatus")
 
 
 async def until_told(world: World, *reasons: str) -> list[str]:

@@ -18,6 +18,7 @@ from tests.stories.telling import (
     then_at_rest,
     then_nothing_was_lost,
     then_share,
+    until_seen_as,
     until_told,
     until_waiting,
     when_pods_say,
@@ -114,7 +115,7 @@ async def test_a_promotion_that_fails_leaves_the_traffic_on_pods_that_serve_as_t
     await until_told(world, "PromotionFailed", "Promoted")
 
 
-@pytest.mark.acceptance("A10")
+@pytest.mark.acceptance("A10", "H05")
 async def test_a_suspended_run_keeps_its_weight_and_says_so_once(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
     async with world.traffic() as load:
@@ -122,6 +123,7 @@ async def test_a_suspended_run_keeps_its_weight_and_says_so_once(world: World) -
         # When the Canary is suspended
         await world.patch(CANARY, APP, {"spec": {"suspend": True}})
         await until_told(world, "Suspended")
+        await until_seen_as(world, "Suspended", "InProgress")
         # Then the traffic stays as it is, also over a restart of the controller
         await world.kill_controller()
         await world.start_controller()

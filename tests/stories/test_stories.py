@@ -23,6 +23,7 @@ from tests.stories.telling import (
     then_at_rest,
     then_nothing_was_lost,
     then_share,
+    until_seen_as,
     until_told,
     until_waiting,
 )
@@ -184,7 +185,7 @@ async def test_a_gate_holds_until_its_webhook_opens_it(world: World, receiver: R
         assert all(headers.get("Idempotency-Key") for _, _, headers in receiver.calls)
 
 
-@pytest.mark.acceptance("A07")
+@pytest.mark.acceptance("A07", "H05")
 async def test_a_failed_revision_is_retried_by_command(world: World, receiver: Receiver) -> None:
     check = {"type": "pre-rollout", "name": "smoke", "url": f"{receiver.url}/smoke"}
     receiver.status, receiver.body = 500, "the database is being moved"
@@ -194,12 +195,14 @@ async def test_a_failed_revision_is_retried_by_command(world: World, receiver: R
         await world.release("2.0")
         status = await world.until_phase("Failed", seconds=120)
         assert "the database is being moved" in status["history"][0]["message"]
+        await until_seen_as(world, "Degraded", "Failed")
         receiver.status = 200
         # When somebody retries it
         await world.annotate("retry", "alice: the database is back")
         # Then the same revision is run again, and promoted; who asked is on record
         status = await world.until_phase("Succeeded", seconds=120)
         assert status["commands"][0]["value"] == "alice: the database is back"
+        await until_seen_as(world, "Healthy", "Current")
         await then_at_rest(world, "2.0")
 
 

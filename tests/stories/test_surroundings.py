@@ -15,6 +15,7 @@ from tests.stories.telling import (
     given_a_canary,
     then_at_rest,
     then_nothing_was_lost,
+    until_waiting,
 )
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
@@ -74,8 +75,10 @@ async def test_changed_configs_are_released_like_a_new_image(world: World) -> No
     ]
 
 
-@pytest.mark.acceptance("G01")
-async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: World) -> None:
+@pytest.mark.acceptance("G01", "G02")
+async def test_the_primary_of_an_app_that_scales_itself_does_so_too_and_no_run_makes_it_small(
+    world: World,
+) -> None:
     # Given an app with an autoscaler
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP}
     metric = {"type": "Utilization", "averageUtilization": 80}
@@ -112,22 +115,39 @@ async def test_the_primary_of_an_app_that_scales_itself_scales_itself(world: Wor
         "name": APP,
     }
     # When a Canary names it
-    await world.create_canary(analysis=QUICK, autoscalerRef=autoscaler)
+    gate = {"type": "confirm-promotion", "name": "by-hand"}
+    analysis = QUICK | {"webhooks": [gate]}
+    await world.create_canary(analysis=analysis, autoscalerRef=autoscaler)
     await world.until_phase("Initialized", seconds=120)
-    # Then the primary has one of its own, and a release goes its way
+    # Then the primary has one of its own
     copy: dict[str, Any] = await world.read(AUTOSCALER, f"{APP}-primary") or {}
     assert copy["spec"]["scaleTargetRef"]["name"] == f"{APP}-primary"
     assert copy["spec"]["maxReplicas"] == 4
     async with world.traffic():
+        # When it has grown with its load, and a version is released
+        await world.patch(DEPLOYMENT, f"{APP}-primary", {"spec": {"replicas": 3}})
         await world.release("2.0")
+        await until_waiting(world, "PromotionGate")
+        # Then it may not shrink before it has the traffic again, and is promoted with as many pods
+        await world.until(lambda: scales_from(world, 3), "it scales from 3 in the run")
+        await world.annotate("approve")
         await world.until_phase("Succeeded", seconds=120)
+        await world.until(lambda: scales_from(world, 2), "it scales from 2 as the app does")
     await then_at_rest(world, "2.0")
+    primary = await world.read(DEPLOYMENT, f"{APP}-primary") or {}
+    assert primary["spec"]["replicas"] == 3
     # And its budget follows that of the app
     for amount in ("50%", "40%"):
         await world.patch(BUDGET, APP, {"spec": {"minAvailable": amount}})
         await world.until(lambda amount=amount: budget_is(world, amount), f"it has {amount}")
     await world.api.delete(BUDGET, world.namespace, APP)
     await world.until(lambda: budget_is(world, None), "it goes with that of the app")
+
+
+async def scales_from(world: World, fewest: int) -> bool:
+    """Tell whether so many pods are the fewest that the primary's autoscaler leaves it."""
+    copy = await world.read(AUTOSCALER, f"{APP}-primary")
+    return copy is not None and copy["spec"]["minReplicas"] == fewest
 
 
 async def budget_is(world: World, amount: str | None) -> bool:
