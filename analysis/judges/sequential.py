@@ -25,7 +25,7 @@ from analysis.errors import QueryError
 from analysis.evidence import Count, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.sequential_options import read_options
-from analysis.judges.unanswered import Unanswered, unanswered, unasked
+from analysis.judges.unanswered import Unjudged, unanswered, unasked
 from analysis.model import (
     Arm,
     Ask,
@@ -51,7 +51,7 @@ _APART = 0.5
 class _NoBlock(Exception):
     """Nothing was counted, and why."""
 
-    def __init__(self, why: Unanswered) -> None:
+    def __init__(self, why: Unjudged) -> None:
         super().__init__(why.claim)
         self.why = why
 
@@ -191,7 +191,7 @@ def _side(metric: Metric, answers: Mapping[Ask, Outcome], arm: Arm) -> Count:
 def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
     if not isinstance(answer, Sample):
         claim = f"has no data of the {arm}: {answer.reason} (onNoData: {metric.on_no_data})"
-        raise _NoBlock(Unanswered(metric.on_no_data.verdict, claim))
+        raise _NoBlock(Unjudged(metric.on_no_data.verdict, claim))
     if not 0 <= answer.value <= _MOST_REQUESTS:
         raise _NoBlock(unasked(metric, f"{answer.value:g} is no number of requests"))
     return answer.value

@@ -8,7 +8,7 @@ from analysis.model import Metric, NoData, Outcome, QueryFailure, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unjudged:
     """Nothing can be judged: what follows, why, and from when on it can, where that is known."""
 
     verdict: Verdict
@@ -16,7 +16,7 @@ class Unanswered:
     known_from: datetime | None = None
 
 
-def unanswered(metric: Metric, answers: Iterable[Outcome]) -> Unanswered | None:
+def unanswered(metric: Metric, answers: Iterable[Outcome]) -> Unjudged | None:
     """Say why answers cannot be judged, an outage before data that is still warming up.
 
     None where they can be judged, or are no data in earnest.
@@ -29,12 +29,12 @@ def unanswered(metric: Metric, answers: Iterable[Outcome]) -> Unanswered | None:
     if not young:
         return None
     known_from = max((each.known_from for each in young if each.known_from), default=None)
-    return Unanswered(
+    return Unjudged(
         Verdict.INCONCLUSIVE, f"has no data yet: {young[0].reason}", known_from=known_from
     )
 
 
-def unasked(metric: Metric, reason: str) -> Unanswered:
+def unasked(metric: Metric, reason: str) -> Unjudged:
     """Say that the store could not be asked, which takes the verdict of `on_error`."""
     claim = f"could not be asked: {reason} (onError: {metric.on_error})"
-    return Unanswered(metric.on_error.verdict, claim)
+    return Unjudged(metric.on_error.verdict, claim)
