@@ -16,6 +16,8 @@ import orjson
 import pytest
 import trustme
 
+from canary.api.meta import API_VERSION
+from canary.api.schema import crds
 from tests.receiver import Answer, Receiver, receiving
 from tidegate_embedded.apiserver import AuditEntry, EmbeddedApiServer
 
@@ -39,6 +41,27 @@ def config_map(name: str) -> dict[str, Any]:
 async def next_event(response: aiohttp.ClientResponse) -> dict[str, Any]:
     async with asyncio.timeout(DEADLINE_SECONDS):
         return orjson.loads(await response.content.readline())
+
+
+async def test_a_definition_that_one_server_has_accepted_is_served_by_another_as_it_is():
+    (definition,) = (each for each in crds().values() if each["spec"]["names"]["kind"] == "Canary")
+    name = definition["metadata"]["name"]
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    async with connected(EmbeddedApiServer()) as client:
+        answer = await client.post(definitions, json=definition)
+        accepted = await answer.json()
+    server = EmbeddedApiServer()
+    server.define(accepted)
+    async with connected(server) as client:
+        found = await (await client.get(f"{definitions}/{name}")).json()
+        refused = await client.post(
+            f"/apis/{API_VERSION}/namespaces/default/canaries",
+            json={"metadata": {"name": "web"}, "spec": {"targetRef": 1}},
+        )
+    for each in (accepted, found):
+        del each["metadata"]["resourceVersion"]
+    assert found == accepted
+    assert refused.status == 422
 
 
 class TestAudit:
