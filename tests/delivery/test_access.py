@@ -173,5 +173,7 @@ def test_a_cluster_without_such_policies_is_told_what_to_do_instead():
         run_helm(*old)
     off = ("--set", "commandPolicy.enabled=false")
     assert "tidegate-approve" not in run_helm(*old, *off)
-    with pytest.raises(HelmFailed, match=r"authorPolicy\.enabled is true, and Kubernetes 1\.29\.4"):
+    with pytest.raises(
+        HelmFailed, match=r"authorPolicy\.enabled is true, and Kubernetes v1\.29\.4"
+    ):
         run_helm(*old, *off, "--set", "authorPolicy.enabled=true")
