@@ -1,4 +1,5 @@
--- How Argo CD sees a Canary: what waits for a person is suspended, what is wrong is degraded.
+-- How Argo CD sees a Canary: what waits for a person, or is withheld by a rule of the fleet, is
+-- suspended; what is wrong is degraded.
 local hs = {}
 
 local function condition(name)
@@ -12,6 +13,7 @@ end
 
 local status = obj.status or {}
 local waiting = type(status.waitingFor) == "table" and status.waitingFor or {}
+local stage = type(status.stage) == "table" and status.stage or {}
 local ready, invalid, stalled = condition("Ready"), condition("Invalid"), condition("Stalled")
 local last = type(status.history) == "table" and status.history[1] or {}
 
@@ -31,6 +33,8 @@ elseif status.phase == "Failed" then
   hs.status, hs.message = "Degraded", last.message or ready.message
 elseif stalled.status == "True" then
   hs.status, hs.message = "Degraded", stalled.message
+elseif stage.name == "Withheld" then
+  hs.status, hs.message = "Suspended", waiting.message
 elseif ready.status == "True" then
   hs.status, hs.message = "Healthy", ready.message
 else

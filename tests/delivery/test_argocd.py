@@ -15,6 +15,8 @@ from canary.api.status import (
     Pause,
     Phase,
     RunRecord,
+    Stage,
+    StageRecord,
     Wait,
     write_status,
 )
@@ -40,6 +42,7 @@ def condition(type_: str, message: str = "so it is") -> tuple[Condition, ...]:
 GATE = Wait(reason=waits.PROMOTION_GATE, since=at(0), message="qa has to agree")
 STOPPED = Wait(reason=waits.STOPPED, since=at(0), message="stopped by alice")
 QUEUED = Wait(reason=waits.QUEUED, since=at(0), message="waiting for a place")
+WITHHELD = StageRecord(name=Stage.WITHHELD, since=at(0))
 FAILED = RunRecord(revision="a", outcome=Outcome.ROLLED_BACK, message="success 87, at least 99")
 
 HEALTHS: dict[str, tuple[Manifest, str, str]] = {
@@ -78,6 +81,21 @@ HEALTHS: dict[str, tuple[Manifest, str, str]] = {
         a_canary(seen(Phase.PROGRESSING), spec={"suspend": True}),
         "Suspended",
         "spec.suspend is true",
+    ),
+    "in line": (
+        a_canary(seen(Phase.WAITING, stage=WITHHELD, waiting_for=QUEUED)),
+        "Suspended",
+        "waiting for a place",
+    ),
+    "stopped amid a run": (
+        a_canary(seen(Phase.PROGRESSING, stage=WITHHELD, waiting_for=STOPPED)),
+        "Suspended",
+        "stopped by alice",
+    ),
+    "withheld, as a policy cannot be read": (
+        a_canary(seen(Phase.WAITING, stage=WITHHELD, conditions=condition("Stalled"))),
+        "Degraded",
+        "so it is",
     ),
     "failed": (
         a_canary(seen(Phase.FAILED, history=(FAILED,))),
