@@ -56,7 +56,12 @@ async def test_a_definition_that_one_server_has_accepted_is_served_by_another_as
         found = await (await client.get(f"{definitions}/{name}")).json()
         refused = await client.post(
             f"/apis/{API_VERSION}/namespaces/default/canaries",
-            json={"metadata": {"name": "web"}, "spec": {"targetRef": 1}},
+            json={
+                "apiVersion": API_VERSION,
+                "kind": "Canary",
+                "metadata": {"name": "web"},
+                "spec": {"targetRef": 1},
+            },
         )
     for each in (accepted, found):
         del each["metadata"]["resourceVersion"]
