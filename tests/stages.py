@@ -80,8 +80,10 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     slow = ("-m", f"({SLOW}) and not {APART}", "--ignore", HARD)
     apart = ("-m", APART, "tests/testbed", "tests/delivery")
     on_control_plane = ("--world", "control-plane")
-    # Stories, kills and storms mostly wait, so two run at a time, also beside others.
-    two_at_a_time = ("-n", "2", "--dist", "worksteal")
+    # Stories, kills and storms mostly wait, so several run at a time, also beside others.
+    two_at_a_time, three_at_a_time = (
+        ("-n", number, "--dist", "worksteal") for number in ("2", "3")
+    )
     hard = (*two_at_a_time, HARD, "--durations=10")
 
     contracts = (
@@ -113,7 +115,8 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             # Installing a package is not to be cut short, as what is built beside may be.
             stage("browser", module("tests.dashboard.browsing")),
             side_by_side(
-                [stage("stories and delivery", pytest(*two_at_a_time, *slow, "--durations=25"))],
+                # The longer of the two: for a good part of it there is nothing beside it.
+                [stage("stories and delivery", pytest(*three_at_a_time, *slow, "--durations=25"))],
                 [stage("crashes, faults and replicas", pytest(*hard))],
             ),
         ),
