@@ -102,6 +102,6 @@ def test_only_roles_that_are_bound_are_the_accounts() -> None:
 
 @pytest.mark.delivery
 def test_every_right_that_is_kept_is_one_that_the_chart_gives() -> None:
-    every = rules_of(role_objects('routers=["istio","gatewayapi"]'))
+    every = rules_of(role_objects('routers=["istio","gatewayapi","nginx","haproxy"]'))
     assert KEPT.keys() <= rights(every)
     assert all(KEPT.values())

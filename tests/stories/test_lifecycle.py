@@ -82,39 +82,6 @@ async def test_a_fix_is_promoted_while_no_pod_of_the_primary_serves(world: World
     await world.until(world.answers, "the app answers")
 
 
-@pytest.mark.acceptance("A09")
-async def test_a_promotion_that_fails_leaves_the_traffic_on_pods_that_serve_as_the_next_release_does(
-    world: World,
-) -> None:
-    gate = {"type": "confirm-promotion", "name": "by-hand"}
-    await given_a_canary(world, webhooks=[gate], metrics=[])
-    async with world.traffic() as load:
-        # Given a primary whose pods a person keeps from being replaced
-        await world.patch(DEPLOYMENT, f"{APP}-primary", {"spec": {"paused": True}})
-        await world.release("2.0")
-        await until_waiting(world, "PromotionGate")
-        # When the release is promoted, with a deadline that is soon
-        await world.patch(CANARY, APP, {"spec": {"progressDeadlineSeconds": 3}})
-        await world.annotate("approve")
-        # Then the promotion fails, and the canary that has passed serves everyone
-        status = await world.until_phase("Failed", seconds=120)
-        assert status["history"][0]["outcome"] == "PromotionFailed"
-        await world.until_routed(100)
-        # When the next version is released
-        await world.patch(CANARY, APP, {"spec": {"progressDeadlineSeconds": 600}})
-        await world.release("3.0")
-        # Then it begins beside the primary's older pods, which serve
-        await until_waiting(world, "PromotionGate")
-        await world.until_routed(60)
-        # When the primary's pods may be replaced, then it is promoted
-        await world.patch(DEPLOYMENT, f"{APP}-primary", {"spec": {"paused": False}})
-        await world.annotate("approve")
-        await world.until_phase("Succeeded", seconds=120)
-        await then_at_rest(world, "3.0")
-        then_nothing_was_lost(load)
-    await until_told(world, "PromotionFailed", "Promoted")
-
-
 @pytest.mark.acceptance("A10", "H05")
 async def test_a_suspended_run_keeps_its_weight_and_says_so_once(world: World) -> None:
     await given_a_canary(world, webhooks=[BY_HAND])
