@@ -39,6 +39,8 @@ class Asked(NamedTuple):
 
     right: Right
     status: int
+    forbidden: bool = False
+    """Whether it was refused because the right is lacking."""
 
 
 class Place(Protocol):
@@ -233,7 +235,7 @@ def asked(entries: Iterable[AuditEntry], user: str) -> Iterator[Asked]:
     for entry in entries:
         if entry.user == user and not entry.resource.startswith("/"):
             resource = "/".join(filter(None, (entry.resource, entry.subresource)))
-            yield Asked(Right(entry.group, resource, entry.verb), entry.status)
+            yield Asked(Right(entry.group, resource, entry.verb), entry.status, entry.forbidden)
 
 
 def used(requests: Iterable[Asked]) -> set[Right]:
@@ -242,8 +244,8 @@ def used(requests: Iterable[Asked]) -> set[Right]:
     What server-side apply creates takes the right to create as well.
     """
     taken = set()
-    for right, status in requests:
-        if status in {401, 403}:
+    for right, status, forbidden in requests:
+        if status == 401 or forbidden:
             continue
         taken.add(right)
         if right.verb == "patch" and status == 201:
@@ -263,4 +265,4 @@ def missing(rules: Iterable[Mapping[str, Any]], requests: Iterable[Asked]) -> li
 
 def refused(requests: Iterable[Asked]) -> list[Right]:
     """Give the rights that the API server found lacking."""
-    return sorted({right for right, status in requests if status == 403})
+    return sorted({each.right for each in requests if each.forbidden})

@@ -38,10 +38,15 @@ def test_a_right_that_is_kept_for_a_reason_is_not_unused() -> None:
 
 
 def test_a_refused_request_used_no_right() -> None:
-    requests = [Asked(PODS, 403), Asked(WATCH, 401)]
+    requests = [Asked(PODS, 403, forbidden=True), Asked(WATCH, 401)]
     assert unused(RULES, requests) == [PODS, WATCH]
     assert refused(requests) == [PODS]
     assert missing([], requests) == []
+
+
+def test_what_is_refused_for_another_reason_lacks_no_right() -> None:
+    # As an event in a namespace that is being deleted
+    assert refused([Asked(PODS, 403)]) == []
 
 
 def test_a_request_beyond_the_rules_misses_a_right() -> None:

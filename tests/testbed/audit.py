@@ -15,6 +15,8 @@ POLICY = {
     "rules": [{"level": "Metadata"}],
 }
 
+_DECISION = "authorization.k8s.io/decision"
+
 
 class Audited(Protocol):
     """A request in an audit log, of the embedded API server or of the real one."""
@@ -52,6 +54,9 @@ class AuditEntry:
     status: int
     at: datetime
     """When it was asked."""
+    forbidden: bool = False
+    """Whether the user lacks the right to it. Others may be refused with 403 as well, such as what
+    is created in a namespace that is being deleted."""
 
 
 class AuditLog:
@@ -108,4 +113,5 @@ def _entry(event: dict[str, Any]) -> AuditEntry:
         name=about.get("name", ""),
         status=(event.get("responseStatus") or {}).get("code", 0),
         at=datetime.fromisoformat(event["requestReceivedTimestamp"]),
+        forbidden=(event.get("annotations") or {}).get(_DECISION) == "forbid",
     )

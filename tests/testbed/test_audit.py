@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.testbed.audit import AuditLog
+from tests.testbed.audit import AuditLog, entries
+
+DECISION = "authorization.k8s.io/decision"
 
 
 def line(agent: str, name: str, *, verb: str = "patch", stage: str = "ResponseComplete") -> str:
@@ -59,3 +61,16 @@ def test_a_watch_counts_as_it_opens(tmp_path):
     append(file, line("tidegate/a", "opened", verb="watch", stage="ResponseStarted"))
     append(file, line("tidegate/a", "ended", verb="watch"))
     assert names(log) == ["opened"]
+
+
+def test_only_what_the_authorizer_refuses_is_forbidden(tmp_path):
+    file = tmp_path / "audit.log"
+    decided = [
+        {**json.loads(line("tidegate/a", said)), "annotations": {DECISION: said}}
+        for said in ("forbid", "allow")
+    ]
+    file.write_text("".join(json.dumps(each) + "\n" for each in decided))
+    assert [(each.name, each.forbidden) for each in entries(file)] == [
+        ("forbid", True),
+        ("allow", False),
+    ]

@@ -18,6 +18,7 @@ from tests.api.examples import BAD, GOOD, Bad, JsonObject
 from tests.docs.pages import OUR_EXAMPLES
 from tests.testbed.control_plane import ControlPlane
 from tests.testbed.tools import ROOT
+from tests.testbed.users import STRANGER
 from tidegate_embedded.process import ProgramFailed
 
 pytestmark = pytest.mark.control_plane
@@ -207,3 +208,26 @@ async def test_a_program_that_ends_is_named_with_what_it_said(tmp_path):
     with pytest.raises(ProgramFailed, match=r"(?s)etcd ended before etcd is healthy.*etcd: .*ls: "):
         async with ControlPlane(programs, logs=tmp_path / "logs"):
             pytest.fail("it started")
+
+
+async def test_the_audit_tells_a_lacking_right_from_another_refusal(
+    control_plane: ControlPlane,
+) -> None:
+    since, config = control_plane.audited_bytes, {"metadata": {"name": "late"}}
+    namespace = {"metadata": {"name": "ending"}}
+    path = "/api/v1/namespaces/ending/configmaps"
+    async with control_plane.client() as anyone, control_plane.client(STRANGER.name) as stranger:
+        (await anyone.post("/api/v1/namespaces", json=namespace)).raise_for_status()
+        guarded = {"metadata": {"name": "guard", "finalizers": ["tidegate.dev/guard"]}}
+        (await anyone.post(path, json=guarded)).raise_for_status()
+        assert (await stranger.post(path, json=config)).status_code == 403
+        (await anyone.delete("/api/v1/namespaces/ending")).raise_for_status()
+        assert (await anyone.post(path, json=config)).status_code == 403
+        free = {"metadata": {"finalizers": None}}
+        merge = {"Content-Type": "application/merge-patch+json"}
+        (await anyone.patch(f"{path}/guard", json=free, headers=merge)).raise_for_status()
+    refused = [each for each in control_plane.audit(since=since) if each.status == 403]
+    assert [(each.user, each.forbidden) for each in refused] == [
+        (STRANGER.name, True),
+        ("tester", False),
+    ]
