@@ -69,6 +69,11 @@ BUILD = (
 )
 
 
+def _at_a_time(number: str) -> tuple[str, ...]:
+    """Give the arguments by which pytest runs so many tests at a time."""
+    return ("-n", number, "--dist", "worksteal")
+
+
 def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     """List the steps of each group; `extra` are arguments for every pytest."""
 
@@ -81,16 +86,13 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     apart = ("-m", APART, "tests/testbed", "tests/delivery")
     on_control_plane = ("--world", "control-plane")
     # Stories, kills and storms mostly wait, so several run at a time, also beside others.
-    two_at_a_time, three_at_a_time = (
-        ("-n", number, "--dist", "worksteal") for number in ("2", "3")
-    )
-    hard = (*two_at_a_time, HARD, "--durations=10")
+    hard = (*_at_a_time("2"), HARD, "--durations=10")
 
     contracts = (
         tool("lint-imports", "--no-cache", "--no-logo", "--config", config)
         for config in ("pyproject.toml", "embedded/pyproject.toml")
     )
-    many = ("-n", workers, "--dist", "worksteal")
+    many = _at_a_time(workers)
     unit = (*many, *quick, *elsewhere, "--durations=10")
     traced = pytest(*unit, "--cov", "--cov-report=")
     static = (
@@ -116,7 +118,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             stage("browser", module("tests.dashboard.browsing")),
             side_by_side(
                 # The longer of the two: for a good part of it there is nothing beside it.
-                [stage("stories and delivery", pytest(*three_at_a_time, *slow, "--durations=25"))],
+                [stage("stories and delivery", pytest(*_at_a_time("3"), *slow, "--durations=25"))],
                 [stage("crashes, faults and replicas", pytest(*hard))],
             ),
         ),

@@ -16,7 +16,7 @@ from canary.controller.canaries import canary_kind
 from canary.errors import ClusterError, Forbidden
 from canary.views.moments import day, span
 
-_CONFIGURATION = Kind(
+CONFIGURATION = Kind(
     group="admissionregistration.k8s.io",
     versions=("v1",),
     kind="ValidatingWebhookConfiguration",
@@ -35,7 +35,7 @@ async def admission(cluster: Cluster, *, namespace: str) -> AsyncIterator[Examin
     """
     found = [
         webhook
-        async for page, _ in cluster.pages(_CONFIGURATION, "")
+        async for page, _ in cluster.pages(CONFIGURATION, "")
         for configuration in page
         for webhook in items(part(configuration, "webhooks"))
         if text(webhook, "name") == _WEBHOOK

@@ -8,22 +8,14 @@ from typing import Any
 import pytest
 import trustme
 
-from canary.api.kinds import Kind
 from canary.api.meta import GROUP
-from canary.cli.examining_admission import authority
+from canary.cli.examining_admission import CONFIGURATION, authority
 from canary.cluster.cluster import Cluster
 from canary.demo.embedded import NAMESPACE
 from tests.cli.test_doctor import examined
 from tests.reviewers import Answer, allows, configuration, denies, reviewing
 
 NAME = f"admission.{GROUP}"
-CONFIGURATION = Kind(
-    group="admissionregistration.k8s.io",
-    versions=("v1",),
-    kind="ValidatingWebhookConfiguration",
-    plural="validatingwebhookconfigurations",
-    namespaced=False,
-)
 CANARIES = {
     "apiGroups": [GROUP],
     "apiVersions": ["v1beta1"],

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.conftest import eventually
+from tests.conformance.conftest import MERGE_PATCH, eventually
 
-MERGE = "application/merge-patch+json"
 SETS = "apps/v1/statefulsets"
 LONG_AGO = "2026-01-01T00:00:00Z"
 REVISION = "controller-revision-hash"
@@ -46,7 +45,7 @@ class StatefulSet:
         )
 
     def change(self, **spec: Any) -> None:
-        response = self.api.patch(self.api.path(SETS, "web"), MERGE, {"spec": spec})
+        response = self.api.patch(self.api.path(SETS, "web"), MERGE_PATCH, {"spec": spec})
         assert response.status_code == 200, response.text
 
     def hold(self, partition: int) -> None:
@@ -75,7 +74,7 @@ class StatefulSet:
             status = {"phase": "Running", "conditions": [ready]}
             path = f"{self.api.path('pods', name)}/status"
             # It may have gone meanwhile.
-            self.api.patch(path, MERGE, {"status": status})
+            self.api.patch(path, MERGE_PATCH, {"status": status})
 
     def uid(self, name: str) -> str:
         pod = self.pods().get(name)

@@ -1,5 +1,6 @@
 """What a role is held against: requests, as an API server's audit shows them."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.delivery.role import (
 )
 from tests.testbed.audit import AuditEntry
 from tests.testbed.users import TIDEGATE
+from tests.testbed.world import GRANTED
 
 PODS = Right("", "pods", "list")
 WATCH = PODS._replace(verb="watch")
@@ -107,6 +109,6 @@ def test_only_roles_that_are_bound_are_the_accounts() -> None:
 
 @pytest.mark.delivery
 def test_every_right_that_is_kept_is_one_that_the_chart_gives() -> None:
-    every = rules_of(role_objects('routers=["istio","gatewayapi","nginx","haproxy"]'))
+    every = rules_of(role_objects(f"routers={json.dumps(GRANTED)}"))
     assert KEPT.keys() <= rights(every)
     assert all(KEPT.values())

@@ -269,7 +269,7 @@ def test_a_host_for_every_namespace_is_refused_whatever_is_shared():
 
 
 async def test_a_canary_takes_no_calls_of_another_team_s_service(world: World):
-    """The attack: whoever may write Canaries, but no VirtualServices, lists a neighbour's host."""
+    """A tenant who may write Canaries, but not VirtualServices, lists a host of the neighbours'."""
     hosts = ["pay.neighbours.svc.cluster.local"]
     async with world.running_controller(
         no_cross_namespace_refs=True, shared_namespaces=("istio-system",)
