@@ -243,10 +243,11 @@ class AlertSender:
         secret = await self._secrets.read(namespace, spec.secret_ref)
         if secret is not None:
             values = secret.pick(("address", "token"), required=False)
-            token = values.get("token", "")
-            address = values.get("address") or address
+            # What is read from a file often ends with a line break, which no address may have.
+            token, own = (values.get(key, "").strip() for key in ("token", "address"))
+            address = own or address
             # An address in the Secret itself says where it goes, and so does a token of Slack's.
-            if token and address and not values.get("address") and origin(address) != SLACK:
+            if token and address and not own and origin(address) != SLACK:
                 secret.pick_for(address, ("token",))
         if spec.proxy and self._multi_tenant:
             remedy = "remove it: with --multi-tenant only the administrator names proxies"

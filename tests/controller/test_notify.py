@@ -245,13 +245,14 @@ class TestAlerts:
             assert default.requests == []
 
     async def test_find_providers_and_secrets_in_the_namespace_that_is_named(self, world: World):
+        """The Secret is of files that an editor has written, with line breaks at their ends."""
         async with receiving() as chat, world.running_controller():
             await world.api.create(
                 {
                     "apiVersion": "v1",
                     "kind": "Secret",
                     "metadata": {"name": "chat", "namespace": "default"},
-                    "stringData": {"address": f"{chat.url}/secret", "token": "t0ken-of-chat"},
+                    "stringData": {"address": f"{chat.url}/secret\n", "token": "t0ken-of-chat\n"},
                 },
                 SECRET,
             )

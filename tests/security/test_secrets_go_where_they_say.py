@@ -127,11 +127,12 @@ async def test_a_hook_is_sent_the_keys_it_names_of_a_secret_that_names_it(
         assert "passw0rd" not in everything_sent(receiver)
 
 
+@pytest.mark.parametrize("address", [{}, {"address": "\n"}], ids=["none", "a blank one"])
 async def test_a_chat_s_token_is_not_sent_to_an_address_that_its_secret_does_not_name(
-    world: World, receiver: Receiver
+    world: World, receiver: Receiver, address: Mapping[str, str]
 ):
     """The attack: an AlertProvider names somebody's bot and an address of its own."""
-    await world.api.create(manifest("bot", {"token": "xoxb-of-others"}), SECRET)
+    await world.api.create(manifest("bot", {"token": "xoxb-of-others", **address}), SECRET)
     await world.api.create(
         provider("mine", receiver.url, secretRef={"name": "bot"}, type="slack", channel="c"),
         PROVIDER,
