@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
 from canary.api.kinds import Kind
@@ -20,6 +22,40 @@ _TERMINATING = "is being terminated"
 """What the API server says where nothing can be created because the namespace is going."""
 
 
+class EventSource(TypedDict):
+    """Who has recorded an event."""
+
+    component: str
+    """`tidegate`."""
+
+
+class RecordedEvent(TypedDict):
+    """What an event on a Canary says; its name begins with the Canary's, in its namespace."""
+
+    apiVersion: str
+    """`v1`."""
+    kind: str
+    """`Event`."""
+    metadata: Mapping[str, Any]
+    """Name and namespace, and the annotations below."""
+    involvedObject: Mapping[str, Any]
+    """The Canary: `apiVersion`, `kind`, `namespace`, `name`, `uid` and `resourceVersion`."""
+    reason: str
+    """What happened, in one CamelCase word, such as `Promoted`."""
+    message: str
+    """What happened, in a sentence of up to 1,024 characters."""
+    type: str
+    """`Normal`, or `Warning` where the severity is `warn` or `error`."""
+    source: EventSource
+    """Who has recorded it."""
+    firstTimestamp: str
+    """When it happened, in UTC, to the second (RFC 3339)."""
+    lastTimestamp: str
+    """The same: every happening is an event of its own."""
+    count: int
+    """1."""
+
+
 class EventRecorder:
     """Records notices as events."""
 
@@ -34,26 +70,8 @@ class EventRecorder:
         Raises:
             ClusterError: the API server may take it later.
         """
-        moment = notice.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "name": _event_name(record, notice),
-                "namespace": record.key.namespace,
-                "annotations": _annotations(notice),
-            },
-            "involvedObject": record.reference,
-            "reason": notice.reason,
-            "message": _shortened(notice.message),
-            "type": "Normal" if notice.severity is Severity.INFO else "Warning",
-            "source": {"component": "tidegate"},
-            "firstTimestamp": moment,
-            "lastTimestamp": moment,
-            "count": 1,
-        }
         try:
-            await self._cluster.create(event, EVENT)
+            await self._cluster.create(dict(event_of(record, notice)), EVENT)
         except Conflict:
             log.debug(
                 "event was recorded before", extra=about_run(record, notice.run, notice.revision)
@@ -66,6 +84,28 @@ class EventRecorder:
             log.warning("event: %s", error, extra=about_run(record, notice.run, notice.revision))
             return
         self._allowed = True
+
+
+def event_of(record: CanaryObject, notice: Notice) -> RecordedEvent:
+    """Write a notice as an event."""
+    moment = notice.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": _event_name(record, notice),
+            "namespace": record.key.namespace,
+            "annotations": _annotations(notice),
+        },
+        "involvedObject": record.reference,
+        "reason": notice.reason,
+        "message": _shortened(notice.message),
+        "type": "Normal" if notice.severity is Severity.INFO else "Warning",
+        "source": {"component": "tidegate"},
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+    }
 
 
 def _event_name(record: CanaryObject, notice: Notice) -> str:

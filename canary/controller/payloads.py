@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryObject, CanaryRecord
 from canary.core.needs import Subject
-from canary.hooks.payload import HookPayload
+from canary.hooks.payload import EventMetadata, HookPayload
 
 
 def hook_payload(
@@ -32,7 +32,7 @@ def notice_payload(
     record: CanaryObject, cluster_name: str, notice: Notice, metadata: Mapping[str, str]
 ) -> HookPayload:
     """Tell a hook what has happened, as it was when it happened."""
-    event = {
+    event: EventMetadata = {
         "eventMessage": notice.message,
         "eventType": "Normal" if notice.severity is Severity.INFO else "Warning",
         "timestamp": str(int(notice.at.timestamp() * 1000)),
@@ -43,7 +43,7 @@ def notice_payload(
         namespace=record.key.namespace,
         phase=notice.phase,
         checksum=_checksum(status.last_applied_spec, sorted(status.tracked_configs.items())),
-        metadata={**metadata, **event},
+        metadata={**metadata, **{key: str(value) for key, value in event.items()}},
         weight=notice.weight,
         step=notice.step,
         revision=notice.revision,

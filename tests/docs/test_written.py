@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import chart_page, cli_page, judges_plots, phases_page, reference
+from tests.docs import chart_page, cli_page, judges_plots, payloads_page, phases_page, reference
 
 WRITTEN = {
     "the chart's values": (chart_page.PAGE, chart_page.page),
@@ -13,6 +13,7 @@ WRITTEN = {
     "the fields": (reference.PAGE, reference.page),
     "the picture of evidence": (judges_plots.EVIDENCE, judges_plots.evidence_picture),
     "the picture of repeated looks": (judges_plots.LOOKS, judges_plots.looks_picture),
+    "the payloads": (payloads_page.PAGE, payloads_page.page),
     "the phases": (phases_page.PAGE, phases_page.page),
     "the picture of the phases": (phases_page.PICTURE, phases_page.picture),
 }

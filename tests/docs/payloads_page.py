@@ -1,0 +1,218 @@
+"""The page of payloads: written from the models of what is sent, with what the code makes of an example."""
+
+import ast
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from textwrap import dedent
+from typing import Any, get_type_hints
+
+from canary.api.annotations import IMAGES, REVISION, STEP, WEIGHT
+from canary.api.meta import GROUP
+from canary.api.status import Notice, Phase, Severity
+from canary.controller.canaries import CanaryObject
+from canary.controller.events import EventSource, RecordedEvent, event_of
+from canary.controller.payloads import notice_payload
+from canary.controller.reading import CanaryReader
+from canary.hooks.payload import EventMetadata, HookPayload
+from canary.notifiers import Alert
+from canary.notifiers.cloudevents import CloudEvent, event
+from canary.notifiers.payload import AlertField, AlertPayload, payload
+from tests.docs.pages import DOCS, slug
+
+PAGE = DOCS / "payloads.md"
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+#: What a call carries beside its body, in the order of the page.
+HEADERS: Mapping[str, str] = {
+    "Content-Type": "`application/json`; of a CloudEvent `application/cloudevents+json`",
+    "Idempotency-Key": "the same for every repeat: a receiver can drop what it has seen",
+    "X-Tidegate-Attempt": "calls of hooks: 1, and one more for each repeat of this call",
+    "traceparent": "calls of hooks, where runs are [traced](monitoring.md#traces): the call's span",
+    "Authorization": "`Bearer` and the key `token` of the Secret, where there is one",
+}
+#: The models of the page; each is linked where a field holds it.
+MODELS: tuple[type, ...] = (
+    HookPayload,
+    EventMetadata,
+    AlertPayload,
+    AlertField,
+    CloudEvent,
+    RecordedEvent,
+    EventSource,
+)
+_HEADINGS: Mapping[type, str] = {
+    HookPayload: "A call of a hook",
+    EventMetadata: "A call that tells what has happened",
+    AlertPayload: "An alert",
+    AlertField: "A field of an alert",
+    CloudEvent: "A CloudEvent",
+    RecordedEvent: "An event in the cluster",
+    EventSource: "The source of an event",
+}
+_BELOW: Mapping[type, str] = {
+    HookPayload: "`name`, `namespace`, `phase`, `checksum` and `metadata` are those of Flagger. "
+    "What the answer does is on the page of [hooks](gates.md#hooks).",
+    EventMetadata: "For hooks of the types `event` and `post-rollout`, and for "
+    "`--event-webhook`. Their answer changes nothing.",
+    AlertPayload: "Sent by AlertProviders of the type `webhook`, and by `--alert-webhook`. "
+    "Any 2xx is success; 429, 5xx and a receiver that is down are tried again for an hour. "
+    "[Troubleshooting](troubleshooting.md) explains each reason.",
+    CloudEvent: "Sent by AlertProviders of the type `cloudevents`, in structured mode.",
+    RecordedEvent: "`kubectl describe` and `tidegate events` show them.",
+}
+ANNOTATIONS: Mapping[str, str] = {
+    REVISION: "the revision in question",
+    IMAGES: "its images, or what it changes in them",
+    WEIGHT: "percent of traffic that the canary had, as text",
+    STEP: "the step of the run, as text; `0` before the first",
+}
+_INTRODUCTION = """\
+# Payloads
+
+What hooks and receivers are sent, and what events in the cluster say, field by field.
+Made from the models in the code; a test fails when this page is stale.
+Ignore fields that you do not know: a release may add some.
+
+## Headers
+
+| header | holds |
+|---|---|
+"""
+
+
+def page() -> str:
+    """Write the page."""
+    headers = "".join(f"| `{name}` | {text} |\n" for name, text in HEADERS.items())
+    return "\n".join((f"{_INTRODUCTION}{headers}", *map(_section, MODELS)))
+
+
+def fields_of(model: type) -> dict[str, str]:
+    """Give the fields of a model with what is written below each."""
+    body = ast.parse(dedent(inspect.getsource(model))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    name = ""
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+            found[name] = ""
+        elif name and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found[name], name = " ".join(str(node.value.value).split()), ""
+    return found
+
+
+def examples() -> dict[type, Any]:
+    """Give what the code sends of one rollback."""
+    alert, record, notice = _alert(), _record(), _notice()
+    called = json.loads(notice_payload(record, "eu-1", notice, {"team": "carts"}).as_json())
+    written = dict(event_of(record, notice))
+    return {
+        HookPayload: called,
+        EventMetadata: called["metadata"],
+        AlertPayload: payload(alert),
+        AlertField: payload(alert)["fields"][0],
+        CloudEvent: event(alert) | {"data": {"id": alert.id, "…": "as above"}},
+        RecordedEvent: written,
+        EventSource: written["source"],
+    }
+
+
+def _section(model: type) -> str:
+    parts = [f"## {_HEADINGS[model]}\n", f"{(model.__doc__ or '').splitlines()[0]}"]
+    if model in _BELOW:
+        parts.append(_BELOW[model])
+    parts.append("\n| field | type | holds |\n|---|---|---|")
+    parts += _rows(model)
+    if model is RecordedEvent:
+        parts.append("\n| annotation | holds |\n|---|---|")
+        parts += [f"| `{name}` | {text} |" for name, text in ANNOTATIONS.items()]
+    if model in _BELOW and model is not EventMetadata:
+        shown = json.dumps(examples()[model], indent=2, ensure_ascii=False)
+        parts.append(f"\n```json\n{shown}\n```")
+    return "\n".join((*parts, ""))
+
+
+def _rows(model: type) -> Iterator[str]:
+    hints = get_type_hints(model)
+    for name, text in fields_of(model).items():
+        yield f"| `{name}` | {_type(hints[name])} | {text} |"
+
+
+def _type(hint: Any) -> str:
+    """Say what a field holds, with a link to its table where it has one."""
+    if hint in MODELS:
+        return f"[object](#{slug(_HEADINGS[hint])})"
+    origin, arguments = getattr(hint, "__origin__", None), getattr(hint, "__args__", ())
+    if origin is list:
+        return f"[list of objects](#{slug(_HEADINGS[arguments[0]])})"
+    if origin is not None:
+        return "object of texts" if arguments[-1] is str else "object"
+    return {str: "text", int: "number"}[hint]
+
+
+# ----------------------------------------------------------------------------------- the example
+
+_MESSAGE = "Rolled back: request-duration 612 ms, at most 500 ms, 3 of 3"
+_IMAGES = "shop:6.0 → shop:6.1"
+
+
+def _alert() -> Alert:
+    return Alert(
+        id="5f1c9e/63d2a1-0",
+        reason="RolledBack",
+        severity=Severity.ERROR,
+        message=_MESSAGE,
+        name="shop",
+        namespace="shop",
+        target="shop",
+        phase=Phase.FAILED,
+        weight=20,
+        step=2,
+        revision="7f3a9c",
+        images=_IMAGES,
+        cluster="eu-1",
+        run=41,
+        fields=(("Images", _IMAGES), ("Revision", "7f3a9c")),
+        at=MOMENT,
+    )
+
+
+def _record() -> CanaryObject:
+    spec = {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 80},
+        "analysis": {"stepWeight": 20},
+    }
+    metadata = {
+        "name": "shop",
+        "namespace": "shop",
+        "uid": "5f1c9e",
+        "resourceVersion": "4711",
+        "generation": 3,
+    }
+    return CanaryReader("istio").read(
+        {
+            "apiVersion": f"{GROUP}/v1beta1",
+            "kind": "Canary",
+            "metadata": metadata,
+            "spec": spec,
+            "status": {"phase": "Failed", "lastAppliedSpec": "7f3a9c"},
+        }
+    )
+
+
+def _notice() -> Notice:
+    return Notice(
+        id="63d2a1-0",
+        reason="RolledBack",
+        message=_MESSAGE,
+        severity=Severity.ERROR,
+        at=MOMENT,
+        phase=Phase.FAILED,
+        weight=20,
+        step=2,
+        revision="7f3a9c",
+        images=_IMAGES,
+        run=41,
+    )
