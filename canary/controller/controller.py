@@ -236,7 +236,11 @@ class Controller:
         )
         if export is None:
             return ()
-        traces = Traces(export, dropped=self._metrics.spans_dropped)
+        traces = Traces(
+            export,
+            dropped=self._metrics.spans_dropped,
+            dashboard=self._settings.dashboard_url,
+        )
         self._stack.push_async_callback(traces.close)
         self._begin(traces.run(), "traces")
         return (traces,)

@@ -70,11 +70,13 @@ class Traces(Listener):
         export: Export,
         *,
         dropped: Callable[[int], None],
+        dashboard: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         queued: int = QUEUED,
     ) -> None:
         self._export = export
         self._dropped = dropped
+        self._dashboard = dashboard
         self._clock = clock
         self._longest = queued
         self._seen: dict[CanaryKey, CanaryStatus] = {}
@@ -91,7 +93,7 @@ class Traces(Listener):
             self._seen.pop(record.key, None)
         if before is None:
             return
-        traced = Traced(uid=record.uid, namespace=record.key.namespace, name=record.key.name)
+        traced = Traced(uid=record.uid, dashboard=self._dashboard, **record.key._asdict())
         for span in spans_between(traced, before, after, self._clock()):
             self.put(span)
 

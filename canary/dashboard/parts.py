@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from analysis.judges import evidence
 from analysis.model import Bounds
 from canary.api.annotations import AT_GATES, VERBS
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
-from canary.api.meta import GROUP
+from canary.api.pages import canary_page
 from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryKey
 from canary.core.plan import plan
@@ -178,8 +177,7 @@ def lacks(allowed: Allowed, key: CanaryKey, verb: str) -> str:
 
 def canary_address(key: CanaryKey, rest: str = "", *, below: str = "/c") -> str:
     """Give the address of a Canary's page, or of one below it."""
-    group = "" if key.group == GROUP else f"?{urlencode({'group': key.group})}"
-    return f"{below}/{quote(key.namespace, safe='')}/{quote(key.name, safe='')}{rest}{group}"
+    return canary_page(*key, rest, below=below)
 
 
 def _subjects(verb: str, kept: KeptCanary, view: CanaryView) -> dict[str, str]:

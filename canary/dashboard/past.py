@@ -7,6 +7,7 @@ from heapq import nlargest
 from itertools import chain
 from typing import Any
 
+from canary.api.pages import run_name
 from canary.controller.canaries import CanaryKey
 from canary.dashboard.answers import Place
 from canary.dashboard.kept import KeptCanary
@@ -22,12 +23,11 @@ from canary.views.moments import day, moment, span
 ACTIVITY_PARTS = {"activity": "parts/activity.html"}
 _LATELY = 100
 """How many of the last things are listed."""
-_RUN_ID = "%Y%m%dT%H%M%SZ"
 
 
 def run_id(run: PastRunView) -> str:
     """Name a past run by the second in which it began; empty where that is unknown."""
-    return f"{run.started_at.astimezone(UTC):{_RUN_ID}}" if run.started_at else ""
+    return run_name(run.started_at) if run.started_at else ""
 
 
 def find_run(kept: KeptCanary, name: str) -> PastRunView | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from canary.api.pages import run_name
 from canary.api.validation import parse_canary
 from canary.controller.canaries import CanaryKey
 from canary.controller.differences import release_changes
@@ -119,9 +120,12 @@ async def _run(request: web.Request) -> tuple[KeptCanary, PastRunView]:
 
     Raises:
         HTTPNotFound: there is none that this person may see.
+        HTTPSeeOther: the run is under way, so that the Canary's page shows it.
     """
-    kept = await found(request)
-    run = find_run(kept, request.match_info["run"])
+    kept, name = await found(request), request.match_info["run"]
+    run, now = find_run(kept, name), kept.view.run
+    if run is None and now is not None and run_name(now.started_at) == name:
+        raise web.HTTPSeeOther(f"{request.app[SITE].root_path}{canary_address(kept.key)}")
     if run is None:
         raise web.HTTPNotFound(
             text=f"{kept.key.namespace}/{kept.key.name} keeps no such run: its status has the last "

@@ -119,6 +119,11 @@ class Settings:
         form=OptionType.FLAG,
     )
     cluster_name: str = setting("", "The cluster's name in messages to people.")
+    dashboard_url: str = setting(
+        "",
+        "Where people reach the dashboard, such as https://tidegate.example.com; traces lead there.",
+        check=_HTTP,
+    )
     no_cross_namespace_refs: bool = setting(
         default=False,
         text="Refuse Canaries and DeliveryPolicies that refer to objects of other namespaces, and hosts "

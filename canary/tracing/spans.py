@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from canary.api.pages import run_page
 from canary.api.status import CanaryStatus, Hold, MetricStatus, Outcome, Phase, Run, RunRecord
 from canary.core.hooks import GATES
 from canary.core.situation import STEPPING
@@ -56,9 +57,17 @@ _DEPLOYMENTS: Mapping[Result, str] = MappingProxyType({Result.SUCCESS: "succeede
 class Traced:
     """The Canary that is traced."""
 
+    group: str
     uid: str
     namespace: str
     name: str
+    dashboard: str = ""
+    """Where people reach the dashboard; empty where that is not known."""
+
+    def page(self, run: Run) -> str:
+        """Give the address of the page that shows a run; empty without a dashboard."""
+        path = run_page(self.group, self.namespace, self.name, run.started_at)
+        return f"{self.dashboard.rstrip('/')}{path}" if self.dashboard else ""
 
     @property
     def pipeline(self) -> str:
@@ -190,6 +199,7 @@ class _Look:
             "deployment.status": _DEPLOYMENTS.get(result, "failed"),
             "k8s.namespace.name": self.traced.namespace,
             "tidegate.revision": self.run.revision,
+            **self._shown("cicd.pipeline.run.url.full"),
         }
         failure = ""
         if ended is not None and result is not Result.SUCCESS:
@@ -210,6 +220,11 @@ class _Look:
     @property
     def _trace(self) -> RunTrace:
         return trace_of(self.traced.uid, self.run)
+
+    def _shown(self, attribute: str) -> dict[str, Attribute]:
+        """Say where the dashboard shows the run, where there is one."""
+        page = self.traced.page(self.run)
+        return {attribute: page} if page else {}
 
     def _links(self) -> Iterator[SpanContext]:
         """Link to the span that the target names, and to the run that this one repeats."""
@@ -244,6 +259,7 @@ class _Look:
                 "cicd.pipeline.task.run.result": result.value,
                 "cicd.pipeline.task.type": type_,
                 "k8s.namespace.name": self.traced.namespace,
+                **self._shown("cicd.pipeline.task.run.url.full"),
                 **more,
             },
             failure=failure,

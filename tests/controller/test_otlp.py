@@ -307,7 +307,7 @@ async def test_a_run_that_outlives_its_controller_is_one_trace(traced: Traced) -
         await traced.prepare(webhooks=[gate])
         await world.release()
         await until(gated, "the run is at its gate")
-    async with traced.controller() as second:
+    async with traced.controller(dashboard_url="https://tidegate.test") as second:
         (traces,) = second._traces
         await until(lambda: traces._seen, "the second controller has met the run")
         approved = {"metadata": {"annotations": {f"{PREFIX}approve": "fine"}}}
@@ -317,6 +317,8 @@ async def test_a_run_that_outlives_its_controller_is_one_trace(traced: Traced) -
     assert root.name == f"RUN {DEMO}/{APP}"
     assert not root.parent_span_id
     assert attributes_of(root)["cicd.pipeline.result"] == "success"
+    page = f"https://tidegate.test/c/{DEMO}/{APP}/runs/"
+    assert attributes_of(root)["cicd.pipeline.run.url.full"].startswith(page)
     # The end of the run is told last.
     spans = {each.span_id: each for each in traced.collector.spans}
     assert {each.name for each in spans.values()} >= {

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from canary.api.pages import run_name
 from canary.api.status import CommandRecord, MetricStatus, Outcome, Phase, RunRecord
 from canary.cli.examining import State
 from tests.builders import T0, a_run, a_status, at
@@ -71,6 +72,14 @@ async def test_a_run_that_is_not_kept_is_not_found(opened: Opened, run: str):
     await with_history(opened, ENDED, ENDED.model_copy(update={"started_at": None}))
     answer = await opened.get(f"/c/web/search/runs/{run}")
     assert answer.status == 404
+
+
+async def test_the_page_of_the_run_under_way_is_the_canarys(opened: Opened):
+    """What leads to a run, such as a trace, is written before the run has ended."""
+    view = json.loads(await opened.read("/api/v1/canaries/web/shop"))
+    began = datetime.fromisoformat(view["run"]["startedAt"])
+    answer = await opened.get(f"/c/web/shop/runs/{run_name(began)}", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/c/web/shop")
 
 
 async def test_a_run_whose_beginning_is_unknown_is_listed_without_a_page(opened: Opened):

@@ -188,6 +188,7 @@ def test_values_become_settings(render):
         'extraArgs=["--cluster-name=harbour"]',
         'egressPolicy={"allow":["*.example.com","10.0.0.0/8"],"deny":["bad.example.com"]}',
         "multiTenant=true",
+        'dashboard={"publicUrl":"https://tidegate.example.com"}',
         'crossNamespaceRefs={"enabled":false,"shared":["istio-system","monitoring"]}',
     )
     assert settings(
@@ -207,6 +208,7 @@ def test_values_become_settings(render):
         slack_token="a-token",
         slack_channel="releases",
         cluster_name="harbour",
+        dashboard_url="https://tidegate.example.com",
         egress_allow=("*.example.com", "10.0.0.0/8"),
         egress_deny=("bad.example.com",),
         multi_tenant=True,

@@ -1,5 +1,6 @@
 """A run as a trace: what two statuses say of what has ended in between."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -14,16 +15,16 @@ from canary.tracing.spans import Result, Traced, spans_between
 from tests.builders import at
 from tests.tracing.lives import GATE, RUN, Life, at_step, ended, judged, promoted, status
 
-SHOP = Traced(uid="0b5e", namespace="shop", name="cart")
+SHOP = Traced(group="tidegate.dev", uid="0b5e", namespace="shop", name="cart")
 TRACE = RunTrace(uid="0b5e", run="41-new")
 PIPELINE = SpanContext(trace_id=0xC0FFEE, span_id=0xCAFE)
 
 
-def traced(life: Life) -> list[RunSpan]:
+def traced(life: Life, canary: Traced = SHOP) -> list[RunSpan]:
     return [
         span
         for (_, before), (seconds, after) in pairwise(life)
-        for span in spans_between(SHOP, before, after, at(seconds))
+        for span in spans_between(canary, before, after, at(seconds))
     ]
 
 
@@ -82,6 +83,17 @@ def test_a_run_has_the_attributes_of_a_pipeline():
         "tidegate.revision": "new",
     }
     assert root.failure == ""
+
+
+@pytest.mark.parametrize("address", ["https://tidegate.test/here", "https://tidegate.test/here/"])
+def test_every_span_leads_to_the_page_of_the_run_where_there_is_a_dashboard(address: str):
+    shown = replace(SHOP, dashboard=address)
+    *parts, root = traced(promoted(), shown)
+    page = "https://tidegate.test/here/c/shop/cart/runs/20260101T000000Z"
+    assert root.attributes["cicd.pipeline.run.url.full"] == page
+    assert {each.attributes["cicd.pipeline.task.run.url.full"] for each in parts} == {page}
+    *_, of_peer = traced(promoted(), replace(shown, group="flagger.app"))
+    assert of_peer.attributes["cicd.pipeline.run.url.full"] == f"{page}?group=flagger.app"
 
 
 def test_a_step_has_its_weight_and_a_gate_says_who_opened_it():
