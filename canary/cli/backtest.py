@@ -18,11 +18,9 @@ from canary.cli.bygone import (
     relived,
 )
 from canary.cli.common import DurationParam
-from canary.cli.connection import (
-    Place,
-    canary_command,
-)
+from canary.cli.connection import Place
 from canary.cli.ending import Failed
+from canary.cli.naming import canary_command
 from canary.cli.questions import AskedCanary, of_file, record_of, stored_canary
 from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec

@@ -17,9 +17,10 @@ from canary.api.kinds import Manifest
 from canary.api.people import WebhookType
 from canary.api.status import CanaryStatus, CommandRecord
 from canary.cli.common import DurationParam, here
-from canary.cli.connection import Place, canary_command, read_canary_status
+from canary.cli.connection import Place, read_canary_status
 from canary.cli.ending import CommandRefused, TooLate
 from canary.cli.finding import read_canary
+from canary.cli.naming import canary_command
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cli.who import user_of

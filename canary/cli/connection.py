@@ -1,18 +1,15 @@
 """What every command that talks to a cluster shares: its options, and the connection."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any
 
 import click
 
 from analysis.errors import UnknownPlugin
 from analysis.plugins import enable
 from canary.api.kinds import Kind, Manifest
-from canary.api.meta import GROUP, PEER_GROUP
+from canary.api.meta import PEER_GROUP
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
 from canary.cli.common import acts_for, common, with_common
@@ -21,9 +18,6 @@ from canary.cluster.cluster import Cluster
 from canary.cluster.limits import Limits
 from canary.controller.canaries import canary_kind
 from canary.errors import ClusterError, Forbidden, Unreachable
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_CANARY_WORDS = frozenset({"canary", "canaries"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,56 +133,17 @@ def explained(error: ClusterError, cluster: Cluster) -> str:
             return f"{error} ({here})"
 
 
-of_api_group = click.option(
-    "--api-group",
-    type=click.Choice([GROUP, PEER_GROUP]),
-    default=GROUP,
-    show_default=True,
-    help="The API group of the Canary.",
+def _one_or_all(context: click.Context, _parameter: click.Parameter, everywhere: object) -> None:
+    if everywhere and context.params.get("namespace"):
+        raise click.UsageError("choose one of --namespace and --all-namespaces")
+
+
+all_when_left_out = click.option(
+    "-A",
+    "--all-namespaces",
+    is_flag=True,
+    expose_value=False,
+    callback=_one_or_all,
+    help="All namespaces, as when no --namespace is given.",
 )
-"""The option that says whose Canary is meant."""
-
-
-def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
-    """Make a command of a coroutine that works on one Canary."""
-
-    @click.argument("name", metavar="CANARY")
-    @click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
-    @of_api_group
-    @reaching_a_cluster
-    @wraps(work)
-    def command(
-        name: str,
-        namespace: str | None,
-        api_group: str,
-        kubeconfig: str | None,
-        context: str | None,
-        **options: Any,
-    ) -> None:
-        within, name = named_canary(name, namespace)
-
-        async def on_canary(cluster: Cluster) -> None:
-            place = Place(
-                namespace=within or cluster.credentials.namespace, name=name, group=api_group
-            )
-            await work(cluster, place, **options)
-
-        connected(kubeconfig, context, on_canary)
-
-    return command
-
-
-def named_canary(written: str, namespace: str | None) -> tuple[str | None, str]:
-    """Read a Canary as people write it: `name`, `canary/name` or `namespace/name`.
-
-    Raises:
-        UsageError: it is written otherwise, or two namespaces are named.
-    """
-    before, slash, name = written.rpartition("/")
-    within = namespace or None if not slash or before in _CANARY_WORDS else before
-    for each in (name, within):
-        if each is not None and not _NAME.fullmatch(each):
-            raise click.UsageError(f"{each!r} is not a valid name; write NAME or NAMESPACE/NAME")
-    if namespace not in {None, "", within}:
-        raise click.UsageError(f"{written} is not in the namespace of --namespace {namespace}")
-    return within, name
+"""The option that says what a command without a namespace does anyway."""

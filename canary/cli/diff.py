@@ -3,10 +3,11 @@
 import click
 
 from canary.api.validation import parse_canary
-from canary.cli.connection import Place, canary_command, read_canary_status, with_plugins
+from canary.cli.connection import Place, read_canary_status, with_plugins
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo, Failed
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.differences import ReleaseChanges, release_changes
@@ -23,7 +24,7 @@ Examples:
 @click.option("--exit-code", is_flag=True, help="End with exit code 3 where something changes.")
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
-@canary_command
+@reading_command
 async def diff(cluster: Cluster, place: Place, *, exit_code: bool, form: str | None) -> None:
     """Show what the release changes: the target beside the primary, which has what is promoted.
 

@@ -5,6 +5,7 @@ from functools import partial
 import click
 
 from canary.cli.connection import (
+    all_when_left_out,
     connected,
     reaching_a_cluster,
     with_plugins,
@@ -53,8 +54,12 @@ _SIGNS = {
 
 @click.command(help=_HELP, epilog=_EXAMPLES)
 @click.option(
-    "-n", "--namespace", help="Look at Canaries of this namespace only; all when left out."
+    "-n",
+    "--namespace",
+    is_eager=True,
+    help="Look at Canaries of this namespace only; all when left out.",
 )
+@all_when_left_out
 @with_router
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins

@@ -7,10 +7,11 @@ import click
 
 from canary.api.kinds import Manifest
 from canary.cli.common import DurationParam, here
-from canary.cli.connection import Place, canary_command
+from canary.cli.connection import Place
 from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
 from canary.cli.following import follow
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cli.watching import until_interrupted
 from canary.cluster.cluster import Cluster
@@ -31,7 +32,7 @@ Examples:
 @click.option("-w", "--watch", is_flag=True, help="Go on with those that come, until Ctrl-C.")
 @click.option("--since", "length", type=DurationParam(), help="Only those of this time: 30m.")
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
-@canary_command
+@reading_command
 async def events(
     cluster: Cluster, place: Place, *, watch: bool, length: timedelta | None, form: str | None
 ) -> None:

@@ -3,8 +3,9 @@
 import click
 
 from canary.cli.common import here
-from canary.cli.connection import Place, canary_command
+from canary.cli.connection import Place
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.program import called
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
@@ -21,7 +22,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@canary_command
+@reading_command
 async def explain(cluster: Cluster, place: Place) -> None:
     """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
     view = canary_view(await read_canary(cluster, place))

@@ -1,6 +1,6 @@
 """Reading a Canary, and saying where it may be instead when it is not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from canary.api.kinds import Manifest
@@ -25,6 +25,59 @@ async def read_canary(cluster: Cluster, place: Place) -> Manifest:
         return await cluster.read(place.kind, place.namespace, place.name)
     except NotFound as error:
         raise Failed(await _missing(cluster, place)) from error
+
+
+async def find_canary(cluster: Cluster, name: str, namespace: str, groups: Sequence[str]) -> Place:
+    """Say which Canary of a namespace is meant: that of the first API group that has one.
+
+    Where none has, it is that of the first group that is served.
+
+    Raises:
+        ClusterError: the cluster does not say.
+    """
+    places = [Place(namespace=namespace, name=name, group=each) for each in groups]
+    if len(places) == 1:
+        return places[0]
+    for place in places:
+        try:
+            await cluster.read(place.kind, namespace, name)
+        except (NotFound, Forbidden):
+            continue
+        return place
+    for place in places:
+        if await cluster.discover(place.kind) is not None:
+            return place
+    return places[0]
+
+
+async def find_anywhere(cluster: Cluster, name: str, groups: Sequence[str]) -> Place:
+    """Find the one Canary of a name, in whichever namespace it is.
+
+    Raises:
+        Failed: there is none, or there are several.
+        ClusterError: Canaries of all namespaces may not be listed.
+    """
+    kinds = [canary_kind(each) for each in groups]
+    served = [each for each in kinds if await cluster.discover(each) is not None]
+    if not served:
+        here = cluster.credentials.namespace
+        raise Failed(await _missing(cluster, Place(namespace=here, name=name, group=groups[0])))
+    found = [
+        Place(namespace=each["metadata"]["namespace"], name=name, group=kind.group)
+        for kind in served
+        async for page, _ in cluster.pages(
+            kind, "", metadata_only=True, fields=f"metadata.name={name}"
+        )
+        for each in page
+    ]
+    if not found:
+        raise Failed(f"there is no Canary {name} in any namespace; tidegate list -A names them all")
+    if len(found) > 1:
+        if len({each.namespace for each in found}) == 1:
+            raise Failed(f"{found[0]} is in two API groups: choose one with --api-group")
+        named = _listed(str(each) for each in found)
+        raise Failed(f"there are {len(found)} Canaries {name}: {named}; write NAMESPACE/NAME")
+    return found[0]
 
 
 async def _missing(cluster: Cluster, place: Place) -> str:

@@ -3,9 +3,10 @@
 import click
 
 from canary.cli.common import here
-from canary.cli.connection import Place, canary_command
+from canary.cli.connection import Place
 from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.views.canary import canary_view
@@ -21,7 +22,7 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the newest ones.")
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
-@canary_command
+@reading_command
 async def history(cluster: Cluster, place: Place, *, limit: int | None, form: str | None) -> None:
     """List the past runs of a Canary, the newest first: how each ended, and why."""
     runs = canary_view(await read_canary(cluster, place)).history[:limit]

@@ -12,9 +12,10 @@ import click
 from canary.api.kinds import POD, Manifest
 from canary.api.raw import items, part, text
 from canary.cli.common import DurationParam, here
-from canary.cli.connection import Place, canary_command
+from canary.cli.connection import Place
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.errors import Invalid, NotFound
@@ -73,7 +74,7 @@ class LogEntry:
     help="Only entries of this level and above.",
 )
 @click.option("--raw", is_flag=True, help="Print the lines as they are, in JSON.")
-@canary_command
+@reading_command
 async def logs(
     cluster: Cluster, place: Place, *, follow: bool, since: timedelta, level: str, raw: bool
 ) -> None:

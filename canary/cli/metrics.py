@@ -12,15 +12,10 @@ from analysis.providers.history import History
 from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
 from canary.cli.common import DurationParam
-from canary.cli.connection import (
-    Place,
-    canary_command,
-    with_metrics_server,
-    with_plugins,
-    with_router,
-)
+from canary.cli.connection import Place, with_metrics_server, with_plugins, with_router
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
@@ -43,7 +38,7 @@ POINTS = 240
 @with_router
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @with_plugins
-@canary_command
+@reading_command
 async def metrics(
     cluster: Cluster,
     place: Place,

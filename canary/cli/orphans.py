@@ -13,7 +13,7 @@ import click
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.common import here
-from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.connection import all_when_left_out, connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import CommandRefused
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
@@ -54,7 +54,14 @@ class _Orphan:
 
 
 @click.command
-@click.option("-n", "--namespace", default="", help="Only in this namespace; all when left out.")
+@click.option(
+    "-n",
+    "--namespace",
+    default="",
+    is_eager=True,
+    help="Only in this namespace; all when left out.",
+)
+@all_when_left_out
 @click.option("--release", is_flag=True, help="Remove tidegate's finalizer, so that they go.")
 @click.option("--force", is_flag=True, help="Do so although something would stop serving.")
 @with_plugins

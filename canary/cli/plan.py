@@ -7,10 +7,7 @@ import click
 from canary.api.kinds import Manifest, ObjectKey
 from canary.api.raw import part
 from canary.cli.connection import (
-    Place,
     connected,
-    named_canary,
-    of_api_group,
     reaching_a_cluster,
     with_metrics_server,
     with_plugins,
@@ -18,10 +15,12 @@ from canary.cli.connection import (
 )
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
+from canary.cli.finding import find_canary
 from canary.cli.findings import number_of
 from canary.cli.foreseeing import Foreseen, foresee
 from canary.cli.images import pictured
 from canary.cli.managed import managed, said
+from canary.cli.naming import groups_of, named_canary, of_api_group
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
@@ -94,7 +93,7 @@ def plan(
         if names:
             asked = tuple(in_files(read, space, name))
         else:
-            place = Place(namespace=space, name=name or "", group=api_group)
+            place = await find_canary(cluster, name or "", space, groups_of(api_group))
             asked = (await stored_canary(cluster, place),)
         for each in asked:
             run = await foresee(

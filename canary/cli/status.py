@@ -6,9 +6,10 @@ import click
 
 from canary.api.kinds import Manifest
 from canary.cli.common import here
-from canary.cli.connection import Place, canary_command, read_canary_status
+from canary.cli.connection import Place, read_canary_status
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.finding import read_canary
+from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cli.watching import watch as watch_blocks
@@ -32,7 +33,7 @@ Examples:
 
 
 def _command(name: str) -> click.Command:
-    @canary_command
+    @reading_command
     async def show(cluster: Cluster, place: Place, *, watch: bool, form: str | None) -> None:
         if form and watch:
             raise click.UsageError("--watch has no --output; leave one of them out")

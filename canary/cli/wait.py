@@ -14,14 +14,10 @@ from canary.api.kinds import Manifest
 from canary.api.raw import part, text
 from canary.api.status import COMMIT, CanaryStatus, Phase
 from canary.cli.common import DurationParam, here
-from canary.cli.connection import (
-    Place,
-    canary_command,
-    read_canary_status,
-    with_plugins,
-)
+from canary.cli.connection import Place, read_canary_status, with_plugins
 from canary.cli.ending import AnsweredNo, Failed, PersonNeeded, TooLate
 from canary.cli.finding import read_canary
+from canary.cli.naming import canary_command
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.errors import NotFound, Unreachable
