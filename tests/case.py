@@ -195,6 +195,8 @@ class NotifierCase:
 
     name: str
     notifier: str
+    scheme: str = "http"
+    """How its addresses begin that lead to a server without TLS."""
     path: str = "/services/T000/B000/path-is-secret"
     token: str = ""
     channel: str = "releases"
@@ -208,7 +210,7 @@ class NotifierCase:
     def make(self, url: str, **changes: Any) -> Notifier:
         """Make the notifier."""
         settings: dict[str, Any] = {
-            "address": f"{url}{self.path}",
+            "address": f"{self.scheme}{url.removeprefix('http')}{self.path}",
             "token": self.token,
             "channel": self.channel,
             "username": "tidegate",

@@ -67,6 +67,7 @@ VIOLATIONS = [
     ("prometheus", "analysis/engine.py", "import prometheus_api_client"),
     ("httpx", "canary/notifiers/webhook.py", "import httpx"),
     ("opentelemetry", "canary/controller/notify.py", "from opentelemetry import trace"),
+    ("apprise", "canary/notifiers/webhook.py", "import apprise"),
     ("joserfc", "canary/dashboard/routes.py", "from joserfc import jwt"),
     ("tenacity", "canary/core/hooks.py", "import tenacity"),
     ("clouds", "analysis/providers/cloudwatch.py", "import botocore"),

@@ -165,6 +165,7 @@ NOTIFIERS: PluginTable[Notifier] = PluginTable(
     group="tidegate.notifiers",
     builtin={
         "alertmanager": "canary.notifiers.alertmanager:AlertmanagerNotifier",
+        "apprise": "canary.notifiers.apprise:AppriseNotifier",
         "cloudevents": "canary.notifiers.cloudevents:CloudEventsNotifier",
         "discord": "canary.notifiers.discord:DiscordNotifier",
         "email": "canary.notifiers.email:EmailNotifier",

@@ -242,8 +242,14 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "a Slack webhook": lambda url: by_notifier("slack", address=url),
     "a Slack bot": lambda url: by_notifier("slack", address=url, token="t"),
     "a webhook": lambda url: by_notifier("webhook", address=url),
+    "a service by Apprise": lambda url: by_notifier(
+        "apprise", address=f"gotify{url.removeprefix('http')}/token"
+    ),
     "a proxy of Slack's": lambda url: by_notifier(
         "slack", address="https://hooks.slack.com/x", proxy=url
+    ),
+    "a proxy of a service by Apprise": lambda url: by_notifier(
+        "apprise", address="gotify://chat.example.com/token", proxy=url
     ),
     "a proxy of a webhook's": lambda url: by_notifier(
         "webhook", address="https://chat.example.com/x", proxy=url
