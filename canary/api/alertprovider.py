@@ -24,6 +24,7 @@ WORDS = (
     "step",
     "run",
     "cluster",
+    "dashboard",
 )
 """What a template of alerts can name."""
 _NOTHING = dict.fromkeys(WORDS, "")

@@ -5,23 +5,22 @@ notifiers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import UnknownPlugin
 from analysis.secrecy import origin
-from canary.api.alertprovider import AlertProvider, AlertProviderSpec, AlertTemplate
-from canary.api.kinds import ObjectKey
+from canary.api.alertprovider import AlertProviderSpec, AlertTemplate
+from canary.api.pages import canary_page
 from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.messages import alert_of, progress_of, worded
 from canary.controller.secrets import SecretReader
-from canary.controller.templates import alert_provider_key
+from canary.controller.templates import AlertProviders, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
-from canary.notifiers import NOTIFIERS, NotDelivered, Notifier, NotifierConfig
+from canary.notifiers import NOTIFIERS, Alert, NotDelivered, Notifier, NotifierConfig
 from canary.settings import Settings
 from canary.views.thread import RunMessage
 
@@ -62,21 +61,6 @@ class Speaker:
         return not self.reasons or reason in self.reasons
 
 
-class AlertProviders(Protocol):
-    """Where AlertProviders are found."""
-
-    def alert_provider(self, group: str, namespace: str, name: str) -> AlertProvider:
-        """Find an AlertProvider.
-
-        Raises:
-            NotFound: there is none of this name.
-            InvalidSpec: it can't be used as it is.
-        """
-
-    def unknown(self, key: ObjectKey) -> bool:
-        """Tell whether an object may exist that is not known yet."""
-
-
 class AlertSender:
     """Finds the receivers of a notice, and sends it to them."""
 
@@ -87,6 +71,7 @@ class AlertSender:
         templates: AlertProviders,
         default: DefaultReceiver | None,
         cluster_name: str,
+        dashboard: str = "",
         egress: EgressPolicy = UNRESTRICTED,
         multi_tenant: bool = False,
     ) -> None:
@@ -94,6 +79,7 @@ class AlertSender:
         self._templates = templates
         self._default = default
         self._cluster_name = cluster_name
+        self._dashboard = dashboard.rstrip("/")
         self._egress = egress
         self._multi_tenant = multi_tenant
 
@@ -167,7 +153,7 @@ class AlertSender:
         if not speaker.hears(notice.reason):
             return None
         alert = alert_of(record, notice, self._cluster_name, buttons=speaker.buttons)
-        alert = worded(alert, speaker.template)
+        alert = worded(self._linked(alert, record.key), speaker.template)
         notifier = speaker.notifier
         if thread is None or not notifier.threads:
             # A plug-in that knows no threads may have been written before there were any.
@@ -193,11 +179,17 @@ class AlertSender:
         """
         speaker = await self.speaker(record.key, receiver)
         alert = progress_of(record, message, run, at, self._cluster_name, buttons=speaker.buttons)
-        written = worded(alert, speaker.template)
+        written = worded(self._linked(alert, record.key), speaker.template)
         if thread is None:
             return await speaker.notifier.send(written)
         await speaker.notifier.update(written, thread)
         return thread
+
+    def _linked(self, alert: Alert, key: CanaryKey) -> Alert:
+        """Have an alert lead to the Canary's page, where the dashboard is known."""
+        return replace(
+            alert, link=f"{self._dashboard}{canary_page(*key)}" if self._dashboard else ""
+        )
 
     async def speaker(self, key: CanaryKey, receiver: Receiver) -> Speaker:
         """Make what tells a receiver.

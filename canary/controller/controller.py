@@ -314,6 +314,7 @@ class Controller:
             templates=templates,
             default=default_receiver(settings),
             cluster_name=settings.cluster_name,
+            dashboard=settings.dashboard_url,
             egress=self._egress,
             multi_tenant=settings.multi_tenant,
         )

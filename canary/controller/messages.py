@@ -165,6 +165,7 @@ def worded(alert: Alert, template: AlertTemplate | None) -> Alert:
         "step": str(alert.step),
         "run": str(alert.run or ""),
         "cluster": alert.cluster,
+        "dashboard": alert.link,
     }
 
     def told(text: str) -> str:

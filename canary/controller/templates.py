@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from canary.api.alertprovider import AlertProvider
 from canary.api.kinds import Kind, Manifest, ObjectKey
@@ -45,6 +46,21 @@ def templates_of(record: CanaryRecord) -> Iterator[ObjectKey]:
             yield metric_template_key(record.key, metric.template_ref)
     for alert in analysis.alerts:
         yield alert_provider_key(record.key, alert.provider_ref)
+
+
+class AlertProviders(Protocol):
+    """Where AlertProviders are found."""
+
+    def alert_provider(self, group: str, namespace: str, name: str) -> AlertProvider:
+        """Find an AlertProvider.
+
+        Raises:
+            NotFound: there is none of this name.
+            InvalidSpec: it can't be used as it is.
+        """
+
+    def unknown(self, key: ObjectKey) -> bool:
+        """Tell whether an object may exist that is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

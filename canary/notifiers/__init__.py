@@ -78,6 +78,8 @@ class Alert:
     fields: tuple[tuple[str, str], ...]
     """What else people read: names with values, in their order."""
     at: datetime
+    link: str = ""
+    """Where the dashboard shows the Canary; empty where that is not known."""
     buttons: tuple[Button, ...] = ()
     """What can be pressed beneath it, where the receiver has buttons."""
 

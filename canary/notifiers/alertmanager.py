@@ -59,4 +59,5 @@ def _written(alert: Alert, severity: Severity, *, until: datetime) -> dict[str, 
         },
         "startsAt": timestamp(alert.at),
         "endsAt": timestamp(until),
+        **({"generatorURL": alert.link} if alert.link else {}),
     }

@@ -102,9 +102,8 @@ class AppriseNotifier(NotifierDefaults):
                 client=client, config=config, key=alert.id, loop=asyncio.get_running_loop()
             )
             taken = await asyncio.to_thread(_notify, alert, sending)
-        last = sending.last
-        if not taken or last is None:
-            raise _refused(last)
+        if not taken or sending.last is None:
+            raise _refused(sending.last)
         return None
 
 
@@ -189,7 +188,8 @@ def _notify(alert: Alert, sending: "_Sending") -> bool:
     """
     service = _service(sending.config.address)
     _SENDING.set(sending)
-    told = "\n".join((alert.message, *(f"{name}: {value}" for name, value in alert.shown_fields)))
+    fields = [f"{name}: {value}" for name, value in alert.shown_fields]
+    told = "\n".join((alert.message, *fields, *filter(None, (alert.link,))))
     try:
         return bool(
             service.notify(
@@ -247,13 +247,12 @@ class _Sending:
     async def _post(self, request: requests.PreparedRequest) -> Reply:
         # Without a file to read from, what `requests` has prepared is text or bytes.
         body = cast("str | bytes", request.body or b"")
-        headers = {name: str(value) for name, value in request.headers.items()}
         return await post(
             self.client,
             request.url or "",
             content=body.encode() if isinstance(body, str) else body,
             headers={
-                **{name: each for name, each in headers.items() if name.lower() not in _FRAMING},
+                **{k: str(v) for k, v in request.headers.items() if k.lower() not in _FRAMING},
                 "Idempotency-Key": self.key,
             },
             limit=self.config.timeout,

@@ -45,6 +45,7 @@ def content(alert: Alert, *, escape: Escape) -> dict[str, Any]:
                 "color": COLOURS[alert.severity],
                 "author_name": alert.canary,
                 "title": _written(alert.title or alert.reason, escape),
+                **({"title_link": alert.link} if alert.link else {}),
                 "text": text,
                 "fallback": text,
                 "fields": fields,

@@ -74,6 +74,7 @@ def message(alert: Alert, username: str) -> dict[str, object]:
         "embeds": [
             {
                 "title": _escaped(alert.headline, LONGEST_TITLE),
+                **({"url": alert.link} if alert.link else {}),
                 "description": _escaped(alert.message, LONGEST_TEXT),
                 "color": COLOURS[alert.severity],
                 "fields": fields,

@@ -29,6 +29,7 @@ from analysis.http.transport import resolve, trust
 from analysis.secrecy import origin, shown_text
 from canary.notifiers import Alert, MessageGone, NotDelivered, NotifierConfig
 from canary.notifiers.defaults import NotifierDefaults
+from canary.notifiers.posting import OPEN
 
 LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_VALUE = 200, 10_000, 500
 MOST_RECIPIENTS, LAST_PORT = 50, 65_535
@@ -228,15 +229,17 @@ def mail(alert: Alert, envelope: Envelope, reference: str, thread: str | None) -
         (shown_text(name), shown_text(value, length=LONGEST_VALUE))
         for name, value in alert.shown_fields
     ]
-    lines = (headline, "", told, "", *(f"{name}: {value}" for name, value in fields))
+    link = [f"{OPEN}: {alert.link}"] if alert.link else []
+    lines = (headline, "", told, "", *(f"{name}: {value}" for name, value in fields), *link)
     message.set_content("\n".join(lines).rstrip() + "\n", cte="quoted-printable")
     rows = "".join(
         f'<tr><th align="left">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
         for name, value in fields
     )
+    anchor = f'<p><a href="{escape(alert.link)}">{OPEN}</a></p>\n' if alert.link else ""
     page = (
         f"<html><body>\n<h3>{escape(headline)}</h3>\n<p>{escape(told)}</p>\n"
-        f"<table>\n{rows}</table>\n</body></html>\n"
+        f"<table>\n{rows}</table>\n{anchor}</body></html>\n"
     )
     message.add_alternative(page, subtype="html", cte="quoted-printable")
     return message

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from canary.notifiers import Alert
-from canary.notifiers.posting import Posting, shortened, with_query
+from canary.notifiers.posting import OPEN, Posting, shortened, with_query
 from canary.notifiers.threaded import ThreadedNotifier
 
 #: With everything else a message stays under the 32,000 bytes that a space takes.
@@ -60,6 +60,8 @@ def message(alert: Alert) -> dict[str, object]:
         }
         for name, value in alert.shown_fields
     ]
+    opening = {"text": OPEN, "onClick": {"openLink": {"url": alert.link}}}
+    buttons = [{"buttonList": {"buttons": [opening]}}] if alert.link else []
     return {
         "text": headline,
         "fallbackText": headline,
@@ -69,7 +71,7 @@ def message(alert: Alert) -> dict[str, object]:
                 "cardId": "alert",
                 "card": {
                     "header": {"title": alert.title or alert.reason, "subtitle": alert.canary},
-                    "sections": [{"widgets": [paragraph, *fields]}],
+                    "sections": [{"widgets": [paragraph, *fields, *buttons]}],
                 },
             }
         ],

@@ -89,6 +89,7 @@ class GitHubNotifier(PostingNotifier):
         document = {
             "state": _STATES[reached],
             "description": shortened(description(alert), LONGEST_DESCRIPTION),
+            **({"log_url": alert.link} if alert.link else {}),
         }
         address = f"{self._deployments}/{number}/statuses"
         return Posting(address=address, document=document, headers=self.bearer)

@@ -49,6 +49,7 @@ class GitLabNotifier(PostingNotifier):
                     "state": _STATES[reached],
                     "name": f"tidegate/{alert.canary}",
                     "description": shortened(description(alert), LONGEST_DESCRIPTION),
+                    **({"target_url": alert.link} if alert.link else {}),
                 },
                 headers={"PRIVATE-TOKEN": config.token.strip()},
             )

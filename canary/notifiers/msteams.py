@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from analysis.secrecy import origin
 from canary.api.status import Severity
 from canary.notifiers import Alert
-from canary.notifiers.posting import Posting, PostingNotifier, shortened
+from canary.notifiers.posting import OPEN, Posting, PostingNotifier, shortened
 
 #: With everything else a card stays under the 20 KiB that a workflow is sure to take.
 LONGEST_TEXT = 3000
@@ -44,7 +44,7 @@ def message(alert: Alert) -> dict[str, object]:
         _block(_run(f"{name}: ", weight="Bolder"), _run(shortened(value, LONGEST_VALUE)))
         for name, value in alert.shown_fields
     ]
-    card = {
+    card: dict[str, object] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
@@ -55,6 +55,8 @@ def message(alert: Alert) -> dict[str, object]:
             {"type": "Container", "spacing": "Small", "items": facts},
         ],
     }
+    if alert.link:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": OPEN, "url": alert.link}]
     return {
         "type": "message",
         "attachments": [

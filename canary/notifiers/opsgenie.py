@@ -46,7 +46,10 @@ class OpsgenieNotifier(PostingNotifier):
                 "priority": _PRIORITIES[alert.severity],
                 "entity": alert.target,
                 "tags": ["tidegate", alert.reason],
-                "details": details(alert),
+                "details": {
+                    **details(alert),
+                    **({"dashboard": alert.link} if alert.link else {}),
+                },
             }
         return [Posting(address=address, document=document, headers=headers)]
 

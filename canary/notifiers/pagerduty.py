@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from canary.api.status import Severity
 from canary.notifiers import Alert
 from canary.notifiers.incidents import IncidentChange, change, details, key, summary
-from canary.notifiers.posting import Posting, PostingNotifier, shortened, timestamp
+from canary.notifiers.posting import OPEN, Posting, PostingNotifier, shortened, timestamp
 
 _ADDRESS = "https://events.pagerduty.com"
 _EVENTS, _CHANGES = "/v2/enqueue", "/v2/change/enqueue"
@@ -36,13 +36,14 @@ class PagerDutyNotifier(PostingNotifier):
             "dedup_key": key(alert),
             "client": "tidegate",
         }
+        links = {"links": [{"href": alert.link, "text": OPEN}]} if alert.link else {}
         changed = Posting(
             address=server + _CHANGES,
-            document={"routing_key": routing_key, "payload": _payload(alert)},
+            document={"routing_key": routing_key, "payload": _payload(alert), **links},
         )
         match change(alert):
             case IncidentChange.OPENS:
-                event |= {"event_action": "trigger", "payload": _incident(alert)}
+                event |= {"event_action": "trigger", "payload": _incident(alert), **links}
                 return [Posting(address=server + _EVENTS, document=event)]
             case IncidentChange.ENDS:
                 event |= {"event_action": "resolve"}

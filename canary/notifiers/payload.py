@@ -44,6 +44,8 @@ class AlertPayload(TypedDict):
     """The images of the revision, or what it changes in them, for people."""
     cluster: str
     """The controller's `--cluster-name`; empty where it has none."""
+    dashboard: str
+    """Where the dashboard shows the Canary, by `--dashboard-url`; empty without it."""
     fields: list[AlertField]
     """What else people read, in its order."""
     timestamp: str
@@ -66,6 +68,7 @@ def payload(alert: Alert) -> AlertPayload:
         "revision": alert.revision,
         "images": alert.images,
         "cluster": alert.cluster,
+        "dashboard": alert.link,
         "fields": [{"name": name, "value": value} for name, value in alert.fields],
         "timestamp": timestamp(alert.at),
     }

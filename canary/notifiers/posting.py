@@ -132,6 +132,10 @@ class PostingNotifier(NotifierDefaults, ABC):
         return NotDelivered(f"{self.name}: {why}", retryable=False)
 
 
+OPEN = "Open the dashboard"
+"""What a link to the dashboard is called."""
+
+
 def with_query(address: str, **parameters: str) -> str:
     """Add parameters to an address, which may have some already."""
     return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters)}"

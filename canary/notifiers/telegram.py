@@ -16,7 +16,7 @@ import orjson
 
 from analysis.http.posting import Reply
 from canary.notifiers import Alert
-from canary.notifiers.posting import Posting, shortened
+from canary.notifiers.posting import OPEN, Posting, shortened
 from canary.notifiers.threaded import ThreadedNotifier, text_of
 
 _ADDRESS = "https://api.telegram.org"
@@ -87,7 +87,8 @@ def message(alert: Alert, channel: str) -> dict[str, object]:
         f"<b>{escape(name)}</b>: {escape(shortened(value, LONGEST_VALUE))}"
         for name, value in alert.shown_fields
     ]
-    text = "\n".join((headline, escape(shortened(alert.message, LONGEST_TEXT)), *fields))
+    link = [f'<a href="{escape(alert.link)}">{OPEN}</a>'] if alert.link else []
+    text = "\n".join((headline, escape(shortened(alert.message, LONGEST_TEXT)), *fields, *link))
     return {
         "chat_id": chat,
         **({"message_thread_id": topic} if topic else {}),

@@ -121,7 +121,8 @@ class Settings:
     cluster_name: str = setting("", "The cluster's name in messages to people.")
     dashboard_url: str = setting(
         "",
-        "Where people reach the dashboard, such as https://tidegate.example.com; traces lead there.",
+        "Where people reach the dashboard, such as https://tidegate.example.com; alerts and traces lead "
+        "there.",
         check=_HTTP,
     )
     no_cross_namespace_refs: bool = setting(

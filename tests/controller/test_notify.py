@@ -246,7 +246,8 @@ class TestAlerts:
 
     async def test_find_providers_and_secrets_in_the_namespace_that_is_named(self, world: World):
         """The Secret is of files that an editor has written, with line breaks at their ends."""
-        async with receiving() as chat, world.running_controller():
+        at = "https://tidegate.test/"
+        async with receiving() as chat, world.running_controller(dashboard_url=at):
             await world.api.create(
                 {
                     "apiVersion": "v1",
@@ -263,6 +264,9 @@ class TestAlerts:
             await run(world, alerts=[alert("ours", "info", "default")])
             await chat.received(2)
             assert {each.path for each in chat.requests} == {"/secret"}
+            assert {each.document["dashboard"] for each in chat.requests} == {
+                f"https://tidegate.test/c/{DEMO}/podinfo"
+            }
             assert chat.requests[0].headers["Authorization"] == "Bearer t0ken-of-chat"
 
     async def test_are_sent_again_until_taken_and_delay_neither_run_nor_events(

@@ -112,7 +112,7 @@ class TestAReceiver:
             (None, f"AlertProvider {DEMO}/chat does not exist"),
             (
                 {"type": "pager"},
-                "there is no alert type 'pager'; name one of alertmanager, cloudevents",
+                "there is no alert type 'pager'; name one of alertmanager, apprise, cloudevents",
             ),
             ({"secretRef": {"name": "chat"}}, f"Secret {DEMO}/chat does not exist; create it"),
             ({"secretRef": {"name": "empty"}}, "add the key address"),

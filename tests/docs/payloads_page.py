@@ -173,6 +173,7 @@ def _alert() -> Alert:
         images=_IMAGES,
         cluster="eu-1",
         run=41,
+        link="https://tidegate.example.com/c/shop/shop",
         fields=(("Images", _IMAGES), ("Revision", "7f3a9c")),
         at=MOMENT,
     )
