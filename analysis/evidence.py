@@ -49,6 +49,15 @@ class Count:
 NOTHING = Count(0, 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothCounts:
+    """What both sides had meanwhile, and how long that was counted."""
+
+    canary: Count
+    primary: Count
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A hypothesis on the ratio of the canary's bad rate to the primary's, and alternatives to it.

@@ -6,7 +6,15 @@ from datetime import datetime
 from math import exp, isfinite, log
 from struct import error, pack, unpack
 
-from analysis.evidence import NOTHING, Comparison, Count, against, better_than, worse_than
+from analysis.evidence import (
+    NOTHING,
+    BothCounts,
+    Comparison,
+    Count,
+    against,
+    better_than,
+    worse_than,
+)
 from analysis.model import Memory
 
 #: Under this key a judge that counts keeps the moment up to which it has counted, in ISO 8601.
@@ -34,9 +42,12 @@ class Tally:
     primary: Count = NOTHING
     to: datetime | None = None
     """The moment up to which is counted; None where nothing is."""
+    seconds: float = 0.0
+    """How long was counted, to a tenth."""
 
-    def add(self, to: datetime, canary: Count, primary: Count, *, clustering: float) -> "Tally":
+    def add(self, block: BothCounts, to: datetime, *, clustering: float) -> "Tally":
         """Add a block of time that ends at a moment."""
+        canary, primary = block.canary, block.primary
         harm, harmlessness = (
             comparison.add(sums, canary, primary, clustering)
             for comparison, sums in (
@@ -51,6 +62,7 @@ class Tally:
             canary=self.canary + canary,
             primary=self.primary + primary,
             to=to,
+            seconds=round(self.seconds + block.seconds, 1),
         )
 
     @property
@@ -72,7 +84,7 @@ class Tally:
         counts = (self.canary.requests, self.canary.bad, self.primary.requests, self.primary.bad)
         return {
             COUNTED_TO: self.to.isoformat(),
-            _COUNTS: " ".join(f"{each:.17g}" for each in counts),
+            _COUNTS: " ".join(f"{each:.17g}" for each in (*counts, self.seconds)),
             _SUMS: b85encode(pack(f"<{len(sums)}f", *sums)).decode(),
             _RATIOS: _ratios(self.harm, self.harmlessness),
         }
@@ -102,7 +114,9 @@ def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Ta
     try:
         sums = unpack(f"<{size}f", b85decode(memory.get(_SUMS, "")))
         counts = tuple(map(float, memory.get(_COUNTS, "").split()))
-        canary_requests, canary_bad, primary_requests, primary_bad = counts
+        # An earlier release has not kept how long it counted.
+        canary_requests, canary_bad, primary_requests, primary_bad, *seconds = counts
+        (lasted,) = seconds or (0.0,)
     except (ValueError, error):
         return fresh
     if not all(map(isfinite, (*sums, *counts))) or min(counts) < 0:
@@ -113,7 +127,16 @@ def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Ta
         harmlessness_sums=sums[len(harm.start) :],
         canary=Count(canary_requests, canary_bad),
         primary=Count(primary_requests, primary_bad),
+        seconds=lasted,
     )
+
+
+def kept_counts(memory: Memory) -> BothCounts | None:
+    """Give what a tally has counted; None where it is damaged, or counts nothing."""
+    tally = _kept(memory)
+    if tally is None:
+        return None
+    return BothCounts(canary=tally.canary, primary=tally.primary, seconds=tally.seconds)
 
 
 def kept_evidence(memory: Memory) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from analysis.errors import QueryError, UnknownPlugin
+from analysis.evidence import BothCounts
 from analysis.model import Ask, Judgement, Memory, Metric, Outcome
 from analysis.plugins import PluginTable
 from analysis.power import Exposure
@@ -28,8 +29,8 @@ class Judge(Protocol):
 
     A class method `check` may raise a `QueryError` for a metric that it cannot judge. A metric's `options` are refused where there is no `check`.
     A class method `evidence` may say in words what a memory holds, a line each, for people. A class
-    method `smallest_seen` may foresee the smallest regression that so many requests would show. A
-    class method `combine` may change what it said of each metric that counts, once it sees them all.
+    method `smallest_seen` may foresee the smallest regression that so many requests would show, and
+    a class method `counted` say how many a memory has counted. A class method `combine` may change what it said of each metric that counts, once it sees them all.
     """
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
@@ -102,6 +103,15 @@ def smallest_seen(
     except (UnknownPlugin, ImportError, AttributeError):
         return None
     return None if foresees is None else foresees(metric, exposures, rate)
+
+
+def counted(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> BothCounts | None:
+    """Give what a judge has counted of both sides; None where it does not say."""
+    try:
+        tells = getattr(judges.load(name), "counted", None)
+    except (UnknownPlugin, ImportError, AttributeError):
+        return None
+    return None if tells is None else tells(memory)
 
 
 def evidence(name: str, memory: Memory, judges: PluginTable[Judge] = JUDGES) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from math import exp, log
 from typing import ClassVar
 
 from analysis.errors import QueryError
-from analysis.evidence import Count, above, better_than, worse_than
+from analysis.evidence import BothCounts, Count, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.sequential_options import read_options
 from analysis.judges.unanswered import Unjudged, unanswered, unasked
@@ -40,7 +40,7 @@ from analysis.model import (
     plain_number,
 )
 from analysis.power import Exposure, smallest_seen
-from analysis.tally import Tally, digits, evidence_text, kept_evidence, read_tally
+from analysis.tally import Tally, digits, evidence_text, kept_counts, kept_evidence, read_tally
 
 #: No side has more requests between two looks.
 _MOST_REQUESTS = 1e10
@@ -61,8 +61,7 @@ class _Block:
     """What both sides had since the last block, up to a moment."""
 
     to: datetime
-    canary: Count
-    primary: Count
+    counted: BothCounts
     remarks: str
 
 
@@ -136,6 +135,11 @@ class SequentialJudge:
         """Say what both sides had in the run, and what that proves so far."""
         return kept_evidence(memory)
 
+    @classmethod
+    def counted(cls, memory: Memory) -> BothCounts | None:
+        """Give what both sides had in the run."""
+        return kept_counts(memory)
+
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what both sides had since the last time, with all that came before it."""
         settings, tally = read_options(metric), _tally(metric, memory)
@@ -145,9 +149,7 @@ class SequentialJudge:
             tally = replace(tally, to=none.why.known_from or tally.to)
             return _judgement(metric, tally, none.why.verdict, none.why.claim)
         if tally.to is None or block.to > tally.to:
-            tally = tally.add(
-                block.to, block.canary, block.primary, clustering=settings["clustering"]
-            )
+            tally = tally.add(block.counted, block.to, clustering=settings["clustering"])
         verdict, claim, proven = _verdict(metric, settings, tally, block)
         claim = f"{_told(metric, tally)}: {claim}{block.remarks}"
         return _judgement(metric, tally, verdict, claim, proven=proven)
@@ -163,10 +165,12 @@ def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
         raise _NoBlock(nothing)
     canary, primary = (_side(metric, answers, arm) for arm in (Arm.CANARY, Arm.PRIMARY))
     samples = [each for each in answers.values() if isinstance(each, Sample)]
+    to = min(each.at for each in samples)
+    since = min((ask.since for ask in metric.asks if ask.since), default=to - metric.interval)
+    seconds = max((to - since).total_seconds(), 0.0)
     return _Block(
-        to=min(each.at for each in samples),
-        canary=canary,
-        primary=primary,
+        to=to,
+        counted=BothCounts(canary=canary, primary=primary, seconds=seconds),
         remarks=_remarks(samples),
     )
 
@@ -217,7 +221,7 @@ def _verdict(
             return Verdict.INCONCLUSIVE, claim, False
         claim = f"proven below {plain_number(least)} % (evidence {_shown(low, limit)})"
         return Verdict.FAIL, claim, True
-    if not block.canary.requests:
+    if not block.counted.canary.requests:
         return Verdict.INCONCLUSIVE, "the canary had no requests since the last analysis", False
     if tally.canary.requests < metric.min_requests:
         return Verdict.INCONCLUSIVE, f"too few, minRequests is {metric.min_requests}", False

@@ -38,7 +38,7 @@ def _command(name: str) -> click.Command:
         if form and watch:
             raise click.UsageError("--watch has no --output; leave one of them out")
         if form:
-            document = canary_view(await read_canary(cluster, place)).document()
+            document = canary_view(await read_canary(cluster, place), foresees=True).document()
             Screen().lines(as_json(document) if form == "json" else as_yaml(document))
         elif watch:
             await watch_blocks(lambda: _looked_at(cluster, place))

@@ -97,6 +97,16 @@ class KeptCanary:
         """The object as people see it."""
         return self.opened.view
 
+    @property
+    def foreseen(self) -> CanaryView:
+        """The object as people see it, with what its metrics can see."""
+        return _foresee(self)
+
+
+@lru_cache(maxsize=_MOST_OPENED)
+def _foresee(kept: KeptCanary) -> CanaryView:
+    return canary_view(kept.manifest, foresees=True)
+
 
 @lru_cache(maxsize=_MOST_OPENED)
 def _open(kept: KeptCanary) -> OpenedCanary:

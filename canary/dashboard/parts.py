@@ -127,7 +127,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "started": moment(view.run.started_at, now) if view.run else "",
         "lasted": span(now - view.run.started_at) if view.run else "",
         "stations": journey(plan(canary.spec.analysis), view) if canary else (),
-        "why": explanation(view, now, program="tidegate"),
+        "why": explanation(kept.foreseen, now, program="tidegate"),
         "share": share_chart(track.shares, _until(view, track, now)) if track else None,
         "cards": [_card(each, canary, track, now, proof) for each, proof in _proofs(kept)],
         "charted_since": moment(track.since, now) if track else "",

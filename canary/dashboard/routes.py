@@ -202,7 +202,7 @@ async def list_api(request: web.Request) -> web.Response:
 
 async def canary_api(request: web.Request) -> web.Response:
     """Give one Canary as `tidegate get -o json` does."""
-    return web.json_response((await found(request)).view.document())
+    return web.json_response((await found(request)).foreseen.document())
 
 
 # ---------------------------------------------------------------------------------- for anyone

@@ -20,6 +20,7 @@ from canary.core.conditions import INVALID, SPEC_WARNINGS, STALLED
 from canary.core.gates import held_gates
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
+from canary.views.ahead import Ahead, ahead
 
 API_VERSION: Literal["view.tidegate.dev/v1"] = "view.tidegate.dev/v1"
 _NEW = "New"
@@ -114,6 +115,36 @@ class CheckView(ViewModel):
     )
 
 
+class StepSightView(ViewModel):
+    """What a metric can see by the end of a step."""
+
+    name: str = Field(description="The step's name, or its number.")
+    after_seconds: float = Field(
+        description="When that is at the earliest, from countedTo on, or in a run to come from the "
+        "moment at which its pods are ready."
+    )
+    times: float | None = Field(
+        description="From how many times the primary's share of bad requests on a canary is proven "
+        "worse; null where no regression is."
+    )
+
+
+class SightView(ViewModel):
+    """The smallest regression that a metric can see, at the traffic that its judge has counted."""
+
+    metric: str = Field(description="The metric's name.")
+    running: bool = Field(
+        description="Whether that is in the run under way; else it is in the next one, at the "
+        "traffic of the last."
+    )
+    counted_to: Moment = Field(description="The moment up to which was counted.")
+    requests_per_minute: float = Field(description="Requests a minute of both sides.")
+    bad_percent: float = Field(
+        description="Percent of the primary's that were bad; where none was, as if one had been."
+    )
+    steps: tuple[StepSightView, ...] = Field(description="The steps from this one on.")
+
+
 class FailedChecksView(ViewModel):
     """How many analyses of the run have failed."""
 
@@ -182,6 +213,10 @@ class CanaryView(ViewModel):
     problems: tuple[str, ...] = Field(description="What is wrong with the spec, or around it.")
     warnings: tuple[str, ...] = Field(description="What the spec says without effect.")
     checks: tuple[CheckView, ...] = Field(description="The last judgement of every metric.")
+    sights: tuple[SightView, ...] = Field(
+        default=(),
+        description="What metrics of judges that count can see; only where one Canary is asked for.",
+    )
     failed_checks: FailedChecksView = Field(description="How many analyses have failed.")
     run: RunView | None = Field(description="The run under way.")
     history: tuple[PastRunView, ...] = Field(description="Runs that have ended, the newest first.")
@@ -192,8 +227,11 @@ class CanaryView(ViewModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def canary_view(manifest: Manifest) -> CanaryView:
-    """See a Canary of either API group; a field that cannot be read is as if it were absent."""
+def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
+    """See a Canary of either API group; a field that cannot be read is as if it were absent.
+
+    What its metrics can see takes longer to work out than all else, and is where `foresees` says so.
+    """
     metadata = _mapping(manifest, "metadata")
     group = str(manifest.get("apiVersion", "")).partition("/")[0]
     spec = _mapping(manifest, "spec")
@@ -252,6 +290,7 @@ def canary_view(manifest: Manifest) -> CanaryView:
             )
             for each in status.metrics
         ),
+        sights=tuple(map(_sight, ahead(manifest, status))) if foresees else (),
         failed_checks=FailedChecksView(
             count=status.failed_checks, limit=limit if isinstance(limit, int) else None
         ),
@@ -263,6 +302,20 @@ def canary_view(manifest: Manifest) -> CanaryView:
         ),
         commands=tuple(
             CommandView.model_validate(each.model_dump(mode="python")) for each in status.commands
+        ),
+    )
+
+
+def _sight(seen: Ahead) -> SightView:
+    return SightView(
+        metric=seen.sight.metric,
+        running=seen.running,
+        counted_to=seen.counted_to,
+        requests_per_minute=seen.sight.requests,
+        bad_percent=100 * seen.sight.rate,
+        steps=tuple(
+            StepSightView(name=each.name, after_seconds=each.end.total_seconds(), times=each.times)
+            for each in seen.sight.steps
         ),
     )
 

@@ -1,14 +1,15 @@
 """Why a Canary is where it is, and what a person can do about it now."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from canary.api.status import Phase
 from canary.core import waits as why
 from canary.core.conditions import RESTING, SENTENCES
 from canary.views.blocks import Block, Line, Rows, Styled
-from canary.views.canary import Attention, CanaryView, CheckView
+from canary.views.canary import Attention, CanaryView, CheckView, SightView, StepSightView
 from canary.views.moments import moment, span
+from canary.views.sight import times_told
 
 _BEFORE_PROMOTION = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 _STOPPED = frozenset({why.STOPPED, why.POLICY_UNREADABLE})
@@ -53,7 +54,13 @@ def _at_step(view: CanaryView) -> bool:
 
 def explanation(view: CanaryView, now: datetime, *, program: str) -> Block:
     """Explain a Canary: where it is, why, until when, and the commands that would change it."""
-    return (*_place(view, now), *_reasons(view), *_checks(view), *_ways(view, program))
+    return (
+        *_place(view, now),
+        *_reasons(view),
+        *_checks(view),
+        *_sights(view, now),
+        *_ways(view, program),
+    )
 
 
 def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
@@ -110,6 +117,33 @@ def _check(check: CheckView) -> Line:
     value = "–" if check.value is None else f"{check.value:g}"
     verdict = f"{check.verdict} (shadow)" if check.shadow else check.verdict
     return (check.metric, value, check.bound, verdict)
+
+
+def _sights(view: CanaryView, now: datetime) -> Iterator[Line | Rows]:
+    """Say which regressions can be seen, step by step, and when."""
+    for each in view.sights:
+        run = "this run" if each.running else "the next run"
+        as_of = "" if each.running else f", as in the last run until {moment(each.counted_to, now)}"
+        traffic = (
+            f"{each.requests_per_minute:,.0f} requests a minute, {each.bad_percent:.3g} % of the "
+            f"primary's were bad{as_of}"
+        )
+        if all(step.times is None for step in each.steps):
+            yield (f"{each.metric} can prove no regression in {run}, at {traffic}.",)
+            continue
+        yield (f"What {each.metric} can prove in {run}, at {traffic}:",)
+        yield Rows(
+            header=("BY THE END OF STEP", "AT THE EARLIEST", "FROM"),
+            rows=tuple(
+                (step.name, _earliest(each, step, now), times_told(step.times))
+                for step in each.steps
+            ),
+        )
+
+
+def _earliest(sight: SightView, step: StepSightView, now: datetime) -> str:
+    after = timedelta(seconds=step.after_seconds)
+    return moment(sight.counted_to + after, now) if sight.running else f"after {span(after)}"
 
 
 def _ways(view: CanaryView, program: str) -> Iterator[Line]:

@@ -1,10 +1,10 @@
 """What judges that compare would see in a run at the present traffic: by the end of each step."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analysis.evidence import NOTHING, Count
+from analysis.evidence import NOTHING, BothCounts, Count
 from analysis.judges import smallest_seen
 from analysis.model import Arm, Ask, Metric, Outcome, QueryFailure, Sample, Signal
 from analysis.power import Exposure
@@ -21,7 +21,8 @@ class StepSight:
 
     name: str
     end: timedelta
-    """When that is if the step lasts as long as planned, from the moment at which the pods are ready."""
+    """When that is if the steps last as long as planned, from the moment at which the pods are ready;
+    during a run, from the moment up to which was counted."""
     times: float | None
     """From how many times the primary's bad rate on a canary is proven worse; None for no regression."""
 
@@ -56,19 +57,73 @@ def sight(
     if not counted.requests or seconds <= 0:
         return None
     rate, flow = max(counted.bad, 1.0) / counted.requests, counted.requests / seconds
-    exposures: list[Exposure] = []
-    seen: list[StepSight] = []
-    end = timedelta(0)
-    for each in steps:
-        if each.lasts:
-            requests = flow * each.lasts.total_seconds()
-            exposures.append(
-                Exposure(canary=each.canary * requests, primary=each.primary * requests)
-            )
-            times = smallest_seen(metric, exposures, rate)
-            end += each.lasts
-            seen.append(StepSight(name=each.name, end=end, times=times))
-    return Sight(metric=metric.name, requests=flow * _MINUTE, rate=rate, steps=tuple(seen))
+    return Sight(
+        metric=metric.name,
+        requests=flow * _MINUTE,
+        rate=rate,
+        steps=tuple(_seen(metric, steps, flow=flow, rate=rate)),
+    )
+
+
+def sight_within(
+    metric: Metric, run: BothCounts, steps: Sequence[StepOutlook], left: timedelta | None = None
+) -> Sight | None:
+    """Foresee what a metric will see in the rest of a run, by what was counted in it so far.
+
+    `steps` begins with the step that the run is at, of which `left` is to come, or all; the ends count from
+    the moment up to which was counted. None where the judge cannot tell.
+    """
+    return _by_counts(metric, run, steps, before=(_exposure(run),), left=left)
+
+
+def sight_after(metric: Metric, run: BothCounts, steps: Sequence[StepOutlook]) -> Sight | None:
+    """Foresee what a metric would see in the next run, by what was counted in the last one."""
+    return _by_counts(metric, run, steps)
+
+
+def _by_counts(
+    metric: Metric,
+    run: BothCounts,
+    steps: Sequence[StepOutlook],
+    before: Sequence[Exposure] = (),
+    left: timedelta | None = None,
+) -> Sight | None:
+    primary = run.primary
+    if not primary.requests or run.seconds <= 0:
+        return None
+    flow = (run.canary.requests + primary.requests) / run.seconds
+    rate = max(primary.bad, 1.0) / primary.requests
+    seen = tuple(_seen(metric, steps, flow=flow, rate=rate, before=before, left=left))
+    return Sight(metric=metric.name, requests=flow * _MINUTE, rate=rate, steps=seen)
+
+
+def _exposure(run: BothCounts) -> Exposure:
+    return Exposure(canary=run.canary.requests, primary=run.primary.requests)
+
+
+def _seen(
+    metric: Metric,
+    steps: Sequence[StepOutlook],
+    *,
+    flow: float,
+    rate: float,
+    before: Sequence[Exposure] = (),
+    left: timedelta | None = None,
+) -> Iterator[StepSight]:
+    """Foresee what is seen by the end of each step, with so many requests a second.
+
+    Of the first step only what is left is to come, where that is given.
+    """
+    exposures, end = list(before), timedelta(0)
+    for number, each in enumerate(steps):
+        if not each.lasts:
+            continue
+        lasts = each.lasts if number or left is None else left
+        requests = flow * lasts.total_seconds()
+        exposures.append(Exposure(canary=each.canary * requests, primary=each.primary * requests))
+        end += lasts
+        times = smallest_seen(metric, exposures, rate)
+        yield StepSight(name=each.name, end=end, times=times)
 
 
 def shown(sights: Iterable[Sight]) -> Block:
@@ -81,7 +136,7 @@ def _block(seen: Sight) -> Block:
     if all(each.times is None for each in seen.steps):
         return ((f"{seen.metric} proves no regression in this run, at {traffic}",),)
     rows: tuple[Line, ...] = tuple(
-        (each.name, span(each.end), _times(each.times)) for each in seen.steps
+        (each.name, span(each.end), times_told(each.times)) for each in seen.steps
     )
     return (
         (f"{seen.metric} proves a regression, at {traffic}:",),
@@ -89,7 +144,8 @@ def _block(seen: Sight) -> Block:
     )
 
 
-def _times(times: float | None) -> str:
+def times_told(times: float | None) -> str:
+    """Say from how many times as many bad requests on a canary is proven worse."""
     return "–" if times is None else f"{times:.2g} times as many bad requests"
 
 

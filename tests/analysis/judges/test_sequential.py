@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analysis.errors import QueryError
-from analysis.judges import check, counts
+from analysis.evidence import BothCounts, Count
+from analysis.judges import check, counted, counts
 from analysis.judges.sequential import SequentialJudge
 from analysis.model import (
     Bounds,
@@ -268,6 +269,7 @@ def test_a_restart_after_any_block_changes_nothing(clustering):
         {"counts": "1 2 3"},
         {"counts": "nan 0 0 0"},
         {"counts": "-1 0 0 0"},
+        {"counts": "1 0 0 0 60 60"},
         {"ratios": "3 2"},
     ],
     ids=str,
@@ -369,3 +371,34 @@ def test_what_a_memory_proves_is_said_in_words():
 def test_of_a_damaged_memory_nothing_is_said(damage):
     memory = {**judged(a_metric(), 600, 30, 600, 3).memory, **damage} if damage else {}
     assert SequentialJudge.evidence(memory) == ()
+
+
+def test_what_a_memory_has_counted_is_known_with_how_long_that_took():
+    metric = a_metric()
+    memory = judged(metric, 600, 30, 600, 3).memory
+    memory = judged(metric, 400, 0, 1400, 7, memory=memory, minute=2).memory
+    assert counted("sequential", memory) == BothCounts(
+        canary=Count(1000, 30), primary=Count(2000, 10), seconds=120
+    )
+
+
+def test_of_a_block_that_was_asked_since_a_moment_the_time_from_then_on_counts():
+    since = START + MINUTE / 4
+    metric = a_metric(asks=tuple(replace(each, since=since) for each in asks(Signal.BAD)))
+    found = counted("sequential", judged(metric, 600, 30, 600, 3).memory)
+    assert found is not None
+    assert found.seconds == 45
+
+
+def test_a_memory_of_an_earlier_release_keeps_its_evidence_and_not_its_time():
+    memory = dict(judged(a_metric(), 600, 30, 600, 3).memory)
+    earlier = memory | {"counts": memory["counts"].rpartition(" ")[0]}
+    assert SequentialJudge.evidence(earlier) == SequentialJudge.evidence(memory)
+    found = counted("sequential", earlier)
+    assert found is not None
+    assert found.seconds == 0
+
+
+@pytest.mark.parametrize("name", ["sequential", "threshold", "unknown"])
+def test_a_judge_that_has_counted_nothing_or_cannot_say_tells_nothing(name):
+    assert counted(name, {}) is None
