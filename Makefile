@@ -73,7 +73,7 @@ generated: crds ## Write what is made from models and tables: CRDs, rights, tabl
 lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_ARGS=--upgrade)
 	@$(LOCK) pyproject.toml --all-extras --group dev -o locks/dev.txt $(LOCK_ARGS)
 	@$(LOCK) pyproject.toml --extra demo --group build -c locks/dev.txt -o locks/demo.txt
-	@$(LOCK) pyproject.toml --extra aws --extra google --extra oidc --extra otel -c locks/dev.txt -o locks/runtime.txt
+	@$(LOCK) pyproject.toml --extra aws --extra google --extra oidc --extra otel --extra records -c locks/dev.txt -o locks/runtime.txt
 	@$(LOCK) --group build -c locks/dev.txt -o locks/build.txt
 	@$(LOCK) --group browser -o locks/browser.txt $(LOCK_ARGS)
 	@$(LOCK) --group go -o locks/go.txt $(LOCK_ARGS)

@@ -370,6 +370,9 @@ class Run(StatusModel):
         description="That span where the run is part of the pipeline's trace (--trace-parent "
         "child).",
     )
+    record: Sentence = Field(
+        default="", description="Where the full record of the run is written (--records)."
+    )
     pre_rollout_passed: bool = Field(
         default=False, description="Whether the pre-rollout hooks have passed."
     )
@@ -588,6 +591,7 @@ class RunRecord(StatusModel):
         pattern=f"^({TRACEPARENT})?$",
         description="The span of its pipeline, where it was part of the pipeline's trace.",
     )
+    record: Sentence = Field(default="", description="Where its full record was written.")
 
 
 class Notice(StatusModel):

@@ -82,14 +82,21 @@ class _Queries:
                 began=began,
             )
             self.calls.put(call.query(metric, outcome, self.calls.clock()))
+        if self.calls.hear is not None:
+            seconds = (self.calls.clock() - began).total_seconds()
+            self.calls.hear(self.record, metric, ask or metric.asks[0], outcome, seconds)
         return outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Makes spans of calls. Without `send` there is no collector, and all goes on untraced."""
+    """Makes spans of calls. Without `send` there is no collector, and all goes on untraced.
+
+    `hear` gets each question that was answered, the answer, and how many seconds that took.
+    """
 
     send: Callable[[RunSpan], None] | None = None
+    hear: Callable[[CanaryObject, Metric, Ask, Outcome, float], None] | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def put(self, span: RunSpan) -> None:

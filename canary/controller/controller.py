@@ -10,6 +10,8 @@ import logging
 import math
 import os
 import random
+import secrets
+import socket
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -43,6 +45,8 @@ from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
 from canary.controller.reconcile import Reconciler
+from canary.controller.recorder import Recorder
+from canary.controller.recordstores import record_store
 from canary.controller.references import References
 from canary.controller.secrets import SecretReader
 from canary.controller.server import Server
@@ -169,7 +173,11 @@ class Controller:
         self._metrics.waiting("query", lambda: float(providers.waiting))
         self._stack.push_async_callback(hooks.close)
         self._traces = self._trace()
-        self._calls = Calls(next((each.put for each in self._traces), None))
+        self._recorders = self._record()
+        self._calls = Calls(
+            next((each.put for each in self._traces), None),
+            hear=next((each.asked for each in self._recorders), None),
+        )
         self._reconciler = self._make_reconciler(cluster, reader, providers, hooks)
         writer = Writer(cluster=cluster, caches=self._tracker.caches)
         self._granter = Granter(tracker=self._tracker, writer=writer, acts=self.acts)
@@ -245,6 +253,27 @@ class Controller:
         self._begin(traces.run(), "traces")
         return (traces,)
 
+    def _record(self) -> tuple[Recorder, ...]:
+        """Record runs, where there is a store for that.
+
+        Raises:
+            CanaryError: the store cannot be made.
+        """
+        process = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        store = record_store(self._settings.records, process=process)
+        if store is None:
+            return ()
+        recorder = Recorder(
+            store,
+            cluster_name=self._settings.cluster_name,
+            process=process,
+            written=self._metrics.record_lines_written,
+            lost=self._metrics.record_lines_lost,
+        )
+        self._stack.push_async_callback(recorder.close)
+        self._begin(recorder.run(), "records")
+        return (recorder,)
+
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_log_end)
@@ -305,12 +334,12 @@ class Controller:
     ) -> Reconciler:
         settings, tracker = self._settings, self._tracker
         caches, store, configs = tracker.caches, tracker.store, tracker.configs
-        secrets = SecretReader(cluster, monotonic)
+        secret_reader = SecretReader(cluster, monotonic)
         templates = TemplateReader(caches)
         renderer = Renderer(store, settings.selector_labels)
         budgets = Budgets(caches, store, settings.selector_labels)
         alerts = AlertSender(
-            secrets=secrets,
+            secrets=secret_reader,
             templates=templates,
             default=default_receiver(settings),
             cluster_name=settings.cluster_name,
@@ -320,7 +349,7 @@ class Controller:
         )
         queries = QueryBuilder(
             templates=templates,
-            secrets=secrets,
+            secrets=secret_reader,
             stores=Stores(
                 type=settings.metrics_provider,
                 address=settings.metrics_server,
@@ -333,14 +362,14 @@ class Controller:
             routes=store.routes,
         )
         references = References(
-            templates=templates, queries=queries, alerts=alerts, secrets=secrets
+            templates=templates, queries=queries, alerts=alerts, secrets=secret_reader
         )
         self._threads = RunThreads(alerts=alerts, acts=self.acts)
         self._notifier = NoticeDispatcher(
             cluster=cluster,
             hearers=Hearers(
                 hooks=hooks,
-                secrets=secrets,
+                secrets=secret_reader,
                 calls=self._calls,
                 event_webhook=event_webhook(settings),
                 cluster_name=settings.cluster_name,
@@ -372,11 +401,12 @@ class Controller:
                     verified_commands=settings.verified_commands,
                     trace_child=settings.trace_parent == "child",
                 ),
+                records=settings.records,
                 hashing=self._hashing,
             ),
             answerer=Answerer(
                 hooks=hooks,
-                secrets=secrets,
+                secrets=secret_reader,
                 queries=queries,
                 providers=providers,
                 cluster_name=settings.cluster_name,
@@ -393,7 +423,13 @@ class Controller:
                 label_prefixes=settings.include_label_prefix,
                 hashing=self._hashing,
             ),
-            listeners=(self._metrics, self._threads, self._notifier, *self._traces),
+            listeners=(
+                self._metrics,
+                self._threads,
+                self._notifier,
+                *self._traces,
+                *self._recorders,
+            ),
             delivered=self._notifier.delivered,
             threads=self._threads.opened,
             queue=self._queue,

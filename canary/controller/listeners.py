@@ -11,6 +11,9 @@ from canary.controller.canaries import CanaryKey, CanaryObject
 class Listener:
     """Hears of the Canaries that this replica acts on. A listener says only what it cares about."""
 
+    def met(self, record: CanaryObject) -> None:
+        """Hear of a Canary as it was before the decision that `decided` says next."""
+
     def decided(self, record: CanaryObject) -> None:
         """Hear of a decision, with the status that is written by now, changed or not."""
 

@@ -118,6 +118,16 @@ class Metrics(Listener):
             "Spans that the collector of traces did not take.",
             registry=self._registry,
         )
+        self._record_lines = Counter(
+            "tidegate_run_record_lines_written",
+            "Lines of run records that were written.",
+            registry=self._registry,
+        )
+        self._record_lines_lost = Counter(
+            "tidegate_run_record_lines_lost",
+            "Lines of run records that the store did not take.",
+            registry=self._registry,
+        )
         self._queue_depth = Gauge(
             "tidegate_queue_depth", "Canaries that wait for a worker.", registry=self._registry
         )
@@ -219,6 +229,14 @@ class Metrics(Listener):
     def spans_dropped(self, count: int) -> None:
         """Count spans that were not sent."""
         self._spans_dropped.inc(count)
+
+    def record_lines_written(self, count: int) -> None:
+        """Count lines of run records that were written."""
+        self._record_lines.inc(count)
+
+    def record_lines_lost(self, count: int) -> None:
+        """Count lines of run records that are not recorded."""
+        self._record_lines_lost.inc(count)
 
     def queue_depth(self, depth: Callable[[], float]) -> None:
         """Ask for the depth of the queue whenever metrics are read."""

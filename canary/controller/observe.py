@@ -29,6 +29,7 @@ from canary.controller.workloads import as_fact
 from canary.core.facts import BindingPolicy, Dependency, Facts, Outage, Policy, Revision, Workload
 from canary.core.needs import Need
 from canary.core.peers import Peer
+from canary.core.recorded import records_of
 from canary.errors import SpecWarning
 from canary.objects.ownership import ours
 from canary.resources.revision import Hashing
@@ -48,6 +49,7 @@ class Observer:
         surroundings: Surroundings,
         references: References,
         policy: Policy,
+        records: str = "",
         hashing: Hashing,
     ) -> None:
         self._caches = caches
@@ -60,6 +62,7 @@ class Observer:
         self._surroundings = surroundings
         self._references = references
         self._policy = policy
+        self._records = records
         self._hashing = hashing
         self._revisions: Memo[str] = Memo()
 
@@ -166,6 +169,7 @@ class Observer:
             answers=answers,
             delivered=delivered,
             threads=threads,
+            records=records_of(self._records, namespace, record.key.name),
             policy=self._policy,
         )
 

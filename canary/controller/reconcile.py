@@ -217,6 +217,7 @@ class Reconciler:
             self._tracker.look_at_pods(key, wanted=decision.pods_matter)
             self._tracker.track(record)
             for listener in self._listeners:
+                listener.met(before)
                 listener.decided(record)
             if isinstance(record, CanaryRecord):
                 self._prepare(record)
@@ -254,9 +255,8 @@ class Reconciler:
 
     def _ask(self, record: CanaryRecord, need: Need[object]) -> None:
         """Have a need answered beside the queue, once."""
-        place = (record.key, need)
-        if place not in self._asked:
-            self._asked.add(place)
+        if (record.key, need) not in self._asked:
+            self._asked.add((record.key, need))
             for listener in self._listeners:
                 listener.awaiting(record)
             self._start(self._answer(record, need), record.key)

@@ -409,6 +409,8 @@ class Facts:
     """Ids of the notices that have been delivered."""
     threads: tuple[Thread, ...] = ()
     """Threads that receivers have opened since the status was written."""
+    records: str = ""
+    """Where the full records of its runs are written, a folder each; empty where there are none."""
     policy: Policy = Policy()
 
     def answer(self, need: Need[T]) -> T | None:

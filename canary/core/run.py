@@ -22,6 +22,7 @@ from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
+from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.stop import end_for_stop
@@ -43,8 +44,15 @@ def _fresh(situation: Situation, revision: Revision) -> Situation:
     return new.with_run(
         images=changes(situation.status, revision),
         known_good=is_known_good(situation, revision.id),
+        record=_record_of(new),
         **pipeline_span(situation),
     )
+
+
+def _record_of(situation: Situation) -> str:
+    """Say where the full record of the run will be."""
+    below = situation.facts.records
+    return f"{below}{run_folder(situation.current_run.id)}" if below else ""
 
 
 def _start(situation: Situation) -> Turn:

@@ -590,6 +590,7 @@ class Situation:
             duration_seconds=int((self.now - started).total_seconds()),
             commands=run.commands if run else (),
             trace_parent=run.trace_parent if run else "",
+            record=run.record if run else "",
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)

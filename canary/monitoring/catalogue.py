@@ -103,6 +103,8 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
     *_calls("api_request", "Requests to the Kubernetes API", "verb", "resource"),
     *_calls("notification", "Attempts to deliver a notice"),
     _counter("notifications_given_up", "Notices that were not delivered in time."),
+    _counter("run_record_lines_written", "Lines of run records that were written."),
+    _counter("run_record_lines_lost", "Lines of run records that the store did not take."),
     _counter("trace_spans_dropped", "Spans that the collector of traces did not take."),
     _gauge("queue_depth", "Canaries that wait for a worker."),
     _gauge(

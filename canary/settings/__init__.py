@@ -34,6 +34,7 @@ from canary.settings.options import (
     urls,
     within,
 )
+from canary.settings.records import records
 
 _HTTP = url("http", "https")
 _SECOND = timedelta(seconds=1)
@@ -172,6 +173,13 @@ class Settings:
         "Whether a run's trace links to the span that its target's annotation tidegate.dev/traceparent "
         "names, or the run is a child of that span, and part of its trace.",
         choices=("link", "child"),
+    )
+    records: str = setting(
+        "",
+        "Where the full record of each run is written, as lines of JSON: log, file:///PATH, or an "
+        "address that fsspec knows, such as s3://BUCKET/PATH; nowhere where left out.",
+        check=records,
+        hidden=True,
     )
     listen: str = setting(
         ":8080", "Where /healthz, /readyz and /metrics are served.", check=listens

@@ -158,6 +158,7 @@ class RunView(ViewModel):
     id: str = Field(description="Its name, unique for this Canary.")
     number: int = Field(description="How many runs of this Canary have begun.")
     started_at: Moment = Field(description="When it began.")
+    record: str = Field(description="Where its full record is written; empty for nowhere.")
 
 
 class PastRunView(ViewModel):
@@ -171,6 +172,9 @@ class PastRunView(ViewModel):
     started_at: Moment | None = Field(description="When it began.")
     duration_seconds: int = Field(description="How long it took, in seconds.")
     commands: tuple[str, ...] = Field(description="The commands that it obeyed, and whose.")
+    record: str = Field(
+        default="", description="Where its full record was written; empty for nowhere."
+    )
 
 
 class CommandView(ViewModel):
@@ -294,7 +298,12 @@ def canary_view(manifest: Manifest, *, foresees: bool = False) -> CanaryView:
         failed_checks=FailedChecksView(
             count=status.failed_checks, limit=limit if isinstance(limit, int) else None
         ),
-        run=RunView(id=status.run.id, number=status.runs, started_at=status.run.started_at)
+        run=RunView(
+            id=status.run.id,
+            number=status.runs,
+            started_at=status.run.started_at,
+            record=status.run.record,
+        )
         if status.run
         else None,
         history=tuple(

@@ -82,9 +82,13 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
             yield (f"The wait ends by itself at {moment(wait.deadline, now)}, and the run fails.",)
         if wait.until is not None:
             yield (f"It may go on by itself at {moment(wait.until, now)}.",)
+    record = view.run.record if view.run is not None else ""
     if view.attention is Attention.FAILED and view.history:
         last = view.history[0]
+        record = last.record
         yield (f"The last run of {last.revision} ended as {last.outcome}: {last.message}",)
+    if record:
+        yield (f"Its full record is in {record}",)
 
 
 def _phase(view: CanaryView) -> Phase:

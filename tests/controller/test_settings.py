@@ -111,6 +111,33 @@ class TestSources:
         assert (settings.qps, settings.workers) == (20.0, 2)
 
     @pytest.mark.parametrize(
+        "where",
+        ["log", "file:///var/lib/tidegate", "s3://runs/prod", "memory://runs", "abfs://a/b"],
+    )
+    def test_runs_are_recorded_in_the_log_in_files_or_in_object_stores(self, where: str) -> None:
+        assert Settings.read({}, {"records": where}).records == where
+
+    @pytest.mark.parametrize(
+        ("where", "remedy"),
+        [
+            ("stdout", "write log, file:///PATH, or the address of an object store"),
+            ("/var/lib/tidegate", "write log, file:///PATH"),
+            ("file://var/lib", "write log, file:///PATH"),
+            ("https://example.com/runs", "write log, file:///PATH"),
+            ("s3://me:s3cr3t@runs", "neither user, password nor parameters"),
+            ("s3://runs?key=s3cr3t", "neither user, password nor parameters"),
+            ("cached::s3://runs", "neither user, password nor parameters"),
+            (f"s3://{'r' * 300}", "in 300 characters"),
+        ],
+    )
+    def test_where_no_record_can_be_written_the_setting_is_refused(
+        self, where: str, remedy: str
+    ) -> None:
+        problem = problems_of({}, records=where)["--records"]
+        assert remedy in problem
+        assert "s3cr3t" not in problem
+
+    @pytest.mark.parametrize(
         ("text", "value"),
         [("true", True), ("1", True), ("Yes", True), ("off", False), ("0", False)],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from canary.api.annotations import VERBS
-from canary.api.status import CanaryStatus, Pause, Phase, Stage
+from canary.api.status import CanaryStatus, Pause, Phase, RunRecord, Stage
 from canary.core.facts import BindingPolicy, Command, Revision
 from canary.views.canary import canary_view
 from canary.views.explain import explanation, possible_commands
@@ -93,3 +93,23 @@ def test_a_command_can_be_copied_whole():
     view = canary_view(manifest("cart", STATUSES["cart"]))
     lines = drawn(explanation(view, NOW, program="kubectl canary"), width=80)
     assert any(line.strip().startswith("kubectl canary approve cart -n web") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(
+            a_status(Phase.PROGRESSING, run=a_run(record="s3://runs/7-new/")), id="under way"
+        ),
+        pytest.param(
+            a_status(Phase.FAILED).but(
+                history=(RunRecord(revision="new", outcome="x", record="s3://runs/7-new/"),)
+            ),
+            id="that has failed",
+        ),
+    ],
+)
+def test_of_a_run_its_record_is_named(status):
+    view = canary_view(manifest("podinfo", status))
+    lines = drawn(explanation(view, NOW, program="tidegate"), width=80)
+    assert "Its full record is in s3://runs/7-new/" in lines
