@@ -46,6 +46,7 @@ JUDGES: PluginTable[Judge] = PluginTable(
     builtin={
         "mann-whitney": "analysis.judges.mann_whitney:MannWhitneyJudge",
         "sequential": "analysis.judges.sequential:SequentialJudge",
+        "sign": "analysis.judges.sign:SignJudge",
         "threshold": "analysis.judges.threshold:ThresholdJudge",
     },
 )

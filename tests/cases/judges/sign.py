@@ -1,0 +1,22 @@
+"""The sign judge: the same question about both sides."""
+
+from datetime import timedelta
+
+from analysis.model import Arm, Ask, Bounds, Metric, NoDataPolicy, ProviderSpec
+from tests.case import JudgeCase
+
+CASE = JudgeCase(
+    metrics=tuple(
+        Metric(
+            name="memory",
+            asks=tuple(Ask(query=f'memory{{side="{arm}"}}', arm=arm) for arm in Arm),
+            provider=ProviderSpec(type="prometheus"),
+            interval=timedelta(minutes=1),
+            threshold_range=Bounds(),
+            judge="sign",
+            options=options,
+            on_inconclusive=NoDataPolicy.HOLD,
+        )
+        for options in ((), (("direction", "decrease"), ("equalRatio", "1.2")))
+    )
+)
