@@ -132,8 +132,10 @@ class CanaryReader:
         parsed = before
         if parsed is None or parsed.generation != generation or not generation:
             parsed = self._specs.read(manifest)
-            self._parsed[uid] = parsed
-            self._remember_sound(uid, before, parsed)
+            # One of a file has no uid: what is kept under none would be any other's.
+            if uid:
+                self._parsed[uid] = parsed
+                self._remember_sound(uid, before, parsed)
         annotations = metadata.get("annotations") or {}
         acted_on = self._sound.get(uid, parsed) if parsed.problems else parsed
         canary, status = acted_on.canary, _status(group, manifest.get("status"))

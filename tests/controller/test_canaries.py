@@ -45,6 +45,20 @@ def test_a_target_cannot_become_one_of_another_kind():
         assert not CanaryReader("istio").read(manifest | {"status": names}).problems
 
 
+def test_a_canary_of_a_file_is_judged_by_nothing_that_was_read_before_it():
+    reader = CanaryReader("istio")
+    sound = a_canary("sound")
+    sound["metadata"]["generation"] = 1
+    broken = a_canary("broken", progressDeadlineSeconds="soon")
+    broken["metadata"]["generation"] = 2
+    assert not reader.read(sound).problems
+    record = reader.read(broken)
+    assert isinstance(record, CanaryRecord)
+    assert [each.field for each in record.problems] == ["spec.progressDeadlineSeconds"]
+    assert record.canary.metadata.name == "broken"
+    assert record.unguided
+
+
 MALFORMED = {
     "a fraction where a whole number belongs": (
         {"analysis": {"interval": "1m", "threshold": 1, "stepWeight": 2.5, "maxWeight": 50}},
