@@ -33,7 +33,8 @@ OWNED: tuple[Path, ...] = (
     *annotations(ACCEPTANCE),
 )
 """The places of a route that are tidegate's."""
-#: What tells the parents of a route apart; the rest may be left out, or filled in.
+#: What tells the parents of a route apart, with their namespace; the rest may be left out, or
+#: filled in.
 _PARENT = ("kind", "name", "sectionName", "port")
 
 
@@ -55,9 +56,9 @@ def refusal(manifest: Manifest) -> str:
     What was said of an earlier generation, or of a former parent, does not count. Where one parent
     is enough, a route is rejected that all of them reject.
     """
-    parents = tuple(
-        dict.fromkeys(_parent(each) for each in items(part(manifest.get("spec"), "parentRefs")))
-    )
+    namespace = _namespace(manifest)
+    references = items(part(manifest.get("spec"), "parentRefs"))
+    parents = tuple(dict.fromkeys(_parent(each, namespace) for each in references))
     refusals = tuple(_refusals(manifest, parents))
     given = part(manifest.get("metadata"), "annotations")
     enough = text(given, ACCEPTANCE) == Acceptance.ANY
@@ -68,10 +69,10 @@ def refusal(manifest: Manifest) -> str:
 
 def _refusals(manifest: Manifest, parents: tuple[_Parent, ...]) -> Iterator[tuple[_Parent, str]]:
     """Go through what rejects a route: the parent, and its controller's words."""
-    generation = part(manifest.get("metadata"), "generation")
+    generation, namespace = part(manifest.get("metadata"), "generation"), _namespace(manifest)
     for said in items(part(manifest.get("status"), "parents")):
-        parent = part(said, "parentRef")
-        if _parent(parent) not in parents:
+        parent = _parent(reference := part(said, "parentRef"), namespace)
+        if parent not in parents:
             continue
         for condition in items(part(said, "conditions")):
             name, status, reason = (text(condition, each) for each in ("type", "status", "reason"))
@@ -79,13 +80,25 @@ def _refusals(manifest: Manifest, parents: tuple[_Parent, ...]) -> Iterator[tupl
             if status and _REJECTS.get(name) == status and reason not in _NOT_YET and current:
                 says = (
                     f"{text(said, 'controllerName')} reports {name}={status} for parent "
-                    f"{text(parent, 'name')}: {reason}: {text(condition, 'message')}"
+                    f"{_named(reference, namespace)}: {reason}: {text(condition, 'message')}"
                 )
-                yield _parent(parent), says
+                yield parent, says
 
 
-def _parent(reference: object) -> _Parent:
-    return tuple(part(reference, name) for name in _PARENT)
+def _namespace(manifest: Manifest) -> str:
+    return text(manifest.get("metadata"), "namespace")
+
+
+def _parent(reference: object, namespace: str) -> _Parent:
+    """Tell which parent a reference means; without a namespace it is one of the route's."""
+    within = text(reference, "namespace") or namespace
+    return (within, *(part(reference, name) for name in _PARENT))
+
+
+def _named(reference: object, namespace: str) -> str:
+    """Name a parent, with its namespace where that is not the route's."""
+    within, name = text(reference, "namespace"), text(reference, "name")
+    return f"{within}/{name}" if within not in {"", namespace} else name
 
 
 def parent_reference(reference: ParentReference) -> Manifest:

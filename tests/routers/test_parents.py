@@ -8,6 +8,7 @@ from canary.api.annotations import ACCEPTANCE
 from canary.routers.parents import refusal
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
+ELSEWHERE = GATEWAY | {"namespace": "infra"}
 SERVICE = {"group": "", "kind": "Service", "name": "podinfo", "port": 9898}
 CONTROLLER = "example.com/gateway"
 
@@ -24,7 +25,7 @@ def a_parent(*conditions: object, ref: object = GATEWAY) -> dict[str, Any]:
 def a_route(*parents: object) -> dict[str, Any]:
     return {
         "kind": "HTTPRoute",
-        "metadata": {"name": "podinfo", "generation": 4},
+        "metadata": {"name": "podinfo", "namespace": "test", "generation": 4},
         "spec": {"parentRefs": [GATEWAY, SERVICE]},
         "status": {"parents": list(parents)},
     }
@@ -63,6 +64,10 @@ REFUSED = {
         a_route(a_parent(a_condition(), ref=GATEWAY | {"namespace": "test"})),
         WORDS,
     ),
+    "by a parent of another namespace": (
+        a_route(a_parent(a_condition(), ref=ELSEWHERE)) | {"spec": {"parentRefs": [ELSEWHERE]}},
+        f"{CONTROLLER} reports Accepted=False for parent infra/public: NoMatching",
+    ),
 }
 TAKEN = {
     "as it is new, and nobody has looked": {"metadata": {"generation": 1}, "spec": {}},
@@ -74,6 +79,9 @@ TAKEN = {
     ),
     "as the parent is none any more": a_route(
         a_parent(a_condition(), ref=GATEWAY | {"name": "old"})
+    ),
+    "as the parent was one of that name in another namespace": a_route(
+        a_parent(a_condition(), ref=ELSEWHERE)
     ),
     "as all of its rules are valid": a_route(a_parent(a_condition("PartiallyInvalid"))),
     "as another condition has another meaning": a_route(a_parent(a_condition("Overlapping"))),
@@ -112,3 +120,11 @@ def test_where_one_parent_is_enough_a_route_is_refused_that_all_reject() -> None
         assert refusal(route)
         any_ = route | {"metadata": route["metadata"] | enough}
         assert bool(refusal(any_)) is refused
+
+
+def test_parents_of_one_name_in_two_namespaces_are_two() -> None:
+    enough = {"annotations": {ACCEPTANCE: "Any"}}
+    said = a_parent(a_condition(), ref=ELSEWHERE), a_parent(a_condition(status="True"))
+    route = a_route(*said) | {"spec": {"parentRefs": [ELSEWHERE, GATEWAY]}}
+    assert "for parent infra/public" in refusal(route)
+    assert refusal(route | {"metadata": route["metadata"] | enough}) == ""
