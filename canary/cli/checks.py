@@ -17,7 +17,7 @@ from canary.api.resources import KINDS
 from canary.api.validation import parse_canary
 from canary.cli.findings import Finding, Level
 from canary.cli.gathering import Files, kind_of, named_in
-from canary.cli.managed import managed, unmanageable
+from canary.cli.lacking import TARGET, lacking, users
 from canary.cli.manifests import Document
 from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import QueryBuilder, Stores
@@ -127,23 +127,27 @@ class Checker:
             yield from self._mistyped(read, "spec.autoscalerRef.name", scaler.kind, scaler.name)
         else:
             yield from self._unscaled(read)
-        yield from self._managed(read)
+        yield from self._lacking(read)
         for field, kind, reference in named_in(read.document):
             yield from self._missing(read, field, kind, reference)
 
-    def _managed(self, read: _Read) -> Iterator[Finding]:
-        """Check the user's routes that a Canary manages, as far as they are in the files."""
+    def _lacking(self, read: _Read) -> Iterator[Finding]:
+        """Check the user's objects that the router needs, as far as they are in the files.
+
+        Without its status not everything can be said of a target.
+        """
         if read.record.problems:
             return
         namespace, found = read.document.namespace, dict[ObjectKey, Manifest | None]()
-        for field, route, key in managed(read.record):
-            document = self._files.find(key.kind.kind, namespace, route.name)
+        for field, key in users(read.record):
+            document = self._files.find(key.kind.kind, namespace, key.name)
+            if field == TARGET:
+                continue
             if document is None:
-                reference = {"name": route.name}
-                yield from self._missing(read, field, key.kind.kind, reference)
+                yield from self._missing(read, field, key.kind.kind, {"name": key.name})
             elif document.group == key.kind.group:
                 found[key] = document.obj
-        for problem in unmanageable(read.record, found):
+        for problem in lacking(read.record, found):
             yield _about(read.document, Level.ERROR, problem)
 
     def _mistyped(self, read: _Read, field: str, kind: str, name: str) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
 from canary.cli.gathering import Files
-from canary.cli.managed import managed, unmanageable
+from canary.cli.lacking import TARGET, lacking, users
 from canary.cli.rights import may
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
@@ -91,8 +91,8 @@ async def foresee(
             default_router=default_router,
             api_server=cluster.credentials,
         )
-        found = await _managed_routes(cluster, record, files)
-        problems += unmanageable(record, found, served=cluster.served)
+        found = await _users_objects(cluster, record, files)
+        problems += lacking(record, found, served=cluster.served)
         problems += [each async for each in _broken(cluster, record)]
         async with Providers() as providers:
             for path, spec in record.canary.spec.analysis.placed_metrics():
@@ -152,20 +152,25 @@ async def _broken(cluster: Cluster, record: CanaryRecord) -> AsyncIterator[Probl
             yield Problem(alert_field(number), named(record.key, alert.provider_ref), remedy)
 
 
-async def _managed_routes(
+async def _users_objects(
     cluster: Cluster, record: CanaryRecord, files: Files
 ) -> dict[ObjectKey, Manifest | None]:
-    """Read the user's routes that a Canary manages; what may not be read is not known."""
+    """Read the user's objects that the router needs; what may not be read is not known.
+
+    Neither is a target that is not there yet, which is told by itself: its status counts as well.
+    """
     found: dict[ObjectKey, Manifest | None] = {}
-    for _, route, key in managed(record):
-        written = files.find(key.kind.kind, key.namespace, route.name)
-        if written is not None and written.group == key.kind.group:
-            found[key] = written.obj
+    for field, key in users(record):
+        written = files.find(key.kind.kind, key.namespace, key.name)
+        given = written.obj if written is not None and written.group == key.kind.group else None
+        if given is not None and field != TARGET:
+            found[key] = given
         elif await cluster.discover(key.kind) is not None:
             try:
-                found[key] = await cluster.read(key.kind, key.namespace, key.name)
+                found[key] = await cluster.read(key.kind, key.namespace, key.name) | (given or {})
             except NotFound:
-                found[key] = None
+                if field != TARGET:
+                    found[key] = None
             except Forbidden:
                 continue
     return found

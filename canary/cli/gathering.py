@@ -10,6 +10,7 @@ from canary.api.meta import VERSION
 from canary.api.metrictemplate import MetricTemplate
 from canary.api.raw import items, part
 from canary.api.resources import KINDS
+from canary.api.route_references import IngressReference, RouteReference
 from canary.api.validation import parse_metric_template
 from canary.cli.manifests import Document
 from canary.controller.references import alert_field
@@ -21,7 +22,8 @@ from canary.targets import TARGETS
 def kinds_named() -> frozenset[str]:
     """Name the kinds of others' objects that ours refer to."""
     targets = (each.partition(".")[0] for each in TARGETS.names())
-    return frozenset({*(each.kind for each in scaler_kinds()), *targets, *ManagedKind})
+    routes = (each.to("").kind for each in (IngressReference, RouteReference))
+    return frozenset({*(each.kind for each in scaler_kinds()), *targets, *routes, *ManagedKind})
 
 
 def kind_of(document: Document) -> Kind | None:
