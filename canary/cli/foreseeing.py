@@ -12,6 +12,7 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.cli.connection import Place
 from canary.cli.gathering import Files
 from canary.cli.lacking import TARGET, lacking, users
+from canary.cli.questions import traits_of
 from canary.cli.rights import may
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
@@ -70,7 +71,7 @@ async def foresee(
     Raises:
         ClusterError: the cluster cannot be asked.
     """
-    run = outlook(record.canary)
+    run = outlook(record.canary, traits_of(record).settling)
     problems = [*record.problems, *[each async for each in _not_served(cluster, record)]]
     if target is None and record.workload is not None:
         try:

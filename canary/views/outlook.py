@@ -55,11 +55,15 @@ class Outlook:
     """The types of the gates that wait for a person."""
 
 
-def outlook(canary: Canary) -> Outlook:
-    """Foresee a run of a Canary."""
+def outlook(canary: Canary, settling: timedelta = timedelta(0)) -> Outlook:
+    """Foresee a run of a Canary.
+
+    `settling` is the time that proxies have to learn of what has changed: of the canary's pods
+    before its first traffic, and of the traffic of each step before it is judged.
+    """
     spec, steps = canary.spec, plan(canary.spec.analysis)
     if spec.skip_analysis:
-        promotion = StepOutlook(name="promotion", traffic="–", earliest=timedelta(0))
+        promotion = StepOutlook(name="promotion", traffic="–", earliest=settling)
         return Outlook(
             steps=(promotion,),
             gates=(),
@@ -67,7 +71,7 @@ def outlook(canary: Canary) -> Outlook:
             judged="nothing is judged: spec.skipAnalysis promotes each revision once it is ready",
         )
     return Outlook(
-        steps=tuple(_steps(spec, steps)),
+        steps=tuple(_steps(spec, steps, settling)),
         gates=tuple(map(_gate, hooks_of(spec, WebhookType.CONFIRM_ROLLOUT))),
         hooks=tuple(_hooks(spec)),
         judged=_judged(spec),
@@ -95,12 +99,13 @@ def _row(step: StepOutlook, *, pods: bool) -> Line:
     return (step.name, step.traffic, *size, span(step.earliest), ", ".join(step.gates) or "–")
 
 
-def _steps(spec: CanarySpec, steps: Plan) -> Iterator[StepOutlook]:
-    interval, at = spec.analysis.interval, timedelta(0)
+def _steps(spec: CanarySpec, steps: Plan, settling: timedelta) -> Iterator[StepOutlook]:
+    interval, at = spec.analysis.interval, settling
+    first_look = max(interval, settling)
     approval: tuple[str, ...] = ()
     for number, step in enumerate(steps.steps, 1):
         asked = _asked(spec, step, (step.gate,) if step.gate else ())
-        lasts = max(step.passes * interval, step.lasts)
+        lasts = max(first_look + (step.passes - 1) * interval, step.lasts)
         yield StepOutlook(
             name=step.name or str(number),
             traffic=_traffic(step),
@@ -111,7 +116,7 @@ def _steps(spec: CanarySpec, steps: Plan) -> Iterator[StepOutlook]:
             canary=0.0 if step.matched else (step.weight + step.mirror) / FULL,
             primary=0.0 if step.matched else (FULL - step.weight) / FULL,
         )
-        at += interval if step.early else lasts
+        at += first_look if step.early else lasts
         approval = (f"a person, at the end of step {step.name or number}",) if step.approval else ()
     asked = _asked(spec, Step(), steps.gates)
     yield StepOutlook(name="promotion", traffic="–", earliest=at, gates=(*approval, *asked))

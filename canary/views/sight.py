@@ -61,7 +61,7 @@ def sight(
         metric=metric.name,
         requests=flow * _MINUTE,
         rate=rate,
-        steps=tuple(_seen(metric, steps, flow=flow, rate=rate)),
+        steps=tuple(_seen(metric, steps, flow=flow, rate=rate, end=_begins(steps))),
     )
 
 
@@ -78,7 +78,12 @@ def sight_within(
 
 def sight_after(metric: Metric, run: BothCounts, steps: Sequence[StepOutlook]) -> Sight | None:
     """Foresee what a metric would see in the next run, by what was counted in the last one."""
-    return _by_counts(metric, run, steps)
+    return _by_counts(metric, run, steps, end=_begins(steps))
+
+
+def _begins(steps: Sequence[StepOutlook]) -> timedelta:
+    """Tell when the first step begins, from the moment at which the pods are ready."""
+    return steps[0].earliest if steps else timedelta(0)
 
 
 def _by_counts(
@@ -87,13 +92,14 @@ def _by_counts(
     steps: Sequence[StepOutlook],
     before: Sequence[Exposure] = (),
     left: timedelta | None = None,
+    end: timedelta = timedelta(0),
 ) -> Sight | None:
     primary = run.primary
     if not primary.requests or run.seconds <= 0:
         return None
     flow = (run.canary.requests + primary.requests) / run.seconds
     rate = max(primary.bad, 1.0) / primary.requests
-    seen = tuple(_seen(metric, steps, flow=flow, rate=rate, before=before, left=left))
+    seen = tuple(_seen(metric, steps, flow=flow, rate=rate, before=before, left=left, end=end))
     return Sight(metric=metric.name, requests=flow * _MINUTE, rate=rate, steps=seen)
 
 
@@ -109,12 +115,13 @@ def _seen(
     rate: float,
     before: Sequence[Exposure] = (),
     left: timedelta | None = None,
+    end: timedelta = timedelta(0),
 ) -> Iterator[StepSight]:
     """Foresee what is seen by the end of each step, with so many requests a second.
 
-    Of the first step only what is left is to come, where that is given.
+    The first one begins at `end`. Of the first step only what is left is to come, where that is given.
     """
-    exposures, end = list(before), timedelta(0)
+    exposures = list(before)
     for number, each in enumerate(steps):
         if not each.lasts:
             continue

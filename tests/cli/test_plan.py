@@ -255,6 +255,28 @@ async def test_a_managed_route_is_looked_at_in_the_files_and_then_in_the_cluster
     assert (code, plan["problems"]) == (0, [])
 
 
+async def test_no_step_comes_before_proxies_have_followed(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    """Behind a load balancer that takes 15 s, neither an interval of 5 s nor ready pods suffice."""
+    asked = {
+        "provider": "alb",
+        "ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "web"},
+        "analysis/interval": "5s",
+        "analysis/stepWeight": 50,
+        "analysis/metrics": [],
+    }
+    await cluster.merge_patch(
+        canary_kind(GROUP), "default", "podinfo", {"spec": changed(asked)["spec"]}
+    )
+    _, plan = await planned(kubeconfig, "podinfo")
+    assert [(each["traffic"], each["earliestSeconds"]) for each in plan["steps"]] == [
+        ("50 %", 15),
+        ("100 %", 30),
+        ("–", 45),
+    ]
+
+
 async def test_people_read_the_plan_as_a_table(cluster: Cluster, kubeconfig: Path) -> None:
     await cluster.create(DEPLOYED, DEPLOYMENT)
     await cluster.merge_patch(

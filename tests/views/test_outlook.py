@@ -12,14 +12,14 @@ from tests.api.examples import GONE, a_canary, patched
 WEIGHTS = {"analysis/stepWeight": GONE, "analysis/maxWeight": GONE}
 
 
-def foreseen(changes):
-    return outlook(parse_canary(patched(a_canary(), changes)))
+def foreseen(changes, settling=0):
+    return outlook(parse_canary(patched(a_canary(), changes)), timedelta(seconds=settling))
 
 
-def rows(changes):
+def rows(changes, settling=0):
     return [
         (each.name, each.traffic, int(each.earliest.total_seconds()), *each.gates)
-        for each in foreseen(changes).steps
+        for each in foreseen(changes, settling).steps
     ]
 
 
@@ -80,6 +80,54 @@ def rows(changes):
 )
 def test_steps_are_taken_at_these_times_at_the_earliest(changes, steps):
     assert rows(changes) == steps
+
+
+SETTLING = {
+    "pods are known before the first traffic, and an interval is longer than proxies take": (
+        {"analysis/stepWeight": 25},
+        5,
+        [("1", "25 %", 5), ("2", "50 %", 35), ("promotion", "–", 65)],
+    ),
+    "no step is judged before proxies follow its traffic": (
+        {"analysis/stepWeight": 25, "analysis/interval": "5s"},
+        15,
+        [("1", "25 %", 15), ("2", "50 %", 30), ("promotion", "–", 45)],
+    ),
+    "they follow once in a step, whatever the passes": (
+        WEIGHTS
+        | {
+            "analysis/interval": "5s",
+            "analysis/steps": [{"weight": 5, "passes": 3}, {"weight": 9}],
+        },
+        15,
+        [("1", "5 %", 15), ("2", "9 %", 40), ("promotion", "–", 55)],
+    ),
+    "a step that is longer than both lasts as long as it says": (
+        {"analysis/stepWeight": 50, "analysis/interval": "5s", "analysis/bakeTime": "1m"},
+        15,
+        [("1", "50 %", 15), ("bake", "50 %", 30), ("promotion", "–", 90)],
+    ),
+    "a proof ends no step before they follow": (
+        WEIGHTS
+        | {
+            "analysis/interval": "5s",
+            "analysis/steps": [{"weight": 5, "passes": 9}],
+            "analysis/advanceOnProof": True,
+        },
+        15,
+        [("1", "5 %", 15), ("promotion", "–", 30)],
+    ),
+    "they learn of pods without an analysis, too": (
+        {"skipAnalysis": True},
+        15,
+        [("promotion", "–", 15)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "settling", "steps"), SETTLING.values(), ids=SETTLING)
+def test_the_time_that_proxies_have_to_follow_is_counted_in(changes, settling, steps):
+    assert rows(changes, settling) == steps
 
 
 def test_a_gate_is_shown_before_what_it_holds():

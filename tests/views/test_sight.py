@@ -37,9 +37,11 @@ def a_metric(part: Signal = Signal.BAD, judge: str = "sequential") -> Metric:
     )
 
 
-def steps(changes: dict[str, object] | None = None) -> tuple[StepOutlook, ...]:
+def steps(
+    changes: dict[str, object] | None = None, settling: timedelta = timedelta(0)
+) -> tuple[StepOutlook, ...]:
     tens = {"analysis/interval": "1m", "analysis/stepWeight": 10, "analysis/maxWeight": 30}
-    return outlook(parse_canary(patched(a_canary(), tens | (changes or {})))).steps
+    return outlook(parse_canary(patched(a_canary(), tens | (changes or {}))), settling).steps
 
 
 def seen(*counts: float | Outcome, part=Signal.BAD, judge="sequential", of=None, at=NOW):
@@ -61,6 +63,15 @@ def test_smaller_regressions_are_seen_as_the_requests_add_up():
         ("3", 3 * MINUTE),
     ]
     assert [each.times and round(each.times, 1) for each in found.steps] == [3.8, 2.5, 2.1]
+
+
+def test_a_step_ends_later_where_proxies_learn_of_the_pods_before_the_first():
+    late = seen(NOTHING, NOTHING, 6000, 30, of=steps(settling=MINUTE / 4))
+    assert late is not None
+    assert [each.end for each in late.steps] == [MINUTE * (n + 0.25) for n in (1, 2, 3)]
+    prompt = seen(NOTHING, NOTHING, 6000, 30)
+    assert prompt is not None
+    assert [each.times for each in late.steps] == [each.times for each in prompt.steps]
 
 
 def test_both_sides_are_counted_and_what_is_not_good_is_bad():
