@@ -158,7 +158,7 @@ async def _users_objects(
 ) -> dict[ObjectKey, Manifest | None]:
     """Read the user's objects that the router needs; what may not be read is not known.
 
-    Neither is a target that is not there yet, which is told by itself: its status counts as well.
+    Neither is a target that is not there yet, which is a problem of its own: its status counts too.
     """
     found: dict[ObjectKey, Manifest | None] = {}
     for field, key in users(record):

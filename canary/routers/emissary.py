@@ -40,6 +40,9 @@ _SHARED = (
     "v2ExplicitTLS",
 )
 _OWNS: tuple[Path, ...] = fields(*_ALONE, *_SHARED)
+_ADDRESS = re.compile(
+    r"(?:[a-z]+://)?(?P<name>[^.:/]+)(?:\.(?P<namespace>[^.:/]+)(?:\.svc(?:\.[^:/]+)?)?)?(?::\d+)?"
+)
 
 _ABILITIES = Abilities(service=frozenset(), entrance="the Mapping")
 
@@ -67,14 +70,16 @@ class EmissaryRouter(BesideRouter):
     ) -> Beside | Lacking:
         """Take the same requests as the user's Mapping, with the weight."""
         found = cluster.existing.get(users)
-        if found is None:
+        if fault := _fault(users, found):
+            said, remedy = fault
             return Lacking(
                 kind=MAPPING,
                 namespace=users.namespace,
                 name=users.name,
-                remedy=f"create it without a weight, with service: {users.name}",
+                fault=said,
+                remedy=remedy,
             )
-        theirs = found.get("spec") or {}
+        theirs = part(found, "spec")
         return Beside(
             spec={
                 **{name: theirs[name] for name in _SHARED if name in theirs},
@@ -98,6 +103,30 @@ class EmissaryRouter(BesideRouter):
     def is_ours(self, canary: Canary, spec: Manifest) -> bool:
         """Tell whether a Mapping leads to the canary."""
         return bool(part(spec, "service") == _address(canary))
+
+
+def _fault(users: ObjectKey, found: Manifest | None) -> tuple[str, str] | None:
+    """Say why there can be no other Mapping beside the user's, and what to do; None where there can."""
+    if found is None:
+        return "does not exist", f"create it without a weight, with service: {users.name}"
+    if not _leads_to(users, part(found, "spec", "service")):
+        return f"does not lead to Service {users.name}", f"give it service: {users.name}"
+    if part(found, "spec", "weight") is not None:
+        keeps = "of Mappings for the same requests one has none, and keeps what the others leave"
+        return "has a weight", f"remove it: {keeps}"
+    return None
+
+
+def _leads_to(apex: ObjectKey, service: object) -> bool:
+    """Tell whether an address, `[scheme://]name[.namespace[.svc…]][:port]`, is that of a Service.
+
+    Without a namespace it is one of the Mapping's own.
+    """
+    read = _ADDRESS.fullmatch(str(service))
+    return read is not None and (read["name"], read["namespace"] or apex.namespace) == (
+        apex.name,
+        apex.namespace,
+    )
 
 
 def _address(canary: Canary) -> str:

@@ -4,8 +4,10 @@ import pytest
 
 from canary.api.kinds import Manifest
 from canary.core.traffic import Seen
+from canary.objects.render import Lacking, Render
+from canary.routers import ClusterState
 from canary.routers.emissary import EmissaryRouter
-from tests.routers.builders import a_canary, a_cluster, routed
+from tests.routers.builders import a_canary, a_cluster, routed, the_traffic
 
 
 def test_the_mapping_takes_the_same_requests_as_the_users() -> None:
@@ -20,6 +22,47 @@ def test_the_mapping_takes_the_same_requests_as_the_users() -> None:
         "stats_name": "test__podinfo__canary",
         "weight": 10,
     }
+
+
+def beside(**spec: object) -> tuple[Render, ...] | Lacking:
+    """Render beside a Mapping of the user's that says this, too."""
+    router, canary = EmissaryRouter(), a_canary("emissary")
+    (users,) = router.objects(canary).read
+    mapping = {"metadata": {"name": "podinfo"}, "spec": {"prefix": "/"} | spec}
+    cluster = ClusterState(existing={users: mapping}, served={})
+    return router.render(canary, cluster, the_traffic(canary, 10))
+
+
+LEADING = (
+    "podinfo",
+    "podinfo:9898",
+    "podinfo.test",
+    "podinfo.test:9898",
+    "http://podinfo",
+    "https://podinfo.test.svc:443",
+    "podinfo.test.svc.cluster.local:9898",
+)
+ELSEWHERE = ("cart", "podinfo.shop", "podinfo.test.example.com", "podinfo-primary:9898", None, 7)
+
+
+@pytest.mark.parametrize("service", LEADING)
+def test_however_it_is_written_a_mapping_leads_to_the_apex_service(service: str) -> None:
+    assert not isinstance(beside(service=service), Lacking)
+
+
+@pytest.mark.parametrize("service", ELSEWHERE)
+def test_beside_a_mapping_that_leads_elsewhere_there_is_none(service: object) -> None:
+    assert str(beside(service=service)) == (
+        "Mapping test/podinfo does not lead to Service podinfo: give it service: podinfo"
+    )
+
+
+@pytest.mark.parametrize("weight", [0, 50, 100])
+def test_beside_a_mapping_with_a_weight_there_is_none(weight: int) -> None:
+    assert str(beside(service="podinfo", weight=weight)) == (
+        "Mapping test/podinfo has a weight: remove it: of Mappings for the same requests one has "
+        "none, and keeps what the others leave"
+    )
 
 
 @pytest.mark.parametrize(
