@@ -147,19 +147,22 @@ class CanarySpec(ApiModel):
         default=None, description="The autoscaler of the target."
     )
     ingress_ref: IngressReference | None = Field(
-        default=None, description="The Ingress that leads to the apex service (nginx, skipper)."
+        default=None,
+        description="The Ingress that leads to the apex service (alb, haproxy, nginx, skipper).",
     )
     ingress_refs: tuple[IngressReference, ...] = Field(
         default=(),
         max_length=16,
         description="More Ingresses that lead to the apex service; their traffic moves together "
-        "(nginx).",
+        "(alb, nginx).",
     )
     route_ref: RouteReference | None = Field(
         default=None, description="The ApisixRoute that leads to the apex service (apisix)."
     )
     upstream_ref: UpstreamReference | None = Field(
-        default=None, description="The Upstream whose configuration is taken over (gloo)."
+        default=None,
+        description="Flagger's reference to a Gloo Upstream: ignored with a warning, because requests go "
+        "to the Services of both sides, of which Gloo makes Upstreams itself.",
     )
     managed_routes: tuple[ManagedRoute, ...] = Field(
         default=(),

@@ -40,7 +40,7 @@ class RouteReference(ApiModel):
 
 
 class UpstreamReference(ApiModel):
-    """The Gloo Upstream whose configuration the generated ones take over."""
+    """The Gloo Upstream that Flagger copies for both sides."""
 
     api_version: ApiVersion = Field(description="API group and version: gloo.solo.io/v1.")
     kind: Literal["Upstream"] = Field(description="Kind of the object.")

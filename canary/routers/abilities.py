@@ -44,13 +44,13 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
-#: The fields of `spec` that name an object of the user's by which a router routes, and those of
-#: Flagger's routers that do.
+#: The fields of `spec` that name an object of the user's by which a router routes, and why one
+#: ignores it.
 REFERENCES = {
-    "ingress_ref": ("ingressRef", "nginx and skipper"),
-    "ingress_refs": ("ingressRefs", "nginx"),
-    "route_ref": ("routeRef", "apisix"),
-    "upstream_ref": ("upstreamRef", "gloo"),
+    "ingress_ref": ("ingressRef", "it routes by no Ingress of yours"),
+    "ingress_refs": ("ingressRefs", "it routes by one Ingress of yours at most"),
+    "route_ref": ("routeRef", "it routes by no ApisixRoute of yours"),
+    "upstream_ref": ("upstreamRef", "it routes by no Upstream of yours"),
 }
 
 #: Fields that say by which hosts and gateways requests come in. Where an object of the user's says
@@ -271,10 +271,10 @@ def _condition_problem(abilities: Abilities, place: str, asked: str, match: Http
 def ignored(canary: Canary, router: str, abilities: Abilities) -> Iterator[SpecWarning]:
     """Name the ornaments that are set and that a router does not act on."""
     name = f"{routed_by(canary, router)}{abilities.transport}"
-    for asked, (written, routers) in REFERENCES.items():
+    for asked, (written, reason) in REFERENCES.items():
         reference = getattr(canary.spec, asked)
         if reference and asked not in abilities.references:
-            effect = f"{name} ignores it: it is for {routers}"
+            effect = f"{name} ignores it: {reason}"
             yield SpecWarning(f"spec.{written}", shown(reference), effect)
     for path, asked, value in _beyond(canary, abilities):
         if asked in _harmless(abilities):

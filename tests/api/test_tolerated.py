@@ -126,15 +126,15 @@ ACCEPTED = {
     ),
     "an Ingress beside a router that needs none": (
         {"provider": "istio", "ingressRef": INGRESS},
-        "spec.ingressRef: an object: istio ignores it: it is for nginx and skipper",
+        "spec.ingressRef: an object: istio ignores it: it routes by no Ingress of yours",
     ),
     "an ApisixRoute beside a router that needs none": (
         {"provider": "linkerd", "routeRef": ROUTE},
-        "spec.routeRef: an object: linkerd ignores it: it is for apisix",
+        "spec.routeRef: an object: linkerd ignores it: it routes by no ApisixRoute of yours",
     ),
     "an Upstream beside a router that needs none": (
         {"provider": "istio", "upstreamRef": UPSTREAM},
-        "spec.upstreamRef: an object: istio ignores it: it is for gloo",
+        "spec.upstreamRef: an object: istio ignores it: it routes by no Upstream of yours",
     ),
     "queries of KEDA for another autoscaler": (
         {"autoscalerRef": SCALER},

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from canary.api.canary import CanarySpec
 from canary.api.resources import KINDS
+from canary.routers import ROUTERS, router_for
+from canary.routers.abilities import REFERENCES
 from tests.docs.made import PAGES, made
 from tests.docs.reference import page
+from tests.routers.builders import a_canary
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,16 @@ def test_every_object_is_described_once(written: str) -> None:
 
     assert len(headings) == len(set(headings))
     assert {f"{kind.name} spec" for kind in KINDS} < set(headings)
+
+
+@pytest.mark.parametrize("field", REFERENCES)
+def test_a_reference_names_the_routers_that_route_by_it(field: str) -> None:
+    canary = a_canary()
+    able = {name: router_for(name).abilities(canary) for name in ROUTERS.names()}
+    routers = [name for name, abilities in able.items() if field in abilities.references]
+    said = CanarySpec.model_fields[field].description or ""
+    listed = re.findall(r"\(([^)]*)\)\.$", said)
+    assert listed == ([", ".join(routers)] if routers else [])
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def test_who_cannot_be_named_beside_another_is_told_why() -> None:
 def test_what_one_of_them_ignores_is_told_with_its_name() -> None:
     canary = a_canary(PAIR, service={"backendTimeout": "1s"}, ingressRef=_ingress())
     assert [str(each) for each in pair().ignored(canary)] == [
-        "spec.ingressRef: an object: gatewayapi ignores it: it is for nginx and skipper",
-        "spec.ingressRef: an object: istio ignores it: it is for nginx and skipper",
+        "spec.ingressRef: an object: gatewayapi ignores it: it routes by no Ingress of yours",
+        "spec.ingressRef: an object: istio ignores it: it routes by no Ingress of yours",
         (
             "spec.service.backendTimeout: '1s': istio ignores it: the route sets no time limit for "
             "a single call"
