@@ -159,6 +159,13 @@ class Router(Protocol):
         """The kinds, beside its own, of which single objects are read to learn what its API can do."""
 
     @property
+    def host_rights(self) -> tuple[str, ...]:
+        """The parts of its first kind that take rights of their own where a Canary names a host.
+
+        Each as resource/part.
+        """
+
+    @property
     def needs_status(self) -> bool:
         """Whether it reads the status of its objects, which is not kept otherwise."""
 

@@ -61,6 +61,11 @@ class RouterDefaults:
         """None."""
         return ()
 
+    @property
+    def host_rights(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     def abilities(self, _canary: Canary) -> Abilities:
         """Weights alone."""
         return Abilities(service=frozenset())

@@ -64,6 +64,11 @@ class ManagingRouter:
         return self._own.asks
 
     @property
+    def host_rights(self) -> tuple[str, ...]:
+        """The parts that take rights of their own."""
+        return self._own.host_rights
+
+    @property
     def needs_status(self) -> bool:
         """Whether it reads the status of its objects."""
         return self._own.needs_status

@@ -40,6 +40,7 @@ class OpenShiftRouter(SingleObjectRouter):
         *annotations(_NO_COOKIES),
     )
     owns_of_own: ClassVar[tuple[Path, ...]] = fields("host", "port")
+    host_rights: ClassVar[tuple[str, ...]] = ("routes/custom-host",)
 
     def __init__(self, _variant: str = "") -> None:
         """Make the router; its API has one version."""

@@ -70,6 +70,11 @@ class SeveralRouters:
         return _once(router.asks for router in self._each)
 
     @property
+    def host_rights(self) -> tuple[str, ...]:
+        """Those of all of them."""
+        return _once(router.host_rights for router in self._each)
+
+    @property
     def needs_status(self) -> bool:
         """Whether any of them reads the status of its objects."""
         return any(router.needs_status for router in self._each)

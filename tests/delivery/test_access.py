@@ -156,6 +156,13 @@ def test_authors_are_asked_for_every_kind_that_a_router_writes():
             assert any(f'"{name}" in variables.routers' in each and right in each for each in asked)
 
 
+def test_who_has_a_host_written_is_asked_for_the_right_that_it_takes():
+    asked = [each["expression"] for each in authors('routers=["openshift"]')["spec"]["validations"]]
+    (custom,) = (each for each in asked if 'subresource("custom-host")' in each)
+    assert 'resource("routes").subresource("custom-host")' in custom
+    assert "object.spec.?service.?hosts" in custom
+
+
 def test_a_canary_that_names_no_router_has_the_charts_first():
     (named,) = (
         each["expression"]

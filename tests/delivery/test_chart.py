@@ -26,9 +26,12 @@ from canary.api.kinds import (
 from canary.cli.run import run
 from canary.resources.preflight import SELECTING, SERVICE_PROFILE
 from canary.routers import ROUTERS, router_for
+from canary.routers.ingresses import INGRESS
+from canary.routers.knative import KNATIVE_SERVICE
 from canary.settings import Settings
 from tests.delivery.helm import CHART, OPTIONS, HelmFailed, as_flags, run_helm
 from tests.delivery.helm import render as rendered
+from tests.delivery.test_chart_files import made_by
 from tests.testbed.tools import ROOT
 
 pytestmark = pytest.mark.delivery
@@ -49,6 +52,7 @@ COPIED = ["create", "delete", "get", "list", "patch", "watch"]
 DIVIDED = ["get", "list", "update", "watch"]
 PARKED = ["create", "get", "list", "patch", "update", "watch"]
 WRITTEN = ["create", "delete", "get", "list", "update", "watch"]
+EDITED = ["get", "list", "update", "watch"]
 ADMISSION = 'admission={"enabled":true,"secretName":"admission","caBundle":"Y2VydA=="}'
 
 
@@ -281,7 +285,22 @@ def test_a_router_is_given_the_kinds_that_it_declares_and_no_other_routers(rende
     followed = {each for each, verbs in granted.items() if "watch" in verbs}
     routes = {each for each in followed if each[0] in ROUTING_GROUPS}
     assert routes == {each for each in declared if each[0] in ROUTING_GROUPS}
-    assert all(granted[each] == WRITTEN for each in declared)
+    edited = {(kind.group, kind.plural) for kind in router_for(router).kinds} - {
+        (kind.group, kind.plural) for kind in (*made_by(router), SERVICE)
+    }
+    assert {each for each in declared if granted[each] == WRITTEN} == declared - edited
+    assert all(granted[each] == EDITED for each in edited)
+
+
+@pytest.mark.parametrize(("router", "kind"), [("alb", INGRESS), ("knative", KNATIVE_SERVICE)])
+def test_what_is_only_written_into_can_be_neither_made_nor_removed(render, router, kind):
+    granted = rights(render(f'routers=["{router}"]')["ClusterRole", "/tidegate"]["rules"])
+    assert granted[kind.group, kind.plural] == EDITED
+
+
+def test_a_route_of_openshift_may_be_given_a_host(render):
+    granted = rights(render('routers=["openshift"]')["ClusterRole", "/tidegate"]["rules"])
+    assert granted["route.openshift.io", "routes/custom-host"] == ["create", "update"]
 
 
 def test_a_router_of_a_package_is_one_that_plugins_names_too(render):

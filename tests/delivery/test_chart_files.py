@@ -4,6 +4,7 @@ watches the controller.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ from canary.routers import ROUTERS, router_for
 from canary.scalers import SCALERS
 from canary.targets import TARGETS, target_for
 from tests.delivery.helm import CHART
+from tests.routers.builders import canaries
 
 #: The role has them whatever plug-ins there are.
 GIVEN = (POD, SERVICE)
@@ -30,6 +32,10 @@ SCALED = ("get", "list", "watch", "create", "update", "patch")
 #: Of the user's workload that is primary and canary in one nothing but its partition is written.
 DIVIDED = ("get", "list", "watch", "update")
 WRITTEN = ("get", "list", "watch", "create", "update", "delete")
+#: What is written into and never made is not removed either.
+EDITED = ("get", "list", "watch", "update")
+#: To write the host of an object that is made.
+HOSTED = ("create", "update")
 #: Copies are written, and the user's own are paused by patches.
 PAUSED = ("get", "list", "watch", "create", "update", "patch", "delete")
 _ORDER = {verb: place for place, verb in enumerate(PAUSED)}
@@ -38,9 +44,16 @@ _ORDER = {verb: place for place, verb in enumerate(PAUSED)}
 Rights = Iterator[tuple[Kind, tuple[str, ...]]]
 
 
+def made_by(name: str) -> set[Kind]:
+    """Name the kinds of which a router makes objects, for any of the Canaries of its case."""
+    objects = [router_for(name).objects(each) for each in canaries(name)]
+    return {key.kind for each in objects for key in (*each.own, *each.adopted)}
+
+
 def of_router(name: str) -> Rights:
-    router = router_for(name)
-    yield from ((kind, WRITTEN) for kind in router.writes)
+    router, made = router_for(name), made_by(name)
+    yield from ((kind, WRITTEN if kind in made else EDITED) for kind in router.writes)
+    yield from ((replace(router.kinds[0], plural=each), HOSTED) for each in router.host_rights)
     yield from ((kind, FOLLOWED) for kind in router.reads)
     yield from ((kind, READ) for kind in router.asks)
 

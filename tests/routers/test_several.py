@@ -158,3 +158,8 @@ def test_the_first_names_the_route_in_queries_and_no_status_is_kept_that_none_re
     first = pair("nginx+istio").query_routes(a_canary("nginx+istio"), state)
     assert first == ("podinfo", "podinfo")
     assert not pair("nginx+istio").needs_status
+
+
+def test_rights_for_hosts_are_those_of_all() -> None:
+    assert pair("istio+openshift").host_rights == ("routes/custom-host",)
+    assert router_for("gatewayapi").host_rights == ()

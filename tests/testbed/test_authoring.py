@@ -52,6 +52,7 @@ TARGET = Right("update", "deployments.apps", "podinfo")
 SCALER = Right("update", "horizontalpodautoscalers.autoscaling", "podinfo")
 ROUTE = Right("update", "virtualservices.networking.istio.io")
 RULE = Right("update", "destinationrules.networking.istio.io")
+OPENSHIFT = Right("update", "routes.route.openshift.io")
 OF_HOOK, OF_STEP = Right("get", "secrets", "gate"), Right("get", "secrets", "step")
 EVERY_SECRET = Right("get", "secrets")
 BY_ISTIO = (TARGET, SERVICES, ROUTE, RULE)
@@ -98,6 +99,14 @@ WRITTEN: Mapping[str, tuple[Manifest, tuple[Right, ...]]] = {
         ),
         (*BY_ISTIO, Right("update", "httproutes.gateway.networking.k8s.io")),
     ),
+    "a Canary of OpenShift": (
+        patched(a_canary(), {"provider": "openshift"}),
+        (TARGET, SERVICES, OPENSHIFT),
+    ),
+    "a Canary of OpenShift with a host": (
+        patched(a_canary(), {"provider": "openshift", "service/hosts": ["app.example.com"]}),
+        (TARGET, SERVICES, OPENSHIFT, Right("create", "routes/custom-host.route.openshift.io")),
+    ),
     "a template with a Secret": (
         patched(a_template(), {"provider/secretRef": {"name": "store"}}),
         (Right("get", "secrets", "store"),),
@@ -143,12 +152,14 @@ class Authors:
         return user
 
     def _may(self, user: str, right: Right) -> bool:
-        resource, _, group = right.resource.partition(".")
+        whole, _, group = right.resource.partition(".")
+        resource, _, part = whole.partition("/")
         asked = {
             "namespace": NAMESPACE,
             "verb": right.verb,
             "group": group,
             "resource": resource,
+            "subresource": part,
             "name": right.name,
         }
         review = {"spec": {"user": user, "resourceAttributes": asked}}
@@ -198,7 +209,7 @@ def authors(control_plane: ControlPlane) -> Iterator[Authors]:
             for each in render(
                 'authorPolicy={"enabled":true}',
                 'commandPolicy={"enabled":false}',
-                'routers=["istio","gatewayapi"]',
+                'routers=["istio","gatewayapi","openshift"]',
                 namespace="tidegate-system",
             )
             if each["kind"] in POLICIES
