@@ -152,13 +152,29 @@ async def until_waiting(world: World, reason: str) -> dict[str, Any]:
     return found
 
 
+async def until_running(world: World, app: str) -> None:
+    """Wait until every pod that a Deployment asks for has an address."""
+
+    async def all_there() -> bool:
+        deployment = await world.read(DEPLOYMENT, app)
+        wanted = deployment["spec"]["replicas"] if deployment else 0
+        addresses = [pod["status"].get("podIP") for pod in await _pods(world, app)]
+        return wanted > 0 and len(addresses) == wanted and all(addresses)
+
+    await world.until(all_there, f"the pods of {app} run", seconds=120)
+
+
 async def when_pods_say(world: World, app: str, *, ready: bool) -> None:
     """All pods of a side say from now on whether they are ready; they go on running."""
-    listed = [pod async for page, _ in world.api.pages(POD, world.namespace) for pod in page]
-    pods = [pod for pod in listed if pod["metadata"]["labels"].get("app") == app]
+    pods = await _pods(world, app)
     assert pods
     for pod in pods:
         await (_probed if isinstance(world, EmbeddedWorld) else _judged)(world, pod, ready=ready)
+
+
+async def _pods(world: World, app: str) -> list[Manifest]:
+    listed = [pod async for page, _ in world.api.pages(POD, world.namespace) for pod in page]
+    return [pod for pod in listed if pod["metadata"]["labels"].get("app") == app]
 
 
 async def _probed(_: World, pod: Manifest, *, ready: bool) -> None:

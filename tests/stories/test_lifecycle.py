@@ -18,6 +18,7 @@ from tests.stories.telling import (
     then_at_rest,
     then_nothing_was_lost,
     then_share,
+    until_running,
     until_seen_as,
     until_told,
     until_waiting,
@@ -80,6 +81,39 @@ async def test_a_fix_is_promoted_while_no_pod_of_the_primary_serves(world: World
     await world.until_phase("Succeeded", seconds=120)
     await then_at_rest(world, "2.0")
     await world.until(world.answers, "the app answers")
+
+
+@pytest.mark.acceptance("A09")
+async def test_a_promotion_that_fails_leaves_the_canary_serving_and_the_next_release_free(
+    world: World,
+) -> None:
+    approval = {"type": "confirm-promotion", "name": "by-hand"}
+    await given_a_canary(world, metrics=[], webhooks=[approval])
+    async with world.traffic() as load:
+        # Given a version whose pods are ready when somebody says so, and its canary's are
+        await world.release("2.0", READY_AFTER="never")
+        await until_running(world, APP)
+        await when_pods_say(world, APP, ready=True)
+        await until_waiting(world, "PromotionGate")
+        # When it is promoted, and nobody says so of the primary's pods before the deadline
+        await world.patch(CANARY, APP, {"spec": {"progressDeadlineSeconds": 5}})
+        await world.annotate("approve")
+        # Then the run ends, and everyone is answered by the canary
+        status = await world.until_phase("Failed", seconds=120)
+        assert status["history"][0]["outcome"] == "PromotionFailed"
+        status = await world.until_routed(100)
+        assert (status["phase"], status["canaryWeight"]) == ("Failed", 100)
+        await load.reaches(load.stats().requests + 200)
+        # When a version is released that is ready by itself
+        await world.patch(CANARY, APP, {"spec": {"progressDeadlineSeconds": 600}})
+        await world.release("3.0")
+        await until_waiting(world, "PromotionGate")
+        await world.annotate("approve")
+        # Then it is promoted, and in all this time no request was lost
+        await world.until_phase("Succeeded", seconds=120)
+        await then_at_rest(world, "3.0")
+        then_nothing_was_lost(load)
+    await until_told(world, "PromotionFailed", "Promoted")
 
 
 @pytest.mark.acceptance("A10", "H05")

@@ -10,7 +10,7 @@ Its behaviour comes from the environment, as a container's `env` gives it:
     ERROR_RATE       share of requests answered with 500, from 0 to 1
     LATENCY_MS       time that an answer takes
     LATENCY_P99_MS   time that the slowest 2 % of the answers take, so that the 99th percentile is it
-    READY_AFTER      time until /readyz says yes: "0.5s", or "never"
+    READY_AFTER      time until /readyz says yes: "0.5s", or "never": until /admin/behaviour is told
     CRASH            when it ends by itself: "after:0.5s"; CRASH_EXIT_CODE says with which code
     LINGER           time after SIGTERM in which it goes on serving, until proxies know
     SEED             of the chances above; the host's name if there is none
@@ -41,6 +41,7 @@ _REASONS = {
     503: "Service Unavailable",
 }
 _SLOW_SHARE = 0.02
+NEVER = "never"
 _LARGEST_HEAD = 65_536
 #: After the linger, requests that are still being answered get this long.
 _FINISH_SECONDS = 20.0
@@ -49,9 +50,7 @@ Reply = tuple[int, str, bytes]
 
 
 def seconds(text: str) -> float:
-    """Read "500ms", "0.5s", "0.5" or "never"."""
-    if text == "never":
-        return float("inf")
+    """Read "500ms", "0.5s" or "0.5"."""
     if text.endswith("ms"):
         return float(text[:-2]) / 1000
     return float(text.removesuffix("s"))
@@ -64,7 +63,7 @@ class Behaviour:
         self.error_rate = float(environment.get("ERROR_RATE", "0"))
         self.latency_ms = float(environment.get("LATENCY_MS", "0"))
         self.latency_p99_ms = float(environment.get("LATENCY_P99_MS", "0"))
-        self.ready = True
+        self.ready = environment.get("READY_AFTER") != NEVER
         self._chance = random.Random(environment.get("SEED") or environment.get("HOSTNAME", ""))
 
     def draw(self) -> tuple[int, float]:
@@ -144,7 +143,8 @@ class Application:
         self.deserted = asyncio.Event()
         self.version = environment.get("VERSION", "")
         self.hostname = environment.get("HOSTNAME", "")
-        self._ready_at = time.monotonic() + seconds(environment.get("READY_AFTER", "0"))
+        after = environment.get("READY_AFTER", "0")
+        self._ready_at = time.monotonic() + (0 if after == NEVER else seconds(after))
 
     async def answer(self, method: str, path: str, body: bytes) -> Reply:
         """Answer a request."""
