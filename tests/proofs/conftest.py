@@ -11,6 +11,7 @@ import pytest
 
 from canary.api.kinds import Manifest
 from canary.routers import router_for
+from tests.proofs.routes import HTTP
 from tests.routers.published import PublishedSchemas
 from tests.testbed.conftest import control_plane, programs
 from tests.testbed.control_plane import ControlPlane
@@ -23,10 +24,26 @@ Tool = Callable[..., Any]
 NAMESPACE = "test"
 
 
+@pytest.fixture(params=sorted(HTTP))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Give the kind of a user's route, of each that there is."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def gitopscheck() -> Tool:
-    """Run the tools' code on what is given as JSON, and give what it prints."""
-    program = programs("gitopscheck")["gitopscheck"]
+    """Run Flux's and kstatus's code on what is given as JSON, and give what it prints."""
+    return _tool("gitopscheck")
+
+
+@pytest.fixture(scope="session")
+def argocheck() -> Tool:
+    """Run Argo CD's code on what is given as JSON, and give what it prints."""
+    return _tool("argocheck")
+
+
+def _tool(name: str) -> Tool:
+    program = programs(name)[name]
 
     def ran(given: object, *arguments: str | Path) -> Any:
         done = subprocess.run(
@@ -70,3 +87,14 @@ def flux(gitopscheck: Tool, control_plane: ControlPlane) -> Callable[[Manifest],
         return str(done)
 
     return applied
+
+
+@pytest.fixture
+def argo_cd(argocheck: Tool, control_plane: ControlPlane) -> Callable[..., bool]:
+    """Tell whether Argo CD sees a difference between Git and the cluster, under rules to ignore."""
+
+    def differs(git: Manifest, live: Manifest, *rules: Manifest) -> bool:
+        asked = {"git": git, "live": live, "ignored": rules}
+        return bool(argocheck(asked, control_plane.kubeconfig)["differs"])
+
+    return differs

@@ -2,91 +2,30 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
 
 import httpx
 import pytest
 
-from canary.api.canary import Canary
-from canary.api.kinds import SERVICE, Kind, Manifest
+from canary.api.kinds import Manifest
 from canary.api.service import GitOps
-from canary.core.actions import Side
 from canary.core.traffic import Traffic
-from canary.resources.names import pod_selectors
-from canary.resources.ports import service_ports
-from canary.resources.services import apex_service
 from canary.routers import router_for
-from tests.resources.builders import LABEL, a_deployment
-from tests.routers.builders import a_cluster, rendered, restored
-from tests.routers.managing import (
-    backend,
-    destination,
-    gateway_route,
-    managing,
-    route_in,
-    virtual_service,
+from tests.proofs.routes import (
+    DEPLOYMENT_PATH,
+    HTTP,
+    THE_SERVICE,
+    WITHOUT_REPLICAS,
+    Cluster,
+    adopt_the_service,
+    park,
+    users,
+    with_replicas,
 )
+from tests.routers.managing import managing
 
 pytestmark = pytest.mark.control_plane
 
 Flux = Callable[[Manifest], str]
-HTTP = {"VirtualService": ("istio", virtual_service), "HTTPRoute": ("gatewayapi", gateway_route)}
-SIDES = ("podinfo-primary", "podinfo-canary")
-
-
-def users(kind: str, *weights: int) -> Manifest:
-    """Write the user's route as it stands in Git; without weights it leads to the apex."""
-    backends = list(zip(SIDES, weights, strict=True)) if weights else [("podinfo", None)]
-    if kind == "HTTPRoute":
-        return gateway_route(kind, *(backend(*each) for each in backends))
-    return virtual_service(*(destination(*each) for each in backends))
-
-
-class Cluster:
-    """The user's object in the cluster, as tidegate reads and writes it."""
-
-    def __init__(self, api: httpx.Client, canary: Canary, kind: Kind, name: str = "shop") -> None:
-        self._api = api
-        self._canary = canary
-        group = f"apis/{kind.group}" if kind.group else "api"
-        self._path = f"/{group}/{kind.versions[0]}/namespaces/test/{kind.plural}/{name}"
-
-    def read(self) -> Manifest:
-        found: Manifest = self._api.get(self._path).raise_for_status().json()
-        return found
-
-    def write(self, obj: Manifest) -> None:
-        """Write it as the controller does: whole, on the version that was read."""
-        version = self.read()["metadata"]["resourceVersion"]
-        written = obj | {"metadata": obj["metadata"] | {"resourceVersion": version}}
-        answer = self._api.put(self._path, json=written, params={"fieldManager": "tidegate"})
-        assert answer.status_code == 200, answer.text
-
-    def route(self, traffic: Traffic) -> None:
-        router = router_for(str(self._canary.spec.provider))
-        cluster = a_cluster(router, self._canary, [self.read()])
-        self.write(route_in(rendered(router, self._canary, cluster, traffic)))
-
-    def give_back(self) -> None:
-        router = router_for(str(self._canary.spec.provider))
-        self.write(
-            route_in(
-                restored(router, self._canary, a_cluster(router, self._canary, [self.read()])).write
-            )
-        )
-
-    def weights(self) -> list[Any]:
-        spec = self.read()["spec"]
-        api = next(each for each in spec.get("http") or spec["rules"] if each.get("name") == "api")
-        return [each.get("weight") for each in api.get("route") or api["backendRefs"]]
-
-    def delete(self) -> None:
-        self._api.delete(self._path).raise_for_status()
-
-
-@pytest.fixture(params=sorted(HTTP))
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.mark.parametrize("git", [(100, 0), ()], ids=["sides", "apex"])
@@ -137,45 +76,18 @@ def test_without_the_annotation_flux_takes_the_canarys_weight(
 def test_an_adopted_service_is_left_alone_until_it_is_given_back(
     api: httpx.Client, flux: Flux
 ) -> None:
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "podinfo", "namespace": "test"},
-        "spec": {"selector": {"app": "podinfo"}, "ports": [{"port": 80, "targetPort": 80}]},
-    }
-    canary = managing("istio", "VirtualService")
-    cluster = Cluster(api, canary, SERVICE, "podinfo")
-    assert flux(manifest) == "created"
-    selectors, ports = pod_selectors(a_deployment(), LABEL), service_ports(canary, a_deployment())
-    adopted = apex_service(canary, selectors, ports, cluster.read(), Side.PRIMARY)
-    cluster.write(adopted.mended(cluster.read()))
-    assert cluster.read()["spec"]["selector"] == selectors.primary
-    assert flux(manifest) == "skipped"
-    assert cluster.read()["spec"]["selector"] == selectors.primary
+    assert flux(THE_SERVICE) == "created"
+    cluster = adopt_the_service(api)
+    adopted = cluster.read()["spec"]["selector"]
+    assert flux(THE_SERVICE) == "skipped"
+    assert cluster.read()["spec"]["selector"] == adopted
     cluster.delete()
 
 
 def test_replicas_that_git_leaves_out_are_tidegates(api: httpx.Client, flux: Flux) -> None:
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "podinfo", "namespace": "test"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "podinfo"}},
-            "template": {
-                "metadata": {"labels": {"app": "podinfo"}},
-                "spec": {"containers": [{"name": "app", "image": "podinfo:1"}]},
-            },
-        },
-    }
-    assert flux(deployment) == "created"
-    path = "/apis/apps/v1/namespaces/test/deployments/podinfo"
-    patch = {"headers": {"Content-Type": "application/merge-patch+json"}}
-    api.patch(
-        path, content='{"spec":{"replicas":0}}', params={"fieldManager": "tidegate"}, **patch
-    ).raise_for_status()
-    assert flux(deployment) == "unchanged"
-    assert api.get(path).json()["spec"]["replicas"] == 0
-    said = deployment | {"spec": deployment["spec"] | {"replicas": 3}}
-    assert flux(said) == "configured"
-    api.delete(path).raise_for_status()
+    assert flux(WITHOUT_REPLICAS) == "created"
+    park(api)
+    assert flux(WITHOUT_REPLICAS) == "unchanged"
+    assert api.get(DEPLOYMENT_PATH).json()["spec"]["replicas"] == 0
+    assert flux(with_replicas(3)) == "configured"
+    api.delete(DEPLOYMENT_PATH).raise_for_status()

@@ -109,6 +109,7 @@ _KWOK = "sigs.k8s.io/kwok"
 _ISTIO = "istio.io/istio"
 _FLAGGER = "github.com/fluxcd/flagger"
 _FLUX = "github.com/fluxcd/pkg/ssa"
+_ARGO_CD = "github.com/argoproj/argo-cd/v3"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -133,6 +134,7 @@ PROGRAMS = (
 BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
     Program(name="gitopscheck", folder="gitops", package=".", module=_FLUX),
+    Program(name="argocheck", folder="argocd", package=".", module=_ARGO_CD),
 )
 """What measurements and proofs need beside a control plane: made only where it is asked for by name."""
 
