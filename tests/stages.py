@@ -1,8 +1,8 @@
 """The stages of `make test`: what each runs, and in which order.
 
 `python -m tests.stages GROUP [--workers N] [-- PYTEST ARGUMENTS]` runs the stages of a group, ends
-at the first that fails, with its exit code, and says where the time went. `test` is all groups, its
-unit tests traced; it builds the control plane at the lowest priority from the start.
+at the first that fails, with its exit code, and says where the time went. `test` is the stages of
+all groups, its unit tests traced; beside these it builds the control plane at the lowest priority.
 """
 
 import argparse
@@ -35,9 +35,9 @@ SLOW = "story or delivery"
 APART = "control_plane"
 #: Where all tests are slow, or apart: the unit tests do without importing them.
 SLOW_FOLDERS = ("tests/hard", "tests/proofs", "tests/stories")
-#: What `test` runs while the control plane is built; `coverage` holds what `check` adds to `static`,
-#: with all examples rather than a sample.
-BEFORE_THE_BUILD = ("static", "coverage", "searches", "embedded")
+#: What `test` runs while the control plane is built at the lowest priority; `coverage` holds what
+#: `check` adds to `static`, with all examples rather than a sample.
+AT_FIRST = ("static", "coverage", "searches")
 HARD = "tests/hard"
 #: Where seeds are searched, of which the unit tests try the first.
 SEARCHES = "tests/security"
@@ -100,9 +100,26 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
         stage("types", tool("mypy")),
         stage("import contracts", *contracts),
     )
+    # Installing a package is not to be cut short, as what is built beside may be.
+    browser = stage("browser", module("tests.dashboard.browsing"))
+    embedded = stage("stories and delivery", pytest(*_at_a_time("3"), *slow, "--durations=25"))
+    embedded_hard = stage("crashes, faults and replicas", pytest(*hard))
+    network = stage("network", in_network(("true",)))
+    build = stage("build", *BUILD)
     stories = pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
-    conformance = pytest("tests/conformance")
-    return {
+    # Each stage has a network of its own, so pods have their addresses to themselves.
+    told = stage("stories on the control plane", in_network(stories))
+    others = (
+        stage(
+            "CRDs, objects, pods, gateway and chart", in_network(pytest(*apart, "--durations=10"))
+        ),
+        stage("conformance", module("tests.testbed.control_plane", *pytest("tests/conformance"))),
+        stage(
+            "crashes, faults and replicas on the control plane",
+            in_network(pytest(*hard, *on_control_plane)),
+        ),
+    )
+    known = {
         "static": static,
         "check": (*static, stage("unit tests", pytest(*unit, "--hypothesis-profile", SAMPLE))),
         "coverage": (
@@ -113,35 +130,15 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             ),
         ),
         "searches": (stage("all seeds", pytest(*many, "-m", WHOLE, SEARCHES)),),
-        "embedded": (
-            # Installing a package is not to be cut short, as what is built beside may be.
-            stage("browser", module("tests.dashboard.browsing")),
-            side_by_side(
-                # The longer of the two: for a good part of it there is nothing beside it.
-                [stage("stories and delivery", pytest(*_at_a_time("3"), *slow, "--durations=25"))],
-                [stage("crashes, faults and replicas", pytest(*hard))],
-            ),
-        ),
-        "control-plane": (
-            stage("network", in_network(("true",))),
-            stage("build", *BUILD),
-            # Each stage has a network of its own, so pods have their addresses to themselves.
-            side_by_side(
-                [stage("stories on the control plane", in_network(stories))],
-                [
-                    stage(
-                        "CRDs, objects, pods, gateway and chart",
-                        in_network(pytest(*apart, "--durations=10")),
-                    ),
-                    stage("conformance", module("tests.testbed.control_plane", *conformance)),
-                    stage(
-                        "crashes, faults and replicas on the control plane",
-                        in_network(pytest(*hard, *on_control_plane)),
-                    ),
-                ],
-            ),
-        ),
+        "embedded": (browser, side_by_side([embedded], [embedded_hard])),
+        "control-plane": (network, build, side_by_side([told], others)),
     }
+    # Two lanes of about the same length. What the first one needs of the build is there by then,
+    # but where the machine is slow: then it waits for what the second one builds.
+    both = side_by_side(
+        [embedded, stage(told.name, *BUILD, *told.commands)], [build, *others, embedded_hard]
+    )
+    return known | {"rest": (browser, both)}
 
 
 def split_at(words: Sequence[str], mark: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -164,12 +161,11 @@ def main() -> int:
     failed = None
     try:
         if arguments.group == "test":
-            network, *later = stages["control-plane"]
             # A machine that refuses the network says so before an hour has gone by.
-            run([network], times)
+            run(stages["control-plane"][:1], times)
             with beside(BUILD, BUILD_LOG):
-                earlier = [step for name in BEFORE_THE_BUILD for step in stages[name]]
-                run([*earlier, *later], times)
+                run([step for name in AT_FIRST for step in stages[name]], times)
+            run(stages["rest"], times)
         else:
             run(stages[arguments.group], times)
     except StageFailed as stage_failed:
