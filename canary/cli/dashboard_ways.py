@@ -36,6 +36,9 @@ class WayOptions:
     oidc_client_id: str
     oidc_client_secret_file: Path | None
     oidc_scopes: tuple[str, ...]
+    oidc_impersonate: bool
+    oidc_user_claim: str
+    oidc_groups_claim: str
     trusted_proxies: tuple[str, ...]
     proxy_secret_file: Path | None
     user_header: str
@@ -77,6 +80,7 @@ class WayOptions:
                 raise click.UsageError(f"--auth oidc needs --{name.replace('_', '-')}")
         try:
             from canary.dashboard.oidc import OidcClient, secure
+            from canary.dashboard.oidc_users import EMAIL, GROUPS, OidcUsers
         except ImportError as error:
             raise Failed(
                 "--auth oidc needs the extra oidc: pip install 'tidegate[oidc]'"
@@ -96,7 +100,23 @@ class WayOptions:
             redirect_url=f"{public}/oidc/callback",
             scopes=self.oidc_scopes,
         )
-        return by_oidc(client)
+        if not self.oidc_impersonate:
+            self._check_impersonating()
+            return by_oidc(client)
+        users = OidcUsers(
+            user_claim=self.oidc_user_claim or EMAIL,
+            groups_claim=self.oidc_groups_claim or GROUPS,
+            prefix=self.user_prefix,
+        )
+        return by_oidc(client, users)
+
+    def _check_impersonating(self) -> None:
+        for name in ("oidc_user_claim", "oidc_groups_claim", "user_prefix"):
+            if getattr(self, name):
+                raise click.UsageError(
+                    f"write --{name.replace('_', '-')} with --oidc-impersonate: an ID token that is "
+                    "passed on is read by the API server"
+                )
 
     def _proxy_users(self) -> ProxyUsers:
         if self.proxy_secret_file is None:
@@ -126,9 +146,12 @@ _BELONGING = {
     "oidc_client_id": ("oidc",),
     "oidc_client_secret_file": ("oidc",),
     "oidc_scopes": ("oidc",),
+    "oidc_impersonate": ("oidc",),
+    "oidc_user_claim": ("oidc",),
+    "oidc_groups_claim": ("oidc",),
     "trusted_proxies": ("proxy-token", "proxy-user"),
     "proxy_secret_file": ("proxy-user",),
-    "user_prefix": ("proxy-user",),
+    "user_prefix": ("oidc", "proxy-user"),
 }
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OPTIONS = (
@@ -147,6 +170,24 @@ _OPTIONS = (
         "oidc_scopes",
         multiple=True,
         help="What is asked for beside openid, such as groups. May be repeated.",
+    ),
+    click.option(
+        "--oidc-impersonate",
+        is_flag=True,
+        help="Act for who the ID token names, where the API server does not trust the issuer.",
+    ),
+    click.option(
+        "--oidc-user-claim",
+        default="",
+        metavar="CLAIM",
+        help="With --oidc-impersonate: the claim with the user's name; email, verified by the "
+        "issuer, when left out.",
+    ),
+    click.option(
+        "--oidc-groups-claim",
+        default="",
+        metavar="CLAIM",
+        help="With --oidc-impersonate: the claim with the groups; groups when left out.",
     ),
     click.option(
         "--trusted-proxy",
@@ -176,7 +217,8 @@ _OPTIONS = (
     click.option(
         "--user-prefix",
         default="",
-        help="With proxy-user: what stands before users and groups in the cluster.",
+        help="With proxy-user and --oidc-impersonate: what stands before users and groups in the "
+        "cluster.",
     ),
 )
 

@@ -58,6 +58,8 @@ class IdToken:
     """An ID token that was verified."""
 
     text: str = field(repr=False)
+    claims: Mapping[str, Any] = field(repr=False)
+    """What it says of the person; nobody else is to read it."""
     ends: float
     """When it expires, in seconds since 1970."""
 
@@ -168,7 +170,7 @@ class Issuer:
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if several else self.client.client_id) != self.client.client_id:
             raise OidcRefused("The ID token was made for another client.")
-        return IdToken(text=token, ends=float(claims["exp"]))
+        return IdToken(text=token, claims=claims, ends=float(claims["exp"]))
 
     def _claims(self, token: str, keys: KeySet) -> dict[str, Any] | None:
         """Give the claims of a token; None where no key has signed it."""

@@ -1,4 +1,4 @@
-"""The door of people whom an OpenID Connect issuer knows: its ID token is passed through."""
+"""The door of people whom an OpenID Connect issuer knows."""
 
 import logging
 import re
@@ -11,10 +11,10 @@ from hmac import compare_digest
 
 from aiohttp import web
 
-from canary.cluster.cluster import Cluster
 from canary.dashboard.cookies import SessionCookie, drop_cookie, put_cookie, wants_a_page
-from canary.dashboard.identity import identified, may_be_token
+from canary.dashboard.identity import identified
 from canary.dashboard.oidc import IdToken, Issuer, OidcRefused
+from canary.dashboard.oidc_users import Admission
 from canary.dashboard.routes import page
 from canary.dashboard.sessions import LONGEST_SECONDS, Session, Sessions
 from canary.dashboard.site import SITE
@@ -43,18 +43,18 @@ class _Login:
 
 
 class OidcDoor:
-    """Leads to the issuer, and lets in whom it sends back, with the rights of their ID token."""
+    """Leads to the issuer, and lets in whom it sends back, with their own rights."""
 
     def __init__(
         self,
         sessions: Sessions,
-        as_bearer: Callable[[str], Cluster],
+        admission: Admission,
         issuer: Issuer,
         *,
         clock: Callable[[], float],
     ) -> None:
         self._cookie = SessionCookie(sessions)
-        self._as_bearer = as_bearer
+        self._admission = admission
         self._issuer = issuer
         self._clock = clock
         self._logins: OrderedDict[str, _Login] = OrderedDict()
@@ -148,20 +148,17 @@ class OidcDoor:
         """Ask the API server whose token this is.
 
         Raises:
-            HTTPForbidden: it does not accept it.
+            HTTPForbidden: it does not know, or must not be asked.
             ClusterError: it does not answer.
         """
-        client = self._issuer.client
-        user = None
-        if may_be_token(token.text):
-            cluster = self._as_bearer(token.text)
+        try:
+            cluster = self._admission.connection(token)
             user = await identified(cluster)
-            if user is not None:
-                return Viewer(cluster=cluster, user=user, everything=False, logs_out=True)
-        raise web.HTTPForbidden(
-            text=f"The API server does not accept ID tokens of {client.issuer} for "
-            f"{client.client_id}: have it trust them, or use --auth proxy-user."
-        )
+            if user is None:
+                raise OidcRefused(self._admission.unknown(token))
+        except OidcRefused as refused:
+            raise web.HTTPForbidden(text=str(refused)) from refused
+        return Viewer(cluster=cluster, user=user, everything=False, logs_out=True)
 
 
 def _unavailable(refused: OidcRefused) -> web.HTTPException:

@@ -14,6 +14,7 @@ from canary.dashboard.token_door import TokenDoor
 
 if TYPE_CHECKING:
     from canary.dashboard.oidc import OidcClient
+    from canary.dashboard.oidc_users import OidcUsers
 
 
 class Way(Protocol):
@@ -34,14 +35,17 @@ async def by_token(
         yield TokenDoor(sessions, as_bearer)
 
 
-def by_oidc(client: "OidcClient") -> Way:
+def by_oidc(client: "OidcClient", users: "OidcUsers | None" = None) -> Way:
     """Give the way of people who log in at an issuer.
+
+    Their ID token is passed on; with `users` the dashboard acts for who it names.
 
     Raises:
         ImportError: the extra `oidc` is not installed.
     """
     from canary.dashboard.oidc import Issuer
     from canary.dashboard.oidc_door import OidcDoor
+    from canary.dashboard.oidc_users import Impersonating, Passing
 
     @asynccontextmanager
     async def way(
@@ -51,7 +55,12 @@ def by_oidc(client: "OidcClient") -> Way:
             cluster.for_others() as as_bearer,
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         ):
-            yield OidcDoor(sessions, as_bearer, Issuer(client, http, now), clock=now)
+            admission = (
+                Passing(as_bearer=as_bearer, client=client)
+                if users is None
+                else Impersonating(as_user=cluster.as_user, users=users)
+            )
+            yield OidcDoor(sessions, admission, Issuer(client, http, now), clock=now)
 
     return way
 

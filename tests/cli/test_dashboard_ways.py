@@ -29,6 +29,9 @@ def refused(*arguments: str) -> str:
         ((*OIDC, "--root-path", "/gate"), "does not end with --root-path"),
         ((*OIDC, "--oidc-client-secret-file", "/nowhere"), "/nowhere: No such file"),
         ((*OIDC, "--trusted-proxy", "10.0.0.0/8"), "--trusted-proxy with --auth proxy-token"),
+        ((*OIDC, "--oidc-user-claim", "sub"), "--oidc-user-claim with --oidc-impersonate"),
+        ((*OIDC, "--user-prefix", "sso:"), "--user-prefix with --oidc-impersonate"),
+        (("--oidc-impersonate",), "--oidc-impersonate with --auth oidc"),
         (("--oidc-scope", "groups"), "--oidc-scope with --auth oidc"),
         (
             ("--auth", "proxy-token", "--listen", ":0", "--trusted-proxy", "10.0.0.1/8"),

@@ -135,12 +135,22 @@ SLACK = {
     },
 }  # fmt: skip
 
+ACTING = OIDC | {
+    "oidc": OIDC["oidc"]
+    | {"impersonate": True, "userClaim": "sub", "groupsClaim": "roles", "userPrefix": "sso:"},
+    "impersonation": PROXY_USER["impersonation"],
+}
+
 
 def but(values: dict, **changed: object) -> str:
     return f"dashboard={json.dumps(values | changed)}"
 
 
-@pytest.mark.parametrize("values", [OIDC, PROXY_TOKEN, PROXY_USER], ids=lambda each: each["auth"])
+@pytest.mark.parametrize(
+    "values",
+    [OIDC, ACTING, PROXY_TOKEN, PROXY_USER],
+    ids=["oidc", "oidc that impersonates", "proxy-token", "proxy-user"],
+)
 def test_the_command_takes_the_arguments_of_every_way_in(values, tmp_path):
     pod = named(but(values))["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -161,10 +171,14 @@ def test_the_command_takes_the_arguments_of_every_way_in(values, tmp_path):
     ]
 
 
-def test_only_for_names_of_a_proxy_may_it_act_for_others_and_only_for_those_that_are_named():
-    for values in (but(OIDC), but(PROXY_TOKEN), ON):
-        assert not [each for each in objects(values) if "impersonation" in each[1]]
-    rules = objects(but(PROXY_USER))["ClusterRole", f"{NAME}-impersonation"]["rules"]
+@pytest.mark.parametrize("values", [OIDC, PROXY_TOKEN, {"enabled": True}], ids=str)
+def test_where_people_have_tokens_of_their_own_it_may_act_for_nobody(values: dict):
+    assert not [each for each in objects(but(values)) if "impersonation" in each[1]]
+
+
+@pytest.mark.parametrize("values", [PROXY_USER, ACTING], ids=["a proxy's name", "a token's name"])
+def test_where_it_is_told_names_it_may_act_for_those_that_are_listed(values: dict):
+    rules = objects(but(values))["ClusterRole", f"{NAME}-impersonation"]["rules"]
     whom = [each for each in rules if each["verbs"] == ["impersonate:user-info"]]
     assert {each["resources"][0]: each["resourceNames"] for each in whom} == {
         "users": ["sso:alice"],
