@@ -53,8 +53,9 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
     if not routed and not switching and not situation.propagated:
         # A proxy that learns of a service and of a route to it at once may fail requests.
         message = "waiting for proxies to learn of the new services"
-        waiting = situation.wait(why.PROPAGATING, message)
-        return waiting.at(waiting.stage, until=situation.propagated_at)
+        known_at = situation.propagated_at
+        waiting = situation.at(Stage.PROPAGATING, until=known_at)
+        return waiting.say(why.PROPAGATING, message, until=known_at)
     if not routed or refusal:
         message = "waiting for the route to send all traffic to the primary"
         message += f": {refusal}" if refusal else ""

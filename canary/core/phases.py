@@ -92,6 +92,14 @@ class Stages:
 
 
 _RELIEF = (Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.UPDATING, Stage.RETURNING)
+_PROMOTION = (
+    Stage.FILLING,
+    Stage.ROUTING,
+    Stage.DRAINING,
+    Stage.UPDATING,
+    Stage.PROPAGATING,
+    Stage.RETURNING,
+)
 _REST = (
     Stage.RESOLVING,
     Stage.HELD,
@@ -104,6 +112,7 @@ _ANALYSIS = Stages(
     path=(
         Stage.RESOLVING,
         Stage.FILLING,
+        Stage.PROPAGATING,
         Stage.ROUTING,
         Stage.ANALYSING,
         Stage.GATED,
@@ -151,7 +160,7 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
         ),
         Phase.PROGRESSING: _ANALYSIS,
         Phase.WAITING_PROMOTION: _ANALYSIS,
-        Phase.PROMOTING: Stages(path=_RELIEF, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED)),
+        Phase.PROMOTING: Stages(path=_PROMOTION, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED)),
         Phase.FINALISING: Stages(
             path=(Stage.ROUTING, Stage.DRAINING), aside=(Stage.FILLING, Stage.SUSPENDED)
         ),
@@ -170,7 +179,7 @@ STAGE_SENTENCES: Mapping[Stage, str] = MappingProxyType(
         Stage.RESOLVING: "The target, or something that it needs, is missing.",
         Stage.CREATING: "The primary is made, or given the revision of the target.",
         Stage.FILLING: "Pods come up before traffic moves to them.",
-        Stage.PROPAGATING: "Proxies learn of new services.",
+        Stage.PROPAGATING: "Proxies learn of new services or pods.",
         Stage.ROUTING: "The route is being turned.",
         Stage.DRAINING: "Requests in flight finish on the side that has lost its traffic.",
         Stage.UPDATING: "The pods of the primary are replaced by those of its new revision.",

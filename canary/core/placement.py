@@ -12,6 +12,7 @@ from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
 from canary.core.phases import IDLE
+from canary.core.propagation import known
 from canary.core.relief import will_be_updated
 from canary.core.revision import current_revision
 from canary.core.situation import STEPPING, Situation
@@ -33,7 +34,8 @@ def place(situation: Situation) -> Situation:
     if exposed and situation.primary_serves and not situation.target_serves:
         return _to_primary(situation)
     if status.phase in STEPPING and situation.below_step:
-        return _restore_canary(situation) if situation.target_ready else situation
+        back = situation.target_ready and known(situation)
+        return _restore_canary(situation) if back else situation
     at_home = status.phase in STEPPING | _HOME_IS_PRIMARY
     return _restore_primary(situation) if at_home and situation.above_step else situation
 

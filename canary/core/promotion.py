@@ -9,6 +9,7 @@ from canary.core.cookies import let_go
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
 from canary.core.placement import withdraw_from_replaced
+from canary.core.propagation import learning
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation, timed_out
@@ -63,7 +64,9 @@ def bring_up(situation: Situation, primary: Workload) -> Situation:
         moved = withdrawn.status.canary_weight != situation.status.canary_weight
         situation = withdrawn.tell("TrafficReturned", message) if moved else withdrawn
     if can_carry_all(situation):
-        return _return_traffic(situation)
+        exposed = bool(situation.status.canary_weight)
+        unknown = learning(situation, "the primary's new pods") if exposed else None
+        return unknown or _return_traffic(situation)
     if primary.failing and situation.spec.analysis.on_pod_failure is PodFailurePolicy.FAST:
         return fail_promotion(situation, primary.failing.reason, str(primary.failing))
     if primary.given_up:

@@ -22,6 +22,7 @@ from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
 from canary.core.placement import withdraw_from_replaced
+from canary.core.propagation import learning
 from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
 from canary.core.situation import Situation, Turn, timed_out
@@ -147,6 +148,9 @@ def progressing(situation: Situation) -> Turn:
         return roll_back(situation, target.failing.reason, str(target.failing))
     if not situation.target_ready:
         return _canary_not_ready(situation, target)
+    unused = not situation.begun or situation.below_step
+    if unused and (unknown := learning(situation, f"the pods of {situation.target_name}")):
+        return unknown
     if still := stopped(situation, Stop.LOOKS):
         return withhold(situation.end_holds(*UNREADY), still)
     if gate_overdue(situation):

@@ -305,10 +305,10 @@ class Situation:
         waiting = self.at(stage, since=since)
         if waiting.status.stage is None or limit is None:
             return waiting.say(reason, message, since=since)
-        until = waiting.status.stage.since + limit
-        deadline = None if stage in TIMED else until
-        timed = waiting.at(stage, until=until)
-        return timed.say(reason, message, since=since, deadline=deadline)
+        ends = waiting.status.stage.since + limit
+        deadline, until = (None, ends) if stage in TIMED else (ends, None)
+        timed = waiting.at(stage, until=ends)
+        return timed.say(reason, message, since=since, deadline=deadline, until=until)
 
     def say(
         self,
@@ -317,10 +317,15 @@ class Situation:
         *,
         since: datetime | None = None,
         deadline: datetime | None = None,
+        until: datetime | None = None,
     ) -> Self:
         """Say what is waited for, wherever the phase is."""
-        status = said(self.status, reason, message, self.now, since=since, deadline=deadline)
-        return replace(self, status=status)
+        return replace(
+            self,
+            status=said(
+                self.status, reason, message, self.now, since=since, deadline=deadline, until=until
+            ),
+        )
 
     def await_leave(
         self, reason: str, message: str, limit: timedelta | None, *, opens_at: datetime | None

@@ -95,7 +95,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "not initialised until that is settled or accepted.",
         SUSPENDED: "`spec.suspend` is true: everything stays as it is.",
         DRAINING: "Requests in flight on the side that lost its traffic are given time to finish.",
-        PROPAGATING: "Proxies are given time to learn of new services before traffic goes to them.",
+        PROPAGATING: "Proxies are given time to learn of new services, or of pods that have become "
+        "ready, before traffic goes to them.",
         ROUTING: "The route does not split traffic as it should yet.",
         ROUTING_BLOCKED: "The route could not be written in time; someone needs to look.",
         ROUTE_REFUSED: "The route was rejected by the gateway's controller: no weight is moved until "

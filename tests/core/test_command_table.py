@@ -36,6 +36,7 @@ WITHOUT_SPEC = frozenset({"abort", "pause"})
 STEPPING = {
     Stage.RESOLVING: RUN,
     Stage.FILLING: RUN,
+    Stage.PROPAGATING: RUN,
     Stage.ROUTING: RUN,
     Stage.ANALYSING: RUN,
     Stage.RETURNING: RUN,

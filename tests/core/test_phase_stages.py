@@ -150,6 +150,13 @@ def _running() -> Iterator[Way]:
             spec=a_spec(group={"name": "shop"}),
             stage=Stage.WITHHELD,
         )
+    filling = StageRecord(name=Stage.FILLING, since=at(0))
+    for phase in STEPPING:
+        yield Way(
+            before=a_status(phase, stage=filling),
+            facts=up(settling=timedelta(seconds=15)),
+            stage=Stage.PROPAGATING,
+        )
     for phase in RUN_UP:
         yield Way(before=a_status(phase), facts=up(unguided=True), stage=Stage.UNGUIDED)
         yield Way(before=a_status(phase), facts=up(unseen="403"), stage=Stage.OBSTRUCTED)
@@ -197,6 +204,12 @@ def _ending() -> Iterator[Way]:
         ),
         facts=up(primary=a_primary(NEW)),
         stage=Stage.RETURNING,
+    )
+    updating = StageRecord(name=Stage.UPDATING, since=at(0))
+    yield Way(
+        before=a_status(Phase.PROMOTING, weight=60, stage=updating),
+        facts=up(primary=a_primary(NEW), settling=timedelta(seconds=15)),
+        stage=Stage.PROPAGATING,
     )
     yield Way(before=promoting, facts=up(unseen="403"), stage=Stage.OBSTRUCTED)
     yield Way(before=promoting, facts=up(), spec=SUSPENDED, stage=Stage.SUSPENDED)

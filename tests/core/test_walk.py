@@ -6,7 +6,7 @@ a canary comes to rest once its pods, metrics and gates let it.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -146,6 +146,8 @@ class Journey(RuleBasedStateMachine):
         self.verdict = Verdict.PASS
         self.budget = Verdict.PASS
         self.forgotten = False
+        self.canary_ready: datetime | None = None
+        self.primary_ready: datetime | None = None
 
     @initialize(
         spec=st.sampled_from(SPECS),
@@ -474,10 +476,20 @@ class Journey(RuleBasedStateMachine):
             self.world.apply(outcome.meanwhile)
             answers[need] = self._answer(need)
         self._check_words(outcome, self._facts(answers))
+        self._note_ready()
         self.answered = set(answers)
         assert outcome.wake_at is None or outcome.wake_at > self.world.now
         assert legal(self.status.phase, outcome.status.phase)
         return outcome
+
+    def _note_ready(self) -> None:
+        """Note since which decision each side has been found ready."""
+        world, now = self.world, self.world.now
+        if not world.unseen:
+            canary = world.target is not None and world.target.ready()
+            primary = world.primary is not None and world.primary.ready()
+            self.canary_ready = (self.canary_ready or now) if canary else None
+            self.primary_ready = (self.primary_ready or now) if primary else None
 
     def _facts(self, answers: dict[Need, object]) -> Facts:
         """Observe; what others change is looked at where a primary serves, and nowhere else."""
@@ -504,6 +516,7 @@ class Journey(RuleBasedStateMachine):
         if self.spec.skip_analysis or skipped or (run and run.full_promotion):
             self.forced.add(decision.status.last_applied_spec)
         self._check_traffic(decision)
+        self._check_known(decision)
         self._check_begun(decision)
         self._check_withheld(decision)
         self._check_told(decision)
@@ -591,6 +604,24 @@ class Journey(RuleBasedStateMachine):
             if isinstance(action, RouteTraffic) and action.traffic.weight > carried:
                 assert target is not None
                 assert target.ready() or action.traffic.spares_primary
+
+    def _check_known(self, decision: Decision) -> None:
+        """A canary gets its first traffic, and a promoted primary its own back, when proxies know it."""
+        before, after, world = self.status, decision.status, self.world
+        if world.unseen or world.primary is None or not world.primary.serves:
+            return
+        known_by = world.now - world.settling
+        had = before.canary_weight or before.weights.mirror
+        stepping = {before.phase, after.phase} <= {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
+        if stepping and not had and (after.canary_weight or after.weights.mirror):
+            assert self.canary_ready is not None
+            assert self.canary_ready <= known_by
+        returns = after.canary_weight < before.canary_weight
+        if returns and before.phase is Phase.PROMOTING and after.phase in RUNNING:
+            goes_on = before.last_applied_spec == after.last_applied_spec == world.revision
+            if goes_on and world.target is not None and world.target.serves:
+                assert self.primary_ready is not None
+                assert self.primary_ready <= known_by
 
     def _check_widened(
         self, decision: Decision, target: Workload | None, primary_serves: bool
