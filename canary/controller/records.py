@@ -43,6 +43,8 @@ class Packed:
     """Its status as JSON, for those that read it; no part of what is compared with what is wanted."""
     refusal: str = ""
     """Who rejects it as it is, and why."""
+    pending: bool = False
+    """Whether who has taken an earlier state of it has yet to take this one."""
     owners: tuple[str, ...] = ()
     """Who owns it, for people."""
     changed_by: str = ""
@@ -143,18 +145,20 @@ class ConfigRecord:
 def pack(
     manifest: Manifest,
     refusal: Callable[[Manifest], str] | None = None,
+    pending: Callable[[Manifest], bool] | None = None,
     *,
     with_status: bool = False,
 ) -> Packed:
     """Keep an object whole, packed; its status is kept where that is asked for.
 
-    `refusal` reads it in any case.
+    `refusal` and `pending` read it in any case.
     """
     return Packed(
         content=packed(_without_bookkeeping(manifest, "managedFields", "resourceVersion")),
         resource_version=metadata_of(manifest).get("resourceVersion", ""),
         status=packed(manifest.get("status") or {}) if with_status else b"",
         refusal=refusal(manifest) if refusal else "",
+        pending=pending is not None and pending(manifest),
         owners=_owners(manifest),
         changed_by=_last_writer(manifest["metadata"]),
     )

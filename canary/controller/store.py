@@ -208,7 +208,11 @@ class Store:
         inputs = self.behind_routes(record)
         known = self._seen.recall(record.key, inputs)
         if known is None:
-            known = (router.read(canary, self.routes(record)),)
+            seen = router.read(canary, self.routes(record))
+            written = (self.packed(key) for key in router.objects(canary).written)
+            if seen is not None and any(each is not None and each.pending for each in written):
+                seen = replace(seen, pending=True)
+            known = (seen,)
             self._seen.keep(record.key, inputs, known)
         return known[0]
 

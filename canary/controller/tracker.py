@@ -250,7 +250,12 @@ class Tracker:
             # What a divided workload is kept as is known already.
             divided = record.workload is not None and record.workload.divides
             for kind in set(router.kinds) - ({record.target_kind} if divided else set()):
-                kept = partial(pack, refusal=router.refusal, with_status=router.needs_status)
+                kept = partial(
+                    pack,
+                    refusal=router.refusal,
+                    pending=router.pending,
+                    with_status=router.needs_status,
+                )
                 self.caches.register(kind, kept)
         wanted = frozenset(needs(record, target, primary, configs=self._followed_configs))
         namespaced = {*wanted, *((kind, record.key.namespace) for kind in former)}

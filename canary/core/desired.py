@@ -219,8 +219,8 @@ def _scale(situation: Situation) -> Iterator[Action]:
     if target is None:
         return
     if status.phase in IDLE | {Phase.WAITING} and not still_serves(situation):
-        routed = facts.routed is not None and facts.routed.exposes_canary()
-        meant = status.canary_weight or routed or formers_reach_canary(situation)
+        exposed = facts.routed is not None and facts.routed.exposes_canary()
+        meant = status.canary_weight or exposed or formers_reach_canary(situation)
         short = target.replicas and not sized(situation, status.canary_weight)
         if meant and short and status.phase in IDLE:
             # It serves for want of the primary, with the pods that a step had.

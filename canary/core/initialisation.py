@@ -58,7 +58,7 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
         return waiting.say(why.PROPAGATING, message, until=known_at)
     if not routed or refusal:
         message = "waiting for the route to send all traffic to the primary"
-        message += f": {refusal}" if refusal else ""
+        message = f"{message}: {refusal}" if refusal else situation.untaken(message)
         return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
     message = "waiting for clients to move from the target to the primary"
     draining = situation.drain(message)

@@ -89,7 +89,9 @@ def _await_route(situation: Situation) -> Situation:
     """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
     weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
     what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
-    message = pods_awaited(situation) or f"waiting for the route to {what} to the canary"
+    message = pods_awaited(situation) or situation.untaken(
+        f"waiting for the route to {what} to the canary"
+    )
     held = situation.wait(why.ROUTING, situation.obstructed(message), situation.hold_timeout)
     if held.overdue:
         return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))

@@ -126,10 +126,9 @@ def finalising(situation: Situation) -> Situation:
 
 def _await_route(situation: Situation) -> Situation:
     refusal = situation.facts.refusal
-    message = "waiting for the route to send all traffic to the primary" + (
-        f": {refusal}" if refusal else ""
-    )
-    return situation.insist(why.ROUTING, message, blocked=why.ROUTING_BLOCKED)
+    message = "waiting for the route to send all traffic to the primary"
+    said = f"{message}: {refusal}" if refusal else situation.untaken(message)
+    return situation.insist(why.ROUTING, said, blocked=why.ROUTING_BLOCKED)
 
 
 def _complete(situation: Situation) -> Situation:

@@ -42,7 +42,8 @@ def settled(situation: Situation, actions: Sequence[Action]) -> bool:
 def _is_sound(situation: Situation) -> bool:
     """Tell whether the primary serves, and nothing stands in the way or was changed by others."""
     facts, status = situation.facts, situation.status
-    odd = facts.obstacle or facts.refusal or facts.drifts or status.repairs or status.former_names
+    changed = facts.drifts or status.repairs or status.former_names
+    odd = facts.obstacle or facts.refusal or changed or (facts.routed and facts.routed.pending)
     special = facts.deleting or facts.by_replicas or facts.ordinals or facts.routed is None
     return can_carry_all(situation) and not odd and not special
 

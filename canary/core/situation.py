@@ -369,6 +369,12 @@ class Situation:
         """Give what is in flight on a side that has lost its traffic its time to end."""
         return self.wait(DRAINING, message, self.drain_time)
 
+    def untaken(self, message: str) -> str:
+        """Add to what is waited for of the route that its controller has not taken it yet."""
+        routed = self.facts.routed
+        pending = routed is not None and routed.pending
+        return f"{message}: its controller has not taken it yet" if pending else message
+
     def obstructed(self, message: str) -> str:
         """Add what stands in the way to what is waited for."""
         return f"{message}: {self.facts.obstacle}" if self.facts.obstacle else message

@@ -78,27 +78,30 @@ class Seen:
     uneven: bool = False
     """Whether some of several routes do less than the rest: what is said is what the canary gets
     at most."""
+    pending: bool = False
+    """Whether the router's controller has yet to take it as it is: what it did before may still hold."""
 
     def carries(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets at least what is intended, so that it may be judged."""
         if not traffic.weight and not traffic.mirror:
             return True
-        same = self.matched is bool(traffic.match) and not self.uneven
+        same = self.matched is bool(traffic.match) and not self.uneven and not self.pending
         return same and self.weight >= traffic.weight and self.mirror >= traffic.mirror
 
     def does(self, traffic: Traffic) -> bool:
         """Tell whether the canary gets what is intended, and no more."""
         exact = (self.weight, self.mirror) == (traffic.weight, traffic.mirror)
         kept = self.keeps_canary and not traffic.weight
-        return exact and not kept and not self.uneven and self.carries(traffic)
+        told_all = not self.uneven and not self.pending
+        return exact and not kept and told_all and self.carries(traffic)
 
     def exposes_canary(self) -> bool:
-        """Tell whether any request reaches the canary, so that it must keep its pods."""
-        return bool(self.weight or self.mirror or self.keeps_canary)
+        """Tell whether any request may reach the canary, so that it must keep its pods."""
+        return bool(self.weight or self.mirror or self.keeps_canary or self.pending)
 
     def spares_primary(self) -> bool:
         """Tell whether no request reaches the primary, so that it may lose its pods."""
-        some = self.matched or self.keeps_primary or self.uneven
+        some = self.matched or self.keeps_primary or self.uneven or self.pending
         return self.weight == FULL and not some
 
 
@@ -121,6 +124,7 @@ def together(seen: Iterable[Seen | None]) -> Seen | None:
         keeps_canary=any(each.keeps_canary for each in known),
         keeps_primary=any(each.keeps_primary for each in known),
         uneven=True,
+        pending=any(each.pending for each in known),
     )
 
 

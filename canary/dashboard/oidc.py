@@ -59,7 +59,7 @@ class IdToken:
 
     text: str = field(repr=False)
     claims: Mapping[str, Any] = field(repr=False)
-    """What it says of the person; nobody else is to read it."""
+    """What it says of the person."""
     ends: float
     """When it expires, in seconds since 1970."""
 

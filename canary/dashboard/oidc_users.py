@@ -9,7 +9,7 @@ from canary.dashboard.identity import MOST_GROUPS, may_be_token, name_of_person
 from canary.dashboard.oidc import IdToken, OidcClient, OidcRefused
 
 EMAIL, GROUPS = "email", "groups"
-"""The claims that name a person, where nobody says others."""
+"""The claims that name a person, where the options name no others."""
 
 
 class Admission(Protocol):
@@ -19,7 +19,7 @@ class Admission(Protocol):
         """Give the connection that speaks for a person.
 
         Raises:
-            OidcRefused: the token names nobody for whom it may.
+            OidcRefused: the token names no person for whom it may.
         """
 
     def unknown(self, token: IdToken) -> str:

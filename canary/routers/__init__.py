@@ -214,6 +214,12 @@ class Router(Protocol):
         What was said of an earlier generation does not count.
         """
 
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether its status speaks of an earlier generation than it has now.
+
+        False where no controller has spoken, or its API has no such word.
+        """
+
 
 ROUTERS: PluginTable[Router] = PluginTable(
     group="tidegate.routers",

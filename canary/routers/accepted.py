@@ -9,6 +9,21 @@ from canary.api.kinds import Manifest
 from canary.api.raw import items, part, text
 
 
+def outdated(manifest: Manifest, condition: str) -> bool:
+    """Tell whether a condition speaks of an earlier generation of its object."""
+    return any(
+        text(said, "type") == condition and of_earlier(said, manifest)
+        for said in items(part(manifest.get("status"), "conditions"))
+    )
+
+
+def of_earlier(said: object, manifest: Manifest) -> bool:
+    """Tell whether a status, or a condition, says that it is of an earlier generation."""
+    observed = part(said, "observedGeneration")
+    generation = part(manifest.get("metadata"), "generation")
+    return isinstance(observed, int) and isinstance(generation, int) and observed < generation
+
+
 def rejection(manifest: Manifest, condition: str, by: str) -> str:
     """Say why a condition is False; empty where it is not, or was so of an earlier generation."""
     return next(_rejections(manifest, condition, by), "")

@@ -17,7 +17,7 @@ from canary.objects.places import Path
 from canary.objects.render import Lacking, fields
 from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, way
-from canary.routers.accepted import rejection
+from canary.routers.accepted import outdated, rejection
 from canary.routers.beside import Beside, BesideRouter
 from canary.routers.matching import pattern
 from canary.routers.shares import entries, part, percent_of, sides, weight_of
@@ -88,6 +88,10 @@ class ApisixRouter(BesideRouter):
     def refusal(self, manifest: Manifest) -> str:
         """Say why APISIX does not take the ApisixRoute."""
         return rejection(manifest, "Accepted", "APISIX")
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether APISIX has yet to take the ApisixRoute as it is."""
+        return outdated(manifest, "Accepted")
 
 
 def _lacking(canary: Canary, users: ObjectKey, *, exists: bool) -> Lacking:

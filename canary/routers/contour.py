@@ -21,7 +21,7 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, refused, way
-from canary.routers.accepted import rejection
+from canary.routers.accepted import outdated, rejection
 from canary.routers.condition_problems import path_problems, precedence_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
 from canary.routers.shares import alternatives_seen, entries, percent_of, sides
@@ -106,6 +106,10 @@ class ContourRouter(SingleObjectRouter):
     def refusal(self, manifest: Manifest) -> str:
         """Say why Contour does not serve the HTTPProxy, or serves it in part."""
         return rejection(manifest, "Valid", "Contour")
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether Contour has yet to take the HTTPProxy as it is."""
+        return outdated(manifest, "Valid")
 
 
 def _route(service: Service, match: HttpMatch, services: list[Manifest]) -> Manifest:

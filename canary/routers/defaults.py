@@ -99,3 +99,7 @@ class RouterDefaults:
     def refusal(self, _manifest: Manifest) -> str:
         """Nothing: no object is taken to tell of a refusal."""
         return ""
+
+    def pending(self, _manifest: Manifest) -> bool:
+        """No: no object is taken to tell of which generation it speaks."""
+        return False

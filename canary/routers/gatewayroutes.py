@@ -33,6 +33,7 @@ from canary.routers.parents import (
     acceptance,
     parent_problems,
     parent_reference,
+    pending,
     refusal,
 )
 from canary.routers.rules import (
@@ -118,6 +119,10 @@ class GatewayRouter(SingleObjectRouter):
     def refusal(self, manifest: Manifest) -> str:
         """Say which parent rejects the route, and why."""
         return refusal(manifest)
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether what the parents say of the route is of an earlier generation."""
+        return pending(manifest)
 
 
 def expressible(traffic: Traffic, cluster: ClusterState) -> Traffic:

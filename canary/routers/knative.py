@@ -26,6 +26,7 @@ from canary.objects.render import Lacking, Render, Restoration, annotations, fie
 from canary.objects.taking import released
 from canary.routers import ClusterState, Objects
 from canary.routers.abilities import Abilities, refused
+from canary.routers.accepted import of_earlier
 from canary.routers.defaults import RouterDefaults
 from canary.routers.shares import quantity
 
@@ -126,6 +127,10 @@ class KnativeRouter(RouterDefaults):
             for each in items(part(status, "conditions"))
             if text(each, "type") == "RoutesReady" and text(each, "status") == "False"
         )
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether Knative has yet to take the traffic of the Service as it is."""
+        return of_earlier(part(manifest, "status"), manifest)
 
 
 def _target_problems(canary: Canary) -> Iterator[Problem]:

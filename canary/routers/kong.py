@@ -98,6 +98,10 @@ class KongRouter(RouterDefaults):
         """Say who rejects the HTTPRoute, or that Kong's proxies have not taken it."""
         return self._routes.refusal(manifest)
 
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether what is said of the HTTPRoute is of an earlier generation."""
+        return self._routes.pending(manifest)
+
 
 def _finer(manifest: Manifest) -> Manifest:
     """Give a route with weights that leave room for a share of each pod."""

@@ -162,6 +162,10 @@ class ManagingRouter:
         """Say who rejects an object and why."""
         return self._own.refusal(manifest)
 
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether its status speaks of an earlier generation."""
+        return self._own.pending(manifest)
+
     def _manages(self, canary: Canary) -> bool:
         return any(each.kind == self._kind.kind for each in canary.spec.managed_routes)
 

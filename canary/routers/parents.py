@@ -16,6 +16,7 @@ from canary.api.traffic import ParentReference
 from canary.errors import Problem
 from canary.objects.places import Path
 from canary.objects.render import annotations, fields
+from canary.routers.accepted import of_earlier
 
 #: The statuses that reject a route, by condition. With PartiallyInvalid some of its rules are left
 #: out, or an earlier state of it is kept; Programmed is False where no proxy took it.
@@ -65,6 +66,26 @@ def refusal(manifest: Manifest) -> str:
     if enough and len({parent for parent, _ in refusals}) < len(parents):
         return ""
     return "; ".join(dict.fromkeys(said for _, said in refusals))
+
+
+def pending(manifest: Manifest) -> bool:
+    """Tell whether a parent has spoken of an earlier generation, and not of this one yet.
+
+    Where one parent is enough, whether all that have spoken have not.
+    """
+    namespace = _namespace(manifest)
+    references = items(part(manifest.get("spec"), "parentRefs"))
+    parents = {_parent(each, namespace) for each in references}
+    late = [
+        of_earlier(condition, manifest)
+        for said in items(part(manifest.get("status"), "parents"))
+        if _parent(part(said, "parentRef"), namespace) in parents
+        for condition in items(part(said, "conditions"))
+        if text(condition, "type") == "Accepted"
+    ]
+    given = part(manifest.get("metadata"), "annotations")
+    enough = text(given, ACCEPTANCE) == Acceptance.ANY
+    return bool(late) and (all(late) if enough else any(late))
 
 
 def _refusals(manifest: Manifest, parents: tuple[_Parent, ...]) -> Iterator[tuple[_Parent, str]]:

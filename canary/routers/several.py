@@ -151,13 +151,16 @@ class SeveralRouters:
 
     def refusal(self, manifest: Manifest) -> str:
         """Say who rejects an object, by the router that it belongs to."""
-        kind = text(manifest, "kind")
-        said = (
-            router.refusal(manifest)
-            for router in self._each
-            if any(each.kind == kind for each in router.kinds)
-        )
+        said = (router.refusal(manifest) for router in self._of(manifest))
         return next(filter(None, said), "")
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether its status is of an earlier generation, by the router that it belongs to."""
+        return any(router.pending(manifest) for router in self._of(manifest))
+
+    def _of(self, manifest: Manifest) -> Iterator[Router]:
+        kind = text(manifest, "kind")
+        return (each for each in self._each if any(one.kind == kind for one in each.kinds))
 
     def _parts(self, canary: Canary) -> Iterator[tuple[Router, Canary]]:
         """Pair each router with the Canary as it is asked: without what only others have a use for."""

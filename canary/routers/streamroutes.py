@@ -23,6 +23,7 @@ from canary.routers.parents import (
     acceptance,
     parent_problems,
     parent_reference,
+    pending,
     refusal,
 )
 from canary.routers.shares import entries, sides, weight_of
@@ -80,6 +81,10 @@ class StreamRouter(SingleObjectRouter):
     def refusal(self, manifest: Manifest) -> str:
         """Say which parent rejects the route, and why."""
         return refusal(manifest)
+
+    def pending(self, manifest: Manifest) -> bool:
+        """Tell whether what the parents say of the route is of an earlier generation."""
+        return pending(manifest)
 
 
 class TcpRouter(StreamRouter):

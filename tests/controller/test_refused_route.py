@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from canary.api.kinds import Kind
+from canary.api.kinds import DEPLOYMENT, Kind
 from tests.controller.running import CANARY, World, until
 
 HTTP_ROUTE = Kind(
@@ -79,3 +79,53 @@ async def test_holds_the_weight_until_it_is_taken(world: World):
             return (await world.status())["canaryWeight"] == 50
 
         await until(moved, "the step that was approved is taken")
+
+
+async def test_neither_judges_a_step_nor_parks_the_target_before_the_route_is_taken(world: World):
+    await world.create_app()
+    async with world.running_controller():
+        await world.create_canary(
+            provider="gatewayapi",
+            service={"port": 80, "targetPort": 9898, "gatewayRefs": [GATEWAY]},
+            analysis={"webhooks": [BY_HAND]},
+        )
+        await world.until_phase("Initialized")
+        # Given a gateway's controller that speaks of the route
+        await say(world, "True")
+        await world.release()
+        await until_waiting(world, "TrafficGate")
+        # When a step is taken, and the controller has not seen that yet
+        approval = {"metadata": {"annotations": {"tidegate.dev/approve": "alice"}}}
+        await world.patch(CANARY, "podinfo", approval)
+        late = await until_waiting(world, "Routing")
+        # Then the step is not judged before it has
+        assert late["canaryWeight"] == 50
+        assert "its controller has not taken it yet" in late["waitingFor"]["message"]
+        await say(world, "True")
+        await until_waiting(world, "TrafficGate")
+        # When the run ends, then the canary keeps its pods until the way back is taken
+        abort = {"metadata": {"annotations": {"tidegate.dev/abort": "alice"}}}
+        await world.patch(CANARY, "podinfo", abort)
+        await world.until_phase("Failed")
+
+        async def routed_back() -> bool:
+            route = await world.read(HTTP_ROUTE, "podinfo")
+            assert route is not None
+            weights = {
+                each["name"]: each["weight"]
+                for rule in route["spec"]["rules"]
+                for each in rule["backendRefs"]
+            }
+            return weights.get("podinfo-canary", 0) == 0
+
+        await until(routed_back, "the route leads back")
+        target = await world.read(DEPLOYMENT, "podinfo")
+        assert target is not None
+        assert target["spec"]["replicas"] > 0
+        await say(world, "True")
+
+        async def parked() -> bool:
+            target = await world.read(DEPLOYMENT, "podinfo")
+            return target is not None and target["spec"]["replicas"] == 0
+
+        await until(parked, "the target is parked")

@@ -403,6 +403,10 @@ class Journey(RuleBasedStateMachine):
     def routes_are_refused_or_taken(self, refused: bool) -> None:
         self.world.refusal = "the gateway says: Accepted is False" if refused else ""
 
+    @rule(pending=RARELY)
+    def routes_are_taken_late_or_at_once(self, pending: bool) -> None:
+        self.world.pending = pending
+
     @rule(verb=st.sampled_from(VERBS), value=st.sampled_from(["", "alice", *SIGNED]))
     def a_command_is_given(self, verb: str, value: str) -> None:
         others = tuple(each for each in self.world.commands if each.verb != verb)
@@ -804,6 +808,7 @@ class Journey(RuleBasedStateMachine):
         self.spec = self.spec.model_copy(update={"suspend": False})
         self.hook_answers, self.rollback_asked, self.verdict = True, False, Verdict.PASS
         world.obstacle, world.refusal, world.references = "", "", ()
+        world.pending = False
         world.unseen, world.policies = False, ()
         # What the others do leads out of every wait for them.
         world.dependencies = tuple(

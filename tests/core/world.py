@@ -155,6 +155,8 @@ class World(SimulatedCluster):
     restored: bool = False
     left_behind: bool = False
     refusal: str = ""
+    pending: bool = False
+    """The router's controller has yet to take the route as it is."""
     obstacle: str = ""
     unseen: bool = False
     """Deployments may not be read, and nobody remembers what they were."""
@@ -183,6 +185,9 @@ class World(SimulatedCluster):
             deleting=self.deleting,
             target=replace(self.target, release=RELEASE) if self.target else None,
             refusal=self.refusal,
+            routed=replace(self.routed, pending=True)
+            if self.pending and self.routed
+            else self.routed,
             restored=self.deleting and self.restored,
             left_behind=self.deleting and self.left_behind,
             drifts=(self.drift,) if self.drift else (),
@@ -300,6 +305,7 @@ class World(SimulatedCluster):
         if replicas < self.target.replicas:
             assert self.apex is Side.PRIMARY
             assert not (self.routed and self.routed.spares_primary())
+            assert not (self.pending and self.routed) or self._shrinks(replicas)
             # Pods that decide a share go with it; those of a whole stay.
             if not self._shrinks(replicas):
                 self.check_order()
@@ -329,7 +335,7 @@ class World(SimulatedCluster):
         if not primary.serves or not self.target.strategy.leaves_none(primary.replicas):
             return False
         if self.target.serves:
-            assert self.routed is None or self.routed.spares_primary()
+            assert self.routed is None or (self.routed.spares_primary() and not self.pending)
             assert all(each.spares_primary() for each in self.left.values())
         return True
 

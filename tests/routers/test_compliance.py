@@ -683,6 +683,7 @@ class TestWhatIsAskedOfEveryRouter:
         router, canary = router_for(provider), a_canary(provider)
         for obj in rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 10)):
             assert router.refusal(obj) == ""
+            assert not router.pending(obj)
 
     def test_needs_no_field_of_a_kind_that_is_not_its_own(self, provider: str) -> None:
         router = router_for(provider)

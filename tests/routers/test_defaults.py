@@ -21,6 +21,7 @@ def test_it_has_no_variant_and_its_api_neither_lacks_a_field_nor_refuses_anythin
     assert not bare.by_apex
     assert bare.required_fields(CANARY) == ()
     assert bare.refusal({}) == ""
+    assert not bare.pending({})
 
 
 def test_weights_are_all_it_can_say():

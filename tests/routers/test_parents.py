@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from canary.api.annotations import ACCEPTANCE
-from canary.routers.parents import refusal
+from canary.routers.parents import pending, refusal
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
 ELSEWHERE = GATEWAY | {"namespace": "infra"}
@@ -128,3 +128,39 @@ def test_parents_of_one_name_in_two_namespaces_are_two() -> None:
     route = a_route(*said) | {"spec": {"parentRefs": [ELSEWHERE, GATEWAY]}}
     assert "for parent infra/public" in refusal(route)
     assert refusal(route | {"metadata": route["metadata"] | enough}) == ""
+
+
+EARLIER, TAKEN = a_condition(observedGeneration=3), a_condition(status="True")
+UNSURE = a_condition(observedGeneration=None)
+PENDING = {
+    "the only one that speaks speaks of an earlier one": (a_route(a_parent(EARLIER)), True),
+    "one has taken it, and another not yet": (
+        a_route(a_parent(TAKEN), a_parent(EARLIER, ref=SERVICE)),
+        True,
+    ),
+    "all have": (a_route(a_parent(TAKEN), a_parent(TAKEN, ref=SERVICE)), False),
+    "it was rejected as it is": (a_route(a_parent(a_condition())), False),
+    "nobody has spoken": (a_route(), False),
+    "who speaks does not say of which": (a_route(a_parent(UNSURE)), False),
+    "another condition is older": (
+        a_route(a_parent(TAKEN, a_condition("Programmed", observedGeneration=3))),
+        False,
+    ),
+    "a former parent is behind": (a_route(a_parent(EARLIER, ref=ELSEWHERE)), False),
+}
+
+
+@pytest.mark.parametrize(("route", "waits"), PENDING.values(), ids=PENDING)
+def test_a_route_is_taken_when_those_that_speak_do_so_of_its_generation(
+    route: dict[str, Any], waits: bool
+) -> None:
+    assert pending(route) is waits
+
+
+def test_where_one_parent_is_enough_one_that_has_taken_the_route_is() -> None:
+    half = a_route(a_parent(TAKEN), a_parent(EARLIER, ref=SERVICE))
+    half["metadata"]["annotations"] = {ACCEPTANCE: "Any"}
+    assert not pending(half)
+    none = a_route(a_parent(EARLIER), a_parent(EARLIER, ref=SERVICE))
+    none["metadata"]["annotations"] = {ACCEPTANCE: "Any"}
+    assert pending(none)

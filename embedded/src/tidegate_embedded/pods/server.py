@@ -10,7 +10,7 @@ Its behaviour comes from the environment, as a container's `env` gives it:
     ERROR_RATE       share of requests answered with 500, from 0 to 1
     LATENCY_MS       time that an answer takes
     LATENCY_P99_MS   time that the slowest 2 % of the answers take, so that the 99th percentile is it
-    READY_AFTER      time until /readyz says yes: "0.5s", or "never": until /admin/behaviour is told
+    READY_AFTER      time until /readyz says yes: "0.5s", or "never", but by /admin/behaviour
     CRASH            when it ends by itself: "after:0.5s"; CRASH_EXIT_CODE says with which code
     LINGER           time after SIGTERM in which it goes on serving, until proxies know
     SEED             of the chances above; the host's name if there is none
