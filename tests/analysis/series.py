@@ -22,6 +22,8 @@ class Series:
     """The mean duration, where there is no histogram."""
     idle: str = ""
     """The labels of another pod of the canary's, for a mean."""
+    failed_call: str = ""
+    """The labels of a gRPC call that failed, where they say so beside the status of HTTP."""
     milliseconds: int = 1
     """How many milliseconds the unit of the durations has."""
 
@@ -192,6 +194,7 @@ SERIES = {
         primary='reporter="destination",destination_workload_namespace="test",destination_workload="app-primary"',
         status=("response_code", "200", "503"),
         counter="istio_requests_total",
+        failed_call='response_code="200",grpc_response_status="14"',
         buckets="istio_request_duration_milliseconds_bucket",
     ),
     "haproxy": Series(

@@ -21,7 +21,7 @@ from analysis.builtin import (
 )
 from analysis.counting import calls, parse_count, promql, selectors
 from analysis.errors import QueryError
-from analysis.expression import metric_names, parse
+from analysis.expression import Matcher, metric_names, parse
 from analysis.model import Bounds, Signal
 from analysis.template import TemplateContext, render
 from canary.routers import ROUTERS
@@ -269,20 +269,57 @@ def test_what_is_counted_of_a_side_is_what_its_success_rate_is_made_of(provider,
         [render(query, context) for query in queries.values()]
         for context in (replace(CONTEXT, service="front-canary"), SIDE)
     )
-    requests, bad = (next(selectors(parse_count(query))) for query in canary)
-    # Those that are bad are some of the requests, by one more condition.
-    assert (bad.name, bad.matchers[:-1]) == (requests.name, requests.matchers)
-    assert bad.matchers[-1].operator in {"=", "=~"}
+    (requests,), bad = (tuple(selectors(parse_count(query))) for query in canary)
     rate = re.sub(
         r"\s+", "", without_comments(render(builtin(SUCCESS_RATE, router, provider), CONTEXT))
     )
     assert promql(requests)[:-1] in rate
-    assert bad.matchers[-1].text in rate
+    known = requests.matchers
+    for part in bad:
+        # Those that are bad are some of the requests, by one more condition, and each counts once.
+        assert (part.name, part.matchers[:-1]) == (requests.name, known)
+        last = part.matchers[-1]
+        assert last.operator in {"=", "=~"}
+        assert last.text in rate
+        known = (*known, Matcher(last.label, "!~", last.text))
     swapped = [
         each.replace("app-primary", "app").replace("front-primary", "front-canary")
         for each in primary
     ]
     assert swapped == canary != primary
+
+
+@pytest.mark.parametrize(
+    ("code", "grpc", "good", "bad"),
+    [
+        ("200", "", True, False),
+        ("404", "", True, False),
+        ("503", "", False, True),
+        ("200", "0", True, False),
+        ("200", "5", True, False),
+        ("200", "2", False, True),
+        ("200", "14", False, True),
+        ("503", "14", False, True),
+    ],
+)
+def test_of_istio_a_failed_call_of_grpc_is_a_failed_request(code, grpc, good, bad):
+    labels = tuple(
+        {
+            "reporter": "destination",
+            "destination_workload_namespace": "test",
+            "destination_workload": "app",
+            "response_code": code,
+            "grpc_response_status": grpc,
+        }.items()
+    )
+    rate = re.sub(r"\s+", "", without_comments(render(builtin(SUCCESS_RATE, "istio"), CONTEXT)))
+    selected, _ = re.findall(r"rate\((\w+\{[^}]*\})", rate)
+    (of_rate,) = selectors(parse_count(f"increase({selected})"))
+    assert of_rate.accepts(labels) is good
+    query = built_in_counts(SUCCESS_RATE, "istio").queries[Signal.BAD]
+    # Counted once, whichever says that it has failed.
+    counted = [each.accepts(labels) for each in selectors(parse_count(render(query, CONTEXT)))]
+    assert sum(counted) == int(bad)
 
 
 @pytest.mark.parametrize(("provider", "router"), COMPARED)

@@ -262,7 +262,7 @@ async def test_the_built_in_success_rate_is_counted():
     metric = await counted(
         {}, metrics=3, name="request-success-rate", judgeOptions={"alpha": "0.05"}
     )
-    assert [ask.query.count("istio_requests_total") for ask in metric.asks] == [1] * 4
+    assert [ask.query.count("istio_requests_total") for ask in metric.asks] == [1, 2] * 2
     assert (metric.peers, metric.options) == (3, (("alpha", "0.05"),))
     assert (metric.min_requests, metric.on_inconclusive) == (50, NoDataPolicy.PASS)
 

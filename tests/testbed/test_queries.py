@@ -71,3 +71,31 @@ def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
         ],
     }  # fmt: skip
     hold(promtool, suite, tmp_path)
+
+
+@pytest.mark.parametrize("shape", [name for name, each in SERIES.items() if each.failed_call])
+def test_a_call_that_failed_with_http_200_is_no_success(promtool, shape, tmp_path):
+    series = SERIES[shape]
+    target, (label, good, bad) = series.canary, series.status
+    answered = {
+        f'{label}="{good}"': 5,
+        f'{label}="{good}",grpc_response_status="0"': 2,
+        f'{label}="{good}",grpc_response_status="5"': 1,
+        series.failed_call: 1,
+        f'{label}="{bad}",grpc_response_status="14"': 1,
+    }
+    test = {
+        "interval": "15s",
+        "input_series": [
+            {"series": f"{series.counter}{{{target},{labels}}}", "values": f"0+{each}x10"}
+            for labels, each in answered.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": render(builtin("request-success-rate", shape), CONTEXT),
+                "eval_time": "2m",
+                "exp_samples": [{"labels": "{}", "value": 80}],
+            }
+        ],
+    }
+    hold(promtool, {"evaluation_interval": "15s", "tests": [test]}, tmp_path)

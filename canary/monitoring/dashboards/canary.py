@@ -59,6 +59,10 @@ def _numbered(metric: str, where: str, label: str, values: list[str], by: str) -
     return " or ".join(f"({each})" for each in parts)
 
 
+#: As the built-in metric has it: a call of gRPC that failed has the HTTP status 200.
+_GOOD = ', response_code!~"5..", grpc_response_status!~"2|4|12|13|14|15"'
+
+
 def _served(metric: str, where: str = "") -> str:
     """Give the rate of what Istio's proxies have counted at the pods of both sides."""
     matchers = (
@@ -71,7 +75,7 @@ def _served(metric: str, where: str = "") -> str:
 def _traffic() -> tuple[GrafanaPanel, ...]:
     by, legend = "sum by (destination_workload)", "{{destination_workload}}"
     requests = f"{by} ({_served('istio_requests_total')})"
-    good = f"""{by} ({_served("istio_requests_total", ', response_code!~"5.."')})"""
+    good = f"{by} ({_served('istio_requests_total', _GOOD)})"
     durations = _served("istio_request_duration_milliseconds_bucket")
     return (
         GrafanaPanel(
