@@ -50,18 +50,21 @@ _MIXED = {
     "kong": "Kong counts both sides of a route together",
 }
 
+#: Routers whose proxies tell workloads apart by their kind, and the kinds that they know.
+_KINDS = dict.fromkeys(("linkerd", "osm"), ("Deployment", "DaemonSet", "StatefulSet"))
+
 _COUNT_REMEDY = "use the judge threshold, or give it a templateRef whose template has counts"
 _ANYWHERE = Bounds()
 
 
-def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
+def builtin(metric: str, router: str, provider: str = "prometheus", kind: str = "") -> str:
     """Read the query template of a built-in metric.
 
     `router` may carry a variant behind a colon (`smi:v1alpha2`), which changes no query. Of several
-    (`gatewayapi+istio`) the first one counts.
+    (`gatewayapi+istio`) the first one counts. `kind` is that of the target, where it is known.
 
     Raises:
-        QueryError: there is no such metric, or not for this router and provider; lists what is.
+        QueryError: there is no such metric, or not for this router, provider and kind; lists what is.
     """
     if metric not in UNITS:
         raise QueryError(
@@ -74,18 +77,21 @@ def builtin(metric: str, router: str, provider: str = "prometheus") -> str:
             f"{asked} is not built in for router {name!r}: {_MIXED[name]}; give it a templateRef or "
             "a query that counts at the canary's pods, or in a mesh"
         )
-    return _template(metric, asked, router, provider, remedy="give it a templateRef or a query")
+    remedy = "give it a templateRef or a query"
+    _check_kind(asked, router, kind, remedy)
+    return _template(metric, asked, router, provider, remedy=remedy)
 
 
-def request_count(router: str, provider: str = "prometheus") -> str:
+def request_count(router: str, provider: str = "prometheus", kind: str = "") -> str:
     """Read the query template of how many requests one side has had.
 
     `target` and `service` in it are that side's workload and Service.
 
     Raises:
-        QueryError: it is not known for this router and provider; lists for what it is.
+        QueryError: it is not known for this router, provider and kind; lists for what it is.
     """
     asked = "the number of requests of each side"
+    _check_kind(asked, router, kind, "remove verifyTraffic")
     return _template(REQUESTS, asked, router, provider, remedy="remove verifyTraffic")
 
 
@@ -104,21 +110,26 @@ class CountQueries:
 
 
 def built_in_counts(
-    metric: str, router: str, provider: str = "prometheus", bounds: Bounds = _ANYWHERE
+    metric: str,
+    router: str,
+    provider: str = "prometheus",
+    bounds: Bounds = _ANYWHERE,
+    kind: str = "",
 ) -> CountQueries:
     """Read the query templates of what a built-in metric counts of one side.
 
     `bounds` are those of the metric's value, such as of a duration.
 
     Raises:
-        QueryError: it is not known for this metric, router and provider, and lists for what it is;
-            or the bounds cannot be counted.
+        QueryError: it is not known for this metric, router, provider and kind, and lists for what it
+            is; or the bounds cannot be counted.
     """
     if metric not in _COUNTS:
         raise QueryError(
             f"metric {metric!r} is not built in as counts; {_COUNT_REMEDY}. Built in as counts: "
             f"{', '.join(_COUNTS)}"
         )
+    _check_kind(f"metric {metric!r} as counts", router, kind, _COUNT_REMEDY)
     return _COUNTS[metric](router, provider, bounds)
 
 
@@ -175,6 +186,16 @@ def counts_requests(router: str) -> bool:
         (_SAME_AS[ending].get(name, name), REQUESTS) in _templates(ending)
         for ending in _ENDINGS.values()
     )
+
+
+def _check_kind(asked: str, router: str, kind: str, remedy: str) -> None:
+    """Refuse a kind of target that the router's proxies do not know."""
+    name = _name(router)
+    if kind and kind not in _KINDS.get(name, (kind,)):
+        raise QueryError(
+            f"{asked} is not built in for router {name!r} and a target of kind {kind}; {remedy}. "
+            f"Its proxies count the requests of each {', '.join(_KINDS[name])}"
+        )
 
 
 def _template(

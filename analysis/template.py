@@ -1,7 +1,8 @@
 """Query templates: text in which `{{ name }}` and its like stand for what is analysed.
 
 The subset of Go's text/template that queries use, and nothing more: a function without arguments,
-`symbol FUNCTION` (its value with `_` for what is no letter or digit, as some proxies write names),
+`symbol FUNCTION` (its value with `_` for what is no letter or digit), `lower FUNCTION` (in small
+letters),
 `variables.KEY`, `index variables "KEY"`, `printf "FORMAT" VALUE…` of such values, a comment, and `-`
 beside the braces, which trims white space. Whatever else stands in braces is an error that says
 what may stand there.
@@ -18,7 +19,8 @@ from analysis.printf import formatted, unescaped
 #: The length of what an error shows of a template.
 SHOWN_LENGTH = 60
 
-_NAMES = ("name", "namespace", "target", "service", "side", "ingress", "route", "revision")
+_OBJECTS = ("name", "namespace", "target", "kind", "service", "side", "ingress", "route")
+_NAMES = (*_OBJECTS, "revision")
 FUNCTIONS = (*_NAMES, "interval")
 
 #: What a value may be that the template's author did not write.
@@ -40,7 +42,7 @@ _ACTION = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SYMBOL = re.compile(rf"symbol\s+(?P<name>{'|'.join(_NAMES)})")
+_REWRITTEN = re.compile(rf"(?P<how>symbol|lower)\s+(?P<name>{'|'.join(_NAMES)})")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FIELD = re.compile(r"variables\s*\.(?P<key>[^\W\d]\w*)")
 _INDEX = re.compile(r"index\s+variables\s+(?:\"(?P<key>[^\"\\\n]*)\"|`(?P<raw>[^`]*)`)")
@@ -61,6 +63,8 @@ class TemplateContext:
     ingress: str
     route: str
     interval: timedelta
+    kind: str = "Deployment"
+    """The kind of the target."""
     revision: str = ""
     """The revision that is analysed, by its id in the status; of a StatefulSet that is the
     `controller-revision-hash` of its pods."""
@@ -179,13 +183,8 @@ def prometheus_duration(duration: timedelta) -> str:
     if rest <= 0:
         raise QueryError(f"interval: {duration} is no time; write at least 1 ms, such as 1m")
     text = ""
-    for unit, length in (
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("ms", 1),
-    ):
+    lengths = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+    for unit, length in lengths.items():
         count, rest = divmod(rest, length)
         text += f"{count}{unit}" if count else ""
     return text
@@ -199,8 +198,9 @@ def _value(body: str, context: TemplateContext) -> str:
         return prometheus_duration(context.interval)
     if expression in FUNCTIONS:
         return str(getattr(context, expression))
-    if symbol := _SYMBOL.fullmatch(expression):
-        return re.sub(r"\W", "_", getattr(context, symbol["name"]))
+    if rewritten := _REWRITTEN.fullmatch(expression):
+        text = str(getattr(context, rewritten["name"]))
+        return text.lower() if rewritten["how"] == "lower" else re.sub(r"\W", "_", text)
     if printf := _PRINTF.fullmatch(expression):
         return _printed(printf, expression, context)
     variable = _FIELD.fullmatch(expression) or _INDEX.fullmatch(expression)

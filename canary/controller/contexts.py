@@ -43,6 +43,7 @@ def context_over(
         name=record.key.name,
         namespace=record.key.namespace,
         target=canary.target_ref.name,
+        kind=canary.target_ref.kind,
         service=canary.service_name,
         ingress=next(iter(canary.ingress_names), canary.target_ref.name),
         route=route,

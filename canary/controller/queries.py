@@ -36,7 +36,7 @@ from canary.controller.contexts import (
     of_primary,
     sides,
 )
-from canary.controller.questions import count_asks, count_queries, value_asks, value_query
+from canary.controller.questions import Asked, count_asks, count_queries, value_asks, value_query
 from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.errors import CanaryError
 from canary.routers import ClusterState
@@ -122,8 +122,12 @@ class QueryBuilder:
         routes = self._routes(record)
         context = context_of(record, routes, spec, template)
         analysis = record.canary.spec.analysis
-        place = (self._router(record), self._store_type(record))
-        counted = count_queries(spec, template, *place) if counts(spec.judge) else None
+        asked = Asked(
+            router=self._router(record),
+            store_type=self._store_type(record),
+            kind=record.canary.spec.target_ref.kind,
+        )
+        counted = count_queries(spec, template, asked) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
@@ -132,7 +136,7 @@ class QueryBuilder:
                 if counted
                 else value_asks(
                     spec.judge,
-                    value_query(spec, template, *place),
+                    value_query(spec, template, asked),
                     context,
                     of_primary(record, routes, context),
                 )
@@ -153,7 +157,8 @@ class QueryBuilder:
             CanaryError: the store can't be used.
             AnalysisError: there is no query for the router and the store.
         """
-        text = request_count(self._router(record), self._store_type(record))
+        kind = record.canary.spec.target_ref.kind
+        text = request_count(self._router(record), self._store_type(record), kind)
         routes = self._routes(record)
         context = context_over(record, routes, over)
         return Metric(

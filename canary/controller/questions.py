@@ -1,7 +1,7 @@
 """What a metric asks its store, by its template, its query or what is built in."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from analysis.builtin import CountQueries, built_in_counts, builtin
 from analysis.counting import parse_count
@@ -13,16 +13,24 @@ from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
 
 
-def value_query(
-    spec: MetricSpec, template: MetricTemplate | None, router: str, store_type: str
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who is asked about what: what a built-in query depends on."""
+
+    router: str
+    store_type: str
+    kind: str
+    """That of the target."""
+
+
+def value_query(spec: MetricSpec, template: MetricTemplate | None, asked: Asked) -> str:
     """Give the query of a value, as a template.
 
     Raises:
-        AnalysisError: there is none for the router and the store, or the template has only counts.
+        AnalysisError: there is none for what is asked, or the template has only counts.
     """
     if template is None:
-        return spec.query or builtin(spec.name, router, store_type)
+        return spec.query or builtin(spec.name, asked.router, asked.store_type, asked.kind)
     if template.spec.query is None:
         raise QueryError(
             f"judge {spec.judge} asks for a value, and the template has only counts; add a "
@@ -52,16 +60,14 @@ def value_asks(
     return (asked, compared)
 
 
-def count_queries(
-    spec: MetricSpec, template: MetricTemplate | None, router: str, store_type: str
-) -> CountQueries:
+def count_queries(spec: MetricSpec, template: MetricTemplate | None, asked: Asked) -> CountQueries:
     """Give what a judge counts of each side.
 
     Raises:
-        QueryError: nothing is counted for the router and the store, or by the template.
+        QueryError: nothing is counted for what is asked, or by the template.
     """
     if template is None and not spec.query:
-        return built_in_counts(spec.name, router, store_type, spec.bounds)
+        return built_in_counts(spec.name, asked.router, asked.store_type, spec.bounds, asked.kind)
     found = template.spec.counts if template else None
     if found is None:
         raise QueryError(

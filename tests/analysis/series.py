@@ -22,6 +22,8 @@ class Series:
     """The mean duration, where there is no histogram."""
     idle: str = ""
     """The labels of another pod of the canary's, for a mean."""
+    kind: str = "Deployment"
+    """The kind of both workloads."""
     failed_call: str = ""
     """The labels of a gRPC call that failed, where they say so beside the status of HTTP."""
     milliseconds: int = 1
@@ -227,6 +229,22 @@ SERIES = {
     "linkerd": Series(
         canary='namespace="test",deployment="app",direction="inbound"',
         primary='namespace="test",deployment="app-primary",direction="inbound"',
+        status=("classification", "success", "failure"),
+        counter="response_total",
+        buckets="response_latency_ms_bucket",
+    ),
+    "osm with a DaemonSet": Series(
+        canary='destination_namespace="test",destination_kind="DaemonSet",destination_name="app"',
+        primary='destination_namespace="test",destination_kind="DaemonSet",destination_name="app-primary"',
+        kind="DaemonSet",
+        status=("response_code", "200", "503"),
+        counter="osm_request_total",
+        buckets="osm_request_duration_ms_bucket",
+    ),
+    "linkerd with a DaemonSet": Series(
+        canary='namespace="test",daemonset="app",direction="inbound"',
+        primary='namespace="test",daemonset="app-primary",direction="inbound"',
+        kind="DaemonSet",
         status=("classification", "success", "failure"),
         counter="response_total",
         buckets="response_latency_ms_bucket",

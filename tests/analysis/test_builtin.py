@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from math import inf
 
 import pytest
@@ -215,6 +216,40 @@ def test_what_is_not_built_in_is_refused_with_what_is(arguments, says):
     with pytest.raises(QueryError) as refused:
         builtin(*arguments)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("router", ["linkerd", "osm"])
+def test_a_proxy_that_tells_workloads_apart_by_kind_is_asked_for_that_of_the_target(router):
+    bounds = Bounds(max=250)
+    for kind, others in (("DaemonSet", "deployment"), ("Deployment", "daemonset")):
+        counts = [built_in_counts(each, router, bounds=bounds, kind=kind) for each in UNITS]
+        queries = [
+            *(builtin(metric, router, kind=kind) for metric in UNITS),
+            request_count(router, kind=kind),
+            *(query for each in counts for query in each.queries.values()),
+        ]
+        for query in queries:
+            context = replace(CONTEXT, kind=kind, variables={"milliseconds": "250"})
+            rendered = without_comments(render(query, context)).lower()
+            assert kind.lower() in rendered
+            assert others not in rendered
+
+
+@pytest.mark.parametrize("router", ["linkerd", "osm"])
+@pytest.mark.parametrize(
+    ("ask", "remedy"),
+    [
+        (partial(builtin, SUCCESS_RATE), "give it a templateRef or a query"),
+        (request_count, "remove verifyTraffic"),
+        (partial(built_in_counts, SUCCESS_RATE), "use the judge threshold"),
+    ],
+)
+def test_a_kind_that_its_series_do_not_know_is_refused_with_the_way_out(router, ask, remedy):
+    with pytest.raises(QueryError) as refused:
+        ask(router, kind="Service")
+    assert f"for router {router!r} and a target of kind Service; {remedy}" in str(refused.value)
+    assert "each Deployment, DaemonSet, StatefulSet" in str(refused.value)
+    assert ask("istio", kind="Service") == ask("istio")
 
 
 SERVICES = ("consul", "contour", "gloo", "istio", "kuma", "smi", "traefik")

@@ -1,5 +1,7 @@
 """The built-in queries, as Prometheus itself evaluates them on series of each proxy's shape."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.builtin import builtin
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.control_plane
 def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
     series, router = SERIES[shape], shape.partition(" ")[0]
     target, primary, (label, good, bad) = series.canary, series.primary, series.status
+    context = replace(CONTEXT, kind=series.kind)
     counter, buckets, factor = series.counter, series.buckets, series.milliseconds
     steady = "+{}x10".format
     durations = [
@@ -44,12 +47,12 @@ def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
                 ],
                 "promql_expr_test": [
                     {
-                        "expr": render(builtin("request-success-rate", router), CONTEXT),
+                        "expr": render(builtin("request-success-rate", router), context),
                         "eval_time": "2m",
                         "exp_samples": [{"labels": "{}", "value": 90}],
                     },
                     {
-                        "expr": render(builtin("request-duration", router), CONTEXT),
+                        "expr": render(builtin("request-duration", router), context),
                         "eval_time": "2m",
                         "exp_samples": [{"labels": "{}", "value": 150 if series.mean else 199}],
                     },
@@ -62,7 +65,7 @@ def test_prometheus_itself_evaluates_the_queries(promtool, shape, tmp_path):
                 ],
                 "promql_expr_test": [
                     {
-                        "expr": render(builtin("request-success-rate", router), CONTEXT),
+                        "expr": render(builtin("request-success-rate", router), context),
                         "eval_time": "2m",
                         "exp_samples": [{"labels": "{}", "value": 0}],
                     }
