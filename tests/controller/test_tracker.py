@@ -53,3 +53,27 @@ async def test_canaries_that_come_and_go_in_ever_new_namespaces_leave_nothing_be
         assert not tracker.following._users
         assert not tracker.configs._checksums
         assert not tracker._dependents._canaries
+
+
+async def test_the_kinds_of_a_router_are_listed_and_watched_once_a_canary_names_it_and_not_before(
+    world: World,
+):
+    """All of them are served: that a controller knows of a router is no reason to follow its kinds."""
+    followed = {"list", "watch"}
+
+    def asked() -> set[str]:
+        return {each.resource for each in world.requests() if each.verb in followed}
+
+    await world.create_app()
+    await world.create_app("other")
+    async with world.running_controller():
+        await world.create_canary()
+        await world.until_phase("Initialized")
+        await world.release()
+        await world.until_phase("Succeeded")
+        assert {"virtualservices", "destinationrules"} <= asked()
+        assert {"trafficsplits", "httproutes"}.isdisjoint(asked())
+        await world.create_canary("other", provider="smi")
+        await world.until_phase("Initialized", name="other")
+        assert "trafficsplits" in asked()
+        assert "httproutes" not in {each.resource for each in world.requests()}

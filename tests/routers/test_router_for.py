@@ -1,5 +1,9 @@
 """Finding a router by the name of a provider."""
 
+import ast
+import subprocess
+import sys
+
 import pytest
 
 from analysis.errors import UnknownPlugin
@@ -50,3 +54,27 @@ def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(
     with pytest.raises(UnknownPlugin) as error:
         router_for(provider)
     assert f"{known} install a plug-in" in str(error.value)
+
+
+def test_no_router_is_imported_before_it_is_named_and_then_it_alone() -> None:
+    modules = {ROUTERS.load(name).__module__ for name in ROUTERS.names()}
+    program = (
+        "import sys\n"
+        "import canary.controller.controller\n"
+        "from canary.routers import ROUTERS, router_for\n"
+        f"loaded = lambda: print(sorted({modules!r} & sys.modules.keys()))\n"
+        "[ROUTERS.check(name) for name in ROUTERS.names()]\n"
+        "loaded()\n"
+        "router_for('contour')\n"
+        "loaded()\n"
+        "router_for('traefik+istio')\n"
+        "loaded()\n"
+    )
+    ran = subprocess.run(
+        (sys.executable, "-c", program), capture_output=True, text=True, check=True
+    )
+    assert [ast.literal_eval(line) for line in ran.stdout.splitlines()] == [
+        [],
+        ["canary.routers.contour"],
+        [f"canary.routers.{name}" for name in ("contour", "istio", "traefik")],
+    ]
