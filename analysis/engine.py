@@ -6,13 +6,13 @@ Judging is pure, in `judging.py`; asking is in `asking.py`. What a value means b
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from analysis.errors import Busy
 from analysis.judges import JUDGES, Judge
 from analysis.judging import NOTHING_KEPT, judged, posed
-from analysis.model import Ask, Memory, Metric, Outcome, Report
+from analysis.model import Ask, Memory, Metric, NoData, Outcome, Report, Sample
 from analysis.plugins import PluginTable
 
 
@@ -47,10 +47,12 @@ async def analyse(
     """
 
     async def put(metric: Metric, ask: Ask) -> Outcome | Busy:
+        since = None if ask.since is None else ask.since - ask.earlier
         try:
-            return await providers.ask(metric, at, ask)
+            outcome = await providers.ask(metric, at - ask.earlier, replace(ask, since=since))
         except Busy as busy:
             return busy
+        return _brought_up(outcome, ask.earlier) if ask.earlier else outcome
 
     metrics = posed(metrics, at, memories, judges)
     async with asyncio.TaskGroup() as group:
@@ -73,4 +75,14 @@ def _answered(outcome: Outcome | Busy) -> Outcome:
     """Give an answer; nothing is judged before everything could be asked."""
     if isinstance(outcome, Busy):
         raise outcome
+    return outcome
+
+
+def _brought_up(outcome: Outcome, earlier: timedelta) -> Outcome:
+    """Take what was asked about an earlier moment for an answer about now."""
+    match outcome:
+        case Sample():
+            return replace(outcome, at=outcome.at + earlier)
+        case NoData() if outcome.known_from is not None:
+            return replace(outcome, known_from=outcome.known_from + earlier)
     return outcome

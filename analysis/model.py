@@ -174,6 +174,8 @@ class Ask:
     """What is asked of the arm."""
     since: datetime | None = None
     """From when on it is counted what came on top; None where the query gives the value itself."""
+    earlier: timedelta = timedelta(0)
+    """How long before the analysis it is asked about; what it gives is taken for that of now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,11 +216,17 @@ class Metric:
     """Whether it is judged and shown, and never acted on."""
     asked_by: str = ""
     """Who asks; means nothing to the engine, which shows it to its observer."""
+    control: str = "primary"
+    """Whom the canary is compared with, for people: it stands where the primary does."""
 
     @property
     def query(self) -> str:
         """The query of its first question, for people."""
         return self.asks[0].query
+
+    def named(self, arm: Arm) -> str:
+        """Name a side for people."""
+        return self.control if arm is Arm.PRIMARY else arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

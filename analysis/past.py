@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from analysis.asking import Providers
 from analysis.errors import AnalysisError, FailureKind
 from analysis.model import Ask, Metric, NoData, Outcome, ProviderSpec, QueryFailure, Sample, Signal
+from analysis.providers import KEPT_BY
 from analysis.providers.history import MOST_POINTS, History
 
-#: The providers whose past can be read.
-KEPT_BY = frozenset({"prometheus"})
 #: A range takes longer than the one value that a time limit is meant for.
 RANGE_TIMEOUT = timedelta(minutes=2)
 _SLACK = timedelta(milliseconds=500)

@@ -42,9 +42,9 @@ from analysis.pairs import Pairs, read_pairs
 from analysis.ranks import Shift, mean_ratio, shift_between, superiority, without_outliers
 
 _BOUNDS = {
-    "either": "as the primary",
-    "increase": "no higher than the primary",
-    "decrease": "no lower than the primary",
+    "either": "as the {}",
+    "increase": "no higher than the {}",
+    "decrease": "no lower than the {}",
 }
 
 
@@ -147,7 +147,9 @@ def _verdict(
         if not values:
             missing = found[arm]
             reason = missing.reason if isinstance(missing, NoData) else "the value is no number"
-            claim = f"has no data of the {arm}: {reason} (onNoData: {metric.on_no_data})"
+            claim = (
+                f"has no data of the {metric.named(arm)}: {reason} (onNoData: {metric.on_no_data})"
+            )
             return metric.on_no_data.verdict, claim
     fewest = min(len(canary), len(primary))
     if fewest < settings.least_points:
@@ -157,7 +159,7 @@ def _verdict(
         )
         return metric.on_inconclusive.verdict, claim
     if sorted(canary) == sorted(primary) or len({*canary, *primary}) == 1:
-        return Verdict.PASS, f"has the same {len(canary)} values as the primary's"
+        return Verdict.PASS, f"has the same {len(canary)} values as the {metric.control}'s"
     compared = _Comparison(
         shift=shift_between(canary, primary, settings.confidence),
         effect=_effect(settings, canary, primary),
@@ -165,11 +167,14 @@ def _verdict(
     )
     told = _told(compared, canary, primary)
     if not compared.found:
-        return Verdict.PASS, f"cannot be told from the primary's: {told}"
+        return Verdict.PASS, f"cannot be told from the {metric.control}'s: {told}"
     word = "higher" if compared.found == "increase" else "lower"
     if allowed := compared.allowed:
-        return Verdict.PASS, f"is {word} than the primary's, which is allowed ({allowed}): {told}"
-    return Verdict.FAIL, f"is {word} than the primary's: {told}"
+        return (
+            Verdict.PASS,
+            f"is {word} than the {metric.control}'s, which is allowed ({allowed}): {told}",
+        )
+    return Verdict.FAIL, f"is {word} than the {metric.control}'s: {told}"
 
 
 def _cleaned(values: Sequence[float], settings: RankSettings) -> Sequence[float]:
@@ -209,7 +214,7 @@ def _judgement(
             metric=metric.name,
             verdict=verdict,
             value=value if isfinite(value) else None,
-            bound=_BOUNDS[settings.direction],
+            bound=_BOUNDS[settings.direction].format(metric.control),
             message=f"{name} {claim}",
             query=metric.query,
         ),

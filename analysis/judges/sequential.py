@@ -106,7 +106,7 @@ class SequentialJudge:
         metric, judgement = judged[worst]
         limit = -log(read_options(metric)["alpha"])
         claim = (
-            f"proven worse than the primary together with {', '.join(others)} "
+            f"proven worse than the {metric.control} together with {', '.join(others)} "
             f"(evidence {_shown(limit + log(together), limit)})"
         )
         told = _told(metric, _tally(metric, judgement.memory))
@@ -194,7 +194,7 @@ def _side(metric: Metric, answers: Mapping[Ask, Outcome], arm: Arm) -> Count:
 
 def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
     if not isinstance(answer, Sample):
-        claim = f"has no data of the {arm}: {answer.reason} (onNoData: {metric.on_no_data})"
+        claim = f"has no data of the {metric.named(arm)}: {answer.reason} (onNoData: {metric.on_no_data})"
         raise _NoBlock(Unjudged(metric.on_no_data.verdict, claim))
     if not 0 <= answer.value <= _MOST_REQUESTS:
         raise _NoBlock(unasked(metric, f"{answer.value:g} is no number of requests"))
@@ -214,10 +214,14 @@ def _verdict(
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
     if harm >= limit:
-        return Verdict.FAIL, f"proven worse than the primary (evidence {_shown(harm, limit)})", True
+        claim = f"proven worse than the {metric.control} (evidence {_shown(harm, limit)})"
+        return Verdict.FAIL, claim, True
     if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
         if tally.primary.requests and tally.primary.highest_rate > tally.canary.rate * _APART:
-            claim = f"below {plain_number(least)} %, but the primary may be too: not its own fault"
+            claim = (
+                f"below {plain_number(least)} %, but the {metric.control} may be too: not its own "
+                "fault"
+            )
             return Verdict.INCONCLUSIVE, claim, False
         claim = f"proven below {plain_number(least)} % (evidence {_shown(low, limit)})"
         return Verdict.FAIL, claim, True
@@ -265,7 +269,7 @@ def _judgement(
             metric=metric.name,
             verdict=verdict,
             value=100 * (1 - tally.canary.rate) if tally.canary.requests else None,
-            bound=f"{own}no worse than the primary",
+            bound=f"{own}no worse than the {metric.control}",
             message=f"{name} {claim}",
             query=metric.query,
             proven=proven,
@@ -281,7 +285,7 @@ def _told(metric: Metric, tally: Tally) -> str:
         f"{100 * (1 - each.rate):.4g} % of {each.requests:,.0f}"
         for each in (tally.canary, tally.primary)
     )
-    return f"{canary} requests{good}, of the primary's {primary}"
+    return f"{canary} requests{good}, of the {metric.control}'s {primary}"
 
 
 def _shown(evidence: float, limit: float) -> str:

@@ -164,14 +164,16 @@ class SignJudge:
                 values[arm] = outcome
                 continue
             reason = f"{outcome.value:g}" if isinstance(outcome, Sample) else outcome.reason
-            claim = f"has no data of the {arm}: {reason} (onNoData: {metric.on_no_data})"
+            claim = (
+                f"has no data of the {metric.named(arm)}: {reason} (onNoData: {metric.on_no_data})"
+            )
             return _judgement(metric, settings, signs, metric.on_no_data.verdict, claim)
         canary, primary = values[Arm.CANARY], values[Arm.PRIMARY]
         if signs.to is None or abs(canary.at - signs.to) >= _APART * metric.interval:
             signs = signs.add(settings, canary.at, canary.value, primary.value)
         verdict, claim, proven = _verdict(metric, settings, signs)
         told = (
-            f"{canary.value:.4g} against the primary's {primary.value:.4g}, {settings.word} in "
+            f"{canary.value:.4g} against the {metric.control}'s {primary.value:.4g}, {settings.word} in "
             f"{signs.worse.bad:.0f} of {signs.worse.requests:.0f} analyses: {claim}"
             f"{_remarks(tuple(values.values()))}"
         )
@@ -193,13 +195,13 @@ def _verdict(metric: Metric, settings: _Settings, signs: _Signs) -> tuple[Verdic
     """Give a verdict, why, and whether it is proven."""
     limit, harmless_at = log(metric.peers / settings.alpha), -log(settings.beta)
     if signs.harm >= limit:
-        claim = f"proven {settings.word} than the primary (evidence {_shown(signs.harm, limit)})"
+        claim = f"proven {settings.word} than the {metric.control} (evidence {_shown(signs.harm, limit)})"
         return Verdict.FAIL, claim, True
     if signs.harmlessness >= harmless_at:
         times = plain_number(settings.most)
         away = f"{times} times" if settings.word == "higher" else f"1/{times} of"
         claim = (
-            f"proven {settings.better} than {away} the primary's "
+            f"proven {settings.better} than {away} the {metric.control}'s "
             f"(evidence {_shown(signs.harmlessness, harmless_at)})"
         )
         return Verdict.PASS, claim, True
@@ -254,7 +256,7 @@ def _judgement(
             metric=metric.name,
             verdict=verdict,
             value=value,
-            bound=f"no {settings.word} than the primary",
+            bound=f"no {settings.word} than the {metric.control}",
             message=f"{name} {claim}",
             query=metric.query,
             proven=proven,

@@ -15,6 +15,8 @@ from analysis.plugins import PluginTable
 
 #: What a provider is given of a Secret, where it names no keys of its own.
 SECRET_KEYS = ("token", "username", "password")
+#: The providers whose past can be read.
+KEPT_BY = frozenset({"prometheus"})
 
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 

@@ -32,6 +32,13 @@ class MetricPolicy(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict
 
 
+class CompareWith(StrEnum):
+    """Whom a judge compares the canary with."""
+
+    PRIMARY = "primary"
+    PREVIOUS = "previous"
+
+
 class ThresholdRange(ApiModel):
     """Where a value must lie; the bounds themselves pass."""
 
@@ -86,6 +93,11 @@ class MetricSpec(ApiModel):
             description='What else the judge must know, such as `alpha: "0.05"`. Each judge names '
             "the options that it reads, and refuses others.",
         )
+    )
+    compare_with: CompareWith = Field(
+        default=CompareWith.PRIMARY,
+        description="Whom a judge that compares compares the canary with: the primary now, or the "
+        "canary of the previous promoted release after the same time of its analysis.",
     )
     min_requests: Annotated[int, Whole(0)] = Field(
         default=50,

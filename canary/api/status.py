@@ -431,6 +431,9 @@ class Run(StatusModel):
     step_since: Moment | None = Field(
         default=None, description="When this step was taken; what it lasts counts from here."
     )
+    analysed_since: Moment | None = Field(
+        default=None, description="When its first step was taken."
+    )
     matched: bool = Field(
         default=False, description="Whether this step is for the requests that match only."
     )
@@ -592,6 +595,9 @@ class RunRecord(StatusModel):
         description="The span of its pipeline, where it was part of the pipeline's trace.",
     )
     record: Sentence = Field(default="", description="Where its full record was written.")
+    analysed_since: Moment | None = Field(
+        default=None, description="When its first step was taken."
+    )
 
 
 class Notice(StatusModel):

@@ -16,7 +16,8 @@ from analysis.asking import Providers
 from analysis.engine import analyse
 from analysis.judges import compares, counts
 from analysis.model import Metric, Report
-from analysis.past import KEPT_BY, Past
+from analysis.past import Past
+from analysis.providers import KEPT_BY
 from canary.api.metrics import MetricSpec
 from canary.cli.common import DurationParam
 from canary.cli.connection import with_metrics_server, with_plugins, with_router

@@ -101,7 +101,9 @@ class Answerer:
         return last
 
     async def _analyse(self, need: Analyse, record: CanaryRecord) -> Report:
-        metrics, unasked = await self._queries.build(record, need.metrics, templates=need.templates)
+        metrics, unasked = await self._queries.build(
+            record, need.metrics, templates=need.templates, earlier=need.earlier
+        )
         place = about(record)
         for check in unasked:
             log.warning("query of %s", check.message, extra=place)

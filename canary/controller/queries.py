@@ -29,6 +29,7 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.controller.about import about
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
+from canary.controller.comparing import asked_earlier, of_earlier, sides_with, with_previous
 from canary.controller.contexts import (
     context_of,
     context_over,
@@ -38,6 +39,7 @@ from canary.controller.contexts import (
 )
 from canary.controller.questions import Asked, count_asks, count_queries, value_asks, value_query
 from canary.controller.secrets import SecretContent, Secrets, unnamed
+from canary.core.needs import Earlier
 from canary.errors import CanaryError
 from canary.routers import ClusterState
 
@@ -89,23 +91,35 @@ class QueryBuilder:
         """Secrets, with the addresses that they do not name, that were warned of."""
 
     async def build(
-        self, record: CanaryRecord, specs: Iterable[MetricSpec], *, templates: str = ""
+        self,
+        record: CanaryRecord,
+        specs: Iterable[MetricSpec],
+        *,
+        templates: str = "",
+        earlier: Earlier | None = None,
     ) -> tuple[tuple[Metric, ...], tuple[Check, ...]]:
         """Build metrics of a Canary; those that cannot be queried come back as checks that say why.
 
         `templates` is the API group of the templates that they name, where that is not the Canary's.
+        `earlier` is what they are compared with where that is not the primary.
         """
         metrics: list[Metric] = []
         unasked: list[Check] = []
         for spec in specs:
             try:
-                metrics.append(await self.metric(record, spec, templates=templates))
+                found = await self.metric(record, spec, templates=templates, earlier=earlier)
+                metrics.append(found)
             except (CanaryError, AnalysisError) as error:
                 unasked.append(_unasked(spec, str(error)))
         return tuple(metrics), tuple(unasked)
 
     async def metric(
-        self, record: CanaryRecord, spec: MetricSpec, *, templates: str = ""
+        self,
+        record: CanaryRecord,
+        spec: MetricSpec,
+        *,
+        templates: str = "",
+        earlier: Earlier | None = None,
     ) -> Metric:
         """Build one metric.
 
@@ -127,18 +141,22 @@ class QueryBuilder:
             store_type=self._store_type(record),
             kind=record.canary.spec.target_ref.kind,
         )
+        previous, of_sides = with_previous(spec), sides(record, routes, context)
         counted = count_queries(spec, template, asked) if counts(spec.judge) else None
         metric = measured(
             spec,
             analysis,
             asks=(
-                count_asks(counted, sides(record, routes, context))
+                count_asks(counted, sides_with(earlier, of_sides) if previous else of_sides)
                 if counted
                 else value_asks(
                     spec.judge,
                     value_query(spec, template, asked),
                     context,
-                    of_primary(record, routes, context),
+                    of_earlier(earlier, context)
+                    if previous
+                    else of_primary(record, routes, context),
+                    at_once=not previous,
                 )
             ),
             provider=await self._provider(record, template),
@@ -148,7 +166,7 @@ class QueryBuilder:
         if counted:
             metric = replace(metric, threshold_range=counted.bounds, good=counted.good)
         check_judge(metric)
-        return metric
+        return asked_earlier(metric, earlier) if previous else metric
 
     async def requests(self, record: CanaryRecord, over: timedelta) -> Metric:
         """Build the question how many requests each side has had over a time.

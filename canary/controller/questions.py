@@ -40,9 +40,16 @@ def value_query(spec: MetricSpec, template: MetricTemplate | None, asked: Asked)
 
 
 def value_asks(
-    judge: str, text: str, of_canary: TemplateContext, of_primary: TemplateContext
+    judge: str,
+    text: str,
+    of_canary: TemplateContext,
+    of_primary: TemplateContext,
+    *,
+    at_once: bool = True,
 ) -> tuple[Ask, ...]:
     """Ask for the value of the canary, and of the primary where the judge compares them.
+
+    `at_once` says that both are asked about one moment, at which they cannot be the same.
 
     Raises:
         QueryError: the query cannot be rendered, or asks the same of both.
@@ -51,7 +58,7 @@ def value_asks(
     if not compares(judge):
         return (asked,)
     compared = Ask(query=render(text, of_primary), arm=Arm.PRIMARY)
-    if compared.query == asked.query:
+    if at_once and compared.query == asked.query:
         raise QueryError(
             f"judge {judge} compares the canary with the primary, and this query asks the same of "
             "both; give it one that names the workload with {{ target }}, a Service with "

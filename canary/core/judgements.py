@@ -9,6 +9,7 @@ from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
 from canary.core.limits import beyond, counted, has_own_limit
 from canary.core.needs import Analyse
+from canary.core.previous import check_alone, earlier_release, is_alone
 from canary.core.situation import Situation
 from canary.core.verified import counted_over
 
@@ -50,11 +51,22 @@ def analysis_need(situation: Situation, cold: Container[str]) -> Analyse:
     run = situation.current_run
     return Analyse(
         key=f"{run.id}/{run.looks}",
-        metrics=tuple(each for each in metrics_at(situation) if each.name not in cold),
+        metrics=tuple(
+            each
+            for each in metrics_at(situation)
+            if each.name not in cold and not is_alone(situation, each)
+        ),
         memories=memories(situation),
         count_over=counted_over(situation),
         since=situation.status.step_started_at,
+        earlier=earlier_release(situation),
     )
+
+
+def checks_alone(situation: Situation) -> tuple[Check, ...]:
+    """Give the checks of metrics that have nothing to be compared with."""
+    metrics = (each for each in metrics_at(situation) if is_alone(situation, each))
+    return tuple(map(check_alone, metrics))
 
 
 def record(situation: Situation, check: Check, memory: Memory | None) -> MetricStatus:

@@ -19,6 +19,7 @@ from canary.core.gates import held_gates
 from canary.core.judgements import (
     analysis_need,
     beyond_limits,
+    checks_alone,
     fails_by_itself,
     messages,
     proven_harmless,
@@ -175,7 +176,8 @@ def _analyse(situation: Situation) -> Turn:
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
     share, score = share_check(situation, report.requests), score_check(situation, report)
-    checks = (*report.checks, *(each for each in (share, score) if each))
+    added = (*checks_alone(situation), *(each for each in (share, score) if each))
+    checks = (*report.checks, *added)
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
     verdict = score.verdict if score else report.verdict

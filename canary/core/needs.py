@@ -59,6 +59,14 @@ class AskHooks(Need[HookAnswer]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier release: how long before now it was where the one under test is."""
+
+    ago: timedelta
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analyse(Need[Report]):
     """Judge metrics once."""
 
@@ -72,3 +80,5 @@ class Analyse(Need[Report]):
     """The API group of the templates that the metrics name; empty for that of the Canary."""
     since: datetime | None = None
     """From when on judges count that have counted nothing so far."""
+    earlier: Earlier | None = None
+    """What metrics are compared with that are not compared with the primary."""

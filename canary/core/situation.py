@@ -169,6 +169,7 @@ class Situation:
             plan_so_far=self.plan.digest_to(number),
             step=number,
             step_since=self.now,
+            analysed_since=self.current_run.analysed_since or self.now,
             matched=step.matched,
             requests=step.requests,
             passes=0,
@@ -602,6 +603,7 @@ class Situation:
             commands=run.commands if run else (),
             trace_parent=run.trace_parent if run else "",
             record=run.record if run else "",
+            analysed_since=run.analysed_since if run else None,
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)

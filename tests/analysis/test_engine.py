@@ -20,6 +20,7 @@ from analysis.model import (
     NoDataPolicy,
     QueryFailure,
     Sample,
+    Signal,
     Verdict,
 )
 from tests.analysis.scripted import TABLE, Script, nothing
@@ -393,3 +394,54 @@ async def test_a_provider_that_nobody_asks_any_more_is_closed():
             new = a_script()
         await providers.ask(a_metric(old, "again"), NOW)
         assert old.made == 2
+
+
+async def test_what_is_asked_about_an_earlier_moment_is_taken_for_an_answer_about_now(providers):
+    """The previous release stands in for the primary: its counts go on as the canary's do."""
+    day, asked = timedelta(days=1), []
+
+    class Asker:
+        async def ask(self, metric, at, ask=None):
+            asked.append((ask.arm, at, ask.since))
+            if ask.signal is Signal.BAD and ask.arm is Arm.PRIMARY:
+                return NoData(reason="none", known_from=at)
+            return Sample(value=600, at=at)
+
+    metric = a_metric(
+        a_script(),
+        asks=tuple(
+            Ask(
+                query="q",
+                arm=arm,
+                signal=signal,
+                earlier=day if arm is Arm.PRIMARY else timedelta(0),
+            )
+            for arm in Arm
+            for signal in (Signal.REQUESTS, Signal.BAD)
+        ),
+        judge="sequential",
+        threshold_range=Bounds(),
+        control="previous release",
+        since=NOW - timedelta(minutes=5),
+    )
+    report = await analyse([metric], Asker(), NOW)
+    minutes = timedelta(minutes=5)
+    assert set(asked) == {
+        (Arm.CANARY, NOW, NOW - minutes),
+        (Arm.PRIMARY, NOW - day, NOW - day - minutes),
+    }
+    assert report.memories[metric.name]["to"] == NOW.isoformat()
+    assert "of the previous release's 100 % of 600" in report.checks[0].message
+
+
+async def test_what_an_earlier_moment_does_not_know_is_known_as_much_later(providers):
+    day = timedelta(days=1)
+
+    class Asker:
+        async def ask(self, metric, at, ask=None):
+            return NoData(reason="watched since then", warming_up=True, known_from=at)
+
+    ask = Ask(query="q", arm=Arm.PRIMARY, signal=Signal.REQUESTS, earlier=day)
+    metric = a_metric(a_script(), asks=(ask,), judge="sequential", threshold_range=Bounds())
+    report = await analyse([metric], Asker(), NOW)
+    assert report.memories[metric.name]["to"] == NOW.isoformat()

@@ -18,6 +18,7 @@ from canary.api.validation import parse_metric_template
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
+from canary.core.needs import Earlier
 from canary.errors import CanaryError, Forbidden, InvalidSpec
 from tests.api.examples import GONE, JsonObject, a_canary, a_template, patched
 from tests.certificates import authority_pem
@@ -230,7 +231,12 @@ COUNTS = {
 }
 
 
-async def counted(changes: Mapping[str, object], metrics: int = 1, **fields: object):
+async def counted(
+    changes: Mapping[str, object],
+    metrics: int = 1,
+    earlier: Earlier | None = None,
+    **fields: object,
+):
     """Build a metric that is judged by what is counted, of a Canary with several of the kind."""
     metric = {"name": "errors", "judge": "sequential", **fields}
     builder = QueryBuilder(
@@ -242,7 +248,7 @@ async def counted(changes: Mapping[str, object], metrics: int = 1, **fields: obj
     others = [{"name": f"m{number}", "judge": "sequential"} for number in range(metrics)]
     of_canary = {"analysis/metrics": others, "analysis/interval": "5m"}
     record = CanaryReader("istio").read(patched(a_canary(), of_canary))
-    return await builder.metric(record, MetricSpec.model_validate(metric))
+    return await builder.metric(record, MetricSpec.model_validate(metric), earlier=earlier)
 
 
 async def test_a_judge_that_counts_is_built_the_counts_of_both_sides():
@@ -372,3 +378,49 @@ async def test_the_ingress_of_a_query_is_the_first_that_the_canary_names(
     )
     (ask,) = (await builder.metric(record, asked)).asks
     assert ask.query == f"sum({ingress})"
+
+
+EARLIER = Earlier(ago=timedelta(days=7), revision="6d9f7c")
+
+
+async def with_previous(changes: dict[str, object], earlier: Earlier | None = EARLIER, **fields):
+    """Build a metric that compares with the previous release."""
+    return await counted(changes, earlier=earlier, compareWith="previous", **fields)
+
+
+async def test_counts_of_the_previous_release_are_the_canarys_as_long_ago():
+    metric = await with_previous({}, name="request-success-rate", judge="sequential")
+    assert metric.control == "previous release"
+    canary = [each for each in metric.asks if each.arm is Arm.CANARY]
+    before = [each for each in metric.asks if each.arm is Arm.PRIMARY]
+    assert [each.query for each in before] == [each.query for each in canary]
+    assert {each.earlier for each in canary} == {timedelta(0)}
+    assert {each.earlier for each in before} == {timedelta(days=7)}
+
+
+async def test_values_of_the_previous_release_are_asked_by_its_revision():
+    metric = await with_previous(
+        {"query": "rq{hash='{{ revision }}'}"}, judge="sign", templateRef={"name": "errors"}
+    )
+    assert [each.earlier for each in metric.asks] == [timedelta(0), timedelta(days=7)]
+    assert metric.asks[1].query == "rq{hash='6d9f7c'}"
+
+
+async def test_before_there_is_a_run_both_questions_are_about_now():
+    metric = await with_previous(
+        {"query": "rq"}, None, judge="sign", templateRef={"name": "errors"}
+    )
+    assert {(each.query, each.earlier) for each in metric.asks} == {("rq", timedelta(0))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "says"),
+    [
+        ({"query": "rq"}, {"judge": "threshold", "thresholdRange": {"max": 1}}, "compareWith: previous: judge threshold compares with nothing; write judge: sequential, sign or mann-whitney"),
+        ({"query": "rq", "provider": {"type": "graphite", "address": "http://graphite"}}, {"judge": "sign"}, "compareWith: previous: the provider graphite keeps no past that can be read; use prometheus, or compareWith: primary"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_compared_with_the_previous_release_is_refused(changes, fields, says):
+    with pytest.raises(QueryError) as refused:
+        await with_previous(changes, templateRef={"name": "errors"}, **fields)
+    assert says in str(refused.value)
