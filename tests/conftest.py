@@ -12,8 +12,8 @@ from tests.sampling import register_profiles
 #: Fixtures that start a whole world, or a program for each question, such as a browser: what asks
 #: for one is a story, and not part of `make check`.
 WORLDS = frozenset({"chromium", "world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
-#: Where stories are told.
-EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
+#: Where stories are told: the last is a real control plane, too, with Contour in Istio's place.
+EMBEDDED, CONTROL_PLANE, CONTOUR = "embedded", "control-plane", "contour"
 
 register_profiles()
 
@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests import case
 
         case.folders.extend(map(Path, folders))
-    if world_of(config) == CONTROL_PLANE:
+    if world_of(config) != EMBEDDED:
         for what in ("unclosed transport <_SelectorSocketTransport", "unclosed <socket"):
             config.addinivalue_line("filterwarnings", f"ignore:{what}:ResourceWarning")
 
@@ -81,9 +81,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--world",
-        choices=(EMBEDDED, CONTROL_PLANE),
+        choices=(EMBEDDED, CONTROL_PLANE, CONTOUR),
         default=EMBEDDED,
-        help="where stories are told: in the embedded world, or on a real control plane",
+        help="where stories are told: in the embedded world, or on a real control plane with "
+        "Istio or Contour",
     )
 
 

@@ -107,6 +107,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
     network = stage("network", in_network(("true",)))
     build = stage("build", *BUILD)
     stories = pytest(STORIES, "--ignore", DEMO, *on_control_plane, "--durations=10")
+    through_contour = pytest(STORIES, "--ignore", DEMO, "--world", "contour", "--durations=10")
     # Each stage has a network of its own, so pods have their addresses to themselves.
     told = stage("stories on the control plane", in_network(stories))
     others = (
@@ -118,6 +119,7 @@ def groups(workers: str, extra: Sequence[str]) -> dict[str, tuple[Step, ...]]:
             "crashes, faults and replicas on the control plane",
             in_network(pytest(*hard, *on_control_plane)),
         ),
+        stage("stories through Contour", in_network(through_contour)),
     )
     known = {
         "static": static,

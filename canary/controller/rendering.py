@@ -97,7 +97,13 @@ class Rendering:
         ports = service_ports(record.canary, target.services_outline)
         left = self._left(record) if apex is Side.TARGET else frozenset()
         made = services(record.canary, selectors, ports, existing, apex, left=left)
-        return self.beside(record, made)
+        return self.beside(record, (*made, *self._beforehand(record, apex)))
+
+    def _beforehand(self, record: CanaryRecord, apex: Side | None) -> tuple[Render, ...]:
+        """Render what proxies must know before clients come over; later it is part of the route."""
+        if apex is not None or record.router is None:
+            return ()
+        return record.router.beforehand(record.canary, self._store.routes(record))
 
     def _left(self, record: CanaryRecord) -> frozenset[str]:
         """Name the services of the sides that a route of the user's leads to without tidegate."""
@@ -157,6 +163,10 @@ class Rendering:
         return packed is not None and (
             ours_or_ownerless(record.canary, packed.owners) or adopted(packed.manifest)
         )
+
+    def own_of_route(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Name what the router makes for itself."""
+        return record.router.objects(record.canary).own if record.router is not None else ()
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look the primary up, where it is this Canary's."""

@@ -74,7 +74,9 @@ class Renderer:
         existing = (self._store.content(key) for key in keys)
         version = record.generation or record.resource_version
         primary = self._rendering.primary(record)
-        return (record.uid, version, target.outline, primary and primary.outline, *existing)
+        beforehand = map(self._store.content, self._rendering.own_of_route(record))
+        outlines = (target.outline, primary and primary.outline)
+        return (record.uid, version, *outlines, *existing, *beforehand)
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""

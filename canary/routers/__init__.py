@@ -199,6 +199,13 @@ class Router(Protocol):
         of the user that it needs, it gives that one instead.
         """
 
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Give what has proxies learn of the services before a route leads to them.
+
+        It is written with the services, and rendered with the route as well; no request is led by
+        it. Nothing where proxies know every service by itself.
+        """
+
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the route does now; None where none exists or it can't be read."""
 

@@ -1,16 +1,19 @@
 """Contour: an HTTPProxy, which the HTTPProxy of a virtual host includes.
 
 Of the routes that fit a request Contour takes the most specific one, wherever it stands; of two
-with the same conditions it takes the last.
+with the same conditions it takes the last. It tells Envoy only of services that a route names, and
+of routes and services at different moments: a second HTTPProxy, which fits no request, names them
+before clients are led there, and for as long as they may have to be led back.
 https://projectcontour.io/docs/main/config/api/
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from analysis.durations import parse_duration
 from canary.api.canary import Canary
-from canary.api.kinds import Kind, Manifest
+from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.service import Service
 from canary.api.shown import shown
 from canary.api.traffic import HttpMatch, Retries, StringMatch
@@ -18,13 +21,14 @@ from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem
 from canary.objects.places import Path
-from canary.objects.render import fields
-from canary.routers import ClusterState
+from canary.objects.render import Render, Restoration, fields
+from canary.routers import ClusterState, Objects
 from canary.routers.abilities import WAYS, Abilities, refused, way
 from canary.routers.accepted import outdated, rejection
 from canary.routers.condition_problems import path_problems, precedence_problems
 from canary.routers.matching import canary_matches, match_problems, pattern
-from canary.routers.shares import alternatives_seen, entries, percent_of, sides
+from canary.routers.objects import render_object, restore_objects
+from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
 from canary.routers.single import SingleObjectRouter
 
 #: The conditions on which Contour has Envoy repeat a request, beside the status codes.
@@ -35,6 +39,14 @@ _RETRY_ON = (
     *("internal", "resource-exhausted", "unavailable"),
 )
 _BY_STATUS = "retriable-status-codes"
+#: The end of the names of hosts that no client can ask for (RFC 2606).
+_NOWHERE = ".tidegate.invalid"
+#: Conditions that no request meets, as a host may be asked for under any name.
+_NEVER: list[Manifest] = [
+    {"prefix": "/"},
+    {"header": {"name": "tidegate-known", "exact": "never"}},
+    {"header": {"name": "tidegate-known", "notcontains": "never"}},
+]
 _ABILITIES = Abilities(
     service=frozenset({"timeout", "match", "retries"}),
     # `name` is for people, and is left out.
@@ -55,6 +67,7 @@ class ContourRouter(SingleObjectRouter):
 
     name: ClassVar[str] = "contour"
     owns: ClassVar[tuple[Path, ...]] = fields("routes")
+    owns_of_known: ClassVar[tuple[Path, ...]] = fields("virtualhost", "routes")
 
     def __init__(self, _variant: str = "") -> None:
         """Make the router; its API has one version."""
@@ -96,6 +109,37 @@ class ContourRouter(SingleObjectRouter):
             ]
         }
 
+    def objects(self, canary: Canary) -> Objects:
+        """Name the route, and what has Envoy know the services."""
+        namespace, name = canary.metadata.namespace, f"{canary.spec.service_name}-known"
+        return replace(
+            super().objects(canary),
+            own=(ObjectKey(kind=self.kind, namespace=namespace, name=name),),
+        )
+
+    def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
+        """Give what has Envoy know the services, and then the route."""
+        return (*self.beforehand(canary, cluster), *super().render(canary, cluster, traffic))
+
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Name the services in a route that fits no request."""
+        (key,) = self.objects(canary).own
+        services = (canary.spec.service_name, *(name for name, _ in sides(canary, 0)))
+        route = {
+            "conditions": _NEVER,
+            "services": [{"name": name, "port": canary.spec.service.port} for name in services],
+        }
+        host = f"{canary.spec.service_name}.{canary.metadata.namespace}{_NOWHERE}"
+        rendered = render_object(
+            canary,
+            cluster,
+            (key, self.owns_of_known),
+            {"virtualhost": {"fqdn": host}, "routes": [route]},
+            metadata=self.metadata(canary),
+            ours=_leads_nowhere,
+        )
+        return (rendered,)
+
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, and the copies, of the routes that lead to a side."""
         routes = (entries(route, "services") for route in entries(spec, "routes"))
@@ -103,9 +147,22 @@ class ContourRouter(SingleObjectRouter):
             canary, ((_weights(services), _copied(canary, services)) for services in routes)
         )
 
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
+        """Give the route back, and then have Envoy forget the services."""
+        route = super().restore(canary, cluster)
+        places = ((key, self.owns_of_known) for key in self.objects(canary).own)
+        known = restore_objects(canary, cluster, places, ours=_leads_nowhere)
+        return Restoration(
+            write=(*route.write, *known.write), remove=(*route.remove, *known.remove)
+        )
+
     def refusal(self, manifest: Manifest) -> str:
-        """Say why Contour does not serve the HTTPProxy, or serves it in part."""
-        return rejection(manifest, "Valid", "Contour")
+        """Say why Contour does not serve the HTTPProxy, or serves it in part.
+
+        What leads no request anywhere stops no run: virtual hosts may be for other namespaces.
+        """
+        known = _leads_nowhere(manifest.get("spec"))
+        return "" if known else rejection(manifest, "Valid", "Contour")
 
     def pending(self, manifest: Manifest) -> bool:
         """Tell whether Contour has yet to take the HTTPProxy as it is."""
@@ -121,6 +178,11 @@ def _route(service: Service, match: HttpMatch, services: list[Manifest]) -> Mani
     if service.retries:
         route["retryPolicy"] = _retries(service.retries)
     return route
+
+
+def _leads_nowhere(spec: object) -> bool:
+    """Tell whether a spec is the one that has Envoy know the services."""
+    return str(part(spec, "virtualhost", "fqdn")).endswith(_NOWHERE)
 
 
 def _service(canary: Canary, name: str, weight: int) -> Manifest:

@@ -5,6 +5,7 @@ from typing import ClassVar, Protocol
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.errors import Problem, SpecWarning
+from canary.objects.render import Render
 from canary.routers import ClusterState, RequiredFeature, RequiredField
 from canary.routers.abilities import Abilities, ignored, refused
 from canary.routers.condition_problems import cookie_problems
@@ -89,6 +90,10 @@ class RouterDefaults:
 
     def required_features(self, _canary: Canary) -> tuple[RequiredFeature, ...]:
         """None: whatever serves its API is taken to have all features."""
+        return ()
+
+    def beforehand(self, _canary: Canary, _cluster: ClusterState) -> tuple[Render, ...]:
+        """None: proxies are taken to know every service."""
         return ()
 
     def query_routes(self, canary: Canary, _cluster: ClusterState) -> tuple[str, str]:

@@ -133,6 +133,10 @@ class ManagingRouter:
             return managed
         return (*self._beside(canary, cluster, traffic), *managed)
 
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Give what the router has proxies learn beforehand, also where the route is the user's."""
+        return self._own.beforehand(canary, cluster)
+
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the route does now."""
         if not self._manages(canary):

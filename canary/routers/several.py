@@ -132,6 +132,10 @@ class SeveralRouters:
             renders += made
         return tuple(renders)
 
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Give those of each."""
+        return tuple(chain.from_iterable(each.beforehand(canary, cluster) for each in self._each))
+
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what all of them do together."""
         return together(router.read(canary, cluster) for router in self._each)

@@ -58,7 +58,7 @@ class SingleObjectRouter(RouterDefaults, ABC):
 
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the object."""
-        (key,) = self.objects(canary).written
+        (key,) = self.objects(canary).adopted
         found = cluster.existing.get(key)
         own = found is None or owned(canary, found)
         rendered = render_object(
@@ -74,12 +74,12 @@ class SingleObjectRouter(RouterDefaults, ABC):
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the object's spec does."""
-        (key,) = self.objects(canary).written
+        (key,) = self.objects(canary).adopted
         return self.seen(canary, part(cluster.existing.get(key), "spec"))
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
         """Give an adopted object its spec back, or remove the one that was created."""
-        places = ((key, self.owns) for key in self.objects(canary).written)
+        places = ((key, self.owns) for key in self.objects(canary).adopted)
         return restore_objects(canary, cluster, places, ours=partial(self._is_ours, canary))
 
     def _is_ours(self, canary: Canary, spec: Manifest) -> bool:

@@ -685,6 +685,20 @@ class TestWhatIsAskedOfEveryRouter:
             assert router.refusal(obj) == ""
             assert not router.pending(obj)
 
+    def test_leads_nobody_by_what_proxies_learn_beforehand_and_keeps_it_with_the_route(
+        self, provider: str
+    ) -> None:
+        router = router_for(provider)
+        for canary in canaries(provider):
+            cluster = a_cluster(router, canary)
+            before = [each.mended(None) for each in router.beforehand(canary, cluster)]
+            assert {each.key for each in router.beforehand(canary, cluster)} <= {
+                *router.objects(canary).own
+            }
+            assert router.read(canary, a_cluster(router, canary, before)) is None or not before
+            made = rendered(router, canary, cluster, the_traffic(canary, 10))
+            assert all(each in made for each in before)
+
     def test_needs_no_field_of_a_kind_that_is_not_its_own(self, provider: str) -> None:
         router = router_for(provider)
         for canary in canaries(provider):

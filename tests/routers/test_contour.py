@@ -137,8 +137,8 @@ def test_services_are_read_as_contour_shares_them(
 
 def test_its_own_class_is_an_annotation_of_the_apex() -> None:
     apex = {"annotations": {"projectcontour.io/ingress.class": "internal"}}
-    (proxy,) = routed(a_canary("contour", service={"apex": apex}), 10)
-    assert apex["annotations"].items() <= proxy["metadata"]["annotations"].items()
+    for proxy in routed(a_canary("contour", service={"apex": apex}), 10):
+        assert apex["annotations"].items() <= proxy["metadata"]["annotations"].items()
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,9 @@ def test_its_own_class_is_an_annotation_of_the_apex() -> None:
     ],
 )
 def test_a_rejection_is_told_in_contours_words(generation: int, status: str, says: str) -> None:
-    (proxy,) = a_cluster(
-        ContourRouter(), canary := a_canary("contour"), routed(canary, 10)
-    ).existing.values()
-    proxy["status"] = {
+    known, proxy = routed(a_canary("contour"), 10)
+    proxy["metadata"]["generation"] = 3
+    proxy["status"] = known["status"] = {
         "conditions": [
             {
                 "type": "Valid",
@@ -172,3 +171,26 @@ def test_a_rejection_is_told_in_contours_words(generation: int, status: str, say
         ]
     }
     assert ContourRouter().refusal(proxy) == says
+    # What no request fits may be refused without harm: virtual hosts may be for other namespaces.
+    assert ContourRouter().refusal(known) == ""
+
+
+def test_envoy_knows_the_services_before_the_route_names_them_by_a_route_that_fits_no_request() -> (
+    None
+):
+    canary = a_canary("contour")
+    cluster = a_cluster(ContourRouter(), canary)
+    (before,) = ContourRouter().beforehand(canary, cluster)
+    known, _ = routed(canary, 10)
+    assert before.manifest["spec"] == known["spec"]
+    (route,) = known["spec"]["routes"]
+    assert [each["name"] for each in route["services"]] == [
+        "podinfo",
+        "podinfo-primary",
+        "podinfo-canary",
+    ]
+    headers = [each["header"] for each in route["conditions"] if "header" in each]
+    (name,) = {each["name"] for each in headers}
+    (value,) = {each.get("exact") or each["notcontains"] for each in headers}
+    assert headers == [{"name": name, "exact": value}, {"name": name, "notcontains": value}]
+    assert known["spec"]["virtualhost"] == {"fqdn": "podinfo.test.tidegate.invalid"}

@@ -49,6 +49,13 @@ def test_every_route_carries_the_weight() -> None:
         assert part.read(canary, a_cluster(part, canary, own)) == Seen(weight=30)
 
 
+def test_proxies_learn_beforehand_what_those_of_any_must() -> None:
+    canary, together = a_canary("contour+istio"), pair("contour+istio")
+    (known,) = together.beforehand(canary, a_cluster(together, canary))
+    assert known.key in together.objects(canary).own
+    assert known.key.name == "podinfo-known"
+
+
 def test_a_route_that_lags_behind_carries_no_step() -> None:
     canary = a_canary(PAIR)
     former, new = (

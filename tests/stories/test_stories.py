@@ -42,7 +42,7 @@ METRIC_TEMPLATE = Kind(
 
 
 @pytest.mark.acceptance("A01")
-@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+@pytest.mark.parametrize("world", [*ROUTERS, "contour"], indirect=True)
 async def test_a_running_app_is_initialised_without_a_failed_request(
     world: World,
 ) -> None:
@@ -64,7 +64,7 @@ async def test_a_running_app_is_initialised_without_a_failed_request(
 
 
 @pytest.mark.acceptance("A02")
-@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+@pytest.mark.parametrize("world", [*ROUTERS, "contour"], indirect=True)
 async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World) -> None:
     # Given a canary whose every step waits for a person
     await given_a_canary(world, webhooks=[BY_HAND])
@@ -90,7 +90,7 @@ async def test_a_good_release_is_promoted_at_the_weights_asked_for(world: World)
 
 
 @pytest.mark.acceptance("A03")
-@pytest.mark.parametrize("world", ROUTERS, indirect=True)
+@pytest.mark.parametrize("world", [*ROUTERS, "contour"], indirect=True)
 async def test_a_bad_release_is_rolled_back_on_its_error_rate(world: World) -> None:
     await given_a_canary(world)
     async with world.traffic() as load:

@@ -32,7 +32,7 @@ AB_TESTING = {
 
 
 @pytest.mark.acceptance("B01")
-@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+@pytest.mark.parametrize("world", ["istio", "gatewayapi", "contour"], indirect=True)
 async def test_ab_testing_gives_the_canary_the_requests_that_match_and_no_others(
     world: World,
 ) -> None:
@@ -68,7 +68,7 @@ async def test_ab_testing_gives_the_canary_the_requests_that_match_and_no_others
     await until_told(world, "IterationPassed", "Promoted")
 
 
-@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
+@pytest.mark.parametrize("world", ["istio", "gatewayapi", "contour"], indirect=True)
 async def test_a_bad_release_under_ab_testing_leaves_the_insiders_again(world: World) -> None:
     await world.create_app("1.0")
     await world.start_controller()
@@ -245,12 +245,14 @@ async def test_steps_give_a_version_to_insiders_until_a_person_approves_and_then
 
 
 @pytest.mark.acceptance("B02", "B03")
-@pytest.mark.parametrize("world", ["istio", "gatewayapi", "smi", "kubernetes"], indirect=True)
+@pytest.mark.parametrize(
+    "world", ["istio", "gatewayapi", "contour", "smi", "kubernetes"], indirect=True
+)
 async def test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved(
     world: World, receiver: Receiver
 ) -> None:
     # Given a canary that is tested without traffic, with copies of requests where there are any
-    mirrors = world.router in {"istio", "gatewayapi"}
+    mirrors = world.router in {"istio", "gatewayapi", "contour"}
     load_test = {"type": "rollout", "name": "load-test", "url": f"{receiver.url}/load"}
     await world.create_app("1.0")
     await world.start_controller()

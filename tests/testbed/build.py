@@ -110,6 +110,7 @@ _ISTIO = "istio.io/istio"
 _FLAGGER = "github.com/fluxcd/flagger"
 _FLUX = "github.com/fluxcd/pkg/ssa"
 _ARGO_CD = "github.com/argoproj/argo-cd/v3"
+_CONTOUR = "github.com/projectcontour/contour"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -130,6 +131,7 @@ PROGRAMS = (
         package=f"{_ISTIO}/pilot/cmd/pilot-discovery",
         module=_ISTIO,
     ),
+    Program(name="contour", folder="contour", package=f"{_CONTOUR}/cmd/contour", module=_CONTOUR),
 )
 BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),

@@ -26,6 +26,8 @@ from tidegate_embedded.process import ProgramFailed, last_lines, start_program, 
 
 #: Where it lives, and where objects that hold for every namespace are put.
 ISTIO_NAMESPACE = "istio-system"
+#: Where Istio's module has its CRDs.
+CRDS = "manifests/charts/base/files/crd-all.gen.yaml"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LOOPBACK = "127.0.0.1"
 _START_SECONDS = 180.0
@@ -121,13 +123,13 @@ class Istiod(Opened):
                 await asyncio.sleep(_POLL_SECONDS)
 
 
-async def install_crds(client: httpx.AsyncClient) -> None:
-    """Install the CRDs of Istio and of the Gateway API, and wait until they are served.
+async def install_crds(client: httpx.AsyncClient, module: str = ISTIO, path: str = CRDS) -> None:
+    """Install the CRDs of a module and of the Gateway API, and wait until they are served.
 
     They are read from their Go modules. Those that are there already stay as they are published.
     """
     files = {
-        **module_files(ISTIO, "manifests/charts/base/files/crd-all.gen.yaml"),
+        **module_files(module, path),
         **module_files(GATEWAY_API, "config/crd/standard/gateway.networking.k8s.io_", ".yaml"),
     }
     crds: dict[str, dict[str, Any]] = {

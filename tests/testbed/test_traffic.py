@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.mesh_objects import a_service, a_virtual_service, an_http_route, endpoints
-from tests.testbed.traffic import actual, difference, wanted
+from tests.testbed.traffic import actual, difference, http_routes, virtual_services, wanted
 from tidegate_embedded.mesh.world import world_of
 
 PRIMARY, CANARY = (
@@ -22,7 +22,8 @@ def in_the_api(route):
         endpoints("podinfo-canary", "10.244.0.2", unready=("10.244.0.8",)),
     )
     world = world_of([route, *(a_service(each) for each in services), *slices])
-    return wanted(world, frozenset({GATEWAY}), frozenset({GATEWAY}))
+    ours = frozenset({GATEWAY})
+    return wanted(world, (*virtual_services(world, ours), *http_routes(world, ours)))
 
 
 def in_envoy(action, *, host=HOST, primary=("10.244.0.1",), canary=("10.244.0.2",)):

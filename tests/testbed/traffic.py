@@ -24,11 +24,17 @@ class Traffic:
     endpoints: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def wanted(world: World, gateways: frozenset[Name], parents: frozenset[Name]) -> Traffic:
-    """Tell what VirtualServices of Istio's Gateways and HTTPRoutes of the Gateway API's ask for."""
+#: Clusters, each with its weight.
+Backends = list[tuple[str, int]]
+#: For each route its hosts, and where it leads.
+Claims = Iterator[tuple[Sequence[str], Backends]]
+
+
+def wanted(world: World, claims: Iterable[tuple[Sequence[str], Backends]]) -> Traffic:
+    """Tell what routes ask for."""
     splits: dict[str, Counter[Shares]] = {}
     named: set[str] = set()
-    for hosts, backends in (*_virtual_services(world, gateways), *_http_routes(world, parents)):
+    for hosts, backends in claims:
         named |= {cluster for cluster, _ in backends}
         for host in hosts:
             splits.setdefault(host, Counter())[_shares(backends)] += 1
@@ -77,11 +83,8 @@ def difference(wants: Traffic, does: Traffic) -> str:
     return ""
 
 
-_Backends = list[tuple[str, int]]
-_Claims = Iterator[tuple[Sequence[str], _Backends]]
-
-
-def _virtual_services(world: World, gateways: frozenset[Name]) -> _Claims:
+def virtual_services(world: World, gateways: frozenset[Name]) -> Claims:
+    """Read the VirtualServices of Istio's Gateways."""
     for item in world.kinds.get("VirtualService", ()):
         namespace, _ = name_of(item)
         spec = item.get("spec") or {}
@@ -122,7 +125,8 @@ def _known_hosts(hosts: Iterable[str], namespace: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known))
 
 
-def _http_routes(world: World, parents: frozenset[Name]) -> _Claims:
+def http_routes(world: World, parents: frozenset[Name]) -> Claims:
+    """Read the HTTPRoutes of the Gateway API's Gateways."""
     for item in world.kinds.get("HTTPRoute", ()):
         namespace, _ = name_of(item)
         spec = item.get("spec") or {}

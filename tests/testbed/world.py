@@ -1,7 +1,8 @@
-"""The real world of the stories: a real control plane, istiod, Envoy as gateway, and Prometheus.
+"""The real worlds of the stories: a real control plane, Envoy as gateway, and Prometheus.
 
-It is started once for all stories (`Stage`); each story has a namespace and a controller of its own
-(`RealWorld`). The controller holds the roles of the chart, and no other rights.
+Istiod tells Envoy, or Contour. Either is started once for all stories (`Stage`); each story has a
+namespace and a controller of its own (`RealWorld`). The controller holds the roles of the chart, and
+no other rights.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from canary.api.kinds import POD, Kind, Manifest
+from canary.api.kinds import POD, Manifest
 from canary.api.schema import crds
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
@@ -20,28 +21,26 @@ from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
 from canary.demo.world import DataPlane, World
 from canary.errors import NotFound
-from canary.routers.istio import VIRTUAL_SERVICE
 from tests.controller.running import until
 from tests.delivery import role
 from tests.testbed.build import provide_programs
+from tests.testbed.contour import Contour, ContourGateway
 from tests.testbed.control_plane import NAMES, ControlPlane
-from tests.testbed.gateway import IstioGateway
-from tests.testbed.ingress import GATEWAY
-from tests.testbed.istiod import ISTIO_NAMESPACE, Istiod
+from tests.testbed.entrances import Entrance, Place, entrance
+from tests.testbed.gateway import Gateway, IstioGateway
+from tests.testbed.istiod import Istiod
 from tests.testbed.readers import READERS, reader_of
 from tidegate_embedded.prometheus import Pods, Prometheus
 
-HTTP_ROUTE = Kind(
-    group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
-)
 #: The routers that Istio's own control plane reads the objects of.
 ISTIO_ROUTERS = ("istio", "gatewayapi")
 #: The routers of the controller's role.
 GRANTED = (*ISTIO_ROUTERS, *READERS)
 #: Without a router the ingress gateway leads to the apex Service.
 SERVICE_ROUTERS = ("kubernetes", "kubernetes:replicas")
-#: Whose stories can be told here.
+#: Whose stories can be told where istiod tells Envoy, and where Contour does.
 ROUTERS = (*GRANTED, *SERVICE_ROUTERS)
+CONTOUR_ROUTERS = ("contour", "gatewayapi")
 #: Where the proxies of the small readers listen: an address that no pod has.
 _READERS_ADDRESS = "10.244.254.2"
 #: How long a pod that is being deleted goes on serving, until every proxy knows.
@@ -54,7 +53,7 @@ class Stage:
 
     programs: Mapping[str, Path]
     plane: ControlPlane
-    gateway: IstioGateway
+    gateway: Gateway
     prometheus: Prometheus
     api: Cluster
     controller_kubeconfig: Path
@@ -83,12 +82,48 @@ class Stage:
 
 @asynccontextmanager
 async def a_stage(logs: Path) -> AsyncIterator[Stage]:
-    """Start everything; what its programs log goes to a folder."""
-    programs = await asyncio.to_thread(provide_programs, (*NAMES, "istiod", "prometheus"))
+    """Start everything, with Istio; what its programs log goes to a folder."""
     async with (
-        ControlPlane(programs, logs=logs, pods="served", drain_seconds=_DRAIN_SECONDS) as plane,
+        _plane("istiod", logs) as (programs, plane),
         Istiod(programs, plane, logs=logs) as istiod,
         IstioGateway(plane, istiod, logs=logs) as gateway,
+        _staged(programs, plane, gateway, GRANTED, logs) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def a_contour_stage(logs: Path) -> AsyncIterator[Stage]:
+    """Start everything, with Contour."""
+    async with (
+        _plane("contour", logs) as (programs, plane),
+        Contour(programs, plane, logs=logs) as contour,
+        ContourGateway(plane, contour, logs=logs) as gateway,
+        _staged(programs, plane, gateway, CONTOUR_ROUTERS, logs) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def _plane(teller: str, logs: Path) -> AsyncIterator[tuple[Mapping[str, Path], ControlPlane]]:
+    """Start a control plane, and have the program that tells Envoy."""
+    programs = await asyncio.to_thread(provide_programs, (*NAMES, teller, "prometheus"))
+    async with ControlPlane(
+        programs, logs=logs, pods="served", drain_seconds=_DRAIN_SECONDS
+    ) as plane:
+        yield programs, plane
+
+
+@asynccontextmanager
+async def _staged(
+    programs: Mapping[str, Path],
+    plane: ControlPlane,
+    gateway: Gateway,
+    routers: Sequence[str],
+    logs: Path,
+) -> AsyncIterator[Stage]:
+    """Start what does not depend on who tells Envoy."""
+    async with (
         Cluster.connect(
             kubeconfig=str(plane.kubeconfig),
             user_agent="stories",
@@ -106,7 +141,7 @@ async def a_stage(logs: Path) -> AsyncIterator[Stage]:
             gateway=gateway,
             prometheus=prometheus,
             api=api,
-            controller_kubeconfig=await role.granted(plane, logs, routers=GRANTED),
+            controller_kubeconfig=await role.granted(plane, logs, routers=routers),
         )
 
 
@@ -156,8 +191,8 @@ class RealWorld(World):
         self.mesh, self._metrics = await self._stack.enter_async_context(
             self._stage.proxy(self.router, self.directory)
         )
-        if self.router in SERVICE_ROUTERS:
-            await self.create(self._virtual_service("entry"), VIRTUAL_SERVICE)
+        for item, kind in self._entrance.always:
+            await self.create(item, kind)
 
     async def _leave(self) -> None:
         """Let the namespace go, also where no controller is left to finish its Canary."""
@@ -176,30 +211,14 @@ class RealWorld(World):
         return self._stage.controller_kubeconfig
 
     @property
-    def host(self) -> str:
-        """The name that callers know the app by."""
-        return f"{manifests.APP}.{self.namespace}.svc.cluster.local"
+    def _entrance(self) -> Entrance:
+        place = Place(namespace=self.namespace, parent=self._stage.gateway.parent)
+        return entrance(self.router, place)
 
     @property
     def service(self) -> Mapping[str, Any]:
-        """Fields that lead the ingress gateway to the app."""
-        match self.router:
-            case "istio":
-                return self._istio_entry
-            case "gatewayapi":
-                return self._gateway_entry
-        return {}
-
-    @property
-    def _istio_entry(self) -> Mapping[str, Any]:
-        return {"hosts": [self.host], "gateways": [f"{ISTIO_NAMESPACE}/{GATEWAY}"]}
-
-    @property
-    def _gateway_entry(self) -> Mapping[str, Any]:
-        return {
-            "hosts": [self.host],
-            "gatewayRefs": [{"name": GATEWAY, "namespace": ISTIO_NAMESPACE}],
-        }
+        """Fields that lead the gateway to the app."""
+        return self._entrance.service
 
     def controller_flags(self) -> Sequence[str]:
         """Give where metrics are, and where the chart's roles allow a Lease."""
@@ -211,29 +230,5 @@ class RealWorld(World):
     async def expose_app(self) -> None:
         """Give the app a Service and a route through the gateway, as its users would."""
         await super().expose_app()
-        match self.router:
-            case "istio":
-                await self.create(self._virtual_service(manifests.APP), VIRTUAL_SERVICE)
-            case "gatewayapi":
-                await self.create(self._http_route(manifests.APP), HTTP_ROUTE)
-
-    def _virtual_service(self, name: str) -> Manifest:
-        destination = {"host": self.host, "port": {"number": manifests.PORT}}
-        return {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "VirtualService",
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {**self._istio_entry, "http": [{"route": [{"destination": destination}]}]},
-        }
-
-    def _http_route(self, name: str) -> Manifest:
-        return {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "HTTPRoute",
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {
-                "hostnames": [self.host],
-                "parentRefs": self._gateway_entry["gatewayRefs"],
-                "rules": [{"backendRefs": [{"name": manifests.APP, "port": manifests.PORT}]}],
-            },
-        }
+        for item, kind in self._entrance.exposed:
+            await self.create(item, kind)
