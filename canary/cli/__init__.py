@@ -35,6 +35,7 @@ _COMMANDS = {
     "get": ("canary.cli.status", "Show where a Canary is and what it waits for."),
     "go": ("canary.cli.stopping", "Let Canaries go on that stop has stopped."),
     "history": ("canary.cli.history", "List the past runs of a Canary."),
+    "link": ("canary.cli.link", "Make a link that answers a gate, once."),
     "lint": ("canary.cli.lint", "Name everything that is wrong with manifests in files."),
     "list": ("canary.cli.listing", "List Canaries: where each is, and what it waits for."),
     "logs": ("canary.cli.logs", "Show what the controller's replicas logged of a Canary."),

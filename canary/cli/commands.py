@@ -55,7 +55,7 @@ def _command(verb: str, help_text: str) -> click.Command:
         now = here()
         manifest = await read_canary(cluster, place)
         status = read_canary_status(place, manifest)
-        subject = _gate(place, status, gate) if verb in AT_GATES else ""
+        subject = shut_gate(place, status, gate) if verb in AT_GATES else ""
         if verb == "skip":
             subject = str(Skip.of(status, gates=gates, to=to))
         if verb in CONSEQUENCES and not yes and sys.stdin.isatty():
@@ -107,7 +107,7 @@ def _command(verb: str, help_text: str) -> click.Command:
     return click.command(name=verb, help=help_text)(give)
 
 
-def _gate(place: Place, status: CanaryStatus, type_: str | None) -> str:
+def shut_gate(place: Place, status: CanaryStatus, type_: str | None) -> str:
     """Name the one gate that is shut, or the one of a type.
 
     Raises:

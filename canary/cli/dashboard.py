@@ -7,11 +7,13 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
 from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.dashboard_links import links, links_option
 from canary.cli.dashboard_slack import SlackOptions, slack_options
 from canary.cli.dashboard_ways import WAYS, WayOptions, way_options
 from canary.cli.ending import Failed
@@ -75,6 +77,7 @@ Examples:
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @way_options
 @slack_options
+@links_option
 @reaching_a_cluster
 def dashboard(
     namespaces: tuple[str, ...],
@@ -87,6 +90,7 @@ def dashboard(
     *,
     opens: bool | None,
     read_only: bool,
+    links_key_file: Path | None,
     **ways: Any,
 ) -> None:
     """Watch Canaries in a browser, and act on them.
@@ -96,7 +100,7 @@ def dashboard(
 
     With any other --auth it serves many: each sees and does what they may. It follows the Canaries
     with its own credentials; with proxy-user these also act for the people whom the proxy names,
-    and with --slack-app for those whom --identities names.
+    and with --slack-app or --links-key-file for those whom --identities names.
     """
     alone_here = way == WAYS[0]
     if alone_here == (listen is not None):
@@ -108,7 +112,11 @@ def dashboard(
         raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
     if root_path and (alone_here or not _PATH.fullmatch(root_path)):
         raise click.UsageError("write --root-path as /path, with another --auth than kubeconfig")
-    chat = SlackOptions.take(ways).chat(many=not alone_here, read_only=read_only)
+    slack = SlackOptions.take(ways)
+    chat = slack.chat(many=not alone_here, read_only=read_only)
+    linked = links(links_key_file, slack.identities, many=not alone_here, read_only=read_only)
+    if slack.identities and not (chat or linked):
+        raise click.UsageError("--identities needs --slack-app or --links-key-file")
     door = WayOptions.take(ways).way(way, root_path)
 
     async def alone(cluster: Cluster) -> None:
@@ -136,6 +144,7 @@ def dashboard(
             read_only=read_only,
             examine=cluster_examined,
             chat=chat,
+            links=linked,
         ) as address:
             Screen().line(address)
             await _until_told_to_end()

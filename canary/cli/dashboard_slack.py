@@ -41,7 +41,7 @@ _OPTIONS = (
     click.option(
         "--identities",
         type=_FILE,
-        help="The file that says which users of the cluster the app's people are.",
+        help="The file that says which users of the cluster the people of the app, and of links, are.",
     ),
     click.option(
         "--slack-api",
@@ -83,7 +83,7 @@ class SlackOptions:
             Failed: a file cannot be read.
         """
         given = [each.name for each in fields(self) if getattr(self, each.name)]
-        if not given:
+        if set(given) <= {"identities"}:
             return None
         if not many or read_only:
             other = (

@@ -1,9 +1,9 @@
-"""Which user of the cluster a user of a chat is: what a file of the administrator says."""
+"""Which user of the cluster a user of a chat, or the reader of a link, is: what a file says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +34,7 @@ def _person(name: str) -> str:
 
 
 _Name = Annotated[str, AfterValidator(_person)]
+_LinkName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$")]
 _ChatUser = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,64}/[A-Z0-9]{1,64}$")]
 
 
@@ -44,25 +45,38 @@ class _Mapped(BaseModel):
     groups: Annotated[list[_Name], Field(max_length=MOST_GROUPS)] = []
 
 
-class _Identities(BaseModel):
+class _OfSlack(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     slack: dict[_ChatUser, _Mapped]
+    links: object = None
 
 
-class ChatPeople:
+class _OfLinks(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    slack: object = None
+    links: dict[_LinkName, _Mapped]
+
+
+class _People:
     """The people of a file, which is read again each time: who is taken out may do nothing more."""
+
+    part: ClassVar[str]
+    model: ClassVar[type[BaseModel]]
+    named: ClassVar[str]
+    """How a person is named there."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def find(self, team: str, user: str) -> Person | None:
-        """Find who a user of a Slack workspace is; None where the file does not say so.
+    def find(self, name: str) -> Person | None:
+        """Find which user a name stands for; None where the file does not say so.
 
         Raises:
             UnreadableIdentities: the file cannot be used.
         """
-        return self.read().get(f"{team}/{user}")
+        return self.read().get(name)
 
     def read(self) -> Mapping[str, Person]:
         """Read all people.
@@ -73,7 +87,7 @@ class ChatPeople:
         try:
             with self._file.open(encoding="utf-8") as file:
                 text = file.read(_LONGEST_FILE)
-            found = _Identities.model_validate(yaml.safe_load(text))
+            found = self.model.model_validate(yaml.safe_load(text))
         except OSError as error:
             raise UnreadableIdentities(f"{self._file}: {error.strerror}") from error
         except (UnicodeError, yaml.YAMLError) as error:
@@ -83,10 +97,26 @@ class ChatPeople:
             where = ".".join(str(each) for each in first["loc"] if each != "[key]")
             told = first["msg"].removeprefix("Value error, ")
             raise UnreadableIdentities(
-                f"{self._file}: {where}: {told}; write it as slack: {{WORKSPACE/USER: {{user: …, "
-                "groups: […]}}}"
+                f"{self._file}: {where}: {told}; write it as {self.part}: {{{self.named}: "
+                "{user: …, groups: […]}}"
             ) from error
+        people: Mapping[str, _Mapped] = getattr(found, self.part)
         return {
-            name: Person(user=each.user, groups=tuple(each.groups))
-            for name, each in found.slack.items()
+            name: Person(user=each.user, groups=tuple(each.groups)) for name, each in people.items()
         }
+
+
+class ChatPeople(_People):
+    """Who the people of Slack are, by `WORKSPACE/USER`."""
+
+    part = "slack"
+    model = _OfSlack
+    named = "WORKSPACE/USER"
+
+
+class LinkPeople(_People):
+    """Who the people are for whom links are made, by the names that links have."""
+
+    part = "links"
+    model = _OfLinks
+    named = "NAME"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from canary.cluster.cluster import Cluster
-from canary.dashboard.chat_people import ChatPeople, UnreadableIdentities
+from canary.dashboard.chat_people import ChatPeople, LinkPeople, UnreadableIdentities
 from canary.dashboard.gate_answers import AnswerRefused, GateAnswers
 from canary.dashboard.identity import identified
 from canary.dashboard.viewers import Viewer
@@ -71,8 +71,11 @@ class Presses:
         """Carry out what a press asks for, with the rights of who pressed."""
         try:
             self._check(press)
-            viewer = await self._viewer(press)
-            reason = f"as {press.team}/{press.user}"
+            named = f"{press.team}/{press.user}"
+            viewer = await viewer_of(
+                self._people, named, self._as_user, who=f"you are {named} here"
+            )
+            reason = f"as {named}"
             given = await self._answers.give(
                 viewer, press.reference, press.verb, tool=self._tool, reason=reason
             )
@@ -97,33 +100,35 @@ class Presses:
             self._seen.popitem(last=False)
         self._answers.asked_about(press.reference, press.verb)
 
-    async def _viewer(self, press: Press) -> Viewer:
-        """Find out which user of the cluster has pressed.
 
-        Raises:
-            AnswerRefused: there is none for whom we may act.
-        """
-        named = f"{press.team}/{press.user}"
-        try:
-            person = self._people.find(press.team, press.user)
-        except UnreadableIdentities as error:
-            log.error("identities: %s", error)  # noqa: TRY400 - it says what is wrong
-            raise AnswerRefused(
-                "the dashboard's identities cannot be read: its log says why"
-            ) from error
-        if person is None:
-            raise AnswerRefused(
-                f"you are {named} here, which is no user of the cluster: ask an administrator to "
-                "add it to the dashboard's identities"
-            )
-        cluster = self._as_user(person.user, person.groups)
-        try:
-            user = await identified(cluster)
-        except ClusterError as error:
-            raise AnswerRefused(str(error)) from error
-        if user is None:
-            raise AnswerRefused(
-                f"the dashboard may not act for {person.user}: allow it to impersonate this user "
-                "and their groups"
-            )
-        return Viewer(cluster=cluster, user=user, everything=False)
+async def viewer_of(
+    people: ChatPeople | LinkPeople, named: str, as_user: AsUser, *, who: str
+) -> Viewer:
+    """Find out for which user of the cluster we act; `who` tells a person that is none of them.
+
+    Raises:
+        AnswerRefused: there is none for whom we may act.
+    """
+    try:
+        person = people.find(named)
+    except UnreadableIdentities as error:
+        log.error("identities: %s", error)  # noqa: TRY400 - it says what is wrong
+        raise AnswerRefused(
+            "the dashboard's identities cannot be read: its log says why"
+        ) from error
+    if person is None:
+        raise AnswerRefused(
+            f"{who}, which is no user of the cluster: ask an administrator to "
+            "add it to the dashboard's identities"
+        )
+    cluster = as_user(person.user, person.groups)
+    try:
+        user = await identified(cluster)
+    except ClusterError as error:
+        raise AnswerRefused(str(error)) from error
+    if user is None:
+        raise AnswerRefused(
+            f"the dashboard may not act for {person.user}: allow it to impersonate this user "
+            "and their groups"
+        )
+    return Viewer(cluster=cluster, user=user, everything=False)

@@ -22,7 +22,7 @@ from canary.dashboard.ways import Way
 
 
 class Chat(Protocol):
-    """Answers people of a chat."""
+    """Answers people who prove themselves by what they send: those of a chat, or with a link."""
 
     def __call__(
         self,
@@ -99,9 +99,12 @@ async def for_many(
     read_only: bool = False,
     examine: Examine | None = None,
     chat: Chat | None = None,
+    links: Chat | None = None,
     seconds_now: Callable[[], float] = time,
 ) -> AsyncIterator[str]:
-    """Serve people who come in by a way, and those who answer in a chat; give the address.
+    """Serve people who come in by a way, and those who answer in a chat or by a link.
+
+    Gives the address.
 
     The Canaries are followed with the cluster's credentials; everything else is asked with the
     rights of the person who looks.
@@ -113,7 +116,8 @@ async def for_many(
     async with (
         way(sessions, cluster, seconds_now) as door,
         Fleet.following(cluster, namespaces=namespaces, clock=_now) as fleet,
-        (chat or _no_chat)(fleet, cluster, clock=_now, seconds_now=seconds_now) as signed,
+        (chat or _no_chat)(fleet, cluster, clock=_now, seconds_now=seconds_now) as pressed,
+        (links or _no_chat)(fleet, cluster, clock=_now, seconds_now=seconds_now) as linked,
     ):
         site = Site(
             fleet=fleet,
@@ -125,7 +129,7 @@ async def for_many(
             read_only=read_only,
             examine=examine,
         )
-        made = application(site, door, signed)
+        made = application(site, door, (*pressed, *linked))
         async with serving(made, host=host, port=port) as (at, found):
             yield f"http://{at}:{found}{root_path}"
 

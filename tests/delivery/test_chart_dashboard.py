@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from canary.cli.dashboard import dashboard
+from canary.cli.dashboard_links import links
 from canary.cli.dashboard_slack import SlackOptions
 from canary.cli.dashboard_ways import WayOptions
 from tests.delivery.helm import CHART, HelmFailed, as_flags, render, run_helm
@@ -142,6 +143,12 @@ ACTING = OIDC | {
 }
 
 
+LINKS = {
+    "enabled": True, "auth": "token",
+    "links": {"secretName": "links", "identities": {"bob@partner.example": {"user": "partner"}}},
+}  # fmt: skip
+
+
 def but(values: dict, **changed: object) -> str:
     return f"dashboard={json.dumps(values | changed)}"
 
@@ -263,9 +270,39 @@ def test_for_people_of_slack_it_may_answer_gates_and_nothing_else():
     assert people == ["sso:alice", "alice@example.com", "bob@example.com"]
 
 
+def test_the_command_takes_the_arguments_of_links_beside_an_app_or_alone(tmp_path):
+    for values in (but(LINKS), but(SLACK | LINKS)):
+        pod = named(values)["Deployment"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        name, *arguments = container["args"]
+        options = dashboard.make_context(name, list(arguments)).params
+        mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+        volumes = {each["name"]: each for each in pod["volumes"]}
+        assert str(options["links_key_file"]) == f"{mounted['links']}/links-key"
+        assert str(options["identities"].parent) == mounted["identities"]
+        assert volumes["links"]["secret"]["secretName"] == "links"
+        found = objects(values)
+        (tmp_path / "key").write_text("k" * 32)
+        text = found["ConfigMap", f"{NAME}-identities"]["data"]["identities.yaml"]
+        (tmp_path / "identities.yaml").write_text(text)
+        files = (tmp_path / "key", tmp_path / "identities.yaml")
+        assert links(*files, many=True, read_only=False) is not None
+        (whom,) = (
+            each["resourceNames"]
+            for each in found["ClusterRole", f"{NAME}-impersonation"]["rules"]
+            if each["resources"] == ["users"]
+        )
+        assert whom[-1] == "partner"
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
+        (
+            but(LINKS, links={"secretName": "links", "identities": {}}),
+            "as which users of the cluster",
+        ),
+        (but(LINKS, readOnly=True), "set dashboard.readOnly to false"),
         (but(SLACK, slack=SLACK["slack"] | {"workspaces": []}), "needs dashboard.slack.workspaces"),
         (but(SLACK, slack=SLACK["slack"] | {"secretName": ""}), "needs dashboard.slack.secretName"),
         (but(SLACK, slack=SLACK["slack"] | {"identities": {}}), "which users of the cluster"),
@@ -307,6 +344,9 @@ APP = (
         [*MANY, "--identities", "x"],
         [*MANY, "--slack-app", "A0", "--slack-workspace", "T0", "--identities", "x"],
         [*MANY, "--read-only", *APP],
+        ["--links-key-file", "x", "--identities", "x"],
+        [*MANY, "--links-key-file", "x"],
+        [*MANY, "--read-only", "--links-key-file", "x", "--identities", "x"],
         [*MANY, *APP, "--slack-api", "http://slack.com/api/"],
     ],
 )

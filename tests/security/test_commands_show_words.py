@@ -36,6 +36,8 @@ ARGUMENTS = {
     "go": ("--controller-namespace", "default"),
     "notify": ("test", "podinfo"),
     "stop": ("--reason", EVERYTHING, "--controller-namespace", "default"),
+    # A file that is long enough for a key.
+    "link": ("podinfo", "--for", "bob", "--key-file", __file__, "--dashboard", "https://t.test"),
     "list": (),
     "orphans": ("--release", "--force"),
     "metrics": ("podinfo", "--metrics-server"),
@@ -43,7 +45,7 @@ ARGUMENTS = {
     "replay": ("podinfo", "--metrics-server"),
     "backtest": ("podinfo", "--since", "2h", "--metrics-server"),
 }
-OF_ITS_OWN = {"stop"}
+OF_ITS_OWN = {"link", "stop"}
 """Commands that show nothing of a cluster that does as they ask."""
 COMMANDS = sorted(set(main.list_commands(click.Context(main))) - OWN_WORDS)
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
