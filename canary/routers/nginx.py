@@ -48,6 +48,8 @@ _OF_PODS = (
     "upstream-hash-by",
 )
 _COOKIE = "cookie"
+#: How an annotation says yes.
+_TRUE = frozenset({"true", "t", "1"})
 _ONE = "an Ingress has a condition on one header, and on one cookie"
 _CHARACTERS = (
     "use letters, digits and - . _ ~ / : only, in a regex also ^ $ [ ] ( ) { } * + ? | & = \\: "
@@ -85,6 +87,14 @@ class NginxRouter(BesideRouter):
         )
         if isinstance(found, Lacking):
             return found
+        if str(part(found, "metadata", "annotations", f"{prefix}/canary")).lower() in _TRUE:
+            return Lacking(
+                kind=INGRESS,
+                namespace=users.namespace,
+                name=users.name,
+                fault=f"is a canary itself, by {prefix}/canary",
+                remedy="remove the annotation, or name the Ingress that serves all requests",
+            )
         led = led_instead(found["spec"], spec.service_name, spec.canary_service_name)
         return Beside(
             spec=led | kept_spec(found),

@@ -56,6 +56,23 @@ def test_only_the_hosts_and_paths_that_lead_to_the_app_are_taken_over() -> None:
     ] == [("/", "podinfo-canary")]
 
 
+@pytest.mark.parametrize("prefix", [PREFIX, "mse.ingress.kubernetes.io"])
+@pytest.mark.parametrize(
+    ("value", "is_canary"), [("true", True), ("True", True), ("1", True), ("false", False)]
+)
+def test_beside_an_ingress_that_is_a_canary_itself_there_is_none(
+    prefix: str, value: str, is_canary: bool
+) -> None:
+    users, canary = ingress("web"), a_canary("nginx")
+    users["metadata"]["annotations"][f"{prefix}/canary"] = value
+    existing = {ROUTER.objects(canary).read[0]: users}
+    cluster = replace(a_cluster(ROUTER, canary), existing=existing, ingress_prefix=prefix)
+    made = ROUTER.render(canary, cluster, Traffic())
+    assert isinstance(made, Lacking) is is_canary
+    if isinstance(made, Lacking):
+        assert str(made).startswith(f"Ingress test/web is a canary itself, by {prefix}/canary: ")
+
+
 @pytest.mark.parametrize(
     ("changes", "kept"),
     [
