@@ -78,10 +78,13 @@ def _late(situation: Situation, policy: BindingPolicy) -> Iterator[Withheld]:
 
 def _takes(situation: Situation) -> timedelta:
     """Give the shortest time that a run can take."""
-    interval, steps = situation.spec.analysis.interval, situation.plan.steps
+    interval, settling = situation.spec.analysis.interval, situation.facts.settling
     if situation.skips_steps:
-        return timedelta(0)
-    return sum((max(each.lasts, each.passes * interval) for each in steps), timedelta(0))
+        return settling
+    # Proxies learn of the pods, and then of each step before its first analysis.
+    first = max(interval, settling)
+    analysed = ((each.lasts, first + (each.passes - 1) * interval) for each in situation.plan.steps)
+    return sum(map(max, analysed), settling)
 
 
 def _crowded(

@@ -165,6 +165,16 @@ def test_a_run_that_would_come_upon_a_closed_window_before_its_end_does_not_star
         assert "the run takes 120 min or more" in message(started)
 
 
+def test_what_proxies_take_to_learn_of_the_pods_and_of_each_step_is_part_of_a_run():
+    lunch, late = policy({**LUNCH, "covers": ["Advance"]}), timedelta(seconds=90)
+    quick = a_spec(analysis={"interval": "1m", "stepWeights": [20, 60]})
+    takes = 3 * late
+    for now, phase in ((NOON - takes, Phase.PROGRESSING), (NOON - takes / 2, Phase.WAITING)):
+        started = at_time(now, a_status(), lunch, spec=quick, settling=late)
+        assert started.status.phase is phase
+    assert "the run takes 5 min or more" in message(started)
+
+
 def test_a_run_that_fits_no_opening_starts_all_the_same():
     long = a_spec(analysis={"interval": "30h", "stepWeights": [20, 60]})
     lunch = policy({**LUNCH, "covers": ["Advance"]})
