@@ -160,6 +160,17 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountCase:
+    """How a provider counts by queries of its own; each is of the case's spec."""
+
+    query: str
+    end: datetime
+    """The end of the block that is counted at `tests.case.NOW`."""
+    asked: Callable[[datetime, datetime], Asked]
+    """The request about the time from one moment until another."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderCase:
     """How a provider is pointed at a server, and how that server speaks."""
 
@@ -182,6 +193,10 @@ class ProviderCase:
     """Answers in their documented form that say that there is no value."""
     failures: Mapping[str, tuple[Handler, FailureKind, str]] = field(default_factory=dict)
     """Answers that are none, with a part of what is told of them."""
+    counts: CountCase | None = None
+    """None where it counts nothing, or in the language of counts."""
+    uncounted: Mapping[str, str] = field(default_factory=dict)
+    """Queries that give a value and no count, with a part of what is said of them."""
     also: Mapping[str, "ProviderCase"] = field(default_factory=dict)
     """Other languages and versions of the store, of which only the documented answers are tried."""
 

@@ -18,6 +18,10 @@ SECRET_KEYS = ("token", "username", "password")
 #: The providers whose past can be read.
 KEPT_BY = frozenset({"prometheus"})
 
+_COUNTS_NOTHING = (
+    "this provider does not count requests; use a template whose provider is datadog, elasticsearch, "
+    "loki, opensearch, prometheus or scrape, or another judge"
+)
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 
 
@@ -44,7 +48,10 @@ class Provider(Protocol):
         """
 
     async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
-        """Count what came on top of counters since a moment, by a query made of `increase(…)`.
+        """Count the requests since a moment.
+
+        By a query made of `increase(…)`, or by one of the store's own. A class method `check_count`
+        may raise a `QueryError` for a query that cannot count.
 
         The sample's `at` says up to which moment it counts. The count from there on neither leaves
         out what this one has not seen nor repeats what it has.
@@ -74,10 +81,16 @@ class ProviderDefaults:
         Raises:
             QueryError: always; says who counts.
         """
-        raise QueryError(
-            "this provider does not count requests; use a template whose provider is prometheus or "
-            "scrape, or another judge"
-        )
+        raise QueryError(_COUNTS_NOTHING)
+
+    @classmethod
+    def check_count(cls, _spec: ProviderSpec, _query: str) -> None:
+        """Refuse to count.
+
+        Raises:
+            QueryError: always; says who counts.
+        """
+        raise QueryError(_COUNTS_NOTHING)
 
     async def prepare(self, _query: str, _interval: timedelta) -> None:
         """Do nothing."""
@@ -174,6 +187,18 @@ def check(spec: ProviderSpec) -> None:
     elif spec.options:
         name = min(dict(spec.options))
         raise QueryError(f"provider.options.{name}: provider {spec.type} reads no options")
+
+
+def check_count(spec: ProviderSpec, query: str) -> None:
+    """Find out whether a provider can count by a query, without asking anything.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: it cannot; says what to write.
+    """
+    checks = getattr(_loaded(spec.type), "check_count", None)
+    if checks is not None:
+        checks(spec, query)
 
 
 def _loaded(name: str) -> Callable[..., Provider]:

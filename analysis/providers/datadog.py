@@ -14,14 +14,15 @@ import orjson
 from analysis.errors import Partial, QueryError
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import CountingProvider
 from analysis.providers.series import Point, number
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
+from analysis.providers.store import OPTIONS, Reading, Request
 from analysis.providers.windows import Window
 
 _AGGREGATORS = ("avg", "last", "max", "min", "sum")
 
 
-class DatadogProvider(StoreProvider):
+class DatadogProvider(CountingProvider):
     """Ask Datadog, at the site of its address; US1 where the template names none."""
 
     required: ClassVar[tuple[str, ...]] = ("datadog_api_key", "datadog_application_key")
@@ -31,6 +32,7 @@ class DatadogProvider(StoreProvider):
     root = "that of Datadog's API at your site, such as https://api.datadoghq.eu"
     settle = timedelta(seconds=90)
     bucket = timedelta(seconds=10)
+    block = timedelta(minutes=1)
 
     @classmethod
     def check(cls, spec: ProviderSpec) -> None:
@@ -41,6 +43,18 @@ class DatadogProvider(StoreProvider):
             raise QueryError("provider.options.api: write v1 or v2")
         if options.get("aggregator", "avg") not in _AGGREGATORS:
             raise QueryError(f"provider.options.aggregator: write one of {', '.join(_AGGREGATORS)}")
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether what version 2 gives over a window is its sum."""
+        options, own = dict(spec.options), query.lstrip().startswith("{")
+        if options.get("api") != "v2" or not (own or options.get("aggregator") == "sum"):
+            raise QueryError(
+                "counts: Datadog counts in version 2 of its API; write the options api: v2 and "
+                "aggregator: sum"
+            )
+        if not own and ".as_count()" not in query:
+            raise QueryError("counts: the query gives a rate; add .as_count() to it")
 
     def presented(self, keys: Mapping[str, str]) -> Headers:
         """Give both keys."""

@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 
 import orjson
 
-from analysis.errors import Partial
+from analysis.errors import Partial, QueryError
 from analysis.model import ProviderSpec
 from analysis.providers import search
 from analysis.providers.connection import Headers
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
+from analysis.providers.counted import CountingProvider
+from analysis.providers.store import OPTIONS, Reading, Request
 from analysis.providers.windows import Window
 
 
-class ElasticsearchProvider(StoreProvider):
+class ElasticsearchProvider(CountingProvider):
     """Ask Elasticsearch about the documents of the window."""
 
     secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
@@ -31,6 +32,17 @@ class ElasticsearchProvider(StoreProvider):
         """Also find out whether the language exists, and what it needs is there."""
         super().check(spec)
         search.check(spec, ("dsl", "esql"))
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query in ES|QL names the window; a search counts its documents."""
+        if dict(spec.options).get("language") == "esql" and not (
+            re.search(r"\?start\b", query) and re.search(r"\?end\b", query)
+        ):
+            raise QueryError(
+                "counts: a query in ES|QL counts the window; add "
+                "WHERE @timestamp >= ?start AND @timestamp < ?end"
+            )
 
     def presented(self, keys: Mapping[str, str]) -> Headers:
         """Give what the Secret has."""

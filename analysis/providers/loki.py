@@ -3,16 +3,35 @@
 from datetime import timedelta
 from typing import Any
 
-from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.errors import QueryError
+from analysis.model import ProviderSpec
+from analysis.providers.counted import CountingProvider
+from analysis.providers.store import Reading, Request
 from analysis.providers.vectors import vector
 from analysis.providers.windows import Window
 
+_RANGE = "$__range"
+"""Where the length of a block goes, as in Grafana."""
 
-class LokiProvider(StoreProvider):
+
+class LokiProvider(CountingProvider):
     """Ask Loki for the value at the end of the window; LogQL says itself how far it looks back."""
 
     root = "the root of a Loki server"
     settle = timedelta(seconds=15)
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query says where the length of a block goes."""
+        if f"[{_RANGE}]" not in query:
+            raise QueryError(
+                f"counts: a query in LogQL counts as long as it says; write [{_RANGE}], as in "
+                f'sum(count_over_time({{app="shop"}}[{_RANGE}]))'
+            )
+
+    def counting(self, query: str, window: Window) -> str:
+        """Write how long the block is."""
+        return query.replace(_RANGE, f"{(window.end - window.start) // timedelta(seconds=1)}s")
 
     def request(self, query: str, window: Window) -> Request:
         """Ask for an instant."""

@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 
 import orjson
 
+from analysis.errors import QueryError
 from analysis.model import ProviderSpec
 from analysis.providers import search
 from analysis.providers.connection import Headers
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
+from analysis.providers.counted import CountingProvider
+from analysis.providers.store import OPTIONS, Reading, Request
 from analysis.providers.windows import Window
 
 
-class OpenSearchProvider(StoreProvider):
+class OpenSearchProvider(CountingProvider):
     """Ask OpenSearch about the documents of the window."""
 
     secret_keys: ClassVar[tuple[str, ...]] = search.SECRET_KEYS
@@ -29,6 +31,12 @@ class OpenSearchProvider(StoreProvider):
         """Also find out whether the language exists, and what it needs is there."""
         super().check(spec)
         search.check(spec, ("dsl", "ppl", "sql"))
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Refuse languages that do not know the window; a search counts its documents."""
+        if dict(spec.options).get("language", "dsl") != "dsl":
+            raise QueryError("counts: PPL and SQL cannot count the window; write language: dsl")
 
     def presented(self, keys: Mapping[str, str]) -> Headers:
         """Give what the Secret has."""

@@ -23,6 +23,7 @@ from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
 from analysis.providers import SECRET_KEYS, logins, refusals
 from analysis.providers.connection import ProviderConnection, TokenConnection, bad_address
+from analysis.providers.increases import IncreaseCounts
 from analysis.providers.store import check_options
 from analysis.secrecy import shown_address, shown_text
 
@@ -42,7 +43,7 @@ _OVERLOADED = ("canceled", "internal", "timeout", "unavailable")
 ROOT = "the root of a Prometheus API"
 
 
-class PrometheusProvider:
+class PrometheusProvider(IncreaseCounts):
     """Ask a server that speaks Prometheus's HTTP API: Prometheus, Thanos, Mimir, and their like."""
 
     secret_keys: ClassVar[tuple[str, ...]] = (*SECRET_KEYS, *logins.KEYS)

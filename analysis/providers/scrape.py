@@ -19,6 +19,7 @@ from analysis.expression import Expression, Selector, metric_names, parse
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
 from analysis.pages import read_page
 from analysis.providers.connection import ProviderConnection
+from analysis.providers.increases import IncreaseCounts
 from analysis.secrecy import shown_address
 
 #: Reads within one interval: more would cost the proxies, fewer would blur where windows begin.
@@ -63,7 +64,7 @@ class Use:
         return now - self.last > max(IDLE_INTERVALS * self.longest, 2 * self.pause, shortest)
 
 
-class ScrapeProvider:
+class ScrapeProvider(IncreaseCounts):
     """Read targets in the background while they are asked about, and evaluate expressions."""
 
     def __init__(

@@ -134,7 +134,10 @@ class StoreProvider(ProviderDefaults, ABC):
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
         """Ask for the value over the newest window that is whole."""
-        window = self.window(at, interval)
+        return await self.ask_outcome(query, self.window(at, interval))
+
+    async def ask_outcome(self, query: str, window: Window) -> Outcome:
+        """Ask for the value over a window."""
         reading = await self.ask(query, window)
         warnings = tuple(self.shown(each) for each in reading.warnings[:MOST_WARNINGS])
         reduce = self._options.get("reduce", "")

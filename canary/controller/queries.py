@@ -21,7 +21,15 @@ from analysis.model import (
     ProviderSpec,
     marked,
 )
-from analysis.providers import SECRET_KEYS, address_of, asks_cluster, check, places, secret_keys
+from analysis.providers import (
+    SECRET_KEYS,
+    address_of,
+    asks_cluster,
+    check,
+    check_count,
+    places,
+    secret_keys,
+)
 from analysis.template import render
 from canary.api.measured import measured
 from canary.api.metrics import MetricSpec
@@ -163,6 +171,8 @@ class QueryBuilder:
             unit="" if template or spec.query else unit(spec.name),
             asked_by=str(record.key),
         )
+        for ask in metric.asks if counted else ():
+            check_count(metric.provider, ask.query)
         if counted:
             metric = replace(metric, threshold_range=counted.bounds, good=counted.good)
         check_judge(metric)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from analysis.builtin import CountQueries, built_in_counts, builtin
-from analysis.counting import parse_count
 from analysis.errors import QueryError
 from analysis.judges import compares
 from analysis.model import Arm, Ask, Signal
@@ -94,9 +93,9 @@ def count_asks(
     """Ask what a judge counts, of both sides.
 
     Raises:
-        QueryError: a query cannot be rendered, or counts nothing.
+        QueryError: a query cannot be rendered.
     """
-    asks = tuple(
+    return tuple(
         Ask(
             query=render(
                 text, replace(of_side, variables={**of_side.variables, **counted.variables})
@@ -107,6 +106,3 @@ def count_asks(
         for arm, of_side in of_sides
         for signal, text in counted.queries.items()
     )
-    for ask in asks:
-        parse_count(ask.query)
-    return asks

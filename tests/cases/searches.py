@@ -1,5 +1,6 @@
 """What Elasticsearch and OpenSearch answer alike: searches, refusals, and how one is let in."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import orjson
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import LOGINS, Asked, Login, ProviderCase, minutes
+from tests.case import LOGINS, NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 #: The window ends half a minute before midnight.
 BOUNDS = {"gte": "2025-12-31T23:58:30+00:00", "lt": "2025-12-31T23:59:30+00:00"}
@@ -16,6 +17,11 @@ API_KEY = Login(
     credentials=Credentials(others=(("api_key", "s3cr3t-token"),)),
     sent={"Authorization": "ApiKey s3cr3t-token"},
 )
+
+
+def within(start: datetime, end: datetime) -> dict[str, str]:
+    """Give the bounds of a block."""
+    return {"gte": start.isoformat(), "lt": end.isoformat()}
 
 
 def hits(count: object, aggregations: Any = None, failed: int = 0, **more: object) -> Handler:
@@ -66,6 +72,22 @@ def case(kind: str, **also: ProviderCase) -> ProviderCase:
             type=kind, address=address, options=(("index", "traces-*"),)
         ),
         query=orjson.dumps({"query": ERRORS, "size": 10}).decode(),
+        counts=CountCase(
+            query=orjson.dumps({"query": ERRORS}).decode(),
+            end=NOW - timedelta(seconds=30),
+            asked=lambda start, end: Asked(
+                method="POST",
+                path="/traces-*/_search",
+                parameters={"allow_partial_search_results": "false"},
+                content={
+                    "query": {
+                        "bool": {"filter": [{"range": {"@timestamp": within(start, end)}}, ERRORS]}
+                    },
+                    "size": 0,
+                    "track_total_hits": True,
+                },
+            ),
+        ),
         lag=minutes(1),
         logins={**LOGINS, "api key": API_KEY},
         asked=Asked(

@@ -424,3 +424,31 @@ async def test_what_cannot_be_compared_with_the_previous_release_is_refused(chan
     with pytest.raises(QueryError) as refused:
         await with_previous(changes, templateRef={"name": "errors"}, **fields)
     assert says in str(refused.value)
+
+
+LOKI = {"provider": {"type": "loki", "address": "http://loki"}, "query": GONE}
+
+
+async def test_a_store_may_be_asked_for_counts_in_its_own_language():
+    text = 'sum(count_over_time({{app="{{{{ target }}}}"}}{}[$__range]))'
+    counts = {"requests": text.format(""), "bad": text.format(' |= "error" ')}
+    metric = await counted(LOKI | {"counts": counts}, templateRef={"name": "errors"})
+    assert [each.query for each in metric.asks] == [
+        'sum(count_over_time({app="podinfo"}[$__range]))',
+        'sum(count_over_time({app="podinfo"} |= "error" [$__range]))',
+        'sum(count_over_time({app="podinfo-primary"}[$__range]))',
+        'sum(count_over_time({app="podinfo-primary"} |= "error" [$__range]))',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (LOKI, "write [$__range]"),
+        ({"provider": {"type": "graphite", "address": "http://graphite"}, "query": GONE}, "this provider does not count requests"),
+    ],
+)  # fmt: skip
+async def test_a_store_that_cannot_count_so_is_refused_before_a_run(changes, says):
+    with pytest.raises(QueryError) as refused:
+        await counted(changes | {"counts": COUNTS}, templateRef={"name": "errors"})
+    assert says in str(refused.value)

@@ -1,11 +1,13 @@
 """Datadog, asked by version 1 of its API."""
 
+from datetime import datetime
+
 import orjson
 
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 KEYS = Credentials(
     others=(("datadog_api_key", "s3cr3t-token"), ("datadog_application_key", "pa55word"))
@@ -67,6 +69,15 @@ def columns(*values: list[object], **more: object) -> Handler:
 
 def of_version_2(query: str, attributes: dict[str, object]) -> ProviderCase:
     """Ask version 2."""
+
+    def counted(start: datetime, end: datetime) -> Asked:
+        block = {"from": int(start.timestamp()) * 1000, "to": int(end.timestamp()) * 1000}
+        return Asked(
+            method="POST",
+            path="/api/v2/query/scalar",
+            content={"data": {"type": "scalar_request", "attributes": attributes | block}},
+        )
+
     window = {"from": (END - 60) * 1000, "to": END * 1000}
     return ProviderCase(
         spec=lambda address: ProviderSpec(
@@ -81,6 +92,8 @@ def of_version_2(query: str, attributes: dict[str, object]) -> ProviderCase:
             path="/api/v2/query/scalar",
             content={"data": {"type": "scalar_request", "attributes": attributes | window}},
         ),
+        counts=CountCase(query=query, end=NOW - minutes(2), asked=counted),
+        uncounted={"sum:trace.http.request.hits{service:pay}": "add .as_count() to it"},
         five=columns([5.0]),
         nothing=columns(),
         nan=columns([None]),
@@ -106,6 +119,7 @@ LOGS = {
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="datadog", address=address, credentials=KEYS),
     query="avg:trace.http.request.errors{service:pay}.as_count()",
+    uncounted={"sum:trace.http.request.hits{service:pay}.as_count()": "write the options api: v2"},
     lag=minutes(2),
     logins={
         "keys": Login(

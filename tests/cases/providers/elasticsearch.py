@@ -1,9 +1,11 @@
 """Elasticsearch, asked by a search and in ES|QL."""
 
+from datetime import timedelta
+
 from analysis.errors import FailureKind
 from analysis.model import ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, ProviderCase
+from tests.case import NOW, Asked, CountCase, ProviderCase
 from tests.cases.searches import REFUSALS, case
 
 ESQL = "FROM traces-* | WHERE @timestamp >= ?start AND @timestamp < ?end | STATS COUNT(*)"
@@ -35,6 +37,20 @@ CASE = case(
                     ],
                 },
             ),
+            counts=CountCase(
+                query=ESQL,
+                end=NOW - timedelta(seconds=30),
+                asked=lambda start, end: Asked(
+                    method="POST",
+                    path="/_query",
+                    parameters={"allow_partial_results": "false"},
+                    content={
+                        "query": ESQL,
+                        "params": [{"start": start.isoformat()}, {"end": end.isoformat()}],
+                    },
+                ),
+            ),
+            uncounted={"FROM traces-* | STATS COUNT(*)": "add WHERE @timestamp >= ?start"},
             five=rows([5]),
             nothing=rows(),
             nan=rows([None]),

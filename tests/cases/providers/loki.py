@@ -1,15 +1,29 @@
 """Loki, asked for an instant."""
 
+from datetime import timedelta
+
 from analysis.errors import FailureKind
 from analysis.model import ProviderSpec
 from tests.analysis.servers import data, says, vector
-from tests.case import Asked, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, ProviderCase, minutes
 
 LOGQL = 'sum(count_over_time({app="pay"} |= "error" [1m]))'
 
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="loki", address=address),
     query=LOGQL,
+    counts=CountCase(
+        query='sum(count_over_time({app="pay"}[$__range]))',
+        end=NOW - timedelta(seconds=15),
+        asked=lambda start, end: Asked(
+            path="/loki/api/v1/query",
+            parameters={
+                "query": f'sum(count_over_time({{app="pay"}}[{(end - start).seconds}s]))',
+                "time": f"{end.timestamp():.3f}",
+            },
+        ),
+    ),
+    uncounted={LOGQL: "write [$__range]"},
     lag=minutes(1),
     asked=Asked(path="/loki/api/v1/query", parameters={"query": LOGQL, "time": "1767225585.000"}),
     five=says(vector("5")),

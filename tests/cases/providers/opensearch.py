@@ -23,6 +23,7 @@ CASE = case(
                 type="opensearch", address=address, options=(("language", "ppl"),)
             ),
             query=PPL,
+            uncounted={PPL: "write language: dsl"},
             asked=Asked(method="POST", path="/_plugins/_ppl", content={"query": PPL}),
             five=rows([5]),
             nothing=rows(),
