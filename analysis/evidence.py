@@ -57,6 +57,18 @@ class BothCounts:
     primary: Count
     seconds: float
 
+    def spent(self, target: float, period: float) -> float | None:
+        """Give the share of an error budget that the canary has spent beyond the primary.
+
+        `target` is the share of requests that must be good over `period` seconds, with as many
+        requests as were counted. None where nothing was.
+        """
+        requests = self.canary.requests + self.primary.requests
+        if not requests or self.seconds <= 0:
+            return None
+        beyond = self.canary.bad - self.canary.requests * self.primary.rate
+        return max(beyond, 0.0) / ((1 - target) * requests / self.seconds * period)
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -48,6 +48,17 @@ class ThresholdRange(ApiModel):
     max: Number | None = Field(default=None, description="The highest value that passes.")
 
 
+class MetricObjective(ApiModel):
+    """A service level objective, of whose error budget a run's part is worked out."""
+
+    target: Number = Field(
+        ge=50, le=99.9999, description="The percentage of requests that must be good, such as 99.9."
+    )
+    period_days: Annotated[int, Whole(1, 366)] = Field(
+        default=30, description="The days over which it must hold."
+    )
+
+
 class MetricSpec(ApiModel):
     """One metric of an analysis."""
 
@@ -98,6 +109,11 @@ class MetricSpec(ApiModel):
         default=CompareWith.PRIMARY,
         description="Whom a judge that compares compares the canary with: the primary now, or the "
         "canary of the previous promoted release after the same time of its analysis.",
+    )
+    objective: MetricObjective | None = Field(
+        default=None,
+        description="The objective of the service. A run's end says how much of its error budget the "
+        "canary has spent beyond the primary; for judges that count requests.",
     )
     min_requests: Annotated[int, Whole(0)] = Field(
         default=50,

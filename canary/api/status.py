@@ -574,6 +574,15 @@ class Preflight(StatusModel):
     )
 
 
+class BudgetSpent(StatusModel):
+    """What a run has spent of an error budget."""
+
+    metric: Word = Field(description="The metric's name.")
+    percent: float = Field(
+        ge=0, description="Percent of the budget that the canary has spent beyond the primary."
+    )
+
+
 class RunRecord(StatusModel):
     """A run that has ended."""
 
@@ -595,6 +604,9 @@ class RunRecord(StatusModel):
         description="The span of its pipeline, where it was part of the pipeline's trace.",
     )
     record: Sentence = Field(default="", description="Where its full record was written.")
+    budgets_spent: tuple[BudgetSpent, ...] = Field(
+        default=(), description="What it has spent of the error budgets of its metrics' objectives."
+    )
     analysed_since: Moment | None = Field(
         default=None, description="When its first step was taken."
     )

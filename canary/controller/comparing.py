@@ -31,6 +31,19 @@ def with_previous(spec: MetricSpec) -> bool:
     return True
 
 
+def check_objective(spec: MetricSpec) -> None:
+    """Refuse an objective where no requests are counted.
+
+    Raises:
+        QueryError: the judge counts no requests.
+    """
+    if spec.objective is not None and not counts(spec.judge):
+        raise QueryError(
+            f"objective: judge {spec.judge} counts no requests; write judge: sequential, or remove "
+            "objective"
+        )
+
+
 def sides_with(earlier: Earlier | None, sides: _Sides) -> _Sides:
     """Put the canary of the earlier release where the primary is."""
     canary = next(context for arm, context in sides if arm is Arm.CANARY)

@@ -37,7 +37,13 @@ from canary.api.metrictemplate import MetricTemplate
 from canary.controller.about import about
 from canary.controller.apiserver import ApiServer, asked_there
 from canary.controller.canaries import CanaryRecord
-from canary.controller.comparing import asked_earlier, of_earlier, sides_with, with_previous
+from canary.controller.comparing import (
+    asked_earlier,
+    check_objective,
+    of_earlier,
+    sides_with,
+    with_previous,
+)
 from canary.controller.contexts import (
     context_of,
     context_over,
@@ -149,6 +155,7 @@ class QueryBuilder:
             store_type=self._store_type(record),
             kind=record.canary.spec.target_ref.kind,
         )
+        check_objective(spec)
         previous, of_sides = with_previous(spec), sides(record, routes, context)
         counted = count_queries(spec, template, asked) if counts(spec.judge) else None
         metric = measured(

@@ -10,6 +10,7 @@ from canary.core.images import named
 from canary.core.placement import retreat, withdraw, withdraw_from_replaced
 from canary.core.revision import current_revision, pin
 from canary.core.situation import Situation
+from canary.core.spending import spent_told
 from canary.core.weights import FULL
 
 
@@ -57,7 +58,8 @@ def fail_promotion(situation: Situation, reason: str, message: str) -> Situation
 def _fail(situation: Situation, outcome: Outcome, reason: str, message: str) -> Situation:
     failed = situation.close_run(outcome, reason, message).enter(Phase.FAILED)
     ended = "is rolled back" if outcome is Outcome.ROLLED_BACK else "is not promoted"
-    told = f"Revision {failed.revision_name} {ended}: {message}"
+    spent = spent_told(failed.status.history[0].budgets_spent) if failed.status.history else ""
+    told = f"Revision {failed.revision_name} {ended}: {message}{spent}"
     return failed.tell(outcome, told, Severity.ERROR, alert=True, hook=WebhookType.POST_ROLLOUT)
 
 

@@ -13,6 +13,7 @@ from canary.core.propagation import learning
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation, timed_out
+from canary.core.spending import spent_told
 from canary.core.weights import FULL
 
 
@@ -135,5 +136,6 @@ def _complete(situation: Situation) -> Situation:
     """End a run in success."""
     message = f"Revision {situation.revision_name} of {situation.target_name} is promoted"
     ended = situation.close_run(Outcome.PROMOTED, "Promoted", message).enter(Phase.SUCCEEDED)
-    told = f"{message}; the primary serves all traffic"
+    spent = spent_told(ended.status.history[0].budgets_spent) if ended.status.history else ""
+    told = f"{message}; the primary serves all traffic{spent}"
     return ended.tell("Promoted", told, alert=True, hook=WebhookType.POST_ROLLOUT)

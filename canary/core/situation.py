@@ -32,6 +32,7 @@ from canary.core.notices import notice, with_notice
 from canary.core.phases import IDLE, STAGES, TIMED, legal
 from canary.core.plan import Plan, Step, plan
 from canary.core.signature import Signature
+from canary.core.spending import budgets_spent
 from canary.core.telling import said
 from canary.core.traffic import Traffic, intended, some_take_part
 from canary.core.waits import DRAINING, stage_of
@@ -604,6 +605,7 @@ class Situation:
             trace_parent=run.trace_parent if run else "",
             record=run.record if run else "",
             analysed_since=run.analysed_since if run else None,
+            budgets_spent=budgets_spent(self.spec, self.status) if run else (),
         )
         kept = (record, *self.status.history)[: self.facts.policy.history]
         return self.but(run=None, paused=None, history=kept)

@@ -200,4 +200,5 @@ def _ending(record: RunRecord) -> Line:
         "reason": record.reason,
         "message": record.message,
         "durationSeconds": record.duration_seconds,
+        "budgetsSpent": {each.metric: each.percent for each in record.budgets_spent},
     }

@@ -161,6 +161,15 @@ class RunView(ViewModel):
     record: str = Field(description="Where its full record is written; empty for nowhere.")
 
 
+class BudgetSpentView(ViewModel):
+    """What a run has spent of an error budget."""
+
+    metric: str = Field(description="The metric's name.")
+    percent: float = Field(
+        description="Percent of the budget that the canary has spent beyond the primary."
+    )
+
+
 class PastRunView(ViewModel):
     """A run that has ended."""
 
@@ -172,6 +181,9 @@ class PastRunView(ViewModel):
     started_at: Moment | None = Field(description="When it began.")
     duration_seconds: int = Field(description="How long it took, in seconds.")
     commands: tuple[str, ...] = Field(description="The commands that it obeyed, and whose.")
+    budgets_spent: tuple[BudgetSpentView, ...] = Field(
+        default=(), description="What it has spent of error budgets."
+    )
     record: str = Field(
         default="", description="Where its full record was written; empty for nowhere."
     )

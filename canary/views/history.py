@@ -26,7 +26,9 @@ def run_told(run: PastRunView) -> str:
 def run_cause(run: PastRunView) -> str:
     """Say why a run ended as it did, and who had a hand in it."""
     hands = f" ({', '.join(run.commands)})" if run.commands else ""
-    return f"{run.message}{hands}"
+    spent = ", ".join(f"{each.percent:.2g} % by {each.metric}" for each in run.budgets_spent)
+    cost = f"; error budget spent: {spent}" if spent else ""
+    return f"{run.message}{cost}{hands}"
 
 
 def _row(run: PastRunView, now: datetime) -> Line:

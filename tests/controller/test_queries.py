@@ -452,3 +452,10 @@ async def test_a_store_that_cannot_count_so_is_refused_before_a_run(changes, say
     with pytest.raises(QueryError) as refused:
         await counted(changes | {"counts": COUNTS}, templateRef={"name": "errors"})
     assert says in str(refused.value)
+
+
+async def test_an_objective_takes_a_judge_that_counts():
+    objective = {"target": 99.9}
+    assert await counted({"counts": COUNTS}, templateRef={"name": "errors"}, objective=objective)
+    with pytest.raises(QueryError, match="objective: judge sign counts no requests"):
+        await compared("rq", templateRef={"name": "errors"}, judge="sign", objective=objective)

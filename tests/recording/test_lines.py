@@ -77,6 +77,7 @@ def test_a_run_is_told_from_its_begin_to_its_end():
         "reason": Outcome.PROMOTED,
         "message": "it was Promoted",
         "durationSeconds": 90,
+        "budgetsSpent": {},
     }
 
 
