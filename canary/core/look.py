@@ -50,8 +50,8 @@ def look(situation: Situation) -> Turn:
         return take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
     # Where pods decide the share, it comes with the last of them.
-    grown = situation.facts.by_replicas and situation.stage is Stage.FILLING
-    awaited = situation.stage is Stage.ROUTING or (grown and situation.begun)
+    grown = situation.facts.by_replicas and situation.stage is Stage.FILLING and situation.begun
+    awaited = situation.stage is Stage.ROUTING or grown
     if (due or awaited) and _route_lags(situation):
         return _await_route(situation)
     if awaited:
@@ -90,13 +90,11 @@ def _await_route(situation: Situation) -> Situation:
     """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
     weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
     what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
-    message = pods_awaited(situation) or situation.untaken(
-        f"waiting for the route to {what} to the canary"
-    )
-    held = situation.wait(why.ROUTING, situation.obstructed(message), situation.hold_timeout)
-    if held.overdue:
-        return roll_back(held, why.ROUTING, timed_out(situation.obstructed(message)))
-    return held
+    route = f"waiting for the route to {what} to the canary"
+    message = pods_awaited(situation) or situation.untaken(route)
+    message = situation.obstructed(message)
+    held = situation.wait(why.ROUTING, message, situation.hold_timeout)
+    return roll_back(held, why.ROUTING, timed_out(message)) if held.overdue else held
 
 
 def _opened_by_hand(situation: Situation) -> bool:
