@@ -183,6 +183,7 @@ def test_values_become_settings(render):
     objects = render(
         'apiGroups=["tidegate.dev","flagger.app"]',
         'routers=["gatewayapi","istio"]',
+        'ingressAnnotationsPrefix="alb.ingress.kubernetes.io"',
         'plugins=["borrowed","diary"]',
         'watchNamespaces=["shop","pay"]',
         'metricsServer="http://prometheus.monitoring:9090"',
@@ -204,6 +205,7 @@ def test_values_become_settings(render):
     ) == of_the_chart(
         api_groups=("tidegate.dev", "flagger.app"),
         router="gatewayapi",
+        ingress_annotations_prefix="alb.ingress.kubernetes.io",
         plugins=("borrowed", "diary"),
         namespaces=("shop", "pay"),
         metrics_server="http://prometheus.monitoring:9090",
