@@ -57,6 +57,13 @@ class MetricObjective(ApiModel):
     period_days: Annotated[int, Whole(1, 366)] = Field(
         default=30, description="The days over which it must hold."
     )
+    max_spent: Number | None = Field(
+        default=None,
+        ge=0.0001,
+        le=100,
+        description="The percentage of the error budget that a canary may spend beyond the primary; "
+        "a run that spends more is rolled back.",
+    )
 
 
 class MetricSpec(ApiModel):

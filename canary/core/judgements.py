@@ -11,6 +11,7 @@ from canary.core.limits import beyond, counted, has_own_limit
 from canary.core.needs import Analyse
 from canary.core.previous import check_alone, earlier_release, is_alone
 from canary.core.situation import Situation
+from canary.core.spending import overspent
 from canary.core.verified import counted_over
 
 
@@ -92,12 +93,13 @@ def record(situation: Situation, check: Check, memory: Memory | None) -> MetricS
 def beyond_limits(situation: Situation) -> str:
     """Say which metrics have gone beyond limits of their own; empty where none has."""
     specs = {each.name: each for each in metrics_at(situation)}
-    return "; ".join(
+    limits = (
         f"{each.name}: {limit}: {each.message}"
         for each in situation.status.metrics
         if each.counts is not None and not each.shadow and each.name in specs
         for limit in beyond(specs[each.name], each.counts)
     )
+    return "; ".join((*limits, *overspent(situation.spec, situation.status)))
 
 
 def fails_by_itself(situation: Situation, report: Report) -> bool:

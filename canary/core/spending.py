@@ -3,10 +3,11 @@
 By the counts that judges keep, and the traffic of the run for as long as the objective's period.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from analysis.judges import counted
+from analysis.model import plain_number
 from canary.api.canary import CanarySpec
 from canary.api.status import BudgetSpent, CanaryStatus
 
@@ -27,6 +28,22 @@ def budgets_spent(spec: CanarySpec, status: CanaryStatus) -> tuple[BudgetSpent, 
         if share is not None:
             found.append(BudgetSpent(metric=metric.name, percent=_WHOLE * share))
     return tuple(found)
+
+
+def overspent(spec: CanarySpec, status: CanaryStatus) -> Iterator[str]:
+    """Say which budgets the run has spent more of than it may; shadows are never acted on."""
+    most = {
+        metric.name: metric.objective.max_spent
+        for _, metric in spec.analysis.placed_metrics()
+        if metric.objective is not None and not metric.shadow
+    }
+    for each in budgets_spent(spec, status):
+        limit = most.get(each.metric)
+        if limit is not None and each.percent > limit:
+            yield (
+                f"{each.metric}: the canary has spent {each.percent:.2g} % of the error budget, more "
+                f"than {plain_number(limit)} % (objective.maxSpent)"
+            )
 
 
 def spent_told(spent: Iterable[BudgetSpent]) -> str:

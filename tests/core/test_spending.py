@@ -1,5 +1,6 @@
 """What a run has spent of error budgets: what its canary failed beyond the primary."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from canary.api.status import BudgetSpent, MetricStatus, Outcome, Phase
 from canary.core.facts import Policy
 from canary.core.spending import budgets_spent, spent_told
 from canary.core.traffic import Seen
-from tests.builders import a_run, a_spec, a_status, at
+from tests.builders import a_report, a_run, a_spec, a_status, at
 from tests.core.deciding import decided, up
 
 NAME = "request-success-rate"
@@ -96,3 +97,30 @@ def test_without_a_history_the_end_is_told_without_it():
     status = rolled_back(history=0)
     told = [each.message for each in status.notices if each.reason == Outcome.ROLLED_BACK]
     assert "error budget" not in told[0]
+
+
+def after(percent: float | None, verdict: Verdict = Verdict.PASS, **fields: Any):
+    """Look at a run that has spent 0.35 % of its budget, of which a share is allowed."""
+    objective = OBJECTIVE if percent is None else OBJECTIVE | {"maxSpent": percent}
+    spec = a_spec(analysis={"threshold": 5, "metrics": [a_metric(objective=objective, **fields)]})
+    run = a_run(pre_rollout_passed=True, step=1, next_analysis_at=at(60))
+    status = a_status(Phase.PROGRESSING, weight=5, run=run, step_started_at=at(0))
+    memories = {NAME: kept().memory or {}}
+    report = replace(a_report(verdict), memories=memories)
+    checks = tuple(replace(each, metric=NAME) for each in report.checks)
+    return decided(
+        spec, status, up(routed=Seen(weight=5)), at(60), replace(report, checks=checks)
+    ).status
+
+
+def test_a_run_that_spends_more_than_it_may_is_rolled_back_whatever_its_verdict():
+    status = after(0.3)
+    assert status.phase is Phase.FAILED
+    assert status.history[0].message.endswith(
+        f"{NAME}: the canary has spent 0.35 % of the error budget, more than 0.3 % (objective.maxSpent)"
+    )
+
+
+@pytest.mark.parametrize(("percent", "fields"), [(0.4, {}), (None, {}), (0.3, {"shadow": True})])
+def test_a_run_within_its_budget_goes_on(percent, fields):
+    assert after(percent, **fields).phase is not Phase.FAILED
