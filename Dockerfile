@@ -1,7 +1,8 @@
 # The controller's image: the locked packages and tidegate's wheel in one virtual environment.
-ARG PYTHON=3.13
+# A tag of the official image of Python, with a digest where it is to be this very one.
+ARG PYTHON=3.13-slim
 
-FROM python:${PYTHON}-slim AS build
+FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /opt/build && python -m venv /opt/tidegate
@@ -17,7 +18,7 @@ RUN /opt/tidegate/bin/python -m pip install --no-deps --no-index /opt/dist/tideg
 # What runs needs no installer.
 RUN /opt/tidegate/bin/python -m pip uninstall --yes pip
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="tidegate" \
       org.opencontainers.image.description="Progressive delivery for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0"

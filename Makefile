@@ -27,7 +27,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-ver
 # $(call stages,group): run the stages of a group; what they are stands in tests/stages.py.
 stages = $(BIN)/python -m tests.stages $(1) $(if $(WORKERS),--workers $(WORKERS)) -- $(TEST_ARGS)
 
-.PHONY: help demo check coverage searches embedded control-plane test proofs bench image crds generated lock docs clean
+.PHONY: help demo check coverage searches embedded control-plane test proofs bench image release crds generated lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,8 +77,15 @@ lock: .venv/.dev ## Renew locks/*.txt, with hashes and without addresses (LOCK_A
 	@$(LOCK) --group build -c locks/dev.txt -o locks/build.txt
 	@$(LOCK) --group browser -o locks/browser.txt $(LOCK_ARGS)
 	@$(LOCK) --group go -o locks/go.txt $(LOCK_ARGS)
+	@$(LOCK) --group sbom -o locks/sbom.txt $(LOCK_ARGS)
 	@$(LOCK) --group pip-oldest -o locks/pip-oldest.txt
 	@$(LOCK) --group pip-newest -o locks/pip-newest.txt $(LOCK_ARGS)
+
+release: .venv/.dev .cache/sbom/.made ## Build the wheel, its source, and the list of what the image holds into dist/, the same each time
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t sdist -t wheel -d dist
+	@.cache/sbom/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o dist/tidegate.cdx.json locks/runtime.txt
+	@cd dist && sha256sum * | tee SHA256SUMS
 
 docs: .venv/.dev ## Build the documentation's site into build/docs, and take no warning
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
@@ -99,6 +106,12 @@ clean: ## Remove everything that was made here
 	@echo 'Installing what development needs into .venv'
 	@$(PIP) install --require-hashes --no-deps -r locks/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable ./embedded --editable .
+	@touch $@
+
+.cache/sbom/.made: locks/sbom.txt | .venv/.made
+	@echo 'Installing what lists the packages of the image into .cache/sbom'
+	@$(BIN)/python -m venv --clear .cache/sbom
+	@.cache/sbom/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r $<
 	@touch $@
 
 .venv/.made:

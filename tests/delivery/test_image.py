@@ -1,11 +1,13 @@
 """The image without its base: the Dockerfile's steps in an empty folder."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.dockerfile import Image, ignored
+from tests.testbed.tools import ROOT
 
 pytestmark = pytest.mark.delivery
 
@@ -88,3 +90,18 @@ def test_a_file_in_the_working_folder_is_not_imported(image, tmp_path):
 def test_the_image_does_not_run_as_root(image):
     user, group = image.user.split(":")
     assert (int(user), int(group)) == (10001, 10001)
+
+
+def test_every_package_of_the_image_is_locked_and_so_in_the_list_of_a_release(image):
+    listed = image.run(
+        'python -c "$1"',
+        "from importlib.metadata import distributions\n"
+        "print(*[f\"{d.metadata['Name'].lower()}=={d.version}\" for d in distributions()])\n",
+    ).split()
+    installed = {re.sub(r"[-_.]+", "-", each.partition("==")[0]): each for each in listed}
+    lock = (ROOT / "locks" / "runtime.txt").read_text()
+    pins = dict(re.findall(r"^([a-z0-9.-]+)==([^\s;]+)", lock, re.MULTILINE))
+    del installed["tidegate"]
+    assert {
+        name: each.partition("==")[2] for name, each in installed.items()
+    }.items() <= pins.items()
