@@ -15,8 +15,8 @@ COPY analysis analysis
 COPY canary canary
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /opt/dist .
 RUN /opt/tidegate/bin/python -m pip install --no-deps --no-index /opt/dist/tidegate-*.whl
-# What runs needs no installer.
-RUN /opt/tidegate/bin/python -m pip uninstall --yes pip
+# What runs needs no installer; of older Pythons a new environment has two packages for it.
+RUN /opt/tidegate/bin/python -m pip uninstall --yes pip setuptools
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="tidegate" \
