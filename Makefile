@@ -53,8 +53,11 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 test: .venv/.dev ## Everything: `check`, `coverage`, `searches`, `embedded`, `control-plane`; says where the time went
 	@$(call stages,test)
 
-proofs: .venv/.dev ## Prove what Flux and kstatus make of tidegate's objects, by their own code
+proofs: .venv/.dev ## Prove what Flux, Argo CD, kstatus and Envoy Gateway make of tidegate's objects, by their own code
 	@TIDEGATE_CONTROL_PLANE=1 $(BIN)/python -m pytest -q tests/proofs $(TEST_ARGS)
+	@$(BIN)/python -m tests.testbed.build prometheus envoy-gateway
+	@$(BIN)/python -m tests.testbed.modules
+	@$(BIN)/python -m tests.testbed.namespace $(BIN)/python -m pytest -q tests/stories --world envoy-gateway $(TEST_ARGS)
 
 bench: .venv/.dev ## Measure against the figures to reach (BENCH_ARGS)
 	@$(BIN)/python -m tests.bench.run $(BENCH_ARGS)

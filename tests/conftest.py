@@ -12,8 +12,9 @@ from tests.sampling import register_profiles
 #: Fixtures that start a whole world, or a program for each question, such as a browser: what asks
 #: for one is a story, and not part of `make check`.
 WORLDS = frozenset({"chromium", "world", "mesh", "runtime", "kubeconfig", "prometheus", "target"})
-#: Where stories are told: the last is a real control plane, too, with Contour in Istio's place.
-EMBEDDED, CONTROL_PLANE, CONTOUR = "embedded", "control-plane", "contour"
+#: Where stories are told: the last two are real control planes, too, with others in Istio's place.
+EMBEDDED, CONTROL_PLANE = "embedded", "control-plane"
+CONTOUR, ENVOY_GATEWAY = "contour", "envoy-gateway"
 
 register_profiles()
 
@@ -81,10 +82,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--world",
-        choices=(EMBEDDED, CONTROL_PLANE, CONTOUR),
+        choices=(EMBEDDED, CONTROL_PLANE, CONTOUR, ENVOY_GATEWAY),
         default=EMBEDDED,
         help="where stories are told: in the embedded world, or on a real control plane with "
-        "Istio or Contour",
+        "Istio, Contour or Envoy Gateway",
     )
 
 

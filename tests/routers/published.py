@@ -20,6 +20,7 @@ GATEWAY_API = "sigs.k8s.io/gateway-api@v1.6.3"
 CONTOUR = "github.com/projectcontour/contour@v1.33.8"
 SMI = "github.com/servicemeshinterface/smi-sdk-go@v0.5.0"
 TRAEFIK = "github.com/traefik/traefik/v3@v3.7.13"
+ENVOY_GATEWAY = "github.com/envoyproxy/gateway@v1.9.1"
 FLAGGER = "github.com/fluxcd/flagger@v1.36.1"
 
 #: Where no module has the CRDs of a project: files beside this one, written for these tests.

@@ -2,12 +2,13 @@
 
 By default that is the embedded world. `--world control-plane` tells the same stories on a real
 control plane with Istio's own, in a network of its own: `make control-plane` shows how. `--world
-contour` tells those of them that Contour reads the objects of, with Contour in Istio's place.
+contour` and `--world envoy-gateway` tell those of them that these read the objects of, in Istio's
+place.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,28 +19,36 @@ from aiohttp import web
 
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.world import World
-from tests.conftest import CONTOUR, CONTROL_PLANE, EMBEDDED, world_of
+from tests.conftest import CONTOUR, CONTROL_PLANE, EMBEDDED, ENVOY_GATEWAY, world_of
 from tests.stories.proxied import ProxiedWorld
 from tests.testbed.readers import READERS
 from tests.testbed.world import (
     CONTOUR_ROUTERS,
+    ENVOY_GATEWAY_ROUTERS,
     ROUTERS,
     RealWorld,
     Stage,
     a_contour_stage,
     a_stage,
+    an_envoy_gateway_stage,
 )
 
 _NUMBERS = count(1)
-#: What Contour does not hold where an HTTPRoute says it: it tells Envoy of a route and of its services
-#: at different moments, and leaves out what a rule with a single backend adds to answers.
-_CONTOUR_LOSES = frozenset(
+#: Of stories of the Gateway API, those that may lose a request where Envoy learns of a service only with
+#: the first route to it: clients come over from a route of their own.
+_COMING_OVER = frozenset(
     {
         "test_a_running_app_is_initialised_without_a_failed_request",
         "test_a_rule_that_the_user_keeps_is_split_and_given_back_without_a_lost_request",
-        "test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_run_ends",
     }
 )
+_AFFINITY = "test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_run_ends"
+_COPIES = "test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved"
+#: Contour leaves out what a rule with a single backend adds to answers, such as a cookie.
+_CONTOUR_LOSES = _COMING_OVER | {_AFFINITY}
+#: What Envoy Gateway does with copies and with filters of a backend cannot be followed: they have
+#: clusters of their own, whose names do not say the service.
+_ENVOY_GATEWAY_LOSES = _COMING_OVER | {_AFFINITY, _COPIES}
 FOLDER = Path(__file__).parent
 
 
@@ -74,10 +83,22 @@ def _embedded_holds(item: pytest.Item) -> bool:
     return ("stage" not in names or "world" in names) and _router(item) != "contour"
 
 
+def _envoy_gateway_holds(item: pytest.Item) -> bool:
+    known = item.name.partition("[")[0] not in _ENVOY_GATEWAY_LOSES
+    routed = _router(item) in ENVOY_GATEWAY_ROUTERS and known
+    return routed and item.get_closest_marker("embedded") is None
+
+
 HOLDS: Mapping[str, Callable[[pytest.Item], bool]] = {
     EMBEDDED: _embedded_holds,
     CONTROL_PLANE: _istio_holds,
     CONTOUR: _contour_holds,
+    ENVOY_GATEWAY: _envoy_gateway_holds,
+}
+STAGES: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Stage]]] = {
+    CONTROL_PLANE: a_stage,
+    CONTOUR: a_contour_stage,
+    ENVOY_GATEWAY: an_envoy_gateway_stage,
 }
 
 
@@ -91,7 +112,7 @@ async def stage(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stage | None]:
     """Start what all stories on a real control plane share."""
-    started = {CONTROL_PLANE: a_stage, CONTOUR: a_contour_stage}.get(world_of(pytestconfig))
+    started = STAGES.get(world_of(pytestconfig))
     if started is None:
         yield None
         return

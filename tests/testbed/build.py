@@ -111,6 +111,7 @@ _FLAGGER = "github.com/fluxcd/flagger"
 _FLUX = "github.com/fluxcd/pkg/ssa"
 _ARGO_CD = "github.com/argoproj/argo-cd/v3"
 _CONTOUR = "github.com/projectcontour/contour"
+_ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -137,6 +138,12 @@ BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
     Program(name="gitopscheck", folder="gitops", package=".", module=_FLUX),
     Program(name="argocheck", folder="argocd", package=".", module=_ARGO_CD),
+    Program(
+        name="envoy-gateway",
+        folder="envoy-gateway",
+        package=f"{_ENVOY_GATEWAY}/cmd/envoy-gateway",
+        module=_ENVOY_GATEWAY,
+    ),
 )
 """What measurements and proofs need beside a control plane: made only where it is asked for by name."""
 

@@ -1,8 +1,8 @@
 """The real worlds of the stories: a real control plane, Envoy as gateway, and Prometheus.
 
-Istiod tells Envoy, or Contour. Either is started once for all stories (`Stage`); each story has a
-namespace and a controller of its own (`RealWorld`). The controller holds the roles of the chart, and
-no other rights.
+Istiod tells Envoy, or Contour, or Envoy Gateway. It is started once for all stories (`Stage`); each
+story has a namespace and a controller of its own (`RealWorld`). The controller holds the roles of the
+chart, and no other rights.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from tests.testbed.build import provide_programs
 from tests.testbed.contour import Contour, ContourGateway
 from tests.testbed.control_plane import NAMES, ControlPlane
 from tests.testbed.entrances import Entrance, Place, entrance
+from tests.testbed.envoy_gateway import EnvoyGateway
 from tests.testbed.gateway import Gateway, IstioGateway
 from tests.testbed.istiod import Istiod
 from tests.testbed.readers import READERS, reader_of
@@ -38,9 +39,10 @@ ISTIO_ROUTERS = ("istio", "gatewayapi")
 GRANTED = (*ISTIO_ROUTERS, *READERS)
 #: Without a router the ingress gateway leads to the apex Service.
 SERVICE_ROUTERS = ("kubernetes", "kubernetes:replicas")
-#: Whose stories can be told where istiod tells Envoy, and where Contour does.
+#: Whose stories can be told where istiod tells Envoy, where Contour does, and where Envoy Gateway does.
 ROUTERS = (*GRANTED, *SERVICE_ROUTERS)
 CONTOUR_ROUTERS = ("contour", "gatewayapi")
+ENVOY_GATEWAY_ROUTERS = ("gatewayapi",)
 #: Where the proxies of the small readers listen: an address that no pod has.
 _READERS_ADDRESS = "10.244.254.2"
 #: How long a pod that is being deleted goes on serving, until every proxy knows.
@@ -100,6 +102,17 @@ async def a_contour_stage(logs: Path) -> AsyncIterator[Stage]:
         Contour(programs, plane, logs=logs) as contour,
         ContourGateway(plane, contour, logs=logs) as gateway,
         _staged(programs, plane, gateway, CONTOUR_ROUTERS, logs) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def an_envoy_gateway_stage(logs: Path) -> AsyncIterator[Stage]:
+    """Start everything, with Envoy Gateway."""
+    async with (
+        _plane("envoy-gateway", logs) as (programs, plane),
+        EnvoyGateway(programs, plane, logs=logs) as gateway,
+        _staged(programs, plane, gateway, ENVOY_GATEWAY_ROUTERS, logs) as stage,
     ):
         yield stage
 
