@@ -8,7 +8,7 @@ import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,11 @@ from canary.controller.logs import JSON, configure
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.process import Laptop, for_many, on_laptop
 
+if TYPE_CHECKING:
+    from canary.dashboard.earlier import EarlierPoints
+
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 30.0
 _EXAMPLES = """\b
@@ -75,6 +79,11 @@ Examples:
 )
 @click.option("--root-path", default="", help="The path below which others reach it: /tidegate.")
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
+@click.option(
+    "--prometheus",
+    metavar="URL",
+    help="A Prometheus that has tidegate's metrics: charts then show a run from its beginning.",
+)
 @way_options
 @slack_options
 @links_option
@@ -90,6 +99,7 @@ def dashboard(
     *,
     opens: bool | None,
     read_only: bool,
+    prometheus: str | None,
     links_key_file: Path | None,
     **ways: Any,
 ) -> None:
@@ -118,6 +128,8 @@ def dashboard(
     if slack.identities and not (chat or linked):
         raise click.UsageError("--identities needs --slack-app or --links-key-file")
     door = WayOptions.take(ways).way(way, root_path)
+    if prometheus is not None and not _ADDRESS.fullmatch(prometheus):
+        raise click.UsageError(f"--prometheus: {prometheus!r}: write http://HOST:PORT")
 
     async def alone(cluster: Cluster) -> None:
         user = await user_of(cluster)
@@ -128,6 +140,7 @@ def dashboard(
             port=port,
             read_only=read_only,
             examine=cluster_examined,
+            earlier=_earlier(prometheus),
         ) as laptop:
             await _listed(laptop.fleet)
             await _invite(laptop, opens=sys.stdout.isatty() if opens is None else opens)
@@ -143,6 +156,7 @@ def dashboard(
             root_path=root_path,
             read_only=read_only,
             examine=cluster_examined,
+            earlier=_earlier(prometheus),
             chat=chat,
             links=linked,
         ) as address:
@@ -152,6 +166,15 @@ def dashboard(
     work = alone if alone_here else together
     with suppress(KeyboardInterrupt):
         connected(kubeconfig, context, work)
+
+
+def _earlier(prometheus: str | None) -> "EarlierPoints | None":
+    """Make what asks for the past; its client is heavy, and imported for those who want it."""
+    if prometheus is None:
+        return None
+    from canary.dashboard.earlier import EarlierPoints
+
+    return EarlierPoints(prometheus)
 
 
 async def _listed(fleet: Fleet) -> None:

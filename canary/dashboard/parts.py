@@ -131,6 +131,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "share": share_chart(track.shares, _until(view, track, now)) if track else None,
         "cards": [_card(each, canary, track, now, proof) for each, proof in _proofs(kept)],
         "charted_since": moment(track.since, now) if track else "",
+        "charted_before": moment(track.before, now) if track and track.before else "",
         "runs": run_rows(view.history[:_SHOWN_RUNS], now),
         "told": [run_told(each) for each in view.history[:_SHOWN_RUNS]],
         "more_runs": len(view.history) - _SHOWN_RUNS,

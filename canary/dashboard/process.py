@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -19,6 +19,9 @@ from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
 from canary.dashboard.site import Site
 from canary.dashboard.viewers import Viewer
 from canary.dashboard.ways import Way
+
+if TYPE_CHECKING:
+    from canary.dashboard.earlier import EarlierPoints
 
 
 class Chat(Protocol):
@@ -61,6 +64,7 @@ async def on_laptop(
     port: int = 0,
     read_only: bool = False,
     examine: Examine | None = None,
+    earlier: "EarlierPoints | None" = None,
     key_seconds: float = KEY_SECONDS,
 ) -> AsyncIterator[Laptop]:
     """Serve on loopback, with the rights of the cluster's own credentials.
@@ -81,6 +85,7 @@ async def on_laptop(
             cluster_name=cluster.credentials.context or cluster.credentials.server,
             read_only=read_only,
             examine=examine,
+            earlier=earlier,
         )
         async with serving(application(site, door), host=LOOPBACK, port=port) as (host, found):
             door.listens_at(host, found)
@@ -98,6 +103,7 @@ async def for_many(
     root_path: str = "",
     read_only: bool = False,
     examine: Examine | None = None,
+    earlier: "EarlierPoints | None" = None,
     chat: Chat | None = None,
     links: Chat | None = None,
     seconds_now: Callable[[], float] = time,
@@ -128,6 +134,7 @@ async def for_many(
             root_path=root_path,
             read_only=read_only,
             examine=examine,
+            earlier=earlier,
         )
         made = application(site, door, (*pressed, *linked))
         async with serving(made, host=host, port=port) as (at, found):

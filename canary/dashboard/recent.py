@@ -41,6 +41,10 @@ class Track:
     run: str
     since: datetime
     """When the dashboard saw it first."""
+    asks_at: datetime
+    """From when on may be asked for what was before."""
+    before: datetime | None = None
+    """Since when it is known from elsewhere what was before; None where it is not."""
     shares: deque[SeenShare] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
     metrics: dict[str, deque[SeenValue]] = field(default_factory=dict)
 
@@ -71,7 +75,7 @@ class Recent:
                 track.see(view, now)
             return
         if track is None or track.run != view.run.id:
-            track = self._tracks[key] = Track(run=view.run.id, since=now)
+            track = self._tracks[key] = Track(run=view.run.id, since=now, asks_at=now)
         track.see(view, now)
         self._tracks.move_to_end(key)
         if len(self._tracks) > MOST_CANARIES:

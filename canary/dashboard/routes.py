@@ -174,6 +174,9 @@ async def _canary(
     request: web.Request, kept: KeptCanary, happened: Mapping[str, Any]
 ) -> Mapping[str, str]:
     site, session = request.app[SITE], request[SESSION]
+    track = site.fleet.recent.of(kept.key)
+    if site.earlier is not None and track is not None:
+        await site.earlier.fill(kept.key, kept.view, track, site.clock())
     allowed = await session.viewer.rights.to_canaries(*kept.key[:2])
     actions = actions_context(site, kept, allowed, form_token=session.form_token)
     return (

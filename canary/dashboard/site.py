@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -11,6 +12,9 @@ from canary.dashboard.fleet import Fleet
 from canary.dashboard.pages import PageRenderer
 from canary.dashboard.sessions import Session, Sessions
 from canary.dashboard.shared import SharedParts
+
+if TYPE_CHECKING:
+    from canary.dashboard.earlier import EarlierPoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Site:
     shared: SharedParts = field(default_factory=SharedParts)
     examine: Examine | None = None
     """Examines the cluster for the page about the dashboard."""
+    earlier: "EarlierPoints | None" = None
+    """Asks for what runs did before the dashboard saw them, where there is a Prometheus."""
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

@@ -110,6 +110,23 @@ def test_its_network_policy_lets_it_reach_the_api_server_alone():
     assert (ports, [each for each in spec["egress"] if "to" in each]) == ([53, 53, 443, 6443], [])
 
 
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [
+        ("http://prometheus.monitoring:9090", 9090),
+        ("http://prometheus.monitoring/base", 80),
+        ("https://prometheus.example.com", 443),
+    ],
+)
+def test_a_prometheus_is_asked_and_its_port_is_open(address: str, port: int):
+    found = named(but({"enabled": True, "prometheus": address}), 'networkPolicy={"enabled":true}')
+    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    name, *arguments = container["args"]
+    assert dashboard.make_context(name, arguments).params["prometheus"] == address
+    egress = found["NetworkPolicy"]["spec"]["egress"]
+    assert egress[-1] == {"ports": [{"protocol": "TCP", "port": port}]}
+
+
 OIDC = {
     "enabled": True, "auth": "oidc", "publicUrl": "https://gate.example.com/gate",
     "rootPath": "/gate",
