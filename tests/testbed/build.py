@@ -111,6 +111,7 @@ _FLAGGER = "github.com/fluxcd/flagger"
 _FLUX = "github.com/fluxcd/pkg/ssa"
 _ARGO_CD = "github.com/argoproj/argo-cd/v3"
 _CONTOUR = "github.com/projectcontour/contour"
+_COLLECTOR = "go.opentelemetry.io/collector/otelcol"
 _ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
@@ -137,6 +138,7 @@ PROGRAMS = (
 BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
     Program(name="gitopscheck", folder="gitops", package=".", module=_FLUX),
+    Program(name="collector", folder="collector", package=".", module=_COLLECTOR),
     Program(name="argocheck", folder="argocd", package=".", module=_ARGO_CD),
     Program(
         name="envoy-gateway",
