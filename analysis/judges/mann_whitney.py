@@ -21,13 +21,12 @@ from math import isfinite, isnan, nan
 from statistics import fmean
 from typing import ClassVar
 
-from analysis.errors import QueryError
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
+from analysis.judges.options import refuse_bounds
 from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Arm,
     Ask,
-    Bounds,
     Check,
     Judgement,
     Memory,
@@ -100,11 +99,7 @@ class MannWhitneyJudge:
             QueryError: they cannot; says what to write.
         """
         read_settings(metric)
-        if metric.threshold_range != Bounds():
-            raise QueryError(
-                f"thresholdRange: judge mann-whitney compares with the primary and cannot use "
-                f"{metric.threshold_range.text}; remove it, or add a metric with judge: threshold"
-            )
+        refuse_bounds(metric, "mann-whitney")
 
     @classmethod
     def evidence(cls, memory: Memory) -> tuple[str, ...]:

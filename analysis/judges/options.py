@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import nan
 
 from analysis.errors import QueryError
-from analysis.model import Metric
+from analysis.model import Bounds, Metric
 from analysis.secrecy import shown_text
 
 
@@ -88,3 +88,16 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return nan
+
+
+def refuse_bounds(metric: Metric, judge: str) -> None:
+    """Refuse a range for a metric that is compared with the primary.
+
+    Raises:
+        QueryError: it has one; says what to write.
+    """
+    if metric.threshold_range != Bounds():
+        raise QueryError(
+            f"thresholdRange: judge {judge} compares with the primary and cannot use "
+            f"{metric.threshold_range.text}; remove it, or add a metric with judge: threshold"
+        )

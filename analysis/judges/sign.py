@@ -20,14 +20,12 @@ from datetime import datetime
 from math import exp, isfinite, log
 from typing import ClassVar
 
-from analysis.errors import QueryError
 from analysis.evidence import NOTHING, Count, above
-from analysis.judges.options import NumberOption, WordOption, read_choices
+from analysis.judges.options import NumberOption, WordOption, read_choices, refuse_bounds
 from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Arm,
     Ask,
-    Bounds,
     Check,
     Judgement,
     Memory,
@@ -132,11 +130,7 @@ class SignJudge:
             QueryError: they cannot; says what to write.
         """
         _settings(metric)
-        if metric.threshold_range != Bounds():
-            raise QueryError(
-                f"thresholdRange: judge sign compares with the primary and cannot use "
-                f"{metric.threshold_range.text}; remove it, or add a metric with judge: threshold"
-            )
+        refuse_bounds(metric, "sign")
 
     @classmethod
     def evidence(cls, memory: Memory) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest_asyncio
 import yaml
 
 from tests.controller.running import until
-from tests.controller.test_otlp import Replica
+from tests.controller.test_otlp import Replica, a_record
 from tests.testbed.conftest import programs
 from tests.tracing.lives import promoted
 from tidegate_embedded.network import free_port
@@ -66,6 +66,8 @@ async def test_a_run_over_two_controllers_is_one_trace(collector: Collector) -> 
     first, second = Replica(collector.url), Replica(collector.url)
     first.live(life[:5])
     await first.traces.close()
+    # The second one meets the Canary in the middle of its run.
+    second.traces.awaiting(a_record(life[4][1]))
     second.live(life[5:])
     await second.traces.close()
     await until(lambda: len(collector.spans()) >= 8, "the spans are taken", seconds=60)
