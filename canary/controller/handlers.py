@@ -5,8 +5,12 @@ anybody's object. Scanning is off, and with it kopf would know only those CRDs t
 it started; so its server hands admission reviews to `admission.py` instead of its own dispatcher.
 """
 
+import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -17,9 +21,14 @@ from canary.controller.controller import Controller
 from canary.errors import CanaryError
 from canary.settings import Settings
 
+log = logging.getLogger(__name__)
+
 LAST_RESORT_SECONDS = 30.0
 """After so long without an end the process kills itself; a stop takes 20 s at most."""
 _LONGEST_BACKOFF_SECONDS = 15.0
+_LOOK_SECONDS = 10.0
+"""How often the files of the certificate are read: a mounted Secret changes without an event."""
+_NEVER_SECONDS = 10 * 365 * 86_400.0
 
 
 class _Backoffs:
@@ -35,15 +44,20 @@ class _Backoffs:
 class AdmissionServer(kopf.WebhookServer):
     """kopf's HTTPS server, with answers of our own.
 
+    A certificate that is renewed is served from the next connection on. kopf would close the port
+    and open it again for that, and end where the new files do not fit each other.
+
     Raises:
         CanaryError: the certificate can't be used.
     """
 
-    def __init__(self, settings: Settings, reviewer: Reviewer) -> None:
+    def __init__(
+        self, settings: Settings, reviewer: Reviewer, *, look_seconds: float = _LOOK_SECONDS
+    ) -> None:
         host, port = settings.admission_address
+        self._files = settings.admission_certificate, settings.admission_key
         try:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(settings.admission_certificate, settings.admission_key)
+            self._context = _context_of(*self._files)
         except OSError as error:
             raise CanaryError(
                 f"--admission-certificate {settings.admission_certificate} with "
@@ -54,17 +68,65 @@ class AdmissionServer(kopf.WebhookServer):
             addr=host or "",
             port=port,
             host=host or "localhost",
+            context=self._context,
             certfile=settings.admission_certificate,
             pkeyfile=settings.admission_key,
+            file_check_interval=_NEVER_SECONDS,
         )
         self._reviewer = reviewer
+        self._look_seconds = look_seconds
 
     async def __call__(self, _: Any) -> AsyncIterator[Any]:
-        """Serve, and start again when the certificate's files change."""
+        """Serve, and renew the certificate when its files change."""
         # kopf names the fields of a review in its types; ours takes whatever comes.
         answer: Any = self._reviewer.review
-        async for configuration in super().__call__(answer):
-            yield configuration
+        renewing = asyncio.create_task(self._renew(), name="admission certificate")
+        try:
+            async for configuration in super().__call__(answer):
+                yield configuration
+        finally:
+            renewing.cancel()
+
+    async def _renew(self) -> None:
+        served = self._digest()
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            found = self._digest()
+            if found == served:
+                continue
+            served = found
+            try:
+                # A context that half of a new pair was loaded into would serve neither.
+                _context_of(*self._files)
+                self._context.load_cert_chain(*self._files)
+            except OSError as error:
+                log.error(  # noqa: TRY400 - what is wrong is in the files, and said
+                    "the renewed certificate %s does not fit its key or cannot be read, so the one "
+                    "before stays in use: %s",
+                    self._files[0],
+                    error,
+                )
+            else:
+                log.info("the admission webhook has a renewed certificate")
+
+    def _digest(self) -> str:
+        """Tell one state of the files from another; empty while one is missing."""
+        try:
+            content = b"".join(sha256(Path(each).read_bytes()).digest() for each in self._files)
+        except OSError:
+            return ""
+        return sha256(content).hexdigest()
+
+
+def _context_of(certificate: str, key: str) -> ssl.SSLContext:
+    """Make the context of a server with a certificate.
+
+    Raises:
+        OSError: the two cannot be read, or do not fit.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def registry(
