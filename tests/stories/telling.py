@@ -153,13 +153,16 @@ async def until_waiting(world: World, reason: str) -> dict[str, Any]:
 
 
 async def until_running(world: World, app: str) -> None:
-    """Wait until every pod that a Deployment asks for has an address."""
+    """Wait until the containers of every pod that a Deployment asks for are reported to run.
+
+    What is said of their readiness before that is written over by the report.
+    """
 
     async def all_there() -> bool:
         deployment = await world.read(DEPLOYMENT, app)
         wanted = deployment["spec"]["replicas"] if deployment else 0
-        addresses = [pod["status"].get("podIP") for pod in await _pods(world, app)]
-        return wanted > 0 and len(addresses) == wanted and all(addresses)
+        pods = await _pods(world, app)
+        return wanted > 0 and len(pods) == wanted and all(map(_runs, pods))
 
     await world.until(all_there, f"the pods of {app} run", seconds=120)
 
@@ -170,6 +173,11 @@ async def when_pods_say(world: World, app: str, *, ready: bool) -> None:
     assert pods
     for pod in pods:
         await (_probed if isinstance(world, EmbeddedWorld) else _judged)(world, pod, ready=ready)
+
+
+def _runs(pod: Manifest) -> bool:
+    containers = pod["status"].get("containerStatuses") or ()
+    return bool(containers) and all("running" in each["state"] for each in containers)
 
 
 async def _pods(world: World, app: str) -> list[Manifest]:
