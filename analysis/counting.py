@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from analysis.counters import Labels
 from analysis.errors import QueryError
+from analysis.evaluation import combine, evaluate
 from analysis.expression import Arithmetic, Call, Expression, Matcher, Selector, parse
 from analysis.model import NoData
 
@@ -112,6 +113,27 @@ class Grown:
     def values(self, selector: Selector) -> NoData:
         """Say that a count shows no values."""
         return NoData(reason=f"{selector} is counted, and has no value")
+
+
+def total(expression: Expression, grown: Grown) -> float | NoData:
+    """Add up what a count is made of.
+
+    What has never happened has no series. So of several increases, one without a series is 0 where
+    another one has some; from one that has none nothing is subtracted.
+    """
+    if not isinstance(expression, Arithmetic):
+        return evaluate(expression, grown)
+    left, right = total(expression.left, grown), total(expression.right, grown)
+    if not isinstance(left, NoData) and _increases(expression.right):
+        right = 0.0 if isinstance(right, NoData) else right
+    elif not isinstance(right, NoData) and _increases(expression.left):
+        left = 0.0 if isinstance(left, NoData) and expression.operator == "+" else left
+    return combine(expression.operator, left, right)
+
+
+def _increases(expression: Expression) -> bool:
+    """Tell whether every part of a count is an increase: the edge of another one may be wrong."""
+    return all(call.function != _WITHIN for call in calls(expression))
 
 
 def _counts(expression: Expression) -> bool:

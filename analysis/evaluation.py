@@ -40,7 +40,7 @@ def evaluate(expression: Expression, view: Counted) -> float | NoData:
         return expression.value
     if isinstance(expression, Arithmetic):
         left, right = evaluate(expression.left, view), evaluate(expression.right, view)
-        return _combine(expression.operator, left, right)
+        return combine(expression.operator, left, right)
     return _FUNCTIONS[expression.function](expression, view)
 
 
@@ -72,7 +72,8 @@ def bucket_quantile(q: float, buckets: Mapping[float, float]) -> float | None:
     return start + (bounds[index] - start) * share
 
 
-def _combine(operator: str, left: float | NoData, right: float | NoData) -> float | NoData:
+def combine(operator: str, left: float | NoData, right: float | NoData) -> float | NoData:
+    """Calculate with two values; without one there is none."""
     if isinstance(left, NoData):
         return left
     if isinstance(right, NoData):

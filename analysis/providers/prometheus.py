@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import orjson
 
 from analysis.counters import Labels
-from analysis.counting import Grown, calls, growth, needed, parse_count, promql
+from analysis.counting import Grown, calls, growth, needed, parse_count, promql, total
 from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
-from analysis.evaluation import edge_of, evaluate, no_edge
+from analysis.evaluation import edge_of, no_edge
 from analysis.expression import Call, Selector
 from analysis.http.exchange import HttpAnswer
 from analysis.identities.tokens import TokenSigner
@@ -104,7 +104,7 @@ class PrometheusProvider(IncreaseCounts):
             for selector in call.selectors:
                 found.setdefault(selector, {}).update(grown)
             warnings += told
-        value = evaluate(expression, Grown(found))
+        value = total(expression, Grown(found))
         if isinstance(value, NoData):
             return NoData(reason=_remarked(value.reason, warnings))
         return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from analysis.counters import Labels, Record, Snapshot, increases
-from analysis.counting import Grown, parse_count, selectors
+from analysis.counting import Grown, parse_count, selectors, total
 from analysis.errors import AnalysisError, ProviderUnavailable, QueryError
 from analysis.evaluation import evaluate
 from analysis.expression import Expression, Selector, metric_names, parse
@@ -147,7 +147,7 @@ class ScrapeProvider(IncreaseCounts):
             for block in blocks:
                 for labels, amount in increases(block, selector.name, selector.accepts).items():
                     amounts[labels] = amounts.get(labels, 0.0) + amount
-        value = evaluate(expression, Grown(found))
+        value = total(expression, Grown(found))
         if isinstance(value, NoData):
             return value
         warnings = (self._told_failures(),) if self._failures else ()

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.counting import Grown, calls, growth, needed, parse_count, promql, selectors
+from analysis.counting import (
+    Grown,
+    calls,
+    growth,
+    needed,
+    parse_count,
+    promql,
+    selectors,
+    total,
+)
 from analysis.errors import QueryError
 from analysis.evaluation import evaluate
 from analysis.expression import Matcher, Selector
@@ -136,3 +145,26 @@ def test_no_series_is_no_data_and_a_count_has_neither_a_rate_nor_a_value():
     assert evaluate(parse_count("increase(a) - increase(b)"), Grown(both)) == 3
     for told in (Grown({}).rate(selector), Grown({}).values(selector)):
         assert told.reason.startswith("rq is counted, and has no ")
+
+
+SUMS = {
+    "what has never happened is none": ("increase(a) + increase(b)", {"a": 3.0}, 3.0),
+    "on either side of a plus": ("increase(b) + increase(a)", {"a": 3.0}, 3.0),
+    "among many": ("increase(b) + increase(a) + increase(c)", {"a": 3.0}, 3.0),
+    "and nothing is subtracted for it": ("increase(a) - increase(b)", {"a": 3.0}, 3.0),
+    "but from nothing nothing is known": ("increase(b) - increase(a)", {"a": 3.0}, None),
+    "nor where none has happened": ("increase(b) + increase(c)", {}, None),
+    "nor by an edge that no series has": ("increase(a) + within(500, b)", {"a": 3.0}, None),
+}
+
+
+@pytest.mark.parametrize(("query", "grown", "amount"), SUMS.values(), ids=SUMS)
+def test_of_several_increases_one_without_a_series_counts(query, grown, amount):
+    expression = parse_count(query)
+    labels = frozenset({("app", "shop")})
+    found = {
+        each: {labels: grown[each.name]} if each.name in grown else {}
+        for each in selectors(expression)
+    }
+    counted = total(expression, Grown(found))
+    assert (None if isinstance(counted, NoData) else counted) == amount
