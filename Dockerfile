@@ -1,5 +1,5 @@
 # The controller's image: the locked packages and tidegate's wheel in one virtual environment.
-# A tag of the official image of Python, with a digest where it is to be this very one.
+# A tag of the official Python image; add a digest to pin it.
 ARG PYTHON=3.13-slim
 
 FROM python:${PYTHON} AS build

@@ -88,13 +88,13 @@ class AdmissionServer(kopf.WebhookServer):
             renewing.cancel()
 
     async def _renew(self) -> None:
-        served = self._digest()
+        seen = self._digest()
         while True:
             await asyncio.sleep(self._look_seconds)
             found = self._digest()
-            if found == served:
+            if found == seen:
                 continue
-            served = found
+            seen = found
             try:
                 # A context that half of a new pair was loaded into would serve neither.
                 _context_of(*self._files)

@@ -33,7 +33,7 @@ _WRITERS = 8
 """So many runs are written at the same time."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 GIVE_UP_SECONDS = 900.0
-"""After so long without success lines are lost."""
+"""Lines that could not be written within this delay are lost."""
 _LAST_SECONDS = 3.0
 _MOST_LACKING = 1000
 
@@ -53,6 +53,8 @@ class Recorder(Listener):
         queued: int = QUEUED,
         first_wait: float = _FIRST_WAIT,
         give_up: float = GIVE_UP_SECONDS,
+        last_seconds: float = _LAST_SECONDS,
+        lacking: int = _MOST_LACKING,
     ) -> None:
         self._store = store
         self._cluster_name = cluster_name
@@ -62,6 +64,8 @@ class Recorder(Listener):
         self._clock = clock
         self._most = queued
         self._give_up = give_up
+        self._last_seconds = last_seconds
+        self._most_lacking = lacking
         self._seen: dict[CanaryKey, CanaryStatus | None] = {}
         """The last status of each Canary that is in a run; None for one that is in none."""
         self._queue: deque[tuple[str, bytes]] = deque()
@@ -159,7 +163,7 @@ class Recorder(Listener):
             )
         self._lost(count)
         self._lacking[folder] = self._lacking.pop(folder, 0) + count
-        if len(self._lacking) > _MOST_LACKING:
+        if len(self._lacking) > self._most_lacking:
             del self._lacking[next(iter(self._lacking))]
 
     # ------------------------------------------------------------------------------------ the store
@@ -177,7 +181,7 @@ class Recorder(Listener):
     async def close(self) -> None:
         """Write what is left, for a short time, and once."""
         try:
-            async with asyncio.timeout(_LAST_SECONDS):
+            async with asyncio.timeout(self._last_seconds):
                 while self.waiting:
                     await self._write()
                     if self._taken:

@@ -119,11 +119,13 @@ class ObjectRecords:
         *,
         process: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        open_parts: int = OPEN_PARTS,
     ) -> None:
         self._filesystem = filesystem
         self._base = base.rstrip("/")
         self._process = re.sub(r"[^A-Za-z0-9.-]", "-", process)
         self._clock = clock
+        self._open_parts = open_parts
         self._lock = Lock()
         self._number = 0
         self._parts: OrderedDict[str, _Part] = OrderedDict()
@@ -142,7 +144,7 @@ class ObjectRecords:
         if len(whole.content) < PART_BYTES:
             with self._lock:
                 self._parts[folder] = whole
-                while len(self._parts) > OPEN_PARTS:
+                while len(self._parts) > self._open_parts:
                     self._parts.popitem(last=False)
 
     def _next(self, folder: str) -> str:

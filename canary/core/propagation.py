@@ -12,18 +12,19 @@ _COMING_UP = frozenset({Stage.FILLING, Stage.UPDATING})
 """The stages in which the pods of a side come up."""
 
 
+def known(situation: Situation) -> bool:
+    """Tell whether no proxy is waited for that has yet to learn of pods."""
+    if not situation.facts.settling or situation.stage not in _COMING_UP | {Stage.PROPAGATING}:
+        return True
+    return situation.stage is Stage.PROPAGATING and situation.overdue
+
+
 def learning(situation: Situation, whose: str) -> Situation | None:
     """Wait until proxies know of pods that are ready; None where they do.
 
     `whose` says which pods.
     """
-    settling = situation.facts.settling
-    if not settling or situation.stage not in _COMING_UP | {Stage.PROPAGATING}:
+    if known(situation):
         return None
-    waiting = situation.wait(why.PROPAGATING, f"waiting for proxies to learn of {whose}", settling)
-    return None if waiting.overdue else waiting
-
-
-def known(situation: Situation) -> bool:
-    """Tell whether no proxy is waited for that has yet to learn of pods."""
-    return learning(situation, "pods") is None
+    message = f"waiting for proxies to learn of {whose}"
+    return situation.wait(why.PROPAGATING, message, situation.facts.settling)

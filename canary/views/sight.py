@@ -70,8 +70,8 @@ def sight_within(
 ) -> Sight | None:
     """Foresee what a metric will see in the rest of a run, by what was counted in it so far.
 
-    `steps` begins with the step that the run is at, of which `left` is to come, or all; the ends count from
-    the moment up to which was counted. None where the judge cannot tell.
+    `steps` begins with the step that the run is at; `left` is what remains of it, all of it where that is
+    left out. Ends are counted from the moment of the last count. None where the judge cannot tell.
     """
     return _by_counts(metric, run, steps, before=(_exposure(run),), left=left)
 
@@ -119,7 +119,7 @@ def _seen(
 ) -> Iterator[StepSight]:
     """Foresee what is seen by the end of each step, with so many requests a second.
 
-    The first one begins at `end`. Of the first step only what is left is to come, where that is given.
+    The first one begins at `end`, and lasts for what is `left` of it, where that is given.
     """
     exposures = list(before)
     for number, each in enumerate(steps):

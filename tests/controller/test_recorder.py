@@ -215,10 +215,9 @@ async def test_lines_that_were_tried_for_too_long_are_given_up_and_counted():
     assert replica.counts["lost"] == 2
 
 
-async def test_only_so_many_records_know_what_they_lack(monkeypatch):
-    monkeypatch.setattr("canary.controller.recorder._MOST_LACKING", 1)
+async def test_only_so_many_records_know_what_they_lack():
     shelf = Shelf()
-    async with Replica(shelf, queued=0) as replica:
+    async with Replica(shelf, queued=0, lacking=1) as replica:
         for run in (RUN, RUN.but(id="42-newer")):
             replica.recorder.asked(
                 a_record(status(run=run)), METRIC, METRIC.asks[0], NoData(reason=""), 0.1
@@ -236,11 +235,10 @@ async def test_what_a_broken_store_has_not_taken_at_the_end_is_counted(caplog):
     assert "run records are lost: 2 lines were not written before the end" in caplog.messages
 
 
-async def test_a_store_that_hangs_does_not_hold_up_the_end(monkeypatch):
-    monkeypatch.setattr("canary.controller.recorder._LAST_SECONDS", 0.05)
+async def test_a_store_that_hangs_does_not_hold_up_the_end():
     shelf = Shelf()
     shelf.busy.clear()
-    async with Replica(shelf) as replica:
+    async with Replica(shelf, last_seconds=0.05) as replica:
         replica.live(promoted()[:1])
     assert replica.counts["lost"] == 1
     shelf.busy.set()

@@ -86,9 +86,8 @@ def test_an_object_that_is_large_enough_is_left_alone(objects):
     assert len(read(objects)) == 4
 
 
-def test_of_many_runs_only_the_newest_objects_are_kept_to_be_written_again(objects, monkeypatch):
-    monkeypatch.setattr("canary.controller.recordstores.OPEN_PARTS", 1)
-    store = ObjectRecords(objects, "/records", process="pod")
+def test_of_many_runs_only_the_newest_objects_are_kept_to_be_written_again(objects):
+    store = ObjectRecords(objects, "/records", process="pod", open_parts=1)
     for folder in (RUN, "shop/cart/42-new/", RUN):
         store.append(folder, [b"line"])
     assert len(objects.find(f"/records/{RUN}")) == 2

@@ -95,7 +95,7 @@ async def test_a_promotion_that_fails_leaves_the_canary_serving_and_the_next_rel
         await until_running(world, APP)
         await when_pods_say(world, APP, ready=True)
         await until_waiting(world, "PromotionGate")
-        # When it is promoted, and nobody says so of the primary's pods before the deadline
+        # When it is promoted, and the primary's pods are not made ready before the deadline
         await world.patch(CANARY, APP, {"spec": {"progressDeadlineSeconds": 5}})
         await world.annotate("approve")
         # Then the run ends, and everyone is answered by the canary

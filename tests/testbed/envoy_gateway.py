@@ -85,7 +85,7 @@ class EnvoyGateway(Gateway):
         await super()._open(context)
 
     def objects(self) -> tuple[tuple[str, Manifest], ...]:
-        """Write the Gateway, its class, and how its proxies are to be."""
+        """Write the Gateway, its class, and the settings of its proxies."""
         version = "gateway.networking.k8s.io/v1"
         namespaced = f"namespaces/{_NAMESPACE}"
         parameters = {"group": _GROUP, "kind": "EnvoyProxy", "name": "proxy"}
