@@ -1,7 +1,7 @@
 """Fixtures of the analysis engine's tests: servers that are told what to answer."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -30,8 +30,8 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 @pytest.fixture
-def closed_port() -> str:
-    """Give the address of a port on which nothing listens."""
+def closed_port() -> Iterator[str]:
+    """Give the address of a port on which nothing listens, and nothing can."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{held.getsockname()[1]}"
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"

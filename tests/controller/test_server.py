@@ -10,6 +10,7 @@ import pytest
 from canary.controller.metrics import Metrics
 from canary.controller.server import LONGEST_SILENCE_SECONDS, Server
 from canary.errors import CanaryError
+from tidegate_embedded.network import free_port
 
 
 class Controller:
@@ -103,13 +104,20 @@ async def test_no_host_is_every_address(controller: Controller) -> None:
 
 
 async def test_it_can_stop_twice_and_start_again(controller: Controller) -> None:
+    server = controller.server(port=free_port())
+    for _ in range(2):
+        async with served(server) as client:
+            assert (await client.get("/healthz")).status_code == 200
+        await server.stop()
+
+
+async def test_a_port_that_the_system_chooses_is_known_while_it_listens(
+    controller: Controller,
+) -> None:
     server = controller.server()
     async with served(server):
-        port = server.port
-    await server.stop()
+        assert server.port > 0
     assert server.port == 0
-    async with served(controller.server(port=port)) as client:
-        assert (await client.get("/healthz")).status_code == 200
 
 
 async def test_a_port_that_is_taken_is_named(controller: Controller) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -21,7 +22,7 @@ from tidegate_embedded.controllers import Controllers
 from tidegate_embedded.controllers.runtime import PodReport
 from tidegate_embedded.load import Load
 from tidegate_embedded.mesh import Mesh
-from tidegate_embedded.network import PodNetwork
+from tidegate_embedded.network import PodNetwork, free_port
 from tidegate_embedded.pods import ProcessRuntime
 
 DEADLINE_SECONDS = 180.0
@@ -313,6 +314,24 @@ class TestNetwork:
             first = network.allocate()
             network.release(first)
             assert network.allocate() != first
+
+    def test_a_port_is_never_one_that_a_connection_may_be_given(self):
+        lowest = Path("/proc/sys/net/ipv4/ip_local_port_range")
+        below = int(lowest.read_text().split()[0]) if lowest.exists() else 32_768
+        assert max(free_port() for _ in range(100)) < below
+
+    def test_a_port_is_free_for_a_program_and_for_nobody_else_who_asks(self):
+        port = free_port()
+        with socket.create_server(("127.0.0.1", port)):
+            assert port not in {free_port() for _ in range(250)}
+        others = (
+            f"from {free_port.__module__} import free_port\nfor _ in range(250): print(free_port())"
+        )
+        own = {free_port() for _ in range(250)}
+        asked = subprocess.run(
+            [sys.executable, "-c", others], capture_output=True, text=True, check=True
+        )
+        assert not own & {int(each) for each in asked.stdout.split()}
 
 
 async def test_no_request_fails_while_a_deployment_rolls(tmp_path):

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,13 @@ from tidegate_embedded.process import ProgramFailed
 _CLAIM_PORT = 20_127
 _ATTEMPTS = 64
 _LARGEST = 65_534
+
+_LOOPBACK = "127.0.0.1"
+#: Linux gives connections ports from 32768 on, other systems higher ones; node ports begin at 30000.
+_PORTS = range(21_000, 30_000)
+#: A program is expected to listen on its port before its process has asked for so many others.
+_MOST_CLAIMS = 256
+_claims: deque[socket.socket] = deque()
 
 
 class PodNetwork:
@@ -71,7 +79,24 @@ class PodNetwork:
 
 
 def free_port() -> int:
-    """Find a port that is free, for a program that cannot choose one by itself."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port of the loopback interface that is this process's own, for a program to listen on.
+
+    A port that the system chooses may be another's before the program has taken it: a client's
+    connection gets one of the same range. So it lies below that range, and whoever else asks here
+    passes over it, because its number is held as a UDP port: for as long as this process lives, or
+    until it has asked for many more.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                claim.bind((_LOOPBACK, port))
+                probe.bind((_LOOPBACK, port))
+            except OSError:
+                claim.close()
+                continue
+        if len(_claims) == _MOST_CLAIMS:
+            _claims.popleft().close()
+        _claims.append(claim)
+        return port
+    raise ProgramFailed(f"no port of {_LOOPBACK} from {_PORTS[0]} to {_PORTS[-1]} is free")

@@ -33,6 +33,7 @@ from tidegate_embedded.apiserver.storage import Storage
 from tidegate_embedded.apiserver.values import Object, from_json, now, to_json
 from tidegate_embedded.apiserver.watch import Watch
 from tidegate_embedded.apiserver.webhooks.asking import Webhooks
+from tidegate_embedded.network import free_port
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _HEALTH = {"/healthz", "/livez", "/readyz"}
@@ -111,8 +112,9 @@ class EmbeddedApiServer:
         await self._runner.setup()
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Whoever stops it and starts it again finds it on the same port.
+        self._port = self._port or free_port()
         listener.bind((self._host, self._port))
-        self._port = listener.getsockname()[1]
         await web.SockSite(self._runner, listener, backlog=512).start()
 
     async def stop(self) -> None:
