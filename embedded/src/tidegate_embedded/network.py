@@ -82,9 +82,9 @@ def free_port() -> int:
     """Give a port of the loopback interface that is this process's own, for a program to listen on.
 
     A port that the system chooses may be another's before the program has taken it: a client's
-    connection gets one of the same range. So it lies below that range, and whoever else asks here
-    passes over it, because its number is held as a UDP port: for as long as this process lives, or
-    until it has asked for many more.
+    connection gets one of the same range. So it lies below that range, and another process that
+    asks here passes over it, because its number is held as a UDP port: for as long as this process
+    lives, or until it has asked for many more.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

@@ -112,7 +112,7 @@ class EmbeddedApiServer:
         await self._runner.setup()
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Whoever stops it and starts it again finds it on the same port.
+        # A server that is stopped and started again is found on the same port.
         self._port = self._port or free_port()
         listener.bind((self._host, self._port))
         await web.SockSite(self._runner, listener, backlog=512).start()
