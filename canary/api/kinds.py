@@ -12,10 +12,14 @@ _Json = TypeVar("_Json")
 def copy_of(value: _Json) -> _Json:
     """Copy JSON: maps and lists are new, what is in them never changes."""
     copy: Any = value
+    # Most values are text and numbers: each of them would cost a call.
     if isinstance(value, dict):
-        copy = {name: copy_of(each) for name, each in value.items()}
+        copy = {
+            name: copy_of(each) if isinstance(each, dict | list) else each
+            for name, each in value.items()
+        }
     elif isinstance(value, list):
-        copy = [copy_of(each) for each in value]
+        copy = [copy_of(each) if isinstance(each, dict | list) else each for each in value]
     return cast(_Json, copy)
 
 

@@ -5,6 +5,7 @@ those who need it. What is kept of an object is up to its `trim`.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -43,7 +44,7 @@ class CacheSet:
         self._sleep = sleep
         self._clock = clock
         self._trims: dict[Kind, tuple[Trim, bool, Owners | None]] = {}
-        self._informers: dict[tuple[Kind, str], Informer] = {}
+        self._informers: defaultdict[Kind, dict[str, Informer]] = defaultdict(dict)
         self._stopping: set[asyncio.Task[None]] = set()
 
     def register(
@@ -54,7 +55,7 @@ class CacheSet:
 
     def require(self, kind: Kind, namespace: str = ALL) -> None:
         """Follow a kind from now on."""
-        if (kind, namespace) in self._informers:
+        if namespace in self._informers[kind]:
             return
         trim, metadata_only, owners = self._trims[kind]
         informer = Informer(
@@ -71,12 +72,12 @@ class CacheSet:
             sleep=self._sleep,
             clock=self._clock,
         )
-        self._informers[kind, namespace] = informer
+        self._informers[kind][namespace] = informer
         informer.start()
 
     def release(self, kind: Kind, namespace: str = ALL) -> None:
         """Stop following a kind, and drop what is known of it."""
-        informer = self._informers.pop((kind, namespace), None)
+        informer = self._informers[kind].pop(namespace, None)
         if informer is not None:
             if self._outages is not None:
                 self._outages.forget((kind, namespace))
@@ -86,8 +87,8 @@ class CacheSet:
 
     def sources(self, kind: Kind, namespace: str = ALL) -> list[tuple[Kind, str]]:
         """Name what follows a kind in a namespace, as `OutageLog` knows it."""
-        places = ((kind, ALL), (kind, namespace))
-        return [place for place in places if place in self._informers]
+        followed = self._informers[kind]
+        return [(kind, place) for place in (ALL, namespace) if place in followed]
 
     def _on_away(self, source: tuple[Kind, str], away: bool) -> None:  # noqa: FBT001 - a callback
         if self._outages is not None:
@@ -99,7 +100,7 @@ class CacheSet:
 
     async def wait_synced(self, kind: Kind, namespace: str = ALL) -> None:
         """Wait until all that exists of a required kind in a namespace is known."""
-        await self._informers[kind, namespace].synced.wait()
+        await self._informers[kind][namespace].synced.wait()
 
     def obstacle(self, kind: Kind, namespace: str = ALL) -> str:
         """Tell why a kind in a namespace can't be known; empty where it is, or soon will be."""
@@ -111,15 +112,15 @@ class CacheSet:
 
     def absent(self, kind: Kind) -> bool:
         """Tell whether a kind's CRD is not installed."""
-        return any(each.absent for (which, _), each in self._informers.items() if which == kind)
+        return any(each.absent for each in self._informers[kind].values())
 
     def problems(self, kinds: Iterable[Kind]) -> list[str]:
         """Tell why kinds are not known: not listed yet, or can't be followed now."""
-        wanted = set(kinds)
         return [
             f"{kind.resource}: {informer.problem or 'not listed yet'}"
-            for (kind, _), informer in self._informers.items()
-            if kind in wanted and (informer.problem or not informer.synced.is_set())
+            for kind in dict.fromkeys(kinds)
+            for informer in self._informers[kind].values()
+            if informer.problem or not informer.synced.is_set()
         ]
 
     def served(self, kinds: Iterable[Kind]) -> Mapping[Kind, str]:
@@ -129,19 +130,19 @@ class CacheSet:
 
     def get(self, kind: Kind, namespace: str, name: str) -> object | None:
         """Look a record up."""
-        informer = self._informers.get((kind, ALL)) or self._informers.get((kind, namespace))
+        followed = self._informers[kind]
+        informer = followed.get(ALL) or followed.get(namespace)
         return None if informer is None else informer.ledger.records.get((namespace, name))
 
     def values(self, kind: Kind, namespace: str = ALL) -> Iterable[object]:
         """List the records of a kind, in one namespace or in all that are followed."""
-        whole = self._informers.get((kind, ALL))
+        followed = self._informers[kind]
+        whole = followed.get(ALL)
         if whole is not None:
-            followed = [whole]
-        elif namespace != ALL:
-            followed = self._of(kind, namespace)
+            shown = [whole]
         else:
-            followed = [each for (which, _), each in self._informers.items() if which == kind]
-        for informer in followed:
+            shown = list(followed.values()) if namespace == ALL else self._of(kind, namespace)
+        for informer in shown:
             for (where, _), record in informer.ledger.records.items():
                 if namespace in {ALL, where}:
                     yield record
@@ -193,11 +194,16 @@ class CacheSet:
 
     async def close(self) -> None:
         """Stop following everything."""
-        for kind, namespace in list(self._informers):
-            self.release(kind, namespace)
+        for kind, followed in self._informers.items():
+            for namespace in list(followed):
+                self.release(kind, namespace)
         await asyncio.gather(*self._stopping)
 
     def _of(self, kind: Kind, namespace: str) -> list[Informer]:
         """Find what follows a kind in a namespace, what follows it everywhere first."""
-        places = ((kind, namespace),) if namespace == ALL else ((kind, ALL), (kind, namespace))
-        return [self._informers[place] for place in places if place in self._informers]
+        followed = self._informers[kind]
+        everywhere, there = followed.get(ALL), followed.get(namespace)
+        if everywhere is None or there is None or everywhere is there:
+            found = everywhere or there
+            return [found] if found is not None else []
+        return [everywhere, there]

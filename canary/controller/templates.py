@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from canary.api.alertprovider import AlertProvider
@@ -14,11 +15,13 @@ from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.errors import ClusterError, InvalidSpec, NotFound
 
 
+@cache
 def metric_template_kind(group: str) -> Kind:
     """Give the kind of the MetricTemplates of an API group."""
     return Kind(group=group, versions=(VERSION,), kind="MetricTemplate", plural="metrictemplates")
 
 
+@cache
 def alert_provider_kind(group: str) -> Kind:
     """Give the kind of the AlertProviders of an API group."""
     return Kind(group=group, versions=(VERSION,), kind="AlertProvider", plural="alertproviders")

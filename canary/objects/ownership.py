@@ -204,7 +204,7 @@ def written_before(existing: Manifest | None) -> dict[str, list[str]]:
 
 def written_metadata(obj: Manifest) -> Manifest:
     """Copy the metadata that people and tools write, without the API server's bookkeeping."""
-    metadata: Manifest = written(obj).get("metadata") or {}
+    metadata: Manifest = written({"metadata": obj.get("metadata")}).get("metadata") or {}
     return metadata
 
 

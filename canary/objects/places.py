@@ -59,6 +59,14 @@ def differences(found: Any, wanted: Any, paths: Iterable[Path]) -> Iterator[Plac
                 yield place
 
 
+def differ(found: Any, wanted: Any, paths: Iterable[Path]) -> bool:
+    """Tell whether two objects differ anywhere along the paths.
+
+    It is asked of each object in each decision, and mostly they do not.
+    """
+    return any(_differ(found, wanted, path) for path in paths)
+
+
 def put(found: Manifest, wanted: Manifest, paths: Iterable[Path]) -> Manifest:
     """Copy an object with what another has along the paths, and with all else as it is.
 
@@ -84,6 +92,16 @@ def at(value: Any, place: Place) -> Any:
     return value
 
 
+def _differ(found: Any, wanted: Any, path: Path) -> bool:
+    for number, step in enumerate(path):
+        if not isinstance(step, str):
+            return any(True for _ in _differences(found, wanted, path[number:], ()))
+        found = found.get(step) if isinstance(found, dict) else None
+        wanted = wanted.get(step) if isinstance(wanted, dict) else None
+    # What is not equal may still be the same: a name that is missing, and one without a value.
+    return found != wanted and any(True for _ in _values_differ(found, wanted, ()))
+
+
 def _differences(found: Any, wanted: Any, path: Path, place: Place) -> Iterator[Place]:
     if not path:
         yield from _values_differ(found, wanted, place)
@@ -98,8 +116,9 @@ def _differences(found: Any, wanted: Any, path: Path, place: Place) -> Iterator[
             for _, other in _entries(wanted, step):
                 yield from _differences(one, other, rest, (*place, index))
         return
-    for name in _names(step, found, wanted):
-        inside = _differences(_get(found, name), _get(wanted, name), rest, (*place, name))
+    one, other = _map(found), _map(wanted)
+    for name in _names(step, one, other):
+        inside = _differences(one.get(name), other.get(name), rest, (*place, name))
         if found is not None or not place:
             yield from inside
         elif any(True for _ in inside):
@@ -124,12 +143,13 @@ def _put(found: Any, wanted: Any, path: Path) -> Any:
     step, rest = path[0], path[1:]
     if isinstance(step, Entry):
         return _put_inside(found, wanted, step, rest) if rest else _put_entry(found, wanted, step)
-    names = _names(step, found, wanted)
+    one, other = _map(found), _map(wanted)
+    names = _names(step, one, other)
     if not names:
         return found
-    result = dict(_map(found))
+    result = dict(one)
     for name in names:
-        value = _put(_get(found, name), _get(wanted, name), rest)
+        value = _put(one.get(name), other.get(name), rest)
         if value is None:
             result.pop(name, None)
         else:
@@ -152,7 +172,7 @@ def _before(theirs: list[Any], wanted: Any, entry: Entry) -> int:
     """Find the place of a new entry: before the next one of the wanted list that is there."""
     after = _list(wanted)[next(iter(_entries(wanted, entry)))[0] + 1 :]
     for each in after:
-        known = Entry(entry.field, as_text(_get(each, entry.field)))
+        known = Entry(entry.field, as_text(_map(each).get(entry.field)))
         for index, _ in _entries(theirs, known):
             return index
     return len(theirs)
@@ -174,17 +194,11 @@ def _entries(values: Any, entry: Entry) -> list[tuple[int, Any]]:
     return [(index, each) for index, each in enumerate(_list(values)) if entry.is_(each)]
 
 
-def _names(step: str | Prefix, *values: Any) -> list[str]:
-    """List the names that a step stands for, as far as one of the maps has them."""
-    maps = [_map(value) for value in values]
+def _names(step: str | Prefix, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """List the names that a step stands for, as far as one of two maps has them."""
     if isinstance(step, str):
-        return [step] if any(step in each for each in maps) else []
-    known = dict.fromkeys(name for each in maps for name in each)
-    return [name for name in known if name.startswith(step.text)]
-
-
-def _get(value: Any, name: str) -> Any:
-    return _map(value).get(name)
+        return [step] if step in one or step in other else []
+    return [name for name in {**one, **other} if name.startswith(step.text)]
 
 
 def _map(value: Any) -> dict[str, Any]:

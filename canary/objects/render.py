@@ -6,8 +6,8 @@ How one that is found differs from it, what is written to mend that, and how it 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from canary.api.kinds import Kind, Manifest, ObjectKey
-from canary.objects.places import Entry, Path, Place, Prefix, at, differences, put
+from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
+from canary.objects.places import Entry, Path, Place, Prefix, at, differ, differences, put
 
 #: What says where an object is, or is the API server's to write.
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -27,14 +27,14 @@ class Render:
 
     def differs(self, found: Manifest | None) -> bool:
         """Tell whether an object must be written."""
-        return found is None or any(True for _ in differences(found, self.manifest, self.owns))
+        return found is None or differ(found, self.manifest, self.owns)
 
     def mended(self, found: Manifest | None) -> Manifest:
         """Give the object as it is written: what is found, with what is ours as it must be."""
         if found is None:
             return put({}, self.manifest, _parts(self.manifest))
         identity = (("apiVersion",), ("kind",))
-        return put(written(found), self.manifest, (*identity, *self.owns))
+        return put(_written(found), self.manifest, (*identity, *self.owns))
 
     def changes(self, before: Manifest, found: Manifest) -> tuple[Place, ...]:
         """Name where an object was changed since an earlier state, and is not as it must be."""
@@ -103,9 +103,18 @@ def entries(*path: str, field: str, values: Iterable[str]) -> tuple[Path, ...]:
 
 def written(found: Manifest) -> Manifest:
     """Copy what people and tools write of an object, without the API server's bookkeeping."""
-    metadata = tuple(("metadata", name) for name in _WRITTEN)
-    parts = tuple((part,) for part in found if part not in {"metadata", "status"})
-    return put({}, found, (*parts, *metadata))
+    return copy_of(_written(found))
+
+
+def _written(found: Manifest) -> Manifest:
+    metadata = found.get("metadata") or {}
+    kept = {
+        name: each
+        for name, each in found.items()
+        if name not in {"metadata", "status"} and each is not None
+    }
+    outline = {name: metadata[name] for name in _WRITTEN if metadata.get(name) is not None}
+    return kept | ({"metadata": outline} if outline else {})
 
 
 def _parts(manifest: Manifest) -> tuple[Path, ...]:
