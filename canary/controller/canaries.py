@@ -4,7 +4,7 @@ A parsed Canary takes ten times the memory of a packed one, and most Canaries re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple, Self
 
@@ -54,6 +54,7 @@ class CanaryObject:
     """Why the spec can't be acted on; empty for a sound one."""
     content: bytes
     """The object as JSON, shared with what the caches keep."""
+    _seen: list[Peer] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def stored_status(self) -> object:
@@ -72,7 +73,12 @@ class CanaryObject:
 
     @property
     def peer(self) -> Peer:
-        """The Canary as others see it."""
+        """The Canary as others see it; put together once, as it is looked at all the time."""
+        if not self._seen:
+            self._seen.append(self._peer())
+        return self._seen[0]
+
+    def _peer(self) -> Peer:
         return self._as_peer()
 
     def _as_peer(self, *, kind: str = "", target: str = "", service: str = "") -> Peer:
@@ -167,9 +173,7 @@ class CanaryRecord(CanaryObject):
         """The name of the apex service."""
         return self.canary.spec.service_name
 
-    @property
-    def peer(self) -> Peer:
-        """The Canary as others see it."""
+    def _peer(self) -> Peer:
         spec = self.canary.spec
         peer = self._as_peer(kind=spec.target_ref.kind, target=self.target, service=self.service)
         return replace(

@@ -4,12 +4,11 @@ Events tell of a change, with the object before and after it; what the change me
 the Canary renders. A change that was made while no controller ran is put back without a word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from canary.api.kinds import ObjectKey
 from canary.api.shown import path
 from canary.api.status import Phase
-from canary.controller.budgets import Budgets
 from canary.controller.canaries import CanaryRecord
 from canary.controller.records import WorkloadRecord
 from canary.controller.rendering import Wanted
@@ -25,15 +24,18 @@ from canary.objects.ownership import ownerless
 class DriftFinder:
     """Compares what others have changed with what a Canary's status says."""
 
-    def __init__(self, store: Store, renderer: Renderer, budgets: Budgets) -> None:
+    def __init__(self, store: Store, renderer: Renderer) -> None:
         self._store = store
         self._renderer = renderer
-        self._budgets = budgets
 
-    def find(self, record: CanaryRecord, target: WorkloadRecord | None) -> tuple[Drift, ...]:
-        """Find what must be put back for a Canary whose primary serves."""
+    def find(
+        self, record: CanaryRecord, target: WorkloadRecord | None, budgets: Sequence[Wanted]
+    ) -> tuple[Drift, ...]:
+        """Find what must be put back for a Canary whose primary serves.
+
+        `budgets` are the primary's as they must be.
+        """
         status, changes = record.status, self._store.changes
-        budgets = self._budgets.find(record).wanted
         kept = (*self._renderer.kept(record), *(each.key for each in budgets if not each.foreign))
         changed = [key for key in kept if changes.find(key)]
         drifts = tuple(self._of_primary(record))

@@ -58,7 +58,7 @@ class Observer:
         self._renderer = renderer
         self._budgets = budgets
         self._claims = Claims(store)
-        self._drifts = DriftFinder(store, renderer, budgets)
+        self._drifts = DriftFinder(store, renderer)
         self._surroundings = surroundings
         self._references = references
         self._policy = policy
@@ -154,7 +154,7 @@ class Observer:
             strays=divided is not None and divided.strays,
             settling=abilities.settles if abilities else timedelta(0),
             former=self._renderer.left(record),
-            drifts=self._drifts.find(record, target),
+            drifts=self._drifts.find(record, target, budgets.wanted),
             others=others,
             dependencies=dependencies,
             members=members,

@@ -1,8 +1,8 @@
 """When a decision is followed by no other: its own writes leave nothing to decide.
 
 After a write the Canary is otherwise decided again at once, as the write may allow the next step.
-While pods must come up first, or the next analysis is not due, it allows nothing: their events wake
-the Canary, or the clock does. That is said only where all else is as it should be.
+While pods must come up first, the next analysis is not due, or a run has just ended, it allows
+nothing: their events wake the Canary, or the clock does. That is said only where all else is as it should be.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from canary.core.actions import (
     ScaleTarget,
 )
 from canary.core.capacity import can_carry_all
+from canary.core.revision import current_revision
 from canary.core.situation import Situation
 
 _ALLOWS_NOTHING = EnsureAutoscaler | EnsureServices | HoldFinalizer | PauseAutoscaler | RouteTraffic
@@ -35,6 +36,8 @@ def settled(situation: Situation, actions: Sequence[Action]) -> bool:
             return _awaits_analysis(situation)
         case Phase.PROMOTING, Stage.UPDATING:
             return _will_roll(situation)
+        case Phase.SUCCEEDED, None:
+            return _keeps_revision(situation)
         case _:
             return False
 
@@ -52,7 +55,8 @@ def _allows_nothing(situation: Situation, action: Action) -> bool:
     """Tell whether a write leaves all that is decided as it is; to resize what has pods may not."""
     primary = situation.facts.primary
     if isinstance(action, ScaleTarget):
-        return _is_parked(situation)
+        # Between runs a target is only parked, and its event tells when that is done.
+        return _is_parked(situation) or situation.status.phase is Phase.SUCCEEDED
     if isinstance(action, EnsurePrimary):
         return primary is not None and action.replicas == primary.replicas
     return isinstance(action, _ALLOWS_NOTHING)
@@ -78,3 +82,9 @@ def _will_roll(situation: Situation) -> bool:
     if primary is None or primary.strategy.at_once:
         return False
     return primary.revision != situation.status.last_applied_spec
+
+
+def _keeps_revision(situation: Situation) -> bool:
+    """Tell whether the target has nothing newer than what was promoted."""
+    revision = current_revision(situation.status, situation.facts)
+    return revision is not None and revision.id == situation.status.last_promoted_spec
