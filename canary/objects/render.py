@@ -107,13 +107,14 @@ def written(found: Manifest) -> Manifest:
 
 
 def _written(found: Manifest) -> Manifest:
-    metadata = found.get("metadata") or {}
+    metadata = found.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
     kept = {
         name: each
         for name, each in found.items()
         if name not in {"metadata", "status"} and each is not None
     }
-    outline = {name: metadata[name] for name in _WRITTEN if metadata.get(name) is not None}
+    outline = {name: named[name] for name in _WRITTEN if named.get(name) is not None}
     return kept | ({"metadata": outline} if outline else {})
 
 
