@@ -19,8 +19,10 @@ def difference(wanted: dict[str, Any], stored: object) -> dict[str, Any]:
             if inner := difference(each, known[key]):
                 patch[key] = inner
         # True is not 1, whatever Python says.
-        elif each is None or each != known[key] or isinstance(each, bool) != isinstance(
-            known[key], bool
+        elif (
+            each is None
+            or each != known[key]
+            or isinstance(each, bool) != isinstance(known[key], bool)
         ):
             patch[key] = each
     return patch

@@ -73,7 +73,7 @@ class CanaryObject:
 
     @property
     def peer(self) -> Peer:
-        """The Canary as others see it; put together once, as it is looked at all the time."""
+        """The Canary as others see it; put together once: it is read in every decision."""
         if not self._seen:
             self._seen.append(self._peer())
         return self._seen[0]
