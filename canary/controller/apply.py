@@ -150,19 +150,15 @@ class Applier:
         if not written:
             self._as_wanted.keep(place, inputs, True)
             return False
-        if not any(each.render.differs(self._store.manifest(each.key)) for each, _ in written):
-            self._as_wanted.keep(place, (action, *self._behind(record, action)), True)
-            return True
         # What admission makes of a write may differ from it still: to write the same once more
         # would change nothing.
-        made = {
-            each.key
-            for each, answer in written
-            if self._store.content(each.key) == pack(answer).content
-        }
-        for each in self._wanted(record, action):
-            if each.missing and each.key in made:
+        made = {key for key, each in written if self._store.content(key) == pack(each).content}
+        missing = [each for each in self._wanted(record, action) if each.missing]
+        for each in missing:
+            if each.key in made:
                 self._made.keep(each.key, self._attempt(each), True)
+        if not missing:
+            self._as_wanted.keep(place, (action, *self._behind(record, action)), True)
         return True
 
     def _is_made(self, wanted: Wanted) -> bool:
@@ -192,7 +188,7 @@ class Applier:
             case RouteTraffic():
                 return self._renderer.route(record, action.traffic)
 
-    async def _ensure(self, objects: Iterable[Wanted]) -> list[tuple[Wanted, Manifest]]:
+    async def _ensure(self, objects: Iterable[Wanted]) -> list[tuple[ObjectKey, Manifest]]:
         """Write the objects that differ, and give what the API server has made of them.
 
         Each is written whole, on the version it was rendered from: a replica that was frozen with
@@ -202,7 +198,7 @@ class Applier:
         written = []
         for each in objects:
             if each.missing and not self._is_made(each):
-                written.append((each, await self._writer.write(each.render, each.existing)))
+                written.append((each.key, await self._writer.write(each.render, each.existing)))
                 self._store.changes.settle(each.key)
         return written
 

@@ -108,7 +108,7 @@ class World:
 
     @property
     def held(self) -> dict[str, object]:
-        ledger = self.caches._informers[CONFIG_MAP, "default"].ledger
+        ledger = self.caches._informers[CONFIG_MAP]["default"].ledger
         return {name: record for (_, name), record in ledger.records.items()}
 
     @property
@@ -511,7 +511,7 @@ class TestOwnWrites:
         if answered == "put":
             world.caches.put(CONFIG_MAP, late)
         else:
-            ledger = world.caches._informers[CONFIG_MAP, "default"].ledger
+            ledger = world.caches._informers[CONFIG_MAP]["default"].ledger
             ledger.see(("default", "a"), late)
         assert world.held == {}
         await world.set("b", "1")
