@@ -85,6 +85,10 @@ def _will_roll(situation: Situation) -> bool:
 
 
 def _keeps_revision(situation: Situation) -> bool:
-    """Tell whether the target has nothing newer than what was promoted."""
-    revision = current_revision(situation.status, situation.facts)
-    return revision is not None and revision.id == situation.status.last_promoted_spec
+    """Tell whether the target has nothing newer than what was promoted, and the route is at rest.
+
+    A route that takes conditions of requests back may need several writes.
+    """
+    revision, routed = current_revision(situation.status, situation.facts), situation.facts.routed
+    rests = routed is not None and not routed.matched and routed.does(situation.intended)
+    return rests and revision is not None and revision.id == situation.status.last_promoted_spec
