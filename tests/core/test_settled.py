@@ -1,10 +1,13 @@
 """Decisions that no other follows: their own writes allow nothing that was not decided already."""
 
+from typing import Any
+
 import pytest
 
-from canary.api.status import Hold, Notice, Phase, Severity, Stage
+from canary.api.status import Hold, Notice, Phase, Severity, Stage, StageRecord
 from canary.core import waits as why
-from canary.core.facts import Command, Facts, UpdateStrategy
+from canary.core.actions import ScaleTarget
+from canary.core.facts import Command, Facts, Revision, UpdateStrategy
 from canary.core.traffic import Seen
 from tests.builders import NEW, T0, a_primary, a_run, a_spec, a_status, a_workload, at, some_facts
 from tests.core.deciding import decided, up
@@ -84,3 +87,31 @@ def test_a_canary_that_has_pods_already_may_be_ready_at_once():
     down = decided(a_spec(), before, up(target=a_workload(available=0)), T0)
     assert down.status.stage.name is Stage.FILLING
     assert not down.settled
+
+
+DRAINED = StageRecord(name=Stage.DRAINING, since=T0, until=at(30))
+ENDED = a_status(
+    Phase.FINALISING, weight=0, stage=DRAINED, last_promoted_spec=NEW, last_applied_spec=NEW
+)
+AT_REST = {"primary": a_primary(NEW), "routed": Seen()}
+
+
+def test_the_end_of_a_run_is_followed_by_nothing_until_its_target_is_parked():
+    over = decided(a_spec(), ENDED, up(**AT_REST), at(60))
+    assert over.status.phase is Phase.SUCCEEDED
+    assert ScaleTarget(replicas=0) in over.actions
+    assert over.settled
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        pytest.param({"revision": Revision(id="newer")}, id="a newer one"),
+        pytest.param({"revision": None}, id="one that is not known"),
+        pytest.param({"routed": Seen(matched=True)}, id="conditions in the route still"),
+    ],
+)
+def test_the_end_of_a_run_is_looked_at_again_with(differs: dict[str, Any]):
+    over = decided(a_spec(), ENDED, up(**AT_REST | differs), at(60))
+    assert over.status.phase is Phase.SUCCEEDED
+    assert not over.settled

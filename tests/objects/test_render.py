@@ -319,6 +319,7 @@ class TestLaws:
         render = Render(key=KEY, manifest=wanted, owns=owns)
         mended = render.mended(edited)
         assert edited == before
+        assert render.differs(edited) == any(True for _ in differences(edited, wanted, owns))
         assert not render.differs(mended)
 
     @given(found=objects, wanted=objects, owns=owned)
