@@ -168,6 +168,8 @@ class CountCase:
     """The end of the block that is counted at `tests.case.NOW`."""
     asked: Callable[[datetime, datetime], Asked]
     """The request about the time from one moment until another."""
+    totals: Mapping[str, tuple[Handler, float]] = field(default_factory=dict)
+    """Answers of more than one value, and how many requests that are."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ SECRET_KEYS = ("token", "username", "password")
 KEPT_BY = frozenset({"prometheus"})
 
 _COUNTS_NOTHING = (
-    "this provider does not count requests; use a template whose provider is datadog, elasticsearch, "
-    "loki, opensearch, prometheus or scrape, or another judge"
+    "this provider does not count requests; use a template whose provider is cloudwatch, datadog, "
+    "elasticsearch, influxdb, loki, opensearch, prometheus or scrape, or another judge"
 )
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 

@@ -1,7 +1,8 @@
 """Provider `cloudwatch`: one value from a metric data query of Amazon CloudWatch.
 
 A query is a JSON array of MetricDataQuery objects, whose fields may begin with a small letter. One
-of them, such as an expression over the others, returns data.
+of them, such as an expression over the others, returns data. Of a count the points of all periods
+in the block are added up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,9 +23,11 @@ from analysis.http.exchange import HttpAnswer, Signer
 from analysis.identities.aws import KEYS, AwsSigner
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers, header_text
-from analysis.providers.series import Point, Series, newest, number
-from analysis.providers.store import Reading, Request, StoreProvider, secret_of
+from analysis.providers.counted import CountingProvider
+from analysis.providers.series import Point, Series, known, number
+from analysis.providers.store import Reading, Request, secret_of
 from analysis.providers.windows import Window, closed
+from analysis.secrecy import shown_text
 
 _FIELDS = {
     name.lower(): name
@@ -38,10 +41,13 @@ _REFUSED = (
     *("InvalidSignature", "MissingAuthenticationToken", "NotAuthorized", "OptInRequired"),
     *("RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClient"),
 )
+_COUNTS = ("SampleCount", "Sum")
+_BLOCK = 60
+"""The seconds of the shortest block that is counted."""
 _THROTTLED = ("Throttl", "RequestLimitExceeded", "TooManyRequests", "LimitExceeded")
 
 
-class CloudWatchProvider(StoreProvider):
+class CloudWatchProvider(CountingProvider):
     """Ask CloudWatch in a region, with the Secret's credentials or the controller's own."""
 
     secret_keys: ClassVar[tuple[str, ...]] = KEYS
@@ -49,6 +55,7 @@ class CloudWatchProvider(StoreProvider):
     root = "that of CloudWatch in a region; leave it out"
     settle = timedelta(seconds=120)
     bucket = timedelta(seconds=60)
+    block = timedelta(minutes=1)
 
     @classmethod
     def check(cls, spec: ProviderSpec) -> None:
@@ -57,6 +64,20 @@ class CloudWatchProvider(StoreProvider):
         if not spec.region:
             raise QueryError("provider.region: cloudwatch needs one; write one such as us-east-1")
         AwsSigner.check()
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether what a query gives of each period is how much there was in it."""
+        queries = [_spelled(each) for each in _parsed(query)]
+        if uncounted := [each for each in _statistics(queries) if each not in _COUNTS]:
+            raise QueryError(
+                f"counts: the statistic {shown_text(uncounted[0])!r} counts nothing; write one of "
+                f"{', '.join(_COUNTS)}"
+            )
+        if any(_BLOCK % max(1, each) for each in _periods(queries)):
+            raise QueryError(
+                f"counts: requests are counted minute by minute; write the period {_BLOCK} seconds"
+            )
 
     def signer(self) -> Signer:
         """Sign each request."""
@@ -164,9 +185,16 @@ def _periods(queries: list[Any]) -> Iterator[int]:
                 yield period
 
 
+def _statistics(queries: list[Any]) -> Iterator[str]:
+    for each in queries:
+        match each:
+            case {"MetricStat": {"Stat": str(statistic)}}:
+                yield statistic
+
+
 def _series(result: Any) -> Series:
     pairs = zip(result["Timestamps"], result["Values"], strict=True)
-    return newest([Point(number(value), float(at)) for at, value in pairs])
+    return known([Point(number(value), float(at)) for at, value in pairs])
 
 
 def _name(answer: HttpAnswer) -> str:

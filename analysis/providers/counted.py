@@ -45,7 +45,7 @@ class CountingProvider(StoreProvider):
             reason = f"requests are counted {(at - end).total_seconds():.0f} s after their time"
             return NoData(reason=reason, warming_up=True)
         window = Window(start=start, end=end)
-        found = await self.ask_outcome(self.counting(query, window), window)
+        found = await self.ask_outcome(self.counting(query, window), window, counted=True)
         if isinstance(found, Sample) and not (isfinite(found.value) and found.value >= 0):
             raise QueryError(f"the query gives {found.value:g}, which is no number of requests")
         return found

@@ -1,8 +1,9 @@
 """Provider `influxdb`: one value from InfluxDB, in Flux (2), InfluxQL (1, 3) or SQL (3).
 
 The option `language` says which; Flux where there is none. Flux looks back from the end of the
-window: `range(start: -1m)`. In InfluxQL and SQL the window is `$start` and `$end`:
-`WHERE time >= $start AND time < $end`.
+window: `range(start: -1m)`; the window itself is `v.timeRangeStart` and `v.timeRangeStop`, as in
+InfluxDB's own pages and Grafana. In InfluxQL and SQL it is `$start` and `$end`:
+`WHERE time >= $start AND time < $end`. Of a count all points of the block are added up.
 """
 
 import csv
@@ -19,16 +20,28 @@ from analysis.errors import ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.series import Point, Series, newest, number
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.counted import CountingProvider
+from analysis.providers.series import Point, Series, known, number
+from analysis.providers.store import OPTIONS, Reading, Request, secret_of
 from analysis.providers.windows import Window
 
+_BOUNDS = {
+    "flux": ("v.timeRangeStart", "v.timeRangeStop"),
+    "influxql": ("$start", "$end"),
+    "sql": ("$start", "$end"),
+}
+"""How a query in each language names the beginning and the end of the window."""
+_RANGES = {
+    "flux": "|> range(start: v.timeRangeStart, stop: v.timeRangeStop)",
+    "influxql": "WHERE time >= $start AND time < $end",
+    "sql": "WHERE time >= $start AND time < $end",
+}
 _NUMBERS = ("double", "long", "unsignedLong")
 _JSON = {"Content-Type": "application/json"}
 _NOT_A_COUNT = "SELECT a single number: an aggregate such as SUM(requests)"
 
 
-class InfluxProvider(StoreProvider):
+class InfluxProvider(CountingProvider):
     """Ask InfluxDB with a token, or in version 1 with a user and a password."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("token", "org", "username", "password")
@@ -42,7 +55,7 @@ class InfluxProvider(StoreProvider):
         super().check(spec)
         options = dict(spec.options)
         language = options.get("language", "flux")
-        if language not in {"flux", "influxql", "sql"}:
+        if language not in _BOUNDS:
             raise QueryError("provider.options.language: write flux, influxql or sql")
         if language == "flux" and not (options.get("org") or secret_of(spec).get("org")):
             raise QueryError(
@@ -51,6 +64,13 @@ class InfluxProvider(StoreProvider):
             )
         if language != "flux" and not options.get("database"):
             raise QueryError(f"provider.options.database: {language} needs one; write its name")
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query names the window."""
+        language = dict(spec.options).get("language", "flux")
+        if not all(_named(each, query) for each in _BOUNDS[language]):
+            raise QueryError(f"counts: the query counts the window; add {_RANGES[language]}")
 
     def presented(self, keys: Mapping[str, str]) -> Headers:
         """Give the token as version 2 takes it, which version 3 takes, too."""
@@ -73,6 +93,8 @@ class InfluxProvider(StoreProvider):
                 return self._flux(query, window)
 
     def _flux(self, query: str, window: Window) -> Request:
+        for name, moment in zip(_BOUNDS["flux"], (window.start, window.end), strict=True):
+            query = _pattern(name).sub(_written(moment), query)
         asked = {
             "query": query,
             "type": "flux",
@@ -138,7 +160,7 @@ class InfluxProvider(StoreProvider):
                     )
                 key = (block, row.get("result", ""), row.get("table", ""))
                 tables.setdefault(key, []).append(_point(row))
-        yield from (newest(points) for points in tables.values())
+        yield from (known(points) for points in tables.values())
 
     def _fail_with(self, row: Mapping[str, str]) -> None:
         """Raise what went wrong while a query was answered with status 200."""
@@ -157,7 +179,7 @@ class InfluxProvider(StoreProvider):
                     raise QueryError(
                         f"the query gives {len(each['columns']) - 1} fields; {_NOT_A_COUNT}"
                     )
-                yield newest([Point(number(value), at / 1000) for at, value in each["values"]])
+                yield known([Point(number(value), at / 1000) for at, value in each["values"]])
 
     def words(self, payload: Any) -> str:
         """Find what any of the versions says."""
@@ -173,11 +195,20 @@ class InfluxProvider(StoreProvider):
 def _bound(query: str, window: Window) -> dict[str, str]:
     """Bind the parameters that a query uses."""
     bounds = {"start": window.start, "end": window.end}
-    return {
-        name: moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-        for name, moment in bounds.items()
-        if re.search(rf"\${name}\b", query)
-    }
+    return {name: _written(moment) for name, moment in bounds.items() if _named(f"${name}", query)}
+
+
+def _named(name: str, query: str) -> bool:
+    """Tell whether a query names a bound of the window."""
+    return _pattern(name).search(query) is not None
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.]){re.escape(name)}\b")
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _rows(payload: Any) -> list[Any]:

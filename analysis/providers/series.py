@@ -1,4 +1,7 @@
-"""One value out of what a store answers: the newest of a series, and of several only if told how."""
+"""One value out of what a store answers: the newest of a series, and of several only if told how.
+
+Of a count the value of a series is the sum of its points, each of which counts for itself.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,9 +41,14 @@ Series = tuple[Point, ...]
 
 
 def outcome(
-    series: Sequence[Series], window: Window, *, reduce: str = "", warnings: tuple[str, ...] = ()
+    series: Sequence[Series],
+    window: Window,
+    *,
+    reduce: str = "",
+    counted: bool = False,
+    warnings: tuple[str, ...] = (),
 ) -> Outcome:
-    """Give the one value of what a store has answered.
+    """Give the one value of what a store has answered, or all that it has counted.
 
     Raises:
         Ambiguous: there are several series, and nothing says what becomes of them.
@@ -52,7 +60,8 @@ def outcome(
             f"the query gives {len(series)} series where one is expected; aggregate them in the "
             f"query, or set the option reduce to one of {', '.join(REDUCTIONS)}"
         )
-    found = [value for each in series if (value := _newest(each, window)) is not None]
+    values = [whole for each in series if (whole := _values(each, window))]
+    found = [sum(each) if counted else each[-1] for each in values]
     if not found:
         return _no_data("the query found no value in the window", warnings)
     value = REDUCTIONS[reduce](found) if reduce else found[0]
@@ -61,11 +70,10 @@ def outcome(
     return Sample(value=value, at=window.end, warnings=warnings)
 
 
-def newest(points: Iterable[Point]) -> Series:
-    """Give the newest point that has a value, where the request has said which times count."""
-    known = [each for each in points if each.value is not None]
-    found = max(known, key=lambda each: each.at or 0.0, default=None)
-    return (Point(found.value),) if found is not None else ()
+def known(points: Iterable[Point]) -> Series:
+    """Give the points that have a value, oldest first, where the request has said which times count."""
+    found = [each for each in points if each.value is not None]
+    return tuple(Point(each.value) for each in sorted(found, key=lambda each: each.at or 0.0))
 
 
 def number(value: object) -> float | None:
@@ -81,15 +89,15 @@ def number(value: object) -> float | None:
     return float(value)
 
 
-def _newest(series: Series, window: Window) -> float | None:
-    """Give the newest value of a series that is whole within the window."""
+def _values(series: Series, window: Window) -> list[float]:
+    """Give the values of a series that are whole within the window, oldest first."""
     whole = [
         (0.0 if point.at is None else point.at, point.value)
         for point in series
         if point.value is not None
         and (point.at is None or window.holds(point.at, length=point.length))
     ]
-    return max(whole, key=lambda each: each[0])[1] if whole else None
+    return [value for _, value in sorted(whole, key=lambda each: each[0])]
 
 
 def _no_data(reason: str, warnings: tuple[str, ...]) -> NoData:

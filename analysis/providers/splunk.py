@@ -14,7 +14,7 @@ from analysis.errors import Partial, ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.series import Point, newest, number
+from analysis.providers.series import Point, known, number
 from analysis.providers.store import Reading, Request, StoreProvider
 from analysis.providers.windows import Window
 
@@ -72,7 +72,7 @@ class SplunkProvider(StoreProvider):
                     ended = True
         if not ended:
             raise Partial(f"{self._where} gave no whole answer: the stream has no end")
-        return Reading(series=[newest(points) for points in found.values()])
+        return Reading(series=[known(points) for points in found.values()])
 
     def _said(self, error: Any) -> str:
         return self.shown(self.words(error) or "it does not say why")

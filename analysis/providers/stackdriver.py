@@ -16,7 +16,7 @@ from analysis.identities import google
 from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
-from analysis.providers.series import Point, newest, number
+from analysis.providers.series import Point, known, number
 from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
 from analysis.providers.vectors import vector
 from analysis.providers.windows import Window
@@ -93,7 +93,7 @@ class StackdriverProvider(StoreProvider):
             raise Partial(f"{self._where} answers with a part of the data: {said}")
         # A query that finds nothing is answered with the description of nothing.
         found = payload.get("timeSeriesData") or (payload["timeSeriesDescriptor"] and ())
-        return Reading(series=[newest(map(_point, each["pointData"])) for each in found or ()])
+        return Reading(series=[known(map(_point, each["pointData"])) for each in found or ()])
 
     def words(self, payload: Any) -> str:
         """Find Google's message, or Prometheus's."""

@@ -136,12 +136,12 @@ class StoreProvider(ProviderDefaults, ABC):
         """Ask for the value over the newest window that is whole."""
         return await self.ask_outcome(query, self.window(at, interval))
 
-    async def ask_outcome(self, query: str, window: Window) -> Outcome:
-        """Ask for the value over a window."""
+    async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
+        """Ask for the value over a window, or for what was counted in it."""
         reading = await self.ask(query, window)
         warnings = tuple(self.shown(each) for each in reading.warnings[:MOST_WARNINGS])
         reduce = self._options.get("reduce", "")
-        return outcome(reading.series, window, reduce=reduce, warnings=warnings)
+        return outcome(reading.series, window, reduce=reduce, counted=counted, warnings=warnings)
 
     async def ask(self, query: str, window: Window) -> Reading:
         """Put a question, and read what comes."""

@@ -19,6 +19,11 @@ UNCOUNTED = [
     for name, case in provider_cases().items()
     for query, says in case.uncounted.items()
 ]
+TOTALS = [
+    pytest.param(case, handler, total, id=f"{name}: {answer}")
+    for name, case in COUNTING.items()
+    for answer, (handler, total) in case.counts.totals.items()
+]
 
 
 @pytest.fixture(params=COUNTING)
@@ -91,6 +96,13 @@ async def test_no_count_is_no_data(case, counting, serve):
         server = await serve(handler)
         found = await counted(case.spec(server.address), counting.query)
         assert isinstance(found, NoData) or found == Sample(value=0, at=counting.end)
+
+
+@pytest.mark.parametrize(("case", "handler", "total"), TOTALS)
+async def test_what_is_told_in_parts_is_added_up(case, handler, total, serve):
+    server = await serve(handler)
+    found = await counted(case.spec(server.address), case.counts.query)
+    assert found == Sample(value=total, at=case.counts.end)
 
 
 async def test_a_part_of_the_data_and_refusals_are_failures_as_with_values(case, counting, serve):

@@ -1,5 +1,6 @@
 """Amazon CloudWatch, asked for metric data in its JSON protocol."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import orjson
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 KEYS = Credentials(
     others=(("aws_access_key_id", "AKIDEXAMPLE"), ("aws_secret_access_key", "s3cr3t-token"))
@@ -32,6 +33,26 @@ QUERY: list[dict[str, Any]] = [
         "returnData": False,
     },
 ]
+
+
+def requests(stat: str = "Sum", period: int = 60) -> list[dict[str, Any]]:
+    """Ask for a statistic of a metric."""
+    metric = {"Namespace": "Shop", "MetricName": "Requests"}
+    return [{"Id": "m1", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}}]
+
+
+def counted(start: datetime, end: datetime) -> Asked:
+    """Give the request about the minutes between two moments."""
+    return Asked(
+        method="POST",
+        path="/",
+        content={
+            "StartTime": int(start.timestamp()),
+            "EndTime": int(end.timestamp()),
+            "ScanBy": "TimestampAscending",
+            "MetricDataQueries": requests(),
+        },
+    )
 
 
 def results(*lists: list[object], status: str = "Complete", **more: object) -> Handler:
@@ -66,6 +87,17 @@ CASE = ProviderCase(
         type="cloudwatch", address=address, region="eu-west-1", credentials=KEYS
     ),
     query=orjson.dumps(QUERY).decode(),
+    counts=CountCase(
+        query=orjson.dumps(requests()).decode(),
+        end=NOW - minutes(2),
+        asked=counted,
+        totals={"a point of each minute": (results([2.0, 0, 3]), 5)},
+    ),
+    uncounted={
+        orjson.dumps(requests(stat="Average")).decode(): "write one of SampleCount, Sum",
+        orjson.dumps(requests(period=300)).decode(): "write the period 60 seconds",
+        "[": "the query is no JSON",
+    },
     lag=minutes(3),
     logins={
         "keys": Login(credentials=KEYS, sent={}),

@@ -1,5 +1,6 @@
 """InfluxDB 2, asked in Flux."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import orjson
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 TOKEN = Credentials(token="s3cr3t-token", others=(("org", "shop"),))
 QUERY = 'from(bucket: "telegraf") |> range(start: -1m) |> group() |> sum()'
@@ -42,6 +43,29 @@ def statement(*lists: list[list[object]], columns: tuple[str, ...] = ("time", "s
     return says({"results": [{"statement_id": 0, **({"series": series} if series else {})}]})
 
 
+def utc(moment: datetime) -> str:
+    """Write a moment as queries have it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counting(start: datetime, end: datetime) -> Asked:
+    """Give the request in Flux about the time between two moments."""
+    bounds = f"start: {utc(start)}, stop: {utc(end)}"
+    return Asked(
+        method="POST",
+        path="/api/v2/query",
+        parameters={"org": "shop"},
+        content={
+            "query": f'from(bucket: "telegraf") |> range({bounds}) |> sum()',
+            "type": "flux",
+            "now": end.isoformat(),
+            "dialect": {"annotations": ["datatype"], "header": True},
+        },
+    )
+
+
+#: The end of the block that is counted now: data take 20 s to be whole.
+WHOLE = NOW - timedelta(seconds=20)
 BOUND = {"start": "2025-12-31T23:58:40Z", "end": "2025-12-31T23:59:40Z"}
 INFLUXQL = "SELECT SUM(errors) FROM http WHERE time >= $start AND time < $end"
 SQL = "SELECT SUM(errors) AS errors FROM http WHERE time >= $start AND time < $end"
@@ -59,6 +83,26 @@ LANGUAGES = {
                 "params": orjson.dumps(BOUND).decode(),
             },
         ),
+        counts=CountCase(
+            query=INFLUXQL,
+            end=WHOLE,
+            asked=lambda start, end: Asked(
+                path="/query",
+                parameters={
+                    "db": "telegraf",
+                    "q": INFLUXQL,
+                    "epoch": "ms",
+                    "params": orjson.dumps({"start": utc(start), "end": utc(end)}).decode(),
+                },
+            ),
+            totals={
+                "a point of each minute": (
+                    statement([[1767225180000, 2], [1767225240000, None], [1767225300000, 3]]),
+                    5,
+                )
+            },
+        ),
+        uncounted={"SELECT SUM(errors) FROM http WHERE time >= $start": "time < $end"},
         five=statement([[1767225520000, 5]]),
         nothing=statement(),
         nan=statement([[1767225520000, None]]),
@@ -101,6 +145,21 @@ LANGUAGES = {
             path="/api/v3/query_sql",
             content={"db": "telegraf", "q": SQL, "format": "json", "params": BOUND},
         ),
+        counts=CountCase(
+            query=SQL,
+            end=WHOLE,
+            asked=lambda start, end: Asked(
+                method="POST",
+                path="/api/v3/query_sql",
+                content={
+                    "db": "telegraf",
+                    "q": SQL,
+                    "format": "json",
+                    "params": {"start": utc(start), "end": utc(end)},
+                },
+            ),
+        ),
+        uncounted={"SELECT SUM(errors) FROM http": "WHERE time >= $start AND time < $end"},
         five=says([{"errors": 5}]),
         nothing=says([]),
         nan=says([{"errors": None}]),
@@ -125,6 +184,13 @@ LANGUAGES = {
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="influxdb", address=address, credentials=TOKEN),
     query=QUERY,
+    counts=CountCase(
+        query='from(bucket: "telegraf") |> range(start: v.timeRangeStart, stop: v.timeRangeStop) |> sum()',
+        end=WHOLE,
+        asked=counting,
+        totals={"points": (tables(row(3.0), row(2.0, second=10)), 5)},
+    ),
+    uncounted={QUERY: "range(start: v.timeRangeStart, stop: v.timeRangeStop)"},
     lag=minutes(1),
     logins={"token": Login(credentials=TOKEN, sent={"Authorization": "Token s3cr3t-token"})},
     asked=Asked(
