@@ -13,10 +13,10 @@ from math import ceil
 from types import TracebackType
 from typing import Self, TypeVar
 
-from analysis.errors import AnalysisError, Busy, ProviderUnavailable, Throttled
+from analysis.errors import AnalysisError, Busy, FailureKind, ProviderUnavailable, Throttled
 from analysis.model import Ask, Metric, Outcome, ProviderSpec, QueryFailure, Sample, Signal
 from analysis.plugins import PluginTable
-from analysis.providers import PROVIDERS, Provider
+from analysis.providers import PROVIDERS, CountsTogether, Provider, counts_together
 from analysis.secrecy import shown_address
 from analysis.throttling import Throttle
 
@@ -50,16 +50,16 @@ class _Open:
 
 @dataclass(slots=True)
 class _Question:
-    """A query on its way or answered, and how many wait for it."""
+    """Queries that are put together, on their way or answered, and how many wait for them."""
 
-    task: asyncio.Task[Outcome]
+    task: asyncio.Task[tuple[Outcome, ...]]
     tick: int
     waiting: int = 0
 
 
 Result = TypeVar("Result")
 
-_Key = tuple[ProviderSpec, str, timedelta, int, tuple[datetime, datetime] | None]
+_Key = tuple[ProviderSpec, tuple[str, ...], timedelta, int, tuple[datetime, datetime] | None]
 
 
 class Providers:
@@ -103,8 +103,8 @@ class Providers:
         """Answer a question of a metric, its first one where none is given.
 
         What is counted is counted over one interval where the question does not say since when.
-
-        The same query within a tick is put to its provider once.
+        The same query within a tick is put to its provider once. What a metric counts over the same
+        time is put as one where the provider takes it so.
 
         Raises:
             Busy: too many queries wait for this provider already; this one was not put.
@@ -114,16 +114,18 @@ class Providers:
         if ask.signal is not Signal.VALUE and ask.since is None:
             ask = replace(ask, since=at - metric.interval)
         block = None if ask.since is None else (ask.since, at)
-        key = (metric.provider, ask.query, metric.interval, tick, block)
+        together = counts_together(metric.provider.type, self._table)
+        asks = metric.counted_with(ask) if together else (ask,)
+        key = (metric.provider, tuple(each.query for each in asks), metric.interval, tick, block)
         question = self._questions.get(key)
         if question is None:
             self._forget_before(tick)
-            task = asyncio.create_task(self._put(metric, ask, at), name=f"query of {metric.name}")
+            task = asyncio.create_task(self._put(metric, asks, at), name=f"query of {metric.name}")
             question = self._questions[key] = _Question(task, tick)
         question.waiting += 1
         try:
             # A caller that gives up waiting must not take the answer away from the others.
-            return await asyncio.shield(question.task)
+            return (await asyncio.shield(question.task))[key[1].index(ask.query)]
         except asyncio.CancelledError:
             if question.task.cancelled() and not _being_cancelled():
                 return QueryFailure(reason="the query was cancelled")
@@ -162,21 +164,35 @@ class Providers:
         opened, self._open = self._open, {}
         await asyncio.gather(*(_closed(each.provider) for each in opened.values()), *self._closing)
 
-    async def _put(self, metric: Metric, ask: Ask, at: datetime) -> Outcome:
-        """Put a question to its provider and tell the observer."""
+    async def _put(
+        self, metric: Metric, asks: tuple[Ask, ...], at: datetime
+    ) -> tuple[Outcome, ...]:
+        """Put questions as one, and each alone where a store refuses them; tell the observer."""
         spec, begun = metric.provider, _now()
 
-        async def put(provider: Provider) -> Outcome:
+        async def put(provider: Provider) -> tuple[Outcome, ...]:
             nonlocal begun
             begun = _now()
-            if ask.since is not None:
-                return _redacted(await provider.count(ask.query, ask.since, at), spec)
-            return _redacted(await provider.query(ask.query, at, metric.interval), spec)
+            (ask, *others), since = asks, asks[0].since
+            if since is None:
+                outcomes: tuple[Outcome, ...] = (
+                    await provider.query(ask.query, at, metric.interval),
+                )
+            elif others and isinstance(provider, CountsTogether):
+                queries = [each.query for each in asks]
+                outcomes = await provider.count_together(queries, since, at)
+            else:
+                outcomes = (await provider.count(ask.query, since, at),)
+            return tuple(_redacted(each, spec) for each in outcomes)
 
-        outcome = await self._guard(spec, put)
+        outcomes = await self._guard(spec, put)
+        if isinstance(outcomes, QueryFailure):
+            outcomes = (outcomes,) * len(asks)
+            if len(asks) > 1 and outcomes[0].kind is FailureKind.QUERY:
+                return tuple([(await self._put(metric, (each,), at))[0] for each in asks])
         if self._observe is not None:
-            self._observe(metric, _now() - begun, outcome)
-        return outcome
+            self._observe(metric, _now() - begun, outcomes[0])
+        return outcomes
 
     async def _guard(
         self, spec: ProviderSpec, call: Callable[[Provider], Awaitable[Result]]

@@ -224,6 +224,16 @@ class Metric:
         """The query of its first question, for people."""
         return self.asks[0].query
 
+    def counted_with(self, ask: Ask) -> tuple[Ask, ...]:
+        """Give the questions about what is counted over the time of this one, itself included."""
+        alike = tuple(
+            replace(each, since=ask.since)
+            for each in self.asks
+            if each.since is not None
+            and (each.since - each.earlier, each.earlier) == (ask.since, ask.earlier)
+        )
+        return alike or (ask,)
+
     def named(self, arm: Arm) -> str:
         """Name a side for people."""
         return self.control if arm is Arm.PRIMARY else arm

@@ -5,11 +5,11 @@ what those that speak HTTP share is in `connection.py`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from analysis.errors import QueryError
+from analysis.errors import AnalysisError, QueryError
 from analysis.model import Outcome, ProviderSpec
 from analysis.plugins import PluginTable
 
@@ -70,6 +70,21 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and tasks; closing twice is closing once."""
+
+
+@runtime_checkable
+class CountsTogether(Protocol):
+    """A provider that reads what several counts need with fewer questions than there are counts."""
+
+    async def count_together(
+        self, queries: Sequence[str], since: datetime, at: datetime
+    ) -> tuple[Outcome, ...]:
+        """Count by each of several queries, as `count` does by one.
+
+        Raises:
+            QueryError: one of them is wrong, or the store refuses what they come to: each is asked alone.
+            ProviderUnavailable: as `query` does.
+        """
 
 
 class ProviderDefaults:
@@ -199,6 +214,14 @@ def check_count(spec: ProviderSpec, query: str) -> None:
     checks = getattr(_loaded(spec.type), "check_count", None)
     if checks is not None:
         checks(spec, query)
+
+
+def counts_together(name: str, table: PluginTable[Provider] = PROVIDERS) -> bool:
+    """Tell whether a provider counts by several queries at once; what cannot be loaded does not."""
+    try:
+        return hasattr(table.load(name), "count_together")
+    except (ImportError, AttributeError, AnalysisError):
+        return False
 
 
 def _loaded(name: str) -> Callable[..., Provider]:

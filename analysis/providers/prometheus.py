@@ -1,12 +1,12 @@
 """Provider `prometheus`: one value from an instant query, or counts, over the HTTP API.
 
 `increase` of PromQL extrapolates, and misses what a new series counts first: counts are made of raw
-samples.
+samples. Those of all that a judge counts are read with as few questions as possible.
 
 Range data for charts and replays is in `history.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from math import isfinite, isnan
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from analysis.counters import Labels
 from analysis.counting import Grown, calls, growth, needed, parse_count, promql, total
 from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
 from analysis.evaluation import edge_of, no_edge
-from analysis.expression import Call, Selector
+from analysis.expression import Call, Expression, Selector
 from analysis.http.exchange import HttpAnswer
 from analysis.identities.tokens import TokenSigner
 from analysis.model import NoData, Outcome, ProviderSpec, Sample
@@ -26,6 +26,7 @@ from analysis.providers.connection import ProviderConnection, TokenConnection, b
 from analysis.providers.increases import IncreaseCounts
 from analysis.providers.store import check_options
 from analysis.secrecy import shown_address, shown_text
+from analysis.uniting import part, united
 
 #: Longer queries are posted: servers and proxies cut long request lines, and some proxies let
 #: nothing but GET through, so the short ones are not.
@@ -88,26 +89,33 @@ class PrometheusProvider(IncreaseCounts):
 
     async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
         """Count by the raw samples of a time that ends a little before the moment."""
+        return (await self.count_together((query,), since, at))[0]
+
+    async def count_together(
+        self, queries: Sequence[str], since: datetime, at: datetime
+    ) -> tuple[Outcome, ...]:
+        """Count by several queries: what one question can read for several of them is asked once."""
         # Of two blocks that meet, the server and we must put a sample into the same one.
-        expression, end = parse_count(query), _whole_milliseconds(at - SETTLE)
+        expressions, end = tuple(map(parse_count, queries)), _whole_milliseconds(at - SETTLE)
         if since >= end:
             reason = f"samples are counted {SETTLE.total_seconds():g} s after their time"
-            return NoData(reason=reason, warming_up=True)
+            return (NoData(reason=reason, warming_up=True),) * len(queries)
+        counted = [call for expression in expressions for call in calls(expression)]
+        reading = united(map(needed, counted))
         length = (end - since + LOOK_BACK) // timedelta(milliseconds=1)
+        read: dict[Selector, tuple[dict[Labels, float], tuple[str, ...]]] = {}
+        for selector in dict.fromkeys(reading.values()):
+            data, told = await self._evaluate(f"{promql(selector)}[{length}ms]", end)
+            read[selector] = _grown(data, since, self._where), told
         found: dict[Selector, dict[Labels, float]] = {}
-        warnings: tuple[str, ...] = ()
-        for call in calls(expression):
-            data, told = await self._evaluate(f"{promql(needed(call))}[{length}ms]", end)
-            grown = _grown(data, since, self._where)
-            if not grown and needed(call) not in call.selectors:
+        for call in counted:
+            mine = part(needed(call), reading, read[reading[needed(call)]][0])
+            if not mine and needed(call) not in call.selectors:
                 await self._check_edge(call, end)
             for selector in call.selectors:
-                found.setdefault(selector, {}).update(grown)
-            warnings += told
-        value = total(expression, Grown(found))
-        if isinstance(value, NoData):
-            return NoData(reason=_remarked(value.reason, warnings))
-        return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])
+                found.setdefault(selector, {}).update(mine)
+        warnings = tuple(dict.fromkeys(each for _, told in read.values() for each in told))
+        return tuple(_total(each, Grown(found), end, warnings) for each in expressions)
 
     async def _check_edge(self, call: Call, at: datetime) -> None:
         """Find out whether a bucket without samples is missing in a histogram that has others.
@@ -236,6 +244,15 @@ def _grown(data: Any, since: datetime, where: str) -> dict[Labels, float]:
         }
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise unexpected(where) from error
+
+
+def _total(
+    expression: Expression, grown: Grown, end: datetime, warnings: tuple[str, ...]
+) -> Outcome:
+    value = total(expression, grown)
+    if isinstance(value, NoData):
+        return NoData(reason=_remarked(value.reason, warnings))
+    return Sample(value=value, at=end, warnings=warnings[:MOST_WARNINGS])
 
 
 def _labels(data: Any, where: str) -> list[Labels]:
