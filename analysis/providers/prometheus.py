@@ -1,9 +1,7 @@
 """Provider `prometheus`: one value from an instant query, or counts, over the HTTP API.
 
 `increase` of PromQL extrapolates, and misses what a new series counts first: counts are made of raw
-samples. Those of all that a judge counts are read with as few questions as possible.
-
-Range data for charts and replays is in `history.py`.
+samples, read with as few questions as possible. Range data for charts is in `history.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +13,7 @@ import orjson
 
 from analysis.counters import Labels
 from analysis.counting import Grown, calls, growth, needed, parse_count, promql, total
-from analysis.errors import Ambiguous, AnalysisError, ProviderUnavailable, QueryError
+from analysis.errors import Ambiguous, AnalysisError, Partial, ProviderUnavailable, QueryError
 from analysis.evaluation import edge_of, no_edge
 from analysis.expression import Call, Expression, Selector
 from analysis.http.exchange import HttpAnswer
@@ -198,6 +196,8 @@ def _payload(answer: HttpAnswer, where: str) -> dict[str, Any]:
         ) from error
     if not isinstance(payload, dict) or payload.get("status") != "success":
         raise unexpected(where)
+    if payload.get("isPartial"):
+        raise Partial(f"{where} answers with a part of the data: some of its storages are away")
     return payload
 
 
@@ -289,7 +289,7 @@ def _sample(text: str, at: datetime, warnings: tuple[str, ...], where: str) -> O
 
 
 def _remarked(reason: str, warnings: tuple[str, ...]) -> str:
-    return reason + "".join(f"; warning: {warning}" for warning in warnings)
+    return reason + "".join(f"; warning: {each}" for each in warnings)
 
 
 def unexpected(where: str) -> QueryError:

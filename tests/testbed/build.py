@@ -113,6 +113,7 @@ _ARGO_CD = "github.com/argoproj/argo-cd/v3"
 _CONTOUR = "github.com/projectcontour/contour"
 _COLLECTOR = "go.opentelemetry.io/collector/otelcol"
 _ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
+_VICTORIA_METRICS = "github.com/VictoriaMetrics/VictoriaMetrics"
 PROGRAMS = (
     Program(name="etcd", folder="etcd", package=_ETCD, module=_ETCD),
     _kubernetes("kube-apiserver"),
@@ -145,6 +146,12 @@ BESIDE = (
         folder="envoy-gateway",
         package=f"{_ENVOY_GATEWAY}/cmd/envoy-gateway",
         module=_ENVOY_GATEWAY,
+    ),
+    Program(
+        name="victoria-metrics",
+        folder="victoriametrics",
+        package=f"{_VICTORIA_METRICS}/app/victoria-metrics",
+        module=_VICTORIA_METRICS,
     ),
 )
 """What measurements and proofs need beside a control plane: made only where it is asked for by name."""

@@ -1,5 +1,6 @@
 """Prometheus, asked by its API."""
 
+from analysis.errors import FailureKind
 from analysis.model import ProviderSpec
 from tests.analysis.servers import says, vector
 from tests.case import ProviderCase
@@ -10,4 +11,11 @@ CASE = ProviderCase(
     five=says(vector("5")),
     nothing=says(vector()),
     nan=says(vector("NaN")),
+    failures={
+        "a part with status 200, of VictoriaMetrics": (
+            says(vector("5") | {"isPartial": True}),
+            FailureKind.PARTIAL,
+            "a part of the data",
+        ),
+    },
 )
