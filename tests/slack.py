@@ -1,5 +1,6 @@
 """A Slack of our own: its API, its sockets, its signed requests, and people who press buttons."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping
@@ -63,6 +64,14 @@ class FakeSlack:
     refusal: str = ""
     """What is answered to who asks for a socket."""
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    tickets: set[str] = field(default_factory=set)
+    """Each opens one socket."""
+    deaf: bool = False
+    """Whether sockets stay open, and no ping is answered."""
+    overloaded: int = 0
+    """How many sockets are refused, each with its ticket."""
+    hanging: int = 0
+    """How many are neither opened nor refused."""
     numbers: Any = field(default_factory=lambda: count(1))
 
     @property
@@ -85,11 +94,23 @@ class FakeSlack:
             return web.json_response({"ok": False, "error": "invalid_auth"})
         if self.refusal:
             return web.json_response({"ok": False, "error": self.refusal})
-        where = f"{self.url.replace('http', 'ws', 1)}/socket?ticket=a-ticket"
+        ticket = f"a-ticket-{next(self.numbers)}"
+        self.tickets.add(ticket)
+        where = f"{self.url.replace('http', 'ws', 1)}/socket?ticket={ticket}"
         return web.json_response({"ok": True, "url": where})
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse()
+        ticket = request.query["ticket"]
+        if ticket not in self.tickets:
+            raise web.HTTPUnauthorized
+        self.tickets.remove(ticket)
+        if self.overloaded:
+            self.overloaded -= 1
+            raise web.HTTPServiceUnavailable
+        if self.hanging:
+            self.hanging -= 1
+            await asyncio.Event().wait()
+        socket = web.WebSocketResponse(autoping=not self.deaf)
         await socket.prepare(request)
         self.opened += 1
         self.sockets.append(socket)

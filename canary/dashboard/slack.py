@@ -6,7 +6,6 @@ from wherever it likes, and is believed for its signature alone.
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,13 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import orjson
 from aiohttp import web
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.signature import Clock, SignatureVerifier
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
-from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
 from analysis.errors import EgressRefused
 from canary.cluster.cluster import Cluster
@@ -33,6 +26,7 @@ from canary.dashboard.fleet import Fleet
 from canary.dashboard.gate_answers import GateAnswers
 from canary.dashboard.presses import Press, Presses, PressReply
 from canary.dashboard.slack_messages import answers, read_press
+from canary.dashboard.slack_socket import SocketTimes, slack_socket
 from canary.notifiers import NotifierConfig
 from canary.notifiers.sessions import Redirected, guarded_session
 
@@ -42,7 +36,6 @@ API = "https://slack.com/api/"
 INTERACTIONS = "/slack/interactions"
 _LONGEST_BODY = 512 * 1024
 _REPLY_SECONDS = 10.0
-_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +51,7 @@ class SlackApp:
     signing_secret: str = field(default="", repr=False)
     """With it requests are taken."""
     api: str = API
-
-
-class _Redacted(logging.Filter):
-    """Keep the client's words, without the tickets in its addresses and without its stacks."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite a record."""
-        record.msg = re.sub(r"\?[^\s'\")]+", "?…", record.getMessage())
-        record.args, record.exc_info = (), None
-        return True
-
-
-_CLIENT_LOG = logging.getLogger(f"{__name__}.client")
-_CLIENT_LOG.setLevel(logging.WARNING)
-_CLIENT_LOG.addFilter(_Redacted())
+    times: SocketTimes = field(default_factory=SocketTimes)
 
 
 @asynccontextmanager
@@ -101,7 +80,8 @@ async def answering(
         if app.signing_secret:
             signed = _SignedRequests(app.signing_secret, seconds_now, listener)
             routes.append(web.post(INTERACTIONS, signed.take))
-        async with _socket(app, listener) if app.app_token else nullcontext():
+        socket = slack_socket(app.api, app.app_token, listener.take, app.times)
+        async with socket if app.app_token else nullcontext():
             yield routes
 
 
@@ -240,50 +220,3 @@ async def _read(request: web.Request) -> bytes:
         if len(body) > _LONGEST_BODY:
             raise web.HTTPRequestEntityTooLarge(_LONGEST_BODY, len(body))
     return bytes(body)
-
-
-# ---------------------------------------------------------------------------------- by the socket
-
-
-@asynccontextmanager
-async def _socket(app: SlackApp, listener: _Listener) -> AsyncIterator[None]:
-    """Keep a socket to Slack open, which the client opens again when it ends."""
-    web_client = AsyncWebClient(base_url=app.api, logger=_CLIENT_LOG)
-    client = SocketModeClient(app.app_token, logger=_CLIENT_LOG, web_client=web_client)
-
-    async def on_request(client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        await client.send_socket_mode_response(SocketModeResponse(request.envelope_id))
-        if request.type == "interactive":
-            listener.take(request.payload)
-
-    client.socket_mode_request_listeners.append(on_request)
-    opening = asyncio.create_task(_open(client))
-    try:
-        yield
-    finally:
-        opening.cancel()
-        await asyncio.gather(opening, return_exceptions=True)
-        # The client cancels its tasks and does not wait for them.
-        left = (client.message_processor, client.message_receiver, client.current_session_monitor)
-        await client.close()  # type: ignore[no-untyped-call]
-        await asyncio.gather(*filter(None, left), return_exceptions=True)
-
-
-async def _open(client: SocketModeClient) -> None:
-    """Open the first connection, however long Slack refuses it."""
-    while True:
-        try:
-            client.wss_uri = await client.issue_new_wss_url()
-        except SlackApiError as error:
-            log.error(  # noqa: TRY400 - it says what is wrong
-                "Slack opens no socket: %s; give an app-level token with the scope "
-                "connections:write, and switch Socket Mode on in the app",
-                error.response.get("error"),
-            )
-        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("Slack is not reached: %s", type(error).__name__)
-        else:
-            await client.connect()  # type: ignore[no-untyped-call]
-            log.info("Slack's socket is open")
-            return
-        await asyncio.sleep(_RETRY_SECONDS)
