@@ -1,7 +1,7 @@
-"""A socket to Slack: opened with the app's token, and anew whenever it has ended or says nothing.
+"""A socket to Slack: opened with the app's token, and again whenever it has ended or gone silent.
 
-The client opens a socket again by itself, and may then try one ticket for ever: Slack takes each once,
-and for seconds only. So a client that has no socket for a time is given up, and another takes its place.
+The client reconnects by itself, but may retry one ticket forever, although Slack takes a ticket only
+once and only for a few seconds. So a client without a socket for some time is replaced.
 """
 
 import asyncio
