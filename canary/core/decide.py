@@ -45,6 +45,7 @@ from canary.core.placement import place
 from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
+from canary.core.propagation import primary_known_at
 from canary.core.references import references_at, tell_references
 from canary.core.repair import repaired
 from canary.core.replan import replan
@@ -234,6 +235,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             preflight_at(status),
             *given_back_at(situation),
             references_at(situation),
+            primary_known_at(situation),
             situation.drained_at if parking else None,
             noted_at(situation),
             undo_due_at(situation) if parking else None,

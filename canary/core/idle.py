@@ -13,8 +13,9 @@ from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
 from canary.core.phases import IDLE
-from canary.core.placement import retreat_due, rolled_back
+from canary.core.placement import retreat_due, returns_unknown, rolled_back
 from canary.core.promotion import finalise
+from canary.core.propagation import await_primary, returning
 from canary.core.relief import relieve
 from canary.core.revision import current_revision, no_revision, pin
 from canary.core.run import begin
@@ -52,7 +53,7 @@ def failed(situation: Situation) -> Turn:
     promoted = primary is not None and primary.revision == status.last_applied_spec
     if ended == Outcome.PROMOTION_FAILED and promoted and can_carry_all(situation):
         # The primary came up after all, with what has passed its analysis.
-        return finalise(situation)
+        return finalise(situation) if returning(situation) else await_primary(situation)
     return _keep(situation, revision)
 
 
@@ -80,6 +81,8 @@ def _initialisation_failed(situation: Situation, revision: Revision) -> Situatio
 
 
 def _await_revision(situation: Situation) -> Situation:
+    if returns_unknown(situation):
+        return await_primary(situation)
     reason, message = no_revision(situation)
     return situation.wait(reason, situation.obstructed(message))
 
@@ -130,6 +133,8 @@ def noted_at(situation: Situation) -> datetime | None:
 
 def _await_upkeep(kept: Situation) -> Situation | None:
     """Wait for what is there to be as it should be; None where it is."""
+    if returns_unknown(kept):
+        return await_primary(kept)
     if kept.facts.obstacle:
         return kept.wait(why.OBSTACLE, kept.facts.obstacle)
     relieved = relieve(kept, Situation.wait)

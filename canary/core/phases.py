@@ -91,7 +91,6 @@ class Stages:
         return after in self.path and self.path.index(after) > self.path.index(before)
 
 
-_RELIEF = (Stage.FILLING, Stage.ROUTING, Stage.DRAINING, Stage.UPDATING, Stage.RETURNING)
 _PROMOTION = (
     Stage.FILLING,
     Stage.ROUTING,
@@ -147,7 +146,7 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
                 Stage.WITHHELD,
             ),
         ),
-        Phase.INITIALIZED: Stages(path=_RELIEF, aside=_REST),
+        Phase.INITIALIZED: Stages(path=_PROMOTION, aside=_REST),
         Phase.WAITING: Stages(
             path=(Stage.GATED, Stage.HELD),
             aside=(
@@ -162,10 +161,11 @@ STAGES: Mapping[Phase, Stages] = MappingProxyType(
         Phase.WAITING_PROMOTION: _ANALYSIS,
         Phase.PROMOTING: Stages(path=_PROMOTION, aside=(Stage.OBSTRUCTED, Stage.SUSPENDED)),
         Phase.FINALISING: Stages(
-            path=(Stage.ROUTING, Stage.DRAINING), aside=(Stage.FILLING, Stage.SUSPENDED)
+            path=(Stage.ROUTING, Stage.DRAINING),
+            aside=(Stage.FILLING, Stage.PROPAGATING, Stage.SUSPENDED),
         ),
-        Phase.SUCCEEDED: Stages(path=_RELIEF, aside=_REST),
-        Phase.FAILED: Stages(path=(Stage.FILLING, Stage.RETURNING), aside=_REST),
+        Phase.SUCCEEDED: Stages(path=_PROMOTION, aside=_REST),
+        Phase.FAILED: Stages(path=(Stage.FILLING, Stage.PROPAGATING, Stage.RETURNING), aside=_REST),
         Phase.TERMINATING: Stages(
             path=(Stage.FILLING, Stage.RESTORING, Stage.DRAINING, Stage.RELEASING), returns=False
         ),

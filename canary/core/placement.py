@@ -3,7 +3,7 @@
 Rule 1: a side that has lost its last ready pod gives its traffic up at once, in every phase.
 Rule 2: in a run the weight of the step is remembered, and comes back with the side.
 Rule 3: a rollback moves at once what the primary's ready pods can carry, and the rest as more of
-them become ready. Whatever else goes to a side waits until that side is ready.
+them become ready. Whatever else goes to a side waits until that side is ready, and its proxies know it.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from canary.api.status import Outcome, Phase, Severity
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
 from canary.core.phases import IDLE
-from canary.core.propagation import known
+from canary.core.propagation import known, note_returning, returning
 from canary.core.relief import will_be_updated
 from canary.core.revision import current_revision
 from canary.core.situation import STEPPING, Situation
@@ -24,6 +24,21 @@ _HOME_IS_PRIMARY = IDLE | {Phase.FINALISING}
 
 def place(situation: Situation) -> Situation:
     """Take traffic off a side that cannot serve, and give it back when the side is ready."""
+    placed = _placed(situation)
+    return note_returning(placed, comes_back=returns_unknown(placed))
+
+
+def returns_unknown(situation: Situation) -> bool:
+    """Tell whether the primary could have traffic back that the canary carries for it, but for proxies.
+
+    They have yet to learn of its pods.
+    """
+    if not _above_at_home(situation) or returning(situation):
+        return False
+    return _restored_primary(situation) is not situation
+
+
+def _placed(situation: Situation) -> Situation:
     status, weight = situation.status, situation.status.canary_weight
     initialising = status.phase is Phase.INITIALIZING and situation.facts.routed is not None
     if not initialising and not status.last_promoted_spec:
@@ -36,8 +51,14 @@ def place(situation: Situation) -> Situation:
     if status.phase in STEPPING and situation.below_step:
         back = situation.target_ready and known(situation)
         return _restore_canary(situation) if back else situation
-    at_home = status.phase in STEPPING | _HOME_IS_PRIMARY
-    return _restore_primary(situation) if at_home and situation.above_step else situation
+    back = _above_at_home(situation) and returning(situation)
+    return _restored_primary(situation) if back else situation
+
+
+def _above_at_home(situation: Situation) -> bool:
+    """Tell whether the canary carries more than its step has in a phase in which that goes back."""
+    at_home = situation.status.phase in STEPPING | _HOME_IS_PRIMARY
+    return at_home and situation.above_step
 
 
 def _untold(situation: Situation) -> bool:
@@ -147,7 +168,7 @@ def _restore_canary(situation: Situation) -> Situation:
     return restored.tell("TrafficRestored", message)
 
 
-def _restore_primary(situation: Situation) -> Situation:
+def _restored_primary(situation: Situation) -> Situation:
     """Give the primary its traffic back once it is ready.
 
     What the canary was never let have goes back before that, as fast as it can be carried.

@@ -8,8 +8,8 @@ from canary.core.capacity import can_carry_all
 from canary.core.cookies import let_go
 from canary.core.ending import fail_promotion
 from canary.core.facts import Workload
-from canary.core.placement import withdraw_from_replaced
-from canary.core.propagation import learning
+from canary.core.placement import returns_unknown, withdraw_from_replaced
+from canary.core.propagation import await_primary, learning
 from canary.core.relief import relieve
 from canary.core.revision import current_revision
 from canary.core.situation import Situation, timed_out
@@ -116,6 +116,8 @@ def finalise(situation: Situation) -> Situation:
 def finalising(situation: Situation) -> Situation:
     """Finalising: the route turns, what is in flight ends, and the run is over."""
     if situation.status.canary_weight:
+        if returns_unknown(situation):
+            return await_primary(situation)
         message = "waiting for the primary to be ready again: the canary serves"
         return situation.insist(why.PRIMARY_NOT_READY, message, blocked=why.PRIMARY_NOT_READY)
     routed = situation.facts.routed

@@ -55,6 +55,7 @@ TABLE: Mapping[Phase, Mapping[Stage, frozenset[str]]] = {
         Stage.BLOCKED: frozenset({"retry"}),
         Stage.FILLING: frozenset({"retry"}),
         Stage.OBSTRUCTED: frozenset({"retry"}),
+        Stage.PROPAGATING: frozenset({"retry"}),
         Stage.RETURNING: frozenset({"retry"}),
         Stage.UNSCALED: frozenset({"retry"}),
     },

@@ -37,6 +37,7 @@ from tests.builders import (
 from tests.core.deciding import decided, up
 
 LATE = at(3600)
+LATE_PROXIES = timedelta(seconds=15)
 BACK = some_facts()
 RESTING = [Phase.INITIALIZED, Phase.SUCCEEDED]
 IDLE = [*RESTING, Phase.FAILED]
@@ -88,6 +89,11 @@ def _idle() -> Iterator[Way]:
             before=a_status(phase, weight=100),
             facts=replace(kept, primary=a_primary(available=0)),
             stage=Stage.FILLING,
+        )
+        yield Way(
+            before=a_status(phase, weight=100),
+            facts=replace(kept, target=a_workload(), settling=LATE_PROXIES),
+            stage=Stage.PROPAGATING,
         )
         yield Way(
             before=a_status(phase, weight=50, primary_replicas=10),
@@ -221,6 +227,11 @@ def _ending() -> Iterator[Way]:
         before=a_status(Phase.FINALISING, last_promoted_spec=NEW, weight=100),
         facts=up(primary=a_primary(NEW, available=0)),
         stage=Stage.FILLING,
+    )
+    yield Way(
+        before=a_status(Phase.FINALISING, last_promoted_spec=NEW, weight=100),
+        facts=replace(done, settling=LATE_PROXIES),
+        stage=Stage.PROPAGATING,
     )
     yield Way(before=final, facts=done, spec=SUSPENDED, stage=Stage.SUSPENDED)
     yield Way(before=CanaryStatus(), spec=SUSPENDED, stage=Stage.SUSPENDED)

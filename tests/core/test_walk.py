@@ -148,6 +148,7 @@ class Journey(RuleBasedStateMachine):
         self.forgotten = False
         self.canary_ready: datetime | None = None
         self.primary_ready: datetime | None = None
+        self.primary_serves: datetime | None = None
 
     @initialize(
         spec=st.sampled_from(SPECS),
@@ -494,6 +495,8 @@ class Journey(RuleBasedStateMachine):
             primary = world.primary is not None and world.primary.ready()
             self.canary_ready = (self.canary_ready or now) if canary else None
             self.primary_ready = (self.primary_ready or now) if primary else None
+            serves = world.primary is not None and world.primary.serves
+            self.primary_serves = (self.primary_serves or now) if serves else None
 
     def _facts(self, answers: dict[Need, object]) -> Facts:
         """Observe; what others change is looked at where a primary serves, and nowhere else."""
@@ -610,7 +613,7 @@ class Journey(RuleBasedStateMachine):
                 assert target.ready() or action.traffic.spares_primary
 
     def _check_known(self, decision: Decision) -> None:
-        """A canary gets its first traffic, and a promoted primary its own back, when proxies know it."""
+        """A canary gets its first traffic, and a primary its own back, when proxies know it."""
         before, after, world = self.status, decision.status, self.world
         if world.unseen or world.primary is None or not world.primary.serves:
             return
@@ -626,6 +629,15 @@ class Journey(RuleBasedStateMachine):
             if goes_on and world.target is not None and world.target.serves:
                 assert self.primary_ready is not None
                 assert self.primary_ready <= known_by
+        if (
+            returns
+            and before.phase is after.phase
+            and _lent(before)
+            and world.target
+            and world.target.serves
+        ):
+            goes_on = before.last_applied_spec == after.last_applied_spec == world.revision
+            assert not goes_on or (self.primary_serves or world.now) <= known_by
 
     def _check_widened(
         self, decision: Decision, target: Workload | None, primary_serves: bool
@@ -889,6 +901,16 @@ class Journey(RuleBasedStateMachine):
 
 _STOPPED_BEFORE = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
 """The phases that a run comes to with leave alone."""
+
+
+def _lent(status: CanaryStatus) -> bool:
+    """Tell whether the canary has all traffic, and some of it for want of the primary alone."""
+    if status.canary_weight < 100 or status.weights.matched:
+        return False
+    if status.phase in IDLE | {Phase.FINALISING}:
+        return True
+    run = status.run
+    return status.phase in STEPPING and run is not None and run.step_weight is not None
 
 
 def _closed(world: World) -> bool:
