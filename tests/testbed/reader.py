@@ -65,6 +65,7 @@ class Reader(Opened, ABC):
         self.unpacked = unpacked
         self._log = logs / f"{self.name}.log"
         self._changed = asyncio.Event()
+        self._held: dict[str, list[Manifest]] = {}
         self.address = address
         self.port = port
         self.admin_port = 0
@@ -150,6 +151,16 @@ class Reader(Opened, ABC):
             await self._following  # raises what it failed with
         await self.until(self._is_settled, "it does what the API says")
 
+    async def hold(self, *kinds: str) -> None:
+        """Learn nothing new of objects of some kinds until it is released."""
+        self._held |= {kind: await self._list(kind) for kind in kinds}
+
+    async def release(self) -> None:
+        """Learn what there is by now, and wait until the proxy does it."""
+        self._held.clear()
+        self._changed.set()
+        await self.settled()
+
     async def page(self, path: str) -> str:
         """Read a page of the proxy's; empty while it does not answer."""
         try:
@@ -172,11 +183,11 @@ class Reader(Opened, ABC):
 
     async def _world(self) -> World:
         return world_of(
-            [item for kind, path in _FOLLOWED.items() for item in await self._list(kind, path)]
+            [item for kind in _FOLLOWED for item in self._held.get(kind) or await self._list(kind)]
         )
 
-    async def _list(self, kind: str, path: str) -> list[Manifest]:
-        answer = (await self._client.get(path, timeout=30.0)).raise_for_status()
+    async def _list(self, kind: str) -> list[Manifest]:
+        answer = (await self._client.get(_FOLLOWED[kind], timeout=30.0)).raise_for_status()
         return [{**item, "kind": kind} for item in answer.json()["items"]]  # lists leave it out
 
     async def _is_settled(self) -> bool:
