@@ -163,7 +163,7 @@ class Applier:
 
     def _is_made(self, wanted: Wanted) -> bool:
         """Tell whether a write would make no more of an object than the last one has."""
-        if wanted.key not in self._made:
+        if wanted.key not in self._made or self._store.losses.due(wanted.key):
             return False
         return bool(self._made.recall(wanted.key, self._attempt(wanted)))
 
@@ -197,9 +197,13 @@ class Applier:
         """
         written = []
         for each in objects:
-            if each.missing and not self._is_made(each):
-                written.append((each.key, await self._writer.write(each.render, each.existing)))
+            if not each.missing:
+                self._store.losses.forget(each.key)
+            elif not self._is_made(each):
+                came_back = await self._writer.write(each.render, each.existing)
+                written.append((each.key, came_back))
                 self._store.changes.settle(each.key)
+                self._store.losses.note(each.render, came_back)
         return written
 
     async def _pause_autoscaler(
@@ -256,6 +260,7 @@ class Applier:
         written = await self._ensure(writes)
         for key in gone:
             await self._writer.delete(key)
+            self._store.losses.forget(key)
         return bool(written or gone or beside)
 
     async def _hold_finalizer(self, record: AnyCanary, *, present: bool) -> tuple[bool, AnyCanary]:

@@ -30,14 +30,13 @@ from canary.core.decide import decide, obstructed, refuse
 from canary.core.needs import Need
 from canary.core.peers import Peer, cyclic, rivalry
 from canary.core.phases import RUNNING
-from canary.core.situation import Decision, Question
+from canary.core.situation import Decision, Question, earliest
 from canary.errors import CanaryError, Conflict, Problem, Unreachable
 
 log = logging.getLogger(__name__)
 
 UNANSWERED_SECONDS = 5.0
-"""Delay before a question is asked again that could not be put: the API server did not answer, or
-too many questions wait for their turn."""
+"""Delay before a question is asked again that could not be put."""
 DEFECT_SECONDS = 30.0
 """After so long a question is asked again that a defect of ours has left without an answer."""
 
@@ -229,9 +228,10 @@ class Reconciler:
             self._answers.pop(key, None)
             self._obstacles[key] = str(error)
             raise
-        if self._obstacles.pop(key, None) is not None or (changed and not decision.settled):
+        lost = isinstance(record, CanaryRecord) and self._tracker.store.lost(record)
+        if self._obstacles.pop(key, None) or (changed and (lost or not decision.settled)):
             self._queue.wake(key)
-        wake = decision.wake_at
+        wake = earliest((decision.wake_at, self._clock() + CHECKED_AGAIN if lost else None))
         self._queue.wake_in(key, (wake - self._clock()).total_seconds() if wake else None)
 
     def _prepare(self, record: CanaryRecord) -> None:

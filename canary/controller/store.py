@@ -1,8 +1,9 @@
 """What the caches hold, looked up by what it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from time import monotonic
 
 from canary.api.annotations import RELEASE
 from canary.api.canary import Canary
@@ -14,6 +15,7 @@ from canary.cluster.gateways import Gateways
 from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
+from canary.controller.losses import Losses
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
 from canary.controller.records import Packed, WorkloadReader, WorkloadRecord
@@ -37,6 +39,7 @@ class Store:
         gateways: Gateways,
         hashing: Hashing,
         *,
+        clock: Callable[[], float] = monotonic,
         ingress_prefix: str = INGRESS_PREFIX,
     ) -> None:
         self._caches = caches
@@ -48,6 +51,7 @@ class Store:
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
+        self.losses = Losses(clock)
         self._seen: Memo[tuple[Seen | None]] = Memo()
 
     def target(self, record: CanaryRecord) -> WorkloadRecord | None:
@@ -221,8 +225,15 @@ class Store:
         canary, router = record.canary, record.router
         if router is None:
             return ""
-        found = (self.packed(key) for key in router.objects(canary).written)
-        return "; ".join(each.refusal for each in found if each is not None and each.refusal)
+        keys = router.objects(canary).written
+        found = (self.packed(key) for key in keys)
+        refusals = (each.refusal for each in found if each is not None and each.refusal)
+        return "; ".join((*self.losses.said(keys), *refusals))
+
+    def lost(self, record: CanaryRecord) -> bool:
+        """Tell whether the routes of a Canary have lost something of what was written."""
+        written = record.router.objects(record.canary).written if record.router else ()
+        return bool(self.losses.said(written))
 
     def behind_routes(self, record: CanaryRecord) -> tuple[object, ...]:
         """Name all that the routes of a Canary are rendered from, and read from."""

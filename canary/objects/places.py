@@ -67,6 +67,15 @@ def differ(found: Any, wanted: Any, paths: Iterable[Path]) -> bool:
     return any(_differ(found, wanted, path) for path in paths)
 
 
+def dropped(found: Any, sent: Any, paths: Iterable[Path]) -> Iterator[Place]:
+    """Name the places along the paths where what was sent is missing in what came back.
+
+    The topmost ones. Whatever came back in another shape was taken, and so was what says nothing,
+    such as a 0 or an empty list: to leave that out means the same.
+    """
+    yield from dict.fromkeys(place for path in paths for place in _dropped(found, sent, path, ()))
+
+
 def put(found: Manifest, wanted: Manifest, paths: Iterable[Path]) -> Manifest:
     """Copy an object with what another has along the paths, and with all else as it is.
 
@@ -134,6 +143,42 @@ def _values_differ(found: Any, wanted: Any, place: Place) -> Iterator[Place]:
             yield from _values_differ(one, other, (*place, number))
     elif found != wanted:
         yield place
+
+
+def _dropped(found: Any, sent: Any, path: Path, place: Place) -> Iterator[Place]:
+    if path:
+        step, rest = path[0], path[1:]
+        if isinstance(step, Entry):
+            yield from _entry_dropped(found, sent, step, rest, place)
+            return
+        one, other = _map(found), _map(sent)
+        for name in _names(step, {}, other):
+            yield from _dropped(one.get(name), other[name], rest, (*place, name))
+    elif found is None:
+        if _says(sent):
+            yield place
+    elif isinstance(found, dict) and isinstance(sent, dict):
+        for name, value in sent.items():
+            yield from _dropped(found.get(name), value, (), (*place, name))
+    elif isinstance(found, list) and isinstance(sent, list) and len(found) == len(sent):
+        for number, (one, other) in enumerate(zip(found, sent, strict=True)):
+            yield from _dropped(one, other, (), (*place, number))
+
+
+def _entry_dropped(
+    found: Any, sent: Any, entry: Entry, rest: Path, place: Place
+) -> Iterator[Place]:
+    """Look into an entry of a list; one that is known no more has lost what it is known by."""
+    ours, theirs = entry.of(sent), _entries(found, entry)
+    if ours and not theirs:
+        yield (*place, entry.field)
+    for (index, one), other in zip(theirs, ours, strict=False):
+        yield from _dropped(one, other, rest, (*place, index))
+
+
+def _says(value: Any) -> bool:
+    """Tell whether a value says more than its absence."""
+    return any(map(_says, value.values())) if isinstance(value, dict) else bool(value)
 
 
 def _put(found: Any, wanted: Any, path: Path) -> Any:

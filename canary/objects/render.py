@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
-from canary.objects.places import Entry, Path, Place, Prefix, at, differ, differences, put
+from canary.objects.places import (
+    Entry,
+    Path,
+    Place,
+    Prefix,
+    at,
+    differ,
+    differences,
+    dropped,
+    put,
+)
 
 #: What says where an object is, or is the API server's to write.
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -40,6 +50,14 @@ class Render:
         """Name where an object was changed since an earlier state, and is not as it must be."""
         places = differences(found, self.manifest, self.owns)
         return tuple(place for place in places if at(before, place) != at(found, place))
+
+    def dropped(self, sent: Manifest, came_back: Manifest) -> tuple[Place, ...]:
+        """Name what the API server has left out of what is ours in an object that was written.
+
+        It prunes fields that the installed CRD does not have, and no metadata.
+        """
+        ours = (path for path in self.owns if path[0] != "metadata")
+        return tuple(dropped(came_back, sent, ours))
 
     def restores(self, before: Manifest) -> "Render":
         """Give the object as it was before, in the same places."""

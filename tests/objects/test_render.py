@@ -390,3 +390,53 @@ def test_an_entry_may_be_known_by_a_value_that_is_no_text() -> None:
     place = ("rules", Entry("match", as_text([{"port": 2}])), "to")
     wanted = {"rules": [{"match": [{"port": 2}], "to": [3]}]}
     assert put({"rules": rules}, wanted, (place,))["rules"] == [rules[0], rules[1] | {"to": [3]}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "came_back", "lost"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, []),
+        ({"a": {"b": 1}}, {"a": {}}, [("spec", "a", "b")]),
+        ({"a": {"b": 1}}, {}, [("spec", "a")]),
+        ({"a": {"b": 1}}, None, [("spec", "a")]),
+        ({"a": {"b": 1}}, {"a": {"b": 2, "c": 3}}, []),
+        ({"a": {"b": 1}}, {"a": "1"}, []),
+        ({"a": {"b": 0, "c": [], "d": "", "e": {"f": None}}}, {}, []),
+        ({"a": [{"b": 1}, {"c": 1}]}, {"a": [{"b": 1}, {}]}, [("spec", "a", 1, "c")]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 1}, {"d": 1}]}, []),
+        ({"a": [1]}, {"a": {"b": 1}}, []),
+        ({"a": 1, "other": 1}, {"a": 1}, []),
+        (
+            {"rules": [{"name": "x", "b": 1}, {"name": "y", "b": 1}]},
+            {"rules": [{"name": "y"}, {"name": "x"}]},
+            [("spec", "rules", 1, "b")],
+        ),
+        ({"rules": [{"name": "x"}]}, {"rules": [{"b": 1}]}, [("spec", "rules", "name")]),
+        ({"rules": [{"name": "y"}]}, {"rules": []}, []),
+        (
+            {"in": [{"id": "x", "deep": {"b": 1, "c": 1}}]},
+            {"in": [{"id": "x", "deep": {"c": 1}}]},
+            [("spec", "in", 0, "deep", "b")],
+        ),
+        (
+            {"in": [{"id": "x", "deep": {"b": 1}}]},
+            {"in": [{"id": "x"}]},
+            [("spec", "in", 0, "deep", "b")],
+        ),
+    ],
+)
+def test_a_field_that_was_sent_and_is_missing_in_what_comes_back_is_lost(
+    sent: Any, came_back: Any, lost: list[Place]
+) -> None:
+    inside = ("spec", "in", Entry("id", "x"), "deep", "b")
+    render = Render(
+        key=KEY,
+        manifest={"metadata": {"labels": {"a": "1"}}, "spec": sent},
+        owns=(
+            ("metadata", "labels", "a"),
+            ("spec", "a"),
+            *entries("spec", "rules", field="name", values=["x"]),
+            inside,
+        ),
+    )
+    assert list(render.dropped(render.manifest, {"spec": came_back})) == lost
