@@ -252,7 +252,7 @@ def test_a_kind_that_its_series_do_not_know_is_refused_with_the_way_out(router, 
     assert ask("istio", kind="Service") == ask("istio")
 
 
-SERVICES = ("consul", "contour", "gloo", "istio", "kuma", "smi", "traefik")
+SERVICES = ("consul", "contour", "gloo", "istio", "kuma", "nginx-f5", "smi", "traefik")
 #: The providers, and the routers whose metrics count the requests of both sides there.
 COUNTED = [
     *(("prometheus", name) for name in ROUTERS.names() if name in {*SERVICES, "linkerd", "osm"}),
@@ -275,6 +275,7 @@ def test_requests_are_counted_of_the_side_that_is_named_and_of_no_other(provider
     if provider == "scrape":
         assert metric_names(parse(canary)) <= {
             "envoy_cluster_upstream_rq",
+            "nginx_ingress_controller_upstream_server_response_latency_ms_count",
             "traefik_service_requests_total",
         }
     else:
