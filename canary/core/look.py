@@ -26,9 +26,9 @@ from canary.core.judgements import (
     record,
     warming_up,
 )
+from canary.core.late_route import await_route, route_lags
 from canary.core.plan import Step
 from canary.core.score import fails_critically, score_check
-from canary.core.shares import pods_awaited
 from canary.core.situation import Situation, Turn, earliest, timed_out
 from canary.core.verified import share_check
 
@@ -46,14 +46,14 @@ def look(situation: Situation) -> Turn:
     if run.full_promotion or situation.skips_steps:
         return move_on(situation, None)
     opened = _opened_by_hand(situation) or _opened_by_fleet(situation)
-    if (opened or _goes_on(situation)) and not _route_lags(situation):
+    if (opened or _goes_on(situation)) and not route_lags(situation):
         return take_step(situation)
     due = run.next_analysis_at is None or situation.now >= run.next_analysis_at
     # Where pods decide the share, it comes with the last of them.
     grown = situation.facts.by_replicas and situation.stage is Stage.FILLING and situation.begun
     awaited = situation.stage is Stage.ROUTING or grown
-    if (due or awaited) and _route_lags(situation):
-        return _await_route(situation)
+    if (due or awaited) and route_lags(situation):
+        return await_route(situation)
     if awaited:
         # The traffic has only now come: a whole interval of it is judged, once proxies follow.
         lasts = max(situation.spec.analysis.interval, situation.facts.settling)
@@ -75,26 +75,9 @@ def look_at_unready(situation: Situation) -> Turn:
     """
     due = situation.current_run.next_analysis_at
     seen = situation.begun or situation.status.canary_weight
-    if not seen or (due is not None and situation.now < due) or _route_lags(situation):
+    if not seen or (due is not None and situation.now < due) or route_lags(situation):
         return situation
     return signalled(situation) or _judge(situation)
-
-
-def _route_lags(situation: Situation) -> bool:
-    """Tell whether the canary does not have the traffic yet that must be judged."""
-    routed = situation.facts.routed
-    return routed is not None and not routed.carries(situation.intended)
-
-
-def _await_route(situation: Situation) -> Situation:
-    """Wait until the route could be written: what has no traffic is neither judged nor moved on."""
-    weight, mirror = situation.status.canary_weight, situation.status.weights.mirror
-    what = f"send {situation.share(weight)}" if weight else f"mirror {mirror} % of the requests"
-    route = f"waiting for the route to {what} to the canary"
-    message = pods_awaited(situation) or situation.untaken(route)
-    message = situation.obstructed(message)
-    held = situation.wait(why.ROUTING, message, situation.hold_timeout)
-    return roll_back(held, why.ROUTING, timed_out(message)) if held.overdue else held
 
 
 def _opened_by_hand(situation: Situation) -> bool:

@@ -9,7 +9,7 @@ from canary.core import waits
 from canary.core.actions import RouteTraffic
 from canary.core.traffic import Seen, Traffic
 from tests.builders import NEW, a_primary, a_run, a_spec, a_status, at
-from tests.core.deciding import decided, reason, up
+from tests.core.deciding import decided, message, reason, up
 
 AT_20 = a_status(Phase.PROGRESSING, weight=20)
 
@@ -55,6 +55,26 @@ def test_a_route_that_cannot_be_written_in_time_ends_the_run():
     (run, *_) = ended.status.history
     assert (run.outcome, run.reason) == (Outcome.ROLLED_BACK, waits.ROUTING)
     assert "the gateway is locked" in run.message
+
+
+def test_without_its_route_the_canary_is_not_judged_while_none_can_be_made():
+    gone = up(routed=None, obstacle="VirtualService shop has no rule api: name one that is there")
+    asked = []
+    held = decided(a_spec(), AT_20, gone, at(60), Verdict.PASS, asked=asked)
+    assert (held.status.canary_weight, reason(held), asked) == (20, waits.ROUTING, [])
+    assert "has no rule api" in message(held)
+    ended = decided(a_spec(), held.status, gone, at(660))
+    assert (ended.status.history[0].outcome, ended.status.canary_weight) == (Outcome.ROLLED_BACK, 0)
+    back = decided(a_spec(), held.status, up(routed=Seen(weight=20)), at(90), asked=asked)
+    assert (reason(back), asked) == (waits.ANALYSIS_DUE, [])
+
+
+def test_a_canary_that_is_meant_to_have_no_traffic_is_judged_without_a_route():
+    spec = a_spec(analysis={"iterations": 2})
+    run = a_run(pre_rollout_passed=True, step=1, next_analysis_at=at(60))
+    beside = a_status(Phase.PROGRESSING, run=run)
+    gone = up(routed=None, obstacle="the gateway is locked")
+    assert decided(spec, beside, gone, at(60)).status.run.passes == 1
 
 
 def test_a_step_back_to_the_primary_is_not_skipped_either():
