@@ -3,7 +3,7 @@
 The write is made on the version that it was rendered from: everything else is as it was found.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from canary.api.canary import Canary
@@ -36,6 +36,7 @@ from canary.routers.managed_rules import (
     crowded,
     found_weights,
     inserted_name,
+    is_inserted,
     matched,
     rules_of,
     split,
@@ -89,11 +90,9 @@ class ManagedRoutes:
         for key, route in self._routes(canary):
             found = cluster.existing.get(key) or {}
             rules = named_rules(canary, self._grammar, route, found)
-            seen += (
-                [None]
-                if isinstance(rules, Fault)
-                else [self._seen(canary, found, rule) for rule in rules]
-            )
+            known = [] if isinstance(rules, Fault) else rules
+            seen += [self._seen(canary, found, rule) for rule in known] or [None]
+            seen += self._stranded(canary, found, known)
         return together(seen)
 
     def restore(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
@@ -194,6 +193,17 @@ class ManagedRoutes:
         above = [each for each in entries(found, "spec", rule.place) if each.get("name") == name]
         return route_seen(self._grammar.seen(canary, each) for each in (*above, rule.body))
 
+    def _stranded(
+        self, canary: Canary, found: Manifest, named: Iterable[UsersRule]
+    ) -> Iterator[Seen]:
+        """Read the rules for requests that match whose source has gone, as far as they reach the canary."""
+        above = {inserted_name(canary, rule) for rule in named}
+        for rule in rules_of(self._grammar, found):
+            if is_inserted(canary, rule) and rule.said not in above:
+                seen = self._grammar.seen(canary, rule.body)
+                if seen is not None and seen.exposes_canary():
+                    yield replace(seen, matched=True)
+
     # ------------------------------------------------------------------------------- the object
 
     def _render(
@@ -216,6 +226,9 @@ class ManagedRoutes:
             if (each := made.get(_identity(rule))) is not None:
                 rules.setdefault(rule.place, []).extend(self._written(each))
                 owns += self._places(canary, each)
+            elif is_inserted(canary, rule):
+                # Its source is there no longer, or has another name.
+                owns.append(("spec", rule.place, rule.entry))
         told = record.told
         hold = (
             any(each.changed for each in made.values())

@@ -294,6 +294,30 @@ class TestRulesFromOthersLosses:
         assert "api.tidegate.podinfo" not in named_rules(made(canary, matched, Traffic()))
         assert given_back(canary, matched) == route
 
+    @every_http_route
+    def test_4_one_whose_source_is_gone_goes_with_the_next_write_and_keeps_the_canary_until_then(
+        self, canary: Canary, route: Manifest
+    ) -> None:
+        matched = made(canary, route, Traffic(weight=100, match=(BETA,)))
+        kind, router = route["kind"], router_for(str(canary.spec.provider))
+        rules = matched["spec"]["http" if kind == "VirtualService" else "rules"]
+        renamed = deepcopy(matched)
+        named_rules(renamed)["api"]["name"] = "shop"
+        rules[:] = [each for each in rules if each.get("name") != "api"]
+        assert "has no rule api" in lacking(canary, matched)
+        seen = router.read(canary, a_cluster(router, canary, [matched]))
+        assert seen is not None
+        assert seen.exposes_canary()
+        assert "api.tidegate.podinfo" not in named_rules(given_back(canary, matched))
+
+        other = managing(str(canary.spec.provider), kind, {"name": "shop"})
+        found = router.read(other, a_cluster(router, other, [renamed]))
+        assert found is not None
+        assert found.exposes_canary()
+        assert named_rules(made(other, renamed, Traffic())).keys() == {
+            each.replace("api", "shop") for each in named_rules(route)
+        }
+
     def test_5_order_decides_in_a_virtual_service_and_the_inserted_rule_is_asked_first(
         self,
     ) -> None:
