@@ -46,7 +46,7 @@ def _take_over(situation: Situation, revision: Revision) -> Situation:
     if not situation.primary_ready:
         trouble = f": {primary.failing}" if primary.failing else ""
         message = f"waiting for all pods of the primary to be ready{trouble}"
-        return _await(situation, why.PRIMARY_NOT_READY, message)
+        return _await(_relieved(situation, revision), why.PRIMARY_NOT_READY, message)
     situation = situation.step_to(0)
     refusal, seen = situation.facts.refusal, situation.facts.routed
     routed = seen is not None and not seen.exposes_canary()
@@ -78,16 +78,33 @@ def _pin_first(situation: Situation, revision: Revision) -> Situation:
     """Record what the primary runs first: what the target runs, while the target serves.
 
     Where a primary of ours serves already, a status was lost, or the target has moved on: what
-    serves stays, and the target's revision has to pass a run of its own.
+    serves stays, and the target's revision has to pass a run of its own. Clients that have come
+    over to the primary are served, however many of its pods are ready.
     """
     target, primary = situation.facts.target, situation.facts.primary
     ours = primary.revision if primary is not None else ""
     parked = target is not None and target.replicas == 0
     if primary is None or not ours:
         return pin(situation, revision)
-    if ours != revision.id and (parked or situation.primary_ready):
+    if ours != revision.id and (parked or situation.primary_ready or _has_clients(situation)):
         return pin(situation, Revision(id=ours, images=primary.images)).but(target_version="")
     return pin(situation, revision)
+
+
+def _has_clients(situation: Situation) -> bool:
+    """Tell whether the primary serves clients, who must not meet what was not analysed."""
+    routed = situation.facts.routed
+    return situation.primary_serves and routed is not None and not routed.spares_primary()
+
+
+def _relieved(situation: Situation, revision: Revision) -> Situation:
+    """Give all traffic to the target where the primary has not come up within a whole deadline.
+
+    After that it may be given what the target runs, which may repair it.
+    """
+    replaced = revision.id != situation.status.last_applied_spec and situation.status.history
+    relieves = replaced and situation.target_ready and _has_clients(situation)
+    return situation.carry_all() if relieves else situation
 
 
 def _await(situation: Situation, reason: str, message: str) -> Situation:

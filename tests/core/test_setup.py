@@ -134,6 +134,45 @@ class TestInitialising:
         assert (status.phase, status.last_promoted_spec) == (Phase.INITIALIZED, OLD)
         assert decided(a_spec(), status, facts, at(40)).status.phase is Phase.PROGRESSING
 
+    @pytest.mark.parametrize("weight", [0, 20])
+    def test_clients_of_the_primary_meet_nothing_that_was_not_analysed(self, weight):
+        """They have come over, or a status was lost in a run; then the primary loses a pod."""
+        target = a_workload(generation=2, observed_generation=2)
+        primary = a_primary(available=1)
+        facts = fresh(
+            target=target,
+            revision=Revision(id=NEW),
+            primary=primary,
+            routed=Seen(weight=weight),
+        )
+        kept = decided(a_spec(), CanaryStatus(), facts, at(0))
+        assert (reason(kept), kept.status.last_applied_spec) == (waits.PRIMARY_NOT_READY, OLD)
+        assert EnsurePrimary(revision=OLD, replicas=2) in kept.actions
+        assert kept.status.canary_weight == 0
+        failed = decided(a_spec(), kept.status, facts, at(600))
+        assert failed.status.phase is Phase.FAILED
+        # It may be what has to be repaired: clients go back to the target before it is given that.
+        relieved = decided(a_spec(), failed.status, facts, at(601))
+        assert (relieved.status.last_applied_spec, relieved.status.canary_weight) == (OLD, 100)
+        assert RouteTraffic(traffic=Traffic(weight=100)) in relieved.actions
+        alone = replace(facts, routed=Seen(weight=100))
+        given = decided(a_spec(), relieved.status, alone, at(602))
+        assert EnsurePrimary(revision=NEW, replicas=2) in given.actions
+        assert given.status.canary_weight == 100
+
+    def test_a_primary_that_does_not_come_up_keeps_its_clients_while_the_target_is_not_ready(self):
+        facts = fresh(
+            target=a_workload(generation=2, observed_generation=2, available=1),
+            revision=Revision(id=NEW),
+            primary=a_primary(available=1),
+            routed=Seen(),
+        )
+        failed = decided(
+            a_spec(), decided(a_spec(), CanaryStatus(), facts, at(0)).status, facts, at(600)
+        )
+        kept = decided(a_spec(), failed.status, facts, at(601))
+        assert (kept.status.last_applied_spec, kept.status.canary_weight) == (OLD, 0)
+
     def test_it_ends_at_the_progress_deadline_and_says_why(self):
         trouble = Trouble(reason="CrashLoopBackOff", pod="p", container="c", message="exit 1")
         facts = fresh(primary=a_primary(available=0, trouble=trouble), obstacle="quota")
