@@ -110,6 +110,32 @@ SPECS = (
         }
     ),
     a_spec(group={"name": "shop"}),
+    a_spec(
+        analysis={
+            "stepWeights": [20, 60],
+            "bakeTime": "40s",
+            "holdTimeout": "90s",
+            "rollbackWindow": {"revisions": 2},
+        }
+    ),
+    a_spec(
+        analysis={
+            "iterations": 2,
+            "match": MATCH,
+            "bakeTime": "30s",
+            "sessionAffinity": {"cookieName": "stick"},
+            "rollbackWindow": {"duration": "1h"},
+        }
+    ),
+    a_spec(
+        analysis={
+            "stepWeights": [50, 100],
+            "advanceOnProof": True,
+            "canaryReadyThreshold": 50,
+            "primaryReadyThreshold": 50,
+            "stepWeightRollback": 40,
+        }
+    ),
     a_spec(analysis={"score": {"pass": 90, "marginal": 50}}),
     a_spec(
         analysis={
