@@ -9,6 +9,7 @@ from math import isfinite
 
 from analysis.model import Arm, Bounds, Check, NoData, Outcome, QueryFailure, Sample, Verdict
 from canary.core.situation import Situation
+from canary.core.traffic import Stickiness
 from canary.core.weights import FULL
 
 SHARE = "request-share"
@@ -38,7 +39,7 @@ def share_check(situation: Situation, requests: Mapping[Arm, Outcome]) -> Check 
     if verify is None or not requests:
         return None
     asked = _asked(situation)
-    least, most = _bounds(asked, verify.tolerance, sticky=_sticky(situation))
+    least, most = _bounds(asked, verify.tolerance, situation.intended.cookies)
 
     def said(message: str, seen: float | None = None) -> Check:
         within = seen is not None and least <= seen <= most
@@ -68,18 +69,15 @@ def _asked(situation: Situation) -> float:
     return FULL * (weight + copies) / (FULL + copies)
 
 
-def _bounds(asked: float, tolerance: int, *, sticky: bool) -> tuple[float, float]:
+def _bounds(asked: float, tolerance: int, kept: Stickiness) -> tuple[float, float]:
     """Give where the share may lie: each side has at least half of what it is meant to have.
 
-    Clients that stay on the canary come on top of its weight.
+    Clients that stay on the canary come on top of its weight. Those that stay on the primary meet it
+    an interval after they came, so that of a step that begins they are half there on average.
     """
-    least = max(asked - tolerance, asked / 2)
-    most = min(asked + tolerance, FULL - (FULL - asked) / 2)
-    return least, FULL if sticky else most
-
-
-def _sticky(situation: Situation) -> bool:
-    return situation.intended.cookies.canary is not None
+    least = asked / 2 if kept.primary else max(asked - tolerance, asked / 2)
+    most = FULL if kept.canary else min(asked + tolerance, FULL - (FULL - asked) / 2)
+    return least, most
 
 
 def _trouble(requests: Mapping[Arm, Outcome]) -> str:

@@ -132,6 +132,19 @@ class TestAShare:
         held = decided(run.spec, run.status, facts, at(run.second + 11), few)
         assert reason(held) == waits.TRAFFIC_UNVERIFIED
 
+    def test_with_clients_that_stay_on_the_primary_may_be_half_of_the_weight(self):
+        affinity = {"cookieName": "stick", "primaryCookieName": "stay"}
+        steps = {"stepWeights": [60, 80], "sessionAffinity": affinity, "verifyTraffic": {}}
+        run = Journey(a_spec(analysis=steps))
+        run.look()
+
+        def after(canary: int) -> int:
+            report = replace(a_report(), requests=counts(canary, 100 - canary))
+            facts = up(routed=run.seen)
+            return decided(run.spec, run.status, facts, at(run.second + 11), report).status.step
+
+        assert (after(30), after(29), after(95)) == (2, 1, 2)
+
     def test_of_copies_counts_them_as_requests_of_the_canary(self):
         steps = [{"weight": 20, "mirror": 100}, {"weight": 40}]
         run = Journey(a_spec(analysis={"steps": steps, "verifyTraffic": {"tolerance": 5}}))
