@@ -431,6 +431,11 @@ class Run(StatusModel):
     step_since: Moment | None = Field(
         default=None, description="When this step was taken; what it lasts counts from here."
     )
+    lasts_since: Moment | None = Field(
+        default=None,
+        description="From when on this step lasts, where the run has stood still in it, paused or "
+        "suspended: later than stepSince by as much.",
+    )
     analysed_since: Moment | None = Field(
         default=None, description="When its first step was taken."
     )
@@ -460,6 +465,11 @@ class Run(StatusModel):
         description="The canary's weight at this step, to come back to, while traffic is kept off "
         "a side that cannot serve; absent while traffic is split as the step says.",
     )
+
+    @property
+    def lasting_since(self) -> datetime | None:
+        """From when on the time of the step counts."""
+        return self.lasts_since or self.step_since
 
 
 class Cookie(StatusModel):

@@ -100,7 +100,7 @@ def stopped(situation: Situation, stops: Stop) -> Withheld | None:
 
 def lifted(situation: Situation, stage: Stage, since: datetime) -> Situation:
     """Go on after a stop: the time since then counts for no clock."""
-    going_on = situation.stop_clocks(since)
+    going_on = situation.stand_still(since)
     return going_on.go_on() if going_on.stage is stage else going_on
 
 

@@ -209,7 +209,7 @@ def _count_pass(situation: Situation, *, harmless: bool) -> Turn:
 
 def _take_its_time(situation: Situation, step: Step) -> Turn:
     """Take the next step, or analyse on until this one has lasted as long as it should."""
-    since = situation.current_run.step_since
+    since = situation.current_run.lasting_since
     ends = None if since is None else since + step.lasts
     if ends is None or situation.now >= ends:
         return take_step(situation)

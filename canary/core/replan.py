@@ -40,6 +40,7 @@ def replan(situation: Situation) -> Situation:
         plan_so_far=plan.digest_to(number),
         step=number,
         step_since=run.step_since if stays else situation.now,
+        lasts_since=run.lasts_since if stays else None,
         matched=matched,
         requests=requests,
         passes=passes,

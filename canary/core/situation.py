@@ -170,6 +170,7 @@ class Situation:
             plan_so_far=self.plan.digest_to(number),
             step=number,
             step_since=self.now,
+            lasts_since=None,
             analysed_since=self.current_run.analysed_since or self.now,
             matched=step.matched,
             requests=step.requests,
@@ -414,10 +415,18 @@ class Situation:
             return self
         return self.with_run(
             holds=tuple(
-                hold.but(since=hold.since + (self.now - max(since, hold.since)))
-                for hold in self.status.run.holds
+                hold.but(since=self._later(hold.since, since)) for hold in self.status.run.holds
             )
         )
+
+    def stand_still(self, since: datetime) -> Self:
+        """Have the time that has passed since then count neither for a hold nor for the step."""
+        stopped, run = self.stop_clocks(since), self.status.run
+        began = run.lasting_since if run is not None else None
+        return stopped.with_run(lasts_since=self._later(began, since)) if began else stopped
+
+    def _later(self, moment: datetime, since: datetime) -> datetime:
+        return moment + (self.now - max(since, moment))
 
     def held_by(self, reason: str) -> bool:
         """Tell whether this holds the run."""

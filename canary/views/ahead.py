@@ -72,6 +72,6 @@ def _ahead(canary: Canary, run: Run | None, kept: dict[str, MetricStatus]) -> It
 
 def _left(run: Run, steps: Sequence[StepOutlook], to: datetime) -> timedelta | None:
     """Give what is left of the step that the run is at; None where it is at none."""
-    if not 0 < run.step <= len(steps) or run.step_since is None:
+    if not 0 < run.step <= len(steps) or run.lasting_since is None:
         return None
-    return max(run.step_since + steps[run.step - 1].lasts - to, timedelta(0))
+    return max(run.lasting_since + steps[run.step - 1].lasts - to, timedelta(0))

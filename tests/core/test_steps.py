@@ -77,6 +77,40 @@ class TestDuration:
             run.look()
         assert (run.status.canary_weight, run.status.iterations) == (10, 2)
 
+    def test_goes_on_where_it_was_after_a_suspension(self):
+        run = a_run_of({"weight": 10, "duration": "25s"}, {"weight": 50})
+        run.look()
+        spec, run.spec = run.spec, run.spec.but(suspend=True)
+        run.look()
+        run.second += 3600
+        run.look()
+        run.spec = spec
+        run.look()
+        # Eleven seconds of it were analysed before, and the others are to come.
+        assert "lasts until 2026-01-01 01:01:58 UTC" in message(run.look())
+        assert run.status.canary_weight == 10
+        run.look()
+        run.look()
+        assert run.status.canary_weight == 50
+        assert run.status.run is not None
+        assert run.status.run.lasts_since is None
+
+    def test_of_a_bake_goes_on_where_it_was_after_each_pause(self):
+        run = Journey(a_spec(analysis={"stepWeights": [50], "bakeTime": "60s"}))
+        for _ in range(2):
+            run.look()
+        for number in range(3):
+            run.facts = {"commands": (Command(verb="pause", value=f"{number}"),)}
+            run.look()
+            run.second += 3600
+            run.facts = {"commands": (Command(verb="resume", value=f"{number}"),)}
+            run.look()
+            assert run.status.phase is Phase.PROGRESSING
+        run.facts = {}
+        for _ in range(6):
+            run.look()
+        assert run.status.phase is Phase.PROMOTING
+
     def test_of_a_status_that_does_not_say_when_the_step_began_is_over(self):
         run = a_run_of({"weight": 10, "duration": "1h"}, {"weight": 50})
         run.look()
