@@ -184,6 +184,25 @@ async def test_a_rule_that_is_missing_is_waited_for_and_named(world: World):
         await world.until_phase("Initialized")
 
 
+async def test_a_rule_that_goes_in_a_run_holds_it_until_it_is_back(world: World):
+    async with world.running_controller():
+        await initialised(world, (SIDES[0], 100), (SIDES[1], 0), analysis=GATE)
+        await at_half(world)
+        edited = users((SIDES[0], 50), (SIDES[1], 50))["spec"]
+        without = edited | {"http": edited["http"][:1]}
+        await world.patch(VIRTUAL_SERVICE, "shop", {"spec": without})
+
+        async def waits_for(reason: str) -> bool:
+            return ((await world.status()).get("waitingFor") or {}).get("reason") == reason
+
+        await until(lambda: waits_for("Routing"), "the rule is waited for")
+        status = await world.status()
+        assert "has no rule api" in status["waitingFor"]["message"]
+        assert status["canaryWeight"] == 50
+        await world.patch(VIRTUAL_SERVICE, "shop", {"spec": edited})
+        await until(lambda: waits_for("TrafficGate"), "the run goes on to its gate")
+
+
 async def test_traffic_moves_from_a_route_of_its_own_to_managed_rules_and_on_to_others(
     world: World,
 ):
