@@ -60,6 +60,8 @@ def _run(situation: Situation) -> Run | None:
     return run.but(
         started_at=min(run.started_at, now),
         next_analysis_at=due and min(due, now + latest),
+        step_since=_not_after(run.step_since, now),
+        lasts_since=_not_after(run.lasts_since, now),
         next_step=_next_step(situation, run),
         holds=tuple(hold.but(since=min(hold.since, now)) for hold in run.holds),
     )

@@ -10,8 +10,19 @@ from hypothesis import strategies as st
 from analysis.model import Verdict
 from canary.api.annotations import VERBS
 from canary.api.people import WebhookType
-from canary.api.status import CanaryStatus, Hold, Pause, Phase, Run, Wait, read_status, write_status
-from canary.core.facts import Command, Facts, Revision, Trouble, UpdateStrategy, Workload
+from canary.api.status import (
+    CanaryStatus,
+    Hold,
+    Outcome,
+    Pause,
+    Phase,
+    Run,
+    Stage,
+    Wait,
+    read_status,
+    write_status,
+)
+from canary.core.facts import Command, Drift, Facts, Revision, Trouble, UpdateStrategy, Workload
 from canary.core.repair import repaired
 from canary.core.replan import replan
 from canary.core.situation import Situation
@@ -45,6 +56,12 @@ def _parts(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 WAIT = _parts(reason=TEXT, message=TEXT, since=MOMENTS, deadline=MOMENTS)
 HOLD = _parts(reason=TEXT, since=MOMENTS)
+COOKIE = _parts(
+    name=st.just("stick"),
+    value=st.just("1-0123456789abcdef"),
+    maxAge=NUMBER,
+    until=MOMENTS,
+)
 RUN = st.fixed_dictionaries(
     {"id": TEXT, "revision": TEXT, "startedAt": MOMENTS},
     optional={
@@ -52,6 +69,16 @@ RUN = st.fixed_dictionaries(
         "preRolloutPassed": st.booleans(),
         "analysisPassed": st.booleans(),
         "nextAnalysisAt": MOMENTS,
+        "step": NUMBER,
+        "stepSince": MOMENTS,
+        "lastsSince": MOMENTS,
+        "analysedSince": MOMENTS,
+        "matched": st.booleans(),
+        "passes": NUMBER,
+        "nextStep": NUMBER,
+        "passedStep": NUMBER,
+        "knownGood": st.booleans(),
+        "budgets": st.lists(_parts(policy=TEXT, metric=TEXT, verdict=TEXT, at=MOMENTS), max_size=1),
         "approvals": st.lists(TEXT, max_size=2),
         "holds": st.lists(HOLD, max_size=2),
         "fullPromotion": st.booleans(),
@@ -67,6 +94,23 @@ STATUS = st.fixed_dictionaries(
         "stepStartedAt": MOMENTS,
         "lastTransitionTime": MOMENTS,
         "waitingFor": WAIT,
+        "stage": _parts(
+            name=st.sampled_from([*Stage]), since=MOMENTS, until=MOMENTS, helpAt=MOMENTS
+        ),
+        "outagesUntil": MOMENTS,
+        "cookies": _parts(
+            run=TEXT,
+            canary=COOKIE,
+            primary=COOKIE,
+            expired=st.lists(COOKIE, max_size=2),
+        ),
+        "repairs": st.lists(
+            _parts(object=st.just("VirtualService/podinfo"), undoneAt=MOMENTS, contested=NUMBER),
+            max_size=1,
+        ),
+        "primary": _parts(
+            uid=TEXT, revision=TEXT, template=TEXT, generation=NUMBER, undoneAt=MOMENTS
+        ),
         "lastAppliedSpec": TEXT,
         "lastPromotedSpec": TEXT,
         "targetVersion": TEXT,
@@ -76,7 +120,18 @@ STATUS = st.fixed_dictionaries(
         "trackedConfigs": LEAF | st.dictionaries(TEXT, LEAF, max_size=2),
         "run": LEAF | RUN,
         "paused": LEAF | _parts(by=TEXT, since=MOMENTS),
-        "history": LEAF | st.lists(_parts(revision=TEXT, outcome=TEXT, reason=TEXT), max_size=2),
+        "history": LEAF
+        | st.lists(
+            _parts(
+                revision=TEXT,
+                outcome=TEXT | st.sampled_from([*Outcome]),
+                reason=TEXT,
+                startedAt=MOMENTS,
+                durationSeconds=NUMBER,
+                analysedSince=MOMENTS,
+            ),
+            max_size=2,
+        ),
         "commands": LEAF | st.lists(_parts(verb=TEXT, at=MOMENTS), max_size=2),
         "conditions": LEAF | st.lists(_parts(type=TEXT, status=TEXT, reason=TEXT), max_size=2),
         "notices": LEAF | st.lists(_parts(id=TEXT, reason=TEXT, message=TEXT, at=MOMENTS)),
@@ -111,6 +166,7 @@ FACTS = st.builds(
     autoscaler_minimum=st.none() | st.integers(0, 3),
     autoscaler_maximum=st.none() | st.integers(0, 3),
     obstacle=st.sampled_from(["", "forbidden"]),
+    drifts=st.just(()) | st.just((Drift(kind="VirtualService", name="podinfo", version="2"),)),
 )
 
 
@@ -228,3 +284,11 @@ def test_a_moment_is_read_in_utc():
     moment = read_status({"lastTransitionTime": "2026-01-01T02:00:00+02:00"}).last_transition_time
     assert moment == datetime(2026, 1, 1, tzinfo=UTC)
     assert moment.tzinfo is UTC
+
+
+def test_a_step_that_began_in_times_to_come_begins_now():
+    """A replica wrote it whose clock was ahead; the step would last until then, and longer."""
+    run = a_run(step=1, step_since=at(10**6), lasts_since=at(10**7))
+    known = mended(a_status(Phase.PROGRESSING, weight=20, run=run)).run
+    assert known is not None
+    assert (known.step_since, known.lasts_since) == (NOW, NOW)
