@@ -69,7 +69,7 @@ def _command(verb: str, help_text: str) -> click.Command:
                 seconds=(limit or _REPORTED).total_seconds(),
             )
         except CommandWaits as waits:
-            why = await silence(cluster, place)
+            why = await silence(cluster, place, manifest)
             told = f"{place.name}: {verb} was not left: {waits}"
             raise CommandRefused(
                 f"{told}{f'; {why}' if why else ''}. Take it back with: {_take_back(place, verb)}"
@@ -166,7 +166,7 @@ async def _unanswered(
     elif invalid is not None and invalid.status == "True":
         why = f"the Canary is invalid, and nothing is done until it is mended: {invalid.message}"
     else:
-        why = await silence(cluster, place) or "the controller has not answered in time"
+        why = await silence(cluster, place, manifest) or "the controller has not answered in time"
     return (
         f"{place.name}: {verb} was not obeyed: {why}. It stays asked for; take it back with: "
         f"{_take_back(place, verb)}"

@@ -130,9 +130,10 @@ async def acting(cluster: Cluster) -> AsyncIterator[Examined]:
         if not each.acts(now) or each.renewed is None:
             continue
         age = span(max(now - each.renewed, now - now))
+        labels = f" with the labels {each.scope.selector}" if each.scope.selector else ""
         yield good(
             "controller",
-            f"{each.holder} acts (Lease {each.place}, renewed {age} ago) for {listed(sorted(each.scope.groups))}",
+            f"{each.holder} acts (Lease {each.place}, renewed {age} ago) for {listed(sorted(each.scope.groups))}{labels}",
         )
         if each.scope.version and each.scope.version != _own_version():
             yield bad(

@@ -25,9 +25,10 @@ Examples:
 @reading_command
 async def explain(cluster: Cluster, place: Place) -> None:
     """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
-    view = canary_view(await read_canary(cluster, place), foresees=True)
+    manifest = await read_canary(cluster, place)
+    view = canary_view(manifest, foresees=True)
     now = here()
     screen = Screen()
     screen.show(explanation(view, now, program=called()))
-    if silent := await silence(cluster, place):
+    if silent := await silence(cluster, place, manifest):
         screen.line(Styled(silent, "yellow"))

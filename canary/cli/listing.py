@@ -1,27 +1,33 @@
 """`tidegate list`: the Canaries of a namespace or of the cluster, one a line."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import click
 
-from canary.api.kinds import Kind
+from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import Phase
 from canary.cli.common import here
-from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.connection import Place, connected, reaching_a_cluster
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
 from canary.cli.list_watch import ChangingRows, watch_rows
 from canary.cli.screen import Screen
+from canary.cli.silence import those_acting, unserved
 from canary.cli.watching import until_interrupted
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.controller.logs import printable
+from canary.replicas.presence import Presence
 from canary.views.canary import API_VERSION, CanaryView, canary_view
 from canary.views.fleet import Columns, Selection, by_age, by_attention, header, row
 
 _PHASES = [each.value or "New" for each in Phase]
 _ORDERS = {"attention": by_attention, "since": by_age}
+
+_ALONE_AT_MOST = 5
+"""So many Canaries that no controller acts on are named."""
 
 _EXAMPLES = """\b
 Examples:
@@ -29,6 +35,28 @@ Examples:
   tidegate list --held -o name
   tidegate list -A --watch
 """
+
+
+@dataclass(slots=True)
+class Alone:
+    """The Canaries of a list that no controller acts on."""
+
+    acting: Sequence[Presence] = ()
+    found: list[tuple[Place, str]] = field(default_factory=list)
+
+    def look(self, views: Iterable[CanaryView], manifests: Iterable[Manifest]) -> None:
+        """Find them among some."""
+        for view, manifest in zip(views, manifests, strict=True):
+            place = Place(namespace=view.namespace, name=view.name, group=view.group)
+            if why := unserved(self.acting, place, manifest):
+                self.found.append((place, why))
+
+    @property
+    def told(self) -> Iterator[str]:
+        """Say which they are, and why."""
+        yield from (f"{place}: {why}." for place, why in self.found[:_ALONE_AT_MOST])
+        if (more := len(self.found) - _ALONE_AT_MOST) > 0:
+            yield f"And {more} more that no controller takes."
 
 
 @click.command(name="list", epilog=_EXAMPLES)
@@ -94,6 +122,8 @@ def list_canaries(
     selection = Selection(phases=frozenset(phases), held=held, failing=failing)
     groups = (api_group,) if api_group else (GROUP, PEER_GROUP)
 
+    alone = Alone()
+
     async def work(cluster: Cluster) -> None:
         within = "" if everywhere else namespace or cluster.credentials.namespace
         kinds = await _served(cluster, groups)
@@ -102,7 +132,8 @@ def list_canaries(
             with until_interrupted():
                 await watch_rows(cluster, kinds, within, selector, rows)
             return
-        pages = _pages(cluster, kinds, within, selector, selection)
+        alone.acting = await those_acting(cluster)
+        pages = _pages(cluster, kinds, within, selector, selection, alone)
         if order != "name":
             pages = _sorted(pages, order)
         if form in {"json", "yaml"}:
@@ -117,6 +148,7 @@ def list_canaries(
             if not found:
                 where = f" in namespace {within}" if within else ""
                 Screen.aside().line(f"There is no such Canary{where}.")
+        Screen.aside().lines(alone.told)
 
     connected(kubeconfig, context, work)
 
@@ -140,11 +172,17 @@ async def _served(cluster: Cluster, groups: Iterable[str]) -> list[Kind]:
 
 
 async def _pages(
-    cluster: Cluster, kinds: Iterable[Kind], namespace: str, labels: str, selection: Selection
+    cluster: Cluster,
+    kinds: Iterable[Kind],
+    namespace: str,
+    labels: str,
+    selection: Selection,
+    alone: Alone,
 ) -> AsyncIterator[list[CanaryView]]:
     for kind in kinds:
         async for manifests, _ in cluster.pages(kind, namespace, labels=labels):
             views = [canary_view(each) for each in manifests]
+            alone.look(views, manifests)
             yield [each for each in views if selection.takes(each)]
 
 

@@ -24,6 +24,7 @@ from canary.cli.naming import groups_of, named_canary, of_api_group
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
+from canary.cli.silence import those_acting, unserved
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import Stores
@@ -87,6 +88,7 @@ def plan(
     within, name = named_canary(name, namespace) if name is not None else (namespace, None)
     read = tuple(read_documents(names, "plan"))
     foreseen: list[Foreseen] = []
+    alone: list[str] = []
 
     async def work(cluster: Cluster) -> None:
         space = within or cluster.credentials.namespace
@@ -107,19 +109,26 @@ def plan(
                 files=each.files,
             )
             foreseen.append(run)
+            alone.append(unserved(await those_acting(cluster), each.place, each.manifest))
 
     connected(kubeconfig, context, work)
-    _show(foreseen, images, form)
+    _show(foreseen, alone, images, form)
     if problems := sum(len(each.problems) for each in foreseen):
         raise AnsweredNo(f"{number_of('problem', problems)}: it could not be acted on")
 
 
-def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -> None:
+def _show(
+    foreseen: list[Foreseen], alone: list[str], images: tuple[str, ...], form: str | None
+) -> None:
     screen = Screen()
     if form:
-        screen.lines(as_json({"plans": [_document(each, images) for each in foreseen]}))
+        plans = [
+            _document(each, images) | {"unserved": why}
+            for each, why in zip(foreseen, alone, strict=True)
+        ]
+        screen.lines(as_json({"plans": plans}))
         return
-    for each in foreseen:
+    for each, why in zip(foreseen, alone, strict=True):
         spec = each.record.canary.spec.target_ref
         screen.line(
             Styled(str(each.place), "bold"),
@@ -135,6 +144,8 @@ def _show(foreseen: list[Foreseen], images: tuple[str, ...], form: str | None) -
             screen.line(Styled(f"warning: {warning}", "yellow"))
         for right in each.missing:
             screen.line(Styled(f"you have no right to {right}", "yellow"))
+        if why:
+            screen.line(Styled(f"warning: {why}", "yellow"))
         for problem in each.problems:
             screen.line(Styled(f"problem: {problem}", "red"))
         if not each.problems:

@@ -61,7 +61,7 @@ async def _looked_at(cluster: Cluster, place: Place) -> Block:
     manifest = await read_canary(cluster, place)
     now = here()
     view = status_view(str(place), read_canary_status(place, manifest), now)
-    silent = await silence(cluster, place)
+    silent = await silence(cluster, place, manifest)
     told = (silent, _without_controller(manifest, now)) if silent else ()
     return (*view.whole, *((Styled(each, "yellow"),) for each in told if each))
 

@@ -27,6 +27,7 @@ class Reviewer:
     """Answers admission reviews."""
 
     def __init__(self, reader: CanaryReader) -> None:
+        self._reader = reader
         self._validator = Validator(reader)
 
     async def review(self, review: Review, **_: Any) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Reviewer:
         manifest = request.get("object")
         if not isinstance(request.get("resource"), Mapping):
             return "not an AdmissionReview: request.resource is missing"
-        plural = _judged(request)
+        plural = self._judged(request)
         if not self._validator.reads(plural):
             return ""
         if not isinstance(manifest, Mapping):
@@ -63,7 +64,7 @@ class Reviewer:
     def _warnings(self, request: Mapping[str, Any]) -> Iterator[SpecWarning]:
         """Give the warnings; where the spec is left alone, only those that are new."""
         manifest, before = request.get("object"), request.get("oldObject")
-        if _judged(request) != CANARIES or not isinstance(manifest, Mapping):
+        if self._judged(request) != CANARIES or not isinstance(manifest, Mapping):
             return
         known: tuple[SpecWarning, ...] = ()
         if isinstance(before, Mapping) and _leaves_spec_alone(manifest, before):
@@ -72,8 +73,18 @@ class Reviewer:
             if each not in known:
                 yield each
 
+    def _judged(self, request: Mapping[str, Any]) -> str:
+        """Name the kind that a request writes the spec of; empty for what is not to be judged here.
 
-def _judged(request: Mapping[str, Any]) -> str:
+        Another controller, of another version maybe, judges the Canaries that it acts on.
+        """
+        plural, manifest = _written(request), request.get("object")
+        if plural == CANARIES and isinstance(manifest, Mapping):
+            return plural if self._reader.takes(dict(manifest)) else ""
+        return plural
+
+
+def _written(request: Mapping[str, Any]) -> str:
     """Name the kind of ours, by its plural, that a request writes the spec of; empty for others."""
     resource = request.get("resource")
     if (

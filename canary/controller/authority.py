@@ -39,12 +39,14 @@ class Authority:
         cluster: Cluster,
         *,
         canaries: Callable[[], list[CanaryKey]],
+        left: Callable[[Hashable], bool],
         on_change: OnChange,
         scope: Scope,
         on_outage: OnOutage,
         now: Callable[[], datetime],
     ) -> None:
         self._canaries = canaries
+        self._left = left
         self._on_change = on_change
         self._on_outage = on_outage
         self._now = now
@@ -88,6 +90,8 @@ class Authority:
     def acts(self) -> bool:
         """Tell whether this replica may write now: for the Canary in work, if there is one."""
         subject = _subject.get()
+        if subject is not None and self._left(subject):
+            return False
         if self._membership is not None:
             share = self._membership.share()
             return not share.empty if subject is None else str(subject) in share

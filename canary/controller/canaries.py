@@ -248,6 +248,8 @@ class KnownCanary:
     """What it has, or asks for, of the policies that limit how many run at once; None at rest."""
     labels: Mapping[str, str]
     """Those of its metadata by which policies bind it; none at rest."""
+    taken: bool = True
+    """Whether this controller acts on it: another one may, by its labels."""
     content: bytes
     """The object as JSON, without what is the API server's own bookkeeping."""
 

@@ -151,6 +151,7 @@ class Controller:
             settings,
             cluster,
             canaries=self._tracker.canaries,
+            left=self._tracker.left,
             on_change=self._on_change,
             scope=scope,
             on_outage=self._outages.add,

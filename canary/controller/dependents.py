@@ -97,6 +97,16 @@ def dependencies(
         yield from budget_places(label, namespace)
 
 
+def standing(key: CanaryKey, peer: Peer, target_kind: Kind | None) -> Iterator[ObjectKey]:
+    """Name the objects by which others find a Canary that another controller acts on."""
+    if target_kind is not None:
+        for _, target in peer.targets:
+            yield ObjectKey(kind=target_kind, namespace=key.namespace, name=target)
+    for service in peer.services:
+        yield ObjectKey(kind=SERVICE, namespace=key.namespace, name=service)
+    yield from relations(key, peer)
+
+
 def relations(key: CanaryKey, peer: Peer) -> Iterator[ObjectKey]:
     """Name the Canaries that one waits for, and the group by which its members find each other."""
     for place in peer.depends_on:

@@ -18,10 +18,11 @@ log = logging.getLogger(__name__)
 async def introduce(cluster: Cluster, settings: Settings, version: str) -> None:
     """Log what is served, and then what was found of the default router and of the metric store."""
     log.info(
-        "tidegate %s serves the Canaries of %s in %s, with the router %s where they name none",
+        "tidegate %s serves the Canaries of %s in %s%s, with the router %s where they name none",
         version,
         ", ".join(settings.api_groups),
         ", ".join(settings.namespaces) or "all namespaces",
+        f" with the labels {settings.selector}" if settings.selector else "",
         settings.router,
     )
     router = await _router(cluster, settings.router)

@@ -30,6 +30,7 @@ from canary.core.phases import IDLE
 from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
 from canary.settings import Settings
+from canary.settings.selection import ALL, LabelSelection
 from canary.targets import Target, installed_target
 
 MOST_AT_REST = 64
@@ -57,8 +58,11 @@ class CanaryReader:
     What was parsed of a Canary is dropped some time after it came to rest.
     """
 
-    def __init__(self, default_router: str, boundary: Boundary = OPEN) -> None:
+    def __init__(
+        self, default_router: str, boundary: Boundary = OPEN, selection: LabelSelection = ALL
+    ) -> None:
         self._default_router = default_router
+        self._selection = selection
         self.boundary = boundary
         """Which namespaces an object may refer to."""
         self._specs = SpecReader(default_router, boundary)
@@ -74,7 +78,12 @@ class CanaryReader:
         boundary = Boundary(
             closed=settings.no_cross_namespace_refs, shared=settings.shared_namespaces
         )
-        return cls(settings.router, boundary)
+        return cls(settings.router, boundary, settings.selection)
+
+    def takes(self, manifest: Manifest) -> bool:
+        """Tell whether a Canary is this controller's to act on, by its labels."""
+        labels = part(manifest.get("metadata"), "labels")
+        return self._selection.takes(labels if isinstance(labels, Mapping) else {})
 
     def keep(self, manifest: Manifest) -> KnownCanary:
         """Pack an object for the caches, whatever it holds."""
@@ -82,6 +91,10 @@ class CanaryReader:
         record = self._read(manifest, content)
         claim = record.claim
         labels = manifest["metadata"].get("labels") if claim.underway else None
+        taken = self.takes(manifest)
+        if not taken:
+            # Of a Canary that another controller acts on, no more than this is asked.
+            self.forget(record)
         return KnownCanary(
             key=record.key,
             uid=record.uid,
@@ -89,6 +102,7 @@ class CanaryReader:
             target_kind=record.target_kind,
             claim=claim if claim.underway else None,
             labels=labels or {},
+            taken=taken,
             content=content,
         )
 

@@ -90,6 +90,7 @@ class Reconciler:
         """
         record = self._tracker.find(key)
         if record is None:
+            self.stand_down([key] if self._tracker.left(key) else [])
             self._forget(key)
         elif self._acts():
             try:
@@ -119,9 +120,8 @@ class Reconciler:
 
     def _claimed(self, record: CanaryRecord, others: tuple[Peer, ...]) -> tuple[Problem, ...]:
         """Say what of a sound spec other Canaries make impossible."""
-        peer = record.peer
-        rivals = rivalry(peer, others)
-        return rivals or cyclic(peer, partial(self._tracker.relations.peer, record.key.group))
+        find = partial(self._tracker.relations.peer, record.key.group)
+        return rivalry(record.peer, others) or cyclic(record.peer, find)
 
     async def close(self) -> None:
         """Let go of what is being asked; it is asked again, under the same key, by who is next."""

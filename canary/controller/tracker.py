@@ -5,7 +5,7 @@ to, and to no other. What a change means is not known here.
 Long because each kind that matters to Canaries in a way of its own is followed and heard of here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from functools import partial
 from time import monotonic
 
@@ -27,7 +27,7 @@ from canary.controller.canaries import (
     canary_kind,
 )
 from canary.controller.configs import ConfigReader
-from canary.controller.dependents import Dependents, dependencies, needs
+from canary.controller.dependents import Dependents, dependencies, needs, standing
 from canary.controller.following import Following
 from canary.controller.former import former_routes, formers
 from canary.controller.kept import register_kept
@@ -136,24 +136,29 @@ class Tracker:
     # ----------------------------------------------------------------------------------- looking up
 
     def find(self, key: CanaryKey) -> AnyCanary | None:
-        """Look a Canary up."""
+        """Look a Canary up that this controller acts on."""
         known = self._known(key)
-        return None if known is None else self._reader.recall(known)
+        return self._reader.recall(known) if known is not None and known.taken else None
 
     def canaries(self) -> list[CanaryKey]:
-        """List the Canaries."""
+        """List the Canaries that this controller acts on."""
         return [
             known.key
             for kind in self._canary_kinds()
             for known in self.caches.values(kind)
-            if isinstance(known, KnownCanary)
+            if isinstance(known, KnownCanary) and known.taken
         ]
 
     def records(self, place: CanaryName) -> Iterator[AnyCanary]:
-        """Look the Canaries of a name up, in every API group."""
+        """Look the Canaries of a name up, in every API group, those of other controllers too."""
         for group in self._groups:
-            if (record := self.find(CanaryKey(group, *place))) is not None:
-                yield record
+            if (known := self._known(CanaryKey(group, *place))) is not None:
+                yield self._reader.recall(known)
+
+    def left(self, key: Hashable) -> bool:
+        """Tell whether a Canary is another controller's to act on, by its labels."""
+        known = self._known(key) if isinstance(key, CanaryKey) else None
+        return known is not None and not known.taken
 
     def watches(self, namespace: str) -> bool:
         """Tell whether the Canaries of a namespace are followed."""
@@ -290,6 +295,11 @@ class Tracker:
         self._pods_matter.discard(known.key)
         self._let_go(known.key)
 
+    def _leave(self, known: KnownCanary) -> None:
+        """Leave a Canary to the controller that acts on it, and know what it has and asks for."""
+        self._forget(known)
+        self._depend(known.key, standing(known.key, known.peer, known.target_kind))
+
     def _let_go(self, key: CanaryKey) -> None:
         self._tracked.forget(key)
         self._depend(key, ())
@@ -327,6 +337,8 @@ class Tracker:
         if dependents and isinstance(before, Packed) and kept:
             self.store.changes.note(changed, before, after if isinstance(after, Packed) else None)
         for key in dependents:
+            if self.left(key):
+                continue
             if isinstance(record, WorkloadRecord | PodRecord):
                 # The target may refer to other configs now, or a pod be in trouble.
                 canary = self.find(key)
@@ -344,7 +356,10 @@ class Tracker:
         else:
             if was is not None and was.uid != known.uid:
                 self._reader.forget(was)
-            self.track(self._reader.recall(known))
+            if known.taken:
+                self.track(self._reader.recall(known))
+            else:
+                self._leave(known)
             concerned |= self.relations.concerned(known)
         if gone or was is None or was.peer != known.peer:
             self._wake_all(concerned)
@@ -392,7 +407,7 @@ class Tracker:
             self._wake_all(known.key for known in self.underway() if known.uid in uids)
 
     def underway(self) -> Iterator[KnownCanary]:
-        """List the Canaries that are not at rest."""
+        """List the Canaries that are not at rest, those of other controllers too."""
         for kind in self._canary_kinds():
             for known in self.caches.values(kind):
                 if isinstance(known, KnownCanary) and known.peer.progress.phase not in IDLE:

@@ -17,6 +17,7 @@ from canary.api.raw import items, part
 from canary.cluster.cluster import Cluster
 from canary.replicas.leases import LEASE, holder_of, spec_of
 from canary.settings import Settings
+from canary.settings.selection import LabelSelection
 
 LABEL = f"{GROUP}/controller"
 """On the Lease by which a controller, or a group of them, acts."""
@@ -33,16 +34,30 @@ class Scope:
     groups: frozenset[str]
     namespaces: frozenset[str]
     """Empty where it serves all."""
+    selector: str = ""
+    """By which labels it takes Canaries; empty where it takes any."""
 
-    def serves(self, group: str, namespace: str) -> bool:
-        """Tell whether it serves the Canaries of a group in a namespace."""
+    def serves(self, group: str, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Tell whether it serves the Canaries of a group in a namespace with some labels."""
+        return self.reaches(group, namespace) and self.selection.takes(labels)
+
+    def reaches(self, group: str, namespace: str) -> bool:
+        """Tell whether it serves Canaries of a group in a namespace, of some labels or any."""
         return group in self.groups and (not self.namespaces or namespace in self.namespaces)
+
+    @property
+    def selection(self) -> LabelSelection:
+        """Which Canaries it takes, by their labels; any where its Lease holds no sound selector."""
+        try:
+            return LabelSelection.read(self.selector)
+        except ValueError:
+            return LabelSelection()
 
     def overlaps(self, other: "Scope") -> bool:
         """Tell whether there may be a Canary that both serve."""
         everywhere = not self.namespaces or not other.namespaces
         shared = everywhere or bool(self.namespaces & other.namespaces)
-        return shared and bool(self.groups & other.groups)
+        return shared and bool(self.groups & other.groups) and self.selection.meets(other.selection)
 
     @property
     def metadata(self) -> Manifest:
@@ -51,6 +66,7 @@ class Scope:
             "version": self.version,
             "groups": sorted(self.groups),
             "namespaces": sorted(self.namespaces),
+            **({"selector": self.selector} if self.selector else {}),
         }
         return {
             "labels": {LABEL: "tidegate"},
@@ -109,6 +125,7 @@ def scope_of(settings: Settings, version: str) -> Scope:
         version=version,
         groups=frozenset(settings.api_groups),
         namespaces=frozenset(settings.namespaces),
+        selector=settings.selector,
     )
 
 
@@ -147,7 +164,12 @@ def _scope(written: str) -> Scope:
         frozenset(str(each) for each in value) if isinstance(value, list) else frozenset[str]()
         for value in (found.get("groups"), found.get("namespaces"))
     )
-    return Scope(version=str(found.get("version", "")), groups=groups, namespaces=namespaces)
+    return Scope(
+        version=str(found.get("version", "")),
+        groups=groups,
+        namespaces=namespaces,
+        selector=str(found.get("selector", "")),
+    )
 
 
 def _moment(written: object) -> datetime | None:

@@ -35,6 +35,7 @@ from canary.settings.options import (
     within,
 )
 from canary.settings.records import records
+from canary.settings.selection import LabelSelection, selector_problem
 
 _HTTP = url("http", "https")
 _SECOND = timedelta(seconds=1)
@@ -63,6 +64,12 @@ class Settings:
         "Namespaces whose Canaries are served; all where none is named.",
         OptionType.LIST,
         check=names("write names of namespaces, separated by commas", DNS_LABEL, empty=True),
+    )
+    selector: str = setting(
+        "",
+        "Labels of the Canaries that are served, such as tidegate.dev/controller=next; all where left "
+        "out. Another controller may serve the others.",
+        check=selector_problem,
     )
     plugins: tuple[str, ...] = setting(
         (),
@@ -345,6 +352,11 @@ class Settings:
     def admission_address(self) -> tuple[str | None, int]:
         """Host and port that the admission webhook listens on."""
         return _address(self.admission_listen)
+
+    @property
+    def selection(self) -> LabelSelection:
+        """Which Canaries are served, by their labels."""
+        return LabelSelection.read(self.selector)
 
     @property
     def shared(self) -> bool:

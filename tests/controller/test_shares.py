@@ -290,6 +290,7 @@ async def test_what_a_replica_takes_over_had_an_outage_for_as_long_as_it_had_no_
             ),
             cluster,
             canaries=lambda: keys,
+            left=lambda _: False,
             on_change=lambda _gained, _lost: None,
             scope=Scope(version="1", groups=frozenset({GROUP}), namespaces=frozenset()),
             on_outage=lambda source, outage: outages.append((source, outage)),
