@@ -12,6 +12,7 @@ from analysis.template import check as check_template
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest, ObjectKey
 from canary.api.meta import API_VERSIONS, NamespacedReference, SecretReference
+from canary.api.namespaces import OPEN, Boundary
 from canary.api.raw import part, text
 from canary.api.resources import KINDS
 from canary.api.validation import parse_canary
@@ -67,11 +68,14 @@ class _Read:
 class Checker:
     """Says everything that is wrong with the objects of some files."""
 
-    def __init__(self, documents: Iterable[Document], *, router: str) -> None:
+    def __init__(
+        self, documents: Iterable[Document], *, router: str, boundary: Boundary = OPEN
+    ) -> None:
         self._documents = tuple(documents)
         self._files = Files(self._documents)
         self._reader = CanaryReader(router)
-        self._validator = Validator(self._reader)
+        self._validator = Validator(CanaryReader(router, boundary))
+        self._anywhere = Validator(self._reader)  # what it refers to may be of its own namespace
         self._queries = QueryBuilder(
             templates=self._files,
             secrets=_Secrets(),
@@ -102,7 +106,8 @@ class Checker:
             known = f"write one of {', '.join(each.name for each in KINDS)}"
             yield _about(document, Level.ERROR, Problem("kind", document.kind, known))
             return
-        for problem in self._validator.problems(kind.plural, document.obj):
+        validator = self._validator if document.namespace else self._anywhere
+        for problem in validator.problems(kind.plural, document.obj):
             yield _about(document, Level.ERROR, problem)
         for warning in self._validator.warnings(kind.plural, document.obj):
             yield _about(document, Level.WARNING, warning)

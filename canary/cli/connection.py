@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -10,6 +12,7 @@ from analysis.errors import UnknownPlugin
 from analysis.plugins import enable
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import PEER_GROUP
+from canary.api.namespaces import Boundary
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
 from canary.cli.common import acts_for, common, with_common
@@ -85,6 +88,36 @@ with_metrics_server = click.option(
     envvar="TIDEGATE_METRICS_SERVER",
     help="The store of metrics that name none.",
 )
+
+
+def with_boundary(command: _Command) -> _Command:
+    """Offer the options of a controller that refuses references to other namespaces."""
+
+    @click.option(
+        "--no-cross-namespace-refs",
+        "closed",
+        is_flag=True,
+        envvar="TIDEGATE_NO_CROSS_NAMESPACE_REFS",
+        help="Refuse references to other namespaces, as for the controller.",
+    )
+    @click.option(
+        "--shared-namespaces",
+        "shared",
+        default="",
+        envvar="TIDEGATE_SHARED_NAMESPACES",
+        help="Namespaces that may be referred to all the same, as for the controller.",
+    )
+    @wraps(command)
+    def bounded(*, closed: bool, shared: str, **given: Any) -> None:
+        if shared and not closed:
+            raise click.UsageError(
+                "--shared-namespaces needs --no-cross-namespace-refs: without it every namespace "
+                "may be referred to"
+            )
+        names = tuple(filter(None, (each.strip() for each in shared.split(","))))
+        command(boundary=Boundary(closed=closed, shared=names), **given)
+
+    return bounded
 
 
 def connected(

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 
 import click
 
+from canary.api.namespaces import OPEN, Boundary
 from canary.api.raw import part
 from canary.cli.checks import Checker
 from canary.cli.connection import (
     connected,
     reaching_a_cluster,
+    with_boundary,
     with_plugins,
     with_router,
 )
@@ -91,12 +93,14 @@ class Checked:
     help="Lines for people, one document for programs, or annotations of a workflow of GitHub.",
 )
 @with_plugins
+@with_boundary
 @reaching_a_cluster
 def lint(
     named: tuple[str, ...],
     more: tuple[str, ...],
     namespace: str | None,
     router: str,
+    boundary: Boundary,
     kubeconfig: str | None,
     context: str | None,
     *,
@@ -107,7 +111,9 @@ def lint(
     """Print what was found, and fail where something is wrong."""
     if not named and not more:
         raise click.UsageError("name a file or a folder with -f; - is standard input")
-    checked = check(tuple(texts((*named, *more))), namespace=namespace or "", router=router)
+    checked = check(
+        tuple(texts((*named, *more))), namespace=namespace or "", router=router, boundary=boundary
+    )
     if server:
 
         async def ask(cluster: Cluster) -> None:
@@ -119,7 +125,9 @@ def lint(
     show(replace(checked, found=tuple(in_order(checked.found, checked.files))), form, strict=strict)
 
 
-def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
+def check(
+    read: tuple[Text, ...], *, namespace: str, router: str, boundary: Boundary = OPEN
+) -> Checked:
     """Check the objects of files.
 
     Raises:
@@ -138,7 +146,7 @@ def check(read: tuple[Text, ...], *, namespace: str, router: str) -> Checked:
                 objects.append(each.within(namespace))
     if not found and not any(each.ours for each in objects):
         raise Failed(f"no object of tidegate or Flagger is in {number_of('file', len(read))}")
-    found += asyncio.run(Checker(objects, router=router).findings())
+    found += asyncio.run(Checker(objects, router=router, boundary=boundary).findings())
     return Checked(
         files=tuple(each.file for each in read),
         documents=tuple(objects),

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator
 import click
 
 from canary.api.kinds import Manifest, ObjectKey
+from canary.api.namespaces import Boundary
 from canary.api.raw import part
 from canary.cli.connection import (
     connected,
     reaching_a_cluster,
+    with_boundary,
     with_metrics_server,
     with_plugins,
     with_router,
@@ -68,6 +70,7 @@ Examples:
 @with_metrics_server
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
+@with_boundary
 @reaching_a_cluster
 def plan(
     name: str | None,
@@ -77,6 +80,7 @@ def plan(
     api_group: str,
     images: tuple[str, ...],
     router: str,
+    boundary: Boundary,
     metrics_server: str,
     form: str | None,
     kubeconfig: str | None,
@@ -101,7 +105,7 @@ def plan(
             run = await foresee(
                 cluster,
                 each.place,
-                record_of(each, router),
+                record_of(each, router, boundary),
                 stores=Stores(address=metrics_server),
                 default_router=router,
                 templates=templates_of(each),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from canary.api.kinds import Manifest
 from canary.api.metrictemplate import MetricTemplate
+from canary.api.namespaces import OPEN, Boundary
 from canary.api.raw import part, text
 from canary.cli.connection import Place
 from canary.cli.ending import Failed
@@ -96,13 +97,15 @@ async def stored_canary(cluster: Cluster, place: Place) -> AskedCanary:
     return AskedCanary(place=place, manifest=await read_canary(cluster, place), files=Files(()))
 
 
-def record_of(asked: AskedCanary, router: str) -> CanaryRecord:
+def record_of(asked: AskedCanary, router: str, boundary: Boundary = OPEN) -> CanaryRecord:
     """Make the record of a Canary; `router` is the controller's default.
+
+    `boundary` says which namespaces it may refer to.
 
     Raises:
         InvalidSpec: too little of it can be read.
     """
-    record = CanaryReader(router).read(asked.manifest)
+    record = CanaryReader(router, boundary).read(asked.manifest)
     if isinstance(record, BrokenCanary):
         raise InvalidSpec(record.problems)
     return record

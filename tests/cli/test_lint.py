@@ -80,6 +80,60 @@ def test_what_is_refused_is_said_in_the_words_of_the_controller(tmp_path, name):
     assert (said <= refused, bool(refused)) == (True, bool(said))
 
 
+ELSEWHERE = patched(
+    a_canary(),
+    {"analysis/alerts": [{"name": "chat", "providerRef": {"name": "chat", "namespace": "ops"}}]},
+)
+CLOSED = "--no-cross-namespace-refs"
+
+
+@pytest.mark.parametrize(
+    ("options", "namespace", "refused"),
+    [
+        ((), "test", False),
+        ((CLOSED,), "test", True),
+        ((CLOSED,), "ops", False),
+        ((CLOSED,), None, False),
+        ((CLOSED, "-n", "web"), None, True),
+        ((CLOSED, "--shared-namespaces", "istio-system, ops"), "test", False),
+    ],
+    ids=["open", "closed", "its own", "unknown", "given", "shared"],
+)
+def test_what_leads_to_another_namespace_is_refused_where_the_controller_refuses_it(
+    tmp_path, options, namespace, refused
+):
+    written = {**ELSEWHERE, "metadata": {"name": "podinfo"}}
+    if namespace:
+        written["metadata"]["namespace"] = namespace
+    said = [each for _, each in findings(tmp_path, written, options=options) if CLOSED in each]
+    assert bool(said) is refused
+    if refused:
+        assert said[0].startswith("spec.analysis.alerts[0].providerRef.namespace: 'ops': name an")
+
+
+def test_a_policy_is_held_to_its_namespace_as_a_canary_is(tmp_path):
+    metric = {
+        "name": "budget",
+        "templateRef": {"name": "budget", "namespace": "ops"},
+        "thresholdRange": {"min": 20},
+    }
+    policy = {
+        "apiVersion": "tidegate.dev/v1beta1",
+        "kind": "DeliveryPolicy",
+        "metadata": {"name": "limit", "namespace": "web"},
+        "spec": {"budget": {"metric": metric}},
+    }
+    assert not [each for _, each in findings(tmp_path, policy) if CLOSED in each]
+    assert [each for _, each in findings(tmp_path, policy, options=(CLOSED,)) if CLOSED in each]
+
+
+def test_shared_namespaces_alone_say_nothing(tmp_path):
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump(ELSEWHERE))
+    code, _, error = linted("-f", path, "--shared-namespaces", "ops")
+    assert (code, "--shared-namespaces needs --no-cross-namespace-refs" in error) == (2, True)
+
+
 def test_everything_is_found_at_once_each_with_its_line(tmp_path):
     path = tmp_path / "canary.yaml"
     path.write_text(

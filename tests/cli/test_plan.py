@@ -325,3 +325,18 @@ async def test_who_names_nothing_or_no_container_is_told(
         "plan", "podinfo", "--image", "shop:2", "--kubeconfig", str(kubeconfig)
     )
     assert (code, "name one of the target's containers: app, proxy" in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "problems"), [((), 0), (("--no-cross-namespace-refs",), 1)], ids=["open", "closed"]
+)
+async def test_what_leads_to_another_namespace_is_a_problem_where_the_controller_refuses_it(
+    cluster: Cluster, kubeconfig: Path, options: tuple[str, ...], problems: int
+) -> None:
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    reference = {"name": "podinfo", "namespace": "ops"}
+    spec = changed(BLUE_GREEN | {"dependsOn": [reference]})["spec"]
+    await cluster.merge_patch(canary_kind(GROUP), "default", "podinfo", {"spec": spec})
+    _, plan = await planned(kubeconfig, "podinfo", *options)
+    said = [each for each in plan["problems"] if "--no-cross-namespace-refs" in each]
+    assert len(said) == problems
