@@ -19,10 +19,13 @@ from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS, CountsTogether, Provider, counts_together
 from analysis.secrecy import shown_address
 from analysis.throttling import Throttle
+from analysis.turns import Turns
 
-#: Queries that one provider answers at the same time; the others wait for their turn.
-CONCURRENCY = 8
-#: Queries that may wait for one provider. One beyond is not put, and is no failure of the store.
+#: Queries that one provider answers at the same time, half of them at most of one party; the others
+#: wait for their turn.
+CONCURRENCY = 16
+#: Queries of one party that may wait for one provider. One beyond is not put, and is no failure of
+#: the store.
 MOST_WAITING = 5000
 #: Moments within one tick are one moment to a provider: canaries that look at it together ask it
 #: together.
@@ -32,6 +35,8 @@ MOST_ANSWERS = 1024
 #: A provider that is idle for this long is closed.
 IDLE = timedelta(hours=1)
 
+PartyOf = Callable[[Metric], str]
+"""Names the party that asks for a metric."""
 Observer = Callable[[Metric, float, Outcome], None]
 """Told of each query that was put to a provider: whose, how many seconds it took, what came."""
 
@@ -41,11 +46,10 @@ class _Open:
     """A provider in use: how many may ask it, how many do or wait, and when it was last asked."""
 
     provider: Provider
-    slots: asyncio.Semaphore
+    slots: Turns
     throttle: Throttle = field(default_factory=Throttle)
     used_at: float = 0.0
     asking: int = 0
-    waiting: int = 0
 
 
 @dataclass(slots=True)
@@ -77,12 +81,14 @@ class Providers:
         most_waiting: int = MOST_WAITING,
         idle: timedelta = IDLE,
         observe: Observer | None = None,
+        party_of: PartyOf = lambda _: "",
     ) -> None:
         self._table = table
         self._concurrency = concurrency
         self._most_waiting = most_waiting
         self._idle = idle
         self._observe = observe
+        self._party_of = party_of
         self._open: dict[ProviderSpec, _Open] = {}
         self._questions: OrderedDict[_Key, _Question] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
@@ -142,7 +148,7 @@ class Providers:
         async def prime(metric: Metric, ask: Ask) -> QueryFailure | None:
             try:
                 return await self._guard(
-                    metric.provider,
+                    metric,
                     lambda provider: provider.prepare(ask.query, metric.interval),
                 )
             except Busy as busy:
@@ -185,7 +191,7 @@ class Providers:
                 outcomes = (await provider.count(ask.query, since, at),)
             return tuple(_redacted(each, spec) for each in outcomes)
 
-        outcomes = await self._guard(spec, put)
+        outcomes = await self._guard(metric, put)
         if isinstance(outcomes, QueryFailure):
             outcomes = (outcomes,) * len(asks)
             if len(asks) > 1 and outcomes[0].kind is FailureKind.QUERY:
@@ -195,11 +201,15 @@ class Providers:
         return outcomes
 
     async def _guard(
-        self, spec: ProviderSpec, call: Callable[[Provider], Awaitable[Result]]
+        self, metric: Metric, call: Callable[[Provider], Awaitable[Result]]
     ) -> Result | QueryFailure:
         """Call a provider within the time limit, and turn whatever it raises into a value."""
+        spec, party = metric.provider, self._party_of(metric)
         try:
-            async with self._slot(spec) as opened, asyncio.timeout(spec.timeout.total_seconds()):
+            async with (
+                self._slot(spec, party) as opened,
+                asyncio.timeout(spec.timeout.total_seconds()),
+            ):
                 if (left := opened.throttle.left(_now())) > 0:
                     raise Throttled(
                         f"{_where(spec)} is throttled: no query for {ceil(left)} s more"
@@ -223,27 +233,20 @@ class Providers:
             return QueryFailure(reason=spec.redact(reason))
 
     @asynccontextmanager
-    async def _slot(self, spec: ProviderSpec) -> AsyncIterator[_Open]:
+    async def _slot(self, spec: ProviderSpec, party: str) -> AsyncIterator[_Open]:
         """Hold one of the questions that the spec's provider answers at the same time."""
         if self._closed:
             raise ProviderUnavailable("the providers are closed: tidegate is shutting down")
         if (opened := self._open.get(spec)) is None:
             self._retire()
             made = self._table.load(spec.type)(spec)
-            opened = self._open[spec] = _Open(made, asyncio.Semaphore(self._concurrency))
-        if opened.waiting >= self._most_waiting:
-            raise Busy(f"{_where(spec)}: {opened.waiting} queries wait for their turn already")
+            opened = self._open[spec] = _Open(made, Turns(self._concurrency))
+        if (waiting := opened.slots.waiting_of(party)) >= self._most_waiting:
+            raise Busy(f"{_where(spec)}: {waiting} queries wait for their turn already")
         opened.asking += 1
         try:
-            opened.waiting += 1
-            try:
-                await opened.slots.acquire()
-            finally:
-                opened.waiting -= 1
-            try:
+            async with opened.slots.place(party):
                 yield opened
-            finally:
-                opened.slots.release()
         finally:
             opened.asking -= 1
             opened.used_at = _now()
@@ -251,7 +254,7 @@ class Providers:
     @property
     def waiting(self) -> int:
         """Count the queries that wait for their turn."""
-        return sum(opened.waiting for opened in self._open.values())
+        return sum(opened.slots.waiting for opened in self._open.values())
 
     def _retire(self) -> None:
         """Close the idle providers, such as those of an older secret."""

@@ -100,7 +100,9 @@ class Controller:
         self._authority: Authority | None = None
         self._metrics = Metrics(version=version, router=settings.router)
         self._outages = OutageLog(_now)
-        self._queue: WorkQueue[WorkKey] = WorkQueue(monotonic, observed=self._metrics.reconciled)
+        self._queue: WorkQueue[WorkKey] = WorkQueue(
+            monotonic, party_of=lambda key: key.namespace, observed=self._metrics.reconciled
+        )
         self._metrics.queue_depth(lambda: float(len(self._queue)))
 
     # ------------------------------------------------------------------------------ start and stop
@@ -159,7 +161,7 @@ class Controller:
         )
         self._metrics.authority(self.acts, authority.owned, authority.members)
         self._others = OtherControllers(cluster, lease=authority.lease, scope=scope)
-        providers = await enter(Providers(observe=self._observe_query))
+        providers = await enter(Providers(observe=self._observe_query, party_of=_namespace_of))
         self._egress = EgressPolicy(
             allow=settings.egress_allow,
             deny=settings.egress_deny,
@@ -468,3 +470,7 @@ def _now() -> datetime:
 def _log_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.critical("%s ended", task.get_name(), exc_info=task.exception())
+
+
+def _namespace_of(metric: Metric) -> str:
+    return metric.asked_by.partition("/")[0]

@@ -1,4 +1,8 @@
-"""The work queue: keys to be worked on, each once at a time, by a bounded number of workers."""
+"""The work queue: keys to be worked on, each once at a time, by a bounded number of workers.
+
+Parties take turns, so that one with many keys delays no other; within a party keys are worked on in
+the order in which they were woken.
+"""
 
 import asyncio
 import heapq
@@ -31,10 +35,18 @@ class Observed(Protocol):
 class WorkQueue(Generic[Key]):
     """De-duplicated keys and a heap of wake-ups; times are seconds of `clock`."""
 
-    def __init__(self, clock: Callable[[], float], *, observed: Observed = lambda *_: None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        party_of: Callable[[Key], Hashable] = lambda _: None,
+        observed: Observed = lambda *_: None,
+    ) -> None:
         self._clock = clock
+        self._party_of = party_of
         self._observed = observed
-        self._ready: deque[Key] = deque()
+        self._ready: dict[Hashable, deque[Key]] = {}
+        """The keys that wait for a worker, by party; the party that is served next comes first."""
         self._waiting: dict[Key, float] = {}
         """Since when each key waits for a worker."""
         self._busy: set[Key] = set()
@@ -50,7 +62,7 @@ class WorkQueue(Generic[Key]):
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._waiting)
 
     def wake(self, key: Key) -> None:
         """Have a key worked on as soon as a worker is free; again, if it is worked on now."""
@@ -58,7 +70,7 @@ class WorkQueue(Generic[Key]):
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting[key] = self._clock()
-            self._ready.append(key)
+            self._ready.setdefault(self._party_of(key), deque()).append(key)
             self._filled.release()
 
     def wake_in(self, key: Key, seconds: float | None) -> None:
@@ -102,7 +114,7 @@ class WorkQueue(Generic[Key]):
             if self._closed:
                 self._filled.release()  # the next worker is to end too
                 return
-            key = self._ready.popleft()
+            key = self._next()
             started = self._clock()
             waited = started - self._waiting.pop(key)
             failed = ""
@@ -136,6 +148,15 @@ class WorkQueue(Generic[Key]):
                 if key in self._again:
                     self._again.discard(key)
                     self.wake(key)
+
+    def _next(self) -> Key:
+        """Take the key whose turn it is."""
+        party = next(iter(self._ready))
+        keys = self._ready.pop(party)
+        key = keys.popleft()
+        if keys:
+            self._ready[party] = keys
+        return key
 
     def _retry(self, key: Key, longest_seconds: float = LONGEST_RETRY_SECONDS) -> None:
         backoff = self._failures.setdefault(

@@ -16,13 +16,16 @@ from analysis.http.exchange import host_of
 from analysis.http.posting import Reply, post
 from analysis.http.transport import Client, guarded_client, trust
 from analysis.secrecy import origin
+from analysis.turns import Turns
 from canary.api.people import Webhook
 from canary.cluster.backoff import grown
 from canary.hooks.payload import HookPayload, HookResult
 
-#: Calls of one host that are under way at once; the others wait for their turn.
-CALLS_A_HOST = 8
-#: Calls of one host that may wait for their turn. A call beyond is not made, and not counted.
+#: Calls of one host that are under way at once, half of them at most for one namespace; the others
+#: wait for their turn.
+CALLS_A_HOST = 16
+#: Calls of one host that may wait for their turn, for one namespace. A call beyond is not made, and not
+#: counted.
 WAITING_CALLS_A_HOST = 1000
 FIRST_WAIT_SECONDS = 1.0
 #: The longest wait between two attempts, whatever a receiver asks for.
@@ -49,8 +52,8 @@ class HookCaller:
     """Calls hooks; whatever a receiver does is a value. Owns the connections.
 
     Once it has its turn a call takes at most (retries + 1) times its hook's time limit, and the
-    waits between the attempts. A host's calls come in turn: to wait is no answer of the host, and
-    takes nothing from the time limit. `egress` says where hooks may lead, and `bodies` of which hosts
+    waits between the attempts. A host's calls come in turn, those of one namespace after those of
+    another: to wait is no answer of the host, and takes nothing from the time limit. `egress` says where hooks may lead, and `bodies` of which hosts
     what they answer is shown; of all where it is left out.
     """
 
@@ -67,7 +70,7 @@ class HookCaller:
         self._observed = observed
         self._sleep = sleep
         self._clients: dict[tuple[bool, EgressPolicy], Client] = {}
-        self._turns: dict[str, _Turn] = {}
+        self._turns: dict[str, Turns] = {}
         self._closed = False
 
     async def call(
@@ -90,7 +93,8 @@ class HookCaller:
             Busy: too many calls of its host wait already; this one was not made.
         """
         egress = UNRESTRICTED if trusted else self._egress
-        call = _Call(hook, payload.as_json(), key, secret or {}, egress, traceparent)
+        party = payload.namespace
+        call = _Call(hook, payload.as_json(), key, secret or {}, egress, traceparent, party)
         result = _result(await self._persist(call))
         self._observed(hook, payload, result, call.seconds)
         return result
@@ -135,7 +139,7 @@ class HookCaller:
         self, call: "_Call", headers: Mapping[str, str], secrets: tuple[str, ...]
     ) -> Reply:
         hook, address = call.hook, call.hook.url or ""
-        async with self._turn(origin(address)):
+        async with self._turn(origin(address), call.party):
             if self._closed:
                 return _no_answer("the controller is shutting down", transient=False)
             started = time.monotonic()
@@ -153,18 +157,16 @@ class HookCaller:
                 call.seconds += time.monotonic() - started
 
     @asynccontextmanager
-    async def _turn(self, host: str) -> AsyncIterator[None]:
-        """Wait until a host may be called once more, first come first served."""
-        turn = self._turns.setdefault(host, _Turn())
-        if turn.waiting >= WAITING_CALLS_A_HOST:
+    async def _turn(self, host: str, party: str) -> AsyncIterator[None]:
+        """Wait until a host may be called once more: its namespaces take turns."""
+        turns = self._turns.setdefault(host, Turns(CALLS_A_HOST))
+        if turns.waiting_of(party) >= WAITING_CALLS_A_HOST:
             raise Busy(f"{host}: {WAITING_CALLS_A_HOST} calls wait for their turn already")
-        turn.users += 1
         try:
-            async with turn.places:
+            async with turns.place(party):
                 yield
         finally:
-            turn.users -= 1
-            if not turn.users:
+            if turns.idle:
                 self._turns.pop(host, None)
 
     def _client(self, *, verify: bool, egress: EgressPolicy) -> Client:
@@ -187,19 +189,9 @@ class _Call:
     secret: Mapping[str, str]
     egress: EgressPolicy
     traceparent: str
+    party: str
+    """Whose turn it takes: the namespace of the Canary."""
     seconds: float = 0.0
-
-
-class _Turn:
-    """The calls of one host: those under way, and those that wait for a place."""
-
-    def __init__(self) -> None:
-        self.users = 0
-        self.places = asyncio.Semaphore(CALLS_A_HOST)
-
-    @property
-    def waiting(self) -> int:
-        return max(0, self.users - CALLS_A_HOST)
 
 
 def _headers(

@@ -158,7 +158,7 @@ async def test_one_provider_is_asked_no_more_than_so_many_questions_at_once():
         return NoData(reason="")
 
     script.answer = answer
-    async with asyncio.timeout(PATIENCE), Providers(table=TABLE, concurrency=3) as providers:
+    async with asyncio.timeout(PATIENCE), Providers(table=TABLE, concurrency=6) as providers:
         await analyse([a_metric(script, f"q{n}") for n in range(12)], providers, NOW)
     assert script.most_asking == 3
     assert len(script.asked) == 12
