@@ -235,6 +235,43 @@ def test_pages_of_metrics_take_the_place_of_a_prometheus(render):
     assert made == of_the_chart(metrics_provider="scrape", scrape_targets=pages)
 
 
+ADMITTING = 'admission={"enabled":true,"secretName":"webhook","caBundle":"Y2E=","port":9555}'
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "annotations"),
+    [
+        ((), {}, {}),
+        (
+            ('mesh="istio"',),
+            {"sidecar.istio.io/inject": "true"},
+            {"proxy.istio.io/config": '{"holdApplicationUntilProxyStarts": true}'},
+        ),
+        (
+            ('mesh="istio"', ADMITTING),
+            {"sidecar.istio.io/inject": "true"},
+            {
+                "proxy.istio.io/config": '{"holdApplicationUntilProxyStarts": true}',
+                "traffic.sidecar.istio.io/excludeInboundPorts": "9555",
+            },
+        ),
+        (('mesh="linkerd"',), {}, {"linkerd.io/inject": "enabled"}),
+        (
+            ('mesh="linkerd"', ADMITTING),
+            {},
+            {"linkerd.io/inject": "enabled", "config.linkerd.io/skip-inbound-ports": "9555"},
+        ),
+    ],
+)
+def test_the_pods_join_a_mesh_where_they_are_to_and_the_webhook_stays_outside(
+    render, values, labels, annotations
+):
+    before = render()["Deployment", "gates/tidegate"]["spec"]["template"]["metadata"]
+    after = render(*values)["Deployment", "gates/tidegate"]["spec"]["template"]["metadata"]
+    assert after["labels"] == before["labels"] | labels
+    assert after["annotations"] == before["annotations"] | annotations
+
+
 def test_secrets_of_slack_are_referred_to_and_never_written(render):
     objects = render('slack={"secretName":"chat","tokenKey":"token","channel":"releases"}')
     assert container(objects)["env"] == [
@@ -592,6 +629,7 @@ def test_a_service_monitor_finds_the_service_and_its_port(render):
         ('apiGroups=["example.com"]', "/apiGroups/0"),
         ('watchNamespaces=["Shop"]', "/watchNamespaces/0"),
         ('leaseName="Next"', "/leaseName"),
+        ('mesh="consul"', "/mesh"),
         ('metricsServer="prometheus:9090"', "/metricsServer"),
         ('replicaCount="two"', "/replicaCount"),
         ("terminationGracePeriodSeconds=5", "/terminationGracePeriodSeconds"),

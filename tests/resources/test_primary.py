@@ -67,6 +67,22 @@ def test_it_is_the_targets_template_under_the_primarys_label() -> None:
     }
 
 
+def test_what_a_mesh_and_its_policies_read_of_pods_is_the_targets() -> None:
+    target = a_deployment()
+    read: dict[str, Any] = {
+        "labels": {"sidecar.istio.io/inject": "true", "version": "v1"},
+        "annotations": {"linkerd.io/inject": "enabled", "vault.hashicorp.com/agent-inject": "true"},
+    }
+    template = target["spec"]["template"]
+    template["spec"]["serviceAccountName"] = "shop"
+    template["metadata"]["labels"] |= read["labels"]
+    template["metadata"]["annotations"] = read["annotations"]
+    pods = rendered(target)["spec"]["template"]
+    assert pods["spec"]["serviceAccountName"] == "shop"
+    assert pods["metadata"]["labels"] == read["labels"] | {"app": "podinfo-primary"}
+    assert pods["metadata"]["annotations"].items() >= read["annotations"].items()
+
+
 def test_replicas_are_left_to_an_autoscaler() -> None:
     assert "replicas" not in rendered(a_deployment())["spec"]
     assert rendered(a_deployment(), replicas=0)["spec"]["replicas"] == 0

@@ -46,6 +46,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* What a mesh reads on pods: whether they join, and the port that the API server calls from outside. */}}
+{{- define "tidegate.meshLabels" -}}
+{{- if eq .Values.mesh "istio" -}}
+sidecar.istio.io/inject: "true"
+{{- end -}}
+{{- end -}}
+
+{{- define "tidegate.meshAnnotations" -}}
+{{- if eq .Values.mesh "istio" -}}
+proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true}'
+{{- if .Values.admission.enabled }}
+traffic.sidecar.istio.io/excludeInboundPorts: {{ .Values.admission.port | quote }}
+{{- end }}
+{{- else if eq .Values.mesh "linkerd" -}}
+linkerd.io/inject: enabled
+{{- if .Values.admission.enabled }}
+config.linkerd.io/skip-inbound-ports: {{ .Values.admission.port | quote }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
 {{- define "tidegate.authorPolicy" -}}
 {{- printf "%s.%s.authors.tidegate.dev" (include "tidegate.fullname" .) .Release.Namespace -}}
 {{- end -}}
