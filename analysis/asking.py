@@ -21,14 +21,11 @@ from analysis.secrecy import shown_address
 from analysis.throttling import Throttle
 from analysis.turns import Turns
 
-#: Queries that one provider answers at the same time, half of them at most of one party; the others
-#: wait for their turn.
+#: Queries that one provider answers at the same time, at most half of them of one party.
 CONCURRENCY = 16
-#: Queries of one party that may wait for one provider. One beyond is not put, and is no failure of
-#: the store.
+#: Queries of one party that may wait for their turn; one more is not put, and is no failure.
 MOST_WAITING = 5000
-#: Moments within one tick are one moment to a provider: canaries that look at it together ask it
-#: together.
+#: Moments within one tick are one to a provider: canaries that look together ask it together.
 TICK = timedelta(seconds=1)
 #: Answers that are kept for the rest of their tick.
 MOST_ANSWERS = 1024
