@@ -1,6 +1,7 @@
 """The Canary: a workload, the route to it, and what healthy means.
 
 Its status, which only the controller writes, is in `status.py`.
+Long because it is a table: one entry for each field, with what people read about it.
 """
 
 from collections.abc import Iterable
@@ -143,6 +144,12 @@ class CanarySpec(ApiModel):
         "from; the controller's default when left out.",
     )
     target_ref: TargetReference = Field(description="The workload that the user edits.")
+    keep_target: Flag = Field(
+        default=False,
+        description="Whether the target's own pods stay the primary, with the target paused but "
+        "while it is promoted, and the canary is a Deployment beside it. It is said once: for "
+        "another value the Canary is deleted and created again.",
+    )
     autoscaler_ref: AutoscalerReference | None = Field(
         default=None, description="The autoscaler of the target."
     )
@@ -255,6 +262,12 @@ class CanarySpec(ApiModel):
         private = self.__pydantic_private__ or {}
         return private["_primary"] or self.usual_primary_name
 
+    @property
+    def canary_name(self) -> str:
+        """The name of the workload with the canary's pods: the target, or what is beside a kept one."""
+        name = self.target_ref.name
+        return f"{name}-canary" if self.keep_target else name
+
     def with_primary(self, name: str) -> Self:
         """Copy for a primary that came up under a name, be it of another target than now."""
         if not name or name == self.primary_name:
@@ -262,6 +275,10 @@ class CanarySpec(ApiModel):
         copy = self.model_copy()
         copy._primary = name  # noqa: SLF001 - of its own kind
         return copy
+
+    def with_target_kept(self, *, kept: bool) -> Self:
+        """Copy for a target that is kept, or for one that is not."""
+        return self if kept is self.keep_target else self.model_copy(update={"keep_target": kept})
 
     def with_kind(self, kind: str) -> Self:
         """Copy for a target of another kind."""

@@ -225,7 +225,7 @@ def _of_primary(record: CanaryRecord) -> CanaryRecord:
     spec = record.canary.spec
     target = spec.target_ref.model_copy(update={"name": spec.primary_name})
     canary = record.canary.model_copy(
-        update={"spec": spec.model_copy(update={"target_ref": target})}
+        update={"spec": spec.model_copy(update={"target_ref": target, "keep_target": False})}
     )
     return replace(record, canary=canary)
 

@@ -165,7 +165,10 @@ class Checker:
 
     def _unscaled(self, read: _Read) -> Iterator[Finding]:
         """Name an autoscaler that scales the target, and would not scale the primary."""
-        target = read.record.canary.spec.target_ref
+        target, primary = read.record.canary.spec.target_ref, read.record.canary.spec.primary_name
+        if primary == target.name:
+            # It scales the primary: that is the target itself.
+            return
         for kind in sorted(each.kind for each in scaler_kinds()):
             for scaler in self._files.of_kind(kind, read.document.namespace):
                 scaled = part(part(scaler.obj, "spec"), "scaleTargetRef")

@@ -17,6 +17,7 @@ from canary.cluster.cluster import Cluster
 from canary.controller.budgets import Budgets
 from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, CanaryRecord, canary_kind
 from canary.controller.configs import ConfigReader
+from canary.controller.kept_targets import KeptTargets
 from canary.controller.memo import Memo
 from canary.controller.primaries import Primaries
 from canary.controller.reading import CanaryReader
@@ -31,6 +32,7 @@ from canary.core.actions import (
     ClearCommands,
     EnsureAutoscaler,
     EnsureBudgets,
+    EnsureCanary,
     EnsurePrimary,
     EnsureServices,
     GiveBack,
@@ -40,6 +42,7 @@ from canary.core.actions import (
     RemoveAutoscaler,
     ReplaceStrays,
     RestoreRoutes,
+    ResumeTarget,
     RouteFormer,
     RouteTraffic,
     ScalePrimary,
@@ -78,6 +81,14 @@ class Applier:
         """What writes have made of objects, with what was written, where the two still differ."""
         self._writer = Writer(cluster=cluster, caches=caches)
         self._strays = Strays(cluster=cluster, store=store, writer=self._writer)
+        self._kept = KeptTargets(
+            cluster=cluster,
+            store=store,
+            renderer=renderer,
+            writer=self._writer,
+            label_prefixes=label_prefixes,
+            hashing=hashing,
+        )
         self._primaries = Primaries(
             cluster=cluster,
             caches=caches,
@@ -125,8 +136,8 @@ class Applier:
                 annotations = {f"{PREFIX}{verb}": None for verb in verbs}
                 patch = {"metadata": {"annotations": annotations}}
                 return True, await self._patch_canary(record, patch)
-            case EnsurePrimary():
-                return await self._primaries.ensure(record, self._target(record), action), record
+            case EnsurePrimary() | EnsureCanary() | ResumeTarget():
+                return await self._ensure_side(record, action), record
             case EnsureServices() | RouteTraffic() | EnsureAutoscaler():
                 return await self._ensure_once(record, action), record
             case PauseAutoscaler() | RemoveAutoscaler():
@@ -135,6 +146,19 @@ class Applier:
                 return await self._write_and_remove(record, action), record
             case ScaleTarget() | ScalePrimary() | ReplaceStrays():
                 return await self._change_pods(record, action), record
+
+    async def _ensure_side(
+        self, record: CanaryRecord, action: EnsurePrimary | EnsureCanary | ResumeTarget
+    ) -> bool:
+        match action:
+            case EnsurePrimary(revision=revision) if record.keeps:
+                return await self._kept.ensure_primary(record, revision)
+            case EnsurePrimary():
+                return await self._primaries.ensure(record, self._target(record), action)
+            case EnsureCanary(revision=revision):
+                return await self._kept.ensure_canary(record, revision)
+            case ResumeTarget():
+                return await self._kept.resume(record)
 
     async def _ensure_once(self, record: CanaryRecord, action: Rendered) -> bool:
         """Write what differs; nothing is rendered again where nothing has changed since."""
@@ -294,6 +318,9 @@ class Applier:
             return await self._primaries.scale(record, action.replicas)
         target = self._target(record)
         if target is None or record.workload is None:
+            return False
+        if record.keeps and self._store.beside(record) is None:
+            # It is made with none, and its event comes.
             return False
         if isinstance(action, ReplaceStrays):
             return await self._strays.replace(record.workload, target, record.key.namespace)

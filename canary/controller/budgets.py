@@ -109,7 +109,8 @@ def side_label(
     target: WorkloadRecord | None, selector_labels: tuple[str, ...]
 ) -> SelectorLabel | None:
     """Find the label that tells the target's pods from the primary's; None where there is none."""
-    if target is None or not target.outline:
+    if target is None or not target.outline or target.side is not None:
+        # The budgets of a target that is kept cover the primary's pods as they are.
         return None
     label = selector_label(target.services_outline, selector_labels)
     return None if isinstance(label, Problem) else label

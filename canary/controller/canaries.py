@@ -163,10 +163,19 @@ class CanaryRecord(CanaryObject):
 
     @property
     def sides(self) -> tuple[ObjectKey, ...]:
-        """The target and the primary; none where the target's kind is not known."""
-        kind, namespace = self.target_kind, self.key.namespace
-        names = (self.target, self.canary.spec.primary_name) if kind else ()
+        """The target and what is made beside it; none where the target's kind is not known.
+
+        That is the primary, or the canary of a target that is kept.
+        """
+        kind, namespace, spec = self.target_kind, self.key.namespace, self.canary.spec
+        made = spec.canary_name if self.keeps else spec.primary_name
+        names = (self.target, made) if kind else ()
         return tuple(ObjectKey(kind=kind, namespace=namespace, name=each) for each in names if kind)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the target's own pods are the primary, and the canary is beside it."""
+        return self.workload is not None and self.workload.keeps
 
     @property
     def service(self) -> str:

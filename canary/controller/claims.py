@@ -41,6 +41,12 @@ class Claims:
                 ObjectKey(kind=primary.kind, namespace=namespace, name=primary.name),
                 primary.owners,
             )
+        beside = self._store.beside(record)
+        if beside is not None and not (
+            ours_or_ownerless(canary, beside.owners)
+            or self._left_behind(namespace, beside.owners, beside.canaries)
+        ):
+            yield ObjectKey(kind=beside.kind, namespace=namespace, name=beside.name), beside.owners
         if divided:
             # Nothing is made beside it.
             return

@@ -42,7 +42,7 @@ def context_over(
     return TemplateContext(
         name=record.key.name,
         namespace=record.key.namespace,
-        target=canary.target_ref.name,
+        target=canary.canary_name,
         kind=canary.target_ref.kind,
         service=canary.service_name,
         ingress=next(iter(canary.ingress_names), canary.target_ref.name),

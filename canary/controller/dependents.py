@@ -78,7 +78,8 @@ def dependencies(
     canary = record.canary
     namespace, spec = record.key.namespace, canary.spec
     if record.target_kind is not None:
-        names = (spec.target_ref.name, spec.primary_name, record.held.target)
+        made = (each.name for each in record.sides[1:])
+        names = (spec.target_ref.name, *made, record.held.target)
         for name in dict.fromkeys(filter(None, names)):
             # Pods matter to whom their workload matters to.
             yield ObjectKey(kind=record.target_kind, namespace=namespace, name=name)

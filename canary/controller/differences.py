@@ -36,7 +36,7 @@ async def release_changes(
         spec = spec.with_primary(status.names.primary)
     workload = target_for(spec.target_ref.kind, spec.target_ref.api_version)
     kind = workload.kind
-    if workload.holds_primary:
+    if workload.holds_primary or spec.keep_target:
         name = spec.target_ref.name
         raise NotFound(f"{kind.kind} {name} has both sides in it: compare its revisions there")
     target = await cluster.read(kind, namespace, spec.target_ref.name)

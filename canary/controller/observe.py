@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from canary.api.annotations import RELEASE
-from canary.api.kinds import ObjectKey
 from canary.api.shown import shown
 from canary.api.status import Thread
 from canary.cluster.cache import CacheSet
@@ -19,6 +18,7 @@ from canary.controller.configs import ConfigReader
 from canary.controller.copies import copies_of
 from canary.controller.drifts import DriftFinder
 from canary.controller.former import lost_routers
+from canary.controller.kept_sides import runs_template
 from canary.controller.memo import Memo
 from canary.controller.records import WorkloadRecord
 from canary.controller.references import References
@@ -88,10 +88,9 @@ class Observer:
             ClusterError: something is not known, and could not be read.
         """
         canary = record.canary
-        namespace, spec = record.key.namespace, canary.spec
+        namespace = record.key.namespace
         if record.target_kind is not None:
-            for name in (spec.target_ref.name, spec.primary_name):
-                key = ObjectKey(kind=record.target_kind, namespace=namespace, name=name)
+            for key in record.sides:
                 await self._caches.freshen(key)
         target, primary = self._store.target(record), self._store.primary(record)
         divided = target.divided if target is not None else None
@@ -110,7 +109,7 @@ class Observer:
         elif lacking := self._renderer.lacking(record):
             obstacle = str(lacking)
         else:
-            obstacle = obstacle or self._renderer.unshared(record)
+            obstacle = obstacle or self._renderer.unshared(record) or self._unpromoted(record)
         abilities = record.router.abilities(canary) if record.router else None
         budgets = self._budgets.find(record)
         minimum, target_rests = self._target_autoscaler(record)
@@ -133,7 +132,7 @@ class Observer:
                 *self._store.left_out(record),
                 *_ungrouped(record, target),
             ),
-            restored=record.deleting and not obstacle and self._renderer.restored(record, target),
+            restored=record.deleting and not obstacle and self._restored(record, target),
             left_behind=record.deleting
             and not obstacle
             and self._left_behind(record, primary, budgets),
@@ -148,6 +147,7 @@ class Observer:
             taken="; ".join(filter(None, (self._claims.taken(record), budgets.taken))),
             provider=record.provider,
             routed_by=canary.spec.references(abilities.references) if abilities else (),
+            kept=record.keeps,
             splits=abilities is None or abilities.splits,
             by_replicas=abilities is not None and abilities.by_replicas,
             ordinals=divided.pods if divided is not None else None,
@@ -206,6 +206,26 @@ class Observer:
             return None
         written = self._store.templates.recall(found.uid, ()) or ""
         return as_fact(record, found, written=written, trouble=self._store.trouble(record, found))
+
+    def _unpromoted(self, record: CanaryRecord) -> str:
+        """Say why a target that was paused before cannot be kept; empty where it can."""
+        target = self._store.written(record)
+        if target is None or not record.keeps or record.status.last_promoted_spec:
+            return ""
+        if not target.paused or not target.total or runs_template(target):
+            return ""
+        name = f"{target.kind.kind} {target.name}"
+        return (
+            f"{name} is paused, and its pods do not run its template: write back the template that "
+            f"they run, or roll it out with kubectl rollout resume {target.kind.kind.lower()}/"
+            f"{target.name}"
+        )
+
+    def _restored(self, record: CanaryRecord, target: WorkloadRecord | None) -> bool:
+        """Tell whether what was taken over is as it was, and a kept target its own controller's again."""
+        written = self._store.written(record) if record.keeps else None
+        held = written is not None and written.paused and runs_template(written)
+        return not held and self._renderer.restored(record, target)
 
     def _autoscaler_missing(self, record: CanaryRecord) -> bool:
         return bool(record.autoscalers) and self._store.packed(record.autoscalers[0]) is None

@@ -1,4 +1,8 @@
-"""Reading Canaries: packed for the caches, and parsed for as long as they are worked on."""
+"""Reading Canaries: packed for the caches, and parsed for as long as they are worked on.
+
+Long because everything goes on under the names and in the way in which it came up, whatever a spec
+says later, and each of these ways is refused in words of its own.
+"""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -31,7 +35,7 @@ from canary.core.signature import LONGEST
 from canary.errors import Problem, SpecWarning
 from canary.settings import Settings
 from canary.settings.selection import ALL, LabelSelection
-from canary.targets import Target, installed_target
+from canary.targets import Target, installed_target, target_for
 
 MOST_AT_REST = 64
 """So many Canaries at rest stay parsed for a while: their run may just have ended."""
@@ -160,7 +164,15 @@ class CanaryReader:
             if status.names.kind not in {"", canary.spec.target_ref.kind}:
                 problems = (*problems, _other_kind(canary, status.names.kind))
                 canary, workload = _with_kind(canary, status.names.kind)
-            keeps_name = workload is not None and (workload.serves or workload.divides)
+            if workload is not None and _is_kept(status.names) is not workload.keeps:
+                held = _as_held(canary, workload, status.names)
+                if held is not workload:
+                    problems = (*problems, _otherwise_kept(canary))
+                    spec = canary.spec.with_target_kept(kept=held.keeps)
+                    canary, workload = canary.model_copy(update={"spec": spec}), held
+            keeps_name = workload is not None and (
+                workload.serves or workload.divides or workload.keeps
+            )
             if keeps_name and status.last_promoted_spec:
                 renamed = _renamed(canary, status.names.target)
                 if renamed is not None:
@@ -232,6 +244,30 @@ def _with_kind(canary: Canary, kind: str) -> tuple[Canary, Target | None]:
     """Give a Canary with the kind of target that everything was made for, and that kind's target."""
     spec = canary.spec.with_kind(kind).with_primary(canary.spec.primary_name)
     return canary.model_copy(update={"spec": spec}), installed_target(kind)
+
+
+def _is_kept(names: Names) -> bool:
+    """Tell whether the primary came up as the target itself."""
+    return names.primary == names.target != ""
+
+
+def _as_held(canary: Canary, workload: Target, names: Names) -> Target:
+    """Give what reads the target as it was when its primary came up: kept, or not."""
+    kept = workload.keeping()
+    if kept is None or not names.primary:
+        return workload
+    target = canary.spec.target_ref
+    return kept if _is_kept(names) else target_for(target.kind, target.api_version)
+
+
+def _otherwise_kept(canary: Canary) -> Problem:
+    kept = canary.spec.keep_target
+    return Problem(
+        "spec.keepTarget",
+        value=kept,
+        remedy=f"set it back to {str(not kept).lower()}, or delete the Canary and create it again: "
+        "the primary is either the target itself or a copy of it",
+    )
 
 
 def _other_kind(canary: Canary, kind: str) -> Problem:

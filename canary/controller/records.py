@@ -66,6 +66,16 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSide:
+    """A side of a kept target, read from the target and from the canary beside it."""
+
+    moving: bool = False
+    """Whether its controller may give its pods another template at any moment."""
+    scales: bool = True
+    """Whether the number of its pods is tidegate's to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadRecord:
     """A workload: its counts, and digests of what the user wrote."""
 
@@ -106,6 +116,10 @@ class WorkloadRecord:
     """
     divided: Divided | None = None
     """How its pods are divided, where primary and canary are pods of it."""
+    paused: bool = False
+    """Whether its controller leaves the template of its pods as it is."""
+    side: KeptSide | None = None
+    """Which side of a kept target it is shown as; None for a workload as it is."""
     whole: bytes = field(default=b"", compare=False)
     """The object, compressed, of what tidegate made: its next revision is rendered from it."""
 
@@ -239,6 +253,7 @@ class WorkloadReader:
             leaving="deletionTimestamp" in metadata,
             outline=outline.services,
             divided=divided,
+            paused=counts.paused,
             whole=compressed(manifest) if revision else b"",
         )
 

@@ -19,6 +19,7 @@ from canary.objects.render import Lacking, Render
 from canary.resources.names import (
     SelectorLabel,
     Selectors,
+    kept_selectors,
     pod_selectors,
     selector_label,
     shared_selector,
@@ -88,7 +89,7 @@ class Rendering:
         if workload is not None and (workload.serves or workload.divides):
             return self.beside(record, workload.services(record.canary, existing))
         try:
-            selectors = self._selectors(record, target)
+            selectors = self._selectors(record, target, apex)
         except InvalidSpec:
             if apex is Side.TARGET:
                 # For a target without a label no service was ever made: there is none to give back.
@@ -225,10 +226,16 @@ class Rendering:
         found = self._store.manifest(service_keys(record)[0])
         return apex_service(record.canary, self._selectors(record, target), ports, found, pods)
 
-    def _selectors(self, record: CanaryRecord, workload: WorkloadRecord) -> Selectors:
+    def _selectors(
+        self, record: CanaryRecord, workload: WorkloadRecord, apex: Side | None = None
+    ) -> Selectors:
         """Tell the pods of the sides apart, by the target's labels or by those of its primary."""
         outline, primary = workload.services_outline, self.primary(record)
         label = self.label(outline)
+        if record.keeps:
+            beside = self._store.beside(record)
+            found = kept_selectors(outline, label, beside.services_outline if beside else None)
+            return found.given_back if apex is Side.TARGET else found
         return pod_selectors(outline, label, primary.services_outline if primary else None)
 
 

@@ -68,8 +68,9 @@ class SpecReader:
             router = None
         problems += missing_plugins(canary, default_router=self._default_router)
         target = canary.spec.target_ref
-        workload = installed_target(target.kind, target.api_version)
-        if workload is not None and workload.holds_primary:
+        workload, unkept = _workload(canary)
+        problems += unkept
+        if workload is not None and (workload.holds_primary or workload.keeps):
             spec = canary.spec.with_primary(target.name)
             canary = canary.model_copy(update={"spec": spec})
         if workload is not None and workload.divides and router is not None:
@@ -154,6 +155,25 @@ def _switched(canary: Canary, workload: Target, router: Router) -> Problem:
     return Problem("spec.provider", shown(name), remedy)
 
 
+def _workload(canary: Canary) -> tuple[Target | None, tuple[Problem, ...]]:
+    """Give what reads and renders a Canary's target, and why one that shall be kept cannot be."""
+    target = canary.spec.target_ref
+    workload = installed_target(target.kind, target.api_version)
+    if workload is None or not canary.spec.keep_target:
+        return workload, ()
+    kept = workload.keeping()
+    return (workload, (_not_kept(workload),)) if kept is None else (kept, ())
+
+
+def _not_kept(workload: Target) -> Problem:
+    """Refuse to keep a target whose kind cannot be held while a canary runs beside it."""
+    remedy = (
+        f"remove it: a {workload.kind.kind} cannot be paused, so that what is released would reach its "
+        "pods at once"
+    )
+    return Problem("spec.keepTarget", value=True, remedy=remedy)
+
+
 def _undivided(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
     """Name a router that would need a second workload to lead to."""
     if router.abilities(canary).by_replicas:
@@ -175,6 +195,12 @@ def _beyond_replicas(canary: Canary, workload: Target, router: Router) -> Iterat
             f"{workload.kind.kind} has none"
         )
         yield Problem("spec.targetRef.kind", workload.kind.kind, remedy)
+    if workload.keeps:
+        remedy = (
+            f"name another router: {name} sets the numbers of replicas of both sides, and those of a "
+            "target that is kept are its user's"
+        )
+        yield Problem("spec.provider", shown(name), remedy)
     if reference is not None:
         remedy = (
             f"remove it and the {reference.kind}, or name another router: {name} sets the number "

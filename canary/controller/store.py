@@ -15,6 +15,7 @@ from canary.cluster.gateways import Gateways
 from canary.cluster.schemas import Field, Schemas
 from canary.controller.canaries import CanaryRecord, KnownCanary, canary_kind
 from canary.controller.changes import Changes
+from canary.controller.kept_sides import KeptSides
 from canary.controller.losses import Losses
 from canary.controller.memo import Memo
 from canary.controller.pods import MemberRecord, PodRecord
@@ -48,6 +49,7 @@ class Store:
         self._hashing = hashing
         self._ingress_prefix = ingress_prefix
         self._serving: Memo[WorkloadRecord] = Memo()
+        self._sides = KeptSides(hashing)
         self.templates: Memo[str] = Memo()
         """Digests of the pod templates that our own writes have made of primaries, by uid."""
         self.changes = Changes()
@@ -55,8 +57,19 @@ class Store:
         self._seen: Memo[tuple[Seen | None]] = Memo()
 
     def target(self, record: CanaryRecord) -> WorkloadRecord | None:
-        """Look a Canary's target up."""
+        """Look a Canary's target up; of one that is kept, the canary beside it."""
+        target = self.written(record)
+        if target is None or not record.keeps:
+            return target
+        return self._sides.canary(record, target, self.beside(record))
+
+    def written(self, record: CanaryRecord) -> WorkloadRecord | None:
+        """Look up the workload that the user writes, as it is."""
         return self._workload(record, record.target)
+
+    def beside(self, record: CanaryRecord) -> WorkloadRecord | None:
+        """Look up what has the name of the canary of a kept target, whatever owns it."""
+        return self._workload(record, record.canary.spec.canary_name) if record.keeps else None
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look up what has the name of a Canary's primary, whatever owns it.
@@ -68,6 +81,9 @@ class Store:
             return _serving_side(target) if target is not None else None
         if record.workload is not None and record.workload.holds_primary:
             return self._primary_within(record, record.workload)
+        if record.keeps:
+            target = self.written(record)
+            return None if target is None else self._sides.primary(record, target)
         return self._workload(record, record.canary.spec.primary_name)
 
     def _primary_within(self, record: CanaryRecord, workload: Target) -> WorkloadRecord | None:

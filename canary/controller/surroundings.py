@@ -62,7 +62,7 @@ class Surroundings:
         except NotFound:
             return None
         workload = record.workload
-        alone = workload is not None and (workload.serves or workload.divides)
+        alone = workload is not None and (workload.serves or workload.divides or workload.keeps)
         label = NO_LABEL if alone else selector_label(target, self._selector_labels)
         if isinstance(label, Problem):
             return None

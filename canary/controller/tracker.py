@@ -283,11 +283,10 @@ class Tracker:
         self.following.follow(record.key, wanted, followed)
 
     def _in_trouble(self, record: CanaryRecord) -> bool:
-        spec = record.canary.spec
         return any(
             True
-            for name in (spec.target_ref.name, spec.primary_name)
-            for _ in self.caches.owned(POD, record.key.namespace, name)
+            for side in record.sides
+            for _ in self.caches.owned(POD, record.key.namespace, side.name)
         )
 
     def _forget(self, known: KnownCanary) -> None:

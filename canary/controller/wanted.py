@@ -73,7 +73,7 @@ class Renderer:
         keys = (*service_keys(record), *_apex_keys(record))
         existing = (self._store.content(key) for key in keys)
         version = record.generation or record.resource_version
-        primary = self._rendering.primary(record)
+        primary = self._store.beside(record) or self._rendering.primary(record)
         beforehand = map(self._store.content, self._rendering.own_of_route(record))
         outlines = (target.outline, primary and primary.outline)
         return (record.uid, version, *outlines, *existing, *beforehand)

@@ -35,8 +35,10 @@ def as_fact(
         written=written,
         changed_by=found.changed_by,
         strategy=found.strategy,
-        scales=record.workload is None or record.workload.scales,
+        scales=(record.workload is None or record.workload.scales)
+        and (found.side is None or found.side.scales),
         trouble=trouble,
+        moving=found.side is not None and found.side.moving,
     )
 
 
@@ -47,7 +49,8 @@ def matters(record: AnyCanary, before: object, after: object) -> bool:
     """
     if not (isinstance(before, WorkloadRecord) and isinstance(after, WorkloadRecord)):
         return True
-    if isinstance(record, BrokenCanary):
+    if isinstance(record, BrokenCanary) or record.keeps:
+        # The sides of a kept target are read from more than one workload.
         return True
     recounted = replace(
         before,

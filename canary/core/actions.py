@@ -39,6 +39,21 @@ class EnsurePrimary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureCanary:
+    """The canary of a kept target exists and has the template of this revision.
+
+    As many pods are wanted of it as were before: none of one that is made.
+    """
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeTarget:
+    """A kept target is its own controller's again, unless that would roll out what it was held from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnsureServices:
     """The primary's and the canary's services exist, and the apex service selects `apex`.
 
@@ -156,6 +171,8 @@ class ClearCommands:
 Action = (
     HoldFinalizer
     | EnsurePrimary
+    | EnsureCanary
+    | ResumeTarget
     | EnsureServices
     | EnsureAutoscaler
     | EnsureBudgets

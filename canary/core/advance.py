@@ -60,7 +60,7 @@ def _await_size(situation: Situation, step: Step) -> Situation:
         # Once: a controller that dies after each write would never come to scale the canary.
         bound = bound.look_again()
     message = (
-        f"waiting for {size_at(situation, step)} ready pods of {situation.target_name}, as many as "
+        f"waiting for {size_at(situation, step)} ready pods of {situation.canary_name}, as many as "
         f"step {step.name or number} needs"
     )
     held = bound.hold(why.CANARY_NOT_READY, message, situation.hold_timeout)
@@ -119,7 +119,7 @@ def _advance(situation: Situation, step: Step) -> Situation:
 
 def _told(situation: Situation, step: Step, *, before: int) -> str:
     """Say what the canary gets from now on."""
-    target, carried = situation.target_name, situation.status.canary_weight
+    target, carried = situation.canary_name, situation.status.canary_weight
     said = []
     if step.matched and step.weight == FULL:
         said.append(f"{target} serves the requests that match")

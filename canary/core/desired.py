@@ -8,6 +8,7 @@ from canary.core.actions import (
     ClearCommands,
     EnsureAutoscaler,
     EnsureBudgets,
+    EnsureCanary,
     EnsurePrimary,
     EnsureServices,
     HoldFinalizer,
@@ -16,6 +17,7 @@ from canary.core.actions import (
     RemoveAutoscaler,
     ReplaceStrays,
     RestoreRoutes,
+    ResumeTarget,
     RouteTraffic,
     ScalePrimary,
     ScaleTarget,
@@ -38,6 +40,8 @@ from canary.core.traffic import Seen
 from canary.core.upkeep import left_alone
 
 _PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
+_WITH_CANARY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
+"""The phases in which a canary runs what the target has."""
 
 
 def desired(situation: Situation) -> tuple[Action, ...]:
@@ -91,6 +95,8 @@ def _while_terminating(situation: Situation) -> Iterator[Action]:
         return
     yield EnsureServices(apex=Side.TARGET)
     yield RestoreRoutes()
+    if situation.facts.kept:
+        yield ResumeTarget()
 
 
 def _while_initializing(situation: Situation) -> Iterator[Action]:
@@ -110,7 +116,7 @@ def _while_initializing(situation: Situation) -> Iterator[Action]:
         yield EnsureAutoscaler(minimum=_replicas(situation) if held else 0)
     if situation.facts.budgeted:
         yield EnsureBudgets()
-    if situation.primary_smaller and not switching:
+    if situation.primary_smaller and not switching and not situation.facts.kept:
         yield ScalePrimary(replicas=_replicas(situation))
     yield EnsureServices(apex=Side.PRIMARY if switching else None)
     if switching or status.canary_weight:
@@ -146,6 +152,7 @@ def _while_served(situation: Situation) -> Iterator[Action]:
     if situation.facts.budgeted:
         yield EnsureBudgets(left=left)
     yield from _hold_size(situation)
+    yield from _canary(situation)
     yield from _scale(situation)
     yield from to_give_back(situation)
 
@@ -173,6 +180,8 @@ def _promotion_failed(situation: Situation) -> bool:
         status.phase is Phase.FAILED
         and primary is not None
         and primary.revision == status.last_applied_spec
+        # One that is kept does not go on by itself: what its user writes next would go with it.
+        and not primary.moving
     )
 
 
@@ -213,6 +222,16 @@ def _new_names_wait(situation: Situation) -> bool:
     return bool(facts.taken and situation.status.former_names)
 
 
+def _canary(situation: Situation) -> Iterator[Action]:
+    """Have the canary of a kept target run the revision of the run, once no traffic is lost by that."""
+    facts, status = situation.facts, situation.status
+    if not facts.kept or status.phase not in _WITH_CANARY:
+        return
+    exposed = facts.routed is not None and facts.routed.exposes_canary()
+    if not (exposed and situation.target_serves):
+        yield EnsureCanary(revision=status.last_applied_spec)
+
+
 def _scale(situation: Situation) -> Iterator[Action]:
     facts, status = situation.facts, situation.status
     target, primary = facts.target, facts.primary
@@ -230,7 +249,7 @@ def _scale(situation: Situation) -> Iterator[Action]:
         if not situation.primary_serves:
             # The target may have been given pods meanwhile so that they serve.
             return
-        meant_for_primary = status.target_parked and target.replicas
+        meant_for_primary = status.target_parked and target.replicas and not facts.kept
         if meant_for_primary and primary is not None and not situation.spec.autoscaler_ref:
             # The user gave the target a new number of replicas: it is meant for who serves. A tool
             # that only writes the old one again must not shrink what serves more by now.

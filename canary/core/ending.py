@@ -81,5 +81,11 @@ def supersede(situation: Situation, revision: Revision) -> Situation:
     old, paused = situation.revision_name, situation.status.paused
     new = named(revision.id, revision.images)
     message = f"{situation.target_name} changed to revision {new} during the run of {old}"
+    primary = situation.facts.primary
+    if primary is not None and primary.moving:
+        message = (
+            f"{message}, while it was being promoted: it is paused again, and pods that run {new} "
+            "already stay until the next promotion"
+        )
     ended = situation.close_run(Outcome.SUPERSEDED, "NewRevision", message)
     return ended.go_on().but(paused=paused).tell("RunRestarted", message, alert=True)

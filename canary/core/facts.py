@@ -127,11 +127,14 @@ class Workload:
     scales: bool = True
     """Whether it has as many pods as it is given replicas; otherwise the cluster decides."""
     trouble: Trouble | None = None
+    moving: bool = False
+    """Its controller may give its pods another template at any moment: it is kept, and not paused."""
 
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
         """Tell whether enough pods of the current template serve, and none of an older one."""
         return (
             self._observed
+            and not self.moving
             and self.replicas > 0
             and self.updated >= self.replicas
             and self.total <= self.updated
@@ -363,6 +366,11 @@ class Facts:
     """Whether the router can send shares of the requests to both sides, rather than all to one."""
     by_replicas: bool = False
     """Whether a share of the requests is that of the canary's ready pods among those of both sides."""
+    kept: bool = False
+    """The target's own pods are the primary: it can be given the target's template, and no other.
+
+    The facts of the target then speak of the canary beside it, and those of the primary of its pods.
+    """
     ordinals: int | None = None
     """How many pods both sides have together, where they are pods of one workload."""
     strays: bool = False

@@ -132,7 +132,7 @@ def await_former_routes(situation: Situation) -> Situation | None:
         return None
     message = (
         f"waiting until the former route of {listed(unread)} can be read: it may still send "
-        f"requests to {situation.target_name}, which keeps its pods"
+        f"requests to {situation.canary_name}, which keeps its pods"
     )
     return situation.wait(why.FORMER_ROUTE_UNREADABLE, message)
 

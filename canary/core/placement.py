@@ -137,7 +137,7 @@ def _excess(situation: Situation) -> int:
 def _to_canary(situation: Situation) -> Situation:
     first = not situation.held_by(why.PRIMARY_NOT_READY)
     message = (
-        f"{situation.spec.primary_name} has no ready pod: {situation.target_name} serves all "
+        f"{situation.spec.primary_name} has no ready pod: {situation.canary_name} serves all "
         "traffic until the primary is ready"
     )
     moved = _noted(situation, why.PRIMARY_NOT_READY).carry_all()
@@ -146,7 +146,7 @@ def _to_canary(situation: Situation) -> Situation:
 
 def _to_primary(situation: Situation) -> Situation:
     first = not situation.held_by(why.CANARY_NOT_READY)
-    message = f"{situation.target_name} has no ready pod: the primary serves all traffic"
+    message = f"{situation.canary_name} has no ready pod: the primary serves all traffic"
     if situation.status.phase in STEPPING and situation.step_weight:
         message = f"{message}; {situation.step_weight} % comes back when the canary is ready"
     moved = _noted(situation, why.CANARY_NOT_READY).carry(0)
@@ -161,7 +161,7 @@ def _noted(situation: Situation, reason: str) -> Situation:
 def _restore_canary(situation: Situation) -> Situation:
     weight = situation.step_weight
     back = f"its weight is back at {weight} %" if weight else "requests are mirrored to it again"
-    message = f"{situation.target_name} is ready again: {back}"
+    message = f"{situation.canary_name} is ready again: {back}"
     restored = situation.resume(weight).with_run(analysis_passed=False).look_again()
     if restored.status.phase is not Phase.WAITING:
         restored = restored.wait(why.ANALYSIS_DUE, f"the analysis at {weight} %")

@@ -25,7 +25,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
         return _await_update(situation, wait)
     if not situation.carries_all:
         if not (situation.target_ready and sized(situation, FULL)):
-            message = f"waiting for all pods of {situation.target_name} to be ready"
+            message = f"waiting for all pods of {situation.canary_name} to be ready"
             return wait(situation, why.CANARY_NOT_READY, message)
         situation = situation.carry_all().tell("TrafficMoved", _moved(situation))
     refusal = situation.facts.refusal
@@ -38,7 +38,7 @@ def relieve(situation: Situation, wait: Wait) -> Situation | None:
 
 def _moved(situation: Situation) -> str:
     """Say why all traffic is the canary's while the primary is updated."""
-    primary, target = situation.spec.primary_name, situation.target_name
+    primary, target = situation.spec.primary_name, situation.canary_name
     if _in_place(situation):
         return f"The remaining pods of {target} get the new revision"
     if situation.facts.splits:
@@ -48,7 +48,7 @@ def _moved(situation: Situation) -> str:
 
 def _awaited(situation: Situation) -> str:
     if _in_place(situation):
-        return f"waiting for all pods of {situation.target_name} to run the new revision"
+        return f"waiting for all pods of {situation.canary_name} to run the new revision"
     return "waiting for the route to send all traffic to the canary"
 
 

@@ -149,7 +149,7 @@ def progressing(situation: Situation) -> Turn:
     if not situation.target_ready:
         return _canary_not_ready(situation, target)
     unused = not situation.begun or situation.below_step
-    if unused and (unknown := learning(situation, f"the pods of {situation.target_name}")):
+    if unused and (unknown := learning(situation, f"the pods of {situation.canary_name}")):
         return unknown
     if still := stopped(situation, Stop.LOOKS):
         return withhold(situation.end_holds(*UNREADY), still)
@@ -175,7 +175,7 @@ def _await_canary(situation: Situation) -> Situation:
 
 
 def _unready(situation: Situation) -> str:
-    return f"waiting for all pods of {situation.target_name} to run the new revision and be ready"
+    return f"waiting for all pods of {situation.canary_name} to run the new revision and be ready"
 
 
 def _canary_not_ready(situation: Situation, target: Workload) -> Turn:

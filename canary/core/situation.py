@@ -149,11 +149,12 @@ class Situation:
 
     @property
     def serves_already(self) -> bool:
-        """Whether every pod of a divided workload runs the revision of the run already."""
+        """Whether every pod of a target that has the primary runs the revision of the run already."""
         primary, run = self.facts.primary, self.status.run
-        if primary is None or run is None or self.facts.ordinals is None:
+        if primary is None or run is None or primary.moving:
             return False
-        return primary.revision == self.status.last_applied_spec != ""
+        within = self.facts.kept or self.facts.ordinals is not None
+        return within and primary.revision == self.status.last_applied_spec != ""
 
     def step_to(self, weight: int) -> Self:
         """Intend a weight of all traffic for the canary, and come back to no other."""
@@ -543,6 +544,11 @@ class Situation:
     def target_name(self) -> str:
         """The target's name, for people."""
         return self.spec.target_ref.name
+
+    @property
+    def canary_name(self) -> str:
+        """The name of the workload with the canary's pods, for people."""
+        return self.spec.canary_name
 
     @property
     def revision_name(self) -> str:

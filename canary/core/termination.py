@@ -8,6 +8,7 @@ from datetime import datetime
 from canary.api.status import Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.facts import Facts
+from canary.core.images import named
 from canary.core.situation import Situation
 
 
@@ -16,7 +17,7 @@ def terminate(situation: Situation) -> Situation:
     facts = situation.facts
     if not facts.has_finalizer:
         return situation
-    leaving = situation.enter(Phase.TERMINATING)
+    leaving = _tell_held(situation).enter(Phase.TERMINATING)
     if leaving.stage is Stage.RELEASING:
         return leaving
     if not situation.spec.reverts_on_deletion:
@@ -37,10 +38,30 @@ def terminate(situation: Situation) -> Situation:
     return leaving.insist(why.TARGET_NOT_READY, message, blocked=why.TERMINATION_BLOCKED)
 
 
+def _tell_held(situation: Situation) -> Situation:
+    """Say that a kept target stays paused: it would roll out what was never promoted."""
+    primary, revision = situation.facts.primary, situation.facts.revision
+    told = situation.status.phase is Phase.TERMINATING or not situation.facts.kept
+    if told or primary is None or primary.moving or revision is None:
+        return situation
+    if primary.revision == revision.id:
+        return situation
+    name = situation.target_name
+    message = (
+        f"{name} stays paused: its pods do not run its template {named(revision.id, revision.images)}, "
+        f"which was not promoted. Write back what they run, or roll it out with "
+        f"kubectl rollout resume {situation.spec.target_ref.kind.lower()}/{name}"
+    )
+    return situation.tell("TargetLeftPaused", message, Severity.WARN, alert=True)
+
+
 def replicas_to_give_back(situation: Situation) -> int:
     """Tell how many replicas the target must have: enough to take over from the primary."""
     facts, promoted = situation.facts, situation.status.last_promoted_spec
     own = facts.target.replicas if facts.target else 0
+    if facts.kept:
+        # What serves is the target's already.
+        return own
     # A target without replicas that was never taken over from is so because its owner wants it so.
     least = 1 if promoted else 0
     return max(own, facts.primary.replicas if facts.primary else least)
@@ -49,7 +70,7 @@ def replicas_to_give_back(situation: Situation) -> int:
 def _target_may_serve(facts: Facts) -> bool:
     """Tell whether the target can take over, or there is no side to take over from."""
     target, primary = facts.target, facts.primary
-    if primary is None or not primary.serves:
+    if primary is None or not primary.serves or facts.kept:
         return True
     return target is not None and target.replicas >= primary.replicas and target.ready()
 

@@ -9,6 +9,7 @@ from canary.errors import Problem
 from canary.objects.ownership import SHARED_LABEL
 
 PRIMARY = "-primary"
+CANARY = "-canary"
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 
 #: What a label's value may have at most.
@@ -32,6 +33,11 @@ class SelectorLabel:
         """The value that the primary's pods have."""
         return primary_name(self.value)
 
+    @property
+    def canary(self) -> str:
+        """The value that the pods of the canary of a kept target have."""
+        return f"{self.value}{CANARY}"
+
 
 NO_LABEL = SelectorLabel("", "")
 """For what has no pods of its own that a label could tell apart."""
@@ -44,6 +50,11 @@ class Selectors:
     label: SelectorLabel
     target: Mapping[str, str]
     primary: Mapping[str, str]
+
+    @property
+    def given_back(self) -> "Selectors":
+        """The same where the primary's pods are given back: nothing leads to the canary any longer."""
+        return Selectors(label=self.label, target=self.primary, primary=self.primary)
 
     def lead_to_primary(self, service: Manifest) -> bool:
         """Tell whether a service's spec selects the primary's pods, by all of the labels or one."""
@@ -65,6 +76,16 @@ def pod_selectors(
     return Selectors(
         label=label, target=own, primary=(_match_labels(primary) if primary else {}) or renamed
     )
+
+
+def kept_selectors(
+    target: Manifest, label: SelectorLabel, canary: Manifest | None = None
+) -> Selectors:
+    """Select the pods of each side where the target's own are the primary, and the canary is beside it."""
+    own = _match_labels(target)
+    renamed = {**own, label.key: label.canary}
+    beside = (_match_labels(canary) if canary else {}) or renamed
+    return Selectors(label=label, target=beside, primary=own)
 
 
 def shared_selector(

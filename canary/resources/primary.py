@@ -1,4 +1,7 @@
-"""The primary workload: of the target's kind, with the last promoted template of the target."""
+"""The primary workload: of the target's kind, with the last promoted template of the target.
+
+The canary of a kept target is made in the same way, under a name and a label of its own.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -32,40 +35,69 @@ def primary(
     existing: Manifest | None = None,
     include_label_prefixes: Iterable[str] = (),
 ) -> Render:
-    """Give the primary of a target, at a revision.
+    """Give the primary of a target, at a revision."""
+    return twin(
+        canary,
+        target,
+        kind=kind,
+        name=canary.spec.primary_name,
+        value=selector_label.primary,
+        spec=spec,
+        revision=revision,
+        selector_label=selector_label,
+        configs=configs,
+        existing=existing,
+        include_label_prefixes=include_label_prefixes,
+    )
+
+
+def twin(
+    canary: Canary,
+    target: Manifest,
+    *,
+    kind: Kind,
+    name: str,
+    value: str,
+    spec: Manifest,
+    revision: str,
+    selector_label: SelectorLabel,
+    configs: Mapping[str, str] = _NO_CONFIGS,
+    existing: Manifest | None = None,
+    include_label_prefixes: Iterable[str] = (),
+) -> Render:
+    """Give a workload beside a target with its template, whose pods have another value of the label.
 
     `spec` is what its kind has beside the selector and the template, such as replicas.
-    `configs` names the primary's copies of the tracked configs, by the keys of those.
-    The selector of an existing primary stays, because it cannot be changed. Of its template nothing
+    `configs` names its copies of the tracked configs, by the keys of those.
+    The selector of an existing one stays, because it cannot be changed. Of its template nothing
     stays: it is the target's, field by field.
     """
     prefixes = tuple(include_label_prefixes)
     marks = {REVISION: revision}
-    selector = _existing_selector(existing) or primary_selector(
-        target["spec"]["selector"], selector_label
+    selector = _existing_selector(existing) or twin_selector(
+        target["spec"]["selector"], selector_label, value
     )
-    template = _template(target["spec"]["template"], selector_label, configs)
+    template = _template(target["spec"]["template"], selector_label, value, configs)
     metadata = template.setdefault("metadata", {})
     named = _canonical_name(target) if canary.spec.service.canonical_name else {}
     metadata["labels"] = {
         **metadata.get("labels", {}),
         **named,
-        selector_label.key: selector_label.primary,
-        # What the primary selects by is as old as the primary, and not as the target by now.
+        selector_label.key: value,
+        # What it selects by is as old as itself, and not as the target by now.
         **selector.get("matchLabels", {}),
     }
     metadata["annotations"] = copied(metadata.get("annotations")) | marks
     body = {"spec": {**copy_of(spec), "selector": selector, "template": template}}
-    namespace, name = canary.metadata.namespace, canary.spec.primary_name
     return made(
         canary,
-        ObjectKey(kind=kind, namespace=namespace, name=name),
+        ObjectKey(kind=kind, namespace=canary.metadata.namespace, name=name),
         body,
         owns=whole(body),
         found=existing,
         labels={
             **included(target["metadata"].get("labels"), prefixes),
-            selector_label.key: selector_label.primary,
+            selector_label.key: value,
         },
         annotations=included(target["metadata"].get("annotations"), prefixes) | marks,
     )
@@ -82,15 +114,17 @@ def _canonical_name(target: Manifest) -> dict[str, str]:
     return {CANONICAL_NAME: name}
 
 
-def _template(template: Manifest, label: SelectorLabel, configs: Mapping[str, str]) -> Manifest:
-    """Copy a pod template, with the primary's configs and neighbours."""
+def _template(
+    template: Manifest, label: SelectorLabel, value: str, configs: Mapping[str, str]
+) -> Manifest:
+    """Copy a pod template, with configs and neighbours of its own."""
     renamed = rename_references(template, configs)
     metadata = renamed.get("metadata") or {}
     kept = {key: value for key, value in metadata.items() if key != "creationTimestamp"}
     renamed["metadata"] = kept | ({"labels": copied(kept["labels"])} if "labels" in kept else {})
     for term in _pod_selectors(renamed.get("spec") or {}):
         if term.get("labelSelector"):
-            term["labelSelector"] = primary_selector(term["labelSelector"], label)
+            term["labelSelector"] = twin_selector(term["labelSelector"], label, value)
     return renamed
 
 
@@ -107,13 +141,18 @@ def _pod_selectors(spec: Manifest) -> Iterator[Manifest]:
 
 def primary_selector(selector: Manifest, label: SelectorLabel) -> Manifest:
     """Copy a label selector, with the primary's value in place of the target's."""
+    return twin_selector(selector, label, label.primary)
+
+
+def twin_selector(selector: Manifest, label: SelectorLabel, twin: str) -> Manifest:
+    """Copy a label selector, with another value in place of the target's."""
     renamed: dict[str, Any] = copy_of(selector)
     labels = renamed.get("matchLabels") or {}
     if labels.get(label.key) == label.value:
-        labels[label.key] = label.primary
+        labels[label.key] = twin
     for expression in renamed.get("matchExpressions") or ():
         if expression["key"] == label.key and expression.get("values"):
             expression["values"] = [
-                label.primary if value == label.value else value for value in expression["values"]
+                twin if value == label.value else value for value in expression["values"]
             ]
     return renamed

@@ -6,7 +6,7 @@ it renders, and does not know the other targets.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 from analysis.errors import UnknownPlugin
 from analysis.plugins import PluginTable
@@ -28,6 +28,8 @@ class Counts(NamedTuple):
     updated: int
     available: int
     deadline_exceeded: bool = False
+    paused: bool = False
+    """Whether its controller leaves the template of its pods as it is."""
 
 
 class Member(NamedTuple):
@@ -42,16 +44,16 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What a primary is made with, beside its source."""
+    """What a primary is made with, beside its source, or the canary of a target that is kept."""
 
     revision: str
     selector_label: SelectorLabel
     configs: Mapping[str, str]
-    """The names of the primary's copies of the tracked configs, by the keys of those."""
+    """The names of its copies of the tracked configs, by the keys of those."""
     replicas: int | None = None
     """None leaves the number as it is, to an autoscaler."""
     existing: Manifest | None = None
-    """The primary as it is now."""
+    """It as it is now."""
     include_label_prefixes: tuple[str, ...] = ()
 
 
@@ -70,6 +72,11 @@ class Target(Protocol):
     """Whether primary and canary are pods of this one workload, told apart by its partition."""
     holds_primary: ClassVar[bool]
     """Whether the primary is a part of the target, rather than an object of its own beside it."""
+    keeps: ClassVar[bool]
+    """Whether the target's own pods are the primary, and the canary is an object beside it.
+
+    Such a target is held while nothing is promoted: its controller gives no pod another template.
+    """
     history: ClassVar[Kind | None]
     """The kind in which the workload's controller remembers earlier templates; None without any."""
     beside: ClassVar[tuple[Kind, ...]]
@@ -82,6 +89,9 @@ class Target(Protocol):
     @property
     def reads(self) -> tuple[Kind, ...]:
         """The kinds that it reads and never writes."""
+
+    def keeping(self) -> Self | None:
+        """Give what reads and renders a target of this kind that is kept; None where none can be."""
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name what a Canary asks for and a target of this kind cannot do."""
@@ -122,6 +132,12 @@ class Target(Protocol):
         Of a target that `holds_primary`, the target with the primary in it. None where the target
         is not ready to be promoted.
         """
+
+    def canary(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render | None:
+        """Give the canary of a target that it `keeps`, with the template of the target."""
+
+    def held(self, *, now: bool, wanted: bool) -> Manifest | None:
+        """Give the merge patch that holds a target which it `keeps`, or lets it go; None if it is so."""
 
     def primary(self, canary: Canary, target: Manifest) -> Manifest | None:
         """Read the primary in a target that `holds_primary`; None where there is none yet."""

@@ -1,13 +1,16 @@
 """What a target need not say: what follows from the rest of it."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.ordinals import Divided
 from canary.errors import Problem
 from canary.objects.render import Render
+
+if TYPE_CHECKING:
+    from canary.targets import Promotion
 
 
 class _Known(Protocol):
@@ -22,6 +25,7 @@ class TargetDefaults:
     serves: ClassVar[bool] = False
     divides: ClassVar[bool] = False
     holds_primary: ClassVar[bool] = False
+    keeps: ClassVar[bool] = False
 
     @property
     def writes(self: _Known) -> tuple[Kind, ...]:
@@ -45,6 +49,23 @@ class TargetDefaults:
     ) -> tuple[str, ...]:
         """None: its controller replaces them."""
         return ()
+
+    def keeping(self) -> Self | None:
+        """None: its primary is an object of its own, or its pods are divided."""
+        return None
+
+    def canary(
+        self,
+        canary: Canary,  # noqa: ARG002 - of the protocol
+        source: Manifest,  # noqa: ARG002 - of the protocol
+        promotion: "Promotion",  # noqa: ARG002 - of the protocol
+    ) -> Render | None:
+        """None: the target is the canary."""
+        return None
+
+    def held(self, *, now: bool, wanted: bool) -> Manifest | None:  # noqa: ARG002 - of the protocol
+        """None: it is never held."""
+        return None
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:  # noqa: ARG002 - of the protocol
         """None."""

@@ -1,13 +1,20 @@
-"""Deployments: scaled by their replicas, parked at none, rolled through ReplicaSets."""
+"""Deployments: scaled by their replicas, parked at none, rolled through ReplicaSets.
 
-from collections.abc import Mapping
+One that is kept has the primary's pods itself: it is paused while nothing is promoted, so that a new
+template starts none of them.
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pausing-and-resuming-a-deployment
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from canary.api.canary import Canary
 from canary.api.kinds import DEPLOYMENT, REPLICA_SET, Kind, Manifest
+from canary.api.shown import shown
 from canary.core.facts import Amount, UpdateStrategy
+from canary.errors import Problem
 from canary.objects.render import Render
-from canary.resources.primary import primary
+from canary.resources.primary import primary, twin
 from canary.targets import Counts, Member, Promotion
 from canary.targets.amounts import amount
 from canary.targets.defaults import TargetDefaults
@@ -43,6 +50,7 @@ class DeploymentTarget(TargetDefaults):
             updated=status.get("updatedReplicas", 0),
             available=status.get("availableReplicas", 0),
             deadline_exceeded=progressing.get("reason") == "ProgressDeadlineExceeded",
+            paused=bool(manifest["spec"].get("paused")),
         )
 
     def strategy(self, manifest: Manifest) -> UpdateStrategy:
@@ -81,26 +89,91 @@ class DeploymentTarget(TargetDefaults):
             return Member(owner["name"].removesuffix(f"-{version}"), version)
         return None
 
+    def keeping(self) -> "DeploymentTarget":
+        """Give what reads and renders Deployments that are kept."""
+        return KeptDeployment()
+
     def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
         """Give the primary Deployment."""
-        replicas, existing = promotion.replicas, promotion.existing
-        if replicas is None and existing:
-            replicas = existing["spec"].get("replicas")
-        spec = {field: source["spec"][field] for field in _ROLLOUT if field in source["spec"]}
-        if replicas is not None:
-            spec["replicas"] = replicas
         return primary(
             canary,
             source,
             kind=self.kind,
-            spec=spec,
+            spec=_beside(source, promotion),
             revision=promotion.revision,
             selector_label=promotion.selector_label,
             configs=promotion.configs,
-            existing=existing,
+            existing=promotion.existing,
             include_label_prefixes=promotion.include_label_prefixes,
         )
 
     def scaled(self, now: int, replicas: int) -> Manifest | None:
         """Give it so many replicas."""
         return None if now == replicas else {"spec": {"replicas": replicas}}
+
+
+class KeptDeployment(DeploymentTarget):
+    """Read Deployments that are kept, and render the canaries beside them."""
+
+    keeps: ClassVar[bool] = True
+
+    def problems(self, canary: Canary) -> tuple[Problem, ...]:
+        """Name what would need a primary of its own."""
+        return tuple(_problems(canary))
+
+    def promoted(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
+        """Refuse: its primary is the Deployment itself.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(canary, source, promotion)
+
+    def canary(self, canary: Canary, source: Manifest, promotion: Promotion) -> Render:
+        """Give the canary: its pods have a label by which nothing that selects the target's finds them."""
+        label = promotion.selector_label
+        return twin(
+            canary,
+            source,
+            kind=self.kind,
+            name=canary.spec.canary_name,
+            value=label.canary,
+            spec=_beside(source, promotion),
+            revision=promotion.revision,
+            selector_label=label,
+            configs=promotion.configs,
+            existing=promotion.existing,
+            include_label_prefixes=promotion.include_label_prefixes,
+        )
+
+    def held(self, *, now: bool, wanted: bool) -> Manifest | None:
+        """Pause it, or leave out that it is paused, as its user's manifest does."""
+        return None if now is wanted else {"spec": {"paused": True if wanted else None}}
+
+
+def _beside(source: Manifest, promotion: Promotion) -> Manifest:
+    """Give what a Deployment beside the target has of it, with its own number of replicas."""
+    replicas, existing = promotion.replicas, promotion.existing
+    if replicas is None and existing:
+        replicas = existing["spec"].get("replicas")
+    spec = {field: source["spec"][field] for field in _ROLLOUT if field in source["spec"]}
+    return spec if replicas is None else {**spec, "replicas": replicas}
+
+
+def _problems(canary: Canary) -> Iterator[Problem]:
+    reference, spec = canary.spec.autoscaler_ref, canary.spec
+    if reference is not None:
+        remedy = (
+            f"remove it: the {reference.kind} goes on scaling the Deployment itself, whose pods are "
+            "the primary, and canaryScale says how many pods the canary has"
+        )
+        yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
+    if not spec.reverts_on_deletion:
+        field, value = "spec.revertOnDeletion", shown(spec.revert_on_deletion)
+        if spec.deletion_policy is not None:
+            field, value = "spec.deletionPolicy", shown(spec.deletion_policy)
+        remedy = (
+            "remove it: the primary is the Deployment itself, which stays in any case, and a canary "
+            "that was left behind would have no owner"
+        )
+        yield Problem(field, value, remedy)

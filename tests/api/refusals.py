@@ -89,6 +89,27 @@ OBJECTS: dict[str, JsonObject] = {
             },
         },
     ),
+    "a DaemonSet that shall be kept": patched(
+        a_canary(), {"targetRef/kind": "DaemonSet", "keepTarget": True}
+    ),
+    "a kept target with an autoscaler, which is left behind": patched(
+        a_canary(),
+        {
+            "keepTarget": True,
+            "deletionPolicy": "orphan",
+            "autoscalerRef": {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "name": "podinfo",
+            },
+        },
+    ),
+    "a kept target that is left behind, in Flagger's words": patched(
+        a_canary(), {"keepTarget": True, "revertOnDeletion": False}
+    ),
+    "a kept target with shares by the number of pods": patched(
+        a_canary(), {"keepTarget": True, "provider": "kubernetes:replicas"}
+    ),
     "a Service of Knative as a target, with another router and another apex service": patched(
         a_canary(),
         {

@@ -473,6 +473,10 @@ def test_an_autoscaler_that_nothing_names_would_not_scale_the_primary(tmp_path):
     assert findings(tmp_path, patched(a_canary(), {"autoscalerRef": reference}), SCALER) == []
 
 
+def test_an_autoscaler_of_a_target_whose_own_pods_are_the_primary_scales_that(tmp_path):
+    assert findings(tmp_path, patched(a_canary(), {"keepTarget": True}), SCALER) == []
+
+
 @pytest.mark.parametrize("kind", [each.name for each in KINDS])
 def test_every_kind_of_ours_is_read(tmp_path, kind):
     empty = {"apiVersion": "tidegate.dev/v1beta1", "kind": kind, "metadata": {"name": "x"}}

@@ -1,11 +1,14 @@
 """Whatever is written into a Canary: it is said what is wrong with it, and the others go on."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from analysis.model import Arm
 from canary.api.kinds import DEPLOYMENT
 from canary.controller.canaries import BrokenCanary, CanaryRecord
+from canary.controller.contexts import context_over, nothing_routed, sides
 from canary.controller.dependents import dependencies
 from canary.controller.reading import CanaryReader
 from canary.demo import manifests
@@ -43,6 +46,51 @@ def test_a_target_cannot_become_one_of_another_kind():
     assert record.canary.spec.target_ref.kind == "Deployment"
     for names in ({}, {"names": {}}, {"names": {"kind": "DaemonSet"}}):
         assert not CanaryReader("istio").read(manifest | {"status": names}).problems
+
+
+@pytest.mark.parametrize(
+    ("kept", "primary", "says"),
+    [
+        pytest.param(True, "podinfo-primary", "true: set it back to false", id="is kept now"),
+        pytest.param(False, "podinfo", "false: set it back to true", id="is kept no longer"),
+    ],
+)
+def test_a_target_stays_kept_or_not_as_its_primary_came_up(kept: bool, primary: str, says: str):
+    names = {"kind": "Deployment", "target": "podinfo", "primary": primary}
+    status = {"names": names, "phase": "Succeeded", "lastPromotedSpec": "1-abc"}
+    record = CanaryReader("istio").read(a_canary("podinfo", keepTarget=kept) | {"status": status})
+    (problem,) = record.problems
+    assert str(problem).startswith(f"spec.keepTarget: {says}, or delete the Canary")
+    assert isinstance(record, CanaryRecord)
+    spec = record.canary.spec
+    assert (record.keeps, spec.keep_target, spec.primary_name) == (not kept, not kept, primary)
+    assert [each.name for each in record.sides] == [
+        "podinfo",
+        "podinfo-primary" if kept else "podinfo-canary",
+    ]
+
+
+@pytest.mark.parametrize("names", [{}, {"names": {}}, {"names": {"target": "podinfo"}}])
+def test_before_a_primary_came_up_a_target_may_be_kept_or_not(names: dict[str, Any]):
+    for kept in (True, False):
+        manifest = a_canary("podinfo", keepTarget=kept) | {"status": names}
+        record = CanaryReader("istio").read(manifest)
+        assert not record.problems
+        assert isinstance(record, CanaryRecord)
+        assert record.keeps is kept
+
+
+def test_queries_about_the_canary_of_a_kept_target_name_what_is_beside_it():
+    for kept, canary, primary in (
+        (True, "podinfo-canary", "podinfo"),
+        (False, "podinfo", "podinfo-primary"),
+    ):
+        record = CanaryReader("istio").read(a_canary("podinfo", keepTarget=kept))
+        assert isinstance(record, CanaryRecord)
+        routes = nothing_routed(record)
+        context = context_over(record, routes, timedelta(minutes=1))
+        found = {arm: side.target for arm, side in sides(record, routes, context)}
+        assert found == {Arm.CANARY: canary, Arm.PRIMARY: primary}
 
 
 def test_a_canary_of_a_file_is_judged_by_nothing_that_was_read_before_it():

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canary.api.kinds import DAEMON_SET, POD, STATEFUL_SET
+from canary.api.kinds import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET
 from canary.demo import manifests
 from canary.demo.manifests import APP, PORT
 from tests.controller import keda
@@ -26,6 +26,11 @@ ON_EVERY_NODE = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": APP}
 
 async def deployed(world: HardWorld) -> None:
     await world.create_app()
+
+
+async def running(world: HardWorld) -> None:
+    await world.create_app()
+    await until(lambda: has(world, 2), "it runs")
 
 
 async def deployed_under_keda(world: HardWorld) -> None:
@@ -113,6 +118,33 @@ async def cancelled(life: Life) -> None:
     )
     await life.world.release(tag="1")
     await life.until_phase("Succeeded")
+
+
+async def promoted_and_held(life: Life) -> None:
+    await promoted(life)
+    await until_held(life.world, 2)
+
+
+async def rolled_back_and_held(life: Life) -> None:
+    await rolled_back(life)
+    await until_held(life.world, 2)
+
+
+async def deleted_and_resumed(life: Life) -> None:
+    await until_held(life.world, 2)
+    await deleted(life)
+    await until(lambda: has(life.world, 2), "it is its own controller's again")
+
+
+async def until_held(world: HardWorld, pods: int) -> None:
+    """Wait until a kept Deployment is paused, and has its pods."""
+    await until(lambda: has(world, pods, paused=True), "it is held")
+
+
+async def has(world: HardWorld, pods: int, *, paused: bool = False) -> bool:
+    found = await world.read(DEPLOYMENT, APP) or {}
+    available = (found.get("status") or {}).get("availableReplicas")
+    return bool(available == pods and found["spec"].get("paused", False) is paused)
 
 
 async def deleted(life: Life) -> None:
@@ -227,6 +259,27 @@ STRATEGIES = (
         weights=[100, 0, 33, 0],
         workload=with_ordinals,
         spec={"targetRef": WITH_ORDINALS, "provider": "kubernetes:replicas"},
+    ),
+    Strategy(
+        id="kept",
+        live=promoted_and_held,
+        weights=[0, 20, 60, 0],
+        workload=running,
+        spec={"keepTarget": True},
+    ),
+    Strategy(
+        id="kept, rolled back",
+        live=rolled_back_and_held,
+        weights=[0],
+        workload=running,
+        spec={"keepTarget": True},
+    ),
+    Strategy(
+        id="kept, deleted",
+        live=deleted_and_resumed,
+        weights=[0],
+        workload=running,
+        spec={"keepTarget": True},
     ),
     Strategy(
         id="skipped to a step",

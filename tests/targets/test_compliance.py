@@ -82,6 +82,22 @@ def test_is_found_by_the_name_of_its_kind(kind: str):
 
 
 @of_every_kind
+def test_it_is_held_and_has_a_canary_beside_it_only_where_it_can_be_kept(kind: str):
+    target, source = target_for(kind), case(kind).written
+    assert not target.keeps
+    promotion = Promotion(revision="1-abc", selector_label=LABEL, configs={})
+    assert target.canary(a_canary(), source, promotion) is None
+    assert target.held(now=False, wanted=True) is None
+    kept = target.keeping()
+    if kept is None:
+        return
+    assert kept.keeps
+    assert kept.kind == target.kind
+    assert kept.canary(a_canary(keepTarget=True), source, promotion) is not None
+    assert kept.held(now=False, wanted=True) is not None
+
+
+@of_every_kind
 def test_declares_the_kinds_that_it_reads_and_writes(kind: str):
     target = target_for(kind)
     # The router of one that holds its primary has the rights to the same object.
