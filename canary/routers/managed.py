@@ -160,7 +160,7 @@ class ManagedRoutes:
         self, canary: Canary, rule: UsersRule, traffic: Traffic, before: Weights
     ) -> _Wanted | Fault:
         grammar = self._grammar
-        copies = grammar.uncopied(canary, rule.body)
+        copies = none = grammar.uncopied(canary, rule.body)
         if traffic.mirror:
             asked = grammar.copies(canary, rule.body, traffic.mirror)
             if isinstance(asked, Fault):
@@ -173,8 +173,9 @@ class ManagedRoutes:
                 return conditions
             split_here = split(canary, grammar, rule.body, traffic.weight)
             named = {"name": inserted_name(canary, rule), grammar.matches: conditions}
-            above = {**rule.body, **named, grammar.backends: split_here, **copies.values}
-            mine, weight = grammar.uncopied(canary, rule.body), 0
+            plain = {name: each for name, each in rule.body.items() if name not in none.fields}
+            above = {**plain, **none.values, **named, grammar.backends: split_here, **copies.values}
+            mine, weight = none, 0
         backends = split(canary, grammar, rule.body, weight)
         users = unsplit(canary, grammar, rule.body, before)
         fields = {grammar.backends: backends, **dict.fromkeys(mine.fields), **mine.values}

@@ -136,6 +136,14 @@ class TestEveryManagedRoute:
         assert beside_weights(made(canary, now, Traffic())) == beside_weights(route)
         assert given_back(canary, now) == route
 
+    @every_http_route
+    def test_copies_nothing_in_a_step_for_those_who_match_after_one_that_copies(
+        self, canary: Canary, route: Manifest
+    ) -> None:
+        for_some = Traffic(weight=100, match=(BETA,))
+        copied = made(canary, route, Traffic(mirror=30))
+        assert made(canary, copied, for_some) == made(canary, route, for_some)
+
     @every_route
     def test_mends_a_changed_weight_and_names_its_place(
         self, canary: Canary, route: Manifest
