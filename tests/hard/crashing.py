@@ -255,7 +255,7 @@ def weight_of(route: Manifest) -> int:
             # The target's pods carry its own name, the primary's another one.
             return 100 if spec["selector"] == {"app": route["metadata"]["name"]} else 0
         case _:
-            ways = [each for http in spec["http"] for each in http["route"]]
+            ways = [each for http in spec["http"] for each in http.get("route", ())]
             named = [(each["destination"]["host"], each.get("weight", 0)) for each in ways]
     return next((int(weight) for name, weight in named if name.endswith("-canary")), 0)
 

@@ -11,7 +11,7 @@ from canary.api.kinds import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET
 from canary.demo import manifests
 from canary.demo.manifests import APP, PORT
 from tests.controller import keda
-from tests.controller.running import CANARY, until
+from tests.controller.running import CANARY, VIRTUAL_SERVICE, until
 from tests.hard.crashing import Life
 from tests.hard.worlds import HardWorld
 
@@ -31,6 +31,23 @@ async def deployed(world: HardWorld) -> None:
 async def running(world: HardWorld) -> None:
     await world.create_app()
     await until(lambda: has(world, 2), "it runs")
+
+
+async def deployed_behind_rules(world: HardWorld) -> None:
+    """Create the app, and a route that its user keeps: one rule of it leads elsewhere."""
+    await world.create_app()
+    to = [{"destination": {"host": APP}}]
+    rules = [{"name": name, "route": to} for name in ("api", "shop")]
+    route = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": APP, "namespace": world.namespace},
+        "spec": {
+            "hosts": ["shop.example.com"],
+            "http": [*rules, {"name": "old", "redirect": {"uri": "/new"}}],
+        },
+    }
+    await world.api.create(route, VIRTUAL_SERVICE)
 
 
 async def deployed_under_keda(world: HardWorld) -> None:
@@ -145,6 +162,19 @@ async def has(world: HardWorld, pods: int, *, paused: bool = False) -> bool:
     found = await world.read(DEPLOYMENT, APP) or {}
     available = (found.get("status") or {}).get("availableReplicas")
     return bool(available == pods and found["spec"].get("paused", False) is paused)
+
+
+async def returned(life: Life) -> None:
+    """Go back to a revision that was promoted a moment ago."""
+    for number, tag in enumerate(("2", "3", "2"), 1):
+        await life.world.release(tag=tag)
+        await life.until(
+            lambda status, number=number: (
+                (status.get("phase"), status.get("runs")) == ("Succeeded", number)
+                and not status.get("notices")
+            ),
+            f"{tag} is promoted",
+        )
 
 
 async def deleted(life: Life) -> None:
@@ -306,6 +336,35 @@ STRATEGIES = (
         workload=deployed_under_keda,
         spec={"autoscalerRef": keda.REFERENCE},
     ),
+    Strategy(
+        id="copies first, and a bake",
+        live=promoted,
+        weights=[0, 20, 60, 0],
+        analysis={"mirror": True, "bakeTime": "2s"},
+    ),
+    Strategy(
+        id="rules that a user keeps, for some and for all",
+        live=promoted,
+        weights=[0, 100, 20, 0],
+        workload=deployed_behind_rules,
+        analysis={"steps": [{"weight": 100, "match": INSIDERS}, {"weight": 20}]},
+        spec={
+            "managedRoutes": [
+                {
+                    "kind": "VirtualService",
+                    "name": APP,
+                    "rules": [{"name": "api"}, {"name": "shop"}],
+                }
+            ]
+        },
+    ),
+    Strategy(
+        id="returned to a known good revision",
+        live=returned,
+        weights=[0, 20, 60, 0, 20, 60, 0],
+        analysis={"rollbackWindow": {"revisions": 1}},
+    ),
+    Strategy(id="left behind", live=deleted, weights=[0], spec={"deletionPolicy": "orphan"}),
     Strategy(id="rolled back", live=rolled_back, weights=[0]),
     Strategy(id="cancelled", live=cancelled, weights=[0], analysis={"webhooks": [GATE]}),
     Strategy(id="deleted", live=deleted, weights=[0]),
