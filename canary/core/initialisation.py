@@ -102,9 +102,10 @@ def _relieved(situation: Situation, revision: Revision) -> Situation:
 
     After that it may be given what the target runs, which may repair it.
     """
-    replaced = revision.id != situation.status.last_applied_spec and situation.status.history
-    relieves = replaced and situation.target_ready and _has_clients(situation)
-    return situation.carry_all() if relieves else situation
+    applied, before = situation.status.last_applied_spec, situation.status.history[:1]
+    failed = any((each.revision, each.outcome) == (applied, Outcome.ROLLED_BACK) for each in before)
+    relieves = failed and revision.id != applied and situation.target_ready
+    return situation.carry_all() if relieves and _has_clients(situation) else situation
 
 
 def _await(situation: Situation, reason: str, message: str) -> Situation:
