@@ -22,6 +22,7 @@ from canary.demo.embedded import CRD, NAMESPACE
 from canary.errors import NotFound
 from canary.resources.revision import HASHING, Hashing
 from canary.settings import Settings
+from tests.marked import KeptLog, leaks
 from tidegate_embedded.apiserver import EmbeddedApiServer
 from tidegate_embedded.apiserver.audit import AuditEntry
 from tidegate_embedded.controllers import Controllers, InstantRuntime
@@ -237,7 +238,11 @@ class AnyWorld:
 
 
 class World(AnyWorld):
-    """An API server in this process, with the cluster's own controllers."""
+    """An API server in this process, with the cluster's own controllers.
+
+    At the end what its Secrets hold is searched in every version of every other object, and in the
+    log (S15).
+    """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -246,6 +251,7 @@ class World(AnyWorld):
 
     async def __aenter__(self) -> Self:
         enter = self._stack.enter_async_context
+        self._log = self._stack.enter_context(KeptLog())
         await enter(self.server)
         self.kubeconfig = self.server.kubeconfig(self.directory / "world.kubeconfig")
         self.api = await enter(self.connect(self.kubeconfig))
@@ -259,8 +265,10 @@ class World(AnyWorld):
         await enter(Controllers(self.server, InstantRuntime(back_off_seconds=0.05)))
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self._stack.aclose()
+        if kind is None:
+            assert leaks(self.server.storage, self._log.text) == []
 
     def requests(self, since: int = 0) -> list[AuditEntry]:
         """List what controllers have asked, from a mark on, beside Lease renewals."""

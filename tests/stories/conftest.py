@@ -20,6 +20,7 @@ from aiohttp import web
 from canary.demo.embedded import EmbeddedWorld
 from canary.demo.world import World
 from tests.conftest import CONTOUR, CONTROL_PLANE, EMBEDDED, ENVOY_GATEWAY, world_of
+from tests.marked import leaks
 from tests.stories.proxied import ProxiedWorld
 from tests.testbed.readers import READERS
 from tests.testbed.world import (
@@ -131,6 +132,8 @@ async def world(
             make, drain = (ProxiedWorld, "3s") if router in READERS else (EmbeddedWorld, "1s")
             embedded = make(router=router, directory=tmp_path, drain=drain)
             yield await context.enter_async_context(embedded)
+            log = embedded.controller_log
+            assert leaks(embedded.server.storage, log.read_text() if log.exists() else "") == []
         else:
             namespace = f"story-{next(_NUMBERS)}"
             real = RealWorld(stage, router=router, namespace=namespace, directory=tmp_path)
