@@ -41,7 +41,14 @@ class Fleet:
                 ):
                     self._objects.append((key, stored.object))
 
-    def copy(self, server: EmbeddedApiServer, number: int, change: Change | None = None) -> str:
+    def copy(
+        self,
+        server: EmbeddedApiServer,
+        number: int,
+        change: Change | None = None,
+        *,
+        namespace: str = DEMO,
+    ) -> str:
         """Put a copy of the Canary and of all that belongs to it into a server; give its name."""
         name = f"fleet-{number:05}"
         text = orjson.dumps([each for _, each in self._objects]).decode()
@@ -56,7 +63,8 @@ class Fleet:
         for (key, _), each in zip(self._objects, orjson.loads(text), strict=True):
             if key[1] == "canaries" and change is not None:
                 change(each, number)
-            server.storage.put(key, (DEMO, each["metadata"]["name"]), each)
+            each["metadata"]["namespace"] = namespace
+            server.storage.put(key, (namespace, each["metadata"]["name"]), each)
         return name
 
     def _revisions(self, copies: list[Manifest]) -> dict[str, str]:

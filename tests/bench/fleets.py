@@ -36,6 +36,8 @@ CROWDED = (
     *("--lease-duration", "60s", "--lease-renew-deadline", "40s"),
 )
 FIRST_WEIGHT = 2
+OTHERS = 10
+LEAST_LATENESS_SECONDS = 0.1
 LONG_RUN = {
     "stepWeights": list(range(FIRST_WEIGHT, 99, 2)),
     "interval": f"{INTERVAL_SECONDS}s",
@@ -215,17 +217,64 @@ async def on_its_way(world: World, store: Store) -> Fleet:
     return Fleet(world, name)
 
 
-def copy_spread(fleet: Fleet, server: EmbeddedApiServer, count: int) -> None:
-    """Copy a Canary in a run, the analyses due at moments spread evenly over an interval."""
+def copy_spread(
+    fleet: Fleet,
+    server: EmbeddedApiServer,
+    count: int,
+    *,
+    after: int = 0,
+    namespace: str = DEMO,
+) -> list[str]:
+    """Copy a Canary in a run, the analyses due at moments spread evenly over an interval.
+
+    The copies have the numbers after a first one; gives their names.
+    """
     first = datetime.now(UTC) + timedelta(seconds=INTERVAL_SECONDS)
 
     def due(canary: Manifest, number: int) -> None:
-        moment = first + timedelta(seconds=number * INTERVAL_SECONDS / count)
+        moment = first + timedelta(seconds=(number - after) * INTERVAL_SECONDS / count)
         canary["status"]["run"]["nextAnalysisAt"] = f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
         canary["status"]["notices"] = []
 
-    for number in range(count):
-        fleet.copy(server, number, due)
+    return [
+        fleet.copy(server, number, due, namespace=namespace)
+        for number in range(after, after + count)
+    ]
+
+
+async def beside_a_hostile(world: World, count: int, intervals: int = 6) -> list[Figure]:
+    """See how late ten Canaries are analysed alone, and beside many whose queries hang."""
+    late = {}
+    async with a_store() as store:
+        fleet = await on_its_way(world, store)
+        for hostile in (0, count):
+            store.answers.clear()
+            async with a_server(world.directory) as (server, kubeconfig):
+                others = copy_spread(fleet, server, OTHERS)
+                if hostile:
+                    store.hanging |= {
+                        *copy_spread(fleet, server, hostile, after=OTHERS, namespace="hostile")
+                    }
+                async with a_controller(kubeconfig, store, *CROWDED):
+                    await asyncio.sleep(hostile / STARTS_PER_SECOND + 2 * INTERVAL_SECONDS)
+                    began = time.time()
+                    await asyncio.sleep(intervals * INTERVAL_SECONDS)
+                due = due_moments(server)
+            seen = [(app, at) for app, at in store.answers if app in others and at >= began]
+            late[hostile] = p99([at - due_at(due[app], at) for app, at in seen])
+    alone, beside = late[0], late[count]
+    # What is below this is the machine's, not the tenants'.
+    allowed = 2 * max(alone, LEAST_LATENESS_SECONDS)
+    what = f"{OTHERS} Canaries in a run, lateness of an analysis, p99"
+    return [
+        Figure(name=f"{what}: alone", value=f"{alone * 1000:.0f} ms"),
+        Figure(
+            name=f"{what}: beside {count} of another tenant whose queries hang",
+            value=f"{beside * 1000:.0f} ms",
+            target=f"≤ {allowed * 1000:.0f} ms",
+            reached=beside <= allowed,
+        ),
+    ]
 
 
 def due_moments(server: EmbeddedApiServer) -> Mapping[str, Sequence[float]]:

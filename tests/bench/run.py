@@ -16,7 +16,7 @@ from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
-PARTS = ("runs", "rest", "crowd")
+PARTS = ("runs", "rest", "crowd", "hostile")
 BESIDE, BOARD = "beside-flagger", "dashboard"
 _HOW_MANY = {"runs": "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
 
@@ -60,6 +60,8 @@ async def in_one_place(options: argparse.Namespace, directory: Path) -> dict[str
                 ]
             if "crowd" in parts:
                 figures["crowd"] = await fleets.in_runs(world, options.in_runs)
+            if "hostile" in parts:
+                figures["hostile"] = await fleets.beside_a_hostile(world, options.in_runs)
     return figures
 
 
@@ -71,7 +73,7 @@ if __name__ == "__main__":
         nargs="+",
         choices=(*PARTS, BESIDE, BOARD),
         default=PARTS,
-        help="runs; fleets that rest; a fleet that is all in runs (both in the embedded world); "
+        help="runs; fleets that rest; a fleet that is all in runs; a tenant that starves others (these in the embedded world); "
         "CPU beside Flagger's (on the control plane); the dashboard (in the embedded world)",
     )
     parser.add_argument("--canaries", type=int, default=100)

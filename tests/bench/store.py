@@ -1,5 +1,6 @@
 """A metric store that answers at once, and takes hooks: what is measured is tidegate."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +19,8 @@ class Store:
 
     def __init__(self) -> None:
         self.bad: set[str] = set()
+        self.hanging: set[str] = set()
+        """The apps whose queries are never answered."""
         self.answers: list[tuple[str, float]] = []
         """The app that each query named, and when it was answered, in seconds since the epoch."""
         self.url = ""
@@ -29,6 +32,8 @@ class Store:
         asked = {**request.query, **await request.post()}
         named = APP.search(str(asked.get("query", "")))
         app = named[1] if named else ""
+        if app in self.hanging:
+            await asyncio.Event().wait()
         value = BAD if app in self.bad else 0.0
         result = [{"metric": {}, "value": [0, str(value)]}]
         document = {"status": "success", "data": {"resultType": "vector", "result": result}}
@@ -42,7 +47,7 @@ async def a_store() -> AsyncIterator[Store]:
     store = Store()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", store.answer)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     store.url = "http://{}:{}".format(*runner.addresses[0][:2])
