@@ -255,7 +255,8 @@ async def beside_a_hostile(world: World, count: int, intervals: int = 6) -> list
                     store.hanging |= {
                         *copy_spread(fleet, server, hostile, after=OTHERS, namespace="hostile")
                     }
-                async with a_controller(kubeconfig, store, *CROWDED):
+                async with a_controller(kubeconfig, store, *CROWDED) as process:
+                    await process.ready()
                     await asyncio.sleep(hostile / STARTS_PER_SECOND + 2 * INTERVAL_SECONDS)
                     began = time.time()
                     await asyncio.sleep(intervals * INTERVAL_SECONDS)
