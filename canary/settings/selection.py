@@ -16,6 +16,7 @@ _BETWEEN = re.compile(r",(?![^()]*\))")
 _EQUALITY = re.compile(rf"(?P<key>{LABEL_KEY})\s*(?P<operator>==|=|!=)\s*(?P<value>{_VALUE})")
 _SET = re.compile(rf"(?P<key>{LABEL_KEY})\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 _PRESENCE = re.compile(rf"(?P<absent>!?)\s*(?P<key>{LABEL_KEY})")
+_LONGEST = 4096
 _REMEDY = (
     "write conditions on labels, separated by commas: tier=one, tier!=one, tier in (one, two), "
     "tier notin (one, two), tier or !tier"
@@ -64,6 +65,8 @@ class LabelSelection:
         Raises:
             ValueError: it is none, or no labels could agree with it; with the remedy.
         """
+        if len(written) > _LONGEST:
+            raise ValueError(f"write {_LONGEST} characters at most")
         allowed: dict[str, _Allowed] = {}
         for key, condition in _conditions(written):
             allowed[key] = allowed[key].and_(condition) if key in allowed else condition

@@ -54,6 +54,10 @@ def test_conditions_that_no_canary_could_meet_are_refused(written):
     )
 
 
+def test_a_selector_that_is_too_long_is_refused():
+    assert selector_problem(f"tier={'a' * 60}" + ",!b" * 2000) == "write 4096 characters at most"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "meets"),
     [
