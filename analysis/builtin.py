@@ -180,12 +180,35 @@ def _count_templates(
 
 
 def counts_requests(router: str) -> bool:
-    """Tell whether the requests of both sides are counted for a router, by any provider."""
-    name = _name(router)
+    """Tell whether the requests of both sides are counted for a router, by any provider.
+
+    Of several for any of them.
+    """
     return any(
         (_SAME_AS[ending].get(name, name), REQUESTS) in _templates(ending)
         for ending in _ENDINGS.values()
+        for name in map(_name, router.split("+"))
     )
+
+
+def request_counts(router: str, provider: str = "prometheus", kind: str = "") -> dict[str, str]:
+    """Read the query templates of how many requests one side has had, by the router that counts them.
+
+    Those of several that count none are left out.
+
+    Raises:
+        QueryError: it is known for none of the routers.
+    """
+    found: dict[str, str] = {}
+    errors: list[QueryError] = []
+    for each in router.split("+"):
+        try:
+            found[_name(each)] = request_count(each, provider, kind)
+        except QueryError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
 
 
 def _check_kind(asked: str, router: str, kind: str, remedy: str) -> None:

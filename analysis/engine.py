@@ -34,13 +34,13 @@ async def analyse(
     *,
     memories: Mapping[str, Memory] = NOTHING_KEPT,
     judges: PluginTable[Judge] = JUDGES,
-    requests: Metric | None = None,
+    requests: Sequence[Metric] = (),
 ) -> Report:
     """Ask all questions of all metrics at one moment, and judge each metric by its answers.
 
     `memories` are those of the report before, by the metric's name. Where a judge counts, it counts
-    from where it has left off. `requests` asks for the number of requests of each side, which is
-    not judged.
+    from where it has left off. Each of `requests` asks for the number of requests of each side,
+    which is not judged.
 
     Raises:
         Busy: something could not be asked, because too many queries wait for its store.
@@ -59,15 +59,17 @@ async def analyse(
         asked = [
             {ask: group.create_task(put(metric, ask)) for ask in metric.asks} for metric in metrics
         ]
-        counting = [
-            (ask, group.create_task(put(each, ask)))
-            for each in ((requests,) if requests else ())
-            for ask in each.asks
-        ]
+        counting = {
+            each.name: {ask: group.create_task(put(each, ask)) for ask in each.asks}
+            for each in requests
+        }
     answers = [{ask: _answered(task.result()) for ask, task in tasks.items()} for tasks in asked]
     return replace(
         judged(metrics, answers, memories, judges),
-        requests={ask.arm: _answered(task.result()) for ask, task in counting},
+        requests={
+            name: {ask.arm: _answered(task.result()) for ask, task in tasks.items()}
+            for name, tasks in counting.items()
+        },
     )
 
 

@@ -332,8 +332,8 @@ class Report:
     checks: tuple[Check, ...] = field(default=())
     memories: Mapping[str, Memory] = field(default_factory=dict)
     """What the judges keep, by the metric's name; of a metric that was not judged it is left out."""
-    requests: Mapping[Arm, Outcome] = field(default_factory=dict)
-    """How many requests each side has had; empty where they were not counted."""
+    requests: Mapping[str, Mapping[Arm, Outcome]] = field(default_factory=dict)
+    """How many requests each side has had, by who counts them; empty where no one is asked."""
 
     @property
     def verdict(self) -> Verdict:

@@ -68,9 +68,8 @@ class Answerer:
         asked = tuple(each for _, each in record.canary.spec.analysis.placed_metrics())
         metrics, _ = await self._queries.build(record, asked)
         verify = record.canary.spec.analysis.verify_traffic
-        if requests := await self._counting(record, verify.interval if verify else None):
-            metrics = (*metrics, requests)
-        await self._providers.prepare(metrics)
+        counted = await self._counting(record, verify.interval if verify else None)
+        await self._providers.prepare((*metrics, *counted))
 
     async def _ask(self, need: AskHooks, record: CanaryRecord) -> HookAnswer:
         """Call hooks in their order, up to the first that does not pass."""
@@ -120,18 +119,18 @@ class Answerer:
             log.debug("judged: %s", check, extra=place)
         return replace(report, checks=checks)
 
-    async def _counting(self, record: CanaryRecord, over: timedelta | None) -> Metric | None:
-        """Build the question after the requests of both sides; None where it can't be put.
+    async def _counting(self, record: CanaryRecord, over: timedelta | None) -> tuple[Metric, ...]:
+        """Build the questions after the requests of both sides; none where they can't be put.
 
         Without an answer nothing is verified: what is missing is known before a run begins.
         """
         if over is None:
-            return None
+            return ()
         try:
             return await self._queries.requests(record, over)
         except (CanaryError, AnalysisError) as error:
             log.warning("requests: %s", error, extra=about(record))
-            return None
+            return ()
 
 
 def _log(record: CanaryRecord, hook: Webhook, message: str) -> None:

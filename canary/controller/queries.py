@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from analysis.builtin import request_count, unit
+from analysis.builtin import request_counts, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
 from analysis.judges import check as check_judge
@@ -185,27 +185,27 @@ class QueryBuilder:
         check_judge(metric)
         return asked_earlier(metric, earlier) if previous else metric
 
-    async def requests(self, record: CanaryRecord, over: timedelta) -> Metric:
-        """Build the question how many requests each side has had over a time.
+    async def requests(self, record: CanaryRecord, over: timedelta) -> tuple[Metric, ...]:
+        """Build the questions how many requests each side has had over a time, by router.
 
         Raises:
             CanaryError: the store can't be used.
-            AnalysisError: there is no query for the router and the store.
+            AnalysisError: there is no query for any of the routers and the store.
         """
-        kind = record.canary.spec.target_ref.kind
-        text = request_count(self._router(record), self._store_type(record), kind)
-        routes = self._routes(record)
-        context = context_over(record, routes, over)
-        return Metric(
-            name="requests",
-            asks=tuple(
-                Ask(query=render(text, of_side), arm=arm)
-                for arm, of_side in sides(record, routes, context)
-            ),
-            provider=await self._provider(record, None),
-            interval=over,
-            threshold_range=Bounds(),
-            asked_by=str(record.key),
+        kind, routes = record.canary.spec.target_ref.kind, self._routes(record)
+        texts = request_counts(self._router(record), self._store_type(record), kind)
+        context, provider = context_over(record, routes, over), await self._provider(record, None)
+        of_sides = sides(record, routes, context)
+        return tuple(
+            Metric(
+                name=router,
+                asks=tuple(Ask(query=render(text, side), arm=arm) for arm, side in of_sides),
+                provider=provider,
+                interval=over,
+                threshold_range=Bounds(),
+                asked_by=str(record.key),
+            )
+            for router, text in texts.items()
         )
 
     def _router(self, record: CanaryRecord) -> str:

@@ -4,10 +4,12 @@ The share is counted by the router's own metrics, beside the metrics of the anal
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
 
 from analysis.model import Arm, Bounds, Check, NoData, Outcome, QueryFailure, Sample, Verdict
+from canary.api.analysis_spec import VerifyTraffic
 from canary.core.situation import Situation
 from canary.core.traffic import Stickiness
 from canary.core.weights import FULL
@@ -33,11 +35,37 @@ def counted_over(situation: Situation) -> timedelta | None:
     return max(min(verify.interval, due - moved), timedelta(seconds=1))
 
 
-def share_check(situation: Situation, requests: Mapping[Arm, Outcome]) -> Check | None:
-    """Compare the share that was counted with the one that is asked; None where none was counted."""
+def share_check(
+    situation: Situation, requests: Mapping[str, Mapping[Arm, Outcome]]
+) -> Check | None:
+    """Compare the share that was counted with the one that is asked; None where none was counted.
+
+    Of several who count, each must have seen it, or too few requests: then it is no way that clients
+    take. One must have seen enough.
+    """
     verify = situation.spec.analysis.verify_traffic
     if verify is None or not requests:
         return None
+    shares = {by: _share(situation, verify, counted) for by, counted in requests.items()}
+    told = [each for by, each in shares.items() if not _few(verify, requests[by])]
+    unlike = (each for each in told if each.verdict is not Verdict.PASS)
+    said = next(unlike, next(iter((*told, *shares.values()))))
+    if len(shares) == 1:
+        return said
+    return replace(said, message="; ".join(f"{by}: {each.message}" for by, each in shares.items()))
+
+
+def _few(verify: VerifyTraffic, requests: Mapping[Arm, Outcome]) -> bool:
+    """Tell whether too few requests were seen, by a store that has answered."""
+    return not _trouble(requests) and _total(requests) < verify.min_requests
+
+
+def _total(requests: Mapping[Arm, Outcome]) -> float:
+    return sum(map(_count, requests.values()))
+
+
+def _share(situation: Situation, verify: VerifyTraffic, requests: Mapping[Arm, Outcome]) -> Check:
+    """Compare the share that one router counts with the one that is asked."""
     asked = _asked(situation)
     least, most = _bounds(asked, verify.tolerance, situation.intended.cookies)
 
@@ -54,12 +82,11 @@ def share_check(situation: Situation, requests: Mapping[Arm, Outcome]) -> Check 
 
     if trouble := _trouble(requests):
         return said(f"the requests could not be counted: {trouble}")
-    on_canary, on_primary = (_count(requests[arm]) for arm in (Arm.CANARY, Arm.PRIMARY))
-    total = on_canary + on_primary
+    total = _total(requests)
     told = f"{asked:.3g} % of the requests asked"
     if total < verify.min_requests:
         return said(f"{told}, {total:.0f} seen in all, fewer than {verify.min_requests}")
-    seen = FULL * on_canary / total
+    seen = FULL * _count(requests[Arm.CANARY]) / total
     return said(f"{told}, {seen:.3g} % of {total:.0f} seen", seen)
 
 

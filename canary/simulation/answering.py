@@ -105,7 +105,7 @@ class Answering:
         report = judged(metrics, answers, memories)
         if need.count_over is None:
             return report
-        return replace(report, requests=_counted(requests, now, need.count_over))
+        return replace(report, requests={"": _counted(requests, now, need.count_over)})
 
     def _metric(self, spec: MetricSpec) -> Metric:
         asks: tuple[Ask, ...] = (Ask(query=spec.name),)

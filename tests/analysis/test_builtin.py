@@ -18,6 +18,7 @@ from analysis.builtin import (
     counts_requests,
     legacy_range,
     request_count,
+    request_counts,
     unit,
 )
 from analysis.counting import calls, parse_count, promql, selectors
@@ -96,7 +97,17 @@ def test_smi_counts_with_the_proxies_of_istio(metric):
 def test_of_several_routers_the_first_one_counts(metric):
     assert builtin(metric, "nginx+istio") == builtin(metric, "nginx")
     assert builtin(metric, "istio+gatewayapi:v1") == builtin(metric, "istio")
-    assert counts_requests("istio+gatewayapi")
+
+
+def test_the_requests_of_each_of_several_routers_are_counted_that_has_counts():
+    assert counts_requests("nginx+istio")
+    assert not counts_requests("nginx+apisix")
+    counted = request_counts("nginx+istio+contour")
+    assert counted == {name: request_count(name) for name in ("istio", "contour")}
+    scraped = request_counts("gatewayapi:v1+linkerd", "scrape")
+    assert scraped == {"gatewayapi": request_count("gatewayapi", "scrape")}
+    with pytest.raises(QueryError, match="for router 'nginx'"):
+        request_counts("nginx+skipper")
 
 
 @pytest.mark.parametrize("provider", ["prometheus", "scrape"])

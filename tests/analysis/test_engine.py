@@ -107,12 +107,10 @@ async def test_requests_of_both_sides_are_counted_at_the_same_time_and_not_judge
     script = a_script(answer)
     asks = (Ask(query="of", arm=Arm.CANARY), Ask(query="others", arm=Arm.PRIMARY))
     requests = a_metric(script, asks=asks, name="requests")
-    report = await analyse([a_metric(script)], providers, NOW, requests=requests)
+    report = await analyse([a_metric(script)], providers, NOW, requests=[requests])
     assert [check.metric for check in report.checks] == ["metric-q"]
-    assert {arm: each.value for arm, each in report.requests.items()} == {
-        Arm.CANARY: 2,
-        Arm.PRIMARY: 6,
-    }
+    (counted,) = report.requests.values()
+    assert {arm: each.value for arm, each in counted.items()} == {Arm.CANARY: 2, Arm.PRIMARY: 6}
 
 
 async def test_equal_questions_within_a_tick_are_asked_once(providers):

@@ -97,7 +97,7 @@ async def test_requests_are_counted_of_the_workloads_of_both_sides():
         default_router="istio",
     )
     record = CanaryReader("istio").read(a_canary())
-    metric = await builder.requests(record, timedelta(seconds=30))
+    (metric,) = await builder.requests(record, timedelta(seconds=30))
     asked = {ask.arm: ask.query for ask in metric.asks}
     assert (metric.interval, metric.provider.address) == (
         timedelta(seconds=30),
@@ -106,6 +106,19 @@ async def test_requests_are_counted_of_the_workloads_of_both_sides():
     assert 'destination_workload="podinfo"' in asked[Arm.CANARY]
     assert 'destination_workload="podinfo-primary"' in asked[Arm.PRIMARY]
     assert all("[30s]" in query for query in asked.values())
+
+
+async def test_of_several_routers_each_that_has_counts_is_asked():
+    builder = QueryBuilder(
+        templates=Templates({}),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=Stores(address="http://prometheus"),
+        default_router="istio",
+    )
+    canary = a_canary()
+    canary["spec"]["provider"] = "gatewayapi+istio+contour"
+    metrics = await builder.requests(CanaryReader("istio").read(canary), timedelta(seconds=30))
+    assert [each.name for each in metrics] == ["istio", "contour"]
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)

@@ -26,12 +26,12 @@ def a_count(value: float) -> Sample:
     return Sample(value=value, at=at(0))
 
 
-def counts(canary: float, primary: float) -> Mapping[Arm, Outcome]:
-    return {Arm.CANARY: a_count(canary), Arm.PRIMARY: a_count(primary)}
+def counts(canary: float, primary: float, by: str = "istio") -> Mapping[str, Mapping[Arm, Outcome]]:
+    return {by: {Arm.CANARY: a_count(canary), Arm.PRIMARY: a_count(primary)}}
 
 
 def looked(
-    requests: Mapping[Arm, Outcome],
+    requests: Mapping[str, Mapping[Arm, Outcome]],
     *,
     verdict: Verdict = Verdict.PASS,
     weight: int = 20,
@@ -116,7 +116,7 @@ class TestAShare:
         ids=str,
     )
     def test_without_a_count_holds_the_weight(self, outcome, said):
-        decision = looked({Arm.CANARY: outcome, Arm.PRIMARY: a_count(80)})
+        decision = looked({"istio": {Arm.CANARY: outcome, Arm.PRIMARY: a_count(80)}})
         assert (reason(decision), decision.status.canary_weight) == (waits.TRAFFIC_UNVERIFIED, 20)
         assert said in message(decision)
 
@@ -158,6 +158,38 @@ class TestAShare:
 
         assert after(120, 80) == 40
         assert after(20, 80) == 20
+
+
+class TestOfSeveralRouters:
+    @pytest.mark.parametrize(
+        ("mesh", "gateway", "verified"),
+        [
+            ((20, 80), (20, 80), True),
+            ((20, 80), (0, 100), False),
+            ((0, 100), (20, 80), False),
+            ((20, 80), (0, 3), True),
+            ((0, 3), (20, 80), True),
+            ((0, 3), (0, 100), False),
+            ((20, 79), (2, 8), False),
+        ],
+    )
+    def test_each_must_see_the_share_that_sees_enough_requests(self, mesh, gateway, *, verified):
+        requests = {**counts(*mesh), **counts(*gateway, by="gatewayapi")}
+        decision = looked(requests)
+        assert (decision.status.canary_weight == 40) is verified
+
+    def test_what_each_has_seen_is_told(self):
+        decision = looked({**counts(20, 80), **counts(0, 100, by="nginx-f5")})
+        assert message(decision).endswith(
+            "istio: 20 % of the requests asked, 20 % of 100 seen; "
+            "nginx-f5: 20 % of the requests asked, 0 % of 100 seen"
+        )
+        (*_, share) = decision.status.metrics
+        assert (share.verdict, share.value) == ("inconclusive", 0.0)
+
+    def test_one_that_cannot_be_asked_holds_the_weight(self):
+        away = {"gatewayapi": dict.fromkeys(Arm, QueryFailure(reason="the store is down"))}
+        assert reason(looked({**counts(20, 80), **away})) == waits.TRAFFIC_UNVERIFIED
 
 
 class TestAHold:
