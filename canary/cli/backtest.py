@@ -20,7 +20,7 @@ from canary.cli.bygone import (
 from canary.cli.common import DurationParam
 from canary.cli.connection import Place
 from canary.cli.ending import Failed
-from canary.cli.naming import canary_command
+from canary.cli.naming import reading_command
 from canary.cli.questions import AskedCanary, of_file, record_of, stored_canary
 from canary.cluster.cluster import Cluster
 from canary.errors import InvalidSpec
@@ -54,7 +54,7 @@ _FINEST = timedelta(minutes=1)
     help="After which time a release that has not ended is given up.",
 )
 @about_the_past(since="168h", side=SideAsked.PRIMARY)
-@canary_command
+@reading_command
 async def backtest(
     cluster: Cluster,
     place: Place,

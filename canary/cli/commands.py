@@ -75,11 +75,11 @@ def _command(verb: str, help_text: str) -> click.Command:
                 f"{told}{f'; {why}' if why else ''}. Take it back with: {_take_back(place, verb)}"
             ) from waits
         if not wait:
-            Screen().line(f"{place.name}: {verb} is left for the controller, by {user}")
+            Screen().tell(f"{place.name}: {verb} is left for the controller, by {user}")
             return
         record, after = await _outcome(cluster, place, verb, str(signature), limit)
         at = moment(record.at, now)
-        Screen().line(f"{place.name}: {verb} accepted at {at} for {user}; {_now(after)}")
+        Screen().tell(f"{place.name}: {verb} accepted at {at} for {user}; {_now(after)}")
 
     options: Iterable[Callable[[Callable[..., None]], Callable[..., None]]] = (
         click.option("--reason", default="", help="Why; it is kept in the status and events."),

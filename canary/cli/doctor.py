@@ -85,7 +85,7 @@ def doctor(
         screen.lines(as_json({"examined": rows}))
     else:
         for each in found:
-            screen.line(_SIGNS[each.state], f" {each.what}: {each.message}")
+            screen.tell(_SIGNS[each.state], f" {each.what}: {each.message}")
     if wrong := sum(each.state is State.BAD for each in found):
         raise AnsweredNo(f"{number_of('thing', wrong)} wrong: see ✘ above")
 

@@ -89,7 +89,7 @@ def _print(listed: Iterable[EventView], form: str | None) -> None:
         if form:
             screen.lines(as_json(each.document()))
         else:
-            screen.line(*_line(each, now))
+            screen.tell(*_line(each, now))
 
 
 def _line(event: EventView, now: datetime) -> Line:

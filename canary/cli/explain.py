@@ -4,6 +4,7 @@ import click
 
 from canary.cli.common import here
 from canary.cli.connection import Place
+from canary.cli.documents import as_json
 from canary.cli.finding import read_canary
 from canary.cli.naming import reading_command
 from canary.cli.program import called
@@ -12,23 +13,30 @@ from canary.cli.silence import silence
 from canary.cluster.cluster import Cluster
 from canary.views.blocks import Styled
 from canary.views.canary import canary_view
-from canary.views.explain import explanation
+from canary.views.explain import explanation, explanation_document
 
 _EXAMPLES = """\b
 Examples:
   tidegate explain shop
   kubectl canary explain shop -n web
+  tidegate explain shop -o json | jq '.sentences[]'
 """
 
 
 @click.command(epilog=_EXAMPLES)
+@click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @reading_command
-async def explain(cluster: Cluster, place: Place) -> None:
+async def explain(cluster: Cluster, place: Place, *, form: str | None) -> None:
     """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
     manifest = await read_canary(cluster, place)
     view = canary_view(manifest, foresees=True)
     now = here()
+    silent = await silence(cluster, place, manifest)
     screen = Screen()
+    if form:
+        document = explanation_document(view, now, program=called())
+        screen.lines(as_json(document | {"controller": silent}))
+        return
     screen.show(explanation(view, now, program=called()))
-    if silent := await silence(cluster, place, manifest):
-        screen.line(Styled(silent, "yellow"))
+    if silent:
+        screen.tell(Styled(silent, "yellow"))

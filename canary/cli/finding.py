@@ -57,19 +57,7 @@ async def find_anywhere(cluster: Cluster, name: str, groups: Sequence[str]) -> P
         Failed: there is none, or there are several.
         ClusterError: Canaries of all namespaces may not be listed.
     """
-    kinds = [canary_kind(each) for each in groups]
-    served = [each for each in kinds if await cluster.discover(each) is not None]
-    if not served:
-        here = cluster.credentials.namespace
-        raise Failed(await _missing(cluster, Place(namespace=here, name=name, group=groups[0])))
-    found = [
-        Place(namespace=each["metadata"]["namespace"], name=name, group=kind.group)
-        for kind in served
-        async for page, _ in cluster.pages(
-            kind, "", metadata_only=True, fields=f"metadata.name={name}"
-        )
-        for each in page
-    ]
+    found = await _listed_places(cluster, groups, "", fields=f"metadata.name={name}")
     if not found:
         raise Failed(f"there is no Canary {name} in any namespace; tidegate list -A names them all")
     if len(found) > 1:
@@ -78,6 +66,45 @@ async def find_anywhere(cluster: Cluster, name: str, groups: Sequence[str]) -> P
         named = _listed(str(each) for each in found)
         raise Failed(f"there are {len(found)} Canaries {name}: {named}; write NAMESPACE/NAME")
     return found[0]
+
+
+async def find_labelled(
+    cluster: Cluster, selector: str, namespace: str, groups: Sequence[str]
+) -> list[Place]:
+    """List the Canaries with labels, of one namespace or of all.
+
+    Raises:
+        Failed: there is none.
+        ClusterError: they cannot be listed.
+    """
+    found = await _listed_places(cluster, groups, namespace, labels=selector)
+    if not found:
+        where = f"namespace {namespace}" if namespace else "any namespace"
+        raise Failed(f"no Canary in {where} has the labels {selector}")
+    return found
+
+
+async def _listed_places(
+    cluster: Cluster, groups: Sequence[str], namespace: str, **selected: str
+) -> list[Place]:
+    """List where Canaries are, of the API groups that are served.
+
+    Raises:
+        Failed: none is served.
+    """
+    kinds = [canary_kind(each) for each in groups]
+    served = [each for each in kinds if await cluster.discover(each) is not None]
+    if not served:
+        here = cluster.credentials.namespace
+        raise Failed(await _missing(cluster, Place(namespace=here, name="", group=groups[0])))
+    return [
+        Place(
+            namespace=each["metadata"]["namespace"], name=each["metadata"]["name"], group=kind.group
+        )
+        for kind in served
+        async for page, _ in cluster.pages(kind, namespace, metadata_only=True, **selected)
+        for each in page
+    ]
 
 
 async def _missing(cluster: Cluster, place: Place) -> str:

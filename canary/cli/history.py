@@ -36,4 +36,4 @@ async def history(cluster: Cluster, place: Place, *, limit: int | None, form: st
         return
     screen.show((run_rows(runs, here()),))
     for each in runs:
-        screen.line(run_told(each))
+        screen.tell(run_told(each))

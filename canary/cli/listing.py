@@ -13,6 +13,7 @@ from canary.cli.connection import Place, connected, reaching_a_cluster
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
 from canary.cli.list_watch import ChangingRows, watch_rows
+from canary.cli.program import called
 from canary.cli.screen import Screen
 from canary.cli.silence import those_acting, unserved
 from canary.cli.watching import until_interrupted
@@ -146,11 +147,20 @@ def list_canaries(
                 pages, everywhere=everywhere, wide=form == "wide", headers=not no_headers
             )
             if not found:
-                where = f" in namespace {within}" if within else ""
-                Screen.aside().line(f"There is no such Canary{where}.")
+                Screen.aside().tell(
+                    _none(within, selected=bool(selector) or selection != Selection())
+                )
         Screen.aside().lines(alone.told)
 
     connected(kubeconfig, context, work)
+
+
+def _none(namespace: str, *, selected: bool) -> str:
+    """Say that there is no row, and where there may be some."""
+    which = "No Canary matches" if selected else "There is no Canary"
+    if not namespace:
+        return f"{which} in any namespace."
+    return f"{which} in namespace {namespace}; {called()} list -A shows all namespaces."
 
 
 async def _served(cluster: Cluster, groups: Iterable[str]) -> list[Kind]:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 import click
 
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.cli.connection import connected, reaching_a_cluster
-from canary.cli.finding import find_anywhere, find_canary
+from canary.cli.connection import Place, connected, reaching_a_cluster
+from canary.cli.finding import find_anywhere, find_canary, find_labelled
 from canary.cluster.cluster import Cluster
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -23,7 +24,7 @@ of_api_group = click.option(
     type=click.Choice([_AUTO, GROUP, PEER_GROUP]),
     default=_AUTO,
     show_default=True,
-    help="The API group of the Canary; with auto the one that has it, tidegate.dev first.",
+    help="The API group; with auto the one that has it, tidegate.dev first.",
 )
 """The option that says whose Canary is meant."""
 
@@ -33,68 +34,121 @@ def groups_of(api_group: str) -> tuple[str, ...]:
     return (GROUP, PEER_GROUP) if api_group == _AUTO else (api_group,)
 
 
-def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
-    """Make a command of a coroutine that works on one Canary."""
-
-    @wraps(work)
-    def command(**options: Any) -> None:
-        _on_canary(work, everywhere=False, **options)
-
-    return _with_name(command)
+everywhere_by_name = click.option(
+    "-A",
+    "--all-namespaces",
+    "everywhere",
+    is_flag=True,
+    help="Find it by its name, in whichever namespace it is.",
+)
+"""The option that leaves the namespace to the cluster."""
 
 
 def reading_command(work: Callable[..., Awaitable[None]]) -> _Command:
     """Make a command of a coroutine that reads one Canary, which may be in any namespace."""
+    return everywhere_by_name(canary_command(work))
 
-    @click.option(
-        "-A",
-        "--all-namespaces",
-        "everywhere",
-        is_flag=True,
-        help="Find it by its name, in whichever namespace it is.",
-    )
+
+def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
+    """Make a command of a coroutine that works on one Canary, whose namespace is said."""
+
     @wraps(work)
-    def command(**options: Any) -> None:
-        _on_canary(work, **options)
+    def command(name: str, *, kubeconfig: str | None, context: str | None, **options: Any) -> None:
+        meant = MeantCanary.take(name, options)
 
-    return _with_name(command)
+        async def on_canary(cluster: Cluster) -> None:
+            await work(cluster, await meant.find(cluster), **options)
+
+        connected(kubeconfig, context, on_canary)
+
+    return click.argument("name", metavar="CANARY")(_with_place(command))
 
 
-def _with_name(command: _Command) -> _Command:
+def canaries_command(work: Callable[..., Awaitable[None]]) -> _Command:
+    """Make a command of a coroutine that works on several Canaries: by their names, or labels."""
+
+    @wraps(work)
+    def command(
+        names: tuple[str, ...],
+        *,
+        selector: str,
+        kubeconfig: str | None,
+        context: str | None,
+        **options: Any,
+    ) -> None:
+        if bool(names) == bool(selector):
+            raise click.UsageError("name Canaries, or choose them with --selector")
+        # Without a name it still takes the options that say where.
+        meant = [MeantCanary.take(each, dict(options)) for each in names]
+        labelled = MeantCanary.take("", options)
+
+        async def on_canaries(cluster: Cluster) -> None:
+            places = [await each.find(cluster) for each in meant]
+            if selector:
+                places = await labelled.labelled(cluster, selector)
+            await work(cluster, tuple(dict.fromkeys(places)), **options)
+
+        connected(kubeconfig, context, on_canaries)
+
+    made = everywhere_by_name(_with_place(command))
+    made = click.option("-l", "--selector", default="", help="Those with these labels: app=shop.")(
+        made
+    )
+    return click.argument("names", metavar="CANARY...", nargs=-1)(made)
+
+
+def _with_place(command: _Command) -> _Command:
     """Offer what says which Canary of which cluster is meant."""
     command = of_api_group(reaching_a_cluster(command))
-    command = click.option(
+    return click.option(
         "-n", "--namespace", help="Its namespace; that of the context when left out."
     )(command)
-    return click.argument("name", metavar="CANARY")(command)
 
 
-def _on_canary(
-    work: Callable[..., Awaitable[None]],
-    *,
-    name: str,
-    namespace: str | None,
-    everywhere: bool,
-    api_group: str,
-    kubeconfig: str | None,
-    context: str | None,
-    **options: Any,
-) -> None:
-    within, name = named_canary(name, namespace)
-    if everywhere and within:
-        raise click.UsageError("choose one of --namespace and --all-namespaces")
-    groups = groups_of(api_group)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeantCanary:
+    """Which Canary a person means, before the cluster is asked where it is."""
 
-    async def on_canary(cluster: Cluster) -> None:
-        if everywhere:
-            place = await find_anywhere(cluster, name, groups)
-        else:
-            place = await find_canary(
-                cluster, name, within or cluster.credentials.namespace, groups
-            )
-        await work(cluster, place, **options)
+    name: str
+    namespace: str | None
+    everywhere: bool
+    groups: tuple[str, ...]
 
-    connected(kubeconfig, context, on_canary)
+    @classmethod
+    def take(cls, written: str, options: dict[str, Any]) -> Self:
+        """Take it out of the options of a command.
+
+        Raises:
+            UsageError: it cannot be a name, or its namespace is said twice.
+        """
+        namespace, everywhere = options.pop("namespace"), options.pop("everywhere", False)
+        within, name = named_canary(written, namespace) if written else (namespace, "")
+        if everywhere and within:
+            raise click.UsageError("choose one of --namespace and --all-namespaces")
+        groups = groups_of(options.pop("api_group"))
+        return cls(name=name, namespace=within, everywhere=everywhere, groups=groups)
+
+    async def find(self, cluster: Cluster) -> Place:
+        """Say where it is.
+
+        Raises:
+            Failed: there is none, or there are several.
+            ClusterError: the cluster does not say.
+        """
+        if self.everywhere:
+            return await find_anywhere(cluster, self.name, self.groups)
+        within = self.namespace or cluster.credentials.namespace
+        return await find_canary(cluster, self.name, within, self.groups)
+
+    async def labelled(self, cluster: Cluster, selector: str) -> list[Place]:
+        """List those with labels.
+
+        Raises:
+            Failed: there is none.
+            ClusterError: they cannot be listed.
+        """
+        within = "" if self.everywhere else self.namespace or cluster.credentials.namespace
+        return await find_labelled(cluster, selector, within, self.groups)
 
 
 def named_canary(written: str, namespace: str | None) -> tuple[str | None, str]:

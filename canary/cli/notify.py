@@ -1,5 +1,6 @@
 """`tidegate notify test PROVIDER`: sends an alert as the controller would, to see whether it comes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -7,13 +8,14 @@ from time import monotonic
 import click
 
 from canary.api.alertprovider import AlertProvider
-from canary.api.kinds import ObjectKey
-from canary.api.meta import GROUP, PEER_GROUP, NamespacedReference
+from canary.api.kinds import Manifest, ObjectKey
+from canary.api.meta import GROUP, NamespacedReference
 from canary.api.people import AlertReference
 from canary.api.status import Severity
 from canary.api.validation import parse_alert_provider
 from canary.cli.connection import connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import Failed
+from canary.cli.naming import groups_of, of_api_group
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.alerts import AlertSender, Speaker
@@ -21,6 +23,7 @@ from canary.controller.canaries import CanaryKey
 from canary.controller.messages import BLOCKED, gate_buttons, worded
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import alert_provider_kind
+from canary.errors import NotFound
 from canary.notifiers import Alert, NotDelivered
 
 _SEVERITIES = {
@@ -73,13 +76,7 @@ def notify() -> None:
 @click.option(
     "--reason", default="RolledBack", show_default=True, help="The reason that the alert gives."
 )
-@click.option(
-    "--api-group",
-    type=click.Choice([GROUP, PEER_GROUP]),
-    default=GROUP,
-    show_default=True,
-    help="The API group of the AlertProvider.",
-)
+@of_api_group
 @with_plugins
 @reaching_a_cluster
 def try_out(
@@ -98,7 +95,7 @@ def try_out(
 
     async def work(cluster: Cluster) -> None:
         within = namespace or cluster.credentials.namespace
-        manifest = await cluster.read(alert_provider_kind(api_group), within, provider)
+        group, manifest = await _read(cluster, within, provider, groups_of(api_group))
         found = parse_alert_provider(manifest)
         sender = AlertSender(
             secrets=SecretReader(cluster, monotonic),
@@ -107,18 +104,35 @@ def try_out(
             cluster_name="",
         )
         reference = AlertReference(name=provider, provider_ref=NamespacedReference(name=provider))
-        key = CanaryKey(group=api_group, namespace=within, name="test")
+        key = CanaryKey(group=group, namespace=within, name="test")
         try:
             speaker = await sender.speaker(key, reference)
             told = await _send(speaker, reason, within, threads=found.spec.threads)
         except NotDelivered as error:
-            raise Failed(f"{within}/{provider} was not told: {error}") from error
+            raise Failed(f"{within}/{provider} did not take it: {error}") from error
         screen = Screen()
         screen.line(f"{within}/{provider} has taken {told}")
         if found.spec.type == "msteams":
             screen.line(_TEAMS)
 
     connected(kubeconfig, context, work)
+
+
+async def _read(
+    cluster: Cluster, namespace: str, name: str, groups: Sequence[str]
+) -> tuple[str, Manifest]:
+    """Read an AlertProvider of the first API group that has it.
+
+    Raises:
+        Failed: none has.
+        ClusterError: it cannot be read.
+    """
+    for group in groups:
+        try:
+            return group, await cluster.read(alert_provider_kind(group), namespace, name)
+        except NotFound:
+            continue
+    raise Failed(f"there is no AlertProvider {name} in namespace {namespace}; name its own with -n")
 
 
 async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool) -> str:

@@ -1,6 +1,7 @@
 """`tidegate plan`: what a run would be, before there is one."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
 
@@ -17,12 +18,11 @@ from canary.cli.connection import (
 )
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
-from canary.cli.finding import find_canary
 from canary.cli.findings import number_of
 from canary.cli.foreseeing import Foreseen, foresee
 from canary.cli.images import pictured
 from canary.cli.managed import managed, said
-from canary.cli.naming import groups_of, named_canary, of_api_group
+from canary.cli.naming import MeantCanary, everywhere_by_name, of_api_group
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
@@ -58,6 +58,7 @@ Examples:
     "-f", "--filename", "names", multiple=True, metavar="FILE", help="Plan for Canaries in files."
 )
 @click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
+@everywhere_by_name
 @of_api_group
 @click.option(
     "--image",
@@ -76,8 +77,6 @@ def plan(
     name: str | None,
     names: tuple[str, ...],
     *,
-    namespace: str | None,
-    api_group: str,
     images: tuple[str, ...],
     router: str,
     boundary: Boundary,
@@ -85,22 +84,24 @@ def plan(
     form: str | None,
     kubeconfig: str | None,
     context: str | None,
+    **options: Any,
 ) -> None:
     """Show what a run would be."""
     if name is None and not names:
         raise click.UsageError("name a Canary, or files with -f")
-    within, name = named_canary(name, namespace) if name is not None else (namespace, None)
+    meant = MeantCanary.take(name or "", options)
+    if meant.everywhere and names:
+        raise click.UsageError("files are planned for one namespace: choose it with --namespace")
     read = tuple(read_documents(names, "plan"))
     foreseen: list[Foreseen] = []
     alone: list[str] = []
 
     async def work(cluster: Cluster) -> None:
-        space = within or cluster.credentials.namespace
         if names:
-            asked = tuple(in_files(read, space, name))
+            space = meant.namespace or cluster.credentials.namespace
+            asked = tuple(in_files(read, space, meant.name or None))
         else:
-            place = await find_canary(cluster, name or "", space, groups_of(api_group))
-            asked = (await stored_canary(cluster, place),)
+            asked = (await stored_canary(cluster, await meant.find(cluster)),)
         for each in asked:
             run = await foresee(
                 cluster,
@@ -140,18 +141,18 @@ def _show(
         )
         screen.lines(pictured(each.target, images))
         screen.show(shown(each.run))
-        screen.line(f"writes {_written(each.writes)}{_copied(each.target)}")
-        screen.lines(_split(each.record))
-        screen.lines(f"asked now: {answer}" for answer in each.answers)
+        screen.tell(f"writes {_written(each.writes)}{_copied(each.target)}")
+        for told in (*_split(each.record), *(f"asked now: {answer}" for answer in each.answers)):
+            screen.tell(told)
         screen.show(shown_sights(each.sights))
         for warning in each.record.warnings:
-            screen.line(Styled(f"warning: {warning}", "yellow"))
+            screen.tell(Styled(f"warning: {warning}", "yellow"))
         for right in each.missing:
-            screen.line(Styled(f"you have no right to {right}", "yellow"))
+            screen.tell(Styled(f"you have no right to {right}", "yellow"))
         if why:
-            screen.line(Styled(f"warning: {why}", "yellow"))
+            screen.tell(Styled(f"warning: {why}", "yellow"))
         for problem in each.problems:
-            screen.line(Styled(f"problem: {problem}", "red"))
+            screen.tell(Styled(f"problem: {problem}", "red"))
         if not each.problems:
             where = f"{each.place.name} -n {each.place.namespace}"
             Screen.aside().line(

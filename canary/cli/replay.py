@@ -20,7 +20,7 @@ from canary.cli.bygone import (
 from canary.cli.chart import Drawn, save_png
 from canary.cli.connection import Place
 from canary.cli.ending import Failed
-from canary.cli.naming import canary_command
+from canary.cli.naming import reading_command
 from canary.cli.questions import of_file, record_of, stored_canary
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
@@ -42,7 +42,7 @@ _MOST_ANALYSES = 10_000
 )
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @about_the_past(since="1h", side=SideAsked.CANARY)
-@canary_command
+@reading_command
 async def replay(
     cluster: Cluster,
     place: Place,

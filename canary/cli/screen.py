@@ -17,7 +17,7 @@ from rich.text import Text
 
 from canary.cli.common import common, here
 from canary.controller.logs import printable
-from canary.views.blocks import Block, Line, Part, Rows, Styled
+from canary.views.blocks import Block, Line, Part, Rows, Styled, Typed
 
 _INDENT = "  "
 _UNBOUNDED = 10_000
@@ -34,6 +34,8 @@ class Drawing:
         for each in self.block:
             if isinstance(each, Rows):
                 yield _table(each)
+            elif isinstance(each, Typed):
+                yield from _typed(each, options.max_width)
             else:
                 yield _wrapped(each, console, options.max_width)
 
@@ -65,6 +67,10 @@ class Screen:
         """Print one line, however long: a command in it can be copied whole."""
         self._console.print(_words(parts), soft_wrap=True)
 
+    def tell(self, *parts: Part) -> None:
+        """Print a sentence: a terminal breaks it between words."""
+        self.show((parts,))
+
     def show(self, block: Block) -> None:
         """Print a block: as wide as a terminal is, and elsewhere in lines of any length."""
         self._console.print(Drawing(block))
@@ -76,12 +82,12 @@ class Screen:
 
     @contextmanager
     def painting(self) -> Iterator[Callable[[Block], None]]:
-        """Show one block in place of another: a terminal is painted, elsewhere each is printed.
+        """Show one block in place of another in a terminal; what was seen last stays when it ends.
 
-        What was seen last stays when it ends.
+        Elsewhere each line is printed that was not in the block before, with the time.
         """
         painted: list[Block] = []
-        if not self._console.is_terminal or self._console.is_dumb_terminal:
+        if not self.repaints:
             yield lambda block: self._append(painted, block)
             return
         try:
@@ -97,11 +103,18 @@ class Screen:
                 self.show(block)
 
     def _append(self, printed: list[Block], block: Block) -> None:
-        if printed != [block]:
-            printed[:] = [block]
-            self.line(_clock())
-            self.show(block)
-            self.line()
+        before = printed[0] if printed else ()
+        printed[:] = [block]
+        for each in block:
+            if each not in before:
+                self.show(
+                    (each,) if isinstance(each, Rows | Typed) else ((f"{_clock()}  ", *each),)
+                )
+
+    @property
+    def repaints(self) -> bool:
+        """Tell whether one block can take another's place."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,18 @@ def _wrapped(line: Line, console: Console, width: int) -> Text:
     """Break a line between words; what follows is indented."""
     indent = Text(f"\n{_INDENT}")
     return indent.join(_words(line).wrap(console, width - len(_INDENT)))
+
+
+def _typed(typed: Typed, width: int) -> Iterator[Text]:
+    """Leave a command whole, so that it can be copied; what it does has its own line if need be."""
+    command, note = _words((_INDENT, typed.command)), _words(("# ", typed.note))
+    for each in (command, note):
+        each.no_wrap, each.overflow = True, "ignore"
+    if command.cell_len + len(_INDENT) + note.cell_len <= width:
+        yield command + Text(_INDENT) + note
+    else:
+        yield Text(_INDENT) + note
+        yield command
 
 
 def _words(parts: Iterable[Part]) -> Text:

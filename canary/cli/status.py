@@ -10,20 +10,25 @@ from canary.cli.connection import Place, read_canary_status
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.finding import read_canary
 from canary.cli.naming import reading_command
+from canary.cli.program import called
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
+from canary.cli.watching import Glimpse, watch_documents
 from canary.cli.watching import watch as watch_blocks
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER
-from canary.views.blocks import Block, Styled
+from canary.views.blocks import Block, Line, Styled
 from canary.views.canary import canary_view
+from canary.views.explain import next_commands
+from canary.views.fleet import standing_line
 from canary.views.moments import moment
 from canary.views.status import status_view
 
 _HELP = """
 Show where a Canary is, what it waits for and since when, and its last judgements.
 
---watch repaints a terminal as things change, and prints a block per change elsewhere.
+--watch repaints a terminal as things change, and prints a line per change elsewhere; with -o json
+a document on a line. It ends when the run under way has ended, or the next one where there is none.
 """
 _EXAMPLES = """\b
 Examples:
@@ -35,18 +40,24 @@ Examples:
 def _command(name: str) -> click.Command:
     @reading_command
     async def show(cluster: Cluster, place: Place, *, watch: bool, form: str | None) -> None:
-        if form and watch:
-            raise click.UsageError("--watch has no --output; leave one of them out")
+        if form == "yaml" and watch:
+            raise click.UsageError("--watch writes no YAML; choose -o json")
+        if watch:
+            looking = watch_documents if form else watch_blocks
+            await looking(lambda: _looked_at(cluster, place))
+            return
         if form:
             document = canary_view(await read_canary(cluster, place), foresees=True).document()
             Screen().lines(as_json(document) if form == "json" else as_yaml(document))
-        elif watch:
-            await watch_blocks(lambda: _looked_at(cluster, place))
-        else:
-            Screen().show(await _looked_at(cluster, place))
+            return
+        manifest = await read_canary(cluster, place)
+        Screen().show(await _block(cluster, place, manifest))
+        for each in next_commands(canary_view(manifest), called()):
+            Screen.aside().line(f"→ {each}")
 
+    text = "Keep showing it until its run has ended, or Ctrl-C."
+    show = click.option("-w", "--watch", is_flag=True, help=text)(show)
     text = "A form for programs."
-    show = click.option("-w", "--watch", is_flag=True, help="Keep showing it until Ctrl-C.")(show)
     show = click.option("-o", "--output", "form", type=click.Choice(["json", "yaml"]), help=text)(
         show
     )
@@ -57,13 +68,33 @@ get = _command("get")
 status = _command("status")
 
 
-async def _looked_at(cluster: Cluster, place: Place) -> Block:
+async def _looked_at(cluster: Cluster, place: Place) -> Glimpse:
     manifest = await read_canary(cluster, place)
-    now = here()
-    view = status_view(str(place), read_canary_status(place, manifest), now)
+    view = canary_view(manifest, foresees=True)
+    told = await _missing_controller(cluster, place, manifest)
+    return Glimpse(
+        whole=(*_present(place, manifest), *told),
+        lines=((standing_line(view),), *told),
+        document=view.document(),
+        running=view.run is not None,
+    )
+
+
+async def _block(cluster: Cluster, place: Place, manifest: Manifest) -> Block:
+    return (*_present(place, manifest), *await _missing_controller(cluster, place, manifest))
+
+
+def _present(place: Place, manifest: Manifest) -> Block:
+    return status_view(str(place), read_canary_status(place, manifest), here()).whole
+
+
+async def _missing_controller(
+    cluster: Cluster, place: Place, manifest: Manifest
+) -> tuple[Line, ...]:
+    """Say that no controller acts on a Canary, and what comes of that."""
     silent = await silence(cluster, place, manifest)
-    told = (silent, _without_controller(manifest, now)) if silent else ()
-    return (*view.whole, *((Styled(each, "yellow"),) for each in told if each))
+    told = (silent, _without_controller(manifest, here())) if silent else ()
+    return tuple((Styled(each, "yellow"),) for each in told if each)
 
 
 def _without_controller(manifest: Manifest, now: datetime) -> str:

@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from time import monotonic
 
@@ -12,12 +11,13 @@ import click
 from analysis.errors import UnknownPlugin
 from canary.api.kinds import Manifest
 from canary.api.raw import part, text
-from canary.api.status import COMMIT, CanaryStatus, Phase
+from canary.api.status import COMMIT
+from canary.cli.awaiting import DELETED, Awaited, AwaitedParam
 from canary.cli.common import DurationParam, here
 from canary.cli.connection import Place, read_canary_status, with_plugins
 from canary.cli.ending import AnsweredNo, Failed, PersonNeeded, TooLate
 from canary.cli.finding import read_canary
-from canary.cli.naming import canary_command
+from canary.cli.naming import canaries_command
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.errors import NotFound, Unreachable
@@ -30,18 +30,14 @@ from canary.views.awaited import (
     Release,
     TargetRelease,
     WaitEnd,
-    answer,
-    condition_holds,
     overtaken,
     person_needed,
-    phase_reached,
 )
 from canary.views.canary import canary_view
 from canary.views.fleet import cause
 
 _LOOK_SECONDS = 2.0
-_PHASES = {each.value.casefold(): each for each in Phase if each.value}
-_DELETED = "deleted"
+_WORST_FIRST = (Failed, AnsweredNo, PersonNeeded, TooLate)
 _HELP = """
 Wait until what the target is at now has been promoted, and say how it ended.
 
@@ -49,45 +45,21 @@ The success of an earlier release is no answer: the controller must have seen th
 when the wait begins. Where another tool changes the target later, name the release by its
 annotations (--release, --commit) or the target's generation (--generation). Exit codes: 0 yes, 3 no (rolled back, failed,
 overtaken), 4 not in time, 5 held for a
-person (with --fail-when-held).
+person (with --fail-when-held). Of several Canaries the first of 3, 5 and 4 that has happened counts.
 """
 _EXAMPLES = """\b
 Examples:
   kubectl set image deployment/shop app=$IMAGE && tidegate wait shop --timeout 30m
   tidegate wait shop --commit 3f2a9c1 --timeout 1h
+  tidegate wait shop cart --timeout 30m
+  tidegate wait -l app.kubernetes.io/part-of=store --for settled
   tidegate wait shop --for held --timeout 10m
   tidegate wait shop --for condition=Ready
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """What is waited for, as it was written, and how a status is asked for it."""
-
-    written: str
-    asked: Callable[[CanaryStatus, Release], Answer | None]
-
-
 Look = Callable[[], Awaitable[tuple[str, Answer | None]]]
 """Gives where the Canary is, in a line, and the answer where there is one."""
-
-
-class AwaitedParam(click.ParamType[Awaited]):
-    """What is waited for: an end by its name, a phase, or a condition."""
-
-    name = "what"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Awaited:
-        """Read what is waited for."""
-        if isinstance(value, Awaited):
-            return value
-        awaited = _read(str(value))
-        if awaited is None:
-            known = ", ".join([*Goal, _DELETED, "phase=PHASE", "condition=TYPE"])
-            self.fail(f"{value!r} is nothing to wait for; write one of {known}", param, ctx)
-        return awaited
 
 
 def _commit(
@@ -96,23 +68,6 @@ def _commit(
     if written is not None and not re.fullmatch(COMMIT, written):
         raise click.BadParameter(f"{written!r} is no commit; write 7 to 64 hexadecimal digits")
     return written
-
-
-def _read(written: str) -> Awaited | None:
-    what, equals, name = written.partition("=")
-    if what == "phase" and name.casefold() in _PHASES:
-        phase = _PHASES[name.casefold()]
-        return Awaited(written, lambda status, _: phase_reached(status, phase))
-    if what == "condition" and name:
-        return Awaited(written, lambda status, _: condition_holds(status, name))
-    if equals:
-        return None
-    if what == _DELETED:
-        return Awaited(written, lambda *_: None)
-    if what in set(Goal):
-        goal = Goal(what)
-        return Awaited(written, lambda status, release: answer(status, release, goal))
-    return None
 
 
 @click.command(help=_HELP, epilog=_EXAMPLES)
@@ -147,10 +102,10 @@ def _read(written: str) -> Awaited | None:
 )
 @click.option("--fail-when-held", is_flag=True, help="End as soon as a person is needed.")
 @with_plugins
-@canary_command
+@canaries_command
 async def wait(
     cluster: Cluster,
-    place: Place,
+    places: Sequence[Place],
     *,
     awaited: Awaited,
     limit: timedelta,
@@ -163,18 +118,43 @@ async def wait(
     named = NamedRelease(release=release or "", commit=commit or "")
     if generation and str(named):
         raise click.UsageError("name a release by --generation, or by --release and --commit")
-    if awaited.written == _DELETED:
-        look = _until_deleted(cluster, place)
-    else:
-        expected = named if str(named) else await _release(cluster, place, generation)
-        look = _until(cluster, place, awaited, expected, fail_when_held=fail_when_held)
+    if generation and len(places) > 1:
+        raise click.UsageError("--generation is of one target; name one Canary")
     deadline = monotonic() + limit.total_seconds() if limit else None
+
+    async def waiting(place: Place) -> None:
+        if awaited.written == DELETED:
+            look = _until_deleted(cluster, place)
+        else:
+            expected = named if str(named) else await _release(cluster, place, generation)
+            look = _until(cluster, place, awaited, expected, fail_when_held=fail_when_held)
+        try:
+            await _wait(place, look, awaited, deadline)
+        except Failed as end:
+            if len(places) > 1:
+                Screen.aside().line(f"{here():%H:%M:%S}  {end.message}")
+            raise
+
+    if len(places) == 1:
+        await waiting(places[0])
+        return
+    ended = await asyncio.gather(*map(waiting, places), return_exceptions=True)
+    if others := [each for each in ended if each is not None]:
+        raise _worst(others, len(places), awaited.written)
+
+
+async def _wait(place: Place, look: Look, awaited: Awaited, deadline: float | None) -> None:
+    """Wait for one Canary.
+
+    Raises:
+        EndedOtherwise: it has ended otherwise, or not in time.
+    """
     shown = ""
     while True:
         try:
             line, found = await look()
         except Unreachable as error:
-            line, found = f"{error.reason}; retrying", None
+            line, found = f"{place.name}  {error.reason}; retrying", None
         if found is not None:
             _end(place, found)
             return
@@ -184,6 +164,17 @@ async def wait(
         if deadline is not None and monotonic() >= deadline:
             raise TooLate(f"{place.name}: not {awaited.written} in time; {shown}")
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _worst(ends: Sequence[BaseException], number: int, awaited: str) -> BaseException:
+    """Of several ends give the one that matters most, which names them all."""
+    for each in ends:
+        if type(each) not in _WORST_FIRST:
+            return each
+    known = [each for each in ends if isinstance(each, Failed)]
+    worst = next(kind for kind in _WORST_FIRST if any(type(each) is kind for each in known))
+    told = "; ".join(each.message for each in known)
+    return worst(f"{len(known)} of {number} Canaries are not {awaited}: {told}")
 
 
 def _until(

@@ -1,11 +1,14 @@
-"""Showing something until Ctrl-C, as it changes."""
+"""Showing something as it changes, until its run has ended or Ctrl-C."""
 
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
+from canary.cli.documents import as_json
 from canary.cli.screen import Screen
 from canary.errors import Unreachable
 from canary.views.blocks import Block, Styled
@@ -16,23 +19,62 @@ _SIGNALLED = 128
 """What a shell adds to the number of the signal that has ended a command."""
 
 
-async def watch(look: Callable[[], Awaitable[Block]]) -> None:
-    """Show what a look sees, and again whenever that has changed; Ctrl-C is its good end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """What a look at something has seen."""
 
-    An API server that does not answer is asked again, once it has answered at all. SIGTERM and
-    SIGHUP end it as well, with the code of the signal, and the terminal is left as it was.
+    whole: Block
+    """What a terminal shows."""
+    lines: Block
+    """What is printed elsewhere, each line once."""
+    document: dict[str, Any]
+    running: bool
+    """Whether a run is under way."""
+
+
+Look = Callable[[], Awaitable[Glimpse]]
+
+
+async def watch(look: Look) -> None:
+    """Show what a look sees, and again whenever that has changed, until its run has ended.
+
+    Ctrl-C is a good end as well. An API server that does not answer is asked again, once it has
+    answered at all. SIGTERM and SIGHUP end it too, with the code of the signal, and the terminal is
+    left as it was.
     """
-    seen = await look()
-    with until_interrupted(), Screen().painting() as paint:
-        paint(seen)
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                seen = await look()
-            except Unreachable as error:
-                paint((*seen, (Styled(f"{error.reason}; retrying", "yellow"),)))
-            else:
-                paint(seen)
+    first, screen = await look(), Screen()
+    with until_interrupted(), screen.painting() as paint:
+        async for seen, trouble in _until_its_end(look, first):
+            block = seen.whole if screen.repaints else seen.lines
+            paint((*block, (Styled(f"{trouble}; retrying", "yellow"),)) if trouble else block)
+
+
+async def watch_documents(look: Look) -> None:
+    """Print what a look sees as a document on a line, and again whenever that has changed."""
+    first, printed = await look(), ""
+    with until_interrupted():
+        async for seen, trouble in _until_its_end(look, first):
+            (line,) = as_json(seen.document)
+            if trouble:
+                Screen.aside().line(f"{trouble}; retrying")
+            elif line != printed:
+                Screen().line(line)
+                printed = line
+
+
+async def _until_its_end(look: Look, seen: Glimpse) -> AsyncIterator[tuple[Glimpse, str]]:
+    """Look until a run that was seen has ended; give why a sight is an old one, too."""
+    yield seen, ""
+    began = seen.running
+    while seen.running or not began:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            seen = await look()
+        except Unreachable as error:
+            yield seen, error.reason
+        else:
+            yield seen, ""
+        began = began or seen.running
 
 
 @contextmanager

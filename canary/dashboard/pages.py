@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from canary.controller.logs import printable
-from canary.views.blocks import Block, Rows, Styled
+from canary.views.blocks import Block, Line, Rows, Styled, Typed
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -51,12 +51,18 @@ class PageRenderer:
 
 def paragraphs(block: Block) -> list[dict[str, Any]]:
     """Give what a view says as paragraphs of styled pieces, and tables."""
-    return [
-        {"header": item.header, "rows": [[_piece(cell) for cell in row] for row in item.rows]}
-        if isinstance(item, Rows)
-        else {"pieces": [_piece(part) for part in item]}
-        for item in block
-    ]
+    return [_paragraph(item) for item in block]
+
+
+def _paragraph(item: Line | Rows | Typed) -> dict[str, Any]:
+    match item:
+        case Rows():
+            rows = [[_piece(cell) for cell in row] for row in item.rows]
+            return {"header": item.header, "rows": rows}
+        case Typed():
+            return {"command": item.command, "note": item.note}
+        case _:
+            return {"pieces": [_piece(part) for part in item]}
 
 
 def _piece(part: str | Styled) -> tuple[str, str]:

@@ -23,5 +23,13 @@ class Rows:
     rows: tuple[Line, ...]
 
 
-Block = tuple[Line | Rows, ...]
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command that a person can type, and what it does."""
+
+    command: str
+    note: str
+
+
+Block = tuple[Line | Rows | Typed, ...]
 """What is shown at once."""

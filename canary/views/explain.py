@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
+from canary.api.meta import GROUP
 from canary.api.status import Phase
 from canary.core import waits as why
 from canary.core.conditions import RESTING, SENTENCES
-from canary.views.blocks import Block, Line, Rows, Styled
+from canary.views.blocks import Block, Line, Rows, Styled, Typed
 from canary.views.canary import Attention, CanaryView, CheckView, SightView, StepSightView
 from canary.views.moments import moment, span
 from canary.views.sight import times_told
@@ -27,6 +29,8 @@ EFFECTS = {
     "retry": "run the failed revision again",
 }
 """What a verb does, in the order in which the verbs are offered."""
+_ANSWERS = frozenset({"approve", "reject", "resume", "retry"})
+"""What a Canary asks of a person."""
 
 
 def possible_commands(view: CanaryView) -> tuple[str, ...]:
@@ -150,7 +154,7 @@ def _earliest(sight: SightView, step: StepSightView, now: datetime) -> str:
     return moment(sight.counted_to + after, now) if sight.running else f"after {span(after)}"
 
 
-def _ways(view: CanaryView, program: str) -> Iterator[Line]:
+def _ways(view: CanaryView, program: str) -> Iterator[Line | Typed]:
     possible = possible_commands(view)
     if view.problems:
         yield ("Repair what is named above; the controller notices by itself.",)
@@ -161,9 +165,43 @@ def _ways(view: CanaryView, program: str) -> Iterator[Line]:
     if not possible:
         return
     yield ("What you can do:",)
-    where = f"{view.name} -n {view.namespace}"
-    group = "" if view.group == "tidegate.dev" else f" --api-group {view.group}"
-    yield from ((f"  {program} {verb} {where}{group}", f"  # {EFFECTS[verb]}") for verb in possible)
+    yield from (
+        Typed(command=_written(view, verb, program), note=EFFECTS[verb]) for verb in possible
+    )
+
+
+def explanation_document(view: CanaryView, now: datetime, *, program: str) -> dict[str, Any]:
+    """Give the explanation for programs: its sentences, and the commands that change something."""
+    block = explanation(view, now, program=program)
+    return {
+        "group": view.group,
+        "namespace": view.namespace,
+        "name": view.name,
+        "attention": view.attention.value,
+        "sentences": [_text(each) for each in block if isinstance(each, tuple)],
+        "commands": [
+            {"command": each.command, "does": each.note}
+            for each in block
+            if isinstance(each, Typed)
+        ],
+    }
+
+
+def _text(line: Line) -> str:
+    return "".join(each if isinstance(each, str) else each.text for each in line)
+
+
+def next_commands(view: CanaryView, program: str) -> tuple[str, ...]:
+    """Name the commands that a person may want next, where a Canary needs one or has a run."""
+    if view.attention is Attention.NONE and view.run is None:
+        return ()
+    wanted = [each for each in possible_commands(view) if each in _ANSWERS]
+    return tuple(_written(view, verb, program) for verb in ("explain", *wanted))
+
+
+def _written(view: CanaryView, verb: str, program: str) -> str:
+    group = "" if view.group == GROUP else f" --api-group {view.group}"
+    return f"{program} {verb} {view.name} -n {view.namespace}{group}"
 
 
 def _resting(view: CanaryView) -> bool:

@@ -82,10 +82,31 @@ def cause(view: CanaryView) -> str:
     if view.paused is not None:
         return f"Paused {view.paused.by}".strip()
     if view.waiting is not None:
-        return ": ".join(filter(None, (view.waiting.reason, view.waiting.message)))
+        return ": ".join(
+            filter(None, (view.waiting.reason, _number_first(view, view.waiting.message)))
+        )
     if view.attention is Attention.FAILED and view.history:
-        return view.history[0].message
+        return _number_first(view, view.history[0].message)
     return NOTHING
+
+
+def _number_first(view: CanaryView, message: str) -> str:
+    """Begin with the check that decides, because the end of a line may be cut."""
+    failing = (each.message for each in view.checks if each.verdict == "fail" and not each.shadow)
+    for each in failing:
+        if each and message.endswith(each):
+            before = message.removesuffix(each).rstrip(": ")
+            return f"{each} ({before})" if before else each
+    return message
+
+
+def standing_line(view: CanaryView) -> str:
+    """Say in a line where a Canary is, and why; at rest, how its last run ended."""
+    why = cause(view)
+    if why == NOTHING and view.run is None:
+        why = _last_run(view)
+    told = (view.name, view.state, _weight(view), _step(view), why)
+    return _GAP.join(each for each in told if each != NOTHING)
 
 
 def _weight(view: CanaryView) -> str:

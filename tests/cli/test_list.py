@@ -85,9 +85,37 @@ async def test_a_list_for_programs_is_one_document_of_views(fleet):
     assert yaml.safe_load(output) == document
 
 
+async def test_an_explanation_for_programs_has_its_sentences_and_commands(fleet):
+    code, output = await tidegate("explain", "web/cart", "-o", "json", *fleet)
+    document = json.loads(output)
+    assert (code, document["name"], document["attention"]) == (0, "cart", "gate")
+    assert document["sentences"][0].startswith("cart is ")
+    assert document["commands"][0] == {
+        "command": "tidegate approve cart -n web",
+        "does": "open the gate",
+    }
+
+
+async def test_what_a_person_may_want_next_is_named_on_standard_error(fleet):
+    code, output = await tidegate("get", "web/cart", *fleet)
+    assert code == 0
+    assert output.splitlines()[-3:] == [
+        "→ tidegate explain cart -n web",
+        "→ tidegate approve cart -n web",
+        "→ tidegate reject cart -n web",
+    ]
+    _, quiet = await tidegate("get", "web/cart", "-q", *fleet)
+    assert "→ tidegate" not in quiet
+
+
 async def test_where_there_is_none_that_is_said(fleet):
     code, output = await tidegate("list", "-l", "app=none", *fleet)
-    assert (code, output) == (0, "There is no such Canary in namespace default.\n")
+    everywhere = "tidegate list -A shows all namespaces.\n"
+    assert (code, output) == (0, f"No Canary matches in namespace default; {everywhere}")
+    there = await tidegate("list", "-n", "empty", *fleet)
+    assert there == (0, f"There is no Canary in namespace empty; {everywhere}")
+    code, output = await tidegate("list", "-A", "--phase", "finalising", *fleet)
+    assert (code, output) == (0, "No Canary matches in any namespace.\n")
 
 
 async def test_a_canary_for_programs_is_its_view(fleet):
@@ -98,8 +126,8 @@ async def test_a_canary_for_programs_is_its_view(fleet):
         assert (code, document["name"], document["weights"]["asked"]) == (0, "shop", 20)
     _, output = await tidegate("get", "web/shop", "-o", "yaml", *fleet)
     assert yaml.safe_load(output) == document
-    code, output = await tidegate("get", "web/shop", "-w", "-o", "json", *fleet)
-    assert (code, "--watch has no --output" in output) == (2, True)
+    code, output = await tidegate("get", "web/shop", "-w", "-o", "yaml", *fleet)
+    assert (code, "--watch writes no YAML; choose -o json" in output) == (2, True)
 
 
 async def test_an_explanation_ends_with_the_commands_that_change_it(fleet):

@@ -78,6 +78,29 @@ async def test_a_namespace_and_all_of_them_are_wrong_usage(arguments: list[str])
     assert (code, "choose one of --namespace and --all-namespaces" in output) == (2, True)
 
 
+@pytest.mark.parametrize("arguments", [("wait", "--timeout", "1s"), ("plan",)], ids=" ".join)
+async def test_who_waits_or_plans_need_not_know_the_namespace(
+    cluster: Cluster, kubeconfig: Path, arguments: tuple[str, ...]
+) -> None:
+    await create(cluster, "shop", "cart")
+    command, *options = arguments
+    there = await tidegate(command, "shop/cart", *options, *kubeconfig_of(kubeconfig))
+    found = await tidegate(command, "cart", *options, "-A", *kubeconfig_of(kubeconfig))
+    assert found == there
+    assert "shop" in there[1]
+
+
+@pytest.mark.parametrize("command", ["replay", "backtest"])
+async def test_who_judges_the_past_need_not_know_the_namespace(
+    cluster: Cluster, kubeconfig: Path, command: str
+) -> None:
+    await create(cluster, "shop", "cart")
+    there = await tidegate(command, "shop/cart", *kubeconfig_of(kubeconfig))
+    found = await tidegate(command, "cart", "-A", *kubeconfig_of(kubeconfig))
+    assert found == there
+    assert "there is no Canary" not in there[1]
+
+
 @pytest.mark.parametrize("command", ["approve", "abort", "promote"])
 async def test_who_commands_says_in_which_namespace(command: str) -> None:
     code, output = await tidegate(command, "cart", "-A")

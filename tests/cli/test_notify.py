@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from canary.api.meta import GROUP, PEER_GROUP
 from canary.cluster.cluster import Cluster
+from canary.controller.templates import alert_provider_kind
+from canary.demo.embedded import CRD
 from tests.cli.running import tidegate
 from tests.controller.chat import POST_ID, create_chat_in, edited, posted
+from tests.controller.test_peer import peer_crd
 from tests.receiver import Answer, receiving
 from tests.slack import a_slack, buttons_of, given_the_channel
 
@@ -82,7 +86,7 @@ async def test_a_refusal_of_the_receiver_is_a_sentence_without_its_secrets(
         chat.answers_by_path["/api/v4/posts"] = Answer(status=401, body=b"t0ken is not valid")
         code, output = await tried(kubeconfig)
         assert code == 1
-        assert output.startswith("Error: default/chat was not told: mattermost: ")
+        assert output.startswith("Error: default/chat did not take it: mattermost: ")
         assert "401" in output
         assert "t0ken" not in output
 
@@ -91,3 +95,32 @@ async def test_a_provider_that_does_not_exist_is_named(cluster: Cluster, kubecon
     code, output = await tried(kubeconfig)
     assert code == 1
     assert "chat" in output
+
+
+async def test_a_provider_of_the_peers_group_is_found_without_naming_the_group(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    async with receiving() as chat:
+        crd = peer_crd()
+        crd["metadata"]["name"] = "alertproviders.flagger.app"
+        crd["spec"]["names"] = {
+            "plural": "alertproviders",
+            "singular": "alertprovider",
+            "kind": "AlertProvider",
+            "listKind": "AlertProviderList",
+        }
+        await cluster.create(crd, CRD)
+        provider = {
+            "apiVersion": f"{PEER_GROUP}/v1beta1",
+            "kind": "AlertProvider",
+            "metadata": {"name": "chat", "namespace": "default"},
+            "spec": {"type": "discord", "address": chat.url},
+        }
+        await cluster.create(provider, alert_provider_kind(PEER_GROUP))
+        code, output = await tried(kubeconfig)
+        assert (code, output) == (0, "default/chat has taken the alert RolledBack\n")
+        code, output = await tried(kubeconfig, "--api-group", GROUP)
+        assert (code, output) == (
+            1,
+            "Error: there is no AlertProvider chat in namespace default; name its own with -n\n",
+        )

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from canary.api.kinds import DEPLOYMENT
+from canary.cli.orphans import NAMESPACE
+from canary.cluster.cluster import Cluster
+from canary.demo import manifests
 from canary.demo.manifests import APP, pod_template
+from tests.cli.conftest import CANARY as A_CANARY
 from tests.cli.running import tidegate
 from tests.controller.running import CANARY, DEMO, World, until
 
@@ -66,6 +70,49 @@ async def test_a_rollback_is_a_no_and_a_gate_needs_a_person(world: World) -> Non
         assert "RolledBack: " in output
         code, output = await waiting(world, "--for", "settled")
         assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    "which",
+    [("web/cart", "web/search"), ("-n", "web", "-l", "app"), ("cart", "search", "-A")],
+    ids=["by name", "by label", "anywhere"],
+)
+async def test_of_several_each_is_waited_for_and_the_worst_end_is_the_answer(
+    cluster: Cluster, kubeconfig: Path, which: tuple[str, ...]
+) -> None:
+    await cluster.create(manifests.namespace("web"), NAMESPACE)
+    await cluster.create(manifests.deployment("1", namespace="web"), DEPLOYMENT)
+    for name, phase in (("cart", "Succeeded"), ("search", "Failed")):
+        metadata = {"name": name, "namespace": "web", "labels": {"app": name}}
+        await cluster.create(A_CANARY | {"metadata": metadata}, CANARY)
+        status = {"status": {"phase": phase}}
+        await cluster.merge_patch(CANARY, "web", name, status, subresource="status")
+    reached = ("--kubeconfig", str(kubeconfig), "--timeout", "1s")
+    code, output = await tidegate("wait", *which, "--for", "phase=succeeded", *reached)
+    last = output.splitlines()[-1]
+    assert (code, "1 of 2 Canaries are not phase=succeeded: search: " in last) == (4, True), output
+    assert "cart: " in output.replace(last, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "name Canaries, or choose them with --selector"),
+        (("shop", "-l", "app=shop"), "name Canaries, or choose them with --selector"),
+        (("shop", "-n", "web", "-A"), "choose one of --namespace and --all-namespaces"),
+    ],
+)
+async def test_what_is_waited_for_is_said_in_one_way(arguments: tuple[str, ...], told: str) -> None:
+    code, output = await tidegate("wait", *arguments)
+    assert (code, told in output) == (2, True), output
+
+
+async def test_labels_that_none_has_are_named(cluster: Cluster, kubeconfig: Path) -> None:
+    code, output = await tidegate("wait", "-l", "app=none", "--kubeconfig", str(kubeconfig))
+    assert (code, output) == (
+        1,
+        "Error: no Canary in namespace default has the labels app=none\n",
+    )
 
 
 async def test_a_deletion_is_waited_for(world: World) -> None:

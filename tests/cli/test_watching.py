@@ -1,6 +1,7 @@
 """`tidegate status --watch`: it shows what changes, until Ctrl-C."""
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -8,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +27,33 @@ WATCH = (sys.executable, "-m", "canary", "status", "podinfo", "--watch", "--kube
 PATIENCE_SECONDS = 180
 
 
-async def set_weight(cluster: Cluster, weight: int) -> None:
+RUN = {"id": "1-abc", "revision": "abc", "startedAt": "2026-11-01T08:00:00Z"}
+PROMOTED = {
+    "revision": "abc",
+    "outcome": "Promoted",
+    "message": "it is promoted",
+    "startedAt": "2026-11-01T08:00:00Z",
+    "endedAt": "2026-11-01T08:12:00Z",
+    "durationSeconds": 720,
+}
+
+
+async def end_run(cluster: Cluster) -> None:
     status = {
+        "phase": "Succeeded",
+        "canaryWeight": 0,
+        "weights": {"primary": 100, "canary": 0},
+        "run": None,
+        "history": [PROMOTED],
+    }
+    await cluster.merge_patch(
+        CANARY, "default", "podinfo", {"status": status}, subresource="status"
+    )
+
+
+async def set_weight(cluster: Cluster, weight: int, run: dict[str, str] | None = None) -> None:
+    status: dict[str, Any] = {
+        **({"run": run} if run else {}),
         "phase": "Progressing",
         "canaryWeight": weight,
         "weights": {"primary": 100 - weight, "canary": weight},
@@ -48,7 +75,7 @@ async def until_line(stream: asyncio.StreamReader, part: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("interruptible")
-async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
+async def test_without_a_terminal_each_change_is_a_line_and_ctrl_c_a_good_end(
     cluster: Cluster, kubeconfig: Path
 ) -> None:
     await set_weight(cluster, 10)
@@ -57,14 +84,11 @@ async def test_without_a_terminal_each_change_is_a_block_and_ctrl_c_a_good_end(
     )
     assert process.stdout is not None
     first = await until_line(process.stdout, "no controller is running")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d", first[0])
-    assert first[1] == "default/podinfo  Progressing"
-    assert first[2].startswith("primary 90 % / canary 10 %")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  podinfo  Progressing  10 %", first[0])
 
     await set_weight(cluster, 20)
-    second = await until_line(process.stdout, "no controller is running")
-    assert (second[0], len(second)) == ("", len(first) + 1), "nothing is printed between changes"
-    assert "primary 80 % / canary 20 %" in second[3]
+    second = await until_line(process.stdout, "20 %")
+    assert len(second) == 1, "nothing is printed between changes, and what has not changed once"
 
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
@@ -116,6 +140,36 @@ async def test_a_terminal_is_painted_anew_and_keeps_what_was_seen_last_however_i
     assert "canary 10 %" not in seen.decode().rpartition("\x1b[?1049l")[2]
 
 
+@pytest.mark.parametrize("form", [[], ["-o", "json"]], ids=["lines", "documents"])
+@pytest.mark.parametrize("under_way", [True, False], ids=["under way", "to come"])
+async def test_a_watch_ends_by_itself_with_the_run_that_it_has_seen(
+    cluster: Cluster, server: EmbeddedApiServer, tmp_path: Path, form: list[str], under_way: bool
+) -> None:
+    async with proxied(server.url) as proxy:
+        path = write_kubeconfig(tmp_path / "config", proxy.url)
+        if under_way:
+            await set_weight(cluster, 10, RUN)
+        arguments = ("get", "podinfo", "-w", "--kubeconfig", str(path), *form)
+        watching = asyncio.create_task(tidegate(*arguments))
+        await until_asked(proxy, 3)
+        assert not watching.done(), watching.result()
+        if not under_way:
+            await set_weight(cluster, 10, RUN)
+            await until_asked(proxy, 3)
+        await end_run(cluster)
+        code, output = await asyncio.wait_for(watching, PATIENCE_SECONDS)
+    assert code == 0
+    lines = [each for each in output.splitlines() if "no controller" not in each]
+    if form:
+        assert [json.loads(each)["run"] is None for each in lines] == [
+            *([] if under_way else [True]),
+            False,
+            True,
+        ]
+    else:
+        assert lines[-1].endswith("podinfo  Succeeded  0 %  Promoted after 12m")
+
+
 @pytest.fixture
 async def proxy(server: EmbeddedApiServer):
     async with proxied(server.url) as proxy:
@@ -127,7 +181,8 @@ async def test_an_api_server_that_is_away_is_waited_for_and_a_canary_that_goes_i
 ) -> None:
     path = write_kubeconfig(tmp_path / "config", proxy.url)
     watching = asyncio.create_task(tidegate("status", "podinfo", "-w", "--kubeconfig", str(path)))
-    await until_asked(proxy, 1)
+    # The third request is that of the second look, so the first has been answered.
+    await until_asked(proxy, 3)
     proxy.down = True
     await until_asked(proxy, 2)
     proxy.down = False

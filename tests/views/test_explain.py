@@ -7,8 +7,13 @@ import pytest
 from canary.api.annotations import VERBS
 from canary.api.status import CanaryStatus, Pause, Phase, RunRecord, Stage
 from canary.core.facts import BindingPolicy, Command, Revision
-from canary.views.canary import canary_view
-from canary.views.explain import explanation, possible_commands
+from canary.views.canary import Attention, canary_view
+from canary.views.explain import (
+    explanation,
+    explanation_document,
+    next_commands,
+    possible_commands,
+)
 from tests.builders import (
     NEW,
     T0,
@@ -113,3 +118,34 @@ def test_of_a_run_its_record_is_named(status):
     view = canary_view(manifest("podinfo", status))
     lines = drawn(explanation(view, NOW, program="tidegate"), width=80)
     assert "Its full record is in s3://runs/7-new/" in lines
+
+
+def test_for_programs_an_explanation_is_sentences_and_commands():
+    view = canary_view(manifest("cart", STATUSES["cart"]))
+    document = explanation_document(view, NOW, program="tidegate")
+    assert (document["name"], document["attention"]) == ("cart", "gate")
+    assert document["sentences"][0].startswith("cart is WaitingPromotion.")
+    assert {"command": "tidegate approve cart -n web", "does": "open the gate"} in document[
+        "commands"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "verbs"),
+    [
+        (STATUSES["cart"], ["explain", "approve", "reject"]),
+        (a_status(Phase.FAILED), ["explain", "retry"]),
+        (a_status(Phase.PROGRESSING, run=a_run()), ["explain"]),
+        (a_status(Phase.SUCCEEDED), []),
+    ],
+    ids=["at a gate", "failed", "running", "at rest"],
+)
+def test_what_a_person_may_want_next_is_an_answer_or_an_explanation(status, verbs):
+    view = canary_view(manifest("cart", status))
+    assert [each.split()[1] for each in next_commands(view, "tidegate")] == verbs
+
+
+def test_a_command_names_the_group_of_a_canary_of_the_peers():
+    view = canary_view(manifest("cart", STATUSES["cart"]) | {"apiVersion": "flagger.app/v1beta1"})
+    peers = view.model_copy(update={"group": "flagger.app", "attention": Attention.GATE})
+    assert next_commands(peers, "tidegate")[0].endswith(" cart -n web --api-group flagger.app")

@@ -11,15 +11,23 @@ from canary.views.fleet import (
     Selection,
     by_age,
     by_attention,
+    cause,
     clipped,
     columns,
     header,
     row,
+    standing_line,
 )
 from tests.builders import a_status
 from tests.views.fleet import MANIFESTS, NOW, manifest
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "views"
+ROLLED_BACK = {
+    "revision": "1-new",
+    "outcome": "RolledBack",
+    "message": "3 of 3 failed checks: errors 3 is above 1",
+    "durationSeconds": 720,
+}
 VIEWS = [canary_view(each) for each in MANIFESTS]
 
 
@@ -68,6 +76,50 @@ def test_wide_characters_take_two_columns_and_marks_none():
         "shop",
         "sho…",
     )
+
+
+def test_the_check_that_decides_comes_first_because_the_end_of_a_line_is_cut():
+    check = {
+        "name": "errors",
+        "verdict": "fail",
+        "bound": "value ≤ 1",
+        "value": 3.0,
+        "message": "errors 3 is above 1",
+        "at": "2026-11-01T08:00:00Z",
+    }
+    status = {"phase": "Failed", "metrics": [check], "history": [ROLLED_BACK]}
+    view = canary_view({"status": status})
+    assert cause(view) == "errors 3 is above 1 (3 of 3 failed checks)"
+    waits = {
+        "reason": "ChecksFailing",
+        "message": "the next analysis, after 1 of 3 failed checks: errors 3 is above 1",
+        "since": "2026-11-01T08:00:00Z",
+    }
+    view = canary_view(
+        {"status": {"phase": "Progressing", "metrics": [check], "waitingFor": waits}}
+    )
+    assert cause(view) == (
+        "ChecksFailing: errors 3 is above 1 (the next analysis, after 1 of 3 failed checks)"
+    )
+    # A check that has not decided is no cause.
+    other = ROLLED_BACK | {"message": "the gate by hand was rejected"}
+    view = canary_view({"status": status | {"history": [other]}})
+    assert cause(view) == "the gate by hand was rejected"
+    alone = canary_view(
+        {"status": status | {"history": [ROLLED_BACK | {"message": check["message"]}]}}
+    )
+    assert cause(alone) == check["message"]
+
+
+def test_a_line_says_where_a_canary_is_and_at_rest_how_its_last_run_ended():
+    view = canary_view({"metadata": {"name": "shop"}, "status": {"phase": "Succeeded"}})
+    assert standing_line(view) == "shop  Succeeded  0 %"
+    status = {"phase": "Succeeded", "history": [ROLLED_BACK | {"outcome": "Promoted"}]}
+    view = canary_view({"metadata": {"name": "shop"}, "status": status})
+    assert standing_line(view) == "shop  Succeeded  0 %  Promoted after 12m"
+    waits = {"reason": "Routing", "message": "for the route", "since": "2026-11-01T08:00:00Z"}
+    view = canary_view({"metadata": {"name": "shop"}, "status": status | {"waitingFor": waits}})
+    assert standing_line(view) == "shop  Succeeded  0 %  Routing: for the route"
 
 
 def test_copies_of_requests_are_shown_in_place_of_a_weight():
