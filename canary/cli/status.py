@@ -53,7 +53,7 @@ def _command(name: str) -> click.Command:
         manifest = await read_canary(cluster, place)
         Screen().show(await _block(cluster, place, manifest))
         for each in next_commands(canary_view(manifest), called()):
-            Screen.aside().line(f"→ {each}")
+            Screen.aside().line(f"next: {each}")
 
     text = "Keep showing it until its run has ended, or Ctrl-C."
     show = click.option("-w", "--watch", is_flag=True, help=text)(show)

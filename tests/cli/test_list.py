@@ -100,12 +100,12 @@ async def test_what_a_person_may_want_next_is_named_on_standard_error(fleet):
     code, output = await tidegate("get", "web/cart", *fleet)
     assert code == 0
     assert output.splitlines()[-3:] == [
-        "→ tidegate explain cart -n web",
-        "→ tidegate approve cart -n web",
-        "→ tidegate reject cart -n web",
+        "next: tidegate explain cart -n web",
+        "next: tidegate approve cart -n web",
+        "next: tidegate reject cart -n web",
     ]
     _, quiet = await tidegate("get", "web/cart", "-q", *fleet)
-    assert "→ tidegate" not in quiet
+    assert "next: tidegate" not in quiet
 
 
 async def test_where_there_is_none_that_is_said(fleet):
