@@ -16,7 +16,7 @@ from canary.api.namespaces import OPEN, Boundary
 from canary.api.raw import part, text
 from canary.api.resources import KINDS
 from canary.api.validation import parse_canary
-from canary.cli.findings import Finding, Level
+from canary.cli.findings import Finding, Level, one_for_each_field
 from canary.cli.gathering import Files, kind_of, named_in
 from canary.cli.lacking import TARGET, lacking, users
 from canary.cli.manifests import Document
@@ -97,7 +97,7 @@ class Checker:
             if read is not None:
                 canaries.append(read)
                 told += [*self._referred(read), *await self._questions(read)]
-            found += _one_for_each_field(told)
+            found += one_for_each_field(told)
         return [*found, *_among(canaries)]
 
     def _said(self, document: Document) -> Iterator[Finding]:
@@ -270,16 +270,6 @@ def _braces(document: Document) -> Iterator[Finding]:
                 field=field,
                 message=f"{field}: {str(error).removeprefix('query: ')}",
             )
-
-
-def _one_for_each_field(found: Iterable[Finding]) -> Iterator[Finding]:
-    """Keep what was said of a field first: one fault is one sentence. Warnings are not faults."""
-    known: set[str] = set()
-    for each in found:
-        if each.level is not Level.ERROR or each.field not in known:
-            yield each
-        if each.level is Level.ERROR:
-            known.add(each.field)
 
 
 def _among(canaries: list[_Read]) -> Iterator[Finding]:

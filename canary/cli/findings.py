@@ -1,7 +1,7 @@
 """What a command found in files: where it is, what it is of, and the forms it is printed in."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -114,3 +114,13 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def one_for_each_field(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Keep what was said of a field first: one fault is one sentence. Warnings are not faults."""
+    known: set[str] = set()
+    for each in found:
+        if each.level is not Level.ERROR or each.field not in known:
+            yield each
+        if each.level is Level.ERROR:
+            known.add(each.field)
