@@ -130,7 +130,7 @@ class Checker:
         yield from self._mistyped(read, "spec.targetRef.name", target.kind, target.name)
         if scaler is not None:
             yield from self._mistyped(read, "spec.autoscalerRef.name", scaler.kind, scaler.name)
-        else:
+        elif spec.primary_name != target.name:
             yield from self._unscaled(read)
         yield from self._lacking(read)
         for field, kind, reference in named_in(read.document):
@@ -165,10 +165,7 @@ class Checker:
 
     def _unscaled(self, read: _Read) -> Iterator[Finding]:
         """Name an autoscaler that scales the target, and would not scale the primary."""
-        target, primary = read.record.canary.spec.target_ref, read.record.canary.spec.primary_name
-        if primary == target.name:
-            # It scales the primary: that is the target itself.
-            return
+        target = read.record.canary.spec.target_ref
         for kind in sorted(each.kind for each in scaler_kinds()):
             for scaler in self._files.of_kind(kind, read.document.namespace):
                 scaled = part(part(scaler.obj, "spec"), "scaleTargetRef")
