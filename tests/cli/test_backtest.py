@@ -42,6 +42,17 @@ async def test_a_gate_is_tried_in_every_hour_of_the_past_on_the_primary(
     assert len(store.queries) == 1
 
 
+async def test_the_primary_of_a_kept_target_is_the_target_itself(
+    stored: Cluster, store: PastStore, kubeconfig: Path
+) -> None:
+    spec = {"spec": {"keepTarget": True}}
+    await stored.merge_patch(canary_kind(GROUP), "default", "podinfo", spec)
+    code, output = await backtested(store, kubeconfig, "--every", "20m", "-o", "json")
+    assert code == 0, output
+    assert '"podinfo"' in store.queries[0]
+    assert "podinfo-" not in store.queries[0]
+
+
 @pytest.mark.usefixtures("stored")
 async def test_two_gates_are_counted_in_one_table_and_where_they_disagree_is_listed(
     store: PastStore, kubeconfig: Path, tmp_path: Path
