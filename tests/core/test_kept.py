@@ -39,7 +39,7 @@ from canary.core.traffic import Seen
 from canary.resources.revision import HASHING
 from canary.targets.deployment import KeptDeployment
 from tests.builders import a_spec, at
-from tests.core.deciding import decided, message
+from tests.core.deciding import decided
 from tests.resources.builders import a_canary
 from tests.sampling import examples
 
@@ -334,10 +334,29 @@ def test_traffic_returns_only_when_it_is_held_again():
     world.release("r2")
     while world.target.paused:
         world.step()
-    while not world.target.paused:
+    while not runs_template(world.seen):
         assert world.weight == 50
         world.step()
+    # What its user wrote now would reach its pods.
+    primary = world.facts.primary
+    assert primary is not None
+    assert (world.target.paused, primary.available, primary.ready()) == (False, 3, False)
+    world.decide()
+    assert (world.target.paused, world.weight) == (True, 50)
     assert world.target.pods == Counter(r2=3)
+
+
+def test_the_canary_of_a_run_that_is_superseded_keeps_its_pods_until_its_traffic_has_left():
+    world = Keep.initialised()
+    world.release("r2")
+    while world.weight != 50:
+        world.step()
+    world.release("r3")
+    world.decide()
+    assert world.canary is not None
+    assert (world.weight, world.canary.tag) == (0, "r2")
+    world.decide()
+    assert world.canary.tag == "r3"
 
 
 def test_a_sick_release_reaches_none_of_its_pods_nor_those_that_are_added():
@@ -425,14 +444,14 @@ def test_a_promotion_that_fails_leaves_it_held_with_the_pods_that_it_has():
 
 
 def test_one_that_someone_lets_go_in_a_run_is_held_and_its_steps_are_not_skipped():
-    world = Keep.initialised()
+    world = Keep.initialised(spec=a_spec(keepTarget=True, analysis={"stepWeights": [10, 50]}))
     world.release("r2")
-    world.until(Phase.PROGRESSING)
+    while world.weight != 10:
+        world.step()
+    world.second += 11
     world.resume()
-    decision = world.decide()
+    assert world.decide().status.phase is Phase.PROGRESSING
     assert world.target.paused
-    assert decision.status.phase is Phase.PROGRESSING
-    assert "every pod runs already" not in message(decision)
 
 
 def test_what_somebody_rolled_out_to_every_pod_is_promoted_without_steps():
@@ -452,6 +471,9 @@ def test_pods_that_someone_has_mixed_are_brought_back_to_what_is_promoted():
     world = Keep.initialised()
     world.target.pods = Counter(r1=2, other=1)
     world.target.observe()
+    primary = world.facts.primary
+    assert primary is not None
+    assert primary.revision == ""
     world.rest()
     assert world.target.pods == Counter(r1=3)
     assert world.target.paused
