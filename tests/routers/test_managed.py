@@ -306,12 +306,16 @@ class TestRulesFromOthersLosses:
     def test_4_one_whose_source_is_gone_goes_with_the_next_write_and_keeps_the_canary_until_then(
         self, canary: Canary, route: Manifest
     ) -> None:
-        matched = made(canary, route, Traffic(weight=100, match=(BETA,)))
         kind, router = route["kind"], router_for(str(canary.spec.provider))
-        rules = matched["spec"]["http" if kind == "VirtualService" else "rules"]
+        matched, without = (
+            made(canary, route, Traffic(weight=weight, match=(BETA,))) for weight in (100, 0)
+        )
         renamed = deepcopy(matched)
         named_rules(renamed)["api"]["name"] = "shop"
-        rules[:] = [each for each in rules if each.get("name") != "api"]
+        for each in (matched, without):
+            rules = each["spec"]["http" if kind == "VirtualService" else "rules"]
+            rules[:] = [rule for rule in rules if rule.get("name") != "api"]
+        assert router.read(canary, a_cluster(router, canary, [without])) is None
         assert "has no rule api" in lacking(canary, matched)
         seen = router.read(canary, a_cluster(router, canary, [matched]))
         assert seen is not None
