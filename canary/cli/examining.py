@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version as installed_version
+from itertools import combinations
 
 from canary.api.annotations import VERBS
 from canary.api.kinds import POD, Kind
@@ -140,6 +141,14 @@ async def acting(cluster: Cluster) -> AsyncIterator[Examined]:
                 "version",
                 f"the controller is {each.scope.version} and this command {_own_version()}: use the "
                 "same version of both",
+            )
+    for one, other in combinations([each for each in found if each.acts(now)], 2):
+        if one.scope.overlaps(other.scope):
+            yield bad(
+                "controller",
+                f"those of Leases {one.place} and {other.place} act on the same Canaries, and each "
+                "undoes what the other does: stop one of them, or give them selectors that share "
+                "no Canary",
             )
     for clock in _clocks(found, now):
         yield clock

@@ -24,7 +24,7 @@ STANDING = f"{LABEL}!=next"
 SAID = f"no controller takes its labels: the one of Lease default/tidegate takes {STANDING}"
 
 
-def lease(selector: str, *namespaces: str) -> Manifest:
+def lease(selector: str, *namespaces: str, name: str = "tidegate") -> Manifest:
     scope = Scope(
         version="", groups=frozenset({GROUP}), namespaces=frozenset(namespaces), selector=selector
     )
@@ -32,7 +32,7 @@ def lease(selector: str, *namespaces: str) -> Manifest:
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": "tidegate", "namespace": "default", **scope.metadata},
+        "metadata": {"name": name, "namespace": "default", **scope.metadata},
         "spec": {"holderIdentity": "pod-1", "renewTime": now, "leaseDurationSeconds": 3600},
     }
 
@@ -113,3 +113,22 @@ def test_a_lease_with_a_selector_that_cannot_be_read_is_taken_to_take_all(writte
         version="", groups=frozenset({GROUP}), namespaces=frozenset(), selector=str(written)
     )
     assert scope.serves(GROUP, "shop", {}) is (written != 7)
+
+
+@pytest.mark.parametrize(
+    ("selectors", "wrong"),
+    [
+        ((STANDING, f"{LABEL}=next"), False),
+        ((STANDING, ""), True),
+        ((STANDING, f"!{LABEL}"), True),
+    ],
+    ids=["apart", "one takes all", "some in common"],
+)
+async def test_two_controllers_that_may_act_on_the_same_canaries_are_wrong(
+    cluster: Cluster, kubeconfig: Path, selectors: tuple[str, str], wrong: bool
+) -> None:
+    for number, selector in enumerate(selectors):
+        await cluster.create(lease(selector, name=f"tidegate-{number}"), LEASE)
+    _, output = await tidegate("doctor", "--kubeconfig", str(kubeconfig))
+    said = "those of Leases default/tidegate-0 and default/tidegate-1 act on the same Canaries"
+    assert (said in " ".join(output.split())) is wrong
