@@ -127,12 +127,16 @@ async def _read(
         Failed: none has.
         ClusterError: it cannot be read.
     """
+    answers = []
     for group in groups:
         try:
             return group, await cluster.read(alert_provider_kind(group), namespace, name)
-        except NotFound:
-            continue
-    raise Failed(f"there is no AlertProvider {name} in namespace {namespace}; name its own with -n")
+        except NotFound as error:
+            answers.append(error)
+    raise Failed(
+        f"there is no AlertProvider {name} in namespace {namespace}: {answers[0]}; name another "
+        "namespace with -n"
+    )
 
 
 async def _send(speaker: Speaker, reason: str, namespace: str, *, threads: bool) -> str:

@@ -173,6 +173,7 @@ class _OtlpExport:
                 trace_flags=TraceFlags(TraceFlags.SAMPLED),
             )
 
+        start = _nanoseconds(span.start)
         return ReadableSpan(
             name=span.name,
             context=context(span.context),
@@ -186,8 +187,10 @@ class _OtlpExport:
             links=[Link(context(each, remote=True)) for each in span.links],
             kind=SpanKind[span.kind],
             status=Status(StatusCode.ERROR, span.failure) if span.failure else Status(),
-            start_time=_nanoseconds(span.start),
-            end_time=_nanoseconds(span.end),
+            start_time=start,
+            # A status tells seconds: what begins and ends in one has a length all the same, because
+            # Jaeger warns of a span without.
+            end_time=max(_nanoseconds(span.end), start + 1),
         )
 
 

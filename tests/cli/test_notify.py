@@ -120,7 +120,6 @@ async def test_a_provider_of_the_peers_group_is_found_without_naming_the_group(
         code, output = await tried(kubeconfig)
         assert (code, output) == (0, "default/chat has taken the alert RolledBack\n")
         code, output = await tried(kubeconfig, "--api-group", GROUP)
-        assert (code, output) == (
-            1,
-            "Error: there is no AlertProvider chat in namespace default; name its own with -n\n",
-        )
+        assert code == 1
+        assert output.startswith("Error: there is no AlertProvider chat in namespace default: ")
+        assert output.endswith("; name another namespace with -n\n")

@@ -165,6 +165,15 @@ async def test_a_collector_reads_kinds_times_events_and_where_it_comes_from(
     assert resource["k8s.cluster.name"] == "harbour"
 
 
+async def test_no_span_is_without_a_length(collector: Collector) -> None:
+    replica = Replica(collector.url)
+    replica.live(promoted())
+    await replica.traces.close()
+    assert collector.spans
+    lengths = [each.end_time_unix_nano - each.start_time_unix_nano for each in collector.spans]
+    assert min(lengths) == 1, "one begins and ends within a second"
+
+
 async def test_spans_are_sent_while_the_controller_runs(collector: Collector) -> None:
     replica = Replica(collector.url)
     running = asyncio.create_task(replica.traces.run())

@@ -112,6 +112,7 @@ _FLUX = "github.com/fluxcd/pkg/ssa"
 _ARGO_CD = "github.com/argoproj/argo-cd/v3"
 _CONTOUR = "github.com/projectcontour/contour"
 _COLLECTOR = "go.opentelemetry.io/collector/otelcol"
+_JAEGER = "github.com/jaegertracing/jaeger"
 _ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 _VICTORIA_METRICS = "github.com/VictoriaMetrics/VictoriaMetrics"
 PROGRAMS = (
@@ -140,6 +141,7 @@ BESIDE = (
     Program(name="flagger", folder="flagger", package=f"{_FLAGGER}/cmd/flagger", module=_FLAGGER),
     Program(name="gitopscheck", folder="gitops", package=".", module=_FLUX),
     Program(name="collector", folder="collector", package=".", module=_COLLECTOR),
+    Program(name="jaeger", folder="jaeger", package=f"{_JAEGER}/cmd/jaeger", module=_JAEGER),
     Program(name="argocheck", folder="argocd", package=".", module=_ARGO_CD),
     Program(
         name="envoy-gateway",
