@@ -2,7 +2,6 @@
 
 from types import MappingProxyType
 
-from analysis.model import Verdict
 from canary.api.status import Phase
 from canary.monitoring.panels import (
     RATE,
@@ -15,16 +14,6 @@ from canary.monitoring.panels import (
 )
 
 _ONE = 'namespace="$namespace", name="$name"'
-_COLORS = {
-    Phase.FAILED: "red",
-    Phase.SUCCEEDED: "green",
-    Phase.INITIALIZED: "green",
-    Phase.PROGRESSING: "blue",
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-}
-_PHASES = [(phase.value or "New", _COLORS.get(phase, "yellow")) for phase in Phase]
-_VERDICTS = [(verdict.value, _COLORS.get(verdict, "yellow")) for verdict in Verdict]
 
 
 def _states(names: list[tuple[str, str]]) -> MappingProxyType[str, object]:
