@@ -39,15 +39,17 @@ def test_kubectl_is_given_commands_options_and_choices(words, found):
     assert candidates(*words) == found
 
 
-def test_kubectl_completes_the_plug_in_by_the_program_that_is_installed():
+@pytest.mark.parametrize("name", ["canary", "tidegate"])
+def test_kubectl_completes_the_plug_in_by_the_program_that_is_installed(name):
     ran = subprocess.run(
-        (FOLDER / "kubectl_complete-canary", "hist"), capture_output=True, text=True, check=True
+        (FOLDER / f"kubectl_complete-{name}", "hist"), capture_output=True, text=True, check=True
     )
     assert ran.stdout == f"history\tList the past runs of a Canary.\n{NO_FILES}\n"
 
 
-def test_as_a_plug_in_the_usage_says_kubectl_canary():
+@pytest.mark.parametrize("name", ["canary", "tidegate"])
+def test_as_a_plug_in_the_usage_says_how_it_was_called(name):
     ran = subprocess.run(
-        (FOLDER / "kubectl-canary", "list", "--help"), capture_output=True, text=True, check=True
+        (FOLDER / f"kubectl-{name}", "list", "--help"), capture_output=True, text=True, check=True
     )
-    assert ran.stdout.startswith("Usage: kubectl canary list")
+    assert ran.stdout.startswith(f"Usage: kubectl {name} list")
