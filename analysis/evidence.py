@@ -12,6 +12,7 @@ a failure fell tells something, so that whatever hits both sides cancels out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, lgamma, log, log1p, sqrt
 from operator import add
 
@@ -19,6 +20,8 @@ from operator import add
 _NEGLIGIBLE = 1e-17
 #: The quantile of the normal distribution for a one-sided bound of 97.5 %.
 _BOUND = 1.96
+#: The comparisons of the ratios that users choose are made once.
+_RATIOS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,11 @@ class Comparison:
 
         `odds` are the canary's requests by the primary's.
         """
-        null = shares(self.null * odds)
+        own, other = shares(self.null * odds)
+        # This is most of what a look costs, so it calls no function for each alternative's shares.
         return [
-            (log(share / null[0]), log(rest / null[1]))
-            for share, rest in (shares(ratio * odds) for ratio in self.alternatives)
+            (log(its / (1 + its) / own), log(1 / (1 + its) / other))
+            for its in [ratio * odds for ratio in self.alternatives]
         ]
 
     def _clustered(
@@ -136,15 +140,17 @@ def shares(odds: float) -> tuple[float, float]:
 def against(sums: Sequence[float]) -> float:
     """Give the evidence against the hypothesis of a comparison: the mean of its alternatives'."""
     highest = max(sums)
-    return highest + log(sum(exp(each - highest) for each in sums) / len(sums))
+    return highest + log(sum([exp(each - highest) for each in sums]) / len(sums))
 
 
+@lru_cache(maxsize=_RATIOS_KEPT)
 def worse_than(ratio: float) -> Comparison:
     """Compare for a canary that is worse: up to 50 times as bad as the ratio that is tolerated."""
     steps, farthest = 25, 50
     return Comparison(ratio, tuple(ratio * farthest ** (k / steps) for k in range(1, steps + 1)))
 
 
+@lru_cache(maxsize=_RATIOS_KEPT)
 def better_than(ratio: float) -> Comparison:
     """Compare for a canary that is less bad than a ratio: down to a tenth of it."""
     steps, farthest = 12, 10

@@ -92,7 +92,7 @@ def _counting(metric: Metric, memory: Memory, at: datetime) -> Metric:
     if left_off is None or left_off > at + LONGEST_BLOCK:
         left_off = metric.since + metric.warm_up if metric.since else at - metric.interval
     since = min(max(left_off, at - LONGEST_BLOCK), at)
-    return replace(metric, asks=tuple(replace(ask, since=since) for ask in metric.asks))
+    return replace(metric, asks=tuple([ask.counted_from(since) for ask in metric.asks]))
 
 
 def _judge(
@@ -124,8 +124,9 @@ def _combined(
         # A judge may be anybody's: where it fails here, what it said of each metric stands.
         with suppress(Exception):
             again = combined(name, [(metrics[index], found[index]) for index in mine], judges)
-            for each in again:
-                _check(each)
+            for each, before in zip(again, mine, strict=True):
+                if each is not found[before]:
+                    _check(each)
             together = dict(zip(mine, again, strict=True))
             found = [together.get(index, each) for index, each in enumerate(found)]
     return found

@@ -177,6 +177,16 @@ class Ask:
     earlier: timedelta = timedelta(0)
     """How long before the analysis it is asked about; what it gives is taken for that of now."""
 
+    def counted_from(self, since: datetime) -> "Ask":
+        """Ask the same from a moment on, as each look does of every question: `replace` is slow."""
+        return Ask(
+            query=self.query,
+            arm=self.arm,
+            signal=self.signal,
+            since=since,
+            earlier=self.earlier,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
@@ -302,6 +312,8 @@ class Check:
 def marked(check: Check, *, shadow: bool, critical: bool, unanswered: bool) -> Check:
     """Say of a check what its judge does not know."""
     proven = check.proven or (critical and check.verdict is Verdict.FAIL)
+    if (shadow, proven, unanswered) == (check.shadow, check.proven, check.unanswered):
+        return check
     return replace(check, shadow=shadow, proven=proven, unanswered=unanswered)
 
 
@@ -314,7 +326,9 @@ MEMORY_BYTES = 384
 
 def memory_bytes(memory: Memory) -> int:
     """Count the bytes of a memory as JSON that is written into JSON."""
-    return len(json.dumps(json.dumps(dict(memory))))
+    written = json.dumps(dict(memory))
+    # What is escaped is ASCII: written once more it has quotes around it, and a sign before these.
+    return len(written) + 2 + written.count('"') + written.count("\\")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,15 @@
 """Values of both sides, a pair for each analysis, and how the newest of them are kept as one text."""
 
-from base64 import b85decode, b85encode
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite, nan
-from struct import error, iter_unpack, pack
 
 from analysis.model import Memory
+from analysis.packing import packed, rounded, unpacked
 
 #: How many pairs a status has room for; of more, the oldest are forgotten.
 MOST_PAIRS = 36
 _KEY = "pairs"
-_PAIR = "<2f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +34,27 @@ class Pairs:
     @property
     def memory(self) -> Memory:
         """The pairs as a text."""
-        pairs = b"".join(pack(_PAIR, *each) for each in zip(self.canary, self.primary, strict=True))
-        return {_KEY: b85encode(pairs).decode()}
+        pairs = chain.from_iterable(zip(self.canary, self.primary, strict=True))
+        return {_KEY: packed(tuple(pairs))}
 
 
 def read_pairs(memory: Memory) -> Pairs:
     """Read pairs; what is damaged holds none."""
     try:
-        found = list(iter_unpack(_PAIR, b85decode(memory.get(_KEY, ""))))
-    except (ValueError, error):
+        found = unpacked(memory.get(_KEY, ""))
+    except ValueError:
         return Pairs()
-    canary, primary = (tuple(_kept(pair[side]) for pair in found[-MOST_PAIRS:]) for side in (0, 1))
+    if len(found) % 2:
+        return Pairs()
+    newest = slice(-2 * MOST_PAIRS, None)
+    canary, primary = (tuple(map(_kept, found[newest][side::2])) for side in (0, 1))
     return Pairs(canary=canary, primary=primary)
 
 
 def _kept(value: float) -> float:
     """Round a value as it is kept; NaN where it is no number that can be."""
     try:
-        ((rounded,),) = iter_unpack("<f", pack("<f", value))
+        (kept,) = rounded((value,))
     except OverflowError:
         return nan
-    return float(rounded) if isfinite(rounded) else nan
+    return kept if isfinite(kept) else nan

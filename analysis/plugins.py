@@ -45,6 +45,7 @@ class PluginTable(Generic[Plugin]):
         self.group = group
         self._defaults = defaults
         self._complete: dict[type, type] = {}
+        self._own: dict[str, object] = {}
         self._builtin = {
             name: EntryPoint(name=name, value=value, group=group) for name, value in builtin.items()
         }
@@ -61,8 +62,12 @@ class PluginTable(Generic[Plugin]):
             ImportError, AttributeError: the module or the class behind the name does not exist,
                 a defect of the package that registered it.
         """
+        if name in self._builtin:
+            if name not in self._own:
+                self._own[name] = self._builtin[name].load()
+            return cast("Callable[..., Plugin]", self._own[name])
         found = self._entry(name).load()
-        if name in self._builtin or not self._defaults or not isinstance(found, type):
+        if not self._defaults or not isinstance(found, type):
             return cast("Callable[..., Plugin]", found)
         return cast("Callable[..., Plugin]", self._completed(found))
 

@@ -1,10 +1,8 @@
 """What a sequential judgement has seen so far, and how it is kept as a few texts."""
 
-from base64 import b85decode, b85encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from math import exp, isfinite, log
-from struct import error, pack, unpack
 
 from analysis.evidence import (
     NOTHING,
@@ -16,6 +14,7 @@ from analysis.evidence import (
     worse_than,
 )
 from analysis.model import Memory
+from analysis.packing import packed, unpacked
 
 #: Under this key a judge that counts keeps the moment up to which it has counted, in ISO 8601.
 COUNTED_TO = "to"
@@ -48,17 +47,12 @@ class Tally:
     def add(self, block: BothCounts, to: datetime, *, clustering: float) -> "Tally":
         """Add a block of time that ends at a moment."""
         canary, primary = block.canary, block.primary
-        harm, harmlessness = (
-            comparison.add(sums, canary, primary, clustering)
-            for comparison, sums in (
-                (self.harm, self.harm_sums),
-                (self.harmlessness, self.harmlessness_sums),
-            )
-        )
-        return replace(
-            self,
-            harm_sums=harm,
-            harmlessness_sums=harmlessness,
+        harmlessness = self.harmlessness
+        return Tally(
+            harm=self.harm,
+            harmlessness=harmlessness,
+            harm_sums=self.harm.add(self.harm_sums, canary, primary, clustering),
+            harmlessness_sums=harmlessness.add(self.harmlessness_sums, canary, primary, clustering),
             canary=self.canary + canary,
             primary=self.primary + primary,
             to=to,
@@ -85,7 +79,7 @@ class Tally:
         return {
             COUNTED_TO: self.to.isoformat(),
             _COUNTS: " ".join(f"{each:.17g}" for each in (*counts, self.seconds)),
-            _SUMS: b85encode(pack(f"<{len(sums)}f", *sums)).decode(),
+            _SUMS: packed(sums),
             _RATIOS: _ratios(self.harm, self.harmlessness),
         }
 
@@ -101,32 +95,38 @@ def counted_to(memory: Memory) -> datetime | None:
 
 def read_tally(memory: Memory, harm: Comparison, harmlessness: Comparison) -> Tally:
     """Read a tally; one that is damaged, or compares other ratios, begins from nothing."""
+    to = counted_to(memory)
     fresh = Tally(
         harm=harm,
         harmlessness=harmlessness,
         harm_sums=harm.start,
         harmlessness_sums=harmlessness.start,
-        to=counted_to(memory),
+        to=to,
     )
-    if fresh.to is None or memory.get(_RATIOS) != _ratios(harm, harmlessness):
+    if to is None or memory.get(_RATIOS) != _ratios(harm, harmlessness):
         return fresh
-    size = len(harm.start) + len(harmlessness.start)
+    of_harm, of_both = (
+        len(harm.alternatives),
+        len(harm.alternatives) + len(harmlessness.alternatives),
+    )
     try:
-        sums = unpack(f"<{size}f", b85decode(memory.get(_SUMS, "")))
+        sums = unpacked(memory.get(_SUMS, ""))
         counts = tuple(map(float, memory.get(_COUNTS, "").split()))
         # An earlier release has not kept how long it counted.
         canary_requests, canary_bad, primary_requests, primary_bad, *seconds = counts
         (lasted,) = seconds or (0.0,)
-    except (ValueError, error):
+    except ValueError:
         return fresh
-    if not all(map(isfinite, (*sums, *counts))) or min(counts) < 0:
+    if len(sums) != of_both or not all(map(isfinite, (*sums, *counts))) or min(counts) < 0:
         return fresh
-    return replace(
-        fresh,
-        harm_sums=sums[: len(harm.start)],
-        harmlessness_sums=sums[len(harm.start) :],
+    return Tally(
+        harm=harm,
+        harmlessness=harmlessness,
+        harm_sums=sums[:of_harm],
+        harmlessness_sums=sums[of_harm:],
         canary=Count(canary_requests, canary_bad),
         primary=Count(primary_requests, primary_bad),
+        to=to,
         seconds=lasted,
     )
 

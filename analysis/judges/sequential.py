@@ -15,7 +15,7 @@ Rules:
    outage changes what is known, and the next block begins where the last one ended.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, log
@@ -25,6 +25,7 @@ from analysis.errors import QueryError
 from analysis.evidence import BothCounts, Count, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.sequential_options import read_options
+from analysis.judges.sequential_words import remarks, shown, told
 from analysis.judges.unanswered import Unjudged, unanswered, unasked
 from analysis.model import (
     Arm,
@@ -40,12 +41,14 @@ from analysis.model import (
     plain_number,
 )
 from analysis.power import Exposure, smallest_seen
-from analysis.tally import Tally, digits, evidence_text, kept_counts, kept_evidence, read_tally
+from analysis.tally import Tally, kept_counts, kept_evidence, read_tally
 
 #: No side has more requests between two looks.
 _MOST_REQUESTS = 1e10
 #: The primary is in other trouble than the canary where its rate is lower than this share of it.
 _APART = 0.5
+#: More than what keeping a sum changes of one that is below any limit.
+_ROUNDED = 1e-4
 
 
 class _NoBlock(Exception):
@@ -63,6 +66,13 @@ class _Block:
     to: datetime
     counted: BothCounts
     remarks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed(Judgement):
+    """A judgement with the tally behind it, so that its memory need not be read at once."""
+
+    tally: Tally
 
 
 class SequentialJudge:
@@ -97,6 +107,8 @@ class SequentialJudge:
             each.check.proven and each.check.verdict is Verdict.FAIL for each in judgements
         ):
             return judgements
+        if sum(_most_share(metric, each) for metric, each in judged) < 1:
+            return judgements
         shares = [_share_of_proof(metric, each.memory) for metric, each in judged]
         together = sum(shares)
         if together < 1:
@@ -107,14 +119,14 @@ class SequentialJudge:
         limit = -log(read_options(metric)["alpha"])
         claim = (
             f"proven worse than the {metric.control} together with {', '.join(others)} "
-            f"(evidence {_shown(limit + log(together), limit)})"
+            f"(evidence {shown(limit + log(together), limit)})"
         )
-        told = _told(metric, _tally(metric, judgement.memory))
+        counted = told(metric, _tally(metric, judgement.memory))
         judgements[worst] = _judgement(
             metric,
             _tally(metric, judgement.memory),
             Verdict.FAIL,
-            f"{told}: {claim}",
+            f"{counted}: {claim}",
             proven=True,
         )
         return judgements
@@ -142,7 +154,8 @@ class SequentialJudge:
 
     def judge(self, metric: Metric, answers: Mapping[Ask, Outcome], memory: Memory) -> Judgement:
         """Judge what both sides had since the last time, with all that came before it."""
-        settings, tally = read_options(metric), _tally(metric, memory)
+        settings = read_options(metric)
+        tally = _read(memory, settings)
         try:
             block = _block(metric, answers)
         except _NoBlock as none:
@@ -151,7 +164,7 @@ class SequentialJudge:
         if tally.to is None or block.to > tally.to:
             tally = tally.add(block.counted, block.to, clustering=settings["clustering"])
         verdict, claim, proven = _verdict(metric, settings, tally, block)
-        claim = f"{_told(metric, tally)}: {claim}{block.remarks}"
+        claim = f"{told(metric, tally)}: {claim}{block.remarks}"
         return _judgement(metric, tally, verdict, claim, proven=proven)
 
 
@@ -171,7 +184,7 @@ def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
     return _Block(
         to=to,
         counted=BothCounts(canary=canary, primary=primary, seconds=seconds),
-        remarks=_remarks(samples),
+        remarks=remarks(samples),
     )
 
 
@@ -201,11 +214,6 @@ def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
     return answer.value
 
 
-def _remarks(samples: Iterable[Sample]) -> str:
-    remarks = dict.fromkeys(remark for each in samples for remark in each.warnings)
-    return "".join(f"; warning: {remark}" for remark in remarks)
-
-
 def _verdict(
     metric: Metric, settings: Mapping[str, float], tally: Tally, block: _Block
 ) -> tuple[Verdict, str, bool]:
@@ -214,7 +222,7 @@ def _verdict(
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
     if harm >= limit:
-        claim = f"proven worse than the {metric.control} (evidence {_shown(harm, limit)})"
+        claim = f"proven worse than the {metric.control} (evidence {shown(harm, limit)})"
         return Verdict.FAIL, claim, True
     if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
         if tally.primary.requests and tally.primary.highest_rate > tally.canary.rate * _APART:
@@ -223,7 +231,7 @@ def _verdict(
                 "fault"
             )
             return Verdict.INCONCLUSIVE, claim, False
-        claim = f"proven below {plain_number(least)} % (evidence {_shown(low, limit)})"
+        claim = f"proven below {plain_number(least)} % (evidence {shown(low, limit)})"
         return Verdict.FAIL, claim, True
     if not block.counted.canary.requests:
         return Verdict.INCONCLUSIVE, "the canary had no requests since the last analysis", False
@@ -231,18 +239,31 @@ def _verdict(
         return Verdict.INCONCLUSIVE, f"too few, minRequests is {metric.min_requests}", False
     if harmless >= harmless_at:
         ratio = plain_number(settings["maxRatio"])
-        claim = f"proven less than {ratio} times as bad (evidence {_shown(harmless, harmless_at)})"
+        claim = f"proven less than {ratio} times as bad (evidence {shown(harmless, harmless_at)})"
         return Verdict.PASS, claim, True
     claim = (
-        f"no proof yet, evidence of harm {_shown(harm, limit)}, of harmlessness "
-        f"{_shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
+        f"no proof yet, evidence of harm {shown(harm, limit)}, of harmlessness "
+        f"{shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
     return metric.on_inconclusive.verdict, claim, False
 
 
 def _tally(metric: Metric, memory: Memory) -> Tally:
-    settings = read_options(metric)
+    return _read(memory, read_options(metric))
+
+
+def _read(memory: Memory, settings: Mapping[str, float]) -> Tally:
     return read_tally(memory, worse_than(settings["equalRatio"]), better_than(settings["maxRatio"]))
+
+
+def _most_share(metric: Metric, judgement: Judgement) -> float:
+    """Give a share that `_share_of_proof` does not exceed, without reading a memory."""
+    if not isinstance(judgement, _Weighed):
+        return 1.0
+    # A mean is no more than the highest, and what is kept is rounded.
+    return exp(
+        min(max(judgement.tally.harm_sums) - _limit(metric, read_options(metric)), 0.0) + _ROUNDED
+    )
 
 
 def _share_of_proof(metric: Metric, memory: Memory) -> float:
@@ -264,7 +285,7 @@ def _judgement(
     least = metric.threshold_range.min
     own = "" if least is None else f"{metric.threshold_range.text} and "
     name = metric.name.replace("-", " ").replace("_", " ")
-    return Judgement(
+    return _Weighed(
         check=Check(
             metric=metric.name,
             verdict=verdict,
@@ -275,19 +296,5 @@ def _judgement(
             proven=proven,
         ),
         memory=tally.memory,
+        tally=tally,
     )
-
-
-def _told(metric: Metric, tally: Tally) -> str:
-    """Tell what was counted: `98 % of 1,200 requests, of the primary's 99.5 % of 24,000`."""
-    good = f" {metric.good}" if metric.good else ""
-    canary, primary = (
-        f"{100 * (1 - each.rate):.4g} % of {each.requests:,.0f}"
-        for each in (tally.canary, tally.primary)
-    )
-    return f"{canary} requests{good}, of the {metric.control}'s {primary}"
-
-
-def _shown(evidence: float, limit: float) -> str:
-    """Show evidence beside what proves: `35 of 100`."""
-    return f"{evidence_text(evidence)} of {digits(exp(limit))}"

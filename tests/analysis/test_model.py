@@ -1,16 +1,24 @@
 """What the values of the engine promise."""
 
-from datetime import timedelta
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.model import (
+    Arm,
+    Ask,
     Bounds,
     Check,
     Credentials,
     ProviderSpec,
     Report,
+    Signal,
     Verdict,
+    memory_bytes,
     shown_address,
 )
 
@@ -107,3 +115,21 @@ def test_an_address_that_cannot_be_read_is_not_shown():
     spec = ProviderSpec(type="x", address="http://user:secret@[::1")
     assert "secret" not in repr(spec)
     assert spec.redact("a text") == "a text"
+
+
+def test_a_question_from_a_moment_on_is_the_same_otherwise():
+    asked = Ask(
+        query="increase(rq)",
+        arm=Arm.PRIMARY,
+        signal=Signal.BAD,
+        since=datetime(2026, 1, 1, tzinfo=UTC),
+        earlier=timedelta(minutes=3),
+    )
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    assert asked.counted_from(later) == replace(asked, since=later)
+    assert all(getattr(asked, each.name) != each.default for each in fields(Ask))
+
+
+@given(st.dictionaries(st.text(max_size=6), st.text(max_size=20), max_size=4))
+def test_a_memory_is_as_large_as_json_in_json(memory):
+    assert memory_bytes(memory) == len(json.dumps(json.dumps(memory)))

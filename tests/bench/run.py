@@ -11,13 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import beside, board, fleets, runs
+from tests.bench import beside, board, fleets, judging, runs
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
 PARTS = ("runs", "rest", "crowd", "hostile")
-BESIDE, BOARD = "beside-flagger", "dashboard"
+BESIDE, BOARD, JUDGING = "beside-flagger", "dashboard", "judging"
 _HOW_MANY = {"runs": "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
 
 
@@ -29,7 +29,9 @@ async def main(options: argparse.Namespace) -> int:
             figures[BESIDE] = await beside.measure(Path(directory), options.beside)
         if BOARD in options.parts:
             figures[BOARD] = await board.measure(Path(directory), options.on_dashboard)
-        if {*options.parts} - {BESIDE, BOARD}:
+        if JUDGING in options.parts:
+            figures[JUDGING] = await judging.measure(Path(directory))
+        if {*options.parts} - {BESIDE, BOARD, JUDGING}:
             figures |= await in_one_place(options, Path(directory))
     for part, measured in figures.items():
         how_many = getattr(options, _HOW_MANY[part]) if part in _HOW_MANY else 0
@@ -71,10 +73,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=(*PARTS, BESIDE, BOARD),
+        choices=(*PARTS, BESIDE, BOARD, JUDGING),
         default=PARTS,
-        help="runs; fleets that rest; a fleet that is all in runs; a tenant that starves others (these in the embedded world); "
-        "CPU beside Flagger's (on the control plane); the dashboard (in the embedded world)",
+        help="runs; fleets that rest; a fleet that is all in runs; a tenant that starves others (these "
+        "in the embedded world); CPU beside Flagger's (on the control plane); the dashboard (in the "
+        "embedded world); judging and asking",
     )
     parser.add_argument("--canaries", type=int, default=100)
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")

@@ -55,3 +55,13 @@ async def a_store() -> AsyncIterator[Store]:
         yield store
     finally:
         await runner.cleanup()
+
+
+async def _run() -> None:
+    async with a_store() as store:
+        print(store.url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run())

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.judges.sequential import SequentialJudge
 from analysis.judging import judged
 from analysis.model import (
     Ask,
     Bounds,
     Check,
+    Judgement,
     Metric,
     Outcome,
     ProviderSpec,
@@ -93,9 +95,21 @@ def test_what_is_proven_alone_is_told_as_it_is():
     assert not any("together" in each.message for each in report.checks)
 
 
-def test_too_little_is_too_little_together():
-    report = reported(a_metric("errors"), a_metric("slow"), counts=(100, 6, 100, 0))
+@pytest.mark.parametrize("bad", [1, 6, 7])
+def test_too_little_is_too_little_together(bad):
+    report = reported(a_metric("errors"), a_metric("slow"), counts=(100, bad, 100, 0))
     assert report.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(("bad", "verdict"), [(7, Verdict.PASS), (8, Verdict.FAIL)])
+def test_what_is_remembered_of_a_metric_is_all_that_counts(bad, verdict):
+    metrics = [a_metric("errors"), a_metric("slow")]
+    judge = SequentialJudge()
+    alone = [judge.judge(each, answers(each, (100, bad, 100, 0)), {}) for each in metrics]
+    kept = [Judgement(check=each.check, memory=each.memory) for each in alone]
+    for judgements in (alone, kept):
+        together = judge.combine(list(zip(metrics, judgements, strict=True)))
+        assert together[0].check.verdict is verdict
 
 
 def test_a_judge_that_cannot_put_them_together_is_taken_at_its_word_of_each():

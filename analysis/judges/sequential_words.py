@@ -1,0 +1,28 @@
+"""What the sequential judge says in words."""
+
+from collections.abc import Iterable
+from math import exp
+
+from analysis.model import Metric, Sample
+from analysis.tally import Tally, digits, evidence_text
+
+
+def told(metric: Metric, tally: Tally) -> str:
+    """Tell what was counted: `98 % of 1,200 requests, of the primary's 99.5 % of 24,000`."""
+    good = f" {metric.good}" if metric.good else ""
+    canary, primary = (
+        f"{100 * (1 - each.rate):.4g} % of {each.requests:,.0f}"
+        for each in (tally.canary, tally.primary)
+    )
+    return f"{canary} requests{good}, of the {metric.control}'s {primary}"
+
+
+def shown(evidence: float, limit: float) -> str:
+    """Show evidence beside what proves: `35 of 100`."""
+    return f"{evidence_text(evidence)} of {digits(exp(limit))}"
+
+
+def remarks(samples: Iterable[Sample]) -> str:
+    """Tell what the store remarked on what was counted, each remark once."""
+    told_once = dict.fromkeys(remark for each in samples for remark in each.warnings)
+    return "".join(f"; warning: {remark}" for remark in told_once)
