@@ -37,6 +37,13 @@ class CountingProvider(StoreProvider):
     async def count(self, query: str, since: datetime, at: datetime) -> Outcome:
         """Count over the time from a moment up to where the data are whole."""
         self.check_count(self._spec, query)
+        window = self.whole(since, at)
+        if isinstance(window, NoData):
+            return window
+        return requests(await self.ask_outcome(self.counting(query, window), window, counted=True))
+
+    def whole(self, since: datetime, at: datetime) -> Window | NoData:
+        """Give the block from a moment up to where the data are whole; no data where there is none."""
         newest = self.window(at, timedelta(0))
         end = closed(newest.end, timedelta(0), settle=timedelta(0), bucket=self.block).end
         # A block goes back to where the last one ended, which is such a multiple; the first one may not.
@@ -44,8 +51,15 @@ class CountingProvider(StoreProvider):
         if start >= end:
             reason = f"requests are counted {(at - end).total_seconds():.0f} s after their time"
             return NoData(reason=reason, warming_up=True)
-        window = Window(start=start, end=end)
-        found = await self.ask_outcome(self.counting(query, window), window, counted=True)
-        if isinstance(found, Sample) and not (isfinite(found.value) and found.value >= 0):
-            raise QueryError(f"the query gives {found.value:g}, which is no number of requests")
-        return found
+        return Window(start=start, end=end)
+
+
+def requests(found: Outcome) -> Outcome:
+    """Give a number of requests as it was found.
+
+    Raises:
+        QueryError: it is none.
+    """
+    if isinstance(found, Sample) and not (isfinite(found.value) and found.value >= 0):
+        raise QueryError(f"the query gives {found.value:g}, which is no number of requests")
+    return found

@@ -138,7 +138,10 @@ class StoreProvider(ProviderDefaults, ABC):
 
     async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
         """Ask for the value over a window, or for what was counted in it."""
-        reading = await self.ask(query, window)
+        return self.made_of(await self.ask(query, window), window, counted=counted)
+
+    def made_of(self, reading: Reading, window: Window, *, counted: bool = False) -> Outcome:
+        """Make one value of what was read."""
         warnings = tuple(self.shown(each) for each in reading.warnings[:MOST_WARNINGS])
         reduce = self._options.get("reduce", "")
         return outcome(reading.series, window, reduce=reduce, counted=counted, warnings=warnings)

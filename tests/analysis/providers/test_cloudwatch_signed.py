@@ -183,3 +183,16 @@ async def test_who_signs_with_other_keys_is_refused(aws: Aws, credentials: dict[
     ask = query("Requests")
     with aws.checking(), pytest.raises(LoginRefused, match="check aws_access_key_id"):
         await aws.asked(lambda each: each.query(ask, NOW, MINUTE), **credentials)
+
+
+async def test_all_that_a_metric_counts_is_one_call(aws: Aws) -> None:
+    since, names = NOW - 3 * MINUTE, ("Requests", "Errors", "Nothing")
+    queries = [query(each) for each in names]
+    with aws.checking():
+        together = await aws.asked(lambda each: each.count_together(queries, since, NOW))
+        alone = [
+            await aws.asked(lambda each, query=query: each.count(query, since, NOW))
+            for query in queries
+        ]
+    assert list(together) == alone
+    assert [each.value for each in together[:2]] == [sum(REQUESTS), sum(ERRORS)]
