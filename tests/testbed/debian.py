@@ -28,11 +28,12 @@ class Unpacked:
 
     folder: Path
     name: str
+    below: str = "sbin"
 
     @property
     def program(self) -> Path:
         """The program."""
-        return self.folder / "usr" / "sbin" / self.name
+        return self.folder / "usr" / self.below / self.name
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -57,6 +58,16 @@ def haproxy() -> Unpacked:
         PackagesMissing: says why.
     """
     return _unpacked("haproxy")
+
+
+def influxdb() -> Unpacked:
+    """Have InfluxDB 1.
+
+    Raises:
+        PackagesMissing: says why.
+    """
+    folder = _unpacked("influxdb").folder
+    return Unpacked(folder=folder, name="influxd", below="bin")
 
 
 def fetch(folder: Path, *names: str) -> None:
