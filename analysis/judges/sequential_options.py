@@ -1,6 +1,7 @@
 """The options of the sequential judge."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from analysis.judges.options import NumberOption, read_numbers
 from analysis.model import Metric
@@ -15,10 +16,15 @@ _OPTIONS = {
 }
 
 
+_DEFAULTS: Mapping[str, float] = MappingProxyType(
+    {name: option.default for name, option in _OPTIONS.items()}
+)
+
+
 def read_options(metric: Metric) -> Mapping[str, float]:
     """Read the options of a metric.
 
     Raises:
         QueryError: one is not read, or is no such number; says what to write.
     """
-    return read_numbers(metric, _OPTIONS)
+    return read_numbers(metric, _OPTIONS) if metric.options else _DEFAULTS
