@@ -27,6 +27,7 @@ from canary.routers.single import SingleObjectRouter
 #: The path of the user's VirtualServer that leads to the route.
 _PATH = "/"
 _HEADER = re.compile(r"[-A-Za-z0-9]+")
+_PARAMETER = re.compile(r"[A-Za-z0-9_]+")
 #: A value stands in quotes in the configuration.
 _QUOTABLE = re.compile(r'([^"\\]|\\.)+')
 
@@ -49,7 +50,7 @@ class NginxF5Router(SingleObjectRouter):
         )
 
     def abilities(self, _canary: Canary) -> Abilities:
-        """Weights, among all requests or among those with some headers."""
+        """Weights, among all requests or among those that match."""
         return _ABILITIES
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
@@ -95,17 +96,20 @@ def _routed(canary: Canary, matches: Sequence[HttpMatch], splits: list[Manifest]
     """Give the splits, or those of each match beside the primary for all other requests."""
     if not matches:
         return {"splits": splits}
-    conditions = [
-        [
-            {"header": name, "value": _value(condition)}
-            for name, condition in sorted(match.headers.items())
-        ]
-        for match in matches
-    ]
     return {
-        "matches": [{"conditions": each, "splits": splits} for each in conditions],
+        "matches": [
+            {"conditions": list(_conditions(match)), "splits": splits} for match in matches
+        ],
         "action": {"pass": canary.spec.primary_service_name},
     }
+
+
+def _conditions(match: HttpMatch) -> Iterator[Manifest]:
+    for kind, named in (("header", match.headers), ("argument", match.query_params)):
+        for name, condition in sorted(named.items()):
+            yield {kind: name, "value": _value(condition)}
+    if match.method:
+        yield {"variable": "$request_method", "value": _value(match.method)}
 
 
 def _value(condition: StringMatch) -> str:
@@ -127,14 +131,23 @@ def _rule_seen(canary: Canary, services: dict[str, str], rule: Manifest) -> Seen
 def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
     """Name the conditions that do not fit into the configuration."""
     for index, match in enumerate(matches):
-        if not match.headers:
-            remedy = "name a header: a match has at least one condition"
+        if not (match.headers or match.query_params or match.method):
+            remedy = "name a header, query parameter or method: a match has at least one condition"
             yield Unsaid(path=f"[{index}].headers", value=None, remedy=remedy)
-        for name, condition in match.headers.items():
-            if not (_HEADER.fullmatch(name) and _QUOTABLE.fullmatch(_value(condition))):
-                remedy = 'use letters, digits and hyphens in the name, and escape " in the value'
-                path = f"[{index}].headers.{name}"
-                yield Unsaid(path=path, value=way(condition)[1], remedy=remedy)
+        for field, named, words, letters in (
+            ("headers", match.headers, _HEADER, "hyphens"),
+            ("queryParams", match.query_params, _PARAMETER, "underscores"),
+        ):
+            for name, condition in named.items():
+                if not (words.fullmatch(name) and _QUOTABLE.fullmatch(_value(condition))):
+                    remedy = (
+                        f'use letters, digits and {letters} in the name, and escape " in the value'
+                    )
+                    path = f"[{index}].{field}.{name}"
+                    yield Unsaid(path=path, value=way(condition)[1], remedy=remedy)
+        if match.method and not _QUOTABLE.fullmatch(_value(match.method)):
+            remedy = 'escape " in the value'
+            yield Unsaid(path=f"[{index}].method", value=way(match.method)[1], remedy=remedy)
 
 
 def _host_problems(canary: Canary) -> Iterator[Problem]:
@@ -147,8 +160,10 @@ def _host_problems(canary: Canary) -> Iterator[Problem]:
 
 _ABILITIES = Abilities(
     service=frozenset({"hosts"}),
-    conditions={"name": WAYS, "headers": WAYS},
-    others="the conditions of a VirtualServerRoute are written for headers only",
+    # `name` is for people, and is left out.
+    conditions=dict.fromkeys(("name", "method", "headers", "query_params"), WAYS),
+    others="a VirtualServerRoute matches on the method, headers and query parameters; its path is the "
+    "VirtualServer's",
     unsaid=_unsaid,
     matches=True,
     # NGINX is reloaded for each change.

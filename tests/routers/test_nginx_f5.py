@@ -43,9 +43,28 @@ def test_conditions_are_for_the_whole_text_and_tell_upper_from_lower_case(
     assert route["action"] == {"pass": "podinfo-primary"}
 
 
+def test_headers_query_parameters_and_the_method_are_conditions_of_one_match() -> None:
+    match = {
+        "method": {"exact": "GET"},
+        "headers": {"x-a": {"exact": "1"}},
+        "queryParams": {"version": {"exact": "2"}},
+    }
+    canary = a_canary("nginx-f5", analysis={"match": [match]})
+    assert ROUTER.problems(canary) == ()
+    made = rendered(ROUTER, canary, a_cluster(ROUTER, canary), the_traffic(canary, 20))
+    (route,) = spec_of(made, "VirtualServerRoute")["subroutes"]
+    assert route["matches"][0]["conditions"] == [
+        {"header": "x-a", "value": "~^(?:1)$"},
+        {"argument": "version", "value": "~^(?:2)$"},
+        {"variable": "$request_method", "value": "~^(?:GET)$"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("match", "field"),
     [
+        ([{"queryParams": {"a-b": {"exact": "1"}}}], "spec.analysis.match[0].queryParams.a-b"),
+        ([{"method": {"regex": 'G"'}}], "spec.analysis.match[0].method"),
         ([{"name": "all"}], "spec.analysis.match[0].headers"),
         ([{"headers": {"x_a": {"exact": "1"}}}], "spec.analysis.match[0].headers.x_a"),
         ([{"headers": {"x-a": {"exact": 'say "hi"'}}}], "spec.analysis.match[0].headers.x-a"),
