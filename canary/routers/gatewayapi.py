@@ -1,5 +1,8 @@
 """The Gateway API: an HTTPRoute.
 
+Some implementations tell their proxies only of services that a route names, and of routes and
+services at different moments. So an HTTPRoute first names the sides in a rule that fits no request,
+and leads clients there when proxies have had time to learn of them.
 https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#httproute
 """
 
@@ -8,14 +11,22 @@ from typing import ClassVar
 from canary.api.canary import Canary
 from canary.api.kinds import GATEWAY, GATEWAY_CLASS, Kind, Manifest
 from canary.api.traffic import HttpMatch
+from canary.core.traffic import Seen, Traffic
 from canary.errors import SpecWarning
-from canary.routers import RequiredFeature
+from canary.objects.render import Render
+from canary.routers import ClusterState, RequiredFeature
 from canary.routers.abilities import Abilities
 from canary.routers.gateway_features import required_features
 from canary.routers.gateway_rules import GatewayRules
-from canary.routers.gatewayroutes import GROUP, VERSIONS, GatewayRouter
+from canary.routers.gatewayroutes import GROUP, VERSIONS, GatewayRouter, service_reference
 from canary.routers.httproute import ABILITIES, http_match, route_warnings
 from canary.routers.managed_rules import Grammar
+from canary.routers.shares import entries, part, sides
+
+#: The header that a request would have to have, with the uid of the Canary, to be led beforehand.
+_KNOWN = "tidegate-known"
+#: So many rules the API takes.
+_MOST_RULES = 16
 
 
 class GatewayApiRouter(GatewayRouter):
@@ -42,6 +53,52 @@ class GatewayApiRouter(GatewayRouter):
         """Name what not every implementation does with an HTTPRoute."""
         return tuple(required_features(canary))
 
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Name the sides in a rule for nobody; a mesh knows every Service by itself.
+
+        A route of the user's that is to be taken over keeps its rules beside that one. What leads
+        to a side already has made it known.
+        """
+        (key,) = self.objects(canary).adopted
+        found = part(cluster.existing.get(key), "spec")
+        rules = [rule for rule in entries(found, "rules") if not _for_nobody(rule)]
+        parents = canary.spec.service.gateway_refs
+        inside = any((each.group, each.kind) != (GATEWAY.group, GATEWAY.kind) for each in parents)
+        if inside or len(rules) >= _MOST_RULES or self.seen(canary, found) is not None:
+            return ()
+        spec = self.spec(canary, cluster, Traffic()) | {"rules": [_rule_for_nobody(canary)]}
+        if isinstance(found, dict) and rules:
+            spec = {name: found[name] for name in spec.keys() & found.keys()}
+            spec["rules"] = [*rules, _rule_for_nobody(canary)]
+        return (self.rendered(canary, cluster, spec),)
+
+    def seen(self, canary: Canary, spec: object) -> Seen | None:
+        """Read what a spec does, but for the rule that only names the sides."""
+        rules = [rule for rule in entries(spec, "rules") if not _for_nobody(rule)]
+        return super().seen(canary, {"rules": rules})
+
+    def _is_ours(self, canary: Canary, spec: Manifest) -> bool:
+        """Tell whether tidegate has written a spec, be it only the rule for nobody."""
+        return any(map(_for_nobody, entries(spec, "rules"))) or super()._is_ours(canary, spec)
+
     def condition(self, match: HttpMatch) -> Manifest:
         """Write a condition on requests."""
         return http_match(match)
+
+
+def _rule_for_nobody(canary: Canary) -> Manifest:
+    """Name the sides in a rule that no client meets."""
+    path = {"type": "PathPrefix", "value": "/"}
+    header = {"name": _KNOWN, "type": "Exact", "value": canary.metadata.uid}
+    backends = [
+        service_reference(canary, name) | {"weight": weight} for name, weight in sides(canary, 0)
+    ]
+    return {"matches": [{"path": path, "headers": [header]}], "backendRefs": backends}
+
+
+def _for_nobody(rule: Manifest) -> bool:
+    """Tell whether a rule only names the sides."""
+    matches = entries(rule, "matches")
+    return any(
+        each.get("name") == _KNOWN for match in matches for each in entries(match, "headers")
+    )

@@ -194,20 +194,21 @@ def _rule(canary: Canary, cluster: ClusterState, rule: RouteRule) -> Manifest:
 
 
 def _backend(canary: Canary, backend: Backend) -> Manifest:
-    written = {**_service(canary, backend.service), "weight": backend.weight}
+    written = {**service_reference(canary, backend.service), "weight": backend.weight}
     if not backend.set_cookie:
         return written
     return written | {"filters": [response_filter({SET_COOKIE: backend.set_cookie})]}
 
 
-def _service(canary: Canary, name: str) -> Manifest:
+def service_reference(canary: Canary, name: str) -> Manifest:
+    """Refer to a Service of the Canary's at the port of the apex."""
     return {"group": "", "kind": "Service", "name": name, "port": canary.spec.service.port}
 
 
 def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:
     """Give the filter that copies requests to the canary; without a percentage it copies all."""
     if percent:
-        yield mirror_filter(_service(canary, canary.spec.canary_service_name), percent)
+        yield mirror_filter(service_reference(canary, canary.spec.canary_service_name), percent)
 
 
 # ------------------------------------------------------------------------------------- reading

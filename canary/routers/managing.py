@@ -134,8 +134,12 @@ class ManagingRouter:
         return (*self._beside(canary, cluster, traffic), *managed)
 
     def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
-        """Give what the router has proxies learn beforehand, also where the route is the user's."""
-        return self._own.beforehand(canary, cluster)
+        """Give what the router has proxies learn beforehand; of a user's route, what stands beside it."""
+        known = self._own.beforehand(canary, cluster)
+        if not self._manages(canary):
+            return known
+        beside = self._own.objects(canary).own
+        return tuple(each for each in known if each.key in beside)
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the route does now."""

@@ -58,19 +58,22 @@ class SingleObjectRouter(RouterDefaults, ABC):
 
     def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
         """Give the object."""
+        return (self.rendered(canary, cluster, self.spec(canary, cluster, traffic)),)
+
+    def rendered(self, canary: Canary, cluster: ClusterState, spec: Manifest) -> Render:
+        """Give the object with a spec."""
         (key,) = self.objects(canary).adopted
         found = cluster.existing.get(key)
         own = found is None or owned(canary, found)
-        rendered = render_object(
+        return render_object(
             canary,
             cluster,
             (key, (*self.owns, *(self.owns_of_own if own else ()))),
-            self.spec(canary, cluster, traffic),
+            spec,
             metadata=self.metadata(canary),
             annotations=self.annotations(canary),
             ours=partial(self._is_ours, canary),
         )
-        return (rendered,)
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:
         """Read what the object's spec does."""

@@ -690,14 +690,19 @@ class TestWhatIsAskedOfEveryRouter:
     ) -> None:
         router = router_for(provider)
         for canary in canaries(provider):
-            cluster = a_cluster(router, canary)
-            before = [each.mended(None) for each in router.beforehand(canary, cluster)]
-            assert {each.key for each in router.beforehand(canary, cluster)} <= {
-                *router.objects(canary).own
-            }
+            cluster, objects = a_cluster(router, canary), router.objects(canary)
+            known = router.beforehand(canary, cluster)
+            assert {each.key for each in known} <= {*objects.own, *objects.adopted}
+            before = [each.mended(None) for each in known]
             assert router.read(canary, a_cluster(router, canary, before)) is None or not before
             made = rendered(router, canary, cluster, the_traffic(canary, 10))
-            assert all(each in made for each in before)
+            own = [each for each in known if each.key in objects.own]
+            assert all(each.mended(None) in made for each in own)
+            # A route that leads clients stays as it is.
+            routed = a_cluster(router, canary, made)
+            assert [each.key for each in router.beforehand(canary, routed)] == [
+                each.key for each in own
+            ]
 
     def test_needs_no_field_of_a_kind_that_is_not_its_own(self, provider: str) -> None:
         router = router_for(provider)

@@ -7,8 +7,10 @@ import pytest
 
 from canary.api.annotations import ACCEPTANCE
 from canary.api.kinds import Manifest
+from canary.api.traffic import ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.errors import SpecWarning
+from canary.routers import router_for
 from canary.routers.gatewayapi import GatewayApiRouter
 from tests.routers.builders import a_canary, a_cluster, rendered, routed, spec_of
 
@@ -387,3 +389,80 @@ def test_conditions_that_every_cookie_repeats_are_counted(
         )
         == refused
     )
+
+
+class TestBeforehand:
+    """Proxies learn of the sides from a rule that no client meets."""
+
+    def test_a_new_route_names_both_sides_for_nobody(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        (before,) = router.beforehand(canary, a_cluster(router, canary))
+        (after,) = router.render(canary, a_cluster(router, canary), Traffic())
+        assert before.key == after.key
+        spec, routed = before.manifest["spec"], after.manifest["spec"]
+        assert spec | {"rules": routed["rules"]} == routed
+        (rule,) = spec["rules"]
+        (match,) = rule["matches"]
+        assert match["headers"] == [
+            {"name": "tidegate-known", "type": "Exact", "value": canary.metadata.uid}
+        ]
+        assert [(each["name"], each["weight"]) for each in rule["backendRefs"]] == [
+            ("podinfo-primary", 100),
+            ("podinfo-canary", 0),
+        ]
+
+    def test_it_is_no_route_yet_and_is_written_once(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        (before,) = router.beforehand(canary, a_cluster(router, canary))
+        cluster = a_cluster(router, canary, [before.manifest])
+        assert router.read(canary, cluster) is None
+        (again,) = router.beforehand(canary, cluster)
+        assert not again.differs(before.manifest)
+        (routed,) = router.render(canary, cluster, Traffic())
+        mended = routed.mended(before.manifest)
+        assert router.read(canary, a_cluster(router, canary, [mended])) == Seen()
+
+    def test_a_route_of_the_users_keeps_its_rules_and_is_given_back_as_it_was(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        rule = {"backendRefs": [{"name": "podinfo", "port": 80}]}
+        spec = {"parentRefs": [{"name": "theirs"}], "rules": [rule]}
+        users = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": spec}
+        (before,) = router.beforehand(canary, a_cluster(router, canary, [users]))
+        known = before.mended(users)
+        assert known["spec"]["parentRefs"] == spec["parentRefs"]
+        kept, added = known["spec"]["rules"]
+        assert kept == rule
+        assert added["matches"][0]["headers"][0]["name"] == "tidegate-known"
+        cluster = a_cluster(router, canary, [known])
+        assert router.read(canary, cluster) is None
+        (again,) = router.beforehand(canary, cluster)
+        assert not again.differs(known)
+        (restored,) = router.restore(canary, cluster).write
+        assert restored.mended(known)["spec"] == spec
+        (routed,) = router.render(canary, cluster, Traffic())
+        (restored,) = router.restore(
+            canary, a_cluster(router, canary, [routed.mended(known)])
+        ).write
+        assert restored.mended(known)["spec"] == spec
+
+    def test_a_route_that_leads_to_a_side_or_is_full_stays_as_it_is(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        for service, count in (("podinfo-primary", 1), ("podinfo", 16)):
+            rules = [{"backendRefs": [{"name": service, "port": 80}]}] * count
+            found = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": {"rules": rules}}
+            assert router.beforehand(canary, a_cluster(router, canary, [found])) == ()
+
+    def test_in_a_mesh_nothing_is_named(self) -> None:
+        """There a route replaces what a Service does by itself, so that nobody would be led."""
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        gateway = canary.spec.service.gateway_refs
+        inside = (*gateway, ParentReference(group="core", kind="Service", name="podinfo"))
+        service = canary.spec.service.but(gateway_refs=inside)
+        canary = canary.but(spec=canary.spec.but(service=service))
+        assert router.beforehand(canary, a_cluster(router, canary)) == ()
+
+    def test_beside_a_managed_route_nothing_is_named(self) -> None:
+        route = {"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "podinfo"}]}
+        canary = a_canary("gatewayapi", managedRoutes=[route])
+        router = router_for("gatewayapi")
+        assert router.beforehand(canary, a_cluster(router, canary)) == ()
