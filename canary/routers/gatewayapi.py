@@ -25,6 +25,8 @@ from canary.routers.shares import entries, part, sides
 
 #: The header that a request would have to have, with the uid of the Canary, to be led beforehand.
 _KNOWN = "tidegate-known"
+#: Where requests come in, of a route.
+_ENTRANCE = ("parentRefs", "hostnames")
 #: So many rules the API takes.
 _MOST_RULES = 16
 
@@ -54,39 +56,39 @@ class GatewayApiRouter(GatewayRouter):
         return tuple(required_features(canary))
 
     def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
-        """Name the sides in a rule for nobody; a mesh knows every Service by itself.
+        """Name the sides in a rule that fits no request; a mesh knows every Service by itself.
 
-        A route of the user's that is to be taken over keeps its rules beside that one. What leads
+        A route of the user's that tidegate takes over keeps its rules beside that one. What leads
         to a side already has made it known.
         """
         (key,) = self.objects(canary).adopted
         found = part(cluster.existing.get(key), "spec")
-        rules = [rule for rule in entries(found, "rules") if not _for_nobody(rule)]
+        rules = [rule for rule in entries(found, "rules") if not _only_names(rule)]
         parents = canary.spec.service.gateway_refs
         inside = any((each.group, each.kind) != (GATEWAY.group, GATEWAY.kind) for each in parents)
         if inside or len(rules) >= _MOST_RULES or self.seen(canary, found) is not None:
             return ()
-        spec = self.spec(canary, cluster, Traffic()) | {"rules": [_rule_for_nobody(canary)]}
+        spec = self.spec(canary, cluster, Traffic()) | {"rules": [_naming_rule(canary)]}
         if isinstance(found, dict) and rules:
-            spec = {name: found[name] for name in spec.keys() & found.keys()}
-            spec["rules"] = [*rules, _rule_for_nobody(canary)]
+            kept = {name: found[name] for name in _ENTRANCE if name in found}
+            spec = kept | {"rules": [*rules, _naming_rule(canary)]}
         return (self.rendered(canary, cluster, spec),)
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read what a spec does, but for the rule that only names the sides."""
-        rules = [rule for rule in entries(spec, "rules") if not _for_nobody(rule)]
+        rules = [rule for rule in entries(spec, "rules") if not _only_names(rule)]
         return super().seen(canary, {"rules": rules})
 
     def _is_ours(self, canary: Canary, spec: Manifest) -> bool:
-        """Tell whether tidegate has written a spec, be it only the rule for nobody."""
-        return any(map(_for_nobody, entries(spec, "rules"))) or super()._is_ours(canary, spec)
+        """Tell whether tidegate has written a spec, be it only the rule that fits no request."""
+        return any(map(_only_names, entries(spec, "rules"))) or super()._is_ours(canary, spec)
 
     def condition(self, match: HttpMatch) -> Manifest:
         """Write a condition on requests."""
         return http_match(match)
 
 
-def _rule_for_nobody(canary: Canary) -> Manifest:
+def _naming_rule(canary: Canary) -> Manifest:
     """Name the sides in a rule that no client meets."""
     path = {"type": "PathPrefix", "value": "/"}
     header = {"name": _KNOWN, "type": "Exact", "value": canary.metadata.uid}
@@ -96,7 +98,7 @@ def _rule_for_nobody(canary: Canary) -> Manifest:
     return {"matches": [{"path": path, "headers": [header]}], "backendRefs": backends}
 
 
-def _for_nobody(rule: Manifest) -> bool:
+def _only_names(rule: Manifest) -> bool:
     """Tell whether a rule only names the sides."""
     matches = entries(rule, "matches")
     return any(
