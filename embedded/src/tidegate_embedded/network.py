@@ -1,5 +1,6 @@
 """Addresses and ports of the embedded world, all of them on the loopback interface."""
 
+import os
 import random
 import socket
 from collections import deque
@@ -19,7 +20,8 @@ _LOOPBACK = "127.0.0.1"
 _PORTS = range(21_000, 30_000)
 #: A program is expected to listen on its port before its process has asked for so many others.
 _MOST_CLAIMS = 256
-_claims: deque[socket.socket] = deque()
+#: The descriptors of these sockets; the system closes them with the process.
+_claims: deque[int] = deque()
 
 
 class PodNetwork:
@@ -96,7 +98,7 @@ def free_port() -> int:
                 claim.close()
                 continue
         if len(_claims) == _MOST_CLAIMS:
-            _claims.popleft().close()
-        _claims.append(claim)
+            os.close(_claims.popleft())
+        _claims.append(claim.detach())
         return port
     raise ProgramFailed(f"no port of {_LOOPBACK} from {_PORTS[0]} to {_PORTS[-1]} is free")
