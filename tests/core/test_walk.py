@@ -101,9 +101,9 @@ SIGNED = [
 ]
 """Commands that name the step that the run goes on with; others name nothing that is there."""
 
-FORGOTTEN_FOR = 24 * 28
+FORGOTTEN_FOR = 24 * 35
 """Hours after which a run that is left alone is over, each of its gates after three days and
-what it waits for of others after seven."""
+what it waits for of others after seven, of which only the hours of an office may count."""
 
 WORKING = frozenset(
     {ANALYSIS_DUE, CHECKS_FAILING, TRAFFIC_RETURNING, DRAINING, PAUSED, SUSPENDED, STOPPED}
