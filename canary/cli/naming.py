@@ -80,7 +80,7 @@ def canaries_command(work: Callable[..., Awaitable[None]]) -> _Command:
             raise click.UsageError("name Canaries, or choose them with --selector")
         # Without a name it still takes the options that say where.
         meant = [MeantCanary.take(each, dict(options)) for each in names]
-        labelled = MeantCanary.take("", options)
+        labelled = MeantCanary.take(None, options)
 
         async def on_canaries(cluster: Cluster) -> None:
             places = [await each.find(cluster) for each in meant]
@@ -115,14 +115,14 @@ class MeantCanary:
     groups: tuple[str, ...]
 
     @classmethod
-    def take(cls, written: str, options: dict[str, Any]) -> Self:
-        """Take it out of the options of a command.
+    def take(cls, written: str | None, options: dict[str, Any]) -> Self:
+        """Take it out of the options of a command, which may name none.
 
         Raises:
             UsageError: it cannot be a name, or its namespace is said twice.
         """
         namespace, everywhere = options.pop("namespace"), options.pop("everywhere", False)
-        within, name = named_canary(written, namespace) if written else (namespace, "")
+        within, name = (namespace, "") if written is None else named_canary(written, namespace)
         if everywhere and within:
             raise click.UsageError("choose one of --namespace and --all-namespaces")
         groups = groups_of(options.pop("api_group"))

@@ -89,7 +89,7 @@ def plan(
     """Show what a run would be."""
     if name is None and not names:
         raise click.UsageError("name a Canary, or files with -f")
-    meant = MeantCanary.take(name or "", options)
+    meant = MeantCanary.take(name, options)
     if meant.everywhere and names:
         raise click.UsageError("files are planned for one namespace: choose it with --namespace")
     read = tuple(read_documents(names, "plan"))
