@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canary.api.kinds import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET
+from canary.api.kinds import AUTOSCALER, DAEMON_SET, DEPLOYMENT, POD, SERVICE, STATEFUL_SET
 from canary.demo import manifests
 from canary.demo.manifests import APP, PORT
 from tests.controller import keda
@@ -21,6 +21,7 @@ GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
 INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
 WITH_ORDINALS = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": APP}
+HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": APP}
 ON_EVERY_NODE = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": APP}
 
 
@@ -53,6 +54,41 @@ async def deployed_behind_rules(world: HardWorld) -> None:
 async def deployed_under_keda(world: HardWorld) -> None:
     await world.create_app()
     await keda.create_scaled_object(world, "up")
+
+
+async def deployed_under_an_hpa(world: HardWorld) -> None:
+    await world.create_app()
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP}
+    load = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    metrics = [{"type": "Resource", "resource": load}]
+    await world.api.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": APP, "namespace": world.namespace},
+            "spec": {
+                "scaleTargetRef": target,
+                "minReplicas": 2,
+                "maxReplicas": 4,
+                "metrics": metrics,
+            },
+        },
+        AUTOSCALER,
+    )
+
+
+async def led_to(world: HardWorld) -> None:
+    """Create the user's Service, which leads to the pods of a version."""
+    ports = [{"name": "http", "port": PORT, "targetPort": 9898, "protocol": "TCP"}]
+    await world.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": APP, "namespace": world.namespace},
+            "spec": {"selector": {"app": APP, "version": "1"}, "ports": ports},
+        },
+        SERVICE,
+    )
 
 
 async def on_every_node(world: HardWorld) -> None:
@@ -119,6 +155,12 @@ async def promoted(life: Life) -> None:
 async def promoted_on_every_node(life: Life) -> None:
     template = manifests.pod_template("2")
     await life.world.patch(DAEMON_SET, APP, {"spec": {"template": template}})
+    await life.until_phase("Succeeded")
+
+
+async def led_elsewhere(life: Life) -> None:
+    """Have the user's Service lead to the next version."""
+    await life.world.patch(SERVICE, APP, {"spec": {"selector": {"app": APP, "version": "2"}}})
     await life.until_phase("Succeeded")
 
 
@@ -335,6 +377,20 @@ STRATEGIES = (
         weights=[0, 20, 60, 0],
         workload=deployed_under_keda,
         spec={"autoscalerRef": keda.REFERENCE},
+    ),
+    Strategy(
+        id="scaled by an HPA",
+        live=promoted,
+        weights=[0, 20, 60, 0],
+        workload=deployed_under_an_hpa,
+        spec={"autoscalerRef": HPA},
+    ),
+    Strategy(
+        id="between versions that others run, by a Service",
+        live=led_elsewhere,
+        weights=[0, 20, 60, 0],
+        workload=led_to,
+        spec={"targetRef": {"apiVersion": "v1", "kind": "Service", "name": APP}},
     ),
     Strategy(
         id="copies first, and a bake",
