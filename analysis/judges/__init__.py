@@ -44,6 +44,8 @@ class Judge(Protocol):
 JUDGES: PluginTable[Judge] = PluginTable(
     group="tidegate.judges",
     builtin={
+        "comparison": "analysis.judges.expression:ComparisonJudge",
+        "expression": "analysis.judges.expression:ExpressionJudge",
         "mann-whitney": "analysis.judges.mann_whitney:MannWhitneyJudge",
         "sequential": "analysis.judges.sequential:SequentialJudge",
         "sign": "analysis.judges.sign:SignJudge",

@@ -22,7 +22,7 @@ from statistics import fmean
 from typing import ClassVar
 
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
-from analysis.judges.options import refuse_bounds
+from analysis.judges.options import refuse_range
 from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Arm,
@@ -99,7 +99,7 @@ class MannWhitneyJudge:
             QueryError: they cannot; says what to write.
         """
         read_settings(metric)
-        refuse_bounds(metric, "mann-whitney")
+        refuse_range(metric, "compares with the primary")
 
     @classmethod
     def evidence(cls, memory: Memory) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Options of judges: what users may choose, and how that is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import nan
 
@@ -62,14 +62,11 @@ def read_choices(
         QueryError: one is not read, or does not fit; says what to write.
     """
     known: Mapping[str, NumberOption | WordOption] = {**numbers, **words}
+    refuse_unknown(metric, known)
     chosen_numbers = {name: option.default for name, option in numbers.items()}
     chosen_words = {name: option.default for name, option in words.items()}
     for name, text in metric.options:
-        if (option := known.get(name)) is None:
-            raise QueryError(
-                f"judgeOptions.{shown_text(name)}: judge {metric.judge} reads no such option; it "
-                f"reads {', '.join(sorted(known))}"
-            )
+        option = known[name]
         match option.read(text):
             case None:
                 raise QueryError(
@@ -83,6 +80,21 @@ def read_choices(
     return chosen_numbers, chosen_words
 
 
+def refuse_unknown(metric: Metric, known: Iterable[str]) -> None:
+    """Refuse an option that a metric's judge does not read.
+
+    Raises:
+        QueryError: there is one; says which ones are read.
+    """
+    read = sorted(known)
+    for name, _ in metric.options:
+        if name not in read:
+            raise QueryError(
+                f"judgeOptions.{shown_text(name)}: judge {metric.judge} reads no such option; it "
+                f"reads {', '.join(read)}"
+            )
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -90,14 +102,14 @@ def _number(text: str) -> float:
         return nan
 
 
-def refuse_bounds(metric: Metric, judge: str) -> None:
-    """Refuse a range for a metric that is compared with the primary.
+def refuse_range(metric: Metric, why: str) -> None:
+    """Refuse a range for a metric whose judge does not use one; `why` says what it does instead.
 
     Raises:
         QueryError: it has one; says what to write.
     """
     if metric.threshold_range != Bounds():
         raise QueryError(
-            f"thresholdRange: judge {judge} compares with the primary and cannot use "
+            f"thresholdRange: judge {metric.judge} {why} and cannot use "
             f"{metric.threshold_range.text}; remove it, or add a metric with judge: threshold"
         )

@@ -21,7 +21,7 @@ from math import exp, isfinite, log
 from typing import ClassVar
 
 from analysis.evidence import NOTHING, Count, above
-from analysis.judges.options import NumberOption, WordOption, read_choices, refuse_bounds
+from analysis.judges.options import NumberOption, WordOption, read_choices, refuse_range
 from analysis.judges.unanswered import unanswered
 from analysis.model import (
     Arm,
@@ -130,7 +130,7 @@ class SignJudge:
             QueryError: they cannot; says what to write.
         """
         _settings(metric)
-        refuse_bounds(metric, "sign")
+        refuse_range(metric, "compares with the primary")
 
     @classmethod
     def evidence(cls, memory: Memory) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class MetricSpec(ApiModel):
         description="The judge that says what the value means; threshold compares it with the "
         "bounds.",
     )
-    judge_options: dict[Text, Annotated[str, Field(strict=True, min_length=1, max_length=64)]] = (
+    judge_options: dict[Text, Annotated[str, Field(strict=True, min_length=1, max_length=256)]] = (
         Field(
             default_factory=dict,
             max_length=16,
