@@ -88,7 +88,7 @@ release: .venv/.dev .cache/sbom/.made ## Build the wheel, its source, and the li
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t sdist -t wheel -d dist
 	@.cache/sbom/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o dist/tidegate.cdx.json locks/runtime.txt
-	@cd dist && sha256sum * | tee SHA256SUMS
+	@cd dist && sums=$$(sha256sum *) && tee SHA256SUMS <<< "$$sums"
 
 docs: .venv/.dev ## Build the documentation's site into build/docs, and take no warning
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs

