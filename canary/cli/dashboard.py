@@ -18,6 +18,7 @@ from canary.cli.dashboard_slack import SlackOptions, slack_options
 from canary.cli.dashboard_ways import WAYS, WayOptions, way_options
 from canary.cli.ending import Failed
 from canary.cli.examining import cluster_examined
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
@@ -47,6 +48,7 @@ Examples:
     "-n",
     "--namespace",
     "namespaces",
+    shell_complete=offer_namespaces,
     multiple=True,
     help="Only this namespace; all of them when left out. May be repeated.",
 )

@@ -27,6 +27,7 @@ from canary.cli.examining import (
 from canary.cli.examining_admission import admission
 from canary.cli.examining_canaries import canaries
 from canary.cli.findings import number_of
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.views.blocks import Styled
@@ -56,6 +57,7 @@ _SIGNS = {
 @click.option(
     "-n",
     "--namespace",
+    shell_complete=offer_namespaces,
     is_eager=True,
     help="Look at Canaries of this namespace only; all when left out.",
 )

@@ -13,6 +13,7 @@ from canary.cli.connection import Place, connected, reaching_a_cluster
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
 from canary.cli.list_watch import ChangingRows, watch_rows
+from canary.cli.offering import offer_namespaces
 from canary.cli.program import called
 from canary.cli.screen import Screen
 from canary.cli.silence import those_acting, unserved
@@ -61,7 +62,12 @@ class Alone:
 
 
 @click.command(name="list", epilog=_EXAMPLES)
-@click.option("-n", "--namespace", help="Only this namespace; that of the context when left out.")
+@click.option(
+    "-n",
+    "--namespace",
+    shell_complete=offer_namespaces,
+    help="Only this namespace; that of the context when left out.",
+)
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces.")
 @click.option("-l", "--selector", default="", help="Only those with these labels: app=shop.")
 @click.option(

@@ -16,6 +16,7 @@ from canary.cli.ending import AnsweredNo
 from canary.cli.findings import Level, counted, number_of
 from canary.cli.manifests import STDIN, Text, from_files, texts
 from canary.cli.migrating import Migration, migration
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cli.stored import as_text, file_of, peer_objects, phase_of_work
 from canary.cluster.cluster import Cluster
@@ -43,7 +44,12 @@ Examples:
 @click.command(help=_HELP, epilog=_EXAMPLES)
 @from_files
 @click.option("--cluster", "from_cluster", is_flag=True, help="Read the objects of the cluster.")
-@click.option("-n", "--namespace", help="Of objects that name none; with --cluster, only this one.")
+@click.option(
+    "-n",
+    "--namespace",
+    shell_complete=offer_namespaces,
+    help="Of objects that name none; with --cluster, only this one.",
+)
 @with_router
 @click.option(
     "--write",

@@ -11,6 +11,7 @@ import click
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.connection import Place, connected, reaching_a_cluster
 from canary.cli.finding import find_anywhere, find_canary, find_labelled
+from canary.cli.offering import offer_canaries, offer_namespaces
 from canary.cluster.cluster import Cluster
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -61,7 +62,9 @@ def canary_command(work: Callable[..., Awaitable[None]]) -> _Command:
 
         connected(kubeconfig, context, on_canary)
 
-    return click.argument("name", metavar="CANARY")(_with_place(command))
+    return click.argument("name", metavar="CANARY", shell_complete=offer_canaries)(
+        _with_place(command)
+    )
 
 
 def canaries_command(work: Callable[..., Awaitable[None]]) -> _Command:
@@ -94,14 +97,19 @@ def canaries_command(work: Callable[..., Awaitable[None]]) -> _Command:
     made = click.option("-l", "--selector", default="", help="Those with these labels: app=shop.")(
         made
     )
-    return click.argument("names", metavar="CANARY...", nargs=-1)(made)
+    return click.argument("names", metavar="CANARY...", nargs=-1, shell_complete=offer_canaries)(
+        made
+    )
 
 
 def _with_place(command: _Command) -> _Command:
     """Offer what says which Canary of which cluster is meant."""
     command = of_api_group(reaching_a_cluster(command))
     return click.option(
-        "-n", "--namespace", help="Its namespace; that of the context when left out."
+        "-n",
+        "--namespace",
+        shell_complete=offer_namespaces,
+        help="Its namespace; that of the context when left out.",
     )(command)
 
 

@@ -16,6 +16,7 @@ from canary.api.validation import parse_alert_provider
 from canary.cli.connection import connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import Failed
 from canary.cli.naming import groups_of, of_api_group
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.alerts import AlertSender, Speaker
@@ -72,7 +73,12 @@ def notify() -> None:
 
 @notify.command("test", epilog=_EXAMPLES)
 @click.argument("provider", metavar="PROVIDER")
-@click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
+@click.option(
+    "-n",
+    "--namespace",
+    shell_complete=offer_namespaces,
+    help="Its namespace; that of the context when left out.",
+)
 @click.option(
     "--reason", default="RolledBack", show_default=True, help="The reason that the alert gives."
 )

@@ -15,6 +15,7 @@ from canary.api.meta import GROUP, PEER_GROUP
 from canary.cli.common import here
 from canary.cli.connection import all_when_left_out, connected, reaching_a_cluster, with_plugins
 from canary.cli.ending import CommandRefused
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import FINALIZER, canary_kind
@@ -57,6 +58,7 @@ class _Orphan:
 @click.option(
     "-n",
     "--namespace",
+    shell_complete=offer_namespaces,
     default="",
     is_eager=True,
     help="Only in this namespace; all when left out.",

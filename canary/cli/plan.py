@@ -23,6 +23,7 @@ from canary.cli.foreseeing import Foreseen, foresee
 from canary.cli.images import pictured
 from canary.cli.managed import managed, said
 from canary.cli.naming import MeantCanary, everywhere_by_name, of_api_group
+from canary.cli.offering import offer_canaries, offer_namespaces
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
@@ -53,11 +54,16 @@ Examples:
 
 
 @click.command(help=_HELP, epilog=_EXAMPLES)
-@click.argument("name", metavar="[CANARY]", required=False)
+@click.argument("name", metavar="[CANARY]", required=False, shell_complete=offer_canaries)
 @click.option(
     "-f", "--filename", "names", multiple=True, metavar="FILE", help="Plan for Canaries in files."
 )
-@click.option("-n", "--namespace", help="Its namespace; that of the context when left out.")
+@click.option(
+    "-n",
+    "--namespace",
+    shell_complete=offer_namespaces,
+    help="Its namespace; that of the context when left out.",
+)
 @everywhere_by_name
 @of_api_group
 @click.option(

@@ -16,6 +16,7 @@ from canary.api.raw import part
 from canary.cli.common import here
 from canary.cli.connection import connected, reaching_a_cluster
 from canary.cli.ending import Failed
+from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
 from canary.cli.who import user_of
 from canary.cluster.cluster import Cluster
@@ -41,6 +42,7 @@ def _anywhere(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "-n",
             "--namespace",
+            shell_complete=offer_namespaces,
             default="",
             help="Only the Canaries of this namespace; all when left out.",
         ),
