@@ -66,6 +66,7 @@ _COMMANDS = {
     ),
     "status": ("canary.cli.status", "The same as get."),
     "stop": ("canary.cli.stopping", "Stop all Canaries, or those of a namespace, with one write."),
+    "version": ("canary.cli.version", "Print the version, and those of the controllers."),
     "wait": ("canary.cli.wait", "Wait until a release is promoted, or ends otherwise."),
 }
 """The module of each command, which names it as we do, and what it does in a line."""
@@ -153,11 +154,3 @@ def _failed(message: str) -> click.ClickException:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Progressive delivery for Kubernetes: run the controller, and look after its canaries."""
-
-
-@main.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as installed_version
-
-    click.echo(installed_version("tidegate"))

@@ -103,6 +103,15 @@ def with_common(command: _Command) -> _Command:
     return command
 
 
+def reaching_a_cluster(command: _Command) -> _Command:
+    """Offer the options that tell which cluster is meant, and those that every command has."""
+    command = click.option("--context", help="The context in the kubeconfig.")(command)
+    command = click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(
+        command
+    )
+    return with_common(command)
+
+
 def acts_for() -> tuple[str, tuple[str, ...]] | None:
     """Tell for whom to act: a user and groups; None for oneself.
 

@@ -15,7 +15,7 @@ from canary.api.meta import PEER_GROUP
 from canary.api.namespaces import Boundary
 from canary.api.peer import read_peer_status
 from canary.api.status import CanaryStatus, read_status
-from canary.cli.common import acts_for, common, with_common
+from canary.cli.common import acts_for, common
 from canary.cli.ending import Failed
 from canary.cluster.cluster import Cluster
 from canary.cluster.limits import Limits
@@ -48,15 +48,6 @@ def read_canary_status(place: Place, manifest: Manifest) -> CanaryStatus:
 
 
 _Command = Callable[..., None]
-
-
-def reaching_a_cluster(command: _Command) -> _Command:
-    """Offer the options that tell which cluster is meant, and those that every command has."""
-    command = click.option("--context", help="The context in the kubeconfig.")(command)
-    command = click.option("--kubeconfig", envvar="KUBECONFIG", help="The kubeconfig file.")(
-        command
-    )
-    return with_common(command)
 
 
 def _enable(_context: click.Context, _parameter: click.Parameter, written: str) -> None:
@@ -121,10 +112,14 @@ def with_boundary(command: _Command) -> _Command:
 
 
 def connected(
-    kubeconfig: str | None, context: str | None, work: Callable[[Cluster], Awaitable[None]]
+    kubeconfig: str | None,
+    context: str | None,
+    work: Callable[[Cluster], Awaitable[None]],
+    *,
+    patience: float | None = None,
 ) -> None:
     """Do something with a cluster, and report its refusal in one sentence."""
-    acting, patience = acts_for(), common().request_timeout.total_seconds()
+    acting, patience = acts_for(), patience or common().request_timeout.total_seconds()
 
     async def working() -> None:
         async with Cluster.connect(

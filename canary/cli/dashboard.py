@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import connected
 from canary.cli.dashboard_links import links, links_option
 from canary.cli.dashboard_slack import SlackOptions, slack_options
 from canary.cli.dashboard_ways import WAYS, WayOptions, way_options

@@ -4,13 +4,8 @@ from functools import partial
 
 import click
 
-from canary.cli.connection import (
-    all_when_left_out,
-    connected,
-    reaching_a_cluster,
-    with_plugins,
-    with_router,
-)
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import all_when_left_out, connected, with_plugins, with_router
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
 from canary.cli.examining import (

@@ -9,13 +9,8 @@ import click
 from canary.api.namespaces import OPEN, Boundary
 from canary.api.raw import part
 from canary.cli.checks import Checker
-from canary.cli.connection import (
-    connected,
-    reaching_a_cluster,
-    with_boundary,
-    with_plugins,
-    with_router,
-)
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import connected, with_boundary, with_plugins, with_router
 from canary.cli.documents import as_json
 from canary.cli.dry_runs import dry_runs
 from canary.cli.ending import AnsweredNo, Failed

@@ -8,8 +8,8 @@ import click
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
 from canary.api.status import Phase
-from canary.cli.common import here
-from canary.cli.connection import Place, connected, reaching_a_cluster
+from canary.cli.common import here, reaching_a_cluster
+from canary.cli.connection import Place, connected
 from canary.cli.documents import as_json, as_yaml
 from canary.cli.ending import Failed
 from canary.cli.list_watch import ChangingRows, watch_rows

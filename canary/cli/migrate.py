@@ -5,12 +5,8 @@ from pathlib import Path
 import click
 
 from canary.api.meta import API_VERSION
-from canary.cli.connection import (
-    connected,
-    reaching_a_cluster,
-    with_plugins,
-    with_router,
-)
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import connected, with_plugins, with_router
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
 from canary.cli.findings import Level, counted, number_of

@@ -9,7 +9,8 @@ from typing import Any, Self
 import click
 
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.cli.connection import Place, connected, reaching_a_cluster
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import Place, connected
 from canary.cli.finding import find_anywhere, find_canary, find_labelled
 from canary.cli.offering import offer_canaries, offer_namespaces
 from canary.cluster.cluster import Cluster

@@ -13,7 +13,8 @@ from canary.api.meta import GROUP, NamespacedReference
 from canary.api.people import AlertReference
 from canary.api.status import Severity
 from canary.api.validation import parse_alert_provider
-from canary.cli.connection import connected, reaching_a_cluster, with_plugins
+from canary.cli.common import reaching_a_cluster
+from canary.cli.connection import connected, with_plugins
 from canary.cli.ending import Failed
 from canary.cli.naming import groups_of, of_api_group
 from canary.cli.offering import offer_namespaces

@@ -1,7 +1,7 @@
 """Names of the cluster that completion offers: asked of kubectl, and none where it does not say.
 
 It is kubectl that is asked, for it is here wherever it is a plug-in that is completed, and answers
-before a client of ours would be imported. Nothing of this may fail or ask: somebody is typing.
+before a client of ours would be imported. Nothing of this may fail, or ask for a password: a person is typing.
 """
 
 import re

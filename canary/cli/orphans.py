@@ -12,8 +12,8 @@ import click
 
 from canary.api.kinds import Kind, Manifest
 from canary.api.meta import GROUP, PEER_GROUP
-from canary.cli.common import here
-from canary.cli.connection import all_when_left_out, connected, reaching_a_cluster, with_plugins
+from canary.cli.common import here, reaching_a_cluster
+from canary.cli.connection import all_when_left_out, connected, with_plugins
 from canary.cli.ending import CommandRefused
 from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen

@@ -8,9 +8,9 @@ import click
 from canary.api.kinds import Manifest, ObjectKey
 from canary.api.namespaces import Boundary
 from canary.api.raw import part
+from canary.cli.common import reaching_a_cluster
 from canary.cli.connection import (
     connected,
-    reaching_a_cluster,
     with_boundary,
     with_metrics_server,
     with_plugins,

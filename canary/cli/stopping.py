@@ -13,8 +13,8 @@ from canary.api.deliverypolicy import StopMode
 from canary.api.kinds import Manifest
 from canary.api.meta import API_VERSION
 from canary.api.raw import part
-from canary.cli.common import here
-from canary.cli.connection import connected, reaching_a_cluster
+from canary.cli.common import here, reaching_a_cluster
+from canary.cli.connection import connected
 from canary.cli.ending import Failed
 from canary.cli.offering import offer_namespaces
 from canary.cli.screen import Screen
