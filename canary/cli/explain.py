@@ -11,6 +11,7 @@ from canary.cli.program import called
 from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cluster.cluster import Cluster
+from canary.dashboard.rights import Rights
 from canary.views.blocks import Styled
 from canary.views.canary import canary_view
 from canary.views.explain import explanation, explanation_document
@@ -27,16 +28,21 @@ Examples:
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @reading_command
 async def explain(cluster: Cluster, place: Place, *, form: str | None) -> None:
-    """Say why a Canary is where it is: what it waits for, until when, and what you can do now."""
+    """Say why a Canary is where it is: what it waits for, until when, and what you may do now."""
     manifest = await read_canary(cluster, place)
     view = canary_view(manifest, foresees=True)
     now = here()
     silent = await silence(cluster, place, manifest)
+    allowed = await Rights(cluster).to_canaries(place.group, place.namespace)
+
+    def lacks(verb: str) -> str | None:
+        return allowed.lacks(verb, place.name) if allowed.known else None
+
     screen = Screen()
     if form:
-        document = explanation_document(view, now, program=called())
+        document = explanation_document(view, now, program=called(), lacks=lacks)
         screen.lines(as_json(document | {"controller": silent}))
         return
-    screen.show(explanation(view, now, program=called()))
+    screen.show(explanation(view, now, program=called(), lacks=lacks))
     if silent:
         screen.tell(Styled(silent, "yellow"))

@@ -1,6 +1,6 @@
 """Why a Canary is where it is, and what a person can do about it now."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,14 +56,22 @@ def _at_step(view: CanaryView) -> bool:
     return view.phase != Phase.WAITING and bool(view.step.at or view.weights.asked)
 
 
-def explanation(view: CanaryView, now: datetime, *, program: str) -> Block:
+Lacks = Callable[[str], str | None]
+"""Says which verb of RBAC a person lacks for a command: empty for none, None where it isn't known."""
+
+
+def _unasked(_verb: str) -> None:
+    """Know nothing of what a person may."""
+
+
+def explanation(view: CanaryView, now: datetime, *, program: str, lacks: Lacks = _unasked) -> Block:
     """Explain a Canary: where it is, why, until when, and the commands that would change it."""
     return (
         *_place(view, now),
         *_reasons(view),
         *_checks(view),
         *_sights(view, now),
-        *_ways(view, program),
+        *_ways(view, program, lacks),
     )
 
 
@@ -154,7 +162,7 @@ def _earliest(sight: SightView, step: StepSightView, now: datetime) -> str:
     return moment(sight.counted_to + after, now) if sight.running else f"after {span(after)}"
 
 
-def _ways(view: CanaryView, program: str) -> Iterator[Line | Typed]:
+def _ways(view: CanaryView, program: str, lacks: Lacks) -> Iterator[Line | Typed]:
     possible = possible_commands(view)
     if view.problems:
         yield ("Repair what is named above; the controller notices by itself.",)
@@ -166,11 +174,25 @@ def _ways(view: CanaryView, program: str) -> Iterator[Line | Typed]:
         return
     yield ("What you can do:",)
     yield from (
-        Typed(command=_written(view, verb, program), note=EFFECTS[verb]) for verb in possible
+        Typed(
+            command=_written(view, verb, program),
+            note=f"{EFFECTS[verb]}{_right(lacks(verb), view.namespace)}",
+        )
+        for verb in possible
     )
 
 
-def explanation_document(view: CanaryView, now: datetime, *, program: str) -> dict[str, Any]:
+def _right(missing: str | None, namespace: str) -> str:
+    """Say whether a person may give a command, where that is known."""
+    if missing is None:
+        return ""
+    lacking = f"you may not: it takes the verb {missing} on canaries in {namespace}"
+    return f"; {lacking if missing else 'you may'}"
+
+
+def explanation_document(
+    view: CanaryView, now: datetime, *, program: str, lacks: Lacks = _unasked
+) -> dict[str, Any]:
     """Give the explanation for programs: its sentences, and the commands that change something."""
     block = explanation(view, now, program=program)
     return {
@@ -180,9 +202,13 @@ def explanation_document(view: CanaryView, now: datetime, *, program: str) -> di
         "attention": view.attention.value,
         "sentences": [_text(each) for each in block if isinstance(each, tuple)],
         "commands": [
-            {"command": each.command, "does": each.note}
-            for each in block
-            if isinstance(each, Typed)
+            {
+                "command": _written(view, verb, program),
+                "does": EFFECTS[verb],
+                "may": None if (missing := lacks(verb)) is None else not missing,
+                "lacks": missing,
+            }
+            for verb in possible_commands(view)
         ],
     }
 

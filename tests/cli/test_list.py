@@ -93,6 +93,8 @@ async def test_an_explanation_for_programs_has_its_sentences_and_commands(fleet)
     assert document["commands"][0] == {
         "command": "tidegate approve cart -n web",
         "does": "open the gate",
+        "may": True,
+        "lacks": "",
     }
 
 
@@ -134,8 +136,34 @@ async def test_an_explanation_ends_with_the_commands_that_change_it(fleet):
     code, output = await tidegate("explain", "web/cart", *fleet)
     assert code == 0, output
     assert "for PromotionGate: the confirm-promotion gate waits for a person" in output
-    assert "  tidegate approve cart -n web  # open the gate" in output
+    assert "  tidegate approve cart -n web  # open the gate; you may\n" in output
     assert "no controller is running" in output
+
+
+async def test_an_explanation_says_which_commands_its_reader_may_not_give(
+    fleet: tuple[str, str], server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    rule = {"apiGroups": [GROUP], "resources": ["canaries"], "verbs": ["patch", "approve"]}
+    refused = "you may not: it takes the verb reject on canaries in web"
+    async with proxied(server.url) as proxy:
+        there = ("--kubeconfig", str(write_kubeconfig(tmp_path / "proxied", proxy.url)))
+        rules = {"incomplete": False, "resourceRules": [rule]}
+        told = answer(201, {"kind": "SelfSubjectRulesReview", "status": rules})
+        proxy.meet("POST .*selfsubjectrulesreviews", told)
+        _, output = await tidegate("explain", "web/cart", *there)
+        assert "  tidegate approve cart -n web  # open the gate; you may\n" in output
+        assert f"# refuse at the gate; the run is rolled back; {refused}\n" in output
+
+
+async def test_who_is_not_told_their_rights_is_told_the_commands(
+    fleet: tuple[str, str], server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    async with proxied(server.url) as proxy:
+        there = ("--kubeconfig", str(write_kubeconfig(tmp_path / "proxied", proxy.url)))
+        proxy.meet("POST .*selfsubjectrulesreviews", answer(403), always=True)
+        code, output = await tidegate("explain", "web/cart", *there)
+        assert code == 0
+        assert "  tidegate approve cart -n web  # open the gate\n" in output
 
 
 async def test_the_history_tells_how_runs_ended(fleet):
@@ -145,6 +173,11 @@ async def test_the_history_tells_how_runs_ended(fleet):
     assert "request-success-rate 97.1 % is below 99 %, third failure of 3" in output
     code, output = await tidegate("history", "web/search", "-o", "json", *fleet)
     assert [each["outcome"] for each in json.loads(output)["history"]] == ["RolledBack"]
+    code, output = await tidegate("history", "web/search", "-o", "wide", *fleet)
+    names, run = output.splitlines()
+    assert names.split()[:3] == ["BEGAN", "ENDED", "REVISION"]
+    assert "ChecksFailed" in run
+    assert run.endswith("request-success-rate 97.1 % is below 99 %, third failure of 3")
     code, output = await tidegate("history", "web/ticker", *fleet)
     assert (code, output) == (0, "web/ticker has no past run.\n")
 

@@ -7,6 +7,7 @@ import pytest
 from canary.api.annotations import VERBS
 from canary.api.status import CanaryStatus, Pause, Phase, RunRecord, Stage
 from canary.core.facts import BindingPolicy, Command, Revision
+from canary.views.blocks import Typed
 from canary.views.canary import Attention, canary_view
 from canary.views.explain import (
     explanation,
@@ -125,9 +126,41 @@ def test_for_programs_an_explanation_is_sentences_and_commands():
     document = explanation_document(view, NOW, program="tidegate")
     assert (document["name"], document["attention"]) == ("cart", "gate")
     assert document["sentences"][0].startswith("cart is WaitingPromotion.")
-    assert {"command": "tidegate approve cart -n web", "does": "open the gate"} in document[
-        "commands"
-    ]
+    assert document["commands"][0] == {
+        "command": "tidegate approve cart -n web",
+        "does": "open the gate",
+        "may": None,
+        "lacks": None,
+    }
+
+
+LACKING = {"approve": "", "reject": "reject"}
+
+
+def test_beside_a_command_is_said_whether_the_person_may_give_it():
+    view = canary_view(manifest("cart", STATUSES["cart"]))
+    notes = {
+        each.command.split()[1]: each.note
+        for each in explanation(view, NOW, program="tidegate", lacks=LACKING.get)
+        if isinstance(each, Typed)
+    }
+    refused = "you may not: it takes the verb reject on canaries in web"
+    assert notes["approve"] == "open the gate; you may"
+    assert notes["reject"] == f"refuse at the gate; the run is rolled back; {refused}"
+    assert notes["abort"] == "roll the run back"
+
+
+def test_for_programs_it_is_said_what_a_person_lacks():
+    view = canary_view(manifest("cart", STATUSES["cart"]))
+    document = explanation_document(view, NOW, program="tidegate", lacks=LACKING.get)
+    told = {
+        each["command"].split()[1]: (each["may"], each["lacks"]) for each in document["commands"]
+    }
+    assert (told["approve"], told["reject"], told["abort"]) == (
+        (True, ""),
+        (False, "reject"),
+        (None, None),
+    )
 
 
 @pytest.mark.parametrize(
