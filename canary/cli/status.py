@@ -1,10 +1,12 @@
 """`tidegate get CANARY`, or `status`: where a Canary is, and what it is waiting for."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 
 from canary.api.kinds import Manifest
+from canary.api.validation import parse_canary
 from canary.cli.common import here
 from canary.cli.connection import Place, read_canary_status
 from canary.cli.documents import as_json, as_yaml
@@ -16,12 +18,14 @@ from canary.cli.silence import silence
 from canary.cli.watching import Glimpse, watch_documents
 from canary.cli.watching import watch as watch_blocks
 from canary.cluster.cluster import Cluster
+from canary.controller.both_sides import pods_of
 from canary.controller.canaries import FINALIZER
 from canary.views.blocks import Block, Line, Styled
-from canary.views.canary import canary_view
+from canary.views.canary import CanaryView, canary_view
 from canary.views.explain import next_commands
 from canary.views.fleet import standing_line
 from canary.views.moments import moment
+from canary.views.pods import PodView, pods_block
 from canary.views.status import status_view
 
 _HELP = """
@@ -33,28 +37,35 @@ a document on a line. It ends when the run under way has ended, or the next one 
 _EXAMPLES = """\b
 Examples:
   tidegate {name} shop --watch
+  tidegate {name} shop --pods
   tidegate {name} shop -o json | jq .waiting
 """
 
 
 def _command(name: str) -> click.Command:
     @reading_command
-    async def show(cluster: Cluster, place: Place, *, watch: bool, form: str | None) -> None:
+    async def show(
+        cluster: Cluster, place: Place, *, watch: bool, pods: bool, form: str | None
+    ) -> None:
         if form == "yaml" and watch:
             raise click.UsageError("--watch writes no YAML; choose -o json")
         if watch:
             looking = watch_documents if form else watch_blocks
-            await looking(lambda: _looked_at(cluster, place))
-            return
-        if form:
-            document = canary_view(await read_canary(cluster, place), foresees=True).document()
-            Screen().lines(as_json(document) if form == "json" else as_yaml(document))
+            await looking(lambda: _looked_at(cluster, place, pods=pods))
             return
         manifest = await read_canary(cluster, place)
-        Screen().show(await _block(cluster, place, manifest))
+        found = await _pods(cluster, place, manifest) if pods else None
+        if form:
+            document = _document(canary_view(manifest, foresees=True), found)
+            Screen().lines(as_json(document) if form == "json" else as_yaml(document))
+            return
+        block = (*await _block(cluster, place, manifest), *_pods_shown(found))
+        Screen().show(block)
         for each in next_commands(canary_view(manifest), called()):
             Screen.aside().line(f"next: {each}")
 
+    listed = "List the pods of both sides too, with why one does not run."
+    show = click.option("--pods", is_flag=True, help=listed)(show)
     text = "Keep showing it until its run has ended, or Ctrl-C."
     show = click.option("-w", "--watch", is_flag=True, help=text)(show)
     text = "A form for programs."
@@ -68,16 +79,39 @@ get = _command("get")
 status = _command("status")
 
 
-async def _looked_at(cluster: Cluster, place: Place) -> Glimpse:
+async def _looked_at(cluster: Cluster, place: Place, *, pods: bool) -> Glimpse:
     manifest = await read_canary(cluster, place)
+    found = await _pods(cluster, place, manifest) if pods else None
     view = canary_view(manifest, foresees=True)
     told = await _missing_controller(cluster, place, manifest)
     return Glimpse(
-        whole=(*_present(place, manifest), *told),
+        whole=(*_present(place, manifest), *told, *_pods_shown(found)),
         lines=((standing_line(view),), *told),
-        document=view.document(),
+        document=_document(view, found),
         running=view.run is not None,
     )
+
+
+async def _pods(cluster: Cluster, place: Place, manifest: Manifest) -> tuple[PodView, ...]:
+    """List the pods of both sides.
+
+    Raises:
+        CanaryError: the spec is not sound, or they may not be listed.
+    """
+    status = read_canary_status(place, manifest)
+    spec = parse_canary({key: each for key, each in manifest.items() if key != "status"}).spec
+    return await pods_of(cluster, place.namespace, spec, status)
+
+
+def _pods_shown(found: tuple[PodView, ...] | None) -> Block:
+    return () if found is None else pods_block(found, here())
+
+
+def _document(view: CanaryView, found: tuple[PodView, ...] | None) -> dict[str, Any]:
+    document = view.document()
+    if found is None:
+        return document
+    return document | {"pods": [each.model_dump(mode="json", by_alias=True) for each in found]}
 
 
 async def _block(cluster: Cluster, place: Place, manifest: Manifest) -> Block:

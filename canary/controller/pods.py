@@ -1,12 +1,12 @@
 """What the caches keep of pods: those in trouble, and which workload's template each is for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from canary.api.kinds import Kind, Manifest
 from canary.controller.records import metadata_of
 from canary.core.facts import Trouble
+from canary.objects.waiting import waiting_containers
 from canary.targets import Target
 
 _HOPELESS = frozenset(
@@ -73,28 +73,12 @@ def pod_record(targets: Iterable[Target], manifest: Manifest) -> PodRecord | Non
 
 
 def _trouble(pod: Manifest) -> Trouble | None:
-    status = pod.get("status") or {}
-    containers = (
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
-    )
-    for container in containers:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        last = (container.get("lastState") or {}).get("terminated") or {}
-        reason = waiting.get("reason", "")
-        if reason not in _HOPELESS:
-            continue
-        return Trouble(
-            reason="OOMKilled" if last.get("reason") == "OOMKilled" else reason,
-            pod=metadata_of(pod)["name"],
-            container=container.get("name", ""),
-            message=_message(waiting, last),
-        )
+    for each in waiting_containers(pod):
+        if each.reason in _HOPELESS:
+            return Trouble(
+                reason=each.cause,
+                pod=metadata_of(pod)["name"],
+                container=each.name,
+                message=each.message,
+            )
     return None
-
-
-def _message(waiting: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    said = [str(waiting.get("message") or ""), str(last.get("message") or "")]
-    if last.get("exitCode") is not None:
-        said.append(f"exit code {last['exitCode']}")
-    return "; ".join(each.strip() for each in said if each.strip())[:300]
