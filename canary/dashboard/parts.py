@@ -40,7 +40,7 @@ CANARY_PARTS = {
     for name in ("head", "steps", "why", "share", "checks", "given", "history")
 }
 ACTIONS_PARTS = {"actions": "parts/actions.html"}
-EVENTS_PARTS = {"events": "parts/events.html"}
+HAPPENED_PARTS = {"pods": "parts/pods.html", "events": "parts/events.html"}
 _MOST_NAMESPACES = 200
 _MOST_GATES = 100
 _SHOWN_RUNS = 3

@@ -7,14 +7,14 @@ from aiohttp import web
 
 from canary.controller.canaries import CanaryKey
 from canary.dashboard.answers import Place
-from canary.dashboard.happened import events_context
+from canary.dashboard.happened import happened_context
 from canary.dashboard.kept import KeptCanary
 from canary.dashboard.pages import STATIC
 from canary.dashboard.parts import (
     ACTIONS_PARTS,
     CANARY_PARTS,
-    EVENTS_PARTS,
     GATES_PARTS,
+    HAPPENED_PARTS,
     actions_context,
     canary_address,
     canary_context,
@@ -139,7 +139,7 @@ async def _gates(request: web.Request) -> Mapping[str, str]:
 async def canary_page(request: web.Request) -> web.Response:
     """Show one Canary."""
     site, kept = request.app[SITE], await found(request)
-    happened = await events_context(request[SESSION].viewer, kept.key, site.clock())
+    happened = await happened_context(request[SESSION].viewer, kept, site.clock())
     parts = await _canary(request, kept, happened)
     return page(
         request,
@@ -164,7 +164,7 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
         if kept is None or (seen is not None and key[:2] not in seen):
             return None
         if fresh:
-            happened = await events_context(viewer, key, site.clock())
+            happened = await happened_context(viewer, kept, site.clock())
         return await _canary(request, kept, happened)
 
     return await stream(request, lambda changed, *_: changed == key, render)
@@ -182,7 +182,7 @@ async def _canary(
     return (
         site.renderer.parts(CANARY_PARTS, **canary_context(site, kept))
         | site.renderer.parts(ACTIONS_PARTS, **actions)
-        | site.renderer.parts(EVENTS_PARTS, **happened)
+        | site.renderer.parts(HAPPENED_PARTS, **happened)
     )
 
 

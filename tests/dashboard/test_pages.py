@@ -9,10 +9,11 @@ from typing import Any
 
 import aiohttp
 
+from canary.api.kinds import POD
 from canary.api.meta import API_VERSION
 from canary.api.status import MetricStatus, Phase, Wait
 from canary.controller.events import EVENT
-from canary.dashboard.parts import ACTIONS_PARTS, CANARY_PARTS, EVENTS_PARTS
+from canary.dashboard.parts import ACTIONS_PARTS, CANARY_PARTS, HAPPENED_PARTS
 from canary.dashboard.process import Laptop
 from canary.dashboard.streams import MOST_OF_A_SESSION
 from tests.builders import T0, a_status
@@ -190,9 +191,41 @@ async def test_events_are_shown_the_newest_first(opened: Opened):
     assert "Reason1" not in await opened.read("/c/web/cart")
 
 
+async def test_the_pods_of_both_sides_are_shown_with_why_one_does_not_run(opened: Opened):
+    waiting = {"reason": "ImagePullBackOff", "message": f"no image {HOSTILE}"}
+    for workload, state in (("shop", {"waiting": waiting}), ("shop-primary", {"running": {}})):
+        await opened.cluster.create(a_pod(workload), POD)
+        container = {"name": "app", "ready": workload != "shop", "restartCount": 0, "state": state}
+        status = {"containerStatuses": [container | {"image": "x", "imageID": "x"}]}
+        await opened.cluster.merge_patch(
+            POD, "web", f"{workload}-abc-1", {"status": status}, subresource="status"
+        )
+    page = await opened.read("/c/web/shop")
+    pods = page[page.index('id="pods"') : page.index('id="events"')]
+    assert pods.index("shop-abc-1") < pods.index("shop-primary-abc-1")
+    assert "ImagePullBackOff" in pods
+    assert "<script>alert" not in pods
+    assert "There are no pods of either side." in await opened.read("/c/web/cart")
+
+
+def a_pod(workload: str) -> dict[str, Any]:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{workload}-abc", "uid": "u"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{workload}-abc-1",
+            "namespace": "web",
+            "labels": {"pod-template-hash": "abc"},
+            "ownerReferences": [owner | {"controller": True}],
+        },
+        "spec": {"containers": [{"name": "app", "image": "x"}]},
+    }
+
+
 async def test_an_open_page_changes_with_the_cluster(opened: Opened):
     async with streaming(opened, "/c/web/shop?group=tidegate.dev") as sent:
-        whole = CANARY_PARTS | ACTIONS_PARTS | EVENTS_PARTS
+        whole = CANARY_PARTS | ACTIONS_PARTS | HAPPENED_PARTS
         assert {(await anext(sent))["id"] for _ in whole} == whole.keys()
         await opened.change("shop", a_status(Phase.PROGRESSING, weight=40, step=4, steps=5))
         async for part in sent:

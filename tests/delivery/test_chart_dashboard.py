@@ -219,7 +219,10 @@ def test_where_it_is_told_names_it_may_act_for_those_that_are_listed(values: dic
         f"impersonate-on:user-info:{verb}" for verb in ("create", "get", "list", "patch")
     }
     assert ("impersonate-on:user-info:patch", "canaries") in what
-    assert not {resource for _, resource in what} & {"secrets", "*", "pods"}
+    assert not {resource for _, resource in what} & {"secrets", "*"}
+    assert {verb for verb, resource in what if resource == "pods"} == {
+        "impersonate-on:user-info:list"
+    }
 
 
 def test_who_only_reads_needs_nobody_to_patch():
