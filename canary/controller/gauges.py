@@ -15,6 +15,8 @@ from prometheus_client.registry import Collector
 
 from analysis.model import Bounds, Verdict
 from canary.api.status import INVALID_STATE, CanaryStatus, Outcome, Phase, RunRecord, Wait
+from canary.core.verified import SHARE
+from canary.core.weights import FULL
 
 #: The phase of a Canary that nothing was decided of yet; an empty label is no label.
 NEW_PHASE = "New"
@@ -59,6 +61,8 @@ class _Shown:
     invalid: bool
     last_run: tuple[str, float] | None
     """The outcome of the last run, and when it ended."""
+    observed: float | None
+    """The canary's share of the traffic that was seen; None where none is measured."""
     about: About
 
 
@@ -87,6 +91,7 @@ class CanaryGauges(Collector):
             paused=status.paused is not None,
             invalid=status.state == INVALID_STATE,
             last_run=_last_run(status),
+            observed=_observed(status),
             about=about if status.run else replace(about, bounds=MappingProxyType({})),
         )
 
@@ -99,6 +104,11 @@ class CanaryGauges(Collector):
         phase = _family("phase", "1 for the phase that a Canary is in, 0 for the others.", "phase")
         weight = _family(
             "weight", "Intended share of traffic in percent, of primary and canary.", "side"
+        )
+        observed = _family(
+            "observed_weight",
+            "Share of traffic that was seen in percent, where it is measured.",
+            "side",
         )
         step = _family("step", "The step that a run is at; 0 before the first.")
         failed_checks = _family("failed_checks", "Failed analyses of the run so far.")
@@ -115,6 +125,9 @@ class CanaryGauges(Collector):
                 phase.add_metric((*place, each.value or NEW_PHASE), float(each is shown.phase))
             weight.add_metric((*place, "primary"), shown.primary_weight)
             weight.add_metric((*place, "canary"), shown.canary_weight)
+            if shown.observed is not None:
+                observed.add_metric((*place, "primary"), FULL - shown.observed)
+                observed.add_metric((*place, "canary"), shown.observed)
             step.add_metric(place, shown.step)
             failed_checks.add_metric(place, shown.failed_checks)
             if shown.transition is not None:
@@ -125,7 +138,8 @@ class CanaryGauges(Collector):
                 for verdict in Verdict if check.verdict is not None else ():
                     labels = (*place, check.metric, verdict.value)
                     check_verdict.add_metric(labels, float(verdict.value == check.verdict))
-        yield from (phase, weight, step, failed_checks, transition, check_value, check_verdict)
+        yield from (phase, weight, observed, step, failed_checks, transition)
+        yield from (check_value, check_verdict)
         yield from self._of_specs()
         yield from self._of_needs()
 
@@ -196,6 +210,14 @@ def _last_run(status: CanaryStatus) -> tuple[str, float] | None:
     last = status.history[0] if status.history else None
     ended = ended_at(last) if last else None
     return (outcome_of(last), ended.timestamp()) if last and ended else None
+
+
+def _observed(status: CanaryStatus) -> float | None:
+    """Give the canary's share as pods make it, or as a run that verifies it has counted it."""
+    if status.shares is not None:
+        return status.shares.seen
+    counted = (each.value for each in status.metrics if each.name == SHARE)
+    return next(counted, None) if status.run is not None else None
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -67,6 +67,11 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
     _gauge("info", "The controller that runs.", "version", "router"),
     _of_canary("phase", "1 for the phase that a Canary is in, 0 for the others.", "phase"),
     _of_canary("weight", "Intended share of traffic in percent, of primary and canary.", "side"),
+    _of_canary(
+        "observed_weight",
+        "Share of traffic that was seen in percent, where it is measured.",
+        "side",
+    ),
     _of_canary("step", "The step that a run is at; 0 before the first."),
     _of_canary("steps", "The number of steps that a run has."),
     _of_canary("failed_checks", "Failed analyses of the run so far."),

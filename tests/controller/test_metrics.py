@@ -15,6 +15,7 @@ from canary.api.status import (
     Phase,
     Run,
     RunRecord,
+    Shares,
     Wait,
     Weights,
     write_status,
@@ -23,6 +24,7 @@ from canary.controller.canaries import CanaryKey, CanaryRecord
 from canary.controller.controller import Controller
 from canary.controller.metrics import Metrics
 from canary.controller.reading import CanaryReader
+from canary.core.verified import SHARE
 from canary.settings import Settings
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -98,6 +100,9 @@ def ends(metrics: Metrics) -> dict[str, float]:
     }
 
 
+COUNTED = MetricStatus(name=SHARE, verdict="pass", value=19.5)
+
+
 class TestACanary:
     @pytest.mark.parametrize("phase", Phase)
     def test_its_phase_is_the_only_one_that_is_1(self, metrics: Metrics, phase: Phase) -> None:
@@ -126,6 +131,29 @@ class TestACanary:
         assert of_canary(metrics, "tidegate_canary_failed_checks") == 1
         shown = of_canary(metrics, "tidegate_canary_last_transition_timestamp_seconds")
         assert shown == BORN.timestamp()
+
+    @pytest.mark.parametrize(
+        ("status", "seen"),
+        [
+            ({"shares": Shares(asked=20, possible=25, seen=25)}, 25),
+            ({"run": under_way(), "metrics": (COUNTED,)}, 19.5),
+            ({"run": under_way(), "metrics": (COUNTED.but(value=None),)}, None),
+            ({"run": under_way(), "metrics": (COUNTED.but(name="success"),)}, None),
+            ({"metrics": (COUNTED,)}, None),
+            ({}, None),
+        ],
+        ids=["by pods", "counted", "not counted", "not verified", "of a run that ended", "at rest"],
+    )
+    def test_its_traffic_is_shown_as_it_was_seen_where_it_is_measured(
+        self, metrics: Metrics, status: dict[str, Any], seen: float | None
+    ) -> None:
+        metrics.decided(a_record(**status))
+        shown = {
+            dict(labels)["side"]: number
+            for (name, labels), number in series(metrics).items()
+            if name == "tidegate_canary_observed_weight"
+        }
+        assert shown == ({} if seen is None else {"primary": 100 - seen, "canary": seen})
 
     def test_each_check_has_its_value_and_its_verdict(self, metrics: Metrics) -> None:
         metrics.decided(

@@ -160,12 +160,18 @@ CANARY = GrafanaDashboard(
                     ),
                 ),
                 GrafanaPanel(
-                    title="Intended traffic of the canary",
+                    title="Traffic of the canary",
                     unit="percent",
                     queries=(
                         PanelQuery(
                             expression=f'max(tidegate_canary_weight{{{_ONE}, side="canary"}})',
-                            legend="canary",
+                            legend="asked",
+                        ),
+                        PanelQuery(
+                            expression=(
+                                f'max(tidegate_canary_observed_weight{{{_ONE}, side="canary"}})'
+                            ),
+                            legend="seen",
                         ),
                     ),
                 ),
