@@ -1,11 +1,27 @@
 """Emissary: Mappings, with the one of their user."""
 
 from tests.case import RouterCase
+from tests.cases.routers.nginx import AB
 from tests.routers.published import OURS
 from tests.routers.vocabulary import METADATA
 
 CASE = RouterCase(
-    canaries=({"service": METADATA},),
+    canaries=(
+        {"service": METADATA},
+        {
+            "analysis": {
+                **AB,
+                "match": [
+                    {
+                        "method": {"exact": "GET"},
+                        "headers": {"x-a": {"exact": "1"}, "cookie": {"regex": "side=canary.*"}},
+                        "queryParams": {"v": {"exact": "2"}, "a": {"prefix": "x"}},
+                    }
+                ],
+            }
+        },
+        {"analysis": {"mirror": True, "mirrorWeight": 10}},
+    ),
     foreign={"Mapping": {"hostname": "*", "prefix": "/old/", "service": "old"}},
     read=(
         {
