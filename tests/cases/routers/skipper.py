@@ -12,7 +12,21 @@ USERS["metadata"]["annotations"] |= {
 }
 CASE = RouterCase(
     spec={"ingressRef": reference("web")},
-    canaries=({"service": METADATA},),
+    canaries=(
+        {"service": METADATA},
+        {
+            "analysis": {
+                "match": [
+                    {
+                        "method": {"exact": "GET"},
+                        "headers": {"x-a": {"exact": "1"}, "cookie": {"regex": "side=canary.*"}},
+                        "queryParams": {"v": {"exact": "2"}, "a": {"prefix": "x"}},
+                    }
+                ],
+                "mirror": True,
+            }
+        },
+    ),
     foreign={"Ingress": {"defaultBackend": {"service": {"name": "old", "port": {"number": 80}}}}},
     read=(USERS,),
     annotations=frozenset(
