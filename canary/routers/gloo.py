@@ -5,7 +5,7 @@ https://docs.solo.io/gloo-edge/latest/reference/api/github.com/solo-io/gloo/proj
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from analysis.durations import parse_duration
 from canary.api.canary import Canary
@@ -21,9 +21,19 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import Abilities, ignored, refused, way
-from canary.routers.condition_problems import OF_ONE_METHOD, path_problems
-from canary.routers.matching import canary_matches, match_problems, pattern
-from canary.routers.shares import alternatives_seen, entries, part, percent_of, sides
+from canary.routers.condition_problems import OF_ONE_METHOD, cookie_problems, path_problems
+from canary.routers.heeded import heeded
+from canary.routers.matching import match_problems, pattern
+from canary.routers.rules import (
+    COOKIE_HEADER,
+    SET_COOKIE,
+    Backend,
+    RouteRule,
+    keeps,
+    kept_seen,
+    rules,
+)
+from canary.routers.shares import entries, part, percent_of, route_seen, weight_of
 from canary.routers.single import SingleObjectRouter
 
 #: How a RouteTable's status says that it is not served, in words and, of old, in numbers.
@@ -34,6 +44,7 @@ _ABILITIES = Abilities(
     others="a RouteTable matches on path, one method, headers and query parameters",
     matches=True,
     mirrors=True,
+    affinity=True,
     entrance="the VirtualService",
 )
 
@@ -60,6 +71,7 @@ class GlooRouter(SingleObjectRouter):
             *refused(canary, self.name, _ABILITIES),
             *match_problems(canary),
             *path_problems(canary),
+            *cookie_problems(canary),
         )
 
     def ignored(self, canary: Canary) -> tuple[SpecWarning, ...]:
@@ -74,12 +86,13 @@ class GlooRouter(SingleObjectRouter):
         return (*named, *others)
 
     def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
-        """Give the route of the split and, where only some requests take part, that of the others."""
-        return {"routes": list(_routes(canary, traffic))}
+        """Give the route of each rule, in their order."""
+        written = rules(heeded(canary, _ABILITIES), traffic)
+        return {"routes": [_route(canary, rule) for rule in written]}
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
         """Read the weights, and the copies, of the routes that lead to a side."""
-        return alternatives_seen(canary, (_read(canary, each) for each in entries(spec, "routes")))
+        return route_seen(_rule_seen(canary, each) for each in entries(spec, "routes"))
 
     def refusal(self, manifest: Manifest) -> str:
         """Say why Gloo rejects the RouteTable; its status names no generation."""
@@ -90,29 +103,26 @@ class GlooRouter(SingleObjectRouter):
         return "; ".join(f"Gloo rejects it: {text(each, 'reason')}" for each in rejecting)
 
 
-def _routes(canary: Canary, traffic: Traffic) -> Iterator[Manifest]:
-    service = canary.spec.service
-    destinations = [_weighted(canary, *side) for side in sides(canary, traffic.weight)]
-    options = _options(service) | _copies(canary, traffic.mirror)
-    matches = canary_matches(service.match, traffic.match)
-    yield _route(matches, destinations, options)
-    if traffic.match:
-        primary = _weighted(canary, canary.spec.primary_service_name, FULL)
-        yield _route(service.match, [primary], _options(service))
-
-
-def _route(
-    matches: tuple[HttpMatch, ...], destinations: list[Manifest], options: Manifest
-) -> Manifest:
+def _route(canary: Canary, rule: RouteRule) -> Manifest:
+    """Write a rule; a side has its cookie beside those that the app sets."""
+    options = _options(canary.spec.service) | _copies(canary, rule.mirror)
+    destinations = [_weighted(canary, backend) for backend in rule.backends]
     route = {
-        "matchers": [_matcher(match) for match in matches or (HttpMatch(),)],
+        "matchers": [_matcher(match) for match in rule.matches or (HttpMatch(),)],
         "routeAction": {"multi": {"destinations": destinations}},
     }
     return route | ({"options": options} if options else {})
 
 
-def _weighted(canary: Canary, service: str, weight: int) -> Manifest:
-    return {"destination": {"kube": _kube(canary, service)}, "weight": weight}
+def _weighted(canary: Canary, backend: Backend) -> Manifest:
+    weighted = {
+        "destination": {"kube": _kube(canary, backend.service)},
+        "weight": backend.weight,
+    }
+    if not backend.set_cookie:
+        return weighted
+    added = {"header": {"key": SET_COOKIE, "value": backend.set_cookie}, "append": True}
+    return weighted | {"options": {"headerManipulation": {"responseHeadersToAdd": [added]}}}
 
 
 def _kube(canary: Canary, service: str) -> Manifest:
@@ -177,7 +187,8 @@ def _named(name: str, match: StringMatch) -> Manifest:
     return {"name": name, "value": pattern(match), "regex": True}
 
 
-def _read(canary: Canary, route: Manifest) -> tuple[list[tuple[str, Any]], int]:
+def _rule_seen(canary: Canary, route: Manifest) -> Seen | None:
+    """Read what a route does; None where it leads to neither side."""
     weights = [
         (str(part(each, "destination", "kube", "ref", "name")), each.get("weight", 0))
         for each in entries(route, "routeAction", "multi", "destinations")
@@ -185,7 +196,19 @@ def _read(canary: Canary, route: Manifest) -> tuple[list[tuple[str, Any]], int]:
     # A single destination gets everything, whatever its weight.
     if len(weights) == 1:
         weights = [(weights[0][0], FULL)]
+    weight = weight_of(canary, weights)
+    if weight is None:
+        return None
     shadowing = part(route, "options", "shadowing")
     name = str(part(shadowing, "upstream", "name"))
     copied = f"-{canary.spec.canary_service_name}-" in name
-    return weights, percent_of(part(shadowing, "percentage") or 0) if copied else 0
+    mirror = percent_of(part(shadowing, "percentage") or 0) if copied else 0
+    seen = Seen(weight=weight, mirror=mirror)
+    return kept_seen(seen) if keeps(_cookies(route)) else seen
+
+
+def _cookies(route: Manifest) -> Iterator[object]:
+    """Give the condition on cookies of each alternative."""
+    for matcher in entries(route, "matchers"):
+        named = {str(each.get("name")): each for each in entries(matcher, "headers")}
+        yield part(named.get(COOKIE_HEADER), "value")

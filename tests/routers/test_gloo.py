@@ -112,3 +112,25 @@ def test_an_upstream_that_is_not_copied_is_told() -> None:
 )
 def test_a_rejection_is_told_in_gloos_words(status: Manifest, says: str) -> None:
     assert GlooRouter().refusal({"status": status}) == says
+
+
+def test_the_answers_of_a_side_set_its_cookie_beside_those_of_the_app() -> None:
+    affinity = {"cookieName": "stick", "primaryCookieName": "old"}
+    canary_kept, primary_kept, split = routes(analysis={"sessionAffinity": affinity})
+    primary, canary = split["routeAction"]["multi"]["destinations"]
+    for destination_, cookie in ((primary, "old"), (canary, "stick")):
+        (added,) = destination_["options"]["headerManipulation"]["responseHeadersToAdd"]
+        assert added["append"] is True
+        assert added["header"]["key"] == "Set-Cookie"
+        assert added["header"]["value"].startswith(f"{cookie}=1-")
+    for route, service, cookie in (
+        (canary_kept, "podinfo-canary", "stick"),
+        (primary_kept, "podinfo-primary", "old"),
+    ):
+        (matcher,) = route["matchers"]
+        (header,) = matcher["headers"]
+        assert (header["name"], header["regex"]) == ("cookie", True)
+        assert f"{cookie}=1-" in header["value"]
+        (only,) = route["routeAction"]["multi"]["destinations"]
+        assert only["destination"]["kube"]["ref"]["name"] == service
+        assert "options" not in only

@@ -2,7 +2,7 @@
 
 from tests.case import RouterCase
 from tests.routers.published import OURS
-from tests.routers.vocabulary import MATCH, METADATA
+from tests.routers.vocabulary import AFFINITY, MATCH, METADATA
 
 CASE = RouterCase(
     canaries=(
@@ -18,6 +18,14 @@ CASE = RouterCase(
         {
             "service": {"retries": {}},
             "analysis": {"match": MATCH, "mirror": True, "mirrorWeight": 10},
+        },
+        {"analysis": {"sessionAffinity": AFFINITY}},
+        {
+            "service": {"match": [{"uri": {"prefix": "/a"}}, {"method": {"exact": "GET"}}]},
+            "analysis": {
+                "match": [{"headers": {"x-canary": {"exact": "1"}}}],
+                "sessionAffinity": {"cookieName": "stick"},
+            },
         },
     ),
     foreign={"RouteTable": {"routes": [{"matchers": [{"prefix": "/"}]}]}},
