@@ -11,6 +11,7 @@ import kopf
 from analysis.errors import UnknownPlugin
 from analysis.plugins import enable
 from analysis.providers import PROVIDERS
+from canary.api.unsupported import not_started_with
 from canary.cluster.credentials import load_credentials
 from canary.controller import handlers, logs
 from canary.controller.admission import Reviewer
@@ -44,7 +45,7 @@ def run(settings: Settings, *, version: str) -> None:
         try:
             check(named)
         except UnknownPlugin as error:
-            raise CanaryError(f"{flag}: {error}") from error
+            raise CanaryError(not_started_with(flag, error)) from error
     credentials = load_credentials(settings.kubeconfig or None, settings.context or None)
     reader = CanaryReader.under(settings)
     admission = (

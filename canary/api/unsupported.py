@@ -24,7 +24,16 @@ ENDED: Mapping[str, Mapping[str, str]] = {
 
 def not_installed(field: str, unknown: UnknownPlugin) -> Problem:
     """Say that no plug-in has the name that a field holds; one of Flagger's is no mistyped one."""
+    return Problem(field, shown(unknown.name), _told(unknown, unknown.remedy))
+
+
+def not_started_with(flag: str, unknown: UnknownPlugin) -> str:
+    """Say the same of what the controller was started with."""
+    return f"{flag}: {_told(unknown, str(unknown))}"
+
+
+def _told(unknown: UnknownPlugin, remedy: str) -> str:
     name = unknown.name.partition(":")[0]
     known = name in LATER.get(unknown.group, ())
     why = "this version does not support it" if known else ENDED.get(unknown.group, {}).get(name)
-    return Problem(field, shown(unknown.name), "; ".join(filter(None, (why, unknown.remedy))))
+    return "; ".join(filter(None, (why, remedy)))

@@ -195,6 +195,19 @@ async def test_a_default_plugin_that_there_is_not_is_refused_with_the_known_ones
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("router", ["appmesh", "appmesh:v1beta2"])
+async def test_a_default_router_that_has_ended_is_refused_with_its_end_and_the_way_out(
+    router: str,
+) -> None:
+    code, output = await tidegate("run", "--router", router)
+
+    assert code == 1
+    assert (
+        "--router: AWS ended App Mesh on 30 September 2026: move to istio, or to gatewayapi; there is "
+        f"no router '{router}'; name one of "
+    ) in output
+
+
 @pytest.mark.parametrize("command", [["orphans"], ["metrics", "podinfo"]], ids=" ".join)
 async def test_a_command_that_reads_canaries_takes_the_plugins_of_the_controller(
     command: list[str],

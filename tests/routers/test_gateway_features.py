@@ -71,6 +71,33 @@ def test_what_decides_who_reaches_the_canary_is_refused_without_its_feature(
         assert f"annotate the Canary with {ASSUME_FEATURES}: {each.feature} if" in problem.remedy
 
 
+#: What haproxy-ingress 0.17 reports of the features that a Canary may need.
+HAPROXY_INGRESS = {"HTTPRouteResponseHeaderModification", "HTTPRouteCORS"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "lacking"),
+    [
+        ({}, set()),
+        ({"analysis": BY_HEADER}, set()),
+        ({"service": {"corsPolicy": {"allowOrigin": ["https://example.com"]}}}, set()),
+        ({"analysis": {"mirror": True}}, {"HTTPRouteRequestMirror"}),
+        (
+            {"analysis": {"match": [{"method": {"exact": "GET"}}], "iterations": 5}},
+            {"HTTPRouteMethodMatching"},
+        ),
+        (
+            {"analysis": {"sessionAffinity": {"cookieName": "stick"}}},
+            {"HTTPRouteBackendRequestHeaderModification"},
+        ),
+    ],
+)
+def test_haproxy_ingress_does_weights_and_headers_by_the_gateway_api_and_no_more(
+    spec: dict[str, Any], lacking: set[str]
+) -> None:
+    assert {each.feature for each in required(**spec)} - HAPROXY_INGRESS == lacking
+
+
 COPY = {"backendRef": {"name": "shadow", "port": 80}}
 
 
