@@ -204,7 +204,7 @@ async def test_a_default_router_that_has_ended_is_refused_with_its_end_and_the_w
     assert code == 1
     assert (
         "--router: AWS ended App Mesh on 30 September 2026: move to istio, or to gatewayapi; there is "
-        f"no router '{router}'; name one of "
+        "no router 'appmesh'; name one of "
     ) in output
 
 
