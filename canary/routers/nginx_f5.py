@@ -20,7 +20,18 @@ from canary.objects.places import Path
 from canary.objects.render import fields
 from canary.routers import ClusterState
 from canary.routers.abilities import WAYS, Abilities, Unsaid, refused, way
+from canary.routers.condition_problems import cookie_problems
+from canary.routers.heeded import heeded
 from canary.routers.matching import pattern
+from canary.routers.rules import (
+    COOKIE_HEADER,
+    SET_COOKIE,
+    Backend,
+    RouteRule,
+    keeps,
+    kept_seen,
+    rules,
+)
 from canary.routers.shares import entries, part, route_seen, side_services, sides, weight_of
 from canary.routers.single import SingleObjectRouter
 
@@ -30,6 +41,10 @@ _HEADER = re.compile(r"[-A-Za-z0-9]+")
 _PARAMETER = re.compile(r"[A-Za-z0-9_]+")
 #: A value stands in quotes in the configuration.
 _QUOTABLE = re.compile(r'([^"\\]|\\.)+')
+#: What stands around an expression for a whole text.
+_WHOLE = ("~^(?:", ")$")
+#: What would be a variable, or escape something, in the value of a header.
+_UNTAKEN = re.compile(r"[$\\]")
 
 
 class NginxF5Router(SingleObjectRouter):
@@ -55,14 +70,16 @@ class NginxF5Router(SingleObjectRouter):
 
     def problems(self, canary: Canary) -> tuple[Problem, ...]:
         """Name everything that a Canary asks of the route and that it cannot say."""
-        return (*refused(canary, self.name, _ABILITIES), *_host_problems(canary))
+        return (
+            *refused(canary, self.name, _ABILITIES),
+            *cookie_problems(canary),
+            *_host_problems(canary),
+            *_attribute_problems(canary),
+        )
 
     def spec(self, canary: Canary, _cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the upstreams of both sides and the route; a split of 0 stays, as there must be two."""
-        splits = [
-            {"weight": weight, "action": {"pass": service}}
-            for service, weight in sides(canary, traffic.weight)
-        ]
+        *matched, last = rules(heeded(canary, _ABILITIES), traffic)
         port = canary.spec.service.port
         return {
             "host": canary.spec.service.hosts[0],
@@ -70,7 +87,7 @@ class NginxF5Router(SingleObjectRouter):
                 {"name": service, "service": service, "port": port}
                 for service, _ in sides(canary, 0)
             ],
-            "subroutes": [{"path": _PATH, **_routed(canary, traffic.match, splits)}],
+            "subroutes": [{"path": _PATH, **_matched(matched), **_led(last)}],
         }
 
     def seen(self, canary: Canary, spec: object) -> Seen | None:
@@ -92,16 +109,29 @@ class NginxF5Router(SingleObjectRouter):
         )
 
 
-def _routed(canary: Canary, matches: Sequence[HttpMatch], splits: list[Manifest]) -> Manifest:
-    """Give the splits, or those of each match beside the primary for all other requests."""
-    if not matches:
-        return {"splits": splits}
-    return {
-        "matches": [
-            {"conditions": list(_conditions(match)), "splits": splits} for match in matches
-        ],
-        "action": {"pass": canary.spec.primary_service_name},
-    }
+def _matched(conditional: Sequence[RouteRule]) -> Manifest:
+    """Give the rules for requests that satisfy a condition; the first one counts."""
+    matches = [
+        {"conditions": list(_conditions(match)), **_led(rule)}
+        for rule in conditional
+        for match in rule.matches
+    ]
+    return {"matches": matches} if matches else {}
+
+
+def _led(rule: RouteRule) -> Manifest:
+    """Give the splits of a rule, or the one side that all of its requests go to."""
+    if len(rule.backends) == 1:
+        return {"action": _action(rule.backends[0])}
+    return {"splits": [{"weight": each.weight, "action": _action(each)} for each in rule.backends]}
+
+
+def _action(backend: Backend) -> Manifest:
+    """Pass requests on; a side has its cookie beside those that the app sets."""
+    if not backend.set_cookie:
+        return {"pass": backend.service}
+    added = {"name": SET_COOKIE, "value": backend.set_cookie, "always": True}
+    return {"proxy": {"upstream": backend.service, "responseHeaders": {"add": [added]}}}
 
 
 def _conditions(match: HttpMatch) -> Iterator[Manifest]:
@@ -114,18 +144,35 @@ def _conditions(match: HttpMatch) -> Iterator[Manifest]:
 
 def _value(condition: StringMatch) -> str:
     """Write a condition for the whole text; as plain text, upper and lower case would be the same."""
-    return f"~^(?:{pattern(condition)})$"
+    return pattern(condition).join(_WHOLE)
 
 
 def _rule_seen(canary: Canary, services: dict[str, str], rule: Manifest) -> Seen | None:
     """Read a rule that splits, or passes all to one side."""
-    passed = text(part(rule, "action"), "pass")
     shares = [
-        (services.get(text(part(each, "action"), "pass"), ""), each.get("weight", 0))
+        (_service(services, part(each, "action")), each.get("weight", 0))
         for each in entries(rule, "splits")
-    ] or [(services.get(passed, ""), FULL)]
+    ] or [(_service(services, part(rule, "action")), FULL)]
     weight = weight_of(canary, (each for each in shares if each[0] in side_services(canary)))
-    return None if weight is None else Seen(weight=weight)
+    if weight is None:
+        return None
+    values = [
+        text(each, "value")
+        for each in entries(rule, "conditions")
+        if text(each, "header") == COOKIE_HEADER
+    ]
+    seen = Seen(weight=weight)
+    return kept_seen(seen) if keeps(map(_unwrapped, values)) else seen
+
+
+def _service(services: dict[str, str], action: object) -> str:
+    upstream = text(action, "pass") or text(part(action, "proxy"), "upstream")
+    return services.get(upstream, "")
+
+
+def _unwrapped(value: str) -> str:
+    """Give the expression that `_value` has written."""
+    return value.removeprefix(_WHOLE[0]).removesuffix(_WHOLE[1])
 
 
 def _unsaid(matches: Sequence[HttpMatch]) -> Iterator[Unsaid]:
@@ -158,6 +205,15 @@ def _host_problems(canary: Canary) -> Iterator[Problem]:
         yield Problem("spec.service.hosts", value, remedy)
 
 
+def _attribute_problems(canary: Canary) -> Iterator[Problem]:
+    """Name what of a cookie the controller does not take into a header."""
+    affinity = canary.spec.analysis.session_affinity
+    for name, value in affinity.as_written().items() if affinity else ():
+        if isinstance(value, str) and _UNTAKEN.search(value):
+            place = f"spec.analysis.sessionAffinity.{name}"
+            yield Problem(place, shown(value), "leave out $ and \\: the controller takes neither")
+
+
 _ABILITIES = Abilities(
     service=frozenset({"hosts"}),
     # `name` is for people, and is left out.
@@ -166,6 +222,7 @@ _ABILITIES = Abilities(
     "VirtualServer's",
     unsaid=_unsaid,
     matches=True,
+    affinity=True,
     # NGINX is reloaded for each change.
     settles=timedelta(seconds=2),
 )

@@ -111,3 +111,59 @@ def test_a_route_that_is_invalid_is_rejected_and_one_with_a_warning_is_not() -> 
     words = "the controller reports Invalid: Rejected: no VirtualServer"
     assert ROUTER.refusal({"status": status}) == words
     assert ROUTER.refusal({"status": status | {"state": "Warning"}}) == ""
+
+
+def kept(percent: int, **affinity: Any) -> Any:
+    asked = {"cookieName": "stick", "primaryCookieName": "old"} | affinity
+    canary = a_canary("nginx-f5", analysis={"sessionAffinity": asked})
+    made = rendered(ROUTER, canary, a_cluster(ROUTER, canary), the_traffic(canary, percent))
+    (route,) = spec_of(made, "VirtualServerRoute")["subroutes"]
+    return route
+
+
+def test_the_answers_of_a_side_set_its_cookie_beside_those_of_the_app() -> None:
+    primary, canary = (each["action"]["proxy"] for each in kept(10)["splits"])
+    for proxy, service, cookie in (
+        (primary, "podinfo-primary", "old"),
+        (canary, "podinfo-canary", "stick"),
+    ):
+        assert proxy["upstream"] == service
+        (added,) = proxy["responseHeaders"]["add"]
+        assert (added["name"], added["always"]) == ("Set-Cookie", True)
+        assert added["value"].startswith(f"{cookie}=1-")
+
+
+def test_who_has_the_cookie_of_a_side_is_passed_to_it_before_requests_are_split() -> None:
+    canary, primary = kept(10)["matches"]
+    for match, service, cookie in (
+        (canary, "podinfo-canary", "stick"),
+        (primary, "podinfo-primary", "old"),
+    ):
+        (condition,) = match["conditions"]
+        assert condition["header"] == "cookie"
+        assert f"{cookie}=1-" in condition["value"]
+        assert match["action"] == {"pass": service}
+
+
+def test_a_cookie_that_is_taken_back_expires_with_the_answers_of_the_primary() -> None:
+    route = kept(0)
+    for match in route["matches"]:
+        proxy = match["action"]["proxy"]
+        assert proxy["upstream"] == "podinfo-primary"
+        assert "Max-Age=0" in proxy["responseHeaders"]["add"][0]["value"]
+    assert [each["action"] for each in route["splits"]] == [
+        {"pass": "podinfo-primary"},
+        {"pass": "podinfo-canary"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cookieName", "a$b"), ("primaryCookieName", "a$b"), ("path", "/$a"), ("path", "/a\\b")],
+)
+def test_what_the_controller_takes_into_no_header_is_refused(field: str, value: str) -> None:
+    affinity = {"cookieName": "stick", field: value}
+    canary = a_canary("nginx-f5", analysis={"sessionAffinity": affinity})
+    assert [problem.field for problem in ROUTER.problems(canary)] == [
+        f"spec.analysis.sessionAffinity.{field}"
+    ]

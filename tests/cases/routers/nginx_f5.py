@@ -2,7 +2,7 @@
 
 from tests.case import RouterCase
 from tests.routers.published import OURS
-from tests.routers.vocabulary import METADATA
+from tests.routers.vocabulary import AFFINITY, METADATA
 
 MATCH = [
     {"headers": {"x-canary": {"exact": "insider"}, "x-plan": {"prefix": "gold"}}},
@@ -11,7 +11,17 @@ MATCH = [
 
 CASE = RouterCase(
     needed={"hosts": ["vs.example.com"]},
-    canaries=({"service": METADATA}, {"analysis": {"match": MATCH}}),
+    canaries=(
+        {"service": METADATA},
+        {"analysis": {"match": MATCH}},
+        {"analysis": {"sessionAffinity": AFFINITY}},
+        {
+            "analysis": {
+                "match": MATCH[:1],
+                "sessionAffinity": {"cookieName": "stick"},
+            }
+        },
+    ),
     foreign={
         "VirtualServerRoute": {
             "host": "old.example.com",
