@@ -66,7 +66,7 @@ class AlbRouter(RouterDefaults):
             found = users_ingress(canary, cluster, key)
             if isinstance(found, Lacking):
                 return found
-            if fault := _fault(canary, found):
+            if fault := _fault(canary, found, matching_rule=_needs_rule(canary, found, traffic)):
                 remedy = f"change it, or name another Ingress than {key.name}"
                 return Lacking(
                     kind=key.kind,
@@ -104,6 +104,15 @@ class AlbRouter(RouterDefaults):
                 if each is not None and adopted(each)
             )
         )
+
+
+def _needs_rule(canary: Canary, found: Manifest, traffic: Traffic) -> bool:
+    """Tell whether there must be a rule for requests that match.
+
+    Whoever must leave the canary does, whatever has become of the user's rules.
+    """
+    asked = any(matches for _, matches in canary.spec.analysis.placed_matches())
+    return asked and (bool(traffic.weight) or not adopted(found))
 
 
 def _matching(canary: Canary) -> str:
@@ -171,14 +180,16 @@ def _narrows(canary: Canary, given: Manifest) -> bool:
     return str(given.get(_conditions(canary), "[]")).strip() != "[]"
 
 
-def _fault(canary: Canary, found: Manifest) -> str:
-    """Say why an Ingress can't be used; empty where it can."""
+def _fault(canary: Canary, found: Manifest, *, matching_rule: bool) -> str:
+    """Say why an Ingress can't be used, empty where it can.
+
+    With `matching_rule`, it needs a rule for requests that match.
+    """
     service, matching, named = canary.spec.service_name, _matching(canary), _by_action(found)
-    asked = any(matches for _, matches in canary.spec.analysis.placed_matches())
-    for needed in (service, *((matching,) if asked else ())):
+    for needed in (service, *((matching,) if matching_rule else ())):
         if needed not in named:
             return f"has no backend of Service {needed} with the port name {_BY_ACTION}"
-    if asked and not _stands_first(found, matching, service):
+    if matching_rule and not _stands_first(found, matching, service):
         return (
             f"does not ask the backend {matching} before {service}: write both with pathType "
             f"{_IN_ORDER}, in this order"

@@ -76,7 +76,10 @@ class EmissaryRouter(BesideRouter):
     ) -> Beside | Lacking:
         """Take the same requests as the user's Mapping, with the weight."""
         found = cluster.existing.get(users)
-        if fault := _fault(users, found) or _conflict(canary, found):
+        (ours,) = self.objects(canary).own
+        # Whoever must leave the canary does, whatever has become of the user's Mapping.
+        leaves = not traffic.weight and ours in cluster.existing
+        if fault := _fault(users, found) or (None if leaves else _conflict(canary, found)):
             said, remedy = fault
             return Lacking(
                 kind=MAPPING,

@@ -305,3 +305,14 @@ def test_both_rules_are_read_together(
     }
     users = with_paths(FIRST, ALL, **given)
     assert ROUTER.read(CANARY, a_cluster(ROUTER, CANARY, [users])) == seen
+
+
+def test_clients_are_led_back_even_where_the_rule_for_them_is_gone_by_now() -> None:
+    canary = asking(ONE)
+    traffic = Traffic(weight=20, match=canary.spec.analysis.match)
+    (made,) = rendered(ROUTER, canary, a_cluster(ROUTER, canary), traffic)
+    edited = a_cluster(ROUTER, canary, [made | {"spec": with_paths(ALL)["spec"]}])
+    (back,) = rendered(ROUTER, canary, edited, traffic.without_canary())
+    assert json.loads(back["metadata"]["annotations"][ACTION]) == both(0)
+    assert not {MATCHING, CONDITIONS} & back["metadata"]["annotations"].keys()
+    assert isinstance(ROUTER.render(canary, edited, traffic), Lacking)

@@ -197,3 +197,17 @@ def test_copies_of_some_requests_are_refused_and_never_become_those_of_all() -> 
             ),
         )
         assert "shadow" not in mapping["spec"]
+
+
+def test_clients_are_led_back_even_where_the_users_mapping_has_the_condition_by_now() -> None:
+    router, canary = EmissaryRouter(), a_canary("emissary", analysis=AB | {"match": [ONE]})
+    (users,), (ours,) = router.objects(canary).read, router.objects(canary).own
+    made = rendered(router, canary, a_cluster(router, canary), the_traffic(canary, 100))
+    edited = {
+        "metadata": {"name": "podinfo"},
+        "spec": {"service": "podinfo", "headers": {"x-a": "2"}},
+    }
+    cluster = ClusterState(existing={users: edited, ours: made[0]}, served={})
+    (back,) = rendered(router, canary, cluster, the_traffic(canary, 0))
+    assert (back["spec"]["weight"], back["spec"]["headers"]) == (0, {"x-a": "2"})
+    assert isinstance(router.render(canary, cluster, the_traffic(canary, 100)), Lacking)
