@@ -109,7 +109,7 @@ class AlbRouter(RouterDefaults):
 def _needs_rule(canary: Canary, found: Manifest, traffic: Traffic) -> bool:
     """Tell whether there must be a rule for requests that match.
 
-    Whoever must leave the canary does, whatever has become of the user's rules.
+    Clients must be able to leave the canary, whatever has become of the user's rules.
     """
     asked = any(matches for _, matches in canary.spec.analysis.placed_matches())
     return asked and (bool(traffic.weight) or not adopted(found))

@@ -77,7 +77,7 @@ class EmissaryRouter(BesideRouter):
         """Take the same requests as the user's Mapping, with the weight."""
         found = cluster.existing.get(users)
         (ours,) = self.objects(canary).own
-        # Whoever must leave the canary does, whatever has become of the user's Mapping.
+        # Clients must be able to leave the canary, whatever has become of the user's Mapping.
         leaves = not traffic.weight and ours in cluster.existing
         if fault := _fault(users, found) or (None if leaves else _conflict(canary, found)):
             said, remedy = fault
