@@ -126,6 +126,8 @@ def asking_for(canary: Canary, traffic: Traffic) -> Canary:
     if traffic.match and not traffic.shared:
         # A/B testing: all requests that match, or none.
         document["spec"]["analysis"] |= {"iterations": 1, "stepWeight": None}
+    elif traffic.shared and document["spec"]["analysis"].pop("iterations", None):
+        document["spec"]["analysis"] |= {"stepWeight": 10}
     cookies = {"cookieName": "stick", "primaryCookieName": "old"}
     asked = cookies if traffic.cookies != Stickiness() else None
     document["spec"]["analysis"]["sessionAffinity"] = asked
