@@ -41,6 +41,11 @@ class DefaultReceiver:
 
 Receiver = AlertReference | DefaultReceiver
 
+EVENT_TYPE, HOOK_TYPE = "event", "hook"
+"""What receives a notice that is no alert."""
+UNKNOWN_TYPE = "unknown"
+"""The type of a receiver whose AlertProvider cannot be read."""
+
 _BEGINS = "RunStarted"
 """The alert whose message is edited as the run goes."""
 
@@ -120,6 +125,16 @@ class AlertSender:
             and threading.hears(_BEGINS)
             and receiver.severity is Severity.INFO
         )
+
+    def type_of(self, key: CanaryKey, receiver: Receiver) -> str:
+        """Name the type of a receiver, `slack`; `unknown` where none of ours is known of it."""
+        if isinstance(receiver, DefaultReceiver):
+            return receiver.kind
+        try:
+            type_ = self._provider(key, receiver).type
+        except (NotFound, InvalidSpec, NotDelivered):
+            return UNKNOWN_TYPE
+        return type_ if type_ in NOTIFIERS.names() else UNKNOWN_TYPE
 
     def _threading(self, key: CanaryKey, receiver: Receiver) -> Speaker | None:
         """Make what tells a receiver that asks for threads, to see what it can do."""

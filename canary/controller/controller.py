@@ -15,6 +15,7 @@ import socket
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 
 from analysis.asking import CONCURRENCY, Providers
@@ -35,7 +36,7 @@ from canary.controller.configs import followed_kinds
 from canary.controller.granting import Granter
 from canary.controller.hearers import Hearers, event_webhook
 from canary.controller.introduction import introduce
-from canary.controller.metrics import Metrics
+from canary.controller.metrics import UPDATE, Metrics
 from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
 from canary.controller.others import OtherControllers
@@ -367,7 +368,9 @@ class Controller:
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secret_reader
         )
-        self._threads = RunThreads(alerts=alerts, acts=self.acts)
+        self._threads = RunThreads(
+            alerts=alerts, acts=self.acts, observed=partial(self._metrics.notification, kind=UPDATE)
+        )
         self._notifier = NoticeDispatcher(
             cluster=cluster,
             hearers=Hearers(

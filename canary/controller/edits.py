@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Generic, TypeVar
 
 from canary.controller.outbox import Places
@@ -29,20 +30,41 @@ EDITS, EDITS_OF_ONE = 16, 2
 class _Edit:
     make: Callable[[], Awaitable[None]]
     destination: str
+    type: str
+
+
+def _unobserved(_outcome: str, _seconds: float, _type: str) -> None:
+    """Call nothing."""
 
 
 class Edits(Generic[Key]):
-    """Makes the newest edit of each message, and pauses after it."""
+    """Makes the newest edit of each message, and pauses after it.
 
-    def __init__(self, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+    `observed` gets each: `delivered` or `failed`, how long it took, and the type of what shows it.
+    """
+
+    def __init__(
+        self,
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+        observed: Callable[[str, float, str], None] = _unobserved,
+    ) -> None:
         self._pause_seconds = pause_seconds
+        self._observed = observed
         self._due: dict[Key, _Edit] = {}
         self._workers: dict[Key, asyncio.Task[None]] = {}
         self._places = Places(in_all=EDITS, of_one=EDITS_OF_ONE)
 
-    def submit(self, key: Key, make: Callable[[], Awaitable[None]], *, destination: str) -> None:
+    def submit(
+        self,
+        key: Key,
+        make: Callable[[], Awaitable[None]],
+        *,
+        destination: str,
+        type_: str = "",
+    ) -> None:
         """Have a message edited, as soon as its pause is over; an edit that waits is dropped."""
-        self._due[key] = _Edit(make=make, destination=destination)
+        self._due[key] = _Edit(make=make, destination=destination, type=type_)
         if key not in self._workers:
             self._workers[key] = asyncio.create_task(self._work(key), name=f"edits {key}")
 
@@ -71,10 +93,11 @@ class Edits(Generic[Key]):
     async def _make(self, key: Key) -> float:
         """Make the newest edit of a message; give the time until the next one, in seconds."""
         async with self._places.taken(self._due[key].destination):
-            edit = self._due.pop(key)
+            edit, started = self._due.pop(key), monotonic()
             try:
                 await edit.make()
             except Exception as error:  # whatever it raises, the next one is due
+                self._observed("failed", monotonic() - started, edit.type)
                 log.info(
                     "a message was not edited: %s",
                     error,
@@ -84,4 +107,5 @@ class Edits(Generic[Key]):
                 )
                 asked = error.retry_after if isinstance(error, NotDelivered) else None
                 return min(LONGEST_PAUSE_SECONDS, max(self._pause_seconds, asked or 0.0))
+            self._observed("delivered", monotonic() - started, edit.type)
         return self._pause_seconds

@@ -23,14 +23,18 @@ from prometheus_client.exposition import choose_encoder
 from analysis.errors import FailureKind
 from canary.api.annotations import VERBS
 from canary.api.status import CommandRecord, Outcome, RunRecord
+from canary.controller.alerts import EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
+from canary.notifiers import NOTIFIERS
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _NOT_DELIVERED = "not-delivered"
+ALERT, UPDATE = "alert", "update"
+"""What is told: something anew, or the message of a run as it is now."""
 _OF_CANARY = ("namespace", "name")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TOOLS = frozenset({"argocd", "cli", "dashboard", "link", "slack"})
@@ -106,13 +110,21 @@ class Metrics(Listener):
             "webhook", "Calls of hooks, retries included", "type"
         )
         self._api = self._calls("api_request", "Requests to the Kubernetes API", "verb", "resource")
-        self._notifications = self._calls("notification", "Attempts to deliver a notice")
-        self._notifications[1].labels(_NOT_DELIVERED)
+        self._notifications = self._calls(
+            "notification", "Attempts to deliver a notice, and edits of messages", "type", "kind"
+        )
         self._given_up = Counter(
             "tidegate_notifications_given_up",
             "Notices that were not delivered in time.",
+            ("type",),
             registry=self._registry,
         )
+        errors, notifiers = self._notifications[1], NOTIFIERS.names()
+        for each in (EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE, *notifiers):
+            self._given_up.labels(each)
+            errors.labels(each, ALERT, _NOT_DELIVERED)
+        for each in notifiers:
+            errors.labels(each, UPDATE, _NOT_DELIVERED)
         self._spans_dropped = Counter(
             "tidegate_trace_spans_dropped",
             "Spans that the collector of traces did not take.",
@@ -218,13 +230,13 @@ class Metrics(Listener):
         """Count a request to the Kubernetes API; `error` is its status, or one word."""
         _observe(self._api, (verb, resource), seconds, error)
 
-    def notification(self, outcome: str, seconds: float) -> None:
-        """Count an attempt of the outbox: `delivered`, `failed` or `given-up`."""
+    def notification(self, outcome: str, seconds: float, type_: str, kind: str = ALERT) -> None:
+        """Count an attempt to tell a receiver of a type: `delivered`, `failed` or `given-up`."""
         if outcome == "given-up":
-            self._given_up.inc()
+            self._given_up.labels(type_).inc()
         else:
             error = "" if outcome == "delivered" else _NOT_DELIVERED
-            _observe(self._notifications, (), seconds, error)
+            _observe(self._notifications, (type_, kind), seconds, error)
 
     def spans_dropped(self, count: int) -> None:
         """Count spans that were not sent."""

@@ -20,7 +20,7 @@ from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.controller.about import about_run
-from canary.controller.alerts import AlertSender, Receiver, destination
+from canary.controller.alerts import EVENT_TYPE, HOOK_TYPE, AlertSender, Receiver, destination
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.events import EventRecorder
 from canary.controller.hearers import Hearers
@@ -57,6 +57,8 @@ class _Way(NamedTuple):
 
     deliver: Deliver
     destination: str
+    type: str
+    """What receives it: `event`, `hook`, or the type of an AlertProvider."""
     given_up: Callable[[Exception], None] = lambda _: None
 
 
@@ -73,7 +75,7 @@ class NoticeDispatcher(Listener):
         references: References,
         acts: Callable[[], bool],
         wake: Callable[[CanaryKey], None],
-        observed: Callable[[str, float], None],
+        observed: Callable[[str, float, str], None],
         give_up_after: timedelta = timedelta(hours=1),
     ) -> None:
         self._events = EventRecorder(cluster)
@@ -121,6 +123,7 @@ class NoticeDispatcher(Listener):
                     partial(self._deliver, way.deliver),
                     name=f"{notice.reason} to {name}",
                     destination=way.destination,
+                    type_=way.type,
                     given_up=way.given_up,
                 )
         if refused:
@@ -179,14 +182,18 @@ class NoticeDispatcher(Listener):
     def _ways(self, record: CanaryObject, notice: Notice) -> Iterator[tuple[str, _Way]]:
         """List the receivers of a notice, and how each gets it."""
         if notice.event:
-            yield "event", _Way(partial(self._events.record, record, notice), "events")
+            yield "event", _Way(partial(self._events.record, record, notice), "events", EVENT_TYPE)
         for place, hook in enumerate(self._hearers.of(record, notice)):
             call = partial(self._hearers.call, record, notice, hook)
-            yield f"hook/{place}/{hook.name}", _Way(call, origin(hook.url or ""))
+            yield f"hook/{place}/{hook.name}", _Way(call, origin(hook.url or ""), HOOK_TYPE)
         for name, receiver in self._alerts.receivers(record, notice).items():
             deliver = partial(self._alert, record, notice, name, receiver)
             given_up = partial(self._alert_given_up, record, notice, receiver)
-            yield f"alert/{name}", _Way(deliver, destination(record.key, receiver), given_up)
+            type_ = self._alerts.type_of(record.key, receiver)
+            yield (
+                f"alert/{name}",
+                _Way(deliver, destination(record.key, receiver), type_, given_up),
+            )
 
     async def _alert(
         self, record: CanaryObject, notice: Notice, name: str, receiver: Receiver
@@ -220,7 +227,8 @@ class NoticeDispatcher(Listener):
         told = undelivered(record, notice, _name(receiver), error)
         record_event = partial(self._deliver, partial(self._events.record, record, told))
         channel = Channel(record.key, "undelivered")
-        self._outbox.submit(channel, told.id, record_event, name=f"{told.reason} to event")
+        name = f"{told.reason} to event"
+        self._outbox.submit(channel, told.id, record_event, name=name, type_=EVENT_TYPE)
 
 
 def _log(record: CanaryObject, notice: Notice) -> None:

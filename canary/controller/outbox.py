@@ -58,6 +58,7 @@ class _Item:
     id: str
     name: str
     destination: str
+    type: str
     deliver: Deliver
     given_up: Callable[[Exception], None]
     deadline: float
@@ -67,7 +68,7 @@ def _unheard(_error: Exception) -> None:
     """Call nothing."""
 
 
-def _unobserved(_outcome: str, _seconds: float) -> None:
+def _unobserved(_outcome: str, _seconds: float, _type: str) -> None:
     """Call nothing."""
 
 
@@ -76,7 +77,8 @@ class Outbox(Generic[Key]):
 
     `on_delivered` gets each item that need not be submitted again: it was delivered, or given
     up. Items that are still here when the process ends are the submitter's to submit again.
-    `observed` gets each attempt: `delivered`, `failed` or `given-up`, and how long it took.
+    `observed` gets each attempt: `delivered`, `failed` or `given-up`, how long it took, and the type of
+    what receives.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Outbox(Generic[Key]):
         on_delivered: Callable[[Key, str], None],
         give_up_after: timedelta = timedelta(hours=1),
         capacity: int = CAPACITY,
-        observed: Callable[[str, float], None] = _unobserved,
+        observed: Callable[[str, float, str], None] = _unobserved,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -109,12 +111,13 @@ class Outbox(Generic[Key]):
         *,
         name: str = "",
         destination: str = "",
+        type_: str = "",
         given_up: Callable[[Exception], None] = _unheard,
     ) -> bool:
         """Take an item; tell whether it is here, be it from now on or from before.
 
         `name` says in the log what it is, its id where left out; `destination` where it goes, so
-        that one that is slow holds up no other. `given_up` gets the reason when no attempt has
+        that one that is slow holds up no other; `type_` what receives it. `given_up` gets the reason when no attempt has
         succeeded.
 
         An item is refused where too many of its key wait, or the outbox is closed: it must be
@@ -131,6 +134,7 @@ class Outbox(Generic[Key]):
                 id=item_id,
                 name=name or item_id,
                 destination=destination,
+                type=type_,
                 deliver=deliver,
                 given_up=given_up,
                 deadline=deadline,
@@ -204,7 +208,7 @@ class Outbox(Generic[Key]):
         except Exception as error:  # noqa: BLE001 - whatever a delivery raises, the next item is due
             if self._closed and _may_succeed_later(error):
                 return False
-            self._observed("given-up", 0.0)
+            self._observed("given-up", 0.0, item.type)
             log.error(  # noqa: TRY400 - every attempt was logged
                 "%s is given up: %s", item.name, error, extra={"canary": str(key)}
             )
@@ -217,7 +221,7 @@ class Outbox(Generic[Key]):
             try:
                 await item.deliver()
             except Exception as error:
-                self._observed("failed", self._clock() - started)
+                self._observed("failed", self._clock() - started, item.type)
                 log.warning(
                     "%s was not delivered: %s",
                     item.name,
@@ -227,7 +231,7 @@ class Outbox(Generic[Key]):
                     exc_info=None if isinstance(error, CanaryError) else error,
                 )
                 raise
-            self._observed("delivered", self._clock() - started)
+            self._observed("delivered", self._clock() - started, item.type)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -60,10 +60,11 @@ class RunThreads(Listener):
         alerts: AlertSender,
         acts: Callable[[], bool],
         pause_seconds: float = PAUSE_SECONDS,
+        observed: Callable[[str, float, str], None] = lambda *_: None,
     ) -> None:
         self._alerts = alerts
         self._acts = acts
-        self._edits = Edits[_Place](pause_seconds=pause_seconds)
+        self._edits = Edits[_Place](pause_seconds=pause_seconds, observed=observed)
         self._followed: defaultdict[CanaryKey, dict[_Place, _Followed]] = defaultdict(dict)
         self._opened: dict[CanaryKey, tuple[Thread, ...]] = {}
         """What no status has yet."""
@@ -134,6 +135,7 @@ class RunThreads(Listener):
                 place,
                 partial(self._edit, record, place, receiver, message, datetime.now(UTC)),
                 destination=destination(record.key, receiver),
+                type_=self._alerts.type_of(record.key, receiver),
             )
 
     async def _edit(

@@ -15,7 +15,9 @@ class Messages:
     """Messages that are edited, with the moment of each edit in virtual time."""
 
     def __init__(self) -> None:
-        self.edits = Edits[str]()
+        self.edits = Edits[str](observed=lambda *told: self.told.append(told))
+        self.told: list[tuple[str, float, str]] = []
+        """Each edit: what came of it, how long it took, and what shows it."""
         self.shown: list[tuple[str, float]] = []
         self.fails: Exception | None = None
 
@@ -25,7 +27,7 @@ class Messages:
             if self.fails is not None:
                 raise self.fails
 
-        self.edits.submit(key, make, destination=destination)
+        self.edits.submit(key, make, destination=destination, type_="slack")
 
     @property
     def texts(self) -> list[str]:
@@ -125,3 +127,19 @@ def test_what_is_dropped_is_not_edited_any_more():
         await asyncio.sleep(60)
 
     assert playing(scenario).texts == ["1", "1", "2"]
+
+
+def test_each_edit_is_told_with_the_type_of_what_shows_it():
+    async def scenario(messages: Messages) -> None:
+        messages.fails = NotDelivered("no", retryable=True)
+        messages.submit("1")
+        await asyncio.sleep(PAUSE_SECONDS)
+        messages.fails = None
+        messages.submit("2")
+        await asyncio.sleep(1)
+
+    told = playing(scenario).told
+    assert [(outcome, type_) for outcome, _, type_ in told] == [
+        ("failed", "slack"),
+        ("delivered", "slack"),
+    ]

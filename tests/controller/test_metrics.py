@@ -296,8 +296,10 @@ class TestRuns:
 
     def test_alerts_that_fail_are_0_from_the_start(self, metrics: Metrics) -> None:
         errors = "tidegate_notification_errors_total"
-        assert value(metrics, errors, reason="not-delivered") == 0
-        assert value(metrics, "tidegate_notifications_given_up_total") == 0
+        for type_, kind in (("event", "alert"), ("slack", "alert"), ("slack", "update")):
+            labels = {"type": type_, "kind": kind, "reason": "not-delivered"}
+            assert value(metrics, errors, **labels) == 0
+            assert value(metrics, "tidegate_notifications_given_up_total", type=type_) == 0
 
     def test_runs_that_end_between_two_looks_are_all_counted(self, metrics: Metrics) -> None:
         first, second, third = a_run(), a_run("RolledBack", minutes=9), a_run(minutes=20)
@@ -364,9 +366,10 @@ class TestCalls:
         metrics.api_request("PATCH", "canaries", 0.1, error="409")
         metrics.reconciled(0.5, 0.25)
         metrics.reconciled(0.5, 0.25, "Conflict")
-        metrics.notification("failed", 2)
-        metrics.notification("delivered", 1)
-        metrics.notification("given-up", 0)
+        metrics.notification("failed", 2, "slack")
+        metrics.notification("delivered", 1, "slack")
+        metrics.notification("delivered", 5, "slack", kind="update")
+        metrics.notification("given-up", 0, "slack")
         expected = {
             ("query_duration_seconds_count", ("provider", "prometheus")): 2,
             (
@@ -386,9 +389,15 @@ class TestCalls:
             ("reconcile_lag_seconds_sum",): 1,
             ("reconcile_duration_seconds_sum",): 0.5,
             ("reconcile_errors_total", ("reason", "Conflict")): 1,
-            ("notification_duration_seconds_sum",): 3,
-            ("notification_errors_total", ("reason", "not-delivered")): 1,
-            ("notifications_given_up_total",): 1,
+            ("notification_duration_seconds_sum", ("type", "slack"), ("kind", "alert")): 3,
+            ("notification_duration_seconds_sum", ("type", "slack"), ("kind", "update")): 5,
+            (
+                "notification_errors_total",
+                ("type", "slack"),
+                ("kind", "alert"),
+                ("reason", "not-delivered"),
+            ): 1,
+            ("notifications_given_up_total", ("type", "slack")): 1,
         }
         for (name, *labels), number in expected.items():
             assert value(metrics, f"tidegate_{name}", **dict(labels)) == number, name

@@ -104,7 +104,7 @@ def dispatching(
         references=references,
         acts=lambda: True,
         wake=woken.append,
-        observed=lambda _outcome, _seconds: None,
+        observed=lambda _outcome, _seconds, _type: None,
         **options,
     )
     return notifier, references

@@ -59,7 +59,7 @@ async def outbox(world: World) -> AsyncIterator[Outbox[str]]:
         on_delivered=world.on_delivered,
         clock=world.clock,
         sleep=world.sleep,
-        observed=lambda outcome, _seconds: world.outcomes.append(outcome),
+        observed=lambda outcome, _seconds, _type: world.outcomes.append(outcome),
         capacity=3,
     )
     yield box

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from canary.api.people import AlertReference
 from canary.api.status import CanaryStatus, Notice, Outcome, Phase, RunRecord, Severity
-from canary.controller.alerts import AlertSender
+from canary.controller.alerts import UNKNOWN_TYPE, AlertSender, DefaultReceiver
 from canary.controller.canaries import CanaryRecord
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader
 from canary.controller.threads import REPLACEMENTS, RunThreads
+from canary.notifiers import NotifierConfig
 from tests.builders import a_status
 from tests.controller.chat import JSON, POST_ID, TAKEN, create_chat, edited, posted
 from tests.controller.running import DEMO, World, until
@@ -120,6 +122,20 @@ async def chatting(world: World, severity: str = "info", **spec: Any) -> AsyncIt
 
 def going(weight: int, **fields: Any) -> CanaryStatus:
     return a_status(Phase.PROGRESSING, weight=weight, **fields)
+
+
+async def test_a_receiver_is_counted_by_the_type_of_its_provider(world: World):
+    async with chatting(world) as chats:
+        key, alerts = chats.record.key, chats._alerts
+        (known,) = alerts.named(chats.record).values()
+        assert isinstance(known, AlertReference)
+        gone = known.model_copy(
+            update={"provider_ref": known.provider_ref.model_copy(update={"name": "gone"})}
+        )
+        config = NotifierConfig()
+        default = DefaultReceiver(kind="slack", config=config, severity=Severity.INFO)
+        types = [alerts.type_of(key, each) for each in (known, gone, default)]
+        assert types == ["mattermost", UNKNOWN_TYPE, "slack"]
 
 
 class TestAThread:

@@ -125,6 +125,6 @@ CONTROLLER = GrafanaDashboard(
         _calls("Kubernetes API", "api_request", "resource"),
         _calls("Queries", "query", "provider"),
         _calls("Hooks", "webhook", "type"),
-        _calls("Notifications", "notification", ""),
+        _calls("Notifications", "notification", "type"),
     ),
 )
