@@ -80,6 +80,12 @@ Examples:
     metavar="HOST:PORT",
     help="Where others reach it; no host is every address of the machine.",
 )
+@click.option(
+    "--metrics-listen",
+    metavar="HOST:PORT",
+    help="With another --auth than kubeconfig: where Prometheus reads how the dashboard does, at "
+    "/metrics and without a login; nowhere when left out.",
+)
 @click.option("--root-path", default="", help="The path below which others reach it: /tidegate.")
 @click.option("--read-only", is_flag=True, help="Show everything, and offer no command.")
 @click.option(
@@ -96,6 +102,7 @@ def dashboard(
     port: int,
     way: str,
     listen: str | None,
+    metrics_listen: str | None,
     root_path: str,
     kubeconfig: str | None,
     context: str | None,
@@ -120,9 +127,10 @@ def dashboard(
         raise click.UsageError(
             "write --listen HOST:PORT together with --auth, such as --auth token"
         )
-    host, _, number = (listen or ":0").rpartition(":")
-    if not (number.isascii() and number.isdecimal()):
-        raise click.UsageError(f"--listen: {listen!r}: write HOST:PORT, or :PORT")
+    if alone_here and metrics_listen:
+        raise click.UsageError("write --metrics-listen with another --auth than kubeconfig")
+    host, number = _host_and_port("--listen", listen or ":0")
+    metrics_at = _host_and_port("--metrics-listen", metrics_listen) if metrics_listen else None
     if root_path and (alone_here or not _PATH.fullmatch(root_path)):
         raise click.UsageError("write --root-path as /path, with another --auth than kubeconfig")
     slack = SlackOptions.take(ways)
@@ -153,8 +161,8 @@ def dashboard(
         async with for_many(
             cluster,
             door,
-            host=host.strip("[]"),
-            port=int(number),
+            host=host,
+            port=number,
             namespaces=namespaces,
             root_path=root_path,
             read_only=read_only,
@@ -162,6 +170,7 @@ def dashboard(
             earlier=_earlier(prometheus),
             chat=chat,
             links=linked,
+            metrics_at=metrics_at,
         ) as address:
             Screen().line(address)
             await _until_told_to_end()
@@ -169,6 +178,13 @@ def dashboard(
     work = alone if alone_here else together
     with suppress(KeyboardInterrupt):
         connected(kubeconfig, context, work)
+
+
+def _host_and_port(option: str, written: str) -> tuple[str, int]:
+    host, _, number = written.rpartition(":")
+    if not (number.isascii() and number.isdecimal()):
+        raise click.UsageError(f"{option}: {written!r}: write HOST:PORT, or :PORT")
+    return host.strip("[]"), int(number)
 
 
 def _earlier(prometheus: str | None) -> "EarlierPoints | None":

@@ -17,11 +17,11 @@ from canary.api.people import AlertReference
 from canary.api.status import Notice, Severity
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.messages import alert_of, progress_of, worded
+from canary.controller.receivers import UNKNOWN_TYPE, DefaultReceiver, Receiver
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import AlertProviders, alert_provider_key
 from canary.errors import InvalidSpec, NotFound, Problem
 from canary.notifiers import NOTIFIERS, Alert, NotDelivered, Notifier, NotifierConfig
-from canary.settings import Settings
 from canary.views.thread import RunMessage
 
 SLACK = "https://slack.com"
@@ -29,22 +29,6 @@ SLACK = "https://slack.com"
 
 _LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severity.ERROR: 2}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultReceiver:
-    """The receiver for Canaries that name none, and what it gets."""
-
-    kind: str
-    config: NotifierConfig
-    severity: Severity
-
-
-Receiver = AlertReference | DefaultReceiver
-
-EVENT_TYPE, HOOK_TYPE = "event", "hook"
-"""What receives a notice that is no alert."""
-UNKNOWN_TYPE = "unknown"
-"""The type of a receiver whose AlertProvider cannot be read."""
 
 _BEGINS = "RunStarted"
 """The alert whose message is edited as the run goes."""
@@ -276,32 +260,3 @@ class AlertSender:
             told = f"AlertProvider {namespace}/{reference.name} is not known yet"
             raise NotDelivered(told, retryable=True)
         return self._templates.alert_provider(key.group, namespace, reference.name).spec
-
-
-def default_receiver(settings: Settings) -> DefaultReceiver | None:
-    """Give the receiver for a Canary that names none."""
-    severity = Severity(settings.alert_severity)
-    match settings.receiver:
-        case "slack":
-            config = NotifierConfig(
-                address=settings.slack_url,
-                token=settings.slack_token,
-                channel=settings.slack_channel,
-                username=settings.slack_user,
-                proxy=settings.slack_proxy,
-            )
-            return DefaultReceiver(kind="slack", config=config, severity=severity)
-        case "webhook":
-            config = NotifierConfig(
-                address=settings.alert_webhook, token=settings.alert_webhook_token
-            )
-            return DefaultReceiver(kind="webhook", config=config, severity=severity)
-    return None
-
-
-def destination(key: CanaryKey, receiver: Receiver) -> str:
-    """Name where alerts to a receiver go, whichever Canary they are of."""
-    if isinstance(receiver, DefaultReceiver):
-        return "the default receiver"
-    reference = receiver.provider_ref
-    return f"{key.group}/{reference.namespace or key.namespace}/{reference.name}"

@@ -25,7 +25,7 @@ from analysis.model import Metric, Outcome, QueryFailure
 from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
-from canary.controller.alerts import AlertSender, default_receiver
+from canary.controller.alerts import AlertSender
 from canary.controller.answer import Answerer
 from canary.controller.apply import Applier
 from canary.controller.authority import Authority
@@ -45,6 +45,7 @@ from canary.controller.policies import PolicyKey, WorkKey
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.queue import WorkQueue
 from canary.controller.reading import CanaryReader
+from canary.controller.receivers import default_receiver
 from canary.controller.reconcile import Reconciler
 from canary.controller.recorder import Recorder
 from canary.controller.recordstores import record_store

@@ -23,18 +23,18 @@ from prometheus_client.exposition import choose_encoder
 from analysis.errors import FailureKind
 from canary.api.annotations import VERBS
 from canary.api.status import CommandRecord, Outcome, RunRecord
-from canary.controller.alerts import EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
 from canary.controller.listeners import Listener
+from canary.controller.receivers import EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE
 from canary.notifiers import NOTIFIERS
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _NOT_DELIVERED = "not-delivered"
 ALERT, UPDATE = "alert", "update"
-"""What is told: something anew, or the message of a run as it is now."""
+"""What a notification is: a message of its own, or an edit of the one that a run has."""
 _OF_CANARY = ("namespace", "name")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TOOLS = frozenset({"argocd", "cli", "dashboard", "link", "slack"})

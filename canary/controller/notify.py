@@ -20,13 +20,14 @@ from canary.api.status import Notice, Severity
 from canary.cluster.cluster import Cluster
 from canary.cluster.connection import NotLeader
 from canary.controller.about import about_run
-from canary.controller.alerts import EVENT_TYPE, HOOK_TYPE, AlertSender, Receiver, destination
+from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.events import EventRecorder
 from canary.controller.hearers import Hearers
 from canary.controller.listeners import Listener
 from canary.controller.messages import undelivered
 from canary.controller.outbox import Outbox
+from canary.controller.receivers import EVENT_TYPE, HOOK_TYPE, Receiver, destination
 from canary.controller.references import References
 from canary.controller.threads import RunThreads
 from canary.core.notices import forgotten_alone

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 from canary.api.status import REFERENCE, Notice, Thread
 from canary.controller.about import about
-from canary.controller.alerts import AlertSender, Receiver, destination
+from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryKey, CanaryObject
 from canary.controller.edits import PAUSE_SECONDS, Edits
 from canary.controller.listeners import Listener
+from canary.controller.receivers import Receiver, destination
 from canary.notifiers import MessageGone
 from canary.views.thread import RunMessage, run_message
 

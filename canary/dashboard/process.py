@@ -1,7 +1,7 @@
 """The dashboard as a process: it follows the Canaries, and serves them while it is open."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, time
@@ -13,6 +13,7 @@ from canary.cluster.cluster import Cluster
 from canary.dashboard.about import Examine
 from canary.dashboard.doors import LaptopDoor
 from canary.dashboard.fleet import Fleet
+from canary.dashboard.metrics import DashboardMetrics
 from canary.dashboard.pages import PageRenderer
 from canary.dashboard.server import application, serving
 from canary.dashboard.sessions import KEY_SECONDS, OneTimeKey, Sessions
@@ -106,6 +107,7 @@ async def for_many(
     earlier: "EarlierPoints | None" = None,
     chat: Chat | None = None,
     links: Chat | None = None,
+    metrics_at: tuple[str, int] | None = None,
     seconds_now: Callable[[], float] = time,
 ) -> AsyncIterator[str]:
     """Serve people who come in by a way, and those who answer in a chat or by a link.
@@ -113,7 +115,7 @@ async def for_many(
     Gives the address.
 
     The Canaries are followed with the cluster's credentials; everything else is asked with the
-    rights of the person who looks.
+    rights of the person who looks. At `metrics_at` Prometheus reads how the dashboard does.
 
     Raises:
         CanaryError: the address can't be listened on.
@@ -136,8 +138,14 @@ async def for_many(
             examine=examine,
             earlier=earlier,
         )
-        made = application(site, door, (*pressed, *linked))
-        async with serving(made, host=host, port=port) as (at, found):
+        metrics = DashboardMetrics(streams=lambda: len(fleet.open_pages))
+        counting = () if metrics_at is None else (metrics.counting(root_path),)
+        made = application(site, door, (*pressed, *linked), counting=counting)
+        async with AsyncExitStack() as listening:
+            at, found = await listening.enter_async_context(serving(made, host=host, port=port))
+            if metrics_at is not None:
+                told = serving(metrics.application(), host=metrics_at[0], port=metrics_at[1])
+                await listening.enter_async_context(told)
             yield f"http://{at}:{found}{root_path}"
 
 

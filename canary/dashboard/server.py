@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from canary.dashboard import routes
 from canary.dashboard.commands import commanding
@@ -29,13 +29,21 @@ _STATUSES: Mapping[type[ClusterError], int] = {
 _TITLES = {403: "Refused", 404: "Not found", 429: "Too many", 503: "The cluster does not answer"}
 
 
-def application(site: Site, door: Door, signed: Sequence[web.RouteDef] = ()) -> web.Application:
+def application(
+    site: Site,
+    door: Door,
+    signed: Sequence[web.RouteDef] = (),
+    *,
+    counting: Sequence[Middleware] = (),
+) -> web.Application:
     """Make the application of a site behind a door.
 
-    Beside it, `signed` takes requests that prove themselves: no door asks who sends them.
+    Beside it, `signed` takes requests that prove themselves: no door asks who sends them. `counting`
+    sees every answer.
     """
     root = web.Application(
-        client_max_size=_LONGEST_FORM, middlewares=[refusals, _guard(site, door, signed)]
+        client_max_size=_LONGEST_FORM,
+        middlewares=[*counting, refusals, _guard(site, door, signed)],
     )
     root[SITE] = site
     root.on_response_prepare.append(protect)

@@ -10,9 +10,10 @@ from typing import Any
 
 from canary.api.people import AlertReference
 from canary.api.status import CanaryStatus, Notice, Outcome, Phase, RunRecord, Severity
-from canary.controller.alerts import UNKNOWN_TYPE, AlertSender, DefaultReceiver
+from canary.controller.alerts import AlertSender
 from canary.controller.canaries import CanaryRecord
 from canary.controller.reading import CanaryReader
+from canary.controller.receivers import UNKNOWN_TYPE, DefaultReceiver
 from canary.controller.secrets import SecretReader
 from canary.controller.templates import TemplateReader
 from canary.controller.threads import REPLACEMENTS, RunThreads

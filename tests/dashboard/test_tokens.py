@@ -86,7 +86,7 @@ def listing(lists: dict[str, set[str]]) -> Fault:
 
 @asynccontextmanager
 async def a_dashboard(
-    tmp_path: Path, way: Way, *faults: tuple[str, Fault], port: int = 0
+    tmp_path: Path, way: Way, *faults: tuple[str, Fault], port: int = 0, **options: Any
 ) -> AsyncIterator[Shared]:
     """Serve Canaries of two namespaces to many."""
     tokens = {OWN: "system:serviceaccount:gates:dashboard", ALICE: "alice", BOB: "bob"}
@@ -109,7 +109,7 @@ async def a_dashboard(
                 await cluster.create(made, CANARY)
                 patch = {"status": made["status"]}
                 await cluster.merge_patch(CANARY, namespace, name, patch, subresource="status")
-            async with for_many(own, way, host="127.0.0.1", port=port) as address:
+            async with for_many(own, way, host="127.0.0.1", port=port, **options) as address:
                 made_shared = Shared(
                     address=address, proxy=proxy, tokens=tokens, cluster=cluster, lists=lists
                 )

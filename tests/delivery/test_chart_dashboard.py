@@ -105,9 +105,24 @@ def test_its_network_policy_lets_it_reach_the_api_server_alone():
     spec = found["NetworkPolicy"]["spec"]
     labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert spec["podSelector"]["matchLabels"].items() <= labels.items()
-    assert spec["ingress"] == [{"ports": [{"protocol": "TCP", "port": "http"}], "from": [peer]}]
+    assert spec["ingress"] == [
+        {"ports": [{"protocol": "TCP", "port": "http"}], "from": [peer]},
+        {"ports": [{"protocol": "TCP", "port": "metrics"}]},
+    ]
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
     assert (ports, [each for each in spec["egress"] if "to" in each]) == ([53, 53, 443, 6443], [])
+
+
+def test_who_may_read_metrics_reads_the_dashboards_too_beside_its_public_port():
+    peer = {"podSelector": {"matchLabels": {"app": "prometheus"}}}
+    found = named(ON, f"networkPolicy={json.dumps({'enabled': True, 'metricsFrom': [peer]})}")
+    template = found["Deployment"]["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == "8081"
+    assert {"name": "metrics", "containerPort": 8081} in container["ports"]
+    assert "--metrics-listen=:8081" in container["args"]
+    assert found["NetworkPolicy"]["spec"]["ingress"][1]["from"] == [peer]
+    assert [each["targetPort"] for each in found["Service"]["spec"]["ports"]] == ["http"]
 
 
 @pytest.mark.parametrize(
@@ -358,6 +373,8 @@ APP = (
         ["--listen", ":8080"],
         ["--auth", "token", "--listen", ":8080", "--root-path", "gate"],
         ["--root-path", "/gate"],
+        ["--metrics-listen", ":8081"],
+        [*MANY, "--metrics-listen", "8081"],
         ["--slack-app", "A0"],
         [*MANY, "--slack-app", "A0"],
         [*MANY, "--slack-workspace", "T0"],
