@@ -374,7 +374,7 @@ APP = (
         ["--auth", "token", "--listen", ":8080", "--root-path", "gate"],
         ["--root-path", "/gate"],
         ["--metrics-listen", ":8081"],
-        [*MANY, "--metrics-listen", "8081"],
+        [*MANY, "--metrics-listen", ":http"],
         ["--slack-app", "A0"],
         [*MANY, "--slack-app", "A0"],
         [*MANY, "--slack-workspace", "T0"],
