@@ -31,6 +31,8 @@ TRACKING = (f"{PREFIX}config-tracking", "flagger.app/config-tracking")
 RELEASE = f"{PREFIX}release"
 #: On a target: the commit that its revision was built from, in order of preference.
 COMMITS = (f"{PREFIX}commit", "org.opencontainers.image.revision")
+#: On a target: when that commit was made, as RFC 3339 has it.
+COMMITTED_AT = f"{PREFIX}committed-at"
 #: On a target: the span of the pipeline that has released it, as W3C's traceparent.
 TRACEPARENT = f"{PREFIX}traceparent"
 #: On a Secret: the addresses that it may be sent to, separated by commas.

@@ -120,6 +120,15 @@ Moment = Annotated[
 ]
 
 
+def read_moment(written: str) -> datetime | None:
+    """Read a moment with its zone, as RFC 3339 has it; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(written)
+        return _plausible(moment) if moment.tzinfo else None
+    except ValueError:
+        return None
+
+
 def clip(text: str, limit: int = MESSAGE_BYTES) -> str:
     """Bring a text onto one line of at most so many bytes, so that no status outgrows its object.
 
@@ -769,6 +778,11 @@ class CanaryStatus(StatusModel):
         pattern=f"^({COMMIT})?$",
         description="The target's annotation tidegate.dev/commit, or else "
         "org.opencontainers.image.revision, as it was on the revision in lastAppliedSpec.",
+    )
+    committed_at: Moment | None = Field(
+        default=None,
+        description="When that commit was made, as the target's annotation tidegate.dev/committed-at "
+        "says.",
     )
     images: ImagesText = Field(
         default="",

@@ -22,7 +22,7 @@ from prometheus_client.exposition import choose_encoder
 
 from analysis.errors import FailureKind
 from canary.api.annotations import VERBS
-from canary.api.status import CommandRecord, Outcome, RunRecord
+from canary.api.status import CanaryStatus, CommandRecord, Outcome, RunRecord
 from canary.controller.canaries import CanaryKey, CanaryObject, CanaryRecord
 from canary.controller.counters import CanaryCounters
 from canary.controller.gauges import About, CanaryGauges, Place, ended_at, outcome_of
@@ -31,6 +31,7 @@ from canary.controller.receivers import EVENT_TYPE, HOOK_TYPE, UNKNOWN_TYPE
 from canary.notifiers import NOTIFIERS
 
 _RUN_BUCKETS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
+_LEAD_BUCKETS = (300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000)
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _NOT_DELIVERED = "not-delivered"
 ALERT, UPDATE = "alert", "update"
@@ -86,6 +87,12 @@ class Metrics(Listener):
             registry=self._registry,
         )
 
+        self._lead_time = Histogram(
+            "tidegate_canary_lead_time_seconds",
+            "From a commit, where the target says when it was made, to its promotion.",
+            buckets=_LEAD_BUCKETS,
+            registry=self._registry,
+        )
         self._commands = Counter(
             "tidegate_commands",
             "Commands that were obeyed or refused, by verb and tool.",
@@ -196,7 +203,7 @@ class Metrics(Listener):
         self._gauges.show(place, record.status, _about(record))
         for outcome in Outcome if record.status.run is not None else ():
             self._counters.expect(place, (self._runs, (*place, outcome)))
-        self._count_runs(place, record.status.history)
+        self._count_runs(place, record.status)
         if record.status.run is None:
             self._counters.expect_nothing(place)
         self._count_commands(place, record.status.commands)
@@ -290,8 +297,9 @@ class Metrics(Listener):
         if error:
             self._counters.count(known, (errors, (*known, label, error)))
 
-    def _count_runs(self, place: Place, history: tuple[RunRecord, ...]) -> None:
+    def _count_runs(self, place: Place, status: CanaryStatus) -> None:
         """Count the runs that are newer than the last one seen; the history's newest is first."""
+        history = status.history
         for run in history:
             if hash(run) == self._last_runs.get(place):
                 break
@@ -301,7 +309,15 @@ class Metrics(Listener):
             outcome = outcome_of(run)
             self._counters.count(place, (self._runs, (*place, outcome)))
             self._run_duration.labels(outcome).observe(run.duration_seconds)
+            self._measure_lead(run, status)
         self._last_runs[place] = hash(history[0]) if history else None
+
+    def _measure_lead(self, run: RunRecord, status: CanaryStatus) -> None:
+        """Tell how long a promoted commit took, if its time is known: that of the revision at hand."""
+        committed, ended = status.committed_at, ended_at(run)
+        promoted = run.outcome == Outcome.PROMOTED and run.revision == status.last_applied_spec
+        if promoted and committed is not None and ended is not None and ended >= committed:
+            self._lead_time.observe((ended - committed).total_seconds())
 
     def _count_commands(self, place: Place, records: tuple[CommandRecord, ...]) -> None:
         """Count the commands that are newer than the last ones seen."""

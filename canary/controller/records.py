@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from canary.api.annotations import COMMITS, RELEASE, REVISION, TRACEPARENT
+from canary.api.annotations import COMMITS, COMMITTED_AT, RELEASE, REVISION, TRACEPARENT
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
 from canary.core.facts import Image, UpdateStrategy
@@ -96,6 +96,7 @@ class WorkloadRecord:
     images: tuple[Image, ...]
     release: str
     commit: str
+    committed_at: str
     traceparent: str
     rollout: str
     """Its newest rollout."""
@@ -243,6 +244,7 @@ class WorkloadReader:
             images=outline.images,
             release=intern(str(annotations.get(RELEASE, ""))),
             commit=next((str(annotations[each]) for each in COMMITS if each in annotations), ""),
+            committed_at=str(annotations.get(COMMITTED_AT, "")),
             traceparent=str(annotations.get(TRACEPARENT, "")),
             rollout=self._target.rollout(manifest),
             references=outline.references,

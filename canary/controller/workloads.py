@@ -31,6 +31,7 @@ def as_fact(
         images=found.images,
         release=found.release,
         commit=found.commit,
+        committed_at=found.committed_at,
         traceparent=found.traceparent,
         written=written,
         changed_by=found.changed_by,

@@ -117,6 +117,8 @@ class Workload:
     """The release that it says it belongs to."""
     commit: str = ""
     """The commit that it says it was built from."""
+    committed_at: str = ""
+    """When it says that commit was made."""
     traceparent: str = ""
     """The span of the pipeline that it says released it."""
     written: str = ""

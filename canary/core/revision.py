@@ -2,8 +2,17 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
-from canary.api.status import COMMIT, IMAGES_BYTES, TRACEPARENT, WORD_BYTES, CanaryStatus, clip
+from canary.api.status import (
+    COMMIT,
+    IMAGES_BYTES,
+    TRACEPARENT,
+    WORD_BYTES,
+    CanaryStatus,
+    clip,
+    read_moment,
+)
 from canary.core import waits as why
 from canary.core.facts import Facts, Revision, Workload
 from canary.core.images import difference, listed, recorded
@@ -40,6 +49,7 @@ def pin(situation: Situation, revision: Revision) -> Situation:
         applied_images=recorded(revision.images),
         release=clip(target.release, WORD_BYTES) if target else "",
         commit=_commit(target) if target else "",
+        committed_at=_committed_at(target) if target else None,
         tracked_configs=dict(revision.configs),
         target_version=target.version if target else "",
         target_parked=False,
@@ -69,12 +79,21 @@ def note_release(situation: Situation) -> Situation:
     revision = current_revision(status, situation.facts)
     if target is None or revision is None or revision.id != status.last_applied_spec:
         return situation
-    return situation.but(release=clip(target.release, WORD_BYTES), commit=_commit(target))
+    return situation.but(
+        release=clip(target.release, WORD_BYTES),
+        commit=_commit(target),
+        committed_at=_committed_at(target),
+    )
 
 
 def _commit(target: Workload) -> str:
     """Give the commit of a target where it is the hash of one, as it becomes part of an address."""
     return target.commit if re.fullmatch(COMMIT, target.commit) else ""
+
+
+def _committed_at(target: Workload) -> datetime | None:
+    """Give when the commit of a target was made, where that is a moment."""
+    return read_moment(target.committed_at)
 
 
 def pipeline_span(situation: Situation) -> dict[str, str]:

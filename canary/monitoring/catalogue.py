@@ -96,6 +96,10 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
     _of_canary("invalid", "1 while the spec cannot be acted on."),
     _counter("canary_runs", "Runs that have ended, by how.", *_OF_CANARY, "outcome"),
     _histogram("canary_run_duration", "From a new revision to the run's end.", "outcome"),
+    _histogram(
+        "canary_lead_time",
+        "From a commit, where the target says when it was made, to its promotion.",
+    ),
     _counter(
         "commands",
         "Commands that were obeyed or refused, by verb and tool.",

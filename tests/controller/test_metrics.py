@@ -301,6 +301,32 @@ class TestRuns:
             assert value(metrics, errors, **labels) == 0
             assert value(metrics, "tidegate_notifications_given_up_total", type=type_) == 0
 
+    @pytest.mark.parametrize(
+        ("run", "status", "leads"),
+        [
+            (a_run(), {}, [3750.0]),
+            (a_run("RolledBack"), {}, []),
+            (a_run(), {"last_applied_spec": "another"}, []),
+            (a_run(), {"committed_at": None}, []),
+            (a_run(), {"committed_at": BORN + timedelta(hours=1)}, []),
+            (a_run().but(started_at=None), {}, []),
+        ],
+        ids=[
+            *("promoted", "rolled back", "another revision since", "no moment of a commit"),
+            *("a clock ahead", "no moment of a run"),
+        ],
+    )
+    def test_how_long_a_commit_took_to_its_promotion_is_measured_once(
+        self, metrics: Metrics, run: RunRecord, status: dict[str, Any], leads: list[float]
+    ) -> None:
+        known = {"last_applied_spec": run.revision, "committed_at": BORN - timedelta(hours=1)}
+        metrics.decided(a_record(**known, run=under_way()))
+        for _ in range(2):
+            metrics.decided(a_record(**known | status, history=(run,)))
+        name = "tidegate_canary_lead_time_seconds"
+        assert value(metrics, f"{name}_count") == len(leads)
+        assert value(metrics, f"{name}_sum") == sum(leads)
+
     def test_runs_that_end_between_two_looks_are_all_counted(self, metrics: Metrics) -> None:
         first, second, third = a_run(), a_run("RolledBack", minutes=9), a_run(minutes=20)
         metrics.decided(a_record(history=(first,)))

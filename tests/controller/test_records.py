@@ -248,3 +248,9 @@ def test_a_workload_names_the_commit_that_its_annotations_name(
     app = deployment("1", namespace="demo")
     app["metadata"]["annotations"] = annotations
     assert WorkloadReader(DEPLOYMENTS).read(app).commit == commit
+
+
+def test_a_workload_says_when_its_commit_was_made() -> None:
+    app = deployment("1", namespace="demo")
+    app["metadata"]["annotations"] = {"tidegate.dev/committed-at": "2026-01-01T00:00:00Z"}
+    assert WorkloadReader(DEPLOYMENTS).read(app).committed_at == "2026-01-01T00:00:00Z"

@@ -49,6 +49,21 @@ DELIVERY = GrafanaDashboard(
                     ),
                 ),
                 GrafanaPanel(
+                    title="Lead time",
+                    width=12,
+                    unit="s",
+                    text="From a commit to its promotion, over a day; of targets that say when their "
+                    "commit was made (tidegate.dev/committed-at).",
+                    queries=tuple(
+                        PanelQuery(
+                            expression=f"histogram_quantile({q}, sum by (le) "
+                            "(increase(tidegate_canary_lead_time_seconds_bucket[1d])))",
+                            legend=f"p{round(q * 100)}",
+                        )
+                        for q in (0.5, 0.9)
+                    ),
+                ),
+                GrafanaPanel(
                     title="How long a release takes",
                     width=12,
                     unit="s",
