@@ -83,7 +83,8 @@ async def test_a_request_takes_no_longer_than_is_allowed(tmp_path: Path) -> None
 @pytest.mark.usefixtures("cluster")
 async def test_a_quiet_command_prints_its_data_alone(kubeconfig: Path) -> None:
     nothing = ("list", "-n", "elsewhere", "--kubeconfig", str(kubeconfig))
-    assert await tidegate(*nothing) == (0, "There is no such Canary in namespace elsewhere.\n")
+    none = "There is no Canary in namespace elsewhere; tidegate list -A shows all namespaces.\n"
+    assert await tidegate(*nothing) == (0, none)
     assert await tidegate(*nothing, "-q") == (0, "")
 
 

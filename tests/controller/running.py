@@ -268,7 +268,8 @@ class World(AnyWorld):
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self._stack.aclose()
         if kind is None:
-            assert leaks(self.server.storage, self._log.text) == []
+            found = leaks(self.server.storage, self._log.text)
+            assert not found, f"what a Secret holds stands in {', '.join(found)}"
 
     def requests(self, since: int = 0) -> list[AuditEntry]:
         """List what controllers have asked, from a mark on, beside Lease renewals."""

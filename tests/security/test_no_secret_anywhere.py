@@ -156,13 +156,15 @@ async def test_what_third_parties_say_of_secrets_is_in_no_object_log_metric_reco
     assert leaks(world.server.storage, caplog.text, page, *said, *written) == []
 
 
-async def test_a_value_that_does_stand_somewhere_is_found(world: World):
-    await world.api.create(a_secret("app", "", password=f"{MARK}-app"), SECRET)
-    await world.create_app()
-    patch = {"metadata": {"annotations": {"password": f"it is {MARK}-app"}}}
-    await world.patch(DEPLOYMENT, "podinfo", patch)
-    await world.patch(DEPLOYMENT, "podinfo", {"metadata": {"annotations": {"password": None}}})
-    encoded = b64encode(f"{MARK}-app".encode()).decode()
-    found = leaks(world.server.storage, "nothing", f"in a log: {encoded}")
-    assert {"Deployment podinfo", "text 1"} <= {each.partition(" at ")[0] for each in found}
-    assert "text 0" not in found
+async def test_a_value_that_does_stand_somewhere_is_found(tmp_path: Path):
+    with pytest.raises(AssertionError, match="stands in .*Deployment podinfo at"):
+        async with World(tmp_path) as world:
+            await world.api.create(a_secret("app", "", password=f"{MARK}-app"), SECRET)
+            await world.create_app()
+            for password in (f"it is {MARK}-app", None):
+                patch = {"metadata": {"annotations": {"password": password}}}
+                await world.patch(DEPLOYMENT, "podinfo", patch)
+            encoded = b64encode(f"{MARK}-app".encode()).decode()
+            found = leaks(world.server.storage, "nothing", f"in a log: {encoded}")
+            assert {"Deployment podinfo", "text 1"} <= {each.partition(" at ")[0] for each in found}
+            assert "text 0" not in found
