@@ -355,7 +355,8 @@ async def test_no_request_fails_while_a_deployment_rolls(tmp_path):
     }
     async with (
         EmbeddedApiServer() as server,
-        ProcessRuntime(directory=tmp_path) as runtime,
+        # On a busy machine Envoy hears late of a pod that ends.
+        ProcessRuntime(directory=tmp_path, linger_seconds=5.0) as runtime,
         Controllers(server, runtime),
         Mesh(server.storage) as mesh,
         aiohttp.ClientSession(server.url) as api,
