@@ -25,6 +25,7 @@ import cel
 from analysis.errors import QueryError
 from analysis.judges.options import refuse_range, refuse_unknown
 from analysis.judges.unanswered import unanswered, unasked
+from analysis.judges.wording import remarks, sentence
 from analysis.model import (
     Arm,
     Ask,
@@ -104,13 +105,7 @@ class ExpressionJudge:
             claim = f"has no data{of_whom}: {reason} (onNoData: {metric.on_no_data})"
             return _judgement(metric, conditions, metric.on_no_data.verdict, claim)
         verdict, claim = _verdict(metric, conditions, values)
-        remarks = dict.fromkeys(
-            remark
-            for each in found.values()
-            if isinstance(each, Sample)
-            for remark in each.warnings
-        )
-        told = "".join((claim, *(f"; warning: {remark}" for remark in remarks)))
+        told = f"{claim}{remarks(found.values())}"
         return _judgement(metric, conditions, verdict, told, values[Arm.CANARY])
 
 
@@ -223,14 +218,13 @@ def _judgement(
     claim: str,
     value: float | None = None,
 ) -> Judgement:
-    name = metric.name.replace("-", " ").replace("_", " ")
     return Judgement(
         check=Check(
             metric=metric.name,
             verdict=verdict,
             value=value,
             bound=conditions.bound,
-            message=f"{name} {claim}",
+            message=sentence(metric, claim),
             query=metric.query,
         )
     )

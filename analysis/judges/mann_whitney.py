@@ -24,6 +24,7 @@ from typing import ClassVar
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
 from analysis.judges.options import refuse_range
 from analysis.judges.unanswered import unanswered
+from analysis.judges.wording import remarks, sentence
 from analysis.model import (
     Arm,
     Ask,
@@ -123,9 +124,7 @@ class MannWhitneyJudge:
         canary, primary = found[Arm.CANARY], found[Arm.PRIMARY]
         pairs = before.add(_value(canary), _value(primary))
         verdict, claim = _verdict(metric, settings, pairs, found)
-        samples = [each for each in (canary, primary) if isinstance(each, Sample)]
-        remarks = dict.fromkeys(remark for each in samples for remark in each.warnings)
-        claim += "".join(f"; warning: {remark}" for remark in remarks)
+        claim += remarks((canary, primary))
         return _judgement(metric, settings, pairs, verdict, claim, canary)
 
 
@@ -203,14 +202,13 @@ def _judgement(
     newest: Outcome | None = None,
 ) -> Judgement:
     value = newest.value if isinstance(newest, Sample) else nan
-    name = metric.name.replace("-", " ").replace("_", " ")
     return Judgement(
         check=Check(
             metric=metric.name,
             verdict=verdict,
             value=value if isfinite(value) else None,
             bound=_BOUNDS[settings.direction].format(metric.control),
-            message=f"{name} {claim}",
+            message=sentence(metric, claim),
             query=metric.query,
         ),
         memory=pairs.memory if pairs.canary else {},

@@ -25,8 +25,9 @@ from analysis.errors import QueryError
 from analysis.evidence import BothCounts, Count, above, better_than, worse_than
 from analysis.judges import Judged
 from analysis.judges.sequential_options import read_options
-from analysis.judges.sequential_words import remarks, shown, told
+from analysis.judges.sequential_words import shown, told
 from analysis.judges.unanswered import Unjudged, unanswered, unasked
+from analysis.judges.wording import remarks, sentence
 from analysis.model import (
     Arm,
     Ask,
@@ -284,14 +285,13 @@ def _judgement(
 ) -> Judgement:
     least = metric.threshold_range.min
     own = "" if least is None else f"{metric.threshold_range.text} and "
-    name = metric.name.replace("-", " ").replace("_", " ")
     return _Weighed(
         check=Check(
             metric=metric.name,
             verdict=verdict,
             value=100 * (1 - tally.canary.rate) if tally.canary.requests else None,
             bound=f"{own}no worse than the {metric.control}",
-            message=f"{name} {claim}",
+            message=sentence(metric, claim),
             query=metric.query,
             proven=proven,
         ),

@@ -1,9 +1,8 @@
 """What the sequential judge says in words."""
 
-from collections.abc import Iterable
 from math import exp
 
-from analysis.model import Metric, Sample
+from analysis.model import Metric
 from analysis.tally import Tally, digits, evidence_text
 
 
@@ -20,9 +19,3 @@ def told(metric: Metric, tally: Tally) -> str:
 def shown(evidence: float, limit: float) -> str:
     """Show evidence beside what proves: `35 of 100`."""
     return f"{evidence_text(evidence)} of {digits(exp(limit))}"
-
-
-def remarks(samples: Iterable[Sample]) -> str:
-    """Tell what the store remarked on what was counted, each remark once."""
-    told_once = dict.fromkeys(remark for each in samples for remark in each.warnings)
-    return "".join(f"; warning: {remark}" for remark in told_once)

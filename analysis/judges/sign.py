@@ -14,7 +14,7 @@ Rules:
 5. A missing value is no data. Neither no data nor an outage changes what is known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import exp, isfinite, log
@@ -23,6 +23,7 @@ from typing import ClassVar
 from analysis.evidence import NOTHING, Count, above
 from analysis.judges.options import NumberOption, WordOption, read_choices, refuse_range
 from analysis.judges.unanswered import unanswered
+from analysis.judges.wording import remarks, sentence
 from analysis.model import (
     Arm,
     Ask,
@@ -169,7 +170,7 @@ class SignJudge:
         told = (
             f"{canary.value:.4g} against the {metric.control}'s {primary.value:.4g}, {settings.word} in "
             f"{signs.worse.bad:.0f} of {signs.worse.requests:.0f} analyses: {claim}"
-            f"{_remarks(tuple(values.values()))}"
+            f"{remarks(values.values())}"
         )
         return _judgement(metric, settings, signs, verdict, told, canary.value, proven=proven)
 
@@ -224,11 +225,6 @@ def _read(memory: Memory, ratios: str | None = None) -> _Signs:
     return _Signs(worse=Count(of, worse), harmless=Count(of_all, harmless), to=to)
 
 
-def _remarks(samples: Sequence[Sample]) -> str:
-    remarks = dict.fromkeys(remark for each in samples for remark in each.warnings)
-    return "".join(f"; warning: {remark}" for remark in remarks)
-
-
 def _shown(evidence: float, limit: float) -> str:
     """Show evidence beside what proves: `35 of 100`."""
     return f"{evidence_text(evidence)} of {digits(exp(limit))}"
@@ -244,14 +240,13 @@ def _judgement(
     *,
     proven: bool = False,
 ) -> Judgement:
-    name = metric.name.replace("-", " ").replace("_", " ")
     return Judgement(
         check=Check(
             metric=metric.name,
             verdict=verdict,
             value=value,
             bound=f"no {settings.word} than the {metric.control}",
-            message=f"{name} {claim}",
+            message=sentence(metric, claim),
             query=metric.query,
             proven=proven,
         ),

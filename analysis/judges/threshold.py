@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from math import isinf, isnan
 
 from analysis.judges.unanswered import unanswered
+from analysis.judges.wording import sentence
 from analysis.model import (
     Ask,
     Check,
@@ -81,14 +82,13 @@ def _check(
     *,
     measured: bool = True,
 ) -> Check:
-    name = metric.name.replace("-", " ").replace("_", " ")
     remarks = "".join(f"; warning: {warning}" for warning in sample.warnings) if sample else ""
     return Check(
         metric=metric.name,
         verdict=verdict,
         value=sample.value if sample and measured else None,
         bound=metric.threshold_range.text,
-        message=f"{name} {claim}{remarks}",
+        message=sentence(metric, f"{claim}{remarks}"),
         query=metric.query,
     )
 

@@ -2,7 +2,8 @@
 
 After a write the Canary is otherwise decided again at once, as the write may allow the next step.
 While pods must come up first, the next analysis is not due, or a run has just ended, it allows
-nothing: their events wake the Canary, or the clock does. That is said only where all else is as it should be.
+nothing: their events wake the Canary, or the clock does. That is said only where all else is as it
+should be.
 """
 
 from collections.abc import Sequence

@@ -86,7 +86,7 @@ class TestDuration:
         run.look()
         run.spec = spec
         run.look()
-        # Eleven seconds of it were analysed before, and the others are to come.
+        # It was analysed for eleven seconds before the pause; the rest is still to come.
         assert "lasts until 2026-01-01 01:01:58 UTC" in message(run.look())
         assert run.status.canary_weight == 10
         run.look()
