@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from canary.api.canary import CanarySpec
-from canary.api.status import CanaryStatus, Cookie
+from canary.api.status import CanaryStatus, Cookie, Phase
 from canary.api.traffic import HttpMatch
 from canary.core.plan import plan
 from canary.core.weights import FULL
@@ -39,6 +39,8 @@ class Traffic:
     of; its answers to copies are dropped."""
     cookies: Stickiness = Stickiness()
     """How clients among these requests stay on a side."""
+    taking_over: bool = False
+    """Whether clients are only now coming over: proxies must not forget what led them before."""
 
     def __post_init__(self) -> None:
         for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
@@ -135,11 +137,17 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
     what some requests had is not given to all.
     """
     match = _match(spec, status) if some_take_part(spec, status) else None
+    coming = status.phase is Phase.INITIALIZING
     if match == ():
-        return Traffic(cookies=_stickiness(status, 0, 0))
+        return Traffic(cookies=_stickiness(status, 0, 0), taking_over=coming)
     weight, mirror = status.canary_weight, status.weights.mirror
-    cookies = _stickiness(status, weight, mirror)
-    return Traffic(weight=weight, match=match or (), mirror=mirror, cookies=cookies)
+    return Traffic(
+        weight=weight,
+        match=match or (),
+        mirror=mirror,
+        cookies=_stickiness(status, weight, mirror),
+        taking_over=coming,
+    )
 
 
 def _stickiness(status: CanaryStatus, weight: int, mirror: int) -> Stickiness:

@@ -445,6 +445,34 @@ class TestBeforehand:
         ).write
         assert restored.mended(known)["spec"] == spec
 
+    def test_what_led_clients_stays_named_until_they_have_come_over(self) -> None:
+        """A proxy that forgets the service before it hears of the route would fail requests."""
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        backends = [{"name": "podinfo", "port": 8080}, {"name": "old", "namespace": "b", "port": 1}]
+        rules = [{"backendRefs": backends}, {"backendRefs": [{**backends[0], "weight": 9}]}]
+        found = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": {"rules": rules}}
+        for _ in range(2):
+            cluster = a_cluster(router, canary, [found])
+            (coming,) = router.render(canary, cluster, Traffic(taking_over=True))
+            found = coming.mended(found)
+            leading, naming = found["spec"]["rules"]
+            assert "headers" not in leading["matches"][0]
+            assert naming["matches"][0]["headers"][0]["name"] == "tidegate-known"
+            assert naming["backendRefs"] == [
+                {"group": "", "kind": "Service", "name": "podinfo", "port": 8080, "weight": 1},
+                {"group": "", "kind": "Service", **backends[1], "weight": 1},
+            ]
+        cluster = a_cluster(router, canary, [found])
+        assert router.read(canary, cluster) == Seen()
+        (come,) = router.render(canary, cluster, Traffic())
+        assert come.mended(found)["spec"]["rules"] == [leading]
+
+    def test_where_no_route_led_clients_nothing_is_named_beside_the_sides(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        (coming,) = router.render(canary, a_cluster(router, canary), Traffic(taking_over=True))
+        (come,) = router.render(canary, a_cluster(router, canary), Traffic())
+        assert coming == come
+
     def test_a_route_that_leads_to_a_side_or_is_full_stays_as_it_is(self) -> None:
         router, canary = GatewayApiRouter(), a_canary("gatewayapi")
         for service, count in (("podinfo-primary", 1), ("podinfo", 16)):
