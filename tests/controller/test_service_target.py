@@ -115,6 +115,21 @@ async def test_a_change_of_its_primary_is_put_back_and_so_is_one_of_its_canary(w
         await until(back, "both lead where they led")
 
 
+async def test_its_canary_is_written_when_the_target_changes_and_not_besides(world: World):
+    mark = world.mark
+    async with world.running_controller():
+        await initialised(world, analysis={"stepWeights": [20, 40, 60]})
+        await lead(world, "2")
+        await world.until_phase("Succeeded")
+    # Its creation does not name it.
+    writes = [
+        each.verb
+        for each in world.requests(mark)
+        if (each.resource, each.name) == ("services", f"{APP}-canary") and each.verb != "get"
+    ]
+    assert writes == ["update"]
+
+
 async def test_it_keeps_its_name(world: World):
     async with world.running_controller():
         await initialised(world)

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import chart_page, cli_page, judges_plots, payloads_page, phases_page, reference
+from tests.docs import (
+    chart_page,
+    cli_page,
+    judges_plots,
+    no_longer,
+    payloads_page,
+    phases_page,
+    reference,
+)
 
 WRITTEN = {
     "the chart's values": (chart_page.PAGE, chart_page.page),
@@ -13,6 +21,7 @@ WRITTEN = {
     "the fields": (reference.PAGE, reference.page),
     "the picture of evidence": (judges_plots.EVIDENCE, judges_plots.evidence_picture),
     "the picture of repeated looks": (judges_plots.LOOKS, judges_plots.looks_picture),
+    "what Flagger's users no longer meet": (no_longer.PAGE, no_longer.page),
     "the payloads": (payloads_page.PAGE, payloads_page.page),
     "the phases": (phases_page.PAGE, phases_page.page),
     "the picture of the phases": (phases_page.PICTURE, phases_page.picture),
