@@ -72,6 +72,9 @@ class FakeSlack:
     """How many sockets are refused, each with its ticket."""
     hanging: int = 0
     """How many are neither opened nor refused."""
+    members: dict[str, Any] = field(default_factory=dict)
+    """What is told of them, by their ids; of nobody else anything is."""
+    asked_about: list[str] = field(default_factory=list)
     numbers: Any = field(default_factory=lambda: count(1))
 
     @property
@@ -85,6 +88,7 @@ class FakeSlack:
         app.router.add_post("/api/apps.connections.open", self._open)
         app.router.add_post("/api/chat.postMessage", self._post)
         app.router.add_post("/api/chat.update", self._update)
+        app.router.add_get("/api/users.info", self._tell_of)
         app.router.add_get("/socket", self._socket)
         app.router.add_post("/actions/{press}", self._answer)
         return app
@@ -135,6 +139,17 @@ class FakeSlack:
         document = await request.json()
         self.messages[document["ts"]] |= document
         return web.json_response({"ok": True, "channel": CHANNEL, "ts": document["ts"]})
+
+    async def _tell_of(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        self.asked_about.append(request.query["user"])
+        told = self.members.get(request.query["user"])
+        if isinstance(told, web.HTTPException):
+            raise told
+        if told is None:
+            return web.json_response({"ok": False, "error": "user_not_found"})
+        return web.json_response({"ok": True, "user": told})
 
     async def _answer(self, request: web.Request) -> web.Response:
         said = Said(to=request.match_info["press"], document=await request.json())
@@ -246,6 +261,7 @@ def an_app(slack: FakeSlack, identities: Path, **changes: Any) -> SlackApp:
         "workspaces": frozenset({WORKSPACE}),
         "identities": identities,
         "app_token": APP_TOKEN,
+        "bot_token": BOT_TOKEN,
         "signing_secret": SIGNING_SECRET,
         "api": slack.api,
     }
@@ -300,8 +316,31 @@ async def given_the_channel(
     return {"name": "chat", "providerRef": {"name": "chat"}}
 
 
-def identities(file: Path, people: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write which users of the cluster the people of the workspace are."""
+def identities(
+    file: Path,
+    people: Mapping[str, Mapping[str, Any]],
+    mails: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write which users of the cluster the people of the workspace are, by id and by mail address."""
     mapped = {f"{WORKSPACE}/{user}": dict(each) for user, each in people.items()}
-    file.write_text(yaml.safe_dump({"slack": mapped}))
+    written = {"slack": mapped} | ({"slackMail": dict(mails)} if mails else {})
+    file.write_text(yaml.safe_dump(written))
     return file
+
+
+def a_member(user: str, address: str, **changes: Any) -> dict[str, Any]:
+    """Write what Slack tells of a full member (docs.slack.dev, the user object)."""
+    told = {
+        "id": user,
+        "team_id": WORKSPACE,
+        "name": "alice",
+        "deleted": False,
+        "profile": {"real_name": "Alice", "email": address, "team": WORKSPACE},
+        "is_admin": False,
+        "is_restricted": False,
+        "is_ultra_restricted": False,
+        "is_bot": False,
+        "is_app_user": False,
+        "is_email_confirmed": True,
+    }
+    return told | changes

@@ -39,6 +39,11 @@ _OPTIONS = (
         help="The file of the signing secret, where Slack sends requests to /slack/interactions.",
     ),
     click.option(
+        "--slack-bot-token-file",
+        type=_FILE,
+        help="The file of the bot's token, where identities go by mail address (slackMail).",
+    ),
+    click.option(
         "--identities",
         type=_FILE,
         help="The file that says which users of the cluster the people of the app, and of links, are.",
@@ -67,6 +72,7 @@ class SlackOptions:
     slack_workspaces: tuple[str, ...]
     slack_app_token_file: Path | None
     slack_signing_secret_file: Path | None
+    slack_bot_token_file: Path | None
     identities: Path | None
     slack_api: str
 
@@ -103,15 +109,21 @@ class SlackOptions:
             raise click.UsageError(f"--slack-api: {api!r}: write https://…")
         assert self.identities is not None
         try:
-            ChatPeople(self.identities).read()
+            mails = ChatPeople(self.identities).mails()
         except UnreadableIdentities as error:
             raise Failed(f"--identities: {error}") from error
+        bot_token = self.slack_bot_token_file
+        if mails is not None and bot_token is None:
+            raise click.UsageError(
+                "--identities with slackMail needs --slack-bot-token-file: Slack is asked for addresses"
+            )
         from canary.dashboard.slack import API, SlackApp, answering
 
         app = SlackApp(
             app=self.slack_app,
             workspaces=frozenset(self.slack_workspaces),
             identities=self.identities,
+            bot_token=read_secret(bot_token) if bot_token else "",
             app_token=read_secret(token) if token else "",
             signing_secret=read_secret(secret) if secret else "",
             api=f"{(api or API).removesuffix('/')}/",

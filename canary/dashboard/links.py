@@ -19,7 +19,7 @@ from canary.core.gate_link import GateLink
 from canary.dashboard.chat_people import LinkPeople
 from canary.dashboard.fleet import Fleet
 from canary.dashboard.gate_answers import AnswerRefused, GateAnswers
-from canary.dashboard.presses import AsUser, viewer_of
+from canary.dashboard.presses import AsUser, readable_identities, viewer_of
 from canary.dashboard.routes import page
 from canary.dashboard.safety import same_origin
 
@@ -105,9 +105,9 @@ class _Links:
         about = {"person": link.person, "verb": link.verb}
         try:
             self._answers.asked_about(str(link.reference), link.verb)
-            viewer = await viewer_of(
-                self._people, link.person, self._as_user, who=f"it was made for {link.person}"
-            )
+            with readable_identities():
+                person = self._people.find(link.person)
+            viewer = await viewer_of(person, self._as_user, who=f"it was made for {link.person}")
             given = await self._answers.give(
                 viewer,
                 str(link.reference),

@@ -2,12 +2,13 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from canary.cluster.cluster import Cluster
-from canary.dashboard.chat_people import ChatPeople, LinkPeople, UnreadableIdentities
+from canary.dashboard.chat_people import Person, UnreadableIdentities
 from canary.dashboard.gate_answers import AnswerRefused, GateAnswers
 from canary.dashboard.identity import identified
 from canary.dashboard.viewers import Viewer
@@ -36,6 +37,13 @@ class Press:
     reference: str
 
 
+class Finds(Protocol):
+    """Finds who presses."""
+
+    async def find(self, team: str, member: str) -> Person | None:
+        """Find which user of the cluster a member of a chat is; None where nothing says so."""
+
+
 class PressReply(NamedTuple):
     """What is said about a press."""
 
@@ -52,7 +60,7 @@ class Presses:
     def __init__(
         self,
         answers: GateAnswers,
-        people: ChatPeople,
+        people: Finds,
         as_user: AsUser,
         *,
         tool: str,
@@ -72,9 +80,9 @@ class Presses:
         try:
             self._check(press)
             named = f"{press.team}/{press.user}"
-            viewer = await viewer_of(
-                self._people, named, self._as_user, who=f"you are {named} here"
-            )
+            with readable_identities():
+                person = await self._people.find(press.team, press.user)
+            viewer = await viewer_of(person, self._as_user, who=f"you are {named} here")
             reason = f"as {named}"
             given = await self._answers.give(
                 viewer, press.reference, press.verb, tool=self._tool, reason=reason
@@ -101,21 +109,28 @@ class Presses:
         self._answers.asked_about(press.reference, press.verb)
 
 
-async def viewer_of(
-    people: ChatPeople | LinkPeople, named: str, as_user: AsUser, *, who: str
-) -> Viewer:
-    """Find out for which user of the cluster we act; `who` tells a person that is none of them.
+@contextmanager
+def readable_identities() -> Iterator[None]:
+    """Refuse an answer where the file of identities cannot be used, and log why.
 
     Raises:
-        AnswerRefused: there is none for whom we may act.
+        AnswerRefused: it cannot.
     """
     try:
-        person = people.find(named)
+        yield
     except UnreadableIdentities as error:
         log.error("identities: %s", error)  # noqa: TRY400 - it says what is wrong
         raise AnswerRefused(
             "the dashboard's identities cannot be read: its log says why"
         ) from error
+
+
+async def viewer_of(person: Person | None, as_user: AsUser, *, who: str) -> Viewer:
+    """Act for a user of the cluster; `who` tells a person that is none of them.
+
+    Raises:
+        AnswerRefused: there is none for whom we may act.
+    """
     if person is None:
         raise AnswerRefused(
             f"{who}, which is no user of the cluster: ask an administrator to "

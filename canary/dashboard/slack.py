@@ -26,6 +26,7 @@ from canary.dashboard.fleet import Fleet
 from canary.dashboard.gate_answers import GateAnswers
 from canary.dashboard.presses import Press, Presses, PressReply
 from canary.dashboard.slack_messages import answers, read_press
+from canary.dashboard.slack_people import SlackMembers, SlackPeople
 from canary.dashboard.slack_socket import SocketTimes, slack_socket
 from canary.notifiers import NotifierConfig
 from canary.notifiers.sessions import Redirected, guarded_session
@@ -46,6 +47,8 @@ class SlackApp:
     """Its id."""
     workspaces: frozenset[str]
     identities: Path
+    bot_token: str = field(default="", repr=False)
+    """With it Slack is asked for mail addresses."""
     app_token: str = field(default="", repr=False)
     """With it a socket is opened."""
     signing_secret: str = field(default="", repr=False)
@@ -67,9 +70,10 @@ async def answering(
 
     Acts for the people of the app's identities, by impersonation with the cluster's credentials.
     """
+    members = SlackMembers(app.api, app.bot_token) if app.bot_token else None
     presses = Presses(
         GateAnswers(fleet, clock=clock),
-        ChatPeople(app.identities),
+        SlackPeople(ChatPeople(app.identities), members),
         cluster.as_user,
         tool="slack",
         app=app.app,

@@ -53,12 +53,15 @@ async def chatted(
     gate: Mapping[str, Any] = GATE,
     provider: Mapping[str, Any] | None = None,
     people: Mapping[str, Mapping[str, Any]] | None = None,
+    mails: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     **app: Any,
 ) -> AsyncIterator[Chatted]:
     """Have a run wait at its gate, which the channel is told of."""
     async with a_slack() as slack, World(directory) as world, proxied(world.server.url) as proxy:
-        file = identities(directory / "identities.yaml", people or PEOPLE)
+        file = identities(
+            directory / "identities.yaml", PEOPLE if people is None else people, mails
+        )
         alert = await given_the_channel(world.api, world.namespace, slack, **(provider or {}))
         await world.create_app()
         async with world.running_controller(**(settings or {})) as controller:

@@ -258,9 +258,19 @@ def test_on_an_older_cluster_the_people_are_named_all_the_same():
     ]  # fmt: skip
 
 
+MAIL = {
+    "identities": {},
+    "mail": {
+        "domains": ["example.com"], "userPrefix": "oidc:",
+        "groups": {"releasers": ["alice@example.com"]},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [{}, MAIL], ids=["by ids", "by mail addresses"])
 @pytest.mark.parametrize("by", ["socket", "requests"])
-def test_the_command_takes_the_arguments_of_an_app_of_slacks(by: str, tmp_path):
-    values = but(SLACK, slack=SLACK["slack"] | {"by": by})
+def test_the_command_takes_the_arguments_of_an_app_of_slacks(by: str, more: dict, tmp_path):
+    values = but(SLACK, slack=SLACK["slack"] | {"by": by} | more)
     pod = named(values)["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     name, *arguments = container["args"]
@@ -273,6 +283,10 @@ def test_the_command_takes_the_arguments_of_an_app_of_slacks(by: str, tmp_path):
     assert str(getattr(options, file).parent) == mounted["slack"]
     assert str(options.identities.parent) == mounted["identities"]
     files = {file: tmp_path / "secret", "identities": tmp_path / "identities.yaml"}
+    if options.slack_bot_token_file:
+        assert str(options.slack_bot_token_file.parent) == mounted["slack"]
+        files["slack_bot_token_file"] = tmp_path / "secret"
+    assert bool(options.slack_bot_token_file) == bool(more)
     assert replace(options, **files).chat(many=True, read_only=False) is not None
 
 
@@ -303,6 +317,17 @@ def test_for_people_of_slack_it_may_answer_gates_and_nothing_else():
         if each["resources"] == ["users"]
     )
     assert people == ["sso:alice", "alice@example.com", "bob@example.com"]
+
+
+def test_for_members_known_by_address_it_may_act_where_a_group_or_the_administrator_names_them():
+    slack = SLACK["slack"] | MAIL
+    values = but(SLACK, slack=slack, impersonation={"users": ["oidc:bob@example.com"]})
+    rules = objects(values)["ClusterRole", f"{NAME}-impersonation"]["rules"]
+    assert {
+        each["resources"][0]: each["resourceNames"]
+        for each in rules
+        if each["verbs"] == ["impersonate:user-info"]
+    } == {"users": ["oidc:bob@example.com", "oidc:alice@example.com"], "groups": ["releasers"]}
 
 
 def test_the_command_takes_the_arguments_of_links_beside_an_app_or_alone(tmp_path):
@@ -342,6 +367,7 @@ def test_the_command_takes_the_arguments_of_links_beside_an_app_or_alone(tmp_pat
         (but(SLACK, slack=SLACK["slack"] | {"secretName": ""}), "needs dashboard.slack.secretName"),
         (but(SLACK, slack=SLACK["slack"] | {"identities": {}}), "which users of the cluster"),
         (but(SLACK, slack=SLACK["slack"] | {"identities": {"alice": {}}}), "identities"),
+        (but(SLACK, slack=SLACK["slack"] | {"mail": {"domains": ["*"]}}), "domains"),
         (but(SLACK, readOnly=True), "set dashboard.readOnly to false"),
         (but(OIDC, publicUrl=""), "needs dashboard.publicUrl"),
         (but(OIDC, oidc={"issuer": "https://login.example.com"}), "needs dashboard.oidc.clientId"),
