@@ -179,7 +179,7 @@ class ChatPeople(_People):
     named = "WORKSPACE/USER"
 
     def mails(self) -> MailRules | None:
-        """Read whom mail addresses stand for; None where they stand for nobody.
+        """Read whom mail addresses stand for; None where the file has no such rules.
 
         Raises:
             UnreadableIdentities: the file cannot be used.

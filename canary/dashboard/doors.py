@@ -1,6 +1,6 @@
 """How people come in: what `--auth` says. A door has no key of its own to anything."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from aiohttp import web
 
@@ -10,7 +10,10 @@ from canary.dashboard.viewers import Viewer
 
 
 class Door(Protocol):
-    """A way to log in."""
+    """A way to log in; it counts in its sessions whom it refuses, although they brought something."""
+
+    auth: ClassVar[str]
+    """What `--auth` calls it."""
 
     def routes(self) -> list[web.RouteDef]:
         """Give the pages of the login, which anyone may open."""
@@ -40,6 +43,8 @@ class LaptopDoor:
     Other users of the machine have neither. A name that leads to this address from elsewhere is
     refused, so that no page of another site can read what is here (DNS rebinding).
     """
+
+    auth: ClassVar[str] = "kubeconfig"
 
     def __init__(self, sessions: Sessions, viewer: Viewer, key: OneTimeKey) -> None:
         self._sessions = sessions

@@ -1,6 +1,6 @@
 """What the dashboard tells Prometheus of itself: nothing of any Canary, and of no person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from aiohttp import web
@@ -15,7 +15,11 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from canary.dashboard.sessions import Logins
 
 FLEET = "/"
 """The page whose making is measured: it is the one that grows with the fleet."""
@@ -24,10 +28,29 @@ NOWHERE = "none"
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5)
 
 
+class _CountedLogins(Collector):
+    """Reads the logins when it is asked."""
+
+    def __init__(self, auth: str, logins: Logins) -> None:
+        self._auth = auth
+        self._logins = logins
+
+    def collect(self) -> Iterable[Metric]:
+        """Give both results, from the start on."""
+        family = CounterMetricFamily(
+            "tidegate_dashboard_logins",
+            "Logins, by the way in and what came of them.",
+            labels=("auth", "result"),
+        )
+        for result in ("accepted", "refused"):
+            family.add_metric((self._auth, result), getattr(self._logins, result))
+        yield family
+
+
 class DashboardMetrics:
     """The metrics of one dashboard."""
 
-    def __init__(self, *, streams: Callable[[], int]) -> None:
+    def __init__(self, *, streams: Callable[[], int], auth: str, logins: Logins) -> None:
         disable_created_metrics()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -47,6 +70,7 @@ class DashboardMetrics:
         )
         live = Gauge("tidegate_dashboard_streams", "Pages that are live.", registry=self._registry)
         live.set_function(lambda: float(streams()))
+        self._registry.register(_CountedLogins(auth, logins))
 
     def counting(self, root_path: str) -> Middleware:
         """Give what counts every answer, whatever it is; it must stand before all else."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -45,6 +46,8 @@ class _Login:
 class OidcDoor:
     """Leads to the issuer, and lets in whom it sends back, with their own rights."""
 
+    auth: ClassVar[str] = "oidc"
+
     def __init__(
         self,
         sessions: Sessions,
@@ -54,6 +57,7 @@ class OidcDoor:
         clock: Callable[[], float],
     ) -> None:
         self._cookie = SessionCookie(sessions)
+        self._counted = sessions.logins
         self._admission = admission
         self._issuer = issuer
         self._clock = clock
@@ -108,6 +112,14 @@ class OidcDoor:
         raise leave
 
     async def _callback(self, request: web.Request) -> web.StreamResponse:
+        """Let in whom the issuer sends back, and count whom not."""
+        try:
+            return await self._let_in(request)
+        except web.HTTPForbidden:
+            self._counted.refused += 1
+            raise
+
+    async def _let_in(self, request: web.Request) -> web.StreamResponse:
         """Let in whom the issuer sends back to the browser that began this login, once."""
         login = self._begun(request)
         if "error" in request.query:

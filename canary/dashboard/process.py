@@ -138,7 +138,9 @@ async def for_many(
             examine=examine,
             earlier=earlier,
         )
-        metrics = DashboardMetrics(streams=lambda: len(fleet.open_pages))
+        metrics = DashboardMetrics(
+            streams=lambda: len(fleet.open_pages), auth=door.auth, logins=sessions.logins
+        )
         counting = () if metrics_at is None else (metrics.counting(root_path),)
         made = application(site, door, (*pressed, *linked), counting=counting)
         async with AsyncExitStack() as listening:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as keyed_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -75,6 +76,8 @@ class _ProxyDoor:
 class ProxyTokenDoor(_ProxyDoor):
     """Lets in whom the API server knows by the token that the proxy passes with each request."""
 
+    auth: ClassVar[str] = "proxy-token"
+
     def __init__(
         self, sessions: Sessions, as_bearer: Callable[[str], Cluster], trusted: Networks
     ) -> None:
@@ -98,7 +101,9 @@ class ProxyTokenDoor(_ProxyDoor):
 
     async def turn_away(self, request: web.Request) -> web.StreamResponse:
         """Say what is missing."""
-        said = "is not accepted" if "Authorization" in request.headers else "does not arrive"
+        arrives = "Authorization" in request.headers
+        self._sessions.logins.refused += arrives
+        said = "is not accepted" if arrives else "does not arrive"
         raise web.HTTPUnauthorized(
             text=f"The token of the API server {said}: log in again, or have the proxy pass it "
             "(oauth2-proxy: --pass-authorization-header)."
@@ -110,6 +115,8 @@ class ProxyUserDoor(_ProxyDoor):
 
     The proxy proves itself with each request: requests that come past it are refused.
     """
+
+    auth: ClassVar[str] = "proxy-user"
 
     def __init__(
         self, sessions: Sessions, as_user: AsUser, users: ProxyUsers, trusted: Networks
@@ -125,6 +132,7 @@ class ProxyUserDoor(_ProxyDoor):
         if is_probe(request):
             return
         if len(shown) != 1 or not compare_digest(shown[0].encode(), self._users.secret.encode()):
+            self._sessions.logins.refused += 1
             raise web.HTTPForbidden(text="This dashboard is reached by its proxy alone.")
 
     async def session(self, request: web.Request) -> Session | None:
@@ -143,6 +151,7 @@ class ProxyUserDoor(_ProxyDoor):
         cluster = self._as_user(user, groups)
         known = await identified(cluster)
         if known is None:
+            self._sessions.logins.refused += 1
             raise web.HTTPForbidden(
                 text=f"The dashboard may not act for {user}: allow it to impersonate this user and "
                 "their groups (chart value dashboard.impersonation)."
@@ -166,6 +175,7 @@ class ProxyUserDoor(_ProxyDoor):
             return None
         name = name_of_person(shown[0], self._users.prefix)
         if len(shown) > 1 or not name:
+            self._sessions.logins.refused += 1
             raise web.HTTPForbidden(text="The user's name is none that a person may have.")
         return name
 

@@ -43,10 +43,19 @@ class Session:
         return compare_digest(token.encode(), self.form_token.encode())
 
 
+@dataclass(slots=True, kw_only=True)
+class Logins:
+    """How many logins there were since the start."""
+
+    accepted: int = 0
+    refused: int = 0
+
+
 class Sessions:
     """The sessions of this process; the one unused for longest gives way to one too many."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.logins = Logins()
         self._clock = clock
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
@@ -78,6 +87,7 @@ class Sessions:
         return session
 
     def _keep(self, name: str, session: Session) -> None:
+        self.logins.accepted += 1
         self._sessions[_digest(name)] = session
         if len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)

@@ -1,7 +1,7 @@
 """Who presses in Slack: a member whom the identities name, or whose mail address they let stand for a user.
 
 Slack says what an address is, and is asked at each press, so that who has left acts no more. A member
-who can change their address could become somebody else: so an address that was another member's, and
+who can change their address could take another person's: so an address that was another member's, and
 a member who had another address, are refused for as long as this process lives.
 """
 
@@ -97,7 +97,7 @@ class SlackPeople:
         """Find which user a member is; None where nothing says so.
 
         Raises:
-            AnswerRefused: Slack says of them what lets their address stand for nobody.
+            AnswerRefused: Slack says of them what keeps their address from counting.
             UnreadableIdentities: the file of identities cannot be used.
         """
         named = f"{team}/{member}"

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -23,6 +24,8 @@ _MOST_ADDRESSES = 10_000
 class TokenDoor:
     """Lets in whom the API server knows by a token, with the rights of that token alone."""
 
+    auth: ClassVar[str] = "token"
+
     def __init__(
         self,
         sessions: Sessions,
@@ -31,6 +34,7 @@ class TokenDoor:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._cookie = SessionCookie(sessions)
+        self._logins = sessions.logins
         self._as_bearer = as_bearer
         self._clock = clock
         self._failures: dict[str, deque[float]] = {}
@@ -64,6 +68,7 @@ class TokenDoor:
         if not same_origin(request):
             raise web.HTTPForbidden(text="This login was sent by another site, and was refused.")
         if self._blocked(request.remote or ""):
+            self._logins.refused += 1
             raise web.HTTPTooManyRequests(
                 text="Too many logins from this address have failed: wait for a minute.",
                 headers={"Retry-After": f"{FAILURE_SECONDS:.0f}"},
@@ -72,6 +77,7 @@ class TokenDoor:
         viewer = await self._viewer(token)
         if viewer is None:
             self._failed(request.remote or "")
+            self._logins.refused += 1
             message = "The API server does not accept this token: make a new one."
             answer = page(request, "login.html", message=message)
             answer.set_status(403)

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,15 +12,20 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary.dashboard.metrics import NOWHERE, DashboardMetrics
+from canary.dashboard.oidc import OidcClient
 from canary.dashboard.server import serving
-from canary.dashboard.ways import by_token
+from canary.dashboard.sessions import Logins
+from canary.dashboard.token_door import MOST_FAILURES
+from canary.dashboard.ways import Way, by_oidc, by_proxy_token, by_proxy_user, by_token
+from tests.controller.faults import Fault
 from tests.controller.running import until
-from tests.dashboard.test_tokens import ALICE, Shared, a_dashboard
+from tests.dashboard.test_proxies import HERE, IMPERSONATING, USERS, as_user, bearer
+from tests.dashboard.test_tokens import ALICE, Shared, a_dashboard, login
 from tidegate_embedded.network import free_port
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboard.md"
 LOOPBACK = "127.0.0.1"
-LABELS = ("route", "code")
+LABELS = ("route", "code", "auth", "result")
 Series = dict[tuple[str, ...], float]
 
 
@@ -37,9 +43,11 @@ def read(page: str) -> Series:
 
 
 @asynccontextmanager
-async def measured(tmp_path: Path) -> AsyncIterator[tuple[Shared, str]]:
+async def measured(
+    tmp_path: Path, way: Way = by_token, *faults: tuple[str, Fault]
+) -> AsyncIterator[tuple[Shared, str]]:
     port = free_port()
-    async with a_dashboard(tmp_path, by_token, metrics_at=(LOOPBACK, port)) as shared:
+    async with a_dashboard(tmp_path, way, *faults, metrics_at=(LOOPBACK, port)) as shared:
         yield shared, f"http://{LOOPBACK}:{port}"
 
 
@@ -69,7 +77,7 @@ async def test_below_a_path_a_page_is_counted_by_its_own_address() -> None:
     async def answer(_request: web.Request) -> web.Response:
         raise web.HTTPGone
 
-    metrics = DashboardMetrics(streams=int)
+    metrics = DashboardMetrics(streams=int, auth="token", logins=Logins())
     app = web.Application(middlewares=[metrics.counting("/gate")])
     app.router.add_get("/gate/c/{name}", answer)
     async with (
@@ -80,6 +88,67 @@ async def test_below_a_path_a_page_is_counted_by_its_own_address() -> None:
         await (await browser.get(f"http://{host}:{port}/gate/c/shop")).read()
         counted = await told(f"http://{LOOPBACK}:{told_at}")
     assert counted["tidegate_dashboard_requests_total", "/c/{name}", "410"] == 1
+
+
+LOGINS = "tidegate_dashboard_logins_total"
+
+
+async def test_logins_are_counted_by_their_result_from_nought_on(tmp_path: Path) -> None:
+    async with measured(tmp_path) as (shared, address):
+        counted = await told(address)
+        assert [counted[LOGINS, "token", each] for each in ("accepted", "refused")] == [0, 0]
+        async with shared.browser() as stranger:
+            # Who comes without anything is shown the login, and has tried none.
+            await (await stranger.get("/")).read()
+            for _ in range(MOST_FAILURES + 1):
+                await (await login(stranger, "guessed")).read()
+        counted = await told(address)
+        assert [counted[LOGINS, "token", each] for each in ("accepted", "refused")] == [0, 11]
+
+
+CLIENT = OidcClient(
+    issuer="https://login.example.com", client_id="gate", client_secret="a-secret",
+    redirect_url="https://gate.example.com/oidc/callback", scopes=(),
+)  # fmt: skip
+NOT_BEGUN = "/oidc/callback?code=x&state=y"
+WAYS: dict[str, tuple[Way, list[tuple[str, Any, float, float]]]] = {
+    # What is sent, and the logins accepted and refused so far.
+    "proxy-token": (
+        by_proxy_token(HERE),
+        [
+            ("/", {}, 0, 0),
+            ("/", bearer("guessed"), 0, 1),
+            ("/", bearer(ALICE), 1, 1),
+            ("/gates", bearer(ALICE), 1, 1),
+        ],
+    ),
+    "proxy-user": (
+        by_proxy_user(USERS, HERE),
+        [
+            ("/", as_user(""), 0, 0),
+            ("/readyz", {}, 0, 0),
+            ("/", {"X-Forwarded-User": "alice"}, 0, 1),
+            ("/", as_user("system:admin"), 0, 2),
+            ("/", as_user("stranger"), 0, 3),
+            ("/", as_user("alice"), 1, 3),
+        ],
+    ),
+    "oidc": (by_oidc(CLIENT), [("/login", {}, 0, 0), (NOT_BEGUN, {}, 0, 1)]),
+}
+
+
+@pytest.mark.parametrize("auth", WAYS)
+async def test_by_every_way_in_those_are_refused_who_bring_something_wrong(
+    tmp_path: Path, auth: str
+) -> None:
+    way, requests = WAYS[auth]
+    faults = IMPERSONATING if auth == "proxy-user" else ()
+    async with measured(tmp_path, way, *faults) as (shared, address), shared.browser() as browser:
+        for path, headers, *expected in requests:
+            await (await browser.get(path, headers=headers, allow_redirects=False)).read()
+            counted = await told(address)
+            found = [counted[LOGINS, auth, each] for each in ("accepted", "refused")]
+            assert found == expected, (path, headers)
 
 
 async def test_who_is_turned_away_is_no_page_of_the_fleet(tmp_path: Path) -> None:
@@ -128,7 +197,7 @@ def test_the_page_about_the_dashboard_lists_its_metrics() -> None:
     )
     ours = {
         (f"{each.name}_total" if each.type == "counter" else each.name, each.type)
-        for each in DashboardMetrics(streams=int)._registry.collect()
+        for each in DashboardMetrics(streams=int, auth="token", logins=Logins())._registry.collect()
         if each.name.startswith("tidegate_")
     }
     assert listed == ours
