@@ -307,6 +307,8 @@ class Check:
     """Whether it is only shown."""
     unanswered: bool = False
     """Whether its question could not be put, or was not answered."""
+    undecided: bool = False
+    """Whether its judge has what it asked for, and finds nothing proven either way."""
 
 
 def marked(check: Check, *, shadow: bool, critical: bool, unanswered: bool) -> Check:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import cel
 
 from analysis.errors import QueryError
+from analysis.judges.grounds import Ground
 from analysis.judges.options import refuse_range, refuse_unknown
 from analysis.judges.unanswered import unanswered, unasked
 from analysis.judges.wording import remarks, sentence
@@ -104,9 +105,9 @@ class ExpressionJudge:
             of_whom = f" of the {metric.named(arm)}" if len(found) > 1 else ""
             claim = f"has no data{of_whom}: {reason} (onNoData: {metric.on_no_data})"
             return _judgement(metric, conditions, metric.on_no_data.verdict, claim)
-        verdict, claim = _verdict(metric, conditions, values)
+        verdict, claim, ground = _verdict(metric, conditions, values)
         told = f"{claim}{remarks(found.values())}"
-        return _judgement(metric, conditions, verdict, told, values[Arm.CANARY])
+        return _judgement(metric, conditions, verdict, told, values[Arm.CANARY], ground)
 
 
 class ComparisonJudge(ExpressionJudge):
@@ -169,7 +170,7 @@ def _examine(field: str, condition: str, names: frozenset[str]) -> None:
 
 def _verdict(
     metric: Metric, conditions: _Conditions, values: Mapping[Arm, float]
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict, str, Ground]:
     shown = f"{values[Arm.CANARY]:.6g}"
     if Arm.PRIMARY in values:
         shown = f"{shown} beside the {metric.control}'s {values[Arm.PRIMARY]:.6g}"
@@ -178,17 +179,17 @@ def _verdict(
         passing = _holds(conditions.passes, values)
     except _FAILURES as error:
         nothing = unasked(metric, f"{shown} cannot be judged: {_first_line(error)}")
-        return nothing.verdict, nothing.claim
+        return nothing.verdict, nothing.claim, Ground.FINDING
     if failing:
-        return Verdict.FAIL, f"{shown} fails by {conditions.fails}"
+        return Verdict.FAIL, f"{shown} fails by {conditions.fails}", Ground.FINDING
     if passing:
-        return Verdict.PASS, f"{shown} passes by {conditions.passes}"
+        return Verdict.PASS, f"{shown} passes by {conditions.passes}", Ground.FINDING
     if not conditions.fails:
-        return Verdict.FAIL, f"{shown} does not pass by {conditions.passes}"
+        return Verdict.FAIL, f"{shown} does not pass by {conditions.passes}", Ground.FINDING
     if not conditions.passes:
-        return Verdict.PASS, f"{shown} does not fail by {conditions.fails}"
+        return Verdict.PASS, f"{shown} does not fail by {conditions.fails}", Ground.FINDING
     claim = f"{shown} neither passes nor fails (onInconclusive: {metric.on_inconclusive})"
-    return metric.on_inconclusive.verdict, claim
+    return metric.on_inconclusive.verdict, claim, Ground.NEITHER
 
 
 def _holds(condition: str, values: Mapping[Arm, float]) -> bool:
@@ -217,6 +218,7 @@ def _judgement(
     verdict: Verdict,
     claim: str,
     value: float | None = None,
+    ground: Ground = Ground.FINDING,
 ) -> Judgement:
     return Judgement(
         check=Check(
@@ -226,5 +228,6 @@ def _judgement(
             bound=conditions.bound,
             message=sentence(metric, claim),
             query=metric.query,
+            undecided=ground is Ground.NEITHER,
         )
     )

@@ -21,6 +21,7 @@ from math import isfinite, isnan, nan
 from statistics import fmean
 from typing import ClassVar
 
+from analysis.judges.grounds import Ground
 from analysis.judges.mann_whitney_options import EffectSize, RankSettings, read_settings
 from analysis.judges.options import refuse_range
 from analysis.judges.unanswered import unanswered
@@ -123,9 +124,9 @@ class MannWhitneyJudge:
             return _judgement(metric, settings, before, nothing.verdict, nothing.claim)
         canary, primary = found[Arm.CANARY], found[Arm.PRIMARY]
         pairs = before.add(_value(canary), _value(primary))
-        verdict, claim = _verdict(metric, settings, pairs, found)
+        verdict, claim, ground = _verdict(metric, settings, pairs, found)
         claim += remarks((canary, primary))
-        return _judgement(metric, settings, pairs, verdict, claim, canary)
+        return _judgement(metric, settings, pairs, verdict, claim, canary, ground)
 
 
 def _value(outcome: Outcome) -> float:
@@ -134,8 +135,8 @@ def _value(outcome: Outcome) -> float:
 
 def _verdict(
     metric: Metric, settings: RankSettings, pairs: Pairs, found: Mapping[Arm, Outcome]
-) -> tuple[Verdict, str]:
-    """Give a verdict on all values, and why."""
+) -> tuple[Verdict, str, Ground]:
+    """Give a verdict on all values, why, and what it rests on."""
     canary, primary = (_cleaned(each, settings) for each in (pairs.canary, pairs.primary))
     for arm, values in ((Arm.CANARY, canary), (Arm.PRIMARY, primary)):
         if not values:
@@ -144,16 +145,17 @@ def _verdict(
             claim = (
                 f"has no data of the {metric.named(arm)}: {reason} (onNoData: {metric.on_no_data})"
             )
-            return metric.on_no_data.verdict, claim
+            return metric.on_no_data.verdict, claim, Ground.FINDING
     fewest = min(len(canary), len(primary))
     if fewest < settings.least_points:
         claim = (
             f"has {fewest} of {settings.least_points} values (minPoints) of both sides, too few to "
             f"compare (onInconclusive: {metric.on_inconclusive})"
         )
-        return metric.on_inconclusive.verdict, claim
+        return metric.on_inconclusive.verdict, claim, Ground.NEITHER
     if sorted(canary) == sorted(primary) or len({*canary, *primary}) == 1:
-        return Verdict.PASS, f"has the same {len(canary)} values as the {metric.control}'s"
+        claim = f"has the same {len(canary)} values as the {metric.control}'s"
+        return Verdict.PASS, claim, Ground.FINDING
     compared = _Comparison(
         shift=shift_between(canary, primary, settings.confidence),
         effect=_effect(settings, canary, primary),
@@ -161,14 +163,13 @@ def _verdict(
     )
     told = _told(compared, canary, primary)
     if not compared.found:
-        return Verdict.PASS, f"cannot be told from the {metric.control}'s: {told}"
+        claim = f"cannot be told from the {metric.control}'s: {told}"
+        return Verdict.PASS, claim, Ground.FINDING
     word = "higher" if compared.found == "increase" else "lower"
     if allowed := compared.allowed:
-        return (
-            Verdict.PASS,
-            f"is {word} than the {metric.control}'s, which is allowed ({allowed}): {told}",
-        )
-    return Verdict.FAIL, f"is {word} than the {metric.control}'s: {told}"
+        claim = f"is {word} than the {metric.control}'s, which is allowed ({allowed}): {told}"
+        return Verdict.PASS, claim, Ground.FINDING
+    return Verdict.FAIL, f"is {word} than the {metric.control}'s: {told}", Ground.FINDING
 
 
 def _cleaned(values: Sequence[float], settings: RankSettings) -> Sequence[float]:
@@ -200,6 +201,7 @@ def _judgement(
     verdict: Verdict,
     claim: str,
     newest: Outcome | None = None,
+    ground: Ground = Ground.FINDING,
 ) -> Judgement:
     value = newest.value if isinstance(newest, Sample) else nan
     return Judgement(
@@ -210,6 +212,7 @@ def _judgement(
             bound=_BOUNDS[settings.direction].format(metric.control),
             message=sentence(metric, claim),
             query=metric.query,
+            undecided=ground is Ground.NEITHER,
         ),
         memory=pairs.memory if pairs.canary else {},
     )

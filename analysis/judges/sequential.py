@@ -24,6 +24,7 @@ from typing import ClassVar
 from analysis.errors import QueryError
 from analysis.evidence import BothCounts, Count, above, better_than, worse_than
 from analysis.judges import Judged
+from analysis.judges.grounds import Ground
 from analysis.judges.sequential_options import read_options
 from analysis.judges.sequential_words import shown, told
 from analysis.judges.unanswered import Unjudged, unanswered, unasked
@@ -122,14 +123,9 @@ class SequentialJudge:
             f"proven worse than the {metric.control} together with {', '.join(others)} "
             f"(evidence {shown(limit + log(together), limit)})"
         )
-        counted = told(metric, _tally(metric, judgement.memory))
-        judgements[worst] = _judgement(
-            metric,
-            _tally(metric, judgement.memory),
-            Verdict.FAIL,
-            f"{counted}: {claim}",
-            proven=True,
-        )
+        tally = _tally(metric, judgement.memory)
+        claim = f"{told(metric, tally)}: {claim}"
+        judgements[worst] = _judgement(metric, tally, Verdict.FAIL, claim, Ground.PROOF)
         return judgements
 
     @classmethod
@@ -164,9 +160,9 @@ class SequentialJudge:
             return _judgement(metric, tally, none.why.verdict, none.why.claim)
         if tally.to is None or block.to > tally.to:
             tally = tally.add(block.counted, block.to, clustering=settings["clustering"])
-        verdict, claim, proven = _verdict(metric, settings, tally, block)
+        verdict, claim, ground = _verdict(metric, settings, tally, block)
         claim = f"{told(metric, tally)}: {claim}{block.remarks}"
-        return _judgement(metric, tally, verdict, claim, proven=proven)
+        return _judgement(metric, tally, verdict, claim, ground)
 
 
 def _block(metric: Metric, answers: Mapping[Ask, Outcome]) -> _Block:
@@ -217,36 +213,41 @@ def _counted(metric: Metric, arm: Arm, answer: Outcome) -> float:
 
 def _verdict(
     metric: Metric, settings: Mapping[str, float], tally: Tally, block: _Block
-) -> tuple[Verdict, str, bool]:
-    """Give a verdict, why, and whether it is proven."""
+) -> tuple[Verdict, str, Ground]:
+    """Give a verdict, why, and what it rests on."""
     least, limit = metric.threshold_range.min, _limit(metric, settings)
     harmless_at = -log(settings["beta"])
     harm, harmless = tally.evidence_of_harm, tally.evidence_of_harmlessness
     if harm >= limit:
         claim = f"proven worse than the {metric.control} (evidence {shown(harm, limit)})"
-        return Verdict.FAIL, claim, True
+        return Verdict.FAIL, claim, Ground.PROOF
     if least is not None and (low := above(1 - least / 100, tally.canary)) >= limit:
         if tally.primary.requests and tally.primary.highest_rate > tally.canary.rate * _APART:
             claim = (
                 f"below {plain_number(least)} %, but the {metric.control} may be too: not its own "
                 "fault"
             )
-            return Verdict.INCONCLUSIVE, claim, False
+            return Verdict.INCONCLUSIVE, claim, Ground.FINDING
         claim = f"proven below {plain_number(least)} % (evidence {shown(low, limit)})"
-        return Verdict.FAIL, claim, True
+        return Verdict.FAIL, claim, Ground.PROOF
     if not block.counted.canary.requests:
-        return Verdict.INCONCLUSIVE, "the canary had no requests since the last analysis", False
+        return (
+            Verdict.INCONCLUSIVE,
+            "the canary had no requests since the last analysis",
+            Ground.FINDING,
+        )
     if tally.canary.requests < metric.min_requests:
-        return Verdict.INCONCLUSIVE, f"too few, minRequests is {metric.min_requests}", False
+        claim = f"too few, minRequests is {metric.min_requests}"
+        return Verdict.INCONCLUSIVE, claim, Ground.NEITHER
     if harmless >= harmless_at:
         ratio = plain_number(settings["maxRatio"])
         claim = f"proven less than {ratio} times as bad (evidence {shown(harmless, harmless_at)})"
-        return Verdict.PASS, claim, True
+        return Verdict.PASS, claim, Ground.PROOF
     claim = (
         f"no proof yet, evidence of harm {shown(harm, limit)}, of harmlessness "
         f"{shown(harmless, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
-    return metric.on_inconclusive.verdict, claim, False
+    return metric.on_inconclusive.verdict, claim, Ground.NEITHER
 
 
 def _tally(metric: Metric, memory: Memory) -> Tally:
@@ -281,7 +282,7 @@ def _limit(metric: Metric, settings: Mapping[str, float]) -> float:
 
 
 def _judgement(
-    metric: Metric, tally: Tally, verdict: Verdict, claim: str, *, proven: bool = False
+    metric: Metric, tally: Tally, verdict: Verdict, claim: str, ground: Ground = Ground.FINDING
 ) -> Judgement:
     least = metric.threshold_range.min
     own = "" if least is None else f"{metric.threshold_range.text} and "
@@ -293,7 +294,8 @@ def _judgement(
             bound=f"{own}no worse than the {metric.control}",
             message=sentence(metric, claim),
             query=metric.query,
-            proven=proven,
+            proven=ground is Ground.PROOF,
+            undecided=ground is Ground.NEITHER,
         ),
         memory=tally.memory,
         tally=tally,

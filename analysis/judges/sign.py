@@ -21,6 +21,7 @@ from math import exp, isfinite, log
 from typing import ClassVar
 
 from analysis.evidence import NOTHING, Count, above
+from analysis.judges.grounds import Ground
 from analysis.judges.options import NumberOption, WordOption, read_choices, refuse_range
 from analysis.judges.unanswered import unanswered
 from analysis.judges.wording import remarks, sentence
@@ -166,13 +167,13 @@ class SignJudge:
         canary, primary = values[Arm.CANARY], values[Arm.PRIMARY]
         if signs.to is None or abs(canary.at - signs.to) >= _APART * metric.interval:
             signs = signs.add(settings, canary.at, canary.value, primary.value)
-        verdict, claim, proven = _verdict(metric, settings, signs)
+        verdict, claim, ground = _verdict(metric, settings, signs)
         told = (
             f"{canary.value:.4g} against the {metric.control}'s {primary.value:.4g}, {settings.word} in "
             f"{signs.worse.bad:.0f} of {signs.worse.requests:.0f} analyses: {claim}"
             f"{remarks(values.values())}"
         )
-        return _judgement(metric, settings, signs, verdict, told, canary.value, proven=proven)
+        return _judgement(metric, settings, signs, verdict, told, canary.value, ground)
 
 
 def _settings(metric: Metric) -> _Settings:
@@ -186,12 +187,12 @@ def _settings(metric: Metric) -> _Settings:
     )
 
 
-def _verdict(metric: Metric, settings: _Settings, signs: _Signs) -> tuple[Verdict, str, bool]:
-    """Give a verdict, why, and whether it is proven."""
+def _verdict(metric: Metric, settings: _Settings, signs: _Signs) -> tuple[Verdict, str, Ground]:
+    """Give a verdict, why, and what it rests on."""
     limit, harmless_at = log(metric.peers / settings.alpha), -log(settings.beta)
     if signs.harm >= limit:
         claim = f"proven {settings.word} than the {metric.control} (evidence {_shown(signs.harm, limit)})"
-        return Verdict.FAIL, claim, True
+        return Verdict.FAIL, claim, Ground.PROOF
     if signs.harmlessness >= harmless_at:
         times = plain_number(settings.most)
         away = f"{times} times" if settings.word == "higher" else f"1/{times} of"
@@ -199,12 +200,12 @@ def _verdict(metric: Metric, settings: _Settings, signs: _Signs) -> tuple[Verdic
             f"proven {settings.better} than {away} the {metric.control}'s "
             f"(evidence {_shown(signs.harmlessness, harmless_at)})"
         )
-        return Verdict.PASS, claim, True
+        return Verdict.PASS, claim, Ground.PROOF
     claim = (
         f"no proof yet, evidence of harm {_shown(signs.harm, limit)}, of harmlessness "
         f"{_shown(signs.harmlessness, harmless_at)} (onInconclusive: {metric.on_inconclusive})"
     )
-    return metric.on_inconclusive.verdict, claim, False
+    return metric.on_inconclusive.verdict, claim, Ground.NEITHER
 
 
 def _sign(difference: float) -> Count:
@@ -237,8 +238,7 @@ def _judgement(
     verdict: Verdict,
     claim: str,
     value: float | None = None,
-    *,
-    proven: bool = False,
+    ground: Ground = Ground.FINDING,
 ) -> Judgement:
     return Judgement(
         check=Check(
@@ -248,7 +248,8 @@ def _judgement(
             bound=f"no {settings.word} than the {metric.control}",
             message=sentence(metric, claim),
             query=metric.query,
-            proven=proven,
+            proven=ground is Ground.PROOF,
+            undecided=ground is Ground.NEITHER,
         ),
         memory=signs.memory(settings),
     )

@@ -14,6 +14,7 @@ from analysis.model import Bounds
 from canary.api.fields import PLUGIN, Flag, Form, LongText, Number, Span, Text, Whole
 from canary.api.meta import ApiModel, NamespacedReference
 from canary.api.rules import (
+    HOLD_LIMIT_IS_FOR_PROOFS,
     METRIC_HAS_BOUND,
     METRIC_HAS_ONE_SOURCE,
     METRIC_HAS_SOURCE,
@@ -37,6 +38,25 @@ class CompareWith(StrEnum):
 
     PRIMARY = "primary"
     PREVIOUS = "previous"
+
+
+class HoldOutcome(StrEnum):
+    """What ends a hold at its limit."""
+
+    ADVANCE = "advance"
+    ROLLBACK = "rollback"
+
+
+class HoldLimit(ApiModel):
+    """How long a metric of which nothing is proven may hold the weight, and what then."""
+
+    after: Annotated[timedelta, Span(timedelta(seconds=1))] = Field(
+        description="How long it may hold the weight at one step.",
+    )
+    then: HoldOutcome = Field(
+        default=HoldOutcome.ROLLBACK,
+        description="What follows: advance, as if its check had passed, or rollback.",
+    )
 
 
 class ThresholdRange(ApiModel):
@@ -70,7 +90,9 @@ class MetricSpec(ApiModel):
     """One metric of an analysis."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_BOUND)
+        json_schema_extra=rules(
+            METRIC_HAS_SOURCE, METRIC_HAS_ONE_SOURCE, METRIC_HAS_BOUND, HOLD_LIMIT_IS_FOR_PROOFS
+        )
     )
 
     name: Annotated[str, Field(strict=True, min_length=1, max_length=253)] = Field(
@@ -131,6 +153,12 @@ class MetricSpec(ApiModel):
         default=MetricPolicy.PASS,
         description="When a judge that looks for a proof has enough requests and none: fail the "
         "check, hold the weight until the deadline, or pass.",
+    )
+    hold_limit: HoldLimit | None = Field(
+        default=None,
+        description="How long the metric may hold the weight at one step because its judge has no "
+        "proof, or too few requests or values for one, and what then. Neither an outage nor missing "
+        "data ends so. Without it analysis.holdTimeout rolls the run back.",
     )
     failure_limit: Annotated[int, Whole(0)] | None = Field(
         default=None,

@@ -240,6 +240,21 @@ METRIC_HAS_BOUND = Rule(
 )
 
 
+def _limited_threshold(metric: object) -> Iterator[Fault]:
+    judge = part(metric, "judge")
+    if present(metric, "holdLimit") and judge in (None, "threshold"):
+        yield ("holdLimit",), part(metric, "holdLimit")
+
+
+HOLD_LIMIT_IS_FOR_PROOFS = Rule(
+    cel="!has(self.holdLimit) || (has(self.judge) && self.judge != 'threshold')",
+    remedy="remove holdLimit, or name a judge that looks for a proof, such as sequential: judge "
+    "threshold always decides",
+    faults=_limited_threshold,
+    field=".holdLimit",
+)
+
+
 def _boundless_budget(metric: object) -> Iterator[Fault]:
     bounds = part(metric, "thresholdRange")
     if isinstance(bounds, Mapping) and not count(bounds, ("min", "max")):
@@ -673,6 +688,7 @@ BY_CEL = {
         METRIC_HAS_SOURCE,
         METRIC_HAS_ONE_SOURCE,
         METRIC_HAS_BOUND,
+        HOLD_LIMIT_IS_FOR_PROOFS,
         BUDGET_HAS_BOUND,
         RANGE_IS_ORDERED,
         SCORE_IS_ORDERED,

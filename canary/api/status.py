@@ -321,6 +321,11 @@ class MetricStatus(StatusModel):
     counts: CheckCounts | None = Field(
         default=None, description="What came of its checks; absent where it has no limits."
     )
+    undecided_since: Moment | None = Field(
+        default=None,
+        description="Since when nothing has been proven of it at this step; its holdLimit counts "
+        "from here. Absent where it has none.",
+    )
     judge: str | None = Field(
         default=None,
         pattern="^[a-z0-9.-]{1,63}$",

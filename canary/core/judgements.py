@@ -7,7 +7,7 @@ from math import isfinite
 from analysis.model import Check, Memory, Report, Verdict
 from canary.api.metrics import MetricSpec
 from canary.api.status import MetricStatus
-from canary.core.limits import beyond, counted, has_own_limit
+from canary.core.limits import beyond, counted, has_own_limit, undecided_since
 from canary.core.needs import Analyse
 from canary.core.previous import check_alone, earlier_release, is_alone
 from canary.core.situation import Situation
@@ -85,6 +85,13 @@ def record(situation: Situation, check: Check, memory: Memory | None) -> MetricS
         at=situation.now,
         shadow=check.shadow or None,
         counts=counted(spec, before, check),
+        undecided_since=undecided_since(
+            spec,
+            before,
+            check,
+            now=situation.now,
+            step_began=situation.status.step_started_at,
+        ),
         judge=spec.judge if memory and spec else None,
         memory=dict(memory) if memory else None,
     )

@@ -1,10 +1,14 @@
-"""Limits of a metric's own: how often it may fail, give no verdict or go unanswered in one run."""
+"""Limits of a metric's own: how often it may fail, give no verdict or go unanswered in one run.
 
-from collections.abc import Iterator
+And since when it holds the weight for want of a proof, where that has a limit.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 from analysis.model import Check, Verdict
 from canary.api.metrics import MetricSpec
-from canary.api.status import CheckCounts, MetricStatus
+from canary.api.status import CanaryStatus, CheckCounts, MetricStatus
 
 
 def counted(
@@ -22,6 +26,42 @@ def counted(
         failed_in_row=in_row if failed or open_ else 0,
         errors_in_row=known.errors_in_row + 1 if check.unanswered else 0,
         inconclusive=known.inconclusive + open_,
+    )
+
+
+def undecided_since(
+    spec: MetricSpec | None,
+    before: MetricStatus | None,
+    check: Check,
+    *,
+    now: datetime,
+    step_began: datetime | None,
+) -> datetime | None:
+    """Tell since when a metric is undecided at its step; None where it is not, or has no limit."""
+    if spec is None or spec.hold_limit is None:
+        return None
+    known = held_since(before, step_began)
+    if check.verdict is Verdict.INCONCLUSIVE:
+        return known or (now if check.undecided else None)
+    # Its hold may be over, and has passed it: that is so for the rest of the step.
+    return known if check.undecided else None
+
+
+def held_since(before: MetricStatus | None, step_began: datetime | None) -> datetime | None:
+    """Tell since when nothing has been proven of a metric at its step; a new step begins anew."""
+    known = before.undecided_since if before else None
+    return None if known and step_began and known < step_began else known
+
+
+def undecided_later(status: CanaryStatus, by: Callable[[datetime], timedelta]) -> CanaryStatus:
+    """Move the beginnings of holds for want of a proof by the time that counts for none."""
+    return status.but(
+        metrics=tuple(
+            each.but(undecided_since=each.undecided_since + by(each.undecided_since))
+            if each.undecided_since
+            else each
+            for each in status.metrics
+        )
     )
 
 

@@ -29,7 +29,8 @@ from canary.core.judgements import (
 from canary.core.late_route import await_route, route_lags
 from canary.core.plan import Step
 from canary.core.score import fails_critically, score_check
-from canary.core.situation import Situation, Turn, earliest, timed_out
+from canary.core.situation import Situation, Turn, timed_out
+from canary.core.undecided import await_proof, concluded, unproven
 from canary.core.verified import share_check
 
 _BETWEEN_LOOKS = frozenset({Stage.ANALYSING, Stage.GATED, Stage.RETURNING, Stage.WITHHELD})
@@ -156,18 +157,19 @@ def _analyse(situation: Situation) -> Turn:
     if report is None:
         return need
     kept = {name: dict(memory) for name, memory in need.memories} | dict(report.memories)
+    report = concluded(situation, report)
     share, score = share_check(situation, report.requests), score_check(situation, report)
     added = (*checks_alone(situation), *(each for each in (share, score) if each))
     checks = (*report.checks, *added)
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
     judged = situation.but(metrics=tuple(metrics))
     verdict = score.verdict if score else report.verdict
-    if beyond_limits(judged) or fails_critically(judged, report):
+    if beyond_limits(judged) or fails_critically(judged, report) or unproven(judged, report):
         return _failed(judged, report)
     if verdict is Verdict.FAIL:
         return _failed(judged, report, score)
     if verdict is Verdict.INCONCLUSIVE:
-        return _inconclusive(judged, score.message if score else messages(report, verdict))
+        return _inconclusive(judged, report, score.message if score else messages(report, verdict))
     if share is not None and share.verdict is not Verdict.PASS:
         return _unverified(judged, share.message)
     if cold:
@@ -181,11 +183,14 @@ def _analyse(situation: Situation) -> Turn:
 def _failed(situation: Situation, report: Report, score: Check | None = None) -> Situation:
     """Follow failed checks: by limits of their metrics' own first, then by the threshold.
 
-    By a score an analysis fails as a whole, and counts towards the threshold.
+    A hold that ends with a rollback is such a limit. By a score an analysis fails as a whole, and counts towards the threshold.
     """
     message = score.message if score else messages(report, Verdict.FAIL)
     if over := beyond_limits(situation):
         return roll_back(situation.with_run(analysis_passed=False), "ChecksFailed", over)
+    if late := unproven(situation, report):
+        ending = situation.with_run(analysis_passed=False)
+        return roll_back(ending, "AnalysisInconclusive", f"No proof in time: {late}")
     if score is None and fails_by_itself(situation, report):
         return _stay(situation, message)
     return _fail_check(situation, message, proven=any(each.proven for each in report.failures))
@@ -214,8 +219,7 @@ def _take_its_time(situation: Situation, step: Step) -> Turn:
     if ends is None or situation.now >= ends:
         return take_step(situation)
     message = f"the next analysis; the step lasts until {ends:%Y-%m-%d %H:%M:%S} UTC"
-    looking = situation.wait(why.ANALYSIS_DUE, message).look_again()
-    return looking.with_run(next_analysis_at=earliest((looking.current_run.next_analysis_at, ends)))
+    return situation.wait(why.ANALYSIS_DUE, message).look_again().look_no_later(ends)
 
 
 def _stay(situation: Situation, message: str) -> Situation:
@@ -232,10 +236,7 @@ def _warm_up(situation: Situation, cold: Mapping[str, datetime]) -> Situation:
         f"the next analysis; {', '.join(cold)} not judged before {first:%H:%M:%S} UTC (warmUp)"
     )
     held = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
-    looking = held.wait(why.ANALYSIS_DUE, message).look_again()
-    return looking.with_run(
-        next_analysis_at=earliest((looking.current_run.next_analysis_at, first))
-    )
+    return held.wait(why.ANALYSIS_DUE, message).look_again().look_no_later(first)
 
 
 def _fail_check(situation: Situation, message: str, *, proven: bool = False) -> Situation:
@@ -269,7 +270,9 @@ def _unverified(situation: Situation, message: str) -> Situation:
     return held.look_again()
 
 
-def _inconclusive(situation: Situation, message: str) -> Situation:
+def _inconclusive(situation: Situation, report: Report, message: str) -> Situation:
+    if awaiting := await_proof(situation, report, message):
+        return awaiting
     first = not situation.held_by(why.ANALYSIS_INCONCLUSIVE)
     held = situation.with_run(analysis_passed=False).hold(
         why.ANALYSIS_INCONCLUSIVE,

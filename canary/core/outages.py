@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canary.core.facts import Outage
+from canary.core.limits import undecided_later
 from canary.core.phases import TIMED
 from canary.core.situation import Situation
 from canary.core.telling import later
@@ -44,7 +45,8 @@ def without_outages(situation: Situation) -> Situation:
     if run is not None:
         holds = (hold.but(since=hold.since + lost(hold.since)) for hold in run.holds)
         run = run.but(holds=tuple(holds))
-    moved = replace(situation, status=later(status, lost)).but(stage=stage, run=run)
+    later_on = undecided_later(later(status, lost), lost)
+    moved = replace(situation, status=later_on).but(stage=stage, run=run)
     if moved.status == status:
         return situation
     return moved.but(outages_until=max(min(each.end, situation.now) for each in fresh))

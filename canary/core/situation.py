@@ -27,6 +27,7 @@ from canary.api.status import (
 from canary.core.actions import Action
 from canary.core.facts import Facts
 from canary.core.images import images_told, named
+from canary.core.limits import undecided_later
 from canary.core.needs import Need
 from canary.core.notices import notice, with_notice
 from canary.core.phases import IDLE, STAGES, TIMED, legal
@@ -405,6 +406,10 @@ class Situation:
         next_one = at or max(due, moved + self.facts.settling)
         return self.with_run(looks=self.current_run.looks + 1, next_analysis_at=next_one)
 
+    def look_no_later(self, moment: datetime) -> Self:
+        """Have the run looked at by a moment, where it is not before."""
+        return self.with_run(next_analysis_at=earliest((self.current_run.next_analysis_at, moment)))
+
     def end_holds(self, *reasons: str) -> Self:
         """End holds, whether there are any or not."""
         kept = tuple(hold for hold in self.current_run.holds if hold.reason not in reasons)
@@ -414,7 +419,8 @@ class Situation:
         """Stop the clocks of what holds the run for the time that has passed since then."""
         if self.status.run is None:
             return self
-        return self.with_run(
+        moved = undecided_later(self.status, lambda began: self._later(began, since) - began)
+        return replace(self, status=moved).with_run(
             holds=tuple(
                 hold.but(since=self._later(hold.since, since)) for hold in self.status.run.holds
             )
@@ -437,12 +443,16 @@ class Situation:
     @property
     def overdue(self) -> bool:
         """Whether the stage has come to its end; no deadline passes while nothing can be seen."""
-        stage, away_since = self.status.stage, self.facts.away_since
+        stage = self.status.stage
         if stage is None or stage.until is None:
             return False
-        stands = away_since is not None and stage.name not in TIMED
-        clock = min(self.now, away_since) if stands and away_since else self.now
-        return clock >= stage.until
+        return (self.now if stage.name in TIMED else self.clock) >= stage.until
+
+    @property
+    def clock(self) -> datetime:
+        """The time that counts for deadlines: it stands still while nothing can be seen."""
+        away_since = self.facts.away_since
+        return min(self.now, away_since) if away_since else self.now
 
     @property
     def progress_deadline(self) -> timedelta:

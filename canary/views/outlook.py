@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from analysis.secrecy import origin
 from canary.api.canary import Canary, CanarySpec
+from canary.api.metrics import HoldOutcome
 from canary.api.people import Webhook, WebhookType
 from canary.api.scale import CanaryScale
 from canary.core.hooks import Role, hooks_of, of_role
@@ -16,6 +17,10 @@ from canary.views.moments import span
 
 _TRAFFIC_GATE = WebhookType.CONFIRM_TRAFFIC_INCREASE
 _PROMOTION_GATE = WebhookType.CONFIRM_PROMOTION
+_AFTER_HOLD = {
+    HoldOutcome.ADVANCE: "the run goes on without one",
+    HoldOutcome.ROLLBACK: "the run is rolled back",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +176,16 @@ def _judged(spec: CanarySpec) -> str:
     what = ", ".join(names) or "no metric, so that only pods and hooks decide"
     limit = analysis.failures_to_roll_back
     ending = "a failed check rolls back" if limit == 1 else f"failed check {limit} rolls back"
-    return f"judged every {span(analysis.interval)}: {what}; {ending}"
+    holds = "".join(f"; {each}" for each in _holds(spec))
+    return f"judged every {span(analysis.interval)}: {what}; {ending}{holds}"
+
+
+def _holds(spec: CanarySpec) -> Iterator[str]:
+    """Say which metrics may hold a step for want of a proof, how long, and what then."""
+    for _, metric in spec.analysis.placed_metrics():
+        if (limit := metric.hold_limit) is not None and not metric.shadow:
+            then = _AFTER_HOLD[limit.then]
+            yield f"{metric.name} without a proof holds each step for {span(limit.after)}, then {then}"
 
 
 def _hooks(spec: CanarySpec) -> Iterator[str]:

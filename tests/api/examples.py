@@ -256,6 +256,7 @@ _EVERY_SPEC_FIELD: JsonObject = {
                 "critical": True,
                 "weight": 40,
                 "onInconclusive": "hold",
+                "holdLimit": {"after": "45m", "then": "advance"},
                 "shadow": True,
             },
         ],
