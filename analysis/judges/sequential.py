@@ -231,11 +231,8 @@ def _verdict(
         claim = f"proven below {plain_number(least)} % (evidence {shown(low, limit)})"
         return Verdict.FAIL, claim, Ground.PROOF
     if not block.counted.canary.requests:
-        return (
-            Verdict.INCONCLUSIVE,
-            "the canary had no requests since the last analysis",
-            Ground.FINDING,
-        )
+        claim = "the canary had no requests since the last analysis"
+        return Verdict.INCONCLUSIVE, claim, Ground.FINDING
     if tally.canary.requests < metric.min_requests:
         claim = f"too few, minRequests is {metric.min_requests}"
         return Verdict.INCONCLUSIVE, claim, Ground.NEITHER

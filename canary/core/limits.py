@@ -48,7 +48,7 @@ def undecided_since(
 
 
 def held_since(before: MetricStatus | None, step_began: datetime | None) -> datetime | None:
-    """Tell since when nothing has been proven of a metric at its step; a new step begins anew."""
+    """Tell since when nothing has been proven of a metric at its step; each step has its own."""
     known = before.undecided_since if before else None
     return None if known and step_began and known < step_began else known
 

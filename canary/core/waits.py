@@ -69,7 +69,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         ANALYSIS_DUE: "The next analysis comes at the end of the interval.",
         CHECKS_FAILING: "The last analysis has failed; the next one may roll back.",
         ANALYSIS_INCONCLUSIVE: "The metrics give no verdict; the weight is held until they do, or "
-        "until `holdTimeout`.",
+        "until `holdLimit` or `holdTimeout`.",
         TRAFFIC_UNVERIFIED: "The canary's share of the requests is not the one that is asked, or too "
         "few requests tell; the weight is held until it is, or until `holdTimeout`.",
         ROLLOUT_GATE: "A `confirm-rollout` gate is shut: the run does not start.",

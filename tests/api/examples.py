@@ -1023,6 +1023,13 @@ BAD_CANARIES: dict[str, Bad] = {
         "a metric needs a bound to be judged",
         "rule",
     ),
+    "a limit of holds for a judge that always decides": _bad(
+        {"analysis/metrics/0/holdLimit": {"after": "5m"}},
+        "analysis.metrics[0].holdLimit",
+        "{'after': '5m'}",
+        "name a judge that looks for a proof",
+        "rule",
+    ),
     "a judge's option that is no text": _bad(
         {"analysis/metrics/0/judgeOptions": {"alpha": 0.05}},
         "analysis.metrics[0].judgeOptions.alpha",

@@ -108,7 +108,7 @@ def test_the_next_analysis_is_no_later_than_the_end_of_the_hold():
     assert held.status.run.next_analysis_at == at(660)
 
 
-def test_holdTimeout_ends_no_hold_that_has_a_limit():
+def test_the_hold_timeout_ends_no_hold_that_has_a_limit():
     spec = a_spec_with(TEN, holdTimeout="2m")
     looks = [(minute, checks(OPEN, PASS)) for minute in range(1, 11)]
     assert run(spec, *looks).status.phase is Phase.PROGRESSING
@@ -123,7 +123,7 @@ def test_holdTimeout_ends_no_hold_that_has_a_limit():
         pytest.param((None, None), (OPEN, PASS), id="it has no limit"),
     ],
 )
-def test_holdTimeout_ends_a_hold_of_anything_else(limits, verdicts):
+def test_the_hold_timeout_ends_a_hold_of_anything_else(limits, verdicts):
     spec = a_spec_with(*limits, holdTimeout="2m")
     held = run(spec, (1, checks(*verdicts)))
     wait = held.status.waiting_for
@@ -193,9 +193,7 @@ def test_time_in_which_nothing_can_be_seen_counts_for_no_hold():
     out = facts(outages=(Outage(at(120), at(420)),))
     after = decided(a_spec_with(TEN), held, out, at(11 * 60), checks(OPEN, PASS)).status
     assert (after.canary_weight, after.metrics[0].undecided_since) == (20, at(360))
-    away = decided(
-        a_spec_with(TEN), held, facts(away_since=at(120)), at(660), checks(OPEN, PASS)
-    )
+    away = decided(a_spec_with(TEN), held, facts(away_since=at(120)), at(660), checks(OPEN, PASS))
     assert away.status.canary_weight == 20
 
 

@@ -206,6 +206,22 @@ def test_without_traffic_of_its_own_or_a_load_test_the_canary_has_no_data() -> N
     assert outcomes(rehearsal, 0.0, 2) == {"RolledBack"}
 
 
+@pytest.mark.parametrize(
+    ("then", "ends"),
+    [("advance", ("Promoted", "")), ("rollback", ("RolledBack", "AnalysisInconclusive"))],
+)
+def test_a_hold_for_want_of_a_proof_ends_as_its_limit_says(
+    then: str, ends: tuple[str, str]
+) -> None:
+    limit = {"after": "5m", "then": then}
+    metric = {"name": "request-success-rate", "judge": "sequential", "minRequests": 10_000}
+    waiting = a_rehearsal(
+        metrics=[metric | {"holdLimit": limit}], stepWeight=None, stepWeights=[20]
+    )
+    found = waiting.release(0.0, random.Random(1).random)
+    assert (found.outcome, found.reason if then == "rollback" else "") == ends
+
+
 def test_an_autoscaled_target_comes_to_its_end() -> None:
     scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
     assert outcomes(a_rehearsal(spec={"autoscalerRef": scaler}), 0.0, 2) == {"Promoted"}

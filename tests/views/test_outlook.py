@@ -186,6 +186,21 @@ def test_what_is_judged_and_called_is_told_without_what_may_be_a_secret():
     assert ("calls load (rollout) at http://load.test",) in shown(seen)
 
 
+def test_a_step_that_waits_for_a_proof_says_how_long_and_what_comes_then():
+    def judged(**limit: str) -> str:
+        metric = {"name": "request-success-rate", "judge": "sequential", "holdLimit": limit}
+        shadow = metric | {"name": "request-duration", "shadow": True}
+        return foreseen({"analysis/metrics": [metric, shadow]}).judged
+
+    assert judged(after="45m").endswith(
+        "; request-success-rate without a proof holds each step for 45m, then the run is rolled back"
+    )
+    assert judged(after="1h", then="advance").endswith(
+        "; request-success-rate without a proof holds each step for 1h, then the run goes on "
+        "without one"
+    )
+
+
 def test_a_run_begins_with_leave_where_there_is_a_gate_before_it():
     gate = {"name": "start", "type": "confirm-rollout"}
     seen = foreseen({"analysis/webhooks": [gate]})

@@ -104,11 +104,17 @@ def test_a_canary_that_is_proven_harmless_passes_for_good():
 )
 def test_without_a_proof_the_metric_says_what_follows(policy, verdict):
     found = run(a_metric(on_inconclusive=policy), (100, 1, 900, 5))
-    assert (found.verdict, found.proven) == (verdict, False)
+    assert (found.verdict, found.proven, found.undecided) == (verdict, False, True)
     assert (
         "no proof yet, evidence of harm 0.491 of 100, of harmlessness 0.66 of 20" in found.message
     )
     assert f"(onInconclusive: {policy})" in found.message
+
+
+def test_it_is_undecided_while_requests_are_too_few_and_not_where_there_are_none():
+    few, none = (1, 0, 900, 5), (0, 0, 900, 5)
+    assert run(a_metric(min_requests=50), few).undecided
+    assert not run(a_metric(min_requests=50), few, none).undecided
 
 
 def test_by_default_a_run_goes_on_while_nothing_speaks_against_it():

@@ -124,7 +124,7 @@ def test_lower_may_be_what_is_worse():
 )
 def test_without_a_proof_the_metric_says_what_follows(policy, verdict):
     found = run(a_metric(on_inconclusive=policy), (101, 100)).check
-    assert (found.verdict, found.proven) == (verdict, False)
+    assert (found.verdict, found.proven, found.undecided) == (verdict, False, True)
     assert found.message == (
         "memory 101 against the primary's 100, higher in 1 of 1 analyses: no proof yet, evidence of "
         f"harm 1.5 of 100, of harmlessness 1.5 of 20 (onInconclusive: {policy})"
