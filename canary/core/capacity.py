@@ -113,6 +113,8 @@ def size_for(situation: Situation, weight: int) -> int:
 def size_at(situation: Situation, step: Step) -> int:
     """Give how many replicas the canary has at a step: as it says, and no fewer than it needs."""
     whole, scale = whole_size(situation), step.scale
+    if situation.plan.scaled and situation.spec.autoscaler_ref:
+        return part_of(whole, step.share)
     if scale is None or not scales_canary(situation):
         return whole
     percent = step.weight if scale.match_traffic_weight else scale.percent or 0
@@ -125,14 +127,44 @@ def sized(situation: Situation, weight: int) -> bool:
 
 
 def sized_at(situation: Situation, step: Step) -> bool:
-    """Tell whether the canary has the replicas of a step, where its plan says how many."""
+    """Tell whether the canary has the replicas of a step, where its plan says how many.
+
+    Where an autoscaler says it, the first traffic needs them, for as long as it is waited for.
+    """
+    if is_fed_first(situation, step) and not _awaited_enough(situation):
+        return _enough(situation, size_at(situation, step))
     return situation.facts.by_replicas or _has(situation, size_at(situation, step))
 
 
-def _has(situation: Situation, replicas: int) -> bool:
+def is_fed_first(situation: Situation, step: Step) -> bool:
+    """Tell whether a step gives its first traffic to a canary that an autoscaler may have shrunk.
+
+    It had the pods for that from its start, and nothing to do since.
+    """
+    scaled = situation.spec.autoscaler_ref is not None and not situation.facts.by_replicas
+    idle = situation.begun and not situation.status.canary_weight
     target = situation.facts.target
-    enough = target is not None and target.replicas >= replicas
-    return enough or not (situation.facts.by_replicas or scales_canary(situation))
+    return scaled and idle and step.weight > 0 and target is not None and target.scales
+
+
+def _awaited_enough(situation: Situation) -> bool:
+    """Tell whether the canary has had an interval to get the pods of the step that it goes to.
+
+    An autoscaler that takes them again is not fought for longer.
+    """
+    run = situation.current_run
+    due = run.next_analysis_at
+    return run.next_step is not None and (due is None or situation.now >= due)
+
+
+def _has(situation: Situation, replicas: int) -> bool:
+    decided = situation.facts.by_replicas or scales_canary(situation)
+    return not decided or _enough(situation, replicas)
+
+
+def _enough(situation: Situation, replicas: int) -> bool:
+    target = situation.facts.target
+    return target is not None and target.replicas >= replicas
 
 
 def part_of(whole: int, percent: int) -> int:

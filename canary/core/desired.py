@@ -33,7 +33,7 @@ from canary.core.peers import leaving_rival
 from canary.core.phases import IDLE
 from canary.core.relief import still_serves
 from canary.core.revision import at_applied
-from canary.core.scale import canary_size
+from canary.core.scale import canary_size, goes_to_first_traffic
 from canary.core.situation import Situation
 from canary.core.termination import replicas_to_give_back
 from canary.core.traffic import Seen
@@ -265,7 +265,12 @@ def _scale(situation: Situation) -> Iterator[Action]:
     if size is not None and not situation.primary_serves:
         # Nothing else serves: no pod is taken from who may have to.
         size = max(size, target.replicas)
-    yield from _keep_pods(situation, target.replicas if size is None else size)
+    kept = target.replicas if size is None else size
+    if goes_to_first_traffic(situation):
+        # It would take pods again that have nothing to do yet.
+        yield from _pause_autoscaler(situation, kept)
+    else:
+        yield from _keep_pods(situation, kept)
     if size is not None and size != target.replicas:
         yield ScaleTarget(replicas=size)
 

@@ -4,7 +4,8 @@ Rule 1: without `canaryScale` and `scale` the canary can take every weight of th
 Rule 2: with them it has what its step says, and no fewer than the traffic that it has needs.
 Rule 3: it is given the replicas of the next step before the traffic of that step, and loses none
 while it serves.
-Rule 4: where an autoscaler has a say, it is left to it once the canary has begun.
+Rule 4: where an autoscaler has a say, it is left to it once the canary has begun; a canary that had no
+traffic is given the pods for its first one again, once, as they may have been taken meanwhile.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,15 @@ from dataclasses import replace
 
 from canary.api.shown import shown
 from canary.api.status import Phase
-from canary.core.capacity import part_of, scales_canary, size_at, size_for, whole_size
+from canary.core.capacity import (
+    is_fed_first,
+    part_of,
+    scales_canary,
+    size_at,
+    size_for,
+    sized_at,
+    whole_size,
+)
 from canary.core.names import formers_reach_canary
 from canary.core.relief import still_serves
 from canary.core.shares import size_of_share
@@ -29,7 +38,7 @@ def canary_size(situation: Situation) -> int | None:
     parked = facts.target is None or not facts.target.replicas
     scales = scales_canary(situation)
     if not facts.by_replicas and not scales:
-        return _whole_from_the_start(situation) if parked else None
+        return _whole_from_the_start(situation) if parked else _for_first_traffic(situation)
     # What serves all traffic loses no pod, even where its user gave it more than a step needs.
     alone = situation.intended.spares_primary or (facts.routed or Seen()).spares_primary()
     keeps = scales or alone or formers_reach_canary(situation)
@@ -47,6 +56,19 @@ def _whole_from_the_start(situation: Situation) -> int:
     if situation.plan.scaled and situation.spec.autoscaler_ref and first is not None:
         return max(part_of(whole_size(situation), first.share), least)
     return max(whole_size(situation), least)
+
+
+def goes_to_first_traffic(situation: Situation) -> bool:
+    """Tell whether a canary that an autoscaler may have shrunk waits for its first traffic."""
+    step, bound = situation.next_step, situation.current_run.next_step is not None
+    return bound and step is not None and is_fed_first(situation, step)
+
+
+def _for_first_traffic(situation: Situation) -> int | None:
+    step = situation.next_step
+    if step is None or not goes_to_first_traffic(situation) or sized_at(situation, step):
+        return None
+    return size_at(situation, step)
 
 
 def _of_its_steps(situation: Situation) -> int:

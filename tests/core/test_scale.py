@@ -7,7 +7,7 @@ import pytest
 
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Outcome, Phase, Stage
-from canary.core.actions import RouteTraffic, ScaleTarget
+from canary.core.actions import PauseAutoscaler, RouteTraffic, ScaleTarget
 from canary.core.conditions import SPEC_WARNINGS
 from canary.core.facts import Command, Former, UpdateStrategy, Workload
 from canary.core.needs import AskHooks, Need
@@ -359,6 +359,60 @@ class TestWhereSomethingElseDecides:
         run.settle()
         assert run.place == (60, 6)
         assert "spec.analysis.steps[0].scale" in self.warnings(run)
+
+    def test_a_canary_that_its_autoscaler_has_shrunk_has_its_pods_back_before_the_switch(self):
+        run = self.idle_and_shrunk()
+        run.pods_come = False
+        waiting = run.look()
+        assert run.place == (0, WHOLE)
+        assert message(waiting) == (
+            "waiting for all pods of podinfo to run the new revision and be ready"
+        )
+        # One that can be paused keeps them until there is traffic.
+        assert PauseAutoscaler(replicas=WHOLE) in waiting.actions
+        run.pods_come = True
+        switched = run.settle()
+        assert run.place == (100, WHOLE)
+        assert PauseAutoscaler(replicas=None) in switched.actions
+
+    def test_an_autoscaler_that_takes_them_again_holds_the_switch_for_an_interval(self):
+        run = self.idle_and_shrunk()
+        run.second += 11
+        for _ in range(9):
+            run.decide()
+            assert run.place == (0, WHOLE)
+            run.second += 1
+            run.target = a_workload(replicas=1)
+        run.second += 1
+        run.decide()
+        assert run.place == (100, 1)
+
+    def test_an_idle_canary_has_what_its_first_weight_needs_where_it_may_be_small(self):
+        steps = [{"mirror": 20}, {"weight": 50}]
+        scaled = {"steps": steps, "canaryScale": {"replicas": 1}}
+        run = Run(a_spec(analysis=scaled, autoscalerRef=AUTOSCALED))
+        run.settle()
+        run.target = a_workload(replicas=1)
+        run.look()
+        assert run.place == (50, 5)
+        run.look()
+        assert run.status.phase is Phase.PROMOTING
+
+    def test_a_canary_that_has_traffic_is_left_to_its_autoscaler(self):
+        run = Run(a_spec(autoscalerRef=AUTOSCALED))
+        run.settle()
+        run.target = a_workload(replicas=1)
+        run.look()
+        assert run.place == (40, 1)
+
+    def idle_and_shrunk(self) -> Run:
+        run = Run(a_spec(analysis={"iterations": 2}, autoscalerRef=AUTOSCALED))
+        run.settle()
+        assert run.place == (0, WHOLE)
+        run.target = a_workload(replicas=1)
+        run.look()
+        assert run.place == (0, 1)
+        return run
 
     def test_pods_that_decide_a_share_are_those_of_the_weight(self):
         run = a_run_with(None)

@@ -366,6 +366,11 @@ SCALING = (
         "core/test_scale.py::TestWhereSomethingElseDecides.an_autoscaler_begins_with_what_the_first_weight_needs",
     ),
     Row(
+        "in blue/green all traffic is switched to a canary at its autoscaler's minimum",
+        "it has its pods before the switch",
+        "core/test_scale.py::TestWhereSomethingElseDecides.a_canary_that_its_autoscaler_has_shrunk_has_its_pods_back_before_the_switch",
+    ),
+    Row(
         "all traffic returns to a primary that its autoscaler has shrunk",
         "the primary keeps the size of the start of the run",
         "core/test_placement.py::TestSize.its_autoscaler_goes_no_lower_during_a_run_than_it_was",
