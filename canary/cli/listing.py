@@ -1,5 +1,6 @@
 """`tidegate list`: the Canaries of a namespace or of the cluster, one a line."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -133,13 +134,13 @@ def list_canaries(
 
     async def work(cluster: Cluster) -> None:
         within = "" if everywhere else namespace or cluster.credentials.namespace
-        kinds = await _served(cluster, groups)
+        # What is to be known first is asked for at once: a cluster may be far away.
+        kinds, alone.acting = await asyncio.gather(_served(cluster, groups), those_acting(cluster))
         if watch:
             rows = ChangingRows(selection, everywhere=everywhere, headers=not no_headers, form=form)
             with until_interrupted():
                 await watch_rows(cluster, kinds, within, selector, rows)
             return
-        alone.acting = await those_acting(cluster)
         pages = _pages(cluster, kinds, within, selector, selection, alone)
         if order != "name":
             pages = _sorted(pages, order)
@@ -176,7 +177,8 @@ async def _served(cluster: Cluster, groups: Iterable[str]) -> list[Kind]:
         Failed: it serves none.
     """
     kinds = [canary_kind(group) for group in groups]
-    served = [kind for kind in kinds if await cluster.discover(kind) is not None]
+    found = await asyncio.gather(*map(cluster.discover, kinds))
+    served = [kind for kind, version in zip(kinds, found, strict=True) if version is not None]
     if served:
         return served
     missing = " nor ".join(kind.resource for kind in kinds)

@@ -1,17 +1,21 @@
 """`tidegate version`: ours, and that of each controller in the cluster."""
 
+import os
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 import click
 
-from canary.cli.common import reaching_a_cluster
+from canary.cli.common import acts_for, common, reaching_a_cluster
 
 _HELP = """
 Print the version of this command, and of each controller that has a Lease in the cluster.
 
-Fails nowhere: without a cluster, or where its Leases may not be read, the first is printed alone.
+The first is printed at once. It is printed alone where there is no cluster, or where its Leases may
+not be read; nothing fails then.
 """
+_NO_KUBECONFIG = "no kubeconfig was found; name one with --kubeconfig or KUBECONFIG"
 _EXAMPLES = """\b
 Examples:
   tidegate version
@@ -32,7 +36,12 @@ def version(*, client: bool, form: str | None, kubeconfig: str | None, context: 
     document: dict[str, Any] = {"client": {"version": ours}}
     if not form:
         click.echo(ours)
-    if not client:
+    if not client and _nowhere(kubeconfig):
+        acts_for()  # What is wrong usage elsewhere is so here.
+        document |= {"controllers": None, "reason": _NO_KUBECONFIG}
+        if not (form or common().quiet):
+            click.echo(f"no controller's version is known: {_NO_KUBECONFIG}", err=True)
+    elif not client:
         # A client of the cluster takes longer to import than all that is printed without one.
         from canary.cli.versions import controller_versions, show_versions
 
@@ -45,3 +54,10 @@ def version(*, client: bool, form: str | None, kubeconfig: str | None, context: 
 
         for line in as_json(document) if form == "json" else as_yaml(document):
             click.echo(line)
+
+
+def _nowhere(kubeconfig: str | None) -> bool:
+    """Tell, without a client, that there is no cluster to ask: no kubeconfig, and this is no pod."""
+    named = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    files = (Path(each).expanduser() for each in named.split(os.pathsep) if each)
+    return "KUBERNETES_SERVICE_HOST" not in os.environ and not any(each.exists() for each in files)

@@ -1,5 +1,6 @@
 """`tidegate list`, `get -o`, `explain`, `history`: against an API server, over HTTP."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from aiohttp import web
 
 from canary.api.meta import GROUP
 from canary.cli.orphans import NAMESPACE
@@ -15,7 +17,7 @@ from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.views.canary import view_schema
 from tests.cli.running import tidegate
-from tests.controller.faults import answer, proxied
+from tests.controller.faults import Proxy, answer, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.views.fleet import MANIFESTS
 from tidegate_embedded.apiserver import EmbeddedApiServer
@@ -185,7 +187,20 @@ async def test_the_history_tells_how_runs_ended(fleet):
 async def test_the_first_page_is_shown_before_the_second_is_asked_for(
     cluster: Cluster, server: EmbeddedApiServer, tmp_path: Path
 ) -> None:
-    """A page holds 100: of 130 Canaries the first rows are out although the rest fails."""
+    """A page holds 100: of 130 Canaries the first rows are out although the rest fails.
+
+    Before a page, what is served and who acts are asked for at once: a cluster may be far away.
+    """
+    asked: set[str] = set()
+    together = asyncio.Event()
+
+    async def with_the_others(proxy: Proxy, request: web.Request) -> web.StreamResponse:
+        asked.add(request.path)
+        if len(asked) == 3:
+            together.set()
+        await together.wait()
+        return await proxy.forward(request)
+
     for number in range(130):
         await cluster.create(
             {
@@ -198,8 +213,11 @@ async def test_the_first_page_is_shown_before_the_second_is_asked_for(
         )
     async with proxied(server.url) as proxy:
         proxy.meet("continue=", answer(503), always=True)
+        for each in ("GET /apis/[a-z.]+/v1beta1$", "GET .*/leases"):
+            proxy.meet(each, with_the_others, always=True)
         path = write_kubeconfig(tmp_path / "config", proxy.url)
         code, output = await tidegate("list", "--kubeconfig", str(path))
+        assert ["canaries?" in each for each in proxy.requests[:5]] == [False] * 3 + [True] * 2
     rows = [line for line in output.splitlines() if line.startswith("shop-")]
     assert (code, len(rows)) == (1, 99), output[-300:]
 

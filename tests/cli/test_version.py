@@ -1,5 +1,6 @@
 """`tidegate version`: ours, and those of the controllers, wherever there is a cluster to ask."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from canary.replicas.leases import LEASE
 from canary.replicas.presence import Scope
 from tests.cli.running import tidegate
 from tests.cli.test_main import HEAVY
-from tests.controller.faults import answer, proxied
+from tests.controller.faults import answer, hang, proxied
 from tests.controller.faults import kubeconfig as write_kubeconfig
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -121,14 +122,36 @@ async def test_groups_without_a_user_are_wrong_usage() -> None:
     assert code == 2
 
 
-def test_the_client_alone_imports_nothing_heavy() -> None:
+async def test_our_own_is_printed_before_the_cluster_has_said_anything(
+    server: EmbeddedApiServer, tmp_path: Path
+) -> None:
+    async with proxied(server.url) as proxy:
+        proxy.meet("GET .*/leases", hang, always=True)
+        path = write_kubeconfig(tmp_path / "proxied", proxy.url)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "canary", "version", "--kubeconfig", str(path)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == f"{OURS}\n".encode()
+        proxy.release()
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("option", ["--client", "--quiet"], ids=["client", "without a cluster"])
+def test_the_client_alone_imports_nothing_heavy(option: str, tmp_path: Path) -> None:
     program = (
         "import atexit, sys\n"
         f"atexit.register(lambda: print(sorted({HEAVY!r} & sys.modules.keys())))\n"
         "from canary.cli import main\n"
-        "main(['version', '--client'], prog_name='tidegate')\n"
+        f"main(['version', {option!r}], prog_name='tidegate')\n"
     )
+    elsewhere = {"HOME": str(tmp_path), "KUBECONFIG": ""}
     ran = subprocess.run(
-        (sys.executable, "-c", program), env=os.environ, capture_output=True, text=True, check=False
+        (sys.executable, "-c", program),
+        env=os.environ | elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.stdout.splitlines() == [OURS, "[]"], ran.stderr
