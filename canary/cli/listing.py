@@ -134,7 +134,7 @@ def list_canaries(
 
     async def work(cluster: Cluster) -> None:
         within = "" if everywhere else namespace or cluster.credentials.namespace
-        # What is to be known first is asked for at once: a cluster may be far away.
+        # What must be known first is asked for at once: a cluster may be far away.
         kinds, alone.acting = await asyncio.gather(_served(cluster, groups), those_acting(cluster))
         if watch:
             rows = ChangingRows(selection, everywhere=everywhere, headers=not no_headers, form=form)
