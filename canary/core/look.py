@@ -183,7 +183,8 @@ def _analyse(situation: Situation) -> Turn:
 def _failed(situation: Situation, report: Report, score: Check | None = None) -> Situation:
     """Follow failed checks: by limits of their metrics' own first, then by the threshold.
 
-    A hold that ends with a rollback is such a limit. By a score an analysis fails as a whole, and counts towards the threshold.
+    A hold that ends with a rollback is such a limit. By a score an analysis fails as a whole, and
+    counts towards the threshold.
     """
     message = score.message if score else messages(report, Verdict.FAIL)
     if over := beyond_limits(situation):
