@@ -144,7 +144,6 @@ def canary(
                 **parents,
                 **(service or {}),
             },
-            "progressDeadlineSeconds": 60,
             "analysis": {
                 "interval": "3s",
                 "threshold": 3,

@@ -77,7 +77,7 @@ spec:
     apiVersion: apps/v1
     kind: Deployment
     name: {app}
-  progressDeadlineSeconds: 120
+  progressDeadlineSeconds: 600
   service:
     port: {port}
     targetPort: {container_port}
