@@ -53,7 +53,7 @@ control-plane: .venv/.dev ## Build a real control plane with Istio, once, and pr
 test: .venv/.dev ## Everything: `check`, `coverage`, `searches`, `embedded`, `control-plane`; says where the time went
 	@$(call stages,test)
 
-proofs: .venv/.dev ## Prove what Flux, Argo CD, kstatus, Envoy Gateway, a Collector and Jaeger make of what tidegate writes, by their own code, and what real stores answer
+proofs: .venv/.dev ## Prove what Flux, Argo CD, kstatus, Envoy Gateway, a Collector and Jaeger make of what tidegate writes, by their own code, what real stores answer, and a signature by OpenSSH
 	@TIDEGATE_CONTROL_PLANE=1 $(BIN)/python -m pytest -q tests/proofs $(TEST_ARGS)
 	@$(BIN)/python -m tests.testbed.build prometheus envoy-gateway
 	@$(BIN)/python -m tests.testbed.modules

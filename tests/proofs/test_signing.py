@@ -3,7 +3,11 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.delivery.signing import STATEMENT, SUMS, a_release, signed, stated
+
+pytestmark = pytest.mark.control_plane
 
 
 def verified(folder: Path, name: str, signers: Path) -> bool:
