@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.process import Process, a_controller
+from tests.bench.process import Process, Tree, a_controller
 from tests.bench.store import Store
 from tests.controller.running import AnyWorld, World
 from tests.hard.plane import PlaneWorld, a_shared_plane
@@ -38,7 +38,9 @@ class Place:
             if each.user_agent.startswith(USER_AGENT) and each.resource != "leases"
         ]
 
-    def controller(self, store: Store, *options: str) -> AbstractAsyncContextManager[Process]:
+    def controller(
+        self, store: Store, *options: str, tree: Tree | None = None
+    ) -> AbstractAsyncContextManager[Process]:
         """Run a controller here."""
         return a_controller(
             self.world.kubeconfig,
@@ -46,6 +48,7 @@ class Place:
             *options,
             lease_namespace=self.world.lease_namespace,
             log=self.world.directory / "tidegate.log",
+            tree=tree,
         )
 
 

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -19,6 +20,28 @@ from tidegate_embedded.process import ProgramFailed, last_lines, start_program, 
 
 START_SECONDS = 120.0
 CPUCLOCK_SCHED = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """The sources that a controller is run from, be they this tree's or those of another commit."""
+
+    root: Path
+    calls: Path | None = None
+    """Where the calls of functions are counted into; None where they are not."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """Python's arguments up to those of the controller."""
+        if self.calls is None:
+            return ("-P", "-m", "canary")
+        return ("-P", str(Path(__file__).with_name("counted.py")), str(self.calls), "canary")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Has the sources found before those that are installed."""
+        path = os.pathsep.join(map(str, (self.root, self.root / "embedded" / "src")))
+        return os.environ | {"PYTHONPATH": path}
 
 
 class Process:
@@ -63,6 +86,17 @@ class Process:
             if self.cpu_seconds - before < 0.05 * seconds:
                 return
 
+    async def calls(self, file: Path) -> int:
+        """Give how many functions it has called, where they are counted into a file."""
+        before = _text_of(file)
+        self._program.send_signal(signal.SIGUSR1)
+
+        async def told() -> bool:
+            return _text_of(file) != before
+
+        await until(told, "it tells what it has called", seconds=START_SECONDS)
+        return int(_text_of(file))
+
     async def freeze(self, seconds: float) -> None:
         """Hold it for so long, as a machine does that is frozen itself."""
         self._program.send_signal(signal.SIGSTOP)
@@ -70,6 +104,10 @@ class Process:
             await asyncio.sleep(seconds)
         finally:
             self._program.send_signal(signal.SIGCONT)
+
+
+def _text_of(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 @asynccontextmanager
@@ -80,31 +118,42 @@ async def a_controller(
     lease_namespace: str = "default",
     drain: str = "0s",
     log: Path | None = None,
+    tree: Tree | None = None,
 ) -> AsyncIterator[Process]:
-    """Run the controller.
+    """Run the controller, that of another tree where one is given.
 
     Raises:
         ProgramFailed: it has ended by itself.
     """
     port = free_port()
     arguments = (
-        *("-m", "canary", "run", "--kubeconfig", str(kubeconfig), "--drain", drain),
+        *(tree.command if tree else ("-m", "canary")),
+        *("run", "--kubeconfig", str(kubeconfig), "--drain", drain),
         *("--listen", f"127.0.0.1:{port}", "--lease-namespace", lease_namespace),
         *("--metrics-server", store.url, *options),
     )
     log = log or kubeconfig.with_suffix(".log")
-    async with a_process(Path(sys.executable), *arguments, port=port, log=log) as process:
+    environment = tree.environment if tree else None
+    python = Path(sys.executable)
+    running = a_process(python, *arguments, port=port, log=log, environment=environment)
+    async with running as process:
         yield process
 
 
 @asynccontextmanager
-async def a_process(program: Path, *arguments: str, port: int, log: Path) -> AsyncIterator[Process]:
+async def a_process(
+    program: Path,
+    *arguments: str,
+    port: int,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Process]:
     """Run a controller that answers on a port.
 
     Raises:
         ProgramFailed: it has ended by itself.
     """
-    started = await start_program(program, *arguments, log=log)
+    started = await start_program(program, *arguments, log=log, environment=environment)
     try:
         yield Process(started, port)
         if started.returncode is not None:

@@ -11,14 +11,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import beside, board, fleets, judging, runs
+from tests.bench import against, beside, board, fleets, judging, runs
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
 PARTS = ("runs", "rest", "crowd", "hostile")
-BESIDE, BOARD, JUDGING = "beside-flagger", "dashboard", "judging"
-_HOW_MANY = {"runs": "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
+BESIDE, BOARD, JUDGING, AGAINST = "beside-flagger", "dashboard", "judging", "against"
+APART = {BESIDE, BOARD, JUDGING, AGAINST}
+_HOW_MANY = {"runs": "canaries", AGAINST: "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -31,14 +32,18 @@ async def main(options: argparse.Namespace) -> int:
             figures[BOARD] = await board.measure(Path(directory), options.on_dashboard)
         if JUDGING in options.parts:
             figures[JUDGING] = await judging.measure(Path(directory))
-        if {*options.parts} - {BESIDE, BOARD, JUDGING}:
+        if AGAINST in options.parts:
+            figures[AGAINST] = await against.measure(
+                Path(directory), options.world, options.against, options.canaries
+            )
+        if {*options.parts} - APART:
             figures |= await in_one_place(options, Path(directory))
     for part, measured in figures.items():
         how_many = getattr(options, _HOW_MANY[part]) if part in _HOW_MANY else 0
         with_how_many = f" with {how_many} Canaries" if how_many else ""
         text = f"Measured{with_how_many} on {machine()}.\n\n{table(measured)}"
         print(f"\n{text}")
-        if options.write:
+        if options.write and part != AGAINST:
             write_section(f"{options.world} {part}", text)
     return 0 if all(each.reached for part in figures.values() for each in part) else 1
 
@@ -73,11 +78,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=(*PARTS, BESIDE, BOARD, JUDGING),
+        choices=(*PARTS, BESIDE, BOARD, JUDGING, AGAINST),
         default=PARTS,
         help="runs; fleets that rest; a fleet that is all in runs; a tenant that starves others (these "
         "in the embedded world); CPU beside Flagger's (on the control plane); the dashboard (in the "
-        "embedded world); judging and asking",
+        "embedded world); judging and asking; what a run costs beside another commit",
     )
     parser.add_argument("--canaries", type=int, default=100)
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")
@@ -91,10 +96,13 @@ if __name__ == "__main__":
     parser.add_argument("--in-runs", type=int, default=1000, help="a fleet that is all in runs")
     parser.add_argument("--beside", type=int, default=40, help="Canaries of each beside Flagger")
     parser.add_argument("--on-dashboard", type=int, default=5000, help="a fleet in the browser")
+    parser.add_argument("--against", metavar="REF", help="the commit of the part `against`")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
     asked = parser.parse_args()
     if BESIDE in asked.parts and asked.world != "control-plane":
         parser.error(f"{BESIDE} is measured with --world control-plane")
     if BOARD in asked.parts and asked.world != "embedded":
         parser.error(f"{BOARD} is measured with --world embedded")
+    if (AGAINST in asked.parts) != (asked.against is not None):
+        parser.error(f"--parts {AGAINST} and --against REF go together")
     sys.exit(asyncio.run(main(asked)))
