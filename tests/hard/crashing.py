@@ -5,6 +5,7 @@ controller has been told so.
 """
 
 import asyncio
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -42,6 +43,9 @@ _OF_ONE_LIFE = {
 _HISTORY = ("revision", "outcome", "reason", "message")
 _STATUS = ("phase", "canaryWeight", "weights", "failedChecks", "step", "lastAppliedSpec",
            "lastPromotedSpec", "targetParked", "runs", "waitingFor", "run", "notices")  # fmt: skip
+
+COOKIE = "stays"
+"""The name of the cookie by which clients stay on the canary."""
 
 Due = Callable[[int], bool]
 """Tells whether the controller is killed after the n-th write."""
@@ -245,19 +249,29 @@ def weight_of(route: Manifest) -> int:
         case "TrafficSplit":
             named = [(each["service"], each["weight"]) for each in spec["backends"]]
         case "HTTPRoute":
-            backends = [each for rule in spec["rules"] for each in rule.get("backendRefs") or ()]
+            rules = [each for each in spec["rules"] if not keeps_clients(each)]
+            backends = [each for rule in rules for each in rule.get("backendRefs") or ()]
             named = [(each["name"], each.get("weight", 1)) for each in backends]
         case "StatefulSet":
             # A partition beyond all ordinals leaves the canary none.
             held = spec["updateStrategy"]["rollingUpdate"]["partition"]
             return 100 * max(spec["replicas"] - held, 0) // int(spec["replicas"])
+        case "Service" if "template" in spec:
+            shares = [each for each in spec.get("traffic", ()) if each.get("tag") == "canary"]
+            return sum(int(each["percent"]) for each in shares)
         case "Service":
             # The target's pods carry its own name, the primary's another one.
             return 100 if spec["selector"] == {"app": route["metadata"]["name"]} else 0
         case _:
-            ways = [each for http in spec["http"] for each in http.get("route", ())]
+            rules = [each for each in spec["http"] if not keeps_clients(each)]
+            ways = [each for rule in rules for each in rule.get("route", ())]
             named = [(each["destination"]["host"], each.get("weight", 0)) for each in ways]
     return next((int(weight) for name, weight in named if name.endswith("-canary")), 0)
+
+
+def keeps_clients(rule: Manifest) -> bool:
+    """Tell whether a rule is for clients that stay where they are, by their cookie."""
+    return f"{COOKIE}=" in json.dumps(rule.get("match", rule.get("matches")))
 
 
 def nameless(message: str) -> str:
@@ -274,6 +288,8 @@ def timeless(manifest: Manifest) -> dict[str, Any]:
         (each["kind"], each["name"]) for each in metadata.get("ownerReferences") or ()
     ]
     spec = {key: value for key, value in manifest["spec"].items() if key not in _OF_ONE_LIFE}
+    # The value of a cookie names the uid of its Canary.
+    spec = json.loads(re.sub(rf"(?<={COOKIE}=)\d+-[0-9a-f]+", "of-a-run", json.dumps(spec)))
     if manifest["kind"] != "Canary":
         return {"metadata": metadata, "spec": spec}
     status = manifest.get("status") or {}

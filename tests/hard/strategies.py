@@ -7,12 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canary.api.kinds import AUTOSCALER, DAEMON_SET, DEPLOYMENT, POD, SERVICE, STATEFUL_SET
+from canary.api.kinds import (
+    AUTOSCALER,
+    DAEMON_SET,
+    DEPLOYMENT,
+    KNATIVE_SERVICE,
+    POD,
+    SERVICE,
+    STATEFUL_SET,
+)
 from canary.demo import manifests
 from canary.demo.manifests import APP, PORT
+from tests import knative
 from tests.controller import keda
 from tests.controller.running import CANARY, VIRTUAL_SERVICE, until
-from tests.hard.crashing import Life
+from tests.hard.crashing import COOKIE, Life
 from tests.hard.worlds import HardWorld
 
 METRIC = {"name": "errors", "query": "errors", "thresholdRange": {"max": 1}}
@@ -20,6 +29,7 @@ SKIP = "@tester via cli at 2026-01-01T00:00:00Z for step+gates to last: known"
 GATE = {"type": "confirm-traffic-increase", "name": "by-hand"}
 GATEWAY = {"gatewayRefs": [{"group": "", "kind": "Service", "name": APP, "port": PORT}]}
 INSIDERS = [{"headers": {"x-insider": {"exact": "yes"}}}]
+AFFINITY = {"sessionAffinity": {"cookieName": COOKIE}}
 WITH_ORDINALS = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": APP}
 HPA = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": APP}
 ON_EVERY_NODE = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": APP}
@@ -97,6 +107,10 @@ async def on_every_node(world: HardWorld) -> None:
     await world.api.create(app | {"kind": "DaemonSet", "spec": spec}, DAEMON_SET)
 
 
+async def serverless(world: HardWorld) -> None:
+    await world.api.create(knative.service("1", namespace=world.namespace), KNATIVE_SERVICE)
+
+
 async def with_ordinals(world: HardWorld) -> None:
     app = manifests.deployment("1", namespace=world.namespace)
     spec = {key: app["spec"][key] for key in ("selector", "template")}
@@ -155,6 +169,11 @@ async def promoted(life: Life) -> None:
 async def promoted_on_every_node(life: Life) -> None:
     template = manifests.pod_template("2")
     await life.world.patch(DAEMON_SET, APP, {"spec": {"template": template}})
+    await life.until_phase("Succeeded")
+
+
+async def promoted_to_a_revision(life: Life) -> None:
+    await life.world.patch(KNATIVE_SERVICE, APP, {"spec": {"template": knative.template("2")}})
     await life.until_phase("Succeeded")
 
 
@@ -235,6 +254,8 @@ class Strategy:
     """Creates what the Canary names."""
     analysis: Mapping[str, Any] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    leaves: str = ""
+    """What stands in what is left."""
     before: Callable[[Life], Awaitable[None]] | None = None
     """Creates what else there is before the Canary."""
 
@@ -263,9 +284,11 @@ STRATEGIES = (
     ),
     Strategy(id="with SMI", live=promoted, weights=[0, 20, 60, 0], spec={"provider": "smi"}),
     Strategy(
-        id="with the Gateway API",
+        id="with the Gateway API, whose clients stay",
         live=promoted,
         weights=[0, 20, 60, 0],
+        analysis=AFFINITY,
+        leaves=f"{COOKIE}=of-a-run",
         spec={
             "provider": "gatewayapi",
             "service": {"port": PORT, "targetPort": 9898, **GATEWAY},
@@ -279,10 +302,11 @@ STRATEGIES = (
         analysis={"iterations": 2},
     ),
     Strategy(
-        id="promotion in steps",
+        id="promotion in steps, of clients that stay",
         live=promoted,
         weights=[0, 20, 60, 30, 0],
-        analysis={"stepWeightPromotion": 30},
+        analysis={"stepWeightPromotion": 30, **AFFINITY},
+        leaves=f"{COOKIE}=of-a-run",
     ),
     Strategy(
         id="A/B testing",
@@ -316,6 +340,13 @@ STRATEGIES = (
         weights=[0, 20, 60, 100, 0],
         workload=on_every_node,
         spec={"targetRef": ON_EVERY_NODE},
+    ),
+    Strategy(
+        id="between Revisions of Knative",
+        live=promoted_to_a_revision,
+        weights=[0, 20, 60, 0],
+        workload=serverless,
+        spec={"targetRef": knative.REFERENCE, "provider": "knative", "service": {"port": PORT}},
     ),
     Strategy(
         id="by ordinals",

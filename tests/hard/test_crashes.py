@@ -97,6 +97,7 @@ async def test_killed_after_every_write_it_comes_to_the_same_end(
 ) -> None:
     undisturbed, _, _ = await lived(new_world(tmp_path / "undisturbed"), strategy, never)
     assert without_repeats(undisturbed.routed) == strategy.weights
+    assert strategy.leaves in str(undisturbed.remains)
     end, writes, kills = await lived(
         new_world(tmp_path / "killed"), strategy, always, seen=seen, like=undisturbed
     )

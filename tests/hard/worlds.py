@@ -12,8 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Self
 
-from canary.api.kinds import SCALED_OBJECT, SERVICE, Kind, Manifest
+from canary.api.kinds import KNATIVE_SERVICE, SCALED_OBJECT, SERVICE, STATEFUL_SET, Kind, Manifest
 from canary.demo.embedded import CRD
+from tests import knative
 from tests.controller import keda
 from tests.controller.faults import Proxy, SomeProxy, serving
 from tests.controller.running import VIRTUAL_SERVICE, AnyWorld, World
@@ -29,6 +30,7 @@ TRAFFIC_SPLIT = Kind(
 HTTP_ROUTE = Kind(
     group="gateway.networking.k8s.io", versions=("v1",), kind="HTTPRoute", plural="httproutes"
 )
+_ROUTES = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
 AWAY_SECONDS = 1.0
 
 
@@ -74,40 +76,45 @@ class HardWorld(AnyWorld, ABC):
 class EmbeddedHardWorld(World, HardWorld):
     """The embedded world; its API server is away as far as the proxy lets nothing through."""
 
-    route_kinds = (VIRTUAL_SERVICE, TRAFFIC_SPLIT, HTTP_ROUTE)
+    route_kinds = (*_ROUTES, KNATIVE_SERVICE)
     scaler_kinds = (SCALED_OBJECT,)
     outages = 2
     crowd = 60
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._versions: defaultdict[tuple[str, str], list[Manifest]] = defaultdict(list)
+        self._versions: defaultdict[tuple[str, str, str], list[Manifest]] = defaultdict(list)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         self.url = self.server.url
         await self.api.create(keda.definition(), CRD)
+        serving = knative.knative(self.server, self.api, self.namespace)
+        await self._stack.enter_async_context(serving)
         self.server.storage.subscribe(self._follow)
         return self
 
     def _follow(self, _: object, event: Event) -> None:
         manifest = event.stored.object
         if event.change != "DELETED":
-            self._versions[manifest.get("kind", ""), manifest["metadata"]["name"]].append(manifest)
+            kind = manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
+            self._versions[*kind, manifest["metadata"]["name"]].append(manifest)
 
     def audit(self) -> Sequence[Audited]:
         return self.server.audit
 
     async def routes(self, name: str) -> Sequence[Manifest]:
-        candidates = (self._versions[kind.kind, name] for kind in (*self.route_kinds, SERVICE))
-        return next(filter(None, candidates), self._partitions(name))
+        objects = (self._versions_of(kind, name) for kind in (*_ROUTES, SERVICE))
+        workloads = (self._generations_of(kind, name) for kind in (KNATIVE_SERVICE, STATEFUL_SET))
+        return next(filter(None, (*objects, *workloads)), [])
 
-    def _partitions(self, name: str) -> list[Manifest]:
-        """Give a StatefulSet as it was after each change of its spec, its status included."""
-        last = {
-            each["metadata"]["generation"]: each for each in self._versions["StatefulSet", name]
-        }
-        return list(last.values())
+    def _versions_of(self, kind: Kind, name: str) -> list[Manifest]:
+        return self._versions[kind.group, kind.kind, name]
+
+    def _generations_of(self, kind: Kind, name: str) -> list[Manifest]:
+        """Give a workload as it was after each change of its spec, its status included."""
+        versions = self._versions_of(kind, name)
+        return list({each["metadata"]["generation"]: each for each in versions}.values())
 
     def behind(self, proxy: SomeProxy) -> AbstractAsyncContextManager[SomeProxy]:
         return serving(proxy)
