@@ -153,6 +153,14 @@ class Rendering:
         gone = tuple(key for key in restoration.remove if key in routes.existing)
         return self.beside(record, restoration.write), gone
 
+    def afterwards(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Name what goes when proxies have followed the routes that are given back."""
+        if record.router is None:
+            return ()
+        routes = self._store.routes(record)
+        restoration = record.router.restore(record.canary, routes)
+        return tuple(key for key in restoration.afterwards if key in routes.existing)
+
     def beside(self, record: CanaryRecord, rendered: Iterable[Render]) -> list[Wanted]:
         """Put what is wanted beside what is there."""
         taken = {key for key, _ in self._claims.of_others(record)}
@@ -182,9 +190,11 @@ class Rendering:
             ours_or_ownerless(record.canary, packed.owners) or adopted(packed.manifest)
         )
 
-    def own_of_route(self, record: CanaryRecord) -> tuple[ObjectKey, ...]:
-        """Name what the router makes for itself."""
-        return record.router.objects(record.canary).own if record.router is not None else ()
+    def behind_route(self, record: CanaryRecord) -> tuple[object, ...]:
+        """Name what the router reads."""
+        if record.router is None:
+            return ()
+        return tuple(map(self._store.read_by_router, record.router.objects(record.canary).all))
 
     def primary(self, record: CanaryRecord) -> WorkloadRecord | None:
         """Look the primary up, where it is this Canary's."""

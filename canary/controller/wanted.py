@@ -68,8 +68,8 @@ class Renderer:
         existing = (self._store.content(key) for key in keys)
         version = record.generation or record.resource_version
         primary = self._store.beside(record) or self._rendering.primary(record)
-        beforehand = map(self._store.content, self._rendering.own_of_route(record))
         outlines = (target.outline, primary and primary.outline)
+        beforehand = self._rendering.behind_route(record)
         return (record.uid, version, *outlines, *existing, *beforehand)
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
@@ -161,7 +161,7 @@ class Renderer:
         if record.router is None:
             return ()
         version = record.generation or record.resource_version
-        contents = map(self._store.read_by_router, record.router.objects(record.canary).all)
+        contents = self._rendering.behind_route(record)
         inputs = (record.uid, version, self._store.missing(record), *contents)
         if not (record.router.by_apex or by_subsets(record)):
             return inputs
@@ -205,7 +205,7 @@ class Renderer:
             if route_names(other) == route_names(action):
                 writes, gone = self._former_routes(record, other)
                 if action.services:
-                    gone += self._rendering.sides(other, beside=record)
+                    gone += self._beside_route(record, other)
         return writes, gone
 
     def former_route(self, record: CanaryRecord, action: RouteFormer) -> list[Wanted]:
@@ -239,9 +239,15 @@ class Renderer:
             unknown=unknown,
             routes=unknown or to_restore,
             routed=self._store.routed(other) if to_restore else None,
-            services=bool(self._rendering.sides(other, beside=record)),
+            services=bool(self._beside_route(record, other)),
             apex=other.service not in service_names(record) and self._rendering.has_apex(other),
         )
+
+    def _beside_route(self, record: CanaryRecord, other: CanaryRecord) -> tuple[ObjectKey, ...]:
+        """Name what goes some time after a former route, without what is in use by now."""
+        used = {_place(key) for key in routed(record)}
+        known = (key for key in self._rendering.afterwards(other) if _place(key) not in used)
+        return (*self._rendering.sides(other, beside=record), *known)
 
     def _former_routes(self, record: CanaryRecord, other: CanaryRecord) -> Return:
         """Give former routes back, without what is in use under the present names."""

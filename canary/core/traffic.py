@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from canary.api.canary import CanarySpec
-from canary.api.status import CanaryStatus, Cookie, Phase
+from canary.api.status import CanaryStatus, Cookie
 from canary.api.traffic import HttpMatch
 from canary.core.plan import plan
 from canary.core.weights import FULL
@@ -39,8 +39,6 @@ class Traffic:
     of; its answers to copies are dropped."""
     cookies: Stickiness = Stickiness()
     """How clients among these requests stay on a side."""
-    taking_over: bool = False
-    """Whether clients are only now coming over: proxies must not forget what led them before."""
 
     def __post_init__(self) -> None:
         for name, percent in (("weight", self.weight), ("mirror", self.mirror)):
@@ -116,13 +114,17 @@ def together(seen: Iterable[Seen | None]) -> Seen | None:
     known = [each for each in routes if each is not None]
     if not known:
         return None
-    first = known[0]
+    first, matched = known[0], any(each.matched for each in known)
+    if not any(each.exposes_canary() for each in known):
+        # Where the canary gets nothing, nothing tells apart who would take part.
+        first = replace(first, matched=matched)
+        routes = tuple(each and replace(each, matched=matched) for each in routes)
     if all(each == first for each in routes):
         return first
     return Seen(
         weight=max(each.weight for each in known),
         mirror=max(each.mirror for each in known),
-        matched=any(each.matched for each in known),
+        matched=matched,
         keeps_canary=any(each.keeps_canary for each in known),
         keeps_primary=any(each.keeps_primary for each in known),
         uneven=True,
@@ -137,17 +139,11 @@ def intended(spec: CanarySpec, status: CanaryStatus) -> Traffic:
     what some requests had is not given to all.
     """
     match = _match(spec, status) if some_take_part(spec, status) else None
-    coming = status.phase is Phase.INITIALIZING
     if match == ():
-        return Traffic(cookies=_stickiness(status, 0, 0), taking_over=coming)
+        return Traffic(cookies=_stickiness(status, 0, 0))
     weight, mirror = status.canary_weight, status.weights.mirror
-    return Traffic(
-        weight=weight,
-        match=match or (),
-        mirror=mirror,
-        cookies=_stickiness(status, weight, mirror),
-        taking_over=coming,
-    )
+    cookies = _stickiness(status, weight, mirror)
+    return Traffic(weight=weight, match=match or (), mirror=mirror, cookies=cookies)
 
 
 def _stickiness(status: CanaryStatus, weight: int, mirror: int) -> Stickiness:

@@ -4,7 +4,7 @@ How one that is found differs from it, what is written to mend that, and how it 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canary.api.kinds import Kind, Manifest, ObjectKey, copy_of
 from canary.objects.places import (
@@ -89,6 +89,18 @@ class Restoration:
     remove: tuple[ObjectKey, ...] = ()
     leads_to: frozenset[str] = frozenset()
     """The Services beside the apex that they lead to then, and that must stay for it."""
+    afterwards: tuple[ObjectKey, ...] = ()
+    """What goes with the Services of the sides, when proxies have followed the routes."""
+
+    def then(self, known: "Restoration") -> "Restoration":
+        """Put back as well what has proxies know the services; it outlasts a route that stays."""
+        gone = known.remove
+        return replace(
+            self,
+            write=(*self.write, *known.write),
+            remove=(*self.remove, *(gone if self.remove else ())),
+            afterwards=() if self.remove else gone,
+        )
 
 
 # ---------------------------------------------------------------------------- what may be owned

@@ -148,13 +148,10 @@ class ContourRouter(SingleObjectRouter):
         )
 
     def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
-        """Give the route back, and then have Envoy forget the services."""
-        route = super().restore(canary, cluster)
+        """Give the route back, and after that have Envoy forget the services."""
         places = ((key, self.owns_of_known) for key in self.objects(canary).own)
         known = restore_objects(canary, cluster, places, ours=_leads_nowhere)
-        return Restoration(
-            write=(*route.write, *known.write), remove=(*route.remove, *known.remove)
-        )
+        return super().restore(canary, cluster).then(known)
 
     def refusal(self, manifest: Manifest) -> str:
         """Say why Contour does not serve the HTTPProxy, or serves it in part.

@@ -18,8 +18,15 @@ from canary.core.traffic import Seen, Traffic
 from canary.core.weights import FULL
 from canary.errors import Problem, SpecWarning
 from canary.objects.places import Path
-from canary.routers import ClusterState, RequiredField
+from canary.objects.render import Render, Restoration
+from canary.routers import ClusterState, Objects, RequiredField
 from canary.routers.abilities import refused
+from canary.routers.gateway_known import (
+    KnownRoutes,
+    hostnames,
+    only_names,
+    service_reference,
+)
 from canary.routers.heeded import heeded
 from canary.routers.httproute import (
     filters,
@@ -28,6 +35,7 @@ from canary.routers.httproute import (
     route_problems,
 )
 from canary.routers.httproute_retries import retry, timeouts
+from canary.routers.objects import restore_objects
 from canary.routers.parents import (
     OWNED,
     acceptance,
@@ -72,6 +80,7 @@ class GatewayRouter(SingleObjectRouter):
         """Make the router, for one version of the API or for the newest that is served."""
         versions = (variant,) if variant else self.route_kind.versions
         super().__init__(replace(self.route_kind, versions=versions))
+        self._known = KnownRoutes(self.kind, self.condition, self._is_ours)
 
     @abstractmethod
     def condition(self, match: HttpMatch) -> Manifest:
@@ -94,13 +103,31 @@ class GatewayRouter(SingleObjectRouter):
         """Say how many of the parents must accept the route."""
         return acceptance(canary)
 
+    def objects(self, canary: Canary) -> Objects:
+        """Name the route, and what has proxies know the services."""
+        return replace(super().objects(canary), own=self._known.keys(canary))
+
+    def render(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> tuple[Render, ...]:
+        """Give what has proxies know the services, and then the route."""
+        return (*self.beforehand(canary, cluster), *super().render(canary, cluster, traffic))
+
+    def beforehand(self, canary: Canary, cluster: ClusterState) -> tuple[Render, ...]:
+        """Name the services in a route that fits no request."""
+        metadata, annotations = self.metadata(canary), self.annotations(canary)
+        return tuple(self._known.render(canary, cluster, metadata, annotations))
+
+    def restore(self, canary: Canary, cluster: ClusterState) -> Restoration:
+        """Give the route back; what has proxies know the services goes after that."""
+        places = ((key, self.owns) for key in self.objects(canary).own)
+        known = restore_objects(canary, cluster, places, ours=only_names)
+        return super().restore(canary, cluster).then(known)
+
     def spec(self, canary: Canary, cluster: ClusterState, traffic: Traffic) -> Manifest:
         """Give the parents, the host names and the rules."""
         service = canary.spec.service
         spec: Manifest = {"parentRefs": [parent_reference(each) for each in service.gateway_refs]}
-        # A route without host names answers to all of them; the API has no `*`.
-        if service.hosts and "*" not in service.hosts:
-            spec["hostnames"] = list(service.hosts)
+        if hosts := hostnames(service):
+            spec["hostnames"] = hosts
         possible = expressible(traffic, cluster)
         written = (
             self._matches(rule) | _rule(canary, cluster, rule) for rule in rules(canary, possible)
@@ -117,8 +144,8 @@ class GatewayRouter(SingleObjectRouter):
         return route_seen(rule_seen(canary, rule) for rule in entries(spec, "rules"))
 
     def refusal(self, manifest: Manifest) -> str:
-        """Say which parent rejects the route, and why."""
-        return refusal(manifest)
+        """Say which parent rejects the route, and why; what leads no request stops no run."""
+        return "" if only_names(manifest.get("spec")) else refusal(manifest)
 
     def pending(self, manifest: Manifest) -> bool:
         """Tell whether what the parents say of the route is of an earlier generation."""
@@ -198,11 +225,6 @@ def _backend(canary: Canary, backend: Backend) -> Manifest:
     if not backend.set_cookie:
         return written
     return written | {"filters": [response_filter({SET_COOKIE: backend.set_cookie})]}
-
-
-def service_reference(canary: Canary, name: str) -> Manifest:
-    """Refer to a Service of the Canary's at the port of the apex."""
-    return {"group": "", "kind": "Service", "name": name, "port": canary.spec.service.port}
 
 
 def _copies(canary: Canary, percent: int) -> Iterator[Manifest]:

@@ -68,8 +68,8 @@ class KongRouter(RouterDefaults):
         return self._routes.required_fields(heeded(canary, self.abilities(canary)))
 
     def objects(self, canary: Canary) -> Objects:
-        """Name the HTTPRoute."""
-        return self._routes.objects(canary)
+        """Name the HTTPRoute; Kong's proxies learn of services with it."""
+        return Objects(adopted=self._routes.objects(canary).adopted)
 
     def render(
         self, canary: Canary, cluster: ClusterState, traffic: Traffic
@@ -83,7 +83,11 @@ class KongRouter(RouterDefaults):
         return (
             wanted
             if isinstance(wanted, Lacking)
-            else tuple(replace(each, manifest=_finer(each.manifest)) for each in wanted)
+            else tuple(
+                replace(each, manifest=_finer(each.manifest))
+                for each in wanted
+                if each.key in self.objects(canary).adopted
+            )
         )
 
     def read(self, canary: Canary, cluster: ClusterState) -> Seen | None:

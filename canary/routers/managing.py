@@ -160,6 +160,7 @@ class ManagingRouter:
             ),
             remove=tuple(key for key in own.remove if key in beside),
             leads_to=self._managed.left_leading(canary, cluster),
+            afterwards=own.afterwards,
         )
 
     def query_routes(self, canary: Canary, cluster: ClusterState) -> tuple[str, str]:

@@ -147,6 +147,7 @@ class SeveralRouters:
             write=tuple(chain.from_iterable(one.write for one in each)),
             remove=_once(one.remove for one in each),
             leads_to=frozenset().union(*(one.leads_to for one in each)),
+            afterwards=_once(one.afterwards for one in each),
         )
 
     def query_routes(self, canary: Canary, cluster: ClusterState) -> tuple[str, str]:

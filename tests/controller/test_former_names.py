@@ -135,8 +135,24 @@ async def test_another_ingress_takes_over_and_the_one_beside_the_former_goes(wor
     assert not await absent(world, INGRESS, "web", "shop")
 
 
+def users_http_route() -> Manifest:
+    backends = [{"group": "", "kind": "Service", "name": "podinfo", "port": 80, "weight": 1}]
+    gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gateway"}
+    path = {"path": {"type": "PathPrefix", "value": "/"}}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "podinfo", "namespace": DEMO},
+        "spec": {
+            "parentRefs": [gateway],
+            "rules": [{"matches": [path], "backendRefs": backends}],
+        },
+    }
+
+
 async def test_another_router_takes_over_and_the_former_route_goes(world: World):
     await world.create_app()
+    await world.api.create(users_http_route(), ROUTE)
     async with world.running_controller():
         await world.create_canary()
         await world.until_phase("Initialized")
@@ -146,7 +162,7 @@ async def test_another_router_takes_over_and_the_former_route_goes(world: World)
             CANARY, "podinfo", {"spec": {"provider": "gatewayapi:v1", "service": service}}
         )
         await until(lambda: absent(world, VIRTUAL_SERVICE, "podinfo"), "the former route is gone")
-        assert await world.read(ROUTE, "podinfo") is not None
+        assert not await absent(world, ROUTE, "podinfo-known")
         # The services have the same names: they stay.
         assert not await absent(world, SERVICE, *SIDES)
 
@@ -154,6 +170,14 @@ async def test_another_router_takes_over_and_the_former_route_goes(world: World)
             return not await formers(world)
 
         await until(forgotten, "nothing is left of the former route")
+        back = {"provider": "istio", "service": {"gatewayRefs": None}}
+        await world.patch(CANARY, "podinfo", {"spec": back})
+        await until(lambda: absent(world, ROUTE, "podinfo-known"), "no service is named any more")
+        await until(forgotten, "nothing is left of the second route")
+        route = await world.read(ROUTE, "podinfo")
+        assert route is not None
+        assert route["spec"] == users_http_route()["spec"]
+        assert not await absent(world, SERVICE, *SIDES)
 
 
 async def test_former_names_survive_a_controller_that_dies_in_between(world: World):

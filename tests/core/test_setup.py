@@ -62,7 +62,7 @@ class TestInitialising:
             EnsurePrimary(revision=OLD, replicas=2),
             EnsureAutoscaler(),
             EnsureServices(apex=Side.PRIMARY),
-            RouteTraffic(traffic=Traffic(taking_over=True)),
+            RouteTraffic(traffic=Traffic()),
         )
         routed = fresh(primary=a_primary(), routed=Seen())
         draining = decided(spec, routing.status, routed, at(11))
@@ -102,7 +102,7 @@ class TestInitialising:
         status = decided(a_spec(), status, facts, at(10)).status
         late = decided(a_spec(), status, facts, at(610))
         assert (late.status.phase, reason(late)) == (Phase.INITIALIZING, waits.ROUTING_BLOCKED)
-        assert RouteTraffic(traffic=Traffic(taking_over=True)) in late.actions
+        assert RouteTraffic(traffic=Traffic()) in late.actions
         assert decided(a_spec(), late.status, facts, at(6000)).status == late.status
 
     def test_a_target_that_changes_before_the_primary_is_ready_is_what_the_primary_gets(self):
@@ -154,8 +154,7 @@ class TestInitialising:
         # It may be what has to be repaired: clients go back to the target before it is given that.
         relieved = decided(a_spec(), failed.status, facts, at(601))
         assert (relieved.status.last_applied_spec, relieved.status.canary_weight) == (OLD, 100)
-        back = Traffic(weight=100, taking_over=True)
-        assert RouteTraffic(traffic=back) in relieved.actions
+        assert RouteTraffic(traffic=Traffic(weight=100)) in relieved.actions
         alone = replace(facts, routed=Seen(weight=100))
         given = decided(a_spec(), relieved.status, alone, at(602))
         assert EnsurePrimary(revision=NEW, replicas=2) in given.actions

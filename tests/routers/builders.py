@@ -156,17 +156,18 @@ def rendered(
 
 
 class Restored(NamedTuple):
-    """What a restoration writes, whole, and what it removes."""
+    """What a restoration writes, whole, and what it removes, now and when proxies have followed."""
 
     write: tuple[Manifest, ...] = ()
     remove: tuple[ObjectKey, ...] = ()
+    afterwards: tuple[ObjectKey, ...] = ()
 
 
 def restored(router: Router, canary: Canary, cluster: ClusterState) -> Restored:
     """Put a route back, and give its objects as they are written over what exists."""
     wanted = router.restore(canary, cluster)
     writes = tuple(each.mended(cluster.existing[each.key]) for each in wanted.write)
-    return Restored(writes, wanted.remove)
+    return Restored(writes, wanted.remove, wanted.afterwards)
 
 
 def left_to_write(

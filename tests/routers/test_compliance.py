@@ -95,7 +95,6 @@ def traffics(draw: st.DrawFn) -> Traffic:
         weight=draw(percents),
         match=tuple(match),
         mirror=draw(st.just(0) | percents),
-        taking_over=draw(st.booleans()),
     )
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from canary.api.annotations import ACCEPTANCE
 from canary.api.kinds import Manifest
-from canary.api.traffic import ParentReference
 from canary.core.traffic import Seen, Traffic
 from canary.errors import SpecWarning
 from canary.routers import router_for
@@ -119,8 +118,8 @@ def test_retries_are_left_out_with_a_warning_where_the_crd_has_none() -> None:
     assert field.path == ("spec", "rules", "retry")
     assert isinstance(field.problem, SpecWarning)
     cluster = replace(a_cluster(router, canary), missing=frozenset({field.path}))
-    (made,) = rendered(router, canary, cluster, Traffic())
-    assert "retry" not in made["spec"]["rules"][0]
+    made = spec_of(rendered(router, canary, cluster, Traffic()), "HTTPRoute")
+    assert "retry" not in made["rules"][0]
     (warning,) = router.ignored(canary)
     assert (warning.field, warning.value) == ("spec.service.retries.retryOn", "strange")
 
@@ -132,17 +131,17 @@ def test_cors_is_left_to_the_app_where_the_installed_crd_has_none() -> None:
     assert isinstance(field.problem, SpecWarning)
     cluster = a_cluster(router, canary)
     for missing, filters in ((frozenset(), ["CORS"]), (frozenset({field.path}), [])):
-        (made,) = rendered(router, canary, replace(cluster, missing=missing), Traffic())
-        (rule,) = made["spec"]["rules"]
+        made = rendered(router, canary, replace(cluster, missing=missing), Traffic())
+        (rule,) = spec_of(made, "HTTPRoute")["rules"]
         assert [each["type"] for each in rule.get("filters", ())] == filters
 
 
 def test_one_parent_that_is_enough_is_written_onto_the_route_and_taken_back() -> None:
     canary = a_canary("gatewayapi", service={"acceptance": "Any"})
     made = routed(canary, 10)
-    assert made[0]["metadata"]["annotations"][ACCEPTANCE] == "Any"
-    (again,) = routed(a_canary("gatewayapi", service={"acceptance": "All"}), 10, made)
-    assert ACCEPTANCE not in again["metadata"]["annotations"]
+    assert [each["metadata"]["annotations"][ACCEPTANCE] for each in made] == ["Any", "Any"]
+    for again in routed(a_canary("gatewayapi", service={"acceptance": "All"}), 10, made):
+        assert ACCEPTANCE not in again["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(
@@ -308,10 +307,10 @@ def test_origins_that_are_exact_are_allowed_without_a_warning() -> None:
 )
 def test_copies_are_read_as_the_api_means_them(mirror: object, percent: int) -> None:
     canary = a_canary("gatewayapi")
-    (rendered,) = routed(canary, 20)
-    (rule,) = rendered["spec"]["rules"]
+    *_, made = routed(canary, 20)
+    (rule,) = made["spec"]["rules"]
     rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
-    cluster = a_cluster(GatewayApiRouter(), canary, [rendered])
+    cluster = a_cluster(GatewayApiRouter(), canary, [made])
     assert GatewayApiRouter().read(canary, cluster) == Seen(weight=20, mirror=percent)
 
 
@@ -391,106 +390,152 @@ def test_conditions_that_every_cookie_repeats_are_counted(
     )
 
 
-class TestBeforehand:
-    """Proxies learn of the sides from a rule that no client meets."""
+class TestKnownServices:
+    """Proxies learn of all services from a second route, which no client meets."""
 
-    def test_a_new_route_names_both_sides_for_nobody(self) -> None:
-        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+    def test_a_route_of_its_own_names_the_services_for_nobody_as_long_as_the_canary_lives(
+        self,
+    ) -> None:
+        router = GatewayApiRouter()
+        canary = a_canary("gatewayapi", service={"hosts": ["a.example"]})
         (before,) = router.beforehand(canary, a_cluster(router, canary))
-        (after,) = router.render(canary, a_cluster(router, canary), Traffic())
-        assert before.key == after.key
-        spec, routed = before.manifest["spec"], after.manifest["spec"]
-        assert spec | {"rules": routed["rules"]} == routed
-        (rule,) = spec["rules"]
-        (match,) = rule["matches"]
-        assert match["headers"] == [
-            {"name": "tidegate-known", "type": "Exact", "value": canary.metadata.uid}
-        ]
-        assert [(each["name"], each["weight"]) for each in rule["backendRefs"]] == [
-            ("podinfo-primary", 100),
-            ("podinfo-canary", 0),
-        ]
+        assert (before.key,) == router.objects(canary).own
+        spec = before.manifest["spec"]
+        match = {
+            "path": {"type": "PathPrefix", "value": "/"},
+            "headers": [{"name": "tidegate-known", "type": "Exact", "value": "canary-uid"}],
+        }
+        names = ("podinfo", "podinfo-primary", "podinfo-canary")
+        assert spec["rules"] == [{"matches": [match], "backendRefs": services(*names)}]
+        known, routed = rendered(router, canary, a_cluster(router, canary), Traffic())
+        assert known == before.manifest
+        assert routed["spec"] | {"rules": spec["rules"]} == spec
+        for each in ([known], [known, routed]):
+            (again,) = router.beforehand(canary, a_cluster(router, canary, each))
+            assert not again.differs(known)
+        assert router.read(canary, a_cluster(router, canary, [known])) is None
 
-    def test_it_is_no_route_yet_and_is_written_once(self) -> None:
+    def test_it_goes_with_a_route_that_goes_and_after_one_that_is_given_back(self) -> None:
         router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        (before,) = router.beforehand(canary, a_cluster(router, canary))
-        cluster = a_cluster(router, canary, [before.manifest])
-        assert router.read(canary, cluster) is None
-        (again,) = router.beforehand(canary, cluster)
-        assert not again.differs(before.manifest)
-        (routed,) = router.render(canary, cluster, Traffic())
-        mended = routed.mended(before.manifest)
-        assert router.read(canary, a_cluster(router, canary, [mended])) == Seen()
+        for found, gone in (((), ["podinfo", "podinfo-known"]), ((led("podinfo"),), [])):
+            made = rendered(router, canary, a_cluster(router, canary, found), Traffic())
+            back = router.restore(canary, a_cluster(router, canary, made))
+            assert [key.name for key in back.remove] == gone
+            left = [] if gone else ["podinfo-known"]
+            assert [key.name for key in back.afterwards] == left
+            assert [each.mended(made[1])["spec"] for each in back.write] == [
+                each["spec"] for each in found
+            ]
 
-    def test_a_route_of_the_users_keeps_its_rules_and_is_given_back_as_it_was(self) -> None:
-        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        rule = {"backendRefs": [{"name": "podinfo", "port": 80}]}
-        spec = {"parentRefs": [{"name": "theirs"}], "hostnames": ["a.example"], "rules": [rule]}
-        users = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": spec}
-        (before,) = router.beforehand(canary, a_cluster(router, canary, [users]))
-        known = before.mended(users)
-        assert known["spec"] | {"rules": [rule]} == spec
-        kept, added = known["spec"]["rules"]
-        assert kept == rule
-        assert added["matches"][0]["headers"][0]["name"] == "tidegate-known"
-        cluster = a_cluster(router, canary, [known])
-        assert router.read(canary, cluster) is None
-        (again,) = router.beforehand(canary, cluster)
-        assert not again.differs(known)
-        (restored,) = router.restore(canary, cluster).write
-        assert restored.mended(known)["spec"] == spec
-        (routed,) = router.render(canary, cluster, Traffic())
-        (restored,) = router.restore(
-            canary, a_cluster(router, canary, [routed.mended(known)])
-        ).write
-        assert restored.mended(known)["spec"] == spec
-
-    def test_what_led_clients_stays_named_until_they_have_come_over(self) -> None:
+    def test_what_led_clients_before_stays_named_as_they_may_be_led_back(self) -> None:
         """A proxy that forgets the service before it hears of the route would fail requests."""
         router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        backends = [{"name": "podinfo", "port": 8080}, {"name": "old", "namespace": "b", "port": 1}]
+        elsewhere = {"name": "old", "namespace": "b", "port": 1}
+        backends = [{"name": "podinfo", "port": 9898}, elsewhere]
         rules = [{"backendRefs": backends}, {"backendRefs": [{**backends[0], "weight": 9}]}]
-        found = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": {"rules": rules}}
+        objects: tuple[Manifest, ...] = (led("podinfo", rules=rules),)
+        for _ in range(3):
+            objects = rendered(router, canary, a_cluster(router, canary, objects), Traffic())
+            known, leading = objects
+            (rule,) = known["spec"]["rules"]
+            former = {"group": "", "kind": "Service", **elsewhere, "weight": 1}
+            names = ("podinfo", "podinfo-primary", "podinfo-canary")
+            assert rule["backendRefs"] == [*services(*names), former]
+            assert services("podinfo")[0] not in leading["spec"]["rules"][0]["backendRefs"]
+
+    def test_no_rule_names_more_than_the_api_takes(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        backends = [{"name": f"old-{each}", "port": 1} for each in range(14)]
+        found = led("podinfo", rules=[{"backendRefs": backends}])
+        (known,) = router.beforehand(canary, a_cluster(router, canary, [found]))
+        assert [len(each["backendRefs"]) for each in known.manifest["spec"]["rules"]] == [16, 1]
+
+    @pytest.mark.parametrize(
+        ("found", "asked", "known"),
+        [
+            (["a.example"], ["a.example"], ["a.example"]),
+            (["a.example"], ["b.example"], None),
+            (None, ["a.example"], None),
+            (["a.example"], ["*"], None),
+        ],
+    )
+    def test_its_hosts_are_those_of_a_route_before_and_after_or_none(
+        self, found: list[str] | None, asked: list[str], known: list[str] | None
+    ) -> None:
+        """A host that only it names would keep requests from a route for more hosts."""
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi", service={"hosts": asked})
+        objects: tuple[Manifest, ...] = (led("podinfo", **({"hostnames": found} if found else {})),)
         for _ in range(2):
-            cluster = a_cluster(router, canary, [found])
-            (coming,) = router.render(canary, cluster, Traffic(taking_over=True))
-            found = coming.mended(found)
-            leading, naming = found["spec"]["rules"]
-            assert "headers" not in leading["matches"][0]
-            assert naming["matches"][0]["headers"][0]["name"] == "tidegate-known"
-            assert naming["backendRefs"] == [
-                {"group": "", "kind": "Service", "name": "podinfo", "port": 8080, "weight": 1},
-                {"group": "", "kind": "Service", **backends[1], "weight": 1},
-            ]
-        cluster = a_cluster(router, canary, [found])
-        assert router.read(canary, cluster) == Seen()
-        (come,) = router.render(canary, cluster, Traffic())
-        assert come.mended(found)["spec"]["rules"] == [leading]
+            objects = rendered(router, canary, a_cluster(router, canary, objects), Traffic())
+            assert objects[0]["spec"].get("hostnames") == known
 
-    def test_where_no_route_led_clients_nothing_is_named_beside_the_sides(self) -> None:
-        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        (coming,) = router.render(canary, a_cluster(router, canary), Traffic(taking_over=True))
-        (come,) = router.render(canary, a_cluster(router, canary), Traffic())
-        assert coming == come
-
-    def test_a_route_that_leads_to_a_side_or_is_full_stays_as_it_is(self) -> None:
-        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        for service, count in (("podinfo-primary", 1), ("podinfo", 16)):
-            rules = [{"backendRefs": [{"name": service, "port": 80}]}] * count
-            found = {"kind": "HTTPRoute", "metadata": {"name": "podinfo"}, "spec": {"rules": rules}}
-            assert router.beforehand(canary, a_cluster(router, canary, [found])) == ()
+    def test_it_has_the_gateways_of_a_route_before_and_after_each_once(self) -> None:
+        """The API takes no Gateway twice, with a listener's name and without."""
+        router = GatewayApiRouter()
+        refs = [{"name": "public"}, {"name": "inner", "namespace": "edge"}]
+        canary = a_canary("gatewayapi", service={"gatewayRefs": refs})
+        found = led("podinfo", parentRefs=[{"name": "public", "sectionName": "https"}])
+        (known,) = router.beforehand(canary, a_cluster(router, canary, [found]))
+        gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
+        assert known.manifest["spec"]["parentRefs"] == [
+            {**gateway, "name": "public", "sectionName": "https"},
+            {**gateway, **refs[1]},
+        ]
 
     def test_in_a_mesh_nothing_is_named(self) -> None:
-        """There a route replaces what a Service does by itself, so that nobody would be led."""
-        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
-        gateway = canary.spec.service.gateway_refs
-        inside = (*gateway, ParentReference(group="core", kind="Service", name="podinfo"))
-        service = canary.spec.service.but(gateway_refs=inside)
-        canary = canary.but(spec=canary.spec.but(service=service))
-        assert router.beforehand(canary, a_cluster(router, canary)) == ()
+        """There a route replaces what a Service does by itself, and every Service is known."""
+        router, service = (
+            GatewayApiRouter(),
+            {"group": "core", "kind": "Service", "name": "podinfo"},
+        )
+        for more, names in (([], []), ([{"name": "public"}], ["public"])):
+            canary = a_canary("gatewayapi", service={"gatewayRefs": [service, *more]})
+            known = router.beforehand(canary, a_cluster(router, canary))
+            assert [
+                parent["name"] for each in known for parent in each.manifest["spec"]["parentRefs"]
+            ] == names
 
-    def test_beside_a_managed_route_nothing_is_named(self) -> None:
-        route = {"kind": "HTTPRoute", "name": "shop", "rules": [{"name": "podinfo"}]}
-        canary = a_canary("gatewayapi", managedRoutes=[route])
-        router = router_for("gatewayapi")
-        assert router.beforehand(canary, a_cluster(router, canary)) == ()
+    def test_it_stands_beside_each_managed_route_where_that_one_is(self) -> None:
+        routes = [{"kind": "HTTPRoute", "name": name} for name in ("shop", "till", "none")]
+        router, canary = router_for("gatewayapi"), a_canary("gatewayapi", managedRoutes=routes)
+        inside = [{"group": "", "kind": "Service", "name": "podinfo"}]
+        cluster = a_cluster(
+            router,
+            canary,
+            [led("shop", hostnames=["a.example"]), led("till", parentRefs=inside)],
+        )
+        (known,) = router.beforehand(canary, cluster)
+        assert known.key.name == "podinfo-known"
+        assert known.manifest["spec"]["hostnames"] == ["a.example"]
+        assert [each["name"] for each in known.manifest["spec"]["parentRefs"]] == ["theirs"]
+        assert [key.name for key in router.objects(canary).own] == [
+            "podinfo-known",
+            "podinfo-known-2",
+            "podinfo-known-3",
+        ]
+        back = router.restore(canary, a_cluster(router, canary, [known.mended(None)]))
+        assert (back.remove, back.afterwards) == ((), (known.key,))
+
+    def test_nobody_stops_a_run_by_what_is_said_of_it(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        for obj in rendered(router, canary, a_cluster(router, canary), Traffic()):
+            condition = {"type": "Accepted", "status": "False", "reason": "No"}
+            parent = {"parentRef": obj["spec"]["parentRefs"][0], "conditions": [condition]}
+            said = router.refusal(obj | {"status": {"parents": [parent]}})
+            assert bool(said) == (obj["metadata"]["name"] == "podinfo")
+
+
+def led(name: str, **spec: Any) -> Manifest:
+    """Make a route of the user's, which leads to the apex."""
+    written = {
+        "parentRefs": [{"name": "theirs"}],
+        "rules": [{"backendRefs": [{"name": "podinfo", "port": 9898}]}],
+    }
+    return {"kind": "HTTPRoute", "metadata": {"name": name}, "spec": written | spec}
+
+
+def services(*names: str) -> list[Manifest]:
+    """Refer to services as each that is only named."""
+    return [
+        {"group": "", "kind": "Service", "name": name, "port": 9898, "weight": 1} for name in names
+    ]

@@ -33,7 +33,8 @@ def walked(case: dict[str, Any]) -> dict[str, Any]:
         "restored": {
             "write": list(back.write),
             "remove": [str(key) for key in back.remove],
-        },
+        }
+        | ({"afterwards": [str(key) for key in back.afterwards]} if back.afterwards else {}),
     }
 
 

@@ -672,6 +672,7 @@ def test_each_of_several_routers_manages_the_routes_of_its_kind() -> None:
     cluster = a_cluster(router, canary, [virtual_service(destination("podinfo"))])
     objects = rendered(router, canary, cluster, Traffic(weight=20))
     assert [(each["kind"], each["metadata"]["name"]) for each in objects] == [
+        ("HTTPRoute", "podinfo-known"),
         ("HTTPRoute", "podinfo"),
         ("DestinationRule", "podinfo-primary"),
         ("DestinationRule", "podinfo-canary"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from canary.core.traffic import Seen, Traffic
+from canary.api.traffic import HttpMatch
+from canary.core.traffic import Seen, Traffic, together
 from canary.objects.render import Lacking
 from canary.routers import ClusterState, Router, router_for
 from tests.routers.builders import a_canary, a_cluster, rendered
@@ -62,11 +63,26 @@ def test_a_route_that_lags_behind_carries_no_step() -> None:
         rendered(pair(), canary, a_cluster(pair(), canary), Traffic(weight=percent))
         for percent in (10, 100)
     )
-    mixed = [*new[:1], *former[1:]]
+    mixed = [*new[:2], *former[2:]]
+    assert [each["kind"] for each in new[:2]] == ["HTTPRoute"] * 2
     seen = pair().read(canary, a_cluster(pair(), canary, mixed))
     assert seen == Seen(weight=100, uneven=True)
     assert not seen.carries(Traffic(weight=10))
     assert not seen.spares_primary()
+
+
+def test_conditions_that_not_all_keep_while_the_canary_gets_nothing_are_no_difference() -> None:
+    provider, match = "nginx+istio", HttpMatch.model_validate({"headers": {"x-a": {"exact": "1"}}})
+    canary, router, none = a_canary(provider), pair(provider), Traffic(match=(match,))
+    made = rendered(router, canary, a_cluster(router, canary), none)
+    seen = router.read(canary, a_cluster(router, canary, made))
+    assert seen == Seen(matched=True)
+    assert seen.does(none)
+    assert together((seen, None)) == Seen(matched=True, uneven=True)
+    some = Seen(weight=100)
+    assert together((some, replace(some, matched=True))) == Seen(
+        weight=100, matched=True, uneven=True
+    )
 
 
 def test_an_object_that_one_of_them_lacks_is_named() -> None:

@@ -35,18 +35,13 @@ from tests.testbed.world import (
 )
 
 _NUMBERS = count(1)
-#: Of stories of the Gateway API, the one that may lose a request where Envoy learns of a service only
-#: with the first route to it: in a rule of the user's no side can be named beforehand.
-_COMING_OVER = frozenset(
-    {"test_a_rule_that_the_user_keeps_is_split_and_given_back_without_a_lost_request"}
-)
 _AFFINITY = "test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_run_ends"
 _COPIES = "test_blue_green_answers_with_a_version_only_after_it_has_passed_and_is_approved"
 #: Contour leaves out what a rule with a single backend adds to answers, such as a cookie.
-_CONTOUR_LOSES = _COMING_OVER | {_AFFINITY}
+_CONTOUR_LOSES = frozenset({_AFFINITY})
 #: What Envoy Gateway does with copies and with filters of a backend cannot be followed: they have
 #: clusters of their own, whose names do not say the service.
-_ENVOY_GATEWAY_LOSES = _COMING_OVER | {_AFFINITY, _COPIES}
+_ENVOY_GATEWAY_LOSES = frozenset({_AFFINITY, _COPIES})
 FOLDER = Path(__file__).parent
 
 
