@@ -22,6 +22,8 @@ ACCEPT_RISK = f"{PREFIX}accept-risk"
 """Names risks that a person accepts, as kind/name with commas between them."""
 ASSUME_FEATURES = f"{PREFIX}assume-features"
 """Names features of the Gateway API that its Gateways have and do not list, with commas between them."""
+KNOWN_ROUTE = f"{PREFIX}known-route"
+"""`none` where its Gateway takes no second route for the same hosts."""
 
 # ---------------------------------------------------------- on what a target or a Canary uses
 
@@ -67,7 +69,8 @@ AGREEMENT = f"{PREFIX}agreement"
 #: On the Lease of a replica: the newest generation that it goes by.
 ACKNOWLEDGED = f"{PREFIX}acknowledged"
 
-_ON_CANARY = (*VERBS, *(each.removeprefix(PREFIX) for each in (ACCEPT_RISK, ASSUME_FEATURES)))
+_ASKED = (ACCEPT_RISK, ASSUME_FEATURES, KNOWN_ROUTE)
+_ON_CANARY = (*VERBS, *(each.removeprefix(PREFIX) for each in _ASKED))
 
 
 def unknown_annotations(annotations: Mapping[str, object]) -> Iterator[SpecWarning]:

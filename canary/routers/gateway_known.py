@@ -8,6 +8,7 @@ clients are led to, and may be led back to, for as long as the Canary lives.
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from canary.api.annotations import KNOWN_ROUTE
 from canary.api.canary import Canary
 from canary.api.kinds import GATEWAY, Kind, Manifest, ObjectKey
 from canary.api.service import Service, ServiceMetadata
@@ -22,6 +23,8 @@ from canary.routers.shares import entries, part, side_services, sides
 
 #: The header that a request would have to have, with the uid of the Canary, to be led by it.
 _KNOWN = "tidegate-known"
+#: What a Canary says that wants no such route.
+_NONE = "none"
 #: How a backend is referred to.
 _REFERENCE = ("group", "kind", "namespace", "name", "port")
 #: What a parent is where a route does not say.
@@ -67,7 +70,7 @@ class KnownRoutes:
         """
         for key, leading in self._pairs(canary):
             spec = self._spec(canary, cluster.existing.get(leading))
-            if spec["parentRefs"]:
+            if spec["parentRefs"] and canary.metadata.annotations.get(KNOWN_ROUTE) != _NONE:
                 yield render_object(
                     canary,
                     cluster,

@@ -298,7 +298,7 @@ def test_an_annotation_that_is_like_none_is_told_with_all_of_them():
     assert str(warning) == (
         "metadata.annotations: 'tidegate.dev/hold': ignored; a Canary has tidegate.dev/ annotations "
         "of these names: abort, reject, pause, resume, approve, skip, expedite, "
-        "retry, promote, accept-risk, assume-features"
+        "retry, promote, accept-risk, assume-features, known-route"
     )
 
 

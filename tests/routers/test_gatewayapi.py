@@ -495,6 +495,14 @@ class TestKnownServices:
                 parent["name"] for each in known for parent in each.manifest["spec"]["parentRefs"]
             ] == names
 
+    def test_a_canary_whose_gateway_takes_no_second_route_has_none(self) -> None:
+        router, canary = GatewayApiRouter(), a_canary("gatewayapi")
+        told = {"tidegate.dev/known-route": "none"}
+        metadata = canary.metadata.model_copy(update={"annotations": told})
+        alone = canary.but(metadata=metadata)
+        assert router.beforehand(alone, a_cluster(router, alone)) == ()
+        assert len(rendered(router, alone, a_cluster(router, alone), Traffic())) == 1
+
     def test_it_stands_beside_each_managed_route_where_that_one_is(self) -> None:
         routes = [{"kind": "HTTPRoute", "name": name} for name in ("shop", "till", "none")]
         router, canary = router_for("gatewayapi"), a_canary("gatewayapi", managedRoutes=routes)
