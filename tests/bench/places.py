@@ -39,9 +39,12 @@ class Place:
         ]
 
     def controller(
-        self, store: Store, *options: str, tree: Tree | None = None
+        self, store: Store, *options: str, tree: Tree | None = None, alerts: str = ""
     ) -> AbstractAsyncContextManager[Process]:
-        """Run a controller here."""
+        """Run a controller here, that of another tree where one is given.
+
+        `alerts` is where it tells what happens.
+        """
         return a_controller(
             self.world.kubeconfig,
             store,
@@ -49,6 +52,7 @@ class Place:
             lease_namespace=self.world.lease_namespace,
             log=self.world.directory / "tidegate.log",
             tree=tree,
+            alerts=alerts,
         )
 
 

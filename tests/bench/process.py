@@ -119,8 +119,11 @@ async def a_controller(
     drain: str = "0s",
     log: Path | None = None,
     tree: Tree | None = None,
+    alerts: str = "",
 ) -> AsyncIterator[Process]:
     """Run the controller, that of another tree where one is given.
+
+    `alerts` is where it tells what happens.
 
     Raises:
         ProgramFailed: it has ended by itself.
@@ -133,7 +136,9 @@ async def a_controller(
         *("--metrics-server", store.url, *options),
     )
     log = log or kubeconfig.with_suffix(".log")
-    environment = tree.environment if tree else None
+    environment = dict(tree.environment if tree else os.environ)
+    if alerts:
+        environment["TIDEGATE_ALERT_WEBHOOK"] = alerts
     python = Path(sys.executable)
     running = a_process(python, *arguments, port=port, log=log, environment=environment)
     async with running as process:

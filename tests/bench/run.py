@@ -11,15 +11,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import against, beside, board, fleets, judging, runs
+from tests.bench import against, beside, board, fleets, judging, runs, telling
 from tests.bench.figures import Figure, machine, table, write_section
 from tests.bench.places import PLACES
 from tests.controller.running import World
 
-PARTS = ("runs", "rest", "crowd", "hostile")
+PARTS = ("runs", "telling", "rest", "crowd", "hostile")
 BESIDE, BOARD, JUDGING, AGAINST = "beside-flagger", "dashboard", "judging", "against"
 APART = {BESIDE, BOARD, JUDGING, AGAINST}
-_HOW_MANY = {"runs": "canaries", AGAINST: "canaries", BESIDE: "beside", BOARD: "on_dashboard"}
+_HOW_MANY = {
+    "runs": "canaries",
+    "telling": "told",
+    AGAINST: "canaries",
+    BESIDE: "beside",
+    BOARD: "on_dashboard",
+}
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -57,6 +63,8 @@ async def in_one_place(options: argparse.Namespace, directory: Path) -> dict[str
             figures["runs"] = await runs.measure(place, options.canaries, options.window)
         elif "rest" in parts:
             await runs.prepare(place)
+        if "telling" in parts:
+            figures["telling"] = await telling.measure(place, options.told)
         # Fleets are put into the storage of an API server, which only the embedded one allows.
         if isinstance(world, World):
             if "rest" in parts:
@@ -80,11 +88,12 @@ if __name__ == "__main__":
         nargs="+",
         choices=(*PARTS, BESIDE, BOARD, JUDGING, AGAINST),
         default=PARTS,
-        help="runs; fleets that rest; a fleet that is all in runs; a tenant that starves others (these "
-        "in the embedded world); CPU beside Flagger's (on the control plane); the dashboard (in the "
+        help="runs; how soon their ends are told; fleets that rest; a fleet that is all in runs; a "
+        "tenant that starves others (these in the embedded world); CPU beside Flagger's (on the control plane); the dashboard (in the "
         "embedded world); judging and asking; what a run costs beside another commit",
     )
     parser.add_argument("--canaries", type=int, default=100)
+    parser.add_argument("--told", type=int, default=40, help="runs whose ends are told")
     parser.add_argument("--window", type=float, default=30.0, help="seconds of idleness")
     parser.add_argument(
         "--at-rest",

@@ -55,7 +55,7 @@ _BELOW: Mapping[type, str] = {
     "What the answer does is on the page of [hooks](gates.md#hooks).",
     EventMetadata: "For hooks of the types `event` and `post-rollout`, and for "
     "`--event-webhook`. Their answer changes nothing.",
-    AlertPayload: "Sent by AlertProviders of the type `webhook`, and by `--alert-webhook`. "
+    AlertPayload: "Sent by AlertProviders of the type `webhook`, and by `TIDEGATE_ALERT_WEBHOOK`. "
     "Any 2xx is success; 429, 5xx and a receiver that is down are tried again for an hour. "
     "[Troubleshooting](troubleshooting.md) explains each reason.",
     CloudEvent: "Sent by AlertProviders of the type `cloudevents`, in structured mode.",
