@@ -12,7 +12,6 @@ from canary.cli.screen import Screen
 from canary.cli.silence import silence
 from canary.cluster.cluster import Cluster
 from canary.dashboard.rights import Rights
-from canary.views.blocks import Styled
 from canary.views.canary import canary_view
 from canary.views.explain import explanation, explanation_document
 
@@ -43,6 +42,4 @@ async def explain(cluster: Cluster, place: Place, *, form: str | None) -> None:
         document = explanation_document(view, now, program=called(), lacks=lacks)
         screen.lines(as_json(document | {"controller": silent}))
         return
-    screen.show(explanation(view, now, program=called(), lacks=lacks))
-    if silent:
-        screen.tell(Styled(silent, "yellow"))
+    screen.show(explanation(view, now, program=called(), lacks=lacks, silent=silent))

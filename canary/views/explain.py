@@ -31,6 +31,9 @@ EFFECTS = {
 """What a verb does, in the order in which the verbs are offered."""
 _ANSWERS = frozenset({"approve", "reject", "resume", "retry"})
 """What a Canary asks of a person."""
+_BRAKES = frozenset({"pause", "abort"})
+"""What a person may want of a run that does not go well."""
+_GOES_ILL = frozenset({Attention.STUCK, Attention.INCONCLUSIVE})
 
 
 def possible_commands(view: CanaryView) -> tuple[str, ...]:
@@ -64,10 +67,16 @@ def _unasked(_verb: str) -> None:
     """Know nothing of what a person may."""
 
 
-def explanation(view: CanaryView, now: datetime, *, program: str, lacks: Lacks = _unasked) -> Block:
-    """Explain a Canary: where it is, why, until when, and the commands that would change it."""
+def explanation(
+    view: CanaryView, now: datetime, *, program: str, lacks: Lacks = _unasked, silent: str = ""
+) -> Block:
+    """Explain a Canary: where it is, why, until when, and the commands that would change it.
+
+    `silent` says why no controller acts on it, where that is so: nothing else matters more then.
+    """
     return (
         *_place(view, now),
+        *_silence(view, silent),
         *_reasons(view),
         *_checks(view),
         *_sights(view, now),
@@ -91,7 +100,7 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
             f": {wait.message}" if wait.message else "",
         )
         if wait.deadline is not None:
-            yield (f"The wait ends by itself at {moment(wait.deadline, now)}, and the run fails.",)
+            yield (_deadline(wait.deadline, now),)
         if wait.until is not None:
             yield (f"It may go on by itself at {moment(wait.until, now)}.",)
     record = view.run.record if view.run is not None else ""
@@ -101,6 +110,23 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
         yield (f"The last run of {last.revision} ended as {last.outcome}: {last.message}",)
     if record:
         yield (f"Its full record is in {record}",)
+
+
+def _deadline(deadline: datetime, now: datetime) -> str:
+    ends = moment(deadline, now)
+    if deadline > now:
+        return f"The wait ends by itself at {ends}, and the run fails."
+    return f"Its deadline passed at {ends}, and the controller has not acted on that yet."
+
+
+def _silence(view: CanaryView, silent: str) -> Iterator[Line]:
+    if not silent:
+        return
+    yield (Styled(silent, "yellow"),)
+    if possible_commands(view):
+        yield (
+            "Nothing changes until a controller acts on it; a command that you give waits until then.",
+        )
 
 
 def _phase(view: CanaryView) -> Phase:
@@ -221,7 +247,9 @@ def next_commands(view: CanaryView, program: str) -> tuple[str, ...]:
     """Name the commands that a person may want next, where a Canary needs one or has a run."""
     if view.attention is Attention.NONE and view.run is None:
         return ()
-    wanted = [each for each in possible_commands(view) if each in _ANSWERS]
+    goes_ill = bool(view.failed_checks.count) or view.attention in _GOES_ILL
+    named = _ANSWERS | (_BRAKES if view.run is not None and goes_ill else set())
+    wanted = [each for each in possible_commands(view) if each in named]
     return tuple(_written(view, verb, program) for verb in ("explain", *wanted))
 
 

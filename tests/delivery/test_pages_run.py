@@ -112,10 +112,22 @@ async def demonstration() -> AsyncIterator[str]:
         await process.wait()
 
 
-async def test_the_way_from_flagger_begins_without_a_cluster(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["from-flagger", "simulate"])
+async def test_what_a_page_does_without_a_cluster_is_done_as_it_says(
+    tmp_path: Path, page: str
+) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
 
-    await follow("from-flagger", None, tmp_path)
+    await follow(page, None, tmp_path)
+
+
+def test_every_block_that_is_marked_is_run() -> None:
+    marked = {
+        (page.stem, block["where"])
+        for page in DOCS.rglob("*.md")
+        for block in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    }
+    assert marked == {("from-flagger", None), ("simulate", None), ("first-gate", "demo")}
 
 
 async def test_the_first_gate_holds_and_is_approved_in_the_demonstration(tmp_path: Path) -> None:

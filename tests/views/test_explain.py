@@ -150,6 +150,18 @@ def test_beside_a_command_is_said_whether_the_person_may_give_it():
     assert notes["abort"] == "roll the run back"
 
 
+def test_without_a_controller_this_comes_before_all_that_it_could_do():
+    view = canary_view(manifest("cart", STATUSES["cart"]))
+    lines = drawn(explanation(view, at(70_000), program="tidegate", silent="none runs"), width=200)
+    at_word = next(number for number, line in enumerate(lines) if line.strip() == "none runs")
+    assert "Its deadline passed at" in lines[at_word - 1]
+    assert "a command that you give waits until then" in lines[at_word + 1]
+    assert lines[at_word + 2].strip() == "What you can do:"
+    resting = canary_view(manifest("ticker", STATUSES["ticker"]))
+    lines = drawn(explanation(resting, NOW, program="tidegate", silent="none runs"), width=200)
+    assert "Nothing changes" not in "".join(lines)
+
+
 def test_for_programs_it_is_said_what_a_person_lacks():
     view = canary_view(manifest("cart", STATUSES["cart"]))
     document = explanation_document(view, NOW, program="tidegate", lacks=LACKING.get)
@@ -169,9 +181,10 @@ def test_for_programs_it_is_said_what_a_person_lacks():
         (STATUSES["cart"], ["explain", "approve", "reject"]),
         (a_status(Phase.FAILED), ["explain", "retry"]),
         (a_status(Phase.PROGRESSING, run=a_run()), ["explain"]),
+        (STATUSES["shop"], ["explain", "pause", "abort"]),
         (a_status(Phase.SUCCEEDED), []),
     ],
-    ids=["at a gate", "failed", "running", "at rest"],
+    ids=["at a gate", "failed", "running", "failing", "at rest"],
 )
 def test_what_a_person_may_want_next_is_an_answer_or_an_explanation(status, verbs):
     view = canary_view(manifest("cart", status))
