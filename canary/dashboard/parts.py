@@ -26,7 +26,7 @@ from canary.dashboard.site import Site
 from canary.errors import InvalidSpec
 from canary.views.canary import CanaryView, CheckView
 from canary.views.explain import EFFECTS, explanation, possible_commands
-from canary.views.fleet import cause, header, row
+from canary.views.fleet import NOTHING, cause, header, row
 from canary.views.given import CONSEQUENCES, asked, given, lacking
 from canary.views.history import run_rows, run_told
 from canary.views.journey import journey
@@ -122,6 +122,10 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "view": view,
         "page_address": f"{site.root_path}{canary_address(kept.key)}",
         "standing": standing(view),
+        "cause": cause(view) if cause(view) != NOTHING else "",
+        "until": moment(view.waiting.deadline, now)
+        if view.waiting and view.waiting.deadline
+        else "",
         "row": dict(zip(header(everywhere=False, wide=True), _cells(view, now), strict=True)),
         "now": now,
         "started": moment(view.run.started_at, now) if view.run else "",

@@ -74,6 +74,19 @@ async def test_the_page_of_a_canary_says_what_explain_says(opened: Opened):
         assert said in page
 
 
+async def test_the_cause_comes_before_everything_else_about_a_canary(opened: Opened):
+    for name, cause in (
+        ("search", "request-success-rate 97.1 % is below 99 %, third failure of 3"),
+        ("cart", "PromotionGate: the confirm-promotion gate waits for a person"),
+        ("invalid", "spec.provider: "),
+    ):
+        page = await opened.read(f"/c/web/{name}")
+        before, _, after = page.partition(cause)
+        assert ("</h1>" in before, '<dl class="facts">' in before) == (True, False), name
+        assert ("until 2026-01-01" in after.partition("</p>")[0]) == (name == "cart")
+    assert 'class="cause"' not in await opened.read("/c/web/ticker")
+
+
 async def test_the_gates_name_what_is_waited_for(opened: Opened):
     page = await opened.read("/gates")
     assert ("confirm-promotion" in page, "/c/web/cart" in page) == (True, True)
