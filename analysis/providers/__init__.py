@@ -19,8 +19,9 @@ SECRET_KEYS = ("token", "username", "password")
 KEPT_BY = frozenset({"prometheus"})
 
 _COUNTS_NOTHING = (
-    "this provider does not count requests; use a template whose provider is cloudwatch, datadog, "
-    "elasticsearch, influxdb, loki, opensearch, prometheus or scrape, or another judge"
+    "this provider does not count requests; use a template whose provider is azuremonitor, "
+    "cloudwatch, datadog, dynatrace, elasticsearch, influxdb, loki, newrelic, opensearch, "
+    "prometheus, scrape or stackdriver, or another judge"
 )
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 
@@ -131,6 +132,7 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
         "loki": "analysis.providers.loki:LokiProvider",
         "newrelic": "analysis.providers.newrelic:NewRelicProvider",
         "opensearch": "analysis.providers.opensearch:OpenSearchProvider",
+        "podmetrics": "analysis.providers.podmetrics:PodMetricsProvider",
         "prometheus": "analysis.providers.prometheus:PrometheusProvider",
         "scrape": "analysis.providers.scrape:ScrapeProvider",
         "splunk": "analysis.providers.splunk:SplunkProvider",

@@ -14,15 +14,17 @@ from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
 from analysis.providers import search
 from analysis.providers.connection import Headers
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.counted import CountingProvider
+from analysis.providers.store import OPTIONS, Reading, Request, secret_of
 from analysis.providers.windows import Window
 
+_OWN_TIME = re.compile(r"\b(ago|now)\s*\(")
 _WORKSPACE = re.compile("[0-9a-fA-F-]{36}")
 #: The resource that tokens are for.
 RESOURCE = "https://api.loganalytics.io"
 
 
-class AzureMonitorProvider(StoreProvider):
+class AzureMonitorProvider(CountingProvider):
     """Ask a workspace, as the application of the Secret or of the controller's service account."""
 
     secret_keys: ClassVar[tuple[str, ...]] = (*entra.KEYS, "token")
@@ -42,6 +44,14 @@ class AzureMonitorProvider(StoreProvider):
         keys = secret_of(spec)
         if not keys.get("token"):
             entra.check(keys, spec.address or cls.home)
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query leaves the time to the request, which names a block."""
+        if found := _OWN_TIME.search(query):
+            raise QueryError(
+                f"counts: each request is about the time since the last one; leave {found[1]}() out"
+            )
 
     def presented(self, keys: Mapping[str, str]) -> Headers | None:
         """Give a token of the Secret, where there is one."""

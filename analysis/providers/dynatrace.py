@@ -1,17 +1,23 @@
 """Provider `dynatrace`: one value from a metric selector of Dynatrace's Metrics API v2."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from analysis.errors import Partial
+from analysis.errors import Partial, QueryError
+from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import CountingProvider
 from analysis.providers.series import Point, Series, number
-from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
+_SUM = re.compile(r":(sum|count|value)\b")
+_RATE = re.compile(r":(avg|max|median|min|percentile|rate)\b")
 
-class DynatraceProvider(StoreProvider):
+
+class DynatraceProvider(CountingProvider):
     """Ask an environment for one value over the window: at resolution `Inf`."""
 
     required: ClassVar[tuple[str, ...]] = ("dynatrace_token",)
@@ -19,6 +25,16 @@ class DynatraceProvider(StoreProvider):
     root = "that of a Dynatrace environment, such as https://ENVIRONMENT.live.dynatrace.com"
     settle = timedelta(seconds=120)
     bucket = timedelta(seconds=60)
+    block = timedelta(minutes=1)
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether what a selector gives over a block is how much there was in it."""
+        if _SUM.search(query) is None or _RATE.search(query):
+            raise QueryError(
+                "counts: the selector gives no sum; end it with :sum, as in "
+                "builtin:service.requestCount.total:splitBy():sum"
+            )
 
     def presented(self, keys: Mapping[str, str]) -> Headers:
         """Give the token."""

@@ -3,15 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from analysis.errors import QueryError
 from analysis.model import ProviderSpec
 from analysis.providers.counted import CountingProvider
+from analysis.providers.ranges import check_range, ranged
 from analysis.providers.store import Reading, Request
 from analysis.providers.vectors import vector
 from analysis.providers.windows import Window
-
-_RANGE = "$__range"
-"""Where the length of a block goes, as in Grafana."""
 
 
 class LokiProvider(CountingProvider):
@@ -23,15 +20,11 @@ class LokiProvider(CountingProvider):
     @classmethod
     def check_count(cls, spec: ProviderSpec, query: str) -> None:
         """Find out whether a query says where the length of a block goes."""
-        if f"[{_RANGE}]" not in query:
-            raise QueryError(
-                f"counts: a query in LogQL counts as long as it says; write [{_RANGE}], as in "
-                f'sum(count_over_time({{app="shop"}}[{_RANGE}]))'
-            )
+        check_range(query, 'sum(count_over_time({app="shop"}[$__range]))')
 
     def counting(self, query: str, window: Window) -> str:
         """Write how long the block is."""
-        return query.replace(_RANGE, f"{(window.end - window.start) // timedelta(seconds=1)}s")
+        return ranged(query, window)
 
     def request(self, query: str, window: Window) -> Request:
         """Ask for an instant."""

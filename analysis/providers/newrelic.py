@@ -14,11 +14,14 @@ import orjson
 from analysis.errors import LoginRefused, ProviderUnavailable, QueryError, Throttled
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import CountingProvider
 from analysis.providers.series import Point, number
-from analysis.providers.store import Reading, Request, StoreProvider, secret_of
+from analysis.providers.store import Reading, Request, secret_of
 from analysis.providers.windows import Window
 
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|`[^`]*`", re.DOTALL)
+_OWN_TIME = re.compile(r"\b(?:since|until|timeseries|compare\s+with)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\b(?:count|sum)\s*\(", re.IGNORECASE)
 _SINCE = re.compile(r"\b(?:since|until)\b", re.IGNORECASE)
 _ACCOUNT = re.compile("[0-9]{1,15}")
 
@@ -30,7 +33,7 @@ _BUSY = {"INTERNAL_SERVER_ERROR", "SERVER_ERROR", "TIMEOUT"}
 _UNKNOWN = {"ACCESS_DENIED", "FORBIDDEN", "UNAUTHORIZED"}
 
 
-class NewRelicProvider(StoreProvider):
+class NewRelicProvider(CountingProvider):
     """Ask New Relic over the window, unless the query has a SINCE of its own."""
 
     required: ClassVar[tuple[str, ...]] = ("newrelic_account_id",)
@@ -42,6 +45,7 @@ class NewRelicProvider(StoreProvider):
     home = "https://insights-api.newrelic.com"
     root = "https://api.newrelic.com, or that of the Insights API"
     settle = timedelta(seconds=90)
+    block = timedelta(minutes=1)
 
     @classmethod
     def check(cls, spec: ProviderSpec) -> None:
@@ -59,6 +63,20 @@ class NewRelicProvider(StoreProvider):
             raise QueryError(
                 "provider.address: newrelic_api_key is for NerdGraph; "
                 "write https://api.newrelic.com, or that of your region"
+            )
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query counts, and leaves the time to the request, which names a block."""
+        text = _QUOTED.sub("", query)
+        if found := _OWN_TIME.search(text):
+            raise QueryError(
+                "counts: each request is about the time since the last one; leave "
+                f"{found[0].upper()} out"
+            )
+        if _COUNTS.search(text) is None:
+            raise QueryError(
+                "counts: the query counts nothing; write count(*), filter(count(*), WHERE …) or sum(…)"
             )
 
     def presented(self, keys: Mapping[str, str]) -> Headers:

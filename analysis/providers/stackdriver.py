@@ -16,15 +16,17 @@ from analysis.identities import google
 from analysis.identities.tokens import TokenSigner
 from analysis.model import ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import CountingProvider
+from analysis.providers.ranges import check_range, ranged
 from analysis.providers.series import Point, known, number
-from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider, secret_of
+from analysis.providers.store import OPTIONS, Reading, Request, secret_of
 from analysis.providers.vectors import vector
 from analysis.providers.windows import Window
 
 _PROJECT = re.compile("[a-z][a-z0-9:.-]{1,100}")
 
 
-class StackdriverProvider(StoreProvider):
+class StackdriverProvider(CountingProvider):
     """Ask a project, with the key of a service account or the controller's own account."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("project", "serviceAccountKey", "token")
@@ -33,6 +35,7 @@ class StackdriverProvider(StoreProvider):
     root = "that of Google's monitoring API; leave it out"
     settle = timedelta(seconds=240)
     bucket = timedelta(seconds=60)
+    block = timedelta(minutes=1)
 
     @classmethod
     def check(cls, spec: ProviderSpec) -> None:
@@ -55,6 +58,17 @@ class StackdriverProvider(StoreProvider):
                 f"the controller's own account is for https://{google.HOST}; leave the address out, "
                 "or give serviceAccountKey in the Secret"
             )
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether a query is in PromQL, and says where the length of a block goes."""
+        if dict(spec.options).get("language") != "promql":
+            raise QueryError("counts: MQL cannot count a block; write language: promql")
+        check_range(query, "sum(increase(requests_total[$__range]))")
+
+    def counting(self, query: str, window: Window) -> str:
+        """Write how long the block is."""
+        return ranged(query, window)
 
     def presented(self, keys: Mapping[str, str]) -> Headers | None:
         """Give a token of the Secret, where there is one."""

@@ -1,9 +1,11 @@
 """A Log Analytics workspace of Azure, asked in KQL."""
 
+from datetime import datetime
+
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 WORKSPACE = "11111111-2222-3333-4444-555555555555"
 TOKEN = Credentials(token="s3cr3t-token")
@@ -22,6 +24,15 @@ def refuses(status: int, code: str) -> Handler:
     return says({"error": {"code": code, "message": f"told {code}"}}, status=status)
 
 
+def about(start: datetime, end: datetime) -> Asked:
+    """Ask about a block."""
+    return Asked(
+        method="POST",
+        path=f"/v1/workspaces/{WORKSPACE}/query",
+        content={"query": KQL, "timespan": f"{start.isoformat()}/{end.isoformat()}"},
+    )
+
+
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(
         type="azuremonitor",
@@ -31,6 +42,8 @@ CASE = ProviderCase(
     ),
     query=KQL,
     lag=minutes(4),
+    counts=CountCase(query=KQL, end=NOW - minutes(3), asked=about),
+    uncounted={"AppRequests | where TimeGenerated > ago(1m) | count": "leave ago() out"},
     answers=frozenset({200, 204}),
     logins={"token": Login(credentials=TOKEN, sent={"Authorization": "Bearer s3cr3t-token"})},
     asked=Asked(

@@ -1,9 +1,11 @@
 """Dynatrace, asked by its Metrics API v2."""
 
+from datetime import datetime
+
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 TOKEN = Credentials(others=(("dynatrace_token", "s3cr3t-token"),))
 SELECTOR = 'builtin:service.errors.total.rate:filter(eq("dt.entity.service","SERVICE-1")):avg'
@@ -39,10 +41,32 @@ def data(*lists: list[object], **more: object) -> Handler:
     )
 
 
+COUNT = 'builtin:service.requestCount.total:filter(eq("dt.entity.service","SERVICE-1")):sum'
+
+
+def about(start: datetime, end: datetime) -> Asked:
+    """Ask about a block."""
+    return Asked(
+        path="/api/v2/metrics/query",
+        parameters={
+            "metricSelector": COUNT,
+            "resolution": "Inf",
+            "from": str(int(start.timestamp()) * 1000),
+            "to": str(int(end.timestamp()) * 1000),
+        },
+    )
+
+
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="dynatrace", address=address, credentials=TOKEN),
     query=SELECTOR,
     lag=minutes(3),
+    counts=CountCase(query=COUNT, end=NOW - minutes(2), asked=about),
+    uncounted={
+        SELECTOR: "end it with :sum",
+        "builtin:service.requestCount.total": "end it with :sum",
+        "builtin:service.requestCount.total:sum:rate(1m)": "the selector gives no sum",
+    },
     logins={
         "token": Login(credentials=TOKEN, sent={"Authorization": "Api-Token s3cr3t-token"}),
     },

@@ -1,9 +1,11 @@
 """New Relic, asked by the Insights API."""
 
+from datetime import datetime
+
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 KEYS = Credentials(
     others=(("newrelic_account_id", "12345"), ("newrelic_query_key", "s3cr3t-token"))
@@ -39,22 +41,42 @@ def refuses(error_class: str) -> Handler:
     return says({"data": {"actor": {"account": {"nrql": None}}}, "errors": [error]})
 
 
-NERDGRAPH = ProviderCase(
-    spec=lambda address: ProviderSpec(type="newrelic", address=address, credentials=USER_KEY),
-    query="SELECT count(*) FROM Span SINCE 5 minutes ago",
-    asked=Asked(
+COUNT = "SELECT filter(count(*), WHERE error) FROM Span WHERE app = 'pay since'"
+UNCOUNTED = {
+    "SELECT count(*) FROM Span SINCE 5 minutes ago": "leave SINCE out",
+    "SELECT count(*) FROM Span TIMESERIES 1 minute": "leave TIMESERIES out",
+    "SELECT average(duration) FROM Span": "counts nothing; write count(*)",
+}
+
+
+def block(start: datetime, end: datetime) -> str:
+    """Ask how many there were in a block, in NRQL."""
+    since, until = (round(each.timestamp() * 1000) for each in (start, end))
+    return f"{COUNT} SINCE {since} UNTIL {until}"
+
+
+def by_nerdgraph(nrql: str) -> Asked:
+    """Ask NerdGraph."""
+    return Asked(
         method="POST",
         path="/graphql",
         content={
             "query": "query($account: Int!, $nrql: Nrql!, $seconds: Seconds!) { actor { "
             "account(id: $account) { nrql(query: $nrql, timeout: $seconds) "
             "{ results metadata { messages } } } } }",
-            "variables": {
-                "account": 12345,
-                "nrql": "SELECT count(*) FROM Span SINCE 5 minutes ago",
-                "seconds": 5,
-            },
+            "variables": {"account": 12345, "nrql": nrql, "seconds": 5},
         },
+    )
+
+
+NERDGRAPH = ProviderCase(
+    spec=lambda address: ProviderSpec(type="newrelic", address=address, credentials=USER_KEY),
+    query="SELECT count(*) FROM Span SINCE 5 minutes ago",
+    asked=by_nerdgraph("SELECT count(*) FROM Span SINCE 5 minutes ago"),
+    counts=CountCase(
+        query=COUNT,
+        end=NOW - minutes(2),
+        asked=lambda start, end: by_nerdgraph(block(start, end)),
     ),
     five=nerdgraph({"count": 5}),
     nothing=nerdgraph(),
@@ -83,6 +105,14 @@ CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="newrelic", address=address, credentials=KEYS),
     query="SELECT filter(count(*), WHERE error) * 100 / count(*) AS 'result'\n  FROM Transaction",
     lag=minutes(2),
+    counts=CountCase(
+        query=COUNT,
+        end=NOW - minutes(2),
+        asked=lambda start, end: Asked(
+            path="/v1/accounts/12345/query", parameters={"nrql": block(start, end)}
+        ),
+    ),
+    uncounted=UNCOUNTED,
     logins={"query key": Login(credentials=KEYS, sent={"X-Query-Key": "s3cr3t-token"})},
     asked=Asked(
         path="/v1/accounts/12345/query",

@@ -1,13 +1,28 @@
 """Google Cloud Monitoring, asked in MQL."""
 
+from datetime import datetime
+
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says, vector
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 TOKEN = Credentials(token="s3cr3t-token", others=(("project", "shop-1"),))
 MQL = "fetch k8s_container | metric 'custom.googleapis.com/errors' | within 5m | sum"
 PROMQL = "sum(increase(custom_googleapis_com:errors[1m]))"
+
+
+def about(start: datetime, end: datetime) -> Asked:
+    """Ask about a block in PromQL."""
+    seconds = (end - start).seconds
+    return Asked(
+        method="POST",
+        path="/v1/projects/shop-2/location/global/prometheus/api/v1/query",
+        parameters={
+            "query": f"sum(increase(requests_total[{seconds}s]))",
+            "time": f"{end.timestamp():.3f}",
+        },
+    )
 
 
 def series(*lists: list[object]) -> Handler:
@@ -63,6 +78,7 @@ CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="stackdriver", address=address, credentials=TOKEN),
     query=MQL,
     lag=minutes(5),
+    uncounted={MQL: "write language: promql"},
     logins={"token": Login(credentials=TOKEN, sent={"Authorization": "Bearer s3cr3t-token"})},
     asked=Asked(method="POST", path="/v3/projects/shop-1/timeSeries:query", content={"query": MQL}),
     five=series([{"doubleValue": 5.0}]),
@@ -111,6 +127,10 @@ CASE = ProviderCase(
                 options=(("language", "promql"), ("project", "shop-2")),
             ),
             query=PROMQL,
+            counts=CountCase(
+                query="sum(increase(requests_total[$__range]))", end=NOW - minutes(4), asked=about
+            ),
+            uncounted={PROMQL: "write [$__range]"},
             asked=Asked(
                 method="POST",
                 path="/v1/projects/shop-2/location/global/prometheus/api/v1/query",
