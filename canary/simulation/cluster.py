@@ -1,6 +1,6 @@
 """A cluster with one canary, as far as the core can see it: what it is, and what actions do to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -86,6 +86,14 @@ class SimulatedCluster:
             delivered=self.delivered,
             settling=self.settling,
             policy=Policy(drain=self.drain, verified_commands=True),
+        )
+
+    @property
+    def state(self) -> tuple[Hashable, ...]:
+        """Give everything that decisions hang on and that changes, to look up."""
+        return (
+            *(self.generation, self.revision, self.target, self.primary, self.routed),
+            *(self.finalizer, self.commands, self.delivered),
         )
 
     def snapshot(self) -> tuple[object, ...]:

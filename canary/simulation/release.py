@@ -1,6 +1,6 @@
 """One release after another, each decided as the controller decides, and judged by what was drawn."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,8 @@ from canary.core.waits import PROMOTION_GATE, ROLLOUT_GATE, TRAFFIC_GATE
 from canary.simulation.answering import Answering, Meanings
 from canary.simulation.chance import Chance
 from canary.simulation.cluster import SimulatedCluster, released
+from canary.simulation.lazy import LazyAnswers
+from canary.simulation.recalled import MOST, Memories, Recalled
 from canary.simulation.traffic import RequestCounters, ServiceTraffic
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -73,8 +75,10 @@ class ReleaseResult:
 class Rehearsal:
     """Releases into a cluster in which the primary serves; each begins from the same state."""
 
-    def __init__(self, setting: ReleaseSetting) -> None:
+    def __init__(self, setting: ReleaseSetting, *, remembered: int = MOST) -> None:
         """Bring the cluster up.
+
+        Decisions in the first so many situations are remembered, which changes no result.
 
         Raises:
             ValueError: the primary does not come up; says what it waits for.
@@ -106,6 +110,9 @@ class Rehearsal:
         )
         coming_up.run(_BEGINNING + _COMES_UP_WITHIN)
         self._status = coming_up.status
+        self._recalled = (
+            Recalled(spec, most=remembered) if remembered and Recalled.fits(spec) else None
+        )
         if not self._status.last_promoted_spec or self._status.phase not in IDLE:
             wait = self._status.waiting_for
             raise ValueError(wait.message if wait else "the primary does not come up")
@@ -123,18 +130,24 @@ class Rehearsal:
         def judge(need: Analyse, now: datetime) -> Report:
             return answering.report(need, requests, now)
 
-        return self._released(self._cluster.now, requests, judge)
+        return self._released(self._cluster.now, requests, judge, self._recalled)
 
     def relive(self, at: datetime, judge: JudgeNow) -> ReleaseResult:
         """Release at a moment of the past, with verdicts that are found out; no request is drawn."""
         return self._released(at, _no_requests(at), judge)
 
-    def _released(self, at: datetime, requests: RequestCounters, judge: JudgeNow) -> ReleaseResult:
+    def _released(
+        self,
+        at: datetime,
+        requests: RequestCounters,
+        judge: JudgeNow,
+        recalled: Recalled | None = None,
+    ) -> ReleaseResult:
         cluster = copy(self._cluster)
         cluster.now, cluster.sides = at, set(cluster.sides)
         cluster.revision, cluster.generation = "1-next", cluster.generation + 1
         cluster.target = cluster.target and released(cluster.target)
-        release = _Release(self._setting, cluster, self._status, requests, judge)
+        release = _Release(self._setting, cluster, self._status, requests, judge, recalled)
         release.run(at + self._setting.horizon)
         return release.result
 
@@ -143,25 +156,6 @@ def _no_requests(at: datetime = _BEGINNING) -> RequestCounters:
     """Count requests where there are none; chance has no part in it."""
     nothing = ServiceTraffic(per_minute=0, errors=0)
     return RequestCounters(service=nothing, failing=0, chance=float, to=at)
-
-
-class LazyAnswers(Mapping[Need[object], object]):
-    """The answers to all needs, each found when it is looked for."""
-
-    def __init__(self, answer: Callable[[Need[object]], object]) -> None:
-        self._answer = answer
-        self._found: dict[Need[object], object] = {}
-
-    def __getitem__(self, need: Need[object]) -> object:
-        if need not in self._found:
-            self._found[need] = self._answer(need)
-        return self._found[need]
-
-    def __iter__(self) -> Iterator[Need[object]]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
 
 
 class _Release:
@@ -174,12 +168,15 @@ class _Release:
         status: CanaryStatus,
         requests: RequestCounters,
         judge: JudgeNow,
+        recalled: Recalled | None = None,
     ) -> None:
         self.status = status
         self._setting = setting
         self._cluster = cluster
         self._requests = requests
         self._judge = judge
+        self._recalled = recalled
+        self._memories = Memories()
         self._before = status.history
         self._ready_at: datetime | None = None
         self._ended_at: datetime | None = None
@@ -218,6 +215,8 @@ class _Release:
     def _decide(self) -> Decision:
         """Decide with every answer at hand: nothing that is asked takes time here."""
         cluster = self._cluster
+        if self._recalled is not None:
+            return self._recalled.decide(self.status, cluster, self._memories, self._answer)
         facts = cluster.facts(LazyAnswers(self._answer))
         outcome = decide(self._setting.spec, self.status, facts, cluster.now)
         assert isinstance(outcome, Decision), "everything was answered"

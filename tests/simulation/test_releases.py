@@ -10,8 +10,8 @@ from analysis.model import Arm, Report, Verdict
 from canary.core.needs import Analyse, HookAnswer, Need
 from canary.core.traffic import Seen
 from canary.simulation.answering import Meaning, Meanings, Measurement, Rate
+from canary.simulation.lazy import LazyAnswers
 from canary.simulation.release import (
-    LazyAnswers,
     Rehearsal,
     ReleaseResult,
     ReleaseSetting,
