@@ -21,7 +21,7 @@ KEPT_BY = frozenset({"prometheus"})
 _COUNTS_NOTHING = (
     "this provider does not count requests; use a template whose provider is azuremonitor, "
     "cloudwatch, datadog, dynatrace, elasticsearch, influxdb, loki, newrelic, opensearch, "
-    "prometheus, scrape or stackdriver, or another judge"
+    "prometheus, scrape, stackdriver or wavefront, or another judge"
 )
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 
@@ -137,6 +137,7 @@ PROVIDERS: PluginTable[Provider] = PluginTable(
         "scrape": "analysis.providers.scrape:ScrapeProvider",
         "splunk": "analysis.providers.splunk:SplunkProvider",
         "stackdriver": "analysis.providers.stackdriver:StackdriverProvider",
+        "wavefront": "analysis.providers.wavefront:WavefrontProvider",
         "web": "analysis.providers.web:WebProvider",
     },
 )

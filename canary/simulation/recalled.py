@@ -44,7 +44,7 @@ class Memories:
     kept: dict[str, Memory] = field(default_factory=dict)
 
     def judge(self, need: Analyse, answer: Answer) -> Report:
-        """Judge with what was kept, and keep what is to be."""
+        """Judge with what was kept, and keep what the judges keep now."""
         memories = ((name, tuple(self.kept[name].items())) for name, _ in need.memories)
         report = answer(replace(need, memories=tuple(memories)))
         assert isinstance(report, Report), "a judgement is what was asked for"
