@@ -58,6 +58,8 @@ _SEVERITY = _empty_means(Severity.INFO)
 
 LONGEST_CALL = timedelta(hours=24)
 """A call that takes longer is given up, whatever its hook allows."""
+LONGEST_REPEATS = timedelta(hours=1)
+"""A failed call is repeated only as often as all of its attempts fit into this time."""
 
 
 class HookSecretReference(SecretReference):
@@ -95,7 +97,8 @@ class Webhook(ApiModel):
         default=timedelta(seconds=10), description="Time limit of one call; 24h at most."
     )
     retries: Annotated[int, Whole(0, 100)] = Field(
-        default=0, description="How often a failed call is repeated."
+        default=0,
+        description="How often a failed call is repeated, as far as all attempts fit into 1h.",
     )
     disable_tls: Flag = Field(
         default=False,
@@ -129,6 +132,11 @@ class Webhook(ApiModel):
     def call_limit(self) -> timedelta:
         """How long one call may take."""
         return min(self.timeout, LONGEST_CALL)
+
+    @property
+    def attempts(self) -> int:
+        """How often a call is made at most, the first time included."""
+        return max(1, min(self.retries + 1, LONGEST_REPEATS // self.call_limit))
 
 
 class AlertReference(ApiModel):

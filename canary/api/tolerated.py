@@ -10,7 +10,7 @@ from analysis.durations import format_duration
 from canary.api.analysis_spec import Analysis, SameSite, SessionAffinity
 from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.fields import go_duration
-from canary.api.people import LONGEST_CALL
+from canary.api.people import LONGEST_CALL, LONGEST_REPEATS
 from canary.api.raw import items, part, text
 from canary.api.rules import BUILT_IN_METRICS
 from canary.api.shown import Description, shown
@@ -160,4 +160,12 @@ def _hooks(analysis: Analysis) -> Iterator[SpecWarning]:
                 f"{path}.timeout",
                 format_duration(hook.timeout),
                 f"a call is given up after {format_duration(LONGEST_CALL)}",
+            )
+        if hook.attempts <= hook.retries:
+            repeated = hook.attempts - 1
+            yield SpecWarning(
+                f"{path}.retries",
+                Description(str(hook.retries)),
+                f"a failed call is repeated {repeated} times: so many fit into "
+                f"{format_duration(LONGEST_REPEATS)} with a timeout of {format_duration(hook.timeout)}",
             )

@@ -51,10 +51,11 @@ def _unobserved(
 class HookCaller:
     """Calls hooks; whatever a receiver does is a value. Owns the connections.
 
-    Once it has its turn a call takes at most (retries + 1) times its hook's time limit, and the
-    waits between the attempts. A host's calls come in turn, those of one namespace after those of
-    another: to wait is no answer of the host, and takes nothing from the time limit. `egress` says where hooks may lead, and `bodies` of which hosts
-    what they answer is shown; of all where it is left out.
+    Once it has its turn a call takes at most (retries + 1) times its hook's time limit, which is an
+    hour where it is more than one attempt, and the waits between the attempts. A host's calls come in
+    turn, those of one namespace after those of another: to wait is no answer of the host, and takes
+    nothing from the time limit. `egress` says where hooks may lead, and `bodies` of which hosts what
+    they answer is shown; of all where it is left out.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class HookCaller:
         secrets = (*secret.values(), *keys)
         attempts = AsyncRetrying(
             sleep=self._sleep,
-            stop=stop_after_attempt(hook.retries + 1),
+            stop=stop_after_attempt(hook.attempts),
             wait=_wait,
             retry=retry_if_result(lambda reply: reply.transient),
             retry_error_callback=_last,

@@ -202,6 +202,13 @@ ACCEPTED = {
         {"analysis/webhooks/0/timeout": "48h"},
         "spec.analysis.webhooks[0].timeout: '48h': a call is given up after 24h",
     ),
+    "a hook that repeats calls for days": (
+        {"analysis/webhooks/0/timeout": "20m", "analysis/webhooks/0/retries": 100},
+        (
+            "spec.analysis.webhooks[0].retries: 100: a failed call is repeated 2 times: so many fit "
+            "into 1h with a timeout of 20m"
+        ),
+    ),
 }
 SILENT = {
     "the first Canary of a new user": {},

@@ -275,6 +275,14 @@ class TestRepeats:
         assert len(receiver.requests) == 3
         assert 0.7 <= rests[0] <= 1.3 < rests[1] <= 2.6
 
+    @pytest.mark.parametrize(("limit", "attempts"), [("20m", 3), ("40m", 1), ("3h", 1)])
+    async def test_it_is_repeated_as_often_as_fits_into_an_hour(
+        self, caller: HookCaller, receiver: Receiver, rests: Rests, limit: str, attempts: int
+    ) -> None:
+        receiver.answers(*(Answer(status=503) for _ in range(6)))
+        await call(caller, a_hook(receiver.url, retries=5, timeout=limit))
+        assert (len(receiver.requests), len(rests)) == (attempts, attempts - 1)
+
     async def test_without_retries_there_is_one_attempt(
         self, caller: HookCaller, receiver: Receiver, rests: Rests
     ) -> None:
