@@ -57,6 +57,7 @@ class _Shown:
     checks: tuple[_Check, ...]
     steps: int
     wait: Wait | None
+    running: bool
     paused: bool
     invalid: bool
     last_run: tuple[str, float] | None
@@ -88,6 +89,7 @@ class CanaryGauges(Collector):
             ),
             steps=status.steps,
             wait=status.waiting_for,
+            running=status.run is not None,
             paused=status.paused is not None,
             invalid=status.state == INVALID_STATE,
             last_run=_last_run(status),
@@ -101,7 +103,9 @@ class CanaryGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give every series, as the registry asks for them."""
-        phase = _family("phase", "1 for the phase that a Canary is in, 0 for the others.", "phase")
+        phase = _family(
+            "phase", "1 for the phase that a Canary is in; others have no series.", "phase"
+        )
         weight = _family(
             "weight", "Intended share of traffic in percent, of primary and canary.", "side"
         )
@@ -121,15 +125,16 @@ class CanaryGauges(Collector):
             "verdict",
         )
         for place, shown in self._shown.items():
-            for each in Phase:
-                phase.add_metric((*place, each.value or NEW_PHASE), float(each is shown.phase))
+            phase.add_metric((*place, shown.phase.value or NEW_PHASE), 1)
             weight.add_metric((*place, "primary"), shown.primary_weight)
             weight.add_metric((*place, "canary"), shown.canary_weight)
             if shown.observed is not None:
                 observed.add_metric((*place, "primary"), FULL - shown.observed)
                 observed.add_metric((*place, "canary"), shown.observed)
-            step.add_metric(place, shown.step)
-            failed_checks.add_metric(place, shown.failed_checks)
+            if shown.running or shown.step:
+                step.add_metric(place, shown.step)
+            if shown.running or shown.failed_checks:
+                failed_checks.add_metric(place, shown.failed_checks)
             if shown.transition is not None:
                 transition.add_metric(place, shown.transition)
             for check in shown.checks:

@@ -65,7 +65,7 @@ def _calls(
 
 CATALOGUE: tuple[ExportedMetric, ...] = (
     _gauge("info", "The controller that runs.", "version", "router"),
-    _of_canary("phase", "1 for the phase that a Canary is in, 0 for the others.", "phase"),
+    _of_canary("phase", "1 for the phase that a Canary is in; others have no series.", "phase"),
     _of_canary("weight", "Intended share of traffic in percent, of primary and canary.", "side"),
     _of_canary(
         "observed_weight",

@@ -105,7 +105,7 @@ COUNTED = MetricStatus(name=SHARE, verdict="pass", value=19.5)
 
 class TestACanary:
     @pytest.mark.parametrize("phase", Phase)
-    def test_its_phase_is_the_only_one_that_is_1(self, metrics: Metrics, phase: Phase) -> None:
+    def test_its_phase_is_the_only_one_that_is_shown(self, metrics: Metrics, phase: Phase) -> None:
         metrics.decided(a_record(phase=Phase.PROGRESSING))
         metrics.decided(a_record(phase=phase))
         shown = {
@@ -113,8 +113,14 @@ class TestACanary:
             for (name, labels), number in series(metrics).items()
             if name == "tidegate_canary_phase"
         }
-        assert len(shown) == len(Phase)
-        assert {each for each, number in shown.items() if number == 1} == {phase.value or "New"}
+        assert shown == {phase.value or "New": 1}
+
+    def test_a_rest_has_no_step_and_a_run_that_begins_has(self, metrics: Metrics) -> None:
+        names = ("tidegate_canary_step", "tidegate_canary_failed_checks")
+        metrics.decided(a_record(phase=Phase.SUCCEEDED))
+        assert [of_canary(metrics, each) for each in names] == [None, None]
+        metrics.decided(a_record(phase=Phase.PROGRESSING, run=under_way()))
+        assert [of_canary(metrics, each) for each in names] == [0, 0]
 
     def test_its_weights_step_failed_checks_and_last_transition(self, metrics: Metrics) -> None:
         metrics.decided(
