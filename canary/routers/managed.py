@@ -15,11 +15,11 @@ from canary.objects.places import Entry, Path
 from canary.objects.render import Lacking, Render, annotations
 from canary.routers import ClusterState
 from canary.routers.managed_finding import (
-    called,
     lacking,
-    leading_rules,
     named_rules,
     of_rule,
+    recorded_name,
+    recorded_rule,
     shared,
 )
 from canary.routers.managed_record import (
@@ -28,7 +28,6 @@ from canary.routers.managed_record import (
     records_of_others,
 )
 from canary.routers.managed_rules import (
-    UNNAMED,
     Fault,
     Grammar,
     UsersRule,
@@ -146,7 +145,8 @@ class ManagedRoutes:
                 return of_rule(rule, now)
             # What leads to the apex alone was written by its user since.
             fresh = canary.spec.service_name in now
-            before = now if fresh else dict(record.rules.get(rule.said, now))
+            known = recorded_name(canary, self._grammar, found, rule)
+            before = now if fresh else dict(record.rules.get(known, now))
             made = self._rule(canary, rule, traffic, before)
             if isinstance(made, Fault):
                 return of_rule(rule, made)
@@ -263,14 +263,10 @@ class ManagedRoutes:
         self, canary: Canary, found: Manifest, left: Mapping[str, Weights]
     ) -> Iterator[_Wanted]:
         """Give the rules back that are still there, and still lead to a side."""
-        grammar, leading = (
-            self._grammar,
-            leading_rules(canary, self._grammar, rules_of(self._grammar, found)),
-        )
+        grammar = self._grammar
         for name, before in left.items():
-            fits = [rule for rule in leading if rule.alone and name in (rule.names or (UNNAMED,))]
-            if len(fits) == 1:
-                rule = called(fits[0], name)
+            rule = recorded_rule(canary, grammar, found, name)
+            if rule is not None:
                 none = grammar.uncopied(canary, rule.body)
                 backends = unsplit(canary, grammar, rule.body, before)
                 fields = {grammar.backends: backends, **dict.fromkeys(none.fields), **none.values}

@@ -17,6 +17,7 @@ from canary.routers.managed_rules import (
     is_inserted,
     rules_of,
 )
+from canary.routers.shares import entries
 
 
 def named_rules(
@@ -38,6 +39,44 @@ def named_rules(
             )
         named.append(called(fits[0], name))
     return named
+
+
+def recorded_rule(canary: Canary, grammar: Grammar, found: Manifest, name: str) -> UsersRule | None:
+    """Find the rule that was recorded by a name, and still leads to a side; None where there is none."""
+    leading = leading_rules(canary, grammar, rules_of(grammar, found))
+    fits = [rule for rule in leading if rule.alone and name in _names(rule)]
+    if len(fits) == 1:
+        return called(fits[0], name)
+    return _renamed(canary, grammar, found).get(name)
+
+
+def recorded_name(canary: Canary, grammar: Grammar, found: Manifest, rule: UsersRule) -> str:
+    """Give the name by which a rule was recorded, which it may have no longer."""
+    formers = _renamed(canary, grammar, found).items()
+    return next((name for name, each in formers if each.entry == rule.entry), rule.said)
+
+
+def _renamed(canary: Canary, grammar: Grammar, found: Manifest) -> dict[str, UsersRule]:
+    """Find the rule that has another name by now than it was recorded by.
+
+    It is known by what is left over: the only record without a rule, and the only rule without a
+    record that leads to both sides.
+    """
+    record, rules = record_of(canary, found).rules, list(rules_of(grammar, found))
+    there = {name for rule in rules for name in _names(rule)}
+    gone = [name for name in record if name not in there]
+    new = [
+        rule
+        for rule in leading_rules(canary, grammar, rules)
+        if rule.alone
+        and record.keys().isdisjoint(_names(rule))
+        and len(entries(rule.body, grammar.backends)) > 1
+    ]
+    return {gone[0]: new[0]} if len(gone) == len(new) == 1 else {}
+
+
+def _names(rule: UsersRule) -> tuple[str, ...]:
+    return rule.names or (UNNAMED,)
 
 
 def _only(canary: Canary, grammar: Grammar, rules: list[UsersRule]) -> list[UsersRule] | Fault:

@@ -613,6 +613,62 @@ def test_rules_no_longer_named_are_given_back_with_the_next_write() -> None:
     assert json.loads(now["metadata"]["annotations"][RECORD])["rules"].keys() == {"api"}
 
 
+@pytest.mark.parametrize(
+    ("before", "provider", "kind", "rule"),
+    [
+        (virtual_service(destination("podinfo")), "istio", "VirtualService", {"name": "shop"}),
+        (
+            gateway_route("HTTPRoute", backend("podinfo")),
+            "gatewayapi",
+            "HTTPRoute",
+            {"name": "shop"},
+        ),
+        (connections("tcp", destination("podinfo")), "istio", "VirtualService", {"port": 3307}),
+    ],
+    ids=["a name", "a name of an HTTPRoute", "a port"],
+)
+class TestARuleThatIsRenamedInARun:
+    def renamed(self, route: Manifest) -> Manifest:
+        """Give a route with the rule under its new name."""
+        return json.loads(
+            json.dumps(route).replace('"name": "api"', '"name": "shop"').replace("3306", "3307")
+        )
+
+    def in_a_run(self, before: Manifest, provider: str, kind: str) -> Manifest:
+        """Give the route as its user renames the rule under the weights of a run."""
+        rule = {"port": 3306} if "tcp" in before["spec"] else {"name": "api"}
+        run = made(managing(provider, kind, rule), before, Traffic(weight=20))
+        spec = self.renamed(run["spec"])
+        return run | {"spec": spec}
+
+    def test_is_given_back_as_its_user_had_it_where_the_canary_names_the_new_one(
+        self, before: Manifest, provider: str, kind: str, rule: dict[str, Any]
+    ) -> None:
+        canary = managing(provider, kind, rule)
+        goes_on = made(canary, self.in_a_run(before, provider, kind), Traffic(weight=60))
+        assert given_back(canary, goes_on) == self.renamed(before)
+
+    def test_is_given_back_as_its_user_had_it_where_the_canary_names_the_old_one(
+        self, before: Manifest, provider: str, kind: str, rule: dict[str, Any]
+    ) -> None:
+        named = {"port": 3306} if "port" in rule else {"name": "api"}
+        canary = managing(provider, kind, named)
+        assert given_back(canary, self.in_a_run(before, provider, kind)) == self.renamed(before)
+
+    def test_is_not_guessed_where_two_rules_could_be_it(
+        self, before: Manifest, provider: str, kind: str, rule: dict[str, Any]
+    ) -> None:
+        run = self.in_a_run(before, provider, kind)
+        for place in ("http", "rules", "tcp"):
+            rules = run["spec"].get(place, [])
+            twin = [json.loads(json.dumps(each)) for each in rules if "podinfo-canary" in str(each)]
+            for each in twin:
+                each["name"] = "twin"
+            rules.extend(twin)
+        back = given_back(managing(provider, kind, rule), run)
+        assert "podinfo-canary" in str(back["spec"])
+
+
 def test_what_its_user_writes_anew_is_what_comes_back() -> None:
     canary = managing("istio", "VirtualService", {"name": "api"})
     run = made(canary, virtual_service(destination("podinfo")), Traffic(weight=20))
