@@ -14,6 +14,7 @@ from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
 from canary.objects.ownership import owned
 from canary.resources.names import NO_LABEL, SelectorLabel
+from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
 from canary.resources.selecting import (
     cilium_selectors,
     istio_selectors,
@@ -73,8 +74,9 @@ def surveyed_kinds(routers: tuple[str, ...]) -> tuple[Kind, ...]:
     """Name the kinds that matter to a Canary with some routers."""
     named = frozenset(routers)
     profiles = (SERVICE_PROFILE,) if named & _UNDER_PROFILES else ()
-    rules = (DESTINATION_RULE,) if "istio" in named else ()
-    return (*SELECTING, *profiles, *rules)
+    rules = (DESTINATION_RULE, VIRTUAL_SERVICE) if "istio" in named else ()
+    routes = (HTTP_ROUTE,) if "gatewayapi" in named else ()
+    return (*SELECTING, *profiles, *rules, *routes)
 
 
 def survey(
@@ -94,6 +96,7 @@ def survey(
             *(risks(canary, target, label, found) if label != NO_LABEL else ()),
             *(_profiles(canary, found) if _UNDER_PROFILES.intersection(routers) else ()),
             *(_ignored(canary, rule) for rule in ignored),
+            *(_rival(canary, *each) for each in rival_routes(canary, routers, found)),
         ),
         traffic_policy=policy if fits else "",
     )
@@ -150,6 +153,18 @@ def _profiles(canary: Canary, found: Found) -> Iterator[Risk]:
                 f"ServiceProfile {name}: replace it with an HTTPRoute, or delete it",
                 holds=True,
             )
+
+
+def _rival(canary: Canary, kind: Kind, name: str) -> Risk:
+    return Risk(
+        kind=kind.kind,
+        name=name,
+        reason=WEIGHTS_IGNORED,
+        message=f"{kind.kind} {name} takes the same requests as {kind.kind} "
+        f"{canary.spec.service_name}, and which of the two they go by is chance: delete it, or have "
+        "tidegate split its rules with spec.managedRoutes",
+        holds=True,
+    )
 
 
 def _apex_rules(canary: Canary, found: Found) -> Iterator[Manifest]:
