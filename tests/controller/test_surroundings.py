@@ -8,7 +8,7 @@ from canary.api.kinds import DEPLOYMENT, Kind
 from canary.demo import manifests
 from canary.resources.preflight import DESTINATION_RULE, SELECTING
 from tests.controller.faults import answer, proxied
-from tests.controller.running import CANARY, CRD, DEMO, World, until
+from tests.controller.running import CANARY, CRD, DEMO, VIRTUAL_SERVICE, World, until
 
 AUTHORIZATION = next(each for each in SELECTING if each.kind == "AuthorizationPolicy")
 SURVEYED = {each.plural for each in SELECTING}
@@ -106,6 +106,32 @@ class TestAPolicyThatThePrimaryWouldLose:
 
             await until(seen, "the change is looked at")
             assert surveys(guarded, mark).count("authorizationpolicies") <= 1
+
+
+async def test_another_route_for_the_same_requests_holds_a_new_canary_until_it_is_managed(
+    world: World,
+) -> None:
+    rule = {"name": "all", "route": [{"destination": {"host": APP}}]}
+    other = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "by-hand", "namespace": DEMO},
+        "spec": {"hosts": [APP], "http": [rule]},
+    }
+    await world.create_app()
+    await world.api.create(other, VIRTUAL_SERVICE)
+    async with world.running_controller():
+        await world.create_canary()
+
+        async def held() -> bool:
+            return await waits(world) == "WeightsIgnored"
+
+        await until(held, "the Canary is held")
+        assert await world.read(VIRTUAL_SERVICE, APP) is None
+        managed = {"spec": {"managedRoutes": [{"kind": "VirtualService", "name": "by-hand"}]}}
+        await world.patch(CANARY, APP, managed)
+        await world.until_phase("Initialized")
+    assert await world.read(VIRTUAL_SERVICE, APP) is None
 
 
 async def test_kinds_that_are_not_installed_or_forbidden_hold_nobody(
