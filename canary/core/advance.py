@@ -56,7 +56,8 @@ def _await_size(situation: Situation, step: Step) -> Situation:
     """Have the canary scaled for a step that it has leave for, and remember both until it is ready."""
     run, number = situation.current_run, situation.next_number
     bound = situation.end_holds(*GATES).with_run(next_step=number, approvals=tuple(GATES.values()))
-    if run.next_step is None or not run.next_analysis_at:
+    noted = run.next_step is not None and situation.held_by(why.CANARY_NOT_READY)
+    if not (noted and run.next_analysis_at):
         # Once: a controller that dies after each write would never come to scale the canary.
         bound = bound.look_again()
     message = (

@@ -8,6 +8,7 @@ from canary.api.status import Phase
 from canary.core.phases import IDLE, RUNNING
 from canary.core.plan import Step
 from canary.core.situation import Situation
+from canary.core.waits import CANARY_NOT_READY
 from canary.core.weights import FULL
 
 HALF = 2
@@ -154,7 +155,8 @@ def _awaited_enough(situation: Situation) -> bool:
     """
     run = situation.current_run
     due = run.next_analysis_at
-    return run.next_step is not None and (due is None or situation.now >= due)
+    awaited = run.next_step is not None and situation.held_by(CANARY_NOT_READY)
+    return awaited and due is not None and situation.now >= due
 
 
 def _has(situation: Situation, replicas: int) -> bool:

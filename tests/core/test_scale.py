@@ -398,6 +398,18 @@ class TestWhereSomethingElseDecides:
         run.look()
         assert run.status.phase is Phase.PROMOTING
 
+    def test_a_jump_to_the_switch_waits_for_those_pods_too(self):
+        run = self.idle_and_shrunk(iterations=9)
+        run.pods_come = False
+        value = "@ann via cli at 2026-01-01T00:00:00Z for step to 2"
+        run.facts = {"commands": (Command(verb="skip", value=value),)}
+        run.second += 30
+        run.settle()
+        assert run.place == (0, WHOLE)
+        run.pods_come = True
+        run.settle()
+        assert run.place == (100, WHOLE)
+
     def test_a_canary_that_has_traffic_is_left_to_its_autoscaler(self):
         run = Run(a_spec(autoscalerRef=AUTOSCALED))
         run.settle()
@@ -405,8 +417,8 @@ class TestWhereSomethingElseDecides:
         run.look()
         assert run.place == (40, 1)
 
-    def idle_and_shrunk(self) -> Run:
-        run = Run(a_spec(analysis={"iterations": 2}, autoscalerRef=AUTOSCALED))
+    def idle_and_shrunk(self, iterations: int = 2) -> Run:
+        run = Run(a_spec(analysis={"iterations": iterations}, autoscalerRef=AUTOSCALED))
         run.settle()
         assert run.place == (0, WHOLE)
         run.target = a_workload(replicas=1)
