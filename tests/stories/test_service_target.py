@@ -8,7 +8,7 @@ from canary.controller.canaries import canary_kind
 from canary.demo import manifests
 from canary.demo.manifests import APP
 from canary.demo.world import World
-from tests.stories.telling import QUICK, then_nothing_was_lost
+from tests.stories.telling import BY_HAND, QUICK, then_nothing_was_lost, until_waiting
 
 pytestmark = [pytest.mark.story, pytest.mark.asyncio(loop_scope="session")]
 
@@ -43,16 +43,23 @@ async def test_where_a_service_leads_is_released_and_rolled_back_and_its_pods_ar
     await world.expose_app()
     await lead(world, "blue")
     await world.start_controller()
-    await world.create_canary(targetRef=REFERENCE, analysis=QUICK)
+    # Proxies may take a while to learn where a Service leads: what they still send to the pods of
+    # before is no ground for the next step, which a person gives.
+    await world.create_canary(targetRef=REFERENCE, analysis=QUICK | {"webhooks": [BY_HAND]})
     await world.until_phase("Initialized", seconds=120)
     async with world.traffic() as load:
         # When it leads to good ones, then they are promoted
         await lead(world, "green")
+        for _ in range(3):
+            await until_waiting(world, "TrafficGate")
+            await world.annotate("approve")
         status = await world.until_phase("Succeeded", seconds=120)
         assert status["history"][0]["outcome"] == "Promoted"
         assert await leads_to(world, "primary") == f"{APP}-green"
         # When it leads to bad ones, then the good ones go on to serve
         await lead(world, "red")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
         status = await world.until_phase("Failed", seconds=120)
         assert status["history"][0]["outcome"] == "RolledBack"
         await world.until_routed(0)
