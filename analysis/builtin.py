@@ -43,11 +43,16 @@ _SAME_AS = {
     "scrape": {"smi": "istio"},
 }
 
-#: Routers whose proxies count the requests of both sides in one series: that is no measure of the
-#: canary.
-_MIXED = {
-    "apisix": "APISIX counts both sides of a route together",
-    "kong": "Kong counts both sides of a route together",
+_AT_PODS = "that counts at the canary's pods, or in a mesh"
+#: Routers whose proxies have no measure of the canary for a query that is built in, such as those
+#: that count the requests of both sides in one series; and what measures it.
+_UNMEASURED = {
+    "alb": (
+        "the load balancer counts in CloudWatch",
+        "of provider cloudwatch, for the target group of the canary's Service",
+    ),
+    "apisix": ("APISIX counts both sides of a route together", _AT_PODS),
+    "kong": ("Kong counts both sides of a route together", _AT_PODS),
 }
 
 #: Routers whose proxies tell workloads apart by their kind, and the kinds that they know.
@@ -72,10 +77,11 @@ def builtin(metric: str, router: str, provider: str = "prometheus", kind: str = 
             f"{', '.join(UNITS)}"
         )
     asked, name = f"metric {metric!r}", _name(router)
-    if provider in _ENDINGS and name in _MIXED:
+    if provider in _ENDINGS and name in _UNMEASURED:
+        fault, instead = _UNMEASURED[name]
         raise QueryError(
-            f"{asked} is not built in for router {name!r}: {_MIXED[name]}; give it a templateRef or "
-            "a query that counts at the canary's pods, or in a mesh"
+            f"{asked} is not built in for router {name!r}: {fault}; give it a templateRef or a query "
+            f"{instead}"
         )
     remedy = "give it a templateRef or a query"
     _check_kind(asked, router, kind, remedy)

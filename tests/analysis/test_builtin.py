@@ -219,6 +219,7 @@ def test_envoys_pages_are_asked_for_requests_and_their_times(router):
         pytest.param(("request-duration", "linkerd", "scrape"), f"Built in for: {', '.join(SCRAPED)}", id="a router without scraped queries"),
         pytest.param(("request-duration", "kubernetes", "scrape"), f"give it a templateRef or a query. Built in for: {', '.join(SCRAPED)}", id="a router without a proxy to scrape"),
         pytest.param(("request-duration", "kong"), "for router 'kong': Kong counts both sides of a route together; give it a templateRef or a query that counts at the canary's pods", id="a proxy that counts both sides together"),
+        pytest.param(("request-duration", "alb"), "for router 'alb': the load balancer counts in CloudWatch; give it a templateRef or a query of provider cloudwatch, for the target group of the canary's Service", id="a load balancer that counts elsewhere"),
         pytest.param(("request-duration", "istio", "datadog"), "use one of the providers: prometheus, scrape", id="another provider"),
         pytest.param(("../istio/request-duration", "istio"), "is not built in", id="a path"),
     ],
