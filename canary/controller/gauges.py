@@ -21,6 +21,8 @@ from canary.core.weights import FULL
 #: The phase of a Canary that nothing was decided of yet; an empty label is no label.
 NEW_PHASE = "New"
 _OF_CANARY = ("namespace", "name")
+_VERDICTS = frozenset(each.value for each in Verdict)
+"""A status that was edited by hand makes no others."""
 
 Place = tuple[str, str]
 """A Canary's namespace and name."""
@@ -120,7 +122,7 @@ class CanaryGauges(Collector):
         check_value = _family("check_value", "The last value of a metric that is judged.", "metric")
         check_verdict = _family(
             "check_verdict",
-            "1 for the last verdict on a metric, 0 for the others.",
+            "1 for the last verdict on a metric; others have no series.",
             "metric",
             "verdict",
         )
@@ -140,9 +142,8 @@ class CanaryGauges(Collector):
             for check in shown.checks:
                 if check.value is not None:
                     check_value.add_metric((*place, check.metric), check.value)
-                for verdict in Verdict if check.verdict is not None else ():
-                    labels = (*place, check.metric, verdict.value)
-                    check_verdict.add_metric(labels, float(verdict.value == check.verdict))
+                if check.verdict in _VERDICTS:
+                    check_verdict.add_metric((*place, check.metric, check.verdict), 1)
         yield from (phase, weight, observed, step, failed_checks, transition)
         yield from (check_value, check_verdict)
         yield from self._of_specs()

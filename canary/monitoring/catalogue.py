@@ -80,7 +80,7 @@ CATALOGUE: tuple[ExportedMetric, ...] = (
     _of_canary("check_bound", "Where the value of a metric must lie.", "metric", "side"),
     _of_canary(
         "check_verdict",
-        "1 for the last verdict on a metric, 0 for the others.",
+        "1 for the last verdict on a metric; others have no series.",
         "metric",
         "verdict",
     ),

@@ -166,7 +166,7 @@ class TestACanary:
             a_record(metrics=(MetricStatus(name="success", verdict="fail", value=87.5),))
         )
         assert of_canary(metrics, "tidegate_canary_check_value", metric="success") == 87.5
-        for verdict, number in (("pass", 0), ("fail", 1), ("inconclusive", 0)):
+        for verdict, number in (("pass", None), ("fail", 1), ("inconclusive", None)):
             shown = of_canary(
                 metrics, "tidegate_canary_check_verdict", metric="success", verdict=verdict
             )
