@@ -1026,7 +1026,7 @@ BAD_CANARIES: dict[str, Bad] = {
     "a limit of holds for a judge that always decides": _bad(
         {"analysis/metrics/0/holdLimit": {"after": "5m"}},
         "analysis.metrics[0].holdLimit",
-        "{'after': '5m'}",
+        "an object",
         "name a judge that looks for a proof",
         "rule",
     ),

@@ -319,12 +319,11 @@ class TestThePrimaryIsLost:
         )
         facts = up(revision=Revision(id=OLD), primary=WITHOUT_PRIMARY, routed=Seen())
         lost = decided(a_spec(), status, facts, at(61))
-        to_target = Traffic(weight=100, taking_over=True)
-        assert RouteTraffic(traffic=to_target) in lost.actions
+        assert RouteTraffic(traffic=Traffic(weight=100)) in lost.actions
         ready = replace(facts, primary=a_primary(), routed=Seen(weight=100))
         back = decided(a_spec(), lost.status, ready, at(75))
         assert (back.status.canary_weight, reason(back)) == (0, waits.ROUTING)
-        assert RouteTraffic(traffic=Traffic(taking_over=True)) in back.actions
+        assert RouteTraffic(traffic=Traffic()) in back.actions
 
     def test_while_a_deletion_waits_for_the_target_the_side_that_serves_has_the_traffic(self):
         facts = up(deleting=True, target=LOST, routed=Seen(weight=60))
