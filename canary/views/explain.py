@@ -34,6 +34,8 @@ _ANSWERS = frozenset({"approve", "reject", "resume", "retry"})
 _BRAKES = frozenset({"pause", "abort"})
 """What a person may want of a run that does not go well."""
 _GOES_ILL = frozenset({Attention.STUCK, Attention.INCONCLUSIVE})
+_PROMPT = timedelta(minutes=2)
+"""How late a controller may be before anybody need ask for it."""
 
 
 def possible_commands(view: CanaryView) -> tuple[str, ...]:
@@ -102,7 +104,7 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
         if wait.deadline is not None:
             yield (_deadline(wait.deadline, now),)
         if wait.until is not None:
-            yield (f"It may go on by itself at {moment(wait.until, now)}.",)
+            yield (_going_on(view, wait.until, now),)
     record = view.run.record if view.run is not None else ""
     if view.attention is Attention.FAILED and view.history:
         last = view.history[0]
@@ -117,6 +119,17 @@ def _deadline(deadline: datetime, now: datetime) -> str:
     if deadline > now:
         return f"The wait ends by itself at {ends}, and the run fails."
     return f"Its deadline passed at {ends}, and the controller has not acted on that yet."
+
+
+def _going_on(view: CanaryView, until: datetime, now: datetime) -> str:
+    """Say when time alone lets it go on, or that nothing has come of that."""
+    at, late = moment(until, now), now - until
+    if late < _PROMPT or view.paused is not None:
+        return f"It may go on by itself at {at}."
+    return (
+        f"It was to go on at {at}, {span(late)} ago. Either no controller acts on it, or a hook or a "
+        "metric store takes long to answer: tidegate doctor tells."
+    )
 
 
 def _silence(view: CanaryView, silent: str) -> Iterator[Line]:

@@ -62,7 +62,7 @@ STATUSES: dict[str, CanaryStatus] = {
             reason=waits.DEPENDENCY,
             message="waiting for 10 s in case web/db has a new revision too",
             since=at(32_000),
-            until=at(32_010),
+            until=at(32_405),
         )
     ),
     "search": a_status(Phase.FAILED).but(

@@ -1,6 +1,7 @@
 """Why a Canary is where it is: in words, with the commands that the controller would obey."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from canary.api.annotations import VERBS
 from canary.api.status import CanaryStatus, Pause, Phase, RunRecord, Stage
 from canary.core.facts import BindingPolicy, Command, Revision
 from canary.views.blocks import Typed
-from canary.views.canary import Attention, canary_view
+from canary.views.canary import Attention, PausedView, canary_view
 from canary.views.explain import (
     explanation,
     explanation_document,
@@ -160,6 +161,21 @@ def test_without_a_controller_this_comes_before_all_that_it_could_do():
     resting = canary_view(manifest("ticker", STATUSES["ticker"]))
     lines = drawn(explanation(resting, NOW, program="tidegate", silent="none runs"), width=200)
     assert "Nothing changes" not in "".join(lines)
+
+
+def test_a_run_that_nobody_has_looked_at_for_long_says_so():
+    """A dashboard has no right to ask whether a controller runs; the moment that has passed tells."""
+    view = canary_view(manifest("prices", STATUSES["prices"]))
+
+    def told(seconds: float, **changes: Any) -> str:
+        changed = view.model_copy(update=changes)
+        return "".join(drawn(explanation(changed, at(seconds), program="tidegate"), width=500))
+
+    assert "It may go on by itself at 09:00:05." in told(32_405 + 119)
+    late = told(32_405 + 3_600)
+    assert "It was to go on at 09:00:05, 1h ago. Either no controller acts on it" in late
+    paused = PausedView(by="by jo", since=at(32_400))
+    assert "It may go on by itself at 09:00:05." in told(32_405 + 3_600, paused=paused)
 
 
 def test_for_programs_it_is_said_what_a_person_lacks():

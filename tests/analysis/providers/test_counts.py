@@ -150,7 +150,9 @@ async def test_what_are_no_raw_samples_is_an_error(answer, serve):
 
 
 async def test_other_providers_say_who_counts():
-    with pytest.raises(QueryError, match="use a template whose provider is azuremonitor, cloudwatch"):
+    with pytest.raises(
+        QueryError, match="use a template whose provider is azuremonitor, cloudwatch"
+    ):
         await ProviderDefaults().count("increase(rq)", NOW - MINUTE, NOW)
 
 
