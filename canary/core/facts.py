@@ -229,6 +229,8 @@ class Survey:
     risks: tuple[Risk, ...] = ()
     traffic_policy: str = ""
     """The trafficPolicy for the apex host that the sides take over, as JSON; empty without one."""
+    gitops: str = ""
+    """What the GitOps tool that applies the target must leave alone; empty where nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,9 @@ def note_survey(situation: Situation) -> Situation:
     for risk in open_risks(noted):
         if risk.object not in known:
             noted = noted.tell(risk.reason, risk.message, Severity.WARN, alert=risk.holds)
+    if survey.gitops and before is None:
+        # Once: whether the tool heeds it by now cannot be seen.
+        noted = noted.tell("UnderGitOps", survey.gitops[:MESSAGE_LENGTH])
     return noted
 
 

@@ -13,6 +13,7 @@ from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
 from canary.objects.ownership import owned
+from canary.resources.gitops import rule_for
 from canary.resources.names import NO_LABEL, SelectorLabel
 from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
 from canary.resources.selecting import (
@@ -99,6 +100,7 @@ def survey(
             *(_rival(canary, *each) for each in rival_routes(canary, routers, found)),
         ),
         traffic_policy=policy if fits else "",
+        gitops=rule_for(target, keeps=canary.spec.keep_target),
     )
 
 

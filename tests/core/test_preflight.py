@@ -114,3 +114,14 @@ def test_a_hold_that_was_edited_into_the_status_ends():
     edited = RiskStatus(object="A/b", reason="Odd", holds=True)
     status = CanaryStatus(preflight=Preflight(generation=1, at=T0, risks=(edited,)))
     assert reason(decided(SPEC, status, found(survey=None), T0)) == "PrimaryUpdating"
+
+
+def test_who_applies_the_target_is_told_once_and_holds_nothing():
+    facts = found(survey=Survey(gitops="Argo CD applies it"))
+    first = decided(SPEC, CanaryStatus(), facts, T0)
+    (told,) = [each for each in first.status.notices if each.reason == "UnderGitOps"]
+    assert (told.message, told.alert) == ("Argo CD applies it", False)
+    assert first.status.condition("AtRisk") is None
+    assert reason(first) == "PrimaryUpdating"
+    again = decided(SPEC, first.status.but(notices=()), facts, T0 + timedelta(seconds=1))
+    assert "UnderGitOps" not in [each.reason for each in again.status.notices]
