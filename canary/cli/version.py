@@ -2,7 +2,6 @@
 
 import os
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import Any
 
 import click
@@ -59,5 +58,6 @@ def version(*, client: bool, form: str | None, kubeconfig: str | None, context: 
 def _nowhere(kubeconfig: str | None) -> bool:
     """Tell, without a client, that there is no cluster to ask: no kubeconfig, and this is no pod."""
     named = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    files = (Path(each).expanduser() for each in named.split(os.pathsep) if each)
-    return "KUBERNETES_SERVICE_HOST" not in os.environ and not any(each.exists() for each in files)
+    # Who has no home, as in a container, has no file there: expanduser leaves the `~`.
+    files = (os.path.expanduser(each) for each in named.split(os.pathsep) if each)  # noqa: PTH111
+    return "KUBERNETES_SERVICE_HOST" not in os.environ and not any(map(os.path.exists, files))

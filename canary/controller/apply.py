@@ -197,7 +197,7 @@ class Applier:
     def _behind(self, record: CanaryRecord, action: Rendered) -> tuple[object, ...]:
         match action:
             case EnsureServices():
-                return self._renderer.behind_services(record, self._target(record))
+                return self._renderer.behind_services(record, self._target(record), action.apex)
             case EnsureAutoscaler():
                 return self._renderer.behind_autoscaler(record)
             case RouteTraffic():

@@ -59,9 +59,13 @@ class Renderer:
         return [each for each in wanted if each.key not in left]
 
     def behind_services(
-        self, record: CanaryRecord, target: WorkloadRecord | None
+        self, record: CanaryRecord, target: WorkloadRecord | None, apex: Side | None
     ) -> tuple[object, ...]:
-        """Name all that the services of a Canary are rendered from."""
+        """Name all that the services of a Canary are rendered from.
+
+        The route matters before clients come over and as they are led back; in between it changes
+        with every step.
+        """
         if target is None:
             return ()
         keys = (*service_keys(record), *_apex_keys(record))
@@ -69,8 +73,8 @@ class Renderer:
         version = record.generation or record.resource_version
         primary = self._store.beside(record) or self._rendering.primary(record)
         outlines = (target.outline, primary and primary.outline)
-        beforehand = self._rendering.behind_route(record)
-        return (record.uid, version, *outlines, *existing, *beforehand)
+        route = () if apex is Side.PRIMARY else self._rendering.behind_route(record)
+        return (record.uid, version, *outlines, *existing, *route)
 
     def autoscaler(self, record: CanaryRecord, minimum: int) -> list[Wanted]:
         """Render the primary's autoscaler, which goes no lower than `minimum`."""

@@ -56,6 +56,13 @@ async def test_the_controllers_are_named_after_this_command_those_that_act_first
     assert second == "controller 0.0.9 (Lease default/gone, which does not act now)"
 
 
+async def test_who_has_no_home_has_no_kubeconfig_there() -> None:
+    """As a user of a container that no entry in /etc/passwd knows."""
+    code, output = await tidegate("version", "--kubeconfig", "~nobody-has-this-name/config")
+    assert code == 0
+    assert output.splitlines()[0] == OURS
+
+
 @pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
 async def test_programs_read_the_same(
     cluster: Cluster, kubeconfig: Path, form: str, read: Any
