@@ -44,7 +44,8 @@ ANALYSIS_FIELDS = {
     "session_affinity": "sessionAffinity",
 }
 
-#: Fields of `spec` that name an object of the user's to route by, and why a router ignores it.
+#: The fields of `spec` that name an object of the user's by which a router routes, and why one
+#: ignores it.
 REFERENCES = {
     "ingress_ref": ("ingressRef", "it routes by no Ingress of yours"),
     "ingress_refs": ("ingressRefs", "it routes by one Ingress of yours at most"),
@@ -56,7 +57,8 @@ REFERENCES = {
 #: that, they change nothing, as with the peer.
 ENTRANCES = frozenset({"hosts", "gateways", "gateway_refs", "delegation"})
 
-#: Fields that do not change who is routed where, so that one is ignored; and what requests meet then.
+#: Ornaments: fields that change nothing about who is routed where, so that a router which does not
+#: understand one ignores it, as the peer does; and what a request meets then.
 ORNAMENTS = {
     "timeout": "the route sets no time limit",
     "backend_timeout": "the route sets no time limit for a single call",

@@ -138,7 +138,7 @@ class IstioRouter(RouterDefaults):
             return
         spec = canary.spec
         sides = ((spec.primary_service_name, Side.PRIMARY), (spec.canary_service_name, Side.TARGET))
-        # Pods that are unknown, as the target is gone, keep the labels that they had.
+        # Pods that are unknown, as the target is gone, are told apart as before.
         known = {name: cluster.pods[side] for name, side in sides if side in cluster.pods}
         subsets = [{"name": name, "labels": dict(labels)} for name, labels in known.items()]
         rule = _destination_rule(canary, spec.service_name) | {"subsets": subsets}

@@ -192,24 +192,30 @@ def _labels(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
     # outbound|PORT|SUBSET|SERVICE.NAMESPACE.svc.cluster.local; the canary's service leads to the
     # target, as the apex service does while nothing splits its requests.
     cluster = r"outbound\|\d+\|[^|]*\|(([^.]+?)(?:-canary)?\.([^.]+)\.svc\.cluster\.local)"
-    # A subset that has a name like the service of a side leads to the same pods.
-    subset = r"outbound\|\d+\|([^|]+?)(?:-canary)?\|.*"
-    read = (
-        (cluster, "destination_service", "$1"),
-        (cluster, "destination_workload", "$2"),
-        (cluster, "destination_workload_namespace", "$3"),
-        (cluster, "reporter", "destination"),
-        (subset, "destination_workload", "$1"),
-    )
+    read = {
+        "destination_service": "$1",
+        "destination_workload": "$2",
+        "destination_workload_namespace": "$3",
+        "reporter": "destination",
+    }
     rules: list[dict[str, Any]] = [
         {
             "source_labels": ["envoy_cluster_name"],
-            "regex": regex,
+            "regex": cluster,
             "target_label": label,
             "replacement": replacement,
         }
-        for regex, label, replacement in read
+        for label, replacement in read.items()
     ]
+    # A subset that has a name like the service of a side leads to the same pods.
+    rules.append(
+        {
+            "source_labels": ["envoy_cluster_name"],
+            "regex": r"outbound\|\d+\|([^|]+?)(?:-canary)?\|.*",
+            "target_label": "destination_workload",
+            "replacement": "$1",
+        }
+    )
     rules.extend(
         {
             "source_labels": ["destination_workload"],
