@@ -148,13 +148,15 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
 
 
 def _beyond_subsets(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
-    """Name a target that needs the services of its sides."""
+    """Name a target whose sides are not told apart by the labels of their pods."""
     if workload.serves or workload.keeps:
         name, kind = canary.spec.provider or router.name, workload.kind.kind
-        needs = f"a target of kind {kind}" if workload.serves else "a target that is kept"
+        what = (
+            f"a {kind} has no pods of its own" if workload.serves else "keepTarget leaves it none"
+        )
         remedy = (
-            f"name another router, such as {router.name}: with {name} the sides have no Services, "
-            f"and {needs} needs them"
+            f"name another router, such as {router.name}: {name} has no Services of the sides, and "
+            f"leads to them by a label that the target gives the pods of both, {what}"
         )
         yield Problem("spec.provider", shown(name), remedy)
 
