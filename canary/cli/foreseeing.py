@@ -233,7 +233,7 @@ def owned_by(record: CanaryRecord) -> Iterator[ObjectKey]:
         return
     keys: list[ObjectKey] = [*record.sides[1:], *record.autoscalers[1:]]
     if workload is None or not workload.serves:
-        keys += service_keys(record)[1:]
+        keys += service_keys(record, service_names(record)[1:])
     if record.router is not None:
         keys += record.router.objects(record.canary).own
     yield from dict.fromkeys(keys)

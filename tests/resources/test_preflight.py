@@ -195,15 +195,8 @@ def test_the_traffic_policy_for_the_apex_is_taken_over(host: str) -> None:
         ({}, [POLICY, POLICY], ["two"]),
         ({}, [{"long": "x" * 5000}], ["one"]),
         ({}, [None], []),
-        ({"trafficPolicy": POLICY}, [POLICY], []),
     ],
-    ids=[
-        "the Canary has its own",
-        "another was first",
-        "too long for a status",
-        "none",
-        "it says what the Canary says",
-    ],
+    ids=["the Canary has its own", "another was first", "too long for a status", "none"],
 )
 def test_a_traffic_policy_that_is_not_taken_over_is_warned_of(
     service: dict[str, Any], policies: list[Any], warned: list[str]
