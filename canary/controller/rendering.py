@@ -3,13 +3,12 @@
 Which names a Canary has, those of earlier specs included, is known in `wanted.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from canary.api.kinds import Manifest, ObjectKey
+from canary.api.kinds import SERVICE, Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.claims import Claims
-from canary.controller.places import by_subsets, service_keys, service_names
 from canary.controller.records import WorkloadRecord
 from canary.controller.store import Store
 from canary.core.actions import Side
@@ -99,23 +98,7 @@ class Rendering:
         ports = service_ports(record.canary, target.services_outline)
         left = self._left(record) if apex is Side.TARGET else frozenset()
         made = services(record.canary, selectors, ports, existing, apex, left=left)
-        if by_subsets(record):
-            made = self._without_sides(record, made, apex)
         return self.beside(record, (*made, *self._beforehand(record, apex)))
-
-    def _without_sides(
-        self, record: CanaryRecord, made: Iterable[Render], apex: Side | None
-    ) -> tuple[Render, ...]:
-        """Have the apex service lead to the pods of both sides, as long as it is not given back.
-
-        It does before the route tells them apart, so that proxies know the pods by then: they are of
-        one revision. Where the primary's pods lack the label it leads to these alone.
-        """
-        names = service_names(record)
-        shared = None if apex is Side.TARGET else self._shared_apex(record)
-        if shared is not None:
-            return (shared,)
-        return tuple(each for each in made if each.key.name in names)
 
     def _beforehand(self, record: CanaryRecord, apex: Side | None) -> tuple[Render, ...]:
         """Render what proxies must know before clients come over; later it is part of the route."""
@@ -213,8 +196,6 @@ class Rendering:
         if record.router.by_apex:
             shared = self._shared_apex(record)
             cluster = replace(cluster, apex=self._apex(record), shared_apex=shared)
-        elif by_subsets(record):
-            cluster = replace(cluster, pods=self._pods(record))
         return record.router.render(canary, cluster, traffic)
 
     def _apex(self, record: CanaryRecord) -> dict[Side, Render]:
@@ -229,46 +210,21 @@ class Rendering:
         sides = (Side.PRIMARY, Side.TARGET) if target else (Side.PRIMARY,)
         return {side: apex_service(record.canary, selectors, ports, found, side) for side in sides}
 
-    def _pods(self, record: CanaryRecord) -> dict[Side, Mapping[str, str]]:
-        """Tell by which labels the pods of each side that there is are selected."""
-        target = self._store.target(record)
-        workload = target or self.primary(record)
-        if workload is None or not workload.outline:
-            return {}
-        selectors = self._selectors(record, workload)
-        return (
-            {Side.PRIMARY: selectors.primary, Side.TARGET: selectors.target}
-            if target
-            else {Side.PRIMARY: selectors.target}
-        )
-
     def unshared(self, record: CanaryRecord) -> str:
         """Say why the apex service cannot select both sides; empty where it can, or need not."""
-        traffic = intended(record.canary.spec, record.status)
-        if by_subsets(record):
-            # The primary gets its label from the target, in which it is asked for at first.
-            begins = not record.status.last_promoted_spec
-            needed = begins or bool(traffic.weight or traffic.mirror)
-        else:
-            begins, needed = False, traffic.shared
-        pods = self._shared_pods(record, alone=begins) if needed else None
+        if not intended(record.canary.spec, record.status).shared:
+            return ""
+        pods = self._shared_pods(record)
         return str(pods) if isinstance(pods, Problem) else ""
 
-    def _shared_pods(
-        self, record: CanaryRecord, *, alone: bool = False
-    ) -> dict[str, str] | Problem | None:
-        """Select the pods of both sides, for a router that has a use for it.
-
-        `alone` does so where there is only the target so far.
-        """
+    def _shared_pods(self, record: CanaryRecord) -> dict[str, str] | Problem | None:
+        """Select the pods of both sides, for a router whose shares are those of the pods."""
         target, primary, router = self._store.target(record), self.primary(record), record.router
-        if target is None or router is None or not target.outline:
+        if target is None or router is None or not router.abilities(record.canary).by_replicas:
             return None
-        abilities = router.abilities(record.canary)
-        if not (abilities.by_replicas or abilities.by_subsets):
+        if not target.outline:
             return None
-        beside = target if alone and primary is None else primary
-        outline = beside.services_outline if beside else None
+        outline = primary.services_outline if primary else None
         return shared_selector(record.canary.spec.service_name, target.services_outline, outline)
 
     def _shared_apex(self, record: CanaryRecord) -> Render | None:
@@ -291,3 +247,24 @@ class Rendering:
             found = kept_selectors(outline, label, beside.services_outline if beside else None)
             return found.given_back if apex is Side.TARGET else found
         return pod_selectors(outline, label, primary.services_outline if primary else None)
+
+
+def routed(record: CanaryRecord) -> frozenset[ObjectKey]:
+    """Name what the router writes, so that nothing else may."""
+    if record.router is None:
+        return frozenset()
+    return frozenset(record.router.objects(record.canary).written)
+
+
+def service_names(record: CanaryRecord) -> tuple[str, ...]:
+    """Name the services of a Canary, the apex first."""
+    spec = record.canary.spec
+    return spec.service_name, spec.primary_service_name, spec.canary_service_name
+
+
+def service_keys(record: CanaryRecord, names: tuple[str, ...] = ()) -> tuple[ObjectKey, ...]:
+    """Say where services are: those of a Canary, the apex first, or those with some names."""
+    return tuple(
+        ObjectKey(kind=SERVICE, namespace=record.key.namespace, name=name)
+        for name in names or service_names(record)
+    )

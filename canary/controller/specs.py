@@ -86,8 +86,6 @@ class SpecReader:
             problems += (*workload.problems(canary), *_beyond_abilities(canary, workload))
             if router is not None and router.by_apex and workload.serves:
                 problems.append(_switched(canary, workload, router))
-            if router is not None and router.abilities(canary).by_subsets:
-                problems += _beyond_subsets(canary, workload, router)
             if router is not None and router.abilities(canary).by_replicas:
                 problems += _beyond_replicas(canary, workload, router)
         problems += _beyond_namespace(canary, router, self._boundary)
@@ -145,20 +143,6 @@ def _beyond_abilities(canary: Canary, workload: Target) -> Iterator[Problem]:
         kind = workload.kind.kind
         remedy = f"remove it: a {kind} has no number of replicas that an autoscaler could change"
         yield Problem("spec.autoscalerRef", shown(reference.name), remedy)
-
-
-def _beyond_subsets(canary: Canary, workload: Target, router: Router) -> Iterator[Problem]:
-    """Name a target whose sides are not told apart by the labels of their pods."""
-    if workload.serves or workload.keeps:
-        name, kind = canary.spec.provider or router.name, workload.kind.kind
-        what = (
-            f"a {kind} has no pods of its own" if workload.serves else "keepTarget leaves it none"
-        )
-        remedy = (
-            f"name another router, such as {router.name}: {name} has no Services of the sides, and "
-            f"leads to them by a label that the target gives the pods of both, {what}"
-        )
-        yield Problem("spec.provider", shown(name), remedy)
 
 
 def _switched(canary: Canary, workload: Target, router: Router) -> Problem:

@@ -10,9 +10,15 @@ from canary.api.kinds import Manifest, ObjectKey
 from canary.controller.canaries import CanaryRecord
 from canary.controller.former import formers, held
 from canary.controller.memo import Memo
-from canary.controller.places import by_subsets, routed, service_keys, service_names
 from canary.controller.records import WorkloadRecord
-from canary.controller.rendering import Rendering, Return, Wanted
+from canary.controller.rendering import (
+    Rendering,
+    Return,
+    Wanted,
+    routed,
+    service_keys,
+    service_names,
+)
 from canary.controller.store import Store
 from canary.core.actions import GiveBack, RouteFormer, Side
 from canary.core.facts import Former
@@ -167,7 +173,7 @@ class Renderer:
         version = record.generation or record.resource_version
         contents = self._rendering.behind_route(record)
         inputs = (record.uid, version, self._store.missing(record), *contents)
-        if not (record.router.by_apex or by_subsets(record)):
+        if not record.router.by_apex:
             return inputs
         target = self._store.target(record)
         primary = self._rendering.primary(record)

@@ -12,7 +12,6 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.core.facts import Risk, Survey
-from canary.objects.ownership import owned
 from canary.resources.gitops import rule_for
 from canary.resources.names import NO_LABEL, SelectorLabel
 from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
@@ -175,10 +174,7 @@ def _apex_rules(canary: Canary, found: Found) -> Iterator[Manifest]:
     hosts = {apex, *(f"{apex}.{namespace}{rest}" for rest in ("", ".svc", ".svc.cluster.local"))}
     for rule in found.get(DESTINATION_RULE, ()):
         spec = rule.get("spec") or {}
-        policy = spec.get("trafficPolicy")
-        # One of ours, or one that was taken over, says what the Canary says.
-        said = policy == canary.spec.service.traffic_policy or owned(canary, rule)
-        if spec.get("host") in hosts and policy and not said:
+        if spec.get("host") in hosts and spec.get("trafficPolicy"):
             yield rule
 
 

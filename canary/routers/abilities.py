@@ -119,8 +119,6 @@ class Abilities:
     """Whether it can send a share of the requests to each side, rather than all to one."""
     by_replicas: bool = False
     """Whether the canary's share of the requests is its share of the ready pods of both sides."""
-    by_subsets: bool = False
-    """Whether it tells the sides apart behind the apex service, so that they have no services."""
     references: tuple[str, ...] = ()
     """The fields of `spec` that name objects of the user's by which it routes; one is needed, usually the first."""
     entrance: str = ""

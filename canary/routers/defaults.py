@@ -40,11 +40,7 @@ class RouterDefaults:
     names_mesh: ClassVar[bool] = False
     needs_status: ClassVar[bool] = False
     by_apex: ClassVar[bool] = False
-
-    @property
-    def rules(self) -> Grammar | None:
-        """None: no rules of users are split."""
-        return None
+    rules: ClassVar[Grammar | None] = None
 
     @property
     def names(self: _Named) -> tuple[str, ...]:

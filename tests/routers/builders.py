@@ -129,8 +129,7 @@ def a_cluster(
             apex[side] = apex_service(canary, SELECTORS, ports(canary), found, side)
         both = {SHARED_LABEL: canary.spec.service_name}
         shared = apex_service(canary, SELECTORS, ports(canary), found, both)
-    pods = {Side.PRIMARY: SELECTORS.primary, Side.TARGET: SELECTORS.target}
-    return ClusterState(existing=existing, served=served, apex=apex, shared_apex=shared, pods=pods)
+    return ClusterState(existing=existing, served=served, apex=apex, shared_apex=shared)
 
 
 def services_of_sides(router: Router, canary: Canary) -> tuple[Manifest, ...]:

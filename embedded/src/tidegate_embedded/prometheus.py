@@ -207,15 +207,6 @@ def _labels(workloads: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for label, replacement in read.items()
     ]
-    # A subset that has a name like the service of a side leads to the same pods.
-    rules.append(
-        {
-            "source_labels": ["envoy_cluster_name"],
-            "regex": r"outbound\|\d+\|([^|]+?)(?:-canary)?\|.*",
-            "target_label": "destination_workload",
-            "replacement": "$1",
-        }
-    )
     rules.extend(
         {
             "source_labels": ["destination_workload"],
