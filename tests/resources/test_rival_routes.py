@@ -153,7 +153,7 @@ def test_the_canarys_own_routes_and_those_that_it_manages_are_none() -> None:
 
 
 def test_a_rival_holds_a_new_canary_and_says_what_to_do() -> None:
-    target = {"spec": {"selector": {}, "template": {}}}
+    target = {"metadata": {"name": "shop"}, "spec": {"selector": {}, "template": {}}}
     found = {VIRTUAL_SERVICE: (a_route({"hosts": ["shop"], "http": TO_ALL}),)}
     (risk,) = survey(a_canary({}), ("istio",), target, SelectorLabel("app", "shop"), found).risks
     assert (str(risk), risk.reason, risk.holds) == (
