@@ -9,6 +9,7 @@ from canary.api.kinds import Kind, Manifest
 from canary.resources import preflight
 from canary.resources.names import SelectorLabel
 from canary.resources.preflight import survey, surveyed_kinds, with_policy
+from tests.resources import surrounded
 
 LABEL = SelectorLabel("app", "shop")
 TARGET: Manifest = {
@@ -24,18 +25,7 @@ BOTH = {"tier": "web"}
 
 
 def a_canary(**service: Any) -> Canary:
-    return Canary.model_validate(
-        {
-            "apiVersion": "tidegate.dev/v1beta1",
-            "kind": "Canary",
-            "metadata": {"name": "shop", "namespace": "prod"},
-            "spec": {
-                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-                "service": {"port": 80, **service},
-                "analysis": {"interval": "10s", "threshold": 1, "stepWeight": 10},
-            },
-        }
-    )
+    return surrounded.a_canary(service)
 
 
 def an_object(kind: Kind, spec: Any, name: str = "shop", **parts: Any) -> Manifest:

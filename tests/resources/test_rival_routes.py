@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from canary.api.canary import Canary
 from canary.api.kinds import Manifest
 from canary.resources.names import SelectorLabel
 from canary.resources.preflight import survey, surveyed_kinds
 from canary.resources.rival_routes import HTTP_ROUTE, VIRTUAL_SERVICE, rival_routes
+from tests.resources.surrounded import a_canary
 
 HOST = "shop.example.com"
 PUBLIC = {"name": "public", "namespace": "ingress"}
@@ -16,22 +16,6 @@ TO_ALL: list[dict[str, Any]] = [{"route": [{"destination": {"host": "shop"}}]}]
 BY_PATH = [{"match": [{"uri": {"prefix": "/cart"}}]}]
 PATH = {"path": {"type": "PathPrefix", "value": "/cart"}}
 EVERY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
-
-
-def a_canary(service: dict[str, Any], **spec: Any) -> Canary:
-    return Canary.model_validate(
-        {
-            "apiVersion": "tidegate.dev/v1beta1",
-            "kind": "Canary",
-            "metadata": {"name": "shop", "namespace": "prod"},
-            "spec": {
-                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-                "service": {"port": 80, **service},
-                "analysis": {"interval": "10s", "threshold": 1, "stepWeight": 10},
-                **spec,
-            },
-        }
-    )
 
 
 def a_route(spec: Any, name: str = "other", **metadata: Any) -> Manifest:
