@@ -10,6 +10,7 @@ from typing import Any
 from canary.api.canary import Canary
 from canary.api.kinds import Kind, Manifest
 from canary.api.raw import items, part, text
+from canary.objects.ownership import canary_owners
 
 VIRTUAL_SERVICE = Kind(
     group="networking.istio.io",
@@ -54,10 +55,7 @@ def _others(canary: Canary, routes: tuple[Manifest, ...]) -> list[Manifest]:
         route
         for route in routes
         if route["metadata"]["name"] != canary.spec.service_name
-        and not any(
-            (text(each, "kind"), text(each, "name")) == ("Canary", owner)
-            for each in items(route["metadata"].get("ownerReferences"))
-        )
+        and all(each.name != owner for each in canary_owners(route))
     ]
 
 
