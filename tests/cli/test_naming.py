@@ -95,8 +95,9 @@ async def test_who_judges_the_past_need_not_know_the_namespace(
     cluster: Cluster, kubeconfig: Path, command: str
 ) -> None:
     await create(cluster, "shop", "cart")
-    there = await tidegate(command, "shop/cart", *kubeconfig_of(kubeconfig))
-    found = await tidegate(command, "cart", "-A", *kubeconfig_of(kubeconfig))
+    past = ["--from", "2026-03-01T14:00:00Z", "--to", "2026-03-02T14:00:00Z"]
+    there = await tidegate(command, "shop/cart", *past, *kubeconfig_of(kubeconfig))
+    found = await tidegate(command, "cart", "-A", *past, *kubeconfig_of(kubeconfig))
     assert found == there
     assert "there is no Canary" not in there[1]
 
