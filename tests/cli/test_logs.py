@@ -16,6 +16,8 @@ from tests.controller.faults import kubeconfig as write_kubeconfig
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
 NOW = datetime.now(UTC)
+A_DAY = "24h"
+"""How far back to look where the command reads the clock: tests may begin long after `NOW`."""
 
 
 def entry(seconds: float, message: str, *, canary: str = "default/podinfo", level: str = "info"):
@@ -92,7 +94,8 @@ async def test_the_logs_of_all_replicas_are_one_by_time(
         first = logged(entry(3, "first"), entry(1, "third", level="warning"))
         proxy.meet("GET .*tidegate-0/log", first, always=True)
         proxy.meet("GET .*tidegate-1/log", logged(entry(2, "second")), always=True)
-        options = ("--kubeconfig", str(write_kubeconfig(tmp_path / "config", proxy.url)))
+        config = str(write_kubeconfig(tmp_path / "config", proxy.url))
+        options = ("--since", A_DAY, "--kubeconfig", config)
         code, output = await tidegate("logs", "podinfo", *options)
         told = [line.split("  ", 1)[1] for line in output.splitlines()]
         assert (code, told) == (
@@ -125,7 +128,8 @@ async def test_what_is_followed_is_printed_once(
         answers = (logged(first), logged(first, second), gone, logged(second), ending)
         proxy.meet("GET .*tidegate-0/log", *answers)
         config = str(write_kubeconfig(tmp_path / "config", proxy.url))
-        code, output = await tidegate("logs", "podinfo", "-f", "--kubeconfig", config)
+        followed = ("-f", "--since", A_DAY, "--kubeconfig", config)
+        code, output = await tidegate("logs", "podinfo", *followed)
     *told, ending_line = output.splitlines()
     assert (code, [line.split()[2] for line in told]) == (1, ["first", "second"])
     assert ending_line.startswith("Error: no ")
