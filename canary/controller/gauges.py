@@ -1,31 +1,31 @@
-"""The gauges of the Canaries: made of what their statuses say, at the moment they are read.
+"""The gauges of the Canaries: made of what their statuses say, when these change.
 
-Nothing but a few numbers is kept of each Canary; a series of a Canary goes with it.
+A Canary at rest has the few series that people look for in a fleet; a run has all.
+A series of a Canary goes with it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from analysis.model import Bounds, Verdict
-from canary.api.status import INVALID_STATE, CanaryStatus, Outcome, Phase, RunRecord, Wait
+from canary.api.status import INVALID_STATE, CanaryStatus, Outcome, Phase, RunRecord
 from canary.core.verified import SHARE
 from canary.core.weights import FULL
 
 #: The phase of a Canary that nothing was decided of yet; an empty label is no label.
 NEW_PHASE = "New"
-_OF_CANARY = ("namespace", "name")
 _VERDICTS = frozenset(each.value for each in Verdict)
 """A status that was edited by hand makes no others."""
 
 Place = tuple[str, str]
 """A Canary's namespace and name."""
+Sample = tuple[Sequence[str], float]
+"""The labels of a series, beside those that name the Canary, and its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,166 +36,177 @@ class About:
     target: str = ""
     router: str = ""
     bounds: Mapping[str, Bounds] = field(default_factory=lambda: MappingProxyType({}))
-    """Where the value of each metric must lie, by the metric's name; kept during a run alone."""
+    """Where the value of each metric must lie, by the metric's name."""
 
 
-class _Check(NamedTuple):
-    metric: str
-    verdict: str | None
-    """None for a shadow: nothing is to follow from it, an alert included."""
-    value: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """What is kept of a status."""
-
-    phase: Phase
-    primary_weight: int
-    canary_weight: int
-    step: int
-    failed_checks: int
-    transition: float | None
-    checks: tuple[_Check, ...]
-    steps: int
-    wait: Wait | None
-    running: bool
-    paused: bool
-    invalid: bool
-    last_run: tuple[str, float] | None
-    """The outcome of the last run, and when it ended."""
-    observed: float | None
-    """The canary's share of the traffic that was seen; None where none is measured."""
-    about: About
-
-
-class CanaryGauges(Collector):
+class CanaryGauges:
     """The gauges of all Canaries that are shown."""
 
     def __init__(self) -> None:
-        self._shown: dict[Place, _Shown] = {}
-
-    def show(self, place: Place, status: CanaryStatus, about: About) -> None:
-        """Show a status from now on."""
-        moment = status.last_transition_time
-        self._shown[place] = _Shown(
-            phase=status.phase,
-            primary_weight=status.weights.primary,
-            canary_weight=status.weights.canary,
-            step=status.step,
-            failed_checks=status.failed_checks,
-            transition=None if moment is None else moment.timestamp(),
-            checks=tuple(
-                _Check(each.name, None if each.shadow else each.verdict, each.value)
-                for each in status.metrics
-            ),
-            steps=status.steps,
-            wait=status.waiting_for,
-            running=status.run is not None,
-            paused=status.paused is not None,
-            invalid=status.state == INVALID_STATE,
-            last_run=_last_run(status),
-            observed=_observed(status),
-            about=about if status.run else replace(about, bounds=MappingProxyType({})),
-        )
-
-    def forget(self, place: Place) -> None:
-        """Show a Canary no more."""
-        self._shown.pop(place, None)
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give every series, as the registry asks for them."""
-        phase = _family(
+        self._phase = CanaryGauge(
             "phase", "1 for the phase that a Canary is in; others have no series.", "phase"
         )
-        weight = _family(
+        self._weight = CanaryGauge(
             "weight", "Intended share of traffic in percent, of primary and canary.", "side"
         )
-        observed = _family(
+        self._observed = CanaryGauge(
             "observed_weight",
             "Share of traffic that was seen in percent, where it is measured.",
             "side",
         )
-        step = _family("step", "The step that a run is at; 0 before the first.")
-        failed_checks = _family("failed_checks", "Failed analyses of the run so far.")
-        transition = _family("last_transition_timestamp_seconds", "When the phase last changed.")
-        check_value = _family("check_value", "The last value of a metric that is judged.", "metric")
-        check_verdict = _family(
-            "check_verdict",
-            "1 for the last verdict on a metric; others have no series.",
-            "metric",
-            "verdict",
+        self._transition = CanaryGauge(
+            "last_transition_timestamp_seconds", "When the phase last changed."
         )
-        for place, shown in self._shown.items():
-            phase.add_metric((*place, shown.phase.value or NEW_PHASE), 1)
-            weight.add_metric((*place, "primary"), shown.primary_weight)
-            weight.add_metric((*place, "canary"), shown.canary_weight)
-            if shown.observed is not None:
-                observed.add_metric((*place, "primary"), FULL - shown.observed)
-                observed.add_metric((*place, "canary"), shown.observed)
-            if shown.running or shown.step:
-                step.add_metric(place, shown.step)
-            if shown.running or shown.failed_checks:
-                failed_checks.add_metric(place, shown.failed_checks)
-            if shown.transition is not None:
-                transition.add_metric(place, shown.transition)
-            for check in shown.checks:
-                if check.value is not None:
-                    check_value.add_metric((*place, check.metric), check.value)
-                if check.verdict in _VERDICTS:
-                    check_verdict.add_metric((*place, check.metric, check.verdict), 1)
-        yield from (phase, weight, observed, step, failed_checks, transition)
-        yield from (check_value, check_verdict)
-        yield from self._of_specs()
-        yield from self._of_needs()
-
-    def _of_specs(self) -> Iterator[GaugeMetricFamily]:
-        """Give what a spec asks for, and how its last run ended."""
-        info = _family(
+        self._info = CanaryGauge(
             "info",
             "1; what a Canary releases, and by which router.",
-            "target_kind",
-            "target",
-            "router",
+            *("target_kind", "target", "router"),
         )
-        steps = _family("steps", "The number of steps that a run has.")
-        bound = _family("check_bound", "Where the value of a metric must lie.", "metric", "side")
-        last_run = _family("last_run_timestamp_seconds", "When the last run ended.", "outcome")
-        for place, shown in self._shown.items():
-            about = shown.about
-            if about.target:
-                info.add_metric((*place, about.target_kind, about.target, about.router), 1)
-            if shown.steps:
-                steps.add_metric(place, shown.steps)
-            if shown.last_run is not None:
-                outcome, ended = shown.last_run
-                last_run.add_metric((*place, outcome), ended)
-            for name, _, _ in shown.checks:
-                bounds = about.bounds.get(name, Bounds())
-                for side, value in (("min", bounds.min), ("max", bounds.max)):
-                    if value is not None:
-                        bound.add_metric((*place, name, side), value)
-        yield from (info, steps, bound, last_run)
-
-    def _of_needs(self) -> Iterator[GaugeMetricFamily]:
-        """Give what a Canary waits for, and what a person must see to: series of those alone."""
-        since = _family("waiting_since_timestamp_seconds", "When the wait began.", "reason")
-        deadline = _family(
+        self._last_run = CanaryGauge(
+            "last_run_timestamp_seconds", "When the last run ended.", "outcome"
+        )
+        self._step = CanaryGauge("step", "The step that a run is at; 0 before the first.")
+        self._steps = CanaryGauge("steps", "The number of steps that a run has.")
+        self._failed_checks = CanaryGauge("failed_checks", "Failed analyses of the run so far.")
+        self._check_value = CanaryGauge(
+            "check_value", "The last value of a metric that is judged.", "metric"
+        )
+        self._check_bound = CanaryGauge(
+            "check_bound", "Where the value of a metric must lie.", "metric", "side"
+        )
+        self._check_verdict = CanaryGauge(
+            "check_verdict",
+            "1 for the last verdict on a metric; others have no series.",
+            *("metric", "verdict"),
+        )
+        self._since = CanaryGauge(
+            "waiting_since_timestamp_seconds", "When the wait began.", "reason"
+        )
+        self._deadline = CanaryGauge(
             "deadline_timestamp_seconds", "When the wait ends with the run's failure.", "reason"
         )
-        paused = _family("paused", "1 while a person has paused the run.")
-        invalid = _family("invalid", "1 while the spec cannot be acted on.")
-        for place, shown in self._shown.items():
-            if shown.wait is not None:
-                labels = (*place, shown.wait.reason)
-                since.add_metric(labels, shown.wait.since.timestamp())
-                if shown.wait.deadline is not None:
-                    deadline.add_metric(labels, shown.wait.deadline.timestamp())
-            if shown.paused:
-                paused.add_metric(place, 1)
-            if shown.invalid:
-                invalid.add_metric(place, 1)
-        yield from (since, deadline, paused, invalid)
+        self._paused = CanaryGauge("paused", "1 while a person has paused the run.")
+        self._invalid = CanaryGauge("invalid", "1 while the spec cannot be acted on.")
+        self.gauges = tuple(each for each in vars(self).values() if isinstance(each, CanaryGauge))
+
+    def show(self, place: Place, status: CanaryStatus, about: About) -> None:
+        """Show a status from now on."""
+        self._phase.show(place, _one(status.phase.value or NEW_PHASE))
+        self._weight.show(place, _shares(status.weights.primary, status.weights.canary))
+        seen = _observed(status)
+        self._observed.show(place, () if seen is None else _shares(FULL - seen, seen))
+        moment = status.last_transition_time
+        self._transition.show(place, () if moment is None else _plain(moment.timestamp()))
+        named = (about.target_kind, about.target, about.router)
+        self._info.show(place, _one(*named) if about.target else ())
+        self._last_run.show(place, _last_run(status))
+        self._show_run(place, status)
+        self._show_checks(place, status, about)
+        self._show_needs(place, status)
+
+    def forget(self, place: Place) -> None:
+        """Show a Canary no more."""
+        for each in self.gauges:
+            each.show(place, ())
+
+    def page(self) -> bytes:
+        """Write every series, in the text that both formats of Prometheus have in common."""
+        return b"".join(each.page() for each in self.gauges)
+
+    def _show_run(self, place: Place, status: CanaryStatus) -> None:
+        """Show how far a run is; a Canary at rest has no series of this."""
+        running = status.run is not None
+        self._step.show(place, _plain(status.step) if running or status.step else ())
+        self._steps.show(place, _plain(status.steps) if running and status.steps else ())
+        failed = running or status.failed_checks
+        self._failed_checks.show(place, _plain(status.failed_checks) if failed else ())
+
+    def _show_checks(self, place: Place, status: CanaryStatus, about: About) -> None:
+        """Show the checks of a run, and of one that has failed: its last came with its end."""
+        running = status.run is not None
+        checks = status.metrics if running or status.phase is Phase.FAILED else ()
+        self._check_value.show(
+            place, [((each.name,), each.value) for each in checks if each.value is not None]
+        )
+        self._check_verdict.show(
+            place,
+            [
+                ((each.name, each.verdict), 1)
+                for each in checks
+                # Nothing is to follow from a shadow, an alert included.
+                if each.verdict in _VERDICTS and not each.shadow
+            ],
+        )
+        self._check_bound.show(
+            place,
+            [
+                ((each.name, side), value)
+                for each in (checks if running else ())
+                if (bounds := about.bounds.get(each.name)) is not None
+                for side, value in (("min", bounds.min), ("max", bounds.max))
+                if value is not None
+            ],
+        )
+
+    def _show_needs(self, place: Place, status: CanaryStatus) -> None:
+        """Show what a Canary waits for, and what a person must see to: series of those alone."""
+        wait = status.waiting_for
+        since = wait and _stamped(wait.reason, wait.since)
+        deadline = wait and wait.deadline and _stamped(wait.reason, wait.deadline)
+        self._since.show(place, since or ())
+        self._deadline.show(place, deadline or ())
+        self._paused.show(place, _plain(1) if status.paused is not None else ())
+        self._invalid.show(place, _plain(1) if status.state == INVALID_STATE else ())
+
+
+class CanaryGauge:
+    """A gauge of Canaries: the lines of each are kept as the page has them.
+
+    A page of ten thousand Canaries that rest is then put together, and not written.
+    """
+
+    def __init__(self, name: str, text: str, *labels: str) -> None:
+        self.name = f"tidegate_canary_{name}"
+        self.text = text
+        self.labels = ("namespace", "name", *labels)
+        self._lines: dict[Place, bytes] = {}
+
+    def show(self, place: Place, samples: Sequence[Sample]) -> None:
+        """Show these samples of a Canary, and no others of it."""
+        if samples:
+            self._lines[place] = "".join(self._line(place, *each) for each in samples).encode()
+        else:
+            self._lines.pop(place, None)
+
+    def page(self) -> bytes:
+        """Write the series of all Canaries; what is shown may change meanwhile in another thread."""
+        head = f"# HELP {self.name} {self.text}\n# TYPE {self.name} gauge\n"
+        return head.encode() + b"".join(self._lines.values())
+
+    def _line(self, place: Place, labels: Sequence[str], value: float) -> str:
+        pairs = zip(self.labels, (*place, *labels), strict=True)
+        labelled = ",".join(f'{name}="{_escaped(label)}"' for name, label in pairs)
+        return f"{self.name}{{{labelled}}} {floatToGoString(value)}\n"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _plain(value: float) -> Sequence[Sample]:
+    return (((), value),)
+
+
+def _one(*labels: str) -> Sequence[Sample]:
+    return ((labels, 1),)
+
+
+def _shares(primary: float, canary: float) -> Sequence[Sample]:
+    return ((("primary",), primary), (("canary",), canary))
+
+
+def _stamped(label: str, moment: datetime) -> Sequence[Sample]:
+    return (((label,), moment.timestamp()),)
 
 
 def outcome_of(run: RunRecord) -> str:
@@ -212,10 +223,10 @@ def ended_at(run: RunRecord) -> datetime | None:
     return None
 
 
-def _last_run(status: CanaryStatus) -> tuple[str, float] | None:
+def _last_run(status: CanaryStatus) -> Sequence[Sample]:
     last = status.history[0] if status.history else None
     ended = ended_at(last) if last else None
-    return (outcome_of(last), ended.timestamp()) if last and ended else None
+    return _stamped(outcome_of(last), ended) if last and ended else ()
 
 
 def _observed(status: CanaryStatus) -> float | None:
@@ -224,7 +235,3 @@ def _observed(status: CanaryStatus) -> float | None:
         return status.shares.seen
     counted = (each.value for each in status.metrics if each.name == SHARE)
     return next(counted, None) if status.run is not None else None
-
-
-def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"tidegate_canary_{name}", text, labels=(*_OF_CANARY, *labels))

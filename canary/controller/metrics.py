@@ -63,7 +63,6 @@ class Metrics(Listener):
             {"version": version, "router": router}
         )
         self._gauges = CanaryGauges()
-        self._registry.register(self._gauges)
         self._make_run_metrics()
         self._make_work_metrics()
         self._make_call_metrics()
@@ -276,7 +275,8 @@ class Metrics(Listener):
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Write all metrics in the format that a reader accepts; give its content type."""
         encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        # What the encoder writes ends with the mark of the page's end, where the format has one.
+        return self._gauges.page() + encode(self._registry), content_type
 
     def _observe(
         self,

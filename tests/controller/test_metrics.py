@@ -162,9 +162,8 @@ class TestACanary:
         assert shown == ({} if seen is None else {"primary": 100 - seen, "canary": seen})
 
     def test_each_check_has_its_value_and_its_verdict(self, metrics: Metrics) -> None:
-        metrics.decided(
-            a_record(metrics=(MetricStatus(name="success", verdict="fail", value=87.5),))
-        )
+        failing = MetricStatus(name="success", verdict="fail", value=87.5)
+        metrics.decided(a_record(metrics=(failing,), run=under_way()))
         assert of_canary(metrics, "tidegate_canary_check_value", metric="success") == 87.5
         for verdict, number in (("pass", None), ("fail", 1), ("inconclusive", None)):
             shown = of_canary(
@@ -175,8 +174,11 @@ class TestACanary:
     def test_a_check_without_a_value_shows_none_and_a_check_that_is_gone_goes(
         self, metrics: Metrics
     ) -> None:
-        metrics.decided(a_record(metrics=(MetricStatus(name="a", verdict="pass", value=1),)))
-        metrics.decided(a_record(metrics=(MetricStatus(name="b", verdict="inconclusive"),)))
+        for check in (
+            MetricStatus(name="a", verdict="pass", value=1),
+            MetricStatus(name="b", verdict="inconclusive"),
+        ):
+            metrics.decided(a_record(metrics=(check,), run=under_way()))
         checks = {
             (name, dict(labels)["metric"])
             for name, labels in series(metrics)
@@ -188,7 +190,7 @@ class TestACanary:
         self, metrics: Metrics
     ) -> None:
         shadow = MetricStatus(name="a", verdict="inconclusive", value=1, shadow=True)
-        metrics.decided(a_record(metrics=(shadow,)))
+        metrics.decided(a_record(metrics=(shadow,), run=under_way()))
         checks = {name for name, _ in series(metrics) if name.startswith("tidegate_canary_check")}
         assert checks == {"tidegate_canary_check_value"}
 
@@ -218,11 +220,47 @@ class TestACanary:
         metrics.decided(a_record(**status))
         assert of_canary(metrics, f"tidegate_canary_{name}") == 1
 
-    def test_its_target_router_and_steps(self, metrics: Metrics) -> None:
-        metrics.decided(a_record(steps=5))
+    def test_its_target_and_its_router(self, metrics: Metrics) -> None:
+        metrics.decided(a_record())
         shown = {"target_kind": "Deployment", "target": "podinfo", "router": "istio"}
         assert of_canary(metrics, "tidegate_canary_info", **shown) == 1
+
+    def test_a_run_has_its_number_of_steps(self, metrics: Metrics) -> None:
+        metrics.decided(a_record(steps=5, run=under_way()))
         assert of_canary(metrics, "tidegate_canary_steps") == 5
+
+    @pytest.mark.parametrize(
+        ("phase", "verdicts"), [(Phase.SUCCEEDED, []), (Phase.FAILED, ["fail"])], ids=str
+    )
+    def test_what_a_run_failed_by_is_shown_until_the_next_and_no_check_of_one_that_was_promoted(
+        self, metrics: Metrics, phase: Phase, verdicts: list[str]
+    ) -> None:
+        failing = MetricStatus(name="success", verdict="fail", value=87.5)
+        metrics.decided(a_record(metrics=(failing,), run=under_way()))
+        metrics.decided(a_record(metrics=(failing,), phase=phase))
+        checks = [
+            (name, dict(labels).get("verdict"))
+            for name, labels in series(metrics)
+            if name.startswith("tidegate_canary_check")
+        ]
+        assert [verdict for name, verdict in checks if name.endswith("verdict")] == verdicts
+        assert len(checks) == 2 * len(verdicts)
+
+    def test_at_rest_it_has_six_series(self, metrics: Metrics) -> None:
+        metrics.decided(
+            a_record(
+                phase=Phase.SUCCEEDED,
+                history=(a_run(minutes=-60),),
+                last_transition_time=BORN,
+                metrics=(MetricStatus(name="success", verdict="pass", value=99.5),),
+                steps=5,
+            )
+        )
+        shown = sorted(name for name, labels in series(metrics) if ("name", "podinfo") in labels)
+        of_rest = ("info", "last_run_timestamp_seconds", "last_transition_timestamp_seconds")
+        assert shown == [
+            f"tidegate_canary_{each}" for each in (*of_rest, "phase", "weight", "weight")
+        ]
 
     def test_bounds_of_its_checks_are_shown_during_a_run(self, metrics: Metrics) -> None:
         checks = (MetricStatus(name="request-success-rate", verdict="pass", value=99.9),)
@@ -476,6 +514,14 @@ class TestThePage:
         assert content_type.startswith("application/openmetrics-text")
         assert body.endswith(b"# EOF\n")
         assert metrics.page()[1].startswith("text/plain")
+
+    @pytest.mark.parametrize("written", ['a "quoted" word', r"C:\a\b"], ids=ascii)
+    def test_any_name_of_a_metric_is_read_as_it_was_written(
+        self, metrics: Metrics, written: str
+    ) -> None:
+        check = MetricStatus(name=written, verdict="pass", value=1)
+        metrics.decided(a_record(metrics=(check,), run=under_way()))
+        assert of_canary(metrics, "tidegate_canary_check_value", metric=written) == 1
 
     def test_every_name_keeps_the_conventions(self, metrics: Metrics) -> None:
         metrics.decided(a_record(history=(a_run(),)))
