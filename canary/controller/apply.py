@@ -19,9 +19,10 @@ from canary.controller.canaries import FINALIZER, AnyCanary, BrokenCanary, Canar
 from canary.controller.configs import ConfigReader
 from canary.controller.kept_targets import KeptTargets
 from canary.controller.memo import Memo
+from canary.controller.packing import packed
 from canary.controller.primaries import Primaries
 from canary.controller.reading import CanaryReader
-from canary.controller.records import WorkloadRecord, pack, packed
+from canary.controller.records import WorkloadRecord, pack
 from canary.controller.rendering import Wanted
 from canary.controller.store import Store
 from canary.controller.strays import Strays

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple, Self
 
-import orjson
-
 from canary.api.canary import USUAL_AUTOSCALER, Canary, CanarySpec
 from canary.api.kinds import Kind, Manifest, ObjectKey
 from canary.api.meta import GROUP, VERSION
 from canary.api.status import CanaryStatus, Names
+from canary.controller.packing import unpacked
 from canary.core.facts import Command
 from canary.core.grants import Claim
 from canary.core.peers import CanaryName, Peer, Progress
@@ -53,13 +52,13 @@ class CanaryObject:
     problems: tuple[Problem, ...]
     """Why the spec can't be acted on; empty for a sound one."""
     content: bytes
-    """The object as JSON, shared with what the caches keep."""
+    """The object, packed, shared with what the caches keep."""
     _seen: list[Peer] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def stored_status(self) -> object:
         """Decode the status as it is stored, whatever it holds."""
-        return orjson.loads(self.content).get("status")
+        return unpacked(self.content).get("status")
 
     @property
     def held(self) -> Names:
@@ -260,7 +259,7 @@ class KnownCanary:
     taken: bool = True
     """Whether this controller acts on it: another one may, by its labels."""
     content: bytes
-    """The object as JSON, without what is the API server's own bookkeeping."""
+    """The object, packed, without what is the API server's own bookkeeping."""
 
     @property
     def held_service(self) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.copies import Copies
-from canary.controller.records import WorkloadRecord, decompressed
+from canary.controller.packing import unpacked
+from canary.controller.records import WorkloadRecord
 from canary.controller.sources import Source, Sources
 from canary.controller.store import Store
 from canary.controller.wanted import Renderer
@@ -146,7 +147,7 @@ class Primaries:
         if record.workload.holds_primary:
             existing = source.manifest
         elif current is not None and current.whole:
-            existing = decompressed(current.whole)
+            existing = unpacked(current.whole)
         elif current is not None:
             existing = await self._cluster.read(key.kind, key.namespace, key.name)
         serves = record.workload.serves

@@ -8,8 +8,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Self, TypedDict
 
-import orjson
-
 from canary.api.annotations import ACCEPT_RISK, PREFIX, VERBS, unknown_annotations
 from canary.api.canary import Canary
 from canary.api.kinds import Manifest
@@ -27,7 +25,7 @@ from canary.controller.canaries import (
     CanaryRecord,
     KnownCanary,
 )
-from canary.controller.records import packed
+from canary.controller.packing import packed, unpacked
 from canary.controller.specs import ReadSpec, SpecReader, routing
 from canary.core.facts import Command
 from canary.core.phases import IDLE
@@ -115,7 +113,7 @@ class CanaryReader:
         remembered = self._records.get(known.uid)
         if remembered is not None and remembered[0] == known.content:
             return remembered[1]
-        return self._read(orjson.loads(known.content), known.content)
+        return self._read(unpacked(known.content), known.content)
 
     def read(self, manifest: Manifest) -> AnyCanary:
         """Make the record of an object, whatever it holds."""

@@ -1,7 +1,7 @@
 """What the caches keep of each kind: typed records, trimmed to what decisions and writes use.
 
-A record is made once, when its object changes. Objects that tidegate writes whole are kept packed
-as JSON bytes, an eighth of the size of the decoded object; no value of a Secret is ever kept.
+A record is made once, when its object changes. Objects that tidegate writes whole are kept packed;
+no value of a Secret is ever kept.
 Long because each kind of record is made here, from the same few pieces.
 """
 
@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, NamedTuple
 
-import orjson
-
 from canary.api.annotations import COMMITS, COMMITTED_AT, RELEASE, REVISION, TRACEPARENT
 from canary.api.kinds import Kind, Manifest
 from canary.controller.memo import Memo
+from canary.controller.packing import packed, unpacked
 from canary.core.facts import Image, UpdateStrategy
 from canary.core.ordinals import Divided
 from canary.objects.ownership import (
@@ -35,12 +34,12 @@ from canary.targets import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
-    """A whole object as JSON, without what is the API server's own bookkeeping."""
+    """A whole object, packed, without what is the API server's own bookkeeping."""
 
     content: bytes
     resource_version: str
     status: bytes = b""
-    """Its status as JSON, for those that read it; no part of what is compared with what is wanted."""
+    """Its status, packed, for those that read it; no part of what is compared with what is wanted."""
     refusal: str = ""
     """Who rejects it as it is, and why."""
     pending: bool = False
@@ -58,10 +57,10 @@ class Packed:
     @property
     def manifest(self) -> Manifest:
         """Decode the object; each call gives a new copy."""
-        document: Manifest = orjson.loads(self.content)
+        document = unpacked(self.content)
         document["metadata"]["resourceVersion"] = self.resource_version
         if self.status:
-            document["status"] = orjson.loads(self.status)
+            document["status"] = unpacked(self.status)
         return document
 
 
@@ -122,7 +121,7 @@ class WorkloadRecord:
     side: KeptSide | None = None
     """Which side of a kept target it is shown as; None for a workload as it is."""
     whole: bytes = field(default=b"", compare=False)
-    """The object, compressed, of what tidegate made: its next revision is rendered from it."""
+    """The object, packed, of what tidegate made: its next revision is rendered from it."""
 
     @property
     def settled(self) -> bool:
@@ -141,8 +140,7 @@ class WorkloadRecord:
     @property
     def services_outline(self) -> Manifest:
         """Decode the outline."""
-        document: Manifest = orjson.loads(self.outline)
-        return document
+        return unpacked(self.outline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,21 +182,9 @@ def _owners(manifest: Manifest) -> tuple[str, ...]:
     return tuple(map(intern, owners(manifest)))
 
 
-def packed(document: Manifest) -> bytes:
-    """Write JSON into as many bytes as it has: orjson's own result keeps its buffer of 4 KiB."""
-    return bytes(memoryview(orjson.dumps(document)))
-
-
-def compressed(manifest: Manifest) -> bytes:
-    """Keep a workload whole, at its version: a third of its size as JSON."""
-    content = orjson.dumps(_without_bookkeeping(manifest, "managedFields"))
-    return zlib.compress(content, zlib.Z_BEST_SPEED)
-
-
-def decompressed(content: bytes) -> Manifest:
-    """Decode a workload that was kept whole."""
-    document: Manifest = orjson.loads(zlib.decompress(content))
-    return document
+def pack_workload(manifest: Manifest) -> bytes:
+    """Keep a workload whole, at its version."""
+    return packed(_without_bookkeeping(manifest, "managedFields"))
 
 
 def _without_bookkeeping(manifest: Manifest, *fields: str) -> Manifest:
@@ -256,7 +242,7 @@ class WorkloadReader:
             outline=outline.services,
             divided=divided,
             paused=counts.paused,
-            whole=compressed(manifest) if revision else b"",
+            whole=pack_workload(manifest) if revision else b"",
         )
 
     def _outline(self, manifest: Manifest) -> "_Outline":

@@ -8,12 +8,8 @@ from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.configs import ConfigReader
 from canary.controller.memo import Memo
-from canary.controller.records import (
-    WorkloadRecord,
-    compressed,
-    decompressed,
-    metadata_of,
-)
+from canary.controller.packing import unpacked
+from canary.controller.records import WorkloadRecord, metadata_of, pack_workload
 from canary.resources.configs import ConfigReference, references
 from canary.resources.revision import Hashing
 
@@ -54,7 +50,7 @@ class Sources:
         """Remember a target as a write of ours has left it, as long as its generation stays."""
         metadata = metadata_of(manifest)
         inputs = (metadata.get("generation"),)
-        self._written.keep(metadata["uid"], inputs, compressed(manifest))
+        self._written.keep(metadata["uid"], inputs, pack_workload(manifest))
 
     async def find(
         self, record: CanaryRecord, target: WorkloadRecord, wanted: str, *, former: bool
@@ -92,7 +88,7 @@ class Sources:
         assert record.workload is not None
         written = self._written.recall(target.uid, (target.generation,))
         if written is not None:
-            manifest = decompressed(written)
+            manifest = unpacked(written)
         else:
             manifest = await self._cluster.read(target.kind, record.key.namespace, target.name)
         return manifest, record.workload.written(manifest)
