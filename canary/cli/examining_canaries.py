@@ -10,7 +10,7 @@ from canary.cli.connection import Place
 from canary.cli.examining import Examined, bad, good
 from canary.cli.findings import listed, number_of
 from canary.cli.foreseeing import owned_by
-from canary.cli.silence import those_acting, unserved
+from canary.cli.silence import sighting, unserved
 from canary.cluster.cluster import FIELD_MANAGER, Cluster
 from canary.controller.canaries import CanaryRecord, canary_kind
 from canary.controller.reading import CanaryReader
@@ -35,13 +35,13 @@ async def canaries(cluster: Cluster, *, namespace: str, router: str) -> AsyncIte
     if not manifests:
         yield good("Canaries", "there are none")
         return
-    acting = await those_acting(cluster)
+    seen = await sighting(cluster)
     for manifest in manifests:
         view = canary_view(manifest)
         async for each in _condition(view):
             yield each
         place = Place(namespace=view.namespace, name=view.name, group=view.group)
-        if why := unserved(acting, place, manifest):
+        if why := unserved(seen, place, manifest):
             yield bad(str(place), why)
     reader = CanaryReader(router)
     records = [read for each in manifests if isinstance(read := reader.read(each), CanaryRecord)]

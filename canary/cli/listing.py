@@ -1,7 +1,7 @@
 """`tidegate list`: the Canaries of a namespace or of the cluster, one a line."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import click
@@ -17,12 +17,12 @@ from canary.cli.list_watch import ChangingRows, watch_rows
 from canary.cli.offering import offer_namespaces
 from canary.cli.program import called
 from canary.cli.screen import Screen
-from canary.cli.silence import those_acting, unserved
+from canary.cli.silence import sighting, unserved
 from canary.cli.watching import until_interrupted
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import canary_kind
 from canary.controller.logs import printable
-from canary.replicas.presence import Presence
+from canary.replicas.silence import Sighting
 from canary.views.canary import API_VERSION, CanaryView, canary_view
 from canary.views.fleet import Columns, Selection, by_age, by_attention, header, row
 
@@ -44,19 +44,22 @@ Examples:
 class Alone:
     """The Canaries of a list that no controller acts on."""
 
-    acting: Sequence[Presence] = ()
+    seen: Sighting | None = None
     found: list[tuple[Place, str]] = field(default_factory=list)
 
     def look(self, views: Iterable[CanaryView], manifests: Iterable[Manifest]) -> None:
         """Find them among some."""
         for view, manifest in zip(views, manifests, strict=True):
             place = Place(namespace=view.namespace, name=view.name, group=view.group)
-            if why := unserved(self.acting, place, manifest):
+            if why := unserved(self.seen, place, manifest):
                 self.found.append((place, why))
 
     @property
     def told(self) -> Iterator[str]:
         """Say which they are, and why."""
+        gone = self.seen is not None and self.seen.found and self.seen.nobody(here())
+        if gone:
+            yield f"{gone}."
         yield from (f"{place}: {why}." for place, why in self.found[:_ALONE_AT_MOST])
         if (more := len(self.found) - _ALONE_AT_MOST) > 0:
             yield f"And {more} more that no controller takes."
@@ -135,7 +138,7 @@ def list_canaries(
     async def work(cluster: Cluster) -> None:
         within = "" if everywhere else namespace or cluster.credentials.namespace
         # What must be known first is asked for at once: a cluster may be far away.
-        kinds, alone.acting = await asyncio.gather(_served(cluster, groups), those_acting(cluster))
+        kinds, alone.seen = await asyncio.gather(_served(cluster, groups), sighting(cluster))
         if watch:
             rows = ChangingRows(selection, everywhere=everywhere, headers=not no_headers, form=form)
             with until_interrupted():

@@ -27,7 +27,7 @@ from canary.cli.offering import offer_canaries, offer_namespaces
 from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
-from canary.cli.silence import those_acting, unserved
+from canary.cli.silence import sighting, unserved
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import Stores
@@ -120,7 +120,7 @@ def plan(
                 files=each.files,
             )
             foreseen.append(run)
-            alone.append(unserved(await those_acting(cluster), each.place, each.manifest))
+            alone.append(unserved(await sighting(cluster), each.place, each.manifest))
 
     connected(kubeconfig, context, work)
     _show(foreseen, alone, images, form)

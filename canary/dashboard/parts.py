@@ -49,13 +49,13 @@ _OUTCOMES = 5
 """So many past runs are in a row of the fleet."""
 
 
-def fleet_parts(site: Site, query: Query, seen: Collection[Place] | None) -> Parts:
+def fleet_parts(site: Site, query: Query, seen: Collection[Place] | None, silent: str) -> Parts:
     """Render the list of Canaries, once for all who ask for the same at the same time."""
-    key = ("fleet", query, None if seen is None else frozenset(seen))
+    key = ("fleet", query, None if seen is None else frozenset(seen), silent)
     return site.shared.get(
         key,
         site.fleet.version,
-        lambda: site.renderer.parts(FLEET_PARTS, **fleet_context(site, query, seen)),
+        lambda: site.renderer.parts(FLEET_PARTS, **fleet_context(site, query, seen, silent)),
     )
 
 
@@ -65,7 +65,9 @@ def namespaces_seen(fleet: Iterable[KeptCanary], seen: Collection[Place] | None)
     return sorted(found)[:_MOST_NAMESPACES]
 
 
-def fleet_context(site: Site, query: Query, seen: Collection[Place] | None) -> dict[str, Any]:
+def fleet_context(
+    site: Site, query: Query, seen: Collection[Place] | None, silent: str
+) -> dict[str, Any]:
     """Give what the list of Canaries shows."""
     now, found = site.clock(), search(site.fleet, query, seen)
     return {
@@ -74,7 +76,7 @@ def fleet_context(site: Site, query: Query, seen: Collection[Place] | None) -> d
         "header": header(everywhere=True, wide=False),
         "rows": [_row(each, now) for each in found.rows],
         "standings": [(each, found.counts[each]) for each in CanaryStanding],
-        "problems": site.fleet.problems,
+        "problems": _problems(site, silent),
     }
 
 
@@ -89,7 +91,7 @@ def gates_held(site: Site, seen: Collection[Place] | None) -> list[KeptCanary]:
 
 
 def gates_context(
-    site: Site, held: Iterable[tuple[KeptCanary, Allowed]], *, form_token: str
+    site: Site, held: Iterable[tuple[KeptCanary, Allowed]], *, form_token: str, silent: str
 ) -> dict[str, Any]:
     """Give what waits for a person at a gate, and the buttons that answer."""
     now, gates = site.clock(), []
@@ -110,11 +112,11 @@ def gates_context(
                 else "",
             }
         )
-    return {"gates": gates, "problems": site.fleet.problems}
+    return {"gates": gates, "problems": _problems(site, silent)}
 
 
-def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
-    """Give what the page of one Canary shows."""
+def canary_context(site: Site, kept: KeptCanary, silent: str = "") -> dict[str, Any]:
+    """Give what the page of one Canary shows; `silent` says why no controller acts on it."""
     now, manifest = site.clock(), kept.manifest
     view, canary = kept.view, _sound(manifest)
     track = site.fleet.recent.of(kept.key)
@@ -131,7 +133,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "started": moment(view.run.started_at, now) if view.run else "",
         "lasted": span(now - view.run.started_at) if view.run else "",
         "stations": journey(plan(canary.spec.analysis), view) if canary else (),
-        "why": explanation(kept.foreseen, now, program="tidegate"),
+        "why": explanation(kept.foreseen, now, program="tidegate", silent=silent),
         "share": share_chart(track.shares, _until(view, track, now)) if track else None,
         "cards": [_card(each, canary, track, now, proof) for each, proof in _proofs(kept)],
         "charted_since": moment(track.since, now) if track else "",
@@ -141,7 +143,7 @@ def canary_context(site: Site, kept: KeptCanary) -> dict[str, Any]:
         "more_runs": len(view.history) - _SHOWN_RUNS,
         "asked": [asked(*each) for each in kept.opened.asked],
         "given": [given(each, now) for each in view.commands],
-        "problems": site.fleet.problems,
+        "problems": _problems(site, silent),
     }
 
 
@@ -183,6 +185,11 @@ def lacks(allowed: Allowed, key: CanaryKey, verb: str) -> str:
 def canary_address(key: CanaryKey, rest: str = "", *, below: str = "/c") -> str:
     """Give the address of a Canary's page, or of one below it."""
     return canary_page(*key, rest, below=below)
+
+
+def _problems(site: Site, silent: str) -> tuple[str, ...]:
+    """Give what a person must know before anything else on a page: no part of it may change."""
+    return (*([silent] if silent else ()), *site.fleet.problems)
 
 
 def _subjects(verb: str, kept: KeptCanary, view: CanaryView) -> dict[str, str]:

@@ -32,8 +32,8 @@ from canary.views.standing import CanaryStanding
 
 _THEMES = frozenset({"light", "dark"})
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_RIGHTS_SECONDS = 0.2
-"""How long a page with many buttons waits until it is known which of them the person may use."""
+_ASIDE_SECONDS = 0.2
+"""How long a page waits for what the API server says beside it: rights for many buttons, controllers."""
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -91,7 +91,7 @@ async def fleet_page(request: web.Request) -> web.Response:
         "fleet.html",
         here="fleet",
         live=f"/live/fleet{query.address()}",
-        parts=fleet_parts(request.app[SITE], query, seen),
+        parts=fleet_parts(request.app[SITE], query, seen, await _nobody(request)),
         query=query,
         namespaces=namespaces_seen(request.app[SITE].fleet, seen),
     )
@@ -102,7 +102,8 @@ async def fleet_stream(request: web.Request) -> web.StreamResponse:
     site, query = request.app[SITE], Query.read(request.query)
 
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
-        return fleet_parts(site, query, await seen_places(request))
+        seen = await seen_places(request)
+        return fleet_parts(site, query, seen, await _nobody(request))
 
     return await stream(request, lambda *_: True, render)
 
@@ -130,9 +131,11 @@ async def _gates(request: web.Request) -> Mapping[str, str]:
     site, session = request.app[SITE], request[SESSION]
     held = gates_held(site, await seen_places(request))
     places = {each.key[:2] for each in held}
-    allowed = await session.viewer.rights.to_all(places, seconds=_RIGHTS_SECONDS)
+    allowed = await session.viewer.rights.to_all(places, seconds=_ASIDE_SECONDS)
     answerable = [(each, allowed[each.key[:2]]) for each in held]
-    context = gates_context(site, answerable, form_token=session.form_token)
+    context = gates_context(
+        site, answerable, form_token=session.form_token, silent=await _nobody(request)
+    )
     return site.renderer.parts(GATES_PARTS, **context)
 
 
@@ -170,6 +173,13 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
     return await stream(request, lambda changed, *_: changed == key, render)
 
 
+async def _nobody(request: web.Request) -> str:
+    """Say that no controller acts, where the person may see that; empty where one does."""
+    now = request.app[SITE].clock()
+    seen = await request[SESSION].viewer.controllers.seen(now, seconds=_ASIDE_SECONDS)
+    return seen.nobody(now) if seen else ""
+
+
 async def _canary(
     request: web.Request, kept: KeptCanary, happened: Mapping[str, Any]
 ) -> Mapping[str, str]:
@@ -179,8 +189,11 @@ async def _canary(
         await site.earlier.fill(kept.key, kept.view, track, site.clock())
     allowed = await session.viewer.rights.to_canaries(*kept.key[:2])
     actions = actions_context(site, kept, allowed, form_token=session.form_token)
+    now, labels = site.clock(), kept.manifest["metadata"].get("labels")
+    seen = await session.viewer.controllers.seen(now, seconds=_ASIDE_SECONDS)
+    silent = seen.silence(*kept.key[:2], labels, now) if seen else ""
     return (
-        site.renderer.parts(CANARY_PARTS, **canary_context(site, kept))
+        site.renderer.parts(CANARY_PARTS, **canary_context(site, kept, silent))
         | site.renderer.parts(ACTIONS_PARTS, **actions)
         | site.renderer.parts(HAPPENED_PARTS, **happened)
     )

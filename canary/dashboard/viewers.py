@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from canary.cluster.cluster import Cluster
+from canary.dashboard.controllers import Controllers
 from canary.dashboard.rights import Rights
 
 
@@ -20,7 +21,10 @@ class Viewer:
     """Whether it is the dashboard that keeps them logged in, and lets them out."""
     rights: Rights = field(init=False)
     """What they may do, as the API server says."""
+    controllers: Controllers = field(init=False)
+    """The controllers that they may see."""
 
     def __post_init__(self) -> None:
-        """Ask for their rights with their own connection."""
+        """Ask for their rights, and for controllers, with their own connection."""
         object.__setattr__(self, "rights", Rights(self.cluster))
+        object.__setattr__(self, "controllers", Controllers(self.cluster))

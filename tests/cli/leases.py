@@ -9,7 +9,11 @@ from canary.replicas.presence import Scope
 
 
 async def create_lease(
-    cluster: Cluster, renewed: datetime, *namespaces: str, holder: str = "tidegate-0"
+    cluster: Cluster,
+    renewed: datetime,
+    *namespaces: str,
+    holder: str = "tidegate-0",
+    seconds: int = 15,
 ) -> None:
     """Create the Lease of a controller that serves some namespaces, or all."""
     scope = Scope(version="1", groups=frozenset({GROUP}), namespaces=frozenset(namespaces))
@@ -19,7 +23,7 @@ async def create_lease(
         "metadata": {"name": "tidegate", "namespace": "default"} | scope.metadata,
         "spec": {
             "holderIdentity": holder,
-            "leaseDurationSeconds": 15,
+            "leaseDurationSeconds": seconds,
             "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         },
     }

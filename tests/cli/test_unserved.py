@@ -95,6 +95,17 @@ async def test_of_another_namespace_it_says_that_none_serves_it(
     assert {name for name, output in found.items() if said in " ".join(output.split())} == {*found}
 
 
+async def test_a_list_names_a_controller_that_is_gone_by_its_last_renewal(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    gone = lease("")
+    gone["spec"] |= {"renewTime": "2026-01-01T09:00:00.000000Z", "leaseDurationSeconds": 15}
+    await cluster.create(gone, LEASE)
+    code, output = await tidegate("list", "--kubeconfig", str(kubeconfig))
+    said = "no controller is running: Lease default/tidegate was last renewed at 2026-01-01"
+    assert (code, said in " ".join(output.split())) == (0, True)
+
+
 async def test_of_many_a_list_names_the_first_and_counts_the_others(
     cluster: Cluster, kubeconfig: Path
 ) -> None:

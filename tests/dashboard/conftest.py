@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from canary.controller.canaries import canary_kind
 from canary.dashboard.process import Laptop, on_laptop
 from canary.demo import manifests
 from canary.demo.embedded import CRD, NAMESPACE
+from tests.cli.leases import create_lease
 from tests.controller.running import until
 from tests.dashboard.browsing import FLAGS, PATIENCE_MS, find_chromium, use_packages
 from tests.views.fleet import MANIFESTS
@@ -61,7 +63,7 @@ async def kubeconfig(server: EmbeddedApiServer, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
-    """A cluster with all Canaries of the fleet in the namespace `web`."""
+    """A cluster with all Canaries of the fleet in the namespace `web`, and a controller's Lease."""
     async with Cluster.connect(kubeconfig=str(kubeconfig)) as cluster:
         for crd in crds().values():
             await cluster.create(crd, CRD)
@@ -72,6 +74,7 @@ async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
                 *(CANARY, "web", each["metadata"]["name"], {"status": each["status"]}),
                 subresource="status",
             )
+        await create_lease(cluster, datetime.now(UTC), seconds=3600)
         yield cluster
 
 

@@ -5,20 +5,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from canary.api.kinds import POD
-from canary.api.meta import API_VERSION
+from canary.api.meta import API_VERSION, GROUP
 from canary.api.status import MetricStatus, Phase, Wait
+from canary.cluster.cluster import Cluster
 from canary.controller.events import EVENT
 from canary.dashboard.parts import ACTIONS_PARTS, CANARY_PARTS, HAPPENED_PARTS
-from canary.dashboard.process import Laptop
+from canary.dashboard.process import Laptop, on_laptop
 from canary.dashboard.streams import MOST_OF_A_SESSION
+from canary.replicas.leases import LEASE
+from canary.replicas.presence import Scope
 from tests.builders import T0, a_status
+from tests.controller.faults import answer, proxied
+from tests.controller.faults import kubeconfig as write_kubeconfig
 from tests.controller.running import until
-from tests.dashboard.conftest import CANARY, Opened
+from tests.dashboard.conftest import CANARY, Opened, let_in
 from tests.views.fleet import NOW, STATUSES
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -55,6 +61,15 @@ async def streaming(opened: Opened, path: str) -> AsyncIterator[AsyncIterator[di
         answer.close()
 
 
+async def until_read(opened: Opened, path: str, said: str) -> None:
+    """Wait until a page says something that is asked for beside it."""
+
+    async def reads() -> bool:
+        return said in await opened.read(path)
+
+    await until(reads, f"{path} says {said}")
+
+
 async def test_the_fleet_lists_those_first_that_need_a_person(opened: Opened):
     page = await opened.read("/")
     places = [page.index(f"/c/web/{name}") for name in ("cart", "search", "paused", "shop")]
@@ -85,6 +100,49 @@ async def test_the_cause_comes_before_everything_else_about_a_canary(opened: Ope
         assert ("</h1>" in before, '<dl class="facts">' in before) == (True, False), name
         assert ("until 2026-01-01" in after.partition("</p>")[0]) == (name == "cart")
     assert 'class="cause"' not in await opened.read("/c/web/ticker")
+
+
+async def test_where_no_controller_acts_every_page_that_waits_for_one_says_so(
+    cluster: Cluster, laptop: Laptop
+):
+    renewed = {"renewTime": "2026-01-01T09:00:00.000000Z", "leaseDurationSeconds": 15}
+    await cluster.merge_patch(LEASE, "default", "tidegate", {"spec": renewed})
+    said = "no controller is running: Lease default/tidegate was last renewed at 2026-01-01"
+    async with let_in(laptop, cluster) as opened:
+        for path in ("/", "/gates", "/c/web/cart"):
+            await until_read(opened, path, said)
+        assert "Nothing changes until a controller acts on it" in await opened.read("/c/web/cart")
+        assert "Nothing changes until" not in await opened.read("/c/web/ticker")
+
+
+async def test_a_canary_that_no_controller_takes_says_so_on_its_page_alone(
+    cluster: Cluster, laptop: Laptop
+):
+    scope = Scope(version="", groups=frozenset({GROUP}), namespaces=frozenset({"shop"}))
+    await cluster.merge_patch(LEASE, "default", "tidegate", {"metadata": scope.metadata})
+    async with let_in(laptop, cluster) as opened:
+        await until_read(opened, "/c/web/cart", f"no controller serves {GROUP} in namespace web")
+        assert "no controller" not in await opened.read("/")
+
+
+async def test_of_who_may_not_list_leases_no_controller_is_said_to_be_missing(
+    server: EmbeddedApiServer, cluster: Cluster, tmp_path: Path
+):
+    renewed = {"renewTime": "2026-01-01T09:00:00.000000Z", "leaseDurationSeconds": 15}
+    await cluster.merge_patch(LEASE, "default", "tidegate", {"spec": renewed})
+    async with proxied(server.url) as proxy:
+        proxy.meet("GET .*leases", answer(403), always=True)
+        kubeconfig = write_kubeconfig(tmp_path / "config", proxy.url)
+        async with (
+            Cluster.connect(kubeconfig=str(kubeconfig)) as theirs,
+            on_laptop(theirs, user="bob") as laptop,
+            let_in(laptop, theirs) as opened,
+        ):
+            await until(lambda: laptop.fleet.synced)
+            await opened.read("/")
+            await until(lambda: proxy.asked("leases"))
+            pages = [await opened.read(path) for path in ("/", "/gates", "/c/web/cart")]
+    assert [each for each in pages if "no controller" in each] == []
 
 
 async def test_the_gates_name_what_is_waited_for(opened: Opened):

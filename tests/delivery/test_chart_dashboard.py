@@ -235,9 +235,10 @@ def test_where_it_is_told_names_it_may_act_for_those_that_are_listed(values: dic
     }
     assert ("impersonate-on:user-info:patch", "canaries") in what
     assert not {resource for _, resource in what} & {"secrets", "*"}
-    assert {verb for verb, resource in what if resource == "pods"} == {
-        "impersonate-on:user-info:list"
-    }
+    for read in ("pods", "leases"):
+        assert {verb for verb, resource in what if resource == read} == {
+            "impersonate-on:user-info:list"
+        }
 
 
 def test_who_only_reads_needs_nobody_to_patch():
