@@ -109,9 +109,19 @@ def _place(view: CanaryView, now: datetime) -> Iterator[Line]:
     if view.attention is Attention.FAILED and view.history:
         last = view.history[0]
         record = last.record
-        yield (f"The last run of {last.revision} ended as {last.outcome}: {last.message}",)
+        images = f" ({last.images})" if last.images else ""
+        yield (f"The last run of {last.revision}{images} ended as {last.outcome}: {last.message}",)
+    if view.phase == Phase.FAILED:
+        yield (_traffic(view.weights.asked),)
     if record:
         yield (f"Its full record is in {record}",)
+
+
+def _traffic(asked: int) -> str:
+    """Say who is served by what after a run that has failed, which is what people fear for then."""
+    if not asked:
+        return "All traffic goes to the primary, which has what was promoted last."
+    return f"{asked} % of the traffic goes to the canary, which has what failed."
 
 
 def _deadline(deadline: datetime, now: datetime) -> str:
@@ -205,7 +215,7 @@ def _ways(view: CanaryView, program: str, lacks: Lacks) -> Iterator[Line | Typed
     possible = possible_commands(view)
     if view.problems:
         yield ("Repair what is named above; the controller notices by itself.",)
-    elif _resting(view):
+    elif _resting(view) or view.phase == Phase.FAILED:
         yield (f"A new revision of {view.target} begins a run.",)
     elif not possible:
         yield ("No command changes this now.",)

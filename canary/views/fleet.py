@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from canary.views.canary import Attention, CanaryView
 from canary.views.moments import moment, span
+from canary.views.status import BEFORE_STEPS
 
 NOTHING = "–"
 _GAP = "  "
@@ -116,7 +117,9 @@ def _weight(view: CanaryView) -> str:
 
 
 def _step(view: CanaryView) -> str:
-    return f"{view.step.at}/{view.step.of}" if view.run and view.step.of else NOTHING
+    if not view.run or not view.step.of or not (view.step.at or view.phase in BEFORE_STEPS):
+        return NOTHING
+    return f"{view.step.at}/{view.step.of}"
 
 
 def _failed(view: CanaryView) -> str:

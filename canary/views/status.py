@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canary.api.status import CanaryStatus, MetricStatus, RunRecord, Weights
+from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
@@ -16,6 +16,10 @@ _MARKS = {
     "fail": Styled("✘", "red"),
     "inconclusive": Styled("?", "yellow"),
 }
+
+
+BEFORE_STEPS = frozenset({Phase.WAITING, Phase.PROGRESSING})
+"""The phases in which a run that is at no step has not come to the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +61,24 @@ def status_view(name: str, status: CanaryStatus, now: datetime) -> StatusView:
 
 def _position(name: str, status: CanaryStatus) -> Iterator[Line]:
     yield (Styled(name, "bold"), f"  {status.state or status.phase or 'New'}")
-    iterations = f"iterations {status.iterations}  " if status.iterations else ""
-    yield (
-        (
-            f"{_split(status.weights)}{_by_pods(status)}  step {status.step} of {status.steps}  "
-            f"{iterations}failed checks {status.failed_checks}"
-        ),
+    step = _step(status)
+    told = (
+        f"{_split(status.weights)}{_by_pods(status)}",
+        step,
+        f"iterations {status.iterations}" if status.iterations else "",
+        f"failed checks {status.failed_checks}" if step or status.failed_checks else "",
     )
+    yield ("  ".join(filter(None, told)),)
     if images := images_told(status):
         yield (f"images {images}",)
+
+
+def _step(status: CanaryStatus) -> str:
+    """Say at which step a run is, or that the first is to come; otherwise there is none."""
+    if not status.steps or not (status.step or status.phase in BEFORE_STEPS):
+        return ""
+    at = f"step {status.step}" if status.step else "before step 1"
+    return f"{at} of {status.steps}"
 
 
 def _split(weights: Weights) -> str:

@@ -27,6 +27,7 @@ from canary.controller.canaries import FINALIZER, canary_kind
 from canary.views.blocks import Block
 from canary.views.moments import moment, span
 from canary.views.status import status_view
+from tests.builders import a_run, a_status
 from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
 
@@ -134,6 +135,27 @@ def test_what_the_canary_gets_is_said_of_every_strategy(weights, iterations, sai
 
 
 @pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (CanaryStatus(), "primary 100 % / canary 0 %"),
+        (a_status(Phase.SUCCEEDED, steps=5), "primary 100 % / canary 0 %"),
+        (
+            a_status(Phase.FAILED, steps=5, failed_checks=3),
+            "primary 100 % / canary 0 %  failed checks 3",
+        ),
+        (
+            a_status(Phase.WAITING, run=a_run(), steps=5),
+            "primary 100 % / canary 0 %  before step 1 of 5  failed checks 0",
+        ),
+        (a_status(Phase.FINALISING, run=a_run(), steps=5), "primary 100 % / canary 0 %"),
+    ],
+    ids=["new", "at rest", "failed", "before the first step", "after the last"],
+)
+def test_a_step_is_said_of_a_run_alone(status, said):
+    assert shown(status)[1] == said
+
+
+@pytest.mark.parametrize(
     ("shares", "said"),
     [
         (Shares(asked=20, possible=25, seen=20), " (by pods: possible 25 %, now 20 %)  step"),
@@ -143,7 +165,7 @@ def test_what_the_canary_gets_is_said_of_every_strategy(weights, iterations, sai
 )
 def test_what_a_share_comes_to_is_said_where_pods_decide_it(shares, said):
     weights = Weights(primary=80, canary=20)
-    status = CanaryStatus(phase=Phase.PROGRESSING, weights=weights, shares=shares)
+    status = CanaryStatus(phase=Phase.PROGRESSING, weights=weights, shares=shares, step=1, steps=2)
     assert shown(status)[1].startswith(f"primary 80 % / canary 20 %{said}")
 
 

@@ -57,7 +57,7 @@ RUNNING = """\
 NEW = """\
 ╭─ tidegate status ────────────────────────────────────────────────────────────────────────────────╮
 │ test/podinfo  New                                                                                │
-│ primary 100 % / canary 0 %  step 0 of 0  failed checks 0                                         │
+│ primary 100 % / canary 0 %                                                                       │
 │                                                                                                  │
 │ asked for  ███████████████████████████████████████████████████████  primary 100 %   canary   0 % │
 │ steps      20 → 40 → 60 → promote                                                                │

@@ -122,6 +122,18 @@ def test_of_a_run_its_record_is_named(status):
     assert "Its full record is in s3://runs/7-new/" in lines
 
 
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        (0, "All traffic goes to the primary, which has what was promoted last."),
+        (50, "50 % of the traffic goes to the canary, which has what failed."),
+    ],
+)
+def test_after_a_run_that_has_failed_it_is_said_what_serves(weight, said):
+    view = canary_view(manifest("podinfo", a_status(Phase.FAILED, weight=weight)))
+    assert said in drawn(explanation(view, NOW, program="tidegate"), width=80)
+
+
 def test_for_programs_an_explanation_is_sentences_and_commands():
     view = canary_view(manifest("cart", STATUSES["cart"]))
     document = explanation_document(view, NOW, program="tidegate")

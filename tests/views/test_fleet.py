@@ -65,6 +65,27 @@ def test_no_row_is_wider_than_the_terminal_and_columns_stay_straight(width):
         assert (columns(before), before[-2:]) == (place, "  ")
 
 
+@pytest.mark.parametrize(
+    ("phase", "step", "shown"),
+    [
+        (Phase.PROGRESSING, 2, "2/5"),
+        (Phase.WAITING, 0, "0/5"),
+        (Phase.FINALISING, 0, "–"),
+        (Phase.SUCCEEDED, 0, "–"),
+    ],
+)
+def test_a_step_is_shown_of_a_run_that_takes_them(phase, step, shown):
+    view = canary_view(manifest("shop", a_status(phase, step=step, steps=5)))
+    cells = dict(
+        zip(
+            header(everywhere=True, wide=False),
+            row(view, NOW, everywhere=True, wide=False),
+            strict=True,
+        )
+    )
+    assert cells["STEP"] == shown
+
+
 def test_where_a_line_has_no_end_nothing_is_cut():
     assert "…" not in "".join(table(None))
 
