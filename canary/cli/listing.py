@@ -57,7 +57,7 @@ class Alone:
     @property
     def told(self) -> Iterator[str]:
         """Say which they are, and why."""
-        gone = self.seen is not None and self.seen.found and self.seen.nobody(here())
+        gone = self.seen is not None and self.seen.found and self.seen.no_controller(here())
         if gone:
             yield f"{gone}."
         yield from (f"{place}: {why}." for place, why in self.found[:_ALONE_AT_MOST])

@@ -91,7 +91,7 @@ async def fleet_page(request: web.Request) -> web.Response:
         "fleet.html",
         here="fleet",
         live=f"/live/fleet{query.address()}",
-        parts=fleet_parts(request.app[SITE], query, seen, await _nobody(request)),
+        parts=fleet_parts(request.app[SITE], query, seen, await _no_controller(request)),
         query=query,
         namespaces=namespaces_seen(request.app[SITE].fleet, seen),
     )
@@ -103,7 +103,7 @@ async def fleet_stream(request: web.Request) -> web.StreamResponse:
 
     async def render(_fresh: bool) -> Mapping[str, str]:  # noqa: FBT001 - a callback
         seen = await seen_places(request)
-        return fleet_parts(site, query, seen, await _nobody(request))
+        return fleet_parts(site, query, seen, await _no_controller(request))
 
     return await stream(request, lambda *_: True, render)
 
@@ -134,7 +134,7 @@ async def _gates(request: web.Request) -> Mapping[str, str]:
     allowed = await session.viewer.rights.to_all(places, seconds=_ASIDE_SECONDS)
     answerable = [(each, allowed[each.key[:2]]) for each in held]
     context = gates_context(
-        site, answerable, form_token=session.form_token, silent=await _nobody(request)
+        site, answerable, form_token=session.form_token, silent=await _no_controller(request)
     )
     return site.renderer.parts(GATES_PARTS, **context)
 
@@ -173,11 +173,11 @@ async def canary_stream(request: web.Request) -> web.StreamResponse:
     return await stream(request, lambda changed, *_: changed == key, render)
 
 
-async def _nobody(request: web.Request) -> str:
+async def _no_controller(request: web.Request) -> str:
     """Say that no controller acts, where the person may see that; empty where one does."""
     now = request.app[SITE].clock()
     seen = await request[SESSION].viewer.controllers.seen(now, seconds=_ASIDE_SECONDS)
-    return seen.nobody(now) if seen else ""
+    return seen.no_controller(now) if seen else ""
 
 
 async def _canary(

@@ -1,4 +1,4 @@
-"""What people are told of the controllers that were seen: that none acts, or none on a Canary."""
+"""What people read of the controllers that were seen: that none acts, or none on a Canary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Sighting:
         """The controllers whose Leases were renewed lately."""
         return [each for each in self.found if each.acts(self.at)]
 
-    def nobody(self, now: datetime) -> str:
+    def no_controller(self, now: datetime) -> str:
         """Say that no controller acts on any Canary; empty where one acts."""
         if self.acting:
             return ""
@@ -62,4 +62,4 @@ class Sighting:
 
     def silence(self, group: str, namespace: str, labels: object, now: datetime) -> str:
         """Say that no controller acts on a Canary; empty where one does."""
-        return self.nobody(now) or self.unserved(group, namespace, labels)
+        return self.no_controller(now) or self.unserved(group, namespace, labels)

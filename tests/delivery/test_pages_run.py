@@ -7,17 +7,48 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, ROOT
+from canary.api.kinds import DEPLOYMENT
+from canary.api.schema import crds
+from canary.cluster.cluster import Cluster
+from canary.demo import manifests
+from canary.demo.embedded import CRD, NAMESPACE
+from tests.cli.leases import create_lease
+from tests.docs.pages import DOCS, ROOT, marked
+from tidegate_embedded.apiserver import EmbeddedApiServer
 
 pytestmark = pytest.mark.delivery
 
-_BLOCK = re.compile(
-    r"^<!-- runs(: (?P<where>demo))? -->\n```console\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
-)
+#: In a checkout alone; in the demonstration, one page after the other; in a cluster without pods.
+CHECKOUT, DEMO, CLUSTER = "", "demo", "cluster"
+#: The pages of the demonstration, in the order in which each leaves what the next one needs.
+IN_TURN = ("first-gate", "tutorial")
+RUN = {
+    where: {
+        str(each.page.relative_to(DOCS).with_suffix("")) for each in marked() if each.where == where
+    }
+    for where in (CHECKOUT, DEMO, CLUSTER)
+}
+#: The Deployment that the pages release.
+SHOP = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "shop", "namespace": "default"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "shop"}},
+        "template": {
+            "metadata": {"labels": {"app": "shop"}},
+            "spec": {"containers": [{"name": "app", "image": "registry.example/shop:6.0"}]},
+        },
+    },
+}
+#: What a reader has in files and in the environment where a page begins.
+SECRETS = ("token", "address", "links.key")
+ENVIRONMENT = {"IMAGE": "registry.example/shop:6.1", "TRACEPARENT": f"00-{'1' * 32}-{'2' * 16}-01"}
 #: What stands for any text of a line, or for any lines.
 ANYTHING = "…"
 
@@ -30,13 +61,17 @@ class Typed:
     shown: tuple[str, ...]
 
 
-def typed(page: Path, where: str | None) -> Iterator[Typed]:
+def typed(page: Path, where: str) -> Iterator[Typed]:
     """Give the commands of a page's blocks that run somewhere, in their order."""
-    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        if block["where"] == where:
-            for each in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
-                line, *shown = each.splitlines()
-                yield Typed(line, tuple(shown))
+    for block in marked():
+        if (block.page, block.where) == (page, where):
+            text = block.text.replace("\\\n", " ")
+            found = [each.splitlines() for each in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+            # A block that shows the commands alone says nothing of what they print.
+            silent = not any(shown for _, *shown in found)
+            yield from (
+                Typed(line, (ANYTHING,) if silent else tuple(shown)) for line, *shown in found
+            )
 
 
 def pattern(shown: str) -> re.Pattern[str]:
@@ -76,7 +111,7 @@ async def run(line: str, *, where: Path, environment: Mapping[str, str]) -> tupl
     return process.returncode, printed.decode()
 
 
-async def follow(page: str, where: str | None, folder: Path, **environment: str) -> None:
+async def follow(page: str, where: str, folder: Path, **environment: str) -> None:
     """Type the commands of a page one after the other."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     lines = list(typed(DOCS / f"{page}.md", where))
@@ -112,27 +147,52 @@ async def demonstration() -> AsyncIterator[str]:
         await process.wait()
 
 
-@pytest.mark.parametrize("page", ["from-flagger", "simulate"])
+@asynccontextmanager
+async def quiet_cluster(folder: Path) -> AsyncIterator[str]:
+    """Run an API server with tidegate's kinds, a Deployment, and a controller's Lease; give its kubeconfig."""
+    async with EmbeddedApiServer() as server:
+        kubeconfig = str(server.kubeconfig(folder / "kubeconfig"))
+        async with Cluster.connect(kubeconfig=kubeconfig) as cluster:
+            for definition in crds().values():
+                await cluster.create(definition, CRD)
+            for name in ("shop", "tidegate-system"):
+                await cluster.create(manifests.namespace(name), NAMESPACE)
+            await cluster.create(SHOP, DEPLOYMENT)
+            await create_lease(cluster, datetime.now(UTC), seconds=3600)
+        yield kubeconfig
+
+
+def test_every_block_that_is_marked_as_run_is_run_somewhere() -> None:
+    places = {each.where for each in marked() if each.where is not None}
+    assert places == {CHECKOUT, DEMO, CLUSTER}
+    assert RUN[DEMO] == set(IN_TURN)
+
+
+@pytest.mark.parametrize("page", sorted(RUN[CHECKOUT]))
 async def test_what_a_page_does_without_a_cluster_is_done_as_it_says(
     tmp_path: Path, page: str
 ) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
 
-    await follow(page, None, tmp_path)
+    await follow(page, CHECKOUT, tmp_path)
 
 
-def test_every_block_that_is_marked_is_run() -> None:
-    marked = {
-        (page.stem, block["where"])
-        for page in DOCS.rglob("*.md")
-        for block in _BLOCK.finditer(page.read_text(encoding="utf-8"))
-    }
-    assert marked == {("from-flagger", None), ("simulate", None), ("first-gate", "demo")}
+@pytest.mark.parametrize("page", sorted(RUN[CLUSTER]))
+async def test_what_a_page_asks_of_a_cluster_is_done_as_it_says(tmp_path: Path, page: str) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for name in SECRETS:
+        (tmp_path / name).write_text("https://chat.example.com/hook", encoding="utf-8")
+
+    async with quiet_cluster(tmp_path) as kubeconfig:
+        await follow(page, CLUSTER, tmp_path, KUBECONFIG=kubeconfig, **ENVIRONMENT)
 
 
-async def test_the_first_gate_holds_and_is_approved_in_the_demonstration(tmp_path: Path) -> None:
+async def test_a_gate_is_approved_and_a_slow_release_rolled_back_in_the_demonstration(
+    tmp_path: Path,
+) -> None:
     async with demonstration() as kubeconfig:
-        await follow("first-gate", "demo", tmp_path, KUBECONFIG=kubeconfig)
+        for page in IN_TURN:
+            await follow(page, DEMO, tmp_path, KUBECONFIG=kubeconfig)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from canary.cli import Deferred, main
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "cli.md"
+_EXAMPLES = "<!-- not run: examples of its help; that the command understands them is tested -->"
 START = "<!-- What follows is made from the commands; a test fails when it is stale. -->\n"
 
 
@@ -57,7 +58,7 @@ def _command(words: str, command: click.Command) -> str:
         f"### {words}\n",
         f"`tidegate {words} {usage}`\n",
         f"{_told(command)}\n",
-        f"```console\n{run}\n```\n" if run else "",
+        f"{_EXAMPLES}\n```console\n{run}\n```\n" if run else "",
         "\n".join(["| option | |", "|---|---|", *table]) + "\n" if table else "",
         "Its settings are many: `tidegate run --help` lists them.\n"
         if not shown and options

@@ -63,6 +63,40 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^ *```{language}\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A block of commands, and what the comment above it says of running them."""
+
+    page: Path
+    text: str
+    where: str | None
+    """In what it is run: empty for a checkout alone. None where it is not run."""
+    why_not: str
+    """Why it is not run; empty where it is."""
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}: {self.text.strip().partition(chr(10))[0]}"
+
+
+_MARKED = re.compile(
+    r"(?:^ *<!-- (?:(?P<runs>runs)(?:: (?P<where>\w+))?|not run: (?P<why_not>[^\n]+)) -->\n)?"
+    r"^ *```console\n(?P<text>.*?)^ *```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def marked() -> Iterator[Marked]:
+    """Give the blocks of commands of all pages, each with its mark."""
+    for page in PAGES:
+        for block in _MARKED.finditer(page.read_text(encoding="utf-8")):
+            yield Marked(
+                page=page,
+                text=block["text"],
+                where=(block["where"] or "") if block["runs"] else None,
+                why_not=block["why_not"] or "",
+            )
+
+
 def manifests() -> Iterator[tuple[Path, Manifest]]:
     """Give every object that stands on a page or in an example."""
     texts = [(page, block) for page in PAGES for block in blocks(page, "yaml")]

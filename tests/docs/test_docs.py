@@ -29,6 +29,7 @@ from tests.docs.pages import (
     commands,
     links,
     manifests,
+    marked,
 )
 from tidegate_embedded.apiserver import EmbeddedApiServer
 
@@ -179,6 +180,11 @@ async def test_the_api_server_refuses_a_field_that_no_page_may_have(api: Api) ->
     misspelt["metadata"] = {"name": "misspelt"}
 
     assert "progressDeadline" in await api.create(misspelt, fieldValidation="Strict", dryRun="All")
+
+
+def test_every_block_of_commands_is_run_or_says_why_it_is_not() -> None:
+    unmarked = [str(each) for each in marked() if each.where is None and not each.why_not]
+    assert unmarked == []
 
 
 @pytest.mark.parametrize("command", commands("tidegate"), ids=str)
