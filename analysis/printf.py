@@ -1,7 +1,8 @@
-"""`printf` of Go's templates, as queries use it: texts put in place of `%s`."""
+"""How values are written into queries: by `printf`, as Go's templates have it, and durations."""
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from analysis.errors import QueryError
 
@@ -59,3 +60,20 @@ def formatted(text: str, values: Sequence[str]) -> str:
             "for each value"
         )
     return filled
+
+
+def prometheus_duration(duration: timedelta) -> str:
+    """Write a duration as Prometheus does: 30s, 1m, 1h30m, 500ms.
+
+    Raises:
+        QueryError: the duration is shorter than a millisecond.
+    """
+    rest = duration // timedelta(milliseconds=1)
+    if rest <= 0:
+        raise QueryError(f"interval: {duration} is no time; write at least 1 ms, such as 1m")
+    text = ""
+    lengths = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+    for unit, length in lengths.items():
+        count, rest = divmod(rest, length)
+        text += f"{count}{unit}" if count else ""
+    return text

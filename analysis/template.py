@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from analysis.errors import QueryError
-from analysis.printf import formatted, unescaped
+from analysis.printf import formatted, prometheus_duration, unescaped
 
 #: The length of what an error shows of a template.
 SHOWN_LENGTH = 60
 
 _OBJECTS = ("name", "namespace", "target", "kind", "service", "side", "ingress", "route")
-_NAMES = (*_OBJECTS, "revision")
+_NAMES = (*_OBJECTS, "revision", "cluster")
 FUNCTIONS = (*_NAMES, "interval")
 
 #: What a value may be that the template's author did not write.
@@ -68,6 +68,8 @@ class TemplateContext:
     revision: str = ""
     """The revision that is analysed, by its id in the status; of a StatefulSet that is the
     `controller-revision-hash` of its pods."""
+    cluster: str = ""
+    """The cluster's name, as its series have it; empty where it has none that is known."""
     side: str = "canary"
     """What the names of this side's objects end in, where they are named by the Service."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -160,6 +162,7 @@ _ANYTHING = TemplateContext(
     ingress="ingress",
     route="route",
     interval=timedelta(minutes=1),
+    cluster="cluster",
     variables=_EveryVariable(),
 )
 
@@ -173,23 +176,6 @@ def check(template: str) -> None:
     render(template, _ANYTHING)
 
 
-def prometheus_duration(duration: timedelta) -> str:
-    """Write a duration as Prometheus does: 30s, 1m, 1h30m, 500ms.
-
-    Raises:
-        QueryError: the duration is shorter than a millisecond.
-    """
-    rest = duration // timedelta(milliseconds=1)
-    if rest <= 0:
-        raise QueryError(f"interval: {duration} is no time; write at least 1 ms, such as 1m")
-    text = ""
-    lengths = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-    for unit, length in lengths.items():
-        count, rest = divmod(rest, length)
-        text += f"{count}{unit}" if count else ""
-    return text
-
-
 def _value(body: str, context: TemplateContext) -> str:
     expression = body.strip()
     if _COMMENT.fullmatch(expression):
@@ -197,9 +183,9 @@ def _value(body: str, context: TemplateContext) -> str:
     if expression == "interval":
         return prometheus_duration(context.interval)
     if expression in FUNCTIONS:
-        return str(getattr(context, expression))
+        return _named(expression, context)
     if rewritten := _REWRITTEN.fullmatch(expression):
-        text = str(getattr(context, rewritten["name"]))
+        text = _named(rewritten["name"], context)
         return text.lower() if rewritten["how"] == "lower" else re.sub(r"\W", "_", text)
     if printf := _PRINTF.fullmatch(expression):
         return _printed(printf, expression, context)
@@ -222,6 +208,17 @@ def _value(body: str, context: TemplateContext) -> str:
             f"allow more with spec.variables.{key}.pattern"
         )
     return value
+
+
+def _named(name: str, context: TemplateContext) -> str:
+    text = str(getattr(context, name))
+    if name == "cluster" and not text:
+        # An empty text would select the series that have no such label.
+        raise QueryError(
+            "query: {{ cluster }}: the cluster's name is not known; give --cluster-name, or write "
+            "the name in the query"
+        )
+    return text
 
 
 def _printed(printf: re.Match[str], expression: str, context: TemplateContext) -> str:

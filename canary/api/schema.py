@@ -73,6 +73,9 @@ def _structural(
         schema["enum"] = [node["const"]]
     # An empty or absent default says nothing, and would be written into every object.
     default = node.get("default")
+    if isinstance(default, dict):
+        # Of a field that says nothing the API server would refuse a null.
+        default = {name: value for name, value in default.items() if value is not None}
     if default not in (None, [], {}, ""):
         schema["default"] = default
     if "properties" in node:

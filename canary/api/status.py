@@ -214,6 +214,10 @@ class Condition(StatusModel):
     )
 
 
+OF_CLUSTER = "cluster"
+"""The scope of weights that are a share of what begins in one cluster of several."""
+
+
 class Weights(StatusModel):
     """The intended split of traffic, in percent; primary and canary add up to 100."""
 
@@ -229,6 +233,11 @@ class Weights(StatusModel):
         default=False,
         description="Whether only the requests that spec.analysis.match describes are split; the "
         "primary answers all others.",
+    )
+    scope: Word | None = Field(
+        default=None,
+        description="cluster where the split is of the requests that begin in this cluster, and the "
+        "controller tells its series from those of others (--metrics-matchers).",
     )
 
 

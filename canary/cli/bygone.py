@@ -20,11 +20,12 @@ from analysis.past import Past
 from analysis.providers import KEPT_BY
 from canary.api.metrics import MetricSpec
 from canary.cli.common import DurationParam
-from canary.cli.connection import with_metrics_server, with_plugins, with_router
+from canary.cli.connection import with_plugins, with_router
 from canary.cli.documents import as_json
 from canary.cli.ending import Failed
 from canary.cli.questions import AskedCanary, templates_of, traits_of
 from canary.cli.screen import Screen
+from canary.cli.stores import with_stores
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
@@ -128,7 +129,7 @@ def about_the_past(*, since: str, side: SideAsked) -> Callable[[_Command], _Comm
             show_default=True,
             help="Which workload the queries are about.",
         )
-        @with_metrics_server
+        @with_stores
         @with_router
         @click.option(
             "--html", type=click.Path(dir_okay=False, path_type=Path), help="Save a report."
@@ -144,7 +145,7 @@ def about_the_past(*, since: str, side: SideAsked) -> Callable[[_Command], _Comm
             start: datetime | None,
             end: datetime | None,
             side: str,
-            metrics_server: str,
+            stores: Stores,
             router: str,
             html: Path | None,
             form: str | None,
@@ -155,7 +156,7 @@ def about_the_past(*, since: str, side: SideAsked) -> Callable[[_Command], _Comm
                 start=start,
                 end=end,
                 side=SideAsked(side),
-                stores=Stores(address=metrics_server),
+                stores=stores,
                 router=router,
             )
             command(past=past, report=ReportForm(form=form, html=html), **others)

@@ -79,7 +79,7 @@ class Checker:
         self._queries = QueryBuilder(
             templates=self._files,
             secrets=_Secrets(),
-            stores=Stores(address=_STORE),
+            stores=Stores(address=_STORE, cluster="cluster"),
             default_router=router,
         )
 

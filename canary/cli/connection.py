@@ -72,13 +72,6 @@ def with_plugins(command: _Command) -> _Command:
 with_router = click.option(
     "--router", default="istio", show_default=True, help="The controller's default."
 )
-with_metrics_server = click.option(
-    "--metrics-server",
-    default="http://prometheus:9090",
-    show_default=True,
-    envvar="TIDEGATE_METRICS_SERVER",
-    help="The store of metrics that name none.",
-)
 
 
 def with_boundary(command: _Command) -> _Command:

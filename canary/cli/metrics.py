@@ -12,11 +12,12 @@ from analysis.providers.history import History
 from canary.api.validation import parse_canary
 from canary.cli.chart import MARGIN, Drawn, draw, save_png
 from canary.cli.common import DurationParam
-from canary.cli.connection import Place, with_metrics_server, with_plugins, with_router
+from canary.cli.connection import Place, with_plugins, with_router
 from canary.cli.ending import Failed
 from canary.cli.finding import read_canary
 from canary.cli.naming import reading_command
 from canary.cli.screen import Screen
+from canary.cli.stores import with_stores
 from canary.cli.templates import KnownTemplates, stored_templates
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import BrokenCanary
@@ -34,7 +35,7 @@ POINTS = 240
 @click.option(
     "--since", type=DurationParam(), default="1h", show_default=True, help="How far back."
 )
-@with_metrics_server
+@with_stores
 @with_router
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture.")
 @with_plugins
@@ -44,7 +45,7 @@ async def metrics(
     place: Place,
     *,
     since: timedelta,
-    metrics_server: str,
+    stores: Stores,
     router: str,
     png: Path | None,
 ) -> None:
@@ -62,7 +63,7 @@ async def metrics(
     builder = QueryBuilder(
         templates=KnownTemplates(templates),
         secrets=SecretReader(cluster, lambda: 0.0),
-        stores=Stores(address=metrics_server),
+        stores=stores,
         default_router=router,
         api_server=cluster.credentials,
     )

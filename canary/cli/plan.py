@@ -12,7 +12,6 @@ from canary.cli.common import reaching_a_cluster
 from canary.cli.connection import (
     connected,
     with_boundary,
-    with_metrics_server,
     with_plugins,
     with_router,
 )
@@ -28,6 +27,7 @@ from canary.cli.program import called
 from canary.cli.questions import in_files, read_documents, record_of, stored_canary, templates_of
 from canary.cli.screen import Screen
 from canary.cli.silence import sighting, unserved
+from canary.cli.stores import with_stores
 from canary.cluster.cluster import Cluster
 from canary.controller.canaries import CanaryRecord
 from canary.controller.queries import Stores
@@ -74,7 +74,7 @@ Examples:
     help="An image that the release would have; may be repeated.",
 )
 @with_router
-@with_metrics_server
+@with_stores
 @click.option("-o", "--output", "form", type=click.Choice(["json"]), help="A form for programs.")
 @with_plugins
 @with_boundary
@@ -86,7 +86,7 @@ def plan(
     images: tuple[str, ...],
     router: str,
     boundary: Boundary,
-    metrics_server: str,
+    stores: Stores,
     form: str | None,
     kubeconfig: str | None,
     context: str | None,
@@ -113,7 +113,7 @@ def plan(
                 cluster,
                 each.place,
                 record_of(each, router, boundary),
-                stores=Stores(address=metrics_server),
+                stores=stores,
                 default_router=router,
                 templates=templates_of(each),
                 target=each.target,

@@ -21,12 +21,15 @@ def context_of(
     routes: ClusterState,
     spec: MetricSpec,
     template: MetricTemplate | None,
+    *,
+    cluster: str,
 ) -> TemplateContext:
     """Give the context of a metric's query, with its variables."""
     foreign = template is not None and template.metadata.namespace != record.key.namespace
     patterns = template.spec.variables if template is not None and foreign else {}
     return replace(
         context_over(record, routes, spec.interval),
+        cluster=cluster,
         variables=spec.template_variables,
         patterns={name: variable.pattern for name, variable in patterns.items()},
         confined=foreign,

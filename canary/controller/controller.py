@@ -22,6 +22,7 @@ from analysis.asking import CONCURRENCY, Providers
 from analysis.egress import EgressPolicy
 from analysis.http.transport import endpoints
 from analysis.model import Metric, Outcome, QueryFailure
+from analysis.narrowing import parse_matchers
 from canary.api.people import Webhook
 from canary.cluster.cluster import Cluster
 from canary.cluster.outages import OutageLog
@@ -359,6 +360,8 @@ class Controller:
                 type=settings.metrics_provider,
                 address=settings.metrics_server,
                 targets=settings.scrape_targets,
+                matchers=parse_matchers(settings.metrics_matchers),
+                cluster=settings.cluster_name,
             ),
             default_router=settings.router,
             egress=self._egress,
@@ -407,6 +410,7 @@ class Controller:
                     history=settings.history,
                     verified_commands=settings.verified_commands,
                     trace_child=settings.trace_parent == "child",
+                    one_of_several=bool(settings.metrics_matchers),
                 ),
                 records=settings.records,
                 hashing=self._hashing,

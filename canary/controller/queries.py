@@ -9,6 +9,7 @@ from typing import Protocol
 from analysis.builtin import request_counts, unit
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import AnalysisError
+from analysis.expression import Matcher
 from analysis.judges import check as check_judge
 from analysis.judges import counts
 from analysis.model import (
@@ -17,10 +18,9 @@ from analysis.model import (
     Check,
     Credentials,
     Metric,
-    NoDataPolicy,
     ProviderSpec,
-    marked,
 )
+from analysis.narrowing import narrowed
 from analysis.providers import (
     SECRET_KEYS,
     address_of,
@@ -51,7 +51,14 @@ from canary.controller.contexts import (
     of_primary,
     sides,
 )
-from canary.controller.questions import Asked, count_asks, count_queries, value_asks, value_query
+from canary.controller.questions import (
+    Asked,
+    count_asks,
+    count_queries,
+    not_asked,
+    value_asks,
+    value_query,
+)
 from canary.controller.secrets import SecretContent, Secrets, unnamed
 from canary.core.needs import Earlier
 from canary.errors import CanaryError
@@ -75,6 +82,10 @@ class Stores:
     address: str = ""
     targets: tuple[str, ...] = ()
     """Pages that the `scrape` provider reads."""
+    matchers: tuple[Matcher, ...] = ()
+    """What tells the series of this cluster from those of others, in built-in queries."""
+    cluster: str = ""
+    """The cluster's name, which queries may ask for."""
 
 
 class QueryBuilder:
@@ -124,7 +135,7 @@ class QueryBuilder:
                 found = await self.metric(record, spec, templates=templates, earlier=earlier)
                 metrics.append(found)
             except (CanaryError, AnalysisError) as error:
-                unasked.append(_unasked(spec, str(error)))
+                unasked.append(not_asked(spec, str(error)))
         return tuple(metrics), tuple(unasked)
 
     async def metric(
@@ -148,12 +159,13 @@ class QueryBuilder:
                 templates or record.key.group, namespace, spec.template_ref.name
             )
         routes = self._routes(record)
-        context = context_of(record, routes, spec, template)
+        context = context_of(record, routes, spec, template, cluster=self._stores.cluster)
         analysis = record.canary.spec.analysis
         asked = Asked(
             router=self._router(record),
             store_type=self._store_type(record),
             kind=record.canary.spec.target_ref.kind,
+            matchers=self._stores.matchers,
         )
         check_objective(spec)
         previous, of_sides = with_previous(spec), sides(record, routes, context)
@@ -196,6 +208,7 @@ class QueryBuilder:
         texts = request_counts(self._router(record), self._store_type(record), kind)
         context, provider = context_over(record, routes, over), await self._provider(record, None)
         of_sides = sides(record, routes, context)
+        narrow = ((name, narrowed(text, self._stores.matchers)) for name, text in texts.items())
         return tuple(
             Metric(
                 name=router,
@@ -205,7 +218,7 @@ class QueryBuilder:
                 threshold_range=Bounds(),
                 asked_by=str(record.key),
             )
-            for router, text in texts.items()
+            for router, text in narrow
         )
 
     def _router(self, record: CanaryRecord) -> str:
@@ -285,15 +298,3 @@ class QueryBuilder:
             self._told.add(place)
             log.warning("Secret %s: %s", secret.name, unnamed(address), extra=about(record))
         return secret.pick(keys, required=False)
-
-
-def _unasked(spec: MetricSpec, reason: str) -> Check:
-    check = Check(
-        metric=spec.name,
-        verdict=NoDataPolicy(spec.on_error).verdict,
-        value=None,
-        bound=spec.bounds.text,
-        message=f"{spec.name} cannot be queried: {reason}",
-        query="",
-    )
-    return marked(check, shadow=spec.shadow, critical=spec.critical, unanswered=True)

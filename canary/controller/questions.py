@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from analysis.builtin import CountQueries, built_in_counts, builtin
 from analysis.errors import QueryError
+from analysis.expression import Matcher
 from analysis.judges import compares
-from analysis.model import Arm, Ask, Signal
+from analysis.model import Arm, Ask, Check, NoDataPolicy, Signal, marked
+from analysis.narrowing import narrowed
 from analysis.template import TemplateContext, render
 from canary.api.metrics import MetricSpec
 from canary.api.metrictemplate import MetricTemplate
@@ -20,6 +22,8 @@ class Asked:
     store_type: str
     kind: str
     """That of the target."""
+    matchers: tuple[Matcher, ...] = ()
+    """What every selector of a built-in query is narrowed by."""
 
 
 def value_query(spec: MetricSpec, template: MetricTemplate | None, asked: Asked) -> str:
@@ -29,7 +33,10 @@ def value_query(spec: MetricSpec, template: MetricTemplate | None, asked: Asked)
         AnalysisError: there is none for what is asked, or the template has only counts.
     """
     if template is None:
-        return spec.query or builtin(spec.name, asked.router, asked.store_type, asked.kind)
+        if spec.query:
+            return spec.query
+        built_in = builtin(spec.name, asked.router, asked.store_type, asked.kind)
+        return narrowed(built_in, asked.matchers)
     if template.spec.query is None:
         raise QueryError(
             f"judge {spec.judge} asks for a value, and the template has only counts; add a "
@@ -73,7 +80,15 @@ def count_queries(spec: MetricSpec, template: MetricTemplate | None, asked: Aske
         QueryError: nothing is counted for what is asked, or by the template.
     """
     if template is None and not spec.query:
-        return built_in_counts(spec.name, asked.router, asked.store_type, spec.bounds, asked.kind)
+        counted = built_in_counts(
+            spec.name, asked.router, asked.store_type, spec.bounds, asked.kind
+        )
+        return replace(
+            counted,
+            queries={
+                signal: narrowed(text, asked.matchers) for signal, text in counted.queries.items()
+            },
+        )
     found = template.spec.counts if template else None
     if found is None:
         raise QueryError(
@@ -106,3 +121,16 @@ def count_asks(
         for arm, of_side in of_sides
         for signal, text in counted.queries.items()
     )
+
+
+def not_asked(spec: MetricSpec, reason: str) -> Check:
+    """Give the check of a metric that cannot be asked, with why."""
+    check = Check(
+        metric=spec.name,
+        verdict=NoDataPolicy(spec.on_error).verdict,
+        value=None,
+        bound=spec.bounds.text,
+        message=f"{spec.name} cannot be queried: {reason}",
+        query="",
+    )
+    return marked(check, shadow=spec.shadow, critical=spec.critical, unanswered=True)

@@ -310,6 +310,8 @@ class Policy:
     """Whether the API server has checked who signs a command."""
     trace_child: bool = False
     """Whether a run is part of the trace that its target names, or only links to it."""
+    one_of_several: bool = False
+    """Whether the series of other clusters are known from those of this one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,6 +12,7 @@ from typing import Self
 
 from canary.api.canary import CanarySpec
 from canary.api.status import (
+    OF_CLUSTER,
     CanaryStatus,
     CommandRecord,
     Hold,
@@ -214,10 +215,11 @@ class Situation:
         weights = before.but(
             primary=FULL - weight, canary=weight, mirror=mirror, matched=matched and weight > 0
         )
+        scope = OF_CLUSTER if self.facts.policy.one_of_several else None
         moved = weights != before or weight != self.status.canary_weight
         carrying = self.but(
             canary_weight=weight,
-            weights=weights,
+            weights=weights.but(scope=scope),
             step=self._step_number(weight),
             steps=len(plan.steps),
             step_started_at=self.now if moved else self.status.step_started_at,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
+from analysis.narrowing import matchers_problem
 from canary.errors import InvalidSpec, Problem
 from canary.settings.options import (
     DNS_LABEL,
@@ -98,6 +99,12 @@ class Settings:
         "The metric provider of built-in metrics: prometheus asks a store, scrape reads proxies.",
         check=lambda value: "" if value else "write the name of a provider, such as prometheus",
     )
+    metrics_matchers: str = setting(
+        "",
+        "Conditions on labels that every selector of the built-in queries gets, such as "
+        'cluster="eu-1": for a store that several clusters write to.',
+        check=matchers_problem,
+    )
     scrape_targets: tuple[str, ...] = setting(
         (),
         "Pages of metrics that the provider scrape reads.",
@@ -126,7 +133,9 @@ class Settings:
         text="Follow Secrets among them; without, a primary uses the Secrets of its target.",
         form=OptionType.FLAG,
     )
-    cluster_name: str = setting("", "The cluster's name in messages to people.")
+    cluster_name: str = setting(
+        "", "The cluster's name, in messages to people and for queries that ask for it."
+    )
     dashboard_url: str = setting(
         "",
         "Where people reach the dashboard, such as https://tidegate.example.com; alerts and traces lead "
@@ -378,6 +387,12 @@ class Settings:
         if self.metrics_provider != "scrape" and self.scrape_targets:
             remedy = "write scrape, as --scrape-targets are given"
             yield ("metrics_provider", "scrape_targets"), remedy
+        if self.metrics_matchers and self.metrics_provider != "prometheus":
+            remedy = (
+                "unset it, or let --metrics-provider be prometheus: what pages and other stores "
+                "show has no labels of a cluster"
+            )
+            yield ("metrics_matchers", "metrics_provider"), remedy
         if self.shared_namespaces and not self.no_cross_namespace_refs:
             remedy = (
                 "unset it, or give --no-cross-namespace-refs: every namespace may be referred to"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canary.api.status import CanaryStatus, MetricStatus, Phase, RunRecord, Weights
+from canary.api.status import OF_CLUSTER, CanaryStatus, MetricStatus, Phase, RunRecord, Weights
 from canary.core.conditions import INVALID, SPEC_WARNINGS
 from canary.core.images import images_told
 from canary.core.references import REFERENCES_RESOLVED
@@ -85,7 +85,8 @@ def _split(weights: Weights) -> str:
     """Say what each side gets, and of which requests."""
     matched = " of the requests that match" if weights.matched else ""
     mirrored = f", mirrored {weights.mirror} %" if weights.mirror else ""
-    return f"primary {weights.primary} % / canary {weights.canary} %{matched}{mirrored}"
+    scope = " of what begins in this cluster" if weights.scope == OF_CLUSTER else ""
+    return f"primary {weights.primary} % / canary {weights.canary} %{matched}{scope}{mirrored}"
 
 
 def _by_pods(status: CanaryStatus) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import QueryError
-from analysis.template import TemplateContext, check, fill, prometheus_duration, render
+from analysis.printf import prometheus_duration
+from analysis.template import TemplateContext, check, fill, render
 
 CONTEXT = TemplateContext(
     name="podinfo",

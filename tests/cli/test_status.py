@@ -125,6 +125,11 @@ def test_a_painted_terminal_says_that_there_is_more(height, more):
             "primary 0 % / canary 100 % of the requests that match  step 1 of 2  iterations 2  f",
         ),
         (Weights(mirror=40), 0, "primary 100 % / canary 0 %, mirrored 40 %  step 1 of 2  failed"),
+        (
+            Weights(primary=80, canary=20, scope="cluster"),
+            0,
+            "primary 80 % / canary 20 % of what begins in this cluster  step 1 of 2  failed",
+        ),
     ],
 )
 def test_what_the_canary_gets_is_said_of_every_strategy(weights, iterations, said):

@@ -9,6 +9,7 @@ import pytest
 from analysis.egress import UNRESTRICTED, EgressPolicy
 from analysis.errors import QueryError
 from analysis.model import Arm, Bounds, Credentials, NoDataPolicy, Signal
+from analysis.narrowing import parse_matchers
 from analysis.providers import check
 from analysis.providers.store import secret_of
 from canary.api.kinds import Kind
@@ -106,6 +107,59 @@ async def test_requests_are_counted_of_the_workloads_of_both_sides():
     assert 'destination_workload="podinfo"' in asked[Arm.CANARY]
     assert 'destination_workload="podinfo-primary"' in asked[Arm.PRIMARY]
     assert all("[30s]" in query for query in asked.values())
+
+
+async def asked_by(stores: Stores, metric: JsonObject, **spec: JsonObject) -> list[str]:
+    """Build one metric, and what counts the requests, and give their queries."""
+    builder = QueryBuilder(
+        templates=Templates(patched(a_template(), {"query": "errors{cluster='{{ cluster }}'}"})),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=stores,
+        default_router="istio",
+    )
+    record = CanaryReader("istio").read(patched(a_canary(), spec))
+    built = await builder.metric(record, MetricSpec.model_validate(metric))
+    return [ask.query for ask in built.asks]
+
+
+SUCCESS = {"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}
+OWN = {"name": "own", "interval": "1m", "query": "up", "thresholdRange": {"max": 1}}
+IN_EU = Stores(
+    address="http://prometheus", matchers=parse_matchers('cluster="eu-1"'), cluster="eu-1"
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "spec"),
+    [
+        pytest.param(SUCCESS, {}, id="a value"),
+        pytest.param(SUCCESS, {"metricsServer": "http://own"}, id="a store of its own"),
+        pytest.param({**SUCCESS, "judge": "sequential"}, {}, id="counts"),
+    ],
+)
+async def test_a_built_in_query_is_narrowed_to_the_cluster(metric, spec):
+    (*queries,) = await asked_by(IN_EU, metric, **spec)
+    for query in queries:
+        assert query.count("istio_requests_total{") == query.count('{cluster="eu-1",') > 0
+
+
+async def test_what_verifies_the_traffic_is_narrowed_to_the_cluster():
+    builder = QueryBuilder(
+        templates=Templates({}),
+        secrets=SecretReader(Cluster({}), lambda: 0.0),
+        stores=IN_EU,
+        default_router="istio",
+    )
+    (metric,) = await builder.requests(CanaryReader("istio").read(a_canary()), timedelta(minutes=1))
+    assert len(metric.asks) == 2
+    assert all('istio_requests_total{cluster="eu-1",' in ask.query for ask in metric.asks)
+
+
+async def test_a_query_of_ones_own_is_asked_as_it_is_and_knows_the_clusters_name():
+    assert await asked_by(IN_EU, OWN) == ["up"]
+    assert await asked_by(IN_EU, METRIC) == ["errors{cluster='eu-1'}"]
+    with pytest.raises(QueryError, match="name is not known; give --cluster-name, or write"):
+        await asked_by(Stores(address="http://prometheus"), METRIC)
 
 
 async def test_of_several_routers_each_that_has_counts_is_asked():

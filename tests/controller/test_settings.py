@@ -167,6 +167,7 @@ class TestProblems:
             ("namespaces", "Test"),
             ("metrics_server", "prometheus:9090"),
             ("metrics_server", "http://[::1"),
+            ("metrics_matchers", "eu-1"),
             ("scrape_targets", "pod:80/metrics"),
             ("selector_labels", "a b"),
             ("config_tracking", "maybe"),
@@ -224,6 +225,7 @@ class TestProblems:
         [
             ({"metrics_provider": "scrape"}, "--scrape-targets"),
             ({"scrape_targets": "http://pod:80/metrics"}, "--metrics-provider"),
+            ({"metrics_matchers": 'a="b"', "metrics_provider": "datadog"}, "--metrics-matchers"),
             ({"lease_duration": "5s"}, "--lease-renew-deadline"),
             ({"lease_retry_period": "10s"}, "--lease-renew-deadline"),
             ({"shards": "auto", "lease_retry_period": "4s"}, "--lease-renew-deadline"),

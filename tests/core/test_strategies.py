@@ -8,7 +8,7 @@ from analysis.model import Report, Verdict
 from canary.api.canary import CanarySpec
 from canary.api.status import CanaryStatus, Phase, Weights
 from canary.core.actions import RouteTraffic
-from canary.core.facts import Facts
+from canary.core.facts import Facts, Policy
 from canary.core.needs import Analyse, AskHooks, Need
 from canary.core.situation import Decision
 from canary.core.traffic import Seen, Traffic
@@ -74,6 +74,19 @@ class Journey:
     @property
     def analyses(self) -> int:
         return sum(isinstance(need, Analyse) for need in self.asked)
+
+
+def test_weights_are_of_this_cluster_where_it_is_one_of_several_and_else_say_nothing():
+    alone, among = Journey(WEIGHTS), Journey(WEIGHTS, facts={"policy": Policy(one_of_several=True)})
+    for run in (alone, among):
+        run.look()
+        run.look()
+    assert alone.status.weights == Weights(primary=90, canary=10)
+    assert among.status.weights == Weights(primary=90, canary=10, scope="cluster")
+    # That it is said begins no step anew.
+    facts = up(routed=alone.seen, **among.facts)
+    later = decided(WEIGHTS, alone.status, facts, alone.now)
+    assert later.status.step_started_at == alone.status.step_started_at
 
 
 class TestAB:
