@@ -37,6 +37,7 @@ from canary.api.rules import (
     DELETION_IS_SAID_ONCE,
     GATEWAY_API_HAS_PARENT,
     REPLICAS_ARE_ORDERED,
+    RESTART_RAMP_NEEDS_KEPT_TARGET,
     ROUTES_ARE_NAMED_ONCE,
     SERVICE_IS_GIVEN,
     TARGET_IS_NOT_PRIMARY,
@@ -115,7 +116,11 @@ class CanarySpec(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            SERVICE_IS_GIVEN, APEX_FITS, GATEWAY_API_HAS_PARENT, DELETION_IS_SAID_ONCE
+            SERVICE_IS_GIVEN,
+            APEX_FITS,
+            GATEWAY_API_HAS_PARENT,
+            DELETION_IS_SAID_ONCE,
+            RESTART_RAMP_NEEDS_KEPT_TARGET,
         )
     )
 

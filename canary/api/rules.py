@@ -467,6 +467,22 @@ DELETION_IS_SAID_ONCE = Rule(
 )
 
 
+def _ramp_of_replaced_pods(spec: object) -> Iterator[Fault]:
+    share = part(part(spec, "analysis"), "stepWeightRestart")
+    if share and part(spec, "keepTarget") is not True:
+        yield ("analysis", "stepWeightRestart"), share
+
+
+RESTART_RAMP_NEEDS_KEPT_TARGET = Rule(
+    cel="!has(self.analysis.stepWeightRestart) || self.analysis.stepWeightRestart == 0 || "
+    "(has(self.keepTarget) && self.keepTarget)",
+    remedy="remove it, or set keepTarget: true: the pods of the target are replaced by the newer "
+    "revision meanwhile, so that traffic leaves them at once",
+    faults=_ramp_of_replaced_pods,
+    field=".analysis.stepWeightRestart",
+)
+
+
 def _rule_named_otherwise(rule: object) -> Iterator[Fault]:
     if isinstance(rule, Mapping) and count(rule, ("name", "port", "sniHost")) != 1:
         yield (), rule
@@ -683,6 +699,7 @@ BY_CEL = {
         WINDOW_HAS_BOUND,
         ONE_SCALE,
         DELETION_IS_SAID_ONCE,
+        RESTART_RAMP_NEEDS_KEPT_TARGET,
         RULE_IS_NAMED_ONCE,
         ROUTES_ARE_NAMED_ONCE,
         METRIC_HAS_SOURCE,

@@ -22,6 +22,7 @@ def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, .
     number = read.analysis.iterations or 0
     counted = f"{number} analys{'is' if number == 1 else 'es'}"
     instead = f"{router} {_INSTEAD.format(counted)}"
+    back = f"{router} gives the primary all traffic back at once"
     asked = {
         "stepWeight": (analysis.step_weight, instead),
         "stepWeights": (analysis.step_weights, instead),
@@ -29,6 +30,8 @@ def switching(canary: Canary, router: str) -> tuple[Canary, tuple[SpecWarning, .
             analysis.step_weight_promotion,
             f"{router} gives the promoted primary all traffic at once",
         ),
+        "stepWeightRollback": (analysis.step_weight_rollback, back),
+        "stepWeightRestart": (analysis.step_weight_restart, back),
     }
     warnings = [
         SpecWarning(f"spec.analysis.{field}", shown(value), effect)

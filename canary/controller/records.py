@@ -129,6 +129,14 @@ class WorkloadRecord:
         seen = self.observed_generation >= self.generation
         return seen and self.updated >= self.replicas and self.total <= self.updated
 
+    @property
+    def pods_known(self) -> bool:
+        """Whether pods of its rollout are those that it speaks of.
+
+        What is beside a kept target has pods of its own, whatever is written to the target.
+        """
+        return self.side is not None or self.observed_generation >= self.generation
+
     def belongs_to(self, canary_uid: str) -> bool:
         """Tell whether it lives as long as a Canary: that owns it, and it is not being deleted."""
         return not self.leaving and any(each.uid == canary_uid for each in self.canaries)

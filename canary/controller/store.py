@@ -267,7 +267,7 @@ class Store:
 
     def trouble(self, record: CanaryRecord, workload: WorkloadRecord) -> Trouble | None:
         """Find a pod in trouble among those of a workload's current template."""
-        if record.workload is None or workload.observed_generation < workload.generation:
+        if record.workload is None or not workload.pods_known:
             return None
         namespace, current = record.key.namespace, {workload.rollout}
         if record.workload.beside:

@@ -41,7 +41,7 @@ from canary.core.names import given_back_at, note_names
 from canary.core.notices import forgotten_alone, notice, with_threads
 from canary.core.outages import without_outages
 from canary.core.phases import IDLE, RUNNING
-from canary.core.placement import place
+from canary.core.placement import back_due, place
 from canary.core.pods import pods_matter_at
 from canary.core.preflight import note_survey, preflight_at
 from canary.core.promotion import bring_up, finalising, update
@@ -241,6 +241,7 @@ def _wake_at(situation: Situation, pods_at: datetime | None) -> datetime | None:
             undo_due_at(situation) if parking else None,
             upkeep_at(situation),
             cookies_at(status),
+            back_due(situation),
             pods_at,
         )
         if moment is not None and moment > situation.now

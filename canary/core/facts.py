@@ -135,7 +135,7 @@ class Workload:
     def ready(self, threshold_percent: int = FULL_READINESS) -> bool:
         """Tell whether enough pods of the current template serve, and none of an older one."""
         return (
-            self._observed
+            self.observed
             and not self.moving
             and self.replicas > 0
             and self.updated >= self.replicas
@@ -146,15 +146,19 @@ class Workload:
     @property
     def given_up(self) -> bool:
         """Whether Kubernetes has given up on bringing up its current template."""
-        return self.deadline_exceeded and self.replicas > 0 and self._observed
+        return self.deadline_exceeded and self.replicas > 0 and self.observed
 
     @property
     def failing(self) -> Trouble | None:
         """What keeps pods of its current template from coming up."""
-        return self.trouble if self._observed else None
+        return self.trouble if self.observed else None
 
     @property
-    def _observed(self) -> bool:
+    def observed(self) -> bool:
+        """Whether what is said of its pods is said of its template.
+
+        A canary that does not have the template of a kept target yet is not observed.
+        """
         return self.observed_generation >= self.generation
 
     @property

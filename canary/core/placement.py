@@ -77,16 +77,44 @@ def withdraw(situation: Situation, *, replaced: bool = False) -> Situation:
 
 def retreat(situation: Situation) -> Situation:
     """Withdraw from a canary that was judged sick, as fast as the plan says."""
-    left = _left(situation, replaced=False)
-    part = _after_retreat(situation) if _in_parts(situation) else 0
-    return situation.carry(max(left, part), step=0)
+    return _withdraw_by(situation, situation.plan.retreat)
 
 
-def retreat_due(situation: Situation) -> datetime | None:
-    """Tell when the next part of the traffic returns after a rollback; None where all may at once."""
-    moved = situation.status.step_started_at
-    retreats = rolled_back(situation) and situation.status.canary_weight and _in_parts(situation)
-    return moved + situation.spec.analysis.interval if moved and retreats else None
+def lead_back(situation: Situation, before: Situation) -> Situation:
+    """Withdraw from a canary that a newer revision takes the place of; `before` had the older one.
+
+    A canary beside a kept target keeps its pods until its traffic has left, which may take its time.
+    One that was on its way back already gives back no more for that.
+    """
+    if not _keeps_former(situation):
+        return withdraw_from_replaced(situation)
+    if back_due(before) is not None:
+        return situation.carry(situation.status.canary_weight, step=0)
+    return _withdraw_by(situation, situation.plan.restart)
+
+
+def back_due(situation: Situation) -> datetime | None:
+    """Tell when the next part of the traffic returns to the primary; None where all may at once.
+
+    It returns in parts after a rollback, and before the canary gets a newer revision.
+    """
+    moved, weight = situation.status.step_started_at, situation.status.canary_weight
+    pace = _pace(situation)
+    parts = weight and _in_parts(situation, pace)
+    return moved + situation.spec.analysis.interval if moved and parts else None
+
+
+def _pace(situation: Situation) -> int:
+    if rolled_back(situation):
+        return situation.plan.retreat
+    stepping = situation.status.phase in STEPPING and not situation.begun
+    return situation.plan.restart if stepping and _keeps_former(situation) else FULL
+
+
+def _keeps_former(situation: Situation) -> bool:
+    """Tell whether the canary beside a kept target still has the pods of another revision."""
+    target = situation.facts.target
+    return situation.facts.kept and target is not None and target.serves and not target.observed
 
 
 def rolled_back(situation: Situation) -> bool:
@@ -96,16 +124,22 @@ def rolled_back(situation: Situation) -> bool:
     return status.phase is Phase.FAILED and ended == Outcome.ROLLED_BACK
 
 
-def _in_parts(situation: Situation) -> bool:
-    """Tell whether traffic returns in parts: the plan says so, both sides serve, and no pod fails."""
+def _withdraw_by(situation: Situation, pace: int) -> Situation:
+    left = _left(situation, replaced=False)
+    part = _after(situation, pace) if _in_parts(situation, pace) else 0
+    return situation.carry(max(left, part), step=0)
+
+
+def _in_parts(situation: Situation, pace: int) -> bool:
+    """Tell whether traffic returns in parts: both sides serve, and no pod fails."""
     target = situation.facts.target
-    sound = target is not None and target.serves and target.failing is None
-    splits = situation.facts.splits and situation.plan.retreat < FULL
+    sound = target is not None and target.serves and target.trouble is None
+    splits = situation.facts.splits and pace < FULL
     return sound and splits and situation.primary_serves
 
 
-def _after_retreat(situation: Situation) -> int:
-    return max(situation.status.canary_weight - situation.plan.retreat, 0)
+def _after(situation: Situation, pace: int) -> int:
+    return max(situation.status.canary_weight - pace, 0)
 
 
 def withdraw_from_replaced(situation: Situation) -> Situation:
@@ -176,9 +210,9 @@ def _restored_primary(situation: Situation) -> Situation:
     weight, step = situation.status.canary_weight, situation.step_weight
     if will_be_updated(situation) or _came_up_late(situation):
         return situation
-    due = retreat_due(situation)
+    due = back_due(situation)
     if due is not None:
-        return _go_on_retreating(situation) if situation.now >= due else situation
+        return _go_back(situation) if situation.now >= due else situation
     if can_carry_all(situation):
         message = f"The primary is ready again and serves {_given_back(situation)}"
         first = _is_first_loss(situation)
@@ -190,11 +224,14 @@ def _restored_primary(situation: Situation) -> Situation:
     return situation.carry(left).tell("TrafficReturning", message)
 
 
-def _go_on_retreating(situation: Situation) -> Situation:
-    left = max(_excess(situation), _after_retreat(situation))
+def _go_back(situation: Situation) -> Situation:
+    left = max(_excess(situation), _after(situation, _pace(situation)))
     if left == situation.status.canary_weight:
         return situation
-    message = f"Weight of the primary advanced to {FULL - left} % after the rollback"
+    why_so = "after the rollback"
+    if situation.status.phase in STEPPING:
+        why_so = f"before {situation.canary_name} gets the newer revision"
+    message = f"Weight of the primary advanced to {FULL - left} % {why_so}"
     return situation.carry(left).tell("TrafficReturning", message)
 
 

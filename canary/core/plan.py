@@ -109,6 +109,8 @@ class Plan:
     """Percent by which traffic returns to the promoted primary."""
     retreat: int = FULL
     """Percent by which traffic returns to the primary after a rollback."""
+    restart: int = FULL
+    """Percent by which traffic returns to the primary from a canary that another revision replaces."""
     gates: tuple[Gate, ...] = (Gate.TRAFFIC, Gate.PROMOTION)
     """What is asked after the last step, before the promotion."""
 
@@ -189,7 +191,12 @@ def _planned(analysis: Analysis) -> Plan:
         steps = (*steps, bake)
     if analysis.canary_scale:
         steps = tuple(replace(step, scale=step.scale or analysis.canary_scale) for step in steps)
-    return replace(planned, steps=steps, retreat=analysis.step_weight_rollback or FULL)
+    return replace(
+        planned,
+        steps=steps,
+        retreat=analysis.step_weight_rollback or FULL,
+        restart=analysis.step_weight_restart or FULL,
+    )
 
 
 def _without_bake(analysis: Analysis) -> Plan:

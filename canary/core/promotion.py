@@ -56,7 +56,8 @@ def bring_up(situation: Situation, primary: Workload) -> Situation:
     revision = current_revision(situation.status, situation.facts)
     applied = situation.status.last_applied_spec
     moved_on = revision is not None and revision.id != applied
-    if moved_on and situation.status.canary_weight and primary.serves:
+    replaced = moved_on and not situation.facts.kept
+    if replaced and situation.status.canary_weight and primary.serves:
         # The canary's pods are being replaced by something that was not analysed. Whatever the
         # primary runs by now was analysed.
         withdrawn = withdraw_from_replaced(situation)

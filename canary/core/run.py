@@ -21,18 +21,19 @@ from canary.core.hooks import GATES
 from canary.core.known_good import is_known_good
 from canary.core.leave import FLEET, Stop, leave, leave_of_fleet, stopped, thawed, withhold
 from canary.core.look import look, look_at_unready
-from canary.core.placement import withdraw_from_replaced
+from canary.core.placement import back_due, lead_back
 from canary.core.propagation import learning
 from canary.core.recorded import run_folder
 from canary.core.revision import changes, current_revision, no_revision, pin, pipeline_span
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.stop import end_for_stop
+from canary.core.weights import FULL
 from canary.core.wishes import Granted, Wish, Withheld
 
 
 def begin(situation: Situation, revision: Revision) -> Turn:
     """Begin a run for a new revision, at its first gate."""
-    return _start(withdraw_from_replaced(_fresh(situation, revision)))
+    return _start(lead_back(_fresh(situation, revision), situation))
 
 
 def _fresh(situation: Situation, revision: Revision) -> Situation:
@@ -108,7 +109,7 @@ def _scale_up(situation: Situation) -> Situation:
     revision = f"{started.status.last_applied_spec} of {started.target_name}{changed}"
     what = "Known good" if started.current_run.known_good else "New"
     message = f"{what} revision {revision}, {_way(started)}"
-    return _await_canary(started.tell("RunStarted", message, alert=True))
+    return _come_up(started.tell("RunStarted", message, alert=True))
 
 
 def _way(started: Situation) -> str:
@@ -126,12 +127,12 @@ def follow_revision(situation: Situation) -> Turn | None:
     if revision.id == situation.status.last_promoted_spec:
         return cancel(situation, revision)
     # The gate is not asked again: the run before had its leave.
-    new = withdraw_from_replaced(_fresh(supersede(situation, revision), revision))
+    new = lead_back(_fresh(supersede(situation, revision), revision), situation)
     answer = leave_of_fleet(Wish.START, new)
     if isinstance(answer, Withheld):
         return withhold(new.enter(Phase.WAITING), answer)
     if isinstance(answer, Granted):
-        return _await_canary(new.enter(Phase.PROGRESSING))
+        return _come_up(new.enter(Phase.PROGRESSING))
     # Its pods get no traffic while the answer is on its way.
     return new.enter(Phase.WAITING)
 
@@ -168,6 +169,28 @@ def _route_refused(situation: Situation) -> Situation:
     return held.tell(why.ROUTE_REFUSED, f"Holding: {message}", Severity.WARN) if first else held
 
 
+def _come_up(situation: Situation) -> Situation:
+    """Have the canary come up, once what it has of an older revision's traffic is led back."""
+    return _lead_back(situation) or _await_canary(situation)
+
+
+def _lead_back(situation: Situation) -> Situation | None:
+    """Wait for the next part of the traffic to return to the primary; None where none is to come.
+
+    The canary's time to come up has not begun.
+    """
+    due = back_due(situation)
+    if due is None or due <= situation.now:
+        return None
+    share = situation.share(FULL - situation.status.canary_weight)
+    message = (
+        f"the next part of the traffic back to {situation.spec.primary_name}, before "
+        f"{situation.canary_name} gets {situation.revision_name}: it serves {share}"
+    )
+    waiting = situation.end_holds(*UNREADY).wait(why.TRAFFIC_RETURNING, message)
+    return waiting.at(Stage.RETURNING, until=due)
+
+
 def _await_canary(situation: Situation) -> Situation:
     """Wait until the canary is ready to be looked at."""
     message = situation.obstructed(_unready(situation))
@@ -179,6 +202,8 @@ def _unready(situation: Situation) -> str:
 
 
 def _canary_not_ready(situation: Situation, target: Workload) -> Turn:
+    if leading_back := _lead_back(situation):
+        return leading_back
     trouble = f": {target.failing}" if target.failing else ""
     if target.given_up:
         message = f"{target.name} did not progress within its own deadline{trouble}"

@@ -981,6 +981,13 @@ BAD_CANARIES: dict[str, Bad] = {
         "remove revertOnDeletion",
         "rule",
     ),
+    "a ramp for pods that are replaced": _bad(
+        {"analysis/stepWeightRestart": 20},
+        "analysis.stepWeightRestart",
+        "20",
+        "set keepTarget: true",
+        "rule",
+    ),
     "weights that fall": _bad(
         WEIGHTED | {"analysis/stepWeights": [10, 50, 20]},
         "analysis.stepWeights[2]",

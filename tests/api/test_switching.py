@@ -77,6 +77,13 @@ def test_a_stepped_way_back_is_one_step() -> None:
     )
 
 
+def test_a_way_back_in_parts_after_a_run_is_one_step() -> None:
+    _, warnings = read(iterations=1, stepWeightRollback=20)
+    assert warnings == [
+        "spec.analysis.stepWeightRollback: 20: kubernetes gives the primary all traffic back at once"
+    ]
+
+
 def test_steps_one_by_one_are_taken_as_they_are_written() -> None:
     analysis, warnings = read(steps=[{"passes": 3}, {"weight": 100}])
     assert ([step.weight for step in analysis.steps], warnings) == ([0, 100], [])

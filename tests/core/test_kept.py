@@ -6,7 +6,7 @@ they are replaced by those of its template, one at a time.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from analysis.model import Verdict
 from canary.api.canary import CanarySpec
+from canary.api.deliverypolicy import DeliveryPolicySpec
 from canary.api.kinds import Manifest
 from canary.api.status import CanaryStatus, Outcome, Phase
 from canary.controller.canaries import CanaryRecord
@@ -32,7 +33,7 @@ from canary.core.actions import (
     ScalePrimary,
     ScaleTarget,
 )
-from canary.core.facts import Facts, Revision
+from canary.core.facts import BindingPolicy, Facts, Revision, Trouble
 from canary.core.phases import IDLE
 from canary.core.situation import Decision
 from canary.core.traffic import Seen
@@ -44,7 +45,9 @@ from tests.resources.builders import a_canary
 from tests.sampling import examples
 
 SPEC = a_spec(keepTarget=True, analysis={"stepWeights": [50]})
+RAMP = a_spec(keepTarget=True, analysis={"stepWeights": [50], "stepWeightRestart": 20})
 SWITCH = a_spec(keepTarget=True, analysis={"iterations": 2})
+CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
 RECORD = cast("CanaryRecord", SimpleNamespace(workload=KeptDeployment()))
 CANARY = a_canary(keepTarget=True)
 
@@ -198,6 +201,7 @@ class Keep:
                 if self.canary is None:
                     self.canary = Pods(tag=target.tag, replicas=0)
                 elif self.canary.tag != target.tag:
+                    assert not (self.weight and self.pods_serve(self.canary))
                     self.canary.write(tag=target.tag)
             case ScaleTarget(replicas=replicas) if self.canary is not None:
                 if self.canary.replicas != replicas:
@@ -210,6 +214,9 @@ class Keep:
                 raise AssertionError("its replicas are its user's")
         if self.deleting and type(action).__name__ == "RestoreRoutes":
             self.weight = None
+
+    def pods_serve(self, pods: Pods) -> bool:
+        return any(tag not in self.broken for tag in +pods.pods)
 
     def roll(self) -> None:
         """Let the controllers of both do one thing."""
@@ -359,6 +366,103 @@ def test_the_canary_of_a_run_that_is_superseded_keeps_its_pods_until_its_traffic
     assert world.canary.tag == "r3"
 
 
+def overtaken() -> Keep:
+    """Give a kept target whose canary has had half of the traffic, and whose user has written r3."""
+    world = Keep.initialised(spec=RAMP)
+    world.release("r2")
+    while world.weight != 50:
+        world.step()
+    world.second += 1
+    world.release("r3")
+    world.decide()
+    return world
+
+
+def test_traffic_of_a_run_that_is_superseded_returns_in_parts_before_the_canary_gets_the_newer_one():
+    world = overtaken()
+    moved = world.second
+    seen = []
+    for second in (0, 1, 9, 10, 11, 20, 21):
+        world.second = moved + second
+        world.decide()
+        assert world.canary is not None
+        seen.append((world.weight, world.canary.tag))
+    assert seen == [
+        (30, "r2"),
+        (30, "r2"),
+        (30, "r2"),
+        (10, "r2"),
+        (10, "r2"),
+        (0, "r2"),
+        (0, "r3"),
+    ]
+    assert world.target.pods == Counter(r1=3)
+    told = [each.message for each in world.status.notices if each.reason == "TrafficReturning"]
+    assert told == [
+        f"Weight of the primary advanced to {share} % before podinfo-canary gets the newer revision"
+        for share in (90, 100)
+    ]
+    world.until(Phase.SUCCEEDED)
+    assert world.target.pods == Counter(r3=3)
+
+
+def test_until_the_next_part_it_says_when_that_comes_and_the_newer_one_has_its_whole_time():
+    world = overtaken()
+    waiting = world.status.waiting_for
+    assert waiting is not None
+    assert waiting.reason == "TrafficReturning"
+    assert waiting.message == (
+        "the next part of the traffic back to podinfo-primary, before podinfo-canary gets "
+        f"{revision('r3')}: it serves 70 % of the traffic"
+    )
+    assert world.status.stage is not None
+    assert world.status.stage.until == at(world.second + 10)
+    world.second += 1
+    assert world.decide().wake_at == at(world.second + 9)
+    assert world.status.run is not None
+    assert not world.status.run.holds
+
+
+def test_one_that_is_superseded_again_on_its_way_back_returns_no_faster():
+    world = overtaken()
+    world.second += 1
+    world.release("r4")
+    world.decide()
+    assert world.weight == 30
+    world.until(Phase.SUCCEEDED)
+    assert world.target.pods == Counter(r4=3)
+
+
+def test_a_canary_that_fails_on_its_way_back_gives_the_rest_back_at_once():
+    world = overtaken()
+    assert world.canary is not None
+    facts = world.facts
+    assert facts.target is not None
+    sick = replace(facts, target=replace(facts.target, trouble=CRASH))
+    assert decided(world.spec, world.status, sick, at(world.second + 1)).status.canary_weight == 0
+
+
+def test_the_pods_of_a_canary_that_has_an_older_template_still_tell_what_is_wrong_with_them():
+    world = overtaken()
+    assert world.canary is not None
+    beside = world.canary.record("podinfo-canary", set(), mark=revision("r2"))
+    canary = canary_side(world.seen, beside, "podinfo-canary", HASHING)
+    assert canary.observed_generation < canary.generation
+    assert canary.pods_known
+    assert not replace(canary, side=None).pods_known
+
+
+def test_leave_that_is_withheld_meanwhile_stops_no_traffic_on_its_way_back():
+    world = overtaken()
+    hold = {"stop": {"mode": "Hold", "reason": "INC-1"}}
+    policy = BindingPolicy(name="ops/freeze", spec=DeliveryPolicySpec.model_validate(hold))
+    held = replace(world.facts, policies=(policy,))
+    decision = decided(world.spec, world.status, held, at(world.second + 1))
+    assert decision.wake_at == at(world.second + 10)
+    moved = decided(world.spec, decision.status, held, at(world.second + 10))
+    assert moved.status.canary_weight == 10
+
+
 def test_a_sick_release_reaches_none_of_its_pods_nor_those_that_are_added():
     world = Keep.initialised()
     world.release("r2")
@@ -417,6 +521,13 @@ def test_what_is_written_as_its_traffic_returns_does_not_undo_what_was_promoted(
     primary = world.facts.primary
     assert primary is not None
     assert primary.revision == revision("r2")
+    # No pod of the canary is replaced meanwhile, so what was asked of the way back holds.
+    weights = []
+    while world.status.phase is Phase.PROMOTING:
+        world.step()
+        weights.append(world.weight)
+    assert weights == [30, 20, 10, 0]
+    assert (world.canary and world.canary.tag) == "r2"
     world.broken = {"r3"}
     world.until(Phase.FAILED)
     assert world.status.last_promoted_spec == revision("r2")
@@ -580,9 +691,10 @@ happenings = st.lists(
 )
 
 
-@pytest.mark.parametrize("spec", [SPEC, SWITCH])
+@pytest.mark.parametrize("spec", [SPEC, SWITCH, RAMP])
 @settings(max_examples=examples(100))
 @given(happens=happenings)
+@example(happens=["r2", *["decide", "roll"] * 16, "r3", "decide", "break", "decide", "roll"])
 @example(happens=["r2", *["decide", "roll"] * 12, "r3", *["decide", "roll"] * 6, "r1"])
 def test_whatever_happens_its_pods_run_what_was_promoted_and_it_comes_to_rest_held(
     spec: CanarySpec, happens: list[str]

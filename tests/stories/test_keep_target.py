@@ -48,6 +48,18 @@ async def until_paused(world: World, *, paused: bool = True) -> None:
     await world.until(so, "it is paused" if paused else "it is resumed", seconds=120)
 
 
+async def until_told(world: World, reason: str, words: str) -> None:
+    """Wait for an event with a reason that has these words."""
+
+    async def told() -> bool:
+        found = [
+            event async for page, _ in world.api.pages(EVENT, world.namespace) for event in page
+        ]
+        return any(each["reason"] == reason and words in each["message"] for each in found)
+
+    await world.until(told, f"{reason}: {words}", seconds=120)
+
+
 async def release(world: World, tag: str) -> None:
     template = manifests.pod_template(tag)
     await world.patch(DEPLOYMENT, APP, {"spec": {"template": template}})
@@ -75,7 +87,7 @@ async def test_a_deployment_that_is_kept_is_released_taken_back_and_given_back(
         "istio",
         namespace=world.namespace,
         keepTarget=True,
-        analysis=QUICK | {"metrics": []} | by_hand,
+        analysis=QUICK | {"metrics": [], "stepWeightRestart": 30} | by_hand,
     )
     await world.create(canary, canary_kind(GROUP))
     await world.until_phase("Initialized", seconds=120)
@@ -93,10 +105,17 @@ async def test_a_deployment_that_is_kept_is_released_taken_back_and_given_back(
     await world.until_phase("WaitingPromotion", seconds=120)
     await until_pods(world, "1.0", "1.0")
     await until_pods(world, "2.0", "2.0", app=BESIDE)
+    # When a newer one takes its place, then its pods go when their traffic has left, part by part
+    await release(world, "2.1")
+    await until_told(world, "TrafficReturning", f"before {BESIDE} gets the newer revision")
+    await until_pods(world, "2.1", "2.1", app=BESIDE)
+    await until_pods(world, "1.0", "1.0")
+    status = await world.until_phase("WaitingPromotion", seconds=120)
+    assert status["history"][0]["outcome"] == "Superseded"
     await world.annotate("approve")
     status = await world.until_phase("Succeeded", seconds=120)
     assert status["history"][0]["outcome"] == "Promoted"
-    await until_pods(world, "2.0", "2.0")
+    await until_pods(world, "2.1", "2.1")
     await until_pods(world, app=BESIDE)
     await until_paused(world)
     # When a version does not come up, then no pod that serves has seen it, nor has one that is added
@@ -104,24 +123,17 @@ async def test_a_deployment_that_is_kept_is_released_taken_back_and_given_back(
     status = await world.until_phase("Failed", seconds=120)
     assert status["history"][0]["outcome"] == "RolledBack"
     await world.patch(DEPLOYMENT, APP, {"spec": {"replicas": 3}})
-    await until_pods(world, "2.0", "2.0", "2.0")
+    await until_pods(world, "2.1", "2.1", "2.1")
     # When the Canary is deleted, then it stays paused, says so, and goes on serving
     await world.api.delete(canary_kind(GROUP), world.namespace, APP)
-
-    async def told() -> bool:
-        found = [
-            event async for page, _ in world.api.pages(EVENT, world.namespace) for event in page
-        ]
-        return any(each["reason"] == "TargetLeftPaused" for each in found)
-
-    await world.until(told, "it is said that it stays paused", seconds=120)
+    await until_told(world, "TargetLeftPaused", "stays paused")
 
     async def gone() -> bool:
         return await world.read(DEPLOYMENT, BESIDE) is None
 
     await world.until(gone, "the canary is gone", seconds=120)
     await until_paused(world)
-    await until_pods(world, "2.0", "2.0", "2.0")
+    await until_pods(world, "2.1", "2.1", "2.1")
     # And it rolls when its user says so
     await release(world, "3.0")
     await world.patch(DEPLOYMENT, APP, {"spec": {"paused": None}})
