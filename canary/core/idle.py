@@ -13,7 +13,7 @@ from canary.core.leave import judgeable, withhold
 from canary.core.names import await_former_routes
 from canary.core.notices import forgotten_by
 from canary.core.phases import IDLE
-from canary.core.placement import back_due, returns_unknown, rolled_back
+from canary.core.placement import await_part, back_due, returns_unknown, rolled_back
 from canary.core.promotion import finalise
 from canary.core.propagation import await_primary, returning
 from canary.core.relief import relieve
@@ -161,7 +161,7 @@ def _await_primary(kept: Situation) -> Situation:
         message = (
             f"the next part of the traffic back to {primary}: it serves {kept.share(FULL - weight)}"
         )
-        return kept.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
+        return await_part(kept, message, due)
     if not kept.primary_serves or (weight == FULL and not rolled_back(kept)):
         message = f"waiting for {primary} to be ready: the canary serves {kept.share(weight)}"
         return kept.wait(why.PRIMARY_NOT_READY, message)

@@ -8,7 +8,7 @@ them become ready. Whatever else goes to a side waits until that side is ready, 
 
 from datetime import datetime
 
-from canary.api.status import Outcome, Phase, Severity
+from canary.api.status import Outcome, Phase, Severity, Stage
 from canary.core import waits as why
 from canary.core.capacity import can_carry_all, capacity
 from canary.core.phases import IDLE
@@ -102,6 +102,12 @@ def back_due(situation: Situation) -> datetime | None:
     pace = _pace(situation)
     parts = weight and _in_parts(situation, pace)
     return moved + situation.spec.analysis.interval if moved and parts else None
+
+
+def await_part(situation: Situation, message: str, due: datetime) -> Situation:
+    """Wait for the next part of the traffic to return, and say when that is."""
+    waiting = situation.wait(why.TRAFFIC_RETURNING, message).at(Stage.RETURNING, until=due)
+    return waiting.say(why.TRAFFIC_RETURNING, message, until=due)
 
 
 def _pace(situation: Situation) -> int:

@@ -416,7 +416,7 @@ def test_until_the_next_part_it_says_when_that_comes_and_the_newer_one_has_its_w
         f"{revision('r3')}: it serves 70 % of the traffic"
     )
     assert world.status.stage is not None
-    assert world.status.stage.until == at(world.second + 10)
+    assert world.status.stage.until == waiting.until == at(world.second + 10)
     world.second += 1
     assert world.decide().wake_at == at(world.second + 9)
     assert world.status.run is not None

@@ -49,6 +49,8 @@ def test_until_the_next_part_it_says_when_that_comes_and_is_looked_at_then():
         "TrafficReturning",
         "the next part of the traffic back to podinfo-primary: it serves 65 % of the traffic",
     )
+    assert waiting.status.waiting_for is not None
+    assert waiting.status.waiting_for.until == at(70)
     settled = decided(RAMP, waiting.status, carrying(waiting.status), at(62))
     assert settled.wake_at == at(70)
 
