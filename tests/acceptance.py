@@ -26,7 +26,7 @@ ACCEPTANCE: Mapping[str, str] = {
     "B02": "blue/green with a switch",
     "B03": "mirroring, in blue/green and with weights",
     "B04": "session affinity, which ends with the run",
-    "B05": "a promotion in steps",
+    "B05": "a promotion in steps, and a rollback in steps",
     "C01": "hooks of every type, in their order",
     "C02": "an approval and a rejection outlast a restart",
     "C03": "a gate ends at its deadline",

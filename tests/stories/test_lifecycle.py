@@ -36,10 +36,10 @@ IN_ORDER = (
 
 
 @pytest.mark.acceptance("A02", "B05")
-async def test_weights_go_up_by_a_step_and_the_promotion_goes_on_by_steps_of_its_own(
+async def test_weights_go_up_by_a_step_and_promotion_and_rollback_go_on_by_steps_of_their_own(
     world: World,
 ) -> None:
-    # Given weights that would go beyond the last one, and a promotion in steps
+    # Given weights that would go beyond the last one, and a promotion and a rollback in steps
     await world.create_app("1.0")
     await world.start_controller()
     await world.create_canary(
@@ -48,6 +48,7 @@ async def test_weights_go_up_by_a_step_and_the_promotion_goes_on_by_steps_of_its
             "stepWeight": 30,
             "maxWeight": 50,
             "stepWeightPromotion": 50,
+            "stepWeightRollback": 20,
             "metrics": [],
             "webhooks": [BY_HAND],
         }
@@ -65,9 +66,22 @@ async def test_weights_go_up_by_a_step_and_the_promotion_goes_on_by_steps_of_its
         # Then it is promoted, and the primary takes the traffic back in two steps
         await world.until_phase("Succeeded", seconds=120)
         await then_at_rest(world, "2.0")
+        told = await until_told(world, "TrafficReturning", "Promoted")
+        assert told.count("WeightAdvanced") == 2
+        # When another one is refused after its first step
+        await world.release("3.0")
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("approve")
+        await world.until_routed(30)
+        await until_waiting(world, "TrafficGate")
+        await world.annotate("reject", "alice: too slow")
+        # Then the primary takes its traffic back in two steps as well
+        status = await world.until_phase("Failed", seconds=120)
+        assert "the primary serves 90 % of the traffic" in status["history"][0]["message"]
+        await world.until_routed(0)
+        await then_at_rest(world, "2.0")
         then_nothing_was_lost(load)
-    told = await until_told(world, "TrafficReturning", "Promoted")
-    assert told.count("WeightAdvanced") == 2
+    await until_told(world, "RolledBack")
 
 
 @pytest.mark.acceptance("A08")
