@@ -13,7 +13,7 @@ import orjson
 from canary.api.kinds import Manifest
 
 _FASTEST, _WINDOW, _MEMORY = 1, -12, 5
-"""A window of 4 KiB, as objects are small, and no header: nobody else reads it."""
+"""A window of 4 KiB, as objects are small, and no header, as only this module reads it."""
 
 #: What stands at the end is found at the least cost.
 _DICTIONARY = b"".join(
