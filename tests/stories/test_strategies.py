@@ -18,6 +18,8 @@ ENDPOINT_SLICE = Kind(
     group="discovery.k8s.io", versions=("v1",), kind="EndpointSlice", plural="endpointslices"
 )
 INSIDER = {"x-insider": "yes"}
+ATTRIBUTES = "Domain=cluster.local; Path=/; HttpOnly"
+"""What a cookie is given and taken with, or browsers keep it."""
 APPROVAL = {"type": "confirm-promotion", "name": "by-hand"}
 AB_TESTING = {
     "interval": "1s",
@@ -91,7 +93,8 @@ async def test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_ru
     world: World,
 ) -> None:
     # Given a canary with session affinity, whose every step is approved by hand
-    affinity = {"cookieName": "release", "path": "/", "maxAge": 3600, "httpOnly": True}
+    affinity = {"cookieName": "release", "domain": "cluster.local", "path": "/", "maxAge": 3600}
+    affinity |= {"httpOnly": True, "primaryCookieName": "stay"}
     await world.create_app("1.0")
     await world.start_controller()
     await world.create_canary(
@@ -109,13 +112,15 @@ async def test_b04_a_client_stays_on_its_version_while_weights_rise_until_the_ru
         await step_to(world, "2.0", 50)
         clients = await clients_of(world, "1.0", "2.0")
         (told,) = clients["2.0"].told
-        assert told.endswith("; Max-Age=3600; Path=/; HttpOnly")
-        # Then who has met it stays with it, also as it gets more
-        assert await clients["2.0"].stays(VERSION) == {"2.0"}
+        assert told.endswith(f"; Max-Age=3600; {ATTRIBUTES}")
+        # Then who has met a version stays with it, also as the newer one gets more
+        for version in ("1.0", "2.0"):
+            assert await clients[version].stays(VERSION) == {version}
         await world.annotate("approve", "more")
         await world.until_routed(80)
         await until_waiting(world, "TrafficGate")
-        assert await clients["2.0"].stays(VERSION) == {"2.0"}
+        for version in ("1.0", "2.0"):
+            assert await clients[version].stays(VERSION) == {version}
         # And once it is promoted the primary answers everyone, and takes the cookie back
         first = clients["2.0"].cookies["release"]
         await world.annotate("approve", "promote it")
@@ -159,7 +164,7 @@ async def then_the_cookie_is_taken(world: World, client: Browser, tag: str) -> N
     """A client is answered by a version, and has no cookie any longer."""
     await world.until_routed(0)
     assert await client.ask(VERSION) == tag
-    assert client.told == ["release=; Max-Age=0; Path=/; HttpOnly"]
+    assert client.told == [f"release=; Max-Age=0; {ATTRIBUTES}"]
     assert await client.stays(VERSION) == {tag}
     assert client.told == []
 
