@@ -85,6 +85,14 @@ def test_tools_see_a_deletion():
     assert seen(status, deletionTimestamp="2026-01-01T00:01:00Z") == "Terminating"
 
 
+def test_a_canary_that_goes_says_so_and_not_that_it_begins():
+    status = decided(a_spec(), a_status(), some_facts(deleting=True), at(60)).status
+    promoted = status.condition("Promoted")
+    assert (promoted.status, promoted.reason) == ("Unknown", "Terminating")
+    says = "The Canary is being deleted; the target gets its traffic back. "
+    assert promoted.message.startswith(says)
+
+
 def test_a_condition_keeps_its_time_while_it_holds():
     first = decided(a_spec(), a_status(), some_facts(), at(60)).status
     run = decided(a_spec(), first, some_facts(**NEWER), at(70)).status

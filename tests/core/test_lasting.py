@@ -48,6 +48,13 @@ def test_a_target_that_is_missing_is_told_once_it_has_lasted_and_no_more():
     assert decide_at(3601, later.status, GONE).wake_at is None
 
 
+def test_a_config_that_is_missing_is_told_once_it_has_lasted_and_no_more():
+    missing = some_facts(revision=None, obstacle="ConfigMap settings does not exist")
+    lasted = lasting(missing)
+    assert told(lasted) == [waits.REVISION_UNKNOWN]
+    assert told(decide_at(3600, lasted.status, missing)) == [waits.REVISION_UNKNOWN]
+
+
 def test_a_restart_does_not_repeat_it():
     known = CanaryStatus.model_validate(lasting(GONE).status.model_dump())
     assert known.waiting_for is not None

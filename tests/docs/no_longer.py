@@ -81,6 +81,11 @@ STARTS = (
         "core/test_lasting.py::a_target_that_is_missing_is_told_once_it_has_lasted_and_no_more",
     ),
     Row(
+        "a ConfigMap or Secret that is missing sends an event at each tick",
+        "one event when that has lasted, and one when it is back",
+        "core/test_lasting.py::a_config_that_is_missing_is_told_once_it_has_lasted_and_no_more",
+    ),
+    Row(
         "the first primary of a Canary with `skipAnalysis` is not waited for",
         "the target keeps its pods until the primary is ready",
         "core/test_wedges.py::TestWithoutAnAnalysis.the_first_primary_is_waited_for",
@@ -250,6 +255,11 @@ COOKIES = (
         "routers/test_cookies.py::a_cookie_is_taken_from_those_alone_who_send_it",
     ),
     Row(
+        "with `service.match` and without a cookie of the primary, an edited route stays edited",
+        "it is put back",
+        "routers/test_cookies.py::an_edited_weight_is_put_back_though_every_rule_has_a_condition",
+    ),
+    Row(
         "a later run gives the primary's cookie of an earlier one",
         "each run has cookies of its own",
         "core/test_cookies.py::TestTheEndOfARun.the_next_run_has_another_and_takes_none_while_its_own_are_given",
@@ -397,6 +407,11 @@ REMOVAL = (
         "a run goes on while its Canary is deleted, and may undo that",
         "a deletion asks nothing and takes no step",
         "core/test_wedges.py::TestDeletion.asks_nothing_and_takes_no_step",
+    ),
+    Row(
+        "a Canary that is being deleted says that it is being initialised",
+        "it says that the target gets its traffic back",
+        "core/test_conditions.py::a_canary_that_goes_says_so_and_not_that_it_begins",
     ),
     Row(
         "three of its routers give back what they took over",

@@ -10,7 +10,7 @@ from canary.api.canary import Canary
 from canary.api.status import Cookie
 from canary.core.traffic import Stickiness, Traffic
 from canary.routers import router_for
-from tests.routers.builders import a_cluster, canaries, rendered
+from tests.routers.builders import a_canary, a_cluster, canaries, rendered
 
 ROUTERS = ("istio", "gatewayapi", "gloo")
 FIRST = Stickiness(
@@ -64,3 +64,16 @@ def test_a_cookie_is_taken_from_those_alone_who_send_it(provider: str, canary: C
     asked_for = [[each.value for each in ENDED.expired if each.value in rule] for rule in taking]
     assert all(len(each) == 1 for each in asked_for)
     assert len(written) > len(taking) >= 2
+
+
+@pytest.mark.parametrize("provider", ["istio", "gatewayapi"])
+def test_an_edited_weight_is_put_back_though_every_rule_has_a_condition(provider: str) -> None:
+    router = router_for(provider)
+    service = {"match": [{"uri": {"prefix": "/shop"}}]}
+    analysis = {"sessionAffinity": {"cookieName": "stick"}}
+    canary = a_canary(provider, service=service, analysis=analysis)
+    traffic = Traffic(weight=40, cookies=Stickiness(canary=FIRST.canary))
+    made = rendered(router, canary, a_cluster(router, canary), traffic)
+    edited = json.loads(json.dumps(made).replace('"weight": 40', '"weight": 50'))
+    assert edited != made
+    assert rendered(router, canary, a_cluster(router, canary, edited), traffic) == made
