@@ -265,6 +265,7 @@ async def test_a_missing_template_holds_the_start_of_a_run_and_an_outage_of_its_
 
 
 @pytest.mark.acceptance("A14")
+@pytest.mark.parametrize("world", ["istio", "gatewayapi"], indirect=True)
 async def test_a_deleted_canary_gives_the_target_its_traffic_back(world: World) -> None:
     # Given an app that was called before there was a Canary
     await world.expose_app()
