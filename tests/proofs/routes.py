@@ -1,5 +1,6 @@
 """What users have in Git, and the same in the cluster as tidegate reads and writes it."""
 
+import json
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from canary.resources.names import pod_selectors
 from canary.resources.ports import service_ports
 from canary.resources.services import apex_service
 from canary.routers import router_for
+from canary.targets.deployment import KeptDeployment
 from tests.resources.builders import LABEL, a_deployment
 from tests.routers.builders import a_cluster, rendered, restored
 from tests.routers.managing import (
@@ -117,9 +119,20 @@ def adopt_the_service(api: httpx.Client) -> Cluster:
 
 def park(api: httpx.Client) -> None:
     """Take the Deployment's pods away, as tidegate does after a run."""
+    _patch(api, {"spec": {"replicas": 0}})
+
+
+def hold(api: httpx.Client, *, wanted: bool = True) -> None:
+    """Pause the Deployment that is kept, or leave it to its controller, as tidegate does."""
+    patch = KeptDeployment().held(now=not wanted, wanted=wanted)
+    assert patch is not None
+    _patch(api, patch)
+
+
+def _patch(api: httpx.Client, patch: Manifest) -> None:
     api.patch(
         DEPLOYMENT_PATH,
-        content='{"spec":{"replicas":0}}',
+        content=json.dumps(patch),
         params={"fieldManager": "tidegate"},
         headers={"Content-Type": "application/merge-patch+json"},
     ).raise_for_status()

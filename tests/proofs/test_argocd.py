@@ -16,6 +16,7 @@ from tests.proofs.routes import (
     WITHOUT_REPLICAS,
     Cluster,
     adopt_the_service,
+    hold,
     park,
     users,
     with_replicas,
@@ -88,6 +89,26 @@ def test_a_parked_target_is_in_sync_without_a_rule_where_git_leaves_out_its_repl
         assert not argo_cd(WITHOUT_REPLICAS, live)
         assert argo_cd(with_replicas(3), live)
         assert not argo_cd(with_replicas(3), live, WRITTEN_BY_TIDEGATE)
+    finally:
+        api.delete(DEPLOYMENT_PATH).raise_for_status()
+
+
+def test_a_kept_target_is_in_sync_without_a_rule_where_git_says_nothing_of_its_pause(
+    api: httpx.Client, argo_cd: ArgoCD
+) -> None:
+    create(api, with_replicas(3), "apis/apps/v1/namespaces/test/deployments")
+    try:
+        for wanted in (True, False):
+            hold(api, wanted=wanted)
+            live = api.get(DEPLOYMENT_PATH).raise_for_status().json()
+            assert live["spec"].get("paused", False) is wanted
+            assert not argo_cd(with_replicas(3), live)
+        hold(api)
+        live = api.get(DEPLOYMENT_PATH).raise_for_status().json()
+        # It reads what is false as not written: it shows nothing, and a sync takes the pause away.
+        unpaused = with_replicas(3)
+        unpaused["spec"] |= {"paused": False}
+        assert not argo_cd(unpaused, live)
     finally:
         api.delete(DEPLOYMENT_PATH).raise_for_status()
 

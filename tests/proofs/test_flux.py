@@ -17,6 +17,7 @@ from tests.proofs.routes import (
     WITHOUT_REPLICAS,
     Cluster,
     adopt_the_service,
+    hold,
     park,
     users,
     with_replicas,
@@ -90,4 +91,25 @@ def test_replicas_that_git_leaves_out_are_tidegates(api: httpx.Client, flux: Flu
     assert flux(WITHOUT_REPLICAS) == "unchanged"
     assert api.get(DEPLOYMENT_PATH).json()["spec"]["replicas"] == 0
     assert flux(with_replicas(3)) == "configured"
+    api.delete(DEPLOYMENT_PATH).raise_for_status()
+
+
+def test_the_pause_of_a_kept_target_that_git_leaves_out_is_tidegates(
+    api: httpx.Client, flux: Flux
+) -> None:
+    assert flux(with_replicas(3)) == "created"
+    hold(api)
+    assert flux(with_replicas(3)) == "unchanged"
+    assert api.get(DEPLOYMENT_PATH).json()["spec"]["paused"] is True
+    newer = deepcopy(with_replicas(3))
+    newer["spec"]["template"]["spec"]["containers"][0]["image"] = "podinfo:2"
+    assert flux(newer) == "configured"
+    assert api.get(DEPLOYMENT_PATH).json()["spec"]["paused"] is True
+    hold(api, wanted=False)
+    assert flux(newer) == "unchanged"
+    # Where Git says it, Flux takes the pause away.
+    newer["spec"] |= {"paused": False}
+    hold(api)
+    assert flux(newer) == "configured"
+    assert not api.get(DEPLOYMENT_PATH).json()["spec"].get("paused")
     api.delete(DEPLOYMENT_PATH).raise_for_status()
