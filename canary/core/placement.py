@@ -98,10 +98,11 @@ def back_due(situation: Situation) -> datetime | None:
 
     It returns in parts after a rollback, and before the canary gets a newer revision.
     """
-    moved, weight = situation.status.step_started_at, situation.status.canary_weight
-    pace = _pace(situation)
-    parts = weight and _in_parts(situation, pace)
-    return moved + situation.spec.analysis.interval if moved and parts else None
+    moved = situation.status.step_started_at
+    if moved is None or not situation.status.canary_weight:
+        return None
+    parts = _in_parts(situation, _pace(situation))
+    return moved + situation.spec.analysis.interval if parts else None
 
 
 def await_part(situation: Situation, message: str, due: datetime) -> Situation:
@@ -113,8 +114,9 @@ def await_part(situation: Situation, message: str, due: datetime) -> Situation:
 def _pace(situation: Situation) -> int:
     if rolled_back(situation):
         return situation.plan.retreat
-    stepping = situation.status.phase in STEPPING and not situation.begun
-    return situation.plan.restart if stepping and _keeps_former(situation) else FULL
+    if not _keeps_former(situation) or situation.status.phase not in STEPPING:
+        return FULL
+    return FULL if situation.begun else situation.plan.restart
 
 
 def _keeps_former(situation: Situation) -> bool:
@@ -138,10 +140,12 @@ def _withdraw_by(situation: Situation, pace: int) -> Situation:
 
 def _in_parts(situation: Situation, pace: int) -> bool:
     """Tell whether traffic returns in parts: both sides serve, and no pod fails."""
+    if pace == FULL:
+        return False
     target = situation.facts.target
     sound = target is not None and target.serves and target.trouble is None
-    splits = situation.facts.splits and pace < FULL
-    return sound and splits and situation.primary_serves
+    splits = situation.facts.splits and situation.primary_serves
+    return sound and splits
 
 
 def _after(situation: Situation, pace: int) -> int:
