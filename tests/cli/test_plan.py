@@ -340,3 +340,18 @@ async def test_what_leads_to_another_namespace_is_a_problem_where_the_controller
     _, plan = await planned(kubeconfig, "podinfo", *options)
     said = [each for each in plan["problems"] if "--no-cross-namespace-refs" in each]
     assert len(said) == problems
+
+
+async def test_what_its_router_cannot_do_is_a_problem_with_its_place(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await cluster.create(DEPLOYED, DEPLOYMENT)
+    insiders = [{"headers": {"x-insider": {"exact": "yes"}}}]
+    spec = changed({"provider": "smi", "analysis/match": insiders})["spec"]
+    await cluster.merge_patch(canary_kind(GROUP), "default", "podinfo", {"spec": spec})
+    code, plan = await planned(kubeconfig, "podinfo")
+    assert code == 3
+    assert (
+        "spec.analysis.match: a list of 1: remove it, or name another router: smi cannot do this"
+        in plan["problems"]
+    )
