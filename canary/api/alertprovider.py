@@ -93,7 +93,8 @@ class AlertProviderSpec(ApiModel):
     secret_ref: SecretReference | None = Field(
         default=None,
         description="A Secret with the key `address`, which wins over the field, and `token` where "
-        "the receiver asks for one: a bot's token, a routing key, an integration's key.",
+        "the receiver asks for one: a bot's token, a routing key, an integration's key. With the key "
+        "`hmac` what a webhook is sent is signed.",
     )
     threads: bool = Field(
         default=False,

@@ -31,6 +31,8 @@ _LOUDNESS: Mapping[Severity, int] = {Severity.INFO: 0, Severity.WARN: 1, Severit
 
 
 _BEGINS = "RunStarted"
+_SENSITIVE = ("token", "hmac")
+"""The keys of a Secret that go, or sign, only to an address that the Secret holds or names."""
 """The alert whose message is edited as the run goes."""
 
 
@@ -230,22 +232,25 @@ class AlertSender:
             return receiver.kind, receiver.config
         namespace = receiver.provider_ref.namespace or key.namespace
         spec = self._provider(key, receiver)
-        address, token = spec.address or "", ""
+        address, token, signing_key = spec.address or "", "", ""
         secret = await self._secrets.read(namespace, spec.secret_ref)
         if secret is not None:
-            values = secret.pick(("address", "token"), required=False)
+            values = secret.pick(("address", *_SENSITIVE), required=False)
             # What is read from a file often ends with a line break, which no address may have.
-            token, own = (values.get(key, "").strip() for key in ("token", "address"))
+            own, token, signing_key = (
+                values.get(key, "").strip() for key in ("address", *_SENSITIVE)
+            )
             address = own or address
             # An address in the Secret itself says where it goes, and so does a token of Slack's.
-            if token and address and not own and origin(address) != SLACK:
-                secret.pick_for(address, ("token",))
+            if (token or signing_key) and address and not own and origin(address) != SLACK:
+                secret.pick_for(address, _SENSITIVE, required=False)
         if spec.proxy and self._multi_tenant:
             remedy = "remove it: with --multi-tenant only the administrator names proxies"
             raise InvalidSpec([Problem("spec.proxy", origin(spec.proxy), remedy)])
         return spec.type, NotifierConfig(
             address=address,
             token=token,
+            signing_key=signing_key,
             channel=spec.channel,
             username=spec.username,
             proxy=spec.proxy or "",

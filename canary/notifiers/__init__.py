@@ -106,6 +106,8 @@ class NotifierConfig:
     address: str = ""
     """Often a secret itself: who knows it can write."""
     token: str = ""
+    signing_key: str = ""
+    """Signs what is sent, for receivers that look; it is never sent itself."""
     channel: str = ""
     username: str = ""
     proxy: str = ""
@@ -116,7 +118,8 @@ class NotifierConfig:
 
     def __repr__(self) -> str:
         """Tell which parts are set, and nothing that could be a secret."""
-        given = ", ".join(name for name in ("address", "token", "proxy") if getattr(self, name))
+        hidden = ("address", "token", "signing_key", "proxy")
+        given = ", ".join(name for name in hidden if getattr(self, name))
         return (
             f"NotifierConfig(channel={self.channel!r}, username={self.username!r}, "
             f"timeout={self.timeout}, hidden: {given or 'none'})"
@@ -126,7 +129,8 @@ class NotifierConfig:
     def secrets(self) -> tuple[str, ...]:
         """Everything that no message may hold."""
         path = f"/{self.address.partition('://')[2].partition('/')[2]}"
-        return tuple(each for each in (self.address, path, self.token, self.proxy) if each)
+        given = (self.address, path, self.token, self.signing_key, self.proxy)
+        return tuple(each for each in given if each)
 
 
 class Notifier(Protocol):

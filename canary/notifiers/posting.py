@@ -100,7 +100,7 @@ class PostingNotifier(NotifierDefaults, ABC):
                 reply = await post(
                     client,
                     posting.address,
-                    content=b"" if posting.document is None else orjson.dumps(posting.document),
+                    content=b"" if posting.document is None else as_sent(posting.document),
                     headers={
                         "Content-Type": "application/json",
                         "Idempotency-Key": alert.id,
@@ -130,6 +130,11 @@ class PostingNotifier(NotifierDefaults, ABC):
     def undelivered(self, why: str) -> NotDelivered:
         """Make the failure of an alert that must not be sent again as it is."""
         return NotDelivered(f"{self.name}: {why}", retryable=False)
+
+
+def as_sent(document: Any) -> bytes:
+    """Write what is posted, byte for byte."""
+    return orjson.dumps(document)
 
 
 OPEN = "Open the dashboard"

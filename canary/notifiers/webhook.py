@@ -1,13 +1,19 @@
 """Notifier `webhook`: posts an alert as JSON to an address of the user's own.
 
-The body is an `AlertPayload`. Any 2xx is success. A token is sent as a bearer token.
+The body is an `AlertPayload`. Any 2xx is success. A token is sent as a bearer token; with a key the
+body is signed, so that the receiver can tell it from what others send.
 """
 
-from collections.abc import Sequence
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
 
 from canary.notifiers import Alert
 from canary.notifiers.payload import payload
-from canary.notifiers.posting import Posting, PostingNotifier
+from canary.notifiers.posting import Posting, PostingNotifier, as_sent
+
+SIGNATURE = "X-Tidegate-Signature"
 
 
 class WebhookNotifier(PostingNotifier):
@@ -17,5 +23,18 @@ class WebhookNotifier(PostingNotifier):
 
     def postings(self, alert: Alert) -> Sequence[Posting]:
         """Post the alert as it is."""
-        address = self._config.address
-        return [Posting(address=address, document=payload(alert), headers=self.bearer)]
+        document = payload(alert)
+        headers = {**self.bearer, **self._signature(as_sent(document), alert.at)}
+        return [Posting(address=self._config.address, document=document, headers=headers)]
+
+    def _signature(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        """Sign a body and when the alert was raised; nothing without a key.
+
+        A repeat has the same signature: it is the same alert, and has the same id.
+        """
+        if not self._config.signing_key:
+            return {}
+        moment = int(at.timestamp())
+        signed = f"{moment}.".encode() + body
+        digest = hmac.new(self._config.signing_key.encode(), signed, sha256).hexdigest()
+        return {SIGNATURE: f"t={moment},v1={digest}"}

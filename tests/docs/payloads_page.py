@@ -19,6 +19,7 @@ from canary.hooks.payload import EventMetadata, HookPayload
 from canary.notifiers import Alert
 from canary.notifiers.cloudevents import CloudEvent, event
 from canary.notifiers.payload import AlertField, AlertPayload, payload
+from canary.notifiers.webhook import SIGNATURE
 from tests.docs.pages import DOCS, slug
 
 PAGE = DOCS / "payloads.md"
@@ -29,6 +30,8 @@ HEADERS: Mapping[str, str] = {
     "Idempotency-Key": "the same for every repeat: a receiver can drop what it has seen",
     "X-Tidegate-Attempt": "calls of hooks: 1, and one more for each repeat of this call",
     "traceparent": "calls of hooks, where runs are [traced](monitoring.md#traces): the call's span",
+    SIGNATURE: "alerts of the type `webhook`, where the Secret has the key `hmac`: "
+    "[a signature](#a-signature)",
     "Authorization": "`Bearer` and the key `token` of the Secret, where there is one",
 }
 #: The models of the page; each is linked where a field holds it.
@@ -79,12 +82,20 @@ Ignore fields that you do not know: a release may add some.
 | header | holds |
 |---|---|
 """
+_SIGNED = """\
+## A signature
+
+`t=1790000000,v1=…`: `t` is when the alert was raised, in seconds since 1970.
+`v1` is an HMAC in hexadecimal digits: SHA-256, of `t`, a dot and the body byte for byte, by the value of the key `hmac` without blanks around it.
+Compare it in constant time, and ignore parts of other names: a release may add some.
+A repeat is signed as the first attempt was, so let an alert be an hour old, and drop an `Idempotency-Key` that you have seen.
+"""
 
 
 def page() -> str:
     """Write the page."""
     headers = "".join(f"| `{name}` | {text} |\n" for name, text in HEADERS.items())
-    return "\n".join((f"{_INTRODUCTION}{headers}", *map(_section, MODELS)))
+    return "\n".join((f"{_INTRODUCTION}{headers}", _SIGNED, *map(_section, MODELS)))
 
 
 def fields_of(model: type) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """What the notifier for webhooks sends besides its body."""
 
+import hmac
+import re
+
 import pytest
 
 from canary.notifiers import NotDelivered, NotifierConfig
@@ -23,6 +26,25 @@ async def test_a_token_is_sent_as_a_bearer_token(receiver: Receiver) -> None:
 async def test_without_a_token_there_is_no_authorization(receiver: Receiver) -> None:
     await WebhookNotifier(NotifierConfig(address=receiver.url)).send(an_alert())
     assert "Authorization" not in receiver.requests[0].headers
+
+
+async def test_with_a_key_the_body_is_signed_as_its_page_says(receiver: Receiver) -> None:
+    config = NotifierConfig(address=receiver.url, signing_key="k3y")
+    alert = an_alert()
+    await WebhookNotifier(config).send(alert)
+    (sent,) = receiver.requests
+    signature = sent.headers["X-Tidegate-Signature"]
+    moment, digest = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", signature).groups()
+    signed = hmac.new(b"k3y", f"{moment}.".encode() + sent.body, "sha256").hexdigest()
+    assert (int(moment), digest) == (int(alert.at.timestamp()), signed)
+    other = WebhookNotifier(NotifierConfig(address=receiver.url, signing_key="other"))
+    await other.send(alert)
+    assert receiver.requests[1].headers["X-Tidegate-Signature"] != signature
+
+
+async def test_without_a_key_nothing_is_signed(receiver: Receiver) -> None:
+    await WebhookNotifier(NotifierConfig(address=receiver.url, token=TOKEN)).send(an_alert())
+    assert "X-Tidegate-Signature" not in receiver.requests[0].headers
 
 
 async def test_a_proxy_is_used(receiver: Receiver) -> None:

@@ -127,14 +127,22 @@ async def test_a_hook_is_sent_the_keys_it_names_of_a_secret_that_names_it(
         assert "passw0rd" not in everything_sent(receiver)
 
 
-@pytest.mark.parametrize("address", [{}, {"address": "\n"}], ids=["none", "a blank one"])
+@pytest.mark.parametrize(
+    ("type_", "holds"),
+    [
+        ("slack", {"token": "xoxb-of-others"}),
+        ("slack", {"token": "xoxb-of-others", "address": "\n"}),
+        ("webhook", {"hmac": "k3y-of-others"}),
+    ],
+    ids=["a token", "a token and a blank address", "a key that signs"],
+)
 async def test_a_chat_s_token_is_not_sent_to_an_address_that_its_secret_does_not_name(
-    world: World, receiver: Receiver, address: Mapping[str, str]
+    world: World, receiver: Receiver, type_: str, holds: Mapping[str, str]
 ):
-    """The attack: an AlertProvider names somebody's bot and an address of its own."""
-    await world.api.create(manifest("bot", {"token": "xoxb-of-others", **address}), SECRET)
+    """The attack: an AlertProvider names somebody's bot or key, and an address of its own."""
+    await world.api.create(manifest("bot", holds), SECRET)
     await world.api.create(
-        provider("mine", receiver.url, secretRef={"name": "bot"}, type="slack", channel="c"),
+        provider("mine", receiver.url, secretRef={"name": "bot"}, type=type_, channel="c"),
         PROVIDER,
     )
     async with world.running_controller():
