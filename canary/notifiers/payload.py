@@ -38,6 +38,8 @@ class AlertPayload(TypedDict):
     """Percent of traffic that the canary had."""
     step: int
     """The step of the run, counted from 1; 0 before the first."""
+    run: int
+    """The number of the run that it tells of, counted from 1; 0 outside of a run."""
     revision: str
     """The revision in question, as in `status.lastAppliedSpec`."""
     images: str
@@ -65,6 +67,7 @@ def payload(alert: Alert) -> AlertPayload:
         "phase": str(alert.phase),
         "weight": alert.weight,
         "step": alert.step,
+        "run": alert.run,
         "revision": alert.revision,
         "images": alert.images,
         "cluster": alert.cluster,
