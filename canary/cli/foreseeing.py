@@ -27,6 +27,8 @@ from canary.views.outlook import Outlook, outlook
 from canary.views.sight import Sight, sight
 
 #: What a count is called.
+UNANSWERED = "no answer to this machine"
+"""Where a query failed: the controller may reach what this machine does not."""
 _COUNTED = {
     Signal.REQUESTS: "requests",
     Signal.BAD: "bad requests",
@@ -200,7 +202,7 @@ def _answer(metric: Metric, ask: Ask, outcome: Outcome) -> str:
         case NoData():
             return f"{name}: no data now: {outcome.reason}"
         case QueryFailure():
-            return f"{name}: no answer to this machine: {outcome.reason}"
+            return f"{name}: {UNANSWERED}: {outcome.reason}"
 
 
 async def _missing(cluster: Cluster, place: Place, run: Outlook) -> AsyncIterator[str]:

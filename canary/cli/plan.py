@@ -18,7 +18,7 @@ from canary.cli.connection import (
 from canary.cli.documents import as_json
 from canary.cli.ending import AnsweredNo
 from canary.cli.findings import number_of
-from canary.cli.foreseeing import Foreseen, foresee
+from canary.cli.foreseeing import UNANSWERED, Foreseen, foresee
 from canary.cli.images import pictured
 from canary.cli.managed import managed, said
 from canary.cli.naming import MeantCanary, everywhere_by_name, of_api_group
@@ -150,6 +150,11 @@ def _show(
         screen.tell(f"writes {_written(each.writes)}{_copied(each.target)}")
         for told in (*_split(each.record), *(f"asked now: {answer}" for answer in each.answers)):
             screen.tell(told)
+        if any(UNANSWERED in answer for answer in each.answers):
+            screen.tell(
+                "The controller may reach a store that this machine does not: forward its port to "
+                "here, and name it with --metrics-server"
+            )
         screen.show(shown_sights(each.sights))
         for warning in each.record.warnings:
             screen.tell(Styled(f"warning: {warning}", "yellow"))

@@ -304,6 +304,14 @@ async def test_people_read_the_plan_as_a_table(cluster: Cluster, kubeconfig: Pat
     ]
 
 
+async def test_a_store_that_is_not_reached_from_here_is_told_with_the_remedy(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    _, output = await tidegate("plan", "podinfo", "--kubeconfig", str(kubeconfig))
+    told = " ".join(output.split())
+    assert told.count("forward its port to here, and name it with --metrics-server") == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
