@@ -9,7 +9,6 @@ from time import monotonic
 import click
 
 from analysis.errors import UnknownPlugin
-from canary.api.kinds import Manifest
 from canary.api.raw import part, text
 from canary.api.status import COMMIT
 from canary.cli.awaiting import DELETED, Awaited, AwaitedParam
@@ -19,6 +18,7 @@ from canary.cli.ending import AnsweredNo, Failed, PersonNeeded, TooLate
 from canary.cli.finding import read_canary
 from canary.cli.naming import canaries_command
 from canary.cli.screen import Screen
+from canary.cli.silence import sighting
 from canary.cluster.cluster import Cluster
 from canary.errors import NotFound, Unreachable
 from canary.resources.revision import HASHING
@@ -34,7 +34,7 @@ from canary.views.awaited import (
     person_needed,
 )
 from canary.views.canary import canary_view
-from canary.views.fleet import cause
+from canary.views.fleet import standing_line
 
 _LOOK_SECONDS = 2.0
 _WORST_FIRST = (Failed, AnsweredNo, PersonNeeded, TooLate)
@@ -121,6 +121,8 @@ async def wait(
     if generation and len(places) > 1:
         raise click.UsageError("--generation is of one target; name one Canary")
     deadline = monotonic() + limit.total_seconds() if limit else None
+    if alone := await _alone(cluster):
+        Screen.aside().line(f"{here():%H:%M:%S}  {alone}; the wait goes on")
 
     async def waiting(place: Place) -> None:
         if awaited.written == DELETED:
@@ -129,7 +131,7 @@ async def wait(
             expected = named if str(named) else await _release(cluster, place, generation)
             look = _until(cluster, place, awaited, expected, fail_when_held=fail_when_held)
         try:
-            await _wait(place, look, awaited, deadline)
+            await _wait(cluster, place, look, awaited, deadline)
         except Failed as end:
             if len(places) > 1:
                 Screen.aside().line(f"{here():%H:%M:%S}  {end.message}")
@@ -143,7 +145,15 @@ async def wait(
         raise _worst(others, len(places), awaited.written)
 
 
-async def _wait(place: Place, look: Look, awaited: Awaited, deadline: float | None) -> None:
+async def _alone(cluster: Cluster) -> str:
+    """Say that no controller acts, so that nothing can come of a wait; empty where one does."""
+    seen = await sighting(cluster)
+    return seen.no_controller(here()) if seen else ""
+
+
+async def _wait(
+    cluster: Cluster, place: Place, look: Look, awaited: Awaited, deadline: float | None
+) -> None:
     """Wait for one Canary.
 
     Raises:
@@ -162,7 +172,8 @@ async def _wait(place: Place, look: Look, awaited: Awaited, deadline: float | No
             Screen.aside().line(f"{here():%H:%M:%S}  {line}")
             shown = line
         if deadline is not None and monotonic() >= deadline:
-            raise TooLate(f"{place.name}: not {awaited.written} in time; {shown}")
+            why = "; ".join(filter(None, (shown, await _alone(cluster))))
+            raise TooLate(f"{place.name}: not {awaited.written} in time; {why}")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -195,7 +206,7 @@ def _until(
         if not (seen or release.seen_by(status)):
             return f"{place.name}  waiting for the controller to see {release}", found
         seen = True
-        return _progress(manifest), found
+        return standing_line(canary_view(manifest)), found
 
     return look
 
@@ -206,7 +217,7 @@ def _until_deleted(cluster: Cluster, place: Place) -> Look:
             manifest = await cluster.read(place.kind, place.namespace, place.name)
         except NotFound:
             return "", Answer(ending=WaitEnd.YES, message="deleted")
-        return _progress(manifest), None
+        return standing_line(canary_view(manifest)), None
 
     return look
 
@@ -235,14 +246,6 @@ async def _release(cluster: Cluster, place: Place, generation: int | None) -> Ta
         generation=found["metadata"]["generation"],
         revision=HASHING.revision_of(digest, status.tracked_configs, [status.last_applied_spec]),
     )
-
-
-def _progress(manifest: Manifest) -> str:
-    """Say in a line where a Canary is."""
-    view = canary_view(manifest)
-    step = f"  {view.step.at}/{view.step.of}" if view.step.of else ""
-    told = f"  {reason}" if (reason := cause(view)) else ""
-    return f"{view.name}  {view.state}  {view.weights.asked} %{step}{told}"
 
 
 def _end(place: Place, found: Answer) -> None:

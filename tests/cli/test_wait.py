@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from canary.cluster.cluster import Cluster
 from canary.demo import manifests
 from canary.demo.manifests import APP, pod_template
 from tests.cli.conftest import CANARY as A_CANARY
+from tests.cli.leases import create_lease
 from tests.cli.running import tidegate
 from tests.controller.running import CANARY, DEMO, World, until
 
@@ -92,6 +94,19 @@ async def test_of_several_each_is_waited_for_and_the_worst_end_is_the_answer(
     last = output.splitlines()[-1]
     assert (code, "1 of 2 Canaries are not phase=succeeded: search: " in last) == (4, True), output
     assert "cart: " in output.replace(last, "")
+
+
+async def test_who_waits_without_a_controller_is_told_so_at_the_start_and_at_the_end(
+    cluster: Cluster, kubeconfig: Path
+) -> None:
+    await create_lease(cluster, datetime(2026, 1, 1, 9, tzinfo=UTC))
+    reached = ("--kubeconfig", str(kubeconfig), "--timeout", "1s")
+    code, output = await tidegate("wait", "podinfo", "--for", "deleted", *reached)
+    said = "no controller is running: Lease default/tidegate was last renewed at 2026-01-01"
+    first, *_, last = output.splitlines()
+    assert (code, said in first, "the wait goes on" in first) == (4, True, True), output
+    assert last.startswith("Error: podinfo: not deleted in time"), output
+    assert said in last, output
 
 
 @pytest.mark.parametrize(
