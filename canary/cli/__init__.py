@@ -46,7 +46,7 @@ _COMMANDS = {
     ),
     "monitoring": ("canary.cli.monitoring", "Write the Grafana dashboards and the alert rules."),
     "notify": ("canary.cli.notify", "Send a test alert to the receiver of an AlertProvider."),
-    "orphans": ("canary.cli.orphans", "List Canaries whose deletion waits for no controller."),
+    "orphans": ("canary.cli.orphans", "List Canaries whose deletion no controller finishes."),
     "pause": ("canary.cli.commands", "Hold the run under way at its weight."),
     "plan": ("canary.cli.plan", "Show what a run would be, before there is one."),
     "promote": ("canary.cli.commands", "Promote the revision under test without further analysis."),

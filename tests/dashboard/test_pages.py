@@ -177,6 +177,13 @@ async def test_every_answer_is_confined(opened: Opened):
         assert "unsafe" not in policy, path
 
 
+async def test_behind_tls_a_browser_is_told_to_come_by_tls_alone(opened: Opened):
+    header = "Strict-Transport-Security"
+    behind = await opened.get("/", headers={"X-Forwarded-Proto": "https"})
+    assert behind.headers[header] == "max-age=31536000"
+    assert header not in (await opened.get("/")).headers
+
+
 async def test_a_name_that_leads_here_from_elsewhere_is_refused(opened: Opened):
     for host, path in product(("evil.example", "localhost:1", "", "127.0.0.1"), PAGES):
         answer = await opened.get(path, headers={"Host": host})
