@@ -80,11 +80,11 @@ class Providers:
         observe: Observer | None = None,
         party_of: PartyOf = lambda _: "",
     ) -> None:
-        self._table = table
+        self.table = table
         self._concurrency = concurrency
         self._most_waiting = most_waiting
         self._idle = idle
-        self._observe = observe
+        self.observe = observe
         self._party_of = party_of
         self._open: dict[ProviderSpec, _Open] = {}
         self._questions: OrderedDict[_Key, _Question] = OrderedDict()
@@ -117,7 +117,7 @@ class Providers:
         if ask.signal is not Signal.VALUE and ask.since is None:
             ask = replace(ask, since=at - metric.interval)
         block = None if ask.since is None else (ask.since, at)
-        together = counts_together(metric.provider.type, self._table)
+        together = counts_together(metric.provider.type, self.table)
         asks = metric.counted_with(ask) if together else (ask,)
         key = (metric.provider, tuple(each.query for each in asks), metric.interval, tick, block)
         question = self._questions.get(key)
@@ -144,7 +144,7 @@ class Providers:
 
         async def prime(metric: Metric, ask: Ask) -> QueryFailure | None:
             try:
-                return await self._guard(
+                return await self.guard(
                     metric,
                     lambda provider: provider.prepare(ask.query, metric.interval),
                 )
@@ -186,21 +186,21 @@ class Providers:
                 outcomes = await provider.count_together(queries, since, at)
             else:
                 outcomes = (await provider.count(ask.query, since, at),)
-            return tuple(_redacted(each, spec) for each in outcomes)
+            return tuple(redacted(each, spec) for each in outcomes)
 
-        outcomes = await self._guard(metric, put)
+        outcomes = await self.guard(metric, put)
         if isinstance(outcomes, QueryFailure):
             outcomes = (outcomes,) * len(asks)
             if len(asks) > 1 and outcomes[0].kind is FailureKind.QUERY:
                 return tuple([(await self._put(metric, (each,), at))[0] for each in asks])
-        if self._observe is not None:
-            self._observe(metric, _now() - begun, outcomes[0])
+        if self.observe is not None:
+            self.observe(metric, _now() - begun, outcomes[0])
         return outcomes
 
-    async def _guard(
+    async def guard(
         self, metric: Metric, call: Callable[[Provider], Awaitable[Result]]
     ) -> Result | QueryFailure:
-        """Call a provider within the time limit, and turn whatever it raises into a value."""
+        """Call a provider within the time limit, and turn whatever it raises but Busy into a value."""
         spec, party = metric.provider, self._party_of(metric)
         try:
             async with (
@@ -236,7 +236,7 @@ class Providers:
             raise ProviderUnavailable("the providers are closed: tidegate is shutting down")
         if (opened := self._open.get(spec)) is None:
             self._retire()
-            made = self._table.load(spec.type)(spec)
+            made = self.table.load(spec.type)(spec)
             opened = self._open[spec] = _Open(made, Turns(self._concurrency))
         if (waiting := opened.slots.waiting_of(party)) >= self._most_waiting:
             raise Busy(f"{_where(spec)}: {waiting} queries wait for their turn already")
@@ -280,7 +280,7 @@ async def _closed(provider: Provider) -> None:
         await provider.close()
 
 
-def _redacted(outcome: Outcome, spec: ProviderSpec) -> Outcome:
+def redacted(outcome: Outcome, spec: ProviderSpec) -> Outcome:
     """Hide the secrets of a spec in whatever a store has said."""
     if isinstance(outcome, Sample):
         return replace(outcome, warnings=tuple(spec.redact(each) for each in outcome.warnings))

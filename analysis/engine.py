@@ -12,8 +12,9 @@ from typing import Protocol
 from analysis.errors import Busy
 from analysis.judges import JUDGES, Judge
 from analysis.judging import NOTHING_KEPT, judged, posed
-from analysis.model import Ask, Memory, Metric, NoData, Outcome, Report, Sample
+from analysis.model import Ask, Check, Memory, Metric, NoData, Outcome, Report, Sample, Started
 from analysis.plugins import PluginTable
+from analysis.resuming import Resumed, Resuming
 
 
 class Asker(Protocol):
@@ -21,6 +22,20 @@ class Asker(Protocol):
 
     async def ask(self, metric: Metric, at: datetime, ask: Ask | None = None) -> Outcome:
         """Answer a question of a metric about a moment.
+
+        Raises:
+            Busy: too many queries wait for its store; this one was not put.
+        """
+
+
+class Checker(Protocol):
+    """Goes on with what takes stores long; `Checks` do."""
+
+    def resumes(self, metric: Metric) -> bool:
+        """Tell whether what a metric asks takes its store long."""
+
+    async def resume(self, metric: Metric, at: datetime, started: Started) -> Resumed:
+        """Start a check where it has no handle yet, or else ask what has come of it.
 
         Raises:
             Busy: too many queries wait for its store; this one was not put.
@@ -35,6 +50,8 @@ async def analyse(
     memories: Mapping[str, Memory] = NOTHING_KEPT,
     judges: PluginTable[Judge] = JUDGES,
     requests: Sequence[Metric] = (),
+    checks: Checker | None = None,
+    resuming: Resuming | None = None,
 ) -> Report:
     """Ask all questions of all metrics at one moment, and judge each metric by its answers.
 
@@ -42,11 +59,23 @@ async def analyse(
     from where it has left off. Each of `requests` asks for the number of requests of each side,
     which is not judged.
 
+    With `checks`, and `resuming` that says what was started before, what takes a store long is asked
+    after, and started where it was not. Without them it is asked like any other question, and has
+    to be answered within the time limit.
+
     Raises:
         Busy: something could not be asked, because too many queries wait for its store.
     """
+    resumed: dict[str, Started | None] = {}
 
     async def put(metric: Metric, ask: Ask) -> Outcome | Busy:
+        if checks is not None and resuming is not None and checks.resumes(metric):
+            try:
+                answer = await checks.resume(metric, at, resuming.of(metric.name, at))
+            except Busy as busy:
+                return busy
+            resumed[metric.name] = answer.started
+            return answer.outcome
         since = None if ask.since is None else ask.since - ask.earlier
         try:
             outcome = await providers.ask(metric, at - ask.earlier, replace(ask, since=since))
@@ -64,13 +93,21 @@ async def analyse(
             for each in requests
         }
     answers = [{ask: _answered(task.result()) for ask, task in tasks.items()} for tasks in asked]
+    report = judged(metrics, answers, memories, judges)
     return replace(
-        judged(metrics, answers, memories, judges),
+        report,
+        checks=tuple(_told(check, resumed.get(check.metric)) for check in report.checks),
+        started=resumed,
         requests={
             name: {ask.arm: _answered(task.result()) for ask, task in tasks.items()}
             for name, tasks in counting.items()
         },
     )
+
+
+def _told(check: Check, started: Started | None) -> Check:
+    """Say of a check that its store works on it; an outage meanwhile is one like any other."""
+    return check if started is None or check.unanswered else replace(check, pending=True)
 
 
 def _answered(outcome: Outcome | Busy) -> Outcome:

@@ -39,11 +39,18 @@ class FailureKind(StrEnum):
     UNAVAILABLE = "unavailable"
     THROTTLED = "throttled"
     PARTIAL = "partial"
+    PENDING = "pending"
+    """A check that was started had no answer in its time."""
 
     @property
     def retryable(self) -> bool:
         """Whether the same question may be answered later."""
-        return self in {FailureKind.UNAVAILABLE, FailureKind.THROTTLED, FailureKind.PARTIAL}
+        return self in {
+            FailureKind.UNAVAILABLE,
+            FailureKind.THROTTLED,
+            FailureKind.PARTIAL,
+            FailureKind.PENDING,
+        }
 
 
 class AnalysisError(Exception):

@@ -309,6 +309,8 @@ class Check:
     """Whether its question could not be put, or was not answered."""
     undecided: bool = False
     """Whether its judge has what it asked for, and finds nothing proven either way."""
+    pending: bool = False
+    """Whether its store works on the answer."""
 
 
 def marked(check: Check, *, shadow: bool, critical: bool, unanswered: bool) -> Check:
@@ -342,6 +344,18 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A check that a store works on: the key by which it is started, since when, and what finds it.
+
+    The handle is empty as long as no store has said that it has started the check.
+    """
+
+    key: str
+    since: datetime
+    handle: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All metrics judged once, in their order."""
 
@@ -350,6 +364,8 @@ class Report:
     """What the judges keep, by the metric's name; of a metric that was not judged it is left out."""
     requests: Mapping[str, Mapping[Arm, Outcome]] = field(default_factory=dict)
     """How many requests each side has had, by who counts them; empty where no one is asked."""
+    started: Mapping[str, Started | None] = field(default_factory=dict)
+    """What stores work on, by the metric's name: None where a check is over, or could not begin."""
 
     @property
     def verdict(self) -> Verdict:

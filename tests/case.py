@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import FailureKind
-from analysis.model import Credentials, Metric, ProviderSpec
+from analysis.model import Credentials, Metric, NoData, ProviderSpec, QueryFailure
 from analysis.plugins import PluginTable
 from analysis.providers import PROVIDERS
 from canary.api.kinds import Manifest
 from canary.notifiers import NOTIFIERS, Notifier, NotifierConfig
+from tests.analysis.checked import FakeChecks
 from tests.analysis.servers import Handler
 from tests.receiver import Answer
 
@@ -173,6 +174,26 @@ class CountCase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResumedCase:
+    """How a provider has its store work on checks; each is of the case's spec."""
+
+    query: str
+    store: Callable[[], FakeChecks]
+    """Makes a store without checks, which says 5 once they are over."""
+    started: Callable[[str], Asked]
+    """The last request of a start by a key, about the minute before `tests.case.NOW`."""
+    let_go: Callable[[str], Asked] | None
+    """The request that lets a check go, by its handle; None where the store ends none."""
+    value: float = 5.0
+    once: bool = True
+    """Whether one key starts one check, however often it is used."""
+    outcomes: Mapping[str, tuple[Handler, type[NoData | QueryFailure] | float, str]] = field(
+        default_factory=dict
+    )
+    """Last words of a store in their documented form: what they are, and a part of what is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderCase:
     """How a provider is pointed at a server, and how that server speaks."""
 
@@ -199,6 +220,8 @@ class ProviderCase:
     """None where it counts nothing, or in the language of counts."""
     uncounted: Mapping[str, str] = field(default_factory=dict)
     """Queries that give a value and no count, with a part of what is said of them."""
+    resumed: ResumedCase | None = None
+    """None where every question is answered at once."""
     also: Mapping[str, "ProviderCase"] = field(default_factory=dict)
     """Other languages and versions of the store, of which only the documented answers are tried."""
 

@@ -52,6 +52,7 @@ class ProviderConnection:
         self,
         address: str,
         *,
+        method: str = "",
         parameters: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
@@ -59,6 +60,8 @@ class ProviderConnection:
         seconds: float | None = None,
     ) -> HttpAnswer:
         """Get an address, or post a form or content to it, whatever the status, in time.
+
+        Where a method is named, it is that one.
 
         Raises:
             QueryError: the address cannot be asked as it is written.
@@ -68,6 +71,7 @@ class ProviderConnection:
         if self._clients.closed:
             raise ProviderUnavailable(f"the connection to {where} is closed")
         request = HttpRequest(
+            method=method,
             address=address,
             where=where,
             parameters=parameters,

@@ -5,10 +5,10 @@ there, refusals and what is made of several series are the same for all of them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 
@@ -30,14 +30,17 @@ OPTIONS = ("reduce", "settle", "window")
 #: How many warnings an answer carries.
 MOST_WARNINGS = 5
 
+Understood = TypeVar("Understood")
+
 #: What reading an answer of another shape raises.
 _MISREAD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A question as HTTP: a GET, or a POST where it has a form or content."""
+    """A question as HTTP: a GET, or a POST where it has a form or content, unless it says another."""
 
+    method: str = ""
     path: str
     """What follows the address of the store."""
     parameters: Mapping[str, str] | None = None
@@ -54,8 +57,8 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-class StoreProvider(ProviderDefaults, ABC):
-    """Ask a store for the newest window whose data are whole."""
+class HttpStore(ProviderDefaults, ABC):
+    """A store that speaks HTTP: its address, its credentials, and how it says what is wrong."""
 
     secret_keys: ClassVar[tuple[str, ...]] = SECRET_KEYS
     required: ClassVar[tuple[str, ...]] = ()
@@ -109,46 +112,12 @@ class StoreProvider(ProviderDefaults, ABC):
         return None
 
     @abstractmethod
-    def request(self, query: str, window: Window) -> Request:
-        """Write a question.
-
-        Raises:
-            QueryError: the query is none of this store.
-        """
-
-    @abstractmethod
-    def read(self, payload: Any, query: str, window: Window) -> Reading:
-        """Read an answer. One of another shape may raise what reading it raises.
-
-        Raises:
-            AnalysisError: the answer says that there is none, or no whole one.
-        """
-
-    @abstractmethod
     def words(self, payload: Any) -> str:
         """Find what the store says of an error; empty where this is not how it speaks."""
 
     def decode(self, answer: HttpAnswer) -> Any:
         """Decode the body of an answer. One of another form may raise a ValueError."""
         return orjson.loads(answer.body)
-
-    async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
-        """Ask for the value over the newest window that is whole."""
-        return await self.ask_outcome(query, self.window(at, interval))
-
-    async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
-        """Ask for the value over a window, or for what was counted in it."""
-        return self.made_of(await self.ask(query, window), window, counted=counted)
-
-    def made_of(self, reading: Reading, window: Window, *, counted: bool = False) -> Outcome:
-        """Make one value of what was read."""
-        warnings = tuple(self.shown(each) for each in reading.warnings[:MOST_WARNINGS])
-        reduce = self._options.get("reduce", "")
-        return outcome(reading.series, window, reduce=reduce, counted=counted, warnings=warnings)
-
-    async def ask(self, query: str, window: Window) -> Reading:
-        """Put a question, and read what comes."""
-        return self.understood(await self.send(self.request(query, window)), query, window)
 
     async def send(self, request: Request) -> HttpAnswer:
         """Send a request, and give its answer where that is one.
@@ -159,6 +128,7 @@ class StoreProvider(ProviderDefaults, ABC):
         """
         answer = await self._connection.fetch(
             f"{self._address}{request.path}",
+            method=request.method,
             parameters=request.parameters,
             form=request.form,
             content=request.content,
@@ -186,7 +156,7 @@ class StoreProvider(ProviderDefaults, ABC):
         """Tell whether what came is an answer, and no refusal."""
         return answer.status == 200
 
-    def understood(self, answer: HttpAnswer, query: str, window: Window) -> Reading:
+    def understand(self, answer: HttpAnswer, read: Callable[[Any], Understood]) -> Understood:
         """Read an answer, whatever it holds.
 
         Raises:
@@ -200,7 +170,7 @@ class StoreProvider(ProviderDefaults, ABC):
                 f"read; check that the address is {self.root}"
             ) from error
         try:
-            return self.read(payload, query, window)
+            return read(payload)
         except _MISREAD as error:
             raise QueryError(
                 f"{self._where} answers otherwise than it should; check that the address is "
@@ -211,8 +181,8 @@ class StoreProvider(ProviderDefaults, ABC):
         """Give the window that a question at a moment is about."""
         return closed(
             at,
-            _duration(self._options, "window", interval),
-            settle=_duration(self._options, "settle", self.settle),
+            duration_of(self._options, "window", interval),
+            settle=duration_of(self._options, "settle", self.settle),
             bucket=self.bucket,
         )
 
@@ -224,6 +194,52 @@ class StoreProvider(ProviderDefaults, ABC):
         """Close every connection."""
         await self._connection.close()
         await self._tokens.close()
+
+
+class StoreProvider(HttpStore):
+    """Ask a store for the newest window whose data are whole."""
+
+    @abstractmethod
+    def request(self, query: str, window: Window) -> Request:
+        """Write a question.
+
+        Raises:
+            QueryError: the query is none of this store.
+        """
+
+    @abstractmethod
+    def read(self, payload: Any, query: str, window: Window) -> Reading:
+        """Read an answer. One of another shape may raise what reading it raises.
+
+        Raises:
+            AnalysisError: the answer says that there is none, or no whole one.
+        """
+
+    async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
+        """Ask for the value over the newest window that is whole."""
+        return await self.ask_outcome(query, self.window(at, interval))
+
+    async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
+        """Ask for the value over a window, or for what was counted in it."""
+        return self.made_of(await self.ask(query, window), window, counted=counted)
+
+    def made_of(self, reading: Reading, window: Window, *, counted: bool = False) -> Outcome:
+        """Make one value of what was read."""
+        warnings = tuple(self.shown(each) for each in reading.warnings[:MOST_WARNINGS])
+        reduce = self._options.get("reduce", "")
+        return outcome(reading.series, window, reduce=reduce, counted=counted, warnings=warnings)
+
+    async def ask(self, query: str, window: Window) -> Reading:
+        """Put a question, and read what comes."""
+        return self.understood(await self.send(self.request(query, window)), query, window)
+
+    def understood(self, answer: HttpAnswer, query: str, window: Window) -> Reading:
+        """Read an answer to a question.
+
+        Raises:
+            QueryError: it is none of this store.
+        """
+        return self.understand(answer, lambda payload: self.read(payload, query, window))
 
 
 def check_options(spec: ProviderSpec, known: tuple[str, ...]) -> None:
@@ -244,7 +260,7 @@ def check_options(spec: ProviderSpec, known: tuple[str, ...]) -> None:
             f"write one of {', '.join(REDUCTIONS)}"
         )
     for name in ("settle", "window"):
-        _duration(options, name, timedelta(0))
+        duration_of(options, name, timedelta(0))
 
 
 def secret_of(spec: ProviderSpec) -> dict[str, str]:
@@ -259,7 +275,12 @@ def secret_of(spec: ProviderSpec) -> dict[str, str]:
     return found | {key: value.strip() for key, value in credentials.others}
 
 
-def _duration(options: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+def duration_of(options: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    """Read the option of a time.
+
+    Raises:
+        QueryError: it is none.
+    """
     if name not in options:
         return default
     try:
