@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from analysis.model import MEMORY_BYTES, memory_bytes
+from analysis.resuming import HANDLE_BYTES
 
 
 class Phase(StrEnum):
@@ -343,6 +344,32 @@ class MetricStatus(StatusModel):
     memory: JudgeMemory | None = Field(
         default=None,
         description="What the judge keeps of this metric until the next analysis of the run.",
+    )
+
+
+class StoreCheck(StatusModel):
+    """A check that a metric's store works on for minutes: it is asked after until there is an answer."""
+
+    metric: Word = Field(description="The metric's name.")
+    key: str = Field(
+        pattern="^[0-9a-f]{32}$", description="By which it is started, the same after a crash."
+    )
+    since: Moment = Field(description="When it was first asked for.")
+    handle: str = Field(
+        default="",
+        max_length=HANDLE_BYTES,
+        pattern="^[ -~]*$",
+        description="By which the store finds it; empty until it has said that it was started.",
+    )
+    template: Sentence = Field(
+        description="The MetricTemplate whose store works on it, as namespace/name; without a "
+        "namespace it is the Canary's."
+    )
+    run: Word = Field(description="The run that it is for.")
+    step: int = Field(default=0, ge=0, description="The step of that run.")
+    over: bool = Field(
+        default=False,
+        description="Whether it is not waited for any longer: it is let go, and then forgotten.",
     )
 
 
@@ -856,6 +883,10 @@ class CanaryStatus(StatusModel):
     )
     metrics: tuple[MetricStatus, ...] = Field(
         default=(), description="The last judgement of every metric."
+    )
+    store_checks: tuple[StoreCheck, ...] = Field(
+        default=(),
+        description="What metric stores work on for the run, and what of it is still to be let go.",
     )
     run: Run | None = Field(default=None, description="The run under way.")
     paused: Pause | None = Field(default=None, description="The pause that holds the run.")

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from analysis.asking import Providers
+from analysis.checking import Checks
 from analysis.engine import analyse
 from analysis.errors import AnalysisError
 from analysis.model import Metric, Report
+from analysis.resuming import Resuming
 from canary.api.people import Webhook
 from canary.controller.about import about
 from canary.controller.calls import Calls
@@ -48,6 +50,7 @@ class Answerer:
         self._secrets = secrets
         self._queries = queries
         self._providers = providers
+        self._checks = Checks(providers)
         self._cluster_name = cluster_name
         self._calls = calls
         self._asking: Mapping[type[Need[Any]], Callable[[Any, CanaryRecord], Awaitable[Any]]]
@@ -107,12 +110,17 @@ class Answerer:
         for check in unasked:
             log.warning("query of %s", check.message, extra=place)
         memories = {name: dict(memory) for name, memory in need.memories}
+        resuming = None
+        if need.started is not None:
+            resuming = Resuming(key=f"{record.uid}/{need.key}", started=dict(need.started))
         report = await analyse(
             [replace(metric, since=need.since) for metric in metrics],
             self._calls.queries(self._providers, record),
             datetime.now(UTC),
             memories=memories,
             requests=await self._counting(record, need.count_over),
+            checks=self._calls.checks(self._checks, record),
+            resuming=resuming,
         )
         checks = (*unasked, *report.checks)
         for check in checks:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from analysis.engine import Asker
-from analysis.model import Ask, Metric, Outcome, QueryFailure
+from analysis.engine import Asker, Checker
+from analysis.model import Ask, Metric, Outcome, QueryFailure, Started
+from analysis.resuming import Resumed
 from canary.api.people import Webhook
 from canary.controller.about import about
 from canary.controller.canaries import CanaryObject
@@ -69,23 +70,34 @@ class _Queries:
         Raises:
             Busy: too many queries wait for its store; this one was not put.
         """
-        began, run = self.calls.clock(), self.record.status.run
+        began = self.calls.clock()
         outcome = await self.asker.ask(metric, at, ask)
-        if isinstance(outcome, QueryFailure):
-            place = about(self.record)
-            log.warning("query of %s: %s", metric.name, outcome.reason, extra=place)
-        if run is not None:
-            call = TracedCall(
-                trace=trace_of(self.record.uid, run),
-                within=step_part(self.record.status),
-                named=named_query(metric, ask or metric.asks[0]),
-                began=began,
-            )
-            self.calls.put(call.query(metric, outcome, self.calls.clock()))
-        if self.calls.hear is not None:
-            seconds = (self.calls.clock() - began).total_seconds()
-            self.calls.hear(self.record, metric, ask or metric.asks[0], outcome, seconds)
+        self.calls.answered(self.record, metric, ask or metric.asks[0], outcome, began)
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """Goes on with checks as another does, for one Canary; what is not answered is logged."""
+
+    checker: Checker
+    record: CanaryObject
+    calls: "Calls"
+
+    def resumes(self, metric: Metric) -> bool:
+        """Tell whether what a metric asks takes its store long."""
+        return self.checker.resumes(metric)
+
+    async def resume(self, metric: Metric, at: datetime, started: Started) -> Resumed:
+        """Start a check where it has no handle yet, or else ask what has come of it.
+
+        Raises:
+            Busy: too many queries wait for its store; this one was not put.
+        """
+        began = self.calls.clock()
+        resumed = await self.checker.resume(metric, at, started)
+        self.calls.answered(self.record, metric, metric.asks[0], resumed.outcome, began)
+        return resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,28 @@ class Calls:
     def queries(self, asker: Asker, record: CanaryObject) -> Asker:
         """Have the questions of the analysis that is due told."""
         return _Queries(asker, record, self)
+
+    def checks(self, checker: Checker, record: CanaryObject) -> Checker:
+        """Have what the analysis that is due starts, or asks after, told."""
+        return _Checks(checker, record, self)
+
+    def answered(
+        self, record: CanaryObject, metric: Metric, ask: Ask, outcome: Outcome, began: datetime
+    ) -> None:
+        """Tell of a question that was put at a moment, and is answered by now."""
+        run = record.status.run
+        if isinstance(outcome, QueryFailure):
+            log.warning("query of %s: %s", metric.name, outcome.reason, extra=about(record))
+        if run is not None:
+            call = TracedCall(
+                trace=trace_of(record.uid, run),
+                within=step_part(record.status),
+                named=named_query(metric, ask),
+                began=began,
+            )
+            self.put(call.query(metric, outcome, self.clock()))
+        if self.hear is not None:
+            self.hear(record, metric, ask, outcome, (self.clock() - began).total_seconds())
 
     def _hook(self, hook: Webhook, trace: RunTrace | None, within: str, key: str) -> TracedHook:
         if self.send is None or trace is None:

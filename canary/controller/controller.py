@@ -19,6 +19,7 @@ from functools import partial
 from time import monotonic
 
 from analysis.asking import CONCURRENCY, Providers
+from analysis.checking import Checks
 from analysis.egress import EgressPolicy
 from analysis.http.transport import endpoints
 from analysis.model import Metric, Outcome, QueryFailure
@@ -37,6 +38,7 @@ from canary.controller.configs import followed_kinds
 from canary.controller.granting import Granter
 from canary.controller.hearers import Hearers, event_webhook
 from canary.controller.introduction import introduce
+from canary.controller.letting_go import LettingGo
 from canary.controller.metrics import UPDATE, Metrics
 from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
@@ -369,6 +371,10 @@ class Controller:
             api_server=cluster.credentials,
             routes=store.routes,
         )
+        self._letting_go = LettingGo(
+            checks=Checks(providers), queries=queries, templates=templates, wake=self._queue.wake
+        )
+        self._stack.push_async_callback(self._letting_go.close)
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secret_reader
         )
@@ -414,6 +420,7 @@ class Controller:
                 ),
                 records=settings.records,
                 hashing=self._hashing,
+                let_go=self._letting_go.gone,
             ),
             answerer=Answerer(
                 hooks=hooks,
@@ -438,6 +445,7 @@ class Controller:
                 self._metrics,
                 self._threads,
                 self._notifier,
+                self._letting_go,
                 *self._traces,
                 *self._recorders,
             ),

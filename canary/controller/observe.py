@@ -4,7 +4,7 @@ Nothing is asked of the API server here but a tracked ConfigMap or Secret whose 
 and the workloads while they can't be followed: a run must not fail, or go on, by what was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from canary.api.annotations import RELEASE
@@ -51,6 +51,7 @@ class Observer:
         policy: Policy,
         records: str = "",
         hashing: Hashing,
+        let_go: Callable[[CanaryKey], frozenset[str]] = lambda _: frozenset(),
     ) -> None:
         self._caches = caches
         self._store = store
@@ -64,6 +65,7 @@ class Observer:
         self._policy = policy
         self._records = records
         self._hashing = hashing
+        self._let_go = let_go
         self._revisions: Memo[str] = Memo()
 
     async def observe(
@@ -169,6 +171,7 @@ class Observer:
             answers=answers,
             delivered=delivered,
             threads=threads,
+            let_go=self._let_go(record.key),
             records=records_of(self._records, namespace, record.key.name),
             policy=self._policy,
         )

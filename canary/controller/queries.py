@@ -27,6 +27,7 @@ from analysis.providers import (
     asks_cluster,
     check,
     check_count,
+    check_resumed,
     places,
     secret_keys,
 )
@@ -55,7 +56,7 @@ from canary.controller.questions import (
     Asked,
     count_asks,
     count_queries,
-    not_asked,
+    unasked_check,
     value_asks,
     value_query,
 )
@@ -135,7 +136,7 @@ class QueryBuilder:
                 found = await self.metric(record, spec, templates=templates, earlier=earlier)
                 metrics.append(found)
             except (CanaryError, AnalysisError) as error:
-                unasked.append(not_asked(spec, str(error)))
+                unasked.append(unasked_check(spec, str(error)))
         return tuple(metrics), tuple(unasked)
 
     async def metric(
@@ -186,10 +187,11 @@ class QueryBuilder:
                     at_once=not previous,
                 )
             ),
-            provider=await self._provider(record, template),
+            provider=await self.provider(record, template),
             unit="" if template or spec.query else unit(spec.name),
             asked_by=str(record.key),
         )
+        check_resumed(metric)
         for ask in metric.asks if counted else ():
             check_count(metric.provider, ask.query)
         if counted:
@@ -206,7 +208,7 @@ class QueryBuilder:
         """
         kind, routes = record.canary.spec.target_ref.kind, self._routes(record)
         texts = request_counts(self._router(record), self._store_type(record), kind)
-        context, provider = context_over(record, routes, over), await self._provider(record, None)
+        context, provider = context_over(record, routes, over), await self.provider(record, None)
         of_sides = sides(record, routes, context)
         narrow = ((name, narrowed(text, self._stores.matchers)) for name, text in texts.items())
         return tuple(
@@ -227,9 +229,13 @@ class QueryBuilder:
     def _store_type(self, record: CanaryRecord) -> str:
         return "prometheus" if record.canary.spec.metrics_server else self._stores.type
 
-    async def _provider(
-        self, record: CanaryRecord, template: MetricTemplate | None
-    ) -> ProviderSpec:
+    async def provider(self, record: CanaryRecord, template: MetricTemplate | None) -> ProviderSpec:
+        """Give the store that a template names, or else that of the Canary.
+
+        Raises:
+            CanaryError: its Secret does not exist, or can't be used.
+            AnalysisError: it can't be asked.
+        """
         if template is None:
             if record.canary.spec.metrics_server:
                 return ProviderSpec(

@@ -123,8 +123,8 @@ def count_asks(
     )
 
 
-def not_asked(spec: MetricSpec, reason: str) -> Check:
-    """Give the check of a metric that cannot be asked, with why."""
+def unasked_check(spec: MetricSpec, reason: str) -> Check:
+    """Say of a metric that it cannot be asked."""
     check = Check(
         metric=spec.name,
         verdict=NoDataPolicy(spec.on_error).verdict,

@@ -49,6 +49,7 @@ from canary.core.propagation import primary_known_at
 from canary.core.references import references_at, tell_references
 from canary.core.repair import repaired
 from canary.core.replan import replan
+from canary.core.resumed import forget_checks
 from canary.core.revision import current_revision, note_images, note_place, note_release
 from canary.core.run import follow_revision, progressing, waiting
 from canary.core.scale import warn_of_scale
@@ -194,7 +195,7 @@ def _conclude(situation: Situation, before: CanaryStatus) -> Decision:
         delivered=situation.facts.delivered,
     )
     told_of = drain_anew(replace(situation, status=reported))
-    concluded = with_derived(keep_cookies(note_shares(told_of)))
+    concluded = with_derived(forget_checks(keep_cookies(note_shares(told_of))))
     told = {each.id for each in concluded.status.notices} <= situation.facts.delivered
     if told and forgotten_alone(concluded.status):
         concluded = _forget_delivered(concluded)

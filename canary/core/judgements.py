@@ -10,6 +10,7 @@ from canary.api.status import MetricStatus
 from canary.core.limits import beyond, counted, has_own_limit, undecided_since
 from canary.core.needs import Analyse
 from canary.core.previous import check_alone, earlier_release, is_alone
+from canary.core.resumed import started
 from canary.core.situation import Situation
 from canary.core.spending import overspent
 from canary.core.verified import counted_over
@@ -61,6 +62,7 @@ def analysis_need(situation: Situation, cold: Container[str]) -> Analyse:
         count_over=counted_over(situation),
         since=situation.status.step_started_at,
         earlier=earlier_release(situation),
+        started=started(situation),
     )
 
 

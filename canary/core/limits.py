@@ -18,6 +18,9 @@ def counted(
     if spec is None or not _limits(spec):
         return None
     known = (before and before.counts) or CheckCounts()
+    if check.pending:
+        # An answer on its way is none yet.
+        return known
     failed, open_ = check.verdict == Verdict.FAIL, check.verdict == Verdict.INCONCLUSIVE
     in_row = known.failed_in_row + failed
     return CheckCounts(

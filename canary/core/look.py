@@ -22,12 +22,14 @@ from canary.core.judgements import (
     checks_alone,
     fails_by_itself,
     messages,
+    metrics_at,
     proven_harmless,
     record,
     warming_up,
 )
 from canary.core.late_route import await_route, route_lags
 from canary.core.plan import Step
+from canary.core.resumed import await_checks, note_started
 from canary.core.score import fails_critically, score_check
 from canary.core.situation import Situation, Turn, timed_out
 from canary.core.undecided import await_proof, concluded, unproven
@@ -162,14 +164,17 @@ def _analyse(situation: Situation) -> Turn:
     added = (*checks_alone(situation), *(each for each in (share, score) if each))
     checks = (*report.checks, *added)
     metrics = (record(situation, check, kept.get(check.metric)) for check in checks)
-    judged = situation.but(metrics=tuple(metrics))
+    noted = note_started(situation, report, metrics_at(situation))
+    judged = noted.but(metrics=tuple(metrics))
     verdict = score.verdict if score else report.verdict
     if beyond_limits(judged) or fails_critically(judged, report) or unproven(judged, report):
         return _failed(judged, report)
     if verdict is Verdict.FAIL:
         return _failed(judged, report, score)
     if verdict is Verdict.INCONCLUSIVE:
-        return _inconclusive(judged, report, score.message if score else messages(report, verdict))
+        return await_checks(judged, report) or _inconclusive(
+            judged, report, score.message if score else messages(report, verdict)
+        )
     if share is not None and share.verdict is not Verdict.PASS:
         return _unverified(judged, share.message)
     if cold:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from analysis.model import Report
+from analysis.model import Report, Started
 from canary.api.metrics import MetricSpec
 from canary.api.people import Webhook, WebhookType
 from canary.api.status import Run
@@ -82,3 +82,6 @@ class Analyse(Need[Report]):
     """From when on judges count that have counted nothing so far."""
     earlier: Earlier | None = None
     """What metrics are compared with that are not compared with the primary."""
+    started: tuple[tuple[str, Started], ...] | None = None
+    """What stores work on already, by the metric's name; None where nothing that takes long is
+    started, because nobody would go on with it."""
