@@ -1,4 +1,4 @@
-"""Checks that stores work on for minutes: started, asked after and let go by way of their providers.
+"""Checks that stores work on for minutes: started, polled and cancelled by way of their providers.
 
 What is kept of a check, and when its time is up, is in `resuming.py`; how a store is asked belongs to
 the providers.
@@ -10,7 +10,8 @@ from datetime import datetime
 from analysis.asking import Providers, redacted
 from analysis.errors import QueryError
 from analysis.model import Metric, QueryFailure, Started
-from analysis.providers import Provider, Resumable, resumes
+from analysis.providers import Provider
+from analysis.providers.checks import Resumable, resumes
 from analysis.resuming import (
     DEADLINE,
     Resumed,
@@ -63,17 +64,17 @@ class Checks:
             self._providers.observe(metric, clock() - begun, resumed.outcome)
         return resumed
 
-    async def let_go(self, metric: Metric, handle: str) -> QueryFailure | None:
-        """Let a check go that is over, or is not waited for any longer; gives what stands against it.
+    async def cancel(self, metric: Metric, handle: str) -> QueryFailure | None:
+        """Cancel a check that is over, or is not waited for any longer; gives what stands against it.
 
         Raises:
             Busy: too many queries wait for its store; this one was not put.
         """
 
-        async def cancel(provider: Provider) -> None:
+        async def end(provider: Provider) -> None:
             await _resumable(provider, metric).cancel(handle)
 
-        return await self._providers.guard(metric, cancel)
+        return await self._providers.guard(metric, end)
 
 
 def _resumable(provider: Provider, metric: Metric) -> Resumable:

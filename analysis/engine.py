@@ -28,7 +28,7 @@ class Asker(Protocol):
         """
 
 
-class Checker(Protocol):
+class CheckResumer(Protocol):
     """Goes on with what takes stores long; `Checks` do."""
 
     def resumes(self, metric: Metric) -> bool:
@@ -50,7 +50,7 @@ async def analyse(
     memories: Mapping[str, Memory] = NOTHING_KEPT,
     judges: PluginTable[Judge] = JUDGES,
     requests: Sequence[Metric] = (),
-    checks: Checker | None = None,
+    checks: CheckResumer | None = None,
     resuming: Resuming | None = None,
 ) -> Report:
     """Ask all questions of all metrics at one moment, and judge each metric by its answers.
@@ -59,8 +59,8 @@ async def analyse(
     from where it has left off. Each of `requests` asks for the number of requests of each side,
     which is not judged.
 
-    With `checks`, and `resuming` that says what was started before, what takes a store long is asked
-    after, and started where it was not. Without them it is asked like any other question, and has
+    With `checks`, and `resuming` that says what was started before, what takes a store long is
+    polled, and started where it was not. Without them it is asked like any other question, and has
     to be answered within the time limit.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Checks that a store works on for minutes: what finds one again, and what comes of asking after it.
+"""Checks that a store works on for minutes: what finds one again, and what comes of polling it.
 
-A check is started, then asked after at each analysis until it has an answer or its time is up. What
-finds it again is kept by whoever asks, so that one who begins anew goes on with the same check.
+A check is started, then polled at each analysis until it has an answer or its time is up. The caller
+keeps what finds it again, so that after a restart it goes on with the same check.
 """
 
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ def after_poll(
 def after_failure(
     failure: QueryFailure, started: Started, *, at: datetime, deadline: timedelta
 ) -> Resumed:
-    """Tell what is known of a check whose store could not start it, or be asked after it.
+    """Tell what is known of a check whose store could not start it, or be polled.
 
     It is kept, as long as it has time, where the failure says nothing about the check itself.
     """

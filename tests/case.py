@@ -182,8 +182,8 @@ class ResumedCase:
     """Makes a store without checks, which says 5 once they are over."""
     started: Callable[[str], Asked]
     """The last request of a start by a key, about the minute before `tests.case.NOW`."""
-    let_go: Callable[[str], Asked] | None
-    """The request that lets a check go, by its handle; None where the store ends none."""
+    cancelled: Callable[[str], Asked] | None
+    """The request that ends a check, by its handle; None where the store ends none."""
     value: float = 5.0
     once: bool = True
     """Whether one key starts one check, however often it is used."""

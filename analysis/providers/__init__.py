@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from analysis.errors import AnalysisError, QueryError
-from analysis.model import Metric, Outcome, ProviderSpec
+from analysis.model import Outcome, ProviderSpec
 from analysis.plugins import PluginTable
-from analysis.resuming import Working
 
 #: What a provider is given of a Secret, where it names no keys of its own.
 SECRET_KEYS = ("token", "username", "password")
@@ -86,48 +85,6 @@ class CountsTogether(Protocol):
         Raises:
             QueryError: one of them is wrong, or the store refuses what they come to: each is asked alone.
             ProviderUnavailable: as `query` does.
-        """
-
-
-@runtime_checkable
-class Resumable(Protocol):
-    """A provider whose answers take longer than a query may: a check is started, and asked after.
-
-    A class method `resumes` says for which queries that is so. `query` waits for the answer itself,
-    within the time limit of the spec, for those who keep no handle.
-    """
-
-    deadline: timedelta
-    """How long a check may take."""
-
-    async def start(self, query: str, at: datetime, interval: timedelta, key: str) -> str:
-        """Start a check about a moment, looking back on an interval; gives what finds it again.
-
-        That is printable ASCII without a secret, of `HANDLE_BYTES` at most. Where the store can
-        tell, a check that was started by this key before is found, and no other started: the
-        answer to the start may have been lost.
-
-        Raises:
-            QueryError: as `query` does.
-            ProviderUnavailable: as `query` does.
-        """
-
-    async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Ask after a check; an answer, be it a failure, is its last word.
-
-        Raises:
-            QueryError: there is no such check, or the store refuses to tell.
-            ProviderUnavailable: as `query` does; the check may go on.
-        """
-
-    async def cancel(self, handle: str) -> None:
-        """Let a check go, be it over or not: nothing of it works on, or is left where it can be removed.
-
-        One that is gone already is let go.
-
-        Raises:
-            QueryError: the store refuses it.
-            ProviderUnavailable: the store gives no answer.
         """
 
 
@@ -270,29 +227,6 @@ def counts_together(name: str, table: PluginTable[Provider] = PROVIDERS) -> bool
         return hasattr(table.load(name), "count_together")
     except (ImportError, AttributeError, AnalysisError):
         return False
-
-
-def resumes(metric: Metric, table: PluginTable[Provider] = PROVIDERS) -> bool:
-    """Tell whether what a metric asks takes its store long; what cannot be loaded is only asked."""
-    try:
-        told = getattr(table.load(metric.provider.type), "resumes", None)
-    except (ImportError, AttributeError, AnalysisError):
-        return False
-    return told is not None and bool(told(metric.query))
-
-
-def check_resumed(metric: Metric) -> None:
-    """Find out whether a metric asks a store that takes long one thing alone.
-
-    Raises:
-        QueryError: it asks more; says what to write.
-    """
-    if len(metric.asks) > 1 and resumes(metric):
-        raise QueryError(
-            f"provider {metric.provider.type} answers with one value, of a check that it makes "
-            f"itself, and judge {metric.judge} asks for more than one; write judge: threshold or "
-            "judge: expression"
-        )
 
 
 def _loaded(name: str) -> Callable[..., Provider]:

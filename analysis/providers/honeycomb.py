@@ -4,7 +4,7 @@ A query is Honeycomb's own JSON with one of `calculations`, and no `breakdowns`;
 The option `dataset` names the dataset by its slug. Honeycomb takes results of queries from those who
 have its Query Data API; the counts are estimated where the events are sampled.
 
-Honeycomb does not tell results by who asked for them, and ends none: a result whose id was lost is
+Honeycomb has no key that finds a result again, and ends none: a result whose id was lost is
 asked for once more, and one that is not waited for any longer is computed to its end.
 """
 
@@ -59,7 +59,7 @@ class HoneycombProvider(ResumableStore):
         return await self._made("query_results", {"query_id": named, "disable_series": True})
 
     async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Ask after a result."""
+        """Ask how far a result is."""
         path = f"{self._path('query_results')}/{quote(handle, safe='')}"
         answer = await self.send(Request(path=path))
         return self.understand(answer, lambda found: _said(found, at))
@@ -68,7 +68,7 @@ class HoneycombProvider(ResumableStore):
         """Do nothing: Honeycomb computes a result to its end, and forgets it after a while."""
 
     def answers(self, answer: HttpAnswer) -> bool:
-        """Tell whether what came is an answer: what was made is told by another status."""
+        """Tell whether what came is an answer: where it makes something, it is 201."""
         return answer.status in {200, 201}
 
     def words(self, payload: Any) -> str:

@@ -2,7 +2,7 @@
 
 A query is JSON: `config` names the canary configuration by its id, and `scopes` are Kayenta's own,
 to which the window is added where they have no `start` and `end`. The value is the score, from 0 to
-100. Kayenta judges once; when to judge again is decided by whoever asks.
+100. Kayenta judges once; the run's analyses decide when it judges again.
 
 A judgement is started with its key as the execution that it belongs to, so that one whose id was
 lost is found among the application's latest.
@@ -27,7 +27,7 @@ _APPLICATION = "tidegate"
 _LOOKED_THROUGH = "50"
 """How many of the application's latest executions are searched for one that was started before."""
 _STEP_SECONDS = 60
-#: Kayenta wants them with every request. What follows from a score is decided by who asks.
+#: Kayenta wants them with every request. What follows from a score is decided by the metric's judge.
 _THRESHOLDS = {"pass": 95, "marginal": 75}
 #: Its accounts, by the options that name them.
 _ACCOUNTS = {
@@ -88,7 +88,7 @@ class KayentaProvider(ResumableStore):
         return self.understand(made, lambda said: str(said["canaryExecutionId"]))
 
     async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Ask after a judgement."""
+        """Ask how far a judgement is."""
         answer = await self.send(
             Request(path=f"/canary/{quote(handle, safe='')}", parameters=self._stored)
         )

@@ -37,7 +37,7 @@ _EXISTS = 409
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Analysis:
-    """What a query asks to be analysed."""
+    """What a query has Keptn analyse."""
 
     namespace: str
     definition: str
@@ -135,7 +135,7 @@ def _is_analysis(query: str) -> bool:
 
 
 def _analysis(query: str) -> _Analysis:
-    """Read what is to be analysed.
+    """Read what Keptn will analyse.
 
     Raises:
         QueryError: the query does not say that.

@@ -1,7 +1,7 @@
 """A store that works on its answers for minutes: what providers of such stores share.
 
-A provider says how a check is started, asked after and let go; whoever keeps its handle goes on with
-it. Who keeps none waits for the answer.
+A provider says how a check is started, polled and cancelled. A caller that keeps its handle goes on with
+it; one that keeps none waits for the answer.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ CHECK_OPTIONS = ("deadline", "settle", "window")
 
 
 class ResumableStore(HttpStore):
-    """Start checks of a store, and ask after them."""
+    """Start checks of a store, and poll them."""
 
     options: ClassVar[tuple[str, ...]] = CHECK_OPTIONS
     pause: float = 1.0
-    """How many seconds one who waits for the answer does so before asking again."""
+    """How many seconds pass between two polls where a caller waits for the answer."""
 
     def __init__(self, spec: ProviderSpec) -> None:
         super().__init__(spec)
@@ -49,16 +49,16 @@ class ResumableStore(HttpStore):
 
     @abstractmethod
     async def poll(self, handle: str, at: datetime) -> Outcome | Working:
-        """Ask after a check."""
+        """Ask how far a check is."""
 
     @abstractmethod
     async def cancel(self, handle: str) -> None:
-        """Let a check go."""
+        """End a check."""
 
     async def query(self, query: str, at: datetime, interval: timedelta) -> Outcome:
-        """Start a check, wait for its answer, and let it go.
+        """Start a check, wait for its answer, and end it.
 
-        One whose time limit is over is left to itself: to cancel it would take longer still.
+        One whose time limit is over is left alone: to cancel it would take longer still.
         """
         handle = await self.start(query, at, interval, uuid4().hex)
         while isinstance(answer := await self.poll(handle, at), Working):  # noqa: ASYNC110 - it is afar

@@ -348,7 +348,7 @@ class MetricStatus(StatusModel):
 
 
 class StoreCheck(StatusModel):
-    """A check that a metric's store works on for minutes: it is asked after until there is an answer."""
+    """A check that a metric's store works on for minutes: it is polled until there is an answer."""
 
     metric: Word = Field(description="The metric's name.")
     key: str = Field(
@@ -369,7 +369,7 @@ class StoreCheck(StatusModel):
     step: int = Field(default=0, ge=0, description="The step of that run.")
     over: bool = Field(
         default=False,
-        description="Whether it is not waited for any longer: it is let go, and then forgotten.",
+        description="Whether it is not waited for any longer: it is cancelled, and then forgotten.",
     )
 
 
@@ -886,7 +886,7 @@ class CanaryStatus(StatusModel):
     )
     store_checks: tuple[StoreCheck, ...] = Field(
         default=(),
-        description="What metric stores work on for the run, and what of it is still to be let go.",
+        description="What metric stores work on for the run, and what of it must still be cancelled.",
     )
     run: Run | None = Field(default=None, description="The run under way.")
     paused: Pause | None = Field(default=None, description="The pause that holds the run.")

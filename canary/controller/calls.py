@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from analysis.engine import Asker, Checker
+from analysis.engine import Asker, CheckResumer
 from analysis.model import Ask, Metric, Outcome, QueryFailure, Started
 from analysis.resuming import Resumed
 from canary.api.people import Webhook
@@ -80,7 +80,7 @@ class _Queries:
 class _Checks:
     """Goes on with checks as another does, for one Canary; what is not answered is logged."""
 
-    checker: Checker
+    checker: CheckResumer
     record: CanaryObject
     calls: "Calls"
 
@@ -131,8 +131,8 @@ class Calls:
         """Have the questions of the analysis that is due told."""
         return _Queries(asker, record, self)
 
-    def checks(self, checker: Checker, record: CanaryObject) -> Checker:
-        """Have what the analysis that is due starts, or asks after, told."""
+    def checks(self, checker: CheckResumer, record: CanaryObject) -> CheckResumer:
+        """Have what the analysis that is due starts, or polls, told."""
         return _Checks(checker, record, self)
 
     def answered(

@@ -34,11 +34,11 @@ from canary.controller.authority import Authority
 from canary.controller.budgets import Budgets
 from canary.controller.calls import Calls
 from canary.controller.canaries import CanaryKey
+from canary.controller.cancelling import CheckCanceller
 from canary.controller.configs import followed_kinds
 from canary.controller.granting import Granter
 from canary.controller.hearers import Hearers, event_webhook
 from canary.controller.introduction import introduce
-from canary.controller.letting_go import LettingGo
 from canary.controller.metrics import UPDATE, Metrics
 from canary.controller.notify import NoticeDispatcher
 from canary.controller.observe import Observer
@@ -371,10 +371,10 @@ class Controller:
             api_server=cluster.credentials,
             routes=store.routes,
         )
-        self._letting_go = LettingGo(
+        self._canceller = CheckCanceller(
             checks=Checks(providers), queries=queries, templates=templates, wake=self._queue.wake
         )
-        self._stack.push_async_callback(self._letting_go.close)
+        self._stack.push_async_callback(self._canceller.close)
         references = References(
             templates=templates, queries=queries, alerts=alerts, secrets=secret_reader
         )
@@ -420,7 +420,7 @@ class Controller:
                 ),
                 records=settings.records,
                 hashing=self._hashing,
-                let_go=self._letting_go.gone,
+                cancelled=self._canceller.cancelled,
             ),
             answerer=Answerer(
                 hooks=hooks,
@@ -445,7 +445,7 @@ class Controller:
                 self._metrics,
                 self._threads,
                 self._notifier,
-                self._letting_go,
+                self._canceller,
                 *self._traces,
                 *self._recorders,
             ),

@@ -51,7 +51,7 @@ class Observer:
         policy: Policy,
         records: str = "",
         hashing: Hashing,
-        let_go: Callable[[CanaryKey], frozenset[str]] = lambda _: frozenset(),
+        cancelled: Callable[[CanaryKey], frozenset[str]] = lambda _: frozenset(),
     ) -> None:
         self._caches = caches
         self._store = store
@@ -65,7 +65,7 @@ class Observer:
         self._policy = policy
         self._records = records
         self._hashing = hashing
-        self._let_go = let_go
+        self._cancelled = cancelled
         self._revisions: Memo[str] = Memo()
 
     async def observe(
@@ -171,7 +171,7 @@ class Observer:
             answers=answers,
             delivered=delivered,
             threads=threads,
-            let_go=self._let_go(record.key),
+            cancelled=self._cancelled(record.key),
             records=records_of(self._records, namespace, record.key.name),
             policy=self._policy,
         )

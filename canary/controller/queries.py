@@ -27,10 +27,10 @@ from analysis.providers import (
     asks_cluster,
     check,
     check_count,
-    check_resumed,
     places,
     secret_keys,
 )
+from analysis.providers.checks import check_resumed
 from analysis.template import render
 from canary.api.measured import measured
 from canary.api.metrics import MetricSpec
@@ -234,7 +234,7 @@ class QueryBuilder:
 
         Raises:
             CanaryError: its Secret does not exist, or can't be used.
-            AnalysisError: it can't be asked.
+            AnalysisError: it cannot be queried.
         """
         if template is None:
             if record.canary.spec.metrics_server:

@@ -425,8 +425,8 @@ class Facts:
     """What was answered; `answer` gives each with its type."""
     delivered: frozenset[str] = frozenset()
     """Ids of the notices that have been delivered."""
-    let_go: frozenset[str] = frozenset()
-    """Keys of the checks of metric stores that were let go, or given up."""
+    cancelled: frozenset[str] = frozenset()
+    """Keys of the checks of metric stores that were cancelled, or given up."""
     threads: tuple[Thread, ...] = ()
     """Threads that receivers have opened since the status was written."""
     records: str = ""

@@ -84,4 +84,4 @@ class Analyse(Need[Report]):
     """What metrics are compared with that are not compared with the primary."""
     started: tuple[tuple[str, Started], ...] | None = None
     """What stores work on already, by the metric's name; None where nothing that takes long is
-    started, because nobody would go on with it."""
+    started, because no status would keep it."""

@@ -1,8 +1,8 @@
 """Checks that metric stores work on for minutes: kept in the status, so that a restart goes on with them.
 
-1. A check is started in an analysis and asked after in the next ones, until it has an answer.
+1. A check is started in an analysis and polled in the next ones, until it has an answer.
 2. It is for one step of one run: where the step is left, or the run ends, it is not waited for.
-3. What is not waited for is let go by its store before it is forgotten.
+3. What is not waited for is cancelled at its store before it is forgotten.
 """
 
 from analysis.model import Check, Report, Started, Verdict
@@ -13,7 +13,7 @@ from canary.core.phases import RUNNING
 from canary.core.situation import Situation
 
 MOST_OVER = 16
-"""More are not let go at once: of a store that cannot be reached, the oldest are forgotten."""
+"""More are not cancelled at once: of a store that cannot be reached, the oldest are forgotten."""
 
 
 def started(situation: Situation) -> tuple[tuple[str, Started], ...]:
@@ -59,7 +59,7 @@ def _after(check: StoreCheck, report: Report) -> StoreCheck:
 
 
 def forget_checks(situation: Situation) -> Situation:
-    """Wait no longer for checks of a step that was left, and forget those that were let go.
+    """Wait no longer for checks of a step that was left, and forget those that were cancelled.
 
     One without a handle was, as far as is known, never started.
     """
@@ -71,7 +71,7 @@ def forget_checks(situation: Situation) -> Situation:
     over = [
         each
         for each in awaited
-        if each.over and each.handle and each.key not in situation.facts.let_go
+        if each.over and each.handle and each.key not in situation.facts.cancelled
     ]
     checks = (*over[-MOST_OVER:], *going)
     if checks == situation.status.store_checks:

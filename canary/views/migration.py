@@ -291,7 +291,11 @@ DIFFERENCES = (
     _template(
         "integers of Google Cloud Monitoring are 0", "they are numbers", _store("stackdriver")
     ),
-    _template("`keptn` runs an Analysis", "it is refused; name a KeptnMetric", _store("keptn")),
+    _template(
+        "an Analysis of `keptn` has to end within one analysis",
+        "the run waits for it, for up to 10 minutes or the option `deadline`",
+        _store("keptn"),
+    ),
     _receiver(
         "`msteams` posts the cards of connectors, which Microsoft has retired",
         "adaptive cards to a workflow; the address of a connector is refused with the way out, "

@@ -1,4 +1,4 @@
-"""A fake of a store that works on checks: it takes starts, says how far a check is, and lets go."""
+"""A fake of a store that works on checks: it takes starts, says how far a check is, and cancels."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class FakeChecks:
     """What each was started with, as its store keeps it."""
     over: bool = False
     gone: list[str] = field(default_factory=list)
-    """Those that were let go."""
+    """Those that were cancelled."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request, as its store documents it."""

@@ -33,7 +33,8 @@ from analysis.model import (
     Verdict,
 )
 from analysis.plugins import PluginTable
-from analysis.providers import Provider, ProviderDefaults, check_resumed, resumes
+from analysis.providers import Provider, ProviderDefaults
+from analysis.providers.checks import check_resumed, resumes
 from analysis.resuming import HANDLE_BYTES, Resuming, Working
 from tests.analysis.scripted import TABLE, Script, nothing
 
@@ -269,14 +270,14 @@ async def test_each_question_is_observed_with_what_came():
     assert [type(outcome) for _, _, outcome in seen] == [NoData, QueryFailure]
 
 
-async def test_a_check_is_let_go_by_its_handle(providers):
+async def test_a_check_is_cancelled_by_its_handle(providers):
     store = Store()
-    assert await Checks(providers).let_go(store.metric, "handle-1") is None
+    assert await Checks(providers).cancel(store.metric, "handle-1") is None
     assert store.gone == ["handle-1"]
 
 
 async def test_what_stands_against_letting_go_is_told(providers):
-    failure = await Checks(providers).let_go(Store(ProviderUnavailable("gone")).metric, "handle-1")
+    failure = await Checks(providers).cancel(Store(ProviderUnavailable("gone")).metric, "handle-1")
     assert failure is not None
     assert failure.kind is FailureKind.UNAVAILABLE
 
@@ -284,7 +285,7 @@ async def test_what_stands_against_letting_go_is_told(providers):
 async def test_a_store_that_starts_no_checks_says_so():
     metric = replace(Store().metric, provider=Script("no-checks", nothing).spec)
     async with asyncio.timeout(PATIENCE), Providers(table=TABLE) as providers:
-        failure = await Checks(providers).let_go(metric, "handle-1")
+        failure = await Checks(providers).cancel(metric, "handle-1")
     assert failure is not None
     assert "starts no checks" in failure.reason
 

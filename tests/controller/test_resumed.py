@@ -1,4 +1,4 @@
-"""Checks that a store works on for minutes, in a controller: over a restart, and let go at the end."""
+"""Checks that a store works on for minutes, in a controller: over a restart, and cancelled at the end."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from analysis.providers import PROVIDERS
 from canary.api.meta import GROUP
 from canary.api.status import CanaryStatus, StoreCheck
 from canary.controller.canaries import CanaryRecord
-from canary.controller.letting_go import ATTEMPTS, LettingGo
+from canary.controller.cancelling import ATTEMPTS, CheckCanceller
 from canary.controller.queries import QueryBuilder, Stores
 from canary.controller.reading import CanaryReader
 from canary.controller.secrets import SecretReader
@@ -83,12 +83,12 @@ async def test_a_restart_goes_on_with_what_was_started_and_starts_nothing_twice(
             polled = f"/canary/{first}"
             await until(
                 lambda: any(each.path == polled for each in server.requests[before:]),
-                "the check is asked after again",
+                "the check is polled again",
             )
             assert list(store.checks) == [first]
             store.over = True
             await world.until_phase("Succeeded")
-            await until(lambda: set(store.gone) == set(store.checks), "all are let go")
+            await until(lambda: set(store.gone) == set(store.checks), "all are cancelled")
 
             async def forgotten() -> bool:
                 return not (await world.status()).get("storeChecks")
@@ -97,14 +97,14 @@ async def test_a_restart_goes_on_with_what_was_started_and_starts_nothing_twice(
         assert len(set(store.checks.values())) == len(store.checks)
 
 
-async def test_a_run_that_ends_lets_go_of_what_it_has_started(world: World):
+async def test_a_run_that_ends_cancels_what_it_has_started(world: World):
     store = KAYENTA.resumed.store()
     async with serving(store.handle) as server, world.running_controller():
         await released(world, server.address)
         (first,) = await until(lambda: handles(world), "a check is in the status")
         await world.release(tag="1")
         await world.until_phase("Succeeded")
-        await until(lambda: first in store.gone, "it is let go")
+        await until(lambda: first in store.gone, "it is cancelled")
 
 
 def a_record(*checks: StoreCheck) -> CanaryRecord:
@@ -138,7 +138,7 @@ class Failing:
 
 
 @asynccontextmanager
-async def letting_go(templates: Any) -> AsyncIterator[tuple[LettingGo, list[Any]]]:
+async def cancelling(templates: Any) -> AsyncIterator[tuple[CheckCanceller, list[Any]]]:
     woken: list[Any] = []
     queries = QueryBuilder(
         templates=templates,
@@ -147,7 +147,7 @@ async def letting_go(templates: Any) -> AsyncIterator[tuple[LettingGo, list[Any]
         default_router="istio",
     )
     async with Providers() as providers:
-        listener = LettingGo(
+        listener = CheckCanceller(
             checks=Checks(providers),
             queries=queries,
             templates=templates,
@@ -160,11 +160,11 @@ async def letting_go(templates: Any) -> AsyncIterator[tuple[LettingGo, list[Any]
             await listener.close()
 
 
-async def test_what_is_over_is_let_go_once_and_its_canary_woken():
+async def test_what_is_over_is_cancelled_once_and_its_canary_woken():
     record, waited_for = a_record(a_check()), a_record(a_check(over=False))
     async with (
         serving(says("", status=202)) as server,
-        letting_go(Templates(a_template(server.address))) as (listener, woken),
+        cancelling(Templates(a_template(server.address))) as (listener, woken),
     ):
         listener.decided(waited_for)
         listener.decided(record)
@@ -172,12 +172,12 @@ async def test_what_is_over_is_let_go_once_and_its_canary_woken():
         await until(lambda: woken)
         listener.decided(record)
 
-        assert listener.gone(record.key) == {KEY}
+        assert listener.cancelled(record.key) == {KEY}
         assert [(each.method, each.path) for each in server.requests] == [
             ("PUT", "/pipelines/01KB/cancel")
         ]
         listener.decided(waited_for)
-        assert listener.gone(record.key) == frozenset()
+        assert listener.cancelled(record.key) == frozenset()
 
 
 async def test_a_store_that_is_away_is_told_again():
@@ -185,11 +185,11 @@ async def test_a_store_that_is_away_is_told_again():
     answers = in_turn([says("", status=502), says("", status=202)])
     async with (
         serving(answers) as server,
-        letting_go(Templates(a_template(server.address))) as (listener, woken),
+        cancelling(Templates(a_template(server.address))) as (listener, woken),
     ):
         listener.decided(record)
         await until(lambda: woken)
-        assert (len(server.requests), listener.gone(record.key)) == (2, {KEY})
+        assert (len(server.requests), listener.cancelled(record.key)) == (2, {KEY})
 
 
 @pytest.mark.parametrize(
@@ -197,15 +197,15 @@ async def test_a_store_that_is_away_is_told_again():
     [(says("", status=502), ATTEMPTS), (says("", status=403), 1)],
     ids=["away", "refused"],
 )
-async def test_a_check_that_cannot_be_let_go_is_left_to_its_store(answer, times, caplog):
+async def test_a_check_that_cannot_be_cancelled_is_left_to_its_store(answer, times, caplog):
     record = a_record(a_check())
     async with (
         serving(answer) as server,
-        letting_go(Templates(a_template(server.address))) as (listener, woken),
+        cancelling(Templates(a_template(server.address))) as (listener, woken),
     ):
         listener.decided(record)
         await until(lambda: woken)
-        assert (len(server.requests), listener.gone(record.key)) == (times, {KEY})
+        assert (len(server.requests), listener.cancelled(record.key)) == (times, {KEY})
     assert "check of score is left to its store" in caplog.text
 
 
@@ -217,9 +217,9 @@ async def test_a_check_that_cannot_be_let_go_is_left_to_its_store(answer, times,
 async def test_without_its_template_a_check_is_left_to_its_store(error, times):
     templates = Failing(error)
     record = a_record(a_check(template="scores"))
-    async with letting_go(templates) as (listener, woken):
+    async with cancelling(templates) as (listener, woken):
         listener.decided(record)
         await until(lambda: woken)
-        assert (templates.asked, listener.gone(record.key)) == (times, {KEY})
+        assert (templates.asked, listener.cancelled(record.key)) == (times, {KEY})
         listener.forget(record.key)
-        assert listener.gone(record.key) == frozenset()
+        assert listener.cancelled(record.key) == frozenset()

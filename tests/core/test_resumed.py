@@ -1,4 +1,4 @@
-"""Checks that stores work on for minutes: in the status, for their step alone, and let go after it."""
+"""Checks that stores work on for minutes: in the status, for their step alone, and cancelled after it."""
 
 from dataclasses import replace
 
@@ -93,7 +93,7 @@ def test_meanwhile_the_run_waits_at_its_step_without_a_hold_or_a_warning():
     assert not [each for each in status.notices if each.reason == "AnalysisInconclusive"]
 
 
-def test_with_the_answer_the_run_goes_on_and_the_check_is_let_go_before_it_is_forgotten():
+def test_with_the_answer_the_run_goes_on_and_the_check_is_cancelled_before_it_is_forgotten():
     spec = a_spec_with()
 
     passed = looked(spec, at_work(spec), says(None), 120)
@@ -101,7 +101,7 @@ def test_with_the_answer_the_run_goes_on_and_the_check_is_let_go_before_it_is_fo
     assert passed.run is not None
     assert passed.run.step > 1 or passed.canary_weight > 20 or passed.run.next_step is not None
     assert [each.over for each in passed.store_checks] == [True]
-    gone = decide(spec, passed, facts(let_go=frozenset({KEY})), at(121))
+    gone = decide(spec, passed, facts(cancelled=frozenset({KEY})), at(121))
     assert gone.status.store_checks == ()
 
 

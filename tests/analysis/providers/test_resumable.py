@@ -9,7 +9,8 @@ import pytest
 
 from analysis.errors import AnalysisError, LoginRefused, ProviderUnavailable, QueryError
 from analysis.model import ProviderSpec, Sample
-from analysis.providers import PROVIDERS, Resumable
+from analysis.providers import PROVIDERS
+from analysis.providers.checks import Resumable
 from analysis.resuming import Working, handle_of
 from tests.analysis.servers import hangs, says
 from tests.case import NOW, Asked, cases_of
@@ -101,7 +102,7 @@ async def test_a_key_starts_one_check_where_the_store_can_tell(name, serve):
 
 
 @every_resumable
-async def test_a_check_is_let_go_once_and_again_without_harm(name, serve):
+async def test_a_check_is_cancelled_once_and_again_without_harm(name, serve):
     case, store = CASES[name], CASES[name].resumed.store()
     server = await serve(store.handle)
     spec = case.spec(server.address)
@@ -109,19 +110,19 @@ async def test_a_check_is_let_go_once_and_again_without_harm(name, serve):
 
     async with opened(spec) as provider:
         await provider.cancel(handle)
-        if case.resumed.let_go is not None:
-            assert last(server) == case.resumed.let_go(handle)
+        if case.resumed.cancelled is not None:
+            assert last(server) == case.resumed.cancelled(handle)
             assert store.gone == list(store.checks)
         store.checks.clear()
         await provider.cancel(handle)
 
 
 @every_resumable
-async def test_a_check_that_cannot_be_let_go_is_told(name, serve):
+async def test_a_check_that_cannot_be_cancelled_is_told(name, serve):
     case = CASES[name]
     server = await serve(says({"message": "no"}, status=403))
     async with opened(case.spec(server.address)) as provider:
-        if case.resumed.let_go is None:
+        if case.resumed.cancelled is None:
             await provider.cancel("shop/a")
             assert not server.requests
         else:
@@ -216,7 +217,7 @@ async def test_who_keeps_no_handle_waits_for_the_answer(name, serve):
     assert isinstance(outcome, Sample)
     assert outcome.value == case.resumed.value
     assert polls.count("GET") >= 2
-    assert store.gone == (list(store.checks) if case.resumed.let_go else [])
+    assert store.gone == (list(store.checks) if case.resumed.cancelled else [])
 
 
 @every_resumable

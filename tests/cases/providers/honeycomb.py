@@ -108,7 +108,7 @@ CASE = ProviderCase(
             path="/1/query_results/shop",
             content={"query_id": "q1", "disable_series": True},
         ),
-        let_go=None,
+        cancelled=None,
         once=False,
         outcomes={
             "a value": (says(result({"COUNT": 5})), 5.0, ""),

@@ -58,7 +58,7 @@ def judged(score: object, classification: str = "Pass", **more: object) -> Handl
 
 
 def ends(body: object) -> Handler:
-    """Start a judgement, and answer with a body when asked after it."""
+    """Start a judgement, and answer with a body when polled it."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.method == "POST":
@@ -151,7 +151,7 @@ CASE = ProviderCase(
         query=QUERY,
         store=Kayenta,
         started=asked,
-        let_go=lambda handle: Asked(method="PUT", path=f"/pipelines/{handle}/cancel"),
+        cancelled=lambda handle: Asked(method="PUT", path=f"/pipelines/{handle}/cancel"),
         outcomes={
             "a score, with the groups that have less": (
                 says(told(81.5, "Marginal")),

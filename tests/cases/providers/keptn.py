@@ -110,7 +110,7 @@ CASE = ProviderCase(
         query="analysis/shop/pay",
         store=Keptn,
         started=created,
-        let_go=lambda handle: Asked(
+        cancelled=lambda handle: Asked(
             method="DELETE", path=f"{ANALYSES}/{handle.removeprefix('shop/')}"
         ),
         value=1.0,

@@ -1,7 +1,7 @@
-"""Checks that are not waited for any longer are let go by the stores that work on them.
+"""Checks that are not waited for any longer are cancelled at the stores that work on them.
 
-They are in the status until that is done, or given up: what a store does with one that it was not
-told to end is its own affair.
+They are in the status until that is done, or given up: a store that cannot be reached runs them to
+their end.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from canary.errors import CanaryError, Unreachable
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""How often a store is told that gives no answer."""
+"""How often a store is called that gives no answer."""
 PAUSE_SECONDS = 10.0
 
 
-class LettingGo(Listener):
-    """Lets checks go, and knows which are."""
+class CheckCanceller(Listener):
+    """Cancels checks, and knows which are cancelled."""
 
     def __init__(
         self,
@@ -43,43 +43,43 @@ class LettingGo(Listener):
         self._templates = templates
         self._wake = wake
         self._pause = pause
-        self._gone: defaultdict[CanaryKey, set[str]] = defaultdict(set)
+        self._cancelled: defaultdict[CanaryKey, set[str]] = defaultdict(set)
         self._going: dict[tuple[CanaryKey, str], asyncio.Task[None]] = {}
 
     def decided(self, record: CanaryObject) -> None:
-        """Begin to let go what is over, once."""
+        """Begin to cancel what is over, once."""
         over = [each for each in record.status.store_checks if each.over]
         if not over or not isinstance(record, CanaryRecord):
-            self._gone.pop(record.key, None)
+            self._cancelled.pop(record.key, None)
             return
-        self._gone[record.key] &= {each.key for each in over}
+        self._cancelled[record.key] &= {each.key for each in over}
         for each in over:
             place = (record.key, each.key)
-            if each.key not in self._gone[record.key] and place not in self._going:
-                work = self._let_go(record, each)
-                self._going[place] = asyncio.create_task(work, name=f"let go {each.metric}")
+            if each.key not in self._cancelled[record.key] and place not in self._going:
+                work = self._cancel(record, each)
+                self._going[place] = asyncio.create_task(work, name=f"cancel {each.metric}")
 
-    def gone(self, key: CanaryKey) -> frozenset[str]:
-        """Give the keys of the checks of a Canary that were let go, or given up."""
-        return frozenset(self._gone.get(key, ()))
+    def cancelled(self, key: CanaryKey) -> frozenset[str]:
+        """Give the keys of the checks of a Canary that were cancelled, or given up."""
+        return frozenset(self._cancelled.get(key, ()))
 
     def forget(self, key: CanaryKey) -> None:
-        """Drop what is known of a Canary; what is being let go still is."""
-        self._gone.pop(key, None)
+        """Drop what is known of a Canary; what is being cancelled still is."""
+        self._cancelled.pop(key, None)
 
     async def close(self) -> None:
-        """Leave what is not let go to the next process, which finds it in the status."""
+        """Leave what is not cancelled to the next process, which finds it in the status."""
         for task in self._going.values():
             task.cancel()
         await asyncio.gather(*self._going.values(), return_exceptions=True)
 
-    async def _let_go(self, record: CanaryRecord, check: StoreCheck) -> None:
+    async def _cancel(self, record: CanaryRecord, check: StoreCheck) -> None:
         place = about(record)
         try:
             for left in reversed(range(ATTEMPTS)):
                 trouble, passes = await self._attempt(record, check)
                 if not trouble:
-                    log.info("check of %s is let go", check.metric, extra=place)
+                    log.info("check of %s is cancelled", check.metric, extra=place)
                 elif passes and left:
                     await asyncio.sleep(self._pause)
                     continue
@@ -88,15 +88,15 @@ class LettingGo(Listener):
                         "check of %s is left to its store: %s", check.metric, trouble, extra=place
                     )
                 break
-            self._gone[record.key].add(check.key)
+            self._cancelled[record.key].add(check.key)
             self._wake(record.key)
         finally:
             self._going.pop((record.key, check.key), None)
 
     async def _attempt(self, record: CanaryRecord, check: StoreCheck) -> tuple[str, bool]:
-        """Tell a store once; gives what stands against it, and whether that may pass."""
+        """Call a store once; gives what stands against it, and whether that may pass."""
         try:
-            failure = await self._checks.let_go(await self._metric(record, check), check.handle)
+            failure = await self._checks.cancel(await self._metric(record, check), check.handle)
         except (CanaryError, AnalysisError) as error:
             return str(error), isinstance(error, Unreachable | Busy)
         return (failure.reason, failure.retryable) if failure else ("", False)
