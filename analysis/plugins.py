@@ -9,11 +9,17 @@ protocol lives in the family's package, beside its table.
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Generic, TypeVar, cast
 
 from analysis.errors import PLUGIN_NOUNS, UnknownPlugin
 
 Plugin = TypeVar("Plugin")
+
+ASLEEP: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"tidegate.providers": {"job": "analysis.providers.job:JobProvider"}}
+)
+"""Plug-ins of our own, by group, that act as little by themselves as those of installed packages."""
 
 _enabled: set[str] = set()
 
@@ -28,7 +34,8 @@ def enable(names: Iterable[str]) -> None:
     if not named:
         return
     installed = {entry.name for group in PLUGIN_NOUNS for entry in entry_points(group=group)}
-    for name in sorted(named - installed):
+    ours = {name for group in ASLEEP.values() for name in group}
+    for name in sorted(named - installed - ours):
         raise UnknownPlugin("", name, installed)
     _enabled.update(named)
 
@@ -90,7 +97,10 @@ class PluginTable(Generic[Plugin]):
         # Built-in names are looked up first also because scanning every installed package is slow.
         known = self._builtin if name in self._builtin else self._known
         if name not in known:
-            raise UnknownPlugin(self.group, name, known, self._installed.keys() - known.keys())
+            # Ours that are off are named to those who name them.
+            others = ASLEEP.get(self.group, {}).keys() - {name}
+            dormant = self._installed.keys() - known.keys() - others
+            raise UnknownPlugin(self.group, name, known, dormant)
         return known[name]
 
     @property
@@ -100,5 +110,8 @@ class PluginTable(Generic[Plugin]):
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        """The entry points of installed packages, enabled or not."""
-        return {entry.name: entry for entry in entry_points(group=self.group)}
+        """The entry points of installed packages, and ours that are off by default, enabled or not."""
+        ours = ASLEEP.get(self.group, {}).items()
+        return {entry.name: entry for entry in entry_points(group=self.group)} | {
+            name: EntryPoint(name=name, value=value, group=self.group) for name, value in ours
+        }

@@ -1,11 +1,12 @@
 """What every test may ask for: golden files that can be rewritten; and which tests are slow."""
 
 import gc
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from analysis import plugins
 from analysis.plugins import enable
 from tests.sampling import register_profiles
 
@@ -92,3 +93,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def all_on() -> Iterator[None]:
+    """Have those plug-ins of ours found that are off by default."""
+    names = {name for group in plugins.ASLEEP.values() for name in group}
+    enable(names)
+    yield
+    plugins._enabled.difference_update(names)

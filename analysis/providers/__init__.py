@@ -35,7 +35,8 @@ class Provider(Protocol):
     A provider may name the keys that it is given of its template's Secret, as a tuple
     `secret_keys`; `SECRET_KEYS` where it does not. Every other key stays in the cluster. It may
     have a `home`, the address of a store that templates need not name, in which `{region}` stands
-    for the template's region, or `asks_cluster`, for one that the cluster's API server answers for.
+    for the template's region, or `asks_cluster`, for one that the cluster's API server answers for;
+    with `asks_as_controller` set to False, only with a token of the Secret.
     A class method `places` may name every address that is presented something of the Secret, where
     that is not the store's alone. A class method `check` may raise a `QueryError` for a spec that it cannot work with.
     """
@@ -181,6 +182,16 @@ def asks_cluster(name: str) -> bool:
         QueryError: its package cannot be loaded.
     """
     return bool(getattr(_loaded(name), "asks_cluster", False))
+
+
+def asks_as_controller(name: str) -> bool:
+    """Tell whether a provider may ask the API server with the controller's own token.
+
+    Raises:
+        UnknownPlugin: no provider has this name.
+        QueryError: its package cannot be loaded.
+    """
+    return bool(getattr(_loaded(name), "asks_as_controller", True))
 
 
 def places(spec: ProviderSpec) -> tuple[str, ...]:

@@ -27,11 +27,16 @@ class KubernetesApiProvider(StoreProvider):
 
     def words(self, payload: Any) -> str:
         """Find what a Status says."""
-        match payload:
-            case {"kind": "Status", "message": str(message)}:
-                return message
-            case _:
-                return ""
+        return status_words(payload)
+
+
+def status_words(payload: Any) -> str:
+    """Find what a Status of an API server says; empty where it is none."""
+    match payload:
+        case {"kind": "Status", "message": str(message)}:
+            return message
+        case _:
+            return ""
 
 
 def fresh(timestamp: str, window: Window) -> bool:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from analysis.egress import UNRESTRICTED
 from analysis.model import Credentials, ProviderSpec
+from analysis.providers import asks_as_controller
 from canary.errors import Forbidden
 
 
@@ -31,9 +32,14 @@ async def asked_there(spec: ProviderSpec, server: ApiServer) -> ProviderSpec:
     """Ask the API server: as the Secret says, or else as the controller itself.
 
     Raises:
-        Forbidden: the controller has no token to present.
+        Forbidden: the controller has no token to present, or may not present its own.
     """
     credentials = spec.credentials
+    if not credentials.token and not asks_as_controller(spec.type):
+        raise Forbidden(
+            f"provider {spec.type} never asks with the controller's own token; write the key token "
+            "into the Secret of secretRef"
+        )
     if not credentials.token:
         scheme, _, token = (await server.authorization()).partition(" ")
         if scheme.lower() != "bearer" or not token:

@@ -77,7 +77,9 @@ class ApiServer:
         return self._authorization
 
 
-async def built(manifest: JsonObject, secret: Mapping[str, str], **options):
+async def built(
+    manifest: JsonObject, secret: Mapping[str, str], metric: JsonObject = METRIC, **options
+):
     builder = QueryBuilder(
         templates=Templates(manifest),
         secrets=SecretReader(Cluster(secret, options.pop("send_to", "")), lambda: 0.0),
@@ -87,7 +89,7 @@ async def built(manifest: JsonObject, secret: Mapping[str, str], **options):
         **{"api_server": ApiServer(), **options},
     )
     record = CanaryReader("istio").read(a_canary())
-    return await builder.metric(record, MetricSpec.model_validate(METRIC))
+    return await builder.metric(record, MetricSpec.model_validate(metric))
 
 
 async def test_requests_are_counted_of_the_workloads_of_both_sides():
@@ -283,6 +285,32 @@ async def test_where_the_controller_has_no_token_the_secret_must_have_one():
     assert spec.credentials.token == "t0ken"
     with pytest.raises(Forbidden, match="write the key token into the Secret"):
         await built(template, {}, api_server=ApiServer(""))
+
+
+@pytest.mark.usefixtures("all_on")
+async def test_jobs_are_created_with_the_token_of_the_secret_and_never_with_the_controller_s():
+    query = "apiVersion: batch/v1"
+    provider = {"type": "job", "secretRef": {"name": "login"}}
+    template = patched(
+        TEMPLATES["externalmetrics"].manifest, {"provider": provider, "query": query}
+    )
+    spec = (await built(template, {"token": "t0ken"})).provider
+    assert (spec.address, spec.credentials) == (ApiServer.server, Credentials(token="t0ken"))
+    with pytest.raises(Forbidden, match="never asks with the controller's own token"):
+        await built(template, {})
+
+
+async def test_a_store_that_takes_long_is_asked_for_one_value():
+    query = '{"config": "{{ target }}", "scopes": {}}'
+    provider = {"type": "kayenta", "address": "http://kayenta:8090"}
+    template = patched(
+        TEMPLATES["externalmetrics"].manifest, {"provider": provider, "query": query}
+    )
+    assert (await built(template, {})).query == '{"config": "podinfo", "scopes": {}}'
+    judged = {name: value for name, value in METRIC.items() if name != "thresholdRange"}
+    judged |= {"judge": "comparison", "judgeOptions": {"passes": "value <= baseline"}}
+    with pytest.raises(QueryError, match="judge: threshold or judge: expression"):
+        await built(template, {}, metric=judged)
 
 
 def test_every_type_of_flagger_has_a_template_here():

@@ -9,16 +9,19 @@ import pytest
 
 from analysis.errors import AnalysisError, LoginRefused, ProviderUnavailable, QueryError
 from analysis.model import ProviderSpec, Sample
+from analysis.plugins import ASLEEP
 from analysis.providers import PROVIDERS
 from analysis.providers.checks import Resumable
 from analysis.resuming import Working, handle_of
 from tests.analysis.servers import hangs, says
-from tests.case import NOW, Asked, cases_of
+from tests.case import NOW, Asked, case_of, cases_of
 
 MINUTE = timedelta(minutes=1)
 KEY = "0123456789abcdef0123456789abcdef"
 
 CASES = {name: case for name, case in cases_of(PROVIDERS).items() if case.resumed}
+CASES |= {name: case_of(PROVIDERS, name) for name in ASLEEP[PROVIDERS.group]}
+pytestmark = pytest.mark.usefixtures("all_on")
 every_resumable = pytest.mark.parametrize("name", CASES)
 
 

@@ -1,0 +1,158 @@
+"""Provider `job`: a Job of Kubernetes, which says by its end whether all is well.
+
+The query is the manifest of a Job, as YAML or JSON. The value is 1 where the Job completes, and 0 where
+its pods have failed as often as they may. One that takes too long is an outage.
+
+It is off until `--plugins` names it, and it asks with the token of the template's Secret alone: Jobs
+run code, and the API server judges by that token who may have it run, and where.
+
+A Job has a name made of its key: what is there already is not started again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import orjson
+import yaml
+
+from analysis.errors import FailureKind, QueryError
+from analysis.model import Outcome, QueryFailure, Sample
+from analysis.providers.kubeapi import status_words
+from analysis.providers.resumable import ResumableStore
+from analysis.providers.store import Request
+from analysis.resuming import Working
+
+_JSON = {"Content-Type": "application/json"}
+_EXISTS = 409
+#: How long a Job that was not deleted stays when it is over.
+_KEPT_SECONDS = 3600
+_MOST_CHARACTERS = 32_768
+_MANAGED_BY = {"app.kubernetes.io/managed-by": "tidegate"}
+
+
+class JobProvider(ResumableStore):
+    """Create a Job, and see how it ends."""
+
+    asks_cluster: ClassVar[bool] = True
+    asks_as_controller: ClassVar[bool] = False
+    secret_keys: ClassVar[tuple[str, ...]] = ("token",)
+    required: ClassVar[tuple[str, ...]] = ("token",)
+    options: ClassVar[tuple[str, ...]] = ("deadline",)
+    root = "that of an API server"
+    settle = timedelta(0)
+
+    async def start(self, query: str, at: datetime, interval: timedelta, key: str) -> str:
+        """Create a Job, unless the one of this key is there."""
+        namespace, name = _namespace(job := _manifest(query)), f"tidegate-{key}"
+        made = _made(job, namespace, name, int(self.deadline.total_seconds()))
+        answer = await self._connection.fetch(
+            f"{self._address}{_path(namespace)}", content=orjson.dumps(made), headers=_JSON
+        )
+        if answer.status not in {200, 201, _EXISTS}:
+            raise self.refused(answer)
+        if answer.status != _EXISTS:
+            self.understand(answer, lambda created: created["metadata"]["name"])
+        return f"{namespace}/{name}"
+
+    async def poll(self, handle: str, at: datetime) -> Outcome | Working:
+        """Read how far a Job is."""
+        answer = await self.send(Request(path=_object(handle)))
+        return self.understand(answer, lambda found: self._said(found, at))
+
+    async def cancel(self, handle: str) -> None:
+        """Delete a Job with its pods."""
+        answer = await self._connection.fetch(
+            f"{self._address}{_object(handle)}",
+            method="DELETE",
+            content=orjson.dumps({"propagationPolicy": "Background"}),
+            headers=_JSON,
+        )
+        if answer.status not in {200, 202, 404}:
+            raise self.refused(answer)
+
+    def words(self, payload: Any) -> str:
+        """Find what a Status says."""
+        return status_words(payload)
+
+    def _said(self, found: Any, at: datetime) -> Outcome | Working:
+        status = found["status"]
+        ended = {
+            each["type"]: each
+            for each in status.get("conditions") or ()
+            if each["status"] == "True"
+        }
+        if "Complete" in ended:
+            return Sample(value=1.0, at=at)
+        if (failed := ended.get("Failed")) is None:
+            return Working(state=f"{int(status.get('active') or 0)} active pods")
+        why = self.shown(failed.get("message") or failed.get("reason") or "the Job has failed")
+        if failed.get("reason") == "DeadlineExceeded":
+            return QueryFailure(
+                reason=f"the Job has not ended in time: {why}", kind=FailureKind.PENDING
+            )
+        return Sample(value=0.0, at=at, warnings=(why,))
+
+
+def _manifest(query: str) -> dict[str, Any]:
+    """Read a manifest.
+
+    Raises:
+        QueryError: it is none of a Job.
+    """
+    try:
+        if len(query) > _MOST_CHARACTERS or any(
+            isinstance(each, yaml.AliasEvent) for each in yaml.parse(query, yaml.SafeLoader)
+        ):
+            # What is named once and used often may come to more than there is room for.
+            raise ValueError
+        job = yaml.safe_load(query)
+        if (job["apiVersion"], job["kind"]) != ("batch/v1", "Job"):
+            raise ValueError
+        job["spec"]["template"]["spec"]["containers"][0]["image"]
+        _namespace(job)
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise QueryError(
+            "the query is no Job; write its manifest as YAML without anchors, with apiVersion: "
+            "batch/v1, kind: Job, metadata.namespace and spec.template"
+        ) from error
+    return dict(job)
+
+
+def _namespace(job: dict[str, Any]) -> str:
+    namespace = job["metadata"]["namespace"]
+    if not isinstance(namespace, str) or not namespace:
+        raise ValueError
+    return namespace
+
+
+def _made(job: dict[str, Any], namespace: str, name: str, seconds: int) -> dict[str, Any]:
+    """Give a Job its name, and the bounds that it does not set itself."""
+    metadata, spec = job["metadata"], job["spec"]
+    template = spec["template"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {**(metadata.get("labels") or {}), **_MANAGED_BY},
+            "annotations": metadata.get("annotations") or {},
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": max(1, seconds),
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            **spec,
+            "template": {**template, "spec": {"restartPolicy": "Never", **template["spec"]}},
+        },
+    }
+
+
+def _path(namespace: str) -> str:
+    return f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
+
+
+def _object(handle: str) -> str:
+    namespace, _, name = handle.partition("/")
+    return f"{_path(namespace)}/{quote(name, safe='')}"
