@@ -20,8 +20,8 @@ KEPT_BY = frozenset({"prometheus"})
 
 _COUNTS_NOTHING = (
     "this provider does not count requests; use a template whose provider is azuremonitor, "
-    "cloudwatch, datadog, dynatrace, elasticsearch, influxdb, loki, newrelic, opensearch, "
-    "prometheus, scrape, stackdriver or wavefront, or another judge"
+    "cloudwatch, datadog, dynatrace, elasticsearch, graphite, influxdb, loki, newrelic, opensearch, "
+    "prometheus, scrape, splunk, stackdriver or wavefront, or another judge"
 )
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+){0,5}")
 

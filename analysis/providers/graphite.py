@@ -1,9 +1,12 @@
 """Provider `graphite`: one value from Graphite's render API, or from what speaks it.
 
-A query is what stands behind the `?` of an address of that API: `target=sumSeries(a.*)`.
+A query is what stands behind the `?` of an address of that API: `target=sumSeries(a.*)`. One that counts
+gives the sum of each minute, and those that lie in the block as a whole are added up.
 """
 
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,16 +14,45 @@ from urllib.parse import parse_qsl, urlencode
 
 from analysis.errors import QueryError
 from analysis.http.exchange import HttpAnswer
+from analysis.model import Outcome, ProviderSpec
+from analysis.providers.counted import CountingProvider
 from analysis.providers.series import Point, Series, number
-from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
+_MINUTE = timedelta(minutes=1)
+_SUMS = re.compile(
+    r"""(summarize\(.*,\s*(['"])(1min|1m|60s)\2\s*,\s*(['"])sum\4"""
+    r"""|hitcount\(.*,\s*(['"])(1min|1m|60s)\5)\s*\)"""
+)
 
-class GraphiteProvider(StoreProvider):
+
+class GraphiteProvider(CountingProvider):
     """Ask Graphite for the newest point of the window, unless the query has a `from` of its own."""
 
     root = "the root of a Graphite server"
     settle = timedelta(seconds=60)
+    block = _MINUTE
+
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether each point is how much there was in its minute."""
+        asked = parse_qsl(" ".join(query.split()))
+        if [name for name, _ in asked] != ["target"] or _SUMS.fullmatch(
+            asked[0][1].strip()
+        ) is None:
+            raise QueryError(
+                "counts: the query gives no sum of each minute; write it as "
+                "target=summarize(…, '1min', 'sum'), or target=hitcount(…, '1min') for a rate"
+            )
+
+    async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
+        """Ask for the value over a window; of a count, also for the minutes around it."""
+        if not counted:
+            return await super().ask_outcome(query, window)
+        # A minute at the edge of what is asked may not be whole: those of the block are.
+        around = replace(window, start=window.start - 2 * _MINUTE, end=window.end + _MINUTE)
+        return self.made_of(await self.ask(query, around), window, counted=True)
 
     def request(self, query: str, window: Window) -> Request:
         """Post the query as a form, for targets may be long."""

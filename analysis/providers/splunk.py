@@ -1,6 +1,7 @@
 """Provider `splunk`: one value from a SignalFlow program of Splunk Observability (SignalFx).
 
-The program's stream ends by itself, because the window is over.
+The program's stream ends by itself, because the window is over. Of a count, the sums of its minutes
+are added up.
 """
 
 import re
@@ -12,16 +13,19 @@ import orjson
 
 from analysis.errors import Partial, ProviderUnavailable, QueryError
 from analysis.http.exchange import HttpAnswer
-from analysis.model import ProviderSpec
+from analysis.model import Outcome, ProviderSpec
 from analysis.providers.connection import Headers
+from analysis.providers.counted import CountingProvider
 from analysis.providers.series import Point, known, number
-from analysis.providers.store import Reading, Request, StoreProvider
+from analysis.providers.store import Reading, Request
 from analysis.providers.windows import Window
 
 _API = re.compile(r"^(https?://)api\.", re.IGNORECASE)
+_SUMS = re.compile(r"\brollup\s*=\s*(['\"])(sum|delta)\1")
+_MINUTE_MS = 60_000
 
 
-class SplunkProvider(StoreProvider):
+class SplunkProvider(CountingProvider):
     """Run a program over the window, at the realm of its address."""
 
     required: ClassVar[tuple[str, ...]] = ("sf_token_key",)
@@ -29,6 +33,7 @@ class SplunkProvider(StoreProvider):
     root = "that of your realm, such as https://api.us1.signalfx.com"
     settle = timedelta(seconds=30)
     bucket = timedelta(seconds=10)
+    block = timedelta(minutes=1)
 
     def __init__(self, spec: ProviderSpec) -> None:
         super().__init__(spec)
@@ -39,22 +44,37 @@ class SplunkProvider(StoreProvider):
         """Give the token."""
         return (("X-SF-Token", keys["sf_token_key"]),)
 
+    @classmethod
+    def check_count(cls, spec: ProviderSpec, query: str) -> None:
+        """Find out whether each value is how much there was in its time."""
+        if _SUMS.search(query) is None:
+            raise QueryError(
+                "counts: the program gives no sums; write rollup='sum' into data(…), or "
+                "rollup='delta' for a counter that only grows"
+            )
+
+    async def ask_outcome(self, query: str, window: Window, *, counted: bool = False) -> Outcome:
+        """Ask for the value over a window; of a count, minute by minute."""
+        if not counted:
+            return await super().ask_outcome(query, window)
+        answer = await self.send(_run(query, window, _MINUTE_MS))
+        found = self.understand(answer, self._points)
+        return self.made_of(Reading(series=list(map(tuple, found))), window, counted=True)
+
     def request(self, query: str, window: Window) -> Request:
-        """Post the program."""
-        start, end = (round(each.timestamp() * 1000) for each in (window.start, window.end))
-        asked = {"start": start, "stop": end, "resolution": end - start, "immediate": "true"}
-        return Request(
-            path="/v2/signalflow/execute?" + "&".join(f"{k}={v}" for k, v in asked.items()),
-            content=query.encode(),
-            headers={"Content-Type": "text/plain", "Accept": "text/event-stream"},
-        )
+        """Post the program, for one value over the whole window."""
+        return _run(query, window, (window.end - window.start) // timedelta(milliseconds=1))
 
     def decode(self, answer: HttpAnswer) -> Any:
         """Decode a stream of events: the kind of each, with what it says as JSON."""
         return list(_events(answer.body.decode()))
 
     def read(self, payload: Any, query: str, window: Window) -> Reading:
-        """Read the data of each time series, and whether the stream is whole."""
+        """Read the data of each time series: the request has said which times count."""
+        return Reading(series=[known(points) for points in self._points(payload)])
+
+    def _points(self, payload: Any) -> list[list[Point]]:
+        """Read the points of each time series, and whether the stream is whole."""
         found: dict[str, list[Point]] = {}
         ended = False
         for kind, said in payload:
@@ -72,7 +92,7 @@ class SplunkProvider(StoreProvider):
                     ended = True
         if not ended:
             raise Partial(f"{self._where} gave no whole answer: the stream has no end")
-        return Reading(series=[known(points) for points in found.values()])
+        return list(found.values())
 
     def _said(self, error: Any) -> str:
         return self.shown(self.words(error) or "it does not say why")
@@ -86,6 +106,17 @@ class SplunkProvider(StoreProvider):
                 return message
             case _:
                 return ""
+
+
+def _run(program: str, window: Window, resolution: int) -> Request:
+    """Write the request that runs a program, at a resolution in milliseconds."""
+    start, end = (round(each.timestamp() * 1000) for each in (window.start, window.end))
+    asked = {"start": start, "stop": end, "resolution": resolution, "immediate": "true"}
+    return Request(
+        path="/v2/signalflow/execute?" + "&".join(f"{k}={v}" for k, v in asked.items()),
+        content=program.encode(),
+        headers={"Content-Type": "text/plain", "Accept": "text/event-stream"},
+    )
 
 
 def _events(text: str) -> Iterator[tuple[str, Any]]:

@@ -540,7 +540,7 @@ async def test_a_store_may_be_asked_for_counts_in_its_own_language():
     ("changes", "says"),
     [
         (LOKI, "write [$__range]"),
-        ({"provider": {"type": "graphite", "address": "http://graphite"}, "query": GONE}, "this provider does not count requests"),
+        ({"provider": {"type": "web", "address": "http://shop/stats"}, "query": GONE}, "this provider does not count requests"),
     ],
 )  # fmt: skip
 async def test_a_store_that_cannot_count_so_is_refused_before_a_run(changes, says):

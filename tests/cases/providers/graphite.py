@@ -1,9 +1,13 @@
 """Graphite, asked by its render API."""
 
+from datetime import datetime
+
+from aiohttp import web
+
 from analysis.errors import FailureKind
 from analysis.model import ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, ProviderCase, minutes
 
 #: The window ends a minute before midnight.
 END = 1767225540
@@ -16,6 +20,31 @@ def series(*lists: list[list[object]]) -> Handler:
             {"target": f"pay.{n}", "tags": {"name": f"pay.{n}"}, "datapoints": points}
             for n, points in enumerate(lists)
         ]
+    )
+
+
+SUMS = "target=summarize(sumSeries(stats.pay.*.requests), '1min', 'sum')"
+
+
+async def five(request: web.Request) -> web.StreamResponse:
+    """Answer with 5 for the last time that is whole; what counts asks for a minute more."""
+    asked = await request.post()
+    until, counts = int(str(asked["until"])), "requests" in str(asked["target"])
+    points = [[None, until - 180], [5, until - 120], [None, until - 60], [9, until]]
+    return await series(points if counts else [[4.0, until - 20], [5.0, until - 10]])(request)
+
+
+def counted(start: datetime, end: datetime) -> Asked:
+    """Ask for the minutes of a block, and those around it."""
+    return Asked(
+        method="POST",
+        path="/render",
+        parameters={
+            "target": SUMS.removeprefix("target="),
+            "format": "json",
+            "from": str(int(start.timestamp()) - 120),
+            "until": str(int(end.timestamp()) + 60),
+        },
     )
 
 
@@ -33,7 +62,7 @@ CASE = ProviderCase(
             "until": str(END),
         },
     ),
-    five=series([[4.0, END - 20], [5.0, END - 10]]),
+    five=five,
     nothing=series(),
     nan=series([[None, END - 10]]),
     values={
@@ -52,6 +81,28 @@ CASE = ProviderCase(
         "gaps": series([[None, END - 20], [None, END - 10]]),
         "no points": series([]),
         "points before the window": series([[5.0, END - 600]]),
+    },
+    counts=CountCase(
+        query=SUMS,
+        end=NOW - minutes(1),
+        asked=counted,
+        totals={
+            "the sums of minutes": (
+                series([[2, END - 180], [None, END - 120], [5, END - 60]]),
+                7,
+            ),
+            "minutes around the block": (
+                series([[9, END - 660], [3, END - 600], [4, END - 540], [9, END], [1, END + 60]]),
+                4,
+            ),
+        },
+    ),
+    uncounted={
+        "target=sumSeries(stats.pay.*.requests)": "gives no sum of each minute",
+        "target=summarize(a, '1h', 'sum')": "'1min'",
+        "target=summarize(a, '1min', 'avg')": "'sum'",
+        f"{SUMS}&from=-1h": "gives no sum of each minute",
+        f"{SUMS}&{SUMS}": "gives no sum of each minute",
     },
     failures={
         "several series": (

@@ -1,16 +1,21 @@
 """Splunk Observability, whose programs answer with a stream of events."""
 
+from datetime import datetime
+
 import orjson
+from aiohttp import web
 
 from analysis.errors import FailureKind
 from analysis.model import Credentials, ProviderSpec
 from tests.analysis.servers import Handler, says
-from tests.case import Asked, Login, ProviderCase, minutes
+from tests.case import NOW, Asked, CountCase, Login, ProviderCase, minutes
 
 TOKEN = Credentials(others=(("sf_token_key", "s3cr3t-token"),))
 PROGRAM = "data('errors', filter=filter('service', 'pay'), rollup='sum').sum().publish()"
 #: The window ends half a minute before midnight.
 END = 1767225570
+#: The minute before a minute before midnight.
+MINUTE = 1767225480
 
 
 def event(kind: str, **said: object) -> str:
@@ -36,6 +41,27 @@ def stream(*events: str, end: str = STOP) -> Handler:
     return says("".join((START, META, *events, end)), media_type="text/event-stream")
 
 
+async def five(request: web.Request) -> web.StreamResponse:
+    """Answer with 5 for the last time that is asked about."""
+    last = (int(request.query["stop"]) - int(request.query["resolution"])) // 1000
+    return await stream(data(last, A=5.0))(request)
+
+
+def counted(start: datetime, end: datetime) -> Asked:
+    """Ask for the sums of some minutes."""
+    return Asked(
+        method="POST",
+        path="/v2/signalflow/execute",
+        parameters={
+            "start": str(int(start.timestamp()) * 1000),
+            "stop": str(int(end.timestamp()) * 1000),
+            "resolution": "60000",
+            "immediate": "true",
+        },
+        content=PROGRAM,
+    )
+
+
 CASE = ProviderCase(
     spec=lambda address: ProviderSpec(type="splunk", address=address, credentials=TOKEN),
     query=PROGRAM,
@@ -52,7 +78,7 @@ CASE = ProviderCase(
         },
         content=PROGRAM,
     ),
-    five=stream(data(END - 60, A=5.0)),
+    five=five,
     nothing=stream(),
     nan=stream(data(END - 60, A=None)),
     values={
@@ -62,6 +88,19 @@ CASE = ProviderCase(
         "NaN is text": (stream(data(END - 60, A="5.0")), 5),
     },
     no_data={"gaps": stream(data(END - 60, A=None)), "no data": stream(data(END - 60))},
+    counts=CountCase(
+        query=PROGRAM,
+        end=NOW - minutes(1),
+        asked=counted,
+        totals={
+            "the sums of minutes": (
+                stream(data(MINUTE - 120, A=2), data(MINUTE - 60, A=None), data(MINUTE, A=5)),
+                7,
+            ),
+            "a point of the next block": (stream(data(MINUTE, A=5), data(MINUTE + 60, A=9)), 5),
+        },
+    ),
+    uncounted={"data('errors').mean().publish()": "write rollup='sum'"},
     failures={
         "several series": (stream(data(END, A=5.0, B=6.0)), FailureKind.AMBIGUOUS, "2 series"),
         "truncated": (stream(data(END, A=5.0), end=""), FailureKind.PARTIAL, "no end"),
