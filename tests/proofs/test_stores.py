@@ -265,3 +265,13 @@ async def test_victoria_metrics_is_asked_as_graphite_is(
 async def test_victoria_metrics_refuses_what_is_no_target(graphite: Provider) -> None:
     with pytest.raises(QueryError, match=r"answers 4|refuses the query"):
         await graphite.query("target=noSuch(stats.shop.errors)", NOW, MINUTE)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("since", [2, 8])
+async def test_victoria_metrics_counts_each_minute_of_a_block_once(
+    graphite: Provider, since: int
+) -> None:
+    query = "target=summarize(stats.shop.requests,'1min','sum')"
+    found = await graphite.count(query, NOW - since * MINUTE, NOW)
+    assert found == Sample(value=100.0 * (since - 1), at=NOW - MINUTE)
