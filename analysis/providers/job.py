@@ -18,7 +18,7 @@ import yaml
 
 from analysis.errors import FailureKind, QueryError
 from analysis.model import Outcome, QueryFailure, Sample
-from analysis.providers.kubeapi import status_words
+from analysis.providers.kubeapi import found_by, named_by, status_words
 from analysis.providers.resumable import ResumableStore
 from analysis.providers.store import Request
 from analysis.resuming import Working
@@ -27,7 +27,9 @@ _JSON = {"Content-Type": "application/json"}
 _EXISTS = 409
 #: How long a Job that was not deleted stays when it is over.
 _KEPT_SECONDS = 3600
-_MOST_CHARACTERS = 32_768
+#: A longer manifest, or one with more brackets, may take a parser long.
+_MOST_CHARACTERS, _MOST_BRACKETS = 8192, 500
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "tidegate"}
 
 
@@ -44,7 +46,8 @@ class JobProvider(ResumableStore):
 
     async def start(self, query: str, at: datetime, interval: timedelta, key: str) -> str:
         """Create a Job, unless the one of this key is there."""
-        namespace, name = _namespace(job := _manifest(query)), f"tidegate-{key}"
+        namespace = _namespace(job := _manifest(query))
+        name, handle = named_by(namespace, key)
         made = _made(job, namespace, name, int(self.deadline.total_seconds()))
         answer = await self._connection.fetch(
             f"{self._address}{_path(namespace)}", content=orjson.dumps(made), headers=_JSON
@@ -53,7 +56,7 @@ class JobProvider(ResumableStore):
             raise self.refused(answer)
         if answer.status != _EXISTS:
             self.understand(answer, lambda created: created["metadata"]["name"])
-        return f"{namespace}/{name}"
+        return handle
 
     async def poll(self, handle: str, at: datetime) -> Outcome | Working:
         """Read how far a Job is."""
@@ -101,12 +104,12 @@ def _manifest(query: str) -> dict[str, Any]:
         QueryError: it is none of a Job.
     """
     try:
-        if len(query) > _MOST_CHARACTERS or any(
-            isinstance(each, yaml.AliasEvent) for each in yaml.parse(query, yaml.SafeLoader)
-        ):
+        if len(query) > _MOST_CHARACTERS or sum(map(query.count, "[{")) > _MOST_BRACKETS:
+            raise ValueError
+        if any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(query, _LOADER)):
             # What is named once and used often may come to more than there is room for.
             raise ValueError
-        job = yaml.safe_load(query)
+        job = yaml.load(query, _LOADER)  # noqa: S506 - a safe one
         if (job["apiVersion"], job["kind"]) != ("batch/v1", "Job"):
             raise ValueError
         job["spec"]["template"]["spec"]["containers"][0]["image"]
@@ -154,5 +157,5 @@ def _path(namespace: str) -> str:
 
 
 def _object(handle: str) -> str:
-    namespace, _, name = handle.partition("/")
-    return f"{_path(namespace)}/{quote(name, safe='')}"
+    namespace, name = found_by(handle)
+    return f"{_path(namespace)}/{name}"

@@ -20,7 +20,7 @@ import orjson
 from analysis.durations import format_duration
 from analysis.errors import ProviderUnavailable, QueryError
 from analysis.model import Outcome, Sample
-from analysis.providers.kubeapi import KubernetesApiProvider
+from analysis.providers.kubeapi import KubernetesApiProvider, found_by, named_by
 from analysis.providers.resumable import ResumableStore
 from analysis.providers.series import Point, number
 from analysis.providers.store import OPTIONS, Reading, Request, StoreProvider
@@ -87,7 +87,8 @@ class KeptnProvider(ResumableStore, KubernetesApiProvider):
 
     async def start(self, query: str, at: datetime, interval: timedelta, key: str) -> str:
         """Create an Analysis, unless the one of this key is there."""
-        asked, name = _analysis(query), f"tidegate-{key}"
+        asked = _analysis(query)
+        name, handle = named_by(asked.namespace, key)
         made = {
             "apiVersion": _API,
             "kind": "Analysis",
@@ -109,7 +110,7 @@ class KeptnProvider(ResumableStore, KubernetesApiProvider):
             raise self.refused(answer)
         if answer.status != _EXISTS:
             self.understand(answer, lambda created: created["metadata"]["name"])
-        return f"{asked.namespace}/{name}"
+        return handle
 
     async def poll(self, handle: str, at: datetime) -> Outcome | Working:
         """Read how far an Analysis is."""
@@ -165,5 +166,5 @@ def _path(namespace: str) -> str:
 
 
 def _object(handle: str) -> str:
-    namespace, _, name = handle.partition("/")
-    return f"{_path(namespace)}/{quote(name, safe='')}"
+    namespace, name = found_by(handle)
+    return f"{_path(namespace)}/{name}"

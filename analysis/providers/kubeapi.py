@@ -4,13 +4,16 @@ Where a template names no address, the one who made the spec has named the API s
 credentials for it. To this package it is a store like any other.
 """
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from analysis.errors import QueryError
 from analysis.providers.store import StoreProvider
 from analysis.providers.windows import Window
 
+_MADE = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/tidegate-[0-9a-f]{32}")
 _SUFFIXES = {
     **{suffix: Decimal(10) ** -(3 * power) for power, suffix in enumerate("mun", 1)},
     **{suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate("kMGTPE", 1)},
@@ -37,6 +40,24 @@ def status_words(payload: Any) -> str:
             return message
         case _:
             return ""
+
+
+def named_by(namespace: str, key: str) -> tuple[str, str]:
+    """Give the name of an object that is made by a key, and the handle that finds it."""
+    name = f"tidegate-{key}"
+    return name, f"{namespace}/{name}"
+
+
+def found_by(handle: str) -> tuple[str, str]:
+    """Give the namespace and the name of an object that was made by a key.
+
+    Raises:
+        QueryError: the handle, which is kept where others may write, names another.
+    """
+    if _MADE.fullmatch(handle) is None:
+        raise QueryError("the handle in status.storeChecks names nothing that tidegate has made")
+    namespace, _, name = handle.partition("/")
+    return namespace, name
 
 
 def fresh(timestamp: str, window: Window) -> bool:

@@ -80,12 +80,16 @@ def forget_checks(situation: Situation) -> Situation:
 
 
 def await_checks(situation: Situation, report: Report) -> Situation | None:
-    """Stay at the step where nothing but stores at work keeps a verdict; None where anything else does."""
+    """Stay at the step where nothing but stores at work keeps a verdict; None where anything else does.
+
+    A hold that an outage has begun goes on: a store that never answers would end it again and again.
+    """
     open_ = [each for each in report.counting if each.verdict is Verdict.INCONCLUSIVE]
-    if not open_ or not all(each.pending for each in open_):
+    held = situation.held_by(why.ANALYSIS_INCONCLUSIVE)
+    if held or not open_ or not all(each.pending for each in open_):
         return None
-    held = situation.with_run(analysis_passed=False).end_holds(why.ANALYSIS_INCONCLUSIVE)
-    return held.wait(why.ANALYSIS_DUE, f"the next analysis; {_told(open_)}").look_again()
+    staying = situation.with_run(analysis_passed=False)
+    return staying.wait(why.ANALYSIS_DUE, f"the next analysis; {_told(open_)}").look_again()
 
 
 def _told(checks: list[Check]) -> str:

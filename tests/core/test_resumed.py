@@ -27,7 +27,12 @@ def a_spec_with(namespace: str = "stores", threshold: int = 2, **fields):
         {"name": OTHER, "thresholdRange": {"max": 500}},
     ]
     return a_spec(
-        analysis={"metrics": metrics, "threshold": threshold, "stepWeights": [20, 40, 90]}
+        analysis={
+            "metrics": metrics,
+            "threshold": threshold,
+            "stepWeights": [20, 40, 90],
+            "holdTimeout": "30m",
+        }
     )
 
 
@@ -109,6 +114,20 @@ def test_a_failed_answer_counts_as_a_failed_check():
     spec = a_spec_with()
     status = looked(spec, at_work(spec), says(None, FAIL), 120)
     assert (status.failed_checks, status.canary_weight) == (1, 20)
+
+
+def test_a_store_that_never_answers_holds_the_run_no_longer_than_any_other():
+    spec = a_spec_with()
+    overdue = looked(spec, at_work(spec), says(None, OPEN, unanswered=True), 660)
+    assert overdue.run is not None
+    (hold,) = overdue.run.holds
+    again = looked(spec, overdue, says(replace(STARTED, key=NEXT)), 720)
+    assert again.run is not None
+    assert (again.run.holds, again.phase) == ((hold,), Phase.PROGRESSING)
+
+    late = looked(spec, again, says(replace(STARTED, key=NEXT)), 660 + 1800)
+
+    assert (late.phase, late.history[0].reason) == (Phase.FAILED, "AnalysisInconclusive")
 
 
 def test_a_verdict_of_another_metric_is_not_held_up():

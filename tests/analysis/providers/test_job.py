@@ -40,7 +40,7 @@ def test_without_a_token_of_its_own_it_is_refused():
         pytest.param(CASE.query.replace("namespace: shop", "namespace: 5"), id="no namespace"),
         pytest.param(CASE.query.replace("image:", "picture:"), id="no image"),
         pytest.param(CASE.query.replace("{app: smoke}", "&a {app: smoke, b: *a}"), id="anchors"),
-        pytest.param(CASE.query + "#" * 40_000, id="too long"),
+        pytest.param(CASE.query + "#" * 8192, id="too long"),
         pytest.param("[" * 5_000, id="too deep"),
     ],
 )
