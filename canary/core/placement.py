@@ -139,8 +139,12 @@ def _withdraw_by(situation: Situation, pace: int) -> Situation:
 
 
 def _in_parts(situation: Situation, pace: int) -> bool:
-    """Tell whether traffic returns in parts: both sides serve, and no pod fails."""
-    if pace == FULL:
+    """Tell whether traffic returns in parts: both sides serve, and no pod fails.
+
+    Which requests match a step of its own is known to its run alone: they return at once.
+    """
+    forgotten = situation.status.weights.matched and not situation.spec.analysis.match
+    if pace == FULL or forgotten:
         return False
     target = situation.facts.target
     sound = target is not None and target.serves and target.trouble is None

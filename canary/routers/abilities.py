@@ -237,9 +237,9 @@ def _shares_of_matched(canary: Canary, name: str) -> Iterator[Problem]:
     if shared:
         remedy = f"set iterations and remove the weights: {whole}"
         yield Problem("spec.analysis.match", Description("a list"), remedy)
-    elif analysis.step_weight_promotion:
-        remedy = f"remove it: {whole}"
-        yield Problem("spec.analysis.stepWeightPromotion", analysis.step_weight_promotion, remedy)
+    for way in () if shared else ("Promotion", "Rollback", "Restart"):
+        if part := getattr(analysis, f"step_weight_{way.lower()}"):
+            yield Problem(f"spec.analysis.stepWeight{way}", part, f"remove it: {whole}")
 
 
 def _beyond_in_steps(canary: Canary, abilities: Abilities) -> Iterator[tuple[str, object]]:

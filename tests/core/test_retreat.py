@@ -1,13 +1,17 @@
 """Traffic after a rollback: at once, or in parts where `stepWeightRollback` says so."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from analysis.model import Verdict
-from canary.api.status import CanaryStatus, Phase
+from canary.api.status import CanaryStatus, Phase, Weights
 from canary.core.facts import Command, Facts, Revision, Trouble
 from canary.core.traffic import Seen
-from tests.builders import a_primary, a_spec, a_status, a_workload, at
+from tests.builders import a_primary, a_run, a_spec, a_status, a_workload, at
 from tests.core.deciding import decided, message, reason, up
+from tests.core.world import MATCH
 
 RAMP = a_spec(analysis={"stepWeightRollback": 25, "threshold": 1})
 CRASH = Trouble(reason="CrashLoopBackOff", pod="podinfo-1", container="app", message="exit 1")
@@ -78,6 +82,25 @@ def test_a_router_that_cannot_split_gives_it_back_at_once():
     run = a_status(Phase.PROGRESSING, weight=100)
     decision = decided(RAMP, run, up(splits=False), at(60), Verdict.FAIL)
     assert decision.status.canary_weight == 0
+
+
+@pytest.mark.parametrize(
+    ("analysis", "left"),
+    [
+        pytest.param({"iterations": 3, "match": MATCH}, 75, id="those of the whole run"),
+        pytest.param({"steps": [{"weight": 100, "match": MATCH}]}, 0, id="those of a step"),
+    ],
+)
+def test_requests_that_match_return_in_parts_where_they_are_known_after_the_run(
+    analysis: dict[str, Any], left: int
+):
+    spec = a_spec(analysis=analysis | {"stepWeightRollback": 25, "threshold": 1})
+    matched = Weights(primary=0, canary=100, matched=True)
+    begun = a_run(step=1, matched=True, pre_rollout_passed=True)
+    run = a_status(Phase.PROGRESSING, weight=100, weights=matched, run=begun)
+    facts = up(routed=Seen(weight=100, matched=True))
+    status = decided(spec, run, facts, at(60), Verdict.FAIL).status
+    assert (status.phase, status.canary_weight) == (Phase.FAILED, left)
 
 
 def test_a_primary_that_is_short_gets_no_more_than_it_can_carry():

@@ -184,6 +184,7 @@ def test_conditions_that_an_ingress_cannot_say_are_refused_by_name(
     [
         ({"stepWeight": 10}, "spec.analysis.match"),
         ({**AB, "stepWeightPromotion": 10}, "spec.analysis.stepWeightPromotion"),
+        ({**AB, "stepWeightRollback": 10}, "spec.analysis.stepWeightRollback"),
     ],
 )
 def test_a_share_of_the_requests_that_match_is_refused(
